@@ -1,0 +1,1 @@
+"""One outside library per file, behind the ports of the core."""

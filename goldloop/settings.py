@@ -1,0 +1,208 @@
+"""goldloop.toml: one frozen `Settings`, unknown keys refused by name, secrets never in it."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from goldloop.errors import LabelError, SettingsError
+from goldloop.labels import LabelSet
+
+FILE_NAME = "goldloop.toml"
+PRESETS = ("tiny", "resnet18", "convnext_tiny")
+_CRON_FIELD = re.compile(r"^[\d*/,\-A-Za-z#L?]+$")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PolicySettings(_Section):
+    """Which confidence goes to people."""
+
+    band: tuple[float, float] = Field((0.40, 0.70), description="Calibrated confidence people review, both ends included.")
+
+    @field_validator("band")
+    @classmethod
+    def _is_interval(cls, band: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= band[0] < band[1] <= 1:
+            raise ValueError(f"needs 0 <= low < high <= 1, got {list(band)}")
+        return band
+
+
+class SelectionSettings(_Section):
+    """How the people's time of one round is spent."""
+
+    budget_per_round: Annotated[int, Field(ge=1, description="Annotations asked of people per round.")] = 200
+    overlap: Annotated[int, Field(ge=1, le=20, description="Different people who answer each task.")] = 1
+    audit_rate: Annotated[
+        float, Field(ge=0, lt=1, description="Share of all arriving samples reserved for the blind audit.")
+    ] = 0.10
+    audit_share: Annotated[
+        float, Field(gt=0, le=1, description="Largest share of a round's budget that the audit may take.")
+    ] = 0.40
+    seed: Annotated[int, Field(ge=0, description="Seed of every random draw.")] = 0
+
+    @model_validator(mode="after")
+    def _one_task_fits(self) -> Self:
+        if self.overlap > self.budget_per_round:
+            raise ValueError(
+                f"overlap {self.overlap} contradicts budget_per_round {self.budget_per_round}: "
+                "not even one task fits; raise the budget or lower the overlap"
+            )
+        return self
+
+
+class ModelSettings(_Section):
+    """Which classifier is trained."""
+
+    preset: Annotated[
+        Literal["tiny", "resnet18", "convnext_tiny"], Field(description="tiny (up to 64 px), resnet18 or convnext_tiny (224 px).")
+    ] = "tiny"
+    weights: Annotated[
+        Literal["auto", "pretrained", "scratch"],
+        Field(description="auto: pretrained when they can be had, else from scratch, saying so."),
+    ] = "auto"
+    seed: Annotated[int, Field(ge=0, description="Seed of training.")] = 0
+    epochs: Annotated[int | None, Field(ge=1, description="Training epochs; unset: the preset's own.")] = None
+
+
+class GateSettings(_Section):
+    """When a challenger becomes champion."""
+
+    margin: Annotated[
+        float,
+        Field(ge=0, le=0.5, description="Largest loss of accuracy the interval of the paired difference may still admit."),
+    ] = 0.03
+    min_holdout: Annotated[int, Field(ge=1, description="Fewest holdout samples a decision may rest on.")] = 30
+
+
+class ScheduleSettings(_Section):
+    """When the weekly round runs."""
+
+    cron: Annotated[str, Field(description="Five cron fields; default Monday 06:00.")] = "0 6 * * 1"
+    timezone: Annotated[str, Field(description="IANA time zone of the cron.")] = "UTC"
+
+    @field_validator("cron")
+    @classmethod
+    def _five_fields(cls, cron: str) -> str:
+        fields = cron.split()
+        if len(fields) != 5 or not all(_CRON_FIELD.match(one) for one in fields):
+            raise ValueError(f"needs five cron fields such as '0 6 * * 1', got {cron!r}")
+        return cron
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, timezone: str) -> str:
+        try:
+            ZoneInfo(timezone)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"needs an IANA time zone such as 'Europe/Berlin', got {timezone!r}") from None
+        return timezone
+
+
+class ServiceSettings(_Section):
+    """Servers that already run elsewhere; an address left out means `goldloop up` starts that server here."""
+
+    label_studio_url: str | None = None
+    prefect_url: str | None = None
+    mlflow_url: str | None = None
+
+    @field_validator("label_studio_url", "prefect_url", "mlflow_url")
+    @classmethod
+    def _is_http(cls, url: str | None) -> str | None:
+        if url is not None and not re.match(r"^https?://[^/\s]+", url):
+            raise ValueError(f"needs an address such as 'http://127.0.0.1:8080', got {url!r}")
+        return url.rstrip("/") if url else url
+
+
+class Settings(_Section):
+    """Everything a workspace is told, valid once constructed."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{1,39}$", description="Names the project and the model.")]
+    labels: Annotated[tuple[str, ...], Field(description="The label set, in column order.")]
+    policy: PolicySettings = PolicySettings()
+    selection: SelectionSettings = SelectionSettings()
+    model: ModelSettings = ModelSettings()
+    gate: GateSettings = GateSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    services: ServiceSettings = ServiceSettings()
+
+    @field_validator("labels")
+    @classmethod
+    def _usable_labels(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            LabelSet(labels)
+        except LabelError as error:
+            raise ValueError(str(error)) from error
+        return labels
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The label set, in column order."""
+        return LabelSet(self.labels)
+
+
+def checked_settings(values: dict[str, object], origin: str) -> Settings:
+    """Return `values` as settings.
+
+    Raises:
+        SettingsError: names `origin` and every key that is unknown, missing, contradictory or out of range.
+    """
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        problems = []
+        for one in error.errors():
+            key = ".".join(str(part) for part in one["loc"] if part != "function-after") or "settings"
+            if one["type"] == "extra_forbidden":
+                problems.append(f"unknown key {key!r}; remove it or check its spelling")
+            elif one["type"] == "missing":
+                problems.append(f"key {key!r} is missing; add it")
+            else:
+                problems.append(f"key {key!r}: {one['msg'].removeprefix('Value error, ')} (seen: {one['input']!r})")
+        raise SettingsError(f"{origin}: " + "; ".join(problems)) from error
+
+
+def load_settings(path: Path) -> Settings:
+    """Return the settings in the TOML file at `path`.
+
+    Raises:
+        SettingsError: the file is missing, is no TOML, or holds a bad key.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{path} does not exist; make a workspace with 'goldloop init DIR --labels a,b'") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}; correct that line") from error
+    return checked_settings(values, str(path))
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_toml(one) for one in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def settings_toml(settings: Settings) -> str:
+    """Return `settings` as a commented TOML text that `load_settings` reads back equal."""
+    lines = ["# goldloop workspace; unknown keys are refused. Secrets do not belong here.", ""]
+    sections: list[str] = []
+    for key, info in Settings.model_fields.items():
+        value = getattr(settings, key)
+        if not isinstance(value, _Section):
+            lines.append(f"{key} = {_toml(value)}  # {info.description}")
+            continue
+        sections += ["", f"# {(type(value).__doc__ or '').strip()}", f"[{key}]"]
+        for inner, inner_info in type(value).model_fields.items():
+            entry = getattr(value, inner)
+            note = f"  # {inner_info.description}" if inner_info.description else ""
+            sections.append(f"# {inner} ={note}" if entry is None else f"{inner} = {_toml(entry)}{note}")
+    return "\n".join(lines + sections) + "\n"

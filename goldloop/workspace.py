@@ -1,0 +1,94 @@
+"""The workspace: one folder with goldloop.toml, the tables, the images people were shown and the services."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldloop.errors import WorkspaceError
+from goldloop.settings import FILE_NAME, Settings, checked_settings, load_settings, settings_toml
+
+ENVIRONMENT_VARIABLE = "GOLDLOOP_WORKSPACE"
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """An opened workspace; every path goldloop writes below it has its name here."""
+
+    root: Path
+    settings: Settings
+
+    @classmethod
+    def open(cls, root: Path | None = None) -> Workspace:
+        """Return the workspace at `root`, else at $GOLDLOOP_WORKSPACE, else the one around the current folder.
+
+        Raises:
+            WorkspaceError: none of them holds a goldloop.toml.
+            SettingsError: its goldloop.toml is wrong.
+        """
+        given = root or (Path(os.environ[ENVIRONMENT_VARIABLE]) if os.environ.get(ENVIRONMENT_VARIABLE) else None)
+        candidates = [given.resolve()] if given else [Path.cwd(), *Path.cwd().parents]
+        for folder in candidates:
+            if (folder / FILE_NAME).is_file():
+                return cls(folder, load_settings(folder / FILE_NAME))
+        raise WorkspaceError(
+            f"no {FILE_NAME} in {candidates[0]}{'' if given else ' or above it'}; "
+            "run 'goldloop init DIR --labels a,b', or name the workspace with --workspace DIR"
+        )
+
+    @classmethod
+    def create(cls, root: Path, **settings: object) -> Workspace:
+        """Make the folder `root` a workspace and return it.
+
+        Raises:
+            WorkspaceError: there is one already.
+            SettingsError: a setting is wrong; nothing was written.
+        """
+        root = root.resolve()
+        if (root / FILE_NAME).exists():
+            raise WorkspaceError(f"{root / FILE_NAME} exists already; edit it, or choose another folder")
+        slug = re.sub(r"[^a-z0-9_-]+", "-", root.name.lower()).strip("-_")[:40]
+        settings.setdefault("name", slug if len(slug) > 1 else f"loop-{slug or 'a'}")
+        checked = checked_settings(settings, "goldloop init")
+        root.mkdir(parents=True, exist_ok=True)
+        with (root / FILE_NAME).open("x", encoding="utf-8") as file:
+            file.write(settings_toml(checked))
+        (root / ".gitignore").write_text("*\n!.gitignore\n!goldloop.toml\n", encoding="utf-8")
+        return cls(root, checked)
+
+    @property
+    def tables(self) -> Path:
+        """Folder of the Delta tables."""
+        return self.root / "tables"
+
+    @property
+    def images(self) -> Path:
+        """Folder of the bytes people were shown, by SHA-256; the only folder Label Studio may read."""
+        return self.root / "images"
+
+    @property
+    def reports(self) -> Path:
+        """Folder of the rounds' pages."""
+        return self.root / "reports"
+
+    @property
+    def locks(self) -> Path:
+        """Folder of lock files."""
+        return self.root / "locks"
+
+    @property
+    def services(self) -> Path:
+        """Folder of the embedded servers: their data, logs and process ids."""
+        return self.root / "services"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the embedded servers' logs."""
+        return self.services / "logs"
+
+    @property
+    def secrets_file(self) -> Path:
+        """File, mode 0600, with the secrets `goldloop up` made."""
+        return self.services / "secrets.json"
