@@ -1,0 +1,201 @@
+"""One fake per port: the real thing's behaviour in memory, effects recorded, failures on request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from goldloop.annotations import Annotation, TaskState
+from goldloop.errors import ServiceUnreachableError
+from goldloop.labels import LabelSet
+from goldloop.tasks import NewTask
+
+
+@dataclass(slots=True)
+class FakeTask:
+    """A task on the fake server; `pushed` is what was asked for, `answers` what people gave."""
+
+    pushed: NewTask
+    updated_at: datetime
+    answers: dict[int, Annotation] = field(default_factory=dict)
+
+
+class FakeLabelingQueue:
+    """A labelling server in memory, with the people in front of it.
+
+    As a `LabelingQueue` it behaves as the Label Studio adapter does (tests/contracts shows it). `answer`,
+    `skip`, `edit`, `retract` and `draft` are what annotators do. Its clock starts at `start` and advances
+    one second with every change, so runs repeat exactly. `pushes` and `deletions` record the calls.
+
+    `break_push_after(n)` lets the next push create n more tasks on the server and then fail without a
+    reply, as a killed connection does; `go_down()` and `come_up()` stop and start the whole server.
+    """
+
+    def __init__(
+        self,
+        labels: LabelSet,
+        *,
+        start: datetime = datetime(2026, 1, 5, 9, 0, tzinfo=UTC),
+        page_size: int = 500,
+    ) -> None:
+        self.labels = labels
+        self.now = start
+        self.page_size = page_size
+        self.tasks: dict[int, FakeTask] = {}
+        self.pushes: list[list[NewTask]] = []
+        self.deletions: list[list[int]] = []
+        self._next_task = 1
+        self._next_annotation = 1
+        self._break_after: int | None = None
+        self._is_down = False
+
+    # What goldloop does
+
+    def push(self, tasks: Sequence[NewTask]) -> dict[str, int]:
+        """Create one task for each, in order."""
+        self._check_up()
+        self.pushes.append(list(tasks))
+        ids: dict[str, int] = {}
+        for position, task in enumerate(tasks):
+            if self._break_after is not None and position >= self._break_after:
+                break
+            ids[task.key] = self._next_task
+            self.tasks[self._next_task] = FakeTask(task, self._tick())
+            self._next_task += 1
+        if self._break_after is not None:
+            self._break_after = None
+            raise ServiceUnreachableError("the fake labelling server broke off in the middle of a push; push again")
+        return ids
+
+    def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
+        """Return the ids of all tasks that carry one of `keys`, ascending, by key."""
+        self._check_up()
+        wanted = set(keys)
+        found: dict[str, list[int]] = {}
+        for task_id in sorted(self.tasks):
+            key = self.tasks[task_id].pushed.key
+            if key in wanted:
+                found.setdefault(key, []).append(task_id)
+        return found
+
+    def n_tasks(self) -> int:
+        """Return how many tasks there are."""
+        self._check_up()
+        return len(self.tasks)
+
+    def all_tasks(self) -> dict[int, str]:
+        """Return key by task id."""
+        self._check_up()
+        return {task_id: self.tasks[task_id].pushed.key for task_id in sorted(self.tasks)}
+
+    def delete(self, task_ids: Sequence[int]) -> None:
+        """Delete these tasks and their answers; ids that are gone already are passed over."""
+        self._check_up()
+        self.deletions.append(list(task_ids))
+        for task_id in task_ids:
+            self.tasks.pop(task_id, None)
+
+    def changed_since(self, moment: datetime | None) -> Iterator[list[TaskState]]:
+        """Yield pages of tasks changed at or after `moment`, oldest change first."""
+        self._check_up()
+        rows = sorted(
+            (task.updated_at, task_id)
+            for task_id, task in self.tasks.items()
+            if moment is None or task.updated_at >= moment
+        )
+        for first in range(0, len(rows), self.page_size):
+            self._check_up()
+            yield [self._state(task_id) for _, task_id in rows[first : first + self.page_size]]
+
+    # What annotators do
+
+    def answer(self, task_id: int, annotator: str, label: str, *, lead_time_s: float | None = 2.0) -> int:
+        """Submit `label` for a task as `annotator`; return the annotation id."""
+        return self._submit(task_id, annotator, label, is_skip=False, lead_time_s=lead_time_s)
+
+    def skip(self, task_id: int, annotator: str) -> int:
+        """Skip a task as `annotator`; return the id of the annotation that says so."""
+        return self._submit(task_id, annotator, None, is_skip=True, lead_time_s=1.0)
+
+    def edit(self, annotation_id: int, label: str) -> None:
+        """Change an answer; a skip that is edited becomes an answer."""
+        task = self._holder(annotation_id)
+        task.updated_at = self._tick()
+        read, problem = self._read(label)
+        task.answers[annotation_id] = replace(
+            task.answers[annotation_id], label=read, problem=problem, is_skip=False, updated_at=task.updated_at
+        )
+
+    def retract(self, annotation_id: int) -> None:
+        """Delete an answer."""
+        task = self._holder(annotation_id)
+        del task.answers[annotation_id]
+        task.updated_at = self._tick()
+
+    def draft(self, task_id: int, annotator: str, label: str) -> None:
+        """Begin an answer without submitting it; the server's task does not change."""
+        if task_id not in self.tasks:
+            raise KeyError(f"no task {task_id} for {annotator} to draft {label!r} on")
+
+    # What goes wrong
+
+    def break_push_after(self, n_tasks: int) -> None:
+        """Let the next push create `n_tasks` tasks and then lose the connection."""
+        self._break_after = n_tasks
+
+    def go_down(self) -> None:
+        """Stop answering: every call raises ServiceUnreachableError."""
+        self._is_down = True
+
+    def come_up(self) -> None:
+        """Answer again; nothing was lost."""
+        self._is_down = False
+
+    def _check_up(self) -> None:
+        if self._is_down:
+            raise ServiceUnreachableError("the fake labelling server is down; call come_up()")
+
+    def _tick(self) -> datetime:
+        self.now += timedelta(seconds=1)
+        return self.now
+
+    def _read(self, label: str | None) -> tuple[str | None, str | None]:
+        if label is None or label in self.labels:
+            return label, None
+        return None, f"label {label!r} is not in the label set"
+
+    def _submit(
+        self, task_id: int, annotator: str, label: str | None, *, is_skip: bool, lead_time_s: float | None
+    ) -> int:
+        task = self.tasks[task_id]
+        task.updated_at = self._tick()
+        read, problem = self._read(label)
+        suggestion = task.pushed.suggestion
+        annotation_id = self._next_annotation
+        self._next_annotation += 1
+        task.answers[annotation_id] = Annotation(
+            annotation_id=annotation_id,
+            annotator=annotator,
+            label=read,
+            is_skip=is_skip,
+            created_at=task.updated_at,
+            updated_at=task.updated_at,
+            lead_time_s=lead_time_s,
+            problem=problem,
+            shown_label=suggestion.label if suggestion else None,
+            shown_score=suggestion.score if suggestion else None,
+            shown_model_version=suggestion.model_version if suggestion else None,
+        )
+        return annotation_id
+
+    def _holder(self, annotation_id: int) -> FakeTask:
+        for task in self.tasks.values():
+            if annotation_id in task.answers:
+                return task
+        raise KeyError(f"no annotation {annotation_id}")
+
+    def _state(self, task_id: int) -> TaskState:
+        task = self.tasks[task_id]
+        answers = tuple(task.answers[annotation_id] for annotation_id in sorted(task.answers))
+        return TaskState(task_id, task.pushed.key, task.updated_at, answers)
