@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,11 +10,64 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from goldloop.annotations import TaskState
 from goldloop.labels import LabelSet
 from goldloop.samples import Arrival, Decoded, FileRef, SampleId
 from goldloop.tasks import NewTask
+
+
+Row = Mapping[str, Any]
+
+
+class Table(Protocol):
+    """One table of the workspace; other writers may commit at any moment."""
+
+    def version(self) -> int:
+        """Return the newest version number."""
+        ...
+
+    def read(self, columns: Sequence[str] | None = None, *, version: int | None = None) -> pa.Table:
+        """Return the rows of the newest, or of an old, version; no order is promised.
+
+        Raises:
+            GoldVersionError: there is no such version.
+        """
+        ...
+
+    def append(self, rows: Sequence[Row] | pa.Table) -> None:
+        """Add rows in one atomic commit."""
+        ...
+
+    def append_next(self, make_rows: Callable[[int], Sequence[Row]]) -> int | None:
+        """Add what `make_rows(seq)` returns as commit number `seq`, alone; None when it returns no rows."""
+        ...
+
+    def merge_next(
+        self,
+        make_changes: Callable[[pa.Table], tuple[Sequence[Row], Sequence[Row], Mapping[str, str]]],
+        *,
+        key: str,
+    ) -> int | None:
+        """Put and remove rows by `key` in one atomic commit; the new version, or None when nothing changes."""
+        ...
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return the commits, newest first, with version, timestamp (ms) and the metadata handed to `merge_next`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The tables of a workspace; `goldloop.schema` says what their rows hold."""
+
+    samples: Table
+    predictions: Table
+    tasks: Table
+    annotations: Table
+    gold: Table
+    rounds: Table
 
 
 class Reader(Protocol):
@@ -87,6 +140,10 @@ class LabelingQueue(Protocol):
 
     def all_tasks(self) -> dict[int, str]:
         """Return key by task id for every task of the project (a full sweep; costs 1 ms a task)."""
+        ...
+
+    def answered(self, task_ids: Sequence[int]) -> set[int]:
+        """Return those of `task_ids` that hold at least one annotation or skip."""
         ...
 
     def delete(self, task_ids: Sequence[int]) -> None:

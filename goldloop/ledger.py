@@ -1,0 +1,173 @@
+"""The ledger: what happened to every task, read from the events in the tasks table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from goldloop.ports import Row, Table
+from goldloop.samples import BatchId, SampleId
+from goldloop.selection import Choice
+from goldloop.splits import Groups, Split, split_beside, wanted_split
+from goldloop.tasks import Purpose, split_key, task_key
+
+
+class Event(StrEnum):
+    """What can happen to a task, in this order; `GONE` ends its life, and the sample may be chosen anew."""
+
+    PLANNED = "planned"
+    CLAIMED = "claimed"
+    PUSHED = "pushed"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStatus:
+    """The newest event of one task. `claimed_at` is the newest claim, kept when nothing newer happened."""
+
+    key: str
+    event: Event
+    at: datetime
+    seq: int
+    round: int
+    task_id: int | None
+    owner: str | None
+
+    @property
+    def sample_id(self) -> SampleId:
+        """Sample the task is about."""
+        return split_key(self.key)[0]
+
+    @property
+    def purpose(self) -> Purpose:
+        """Why the sample is shown."""
+        return split_key(self.key)[1]
+
+    @property
+    def is_live(self) -> bool:
+        """Whether people have, or will have, this task."""
+        return self.event is not Event.GONE
+
+
+class Ledger:
+    """Reads and adds task events; every addition is one commit that no other writer can also make."""
+
+    def __init__(self, tasks: Table) -> None:
+        """Read and write the tasks table `tasks`."""
+        self._tasks = tasks
+
+    def statuses(self) -> dict[str, TaskStatus]:
+        """Return the newest status of every task ever planned, by key, in the order they were first planned."""
+        rows = self._tasks.read(["key", "event", "at", "seq", "round", "position", "task_id", "owner"])
+        rows = rows.sort_by([("seq", "ascending"), ("position", "ascending")])
+        latest: dict[str, TaskStatus] = {}
+        columns = (rows[name].to_pylist() for name in ("key", "event", "at", "seq", "round", "task_id", "owner"))
+        for key, event, at, seq, round_, task_id, owner in zip(*columns, strict=True):
+            before = latest.get(key)
+            kept = round_ if round_ is not None else before.round if before else 0
+            latest[key] = TaskStatus(key, Event(event), at, seq, kept, task_id, owner)
+        return latest
+
+    def plans(self, keys: Collection[str]) -> dict[str, dict[str, Any]]:
+        """Return the newest planned row of each of `keys`, with all its columns, in planned order."""
+        rows = self._tasks.read()
+        wanted = pa.array(sorted(keys), pa.string())
+        is_plan = (pc.field("event") == str(Event.PLANNED)) & pc.field("key").isin(wanted)
+        rows = rows.filter(is_plan).sort_by([("seq", "ascending"), ("position", "ascending")])
+        return {row["key"]: row for row in rows.to_pylist()}
+
+    def plan(self, make_rows: Callable[[int], Sequence[Row]]) -> int | None:
+        """Add the planned rows that `make_rows` returns on fresh state; None when it returns none."""
+        return self._tasks.append_next(make_rows)
+
+    def claim(self, choose: Callable[[Mapping[str, TaskStatus]], Sequence[str]], *, owner: str, at: datetime) -> list[str]:
+        """Claim the keys that `choose` picks from fresh statuses; return them. No other claim can win the same keys."""
+        chosen: list[str] = []
+
+        def make_rows(seq: int) -> list[Row]:
+            chosen[:] = choose(self.statuses())
+            return [_event(key, seq, Event.CLAIMED, at, owner=owner) for key in chosen]
+
+        self._tasks.append_next(make_rows)
+        return chosen
+
+    def record(self, event: Event, task_ids: Mapping[str, int | None], *, at: datetime, owner: str, detail: str = "") -> None:
+        """Add `event` for every key of `task_ids`."""
+        self._tasks.append_next(
+            lambda seq: [
+                {**_event(key, seq, event, at, owner=owner), "task_id": task_id, "detail": detail or None}
+                for key, task_id in task_ids.items()
+            ]
+        )
+
+    def groups(self) -> tuple[Groups, dict[str, Split]]:
+        """Return the near-duplicate groups of everything ever planned, and the split of each group."""
+        rows = self._tasks.read(["key", "event", "seq", "position", "group", "fingerprint", "split"])
+        rows = rows.filter(pc.field("event") == str(Event.PLANNED))
+        rows = rows.sort_by([("seq", "ascending"), ("position", "ascending")])
+        leaders: dict[str, str | None] = {}
+        splits: dict[str, Split] = {}
+        for group, fingerprint, split in zip(
+            rows["group"].to_pylist(), rows["fingerprint"].to_pylist(), rows["split"].to_pylist(), strict=True
+        ):
+            leaders.setdefault(group, fingerprint)
+            if splits.get(group) in (None, Split.WITHHELD):
+                splits[group] = Split(split)
+        return Groups(leaders.items()), splits
+
+
+def _event(key: str, seq: int, event: Event, at: datetime, *, owner: str) -> dict[str, Any]:
+    return {"key": key, "seq": seq, "event": str(event), "at": at, "owner": owner}
+
+
+def planned_rows(
+    choices: Sequence[Choice],
+    *,
+    seq: int,
+    round_: int,
+    at: datetime,
+    seed: int,
+    ledger: Ledger,
+    predictions: Mapping[SampleId, Mapping[str, Any]],
+    fingerprints: Mapping[SampleId, str | None],
+    hints: Callable[[Sequence[float]], str],
+) -> list[Row]:
+    """Return the planned rows of `choices`: with split, group and what the annotator will be shown."""
+    groups, splits = ledger.groups()
+    rows: list[Row] = []
+    for position, choice in enumerate(choices):
+        sample_id = choice.candidate.sample_id
+        prediction = predictions.get(sample_id, {})
+        group = groups.join(sample_id, fingerprints.get(sample_id))
+        split = split_beside(wanted_split(sample_id, choice.purpose, seed=seed), splits.get(group))
+        if splits.get(group) in (None, Split.WITHHELD):
+            splits[group] = split
+        is_blind = choice.purpose.is_blind or prediction.get("label") is None
+        rows.append({
+            **_event(task_key(sample_id, choice.purpose), seq, Event.PLANNED, at, owner=""),
+            "round": round_, "position": position, "batch": choice.candidate.batch, "lane": str(choice.candidate.lane),
+            "stratum": choice.stratum, "inclusion_probability": choice.inclusion_probability,
+            "policy": prediction.get("policy"), "model_version": prediction.get("model_version"), "split": str(split),
+            "suggested_label": None if is_blind else prediction["label"],
+            "suggested_score": None if is_blind else prediction["confidence"],
+            "hint": None if is_blind else hints(prediction["probs"]),
+            "group": group, "fingerprint": fingerprints.get(sample_id),
+        })  # fmt: skip
+    return rows
+
+
+def adopted_row(key: str, *, seq: int, round_: int, at: datetime, batch: BatchId, seed: int, audit_rate: float) -> Row:
+    """Return a planned row for a task that the server holds and our ledger has lost."""
+    sample_id, purpose = split_key(key)
+    return {
+        **_event(key, seq, Event.PLANNED, at, owner=""),
+        "round": round_, "position": 0, "batch": batch, "lane": "", "stratum": "", "detail": "adopted from the server",
+        "inclusion_probability": audit_rate if purpose is Purpose.AUDIT else None,
+        "split": str(wanted_split(sample_id, purpose, seed=seed)), "group": sample_id[:16],
+    }  # fmt: skip
