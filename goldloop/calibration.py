@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from goldloop.errors import EmptyPoolError, InvalidProbabilitiesError, LabelError
-from goldloop.metrics import Estimate, checked_weights, effective_n, share_estimate
+from goldloop.metrics import Estimate, checked_columns, checked_weights, effective_n, share_estimate
 
 TEMPERATURE_RANGE = (0.05, 20.0)
 """No network needs more; what reaches an end has logits of an odd scale."""
@@ -52,21 +52,15 @@ def _checked_matrix(values: npt.ArrayLike, what: str) -> npt.NDArray[np.float64]
     return matrix
 
 
-def _checked_columns(columns: npt.ArrayLike, matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+def _checked_truth(columns: npt.ArrayLike, matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
     n, n_labels = matrix.shape
-    checked = np.asarray(columns, dtype=np.intp)
-    if checked.shape != (n,):
-        raise LabelError(
-            f"columns have shape {checked.shape}, but there are {n} rows; give one label for each"
-        )
-    outside = (checked < 0) | (checked >= n_labels)
-    if outside.any():
-        row = int(np.flatnonzero(outside)[0])
-        raise LabelError(f"column {checked[row]} of row {row} is outside the label set of {n_labels} labels")
     if n == 0:
         raise EmptyPoolError(
             "0 samples say nothing about calibration; label some audit samples and pull first"
         )
+    checked = checked_columns(columns, n_labels=n_labels)
+    if checked.shape != (n,):
+        raise LabelError(f"there are {len(checked)} columns for {n} rows; give one label for each row")
     return checked
 
 
@@ -85,7 +79,7 @@ def fit_temperature(
         LabelError: a column outside the label set.
     """
     matrix = _checked_matrix(logits, "logits")
-    truth = _checked_columns(columns, matrix)
+    truth = _checked_truth(columns, matrix)
     scaled = checked_weights(weights, len(truth))
     scaled = scaled * (effective_n(scaled) / scaled.sum())
     rows = np.arange(len(truth))
@@ -122,11 +116,11 @@ def reliability_bins(
         EmptyPoolError, InvalidProbabilitiesError, LabelError: as `fit_temperature`.
     """
     matrix = _checked_matrix(probs, "probs")
-    truth = _checked_columns(columns, matrix)
+    truth = _checked_truth(columns, matrix)
     checked_w = checked_weights(weights, len(truth))
     confidence = matrix.max(axis=1)
     hits = matrix.argmax(axis=1) == truth
-    edges = np.linspace(0.0, 1.0, n_bins + 1)
+    edges = np.arange(n_bins + 1) / n_bins  # linspace would put 3/5 just above 0.6
     of_bin = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, n_bins - 1)
     return tuple(
         ReliabilityBin(
