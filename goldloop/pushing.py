@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -123,51 +124,94 @@ def push_planned(
     """Bring every planned task to the server, each exactly once, and return what was done.
 
     Samples whose bytes are gone or changed are reported lost and leave the plan. When another push holds
-    the rest, this one waits until that is done or its claims have run out.
+    the rest, this one waits until that is done or its claims have run out. The next import is made ready
+    while the server works on the present one.
 
     Raises:
         ServiceError: the server failed; what it had taken by then is kept, and the next push goes on from there.
     """
     report = PushReport(round=current_round(tables))
+    claims = _Claims(ledger, owner=owner, clock=clock, sleep=sleep, lease_s=lease_s, import_size=import_size)
 
-    def is_free(one: TaskStatus) -> bool:
-        is_stale = one.event is Event.CLAIMED and clock() - one.at > timedelta(seconds=lease_s)
-        return one.event is Event.PLANNED or is_stale
-
-    was_claimed: set[str] = set()
-
-    def choose(statuses: Mapping[str, TaskStatus]) -> list[str]:
-        free = [one for one in statuses.values() if is_free(one)][:import_size]
-        was_claimed.clear()
-        was_claimed.update(one.key for one in free if one.event is Event.CLAIMED)
-        return [one.key for one in free]
-
-    while True:
-        waiting = [one for one in ledger.statuses().values() if one.event in (Event.PLANNED, Event.CLAIMED)]
-        if not waiting:
-            return report
-        if not any(is_free(one) for one in waiting):
-            sleep(min(1.0, lease_s / 10))
-            continue
-        keys = ledger.claim(choose, owner=owner, at=clock())
-        adopted = {key: ids[0] for key, ids in queue.find(sorted(was_claimed)).items() if ids} if was_claimed else {}
-        tasks, lost = _new_tasks([key for key in keys if key not in adopted], tables=tables, ledger=ledger, store=store)
-        pushed = queue.push(tasks) if tasks else {}
-        if len(pushed) != len(tasks):
+    def finish(batch: _Batch, pushed: Mapping[str, int]) -> None:
+        if len(pushed) != len(batch.tasks):
             raise ServiceError(
-                f"Label Studio took {len(pushed)} of {len(tasks)} tasks; run the command again, it goes on from here"
+                f"Label Studio took {len(pushed)} of {len(batch.tasks)} tasks; run the command again, it goes on from here"
             )
-        if pushed or adopted:
-            ledger.record(Event.PUSHED, {**adopted, **pushed}, at=clock(), owner=owner)
-        if lost:
-            ledger.record(Event.GONE, dict.fromkeys(lost), at=clock(), owner=owner, detail="; ".join(lost.values())[:500])
+        if pushed or batch.adopted:
+            ledger.record(Event.PUSHED, {**batch.adopted, **pushed}, at=clock(), owner=owner)
+        if batch.lost:
+            why = "; ".join(sorted(set(batch.lost.values())))[:500]
+            ledger.record(Event.GONE, dict.fromkeys(batch.lost), at=clock(), owner=owner, detail=why)
         report.n_pushed += len(pushed)
-        report.n_adopted += len(adopted)
-        report.lost += [f"{key}: {why}" for key, why in lost.items()]
-        for key in pushed.keys() | adopted.keys():
+        report.n_adopted += len(batch.adopted)
+        report.lost += [f"{key}: {why}" for key, why in batch.lost.items()]
+        for key in pushed.keys() | batch.adopted.keys():
             purpose = str(split_key(key)[1])
             report.purposes[purpose] = report.purposes.get(purpose, 0) + 1
-        advance(len(keys))
+        advance(len(pushed) + len(batch.adopted) + len(batch.lost))
+
+    with ThreadPoolExecutor(1, thread_name_prefix="push") as importer:
+        under_way: tuple[_Batch, Future[dict[str, int]]] | None = None
+        while True:
+            keys, retaken = claims.take(is_idle=under_way is None)
+            batch = _prepared(keys, retaken, tables=tables, ledger=ledger, queue=queue, store=store) if keys else None
+            if under_way is not None:
+                finish(under_way[0], under_way[1].result())
+            if batch is None:
+                if under_way is None:
+                    return report
+                under_way = None
+            else:
+                under_way = (batch, importer.submit(queue.push, batch.tasks))
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """One import: tasks to create, task ids found on the server by key, and why others cannot be shown."""
+
+    tasks: list[NewTask]
+    adopted: dict[str, int]
+    lost: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Claims:
+    """Takes the next planned tasks for this push, and those whose claim has run out."""
+
+    ledger: Ledger
+    owner: str
+    clock: Callable[[], datetime]
+    sleep: Callable[[float], None]
+    lease_s: float
+    import_size: int
+
+    def take(self, *, is_idle: bool) -> tuple[list[str], set[str]]:
+        """Return the keys claimed, and those of them that another push had claimed before.
+
+        When the rest is claimed by others, an idle push waits; nothing left means no keys.
+        """
+        while True:
+            waiting = [one for one in self.ledger.statuses().values() if one.event in (Event.PLANNED, Event.CLAIMED)]
+            if any(self._is_free(one) for one in waiting):
+                retaken: set[str] = set()
+                keys = self.ledger.claim(lambda statuses: self._choose(statuses, retaken), owner=self.owner, at=self.clock())
+                if keys:
+                    return keys, retaken
+            elif not waiting or not is_idle:
+                return [], set()
+            else:
+                self.sleep(min(1.0, self.lease_s / 10))
+
+    def _is_free(self, one: TaskStatus) -> bool:
+        is_stale = one.event is Event.CLAIMED and self.clock() - one.at > timedelta(seconds=self.lease_s)
+        return one.event is Event.PLANNED or is_stale
+
+    def _choose(self, statuses: Mapping[str, TaskStatus], retaken: set[str]) -> list[str]:
+        free = [one for one in statuses.values() if self._is_free(one)][: self.import_size]
+        retaken.clear()
+        retaken.update(one.key for one in free if one.event is Event.CLAIMED)
+        return [one.key for one in free]
 
 
 def reconcile(
@@ -230,12 +274,20 @@ def reconcile(
     return len(new), len(surplus), len(gone)
 
 
-def _new_tasks(
-    keys: Sequence[str], *, tables: Tables, ledger: Ledger, store: ContentStore
-) -> tuple[list[NewTask], dict[str, str]]:
-    """Return the tasks of `keys` in planned order, their bytes kept, and by key why others cannot be shown."""
-    plans = ledger.plans(keys)
-    samples = sample_rows(tables, [split_key(key)[0] for key in keys])
+def _prepared(
+    keys: Sequence[str],
+    retaken: Collection[str],
+    *,
+    tables: Tables,
+    ledger: Ledger,
+    queue: LabelingQueue,
+    store: ContentStore,
+) -> _Batch:
+    """Return the import of `keys` in planned order; what a silent push may have created is looked up first."""
+    found = queue.find(sorted(retaken)) if retaken else {}
+    adopted = {key: ids[0] for key, ids in found.items() if ids}
+    plans = ledger.plans([key for key in keys if key not in adopted])
+    samples = sample_rows(tables, [split_key(key)[0] for key in plans])
     tasks: list[NewTask] = []
     lost: dict[str, str] = {}
     for key, plan in plans.items():
@@ -249,7 +301,7 @@ def _new_tasks(
         if plan["suggested_label"] is not None:
             suggestion = Suggestion(plan["suggested_label"], plan["suggested_score"], plan["model_version"], plan["hint"])
         tasks.append(NewTask(sample_id, purpose, BatchId(plan["batch"]), path, suggestion))
-    return tasks, lost
+    return _Batch(tasks, adopted, lost)
 
 
 def _is_ours(key: str) -> bool:

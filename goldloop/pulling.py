@@ -1,0 +1,192 @@
+"""Pulling: what changed on the labelling server, and the gold version that follows from it.
+
+Annotations are merged page by page in order of change, and the place to go on from is read off the merged
+rows themselves, so no kill can leave a cursor that is ahead of the data. Gold is then derived from *all*
+annotations, so a pull that was killed before its gold version is healed by the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from goldloop.annotations import Annotation, TaskState
+from goldloop.consensus import Consensus, majority
+from goldloop.gold import GoldRecord
+from goldloop.ledger import Ledger
+from goldloop.ports import LabelingQueue, Row, Table
+from goldloop.samples import BatchId
+from goldloop.splits import Split
+from goldloop.tasks import split_key
+
+OVERLAP = timedelta(seconds=60)  # transactions in flight on the server when the last pull looked
+
+
+class Status(StrEnum):
+    """What an annotation is now; only an answer votes."""
+
+    ANSWER = "answer"
+    SKIP = "skip"
+    INVALID = "invalid"
+    RETRACTED = "retracted"
+
+
+@dataclass(slots=True)
+class PullReport:
+    """What one pull did. A sample without consensus is waiting for answers, or tied."""
+
+    n_tasks_changed: int = 0
+    n_new: int = 0
+    n_edited: int = 0
+    n_retracted: int = 0
+    n_foreign: int = 0
+    n_waiting: int = 0
+    n_tied: int = 0
+    problems: list[str] = field(default_factory=list)
+    gold_version: int | None = None
+    n_gold_changes: int = 0
+
+
+def pull_annotations(queue: LabelingQueue, annotations: Table, ledger: Ledger) -> PullReport:
+    """Merge what changed on the server since the last pull into the annotations table.
+
+    Edits replace, deletions retract, skips and invalid answers are kept without a vote, and tasks that goldloop did
+    not make are left alone. Repeating a pull changes nothing.
+
+    Raises:
+        ServiceError: the server failed; pages merged by then are kept.
+    """
+    report = PullReport()
+    statuses = ledger.statuses()
+    newest = pc.max(annotations.read(["task_updated_at"])["task_updated_at"]).as_py()
+    for page in queue.changed_since(newest - OVERLAP if newest else None):
+        ours = [task for task in page if task.key in statuses]
+        report.n_foreign += len(page) - len(ours)
+        if ours:
+            _merge_page(ours, annotations, report)
+    return report
+
+
+def retract_tasks(keys: Sequence[str], annotations: Table) -> int:
+    """Retract every annotation of tasks that were deleted on the server; return how many."""
+    n_retracted = 0
+
+    def make_changes(present: pa.Table) -> tuple[list[Row], list[Row], Mapping[str, str]]:
+        nonlocal n_retracted
+        wanted = pc.field("key").isin(pa.array(list(keys), pa.string())) & (pc.field("status") != str(Status.RETRACTED))
+        rows = present.filter(wanted).to_pylist()
+        n_retracted = len(rows)
+        return [{**row, "status": str(Status.RETRACTED)} for row in rows], [], {}
+
+    if keys:
+        annotations.merge_next(make_changes, key="annotation_id")
+    return n_retracted
+
+
+def _merge_page(page: Sequence[TaskState], annotations: Table, report: PullReport) -> None:
+    counts = PullReport()
+
+    def make_changes(present: pa.Table) -> tuple[list[Row], list[Row], Mapping[str, str]]:
+        nonlocal counts
+        counts = PullReport(n_tasks_changed=0)
+        keys = pa.array([task.key for task in page], pa.string())
+        stored: dict[str, dict[int, dict[str, Any]]] = {}
+        for row in present.filter(pc.field("key").isin(keys)).to_pylist():
+            stored.setdefault(row["key"], {})[row["annotation_id"]] = row
+        put: list[Row] = []
+        for task in page:
+            put += _task_changes(task, stored.get(task.key, {}), counts)
+        return put, [], {}
+
+    annotations.merge_next(make_changes, key="annotation_id")
+    for name in ("n_tasks_changed", "n_new", "n_edited", "n_retracted"):
+        setattr(report, name, getattr(report, name) + getattr(counts, name))
+    report.problems += counts.problems
+
+
+def _task_changes(task: TaskState, stored: Mapping[int, Mapping[str, Any]], counts: PullReport) -> list[Row]:
+    """Return the rows of one task that differ from what is stored, and count them."""
+    changes: list[Row] = []
+    for annotation in task.annotations:
+        row = _row(task, annotation)
+        before = stored.get(annotation.annotation_id)
+        if before is not None and before["task_updated_at"] > task.updated_at:
+            continue  # another pull has seen a newer state
+        if before is not None and all(before[name] == row[name] for name in row if name != "task_updated_at"):
+            continue
+        counts.n_new += before is None
+        counts.n_edited += before is not None
+        if row["status"] == str(Status.INVALID):
+            counts.problems.append(f"annotation {annotation.annotation_id} of task {task.task_id}: {annotation.problem}")
+        changes.append(row)
+    present = {one.annotation_id for one in task.annotations}
+    for annotation_id, before in stored.items():
+        is_older = before["task_id"] == task.task_id and before["task_updated_at"] <= task.updated_at
+        if annotation_id not in present and before["status"] != str(Status.RETRACTED) and is_older:
+            counts.n_retracted += 1
+            changes.append({**before, "status": str(Status.RETRACTED), "task_updated_at": task.updated_at})
+    counts.n_tasks_changed += bool(changes)
+    return changes
+
+
+def _row(task: TaskState, one: Annotation) -> dict[str, Any]:
+    status = Status.SKIP if one.is_skip else Status.INVALID if one.label is None else Status.ANSWER
+    return {
+        "annotation_id": one.annotation_id, "task_id": task.task_id, "key": task.key, "annotator": one.annotator,
+        "status": str(status), "label": one.label, "problem": one.problem, "lead_time_s": one.lead_time_s,
+        "created_at": one.created_at, "updated_at": one.updated_at, "task_updated_at": task.updated_at,
+        "shown_label": one.shown_label, "shown_score": one.shown_score, "shown_model_version": one.shown_model_version,
+    }  # fmt: skip
+
+
+def gold_records(
+    annotations: Table, ledger: Ledger, *, overlap: int, label_names: Sequence[str], report: PullReport
+) -> list[GoldRecord]:
+    """Return the gold that all annotations together support, and count in `report` what has no consensus yet.
+
+    An annotator with several annotations on one task has one vote, the newest. Of a sample that was asked
+    about for two purposes, the blind audit counts.
+    """
+    rows = annotations.read().filter(pc.field("status") == str(Status.ANSWER))
+    rows = rows.filter(pc.field("label").isin(pa.array(list(label_names), pa.string()))).sort_by("updated_at")
+    votes: dict[str, dict[str, dict[str, Any]]] = {}
+    names = ["key", "annotator", "label", "annotation_id", "updated_at"]
+    for values in zip(*(rows[name].to_pylist() for name in names), strict=True):
+        row = dict(zip(names, values, strict=True))
+        votes.setdefault(row["key"], {})[row["annotator"]] = row
+    live = {key for key, one in ledger.statuses().items() if one.is_live}
+    plans = ledger.plans(votes.keys() & live)
+    records: dict[str, GoldRecord] = {}
+    for key in sorted(plans):  # audit sorts first
+        found = majority({annotator: row["label"] for annotator, row in votes[key].items()}, overlap=overlap)
+        if found.label is None:
+            report.n_tied += found.is_tie
+            report.n_waiting += not found.is_tie
+        else:
+            record = _record(key, plans[key], found.label, found, votes[key])
+            records.setdefault(record.sample_id, record)
+    return list(records.values())
+
+
+def _record(
+    key: str, plan: Mapping[str, Any], label: str, found: Consensus, votes: Mapping[str, Mapping[str, Any]]
+) -> GoldRecord:
+    sample_id, purpose = split_key(key)
+    counts: dict[str, int] = {}
+    for row in votes.values():
+        counts[row["label"]] = counts.get(row["label"], 0) + 1
+    return GoldRecord(
+        sample_id=sample_id, label=label, split=Split(plan["split"]), group=plan["group"], purpose=purpose,
+        method=found.method, support=found.support, n_votes=found.n_votes, votes=dict(sorted(counts.items())),
+        posterior=found.posterior, batch=BatchId(plan["batch"]), lane=plan["lane"] or "", policy=plan["policy"] or "",
+        inclusion_probability=plan["inclusion_probability"], model_version=plan["model_version"],
+        suggested_label=plan["suggested_label"], annotators=tuple(sorted(votes)),
+        annotation_ids=tuple(sorted(row["annotation_id"] for row in votes.values())),
+        labelled_at=max(row["updated_at"] for row in votes.values()),
+    )  # fmt: skip
