@@ -89,6 +89,11 @@ class FakeLabelingQueue:
         self._check_up()
         return {task_id: self.tasks[task_id].pushed.key for task_id in sorted(self.tasks)}
 
+    def answered(self, task_ids: Sequence[int]) -> set[int]:
+        """Return those of `task_ids` that hold at least one annotation or skip."""
+        self._check_up()
+        return {one for one in task_ids if one in self.tasks and self.tasks[one].answers}
+
     def delete(self, task_ids: Sequence[int]) -> None:
         """Delete these tasks and their answers; ids that are gone already are passed over."""
         self._check_up()
