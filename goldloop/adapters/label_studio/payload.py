@@ -1,0 +1,130 @@
+"""What travels: a task as Label Studio wants it, and an annotation as Label Studio gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from goldloop.adapters.label_studio.images import ImageUrl
+from goldloop.annotations import Annotation, TaskState
+from goldloop.errors import ServiceError
+from goldloop.labels import LabelSet
+from goldloop.tasks import NewTask
+from labelstudio_config import FROM_NAME, TO_NAME
+
+
+def choice_result(label: str) -> list[dict[str, Any]]:
+    """Return the `result` of an annotation or prediction that picks `label`."""
+    return [{"from_name": FROM_NAME, "to_name": TO_NAME, "type": "choices", "value": {"choices": [label]}}]
+
+
+def task_payload(task: NewTask, image_url: ImageUrl) -> dict[str, Any]:
+    """Return `task` for the import API.
+
+    What is suggested stands in `data` as well, because reading it back with the task is free, whereas
+    predictions cost five times as much to list and can get lost in an import. A blind task has neither.
+    """
+    suggestion = task.suggestion
+    data: dict[str, Any] = {
+        "key": task.key,
+        "batch": task.batch,
+        "image": image_url(task.path),
+        "hint": suggestion.hint if suggestion else "",
+    }
+    if suggestion is None:
+        return {"data": data, "predictions": []}
+    data |= {
+        "suggested": suggestion.label,
+        "suggested_score": suggestion.score,
+        "suggested_by": suggestion.model_version,
+    }
+    return {"data": data, "predictions": [prediction_payload(data)]}
+
+
+def prediction_payload(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the prediction that belongs to a task's `data`, for which something is suggested."""
+    return {
+        "model_version": data["suggested_by"],
+        "score": data["suggested_score"],
+        "result": choice_result(data["suggested"]),
+    }
+
+
+def chosen_labels(result: object) -> set[str]:
+    """Return every label that `result` picks, known or not."""
+    values = [one.get("value") for one in _picks(result)]
+    return {name for value in values if isinstance(value, dict) for name in value.get("choices") or []}
+
+
+def read_result(result: object, labels: LabelSet) -> tuple[str | None, str | None]:
+    """Return (label, None), or (None, what is wrong) when `result` is no single label of the label set.
+
+    Label Studio accepts any result over its API, and keeps answers whose label was since removed.
+    """
+    if not _picks(result):
+        others = sorted({str(one.get("from_name")) for one in _regions(result)})
+        return None, f"no answer from the control {FROM_NAME!r}" + (f", only from {others}" if others else "")
+    chosen = sorted(chosen_labels(result))
+    if len(chosen) != 1:
+        return None, f"{len(chosen)} labels chosen in place of one: {chosen}"
+    if chosen[0] not in labels:
+        return None, f"label {chosen[0]!r} is not in the label set"
+    return chosen[0], None
+
+
+def _regions(result: object) -> list[dict[str, Any]]:
+    return [one for one in result if isinstance(one, dict)] if isinstance(result, list) else []
+
+
+def _picks(result: object) -> list[dict[str, Any]]:
+    return [one for one in _regions(result) if one.get("from_name") == FROM_NAME]
+
+
+def read_annotation(raw: Mapping[str, Any], data: Mapping[str, Any], labels: LabelSet) -> Annotation:
+    """Return one annotation of the task list; `data` is its task's."""
+    is_skip = bool(raw["was_cancelled"])
+    label, problem = (None, None) if is_skip else read_result(raw["result"], labels)
+    score = data.get("suggested_score")
+    lead_time = raw.get("lead_time")
+    return Annotation(
+        annotation_id=int(raw["id"]),
+        annotator=_user_id(raw["completed_by"]),
+        label=label,
+        is_skip=is_skip,
+        created_at=_moment(raw["created_at"]),
+        updated_at=_moment(raw["updated_at"]),
+        lead_time_s=None if lead_time is None else float(lead_time),
+        problem=problem,
+        shown_label=data.get("suggested"),
+        shown_score=None if score is None else float(score),
+        shown_model_version=data.get("suggested_by"),
+    )
+
+
+def read_tasks(rows: Sequence[Any], labels: LabelSet) -> list[TaskState]:
+    """Return a page of the task list; tasks that goldloop did not push have no key and are passed over."""
+    states = []
+    for row in rows:
+        key = (row.data or {}).get("key")
+        if not isinstance(key, str):
+            continue
+        try:
+            annotations = [read_annotation(raw, row.data, labels) for raw in row.annotations or []]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ServiceError(
+                f"Label Studio lists task {row.id} with an annotation that cannot be read "
+                f"({type(error).__name__}: {error}); open the task, correct or delete that annotation, and pull again"
+            ) from error
+        annotations.sort(key=lambda one: one.annotation_id)
+        states.append(TaskState(row.id, key, row.updated_at, tuple(annotations)))
+    return states
+
+
+def _user_id(completed_by: Any) -> str:
+    """Return the stable name of an annotator: the user id, since an e-mail address is private and may change."""
+    return str(completed_by["id"] if isinstance(completed_by, dict) else completed_by)
+
+
+def _moment(value: str | datetime) -> datetime:
+    return value if isinstance(value, datetime) else datetime.fromisoformat(value)

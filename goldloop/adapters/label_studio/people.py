@@ -1,0 +1,85 @@
+"""People: real Label Studio accounts, made through the invitation every annotator uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httpx
+
+from goldloop.adapters.label_studio.server import connected, http_client, translated
+from goldloop.errors import ServiceError
+from labelstudio_config import HOTKEYS
+
+MIN_PASSWORD = 8  # characters, Label Studio's own rule
+
+
+@dataclass(frozen=True, slots=True)
+class Annotator:
+    """An account that can log in; `user_id` is the annotator's name in every annotation."""
+
+    user_id: str
+    email: str
+    token: str = field(repr=False)
+
+
+def add_annotator(url: str, token: str, *, email: str, password: str, first_name: str = "") -> Annotator:
+    """Return the account of `email`, made if there is none, with Enter submitting and S skipping.
+
+    `token` belongs to any user of the server; who is added joins that user's organization. `password` is
+    the account's own, 8 characters or more, and must be right where the account exists.
+
+    Raises:
+        ServiceError: the server refused the account, or `password` is not that of the existing account.
+    """
+    if len(password) < MIN_PASSWORD:
+        raise ServiceError(
+            f"the password for {email} has {len(password)} characters; Label Studio wants {MIN_PASSWORD} or more"
+        )
+    with translated(url, f"add the annotator {email}"):
+        server = connected(url, token)
+        is_known = any((one.email or "").lower() == email.lower() for one in server.users.list())
+        with http_client(url) as browser:
+            if is_known:
+                _submit(browser, "/user/login/", email, password)
+            else:
+                link = urlsplit(str(server.organizations.invites.get_invite_link().invite_url))
+                _submit(browser, f"{link.path}?{link.query}", email, password)
+            return _prepared(browser, email, first_name)
+
+
+def _submit(browser: httpx.Client, address: str, email: str, password: str) -> None:
+    """Fill in the login or sign-up form as a browser would; 302 means done, anything else shows it again."""
+    browser.get(address).raise_for_status()
+    form = {
+        "csrfmiddlewaretoken": browser.cookies.get("csrftoken") or "",
+        "email": email,
+        "password": password,
+        "allow_newsletters": "false",
+    }
+    reply = browser.post(address, data=form, headers={"Referer": str(browser.base_url)})
+    if reply.status_code != httpx.codes.FOUND:
+        raise ServiceError(
+            f"Label Studio did not accept the account {email} ({reply.status_code}); if it exists already, give "
+            "its own password, otherwise choose another e-mail address or a longer password"
+        )
+
+
+def _prepared(browser: httpx.Client, email: str, first_name: str) -> Annotator:
+    csrf = {"X-CSRFToken": browser.cookies.get("csrftoken") or "", "Referer": str(browser.base_url)}
+    me = browser.get("/api/current-user/whoami").raise_for_status().json()
+    browser.patch("/api/current-user/hotkeys/", json={"custom_hotkeys": HOTKEYS}, headers=csrf).raise_for_status()
+    if first_name:
+        name = {"first_name": first_name}
+        browser.patch(f"/api/users/{me['id']}/", json=name, headers=csrf).raise_for_status()
+    return Annotator(user_id=str(me["id"]), email=email, token=_token(browser, csrf))
+
+
+def _token(browser: httpx.Client, csrf: dict[str, str]) -> str:
+    """Return the user's legacy token where the server still takes those, else a new personal access token."""
+    settings = browser.get("/api/jwt/settings").raise_for_status().json()
+    if settings["legacy_api_tokens_enabled"]:
+        return str(browser.get("/api/current-user/token").raise_for_status().json()["token"])
+    for old in browser.get("/api/token/").raise_for_status().json():  # one per user, shown once: make room
+        browser.post("/api/token/rotate/", json={"refresh": old["token"]}, headers=csrf)
+    return str(browser.post("/api/token/", headers=csrf).raise_for_status().json()["token"])

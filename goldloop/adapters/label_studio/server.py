@@ -1,0 +1,96 @@
+"""One Label Studio server: how it is addressed, and how its failures become goldloop's errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import httpx
+import jwt
+import pydantic
+from label_studio_sdk import LabelStudio
+from label_studio_sdk.core.api_error import ApiError
+from label_studio_sdk.core.parse_error import ParsingError
+
+from goldloop.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
+
+TIMEOUT_S = 60.0
+_MAX_DETAIL = 400  # characters of a server's reply that are worth repeating
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_GATEWAY = {502, 503, 504}  # what a proxy says for a server that does not answer
+
+
+def http_client(url: str, **options: object) -> httpx.Client:
+    """Return a client for `url`; proxies of the environment are not asked for a loopback address."""
+    is_local = urlsplit(url).hostname in _LOOPBACK
+    return httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=not is_local, **options)  # type: ignore[arg-type]
+
+
+def connected(url: str, token: str) -> LabelStudio:
+    """Return the SDK's client. It never retries: a request that seemed to fail may have been carried out.
+
+    Raises:
+        ServiceAuthError: `token` is expired.
+    """
+    with translated(url, "sign in"):
+        return LabelStudio(
+            base_url=url,
+            api_key=token,
+            timeout=TIMEOUT_S,
+            max_retries=0,
+            httpx_client=http_client(url, follow_redirects=True),
+        )
+
+
+def _status_error(url: str, doing: str, status: int | None, body: object) -> ServiceError:
+    detail = " ".join(str(body).split())[:_MAX_DETAIL]
+    seen = f"Label Studio at {url} answered {status} when asked to {doing}"
+    if status in {401, 403}:
+        return ServiceAuthError(
+            f"{seen}: {detail}; check the token (Label Studio: Account & Settings) and that it belongs to this server"
+        )
+    if status in _GATEWAY:
+        return ServiceUnreachableError(f"{seen}: {detail}; wait until the server is up, then run this again")
+    if status == 404:
+        return ServiceError(f"{seen}: {detail}; check the address, and that the project was not deleted")
+    return ServiceError(f"{seen}: {detail}; see the server's log, then run this again")
+
+
+@contextmanager
+def translated(url: str, doing: str) -> Iterator[None]:
+    """Turn every failure of the SDK, of httpx and of parsing a reply into a ServiceError.
+
+    `doing` completes "asked to ..." in the message. A reply that got lost may belong to a request that was
+    carried out, so callers reconcile with the server before they ask again.
+    """
+    try:
+        yield
+    except httpx.TimeoutException as error:
+        raise ServiceUnreachableError(
+            f"Label Studio at {url} did not answer within {TIMEOUT_S:.0f} s when asked to {doing} "
+            f"({type(error).__name__}); it may still do it, so wait a minute, then run this again"
+        ) from error
+    except httpx.TransportError as error:
+        raise ServiceUnreachableError(
+            f"Label Studio at {url} does not answer when asked to {doing} ({type(error).__name__}: {error}); "
+            "start it with 'goldloop up', or check the address, then run this again"
+        ) from error
+    except httpx.HTTPStatusError as error:
+        raise _status_error(url, doing, error.response.status_code, error.response.text) from error
+    except ApiError as error:
+        raise _status_error(url, doing, error.status_code, error.body) from error
+    except (
+        ParsingError,
+        pydantic.ValidationError,
+        httpx.HTTPError,
+        httpx.InvalidURL,
+        httpx.CookieConflict,
+        httpx.StreamError,
+        jwt.PyJWTError,
+    ) as error:
+        raise ServiceError(
+            f"Label Studio at {url} could not be understood when asked to {doing} "
+            f"({type(error).__name__}: {' '.join(str(error).split())[:_MAX_DETAIL]}); "
+            "check that this is a Label Studio 1.23 or later and that the address is right"
+        ) from error
