@@ -16,6 +16,7 @@ from goldloop.annotations import TaskState
 from goldloop.labels import LabelSet
 from goldloop.samples import Arrival, Decoded, FileRef, SampleId
 from goldloop.tasks import NewTask
+from goldloop.training_runs import TrainingRecord, TrainingStart
 
 
 Row = Mapping[str, Any]
@@ -168,8 +169,20 @@ class RegisteredModel:
 class ModelRegistry(Protocol):
     """Versions of one registered model, found by alias."""
 
-    def register(self, folder: Path, *, mlflow_run_id: str, tags: dict[str, str]) -> str:
-        """Store the model saved in `folder` as a new version of the run; return the version."""
+    def register(
+        self,
+        folder: Path,
+        *,
+        graph: Any,
+        example: npt.NDArray[np.uint8],
+        mlflow_run_id: str,
+        tags: dict[str, str],
+    ) -> str:
+        """Store the model saved in `folder` as a new version of the run; return the version.
+
+        `graph` is the same model as a function from a uint8 batch like `example` (two samples or more) to
+        probs, for other systems to serve.
+        """
         ...
 
     def version_at(self, alias: str) -> str | None:
@@ -177,7 +190,11 @@ class ModelRegistry(Protocol):
         ...
 
     def set_alias(self, alias: str, version: str) -> None:
-        """Point `alias` at `version`."""
+        """Point `alias` at `version`.
+
+        Raises:
+            ModelError: there is no such version.
+        """
         ...
 
     def load(self, version: str) -> RegisteredModel:
@@ -186,4 +203,20 @@ class ModelRegistry(Protocol):
         Raises:
             ModelError: there is no such version.
         """
+        ...
+
+
+class TrainingRuns(Protocol):
+    """The experiment tracker: one run for each retrain."""
+
+    def begin(self, start: TrainingStart) -> str:
+        """Open a run; return its mlflow_run_id."""
+        ...
+
+    def record(self, mlflow_run_id: str, record: TrainingRecord) -> None:
+        """Log figures, artifacts and the decision, and close the run."""
+        ...
+
+    def fail(self, mlflow_run_id: str, reason: str) -> None:
+        """Close a run that came to no decision."""
         ...

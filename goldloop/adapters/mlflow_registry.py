@@ -1,0 +1,163 @@
+"""MLflow's registry: the versions of one model, found by alias, and everything needed to train on."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import mlflow
+import mlflow.pytorch
+import numpy as np
+import numpy.typing as npt
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+
+from goldloop.adapters.mlflow_connection import mlflow_at
+from goldloop.errors import ModelError
+from goldloop.ports import RegisteredModel
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+
+MODEL_URI_PREFIX = "models:/"
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # the latter for a version that is no number
+
+
+class MlflowRegistry:
+    """Versions of the registered model `name` on the server at `uri`.
+
+    `cache` is a folder for downloaded versions; they never change, so each is downloaded once.
+    """
+
+    def __init__(self, uri: str, name: str, *, cache: Path) -> None:
+        self.uri = uri
+        self.name = name
+        self._cache = cache
+
+    def register(
+        self,
+        folder: Path,
+        *,
+        graph: Any,
+        example: npt.NDArray[np.uint8],
+        mlflow_run_id: str,
+        tags: dict[str, str],
+    ) -> str:
+        """Store the files of `folder`, and `graph` as a torch.export program; return the version.
+
+        `graph` is a torch module that takes a uint8 batch like `example` and returns probs. The program is
+        what other systems serve: its batch size is free, height and width are those of `example`. We
+        ourselves load the files, which can be trained on. Nothing is pickled.
+
+        Raises:
+            ModelError: `folder` holds no files, or `example` fewer than two samples.
+            ServiceError: as `mlflow_at`.
+        """
+        files = sorted(str(path) for path in folder.iterdir() if path.is_file())
+        if not files:
+            raise ModelError(f"{folder} holds no files; save the model there first")
+        if len(example) < 2:
+            raise ModelError(
+                f"the example holds {len(example)} samples; one sample would freeze the batch size, give two"
+            )
+        with mlflow_at(self.uri, doing="registering a model"):
+            logged = mlflow.models.Model.log(
+                artifact_path=None,
+                name="model",
+                flavor=mlflow.pytorch,
+                run_id=mlflow_run_id,
+                pytorch_model=graph,
+                serialization_format="pt2",
+                input_example=example,
+                pip_requirements=["torch"],  # else MLflow spends 12 s on finding out
+                extra_files=files,
+            )
+            client = self._client()
+            try:
+                client.create_registered_model(self.name)
+            except MlflowException as error:
+                if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                    raise
+            version = client.create_model_version(
+                self.name, logged.model_uri, run_id=mlflow_run_id, tags=tags, model_id=logged.model_id
+            )
+            return str(version.version)
+
+    def version_at(self, alias: str) -> str | None:
+        """Return the version under `alias`, or None while there is none.
+
+        Raises:
+            ServiceError: as `mlflow_at`.
+        """
+        with mlflow_at(self.uri, doing=f"looking up alias {alias}"):
+            try:
+                version = self._client().get_registered_model(self.name).aliases.get(alias)
+            except MlflowException as error:
+                if error.error_code not in ABSENT:
+                    raise
+                return None
+        return None if version is None else str(version)
+
+    def set_alias(self, alias: str, version: str) -> None:
+        """Point `alias` at `version`.
+
+        Raises:
+            ModelError: there is no such version.
+            ServiceError: as `mlflow_at`.
+        """
+        self._version(version)
+        with mlflow_at(self.uri, doing=f"pointing alias {alias} at version {version}"):
+            self._client().set_registered_model_alias(self.name, alias, version)
+
+    def load(self, version: str) -> RegisteredModel:
+        """Return the files and tags of `version`, downloaded at most once.
+
+        Raises:
+            ModelError: there is no such version, or goldloop did not register it.
+            ServiceError: as `mlflow_at`.
+        """
+        found = self._version(version)
+        model_id = str(found.source).removeprefix(MODEL_URI_PREFIX)
+        if not model_id.startswith("m-") or not found.run_id:
+            raise ModelError(
+                f"version {version} of {self.name} has source {found.source!r}, which goldloop did not "
+                "register; point the alias at one that 'goldloop retrain' made"
+            )
+        folder = self._cache / model_id
+        if not folder.is_dir():
+            self._download(model_id, folder)
+        return RegisteredModel(version, folder, mlflow_run_id=str(found.run_id), tags=dict(found.tags))
+
+    def _download(self, model_id: str, folder: Path) -> None:
+        self._cache.mkdir(parents=True, exist_ok=True)
+        with (
+            mlflow_at(self.uri, doing=f"downloading model {model_id}"),
+            tempfile.TemporaryDirectory(dir=self._cache, prefix=".") as beside,
+        ):
+            files = mlflow.artifacts.download_artifacts(
+                artifact_uri=f"{MODEL_URI_PREFIX}{model_id}/extra_files",
+                dst_path=beside,
+                tracking_uri=self.uri,
+                registry_uri=self.uri,
+            )
+            try:
+                Path(files).rename(folder)
+            except OSError:
+                if not folder.is_dir():  # else another process was faster, with the same files
+                    raise
+
+    def _version(self, version: str) -> ModelVersion:
+        with mlflow_at(self.uri, doing=f"looking up version {version}"):
+            try:
+                return self._client().get_model_version(self.name, version)
+            except MlflowException as error:
+                if error.error_code not in ABSENT:
+                    raise
+        raise ModelError(
+            f"there is no version {version} of model {self.name} at {self.uri}; "
+            "'goldloop retrain' makes versions"
+        )
+
+    def _client(self) -> MlflowClient:
+        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)

@@ -1,0 +1,140 @@
+"""MLflow's experiment: one run per retrain, with its data version, figures, plots and decision."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from mlflow import MlflowClient
+from mlflow.data.delta_dataset_source import DeltaDatasetSource
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
+from mlflow.exceptions import MlflowException
+
+from goldloop.adapters.mlflow_connection import mlflow_at
+from goldloop.errors import ModelError
+from goldloop.training_runs import GoldSource, TrainingRecord, TrainingStart, metrics_of
+
+DIGEST_LENGTH = 32  # MLflow takes at most 36 characters, a SHA-256 has 64; the whole one is a parameter
+BATCH = 100  # parameters MLflow takes in one request; it takes 1,000 metrics
+DATASET_NAME = "gold"
+DELTA_SOURCE = "delta_table"  # under this name MLflow's page and loader know the kind of source
+
+
+class MlflowRuns:
+    """The runs of the experiment `name` on the server at `uri`.
+
+    `artifact_location` is for a `uri` that is a database and no server: without it MLflow would write
+    artifacts into the current folder.
+    """
+
+    def __init__(self, uri: str, name: str, *, artifact_location: str | None = None) -> None:
+        self.uri = uri
+        self.name = name
+        self._artifact_location = artifact_location
+
+    def begin(self, start: TrainingStart) -> str:
+        """Open a run with the parameters and the gold version it trains on; return the mlflow_run_id.
+
+        Raises:
+            ServiceError: as `mlflow_at`.
+        """
+        gold = start.gold
+        params = {**start.params, "gold_version": gold.version, "gold_digest": gold.digest}
+        with mlflow_at(self.uri, doing="opening a run"):
+            client = self._client()
+            run = client.create_run(self._experiment_id(client), run_name=start.name, tags=dict(start.tags))
+            run_id = str(run.info.run_id)
+            entries = [Param(name, str(value)) for name, value in params.items()]
+            for first in range(0, len(entries), BATCH):
+                client.log_batch(run_id, params=entries[first : first + BATCH])
+            context = InputTag("mlflow.data.context", "train")
+            client.log_inputs(run_id, [DatasetInput(_dataset(gold), tags=[context])])
+        return run_id
+
+    def record(self, mlflow_run_id: str, record: TrainingRecord) -> None:
+        """Log figures, artifacts and the decision, and close the run.
+
+        If the run's model is registered by then, the figures show on the model's page too.
+
+        Raises:
+            ModelError: an artifact path that leaves the run's folder.
+            ServiceError: as `mlflow_at`.
+        """
+        for path in record.artifacts:
+            pure = PurePosixPath(path)
+            if pure.is_absolute() or ".." in pure.parts or not pure.name:
+                raise ModelError(f"artifact path {path!r} is no relative path inside the run; rename it")
+        with mlflow_at(self.uri, doing="recording a run"):
+            client = self._client()
+            outputs = client.get_run(mlflow_run_id).outputs
+            models = outputs.model_outputs if outputs else []
+            metrics = list(_metrics(record, model_id=models[-1].model_id if models else None))
+            for first in range(0, len(metrics), BATCH):
+                client.log_batch(mlflow_run_id, metrics=metrics[first : first + BATCH])
+            for role, one in record.evaluations.items():
+                client.log_dict(mlflow_run_id, one.to_dict(), f"evaluations/{role}.json")
+            client.log_dict(mlflow_run_id, record.decision.to_dict(), "decision.json")
+            client.set_tag(mlflow_run_id, "goldloop.promoted", str(record.decision.is_promoted).lower())
+            client.set_tag(mlflow_run_id, "mlflow.note.content", "\n\n".join(record.decision.reasons))
+            with tempfile.TemporaryDirectory() as folder:
+                for path, content in record.artifacts.items():
+                    file = Path(folder, path)
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_bytes(content)
+                client.log_artifacts(mlflow_run_id, folder)
+            client.set_terminated(mlflow_run_id)
+
+    def fail(self, mlflow_run_id: str, reason: str) -> None:
+        """Close a run that came to no decision as failed.
+
+        Raises:
+            ServiceError: as `mlflow_at`.
+        """
+        with mlflow_at(self.uri, doing="closing a failed run"):
+            client = self._client()
+            client.set_tag(mlflow_run_id, "mlflow.note.content", reason)
+            client.set_terminated(mlflow_run_id, status="FAILED")
+
+    def address(self, mlflow_run_id: str) -> str:
+        """Return where a browser shows the run.
+
+        Raises:
+            ServiceError: as `mlflow_at`.
+        """
+        with mlflow_at(self.uri, doing="looking up a run"):
+            experiment_id = self._client().get_run(mlflow_run_id).info.experiment_id
+        return f"{self.uri}/#/experiments/{experiment_id}/runs/{mlflow_run_id}"
+
+    def _experiment_id(self, client: MlflowClient) -> str:
+        found = client.get_experiment_by_name(self.name)
+        if found is None:
+            try:
+                return str(client.create_experiment(self.name, artifact_location=self._artifact_location))
+            except MlflowException as error:
+                found = client.get_experiment_by_name(self.name)  # another process made it meanwhile
+                if error.error_code != "RESOURCE_ALREADY_EXISTS" or found is None:
+                    raise
+        if found.lifecycle_stage == "deleted":
+            client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+
+    def _client(self) -> MlflowClient:
+        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+
+def _dataset(gold: GoldSource) -> Dataset:
+    source = DeltaDatasetSource(path=gold.uri, delta_table_version=gold.version)
+    return Dataset(DATASET_NAME, gold.digest[:DIGEST_LENGTH], DELTA_SOURCE, source.to_json())
+
+
+def _metrics(record: TrainingRecord, *, model_id: str | None) -> Iterator[Metric]:
+    now_ms = int(time.time() * 1000)
+    digests = {one.gold_digest[:DIGEST_LENGTH] for one in record.evaluations.values()}
+    judged_on = {"dataset_name": DATASET_NAME, "dataset_digest": digests.pop()} if len(digests) == 1 else {}
+    for name, value in metrics_of(record).items():
+        yield Metric(name, value, now_ms, 0, model_id=model_id, **judged_on)
+    for name, values in record.history.items():
+        for epoch, value in enumerate(values):
+            yield Metric(name, value, now_ms, epoch)
