@@ -44,7 +44,7 @@ def ensure_project(
         images_root.mkdir(parents=True, exist_ok=True)
         doing = f"serve {images_root} (it needs LOCAL_FILES_SERVING_ENABLED=true and a document root above that folder)"
         with translated(url, doing):
-            _serve(server, project_id, images_root.resolve())
+            _serve(server, project_id, images_root.absolute())  # unresolved: the server judges the path as written
     return project_id
 
 
