@@ -44,7 +44,8 @@ def ensure_project(
         images_root.mkdir(parents=True, exist_ok=True)
         doing = f"serve {images_root} (it needs LOCAL_FILES_SERVING_ENABLED=true and a document root above that folder)"
         with translated(url, doing):
-            _serve(server, project_id, images_root.absolute())  # unresolved: the server judges the path as written
+            # not resolved: a link below the document root leads here, and the server judges the path as written
+            _serve(server, project_id, images_root.absolute())
     return project_id
 
 
