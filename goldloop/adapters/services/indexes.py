@@ -43,8 +43,8 @@ def uv_environment(settings: Mapping[str, str], environment: Mapping[str, str]) 
     """Return the UV_ variables that make uv use the indexes of pip's `settings`.
 
     Whatever the user told uv itself wins: with any UV_ index variable set, or pip's settings naming no
-    index, nothing is added. `find-links` is left out on purpose: such folders complement an index for
-    pip, and a torch wheel lying there must not decide which torch is installed.
+    index, nothing is added. `find-links` is left out while there is an index: pip takes such folders as an
+    addition, and a torch wheel lying there must not decide which torch is installed.
     """
     if any(
         environment.get(name)
@@ -57,6 +57,9 @@ def uv_environment(settings: Mapping[str, str], environment: Mapping[str, str]) 
     if extra := settings.get("extra-index-url"):
         told["UV_INDEX"] = " ".join(extra.replace("\\n", " ").split())
         told["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # pip's own rule: the best version of all indexes
+    if settings.get("no-index") in ("1", "true", "yes", "on"):
+        told["UV_NO_INDEX"] = "1"
+        told["UV_FIND_LINKS"] = ",".join(settings.get("find-links", "").replace("\\n", " ").split())
     if hosts := settings.get("trusted-host"):
         told["UV_INSECURE_HOST"] = " ".join(hosts.replace("\\n", " ").split())
     if (cert := settings.get("cert")) and not environment.get("SSL_CERT_FILE"):
