@@ -1,0 +1,193 @@
+"""A small loop over text samples: reader, scorer and store in memory, tables for real."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from goldloop import schema
+from goldloop.adapters.delta import Table
+from goldloop.errors import UnreadableSampleError
+from goldloop.gold_store import GoldStore
+from goldloop.labels import LabelSet
+from goldloop.ledger import Ledger
+from goldloop.ports import Scores, Tables
+from goldloop.pulling import PullReport, gold_records, pull_annotations, retract_tasks
+from goldloop.pushing import PushReport, plan_round, push_planned, reconcile
+from goldloop.routing import Band
+from goldloop.samples import Arrival, BatchId, Decoded, FileRef, Reason, SampleId, sample_id_of
+from goldloop.scoring import Model, ScoreReport, score_backlog, score_source
+from goldloop.settings import SelectionSettings
+from tests.fakes import FakeLabelingQueue
+
+LABELS = LabelSet(("ham", "spam"))
+BAND = Band(0.4, 0.7)
+
+
+class Killed(BaseException):
+    """What a SIGKILL looks like from inside: nothing after it runs."""
+
+
+class FakeClock:
+    """Aware UTC moments, one millisecond apart, moved on by `sleep`."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        self.now += timedelta(milliseconds=1)
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += timedelta(seconds=seconds)
+
+
+class TextReader:
+    """Reads samples from a dict of uri -> text; a text `!reason` is a file in quarantine for that reason."""
+
+    def __init__(self, texts: dict[str, str]) -> None:
+        self.texts = texts
+        self.reads: list[str] = []
+
+    def files(self, source: str) -> Iterator[FileRef]:
+        """Yield all texts, whatever the source."""
+        for uri, text in sorted(self.texts.items()):
+            yield FileRef(uri, len(text), text)
+
+    def read(self, file: FileRef) -> Arrival:
+        """Return the text, or its reason."""
+        self.reads.append(file.uri)
+        text = self.texts.get(file.uri, "!unreadable")
+        sample_id = sample_id_of(text.encode())
+        if text.startswith("!"):
+            return Arrival(file, sample_id, reason=Reason(text[1:]), detail=f"{file.uri} is {text[1:]}")
+        return Arrival(file, sample_id, Decoded(text))
+
+
+class LengthScorer:
+    """Says `spam` with probability len(text) / 100; the longer the text the surer."""
+
+    labels = LABELS
+
+    def __call__(self, payloads: Sequence[Any]) -> Scores:
+        """Return the scores of a minibatch of texts."""
+        spam = np.array([min(len(text), 100) / 100 for text in payloads])
+        return Scores(np.stack([1 - spam, spam], axis=1), np.zeros((len(payloads), 1), dtype=np.float32))
+
+
+class TextStore:
+    """Keeps texts by sample_id."""
+
+    def __init__(self, reader: TextReader) -> None:
+        self.reader = reader
+        self.kept: dict[SampleId, str] = {}
+
+    def keep(self, sample_id: SampleId, uri: str) -> str:
+        """Keep the text at `uri` if it still is that sample."""
+        text = self.reader.texts.get(uri, "")
+        if sample_id_of(text.encode()) != sample_id:
+            raise UnreadableSampleError("unreadable", f"{uri} is gone or changed")
+        self.kept[sample_id] = text
+        return f"{sample_id}.txt"
+
+    def load(self, sample_id: SampleId) -> Decoded:
+        """Return a kept text."""
+        return Decoded(self.kept[sample_id])
+
+
+def open_tables(folder: Path) -> Tables:
+    """Return the tables of a workspace in `folder`."""
+    return Tables(
+        samples=Table(folder, "samples", schema.SAMPLES),
+        predictions=Table(folder, "predictions", schema.PREDICTIONS),
+        tasks=Table(folder, "tasks", schema.TASKS),
+        annotations=Table(folder, "annotations", schema.ANNOTATIONS),
+        gold=Table(folder, "gold", schema.GOLD),
+        rounds=Table(folder, "rounds", schema.ROUNDS),
+    )
+
+
+@dataclass
+class Loop:
+    """Everything a loop needs, with the core's functions bound to it."""
+
+    folder: Path
+    texts: dict[str, str]
+    selection: SelectionSettings = field(default_factory=lambda: SelectionSettings(budget_per_round=20))
+    queue: FakeLabelingQueue = field(default_factory=lambda: FakeLabelingQueue(LABELS))
+    clock: FakeClock = field(default_factory=FakeClock)
+
+    def __post_init__(self) -> None:
+        self.reader = TextReader(self.texts)
+        self.store = TextStore(self.reader)
+        self.tables = open_tables(self.folder)
+        self.ledger = Ledger(self.tables.tasks)
+        self.gold = GoldStore(self.tables.gold)
+
+    def score(self, model: Model | None = None) -> ScoreReport:
+        """Score the texts."""
+        return score_source(
+            "texts", reader=self.reader, model=model or Model("1", LengthScorer()), band=BAND,
+            tables=self.tables, clock=self.clock,
+        )  # fmt: skip
+
+    def score_backlog(self, model: Model | None = None) -> ScoreReport:
+        """Score what has no prediction by `model`."""
+        return score_backlog(
+            reader=self.reader, model=model or Model("1", LengthScorer()), band=BAND, tables=self.tables, clock=self.clock
+        )
+
+    def plan(self) -> int:
+        """Plan the open round."""
+        return plan_round(
+            tables=self.tables, ledger=self.ledger, labels=LABELS, selection=self.selection,
+            is_labelled={one.sample_id for one in self.gold.records()}, clock=self.clock,
+        )  # fmt: skip
+
+    def push(self, *, owner: str = "me", import_size: int = 500) -> PushReport:
+        """Plan and push."""
+        self.reconcile()
+        self.plan()
+        report = push_planned(
+            tables=self.tables, ledger=self.ledger, queue=self.queue, store=self.store, owner=owner,
+            clock=self.clock, sleep=self.clock.sleep, import_size=import_size,
+        )  # fmt: skip
+        self.reconcile()
+        return report
+
+    def reconcile(self) -> tuple[int, int, int]:
+        """Make ledger and server agree."""
+        return reconcile(
+            ledger=self.ledger, queue=self.queue, owner="me", clock=self.clock, seed=self.selection.seed,
+            audit_rate=self.selection.audit_rate, batches=lambda ids: dict.fromkeys(ids, BatchId("texts")),
+        )  # fmt: skip
+
+    def pull(self) -> PullReport:
+        """Pull and make gold."""
+        self.reconcile()
+        statuses = self.ledger.statuses().values()
+        retract_tasks([one.key for one in statuses if not one.is_live], self.tables.annotations)
+        report = pull_annotations(self.queue, self.tables.annotations, self.ledger)
+        records = gold_records(
+            self.tables.annotations, self.ledger, overlap=self.selection.overlap, label_names=LABELS.names, report=report
+        )
+        version = self.gold.commit(records, reason="pull")
+        report.gold_version = version.version if version else None
+        return report
+
+    def answer_all(self, label: str = "ham", *, annotator: str = "1") -> None:
+        """Answer every task that `annotator` has not answered."""
+        for task_id, task in list(self.queue.tasks.items()):
+            if all(one.annotator != annotator for one in task.answers.values()):
+                self.queue.answer(task_id, annotator, label)
+
+
+def texts(n: int) -> dict[str, str]:
+    """Return n distinct texts whose lengths, and so confidences, cover all lanes."""
+    return {f"mem/{number:04d}": f"{number:04d}".ljust(4 + number * 37 % 97, "x") for number in range(n)}

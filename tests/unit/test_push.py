@@ -1,0 +1,151 @@
+"""Pushing: one live task per sample and purpose, whatever breaks."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from goldloop.adapters.delta import Table
+from goldloop.errors import ServiceUnreachableError
+from goldloop.ledger import Event
+from goldloop.settings import SelectionSettings
+from goldloop.tasks import Purpose
+from tests.loop import Killed, Loop, texts
+
+
+def keys_on_server(loop: Loop) -> Counter[str]:
+    """Count tasks by key."""
+    return Counter(loop.queue.all_tasks().values())
+
+
+def test_push_fills_the_rounds_budget_once(tmp_path: Path) -> None:
+    """A second push in the same round adds nothing; audit tasks are blind, review tasks carry a suggestion."""
+    loop = Loop(tmp_path, texts(200))
+    loop.score()
+
+    first, second = loop.push(), loop.push()
+
+    assert (first.n_pushed, second.n_pushed) == (20, 0)
+    assert first.purposes == {"audit": 8, "review": 12}
+    for task in loop.queue.tasks.values():
+        assert (task.pushed.suggestion is None) == (task.pushed.purpose is Purpose.AUDIT)
+
+
+def test_overlap_shares_the_budget(tmp_path: Path) -> None:
+    """With two people on each task, 20 annotations are 10 tasks."""
+    loop = Loop(tmp_path, texts(200), SelectionSettings(budget_per_round=20, overlap=2))
+    loop.score()
+    assert loop.push().n_pushed == 10
+
+
+@pytest.mark.parametrize("n_taken", [0, 1, 7, 12])
+def test_a_connection_lost_in_mid_import_makes_no_duplicates(tmp_path: Path, n_taken: int) -> None:
+    """The server may have taken any part of the import; the next push finds that out and goes on."""
+    whole = Loop(tmp_path / "whole", texts(200))
+    whole.score()
+    whole.push()
+    loop = Loop(tmp_path / "broken", texts(200))
+    loop.score()
+    loop.queue.break_push_after(n_taken)
+
+    with pytest.raises(ServiceUnreachableError):
+        loop.push()
+    loop.push()
+
+    assert keys_on_server(loop) == keys_on_server(whole)
+
+
+@pytest.mark.parametrize("n_commits", range(6))
+def test_a_killed_push_goes_on_after_any_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_commits: int) -> None:
+    """Killed before its first, second, ... ledger commit, the push repeated ends with each task once."""
+    whole = Loop(tmp_path / "whole", texts(200))
+    whole.score()
+    whole.push(import_size=8)
+    loop = Loop(tmp_path / "killed", texts(200))
+    loop.score()
+    real, left = Table.append_next, n_commits
+
+    def dying(self, make_rows):  # type: ignore[no-untyped-def]
+        nonlocal left
+        if left == 0:
+            raise Killed
+        left -= 1
+        return real(self, make_rows)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Table, "append_next", dying)
+        with pytest.raises(Killed):
+            loop.push(import_size=8)
+    loop.push(import_size=8)
+
+    assert keys_on_server(loop) == keys_on_server(whole)
+    assert set(keys_on_server(loop).values()) == {1}
+
+
+def test_a_second_machine_waits_for_the_claims_of_the_first(tmp_path: Path) -> None:
+    """Tasks claimed a moment ago by somebody else are not imported by us."""
+    loop = Loop(tmp_path, texts(200))
+    loop.score()
+    loop.plan()
+    keys = list(loop.ledger.statuses())
+    loop.ledger.claim(lambda statuses: keys[:5], owner="other", at=loop.clock())
+    before = loop.clock.now
+
+    loop.push(owner="me")
+
+    assert (loop.clock.now - before).total_seconds() > 30
+    assert set(keys_on_server(loop).values()) == {1}
+    assert all(one.event is Event.PUSHED for one in loop.ledger.statuses().values())
+
+
+def test_a_lost_ledger_is_rebuilt_from_the_server(tmp_path: Path) -> None:
+    """With an empty tasks table, the server's tasks are adopted and nobody is asked twice."""
+    loop = Loop(tmp_path / "one", texts(200))
+    loop.score()
+    loop.push()
+    asked = keys_on_server(loop)
+    fresh = Loop(tmp_path / "two", texts(200), queue=loop.queue)
+    fresh.score()
+
+    fresh.push()
+
+    counts = keys_on_server(fresh)
+    assert set(counts.values()) == {1}
+    assert asked.keys() <= counts.keys()
+    assert not {key.split(":")[0] for key in asked} & {key.split(":")[0] for key in counts.keys() - asked.keys()}
+
+
+def test_a_doubled_task_is_removed_and_an_answered_one_kept(tmp_path: Path) -> None:
+    """Of two tasks with one key the earlier stays, unless only the later was answered."""
+    loop = Loop(tmp_path, texts(200))
+    loop.score()
+    loop.push()
+    first, second = list(loop.queue.tasks.values())[:2]
+    loop.queue.push([first.pushed, second.pushed])
+    newest = max(loop.queue.tasks)
+    loop.queue.answer(newest, "1", "ham")
+
+    assert loop.reconcile()[1] == 2
+
+    assert set(keys_on_server(loop).values()) == {1}
+    assert newest in loop.queue.tasks
+    assert loop.ledger.statuses()[second.pushed.key].task_id == newest
+
+
+def test_a_sample_whose_bytes_changed_is_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
+    """People are never shown something else than what was scored."""
+    loop = Loop(tmp_path, texts(200))
+    loop.score()
+    loop.plan()
+    plans = loop.ledger.plans(loop.ledger.statuses())
+    victim = next(iter(plans)).split(":")[0]
+    uri = next(row["uri"] for row in loop.tables.samples.read().to_pylist() if row["sample_id"] == victim)
+    loop.texts[uri] = "something else"
+
+    report = loop.push()
+
+    assert report.n_pushed == 19
+    assert len(report.lost) == 1
+    assert victim in report.lost[0]

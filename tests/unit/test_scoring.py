@@ -1,0 +1,115 @@
+"""Scoring: each file in one place, resumed where it stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from goldloop import scoring
+from goldloop.rounds import conservation
+from goldloop.scoring import NO_MODEL, Model
+from tests.loop import Killed, LengthScorer, Loop, texts
+
+
+def test_every_file_is_in_exactly_one_place(tmp_path: Path) -> None:
+    """Lanes, quarantine and duplicates add up to the files that arrived."""
+    files = texts(60) | {"mem/bad1": "!empty", "mem/bad2": "!not an image", "mem/twin": texts(60)["mem/0003"]}
+    loop = Loop(tmp_path, files)
+
+    report = loop.score()
+    where = conservation(loop.tables)
+
+    assert where.is_conserved
+    assert where.n_files == report.n_files == 63
+    assert (where.quarantine, where.duplicate) == (2, 1)
+    assert where.reasons == {"empty": 1, "not an image": 1}
+    assert where.auto and where.review and not where.hold  # two labels: confidence is at least 0.5
+    assert "= 63 files" in str(where)
+
+
+def test_scoring_again_reads_nothing_again(tmp_path: Path) -> None:
+    """Known files are passed over; new and replaced ones are read."""
+    loop = Loop(tmp_path, texts(30))
+    loop.score()
+    loop.reader.reads.clear()
+    loop.texts["mem/new"] = "a new text"
+    loop.texts["mem/0001"] = "replaced"
+
+    report = loop.score()
+
+    assert sorted(loop.reader.reads) == ["mem/0001", "mem/new"]
+    assert (report.n_files, report.n_known) == (2, 29)
+    assert conservation(loop.tables).n_files == 32
+
+
+def test_an_unreadable_file_is_tried_again_and_counts_once(tmp_path: Path) -> None:
+    """A file whose permissions were mended is scored by the next pass."""
+    loop = Loop(tmp_path, texts(5) | {"mem/locked": "!unreadable"})
+    loop.score()
+    assert conservation(loop.tables).quarantine == 1
+
+    loop.reader.texts = loop.texts | {}
+    original = loop.reader.read
+    loop.reader.read = lambda file: original(file)  # type: ignore[method-assign]
+    loop.score()
+
+    where = conservation(loop.tables)
+    assert where.n_files == 6
+    assert where.is_conserved
+
+
+@pytest.mark.parametrize("commits", [0, 1, 2, 3, 4, 5])
+def test_a_killed_pass_resumes_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commits: int) -> None:
+    """Whichever commit is the last before the kill, the resumed pass ends as an undisturbed one."""
+    monkeypatch.setattr(scoring, "COMMIT_EVERY", 10)
+    whole = Loop(tmp_path / "whole", texts(35))
+    whole.score()
+    loop = Loop(tmp_path / "killed", texts(35))
+    left = commits
+
+    def dying(append):  # type: ignore[no-untyped-def]
+        def wrapped(rows):  # type: ignore[no-untyped-def]
+            nonlocal left
+            if left == 0:
+                raise Killed
+            left -= 1
+            append(rows)
+
+        return wrapped
+
+    with monkeypatch.context() as patch:
+        patch.setattr(loop.tables.samples, "append", dying(loop.tables.samples.append))
+        patch.setattr(loop.tables.predictions, "append", dying(loop.tables.predictions.append))
+        with pytest.raises(Killed):
+            loop.score()
+    assert conservation(loop.tables).n_missing == (10 if commits % 2 else 0)
+
+    loop.score()
+    loop.score_backlog()
+
+    where = conservation(loop.tables)
+    assert where == conservation(whole.tables)
+    assert loop.tables.predictions.read().num_rows == 35
+
+
+def test_without_a_model_everything_is_held(tmp_path: Path) -> None:
+    """A cold start scores nothing and says so in the model version."""
+    loop = Loop(tmp_path, texts(10))
+    report = loop.score(Model())
+    assert (report.model_version, dict(report.lanes)) == (NO_MODEL, {"hold": 10})
+    assert conservation(loop.tables).hold == 10
+
+
+def test_a_new_model_rescores_the_backlog(tmp_path: Path) -> None:
+    """The newest prediction decides the lane; files that are gone meanwhile are named, not dropped."""
+    loop = Loop(tmp_path, texts(10))
+    loop.score(Model())
+    del loop.texts["mem/0004"]
+
+    report = loop.score_backlog(Model("2", LengthScorer()))
+
+    assert report.n_files == 10
+    assert [one.split(":")[0] for one in report.lost] == ["mem/0004"]
+    assert conservation(loop.tables).hold == 1
+    assert loop.score_backlog(Model("2", LengthScorer())).n_files == 1

@@ -1,0 +1,105 @@
+"""Selection spends the budget: the audit first, by chance; then review, by value."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from goldloop.routing import Lane
+from goldloop.samples import BatchId, sample_id_of
+from goldloop.selection import Candidate, Choice, in_order_of_value, is_reserved, permanent_random, select
+from goldloop.tasks import Purpose
+from tests.strategies import candidates
+
+
+def chosen(backlog: list[Candidate], n_tasks: int = 20, **changes: object) -> list[Choice]:
+    """Return what `select` picks with plain settings."""
+    settings: dict[str, object] = {
+        "audit_rate": 0.3, "audit_share": 0.5, "seed": 7, "n_arrived": len(backlog), "n_audited": 0, "has_model": True,
+    }  # fmt: skip
+    return select(backlog, n_tasks=n_tasks, **(settings | changes))  # type: ignore[arg-type]
+
+
+@given(candidates(), st.integers(1, 30), st.integers(0, 3))
+def test_budget_is_kept_and_nobody_is_chosen_twice(backlog: list[Candidate], n_tasks: int, seed: int) -> None:
+    """At most `n_tasks` distinct samples are chosen, review ones only from the review lane and never reserved."""
+    choices = chosen(backlog, n_tasks, seed=seed)
+    ids = [one.candidate.sample_id for one in choices]
+
+    assert len(ids) == len(set(ids)) <= n_tasks
+    for one in choices:
+        reserved = is_reserved(one.candidate.sample_id, audit_rate=0.3, seed=seed)
+        assert reserved == (one.purpose is Purpose.AUDIT)
+        if one.purpose is Purpose.REVIEW:
+            assert one.candidate.lane is Lane.REVIEW
+
+
+@given(candidates(), st.randoms(use_true_random=False))
+def test_choice_does_not_depend_on_the_order_of_the_backlog(backlog: list[Candidate], random: np.random.Generator) -> None:
+    """The same samples in another order give the same choices."""
+    shuffled = list(backlog)
+    random.shuffle(shuffled)
+    assert chosen(shuffled) == chosen(backlog)
+
+
+@given(candidates(min_size=1))
+def test_the_audit_ignores_what_the_model_thinks(backlog: list[Candidate]) -> None:
+    """Rescoring the whole backlog does not change who is drawn for the audit."""
+    rescored = [Candidate(one.sample_id, one.batch, Lane.AUTO, 0.99, "c") for one in backlog]
+
+    def drawn(choices: list[Choice]) -> list[str]:
+        return [one.candidate.sample_id for one in choices if one.purpose is Purpose.AUDIT]
+
+    assert drawn(chosen(backlog)) == drawn(chosen(rescored))
+
+
+def test_the_reserve_is_a_share_of_all_traffic() -> None:
+    """Over 20,000 samples the reserved share is within four standard errors of the audit rate."""
+    n, rate = 20_000, 0.1
+    share = np.mean([is_reserved(sample_id_of(f"{i}".encode()), audit_rate=rate, seed=1) for i in range(n)])
+    assert abs(share - rate) < 4 * np.sqrt(rate * (1 - rate) / n)
+
+
+def test_permanent_random_numbers_are_uniform_and_streams_independent() -> None:
+    """The numbers fill [0, 1) evenly, and two streams of one sample are uncorrelated."""
+    ids = [sample_id_of(f"{i}".encode()) for i in range(5_000)]
+    one = np.array([permanent_random(i, 0, "audit") for i in ids])
+    other = np.array([permanent_random(i, 0, "split") for i in ids])
+    assert np.all((one >= 0) & (one < 1))
+    assert abs(one.mean() - 0.5) < 4 / np.sqrt(12 * len(ids))
+    assert abs(np.corrcoef(one, other)[0, 1]) < 4 / np.sqrt(len(ids))
+
+
+def test_inclusion_probability_is_the_share_of_traffic_drawn() -> None:
+    """While the reserve is not used up it is drawn over arrived; afterwards the audit rate itself."""
+    backlog = [Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), Lane.AUTO, 0.9, "a") for i in range(200)]
+    reserve = sum(is_reserved(one.sample_id, audit_rate=0.3, seed=7) for one in backlog)
+
+    partly = [one for one in chosen(backlog, 20, n_audited=6) if one.purpose is Purpose.AUDIT]
+    wholly = [one for one in chosen(backlog, 400) if one.purpose is Purpose.AUDIT]
+
+    assert [one.inclusion_probability for one in partly] == [16 / 200] * 10
+    assert [one.inclusion_probability for one in wholly] == [0.3] * reserve
+    assert {one.stratum for one in wholly} == {"b/auto"}
+
+
+def test_cold_start_draws_a_random_seed() -> None:
+    """Without a model the budget left by the audit is a uniform draw, with its probability."""
+    backlog = [Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), Lane.HOLD) for i in range(200)]
+    choices = chosen(backlog, 20, has_model=False)
+
+    seeds = [one for one in choices if one.purpose is Purpose.SEED]
+    assert len(choices) == 20
+    assert len(seeds) == 10
+    assert {one.inclusion_probability for one in seeds} == {10 / 200}
+    assert chosen(backlog, 20, has_model=False, seed=8) != choices
+
+
+def test_review_goes_by_margin_and_labels_take_turns() -> None:
+    """The smallest margins come first, but one label cannot use up the budget."""
+    rows = [("a", 0.01), ("a", 0.02), ("a", 0.03), ("b", 0.5), ("b", 0.4)]
+    backlog = [Candidate(sample_id_of(f"{m}".encode()), BatchId("b"), Lane.REVIEW, m, label) for label, m in rows]
+    assert [(one.label, one.margin) for one in in_order_of_value(backlog)] == [
+        ("a", 0.01), ("b", 0.4), ("a", 0.02), ("b", 0.5), ("a", 0.03),
+    ]  # fmt: skip
