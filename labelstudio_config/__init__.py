@@ -27,6 +27,9 @@ HOTKEYS = {
 """Setting of a Label Studio user with which one key submits and one skips."""
 
 
+_SEARCH = '<Filter name="search" toName="label" hotkey="shift+f" minlength="0" placeholder="Search" />'
+
+
 def key_of(column: int) -> str | None:
     """Return the key that picks the label in `column`, or None where the keys have run out."""
     return KEYS[column] if column < len(KEYS) else None
@@ -39,12 +42,10 @@ def interface(labels: LabelSet, *, is_tiny: bool = False) -> str:
     A label set with more labels than keys gets a search field above them.
     """
     choices = "\n".join(_choice(name, key_of(column)) for column, name in enumerate(labels))
-    has_search = len(labels) > len(KEYS)
-    search = '<Filter name="search" toName="label" hotkey="shift+f" minlength="0" placeholder="Search (Shift+F)" />'
     return _filled(
         "interface.xml",
         rendering="image-rendering: pixelated;" if is_tiny else "image-rendering: auto;",
-        search=search if has_search else "",
+        search=_SEARCH if len(labels) > len(KEYS) else "",
         choices=choices,
         keys=f"{SUBMIT_KEY} submits · {SKIP_KEY} skips",
     )
@@ -73,7 +74,9 @@ def _choice(name: str, key: str | None) -> str:
 
 
 def _template(name: str) -> str:
-    return resources.files(__name__).joinpath(name).read_text(encoding="utf-8")
+    return (
+        resources.files(__name__).joinpath(name).read_text(encoding="utf-8").strip()
+    )  # as Label Studio keeps it
 
 
 def _filled(name: str, **values: str) -> str:

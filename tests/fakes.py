@@ -65,7 +65,9 @@ class FakeLabelingQueue:
             self._next_task += 1
         if self._break_after is not None:
             self._break_after = None
-            raise ServiceUnreachableError("the fake labelling server broke off in the middle of a push; push again")
+            raise ServiceUnreachableError(
+                "the fake labelling server broke off in the middle of a push; push again"
+            )
         return ids
 
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
@@ -129,7 +131,11 @@ class FakeLabelingQueue:
         task.updated_at = self._tick()
         read, problem = self._read(label)
         task.answers[annotation_id] = replace(
-            task.answers[annotation_id], label=read, problem=problem, is_skip=False, updated_at=task.updated_at
+            task.answers[annotation_id],
+            label=read,
+            problem=problem,
+            is_skip=False,
+            updated_at=task.updated_at,
         )
 
     def retract(self, annotation_id: int) -> None:

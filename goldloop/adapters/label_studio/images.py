@@ -17,7 +17,7 @@ TINY_PX = 128  # below this a picture is enlarged so much that blurring it hides
 _LOOKED_AT = 32  # files
 
 
-def local_image_urls(folder: str) -> ImageUrl:
+def local_image_urls(folder: str = "images") -> ImageUrl:
     """Return the url-maker for a content store that Label Studio serves from its own disk.
 
     `folder` is the content store's path relative to LOCAL_FILES_DOCUMENT_ROOT. Label Studio serves only

@@ -15,18 +15,23 @@ from goldloop.errors import ServiceError
 PAGE_TASKS = 2000
 
 Condition = tuple[str, str, str, object]
-"""Column, operator, type and value of one filter; an unknown column is a 500, an unknown operator finds nothing."""
+"""Column, operator, type, value. An unknown column is a 500; an unknown operator finds nothing."""
 
 
 def count(server: LabelStudio, url: str, project_id: int) -> int:
     """Return how many tasks the project holds."""
     with translated(url, f"count the tasks of project {project_id}"):
-        page = server.tasks.list(project=project_id, page_size=1, fields="task_only", include="id")
+        page: Any = server.tasks.list(project=project_id, page_size=1, fields="task_only", include="id")
         return int(page.response.total)
 
 
 def sweep(
-    server: LabelStudio, url: str, project_id: int, include: str, *conditions: Condition, is_full: bool = False
+    server: LabelStudio,
+    url: str,
+    project_id: int,
+    include: str,
+    *conditions: Condition,
+    is_full: bool = False,
 ) -> Iterator[Any]:
     """Yield the tasks that meet all `conditions`, by ascending id, with the fields named in `include`.
 
@@ -37,7 +42,7 @@ def sweep(
     while True:
         body = {"filters": _filters(*conditions, ("id", "greater", "Number", last)), "ordering": ["tasks:id"]}
         with translated(url, f"list tasks of project {project_id}"):
-            page = server.tasks.list(
+            page: Any = server.tasks.list(
                 project=project_id,
                 fields="all" if is_full else "task_only",
                 include=include,
@@ -48,7 +53,7 @@ def sweep(
         rows = sorted(page.items or [], key=lambda row: int(row.id))
         if rows and rows[0].id <= last:
             raise ServiceError(
-                f"Label Studio at {url} lists task {rows[0].id} where only those above {last} were asked for; "
+                f"Label Studio at {url} lists task {rows[0].id} although asked for those above {last}; "
                 "let the proxy in front of it pass the body of GET requests"
             )
         yield from rows
@@ -60,14 +65,14 @@ def sweep(
 def changed_page(
     server: LabelStudio, url: str, project_id: int, include: str, *, since: datetime, size: int
 ) -> list[Any]:
-    """Return the first `size` tasks changed at or after `since` with their annotations, oldest change first."""
+    """Return the first `size` tasks changed at or after `since`, with annotations, oldest change first."""
     stamp = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # any other form is a 500
     query = {
         "ordering": ["tasks:updated_at"],
         "filters": _filters(("updated_at", "greater_or_equal", "Datetime", stamp)),
     }
     with translated(url, f"list what changed since {stamp} in project {project_id}"):
-        page = server.tasks.list(
+        page: Any = server.tasks.list(
             project=project_id,
             fields="all",
             include=include,

@@ -114,7 +114,7 @@ def read_tasks(rows: Sequence[Any], labels: LabelSet) -> list[TaskState]:
         except (KeyError, TypeError, ValueError) as error:
             raise ServiceError(
                 f"Label Studio lists task {row.id} with an annotation that cannot be read "
-                f"({type(error).__name__}: {error}); open the task, correct or delete that annotation, and pull again"
+                f"({type(error).__name__}: {error}); correct or delete it there, then pull again"
             ) from error
         annotations.sort(key=lambda one: one.annotation_id)
         states.append(TaskState(row.id, key, row.updated_at, tuple(annotations)))
@@ -122,7 +122,7 @@ def read_tasks(rows: Sequence[Any], labels: LabelSet) -> list[TaskState]:
 
 
 def _user_id(completed_by: Any) -> str:
-    """Return the stable name of an annotator: the user id, since an e-mail address is private and may change."""
+    """Return an annotator's stable name: the user id, as an e-mail address is private and may change."""
     return str(completed_by["id"] if isinstance(completed_by, dict) else completed_by)
 
 

@@ -34,7 +34,7 @@ def add_annotator(url: str, token: str, *, email: str, password: str, first_name
     """
     if len(password) < MIN_PASSWORD:
         raise ServiceError(
-            f"the password for {email} has {len(password)} characters; Label Studio wants {MIN_PASSWORD} or more"
+            f"the password for {email} has {len(password)} characters; choose one of {MIN_PASSWORD} or more"
         )
     with translated(url, f"add the annotator {email}"):
         server = connected(url, token)
@@ -60,15 +60,17 @@ def _submit(browser: httpx.Client, address: str, email: str, password: str) -> N
     reply = browser.post(address, data=form, headers={"Referer": str(browser.base_url)})
     if reply.status_code != httpx.codes.FOUND:
         raise ServiceError(
-            f"Label Studio did not accept the account {email} ({reply.status_code}); if it exists already, give "
-            "its own password, otherwise choose another e-mail address or a longer password"
+            f"Label Studio refused {email} with this password (status {reply.status_code}); give an account "
+            "that exists its own password, and a new one a valid e-mail address and a less common password"
         )
 
 
 def _prepared(browser: httpx.Client, email: str, first_name: str) -> Annotator:
     csrf = {"X-CSRFToken": browser.cookies.get("csrftoken") or "", "Referer": str(browser.base_url)}
     me = browser.get("/api/current-user/whoami").raise_for_status().json()
-    browser.patch("/api/current-user/hotkeys/", json={"custom_hotkeys": HOTKEYS}, headers=csrf).raise_for_status()
+    browser.patch(
+        "/api/current-user/hotkeys/", json={"custom_hotkeys": HOTKEYS}, headers=csrf
+    ).raise_for_status()
     if first_name:
         name = {"first_name": first_name}
         browser.patch(f"/api/users/{me['id']}/", json=name, headers=csrf).raise_for_status()

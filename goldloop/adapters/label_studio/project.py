@@ -28,8 +28,8 @@ def ensure_project(
     """Return the id of the project called `name`, made or brought up to date.
 
     Two machines that make it at once end with one project: the older one. `images_root` is the content
-    store, a folder below the server's LOCAL_FILES_DOCUMENT_ROOT, which the server is then allowed to
-    show; None where pictures come from elsewhere.
+    store as the server sees it, a folder below its LOCAL_FILES_DOCUMENT_ROOT, which the project is then
+    allowed to show; None where pictures come from elsewhere.
 
     Raises:
         LabelError: a label that annotators have used is missing from `labels`.
@@ -41,27 +41,25 @@ def ensure_project(
         project_id = _found(server, title) or _created(server, title)
         _update(server, url, project_id, labels, overlap, is_tiny=bool(images_root and are_tiny(images_root)))
     if images_root is not None:
-        images_root.mkdir(parents=True, exist_ok=True)
-        doing = f"serve {images_root} (it needs LOCAL_FILES_SERVING_ENABLED=true and a document root above that folder)"
+        doing = f"serve {images_root}, a folder it must have below its LOCAL_FILES_DOCUMENT_ROOT,"
         with translated(url, doing):
-            # not resolved: a link below the document root leads here, and the server judges the path as written
-            _serve(server, project_id, images_root.absolute())
+            _serve(server, project_id, str(images_root))
     return project_id
 
 
 def _found(server: LabelStudio, title: str) -> int | None:
-    matches = server.projects.list(title=title, include="id,title")  # matches parts of titles too
+    matches: Any = server.projects.list(title=title, include="id,title")  # matches parts of titles too
     ids = [one.id for one in matches if one.title == title and one.id is not None]
     return min(ids, default=None)
 
 
 def _created(server: LabelStudio, title: str) -> int:
-    mine = server.projects.create(title=title).id
+    mine = int(server.projects.create(title=title).id or 0)
     oldest = _found(server, title)
     if oldest is not None and oldest < mine:
         server.projects.delete(id=mine)  # still empty: nobody else takes the younger one
         return oldest
-    return int(mine)
+    return mine
 
 
 def _update(
@@ -98,7 +96,7 @@ def _refuse_lost_labels(
             used |= removed & chosen_labels(annotation.get("result"))
     if used:
         raise LabelError(
-            f"labels {sorted(used)} are gone from the label set, but annotators have used them in Label Studio "
+            f"labels {sorted(used)} are gone from the label set, but people have used them in Label Studio "
             f"project {project_id}; put them back, or start a new workspace"
         )
 
@@ -115,7 +113,7 @@ def _labels_of(label_config: str) -> list[str]:
     return []
 
 
-def _serve(server: LabelStudio, project_id: int, folder: Path) -> None:
+def _serve(server: LabelStudio, project_id: int, folder: str) -> None:
     there = server.import_storage.local.list(project=project_id)
-    if all(Path(one.path or "") != folder for one in there):
-        server.import_storage.local.create(project=project_id, path=str(folder), use_blob_urls=True)
+    if all(one.path != folder for one in there):
+        server.import_storage.local.create(project=project_id, path=folder, use_blob_urls=True)

@@ -31,7 +31,9 @@ class LabelStudioQueue:
     changes the suggestion of a task once it is pushed.
     """
 
-    def __init__(self, url: str, token: str, project_id: int, labels: LabelSet, *, image_url: ImageUrl) -> None:
+    def __init__(
+        self, url: str, token: str, project_id: int, labels: LabelSet, *, image_url: ImageUrl
+    ) -> None:
         self.url = url
         self.project_id = project_id
         self.labels = labels
@@ -118,7 +120,7 @@ class LabelStudioQueue:
 
     def _import(self, payloads: list[dict[str, Any]]) -> dict[str, int]:
         with translated(self.url, f"import {len(payloads)} tasks into project {self.project_id}"):
-            reply = self._server.projects.import_tasks(
+            reply: Any = self._server.projects.import_tasks(
                 id=self.project_id,
                 request=payloads,  # type: ignore[arg-type]  # the SDK sends plain dicts as they are
                 return_task_ids=True,

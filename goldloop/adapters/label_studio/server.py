@@ -21,10 +21,19 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _GATEWAY = {502, 503, 504}  # what a proxy says for a server that does not answer
 
 
-def http_client(url: str, **options: object) -> httpx.Client:
-    """Return a client for `url`; proxies of the environment are not asked for a loopback address."""
-    is_local = urlsplit(url).hostname in _LOOPBACK
-    return httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=not is_local, **options)  # type: ignore[arg-type]
+def http_client(url: str, *, follow_redirects: bool = False) -> httpx.Client:
+    """Return a client for `url` that opens a connection per request.
+
+    A kept connection would be found dead after the server's restart, and a POST on it may not be repeated.
+    Proxies of the environment are not asked for a loopback address.
+    """
+    return httpx.Client(
+        base_url=url,
+        timeout=TIMEOUT_S,
+        follow_redirects=follow_redirects,
+        trust_env=urlsplit(url).hostname not in _LOOPBACK,
+        limits=httpx.Limits(max_keepalive_connections=0),
+    )
 
 
 def connected(url: str, token: str) -> LabelStudio:
@@ -34,7 +43,7 @@ def connected(url: str, token: str) -> LabelStudio:
         ServiceAuthError: `token` is expired.
     """
     with translated(url, "sign in"):
-        return LabelStudio(
+        return LabelStudio(  # type: ignore[no-untyped-call]
             base_url=url,
             api_key=token,
             timeout=TIMEOUT_S,
@@ -48,7 +57,7 @@ def _status_error(url: str, doing: str, status: int | None, body: object) -> Ser
     seen = f"Label Studio at {url} answered {status} when asked to {doing}"
     if status in {401, 403}:
         return ServiceAuthError(
-            f"{seen}: {detail}; check the token (Label Studio: Account & Settings) and that it belongs to this server"
+            f"{seen}: {detail}; check that the token is one of this server (its Account & Settings page)"
         )
     if status in _GATEWAY:
         return ServiceUnreachableError(f"{seen}: {detail}; wait until the server is up, then run this again")
