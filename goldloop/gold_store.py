@@ -33,8 +33,8 @@ class GoldStore:
         def make_changes(present: pa.Table) -> tuple[list[Row], list[Row], Mapping[str, str]]:
             old = _records(present)
             changes = gold_diff(old, records)
-            put = [_row(one.after) for one in changes if one.after is not None]
-            remove = [_row(one.before) for one in changes if one.before is not None and one.after is None]
+            put: list[Row] = [_row(one.after) for one in changes if one.after is not None]
+            remove: list[Row] = [_row(one.before) for one in changes if one.before is not None and one.after is None]
             kinds = [one.kind for one in changes]
             metadata = {
                 "digest": gold_digest(records), "parent_digest": gold_digest(old), "reason": reason,

@@ -18,7 +18,6 @@ from goldloop.samples import Arrival, Decoded, FileRef, SampleId
 from goldloop.tasks import NewTask
 from goldloop.training_runs import TrainingRecord, TrainingStart
 
-
 Row = Mapping[str, Any]
 
 
@@ -121,6 +120,52 @@ class Scorer(Protocol):
 
     def __call__(self, payloads: Sequence[Any]) -> Scores:
         """Return the scores of one minibatch of decoded payloads."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A model saved in `folder`; `params` and `history` (one value an epoch, by name) are for the tracker.
+
+    `notes` are sentences the user has to read, such as that pretrained weights could not be had.
+    """
+
+    folder: Path
+    params: Mapping[str, str | int | float | bool | None]
+    history: Mapping[str, tuple[float, ...]]
+    notes: tuple[str, ...] = ()
+
+
+class Trainer(Protocol):
+    """Makes models from labelled samples."""
+
+    def train(
+        self,
+        train: Sequence[tuple[SampleId, int]],
+        validation: Sequence[tuple[SampleId, int]],
+        *,
+        labels: LabelSet,
+        load: Callable[[SampleId], Decoded],
+        folder: Path,
+        advance: Callable[[float], None],
+    ) -> TrainedModel:
+        """Train on (sample, column) pairs, calibrate on validation, save to `folder`; `advance` gets the share done.
+
+        Raises:
+            EmptyPoolError: there is nothing to train on.
+        """
+        ...
+
+    def scorer(self, folder: Path) -> Scorer:
+        """Return the model saved in `folder`.
+
+        Raises:
+            ModelError: it cannot be loaded.
+        """
+        ...
+
+    def exportable(self, folder: Path) -> tuple[Any, npt.NDArray[np.uint8]]:
+        """Return the saved model as a graph from a uint8 batch to probs, and an example batch."""
         ...
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow.compute as pc
 
+from goldloop.backlog import newest_predictions
 from goldloop.ports import Reader, Row, Scorer, Tables
 from goldloop.predictions import checked_probs, confidence, margin
 from goldloop.routing import Band, Lane, route
@@ -108,10 +109,13 @@ def score_backlog(
     is_wanted: Callable[[SampleId], bool] = lambda _: True,
     advance: Callable[[int], None] = lambda _: None,
 ) -> ScoreReport:
-    """Score every wanted sample that `model` has not scored yet; files that are gone or changed are reported lost."""
+    """Score every wanted sample whose newest prediction is not by `model`; files gone or changed are reported lost.
+
+    After a rollback this makes the older model's word count again.
+    """
     report = ScoreReport("backlog", model.version)
-    predictions = tables.predictions.read(["sample_id", "model_version"])
-    scored = set(predictions.filter(pc.field("model_version") == model.version)["sample_id"].to_pylist())
+    newest = newest_predictions(tables, ["model_version"])
+    scored = set(newest.filter(pc.field("model_version") == model.version)["sample_id"].to_pylist())
     samples = tables.samples.read(["sample_id", "batch", "uri", "size", "stamp", "arrived"])
     samples = samples.filter(pc.field("arrived") == str(Arrived.SAMPLE))
     batches: dict[SampleId, BatchId] = {}

@@ -1,0 +1,62 @@
+"""push: the round's choice of samples into Label Studio, each exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from prefect import flow, task
+
+from flows.publish import publish_push
+from flows.progress import counting
+from flows.wiring import Parts, connect, now
+from goldloop.adapters.label_studio import LabelStudioQueue
+from goldloop.backlog import sample_rows
+from goldloop.pushing import PushReport, plan_round, push_planned, reconcile
+from goldloop.samples import BatchId, SampleId
+
+
+def agree_with_server(parts: Parts, queue: LabelStudioQueue) -> tuple[int, int, int]:
+    """Make ledger and server agree; return how many tasks were adopted, removed as duplicates, found gone."""
+    selection = parts.workspace.settings.selection
+
+    def batches(sample_ids: Collection[SampleId]) -> Mapping[SampleId, BatchId]:
+        return {sample_id: row["batch"] for sample_id, row in sample_rows(parts.tables, sample_ids).items()}
+
+    return reconcile(
+        ledger=parts.ledger, queue=queue, owner=parts.owner, clock=now, seed=selection.seed,
+        audit_rate=selection.audit_rate, batches=batches,
+    )  # fmt: skip
+
+
+def push_round(parts: Parts) -> PushReport:
+    """Plan the open round, unless an earlier plan is unfinished, and bring the plan to Label Studio."""
+    settings, queue = parts.workspace.settings, parts.queue()
+    agree_with_server(parts, queue)
+    n_planned = plan_round(
+        tables=parts.tables, ledger=parts.ledger, labels=settings.label_set, selection=settings.selection,
+        is_labelled={one.sample_id for one in parts.gold.records()}, clock=now,
+    )  # fmt: skip
+    with counting("tasks pushed") as advance:
+        report = push_planned(
+            tables=parts.tables, ledger=parts.ledger, queue=queue, store=parts.store, owner=parts.owner, clock=now,
+            advance=advance,
+        )  # fmt: skip
+    report.n_planned = n_planned
+    report.n_duplicates_removed = agree_with_server(parts, queue)[1]
+    if report.n_pushed:
+        parts.queue()  # now that there are pictures, the interface knows how large to show them
+    return report
+
+
+@task(name="push the round's tasks")
+def push_round_task(workspace: str) -> PushReport:
+    """Prefect task around `push_round`."""
+    return push_round(connect(workspace))
+
+
+@flow(name="push", validate_parameters=False)
+def push(workspace: str) -> PushReport:
+    """Choose this round's samples and push them into Label Studio."""
+    report = push_round_task(workspace)
+    publish_push(workspace, report)
+    return report

@@ -1,0 +1,56 @@
+"""score: files in, samples with predictions and lanes out."""
+
+from __future__ import annotations
+
+from prefect import flow, task
+
+from flows.publish import publish_score
+from flows.progress import counting
+from flows.wiring import Parts, connect, now
+from goldloop.samples import SampleId
+from goldloop.scoring import ScoreReport, score_backlog, score_source
+
+
+def score_files(parts: Parts, source: str) -> ScoreReport:
+    """Read and score the files of `source` that are not known yet."""
+    with parts.alone("score"), counting("files read") as advance:
+        return score_source(
+            source, reader=parts.reader, model=parts.champion(), band=parts.band, tables=parts.tables, clock=now,
+            advance=advance,
+        )  # fmt: skip
+
+
+def score_waiting(parts: Parts) -> ScoreReport:
+    """Score every sample the champion has not scored and nobody has been asked about."""
+    live = {one.sample_id for one in parts.ledger.statuses().values() if one.is_live}
+    known = live | {one.sample_id for one in parts.gold.records()}
+
+    def is_wanted(sample_id: SampleId) -> bool:
+        return sample_id not in known
+
+    with parts.alone("score"), counting("backlog scored") as advance:
+        return score_backlog(
+            reader=parts.reader, model=parts.champion(), band=parts.band, tables=parts.tables, clock=now,
+            is_wanted=is_wanted, advance=advance,
+        )  # fmt: skip
+
+
+@task(name="read and score new files")
+def score_files_task(workspace: str, source: str) -> ScoreReport:
+    """Prefect task around `score_files`."""
+    return score_files(connect(workspace), source)
+
+
+@task(name="score the backlog")
+def score_waiting_task(workspace: str) -> ScoreReport:
+    """Prefect task around `score_waiting`."""
+    return score_waiting(connect(workspace))
+
+
+@flow(name="score", validate_parameters=False)
+def score(workspace: str, source: str | None = None) -> list[ScoreReport]:
+    """Score new files of `source`, then whatever in the backlog the champion has not scored yet."""
+    reports = [score_files_task(workspace, source)] if source else []
+    reports.append(score_waiting_task(workspace))
+    publish_score(workspace, reports)
+    return reports
