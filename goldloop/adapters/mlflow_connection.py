@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,8 +18,8 @@ from goldloop.errors import ServiceAuthError, ServiceError, ServiceUnreachableEr
 
 ENVIRONMENT = {
     # Seven retries with doubling pauses and two minutes each would hide a stopped server for many minutes.
-    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "3",
-    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "0.5",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0.2",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
@@ -26,6 +27,9 @@ ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 """MLflow takes these only from the environment; they hold during a call and are put back after it."""
+
+NOISE = (r".*Any type hint is inferred as AnyType",)
+"""Warnings of MLflow about its own parts, of no use to anybody here."""
 
 _NO_CONNECTION = (requests.ConnectionError, requests.Timeout, requests.exceptions.RetryError)
 _FOREIGN = (MlflowException, UnsupportedModelRegistryStoreURIException, requests.RequestException, HTTPError)
@@ -72,7 +76,8 @@ def mlflow_at(uri: str, *, doing: str) -> Iterator[None]:
         ServiceAuthError: it refuses us.
         ServiceError: anything else MLflow complains about.
     """
-    kept = {name: os.environ.get(name) for name in [*ENVIRONMENT, "MLFLOW_TRACKING_URI"]}
+    names = [*ENVIRONMENT, "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"]
+    kept = {name: os.environ.get(name) for name in names}
     chatter = logging.getLogger("mlflow.utils.environment")  # warns of the pip that uv leaves out
     level = chatter.level
     try:
@@ -80,7 +85,10 @@ def mlflow_at(uri: str, *, doing: str) -> Iterator[None]:
         chatter.setLevel(logging.ERROR)
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)
-        yield
+        with warnings.catch_warnings():
+            for message in NOISE:
+                warnings.filterwarnings("ignore", message)
+            yield
     except _FOREIGN as error:
         raise translated(error, uri=uri, doing=doing) from error
     finally:

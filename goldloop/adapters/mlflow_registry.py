@@ -80,7 +80,12 @@ class MlflowRegistry:
                 if error.error_code != "RESOURCE_ALREADY_EXISTS":
                     raise
             version = client.create_model_version(
-                self.name, logged.model_uri, run_id=mlflow_run_id, tags=tags, model_id=logged.model_id
+                self.name,
+                logged.model_uri,
+                run_id=mlflow_run_id,
+                tags=tags,
+                model_id=logged.model_id,
+                await_creation_for=0,  # it is ready at once; waiting only prints that it waits
             )
             return str(version.version)
 
@@ -126,20 +131,17 @@ class MlflowRegistry:
             )
         folder = self._cache / model_id
         if not folder.is_dir():
-            self._download(model_id, folder)
+            self._download(version, folder)
         return RegisteredModel(version, folder, mlflow_run_id=str(found.run_id), tags=dict(found.tags))
 
-    def _download(self, model_id: str, folder: Path) -> None:
+    def _download(self, version: str, folder: Path) -> None:
         self._cache.mkdir(parents=True, exist_ok=True)
         with (
-            mlflow_at(self.uri, doing=f"downloading model {model_id}"),
+            mlflow_at(self.uri, doing=f"downloading version {version}"),
             tempfile.TemporaryDirectory(dir=self._cache, prefix=".") as beside,
         ):
             files = mlflow.artifacts.download_artifacts(
-                artifact_uri=f"{MODEL_URI_PREFIX}{model_id}/extra_files",
-                dst_path=beside,
-                tracking_uri=self.uri,
-                registry_uri=self.uri,
+                f"{MODEL_URI_PREFIX}{self.name}/{version}/extra_files", dst_path=beside
             )
             try:
                 Path(files).rename(folder)

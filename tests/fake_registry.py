@@ -1,0 +1,72 @@
+"""Fakes of MLflow: a registry that copies folders, and runs that remember what they were told."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from goldloop.errors import ModelError
+from goldloop.ports import RegisteredModel
+from goldloop.training_runs import TrainingRecord, TrainingStart
+
+
+class FakeRegistry:
+    """Versions "1", "2", ... kept below `folder`; `graphs` holds what was handed over for serving."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.graphs: dict[str, Any] = {}
+        self.aliases: dict[str, str] = {}
+        self._models: dict[str, RegisteredModel] = {}
+
+    def register(
+        self, folder: Path, *, graph: Any, example: Any, mlflow_run_id: str, tags: dict[str, str]
+    ) -> str:
+        """Copy the files of `folder` as the next version."""
+        if not any(path.is_file() for path in folder.iterdir()):
+            raise ModelError(f"{folder} holds no files; save the model there first")
+        if len(example) < 2:
+            raise ModelError(f"the example holds {len(example)} samples; give two")
+        version = str(len(self._models) + 1)
+        kept = Path(shutil.copytree(folder, self.folder / version))
+        self._models[version] = RegisteredModel(version, kept, mlflow_run_id, dict(tags))
+        self.graphs[version] = graph
+        return version
+
+    def version_at(self, alias: str) -> str | None:
+        """Return the version under `alias`."""
+        return self.aliases.get(alias)
+
+    def set_alias(self, alias: str, version: str) -> None:
+        """Point `alias` at a version that exists."""
+        self.aliases[alias] = self.load(version).version
+
+    def load(self, version: str) -> RegisteredModel:
+        """Return the version's copy."""
+        if version not in self._models:
+            raise ModelError(f"there is no version {version} of model fake")
+        return self._models[version]
+
+
+class FakeRuns:
+    """Runs "run-1", "run-2", ...: what was begun, recorded and failed, by mlflow_run_id."""
+
+    def __init__(self) -> None:
+        self.begun: dict[str, TrainingStart] = {}
+        self.recorded: dict[str, TrainingRecord] = {}
+        self.failed: dict[str, str] = {}
+
+    def begin(self, start: TrainingStart) -> str:
+        """Remember `start`."""
+        run_id = f"run-{len(self.begun) + 1}"
+        self.begun[run_id] = start
+        return run_id
+
+    def record(self, mlflow_run_id: str, record: TrainingRecord) -> None:
+        """Remember `record`."""
+        self.recorded[mlflow_run_id] = record
+
+    def fail(self, mlflow_run_id: str, reason: str) -> None:
+        """Remember the reason."""
+        self.failed[mlflow_run_id] = reason
