@@ -10,9 +10,9 @@ from prefect import flow, task
 from flows.publish import publish_round
 from flows.pull import pull_answers_task
 from flows.push import push_round_task
-from flows.retrain import retrain_model_task
+from flows.retrain import retrain_model
 from flows.score import score_waiting_task
-from flows.wiring import connect, now
+from flows.wiring import connect
 from goldloop.errors import EmptyPoolError
 from goldloop.pulling import PullReport
 from goldloop.pushing import PushReport
@@ -32,10 +32,21 @@ class RoundReport:
     page: Path | None = None
 
 
+@task(name="train, judge and decide")
+def retrain_if_possible_task(workspace: str) -> tuple[RoundRecord | None, list[str]]:
+    """Retrain; too little gold, or none that is new, is a normal result of a round and told in the notes."""
+    notes: list[str] = []
+    try:
+        record = retrain_model(connect(workspace), notes)
+    except EmptyPoolError as error:
+        return None, [f"no retrain: {error}"]
+    return record, notes if record else [*notes, "no retrain: no new gold since the last one"]
+
+
 @task(name="write the round's page")
 def write_page_task(workspace: str) -> Path:
     """Note the lanes in the newest round's record and write its page; return where it lies."""
-    from goldloop.adapters.round_page import write_page
+    from flows.page import write_page
 
     parts = connect(workspace)
     where = conservation(parts.tables)
@@ -43,33 +54,17 @@ def write_page_task(workspace: str) -> Path:
     closed = read_rounds(parts.tables.rounds)
     if closed and not closed[-1].lanes:
         save_round(parts.tables.rounds, replace(closed[-1], lanes=lanes))
-    return write_page(parts.workspace, parts.tables, parts.gold, parts.store, moment=now(), links=_links(workspace))
-
-
-def _links(workspace: str) -> dict[str, str]:
-    found = connect(workspace).endpoints
-    return {"Label Studio": found.label_studio.url, "Prefect": found.prefect.url, "MLflow": found.mlflow.url}
+    return write_page(parts)
 
 
 @flow(name="round", validate_parameters=False)
 def round_(workspace: str) -> RoundReport:
     """Pull answers, retrain, score the backlog with the winner, push the next tasks, and write the page."""
     pulled = pull_answers_task(workspace)
-    record, notes = retrain_if_possible(workspace)
+    record, notes = retrain_if_possible_task(workspace)
     scored = score_waiting_task(workspace)
     pushed = push_round_task(workspace)
     page = write_page_task(workspace)
     report = RoundReport(pulled, record, notes, scored, pushed, page)
     publish_round(workspace, report.record, report.notes, report.score, report.push)
     return report
-
-
-def retrain_if_possible(workspace: str) -> tuple[RoundRecord | None, list[str]]:
-    """Retrain; too little gold is a normal result of a round, told in the notes."""
-    try:
-        record, notes = retrain_model_task(workspace)
-    except EmptyPoolError as error:
-        return None, [f"no retrain: {error}"]
-    if record is None:
-        notes = [*notes, "no retrain: no new gold since the last one"]
-    return record, notes

@@ -20,8 +20,8 @@ from goldloop.gold import GoldRecord, GoldVersion
 from goldloop.labels import LabelSet
 from goldloop.samples import SampleId
 
-FileOf = Callable[[SampleId], Path]
-"""The kept file of a sample."""
+FileOf = Callable[[SampleId], Path | None]
+"""Where the kept file of a sample lies, None when it is missing."""
 
 
 class Format(StrEnum):
@@ -98,8 +98,8 @@ def _folder_names(labels: LabelSet) -> dict[str, str]:
 
 def _copy(sample_id: SampleId, folder: Path, file_of: FileOf) -> Path:
     source = file_of(sample_id)
-    if not source.is_file():
-        raise SourceError(f"the kept file of sample {sample_id} is missing at {source}; restore the workspace's images folder")
+    if source is None:
+        raise SourceError(f"the kept file of sample {sample_id} is missing; restore the workspace's images folder")
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / source.name
     shutil.copyfile(source, target)

@@ -84,14 +84,21 @@ class ImageStore:
             )
         return self.reader.decode(content)
 
-    def _kept(self, sample_id: SampleId) -> bytes | None:
-        """Return the stored bytes if they are there and still those of `sample_id`."""
+    def file(self, sample_id: SampleId) -> Path | None:
+        """Return where the original of a kept sample lies, or None when it is not in the store."""
         for extension in EXTENSIONS.values():
             path = self.root / sample_id[:2] / f"{sample_id}.{extension}"
             if _is_regular(path):
-                content = path.read_bytes()
-                return content if sample_id_of(content) == sample_id else None
+                return path
         return None
+
+    def _kept(self, sample_id: SampleId) -> bytes | None:
+        """Return the stored bytes if they are there and still those of `sample_id`."""
+        path = self.file(sample_id)
+        if path is None:
+            return None
+        content = path.read_bytes()
+        return content if sample_id_of(content) == sample_id else None
 
     def _display(self, sample_id: SampleId) -> str | None:
         for suffix in ("png", "jpg"):

@@ -1,0 +1,104 @@
+"""What each flow run leaves in Prefect's UI: a table to read, and a plot where there is something to see."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from flows.wiring import connect
+from goldloop.pulling import PullReport
+from goldloop.pushing import PushReport
+from goldloop.rounds import RoundRecord, conservation
+from goldloop.scoring import ScoreReport
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def publish_score(workspace: str, reports: Sequence[ScoreReport]) -> None:
+    """Leave a table of what was scored and the conservation sum."""
+    create_table_artifact(key="goldloop-score", table=score_rows(reports), description=str(conservation(connect(workspace).tables)))
+
+
+def publish_push(workspace: str, report: PushReport) -> None:
+    """Leave a table of what people are asked now."""
+    create_table_artifact(key="goldloop-push", table=push_rows(report), description=f"Round {report.round} of {workspace}")
+
+
+def publish_pull(workspace: str, report: PullReport) -> None:
+    """Leave a table of what people answered."""
+    create_table_artifact(key="goldloop-pull", table=pull_rows(report), description=f"Pulled into {workspace}")
+
+
+def publish_retrain(workspace: str, record: RoundRecord | None, notes: Sequence[str]) -> None:
+    """Leave the decision, its reasons and the accuracies over rounds."""
+    create_markdown_artifact(key="goldloop-retrain", markdown=retrain_markdown(workspace, record, notes))
+
+
+def publish_round(
+    workspace: str, record: RoundRecord | None, notes: Sequence[str], scored: ScoreReport, pushed: PushReport
+) -> None:
+    """Leave what the round did, as one page and one table."""
+    publish_retrain(workspace, record, notes)
+    rows = [*score_rows([scored]), *push_rows(pushed)]
+    description = str(conservation(connect(workspace).tables))
+    create_table_artifact(key="goldloop-round", table=rows, description=description)
+
+
+def score_rows(reports: Sequence[ScoreReport]) -> list[dict[str, Any]]:
+    """Return what was scored, a row for each figure."""
+    rows = []
+    for one in reports:
+        figures: dict[str, int] = {"files read": one.n_files, "known before": one.n_known, "duplicates": one.n_duplicates}
+        figures |= {f"lane {lane}": n for lane, n in sorted(one.lanes.items())}
+        figures |= {f"quarantine: {reason}": n for reason, n in sorted(one.quarantined.items())}
+        figures["lost since they arrived"] = len(one.lost)
+        rows += [{"batch": one.batch, "model": one.model_version, "what": what, "n": n} for what, n in figures.items() if n]
+    return rows or [{"batch": "-", "model": "-", "what": "nothing new", "n": 0}]
+
+
+def push_rows(report: PushReport) -> list[dict[str, Any]]:
+    """Return what was pushed, a row for each purpose and each oddity."""
+    figures = {f"tasks for {purpose}": n for purpose, n in sorted(report.purposes.items())}
+    figures |= {"found on the server": report.n_adopted, "duplicates removed": report.n_duplicates_removed}
+    figures["samples lost since they arrived"] = len(report.lost)
+    rows = [{"round": report.round, "what": what, "n": n} for what, n in figures.items() if n]
+    return rows or [{"round": report.round, "what": "nothing to push", "n": 0}]
+
+
+def pull_rows(report: PullReport) -> list[dict[str, Any]]:
+    """Return what was pulled, a row for each figure."""
+    figures = {
+        "tasks changed": report.n_tasks_changed, "annotations new": report.n_new, "annotations edited": report.n_edited,
+        "annotations retracted": report.n_retracted, "samples waiting for more answers": report.n_waiting,
+        "samples without consensus": report.n_tied, "answers with a problem": len(report.problems),
+        "tasks goldloop did not make": report.n_foreign, "gold records changed": report.n_gold_changes,
+    }  # fmt: skip
+    version = f"gold version {report.gold_version}" if report.gold_version is not None else "gold unchanged"
+    return [{"gold": version, "what": what, "n": n} for what, n in figures.items() if n] or [
+        {"gold": version, "what": "nothing new", "n": 0}
+    ]
+
+
+def retrain_markdown(workspace: str, record: RoundRecord | None, notes: Sequence[str]) -> str:
+    """Return the decision with its reasons, the accuracies and the curve over rounds as Markdown."""
+    lines = [f"- {note}" for note in notes]
+    if record is not None and record.decision is not None:
+        lines = [f"## Round {record.round}: model {record.model_version} {record.outcome}", "", *lines]
+        lines += [f"- {reason}" for reason in record.decision.reasons]
+        lines += ["", "| role | model | accuracy on holdout, 95 % | ECE |", "|---|---|---|---|"]
+        lines += [
+            f"| {role} | {one.model_version} | {one.accuracy} | {one.ece:.3f} |" for role, one in record.evaluations.items()
+        ]
+        lines += ["", f"Gold version {record.gold_version} ({record.n_gold} samples), digest `{record.gold_digest[:16]}`", ""]
+        lines.append(_curve(workspace))
+    return "\n".join(lines) or "Nothing new."
+
+
+def _curve(workspace: str) -> str:
+    from flows.page import curve_png
+
+    picture = base64.b64encode(curve_png(connect(workspace))).decode()
+    return f"![accuracy over rounds](data:image/png;base64,{picture})"

@@ -1,0 +1,86 @@
+"""The status: one look at where everything stands, without asking any server but the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from goldloop.gold import GoldVersion
+from goldloop.gold_store import GoldStore
+from goldloop.ports import Tables
+from goldloop.pushing import current_round
+from goldloop.rounds import (
+    AnnotationCounts,
+    Conservation,
+    RoundRecord,
+    TaskCounts,
+    annotation_counts,
+    conservation,
+    read_rounds,
+    task_counts,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where files, tasks, answers, gold and models stand. `champion` is None before the first model."""
+
+    workspace: str
+    round: int
+    files: Conservation
+    tasks: TaskCounts
+    annotations: AnnotationCounts
+    gold: GoldVersion
+    champion: str | None
+    champion_problem: str | None
+    last_round: RoundRecord | None
+    servers: Mapping[str, str]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the status for scripts, the conservation sum included."""
+        from goldloop.console import plain
+
+        values = {name: plain(getattr(self, name)) for name in self.__slots__}
+        values["files"] |= {"n_missing": self.files.n_missing, "is_conserved": self.files.is_conserved}
+        return values
+
+    def lines(self) -> dict[str, str]:
+        """Return the status for people, a line each."""
+        tasks, answers, last = self.tasks, self.annotations, self.last_round
+        purposes = ", ".join(f"{n} {purpose}" for purpose, n in tasks.purposes.items())
+        lines = {
+            "workspace": self.workspace,
+            "files": str(self.files),
+            "quarantine": ", ".join(f"{reason} {n}" for reason, n in self.files.reasons.items()) or "empty",
+            "queue": f"{tasks.waiting} waiting for people, {tasks.answered} answered, {tasks.planned} not pushed yet",
+            "tasks": purposes or "none",
+            "annotations": f"{answers.answers} answers by {answers.annotators} annotators, {answers.skips} skips, "
+            f"{answers.retracted} retracted, {answers.invalid} invalid",
+            "gold": f"version {self.gold.version}, {self.gold.n_records} samples, digest {self.gold.digest[:16]}",
+            "champion": self.champion_problem or (f"model {self.champion}" if self.champion else "none yet (cold start)"),
+            "open round": str(self.round),
+        }
+        if last is not None:
+            accuracy = last.evaluations.get("champion" if last.outcome == "refused" else "challenger")
+            judged = f", {accuracy.accuracy} on holdout" if accuracy else ""
+            lines["last round"] = f"{last.round}: model {last.model_version} {last.outcome}{judged}"
+        return lines | {name: address for name, address in self.servers.items()}
+
+
+def read_status(
+    tables: Tables,
+    gold: GoldStore,
+    *,
+    workspace: str,
+    champion: str | None,
+    champion_problem: str | None,
+    servers: Mapping[str, str],
+) -> Status:
+    """Return where everything in `tables` stands; champion and servers are handed in."""
+    closed = read_rounds(tables.rounds)
+    return Status(
+        workspace=workspace, round=current_round(tables), files=conservation(tables), tasks=task_counts(tables),
+        annotations=annotation_counts(tables), gold=gold.newest(), champion=champion, champion_problem=champion_problem,
+        last_round=closed[-1] if closed else None, servers=servers,
+    )  # fmt: skip
