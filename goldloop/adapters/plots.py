@@ -159,10 +159,11 @@ def confusion_plot(evaluation: Evaluation, *, kind: Format = "svg") -> bytes:
     with mpl.rc_context(STYLE):
         figure, axes = _figure(size + 1.1, size)
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        turned = (
-            {} if len(names) <= FEW_LABELS and max(map(len, names)) <= 8 else {"rotation": 45, "ha": "right"}
-        )
-        axes.set_xticks(range(len(names)), names, **turned)
+        axes.set_xticks(range(len(names)), names)
+        if max(map(len, names)) > (8 if len(names) <= FEW_LABELS else 3):
+            axes.tick_params(axis="x", rotation=45)
+            for text in axes.get_xticklabels():
+                text.set_horizontalalignment("right")
         axes.set_yticks(range(len(names)), names)
         axes.set_xlabel("predicted")
         axes.set_ylabel("true")
