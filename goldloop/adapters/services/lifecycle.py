@@ -67,7 +67,7 @@ def down(workspace: Workspace, *, say: Callable[[str], None]) -> int:
         state = load_state(workspace)
         n_ended = stop([one.process for one in state.values() if one.process is not None])
         save_state(workspace, {name: replace(one, process=None) for name, one in state.items()})
-    say(f"ended {n_ended} processes" if n_ended else "nothing was running")
+    say(f"servers ended, processes: {n_ended}" if n_ended else "nothing was running")
     return n_ended
 
 

@@ -1,0 +1,101 @@
+"""Fixtures every test may use: a clean environment, one stack of real servers, real images, a browser."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from goldloop.adapters.services import Endpoints, down, up
+from goldloop.workspace import Workspace
+
+if TYPE_CHECKING:
+    from selenium.webdriver.chrome.webdriver import WebDriver
+
+_OURS = ("GOLDLOOP_", "PREFECT_", "MLFLOW_", "LABEL_STUDIO_")
+_KEPT = ("GOLDLOOP_CACHE",)  # only says where Label Studio's installation lies
+_TEST_DATA = os.environ.get("GOLDLOOP_TEST_DATA")
+_IS_BROWSER_REQUIRED = bool(os.environ.get("GOLDLOOP_REQUIRE_BROWSER"))
+_SERVERS_TIMEOUT_S = 1500  # the first one installs Label Studio and migrates its database
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(_OURS) and name not in _KEPT
+
+
+def pytest_configure() -> None:
+    """Take the user's own settings out of the environment before any fixture looks at it."""
+    for name in filter(_is_ours, list(os.environ)):
+        del os.environ[name]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests that start servers the time that the very first start takes."""
+    for item in items:
+        if item.get_closest_marker("servers") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(_SERVERS_TIMEOUT_S))
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide what an earlier test or a library left in the environment."""
+    for name in filter(_is_ours, list(os.environ)):
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def services_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Return the workspace in which the servers of the whole test run live."""
+    return Workspace.create(tmp_path_factory.mktemp("stack") / "workspace", labels=["cat", "dog"])
+
+
+@pytest.fixture(scope="session")
+def services(services_workspace: Workspace) -> Iterator[Endpoints]:
+    """Yield running Label Studio, Prefect and MLflow servers, the same for the whole test run."""
+    try:
+        yield up(services_workspace, say=print)
+    finally:
+        down(services_workspace, say=print)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Return the folder with real images: `clothing/` and `cifar10/`, each with labels.csv."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(_TEST_DATA) if _TEST_DATA else beside
+    if not folder.is_dir():
+        pytest.skip(f"no real images in {folder}; name their folder in GOLDLOOP_TEST_DATA")
+    return folder
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[WebDriver]:
+    """Yield a headless Chromium with a window of 1400 x 1000 and a profile of its own."""
+    from selenium import webdriver
+
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromedriver = shutil.which("chromedriver")
+    if chromium is None or chromedriver is None:
+        reason = (
+            "no chromium and chromedriver on the PATH; on Debian: apt-get install chromium chromium-driver"
+        )
+        if _IS_BROWSER_REQUIRED:
+            pytest.fail(reason)
+        pytest.skip(reason)
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    options.add_argument(f"--user-data-dir={tmp_path / 'chromium'}")
+    for switch in (
+        *("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"),
+        *("--window-size=1400,1000", "--hide-scrollbars", "--disable-background-networking"),
+    ):
+        options.add_argument(switch)
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
+    try:
+        yield driver
+    finally:
+        driver.quit()
