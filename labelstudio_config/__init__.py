@@ -27,7 +27,11 @@ HOTKEYS = {
 """Setting of a Label Studio user with which one key submits and one skips."""
 
 
-_SEARCH = '<Filter name="search" toName="label" hotkey="shift+f" minlength="0" placeholder="Search" />'
+_COLUMN_LABELS = 15  # fit one below the other in a window of 800 px
+_SEARCH = (
+    '<Filter name="search" toName="label" hotkey="shift+f" minlength="0" '
+    'cleanup="false" placeholder="Search (Shift+F), Enter picks" />'
+)
 
 
 def key_of(column: int) -> str | None:
@@ -42,10 +46,15 @@ def interface(labels: LabelSet, *, is_tiny: bool = False) -> str:
     A label set with more labels than keys gets a search field above them.
     """
     choices = "\n".join(_choice(name, key_of(column)) for column, name in enumerate(labels))
+    has_search = len(labels) > len(KEYS)
+    is_long = len(labels) > _COLUMN_LABELS
     return _filled(
         "interface.xml",
-        rendering="image-rendering: pixelated;" if is_tiny else "image-rendering: auto;",
-        search=_SEARCH if len(labels) > len(KEYS) else "",
+        height="min(100vh - 130px, 448px)" if is_tiny else "calc(100vh - 130px)",
+        smoothing="false" if is_tiny else "true",
+        columns="2" if is_long else "1",
+        width="480" if is_long else "360",
+        search=_SEARCH if has_search else "",
         choices=choices,
         keys=f"{SUBMIT_KEY} submits · {SKIP_KEY} skips",
     )
@@ -66,7 +75,7 @@ def annotator_guide() -> str:
 
 
 def _choice(name: str, key: str | None) -> str:
-    hotkey = f' hotkey="{key}"' if key else ""
+    hotkey = f' hotkey="{key or " "}"'  # without any, Label Studio would hand out S and V itself
     if "$" not in name:
         return f'      <Choice value="{escape(name)}"{hotkey} />'
     # $word in a value stands for task data; what is shown gets another dollar sign, the answer keeps it

@@ -69,7 +69,7 @@ def _update(
     wanted: dict[str, Any] = {
         "label_config": interface(labels, is_tiny=is_tiny),
         "expert_instruction": instructions(labels),
-        "show_instruction": True,
+        "show_instruction": False,  # Enter, meant to close that dialog, would submit the suggestion behind it
         "maximum_annotations": overlap,
         "sampling": "Sequential sampling",
         "skip_queue": "REQUEUE_FOR_OTHERS",
