@@ -1,0 +1,147 @@
+"""The report: one HTML file that needs no server, no network and no script.
+
+Images and plots are data URIs, so the page can be mailed, archived and printed. The only addresses in it
+are links people may click.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from goldloop.metrics import Estimate
+from goldloop.promotion import Decision
+from goldloop.rounds import Conservation
+
+TEMPLATE = "report.html.jinja"
+MOST_TILES = 96
+"""A page holds at most so many thumbnails; at 3 KB each it stays small enough to mail."""
+
+SMALL_PIXELS = 64
+
+_MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRow:
+    """One line of the table: what a round had, spent and decided.
+
+    `lanes` counts scored samples by lane; `random_labels` is a model trained on as many randomly chosen
+    labels, where there is one to compare with.
+    """
+
+    round: int
+    gold_version: int
+    n_gold: int
+    n_labels_spent: int
+    lanes: Mapping[str, int]
+    baseline: Estimate | None
+    champion: Estimate | None
+    random_labels: Estimate | None = None
+    decision: Decision | None = None
+    outcome: str = ""
+
+    @property
+    def lane_shares(self) -> dict[str, float]:
+        """Share of scored samples by lane; empty when nothing was scored."""
+        total = sum(self.lanes.values())
+        return {name: count / total for name, count in self.lanes.items()} if total else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One thumbnail of the gallery: what people said of it and what the model suggested."""
+
+    image: bytes
+    label: str | None
+    suggestion: str | None = None
+    confidence: float | None = None
+    votes: Mapping[str, int] = field(default_factory=dict)
+    lane: str | None = None
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is a PNG so small that a browser must enlarge it, which then keeps its pixels sharp."""
+        return self.image.startswith(b"\x89PNG") and int.from_bytes(self.image[16:20], "big") < SMALL_PIXELS
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether people decided against the suggestion."""
+        return None not in (self.label, self.suggestion) and self.label != self.suggestion
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """One picture of a plot with the sentence that says what it shows."""
+
+    caption: str
+    image: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Everything the report shows; what is empty gets no section."""
+
+    title: str
+    generated_at: datetime
+    rounds: tuple[RoundRow, ...]
+    plots: tuple[Plot, ...] = ()
+    gallery: tuple[Tile, ...] = ()
+    conservation: Conservation | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def render_page(page: Page) -> str:
+    """Return `page` as one self-contained HTML document.
+
+    Whatever a label or file is called, it comes out as text. Of the gallery the first `MOST_TILES` are shown.
+
+    Raises:
+        ValueError: an image of a kind that browsers do not show; names it.
+    """
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["data_uri"] = data_uri
+    environment.filters["percent"] = percent
+    environment.filters["interval"] = interval
+    source = files("goldloop.adapters").joinpath("templates", TEMPLATE).read_text(encoding="utf-8")
+    return environment.from_string(source).render(
+        page=page,
+        tiles=page.gallery[:MOST_TILES],
+        has_random=any(row.random_labels is not None for row in page.rounds),
+        lane_names=("auto", "review", "hold"),
+    )
+
+
+def data_uri(image: bytes) -> Markup:
+    """Return `image` (PNG, JPEG, GIF, WebP or SVG) as an address that holds its own content.
+
+    Raises:
+        ValueError: none of these.
+    """
+    kind = next((kind for magic, kind in _MAGIC.items() if image.startswith(magic)), None)
+    if kind is None and b"<svg" in image[:1000]:
+        kind = "image/svg+xml"
+    if kind is None:
+        raise ValueError(
+            f"image that begins with {image[:8]!r} is no PNG, JPEG, GIF, WebP or SVG; make a PNG thumbnail"
+        )
+    return Markup(f"data:{kind};base64,{base64.b64encode(image).decode('ascii')}")
+
+
+def percent(share: float) -> str:
+    """Return a share as people read it, for example '93.4 %', never broken over two lines."""
+    return f"{100 * share:.1f}\N{NO-BREAK SPACE}%"
+
+
+def interval(estimate: Estimate) -> str:
+    """Return what belongs beside the percentage of `estimate`, for example '[91.0, 95.2], n=140'."""
+    return f"[{100 * estimate.low:.1f}, {100 * estimate.high:.1f}], n={estimate.n:,}"
