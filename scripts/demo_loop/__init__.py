@@ -1,0 +1,1 @@
+"""The demo: a whole loop on real servers with simulated people, and what it shows."""
