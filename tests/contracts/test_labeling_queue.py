@@ -153,7 +153,7 @@ def desk(made: tuple[LabelingQueue, Desk]) -> Desk:
 
 def review(number: int) -> NewTask:
     """Return a task with a suggestion."""
-    hint = "Model suggests: cat 58 % (dog 30 %)"
+    hint = "Model suggests: cat 58% (dog 30%)"
     sample_id = SampleId(f"{number:064x}")
     suggestion = Suggestion(label="cat", score=0.58, model_version="3", hint=hint)
     return NewTask(sample_id, Purpose.REVIEW, BatchId("b1"), f"ab/{sample_id}.png", suggestion)

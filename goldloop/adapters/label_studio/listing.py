@@ -22,7 +22,7 @@ def count(server: LabelStudio, url: str, project_id: int) -> int:
     """Return how many tasks the project holds."""
     with translated(url, f"count the tasks of project {project_id}"):
         page: Any = server.tasks.list(project=project_id, page_size=1, fields="task_only", include="id")
-        return int(page.response.total)
+        return _checked_total(page)
 
 
 def sweep(
@@ -50,6 +50,7 @@ def sweep(
                 resolve_uri=False,
                 request_options={"additional_body_parameters": body},
             )
+            _checked_total(page)
         rows = sorted(page.items or [], key=lambda row: int(row.id))
         if rows and rows[0].id <= last:
             raise ServiceError(
@@ -80,7 +81,15 @@ def changed_page(
             page_size=size,
             resolve_uri=False,
         )
+        _checked_total(page)
     return list(page.items or [])
+
+
+def _checked_total(page: Any) -> int:
+    """Return the total a page of the task list states; a reply without one is no task list at all."""
+    if not isinstance(page.response.total, int):
+        raise ValueError("the reply states no total")
+    return page.response.total
 
 
 def _filters(*conditions: Condition) -> dict[str, Any]:

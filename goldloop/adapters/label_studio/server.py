@@ -97,6 +97,7 @@ def translated(url: str, doing: str) -> Iterator[None]:
         httpx.CookieConflict,
         httpx.StreamError,
         jwt.PyJWTError,
+        *(AttributeError, KeyError, TypeError, ValueError),  # a reply that is JSON and no Label Studio's
     ) as error:
         raise ServiceError(
             f"Label Studio at {url} could not be understood when asked to {doing} "

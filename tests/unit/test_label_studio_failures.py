@@ -1,0 +1,208 @@
+"""Whatever Label Studio, its SDK or the network do wrong becomes one of goldloop's errors."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import jwt
+import label_studio_sdk.core
+import label_studio_sdk.errors
+import pytest
+
+from goldloop.adapters.label_studio import LabelStudioQueue, add_annotator, ensure_project, local_image_urls
+from goldloop.adapters.label_studio.payload import read_result
+from goldloop.adapters.label_studio.server import translated
+from goldloop.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
+from goldloop.labels import LabelSet
+
+LABELS = LabelSet.of(["cat", "dog"])
+URL = "http://labels.example"
+
+
+def exceptions_of(package: object) -> list[type[Exception]]:
+    """Return every public exception class that `package` and its modules define."""
+    names = [one.name for one in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]  # type: ignore[attr-defined]
+    modules = [package, *(importlib.import_module(name) for name in names)]
+    found = {
+        one
+        for module in modules
+        for _, one in inspect.getmembers(module, inspect.isclass)
+        if issubclass(one, Exception) and one.__module__.startswith(package.__name__.split(".")[0])  # type: ignore[attr-defined]
+    }
+    return sorted(found, key=lambda one: one.__qualname__)
+
+
+def made(kind: type[Exception]) -> Exception:
+    """Return an instance of `kind`, whatever its constructor wants."""
+    request = httpx.Request("GET", URL)
+    candidates = [
+        lambda: kind("told"),
+        lambda: kind(body="told"),  # type: ignore[call-arg]
+        lambda: kind("told", request=request, response=httpx.Response(500, request=request)),  # type: ignore[call-arg]
+        kind,
+    ]
+    for candidate in candidates:
+        try:
+            return candidate()
+        except TypeError:
+            continue
+    raise AssertionError(f"do not know how to make {kind}")
+
+
+LIBRARY_ERRORS = [
+    *exceptions_of(label_studio_sdk.core),
+    *exceptions_of(label_studio_sdk.errors),
+    *(one for _, one in inspect.getmembers(httpx, inspect.isclass) if issubclass(one, Exception)),
+    *(one for _, one in inspect.getmembers(jwt, inspect.isclass) if issubclass(one, jwt.PyJWTError)),
+]
+
+
+def test_the_libraries_have_exceptions_to_walk() -> None:
+    """The walk below finds what the SDK and httpx raise, so that it cannot pass by being empty."""
+    names = {one.__name__ for one in LIBRARY_ERRORS}
+
+    assert {
+        "ApiError",
+        "ParsingError",
+        "NotFoundError",
+        "ConnectError",
+        "ReadTimeout",
+        "DecodeError",
+    } <= names
+
+
+@pytest.mark.parametrize("kind", LIBRARY_ERRORS, ids=lambda one: one.__name__)
+def test_every_library_exception_is_translated(kind: type[Exception]) -> None:
+    """No exception of the SDK, httpx or PyJWT leaves the adapter; the cause is kept, the address named."""
+    cause = made(kind)
+
+    with pytest.raises(ServiceError, match=URL) as caught, translated(URL, "do something"):
+        raise cause
+
+    assert caught.value.__cause__ is cause
+    assert "do something" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError])
+def test_no_answer_means_unreachable(kind: type[httpx.TransportError]) -> None:
+    """A refused, broken or overlong connection is told from a server that refuses."""
+    with pytest.raises(ServiceUnreachableError, match="run this again"), translated(URL, "push"):
+        raise kind("told")
+
+
+@contextmanager
+def server(status: int, body: bytes) -> Iterator[str]:
+    """Yield the address of a server that answers everything with `status` and `body`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815  # names the base class asks for
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as httpd:
+        thread = threading.Thread(target=httpd.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{httpd.server_port}"
+        finally:
+            httpd.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind", "told"),
+    [
+        (
+            401,
+            b'{"detail": "Invalid token."}',
+            ServiceAuthError,
+            "answered 401.*Invalid token.*check that the token",
+        ),
+        (403, b"{}", ServiceAuthError, "answered 403.*check that the token"),
+        (404, b"{}", ServiceError, "answered 404.*project was not deleted"),
+        (500, b'{"detail": "boom"}', ServiceError, "answered 500.*boom.*server's log"),
+        (503, b"down for a minute", ServiceUnreachableError, "answered 503.*down for a minute"),
+        (200, b"{}", ServiceError, "could not be understood|made 0 tasks of 1"),
+        (200, b"[]", ServiceError, "could not be understood"),
+        (200, b"<html>not Label Studio</html>", ServiceError, "not Label Studio|could not be understood"),
+    ],
+)
+def test_each_answer_gets_its_own_error(
+    status: int, body: bytes, kind: type[ServiceError], told: str
+) -> None:
+    """Wrong token, missing project, server fault, gateway and a foreign page are told apart, with a next step."""
+    with server(status, body) as url:
+        queue = LabelStudioQueue(url, "token", 1, LABELS, image_url=local_image_urls())
+
+        for call in (
+            queue.n_tasks,
+            queue.all_tasks,
+            lambda: queue.push([]),
+            lambda: list(queue.changed_since(None)),
+        ):
+            with pytest.raises(kind, match=f"(?s){url}.*({told})"):
+                call()
+
+
+def test_a_server_that_is_down_is_named_everywhere() -> None:
+    """Making the project and adding people fail as clearly as the queue does."""
+    with server(200, b"") as url:
+        pass
+
+    with pytest.raises(ServiceUnreachableError, match=url):
+        ensure_project(url, "token", name="a", labels=LABELS, overlap=1, images_root=None)
+    with pytest.raises(ServiceUnreachableError, match="goldloop up"):
+        add_annotator(url, "token", email="ann@example.com", password="long enough")
+
+
+def test_a_short_password_is_refused_before_asking() -> None:
+    """Label Studio's own rule is told without a round trip."""
+    with pytest.raises(ServiceError, match="has 5 characters; choose one of 8 or more"):
+        add_annotator("http://127.0.0.1:9", "token", email="ann@example.com", password="short")
+
+
+def choice(*labels: str, from_name: str = "label") -> dict[str, object]:
+    """Return one region of a result."""
+    return {"from_name": from_name, "to_name": "image", "type": "choices", "value": {"choices": list(labels)}}
+
+
+@pytest.mark.parametrize(
+    ("result", "label", "problem"),
+    [
+        ([choice("cat")], "cat", None),
+        ([choice("cat"), choice("x", from_name="other")], "cat", None),
+        ([choice("unicorn")], None, "label 'unicorn' is not in the label set"),
+        ([choice("cat", from_name="other")], None, "no answer from the control 'label', only from ['other']"),
+        ([], None, "no answer from the control 'label'"),
+        (None, None, "no answer from the control 'label'"),
+        ("cat", None, "no answer from the control 'label'"),
+        ([choice("cat", "dog")], None, "2 labels chosen in place of one: ['cat', 'dog']"),
+        ([choice()], None, "0 labels chosen in place of one: []"),
+        ([{"from_name": "label", "value": None}], None, "0 labels chosen in place of one: []"),
+    ],
+)
+def test_only_one_known_label_is_an_answer(result: object, label: str | None, problem: str | None) -> None:
+    """Label Studio takes any result over its API; what is no single known label says why."""
+    assert read_result(result, LABELS) == (label, problem)
+
+
+def test_image_urls_are_escaped_and_below_the_served_folder() -> None:
+    """A path keeps its slashes, everything else that means something in an address is escaped."""
+    image_url = local_image_urls("images")
+
+    assert image_url("ab/abc.png") == "/data/local-files/?d=images/ab/abc.png"
+    assert image_url("display/a&b ?#.png") == "/data/local-files/?d=images/display/a%26b%20%3F%23.png"

@@ -1,0 +1,127 @@
+"""What annotators see is rendered from the label set, whatever its labels are called."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from goldloop.labels import LabelSet
+from labelstudio_config import (
+    FROM_NAME,
+    HOTKEYS,
+    KEYS,
+    TO_NAME,
+    annotator_guide,
+    instructions,
+    interface,
+    key_of,
+)
+
+AWKWARD = LabelSet.of(["<b>", 'say "hi"', "R&D", "naïve 猫", "$hint", "costs $5", "{{keys}}", "'"])
+
+
+def label_sets() -> st.SearchStrategy[LabelSet]:
+    """Return label sets of any names that a label set admits."""
+
+    names = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=20).filter(
+        str.isprintable
+    )
+    return st.lists(names, min_size=2, max_size=60, unique_by=str.casefold).map(LabelSet.of)
+
+
+def answers(xml: str) -> list[str]:
+    """Return what picking each choice of an interface records."""
+    return [str(one.get("alias") or one.get("value")) for one in ET.fromstring(xml).iter("Choice")]
+
+
+def text_of(html: str) -> str:
+    """Return the visible text of `html`."""
+    parts: list[str] = []
+    parser = HTMLParser()
+    parser.handle_data = parts.append  # type: ignore[method-assign]
+    parser.feed(html)
+    return "".join(parts)
+
+
+@pytest.mark.parametrize("is_tiny", [False, True])
+def test_each_label_is_one_choice_in_label_set_order(is_tiny: bool) -> None:
+    """The answer recorded is the label itself, also with markup, quotes, Unicode or a dollar sign in it."""
+    assert answers(interface(AWKWARD, is_tiny=is_tiny)) == list(AWKWARD)
+
+
+@given(label_sets())
+def test_any_label_set_gives_a_valid_interface(labels: LabelSet) -> None:
+    """The interface is well-formed XML with exactly the labels."""
+    xml = interface(labels)
+
+    assert answers(xml) == list(labels)
+
+
+def test_what_is_shown_never_stands_for_task_data() -> None:
+    """Label Studio replaces $word in a displayed value by task data, so no label is displayed with one."""
+    shown = [str(one.get("value")) for one in ET.fromstring(interface(AWKWARD)).iter("Choice")]
+
+    assert not [value for value in shown if "$" in value]
+    assert shown[:4] == list(AWKWARD)[:4]
+
+
+def test_the_interface_names_what_annotations_are_read_from() -> None:
+    """Control and object carry the names the adapter reads, and the task fields it sends."""
+    root = ET.fromstring(interface(AWKWARD))
+
+    (choices,) = root.iter("Choices")
+    (image,) = root.iter("Image")
+    assert (choices.get("name"), choices.get("toName"), image.get("name")) == (FROM_NAME, TO_NAME, TO_NAME)
+    fields = {value for one in root.iter() for value in one.attrib.values() if value.startswith("$")}
+    assert fields == {"$image", "$hint"}
+
+
+def test_every_label_has_a_key_of_its_own() -> None:
+    """Thirty labels and two more have distinct keys, digits first; none is a key that skips or submits."""
+    labels = LabelSet.of([f"label {number}" for number in range(32)])
+
+    keys = [one.get("hotkey") for one in ET.fromstring(interface(labels)).iter("Choice")]
+
+    assert keys[:11] == ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "q"]
+    assert len(set(keys)) == 32
+    assert not set(keys) & {setting["key"] for setting in HOTKEYS.values()}
+
+
+def test_labels_beyond_the_keys_are_found_by_searching() -> None:
+    """With more labels than keys there is a search field, and the rest have no key that could be pressed."""
+    few, many = (LabelSet.of([f"label {number}" for number in range(n)]) for n in (len(KEYS), len(KEYS) + 2))
+
+    assert not list(ET.fromstring(interface(few)).iter("Filter"))
+    (search,) = ET.fromstring(interface(many)).iter("Filter")
+    assert search.get("toName") == FROM_NAME
+    keys = [str(one.get("hotkey")) for one in ET.fromstring(interface(many)).iter("Choice")]
+    assert [key.strip() for key in keys[-2:]] == ["", ""]
+    assert key_of(len(KEYS)) is None
+
+
+def test_tiny_pictures_keep_their_pixels() -> None:
+    """Smoothing is off for tiny pictures only."""
+    (tiny,) = ET.fromstring(interface(AWKWARD, is_tiny=True)).iter("Image")
+    (usual,) = ET.fromstring(interface(AWKWARD)).iter("Image")
+
+    assert (tiny.get("smoothing"), usual.get("smoothing")) == ("false", "true")
+
+
+def test_instructions_list_every_label_with_its_key() -> None:
+    """Labels appear as text, never as markup, each behind its key."""
+    text = text_of(instructions(AWKWARD))
+
+    for number, name in enumerate(AWKWARD, start=1):
+        assert f"{number} \xa0{name}" in text
+
+
+def test_the_guide_explains_suggestion_skip_and_blind_tasks() -> None:
+    """Someone who reads only the guide knows the keys and why some tasks have no suggestion."""
+    guide = annotator_guide()
+
+    for topic in ("Enter", "skip", "suggests", "no suggestion"):
+        assert topic in guide
