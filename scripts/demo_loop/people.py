@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 
 import httpx
 import numpy as np
@@ -79,13 +80,15 @@ def work(
 ) -> int:
     """Let everyone answer their queue until it is empty, at the same time; return the number of answers."""
     mistaken = confusions(labels)
+    asking = Lock()  # Label Studio gives two requests in the same instant the same task; people are never that quick
 
     def one_queue(person: Person) -> int:
         n_answers = 0
         headers = {"Authorization": f"Token {person.account.token}"}
         with httpx.Client(base_url=server.url, headers=headers, timeout=60) as client:
             while True:
-                reply = client.get(f"/api/projects/{project_id}/next")
+                with asking:
+                    reply = client.get(f"/api/projects/{project_id}/next")
                 if reply.status_code == httpx.codes.NOT_FOUND:
                     return n_answers
                 _check(reply, person)

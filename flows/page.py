@@ -1,0 +1,143 @@
+"""The round's page and the plots of a retrain: what the tables know, put before people's eyes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from flows.wiring import Parts, now
+from goldloop.adapters.images.thumbnail import thumbnail
+from goldloop.adapters.plots import (
+    accuracy_plot,
+    baseline_curve,
+    champion_curve,
+    confusion_plot,
+    lanes_plot,
+    random_labels_curve,
+    reliability_plot,
+)
+from goldloop.adapters.report import Page, Plot, RoundRow, Tile, render_page
+from goldloop.calibration import reliability_bins
+from goldloop.gold import GoldRecord
+from goldloop.labels import LabelSet
+from goldloop.metrics import Estimate
+from goldloop.predictions import Probs
+from goldloop.promotion import Evaluation
+from goldloop.rounds import RoundRecord, conservation, read_rounds
+
+N_TILES = 60
+HOLDOUT = "holdout"
+
+
+def retrain_plots(
+    evaluations: Mapping[str, Evaluation], probs: Probs, truth: npt.NDArray[np.intp], labels: LabelSet
+) -> dict[str, bytes]:
+    """Return confusion matrix and reliability diagram of the challenger, by path, as SVG and PNG."""
+    del labels
+    challenger = evaluations["challenger"]
+    bins = reliability_bins(probs, truth)
+    return {
+        "plots/confusion.svg": confusion_plot(challenger),
+        "plots/confusion.png": confusion_plot(challenger, kind="png"),
+        "plots/reliability.svg": reliability_plot(bins, split=challenger.split, ece=challenger.ece),
+        "plots/reliability.png": reliability_plot(bins, split=challenger.split, ece=challenger.ece, kind="png"),
+    }
+
+
+def round_rows(records: list[RoundRecord], random: Mapping[int, Estimate] | None = None) -> list[RoundRow]:
+    """Return the rows of the page's table; the champion is the one after the round's decision."""
+    return [
+        RoundRow(
+            round=one.round, gold_version=one.gold_version, n_gold=one.n_gold, n_labels_spent=one.n_annotations,
+            lanes=one.lanes, baseline=_accuracy(one.evaluations.get("baseline", one.evaluations.get("challenger"))),
+            champion=_accuracy(winner_of(one)), random_labels=(random or {}).get(one.round), decision=one.decision,
+            outcome=one.outcome,
+        )
+        for one in records
+    ]  # fmt: skip
+
+
+def winner_of(record: RoundRecord) -> Evaluation | None:
+    """Return the evaluation of the model that scores after the round."""
+    is_promoted = record.decision is not None and record.decision.is_promoted
+    return record.evaluations.get("challenger" if is_promoted else "champion")
+
+
+def curve_plot(rows: list[RoundRow], *, kind: str = "svg", split: str = HOLDOUT) -> bytes:
+    """Return the accuracies over rounds as a plot."""
+    curves = [champion_curve([row.champion for row in rows]), baseline_curve([row.baseline for row in rows])]
+    if any(row.random_labels for row in rows):
+        curves.append(random_labels_curve([row.random_labels for row in rows]))
+    spent = [row.n_labels_spent for row in rows]
+    return accuracy_plot(
+        [row.round for row in rows], curves, split=split, labels_spent=spent, kind="png" if kind == "png" else "svg"
+    )
+
+
+def curve_png(parts: Parts) -> bytes:
+    """Return the accuracies over the workspace's rounds as PNG."""
+    return curve_plot(round_rows(read_rounds(parts.tables.rounds)), kind="png")
+
+
+def write_page(parts: Parts) -> Path:
+    """Write the page of the newest round into the workspace's reports folder; return where it lies."""
+    records = read_rounds(parts.tables.rounds)
+    rows = round_rows(records)
+    number = records[-1].round if records else 0
+    page = Page(
+        title=f"{parts.workspace.settings.name}: round {number}",
+        generated_at=now(), rounds=tuple(rows), plots=round_plots(parts, records, rows), gallery=gallery(parts),
+        conservation=conservation(parts.tables), links=links(parts),
+        notes=() if records else ("No model yet: too little gold to train and judge one.",),
+    )  # fmt: skip
+    return save_page(parts, page, f"round-{number:03d}.html")
+
+
+def save_page(parts: Parts, page: Page, name: str) -> Path:
+    """Write `page` as `name` into the reports folder, whole or not at all."""
+    parts.workspace.reports.mkdir(parents=True, exist_ok=True)
+    target = parts.workspace.reports / name
+    beside = target.with_name(f".{name}.part")
+    beside.write_text(render_page(page), encoding="utf-8")
+    beside.replace(target)
+    return target
+
+
+def round_plots(parts: Parts, records: list[RoundRecord], rows: list[RoundRow]) -> tuple[Plot, ...]:
+    """Return curve, lanes and the newest challenger's confusion matrix, as far as there is something to see."""
+    del parts
+    if not records:
+        return ()
+    plots = [Plot("Accuracy over rounds, judged on the holdout that was drawn at random", curve_plot(rows))]
+    with_lanes = [one for one in records if one.lanes]
+    if with_lanes:
+        drawn = lanes_plot([one.round for one in with_lanes], [one.lanes for one in with_lanes])
+        plots.append(Plot("Lanes the champion gave all samples at the end of each round", drawn))
+    winner = winner_of(records[-1])
+    if winner is not None:
+        plots.append(Plot(f"What model {winner.model_version} takes for what, on holdout", confusion_plot(winner)))
+    return tuple(plots)
+
+
+def gallery(parts: Parts) -> tuple[Tile, ...]:
+    """Return thumbnails of gold: first where people disagreed, then where they corrected the model, then the newest."""
+
+    def interest(one: GoldRecord) -> tuple[bool, bool, float]:
+        is_corrected = one.suggested_label not in (None, one.label)
+        return (len(one.votes) < 2, not is_corrected, -one.labelled_at.timestamp())
+
+    tiles = []
+    for one in sorted(parts.gold.records(), key=interest)[:N_TILES]:
+        file = parts.store.file(one.sample_id)
+        if file is not None:
+            tiles.append(Tile(thumbnail(file), one.label, one.suggested_label, None, one.votes, one.lane))
+    return tuple(tiles)
+
+
+def links(parts: Parts) -> dict[str, str]:
+    """Return the addresses of the three servers."""
+    found = parts.endpoints
+    return {"Label Studio": found.label_studio.url, "Prefect": found.prefect.url, "MLflow": found.mlflow.url}
