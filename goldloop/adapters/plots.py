@@ -6,6 +6,7 @@ line style or words. Lines and text of SVGs are plain SVG, so a browser scales t
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -253,9 +254,11 @@ def _figure(width: float, height: float) -> tuple[Figure, Axes]:
 
 def _rendered(figure: Figure, kind: Format) -> bytes:
     buffer = BytesIO()
-    figure.savefig(
-        buffer, format=kind, dpi=150, facecolor="white", metadata={"Date": None} if kind == "svg" else None
-    )
+    dated = {"Date": None} if kind == "svg" else None
+    with warnings.catch_warnings():
+        # A label in a script the font lacks is drawn as boxes; the tables beside the plot spell it out.
+        warnings.filterwarnings("ignore", r"Glyph \d+")
+        figure.savefig(buffer, format=kind, dpi=150, facecolor="white", metadata=dated)
     return buffer.getvalue()
 
 

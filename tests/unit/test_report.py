@@ -226,7 +226,7 @@ def judged(labels: tuple[str, ...]) -> tuple[Evaluation, np.ndarray, np.ndarray]
 
 def test_every_plot_is_a_picture_a_browser_shows() -> None:
     """SVG and PNG of each, also with gaps, one round, many labels and labels that look like formulas."""
-    one, probs, truth = judged(("cat", "$x^2$", "<b>&", "a label of forty or so characters, at least"))
+    one, probs, truth = judged(("cat", "$x^2$", "猫<b>&", "a label of forty or so characters, at least"))
     many, _, _ = judged(tuple(f"label {number}" for number in range(40)))
     estimates = [None, estimate(0.8), estimate(0.97, 120)]
     curves = [baseline_curve([estimate(0.7)] * 3), champion_curve(estimates), random_labels_curve([None] * 3)]
