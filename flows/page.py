@@ -1,12 +1,10 @@
-"""The round's page and the plots of a retrain: what the tables know, put before people's eyes."""
+"""The round's page: what the tables know, put before people's eyes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 
 from flows.wiring import Parts, now
 from goldloop.adapters.images.thumbnail import thumbnail
@@ -17,34 +15,15 @@ from goldloop.adapters.plots import (
     confusion_plot,
     lanes_plot,
     random_labels_curve,
-    reliability_plot,
 )
 from goldloop.adapters.report import Page, Plot, RoundRow, Tile, render_page
-from goldloop.calibration import reliability_bins
 from goldloop.gold import GoldRecord
-from goldloop.labels import LabelSet
 from goldloop.metrics import Estimate
-from goldloop.predictions import Probs
 from goldloop.promotion import Evaluation
 from goldloop.rounds import RoundRecord, conservation, read_rounds
 
 N_TILES = 60
 HOLDOUT = "holdout"
-
-
-def retrain_plots(
-    evaluations: Mapping[str, Evaluation], probs: Probs, truth: npt.NDArray[np.intp], labels: LabelSet
-) -> dict[str, bytes]:
-    """Return confusion matrix and reliability diagram of the challenger, by path, as SVG and PNG."""
-    del labels
-    challenger = evaluations["challenger"]
-    bins = reliability_bins(probs, truth)
-    return {
-        "plots/confusion.svg": confusion_plot(challenger),
-        "plots/confusion.png": confusion_plot(challenger, kind="png"),
-        "plots/reliability.svg": reliability_plot(bins, split=challenger.split, ece=challenger.ece),
-        "plots/reliability.png": reliability_plot(bins, split=challenger.split, ece=challenger.ece, kind="png"),
-    }
 
 
 def round_rows(records: list[RoundRecord], random: Mapping[int, Estimate] | None = None) -> list[RoundRow]:

@@ -142,7 +142,7 @@ class Parts:
 
     def workshop(self, *, say: Callable[[str], None], advance: Callable[[float], None], scratch: Path) -> Workshop:
         """Return what retraining works with."""
-        from flows.page import retrain_plots
+        from goldloop.adapters.plots import retrain_plots
         from goldloop.retraining import Workshop
 
         return Workshop(
