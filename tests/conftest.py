@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
 
 _OURS = ("GOLDLOOP_", "PREFECT_", "MLFLOW_", "LABEL_STUDIO_")
-_KEPT = ("GOLDLOOP_CACHE",)  # only says where Label Studio's installation lies
+_KEPT = ("GOLDLOOP_CACHE", "GOLDLOOP_SCREENSHOTS")  # only say where things lie: the installation, pictures
 _TEST_DATA = os.environ.get("GOLDLOOP_TEST_DATA")
 _IS_BROWSER_REQUIRED = bool(os.environ.get("GOLDLOOP_REQUIRE_BROWSER"))
 _SERVERS_TIMEOUT_S = 1500  # the first one installs Label Studio and migrates its database
