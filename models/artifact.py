@@ -77,17 +77,12 @@ def load(folder: Path) -> tuple[Classifier, Card]:
     except FileNotFoundError as error:
         raise ModelError(f"{folder / WEIGHTS} is missing; download the model again or retrain") from error
     except (
-        OSError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        TypeError,
-        AttributeError,
+        *(OSError, RuntimeError, EOFError, ValueError, TypeError, AttributeError),
         pickle.UnpicklingError,
     ) as error:
         raise ModelError(
-            f"{folder / WEIGHTS} does not hold weights of preset {card.preset!r} with {len(card.labels)} labels: "
-            f"{str(error).splitlines()[0]}; download the model again or retrain"
+            f"{folder / WEIGHTS} does not hold weights of preset {card.preset!r} with {len(card.labels)} "
+            f"labels: {str(error).splitlines()[0]}; download the model again or retrain"
         ) from error
     network.eval().requires_grad_(requires_grad=False)
     return network, card
@@ -113,13 +108,10 @@ def _card(path: Path) -> Card:
         ) from error
     if card.preset not in PRESETS or card.size != PRESETS[card.preset].size or card.resize != RESIZE:
         raise ModelError(
-            f"{path} names preset {card.preset!r} at {card.size} px, resized by {card.resize!r}, which this goldloop "
-            f"does not have (it has {', '.join(PRESETS)}); use the goldloop that trained it, or retrain"
+            f"{path} names preset {card.preset!r} at {card.size} px, resized by {card.resize!r}, which this "
+            f"goldloop does not have (it has {', '.join(PRESETS)}); use the one that trained it, or retrain"
         )
-    if not (
-        isinstance(card.temperature, (int, float))
-        and math.isfinite(card.temperature)
-        and card.temperature > 0
-    ):
-        raise ModelError(f"{path} has temperature {card.temperature!r}, a positive number is needed; retrain")
+    temperature = card.temperature
+    if not isinstance(temperature, (int, float)) or not math.isfinite(temperature) or temperature <= 0:
+        raise ModelError(f"{path} has temperature {temperature!r}, a positive number is needed; retrain")
     return card

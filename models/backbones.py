@@ -25,7 +25,7 @@ TIMEOUT_S = 15
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A classifier before training, where its weights come from, and a warning for the person who asked, or ''."""
+    """A classifier before training, where its weights come from, and a warning for the user, or ''."""
 
     network: Classifier
     origin: str
@@ -88,12 +88,12 @@ def _torchvision() -> Any:
         from torchvision import models
     except (ImportError, RuntimeError) as error:
         raise ModelError(
-            f"torchvision does not fit this torch ({torch.__version__}): {error}; install both from the same index"
+            f"torchvision does not fit torch {torch.__version__}: {error}; install both from the same index"
         ) from error
     return models
 
 
-def _without_head(backbone: nn.Module) -> tuple[nn.Module, int]:
+def _without_head(backbone: Any) -> tuple[nn.Module, int]:
     """Return `backbone` without its ImageNet head, and the number of features it then gives."""
     if hasattr(backbone, "fc"):
         n_features = int(backbone.fc.in_features)
@@ -109,7 +109,7 @@ def _cache() -> Path:
 
 
 def _downloaded(url: str) -> dict[str, torch.Tensor]:
-    """Return the weights at `url`, from torch's cache or downloaded into it; torch's own download has no timeout."""
+    """Return the weights at `url`, from torch's cache or downloaded into it, with a timeout torch lacks."""
     path = _cache() / url.rsplit("/", 1)[-1]
     expected = path.stem.rsplit("-", 1)[-1]
     if not path.exists():

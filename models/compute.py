@@ -30,7 +30,7 @@ def threads_of(preset: Preset) -> Iterator[None]:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[torch.Generator]:
-    """Yield a generator with `seed`; torch's own starts from it inside the block and is put back afterwards."""
+    """Yield a generator with `seed`; torch's own starts from it too, and is put back afterwards."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield torch.Generator().manual_seed(seed)

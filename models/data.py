@@ -99,9 +99,9 @@ class Augmentation:
 def is_mirror_safe(pictures: Pictures) -> bool:
     """Return whether a mirrored picture still tells its label as well as the picture itself.
 
-    Each picture and its mirror image are labelled by their nearest other picture (8 x 8 grey thumbnails). Where the
-    mirror images do worse than chance explains (McNemar, 1.5 standard deviations), mirroring changes meaning, as
-    it does for digits and letters. Under 30 pictures nothing can be said, and nothing is mirrored.
+    Each picture and its mirror image are labelled by their nearest other picture (8 x 8 grey thumbnails).
+    Where the mirror images do worse than chance explains (McNemar, 1.5 standard deviations), mirroring
+    changes meaning, as it does for digits and letters. Under 30 pictures nothing is mirrored.
     """
     n = min(len(pictures), _MIRROR_SAMPLES)
     if n < _MIRROR_MIN_SAMPLES:

@@ -1,4 +1,4 @@
-"""The networks: a body that turns pictures into features, and a linear head that turns features into logits."""
+"""The networks: a body turns pictures into features, a linear head turns features into logits."""
 
 from __future__ import annotations
 
@@ -60,7 +60,8 @@ class TinyBody(nn.Module):
         values = functional.relu(self.stem(pictures))
         values = self.middle_residual(functional.relu(self.middle(values)))
         values = self.late_residual(functional.relu(self.late(values)))
-        return values.mean(dim=(2, 3))
+        features: Tensor = values.mean(dim=(2, 3))
+        return features
 
 
 def _convolution(n_in: int, n_out: int, *, stride: int = 1) -> nn.Sequential:
@@ -84,4 +85,5 @@ class Normalise(nn.Module):
 
     def forward(self, payloads: Tensor) -> Tensor:
         """Return float32 (n, 3, height, width), normalised."""
-        return (payloads.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
+        pictures: Tensor = (payloads.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
+        return pictures

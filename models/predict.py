@@ -74,7 +74,7 @@ def load_scorer(folder: Path) -> TorchScorer:
 
 
 class Exportable(nn.Module):
-    """The whole model as one graph: uint8 pictures (n, size, size, 3) to calibrated probs (n, n_labels), float32."""
+    """The model as one graph: uint8 pictures (n, size, size, 3) to calibrated float32 probs (n, n_labels)."""
 
     def __init__(self, network: Classifier, card: Card) -> None:
         super().__init__()
@@ -85,14 +85,15 @@ class Exportable(nn.Module):
     def forward(self, payloads: Tensor) -> Tensor:
         """Return the calibrated probs of `payloads`."""
         logits, _ = self.network(self.normalise(payloads))
-        return (logits / self.temperature).softmax(dim=1)
+        probs: Tensor = (logits / self.temperature).softmax(dim=1)
+        return probs
 
 
 def exportable(folder: Path) -> tuple[nn.Module, npt.NDArray[np.uint8]]:
     """Return the model saved in `folder` for torch.export, and an example batch of 2 pictures.
 
-    What is exported runs wherever torch is, without this package. The example has two pictures because a batch
-    of one would be frozen into the graph.
+    What is exported runs wherever torch is, without this package. The example has two pictures because
+    a batch of one would be frozen into the graph.
     """
     network, card = load(folder)
     size = PRESETS[card.preset].size

@@ -14,7 +14,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 class Preset:
     """One kind of classifier. `size` is the side of its square input in pixels.
 
-    `epochs` times the number of samples, but at least `min_steps` and at most `max_steps` minibatches, are trained.
+    Training takes `epochs`, but no fewer than `min_steps` and no more than `max_steps` minibatches.
     Shifts, rotations (degrees) and scale of the augmentation are the largest drawn, relative to the side.
     """
 

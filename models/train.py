@@ -72,7 +72,7 @@ def fit(
     `advance` gets the share done, 0 to 1.
     """
     device = next(network.parameters()).device
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    network.to(memory_format=torch.channels_last)
     augment = Augmentation(plan.preset, is_mirror_safe(train))
     normalise = Normalise().to(device)
     weight = _label_weights(train.columns, n_labels=network.head.out_features).to(device)
@@ -104,7 +104,7 @@ def fit(
 
 
 class _Watch:
-    """Looks at a network in training; remembers its best late state, by accuracy on validation, later ones first."""
+    """Looks at a network in training; remembers its best late state by validation accuracy."""
 
     def __init__(self, network: Classifier, validation: Pictures) -> None:
         self._network, self._validation = network, validation
@@ -162,7 +162,7 @@ def _temperature(network: Classifier, validation: Pictures) -> tuple[float, tupl
 
 
 def _label_weights(columns: npt.NDArray[np.int64], *, n_labels: int) -> Tensor:
-    """Return one weight per label, its rarity's root, of mean 1 over the samples; a label without any gets 1."""
+    """Return a weight per label: the root of its rarity, of mean 1 over samples; 1 if it has none."""
     counts = np.bincount(columns, minlength=n_labels)
     roots = 1 / np.sqrt(np.maximum(counts, 1))
     weights = roots * counts.sum() / (roots * counts).sum()

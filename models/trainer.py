@@ -28,8 +28,8 @@ from models.train import Plan, fit
 class TorchTrainer:
     """Trains one preset. Satisfies `goldloop.ports.Trainer`.
 
-    The same samples in the same order, settings and seed give the same weights bit for bit on the CPU with the
-    tiny preset; the others depend on the number of cores and on the accelerator.
+    The same samples in the same order, settings and seed give the same weights bit for bit on a CPU with
+    the tiny preset; the others also depend on the number of cores and on the accelerator.
     """
 
     preset: str = "tiny"
@@ -59,8 +59,8 @@ class TorchTrainer:
         Raises:
             EmptyPoolError: there is nothing to train on.
             LabelError: a column is outside the label set.
-            ModelError: the preset is unknown, pretrained weights were demanded and cannot be had, or a payload
-                does not fit the preset.
+            ModelError: the preset is unknown, pretrained weights were demanded and cannot be had, or a
+                payload does not fit the preset.
         """
         preset = preset_named(self.preset)
         if not train:

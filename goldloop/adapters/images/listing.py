@@ -101,7 +101,7 @@ def _link(path: str, inside: str) -> Iterator[FileRef]:
 
 
 def _glob(pattern: str) -> Iterator[FileRef]:
-    fixed = pattern[: glob.magic_check.search(pattern).start()]  # type: ignore[attr-defined,union-attr]
+    fixed = pattern[: glob.magic_check.search(pattern).start()]  # type: ignore[attr-defined]
     inside = os.path.realpath(os.path.dirname(fixed)) + os.sep  # noqa: PTH120
     for path in sorted(glob.iglob(pattern, recursive=True), key=os.fsencode):  # noqa: PTH207
         if os.path.islink(path):  # noqa: PTH114
