@@ -1,0 +1,30 @@
+# Two images, both without root: `worker` runs the flows, `mlflow` is MLflow's server with its drivers.
+
+FROM ghcr.io/mlflow/mlflow:v3.17.2 AS mlflow
+# the plain image has neither a Postgres driver nor S3
+RUN pip install --no-cache-dir "psycopg[binary]>=3.2,<4" "boto3>=1.35,<2" \
+    && useradd --uid 10001 --create-home mlflow
+USER mlflow
+WORKDIR /home/mlflow
+CMD ["mlflow", "server", "--host", "0.0.0.0"]
+
+FROM python:3.11.14-slim-bookworm AS worker
+# cpu, or a CUDA version such as cu130: docker compose build --build-arg TORCH_BACKEND=cu130 worker
+ARG TORCH_BACKEND=cpu
+# the servers' own versions, so that clients and servers agree
+ARG PREFECT_VERSION=3.8.8
+ARG MLFLOW_VERSION=3.17.2
+ENV PYTHONUNBUFFERED=1 UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_TORCH_BACKEND=${TORCH_BACKEND}
+RUN pip install --no-cache-dir "uv>=0.9,<1" \
+    && useradd --uid 10001 --create-home goldloop \
+    && install -d -o goldloop -g goldloop /app /workspace /workspace/images /label-studio/files/images
+WORKDIR /app
+# the dependencies first: they change less often than the code
+COPY pyproject.toml ./
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv pip install --system -r pyproject.toml --extra s3 "prefect==${PREFECT_VERSION}" "mlflow==${MLFLOW_VERSION}"
+COPY . .
+RUN uv pip install --system --no-deps --editable .
+USER goldloop
+ENV GOLDLOOP_HOME=/app GOLDLOOP_WORKSPACE=/workspace
+CMD ["prefect", "worker", "start", "--pool", "goldloop", "--type", "process", "--with-healthcheck"]
