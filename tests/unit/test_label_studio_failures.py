@@ -144,7 +144,7 @@ def server(status: int, body: bytes) -> Iterator[str]:
 def test_each_answer_gets_its_own_error(
     status: int, body: bytes, kind: type[ServiceError], told: str
 ) -> None:
-    """Wrong token, missing project, server fault, gateway and a foreign page are told apart, with a next step."""
+    """Wrong token, missing project, server fault, gateway and a foreign page are told apart."""
     with server(status, body) as url:
         queue = LabelStudioQueue(url, "token", 1, LABELS, image_url=local_image_urls())
 
