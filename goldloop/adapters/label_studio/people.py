@@ -74,14 +74,17 @@ def _prepared(browser: httpx.Client, email: str, first_name: str) -> Annotator:
     if first_name:
         name = {"first_name": first_name}
         browser.patch(f"/api/users/{me['id']}/", json=name, headers=csrf).raise_for_status()
-    return Annotator(user_id=str(me["id"]), email=email, token=_token(browser, csrf))
+    return Annotator(user_id=str(me["id"]), email=email, token=_token(browser, csrf, email))
 
 
-def _token(browser: httpx.Client, csrf: dict[str, str]) -> str:
-    """Return the user's legacy token where the server still takes those, else a new personal access token."""
+def _token(browser: httpx.Client, csrf: dict[str, str], email: str) -> str:
+    """Return the user's legacy token where the server still takes those, else a new access token."""
     settings = browser.get("/api/jwt/settings").raise_for_status().json()
     if settings["legacy_api_tokens_enabled"]:
         return str(browser.get("/api/current-user/token").raise_for_status().json()["token"])
-    for old in browser.get("/api/token/").raise_for_status().json():  # one per user, shown once: make room
-        browser.post("/api/token/rotate/", json={"refresh": old["token"]}, headers=csrf)
+    if browser.get("/api/token/").raise_for_status().json():
+        raise ServiceError(
+            f"{email} has an access token already, and Label Studio shows each only once; use that one, or "
+            "revoke it on the account's Account & Settings page, then run this again"
+        )
     return str(browser.post("/api/token/", headers=csrf).raise_for_status().json()["token"])

@@ -80,6 +80,17 @@ class LabelStudioQueue:
         rows = self._sweep("id,data")
         return {row.id: row.data["key"] for row in rows if isinstance(row.data.get("key"), str)}
 
+    def answered(self, task_ids: Sequence[int]) -> set[int]:
+        """Return those of `task_ids` that hold at least one annotation or skip."""
+        found: set[int] = set()
+        for first in range(0, len(task_ids), LOOKUP_KEYS):
+            part = list(task_ids[first : first + LOOKUP_KEYS])
+            rows = self._sweep(
+                "id,total_annotations,cancelled_annotations", ("id", "in_list", "Number", part)
+            )
+            found |= {row.id for row in rows if row.total_annotations or row.cancelled_annotations}
+        return found
+
     def delete(self, task_ids: Sequence[int]) -> None:
         """Delete these tasks and their annotations; ids that are gone already are passed over."""
         if not task_ids:

@@ -1,0 +1,146 @@
+"""The project and its people on a real Label Studio: made once, kept up to date, nothing in use lost."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from goldloop.adapters.label_studio import LabelStudioQueue, add_annotator, ensure_project, local_image_urls
+from goldloop.adapters.label_studio.payload import choice_result
+from goldloop.adapters.services import Endpoints, LabelStudioEndpoint
+from goldloop.errors import LabelError, ServiceError
+from goldloop.labels import LabelSet
+from goldloop.samples import BatchId, SampleId
+from goldloop.tasks import NewTask, Purpose
+
+pytestmark = pytest.mark.servers
+
+LABELS = LabelSet.of(["cat", "dog"])
+_numbers = count(1)
+
+
+@pytest.fixture
+def server(services: Endpoints) -> LabelStudioEndpoint:
+    """The running Label Studio."""
+    return services.label_studio
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test uses."""
+    return f"project-{next(_numbers)}"
+
+
+def ensured(server: LabelStudioEndpoint, name: str, labels: LabelSet = LABELS, **options: Any) -> int:
+    """Return the project called `name`, without pictures unless told otherwise."""
+    options = {"overlap": 1, "images_root": None} | options
+    return ensure_project(server.url, server.token, name=name, labels=labels, **options)
+
+
+def asked(server: LabelStudioEndpoint, path: str, **body: object) -> Any:
+    """Return the server's reply to a GET, or to a POST of `body`."""
+    method, headers = "POST" if body else "GET", {"Authorization": f"Token {server.token}"}
+    reply = httpx.request(method, server.url + path, json=body or None, headers=headers, trust_env=False)
+    return reply.raise_for_status().json()
+
+
+def titled(server: LabelStudioEndpoint, name: str) -> list[int]:
+    """Return the ids of the projects called exactly `name`."""
+    found = asked(server, "/api/projects/?page_size=1000&include=id,title")["results"]
+    return [one["id"] for one in found if one["title"] == f"goldloop {name}"]
+
+
+def test_a_project_is_made_once_and_found_again(server: LabelStudioEndpoint, name: str) -> None:
+    """The same name leads to the same project; a longer name is another one."""
+    first, longer, again = ensured(server, name), ensured(server, f"{name}-b"), ensured(server, name)
+
+    assert first == again != longer
+    assert titled(server, name) == [first]
+
+
+def test_two_creators_end_with_one_project(server: LabelStudioEndpoint, name: str) -> None:
+    """Whoever is second takes the older project and removes its own empty one."""
+    with ThreadPoolExecutor(4) as pool:
+        ids = list(pool.map(lambda _: ensured(server, name), range(4)))
+
+    assert set(ids) == set(titled(server, name)) == {min(ids)}
+
+
+def test_settings_follow(server: LabelStudioEndpoint, name: str) -> None:
+    """Overlap and labels are brought up to date; order, requeueing and suggestions are as needed."""
+    project_id = ensured(server, name)
+
+    ensured(server, name, LabelSet.of(["cat", "dog", "emu"]), overlap=3)
+
+    project = asked(server, f"/api/projects/{project_id}/")
+    assert project["maximum_annotations"] == 3
+    assert project["parsed_label_config"]["label"]["labels"] == ["cat", "dog", "emu"]
+    assert project["sampling"] == "Sequential sampling"
+    assert project["skip_queue"] == "REQUEUE_FOR_OTHERS"
+    assert project["show_collab_predictions"] is True
+    assert "emu" in project["expert_instruction"]
+
+
+def test_tiny_pictures_change_the_interface(server: LabelStudioEndpoint, name: str, tmp_path: Path) -> None:
+    """Once the store holds tiny pictures, the interface keeps their pixels."""
+    assert server.files_root is not None
+    images_root = Path(server.files_root) / "images" / name
+    images_root.mkdir(parents=True)
+    project_id = ensured(server, name, images_root=images_root)
+    before = asked(server, f"/api/projects/{project_id}/")["label_config"]
+
+    Image.new("RGB", (32, 32)).save(images_root / "a.png")
+    ensured(server, name, images_root=images_root)
+
+    after = asked(server, f"/api/projects/{project_id}/")["label_config"]
+    assert ('smoothing="true"' in before, 'smoothing="false"' in after) == (True, True)
+    assert len(asked(server, f"/api/storages/localfiles?project={project_id}")) == 1
+
+
+def test_a_folder_the_server_may_not_serve_is_refused(server: LabelStudioEndpoint, name: str) -> None:
+    """A content store outside the document root is an error that names it."""
+    with pytest.raises(
+        ServiceError, match="serve /etc, a folder it must have below its LOCAL_FILES_DOCUMENT_ROOT"
+    ):
+        ensured(server, name, images_root=Path("/etc"))
+
+
+def test_a_label_in_use_cannot_be_removed(server: LabelStudioEndpoint, name: str) -> None:
+    """Labels that people have used stay; one that nobody used may go."""
+    project_id = ensured(server, name, LabelSet.of(["cat", "dog", "emu"]))
+    queue = LabelStudioQueue(server.url, server.token, project_id, LABELS, image_url=local_image_urls())
+    task = NewTask(SampleId("0" * 64), Purpose.AUDIT, BatchId("b"), "a.png")
+    (task_id,) = queue.push([task]).values()
+    asked(server, f"/api/tasks/{task_id}/annotations/", result=choice_result("dog"))
+
+    with pytest.raises(LabelError, match=r"labels \['dog'\] are gone .* put them back"):
+        ensured(server, name, LabelSet.of(["cat", "emu"]))
+    ensured(server, name, LabelSet.of(["cat", "dog"]))
+
+    project = asked(server, f"/api/projects/{project_id}/")
+    assert project["parsed_label_config"]["label"]["labels"] == ["cat", "dog"]
+
+
+def test_an_annotator_is_a_real_account(server: LabelStudioEndpoint) -> None:
+    """The account has its own token and hotkeys; adding it again returns the same one."""
+    email, password = "Ann@project.example", "ann-password"
+
+    person = add_annotator(server.url, server.token, email=email, password=password, first_name="Ann")
+
+    me = httpx.get(
+        f"{server.url}/api/current-user/whoami",
+        headers={"Authorization": f"Token {person.token}"},
+        trust_env=False,
+    ).json()
+    assert (str(me["id"]), me["first_name"]) == (person.user_id, "Ann")
+    assert me["custom_hotkeys"]["annotation:annotation:submit"]["key"] == "enter"
+    assert person.token not in repr(person)
+    assert add_annotator(server.url, server.token, email=email, password=password) == person
+    with pytest.raises(ServiceError, match=r"refused Ann@project\.example with this password"):
+        add_annotator(server.url, server.token, email=email, password="another-password")
