@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -20,6 +19,7 @@ from goldloop.adapters.services.processes import (
     ProcessMark,
     created_at,
     end_of,
+    is_running,
     listens,
     port_holder,
     spawn,
@@ -27,10 +27,11 @@ from goldloop.adapters.services.processes import (
 )
 from goldloop.adapters.services.servers import prepare
 from goldloop.adapters.services.state import ServerState, save_state
-from goldloop.errors import ServiceError, ServiceStartError
+from goldloop.errors import ServiceAuthError, ServiceError, ServiceStartError
 from goldloop.workspace import Workspace
 
 HEALTHY_WITHIN_S = 240.0  # an idle machine takes 5 s; one busy with other work, fifty times that
+_BUSY_S = 90.0  # a running server may be deep in a large import
 _POLL_S = 0.15
 
 
@@ -69,13 +70,22 @@ class Start:
 
     def _one(self, name: str) -> None:
         server = self._state[name]
-        if server.process is not None:
-            try:
-                check_health(name, self._found)
-                return
-            except ServiceError as error:
-                self._say(f"{TITLES[name]} runs but is not well ({error}); starting it again")
-                stop([server.process])
+        if server.process is None or not self._is_well(name, server.process):
+            self._launch(name, server)
+
+    def _is_well(self, name: str, process: ProcessMark) -> bool:
+        """Return whether a running server is healthy; a busy one is given time, any other is ended."""
+        try:
+            self._await_health(name, process, within_s=_BUSY_S, ended=lambda: not is_running(process))
+        except ServiceError as error:
+            if self._cancelled.is_set():
+                raise
+            self._say(f"{error}\nstarting {TITLES[name]} again")
+            stop([process])
+            return False
+        return True
+
+    def _launch(self, name: str, server: ServerState) -> None:
         launch = prepare(
             name,
             self._workspace,
@@ -86,41 +96,49 @@ class Start:
         )
         if self._cancelled.is_set():
             return
-        log = self._workspace.logs / f"{name}.log"
         process = self._note(name, ProcessMark(token_hex(16)))  # first the note, so that `down` finds it
         child = spawn(
             launch.command,
             environment=launch.environment | {MARK_VARIABLE: process.mark},
             folder=launch.folder,
-            log=log,
+            log=self._log(name),
         )
         process = self._note(name, replace(process, pid=child.pid, created=created_at(child.pid)))
         try:
-            self._await_health(name, process, child, log)
+            self._await_health(
+                name, process, within_s=HEALTHY_WITHIN_S, ended=lambda: child.poll() is not None
+            )
         finally:
             child.returncode = child.returncode or 0  # it outlives us on purpose: nobody waits for it
         self._say(f"{TITLES[name]} is up at {server.url}")
 
     def _await_health(
-        self, name: str, process: ProcessMark, child: subprocess.Popen[bytes], log: Path
+        self, name: str, process: ProcessMark, *, within_s: float, ended: Callable[[], bool]
     ) -> None:
         port, reason = self._state[name].port, "it never answered"
-        deadline = time.monotonic() + HEALTHY_WITHIN_S
-        while time.monotonic() < deadline and not self._cancelled.wait(_POLL_S):
-            if child.poll() is not None:
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline and not self._cancelled.is_set():
+            if ended():
                 taken = "" if is_free(port) else f"; port {port} is taken by {port_holder(port)}"
-                raise _not_up(name, f"ended with {child.returncode}{taken}", log)
+                raise _not_up(name, f"ended{taken}", self._log(name))
             try:
                 check_health(name, self._found)
+                if listens(process, port):
+                    return
+                reason = f"port {port} is taken by {port_holder(port)}"
+            except ServiceAuthError as error:
+                if listens(process, port):  # ours, with a token that was changed: waiting does not help
+                    raise
+                reason = str(error)
             except ServiceError as error:
                 reason = str(error)
-                continue
-            if listens(process, port):
-                return
-            reason = f"port {port} is taken by {port_holder(port)}"
+            self._cancelled.wait(_POLL_S)
         if self._cancelled.is_set():
             raise ServiceStartError(f"starting {TITLES[name]} was interrupted; run 'goldloop up' again")
-        raise _not_up(name, f"was not well after {HEALTHY_WITHIN_S:.0f} s: {reason}", log)
+        raise _not_up(name, f"was not well within {within_s:.0f} s: {reason}", self._log(name))
+
+    def _log(self, name: str) -> Path:
+        return self._workspace.logs / f"{name}.log"
 
     def _say(self, line: str) -> None:
         with self._lock:

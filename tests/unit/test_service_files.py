@@ -1,0 +1,157 @@
+"""What `up` keeps in the workspace: secrets and state, and what servers get to see of the environment."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from goldloop.adapters.services import LabelStudioEndpoint, PrefectEndpoint, endpoints
+from goldloop.adapters.services.credentials import ensure_credentials, load_credentials
+from goldloop.adapters.services.environment import cache_folder, server_environment
+from goldloop.adapters.services.processes import ProcessMark, end_of
+from goldloop.adapters.services.state import ServerState, load_state, save_state
+from goldloop.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
+from goldloop.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """Return a workspace in which nothing was started."""
+    made = Workspace.create(tmp_path / "w", labels=["cat", "dog"])
+    made.services.mkdir()
+    return made
+
+
+def test_secrets_are_made_once(workspace: Workspace) -> None:
+    """Several who ask at the same time get the same secrets, in a file for the owner only."""
+    found = []
+    threads = [threading.Thread(target=lambda: found.append(ensure_credentials(workspace))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert found == [load_credentials(workspace)] * 8
+    assert workspace.secrets_file.stat().st_mode & 0o777 == 0o600
+    assert [one.name for one in workspace.services.iterdir()] == ["secrets.json"]
+
+
+def test_two_workspaces_share_no_secret(tmp_path: Path) -> None:
+    """Secrets are random: nothing but the user names is equal in two workspaces."""
+    made = []
+    for name in ("a1", "b2"):
+        workspace = Workspace.create(tmp_path / name, labels=["cat", "dog"])
+        workspace.services.mkdir()
+        made.append(ensure_credentials(workspace))
+    assert made[0].label_studio_token != made[1].label_studio_token
+    assert made[0].label_studio_password != made[1].label_studio_password
+    assert made[0].label_studio_secret_key != made[1].label_studio_secret_key
+    assert made[0].prefect_auth != made[1].prefect_auth
+
+
+def test_a_secrets_file_open_to_others_is_closed(workspace: Workspace) -> None:
+    """`up` takes back the permissions that somebody gave to others."""
+    ensure_credentials(workspace)
+    workspace.secrets_file.chmod(0o644)
+    ensure_credentials(workspace)
+    assert workspace.secrets_file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_damaged_secrets_file_is_named(workspace: Workspace) -> None:
+    """The error names the file and what to do, and shows none of its content."""
+    workspace.secrets_file.write_text('{"label_studio_token": "abcdef"}')
+    with pytest.raises(ServiceError, match=r"secrets\.json is not the secrets file") as caught:
+        ensure_credentials(workspace)
+    assert "abcdef" not in str(caught.value)
+
+
+def test_a_damaged_state_file_is_named(workspace: Workspace) -> None:
+    """The error names the file and what to do."""
+    (workspace.services / "state.json").write_text("[1, 2]")
+    with pytest.raises(ServiceError, match=r"state\.json is damaged.*remove it"):
+        load_state(workspace)
+
+
+def test_state_is_read_back_as_saved(workspace: Workspace) -> None:
+    """Saving and loading keeps ports and processes."""
+    state = {"mlflow": ServerState(20_001, ProcessMark("a", 12, 34.5)), "prefect": ServerState(20_002)}
+    save_state(workspace, state)
+    assert load_state(workspace) == state
+
+
+def test_without_up_every_command_says_what_to_run(workspace: Workspace) -> None:
+    """Endpoints of a workspace whose servers were never started are an error with the next step."""
+    with pytest.raises(ServiceUnreachableError, match=r"Label Studio of .* is not up; run 'goldloop up'"):
+        endpoints(workspace)
+
+
+def test_servers_elsewhere_get_their_secrets_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Token, files root and Prefect's login are variables; a missing token is an error that names it."""
+    services = {
+        "label_studio_url": "http://ls:8080",
+        "prefect_url": "http://prefect:4200/api",
+        "mlflow_url": "http://mlflow:5000",
+    }
+    workspace = Workspace.create(tmp_path / "w", labels=["cat", "dog"], services=services)
+    with pytest.raises(ServiceAuthError, match=r"http://ls:8080, and GOLDLOOP_LABEL_STUDIO_TOKEN is not set"):
+        endpoints(workspace)
+    monkeypatch.setenv("GOLDLOOP_LABEL_STUDIO_TOKEN", "token")
+    monkeypatch.setenv("GOLDLOOP_LABEL_STUDIO_FILES", "/files")
+    monkeypatch.setenv("GOLDLOOP_PREFECT_AUTH", "user:word")
+
+    found = endpoints(workspace)
+
+    assert found.label_studio == LabelStudioEndpoint("http://ls:8080", "token", files_root="/files")
+    assert found.prefect == PrefectEndpoint("http://prefect:4200", "user:word")
+    assert found.prefect.api_url == "http://prefect:4200/api"
+    assert found.mlflow.url == "http://mlflow:5000"
+
+
+def test_no_secret_in_a_repr() -> None:
+    """Printing an endpoint shows where it is, not how to log in."""
+    shown = repr(LabelStudioEndpoint("http://ls", "tok", "me", "pass")) + repr(
+        PrefectEndpoint("http://p", "u:w")
+    )
+    assert "http://ls" in shown
+    assert "tok" not in shown
+    assert "pass" not in shown
+    assert "u:w" not in shown
+
+
+def test_servers_see_only_what_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Label Studio reads bare names such as DEBUG or HOST: none of the user's variables may reach it."""
+    for name in (
+        "DEBUG",
+        "HOST",
+        "USERNAME",
+        "PASSWORD",
+        "PREFECT_API_URL",
+        "AWS_SECRET_ACCESS_KEY",
+        "PYTHONPATH",
+    ):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("https_proxy", "http://proxy")
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    seen = server_environment()
+    assert "x" not in seen.values()
+    assert seen["https_proxy"] == "http://proxy"
+    assert seen["LC_ALL"] == "C.UTF-8"
+    assert "PATH" in seen
+
+
+def test_the_cache_can_be_moved(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """GOLDLOOP_CACHE says where the shared installation lies."""
+    monkeypatch.setenv("GOLDLOOP_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path.resolve()
+
+
+def test_the_end_of_a_log_is_its_last_twenty_lines(tmp_path: Path) -> None:
+    """Long logs are cut, and a log that is missing is said to be empty."""
+    log = tmp_path / "log"
+    assert "empty" in end_of(log)
+    log.write_text("\n".join(str(n) for n in range(100)))
+    assert end_of(log).splitlines() == [str(n) for n in range(80, 100)]
