@@ -1,8 +1,4 @@
-"""Label Studio: tasks go in, annotations come out; the only module that knows its SDK.
-
-The measured behaviour of the server that this code relies on is in docs/decisions and in the docstrings
-beside the code.
-"""
+"""Label Studio: tasks go in, annotations come out; the only place that knows its SDK."""
 
 from goldloop.adapters.label_studio.images import local_image_urls
 from goldloop.adapters.label_studio.people import Annotator, add_annotator
