@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import pickle
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -76,13 +75,10 @@ def load(folder: Path) -> tuple[Classifier, Card]:
         network.load_state_dict(state)
     except FileNotFoundError as error:
         raise ModelError(f"{folder / WEIGHTS} is missing; download the model again or retrain") from error
-    except (
-        *(OSError, RuntimeError, EOFError, ValueError, TypeError, AttributeError),
-        pickle.UnpicklingError,
-    ) as error:
+    except Exception as error:  # torch's unpickler raises nearly everything on damaged data
         raise ModelError(
             f"{folder / WEIGHTS} does not hold weights of preset {card.preset!r} with {len(card.labels)} "
-            f"labels: {str(error).splitlines()[0]}; download the model again or retrain"
+            f"labels: {type(error).__name__}: {str(error)[:200]}; download the model again or retrain"
         ) from error
     network.eval().requires_grad_(requires_grad=False)
     return network, card

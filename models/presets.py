@@ -40,10 +40,10 @@ PRESETS: dict[str, Preset] = {
         Preset(
             name="tiny",
             size=32,
-            epochs=20,
+            epochs=18,
             min_steps=300,
-            max_steps=4000,
-            batch_size=64,
+            max_steps=8000,
+            batch_size=32,
             learning_rate=0.004,
             finetune_learning_rate=0.004,
             weight_decay=0.05,

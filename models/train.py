@@ -18,7 +18,7 @@ from models.data import Augmentation, Pictures, is_mirror_safe
 from models.network import Classifier, Normalise
 from models.presets import Preset
 
-CHECKPOINTS = 20
+CHECKPOINTS = 10
 """How often a training is looked at, evenly spaced."""
 
 MIN_CALIBRATION = 20
