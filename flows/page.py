@@ -31,12 +31,16 @@ def round_rows(records: list[RoundRecord], random: Mapping[int, Estimate] | None
     return [
         RoundRow(
             round=one.round, gold_version=one.gold_version, n_gold=one.n_gold, n_labels_spent=one.n_annotations,
-            lanes=one.lanes, baseline=_accuracy(one.evaluations.get("baseline", one.evaluations.get("challenger"))),
+            lanes=one.lanes, baseline=_accuracy(one.evaluations.get("baseline") or one.evaluations.get("challenger")),
             champion=_accuracy(winner_of(one)), random_labels=(random or {}).get(one.round), decision=one.decision,
             outcome=one.outcome,
         )
         for one in records
     ]  # fmt: skip
+
+
+def _accuracy(evaluation: Evaluation | None) -> Estimate | None:
+    return evaluation.accuracy if evaluation else None
 
 
 def winner_of(record: RoundRecord) -> Evaluation | None:

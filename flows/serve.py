@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.schedules import Cron, Schedule
@@ -35,18 +35,19 @@ def deployments(workspace: Path) -> list[RunnerDeployment]:
     schedule = settings.schedule
     try:
         weekly: Schedule = Cron(schedule.cron, timezone=schedule.timezone)
-        quarterly: Schedule = Cron(PULL_CRON, timezone=schedule.timezone)
+        often: Schedule = Cron(PULL_CRON, timezone=schedule.timezone)
     except ValueError as error:
         raise SettingsError(f"schedule.cron {schedule.cron!r} is not a cron Prefect knows: {error}") from error
     here = {"workspace": str(workspace)}
     name = settings.name
-    return [
+    made = [
         score.to_deployment(name, parameters=here),
         push.to_deployment(name, parameters=here),
-        pull.to_deployment(name, parameters=here, schedules=[quarterly], concurrency_limit=_ONE_AT_A_TIME),
+        pull.to_deployment(name, parameters=here, schedules=[often], concurrency_limit=_ONE_AT_A_TIME),
         retrain.to_deployment(name, parameters=here, concurrency_limit=_ONE_AT_A_TIME),
         round_.to_deployment(name, parameters=here, schedules=[weekly], concurrency_limit=_ONE_AT_A_TIME),
     ]
+    return cast("list[RunnerDeployment]", made)  # outside a running event loop they are no coroutines
 
 
 def serve_all(workspace: str) -> None:

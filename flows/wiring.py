@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from goldloop.adapters.mlflow_registry import MlflowRegistry
     from goldloop.adapters.mlflow_runs import MlflowRuns
     from goldloop.retraining import Workshop
-    from models import ImageTrainer
+    from models.trainer import TorchTrainer
 
 
 def now() -> datetime:
@@ -89,12 +89,12 @@ class Parts:
         return ImageStore(self.workspace.images, self.reader)
 
     @cached_property
-    def trainer(self) -> ImageTrainer:
+    def trainer(self) -> TorchTrainer:
         """Makes classifiers."""
-        from models import ImageTrainer
+        from models.trainer import TorchTrainer
 
         model = self.workspace.settings.model
-        return ImageTrainer(preset=model.preset, weights=model.weights, seed=model.seed, epochs=model.epochs)
+        return TorchTrainer(preset=model.preset, weights=model.weights, seed=model.seed, epochs=model.epochs)
 
     @cached_property
     def registry(self) -> MlflowRegistry:
