@@ -138,9 +138,13 @@ class Parts:
             server.url, server.token, name=settings.name, labels=settings.label_set,
             overlap=settings.selection.overlap, images_root=root,
         )  # fmt: skip
-        return LabelStudioQueue(server.url, server.token, project_id, settings.label_set, image_url=local_image_urls())
+        return LabelStudioQueue(
+            server.url, server.token, project_id, settings.label_set, image_url=local_image_urls()
+        )
 
-    def workshop(self, *, say: Callable[[str], None], advance: Callable[[float], None], scratch: Path) -> Workshop:
+    def workshop(
+        self, *, say: Callable[[str], None], advance: Callable[[float], None], scratch: Path
+    ) -> Workshop:
         """Return what retraining works with."""
         from goldloop.adapters.plots import retrain_plots
         from goldloop.retraining import Workshop
@@ -176,15 +180,20 @@ def connect(workspace: str | Path) -> Parts:
 def prefect_environment(workspace: Workspace) -> dict[str, str]:
     """Return the environment variables with which Prefect's client speaks to the workspace's server.
 
-    They must be set before Prefect is imported.
+    They must be set before Prefect is imported. Its folder is made here: where Prefect's server runs elsewhere,
+    nothing else makes it, and the client complains.
     """
     server = endpoints(workspace).prefect
+    home = workspace.services / "prefect"
+    home.mkdir(parents=True, exist_ok=True)
     environment = {
         "PREFECT_API_URL": server.api_url,
-        "PREFECT_HOME": str(workspace.services / "prefect"),
+        "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
-        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": os.environ.get("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL"),
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": os.environ.get(
+            "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL"
+        ),
     }
     if server.auth:
         environment["PREFECT_API_AUTH_STRING"] = server.auth
