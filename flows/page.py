@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-
 from flows.wiring import Parts, now
 from goldloop.adapters.images.thumbnail import thumbnail
 from goldloop.adapters.plots import (
@@ -56,7 +55,11 @@ def curve_plot(rows: list[RoundRow], *, kind: str = "svg", split: str = HOLDOUT)
         curves.append(random_labels_curve([row.random_labels for row in rows]))
     spent = [row.n_labels_spent for row in rows]
     return accuracy_plot(
-        [row.round for row in rows], curves, split=split, labels_spent=spent, kind="png" if kind == "png" else "svg"
+        [row.round for row in rows],
+        curves,
+        split=split,
+        labels_spent=spent,
+        kind="png" if kind == "png" else "svg",
     )
 
 
@@ -101,7 +104,9 @@ def round_plots(parts: Parts, records: list[RoundRecord], rows: list[RoundRow]) 
         plots.append(Plot("Lanes the champion gave all samples at the end of each round", drawn))
     winner = winner_of(records[-1])
     if winner is not None:
-        plots.append(Plot(f"What model {winner.model_version} takes for what, on holdout", confusion_plot(winner)))
+        plots.append(
+            Plot(f"What model {winner.model_version} takes for what, on holdout", confusion_plot(winner))
+        )
     return tuple(plots)
 
 

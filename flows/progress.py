@@ -17,7 +17,9 @@ def counting(what: str) -> Iterator[Callable[[int], None]]:
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description} {task.completed:,.0f}"), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.speed:,.0f}/s"), console=Console(stderr=True), transient=True) as progress:
+    with Progress(
+        *columns, TextColumn("{task.speed:,.0f}/s"), console=Console(stderr=True), transient=True
+    ) as progress:
         task = progress.add_task(what, total=None)
         yield lambda n: progress.advance(task, n)
 

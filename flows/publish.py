@@ -19,17 +19,25 @@ Rows = Sequence[Mapping[str, Any]]
 
 def publish_score(workspace: str, reports: Sequence[ScoreReport]) -> None:
     """Leave a table of what was scored and the conservation sum."""
-    create_table_artifact(key="goldloop-score", table=score_rows(reports), description=str(conservation(connect(workspace).tables)))
+    create_table_artifact(
+        key="goldloop-score",
+        table=score_rows(reports),
+        description=str(conservation(connect(workspace).tables)),
+    )
 
 
 def publish_push(workspace: str, report: PushReport) -> None:
     """Leave a table of what people are asked now."""
-    create_table_artifact(key="goldloop-push", table=push_rows(report), description=f"Round {report.round} of {workspace}")
+    create_table_artifact(
+        key="goldloop-push", table=push_rows(report), description=f"Round {report.round} of {workspace}"
+    )
 
 
 def publish_pull(workspace: str, report: PullReport) -> None:
     """Leave a table of what people answered."""
-    create_table_artifact(key="goldloop-pull", table=pull_rows(report), description=f"Pulled into {workspace}")
+    create_table_artifact(
+        key="goldloop-pull", table=pull_rows(report), description=f"Pulled into {workspace}"
+    )
 
 
 def publish_retrain(workspace: str, record: RoundRecord | None, notes: Sequence[str]) -> None:
@@ -51,11 +59,19 @@ def score_rows(reports: Sequence[ScoreReport]) -> list[dict[str, Any]]:
     """Return what was scored, a row for each figure."""
     rows = []
     for one in reports:
-        figures: dict[str, int] = {"files read": one.n_files, "known before": one.n_known, "duplicates": one.n_duplicates}
+        figures: dict[str, int] = {
+            "files read": one.n_files,
+            "known before": one.n_known,
+            "duplicates": one.n_duplicates,
+        }
         figures |= {f"lane {lane}": n for lane, n in sorted(one.lanes.items())}
         figures |= {f"quarantine: {reason}": n for reason, n in sorted(one.quarantined.items())}
         figures["lost since they arrived"] = len(one.lost)
-        rows += [{"batch": one.batch, "model": one.model_version, "what": what, "n": n} for what, n in figures.items() if n]
+        rows += [
+            {"batch": one.batch, "model": one.model_version, "what": what, "n": n}
+            for what, n in figures.items()
+            if n
+        ]
     return rows or [{"batch": "-", "model": "-", "what": "nothing new", "n": 0}]
 
 
@@ -90,9 +106,14 @@ def retrain_markdown(workspace: str, record: RoundRecord | None, notes: Sequence
         lines += [f"- {reason}" for reason in record.decision.reasons]
         lines += ["", "| role | model | accuracy on holdout, 95 % | ECE |", "|---|---|---|---|"]
         lines += [
-            f"| {role} | {one.model_version} | {one.accuracy} | {one.ece:.3f} |" for role, one in record.evaluations.items()
+            f"| {role} | {one.model_version} | {one.accuracy} | {one.ece:.3f} |"
+            for role, one in record.evaluations.items()
         ]
-        lines += ["", f"Gold version {record.gold_version} ({record.n_gold} samples), digest `{record.gold_digest[:16]}`", ""]
+        lines += [
+            "",
+            f"Gold version {record.gold_version} ({record.n_gold} samples), digest `{record.gold_digest[:16]}`",
+            "",
+        ]
         lines.append(_curve(workspace))
     return "\n".join(lines) or "Nothing new."
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 
 from prefect import flow, task
 
-from flows.publish import publish_push
 from flows.progress import counting
+from flows.publish import publish_push
 from flows.wiring import Parts, connect, now
 from goldloop.adapters.label_studio import LabelStudioQueue
 from goldloop.backlog import sample_rows

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from prefect import flow, task
 
-from flows.publish import publish_retrain
 from flows.progress import share_done
+from flows.publish import publish_retrain
 from flows.wiring import Parts, connect
 from goldloop.retraining import retrain as retrain_and_judge
 from goldloop.rounds import RoundRecord

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prefect import flow, task
 
-from flows.publish import publish_score
 from flows.progress import counting
+from flows.publish import publish_score
 from flows.wiring import Parts, connect, now
 from goldloop.samples import SampleId
 from goldloop.scoring import ScoreReport, score_backlog, score_source

@@ -37,7 +37,9 @@ def deployments(workspace: Path) -> list[RunnerDeployment]:
         weekly: Schedule = Cron(schedule.cron, timezone=schedule.timezone)
         often: Schedule = Cron(PULL_CRON, timezone=schedule.timezone)
     except ValueError as error:
-        raise SettingsError(f"schedule.cron {schedule.cron!r} is not a cron Prefect knows: {error}") from error
+        raise SettingsError(
+            f"schedule.cron {schedule.cron!r} is not a cron Prefect knows: {error}"
+        ) from error
     here = {"workspace": str(workspace)}
     name = settings.name
     made = [

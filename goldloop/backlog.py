@@ -28,7 +28,12 @@ def newest_predictions(tables: Tables, columns: Collection[str] = ()) -> pa.Tabl
     names = list(dict.fromkeys(["sample_id", "scored_at", "lane", "label", "confidence", "margin", *columns]))
     rows = tables.predictions.read(names).sort_by("scored_at")
     number = pa.array(range(len(rows)), pa.int64())
-    newest = rows.select(["sample_id"]).append_column("row", number).group_by("sample_id").aggregate([("row", "max")])
+    newest = (
+        rows.select(["sample_id"])
+        .append_column("row", number)
+        .group_by("sample_id")
+        .aggregate([("row", "max")])
+    )
     return rows.take(newest["row_max"].combine_chunks().sort())
 
 

@@ -36,7 +36,11 @@ app.add_typer(annotator_app, name="annotator")
 
 Where = Annotated[
     Path | None,
-    typer.Option("--workspace", "-w", help="The workspace; default $GOLDLOOP_WORKSPACE, else the one around the current folder."),
+    typer.Option(
+        "--workspace",
+        "-w",
+        help="The workspace; default $GOLDLOOP_WORKSPACE, else the one around the current folder.",
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 
@@ -85,7 +89,9 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
 ) -> None:
     del version
 
@@ -94,12 +100,18 @@ def _options(
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new workspace.")],
     labels: Annotated[str, typer.Option(help="The label set in order, separated by commas.")],
-    name: Annotated[str | None, typer.Option(help="Names the project and the model; default the folder's name.")] = None,
-    preset: Annotated[str, typer.Option(help="Model: tiny (up to 64 px), resnet18 or convnext_tiny (224 px).")] = "tiny",
+    name: Annotated[
+        str | None, typer.Option(help="Names the project and the model; default the folder's name.")
+    ] = None,
+    preset: Annotated[
+        str, typer.Option(help="Model: tiny (up to 64 px), resnet18 or convnext_tiny (224 px).")
+    ] = "tiny",
     band: Annotated[tuple[float, float], typer.Option(help="Confidence people review.")] = (0.40, 0.70),
     budget: Annotated[int, typer.Option(help="Annotations asked of people per round.")] = 200,
     overlap: Annotated[int, typer.Option(help="Different people who answer each task.")] = 1,
-    audit_rate: Annotated[float, typer.Option(help="Share of all samples reserved for the blind audit.")] = 0.10,
+    audit_rate: Annotated[
+        float, typer.Option(help="Share of all samples reserved for the blind audit.")
+    ] = 0.10,
     cron: Annotated[str, typer.Option(help="When the weekly round runs.")] = "0 6 * * 1",
     timezone: Annotated[str, typer.Option(help="Time zone of the cron.")] = "UTC",
 ) -> None:
@@ -119,7 +131,9 @@ def init(
 @app.command()
 def up(
     where: Where = None,
-    move_ports: Annotated[bool, typer.Option(help="Take a new port where another program holds ours.")] = False,
+    move_ports: Annotated[
+        bool, typer.Option(help="Take a new port where another program holds ours.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Start Label Studio, Prefect and MLflow, or check those that run elsewhere."""
@@ -149,7 +163,9 @@ def down(where: Where = None) -> None:
 def score(
     source: Annotated[
         str | None,
-        typer.Argument(help="Folder, glob, list file (.txt) or fsspec URI; without it the backlog is scored."),
+        typer.Argument(
+            help="Folder, glob, list file (.txt) or fsspec URI; without it the backlog is scored."
+        ),
     ] = None,
     where: Where = None,
     as_json: Json = False,
@@ -171,7 +187,9 @@ def score(
     for lost in [line for report in reports for line in report.lost]:
         say(f"lost: {lost}")
     if reports[-1].model_version == "none":
-        say("no model yet (cold start): everything is held; 'goldloop push' sends a random seed draw to people")
+        say(
+            "no model yet (cold start): everything is held; 'goldloop push' sends a random seed draw to people"
+        )
     if not as_json:
         out.print(str(conservation(_connect(workspace.root).tables)), markup=False)
 
@@ -247,13 +265,27 @@ def _show_record(record: Any, notes: list[str], *, as_json: bool) -> None:
     for note in notes:
         say(note)
     if record is None:
-        show(None, pairs({"retrain": notes[-1] if notes else "no new gold since the last retrain"}), as_json=as_json)
+        show(
+            None,
+            pairs({"retrain": notes[-1] if notes else "no new gold since the last retrain"}),
+            as_json=as_json,
+        )
         return
     rows = [
-        {"role": role, "model": one.model_version, "accuracy on holdout, 95 %": str(one.accuracy), "ECE": f"{one.ece:.3f}"}
+        {
+            "role": role,
+            "model": one.model_version,
+            "accuracy on holdout, 95 %": str(one.accuracy),
+            "ECE": f"{one.ece:.3f}",
+        }
         for role, one in record.evaluations.items()
     ]
-    show(record, rows, as_json=as_json, title=f"round {record.round}: model {record.model_version} {record.outcome}")
+    show(
+        record,
+        rows,
+        as_json=as_json,
+        title=f"round {record.round}: model {record.model_version} {record.outcome}",
+    )
     if not as_json:
         for reason in record.decision.reasons:
             out.print(f"- {reason}", markup=False)
@@ -281,7 +313,11 @@ def status(where: Where = None, as_json: Json = False) -> None:
     servers: dict[str, str] = {}
     try:
         found = parts.endpoints
-        servers = {"Label Studio": found.label_studio.url, "Prefect": found.prefect.url, "MLflow": found.mlflow.url}
+        servers = {
+            "Label Studio": found.label_studio.url,
+            "Prefect": found.prefect.url,
+            "MLflow": found.mlflow.url,
+        }
         champion = parts.registry.version_at("champion")
     except GoldloopError as error:
         problem = f"unknown: {error}"
@@ -294,7 +330,9 @@ def status(where: Where = None, as_json: Json = False) -> None:
 
 @app.command()
 def rollback(
-    to: Annotated[str | None, typer.Option(help="Model version; default the champion before the present one.")] = None,
+    to: Annotated[
+        str | None, typer.Option(help="Model version; default the champion before the present one.")
+    ] = None,
     where: Where = None,
     as_json: Json = False,
 ) -> None:
@@ -304,7 +342,11 @@ def rollback(
 
     parts = _connect(where)
     before, after = move(parts.registry, read_rounds(parts.tables.rounds), to=to)
-    show({"from": before, "to": after}, pairs({"champion": f"model {before} -> model {after}"}), as_json=as_json)
+    show(
+        {"from": before, "to": after},
+        pairs({"champion": f"model {before} -> model {after}"}),
+        as_json=as_json,
+    )
 
 
 @gold_app.command("log")
@@ -396,6 +438,15 @@ def annotator_add(
     server = _connect(where).endpoints.label_studio
     password = secrets.token_urlsafe(12)
     person = add_annotator(server.url, server.token, email=email, password=password, first_name=name)
-    rows = pairs({"login": f"{server.url}/user/login/", "e-mail": email, "password": password, "annotator": person.user_id})
+    rows = pairs(
+        {
+            "login": f"{server.url}/user/login/",
+            "e-mail": email,
+            "password": password,
+            "annotator": person.user_id,
+        }
+    )
     show(None, rows, as_json=False)
-    out.print("hand the password over by a safe way; it is not stored and will not be shown again", markup=False)
+    out.print(
+        "hand the password over by a safe way; it is not stored and will not be shown again", markup=False
+    )

@@ -44,7 +44,9 @@ def show(value: Any, rows: Iterable[Mapping[str, Any]], *, as_json: bool, title:
         print(json.dumps(plain(value), ensure_ascii=False, indent=2))
         return
     listed = list(rows)
-    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(
+        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+    )
     for name in listed[0] if listed else ():
         is_number = all(isinstance(row[name], (int, float)) for row in listed)
         table.add_column(name, justify="right" if is_number else "left", overflow="fold")

@@ -34,7 +34,13 @@ class Format(StrEnum):
 
 
 def export_gold(
-    records: Sequence[GoldRecord], version: GoldVersion, *, form: Format, target: Path, labels: LabelSet, file_of: FileOf
+    records: Sequence[GoldRecord],
+    version: GoldVersion,
+    *,
+    form: Format,
+    target: Path,
+    labels: LabelSet,
+    file_of: FileOf,
 ) -> int:
     """Write `records` to `target`, whole or not at all, and return how many there are.
 
@@ -54,7 +60,10 @@ def export_gold(
             case Format.CSV:
                 pyarrow.csv.write_csv(_flat(records), beside)
             case Format.PARQUET:
-                note = {b"goldloop.gold_version": str(version.version).encode(), b"goldloop.digest": version.digest.encode()}
+                note = {
+                    b"goldloop.gold_version": str(version.version).encode(),
+                    b"goldloop.digest": version.digest.encode(),
+                }
                 pyarrow.parquet.write_table(_flat(records).replace_schema_metadata(note), beside)
             case Format.IMAGEFOLDER:
                 _write_imagefolder(records, beside, labels, file_of)
@@ -92,21 +101,27 @@ def _folder_names(labels: LabelSet) -> dict[str, str]:
     names: dict[str, str] = {}
     for column, label in enumerate(labels):
         safe = re.sub(r"[^\w .-]+", "_", label).strip(" .") or f"label-{column}"
-        names[label] = safe if safe.casefold() not in {one.casefold() for one in names.values()} else f"{safe}-{column}"
+        names[label] = (
+            safe if safe.casefold() not in {one.casefold() for one in names.values()} else f"{safe}-{column}"
+        )
     return names
 
 
 def _copy(sample_id: SampleId, folder: Path, file_of: FileOf) -> Path:
     source = file_of(sample_id)
     if source is None:
-        raise SourceError(f"the kept file of sample {sample_id} is missing; restore the workspace's images folder")
+        raise SourceError(
+            f"the kept file of sample {sample_id} is missing; restore the workspace's images folder"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / source.name
     shutil.copyfile(source, target)
     return target
 
 
-def _write_imagefolder(records: Sequence[GoldRecord], target: Path, labels: LabelSet, file_of: FileOf) -> None:
+def _write_imagefolder(
+    records: Sequence[GoldRecord], target: Path, labels: LabelSet, file_of: FileOf
+) -> None:
     folders = _folder_names(labels)
     target.mkdir()
     for one in records:
@@ -118,7 +133,11 @@ def _write_coco(
 ) -> None:
     target.mkdir()
     images = [
-        {"id": number, "file_name": f"images/{_copy(one.sample_id, target / 'images', file_of).name}", "split": str(one.split)}
+        {
+            "id": number,
+            "file_name": f"images/{_copy(one.sample_id, target / 'images', file_of).name}",
+            "split": str(one.split),
+        }
         for number, one in enumerate(records, start=1)
     ]
     annotations = [
@@ -131,4 +150,6 @@ def _write_coco(
         "images": images,
         "annotations": annotations,
     }
-    (target / "annotations.json").write_text(json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8")
+    (target / "annotations.json").write_text(
+        json.dumps(content, ensure_ascii=False, indent=1), encoding="utf-8"
+    )

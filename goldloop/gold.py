@@ -56,7 +56,9 @@ def gold_digest(records: Iterable[GoldRecord]) -> str:
     """
     digest = hashlib.sha256(b"goldloop gold 1\n")
     for record in sorted(records, key=lambda one: one.sample_id):
-        digest.update(json.dumps(record.content(), ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+        digest.update(
+            json.dumps(record.content(), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+        )
     return digest.hexdigest()
 
 

@@ -34,7 +34,9 @@ class GoldStore:
             old = _records(present)
             changes = gold_diff(old, records)
             put: list[Row] = [_row(one.after) for one in changes if one.after is not None]
-            remove: list[Row] = [_row(one.before) for one in changes if one.before is not None and one.after is None]
+            remove: list[Row] = [
+                _row(one.before) for one in changes if one.before is not None and one.after is None
+            ]
             kinds = [one.kind for one in changes]
             metadata = {
                 "digest": gold_digest(records), "parent_digest": gold_digest(old), "reason": reason,
@@ -84,7 +86,9 @@ class GoldStore:
         for one in log:
             if one.version == number:
                 return one
-        raise GoldVersionError(f"there is no gold version {number}, the newest is {log[0].version}; see 'goldloop gold log'")
+        raise GoldVersionError(
+            f"there is no gold version {number}, the newest is {log[0].version}; see 'goldloop gold log'"
+        )
 
     def records(self, number: int | None = None) -> list[GoldRecord]:
         """Return the records of gold version `number` (None: the newest) in order of sample_id.

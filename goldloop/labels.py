@@ -18,7 +18,9 @@ class LabelSet:
 
     def __post_init__(self) -> None:
         if len(self.names) < 2:
-            raise LabelError(f"a label set needs at least two labels, got {list(self.names)}; add another label")
+            raise LabelError(
+                f"a label set needs at least two labels, got {list(self.names)}; add another label"
+            )
         for name in self.names:
             if not name or name != name.strip() or len(name) > MAX_LABEL_LENGTH or not name.isprintable():
                 raise LabelError(

@@ -67,7 +67,9 @@ class Ledger:
         rows = self._tasks.read(["key", "event", "at", "seq", "round", "position", "task_id", "owner"])
         rows = rows.sort_by([("seq", "ascending"), ("position", "ascending")])
         latest: dict[str, TaskStatus] = {}
-        columns = (rows[name].to_pylist() for name in ("key", "event", "at", "seq", "round", "task_id", "owner"))
+        columns = (
+            rows[name].to_pylist() for name in ("key", "event", "at", "seq", "round", "task_id", "owner")
+        )
         for key, event, at, seq, round_, task_id, owner in zip(*columns, strict=True):
             before = latest.get(key)
             kept = round_ if round_ is not None else before.round if before else 0
@@ -86,7 +88,9 @@ class Ledger:
         """Add the planned rows that `make_rows` returns on fresh state; None when it returns none."""
         return self._tasks.append_next(make_rows)
 
-    def claim(self, choose: Callable[[Mapping[str, TaskStatus]], Sequence[str]], *, owner: str, at: datetime) -> list[str]:
+    def claim(
+        self, choose: Callable[[Mapping[str, TaskStatus]], Sequence[str]], *, owner: str, at: datetime
+    ) -> list[str]:
         """Claim the keys that `choose` picks from fresh statuses; return them. No other claim can win the same keys."""
         chosen: list[str] = []
 
@@ -97,7 +101,9 @@ class Ledger:
         self._tasks.append_next(make_rows)
         return chosen
 
-    def record(self, event: Event, task_ids: Mapping[str, int | None], *, at: datetime, owner: str, detail: str = "") -> None:
+    def record(
+        self, event: Event, task_ids: Mapping[str, int | None], *, at: datetime, owner: str, detail: str = ""
+    ) -> None:
         """Add `event` for every key of `task_ids`."""
         self._tasks.append_next(
             lambda seq: [
@@ -162,7 +168,9 @@ def planned_rows(
     return rows
 
 
-def adopted_row(key: str, *, seq: int, round_: int, at: datetime, batch: BatchId, seed: int, audit_rate: float) -> Row:
+def adopted_row(
+    key: str, *, seq: int, round_: int, at: datetime, batch: BatchId, seed: int, audit_rate: float
+) -> Row:
     """Return a planned row for a task that the server holds and our ledger has lost."""
     sample_id, purpose = split_key(key)
     return {

@@ -7,9 +7,9 @@ annotations, so a pull that was killed before its gold version is healed by the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -79,7 +79,9 @@ def retract_tasks(keys: Sequence[str], annotations: Table) -> int:
 
     def make_changes(present: pa.Table) -> tuple[list[Row], list[Row], Mapping[str, str]]:
         nonlocal n_retracted
-        wanted = pc.field("key").isin(pa.array(list(keys), pa.string())) & (pc.field("status") != str(Status.RETRACTED))
+        wanted = pc.field("key").isin(pa.array(list(keys), pa.string())) & (
+            pc.field("status") != str(Status.RETRACTED)
+        )
         rows = present.filter(wanted).to_pylist()
         n_retracted = len(rows)
         return [{**row, "status": str(Status.RETRACTED)} for row in rows], [], {}
@@ -123,7 +125,9 @@ def _task_changes(task: TaskState, stored: Mapping[int, Mapping[str, Any]], coun
         counts.n_new += before is None
         counts.n_edited += before is not None
         if row["status"] == str(Status.INVALID):
-            counts.problems.append(f"annotation {annotation.annotation_id} of task {task.task_id}: {annotation.problem}")
+            counts.problems.append(
+                f"annotation {annotation.annotation_id} of task {task.task_id}: {annotation.problem}"
+            )
         changes.append(row)
     present = {one.annotation_id for one in task.annotations}
     for annotation_id, before in stored.items():

@@ -155,7 +155,11 @@ def push_planned(
         under_way: tuple[_Batch, Future[dict[str, int]]] | None = None
         while True:
             keys, retaken = claims.take(is_idle=under_way is None)
-            batch = _prepared(keys, retaken, tables=tables, ledger=ledger, queue=queue, store=store) if keys else None
+            batch = (
+                _prepared(keys, retaken, tables=tables, ledger=ledger, queue=queue, store=store)
+                if keys
+                else None
+            )
             if under_way is not None:
                 finish(under_way[0], under_way[1].result())
             if batch is None:
@@ -192,10 +196,14 @@ class _Claims:
         When the rest is claimed by others, an idle push waits; nothing left means no keys.
         """
         while True:
-            waiting = [one for one in self.ledger.statuses().values() if one.event in (Event.PLANNED, Event.CLAIMED)]
+            waiting = [
+                one for one in self.ledger.statuses().values() if one.event in (Event.PLANNED, Event.CLAIMED)
+            ]
             if any(self._is_free(one) for one in waiting):
                 retaken: set[str] = set()
-                keys = self.ledger.claim(lambda statuses: self._choose(statuses, retaken), owner=self.owner, at=self.clock())
+                keys = self.ledger.claim(
+                    lambda statuses: self._choose(statuses, retaken), owner=self.owner, at=self.clock()
+                )
                 if keys:
                     return keys, retaken
             elif not waiting or not is_idle:
@@ -242,7 +250,9 @@ def reconcile(
     doubled = {key: ids for key, ids in by_key.items() if len(ids) > 1}
     answered = queue.answered([task_id for ids in doubled.values() for task_id in ids]) if doubled else set()
     survivors = {key: next((one for one in ids if one in answered), ids[0]) for key, ids in doubled.items()}
-    surplus = [one for key, ids in doubled.items() for one in ids if one != survivors[key] and one not in answered]
+    surplus = [
+        one for key, ids in doubled.items() for one in ids if one != survivors[key] and one not in answered
+    ]
     if surplus:
         queue.delete(surplus)
     found = {key: survivors.get(key, ids[0]) for key, ids in by_key.items()}
@@ -251,7 +261,8 @@ def reconcile(
     new = {
         key: task_id
         for key, task_id in found.items()
-        if key not in pushed and (key not in statuses or not statuses[key].is_live or statuses[key].at < stale)
+        if key not in pushed
+        and (key not in statuses or not statuses[key].is_live or statuses[key].at < stale)
     }
     unknown = [key for key in new if key not in statuses]
     if unknown:
@@ -265,12 +276,16 @@ def reconcile(
                 for key in unknown
             ]
         )  # fmt: skip
-    moved = {key: task_id for key, task_id in found.items() if key in pushed and pushed[key].task_id != task_id}
+    moved = {
+        key: task_id for key, task_id in found.items() if key in pushed and pushed[key].task_id != task_id
+    }
     if new or moved:
         ledger.record(Event.PUSHED, {**new, **moved}, at=clock(), owner=owner, detail="found on the server")
     gone = [key for key in pushed if key not in found]
     if gone:
-        ledger.record(Event.GONE, dict.fromkeys(gone), at=clock(), owner=owner, detail="deleted on the server")
+        ledger.record(
+            Event.GONE, dict.fromkeys(gone), at=clock(), owner=owner, detail="deleted on the server"
+        )
     return len(new), len(surplus), len(gone)
 
 
@@ -299,7 +314,9 @@ def _prepared(
             continue
         suggestion = None
         if plan["suggested_label"] is not None:
-            suggestion = Suggestion(plan["suggested_label"], plan["suggested_score"], plan["model_version"], plan["hint"])
+            suggestion = Suggestion(
+                plan["suggested_label"], plan["suggested_score"], plan["model_version"], plan["hint"]
+            )
         tasks.append(NewTask(sample_id, purpose, BatchId(plan["batch"]), path, suggestion))
     return _Batch(tasks, adopted, lost)
 
@@ -309,4 +326,3 @@ def _is_ours(key: str) -> bool:
         return len(split_key(key)[0]) == 64
     except ValueError:
         return False
-

@@ -74,20 +74,25 @@ def retrain(shop: Workshop) -> RoundRecord | None:
         closed = read_rounds(shop.tables.rounds)
         if closed and closed[-1].model_version == challenger:
             return None
-        shop.say(f"model {challenger} was trained on this gold before the last retrain broke off; going on with it")
+        shop.say(
+            f"model {challenger} was trained on this gold before the last retrain broke off; going on with it"
+        )
         run_id = shop.registry.load(challenger).mlflow_run_id
         history: Mapping[str, tuple[float, ...]] = {}
         champion = tags.get("goldloop.champion") or None
     else:
         champion = shop.registry.version_at(CHAMPION)
-        challenger, run_id, history = _train(shop, version, records, {**made_from, "goldloop.champion": champion or ""})
+        challenger, run_id, history = _train(
+            shop, version, records, {**made_from, "goldloop.champion": champion or ""}
+        )
     try:
         judgement = _judge(shop, version, records, challenger, champion)
     except BaseException as error:
         shop.runs.fail(run_id, f"judging broke off: {error}")
         raise
     shop.runs.record(
-        run_id, TrainingRecord(judgement.evaluations, judgement.decision, history=history, artifacts=judgement.plots)
+        run_id,
+        TrainingRecord(judgement.evaluations, judgement.decision, history=history, artifacts=judgement.plots),
     )
     if judgement.decision.is_promoted:
         shop.registry.set_alias(CHAMPION, challenger)
@@ -123,7 +128,11 @@ def rollback(registry: ModelRegistry, rounds: list[RoundRecord], *, to: str | No
 
 
 def _settings_digest(settings: Settings) -> str:
-    relevant = {"labels": settings.labels, "model": settings.model.model_dump(), "gate": settings.gate.model_dump()}
+    relevant = {
+        "labels": settings.labels,
+        "model": settings.model.model_dump(),
+        "gate": settings.gate.model_dump(),
+    }
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -172,7 +181,9 @@ def _train(
         for note in trained.notes:
             shop.say(note)
         graph, example = shop.trainer.exportable(trained.folder)
-        challenger = shop.registry.register(trained.folder, graph=graph, example=example, mlflow_run_id=run_id, tags=tags)
+        challenger = shop.registry.register(
+            trained.folder, graph=graph, example=example, mlflow_run_id=run_id, tags=tags
+        )
         shop.registry.set_alias(CHALLENGER, challenger)
     except BaseException as error:
         shop.runs.fail(run_id, f"training broke off: {error}")
@@ -233,7 +244,9 @@ def _scored(scorer: Scorer, records: list[GoldRecord], store: ContentStore, labe
     rows = []
     for start in range(0, len(records), JUDGING_MINIBATCH):
         part = records[start : start + JUDGING_MINIBATCH]
-        minibatch = checked_probs(scorer([store.load(one.sample_id).payload for one in part]).probs, scorer.labels)
+        minibatch = checked_probs(
+            scorer([store.load(one.sample_id).payload for one in part]).probs, scorer.labels
+        )
         rows.append(np.zeros((len(part), len(labels))))
         rows[-1][:, known] = minibatch
     return np.concatenate(rows)

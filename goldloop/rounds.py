@@ -112,7 +112,9 @@ def conservation(tables: Tables) -> Conservation:
     arrived = Counter(rows["arrived"].to_pylist())
     reasons = Counter(one for one in rows["reason"].to_pylist() if one is not None)
     samples = rows.filter(pc.field("arrived") == str(Arrived.SAMPLE)).select(["sample_id"])
-    lanes = Counter(samples.join(newest_predictions(tables), "sample_id", join_type="inner")["lane"].to_pylist())
+    lanes = Counter(
+        samples.join(newest_predictions(tables), "sample_id", join_type="inner")["lane"].to_pylist()
+    )
     return Conservation(
         n_files=len(rows),
         auto=lanes[Lane.AUTO], review=lanes[Lane.REVIEW], hold=lanes[Lane.HOLD],
@@ -149,7 +151,9 @@ def task_counts(tables: Tables) -> TaskCounts:
     pushed = [one for one in live if one.event is Event.PUSHED]
     n_answered = sum(one.key in answered for one in pushed)
     purposes = Counter(str(one.purpose) for one in pushed)
-    return TaskCounts(len(live) - len(pushed), len(pushed) - n_answered, n_answered, dict(sorted(purposes.items())))
+    return TaskCounts(
+        len(live) - len(pushed), len(pushed) - n_answered, n_answered, dict(sorted(purposes.items()))
+    )
 
 
 def annotation_counts(tables: Tables) -> AnnotationCounts:

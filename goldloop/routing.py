@@ -25,7 +25,9 @@ class Band:
 
     def __post_init__(self) -> None:
         if not 0 <= self.low < self.high <= 1:
-            raise InvalidBandError(f"band needs 0 <= low < high <= 1, got {self.low} and {self.high}; correct policy.band")
+            raise InvalidBandError(
+                f"band needs 0 <= low < high <= 1, got {self.low} and {self.high}; correct policy.band"
+            )
 
     @property
     def policy(self) -> str:

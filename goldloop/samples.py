@@ -71,4 +71,6 @@ class Arrival:
 
     def __post_init__(self) -> None:
         if (self.decoded is None) == (self.reason is None):
-            raise ValueError(f"{self.file.uri}: an arrival is either decoded or has a reason, never both or neither")
+            raise ValueError(
+                f"{self.file.uri}: an arrival is either decoded or has a reason, never both or neither"
+            )

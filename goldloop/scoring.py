@@ -91,7 +91,9 @@ def score_source(
 
     for arrival in _read_ahead(reader, unknown_files()):
         report.n_files += 1
-        writer.add(arrival, is_duplicate=arrival.reason is None and bytes.fromhex(arrival.sample_id[:32]) in seen)
+        writer.add(
+            arrival, is_duplicate=arrival.reason is None and bytes.fromhex(arrival.sample_id[:32]) in seen
+        )
         if arrival.reason is None:
             seen.add(bytes.fromhex(arrival.sample_id[:32]))
         advance(1)
@@ -127,11 +129,15 @@ def score_backlog(
         batches[sample_id] = BatchId(row["batch"])
         waiting.append((FileRef(row["uri"], row["size"], row["stamp"]), sample_id))
     writer = _Writer(BatchId(""), model, band, tables, clock, report)
-    for (file, expected), arrival in zip(waiting, _read_ahead(reader, (file for file, _ in waiting)), strict=True):
+    for (file, expected), arrival in zip(
+        waiting, _read_ahead(reader, (file for file, _ in waiting)), strict=True
+    ):
         report.n_files += 1
         advance(1)
         if arrival.reason is not None or arrival.sample_id != expected:
-            report.lost.append(f"{file.uri}: {arrival.detail or 'its bytes are no longer those that arrived'}")
+            report.lost.append(
+                f"{file.uri}: {arrival.detail or 'its bytes are no longer those that arrived'}"
+            )
             continue
         writer.add_scored(arrival, batches[expected])
     writer.flush()
@@ -196,11 +202,15 @@ class _Writer:
         common = {"model_version": version, "policy": policy, "scored_at": moment}
         if self._model.scorer is None:
             for sample_id, batch, _ in self._waiting:
-                self._predictions.append({**common, "sample_id": sample_id, "batch": batch, "lane": str(Lane.HOLD)})
+                self._predictions.append(
+                    {**common, "sample_id": sample_id, "batch": batch, "lane": str(Lane.HOLD)}
+                )
             self._report.lanes[str(Lane.HOLD)] += len(self._waiting)
         else:
             labels = self._model.scorer.labels
-            probs = checked_probs(self._model.scorer([payload for *_, payload in self._waiting]).probs, labels)
+            probs = checked_probs(
+                self._model.scorer([payload for *_, payload in self._waiting]).probs, labels
+            )
             tops, margins, columns = confidence(probs), margin(probs), probs.argmax(axis=1)
             for row, (sample_id, batch, _) in enumerate(self._waiting):
                 lane = route(min(float(tops[row]), 1.0), self._band)

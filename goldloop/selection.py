@@ -65,7 +65,9 @@ def in_order_of_value(candidates: Iterable[Candidate]) -> list[Candidate]:
     Taking turns keeps one confusable pair from using up the whole budget; ties go by sample_id.
     """
     by_label: dict[str, list[Candidate]] = {}
-    ranked = sorted(candidates, key=lambda one: (one.margin if one.margin is not None else 1.0, one.sample_id))
+    ranked = sorted(
+        candidates, key=lambda one: (one.margin if one.margin is not None else 1.0, one.sample_id)
+    )
     for one in ranked:
         by_label.setdefault(one.label or "", []).append(one)
     queues = [by_label[label] for label in sorted(by_label)]

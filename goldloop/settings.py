@@ -26,7 +26,9 @@ class _Section(BaseModel):
 class PolicySettings(_Section):
     """Which confidence goes to people."""
 
-    band: tuple[float, float] = Field((0.40, 0.70), description="Calibrated confidence people review, both ends included.")
+    band: tuple[float, float] = Field(
+        (0.40, 0.70), description="Calibrated confidence people review, both ends included."
+    )
 
     @field_validator("band")
     @classmethod
@@ -63,7 +65,8 @@ class ModelSettings(_Section):
     """Which classifier is trained."""
 
     preset: Annotated[
-        Literal["tiny", "resnet18", "convnext_tiny"], Field(description="tiny (up to 64 px), resnet18 or convnext_tiny (224 px).")
+        Literal["tiny", "resnet18", "convnext_tiny"],
+        Field(description="tiny (up to 64 px), resnet18 or convnext_tiny (224 px)."),
     ] = "tiny"
     weights: Annotated[
         Literal["auto", "pretrained", "scratch"],
@@ -78,9 +81,15 @@ class GateSettings(_Section):
 
     margin: Annotated[
         float,
-        Field(ge=0, le=0.5, description="Largest loss of accuracy the interval of the paired difference may still admit."),
+        Field(
+            ge=0,
+            le=0.5,
+            description="Largest loss of accuracy the interval of the paired difference may still admit.",
+        ),
     ] = 0.03
-    min_holdout: Annotated[int, Field(ge=1, description="Fewest holdout samples a decision may rest on.")] = 30
+    min_holdout: Annotated[int, Field(ge=1, description="Fewest holdout samples a decision may rest on.")] = (
+        30
+    )
 
 
 class ScheduleSettings(_Section):
@@ -125,7 +134,9 @@ class ServiceSettings(_Section):
 class Settings(_Section):
     """Everything a workspace is told, valid once constructed."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{1,39}$", description="Names the project and the model.")]
+    name: Annotated[
+        str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{1,39}$", description="Names the project and the model.")
+    ]
     labels: Annotated[tuple[str, ...], Field(description="The label set, in column order.")]
     policy: PolicySettings = PolicySettings()
     selection: SelectionSettings = SelectionSettings()
@@ -166,7 +177,9 @@ def checked_settings(values: dict[str, object], origin: str) -> Settings:
             elif one["type"] == "missing":
                 problems.append(f"key {key!r} is missing; add it")
             else:
-                problems.append(f"key {key!r}: {one['msg'].removeprefix('Value error, ')} (seen: {one['input']!r})")
+                problems.append(
+                    f"key {key!r}: {one['msg'].removeprefix('Value error, ')} (seen: {one['input']!r})"
+                )
         raise SettingsError(f"{origin}: " + "; ".join(problems)) from error
 
 
@@ -179,7 +192,9 @@ def load_settings(path: Path) -> Settings:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SettingsError(f"{path} does not exist; make a workspace with 'goldloop init DIR --labels a,b'") from None
+        raise SettingsError(
+            f"{path} does not exist; make a workspace with 'goldloop init DIR --labels a,b'"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{path} is not valid TOML: {error}; correct that line") from error
     return checked_settings(values, str(path))

@@ -58,7 +58,8 @@ class Status:
             "annotations": f"{answers.answers} answers by {answers.annotators} annotators, {answers.skips} skips, "
             f"{answers.retracted} retracted, {answers.invalid} invalid",
             "gold": f"version {self.gold.version}, {self.gold.n_records} samples, digest {self.gold.digest[:16]}",
-            "champion": self.champion_problem or (f"model {self.champion}" if self.champion else "none yet (cold start)"),
+            "champion": self.champion_problem
+            or (f"model {self.champion}" if self.champion else "none yet (cold start)"),
             "open round": str(self.round),
         }
         if last is not None:

@@ -28,7 +28,9 @@ class Workspace:
             WorkspaceError: none of them holds a goldloop.toml.
             SettingsError: its goldloop.toml is wrong.
         """
-        given = root or (Path(os.environ[ENVIRONMENT_VARIABLE]) if os.environ.get(ENVIRONMENT_VARIABLE) else None)
+        given = root or (
+            Path(os.environ[ENVIRONMENT_VARIABLE]) if os.environ.get(ENVIRONMENT_VARIABLE) else None
+        )
         candidates = [given.resolve()] if given else [Path.cwd(), *Path.cwd().parents]
         for folder in candidates:
             if (folder / FILE_NAME).is_file():

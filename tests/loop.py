@@ -140,7 +140,11 @@ class Loop:
     def score_backlog(self, model: Model | None = None) -> ScoreReport:
         """Score what has no prediction by `model`."""
         return score_backlog(
-            reader=self.reader, model=model or Model("1", LengthScorer()), band=BAND, tables=self.tables, clock=self.clock
+            reader=self.reader,
+            model=model or Model("1", LengthScorer()),
+            band=BAND,
+            tables=self.tables,
+            clock=self.clock,
         )
 
     def plan(self) -> int:
@@ -175,7 +179,11 @@ class Loop:
         retract_tasks([one.key for one in statuses if not one.is_live], self.tables.annotations)
         report = pull_annotations(self.queue, self.tables.annotations, self.ledger)
         records = gold_records(
-            self.tables.annotations, self.ledger, overlap=self.selection.overlap, label_names=LABELS.names, report=report
+            self.tables.annotations,
+            self.ledger,
+            overlap=self.selection.overlap,
+            label_names=LABELS.names,
+            report=report,
         )
         version = self.gold.commit(records, reason="pull")
         report.gold_version = version.version if version else None

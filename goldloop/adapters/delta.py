@@ -73,7 +73,9 @@ class Table:
         for row in rows:
             if not known.issuperset(row):
                 raise ValueError(f"table {self.name!r} has no column {sorted(set(row) - known)}")
-        return pa.Table.from_pylist([{name: row.get(name) for name in self.schema.names} for row in rows], self.schema)
+        return pa.Table.from_pylist(
+            [{name: row.get(name) for name in self.schema.names} for row in rows], self.schema
+        )
 
     def append(self, rows: Sequence[Row] | pa.Table) -> None:
         """Add rows in one atomic commit; appends of several writers do not disturb each other."""
@@ -101,10 +103,16 @@ class Table:
             rows = make_rows(seq)
             if not rows:
                 return None
-            properties = CommitProperties(app_transactions=[Transaction(self.name, seq)], max_commit_retries=0)
+            properties = CommitProperties(
+                app_transactions=[Transaction(self.name, seq)], max_commit_retries=0
+            )
             try:
                 write_deltalake(
-                    table, self.as_rows(rows), mode="append", writer_properties=_ZSTD, commit_properties=properties
+                    table,
+                    self.as_rows(rows),
+                    mode="append",
+                    writer_properties=_ZSTD,
+                    commit_properties=properties,
                 )
                 return seq
             except CommitFailedError:
@@ -137,7 +145,9 @@ class Table:
             )
             columns = {name: f"s.{name}" for name in self.schema.names}
             properties = CommitProperties(
-                app_transactions=[Transaction(self.name, seq)], custom_metadata=dict(metadata), max_commit_retries=0
+                app_transactions=[Transaction(self.name, seq)],
+                custom_metadata=dict(metadata),
+                max_commit_retries=0,
             )
             try:
                 (
@@ -166,7 +176,10 @@ class Table:
     def vacuum(self, keep_versions: Sequence[int]) -> list[str]:
         """Remove files no kept version needs (orphans of killed writers); return their names."""
         removed = self._newest().vacuum(
-            retention_hours=0, dry_run=False, enforce_retention_duration=False, keep_versions=list(keep_versions)
+            retention_hours=0,
+            dry_run=False,
+            enforce_retention_duration=False,
+            keep_versions=list(keep_versions),
         )
         return list(removed)
 

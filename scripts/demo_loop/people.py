@@ -54,7 +54,9 @@ def confusions(labels: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
     return {label: (labels[(i + 1) % n], labels[(i - 1) % n]) for i, label in enumerate(labels)}
 
 
-def answer_of(person: str, skill: float, picture: Picture, mistaken: Mapping[str, tuple[str, ...]], seed: int) -> str | None:
+def answer_of(
+    person: str, skill: float, picture: Picture, mistaken: Mapping[str, tuple[str, ...]], seed: int
+) -> str | None:
     """Return what the person says of the picture, None for a skip; the same whenever they are asked.
 
     Where real people's answers are known, each simulated person gives one of them.
@@ -80,7 +82,9 @@ def work(
 ) -> int:
     """Let everyone answer their queue until it is empty, at the same time; return the number of answers."""
     mistaken = confusions(labels)
-    asking = Lock()  # Label Studio gives two requests in the same instant the same task; people are never that quick
+    asking = (
+        Lock()
+    )  # Label Studio gives two requests in the same instant the same task; people are never that quick
 
     def one_queue(person: Person) -> int:
         n_answers = 0
@@ -107,9 +111,16 @@ def _answer(label: str | None) -> dict[str, object]:
     result = [] if label is None else [
         {"from_name": FROM_NAME, "to_name": TO_NAME, "type": "choices", "value": {"choices": [label]}}
     ]  # fmt: skip
-    return {"result": result, "was_cancelled": label is None, "lead_time": 2.0, "unique_id": str(uuid.uuid4())}
+    return {
+        "result": result,
+        "was_cancelled": label is None,
+        "lead_time": 2.0,
+        "unique_id": str(uuid.uuid4()),
+    }
 
 
 def _check(reply: httpx.Response, person: Person) -> None:
     if reply.is_error:
-        raise ServiceError(f"Label Studio answered {person.name} with {reply.status_code}: {reply.text[:300]}")
+        raise ServiceError(
+            f"Label Studio answered {person.name} with {reply.status_code}: {reply.text[:300]}"
+        )

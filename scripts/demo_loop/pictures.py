@@ -58,7 +58,9 @@ def own_images(images: Path, labels_csv: Path, *, seed: int, limit: int | None) 
     with labels_csv.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     if not rows or not {"file", "label"} <= rows[0].keys():
-        raise SourceError(f"{labels_csv} needs the columns file and label, has {list(rows[0]) if rows else 'no rows'}")
+        raise SourceError(
+            f"{labels_csv} needs the columns file and label, has {list(rows[0]) if rows else 'no rows'}"
+        )
     people = sorted(name for name in rows[0] if name.startswith("human_"))
     if limit:
         chosen = np.random.default_rng(seed).permutation(len(rows))[:limit]

@@ -46,19 +46,34 @@ class Row:
 
 def arguments() -> argparse.Namespace:
     """Return the command line of `scripts/demo`."""
-    parser = argparse.ArgumentParser(prog="scripts/demo", description="The whole loop on real servers, in a few minutes.")
-    parser.add_argument("--workspace", type=Path, default=Path("demo-workspace"), help="where it lives (default ./demo-workspace)")
+    parser = argparse.ArgumentParser(
+        prog="scripts/demo", description="The whole loop on real servers, in a few minutes."
+    )
+    parser.add_argument(
+        "--workspace",
+        type=Path,
+        default=Path("demo-workspace"),
+        help="where it lives (default ./demo-workspace)",
+    )
     parser.add_argument("--images", type=Path, help="your own pictures instead of the handwritten digits")
-    parser.add_argument("--labels", type=Path, help="CSV with columns file,label (and human_1.. for people's real answers)")
-    parser.add_argument("--people", action="store_true", help="leave the tasks to real people; implies --keep")
+    parser.add_argument(
+        "--labels", type=Path, help="CSV with columns file,label (and human_1.. for people's real answers)"
+    )
+    parser.add_argument(
+        "--people", action="store_true", help="leave the tasks to real people; implies --keep"
+    )
     parser.add_argument("--keep", action="store_true", help="leave the servers up")
     parser.add_argument("--rounds", type=int, default=4, help="rounds to run (default 4)")
     parser.add_argument("--budget", type=int, default=150, help="labels per round (default 150)")
     parser.add_argument("--preset", default="tiny", help="tiny, resnet18 or convnext_tiny (default tiny)")
-    parser.add_argument("--audit-rate", type=float, default=0.25, help="share reserved for the audit (default 0.25)")
+    parser.add_argument(
+        "--audit-rate", type=float, default=0.25, help="share reserved for the audit (default 0.25)"
+    )
     parser.add_argument("--limit", type=int, help="use only so many of your own pictures, drawn by chance")
     parser.add_argument("--seed", type=int, default=0, help="seed of every draw (default 0)")
-    parser.add_argument("--json", type=Path, dest="json_file", help="write the closing table to this file as well")
+    parser.add_argument(
+        "--json", type=Path, dest="json_file", help="write the closing table to this file as well"
+    )
     found = parser.parse_args()
     if bool(found.images) != bool(found.labels):
         parser.error("--images and --labels go together")
@@ -101,13 +116,19 @@ def _workspace(root: Path, pictures: Pictures, options: argparse.Namespace) -> W
     if (root / "goldloop.toml").exists():
         workspace = Workspace.open(root)
         if workspace.settings.labels != pictures.labels:
-            raise GoldloopError(f"{root} is a workspace for other labels; name a new one with --workspace DIR")
+            raise GoldloopError(
+                f"{root} is a workspace for other labels; name a new one with --workspace DIR"
+            )
         return workspace
     say(f"$ goldloop init {root} --labels {','.join(pictures.labels)} ...")
     return Workspace.create(
         root,
         labels=pictures.labels,
-        selection={"budget_per_round": options.budget, "audit_rate": options.audit_rate, "seed": options.seed},
+        selection={
+            "budget_per_round": options.budget,
+            "audit_rate": options.audit_rate,
+            "seed": options.seed,
+        },
         model={"preset": options.preset, "seed": options.seed},
     )
 
@@ -122,7 +143,9 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
 
     parts, where = connect(workspace.root), str(workspace.root)
     pool = write_list(pictures.pool, workspace.root / "pool.txt")
-    say(f"$ goldloop score {pool}   ({len(pictures.pool)} pictures; {len(pictures.test)} stay outside as a test)")
+    say(
+        f"$ goldloop score {pool}   ({len(pictures.pool)} pictures; {len(pictures.test)} stay outside as a test)"
+    )
     score(where, str(pool))
     say("$ goldloop push")
     say(f"  {push(where).purposes or 'nothing new to push'}")
@@ -141,7 +164,9 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
         for note in report.notes:
             say(f"  {note}")
         if report.record and report.record.decision:
-            say(f"  model {report.record.model_version} {report.record.outcome}: {report.record.decision.reasons[0]}")
+            say(
+                f"  model {report.record.model_version} {report.record.outcome}: {report.record.decision.reasons[0]}"
+            )
     rows = closing_rows(parts, pictures, options.seed)
     show(rows, [_printed(row) for row in rows], as_json=False, title="accuracy with 95 % interval")
     if options.json_file:
@@ -209,7 +234,9 @@ def _random_arm(parts: Parts, record: RoundRecord, pictures: Pictures, judged: A
     n_train = sum(one.split is Split.TRAIN for one in gold)
     validation = [(one.sample_id, labels.column(one.label)) for one in gold if one.split is Split.VALIDATION]
     open_pool = [one for one in pictures.pool if one.sample_id not in kept_apart]
-    order = np.random.default_rng([seed, 1]).permutation(len(open_pool))  # one order: each round's draw holds the last's
+    order = np.random.default_rng([seed, 1]).permutation(
+        len(open_pool)
+    )  # one order: each round's draw holds the last's
     mistaken, names = people.confusions(pictures.labels), list(people.SKILLS)
     train: list[tuple[SampleId, int]] = []
     files = {one.sample_id: one.path for one in pictures.pool}
@@ -233,7 +260,9 @@ def _decoded(parts: Parts, pictures: list[Picture]) -> list[Any]:
 
 def _printed(row: Row) -> dict[str, Any]:
     total = sum(row.lanes.values()) or 1
-    shares = {f"{lane} %": f"{100 * row.lanes.get(lane, 0) / total:.0f}" for lane in ("auto", "review", "hold")}
+    shares = {
+        f"{lane} %": f"{100 * row.lanes.get(lane, 0) / total:.0f}" for lane in ("auto", "review", "hold")
+    }
     return {
         "round": row.round, "gold": row.n_gold, "labels": row.n_labels, **shares, "gate": row.outcome,
         "champion, loop's holdout": str(row.holdout), "baseline, test": str(row.baseline),

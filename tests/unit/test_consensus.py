@@ -50,7 +50,9 @@ def test_renaming_labels_renames_the_consensus(answers: dict[str, str], overlap:
 
 
 @given(votes(), st.integers(1, 5))
-def test_no_votes_means_no_label_and_unanimity_means_that_label(answers: dict[str, str], overlap: int) -> None:
+def test_no_votes_means_no_label_and_unanimity_means_that_label(
+    answers: dict[str, str], overlap: int
+) -> None:
     """The two ends of agreement."""
     found = majority(answers, overlap=overlap)
     if not answers:

@@ -26,9 +26,21 @@ def test_digest_covers_content_and_not_what_servers_hand_out() -> None:
     """Labels, votes and splits change the digest; ids and moments do not; neither does order."""
     digest = gold_digest([record("a"), record("b")])
     assert gold_digest([record("b"), record("a")]) == digest
-    same = record("a", annotation_ids=(99,), annotators=("5",), model_version="8", labelled_at=datetime(2030, 1, 1, tzinfo=UTC))
+    same = record(
+        "a",
+        annotation_ids=(99,),
+        annotators=("5",),
+        model_version="8",
+        labelled_at=datetime(2030, 1, 1, tzinfo=UTC),
+    )
     assert gold_digest([same, record("b")]) == digest
-    for change in ({"label": "dog"}, {"split": Split.HOLDOUT}, {"votes": {"cat": 2}}, {"group": "h"}, {"n_votes": 2}):
+    for change in (
+        {"label": "dog"},
+        {"split": Split.HOLDOUT},
+        {"votes": {"cat": 2}},
+        {"group": "h"},
+        {"n_votes": 2},
+    ):
         assert gold_digest([record("a", **change), record("b")]) != digest
     assert gold_digest([record("a")]) != digest
 

@@ -13,7 +13,13 @@ LABELS = LabelSet(("cat", "dog", "fox"))
 
 
 @pytest.mark.parametrize(
-    ("row", "seen"), [([0.5, 0.6, 0.2], "0.6"), ([float("nan"), 0.5, 0.5], "nan"), ([-0.1, 0.6, 0.5], "-0.1"), ([0, 0, 0], "0.0")]
+    ("row", "seen"),
+    [
+        ([0.5, 0.6, 0.2], "0.6"),
+        ([float("nan"), 0.5, 0.5], "nan"),
+        ([-0.1, 0.6, 0.5], "-0.1"),
+        ([0, 0, 0], "0.0"),
+    ],
 )
 def test_rows_that_are_no_probabilities_are_refused_by_number(row: list[float], seen: str) -> None:
     """The message names the first bad row and its value."""

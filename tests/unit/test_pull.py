@@ -174,7 +174,9 @@ def test_old_versions_read_back_the_same_and_foreign_changes_are_noticed(tmp_pat
 
 def test_chosen_samples_train_and_drawn_ones_judge(tmp_path: Path) -> None:
     """Review labels go to train; audit labels to validation and holdout, half and half by chance."""
-    loop = Loop(tmp_path, texts(400), SelectionSettings(budget_per_round=120, audit_rate=0.3, audit_share=0.9))
+    loop = Loop(
+        tmp_path, texts(400), SelectionSettings(budget_per_round=120, audit_rate=0.3, audit_share=0.9)
+    )
     loop.score()
     loop.push()
     loop.answer_all()

@@ -58,7 +58,9 @@ def test_a_connection_lost_in_mid_import_makes_no_duplicates(tmp_path: Path, n_t
 
 
 @pytest.mark.parametrize("n_commits", range(6))
-def test_a_killed_push_goes_on_after_any_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_commits: int) -> None:
+def test_a_killed_push_goes_on_after_any_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_commits: int
+) -> None:
     """Killed before its first, second, ... ledger commit, the push repeated ends with each task once."""
     whole = Loop(tmp_path / "whole", texts(200))
     whole.score()
@@ -114,7 +116,9 @@ def test_a_lost_ledger_is_rebuilt_from_the_server(tmp_path: Path) -> None:
     counts = keys_on_server(fresh)
     assert set(counts.values()) == {1}
     assert asked.keys() <= counts.keys()
-    assert not {key.split(":")[0] for key in asked} & {key.split(":")[0] for key in counts.keys() - asked.keys()}
+    assert not {key.split(":")[0] for key in asked} & {
+        key.split(":")[0] for key in counts.keys() - asked.keys()
+    }
 
 
 def test_a_doubled_task_is_removed_and_an_answered_one_kept(tmp_path: Path) -> None:

@@ -20,7 +20,10 @@ def test_every_sample_gets_exactly_one_lane(confidence: float, band: Band) -> No
     assert (lane is Lane.HOLD) == (confidence < band.low)
 
 
-@pytest.mark.parametrize(("confidence", "lane"), [(0.40, Lane.REVIEW), (0.70, Lane.REVIEW), (0.3999, Lane.HOLD), (0.7001, Lane.AUTO)])
+@pytest.mark.parametrize(
+    ("confidence", "lane"),
+    [(0.40, Lane.REVIEW), (0.70, Lane.REVIEW), (0.3999, Lane.HOLD), (0.7001, Lane.AUTO)],
+)
 def test_default_band_is_closed_at_both_ends(confidence: float, lane: Lane) -> None:
     """0.40 and 0.70 themselves go to people."""
     assert route(confidence, Band(0.40, 0.70)) is lane

@@ -60,7 +60,9 @@ def test_an_unreadable_file_is_tried_again_and_counts_once(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("commits", [0, 1, 2, 3, 4, 5])
-def test_a_killed_pass_resumes_where_it_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commits: int) -> None:
+def test_a_killed_pass_resumes_where_it_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commits: int
+) -> None:
     """Whichever commit is the last before the kill, the resumed pass ends as an undisturbed one."""
     monkeypatch.setattr(scoring, "COMMIT_EVERY", 10)
     whole = Loop(tmp_path / "whole", texts(35))

@@ -36,7 +36,9 @@ def test_budget_is_kept_and_nobody_is_chosen_twice(backlog: list[Candidate], n_t
 
 
 @given(candidates(), st.randoms(use_true_random=False))
-def test_choice_does_not_depend_on_the_order_of_the_backlog(backlog: list[Candidate], random: np.random.Generator) -> None:
+def test_choice_does_not_depend_on_the_order_of_the_backlog(
+    backlog: list[Candidate], random: np.random.Generator
+) -> None:
     """The same samples in another order give the same choices."""
     shuffled = list(backlog)
     random.shuffle(shuffled)
@@ -73,7 +75,9 @@ def test_permanent_random_numbers_are_uniform_and_streams_independent() -> None:
 
 def test_inclusion_probability_is_the_share_of_traffic_drawn() -> None:
     """While the reserve is not used up it is drawn over arrived; afterwards the audit rate itself."""
-    backlog = [Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), Lane.AUTO, 0.9, "a") for i in range(200)]
+    backlog = [
+        Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), Lane.AUTO, 0.9, "a") for i in range(200)
+    ]
     reserve = sum(is_reserved(one.sample_id, audit_rate=0.3, seed=7) for one in backlog)
 
     partly = [one for one in chosen(backlog, 20, n_audited=6) if one.purpose is Purpose.AUDIT]
@@ -99,7 +103,9 @@ def test_cold_start_draws_a_random_seed() -> None:
 def test_review_goes_by_margin_and_labels_take_turns() -> None:
     """The smallest margins come first, but one label cannot use up the budget."""
     rows = [("a", 0.01), ("a", 0.02), ("a", 0.03), ("b", 0.5), ("b", 0.4)]
-    backlog = [Candidate(sample_id_of(f"{m}".encode()), BatchId("b"), Lane.REVIEW, m, label) for label, m in rows]
+    backlog = [
+        Candidate(sample_id_of(f"{m}".encode()), BatchId("b"), Lane.REVIEW, m, label) for label, m in rows
+    ]
     assert [(one.label, one.margin) for one in in_order_of_value(backlog)] == [
         ("a", 0.01), ("b", 0.4), ("a", 0.02), ("b", 0.5), ("a", 0.03),
     ]  # fmt: skip

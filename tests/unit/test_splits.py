@@ -25,7 +25,9 @@ def test_purpose_decides_the_split_and_chance_halves_the_audit(name: bytes, seed
     assert split is wanted_split(sample_id, Purpose.AUDIT, seed=seed)
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from([Split.TRAIN, Split.VALIDATION, Split.HOLDOUT]))))
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from([Split.TRAIN, Split.VALIDATION, Split.HOLDOUT])))
+)
 def test_no_order_of_arrivals_makes_a_leak(arrivals: list[tuple[int, Split]]) -> None:
     """However samples of a few groups arrive, no group ends on both sides."""
     splits: dict[str, Split] = {}
