@@ -29,13 +29,19 @@ def round_rows(records: list[RoundRecord], random: Mapping[int, Estimate] | None
     """Return the rows of the page's table; the champion is the one after the round's decision."""
     return [
         RoundRow(
-            round=one.round, gold_version=one.gold_version, n_gold=one.n_gold, n_labels_spent=one.n_annotations,
-            lanes=one.lanes, baseline=_accuracy(one.evaluations.get("baseline") or one.evaluations.get("challenger")),
-            champion=_accuracy(winner_of(one)), random_labels=(random or {}).get(one.round), decision=one.decision,
+            round=one.round,
+            gold_version=one.gold_version,
+            n_gold=one.n_gold,
+            n_labels_spent=one.n_annotations,
+            lanes=one.lanes,
+            baseline=_accuracy(one.evaluations.get("baseline") or one.evaluations.get("challenger")),
+            champion=_accuracy(winner_of(one)),
+            random_labels=(random or {}).get(one.round),
+            decision=one.decision,
             outcome=one.outcome,
         )
         for one in records
-    ]  # fmt: skip
+    ]
 
 
 def _accuracy(evaluation: Evaluation | None) -> Estimate | None:
@@ -75,10 +81,14 @@ def write_page(parts: Parts) -> Path:
     number = records[-1].round if records else 0
     page = Page(
         title=f"{parts.workspace.settings.name}: round {number}",
-        generated_at=now(), rounds=tuple(rows), plots=round_plots(parts, records, rows), gallery=gallery(parts),
-        conservation=conservation(parts.tables), links=links(parts),
+        generated_at=now(),
+        rounds=tuple(rows),
+        plots=round_plots(parts, records, rows),
+        gallery=gallery(parts),
+        conservation=conservation(parts.tables),
+        links=links(parts),
         notes=() if records else ("No model yet: too little gold to train and judge one.",),
-    )  # fmt: skip
+    )
     return save_page(parts, page, f"round-{number:03d}.html")
 
 
@@ -101,7 +111,7 @@ def round_plots(parts: Parts, records: list[RoundRecord], rows: list[RoundRow]) 
     with_lanes = [one for one in records if one.lanes]
     if with_lanes:
         drawn = lanes_plot([one.round for one in with_lanes], [one.lanes for one in with_lanes])
-        plots.append(Plot("Lanes the champion gave all samples at the end of each round", drawn))
+        plots.append(Plot("The newest lane of every sample at the end of each round; labelled ones keep the lane they had", drawn))
     winner = winner_of(records[-1])
     if winner is not None:
         plots.append(

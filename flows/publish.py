@@ -50,7 +50,8 @@ def publish_round(
 ) -> None:
     """Leave what the round did, as one page and one table."""
     publish_retrain(workspace, record, notes)
-    rows = [*score_rows([scored]), *push_rows(pushed)]
+    steps = {"score": score_rows([scored]), "push": push_rows(pushed)}
+    rows = [{"step": step, "what": row["what"], "n": row["n"]} for step, found in steps.items() for row in found]
     description = str(conservation(connect(workspace).tables))
     create_table_artifact(key="goldloop-round", table=rows, description=description)
 

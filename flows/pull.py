@@ -20,9 +20,12 @@ def pull_answers(parts: Parts) -> PullReport:
     report = pull_annotations(queue, parts.tables.annotations, parts.ledger)
     report.n_retracted += n_retracted
     records = gold_records(
-        parts.tables.annotations, parts.ledger, overlap=settings.selection.overlap, label_names=settings.labels,
+        parts.tables.annotations,
+        parts.ledger,
+        overlap=settings.selection.overlap,
+        label_names=settings.labels,
         report=report,
-    )  # fmt: skip
+    )
     version = GoldStore(parts.tables.gold).commit(records, reason="pull")
     if version is not None:
         report.gold_version = version.version

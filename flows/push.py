@@ -23,9 +23,14 @@ def agree_with_server(parts: Parts, queue: LabelStudioQueue) -> tuple[int, int, 
         return {sample_id: row["batch"] for sample_id, row in sample_rows(parts.tables, sample_ids).items()}
 
     return reconcile(
-        ledger=parts.ledger, queue=queue, owner=parts.owner, clock=now, seed=selection.seed,
-        audit_rate=selection.audit_rate, batches=batches,
-    )  # fmt: skip
+        ledger=parts.ledger,
+        queue=queue,
+        owner=parts.owner,
+        clock=now,
+        seed=selection.seed,
+        audit_rate=selection.audit_rate,
+        batches=batches,
+    )
 
 
 def push_round(parts: Parts) -> PushReport:
@@ -33,14 +38,23 @@ def push_round(parts: Parts) -> PushReport:
     settings, queue = parts.workspace.settings, parts.queue()
     agree_with_server(parts, queue)
     n_planned = plan_round(
-        tables=parts.tables, ledger=parts.ledger, labels=settings.label_set, selection=settings.selection,
-        is_labelled={one.sample_id for one in parts.gold.records()}, clock=now,
-    )  # fmt: skip
+        tables=parts.tables,
+        ledger=parts.ledger,
+        labels=settings.label_set,
+        selection=settings.selection,
+        is_labelled={one.sample_id for one in parts.gold.records()},
+        clock=now,
+    )
     with counting("tasks pushed") as advance:
         report = push_planned(
-            tables=parts.tables, ledger=parts.ledger, queue=queue, store=parts.store, owner=parts.owner, clock=now,
+            tables=parts.tables,
+            ledger=parts.ledger,
+            queue=queue,
+            store=parts.store,
+            owner=parts.owner,
+            clock=now,
             advance=advance,
-        )  # fmt: skip
+        )
     report.n_planned = n_planned
     report.n_duplicates_removed = agree_with_server(parts, queue)[1]
     if report.n_pushed:

@@ -15,9 +15,14 @@ def score_files(parts: Parts, source: str) -> ScoreReport:
     """Read and score the files of `source` that are not known yet."""
     with parts.alone("score"), counting("files read") as advance:
         return score_source(
-            source, reader=parts.reader, model=parts.champion(), band=parts.band, tables=parts.tables, clock=now,
+            source,
+            reader=parts.reader,
+            model=parts.champion(),
+            band=parts.band,
+            tables=parts.tables,
+            clock=now,
             advance=advance,
-        )  # fmt: skip
+        )
 
 
 def score_waiting(parts: Parts) -> ScoreReport:
@@ -30,9 +35,14 @@ def score_waiting(parts: Parts) -> ScoreReport:
 
     with parts.alone("score"), counting("backlog scored") as advance:
         return score_backlog(
-            reader=parts.reader, model=parts.champion(), band=parts.band, tables=parts.tables, clock=now,
-            is_wanted=is_wanted, advance=advance,
-        )  # fmt: skip
+            reader=parts.reader,
+            model=parts.champion(),
+            band=parts.band,
+            tables=parts.tables,
+            clock=now,
+            is_wanted=is_wanted,
+            advance=advance,
+        )
 
 
 @task(name="read and score new files")

@@ -135,9 +135,13 @@ class Parts:
         server, settings = self.endpoints.label_studio, self.workspace.settings
         root = None if server.files_root is None else Path(server.files_root) / "images"
         project_id = ensure_project(
-            server.url, server.token, name=settings.name, labels=settings.label_set,
-            overlap=settings.selection.overlap, images_root=root,
-        )  # fmt: skip
+            server.url,
+            server.token,
+            name=settings.name,
+            labels=settings.label_set,
+            overlap=settings.selection.overlap,
+            images_root=root,
+        )
         return LabelStudioQueue(
             server.url, server.token, project_id, settings.label_set, image_url=local_image_urls()
         )
@@ -150,10 +154,20 @@ class Parts:
         from goldloop.retraining import Workshop
 
         return Workshop(
-            tables=self.tables, gold=self.gold, gold_uri=str(self.workspace.tables / "gold"), store=self.store,
-            trainer=self.trainer, registry=self.registry, runs=self.runs, settings=self.workspace.settings,
-            scratch=scratch, plots=retrain_plots, clock=now, say=say, advance=advance,
-        )  # fmt: skip
+            tables=self.tables,
+            gold=self.gold,
+            gold_uri=str(self.workspace.tables / "gold"),
+            store=self.store,
+            trainer=self.trainer,
+            registry=self.registry,
+            runs=self.runs,
+            settings=self.workspace.settings,
+            scratch=scratch,
+            plots=retrain_plots,
+            clock=now,
+            say=say,
+            advance=advance,
+        )
 
     @contextmanager
     def alone(self, work: str) -> Iterator[None]:

@@ -322,9 +322,13 @@ def status(where: Where = None, as_json: Json = False) -> None:
     except GoldloopError as error:
         problem = f"unknown: {error}"
     found_status = read_status(
-        parts.tables, parts.gold, workspace=str(parts.workspace.root), champion=champion, champion_problem=problem,
+        parts.tables,
+        parts.gold,
+        workspace=str(parts.workspace.root),
+        champion=champion,
+        champion_problem=problem,
         servers=servers,
-    )  # fmt: skip
+    )
     show(found_status, pairs(found_status.lines()), as_json=as_json)
 
 
@@ -355,12 +359,17 @@ def gold_log(where: Where = None, as_json: Json = False) -> None:
     log = _connect(where).gold.log()
     rows = [
         {
-            "version": one.version, "samples": one.n_records, "added": one.n_added, "changed": one.n_changed,
-            "removed": one.n_removed, "made": f"{one.created_at:%Y-%m-%d %H:%M:%S}Z", "digest": one.digest[:16],
+            "version": one.version,
+            "samples": one.n_records,
+            "added": one.n_added,
+            "changed": one.n_changed,
+            "removed": one.n_removed,
+            "made": f"{one.created_at:%Y-%m-%d %H:%M:%S}Z",
+            "digest": one.digest[:16],
             "why": one.reason,
         }
         for one in log
-    ]  # fmt: skip
+    ]
     show(log, rows, as_json=as_json)
 
 
@@ -376,11 +385,15 @@ def gold_show(
     found, records = gold.version(version), gold.records(version)
     rows = [
         {
-            "sample": one.sample_id[:12], "label": one.label, "split": str(one.split), "why asked": str(one.purpose),
-            "votes": ", ".join(f"{label} {n}" for label, n in one.votes.items()), "suggested": one.suggested_label,
+            "sample": one.sample_id[:12],
+            "label": one.label,
+            "split": str(one.split),
+            "why asked": str(one.purpose),
+            "votes": ", ".join(f"{label} {n}" for label, n in one.votes.items()),
+            "suggested": one.suggested_label,
         }
         for one in records[:limit]
-    ]  # fmt: skip
+    ]
     title = f"gold version {found.version}, {len(records)} samples, digest {found.digest}"
     show({"version": found, "records": records}, rows, as_json=as_json, title=title)
 
@@ -399,11 +412,13 @@ def gold_diff_(
     changes = gold_diff(gold.records(before), gold.records(after))
     rows = [
         {
-            "sample": one.sample_id[:12], "what": one.kind, f"label in {before}": one.before.label if one.before else None,
+            "sample": one.sample_id[:12],
+            "what": one.kind,
+            f"label in {before}": one.before.label if one.before else None,
             f"label in {after}": one.after.label if one.after else None,
         }
         for one in changes
-    ]  # fmt: skip
+    ]
     show(changes, rows, as_json=as_json, title=f"{len(changes)} samples differ")
 
 

@@ -42,10 +42,22 @@ class GoldRecord:
         """Return what the digest covers: all but the ids and moments that servers hand out by themselves."""
         probability = None if self.inclusion_probability is None else f"{self.inclusion_probability:.9g}"
         return (
-            self.sample_id, self.label, self.split, self.group, self.purpose, self.method, self.support, self.n_votes,
-            dict(sorted(self.votes.items())), {k: f"{v:.9g}" for k, v in sorted(self.posterior.items())},
-            self.batch, self.lane, self.policy, probability, self.suggested_label,
-        )  # fmt: skip
+            self.sample_id,
+            self.label,
+            self.split,
+            self.group,
+            self.purpose,
+            self.method,
+            self.support,
+            self.n_votes,
+            dict(sorted(self.votes.items())),
+            {k: f"{v:.9g}" for k, v in sorted(self.posterior.items())},
+            self.batch,
+            self.lane,
+            self.policy,
+            probability,
+            self.suggested_label,
+        )
 
 
 def gold_digest(records: Iterable[GoldRecord]) -> str:

@@ -39,10 +39,14 @@ class GoldStore:
             ]
             kinds = [one.kind for one in changes]
             metadata = {
-                "digest": gold_digest(records), "parent_digest": gold_digest(old), "reason": reason,
-                "n_records": str(len(records)), "n_added": str(kinds.count("added")),
-                "n_changed": str(kinds.count("changed")), "n_removed": str(kinds.count("removed")),
-            }  # fmt: skip
+                "digest": gold_digest(records),
+                "parent_digest": gold_digest(old),
+                "reason": reason,
+                "n_records": str(len(records)),
+                "n_added": str(kinds.count("added")),
+                "n_changed": str(kinds.count("changed")),
+                "n_removed": str(kinds.count("removed")),
+            }
             return put, remove, metadata
 
         if self.table.merge_next(make_changes, key="sample_id") is None:
@@ -109,27 +113,50 @@ class GoldStore:
 
 def _row(record: GoldRecord) -> dict[str, Any]:
     return {
-        "sample_id": record.sample_id, "label": record.label, "split": str(record.split), "group": record.group,
-        "purpose": str(record.purpose), "method": record.method, "support": record.support, "n_votes": record.n_votes,
+        "sample_id": record.sample_id,
+        "label": record.label,
+        "split": str(record.split),
+        "group": record.group,
+        "purpose": str(record.purpose),
+        "method": record.method,
+        "support": record.support,
+        "n_votes": record.n_votes,
         "votes": json.dumps(dict(record.votes), ensure_ascii=False),
-        "posterior": json.dumps(dict(record.posterior), ensure_ascii=False), "batch": record.batch, "lane": record.lane,
-        "policy": record.policy, "inclusion_probability": record.inclusion_probability,
-        "model_version": record.model_version, "suggested_label": record.suggested_label,
-        "annotators": list(record.annotators), "annotation_ids": list(record.annotation_ids),
+        "posterior": json.dumps(dict(record.posterior), ensure_ascii=False),
+        "batch": record.batch,
+        "lane": record.lane,
+        "policy": record.policy,
+        "inclusion_probability": record.inclusion_probability,
+        "model_version": record.model_version,
+        "suggested_label": record.suggested_label,
+        "annotators": list(record.annotators),
+        "annotation_ids": list(record.annotation_ids),
         "labelled_at": record.labelled_at,
-    }  # fmt: skip
+    }
 
 
 def _records(rows: pa.Table) -> list[GoldRecord]:
     return [
         GoldRecord(
-            sample_id=SampleId(row["sample_id"]), label=row["label"], split=Split(row["split"]), group=row["group"],
-            purpose=Purpose(row["purpose"]), method=row["method"], support=row["support"], n_votes=row["n_votes"],
-            votes=json.loads(row["votes"]), posterior=json.loads(row["posterior"]), batch=BatchId(row["batch"]),
-            lane=row["lane"], policy=row["policy"], inclusion_probability=row["inclusion_probability"],
-            model_version=row["model_version"], suggested_label=row["suggested_label"],
-            annotators=tuple(row["annotators"]), annotation_ids=tuple(row["annotation_ids"]),
+            sample_id=SampleId(row["sample_id"]),
+            label=row["label"],
+            split=Split(row["split"]),
+            group=row["group"],
+            purpose=Purpose(row["purpose"]),
+            method=row["method"],
+            support=row["support"],
+            n_votes=row["n_votes"],
+            votes=json.loads(row["votes"]),
+            posterior=json.loads(row["posterior"]),
+            batch=BatchId(row["batch"]),
+            lane=row["lane"],
+            policy=row["policy"],
+            inclusion_probability=row["inclusion_probability"],
+            model_version=row["model_version"],
+            suggested_label=row["suggested_label"],
+            annotators=tuple(row["annotators"]),
+            annotation_ids=tuple(row["annotation_ids"]),
             labelled_at=row["labelled_at"],
         )
         for row in rows.sort_by("sample_id").to_pylist()
-    ]  # fmt: skip
+    ]

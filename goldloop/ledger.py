@@ -155,16 +155,25 @@ def planned_rows(
         if splits.get(group) in (None, Split.WITHHELD):
             splits[group] = split
         is_blind = choice.purpose.is_blind or prediction.get("label") is None
-        rows.append({
-            **_event(task_key(sample_id, choice.purpose), seq, Event.PLANNED, at, owner=""),
-            "round": round_, "position": position, "batch": choice.candidate.batch, "lane": str(choice.candidate.lane),
-            "stratum": choice.stratum, "inclusion_probability": choice.inclusion_probability,
-            "policy": prediction.get("policy"), "model_version": prediction.get("model_version"), "split": str(split),
-            "suggested_label": None if is_blind else prediction["label"],
-            "suggested_score": None if is_blind else prediction["confidence"],
-            "hint": None if is_blind else hints(prediction["probs"]),
-            "group": group, "fingerprint": fingerprints.get(sample_id),
-        })  # fmt: skip
+        rows.append(
+            {
+                **_event(task_key(sample_id, choice.purpose), seq, Event.PLANNED, at, owner=""),
+                "round": round_,
+                "position": position,
+                "batch": choice.candidate.batch,
+                "lane": str(choice.candidate.lane),
+                "stratum": choice.stratum,
+                "inclusion_probability": choice.inclusion_probability,
+                "policy": prediction.get("policy"),
+                "model_version": prediction.get("model_version"),
+                "split": str(split),
+                "suggested_label": None if is_blind else prediction["label"],
+                "suggested_score": None if is_blind else prediction["confidence"],
+                "hint": None if is_blind else hints(prediction["probs"]),
+                "group": group,
+                "fingerprint": fingerprints.get(sample_id),
+            }
+        )
     return rows
 
 
@@ -175,7 +184,13 @@ def adopted_row(
     sample_id, purpose = split_key(key)
     return {
         **_event(key, seq, Event.PLANNED, at, owner=""),
-        "round": round_, "position": 0, "batch": batch, "lane": "", "stratum": "", "detail": "adopted from the server",
+        "round": round_,
+        "position": 0,
+        "batch": batch,
+        "lane": "",
+        "stratum": "",
+        "detail": "adopted from the server",
         "inclusion_probability": audit_rate if purpose is Purpose.AUDIT else None,
-        "split": str(wanted_split(sample_id, purpose, seed=seed)), "group": sample_id[:16],
-    }  # fmt: skip
+        "split": str(wanted_split(sample_id, purpose, seed=seed)),
+        "group": sample_id[:16],
+    }

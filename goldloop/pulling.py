@@ -142,11 +142,21 @@ def _task_changes(task: TaskState, stored: Mapping[int, Mapping[str, Any]], coun
 def _row(task: TaskState, one: Annotation) -> dict[str, Any]:
     status = Status.SKIP if one.is_skip else Status.INVALID if one.label is None else Status.ANSWER
     return {
-        "annotation_id": one.annotation_id, "task_id": task.task_id, "key": task.key, "annotator": one.annotator,
-        "status": str(status), "label": one.label, "problem": one.problem, "lead_time_s": one.lead_time_s,
-        "created_at": one.created_at, "updated_at": one.updated_at, "task_updated_at": task.updated_at,
-        "shown_label": one.shown_label, "shown_score": one.shown_score, "shown_model_version": one.shown_model_version,
-    }  # fmt: skip
+        "annotation_id": one.annotation_id,
+        "task_id": task.task_id,
+        "key": task.key,
+        "annotator": one.annotator,
+        "status": str(status),
+        "label": one.label,
+        "problem": one.problem,
+        "lead_time_s": one.lead_time_s,
+        "created_at": one.created_at,
+        "updated_at": one.updated_at,
+        "task_updated_at": task.updated_at,
+        "shown_label": one.shown_label,
+        "shown_score": one.shown_score,
+        "shown_model_version": one.shown_model_version,
+    }
 
 
 def gold_records(
@@ -186,11 +196,23 @@ def _record(
     for row in votes.values():
         counts[row["label"]] = counts.get(row["label"], 0) + 1
     return GoldRecord(
-        sample_id=sample_id, label=label, split=Split(plan["split"]), group=plan["group"], purpose=purpose,
-        method=found.method, support=found.support, n_votes=found.n_votes, votes=dict(sorted(counts.items())),
-        posterior=found.posterior, batch=BatchId(plan["batch"]), lane=plan["lane"] or "", policy=plan["policy"] or "",
-        inclusion_probability=plan["inclusion_probability"], model_version=plan["model_version"],
-        suggested_label=plan["suggested_label"], annotators=tuple(sorted(votes)),
+        sample_id=sample_id,
+        label=label,
+        split=Split(plan["split"]),
+        group=plan["group"],
+        purpose=purpose,
+        method=found.method,
+        support=found.support,
+        n_votes=found.n_votes,
+        votes=dict(sorted(counts.items())),
+        posterior=found.posterior,
+        batch=BatchId(plan["batch"]),
+        lane=plan["lane"] or "",
+        policy=plan["policy"] or "",
+        inclusion_probability=plan["inclusion_probability"],
+        model_version=plan["model_version"],
+        suggested_label=plan["suggested_label"],
+        annotators=tuple(sorted(votes)),
         annotation_ids=tuple(sorted(row["annotation_id"] for row in votes.values())),
         labelled_at=max(row["updated_at"] for row in votes.values()),
-    )  # fmt: skip
+    )

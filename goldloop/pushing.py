@@ -270,12 +270,17 @@ def reconcile(
         ledger.plan(
             lambda seq: [
                 adopted_row(
-                    key, seq=seq, round_=0, at=clock(), seed=seed, audit_rate=audit_rate,
+                    key,
+                    seq=seq,
+                    round_=0,
+                    at=clock(),
+                    seed=seed,
+                    audit_rate=audit_rate,
                     batch=known_batches.get(split_key(key)[0], BatchId("unknown")),
                 )
                 for key in unknown
             ]
-        )  # fmt: skip
+        )
     moved = {
         key: task_id for key, task_id in found.items() if key in pushed and pushed[key].task_id != task_id
     }

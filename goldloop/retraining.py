@@ -99,11 +99,19 @@ def retrain(shop: Workshop) -> RoundRecord | None:
         if shop.registry.version_at(BASELINE) is None:
             shop.registry.set_alias(BASELINE, challenger)
     record = RoundRecord(
-        round=current_round(shop.tables), closed_at=shop.clock(), gold_version=version.version,
-        gold_digest=version.digest, n_gold=version.n_records, n_annotations=annotation_counts(shop.tables).answers,
-        model_version=challenger, outcome="promoted" if judgement.decision.is_promoted else "refused",
-        decision=judgement.decision, evaluations=judgement.evaluations, mlflow_run_id=run_id, lanes={},
-    )  # fmt: skip
+        round=current_round(shop.tables),
+        closed_at=shop.clock(),
+        gold_version=version.version,
+        gold_digest=version.digest,
+        n_gold=version.n_records,
+        n_annotations=annotation_counts(shop.tables).answers,
+        model_version=challenger,
+        outcome="promoted" if judgement.decision.is_promoted else "refused",
+        decision=judgement.decision,
+        evaluations=judgement.evaluations,
+        mlflow_run_id=run_id,
+        lanes={},
+    )
     save_round(shop.tables.rounds, record)
     return record
 
@@ -161,9 +169,14 @@ def _train(
     labels, model = shop.settings.label_set, shop.settings.model
     train, validation = _of_split(records, Split.TRAIN), _of_split(records, Split.VALIDATION)
     params = {
-        "preset": model.preset, "weights": model.weights, "seed": model.seed, "n_train": len(train),
-        "n_validation": len(validation), "n_holdout": len(_of_split(records, Split.HOLDOUT)), "labels": ",".join(labels),
-    }  # fmt: skip
+        "preset": model.preset,
+        "weights": model.weights,
+        "seed": model.seed,
+        "n_train": len(train),
+        "n_validation": len(validation),
+        "n_holdout": len(_of_split(records, Split.HOLDOUT)),
+        "labels": ",".join(labels),
+    }
     run_id = shop.runs.begin(
         TrainingStart(
             name=f"retrain on gold {version.version}",
@@ -176,8 +189,11 @@ def _train(
         trained = shop.trainer.train(
             [(one.sample_id, labels.column(one.label)) for one in train],
             [(one.sample_id, labels.column(one.label)) for one in validation],
-            labels=labels, load=shop.store.load, folder=shop.scratch / run_id, advance=shop.advance,
-        )  # fmt: skip
+            labels=labels,
+            load=shop.store.load,
+            folder=shop.scratch / run_id,
+            advance=shop.advance,
+        )
         for note in trained.notes:
             shop.say(note)
         graph, example = shop.trainer.exportable(trained.folder)
@@ -215,12 +231,17 @@ def _judge(
         probs[one] = _scored(scorer, holdout, shop.store, labels)
     evaluations = {
         role: evaluate(
-            probs[model], truth, labels=labels, model_version=model, split=str(Split.HOLDOUT),
-            gold_version=version.version, gold_digest=version.digest,
+            probs[model],
+            truth,
+            labels=labels,
+            model_version=model,
+            split=str(Split.HOLDOUT),
+            gold_version=version.version,
+            gold_digest=version.digest,
         )
         for role, model in roles.items()
         if model is not None
-    }  # fmt: skip
+    }
     difference = None
     if champion is not None:
         difference = paired_difference(

@@ -47,13 +47,23 @@ class RoundRecord:
 def save_round(rounds: Table, record: RoundRecord) -> None:
     """Put the record in the rounds table, in place of an earlier one of the same round."""
     row: Row = {
-        "round": record.round, "closed_at": record.closed_at, "gold_version": record.gold_version,
-        "gold_digest": record.gold_digest, "n_gold": record.n_gold, "n_annotations": record.n_annotations,
-        "model_version": record.model_version, "outcome": record.outcome, "mlflow_run_id": record.mlflow_run_id,
-        "decision": None if record.decision is None else json.dumps(record.decision.to_dict(), ensure_ascii=False),
-        "evaluations": json.dumps({k: v.to_dict() for k, v in record.evaluations.items()}, ensure_ascii=False),
+        "round": record.round,
+        "closed_at": record.closed_at,
+        "gold_version": record.gold_version,
+        "gold_digest": record.gold_digest,
+        "n_gold": record.n_gold,
+        "n_annotations": record.n_annotations,
+        "model_version": record.model_version,
+        "outcome": record.outcome,
+        "mlflow_run_id": record.mlflow_run_id,
+        "decision": None
+        if record.decision is None
+        else json.dumps(record.decision.to_dict(), ensure_ascii=False),
+        "evaluations": json.dumps(
+            {k: v.to_dict() for k, v in record.evaluations.items()}, ensure_ascii=False
+        ),
         "lanes": json.dumps(dict(record.lanes)),
-    }  # fmt: skip
+    }
     rounds.merge_next(lambda _: ([row], [], {}), key="round")
 
 
@@ -61,15 +71,21 @@ def read_rounds(rounds: Table) -> list[RoundRecord]:
     """Return all closed rounds, oldest first."""
     return [
         RoundRecord(
-            round=row["round"], closed_at=row["closed_at"], gold_version=row["gold_version"],
-            gold_digest=row["gold_digest"], n_gold=row["n_gold"], n_annotations=row["n_annotations"],
-            model_version=row["model_version"], outcome=row["outcome"], mlflow_run_id=row["mlflow_run_id"],
+            round=row["round"],
+            closed_at=row["closed_at"],
+            gold_version=row["gold_version"],
+            gold_digest=row["gold_digest"],
+            n_gold=row["n_gold"],
+            n_annotations=row["n_annotations"],
+            model_version=row["model_version"],
+            outcome=row["outcome"],
+            mlflow_run_id=row["mlflow_run_id"],
             decision=None if row["decision"] is None else Decision.from_dict(json.loads(row["decision"])),
             evaluations={k: Evaluation.from_dict(v) for k, v in json.loads(row["evaluations"]).items()},
             lanes=json.loads(row["lanes"]),
         )
         for row in rounds.read().sort_by("round").to_pylist()
-    ]  # fmt: skip
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +133,13 @@ def conservation(tables: Tables) -> Conservation:
     )
     return Conservation(
         n_files=len(rows),
-        auto=lanes[Lane.AUTO], review=lanes[Lane.REVIEW], hold=lanes[Lane.HOLD],
-        quarantine=arrived[Arrived.QUARANTINE], duplicate=arrived[Arrived.DUPLICATE], reasons=dict(sorted(reasons.items())),
-    )  # fmt: skip
+        auto=lanes[Lane.AUTO],
+        review=lanes[Lane.REVIEW],
+        hold=lanes[Lane.HOLD],
+        quarantine=arrived[Arrived.QUARANTINE],
+        duplicate=arrived[Arrived.DUPLICATE],
+        reasons=dict(sorted(reasons.items())),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +181,12 @@ def annotation_counts(tables: Tables) -> AnnotationCounts:
     rows = tables.annotations.read(["annotator", "status"])
     statuses = Counter(rows["status"].to_pylist())
     return AnnotationCounts(
-        answers=statuses[Status.ANSWER], skips=statuses[Status.SKIP], invalid=statuses[Status.INVALID],
-        retracted=statuses[Status.RETRACTED], annotators=len(set(rows["annotator"].to_pylist())),
-    )  # fmt: skip
+        answers=statuses[Status.ANSWER],
+        skips=statuses[Status.SKIP],
+        invalid=statuses[Status.INVALID],
+        retracted=statuses[Status.RETRACTED],
+        annotators=len(set(rows["annotator"].to_pylist())),
+    )
 
 
 def as_json(value: Any) -> dict[str, Any]:

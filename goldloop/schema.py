@@ -7,49 +7,126 @@ import pyarrow as pa
 _MOMENT = pa.timestamp("us", tz="UTC")
 _TEXT = pa.string()
 
-SAMPLES = pa.schema([
-    # one row per file that arrived; key (batch, uri, sample_id); append only
-    ("sample_id", _TEXT), ("batch", _TEXT), ("uri", _TEXT), ("stamp", _TEXT), ("size", pa.int64()),
-    ("arrived", _TEXT), ("reason", _TEXT), ("detail", _TEXT), ("fingerprint", _TEXT), ("metadata", _TEXT),
-    ("arrived_at", _MOMENT),
-])  # fmt: skip
+SAMPLES = pa.schema(
+    [
+        # one row per file that arrived; key (batch, uri, sample_id); append only
+        ("sample_id", _TEXT),
+        ("batch", _TEXT),
+        ("uri", _TEXT),
+        ("stamp", _TEXT),
+        ("size", pa.int64()),
+        ("arrived", _TEXT),
+        ("reason", _TEXT),
+        ("detail", _TEXT),
+        ("fingerprint", _TEXT),
+        ("metadata", _TEXT),
+        ("arrived_at", _MOMENT),
+    ]
+)
 
-PREDICTIONS = pa.schema([
-    # what one model said of one sample; append only, the newest row of a sample is its present one
-    ("sample_id", _TEXT), ("batch", _TEXT), ("model_version", _TEXT), ("policy", _TEXT), ("lane", _TEXT),
-    ("label", _TEXT), ("confidence", pa.float64()), ("margin", pa.float64()), ("probs", pa.list_(pa.float32())),
-    ("scored_at", _MOMENT),
-])  # fmt: skip
+PREDICTIONS = pa.schema(
+    [
+        # what one model said of one sample; append only, the newest row of a sample is its present one
+        ("sample_id", _TEXT),
+        ("batch", _TEXT),
+        ("model_version", _TEXT),
+        ("policy", _TEXT),
+        ("lane", _TEXT),
+        ("label", _TEXT),
+        ("confidence", pa.float64()),
+        ("margin", pa.float64()),
+        ("probs", pa.list_(pa.float32())),
+        ("scored_at", _MOMENT),
+    ]
+)
 
-TASKS = pa.schema([
-    # what happened to a task: planned, claimed, pushed, gone; append only, ordered by seq
-    ("key", _TEXT), ("seq", pa.int64()), ("event", _TEXT), ("at", _MOMENT), ("owner", _TEXT), ("task_id", pa.int64()),
-    ("detail", _TEXT),
-    # filled by the planned event, null in the others
-    ("round", pa.int64()), ("position", pa.int64()), ("batch", _TEXT), ("lane", _TEXT), ("stratum", _TEXT),
-    ("inclusion_probability", pa.float64()), ("policy", _TEXT), ("model_version", _TEXT), ("suggested_label", _TEXT),
-    ("suggested_score", pa.float64()), ("hint", _TEXT), ("split", _TEXT), ("group", _TEXT), ("fingerprint", _TEXT),
-])  # fmt: skip
+TASKS = pa.schema(
+    [
+        # what happened to a task: planned, claimed, pushed, gone; append only, ordered by seq
+        ("key", _TEXT),
+        ("seq", pa.int64()),
+        ("event", _TEXT),
+        ("at", _MOMENT),
+        ("owner", _TEXT),
+        ("task_id", pa.int64()),
+        ("detail", _TEXT),
+        # filled by the planned event, null in the others
+        ("round", pa.int64()),
+        ("position", pa.int64()),
+        ("batch", _TEXT),
+        ("lane", _TEXT),
+        ("stratum", _TEXT),
+        ("inclusion_probability", pa.float64()),
+        ("policy", _TEXT),
+        ("model_version", _TEXT),
+        ("suggested_label", _TEXT),
+        ("suggested_score", pa.float64()),
+        ("hint", _TEXT),
+        ("split", _TEXT),
+        ("group", _TEXT),
+        ("fingerprint", _TEXT),
+    ]
+)
 
-ANNOTATIONS = pa.schema([
-    # one person's answer as last seen; key annotation_id; merged by pull
-    ("annotation_id", pa.int64()), ("task_id", pa.int64()), ("key", _TEXT), ("annotator", _TEXT), ("status", _TEXT),
-    ("label", _TEXT), ("problem", _TEXT), ("lead_time_s", pa.float64()), ("created_at", _MOMENT), ("updated_at", _MOMENT),
-    ("task_updated_at", _MOMENT), ("shown_label", _TEXT), ("shown_score", pa.float64()), ("shown_model_version", _TEXT),
-])  # fmt: skip
+ANNOTATIONS = pa.schema(
+    [
+        # one person's answer as last seen; key annotation_id; merged by pull
+        ("annotation_id", pa.int64()),
+        ("task_id", pa.int64()),
+        ("key", _TEXT),
+        ("annotator", _TEXT),
+        ("status", _TEXT),
+        ("label", _TEXT),
+        ("problem", _TEXT),
+        ("lead_time_s", pa.float64()),
+        ("created_at", _MOMENT),
+        ("updated_at", _MOMENT),
+        ("task_updated_at", _MOMENT),
+        ("shown_label", _TEXT),
+        ("shown_score", pa.float64()),
+        ("shown_model_version", _TEXT),
+    ]
+)
 
-GOLD = pa.schema([
-    # the present label of a sample and its provenance; every commit with a digest is a gold version
-    ("sample_id", _TEXT), ("label", _TEXT), ("split", _TEXT), ("group", _TEXT), ("purpose", _TEXT), ("method", _TEXT),
-    ("support", pa.int64()), ("n_votes", pa.int64()), ("votes", _TEXT), ("posterior", _TEXT), ("batch", _TEXT),
-    ("lane", _TEXT), ("policy", _TEXT), ("inclusion_probability", pa.float64()), ("model_version", _TEXT),
-    ("suggested_label", _TEXT), ("annotators", pa.list_(_TEXT)), ("annotation_ids", pa.list_(pa.int64())),
-    ("labelled_at", _MOMENT),
-])  # fmt: skip
+GOLD = pa.schema(
+    [
+        # the present label of a sample and its provenance; every commit with a digest is a gold version
+        ("sample_id", _TEXT),
+        ("label", _TEXT),
+        ("split", _TEXT),
+        ("group", _TEXT),
+        ("purpose", _TEXT),
+        ("method", _TEXT),
+        ("support", pa.int64()),
+        ("n_votes", pa.int64()),
+        ("votes", _TEXT),
+        ("posterior", _TEXT),
+        ("batch", _TEXT),
+        ("lane", _TEXT),
+        ("policy", _TEXT),
+        ("inclusion_probability", pa.float64()),
+        ("model_version", _TEXT),
+        ("suggested_label", _TEXT),
+        ("annotators", pa.list_(_TEXT)),
+        ("annotation_ids", pa.list_(pa.int64())),
+        ("labelled_at", _MOMENT),
+    ]
+)
 
-ROUNDS = pa.schema([
-    # one weekly pass: what went in, came out and was decided; key round
-    ("round", pa.int64()), ("closed_at", _MOMENT), ("gold_version", pa.int64()), ("gold_digest", _TEXT),
-    ("n_gold", pa.int64()), ("n_annotations", pa.int64()), ("model_version", _TEXT), ("outcome", _TEXT),
-    ("decision", _TEXT), ("evaluations", _TEXT), ("lanes", _TEXT), ("mlflow_run_id", _TEXT),
-])  # fmt: skip
+ROUNDS = pa.schema(
+    [
+        # one weekly pass: what went in, came out and was decided; key round
+        ("round", pa.int64()),
+        ("closed_at", _MOMENT),
+        ("gold_version", pa.int64()),
+        ("gold_digest", _TEXT),
+        ("n_gold", pa.int64()),
+        ("n_annotations", pa.int64()),
+        ("model_version", _TEXT),
+        ("outcome", _TEXT),
+        ("decision", _TEXT),
+        ("evaluations", _TEXT),
+        ("lanes", _TEXT),
+        ("mlflow_run_id", _TEXT),
+    ]
+)

@@ -165,13 +165,21 @@ class _Writer:
             report.quarantined[str(arrival.reason)] += 1
         elif is_duplicate:
             report.n_duplicates += 1
-        self._samples.append({
-            "sample_id": arrival.sample_id, "batch": self._batch, "uri": arrival.file.uri, "stamp": arrival.file.stamp,
-            "size": arrival.file.size, "arrived": str(arrived), "arrived_at": self._clock(),
-            "reason": None if arrival.reason is None else str(arrival.reason), "detail": arrival.detail or None,
-            "fingerprint": decoded.fingerprint if decoded else None,
-            "metadata": json.dumps(decoded.metadata) if decoded else None,
-        })  # fmt: skip
+        self._samples.append(
+            {
+                "sample_id": arrival.sample_id,
+                "batch": self._batch,
+                "uri": arrival.file.uri,
+                "stamp": arrival.file.stamp,
+                "size": arrival.file.size,
+                "arrived": str(arrived),
+                "arrived_at": self._clock(),
+                "reason": None if arrival.reason is None else str(arrival.reason),
+                "detail": arrival.detail or None,
+                "fingerprint": decoded.fingerprint if decoded else None,
+                "metadata": json.dumps(decoded.metadata) if decoded else None,
+            }
+        )
         if arrived is Arrived.SAMPLE:
             self.add_scored(arrival, self._batch)
         else:
@@ -215,10 +223,18 @@ class _Writer:
             for row, (sample_id, batch, _) in enumerate(self._waiting):
                 lane = route(min(float(tops[row]), 1.0), self._band)
                 self._report.lanes[str(lane)] += 1
-                self._predictions.append({
-                    **common, "sample_id": sample_id, "batch": batch, "lane": str(lane), "label": labels[int(columns[row])],
-                    "confidence": float(tops[row]), "margin": float(margins[row]), "probs": probs[row].tolist(),
-                })  # fmt: skip
+                self._predictions.append(
+                    {
+                        **common,
+                        "sample_id": sample_id,
+                        "batch": batch,
+                        "lane": str(lane),
+                        "label": labels[int(columns[row])],
+                        "confidence": float(tops[row]),
+                        "margin": float(margins[row]),
+                        "probs": probs[row].tolist(),
+                    }
+                )
         self._waiting = []
 
 

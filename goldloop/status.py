@@ -81,7 +81,14 @@ def read_status(
     """Return where everything in `tables` stands; champion and servers are handed in."""
     closed = read_rounds(tables.rounds)
     return Status(
-        workspace=workspace, round=current_round(tables), files=conservation(tables), tasks=task_counts(tables),
-        annotations=annotation_counts(tables), gold=gold.newest(), champion=champion, champion_problem=champion_problem,
-        last_round=closed[-1] if closed else None, servers=servers,
-    )  # fmt: skip
+        workspace=workspace,
+        round=current_round(tables),
+        files=conservation(tables),
+        tasks=task_counts(tables),
+        annotations=annotation_counts(tables),
+        gold=gold.newest(),
+        champion=champion,
+        champion_problem=champion_problem,
+        last_round=closed[-1] if closed else None,
+        servers=servers,
+    )

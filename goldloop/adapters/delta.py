@@ -152,14 +152,18 @@ class Table:
             try:
                 (
                     table.merge(
-                        flagged, f"t.{key} = s.{key}", source_alias="s", target_alias="t",
-                        writer_properties=_ZSTD, commit_properties=properties,
+                        flagged,
+                        f"t.{key} = s.{key}",
+                        source_alias="s",
+                        target_alias="t",
+                        writer_properties=_ZSTD,
+                        commit_properties=properties,
                     )
                     .when_matched_delete(predicate="s._is_removed")
                     .when_matched_update(columns, predicate="NOT s._is_removed")
                     .when_not_matched_insert(columns, predicate="NOT s._is_removed")
                     .execute()
-                )  # fmt: skip
+                )
                 return int(DeltaTable(self._uri).version())
             except CommitFailedError:
                 _back_off(attempt)

@@ -99,10 +99,18 @@ def accuracy_plot(
             below = values - [one.low for _, one in there]
             above = np.array([one.high for _, one in there]) - values
             axes.errorbar(
-                xs, values, yerr=np.vstack([below, above]), label=curve.name, color=curve.colour,
-                marker=curve.marker, linestyle=curve.line, capsize=4, linewidth=2, elinewidth=1.4,
+                xs,
+                values,
+                yerr=np.vstack([below, above]),
+                label=curve.name,
+                color=curve.colour,
+                marker=curve.marker,
+                linestyle=curve.line,
+                capsize=4,
+                linewidth=2,
+                elinewidth=1.4,
                 markersize=7,
-            )  # fmt: skip
+            )
             sizes += [one.n for _, one in there]
             lows += [one.low for _, one in there]
         names = [f"round {number}" for number in rounds]
@@ -112,6 +120,7 @@ def accuracy_plot(
         axes.set_xlim(-0.5, len(rounds) - 0.5)
         axes.set_ylim(max(0.0, np.floor(10 * min(lows, default=0.0)) / 10), 1.005)
         axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         axes.set_ylabel("accuracy, 95 % interval")
         axes.grid(axis="y", color="#DDDDDD")
         axes.set_title(f"Accuracy on the {split} split ({_n_text(sizes)})")
@@ -129,15 +138,27 @@ def lanes_plot(rounds: Sequence[int], lanes: Sequence[Mapping[str, int]], *, kin
         for name, (colour, hatch) in LANES.items():
             shares = np.array([counts.get(name, 0) for counts in lanes]) / np.maximum(totals, 1)
             axes.bar(
-                range(len(rounds)), shares, bottom=bottom, width=0.62, label=name, color=colour, hatch=hatch,
-                edgecolor="white", linewidth=1,
-            )  # fmt: skip
+                range(len(rounds)),
+                shares,
+                bottom=bottom,
+                width=0.62,
+                label=name,
+                color=colour,
+                hatch=hatch,
+                edgecolor="white",
+                linewidth=1,
+            )
             for x, (share, base) in enumerate(zip(shares, bottom, strict=True)):
                 if share >= 0.06:
                     axes.text(
-                        x, base + share / 2, f"{share:.0%}", ha="center", va="center", fontsize=10,
+                        x,
+                        base + share / 2,
+                        f"{share:.0%}",
+                        ha="center",
+                        va="center",
+                        fontsize=10,
                         bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5},
-                    )  # fmt: skip
+                    )
             bottom += shares
         names = [f"round {number}\n{total:,} samples" for number, total in zip(rounds, totals, strict=True)]
         axes.set_xticks(range(len(rounds)), names)
@@ -198,9 +219,17 @@ def reliability_plot(
             [[one.accuracy.value - one.accuracy.low, one.accuracy.high - one.accuracy.value] for one in bins]
         ).reshape(len(bins), 2)
         upper.errorbar(
-            confidence, values, yerr=errors.T, color=BLUE, marker="o", linestyle="none", capsize=4,
-            markersize=7, elinewidth=1.4, label="accuracy, 95 % interval",
-        )  # fmt: skip
+            confidence,
+            values,
+            yerr=errors.T,
+            color=BLUE,
+            marker="o",
+            linestyle="none",
+            capsize=4,
+            markersize=7,
+            elinewidth=1.4,
+            label="accuracy, 95 % interval",
+        )
         total = sum(one.n for one in bins)
         upper.set_title(f"Reliability, {split} (n={total:,}, calibration error {ece:.3f})")
         upper.set_ylabel("accuracy")
@@ -210,9 +239,13 @@ def reliability_plot(
         upper.legend(loc="upper left")
         heights = [one.n for one in bins]
         bars = lower.bar(
-            [one.low for one in bins], heights, width=[one.high - one.low for one in bins], align="edge",
-            color=ORANGE, edgecolor="white",
-        )  # fmt: skip
+            [one.low for one in bins],
+            heights,
+            width=[one.high - one.low for one in bins],
+            align="edge",
+            color=ORANGE,
+            edgecolor="white",
+        )
         lower.bar_label(bars, labels=[f"{n:,}" for n in heights], fontsize=8, padding=1)
         lower.margins(y=0.25)
         lower.set_ylabel("samples")

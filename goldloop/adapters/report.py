@@ -86,7 +86,10 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Everything the report shows; what is empty gets no section."""
+    """Everything the report shows; what is empty gets no section.
+
+    `judged_on` is the sentence that says which samples its accuracies are on.
+    """
 
     title: str
     generated_at: datetime
@@ -96,6 +99,7 @@ class Page:
     conservation: Conservation | None = None
     links: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    judged_on: str = "Every accuracy is on the holdout: drawn at random, labelled blind, never trained on."
 
 
 def render_page(page: Page) -> str:

@@ -21,22 +21,33 @@ def write_demo_page(parts: Parts, rows: Sequence[Row], pictures: Pictures) -> Pa
     records = read_rounds(parts.tables.rounds)
     judged_outside = [
         RoundRow(
-            round=row.round, gold_version=one.gold_version, n_gold=row.n_gold, n_labels_spent=row.n_labels,
-            lanes=row.lanes, baseline=row.baseline, champion=row.champion, random_labels=row.random,
-            decision=one.decision, outcome=row.outcome,
+            round=row.round,
+            gold_version=one.gold_version,
+            n_gold=row.n_gold,
+            n_labels_spent=row.n_labels,
+            lanes=row.lanes,
+            baseline=row.baseline,
+            champion=row.champion,
+            random_labels=row.random,
+            decision=one.decision,
+            outcome=row.outcome,
         )
         for row, one in zip(rows, records, strict=True)
-    ]  # fmt: skip
+    ]
     n_test = len(pictures.test)
     outside = Plot(
         f"The same judged on {n_test} test pictures that never entered the loop, beside models trained on as many "
         "randomly chosen labels",
-        curve_plot(judged_outside, split=f"test, outside the loop, n={n_test}"),
+        curve_plot(judged_outside, split="test"),
     )
     page = Page(
         title=f"goldloop demo: {len(pictures.pool)} pictures, {len(pictures.labels)} labels",
-        generated_at=now(), rounds=tuple(judged_outside), plots=(outside, *round_plots(parts, records, round_rows(records))),
-        gallery=gallery(parts), conservation=conservation(parts.tables), links=links(parts),
-        notes=(f"Accuracies in the table are on {n_test} test pictures with known labels, kept out of the loop.",),
-    )  # fmt: skip
+        generated_at=now(),
+        rounds=tuple(judged_outside),
+        plots=(outside, *round_plots(parts, records, round_rows(records))),
+        gallery=gallery(parts),
+        conservation=conservation(parts.tables),
+        links=links(parts),
+        judged_on=f"Every accuracy in the table is on {n_test} test pictures with known labels, kept out of the loop.",
+    )
     return save_page(parts, page, "demo.html")

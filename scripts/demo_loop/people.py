@@ -24,8 +24,17 @@ SKIP_RATE = 0.02
 SKILLS = {"ana": 0.985, "ben": 0.96, "cleo": 0.93}  # probability of the true label
 # What people mistake for what, for digits; other label sets get each label's neighbours.
 DIGIT_CONFUSIONS = {
-    "0": "69", "1": "74", "2": "73", "3": "85", "4": "97", "5": "36", "6": "05", "7": "19", "8": "39", "9": "47",
-}  # fmt: skip
+    "0": "69",
+    "1": "74",
+    "2": "73",
+    "3": "85",
+    "4": "97",
+    "5": "36",
+    "6": "05",
+    "7": "19",
+    "8": "39",
+    "9": "47",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +49,19 @@ class Person:
 def hire(server: LabelStudioEndpoint) -> list[Person]:
     """Make the three accounts, with passwords nobody knows."""
     return [
-        Person(name, skill, add_annotator(server.url, server.token, email=f"{name}@demo.invalid",
-                                          password=secrets.token_urlsafe(16), first_name=name.title()))
+        Person(
+            name,
+            skill,
+            add_annotator(
+                server.url,
+                server.token,
+                email=f"{name}@demo.invalid",
+                password=secrets.token_urlsafe(16),
+                first_name=name.title(),
+            ),
+        )
         for name, skill in SKILLS.items()
-    ]  # fmt: skip
+    ]
 
 
 def confusions(labels: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
@@ -108,9 +126,11 @@ def work(
 
 
 def _answer(label: str | None) -> dict[str, object]:
-    result = [] if label is None else [
-        {"from_name": FROM_NAME, "to_name": TO_NAME, "type": "choices", "value": {"choices": [label]}}
-    ]  # fmt: skip
+    result = (
+        []
+        if label is None
+        else [{"from_name": FROM_NAME, "to_name": TO_NAME, "type": "choices", "value": {"choices": [label]}}]
+    )
     return {
         "result": result,
         "was_cancelled": label is None,

@@ -18,9 +18,16 @@ from goldloop.errors import UnreadableSampleError
 from goldloop.samples import Decoded, Reason, SampleId, sample_id_of
 
 EXTENSIONS = {
-    "JPEG": "jpg", "PNG": "png", "GIF": "gif", "WEBP": "webp", "BMP": "bmp",
-    "TIFF": "tif", "AVIF": "avif", "JPEG2000": "jp2", "PPM": "ppm",
-}  # fmt: skip
+    "JPEG": "jpg",
+    "PNG": "png",
+    "GIF": "gif",
+    "WEBP": "webp",
+    "BMP": "bmp",
+    "TIFF": "tif",
+    "AVIF": "avif",
+    "JPEG2000": "jp2",
+    "PPM": "ppm",
+}
 _SHOWN_BY_BROWSERS = {"JPEG", "PNG", "GIF", "WEBP", "BMP", "AVIF"}
 _SHOWN_MODES = {"1", "L", "P", "RGB", "LA", "PA", "RGBA"}
 DISPLAY_SIDE = 2048
