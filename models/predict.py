@@ -16,7 +16,7 @@ from goldloop.labels import LabelSet
 from goldloop.ports import Scores
 from models.artifact import Card, load
 from models.compute import device_of, threads_of
-from models.network import Classifier, Normalise
+from models.network import Classifier, Normalise, fold_normalisation
 from models.presets import PRESETS
 
 
@@ -27,7 +27,8 @@ class TorchScorer:
         self.card = card
         self._preset = PRESETS[card.preset]
         self._device = device_of(self._preset)
-        self._network = network.eval().to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        fold_normalisation(network.eval())
+        self._network = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._normalise = Normalise(card.mean, card.std).to(self._device)
 
     @property
