@@ -119,9 +119,11 @@ class ScheduleSettings(_Section):
 class ServiceSettings(_Section):
     """Servers that already run elsewhere; an address left out means `goldloop up` starts that server here."""
 
-    label_studio_url: str | None = None
-    prefect_url: str | None = None
-    mlflow_url: str | None = None
+    label_studio_url: Annotated[
+        str | None, Field(description="Label Studio, for example https://labels.example.com.")
+    ] = None
+    prefect_url: Annotated[str | None, Field(description="Prefect server, without /api.")] = None
+    mlflow_url: Annotated[str | None, Field(description="MLflow tracking server.")] = None
 
     @field_validator("label_studio_url", "prefect_url", "mlflow_url")
     @classmethod

@@ -1,0 +1,92 @@
+"""Exports: whole or not at all, in layouts other tools read."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from goldloop.errors import SourceError
+from goldloop.export import Format, export_gold
+from goldloop.gold import GoldVersion
+from goldloop.labels import LabelSet
+from goldloop.samples import SampleId
+from tests.unit.test_gold import record
+
+LABELS = LabelSet(("cat", "dog", "../up", "a/b"))
+VERSION = GoldVersion(4, "d" * 64, 3, 3, 0, 0, datetime(2026, 1, 1, tzinfo=UTC), 3, "pull")
+RECORDS = [record("a"), record("b", label="dog"), record("c", label="../up")]
+
+
+def files(tmp_path: Path) -> dict[SampleId, Path]:
+    """Return a kept file for each record."""
+    kept = {one.sample_id: tmp_path / "kept" / f"{one.sample_id}.png" for one in RECORDS}
+    for path in kept.values():
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(path.name.encode())
+    return kept
+
+
+@pytest.mark.parametrize("form", [Format.CSV, Format.PARQUET])
+def test_tables_hold_a_row_per_sample(tmp_path: Path, form: Format) -> None:
+    """csv and parquet carry label, split and how the label was reached."""
+    target = tmp_path / "gold"
+    assert (
+        export_gold(RECORDS, VERSION, form=form, target=target, labels=LABELS, file_of=files(tmp_path).get)
+        == 3
+    )
+    read = pyarrow.csv.read_csv(target) if form is Format.CSV else pyarrow.parquet.read_table(target)
+    assert read["label"].to_pylist() == ["cat", "dog", "../up"]
+    assert {"sample_id", "split", "votes", "method"} <= set(read.column_names)
+    if form is Format.PARQUET:
+        assert read.schema.metadata[b"goldloop.gold_version"] == b"4"
+
+
+def test_imagefolder_is_split_and_label_and_no_label_leads_outside(tmp_path: Path) -> None:
+    """A label with slashes becomes a plain folder name below the target."""
+    target = tmp_path / "folder"
+    export_gold(
+        RECORDS, VERSION, form=Format.IMAGEFOLDER, target=target, labels=LABELS, file_of=files(tmp_path).get
+    )
+    written = sorted(str(path.relative_to(target)) for path in target.rglob("*.png"))
+    assert len(written) == 3
+    assert all(path.startswith("train/") and len(Path(path).parts) == 3 for path in written)
+    assert (target / "train" / "cat" / f"{RECORDS[0].sample_id}.png").is_file()
+
+
+def test_coco_names_each_image_and_its_category(tmp_path: Path) -> None:
+    """Every annotation points to an image that is there and to its label."""
+    target = tmp_path / "coco"
+    export_gold(
+        RECORDS, VERSION, form=Format.COCO_CLS, target=target, labels=LABELS, file_of=files(tmp_path).get
+    )
+    content = json.loads((target / "annotations.json").read_text())
+    names = {one["id"]: one["name"] for one in content["categories"]}
+    assert [names[one["category_id"]] for one in content["annotations"]] == ["cat", "dog", "../up"]
+    assert all((target / one["file_name"]).is_file() for one in content["images"])
+    assert content["info"]["digest"] == VERSION.digest
+
+
+def test_a_missing_file_leaves_nothing_behind(tmp_path: Path) -> None:
+    """The error names the sample; no half-written export stays."""
+    kept = files(tmp_path)
+    del kept[RECORDS[1].sample_id]
+    with pytest.raises(SourceError, match=RECORDS[1].sample_id):
+        export_gold(
+            RECORDS, VERSION, form=Format.COCO_CLS, target=tmp_path / "out", labels=LABELS, file_of=kept.get
+        )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["kept"]
+
+
+def test_an_existing_target_is_not_overwritten(tmp_path: Path) -> None:
+    """The user has to name a new place."""
+    (tmp_path / "gold.csv").write_text("mine")
+    with pytest.raises(SourceError, match="exists already"):
+        export_gold(
+            [], VERSION, form=Format.CSV, target=tmp_path / "gold.csv", labels=LABELS, file_of=lambda _: None
+        )
+    assert (tmp_path / "gold.csv").read_text() == "mine"

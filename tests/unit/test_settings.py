@@ -1,0 +1,84 @@
+"""Settings: valid once opened, and every mistake is named by its key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from goldloop.errors import SettingsError, WorkspaceError
+from goldloop.settings import Settings, load_settings, settings_toml
+from goldloop.workspace import Workspace
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('colour = "red"', "unknown key 'colour'"),
+        ("[policy]\nbands = [0.4, 0.7]", r"unknown key 'policy\.bands'"),
+        ("[policy]\nband = [0.7, 0.4]", r"'policy\.band'.*0 <= low < high <= 1, got \[0\.7, 0\.4\]"),
+        ("[selection]\nbudget_per_round = 2\noverlap = 3", "overlap 3 contradicts budget_per_round 2"),
+        ("[selection]\naudit_rate = 1.5", r"'selection\.audit_rate'"),
+        ('[model]\npreset = "huge"', r"'model\.preset'.*huge"),
+        ('[schedule]\ncron = "every monday"', "five cron fields"),
+        ('[schedule]\ntimezone = "Mars/Olympus"', "IANA time zone"),
+        ('[services]\nmlflow_url = "localhost:5000"', "http://"),
+        ("band = [", "not valid TOML"),
+    ],
+)
+def test_a_mistake_is_refused_by_its_key(tmp_path: Path, text: str, message: str) -> None:
+    """The error names the file, the key and the value seen."""
+    path = tmp_path / "goldloop.toml"
+    path.write_text(f'name = "shop"\nlabels = ["a", "b"]\n{text}\n')
+    with pytest.raises(SettingsError, match=message) as caught:
+        load_settings(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("labels", [["a"], ["a", "A"], ["a", ""], ["a", " b"], ["a", "b\n"]])
+def test_unusable_label_sets_are_refused(tmp_path: Path, labels: list[str]) -> None:
+    """Fewer than two labels, doubled, empty or padded ones make no workspace, and nothing is written."""
+    with pytest.raises(SettingsError, match="label"):
+        Workspace.create(tmp_path / "new", labels=labels)
+    assert not (tmp_path / "new").exists()
+
+
+def test_settings_written_are_read_back_equal(tmp_path: Path) -> None:
+    """Defaults, umlauts and quotes survive the trip through the file."""
+    workspace = Workspace.create(tmp_path / "Müll & More", labels=["grün", 'a "b"', "c\\d"])
+    assert Workspace.open(workspace.root).settings == workspace.settings
+    assert (tmp_path / "again.toml").write_text(settings_toml(workspace.settings))
+    assert load_settings(tmp_path / "again.toml") == workspace.settings
+
+
+def test_every_setting_is_explained_in_the_file() -> None:
+    """Each key of the file carries its description."""
+    text = settings_toml(Settings(name="shop", labels=("a", "b")))
+    for line in text.splitlines():
+        if "=" in line:
+            assert "  # " in line, line
+
+
+def test_a_workspace_is_found_from_a_folder_inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a name, the workspace around the current folder is opened; the environment comes before it."""
+    one = Workspace.create(tmp_path / "one", labels=["a", "b"])
+    two = Workspace.create(tmp_path / "two", labels=["a", "b"])
+    inside = one.root / "deep" / "down"
+    inside.mkdir(parents=True)
+    monkeypatch.chdir(inside)
+    assert Workspace.open().root == one.root
+    monkeypatch.setenv("GOLDLOOP_WORKSPACE", str(two.root))
+    assert Workspace.open().root == two.root
+    assert Workspace.open(one.root).root == one.root
+
+
+def test_no_workspace_and_two_in_one_place_are_errors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error says how to make one; an existing one is never overwritten."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WorkspaceError, match="goldloop init"):
+        Workspace.open()
+    Workspace.create(tmp_path / "one", labels=["a", "b"])
+    with pytest.raises(WorkspaceError, match="exists already"):
+        Workspace.create(tmp_path / "one", labels=["c", "d"])
