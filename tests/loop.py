@@ -133,9 +133,13 @@ class Loop:
     def score(self, model: Model | None = None) -> ScoreReport:
         """Score the texts."""
         return score_source(
-            "texts", reader=self.reader, model=model or Model("1", LengthScorer()), band=BAND,
-            tables=self.tables, clock=self.clock,
-        )  # fmt: skip
+            "texts",
+            reader=self.reader,
+            model=model or Model("1", LengthScorer()),
+            band=BAND,
+            tables=self.tables,
+            clock=self.clock,
+        )
 
     def score_backlog(self, model: Model | None = None) -> ScoreReport:
         """Score what has no prediction by `model`."""
@@ -150,27 +154,42 @@ class Loop:
     def plan(self) -> int:
         """Plan the open round."""
         return plan_round(
-            tables=self.tables, ledger=self.ledger, labels=LABELS, selection=self.selection,
-            is_labelled={one.sample_id for one in self.gold.records()}, clock=self.clock,
-        )  # fmt: skip
+            tables=self.tables,
+            ledger=self.ledger,
+            labels=LABELS,
+            selection=self.selection,
+            is_labelled={one.sample_id for one in self.gold.records()},
+            clock=self.clock,
+        )
 
     def push(self, *, owner: str = "me", import_size: int = 500) -> PushReport:
         """Plan and push."""
         self.reconcile()
         self.plan()
         report = push_planned(
-            tables=self.tables, ledger=self.ledger, queue=self.queue, store=self.store, owner=owner,
-            clock=self.clock, sleep=self.clock.sleep, import_size=import_size,
-        )  # fmt: skip
+            tables=self.tables,
+            ledger=self.ledger,
+            queue=self.queue,
+            store=self.store,
+            owner=owner,
+            clock=self.clock,
+            sleep=self.clock.sleep,
+            import_size=import_size,
+        )
         self.reconcile()
         return report
 
     def reconcile(self) -> tuple[int, int, int]:
         """Make ledger and server agree."""
         return reconcile(
-            ledger=self.ledger, queue=self.queue, owner="me", clock=self.clock, seed=self.selection.seed,
-            audit_rate=self.selection.audit_rate, batches=lambda ids: dict.fromkeys(ids, BatchId("texts")),
-        )  # fmt: skip
+            ledger=self.ledger,
+            queue=self.queue,
+            owner="me",
+            clock=self.clock,
+            seed=self.selection.seed,
+            audit_rate=self.selection.audit_rate,
+            batches=lambda ids: dict.fromkeys(ids, BatchId("texts")),
+        )
 
     def pull(self) -> PullReport:
         """Pull and make gold."""

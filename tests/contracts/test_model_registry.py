@@ -236,8 +236,12 @@ def test_a_run_holds_parameters_data_version_figures_and_decision(
     run = client.get_run(mlflow_run_id)
     assert (run.info.status, run.info.run_name) == ("FINISHED", "round 3")
     assert run.data.params == {
-        "preset": "tiny", "epochs": "12", "note": "None", "gold_version": "17", "gold_digest": "ab" * 32,
-    }  # fmt: skip
+        "preset": "tiny",
+        "epochs": "12",
+        "note": "None",
+        "gold_version": "17",
+        "gold_digest": "ab" * 32,
+    }
     assert run.data.tags["goldloop.round"] == "3"
     assert run.data.tags["goldloop.promoted"] == "true"
     (data,) = run.inputs.dataset_inputs
@@ -404,8 +408,13 @@ def test_metric_names_carry_intervals_and_survive_awkward_labels() -> None:
     assert names["holdout/recall/c___c"] == 1.0
     assert "holdout/precision/Käse" not in names  # nothing was called so
     twins = evaluate(
-        np.eye(3), np.arange(3), labels=LabelSet.of(["a/b", "a?b", "."]), model_version="1", split="holdout",
-        gold_version=1, gold_digest="d",
-    )  # fmt: skip
+        np.eye(3),
+        np.arange(3),
+        labels=LabelSet.of(["a/b", "a?b", "."]),
+        model_version="1",
+        split="holdout",
+        gold_version=1,
+        gold_digest="d",
+    )
     names = metrics_of(TrainingRecord({"challenger": twins}, told.decision))
     assert {"holdout/n/00_a_b", "holdout/n/01_a_b", "holdout/n/02_."} <= set(names)

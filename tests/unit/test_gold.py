@@ -14,11 +14,26 @@ from goldloop.tasks import Purpose
 def record(name: str = "a", **changes: object) -> GoldRecord:
     """Return a gold record of the sample `name`."""
     plain = GoldRecord(
-        sample_id=sample_id_of(name.encode()), label="cat", split=Split.TRAIN, group="g", purpose=Purpose.REVIEW,
-        method="majority/1", support=1, n_votes=1, votes={"cat": 1}, posterior={"cat": 1.0}, batch=BatchId("b"),
-        lane="review", policy="band[0.4,0.7]", inclusion_probability=None, model_version="3", suggested_label="dog",
-        annotators=("1",), annotation_ids=(7,), labelled_at=datetime(2026, 1, 1, tzinfo=UTC),
-    )  # fmt: skip
+        sample_id=sample_id_of(name.encode()),
+        label="cat",
+        split=Split.TRAIN,
+        group="g",
+        purpose=Purpose.REVIEW,
+        method="majority/1",
+        support=1,
+        n_votes=1,
+        votes={"cat": 1},
+        posterior={"cat": 1.0},
+        batch=BatchId("b"),
+        lane="review",
+        policy="band[0.4,0.7]",
+        inclusion_probability=None,
+        model_version="3",
+        suggested_label="dog",
+        annotators=("1",),
+        annotation_ids=(7,),
+        labelled_at=datetime(2026, 1, 1, tzinfo=UTC),
+    )
     return replace(plain, **changes)  # type: ignore[arg-type]
 
 
@@ -57,6 +72,8 @@ def test_diff_names_added_removed_and_changed() -> None:
     after = [record("b", label="dog"), record("c", annotators=("9",)), record("d")]
     found = {change.sample_id: change.kind for change in gold_diff(before, after)}
     assert found == {
-        sample_id_of(b"a"): "removed", sample_id_of(b"b"): "changed", sample_id_of(b"d"): "added",
-    }  # fmt: skip
+        sample_id_of(b"a"): "removed",
+        sample_id_of(b"b"): "changed",
+        sample_id_of(b"d"): "added",
+    }
     assert gold_diff(before, before) == []

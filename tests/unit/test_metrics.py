@@ -93,9 +93,14 @@ def test_the_interval_of_a_paired_difference_keeps_its_promise(n: int) -> None:
         p_loss = disagreement - p_gain
         rest = n - gained - lost
         chance = np.exp(
-            gammaln(n + 1) - gammaln(gained + 1) - gammaln(lost + 1) - gammaln(rest + 1)
-            + xlogy(gained, p_gain) + xlogy(lost, p_loss) + xlogy(rest, 1 - disagreement)
-        )  # fmt: skip
+            gammaln(n + 1)
+            - gammaln(gained + 1)
+            - gammaln(lost + 1)
+            - gammaln(rest + 1)
+            + xlogy(gained, p_gain)
+            + xlogy(lost, p_loss)
+            + xlogy(rest, 1 - disagreement)
+        )
         truth = p_gain - p_loss
         for sign_low, sign_high in [(low, high), (-high, -low)]:
             target = truth if sign_low is low else -truth

@@ -257,5 +257,8 @@ def test_the_same_figures_give_the_same_plot() -> None:
 
     assert first == again
     assert set(first) == {
-        "plots/confusion.png", "plots/confusion.svg", "plots/reliability.png", "plots/reliability.svg",
-    }  # fmt: skip
+        "plots/confusion.png",
+        "plots/confusion.svg",
+        "plots/reliability.png",
+        "plots/reliability.svg",
+    }

@@ -16,8 +16,13 @@ from tests.strategies import candidates
 def chosen(backlog: list[Candidate], n_tasks: int = 20, **changes: object) -> list[Choice]:
     """Return what `select` picks with plain settings."""
     settings: dict[str, object] = {
-        "audit_rate": 0.3, "audit_share": 0.5, "seed": 7, "n_arrived": len(backlog), "n_audited": 0, "has_model": True,
-    }  # fmt: skip
+        "audit_rate": 0.3,
+        "audit_share": 0.5,
+        "seed": 7,
+        "n_arrived": len(backlog),
+        "n_audited": 0,
+        "has_model": True,
+    }
     return select(backlog, n_tasks=n_tasks, **(settings | changes))  # type: ignore[arg-type]
 
 
@@ -107,5 +112,9 @@ def test_review_goes_by_margin_and_labels_take_turns() -> None:
         Candidate(sample_id_of(f"{m}".encode()), BatchId("b"), Lane.REVIEW, m, label) for label, m in rows
     ]
     assert [(one.label, one.margin) for one in in_order_of_value(backlog)] == [
-        ("a", 0.01), ("b", 0.4), ("a", 0.02), ("b", 0.5), ("a", 0.03),
-    ]  # fmt: skip
+        ("a", 0.01),
+        ("b", 0.4),
+        ("a", 0.02),
+        ("b", 0.5),
+        ("a", 0.03),
+    ]
