@@ -61,14 +61,15 @@ class Table:
         if version is not None:
             if not 0 <= version <= table.version():
                 raise GoldVersionError(
-                    f"table {self.name!r} has versions 0 to {table.version()}, not {version}; see 'goldloop gold log'"
+                    f"table {self.name!r} has versions 0 to {table.version()}, not {version}; "
+                    "see 'goldloop gold log'"
                 )
             table = DeltaTable(self._uri, version=version)
         read: pa.Table = table.to_pyarrow_table(columns=list(columns) if columns else None)
         return read.cast(pa.schema([self.schema.field(name) for name in read.column_names]))
 
     def as_rows(self, rows: Sequence[Row]) -> pa.Table:
-        """Return `rows` with this table's columns; a missing value becomes null, an unknown column is refused."""
+        """Return `rows` as a table; a missing value becomes null, a column it does not know is refused."""
         known = set(self.schema.names)
         for row in rows:
             if not known.issuperset(row):
@@ -97,9 +98,10 @@ class Table:
             TableConflictError: other writers won every attempt.
         """
         for attempt in range(_ATTEMPTS):
+            # `make_rows` reads through another object: reading moves it on, and a commit made on top of what
+            # another writer did meanwhile would not conflict with it.
             table = DeltaTable(self._uri)
             seq = int(table.transaction_version(self.name) or 0) + 1
-            self._table = table
             rows = make_rows(seq)
             if not rows:
                 return None
@@ -125,7 +127,7 @@ class Table:
         *,
         key: str,
     ) -> int | None:
-        """Replace, add and remove rows by `key` in one atomic commit; return the new version, None if nothing changed.
+        """Put and remove rows by `key` in one atomic commit; return its version, None if nothing changed.
 
         `make_changes(present)` returns the rows to put, the rows to remove and metadata for the commit. It is
         called again, on fresh state, whenever another writer was first.
@@ -135,7 +137,6 @@ class Table:
         """
         for attempt in range(_ATTEMPTS):
             table = DeltaTable(self._uri)
-            self._table = table
             seq = int(table.transaction_version(self.name) or 0) + 1
             put, remove, metadata = make_changes(self.read_at(table))
             if not put and not remove:
@@ -189,7 +190,8 @@ class Table:
 
     def _conflict(self) -> TableConflictError:
         return TableConflictError(
-            f"table {self.name!r} was changed by other writers {_ATTEMPTS} times in a row; run the command again"
+            f"table {self.name!r} was changed by other writers {_ATTEMPTS} times in a row; "
+            "run the command again"
         )
 
 
