@@ -31,6 +31,6 @@ def threads_of(preset: Preset) -> Iterator[None]:
 @contextmanager
 def seeded(seed: int) -> Iterator[torch.Generator]:
     """Yield a generator with `seed`; torch's own starts from it too, and is put back afterwards."""
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         yield torch.Generator().manual_seed(seed)

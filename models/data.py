@@ -77,11 +77,11 @@ class Augmentation:
         n = len(pictures)
 
         def draw(*shape: int) -> Tensor:
-            return torch.rand(n, *shape, generator=generator) * 2 - 1
+            return (torch.rand(n, *shape, generator=generator) * 2 - 1).to(pictures.device)
 
         angle = draw() * math.radians(self.preset.rotation)
         zoom = torch.exp(draw() * self.preset.scale)
-        side = torch.where(draw() < 0, -1.0, 1.0) if self.has_mirroring else torch.ones(n)
+        side = torch.where(draw() < 0, -1.0, 1.0) if self.has_mirroring else torch.ones_like(angle)
         move = draw(2) * 2 * self.preset.shift
         matrix = torch.stack(
             [
