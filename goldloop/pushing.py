@@ -46,7 +46,7 @@ class PushReport:
 
 
 def current_round(tables: Tables) -> int:
-    """Return the number of the open round: 0 before the first retrain, then one more than the last closed one."""
+    """Return the number of the open round: 0 before the first retrain, then the last closed one plus one."""
     closed = tables.rounds.read(["round"])["round"].to_pylist()
     return max(closed, default=-1) + 1
 
@@ -128,7 +128,7 @@ def push_planned(
     while the server works on the present one.
 
     Raises:
-        ServiceError: the server failed; what it had taken by then is kept, and the next push goes on from there.
+        ServiceError: the server failed; what it had taken by then is kept, the next push goes on from there.
     """
     report = PushReport(round=current_round(tables))
     claims = _Claims(ledger, owner=owner, clock=clock, sleep=sleep, lease_s=lease_s, import_size=import_size)
@@ -136,7 +136,8 @@ def push_planned(
     def finish(batch: _Batch, pushed: Mapping[str, int]) -> None:
         if len(pushed) != len(batch.tasks):
             raise ServiceError(
-                f"Label Studio took {len(pushed)} of {len(batch.tasks)} tasks; run the command again, it goes on from here"
+                f"Label Studio took {len(pushed)} of {len(batch.tasks)} tasks; "
+                "run the command again, it goes on from here"
             )
         if pushed or batch.adopted:
             ledger.record(Event.PUSHED, {**batch.adopted, **pushed}, at=clock(), owner=owner)
@@ -200,10 +201,7 @@ class _Claims:
                 one for one in self.ledger.statuses().values() if one.event in (Event.PLANNED, Event.CLAIMED)
             ]
             if any(self._is_free(one) for one in waiting):
-                retaken: set[str] = set()
-                keys = self.ledger.claim(
-                    lambda statuses: self._choose(statuses, retaken), owner=self.owner, at=self.clock()
-                )
+                keys, retaken = self._claim()
                 if keys:
                     return keys, retaken
             elif not waiting or not is_idle:
@@ -215,11 +213,18 @@ class _Claims:
         is_stale = one.event is Event.CLAIMED and self.clock() - one.at > timedelta(seconds=self.lease_s)
         return one.event is Event.PLANNED or is_stale
 
-    def _choose(self, statuses: Mapping[str, TaskStatus], retaken: set[str]) -> list[str]:
-        free = [one for one in statuses.values() if self._is_free(one)][: self.import_size]
-        retaken.clear()
-        retaken.update(one.key for one in free if one.event is Event.CLAIMED)
-        return [one.key for one in free]
+    def _claim(self) -> tuple[list[str], set[str]]:
+        retaken: set[str] = set()
+
+        def choose(statuses: Mapping[str, TaskStatus]) -> list[str]:
+            # Asked again with fresh statuses when another writer was first; the last answer counts.
+            nonlocal retaken
+            free = [one for one in statuses.values() if self._is_free(one)][: self.import_size]
+            retaken = {one.key for one in free if one.event is Event.CLAIMED}
+            return [one.key for one in free]
+
+        keys = self.ledger.claim(choose, owner=self.owner, at=self.clock())
+        return keys, retaken
 
 
 def reconcile(
@@ -233,7 +238,7 @@ def reconcile(
     batches: Callable[[Collection[SampleId]], Mapping[SampleId, BatchId]],
     lease_s: float = LEASE_S,
 ) -> tuple[int, int, int]:
-    """Make ledger and server agree; return how many tasks were adopted, removed as duplicates, and found gone.
+    """Make ledger and server agree; return how many tasks were adopted, removed as duplicates, found gone.
 
     Costs one request while the counts agree. When they do not, every task of the project is listed: one that
     the ledger does not know is adopted, the later of two with one key is deleted unless only it was answered,
@@ -303,7 +308,7 @@ def _prepared(
     queue: LabelingQueue,
     store: ContentStore,
 ) -> _Batch:
-    """Return the import of `keys` in planned order; what a silent push may have created is looked up first."""
+    """Return the import of `keys` in planned order, after looking up what a silent push may have created."""
     found = queue.find(sorted(retaken)) if retaken else {}
     adopted = {key: ids[0] for key, ids in found.items() if ids}
     plans = ledger.plans([key for key in keys if key not in adopted])

@@ -79,7 +79,7 @@ def score_source(
     batch = batch_of(source)
     report = ScoreReport(batch, model.version)
     known, seen = _known_files(tables, batch), _seen_samples(tables)
-    writer = _Writer(batch, model, band, tables, clock, report)
+    writer = _Writer(batch=batch, model=model, band=band, tables=tables, clock=clock, report=report)
 
     def unknown_files() -> Iterator[FileRef]:
         for file in reader.files(source):
@@ -111,9 +111,10 @@ def score_backlog(
     is_wanted: Callable[[SampleId], bool] = lambda _: True,
     advance: Callable[[int], None] = lambda _: None,
 ) -> ScoreReport:
-    """Score every wanted sample whose newest prediction is not by `model`; files gone or changed are reported lost.
+    """Score every wanted sample whose newest prediction is not by `model`.
 
-    After a rollback this makes the older model's word count again.
+    Files that are gone or changed are reported lost. After a rollback this makes the older model's word
+    count again.
     """
     report = ScoreReport("backlog", model.version)
     newest = newest_predictions(tables, ["model_version"])
@@ -128,7 +129,7 @@ def score_backlog(
             continue
         batches[sample_id] = BatchId(row["batch"])
         waiting.append((FileRef(row["uri"], row["size"], row["stamp"]), sample_id))
-    writer = _Writer(BatchId(""), model, band, tables, clock, report)
+    writer = _Writer(batch=BatchId(""), model=model, band=band, tables=tables, clock=clock, report=report)
     for (file, expected), arrival in zip(
         waiting, _read_ahead(reader, (file for file, _ in waiting)), strict=True
     ):
@@ -148,7 +149,7 @@ class _Writer:
     """Collects minibatches for the scorer and rows for the tables; flushes both."""
 
     def __init__(
-        self, batch: BatchId, model: Model, band: Band, tables: Tables, clock: Clock, report: ScoreReport
+        self, *, batch: BatchId, model: Model, band: Band, tables: Tables, clock: Clock, report: ScoreReport
     ) -> None:
         self._batch, self._model, self._band, self._tables = batch, model, band, tables
         self._clock, self._report = clock, report
