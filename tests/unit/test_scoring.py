@@ -8,6 +8,7 @@ import pytest
 
 from goldloop import scoring
 from goldloop.rounds import conservation
+from goldloop.samples import Arrival, Decoded, FileRef, sample_id_of
 from goldloop.scoring import NO_MODEL, Model
 from tests.loop import Killed, LengthScorer, Loop, texts
 
@@ -24,7 +25,9 @@ def test_every_file_is_in_exactly_one_place(tmp_path: Path) -> None:
     assert where.n_files == report.n_files == 63
     assert (where.quarantine, where.duplicate) == (2, 1)
     assert where.reasons == {"empty": 1, "not an image": 1}
-    assert where.auto and where.review and not where.hold  # two labels: confidence is at least 0.5
+    assert where.auto
+    assert where.review
+    assert not where.hold  # two labels: confidence is at least 0.5
     assert "= 63 files" in str(where)
 
 
@@ -43,19 +46,26 @@ def test_scoring_again_reads_nothing_again(tmp_path: Path) -> None:
     assert conservation(loop.tables).n_files == 32
 
 
-def test_an_unreadable_file_is_tried_again_and_counts_once(tmp_path: Path) -> None:
+def test_an_unreadable_file_is_tried_again_and_counts_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A file whose permissions were mended is scored by the next pass."""
     loop = Loop(tmp_path, texts(5) | {"mem/locked": "!unreadable"})
     loop.score()
     assert conservation(loop.tables).quarantine == 1
 
-    loop.reader.texts = loop.texts | {}
-    original = loop.reader.read
-    loop.reader.read = lambda file: original(file)  # type: ignore[method-assign]
+    read = loop.reader.read
+
+    def read_mended(file: FileRef) -> Arrival:
+        if file.uri != "mem/locked":
+            return read(file)
+        return Arrival(file, sample_id_of(b"mended"), Decoded("mended"))
+
+    monkeypatch.setattr(loop.reader, "read", read_mended)
     loop.score()
 
     where = conservation(loop.tables)
-    assert where.n_files == 6
+    assert (where.n_files, where.quarantine) == (6, 0)
     assert where.is_conserved
 
 
