@@ -103,15 +103,18 @@ def save_page(parts: Parts, page: Page, name: str) -> Path:
 
 
 def round_plots(parts: Parts, records: list[RoundRecord], rows: list[RoundRow]) -> tuple[Plot, ...]:
-    """Return curve, lanes and the newest challenger's confusion matrix, as far as there is something to see."""
+    """Return curve, lanes and the newest challenger's confusion matrix; none before the first round."""
     del parts
     if not records:
         return ()
     plots = [Plot("Accuracy over rounds, judged on the holdout that was drawn at random", curve_plot(rows))]
     with_lanes = [one for one in records if one.lanes]
     if with_lanes:
+        caption = (
+            "The newest lane of every sample at the end of each round; labelled ones keep the lane they had"
+        )
         drawn = lanes_plot([one.round for one in with_lanes], [one.lanes for one in with_lanes])
-        plots.append(Plot("The newest lane of every sample at the end of each round; labelled ones keep the lane they had", drawn))
+        plots.append(Plot(caption, drawn))
     winner = winner_of(records[-1])
     if winner is not None:
         plots.append(
@@ -121,7 +124,7 @@ def round_plots(parts: Parts, records: list[RoundRecord], rows: list[RoundRow]) 
 
 
 def gallery(parts: Parts) -> tuple[Tile, ...]:
-    """Return thumbnails of gold: first where people disagreed, then where they corrected the model, then the newest."""
+    """Return thumbnails of gold: where people disagreed, where they corrected the model, then the newest."""
 
     def interest(one: GoldRecord) -> tuple[bool, bool, float]:
         is_corrected = one.suggested_label not in (None, one.label)

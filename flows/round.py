@@ -22,7 +22,7 @@ from goldloop.scoring import ScoreReport
 
 @dataclass(frozen=True, slots=True)
 class RoundReport:
-    """What the four steps of one round did; `record` is None when nothing could be, or needed to be, trained."""
+    """What the four steps of one round did; `record` is None when nothing could or needed to be trained."""
 
     pull: PullReport
     record: RoundRecord | None

@@ -182,7 +182,8 @@ class Parts:
                 yield
         except Timeout:
             raise BusyError(
-                f"another {work} is at work in {self.workspace.root}; wait until it ends, see 'goldloop status'"
+                f"another {work} is at work in {self.workspace.root}; "
+                "wait until it ends, see 'goldloop status'"
             ) from None
 
 
@@ -194,8 +195,8 @@ def connect(workspace: str | Path) -> Parts:
 def prefect_environment(workspace: Workspace) -> dict[str, str]:
     """Return the environment variables with which Prefect's client speaks to the workspace's server.
 
-    They must be set before Prefect is imported. Its folder is made here: where Prefect's server runs elsewhere,
-    nothing else makes it, and the client complains.
+    They must be set before Prefect is imported. Its folder is made here: where Prefect's server runs
+    elsewhere, nothing else makes it, and the client complains.
     """
     server = endpoints(workspace).prefect
     home = workspace.services / "prefect"

@@ -1,4 +1,4 @@
-"""The backlog: samples that have arrived and that no live task asks people about, with their newest prediction."""
+"""The backlog: samples that no live task asks people about, each with its newest prediction."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Backlog:
 
 
 def newest_predictions(tables: Tables, columns: Collection[str] = ()) -> pa.Table:
-    """Return one row per sample, its newest prediction: sample_id, lane, label, confidence, margin and `columns`."""
+    """Return the newest prediction of each sample: sample_id, lane, label, confidence, margin, `columns`."""
     names = list(dict.fromkeys(["sample_id", "scored_at", "lane", "label", "confidence", "margin", *columns]))
     rows = tables.predictions.read(names).sort_by("scored_at")
     number = pa.array(range(len(rows)), pa.int64())
@@ -65,7 +65,7 @@ def prediction_rows(tables: Tables, sample_ids: Collection[SampleId]) -> Mapping
 
 
 def sample_rows(tables: Tables, sample_ids: Collection[SampleId]) -> Mapping[SampleId, Mapping[str, Any]]:
-    """Return uri, batch and fingerprint of each of `sample_ids`; its first arrival where there were several."""
+    """Return uri, batch and fingerprint of each of `sample_ids`, of its first arrival if it had several."""
     rows = tables.samples.read(["sample_id", "uri", "batch", "fingerprint", "arrived", "arrived_at"])
     wanted = (pc.field("arrived") == str(Arrived.SAMPLE)) & pc.field("sample_id").isin(
         pa.array(sorted(sample_ids), pa.string())

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="goldloop",
     help="A human-in-the-loop labelling loop whose labels and numbers can be trusted.\n\n"
-    "Begin with: goldloop init DIR --labels cat,dog, then goldloop up, score, push; people answer in Label Studio; "
-    "then goldloop round, once a week.",
+    "Begin with: goldloop init DIR --labels cat,dog, then goldloop up, score, push; "
+    "people answer in Label Studio; then goldloop round, once a week.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -99,6 +99,7 @@ def _options(
 @app.command()
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new workspace.")],
+    *,
     labels: Annotated[str, typer.Option(help="The label set in order, separated by commas.")],
     name: Annotated[
         str | None, typer.Option(help="Names the project and the model; default the folder's name.")
@@ -188,7 +189,8 @@ def score(
         say(f"lost: {lost}")
     if reports[-1].model_version == "none":
         say(
-            "no model yet (cold start): everything is held; 'goldloop push' sends a random seed draw to people"
+            "no model yet (cold start): everything is held; "
+            "'goldloop push' sends a random seed draw to people"
         )
     if not as_json:
         out.print(str(conservation(_connect(workspace.root).tables)), markup=False)

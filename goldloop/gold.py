@@ -91,7 +91,7 @@ class GoldVersion:
 
 @dataclass(frozen=True, slots=True)
 class GoldChange:
-    """How one sample differs between two gold versions; `before` or `after` is None when it is absent there."""
+    """How one sample differs between two gold versions; `before` or `after` is None where it is absent."""
 
     sample_id: SampleId
     before: GoldRecord | None

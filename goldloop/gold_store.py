@@ -25,7 +25,7 @@ class GoldStore:
     table: Table
 
     def commit(self, records: Sequence[GoldRecord], *, reason: str) -> GoldVersion | None:
-        """Make `records` the newest gold version in one atomic commit; None when their content is already that.
+        """Make `records` the newest gold version in one atomic commit; None when that already holds them.
 
         A writer that loses a race starts again from what the winner wrote.
         """

@@ -63,7 +63,7 @@ class Ledger:
         self._tasks = tasks
 
     def statuses(self) -> dict[str, TaskStatus]:
-        """Return the newest status of every task ever planned, by key, in the order they were first planned."""
+        """Return the newest status of every task ever planned, by key, in the order of their first plans."""
         rows = self._tasks.read(["key", "event", "at", "seq", "round", "position", "task_id", "owner"])
         rows = rows.sort_by([("seq", "ascending"), ("position", "ascending")])
         latest: dict[str, TaskStatus] = {}
@@ -91,7 +91,7 @@ class Ledger:
     def claim(
         self, choose: Callable[[Mapping[str, TaskStatus]], Sequence[str]], *, owner: str, at: datetime
     ) -> list[str]:
-        """Claim the keys that `choose` picks from fresh statuses; return them. No other claim can win the same keys."""
+        """Claim and return the keys that `choose` picks from fresh statuses; no other claim wins them."""
         chosen: list[str] = []
 
         def make_rows(seq: int) -> list[Row]:

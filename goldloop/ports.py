@@ -50,11 +50,11 @@ class Table(Protocol):
         *,
         key: str,
     ) -> int | None:
-        """Put and remove rows by `key` in one atomic commit; the new version, or None when nothing changes."""
+        """Put and remove rows by `key` in one atomic commit; the new version, None when nothing changes."""
         ...
 
     def history(self) -> list[dict[str, Any]]:
-        """Return the commits, newest first, with version, timestamp (ms) and the metadata handed to `merge_next`."""
+        """Return the commits, newest first: version, timestamp (ms), the metadata given to `merge_next`."""
         ...
 
 
@@ -149,7 +149,9 @@ class Trainer(Protocol):
         folder: Path,
         advance: Callable[[float], None],
     ) -> TrainedModel:
-        """Train on (sample, column) pairs, calibrate on validation, save to `folder`; `advance` gets the share done.
+        """Train on (sample, column) pairs, calibrate on validation and save to `folder`.
+
+        `advance` gets the share done, in [0, 1].
 
         Raises:
             EmptyPoolError: there is nothing to train on.

@@ -34,8 +34,8 @@ def checked_probs(values: npt.ArrayLike, labels: LabelSet) -> Probs:
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise InvalidProbabilitiesError(
-            f"row {row} of probs is {probs[row].tolist()}; each row needs finite values in [0, 1] that sum to 1: "
-            "normalise it, or check the model for NaN"
+            f"row {row} of probs is {probs[row].tolist()}; each row needs finite values in [0, 1] "
+            "that sum to 1: normalise it, or check the model for NaN"
         )
     return probs
 
@@ -54,7 +54,7 @@ def margin(probs: Probs) -> npt.NDArray[np.float64]:
 
 
 def suggestion_hint(probs: npt.NDArray[np.float64], labels: LabelSet) -> str:
-    """Return one line an annotator reads at a glance, for one row of probs: best label, then the runner-up."""
+    """Return one line an annotator reads at a glance, from one row of probs: best label, then runner-up."""
     order = np.argsort(-probs, kind="stable")
     best, second = int(order[0]), int(order[1])
     return f"Model suggests: {labels[best]} {probs[best]:.0%} ({labels[second]} {probs[second]:.0%})"

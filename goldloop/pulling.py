@@ -56,8 +56,8 @@ class PullReport:
 def pull_annotations(queue: LabelingQueue, annotations: Table, ledger: Ledger) -> PullReport:
     """Merge what changed on the server since the last pull into the annotations table.
 
-    Edits replace, deletions retract, skips and invalid answers are kept without a vote, and tasks that goldloop did
-    not make are left alone. Repeating a pull changes nothing.
+    Edits replace, deletions retract, skips and invalid answers are kept without a vote, and tasks that
+    goldloop did not make are left alone. Repeating a pull changes nothing.
 
     Raises:
         ServiceError: the server failed; pages merged by then are kept.

@@ -1,4 +1,4 @@
-"""Retraining: from a gold version to a challenger, its judgement beside champion and baseline, and the gate."""
+"""Retraining: from a gold version to a challenger, judged beside champion and baseline, and the gate."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BASELINE, CHAMPION, CHALLENGER = "baseline", "champion", "challenger"
 JUDGING_MINIBATCH = 128
 
 Plots = Callable[[Mapping[str, Evaluation], Probs, npt.NDArray[np.intp], LabelSet], Mapping[str, bytes]]
-"""Artifacts by relative path, from the evaluations by role and the challenger's probs and the truth on holdout."""
+"""Artifacts by relative path, from evaluations by role, the challenger's probs and the truth on holdout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Workshop:
 
 
 def retrain(shop: Workshop) -> RoundRecord | None:
-    """Train a challenger on the newest gold, judge it on the holdout and let the gate decide; close the round.
+    """Train a challenger on the newest gold, judge it on holdout, let the gate decide and close the round.
 
     Returns None when the newest challenger already is what this gold and these settings give and its round is
     closed: nothing new has been learned. A retrain that was killed is finished, not begun again, if its model
@@ -150,9 +150,10 @@ def _of_split(records: list[GoldRecord], split: Split) -> list[GoldRecord]:
 
 def _check_enough(records: list[GoldRecord], version: GoldVersion) -> None:
     train, holdout = _of_split(records, Split.TRAIN), _of_split(records, Split.HOLDOUT)
-    if len({one.label for one in train}) < 2:
+    n_labels = len({one.label for one in train})
+    if n_labels < 2:
         raise EmptyPoolError(
-            f"gold version {version.version} has {len(train)} train samples of {len({one.label for one in train})} labels; "
+            f"gold version {version.version} has {len(train)} train samples of {n_labels} labels; "
             "training needs at least two labels: let people answer more tasks, then pull"
         )
     if not holdout:
@@ -259,8 +260,8 @@ def _scored(scorer: Scorer, records: list[GoldRecord], store: ContentStore, labe
     known = [labels.column(name) for name in scorer.labels if name in labels]
     if len(known) != len(scorer.labels):
         raise ModelError(
-            f"a model was trained on labels {list(scorer.labels)}, of which goldloop.toml lacks some: {list(labels)}; "
-            "put them back, or begin a new workspace"
+            f"a model was trained on labels {list(scorer.labels)}, of which goldloop.toml lacks some: "
+            f"{list(labels)}; put them back, or begin a new workspace"
         )
     rows = []
     for start in range(0, len(records), JUDGING_MINIBATCH):

@@ -46,6 +46,8 @@ class RoundRecord:
 
 def save_round(rounds: Table, record: RoundRecord) -> None:
     """Put the record in the rounds table, in place of an earlier one of the same round."""
+    decision = None if record.decision is None else record.decision.to_dict()
+    evaluations = {role: one.to_dict() for role, one in record.evaluations.items()}
     row: Row = {
         "round": record.round,
         "closed_at": record.closed_at,
@@ -56,12 +58,8 @@ def save_round(rounds: Table, record: RoundRecord) -> None:
         "model_version": record.model_version,
         "outcome": record.outcome,
         "mlflow_run_id": record.mlflow_run_id,
-        "decision": None
-        if record.decision is None
-        else json.dumps(record.decision.to_dict(), ensure_ascii=False),
-        "evaluations": json.dumps(
-            {k: v.to_dict() for k, v in record.evaluations.items()}, ensure_ascii=False
-        ),
+        "decision": None if decision is None else json.dumps(decision, ensure_ascii=False),
+        "evaluations": json.dumps(evaluations, ensure_ascii=False),
         "lanes": json.dumps(dict(record.lanes)),
     }
     rounds.merge_next(lambda _: ([row], [], {}), key="round")
@@ -116,7 +114,10 @@ class Conservation:
         parts += f" + quarantine {self.quarantine} + duplicate {self.duplicate}"
         if self.is_conserved:
             return f"{parts} = {self.n_files} files"
-        return f"{parts} = {self.n_files - self.n_missing} of {self.n_files} files: {self.n_missing} not scored yet, run 'goldloop score'"
+        return (
+            f"{parts} = {self.n_files - self.n_missing} of {self.n_files} files: "
+            f"{self.n_missing} not scored yet, run 'goldloop score'"
+        )
 
 
 def conservation(tables: Tables) -> Conservation:
@@ -144,7 +145,7 @@ def conservation(tables: Tables) -> Conservation:
 
 @dataclass(frozen=True, slots=True)
 class TaskCounts:
-    """Where the tasks are: planned but not pushed, waiting for people, answered; by purpose for those pushed."""
+    """Where the tasks are: not pushed yet, waiting for people, answered; and the pushed ones by purpose."""
 
     planned: int
     waiting: int

@@ -49,7 +49,7 @@ class Choice:
 
 
 def permanent_random(sample_id: SampleId, seed: int, stream: str) -> float:
-    """Return the sample's random number in [0, 1) for `stream`, the same on every machine and in every round."""
+    """Return the sample's random number in [0, 1) for `stream`, the same on every machine, in every round."""
     digest = hashlib.sha256(f"{seed}:{stream}:{sample_id}".encode()).digest()
     return int.from_bytes(digest[:7], "big") / 2**56
 

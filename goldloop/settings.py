@@ -26,9 +26,9 @@ class _Section(BaseModel):
 class PolicySettings(_Section):
     """Which confidence goes to people."""
 
-    band: tuple[float, float] = Field(
-        (0.40, 0.70), description="Calibrated confidence people review, both ends included."
-    )
+    band: Annotated[
+        tuple[float, float], Field(description="Calibrated confidence people review, both ends included.")
+    ] = (0.40, 0.70)
 
     @field_validator("band")
     @classmethod

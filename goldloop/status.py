@@ -53,11 +53,13 @@ class Status:
             "workspace": self.workspace,
             "files": str(self.files),
             "quarantine": ", ".join(f"{reason} {n}" for reason, n in self.files.reasons.items()) or "empty",
-            "queue": f"{tasks.waiting} waiting for people, {tasks.answered} answered, {tasks.planned} not pushed yet",
+            "queue": f"{tasks.waiting} waiting for people, {tasks.answered} answered, "
+            f"{tasks.planned} not pushed yet",
             "tasks": purposes or "none",
-            "annotations": f"{answers.answers} answers by {answers.annotators} annotators, {answers.skips} skips, "
-            f"{answers.retracted} retracted, {answers.invalid} invalid",
-            "gold": f"version {self.gold.version}, {self.gold.n_records} samples, digest {self.gold.digest[:16]}",
+            "annotations": f"{answers.answers} answers by {answers.annotators} annotators, "
+            f"{answers.skips} skips, {answers.retracted} retracted, {answers.invalid} invalid",
+            "gold": f"version {self.gold.version}, {self.gold.n_records} samples, "
+            f"digest {self.gold.digest[:16]}",
             "champion": self.champion_problem
             or (f"model {self.champion}" if self.champion else "none yet (cold start)"),
             "open round": str(self.round),
@@ -66,7 +68,7 @@ class Status:
             accuracy = last.evaluations.get("champion" if last.outcome == "refused" else "challenger")
             judged = f", {accuracy.accuracy} on holdout" if accuracy else ""
             lines["last round"] = f"{last.round}: model {last.model_version} {last.outcome}{judged}"
-        return lines | {name: address for name, address in self.servers.items()}
+        return lines | dict(self.servers)
 
 
 def read_status(

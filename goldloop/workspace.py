@@ -22,7 +22,7 @@ class Workspace:
 
     @classmethod
     def open(cls, root: Path | None = None) -> Workspace:
-        """Return the workspace at `root`, else at $GOLDLOOP_WORKSPACE, else the one around the current folder.
+        """Return the workspace at `root`, else at $GOLDLOOP_WORKSPACE, else around the current folder.
 
         Raises:
             WorkspaceError: none of them holds a goldloop.toml.

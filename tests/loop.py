@@ -40,6 +40,7 @@ class FakeClock:
         self.now = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
     def __call__(self) -> datetime:
+        """Return the next moment."""
         self.now += timedelta(milliseconds=1)
         return self.now
 

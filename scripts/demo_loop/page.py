@@ -36,8 +36,8 @@ def write_demo_page(parts: Parts, rows: Sequence[Row], pictures: Pictures) -> Pa
     ]
     n_test = len(pictures.test)
     outside = Plot(
-        f"The same judged on {n_test} test pictures that never entered the loop, beside models trained on as many "
-        "randomly chosen labels",
+        f"The same judged on {n_test} test pictures that never entered the loop, "
+        "beside models trained on as many randomly chosen labels",
         curve_plot(judged_outside, split="test"),
     )
     page = Page(
@@ -48,6 +48,7 @@ def write_demo_page(parts: Parts, rows: Sequence[Row], pictures: Pictures) -> Pa
         gallery=gallery(parts),
         conservation=conservation(parts.tables),
         links=links(parts),
-        judged_on=f"Every accuracy in the table is on {n_test} test pictures with known labels, kept out of the loop.",
+        judged_on=f"Every accuracy in the table is on {n_test} test pictures with known labels, "
+        "kept out of the loop.",
     )
     return save_page(parts, page, "demo.html")

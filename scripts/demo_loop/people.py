@@ -1,4 +1,4 @@
-"""Simulated annotators: real Label Studio users who answer over its API, with stated skill, mistakes and skips."""
+"""Simulated annotators: Label Studio users who answer over its API, with stated skill, mistakes and skips."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The demo's pictures: scikit-learn's handwritten digits, or a folder of the user's own with a CSV of labels."""
+"""The demo's pictures: scikit-learn's handwritten digits, or a user's own folder with a CSV of labels."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ def digits(folder: Path, *, seed: int) -> Pictures:
 
 
 def own_images(images: Path, labels_csv: Path, *, seed: int, limit: int | None) -> Pictures:
-    """Return the pictures in `images` that `labels_csv` (columns file, label, optionally human_1, human_2, ...) names.
+    """Return the pictures in `images` that `labels_csv` names.
+
+    Its columns: file, label, optionally human_1, human_2 and so on.
 
     Raises:
         SourceError: the CSV lacks a column or names no file of the folder.

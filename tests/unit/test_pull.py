@@ -1,4 +1,4 @@
-"""Pulling: edits replace, deletions retract, skips never vote; gold changes exactly when something changed."""
+"""Pulling: edits replace, deletions retract, skips never vote; gold changes only when something changed."""
 
 from __future__ import annotations
 

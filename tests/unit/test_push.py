@@ -21,7 +21,7 @@ def keys_on_server(loop: Loop) -> Counter[str]:
 
 
 def test_push_fills_the_rounds_budget_once(tmp_path: Path) -> None:
-    """A second push in the same round adds nothing; audit tasks are blind, review tasks carry a suggestion."""
+    """A second push in the same round adds nothing; audit tasks are blind, review tasks have a suggestion."""
     loop = Loop(tmp_path, texts(200))
     loop.score()
 

@@ -28,7 +28,7 @@ def chosen(backlog: list[Candidate], n_tasks: int = 20, **changes: object) -> li
 
 @given(candidates(), st.integers(1, 30), st.integers(0, 3))
 def test_budget_is_kept_and_nobody_is_chosen_twice(backlog: list[Candidate], n_tasks: int, seed: int) -> None:
-    """At most `n_tasks` distinct samples are chosen, review ones only from the review lane and never reserved."""
+    """At most `n_tasks` distinct samples are chosen; those for review are in the review lane, unreserved."""
     choices = chosen(backlog, n_tasks, seed=seed)
     ids = [one.candidate.sample_id for one in choices]
 
