@@ -33,7 +33,9 @@ def test_a_merge_that_reads_again_while_it_decides_still_notices_the_other(tmp_p
     mine, other = Table(tmp_path, "t", SCHEMA), Table(tmp_path, "t", SCHEMA)
     seen: list[list[str]] = []
 
-    def make_changes(present: pa.Table) -> tuple[list[dict[str, object]], list[dict[str, object]], dict[str, str]]:
+    def make_changes(
+        present: pa.Table,
+    ) -> tuple[list[dict[str, object]], list[dict[str, object]], dict[str, str]]:
         seen.append(present["key"].to_pylist())
         if len(seen) == 1:
             other.merge_next(lambda _: ([{"key": "one", "seq": 7}], [], {}), key="key")
