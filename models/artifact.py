@@ -17,7 +17,7 @@ from models.presets import IMAGENET_MEAN, IMAGENET_STD, PRESETS
 
 FORMAT_VERSION = 1
 CARD, WEIGHTS = "card.json", "weights.pt"
-RESIZE = "stretch to a square, antialiased, bilinear"
+RESIZE = "fit into a square, pad with 124, 116, 104; bilinear, antialiased"
 
 
 @dataclass(frozen=True, slots=True)

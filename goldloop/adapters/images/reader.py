@@ -26,9 +26,12 @@ At 4, photographs of 400 x 533 pixels come out twice as fast with a mean differe
 (99th percentile 3); at 2 it would be 1.0 (10).
 """
 
+PADDING = (124, 116, 104)
+"""Colour beside pictures that are not square: the mean of ImageNet, which a network sees as nothing."""
+
 
 class ImageReader:
-    """Reads images into payloads of uint8, shape (size, size, 3): stretched to a square, antialiased.
+    """Reads images into payloads of uint8, shape (size, size, 3): fitted into a square, antialiased.
 
     Satisfies `goldloop.ports.Reader`. Thread-safe; holds no state but its settings.
     """
@@ -78,7 +81,17 @@ class ImageReader:
 
 
 def resized(rgb: Image.Image, size: int) -> npt.NDArray[np.uint8]:
-    """Return `rgb` stretched to uint8 (size, size, 3); the one resize of training and scoring."""
-    if rgb.size != (size, size):
-        rgb = rgb.resize((size, size), Image.Resampling.BILINEAR)
-    return np.array(rgb, dtype=np.uint8)
+    """Return `rgb` fitted into a square and padded, uint8 (size, size, 3); training and scoring share it.
+
+    Keeping the proportions gave .536 accuracy where stretching gave .496: clothing photographs of 400 x 533,
+    tiny preset, 600 labels, 1,000 unseen pictures, mean of 2 seeds.
+    """
+    scale = size / max(rgb.size)
+    width, height = (max(1, round(side * scale)) for side in rgb.size)
+    if rgb.size != (width, height):
+        rgb = rgb.resize((width, height), Image.Resampling.BILINEAR)
+    if (width, height) == (size, size):
+        return np.array(rgb, dtype=np.uint8)
+    square = Image.new("RGB", (size, size), PADDING)
+    square.paste(rgb, ((size - width) // 2, (size - height) // 2))
+    return np.array(square, dtype=np.uint8)
