@@ -1,0 +1,144 @@
+"""The goldloop command line in one workspace, each command a process of its own; and people who answer."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from flows.wiring import Parts, now
+from goldloop.adapters.label_studio import LabelStudioQueue, ensure_project, local_image_urls
+from goldloop.adapters.label_studio.payload import choice_result
+from goldloop.adapters.services import Endpoints, LabelStudioEndpoint
+from goldloop.samples import SampleId
+from goldloop.scoring import Model, score_source
+from goldloop.tasks import split_key
+from goldloop.workspace import Workspace
+from tests.e2e.interrupted import Interruption
+
+LONGEST_COMMAND_S = 300  # a command that hangs fails its test rather than the whole run
+_REAL = (sys.executable, "-c", "from goldloop.cli import main; main()")
+_INTERRUPTED = (sys.executable, "-m", "tests.e2e.interrupted")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a command ended: its exit code (-9: killed) and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """What it printed, read as JSON."""
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Loop:
+    """One workspace and the servers its commands use."""
+
+    root: Path
+    servers: Endpoints
+
+    @classmethod
+    def create(cls, root: Path, servers: Endpoints, **settings: Any) -> Loop:
+        """Return a new workspace that uses servers which run already; its name must be new to them."""
+        urls = {"label_studio_url": servers.label_studio.url, "prefect_url": servers.prefect.url}
+        Workspace.create(root, services={**urls, "mlflow_url": servers.mlflow.url}, **settings)
+        return cls(root, servers)
+
+    def start(self, *arguments: str, plan: Interruption | None = None) -> subprocess.Popen[str]:
+        """Start a command, as a user would or with `plan`, in a process group of its own."""
+        command = [*_REAL] if plan is None else [*_INTERRUPTED, json.dumps(asdict(plan))]
+        return subprocess.Popen(
+            [*command, *arguments],
+            env={**os.environ, "GOLDLOOP_WORKSPACE": str(self.root)},
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def run(self, *arguments: str, plan: Interruption | None = None, code: int = 0) -> Ended:
+        """Run a command to its end and check its exit code."""
+        ended = finish(self.start(*arguments, plan=plan))
+        assert ended.code == code, (
+            f"goldloop {' '.join(arguments)} ended with {ended.code}:\n{ended.out}\n{ended.err}"
+        )
+        return ended
+
+    def json(self, *arguments: str) -> Any:
+        """Run a command with --json and return what it printed."""
+        return self.run(*arguments, "--json").json
+
+    @property
+    def parts(self) -> Parts:
+        """The workspace from inside; its tables need no server."""
+        return Parts(Workspace.open(self.root))
+
+    def score_without_model(self, source: Path) -> None:
+        """Score `source` in this process, where scoring is not what a test is about."""
+        parts = self.parts
+        score_source(
+            str(source), reader=parts.reader, model=Model(), band=parts.band, tables=parts.tables, clock=now
+        )  # fmt: skip
+
+    def queue(self) -> LabelStudioQueue:
+        """Return the workspace's project on the real server."""
+        server, settings = self.servers.label_studio, Workspace.open(self.root).settings
+        project_id = ensure_project(
+            server.url, server.token, name=settings.name, labels=settings.label_set,
+            overlap=settings.selection.overlap, images_root=None,
+        )  # fmt: skip
+        return LabelStudioQueue(
+            server.url, server.token, project_id, settings.label_set, image_url=local_image_urls()
+        )
+
+    def doubled(self) -> list[str]:
+        """Return the keys that more than one task on the server carries."""
+        return [key for key, n in Counter(self.queue().all_tasks().values()).items() if n > 1]
+
+
+def finish(process: subprocess.Popen[str]) -> Ended:
+    """Wait for a started command."""
+    try:
+        out, err = process.communicate(timeout=LONGEST_COMMAND_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+        raise AssertionError(f"hung for {LONGEST_COMMAND_S} s: {process.args}\n{out}\n{err}") from None
+    return Ended(process.returncode, out, err)
+
+
+def answer_all(
+    server: LabelStudioEndpoint, queue: LabelStudioQueue, said: Callable[[SampleId], str | None]
+) -> dict[str, str | None]:
+    """Answer each open task with what `said` makes of its sample, None for a skip; return that by key."""
+    tasks = queue.all_tasks()
+    given: dict[str, str | None] = {}
+    with httpx.Client(
+        base_url=server.url, headers={"Authorization": f"Token {server.token}"}, timeout=60
+    ) as client:
+        for task_id in sorted(tasks.keys() - queue.answered(list(tasks))):
+            label = given[tasks[task_id]] = said(split_key(tasks[task_id])[0])
+            answer = {
+                "result": [] if label is None else choice_result(label),
+                "was_cancelled": label is None,
+                "lead_time": 2.0,
+                "unique_id": str(uuid.uuid4()),
+            }
+            client.post(f"/api/tasks/{task_id}/annotations/", json=answer).raise_for_status()
+    return given

@@ -1,0 +1,24 @@
+"""Workspaces whose commands use the servers of the test run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from goldloop.adapters.services import Endpoints
+from tests.e2e.commands import Loop
+
+
+@pytest.fixture
+def make_loop(services: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Loop]:
+    """Return a function from a name that is new to the servers, and settings, to a new workspace there."""
+    monkeypatch.setenv("GOLDLOOP_LABEL_STUDIO_TOKEN", services.label_studio.token)
+    monkeypatch.setenv("GOLDLOOP_PREFECT_AUTH", services.prefect.auth or "")
+
+    def make(name: str, **settings: Any) -> Loop:
+        return Loop.create(tmp_path / name, services, **settings)
+
+    return make

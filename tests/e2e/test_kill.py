@@ -1,0 +1,171 @@
+"""SIGKILL anywhere in score, push, pull and retrain, and the same command again."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from goldloop.rounds import annotation_counts, conservation, read_rounds, task_counts
+from goldloop.samples import SampleId
+from scripts.demo_loop.pictures import Picture, digits
+from tests.e2e.commands import Loop, answer_all
+from tests.e2e.interrupted import Interruption
+
+pytestmark = pytest.mark.servers
+
+N_FILES = 500
+SETTINGS = {
+    "labels": [str(digit) for digit in range(10)],
+    "policy": {
+        "band": (0.0, 1.0)
+    },  # so little training makes no model sure, and people have something to review
+    "selection": {"budget_per_round": 40, "audit_rate": 0.3},
+    "model": {"preset": "tiny", "epochs": 10},
+    "gate": {"min_holdout": 3},
+}
+# A step in the middle of something takes several of them: few files a commit, few tasks an import and a page.
+# A claim runs out sooner than in earnest (30 s), else this test would mostly wait.
+SMALL = {
+    "constants": {
+        "goldloop.scoring:COMMIT_EVERY": 200,
+        "goldloop.adapters.label_studio.queue:CHANGED_TASKS": 15,
+    },
+    "defaults": {"goldloop.pushing:push_planned": {"import_size": 15, "lease_s": 6.0}},
+}
+
+
+def at(point: str, call: int = 1, moment: str = "before", path: str = "") -> Interruption:
+    """Return death at the n-th call of the function at `point`."""
+    return Interruption(point, call, moment, path=path, **SMALL)
+
+
+APPEND, COMMIT = "goldloop.adapters.delta:Table.append", "goldloop.adapters.delta:Table.append_next"
+MERGE = "goldloop.adapters.delta:Table.merge_next"
+PUSH, REGISTRY = (
+    "goldloop.adapters.label_studio.queue:LabelStudioQueue",
+    "goldloop.adapters.mlflow_registry:MlflowRegistry",
+)
+REQUEST = "httpx:HTTPTransport.handle_request"
+
+# Each command is killed at the points listed, one after the other, and then runs undisturbed.
+FIRST_ROUND = {
+    "score": [
+        at("goldloop.adapters.images.reader:ImageReader.read", 300, "after"),  # 200 files committed, 100 read
+        at(APPEND, 2),  # samples committed, their predictions not
+    ],
+    "push": [
+        at(COMMIT, 1, "after"),  # planned, nothing claimed
+        at(
+            REQUEST, 2, "sent", path="/import"
+        ),  # the second import on its way, nobody there to hear how it went
+        at(f"{PUSH}.push", 1, "after"),  # imported, not recorded
+    ],
+}
+SECOND_ROUND = {
+    "pull": [
+        at(MERGE, 2),  # the first page merged, the second not
+        at("goldloop.gold_store:GoldStore.commit"),  # all pages merged, no gold yet
+    ],
+    "retrain": [
+        at("torch.optim:AdamW.step", 5),  # in the middle of training
+        at(f"{REGISTRY}.set_alias", 1, "after"),  # registered as challenger, not judged
+        at(f"{REGISTRY}.set_alias", 1, "after"),  # the next one: promoted, the round not closed
+    ],
+    "score": [at(APPEND, 2, "after")],  # the backlog half scored by the new model
+    "push": [at("goldloop.adapters.images.store:ImageStore.keep", 20)],  # an import half prepared
+}
+LAST = {"pull": [at("goldloop.gold_store:GoldStore.commit", 1, "after")]}  # gold committed, nobody told
+
+
+def said_by_truth(pictures: list[Picture]) -> dict[SampleId, str | None]:
+    """Return what people say of each picture: mostly the truth, some mistakes, some skips."""
+    said: dict[SampleId, str | None] = {}
+    for one in pictures:
+        chance = hashlib.sha256(one.sample_id.encode()).digest()[0]
+        said[one.sample_id] = (
+            None if chance < 10 else str((int(one.label) + 1) % 10) if chance < 25 else one.label
+        )
+    return said
+
+
+class Walk:
+    """The loop through two rounds in one workspace, each command killed as often as is asked for."""
+
+    def __init__(
+        self, loop: Loop, pictures: Path, said: dict[SampleId, str | None], *, is_killed: bool
+    ) -> None:
+        self.loop, self.pictures, self.said, self.is_killed = loop, pictures, said, is_killed
+        self.n_kills = 0
+        self.given: dict[str, str | None] = {}
+
+    def do(self, kills: dict[str, list[Interruption]]) -> None:
+        """Run each command, first killed at every point, then to its end."""
+        for command, points in kills.items():
+            arguments = (
+                [command, str(self.pictures)] if kills is FIRST_ROUND and command == "score" else [command]
+            )
+            for point in points if self.is_killed else ():
+                self.loop.run(*arguments, plan=point, code=-signal.SIGKILL)
+                self.n_kills += 1
+            self.loop.run(*arguments, plan=Interruption(**SMALL) if self.is_killed else None)
+
+    def walk(self) -> None:
+        """Go through two rounds."""
+        self.do(FIRST_ROUND)
+        self.answer()
+        self.do(SECOND_ROUND)
+        self.answer()
+        self.do(LAST)
+
+    def answer(self) -> None:
+        """Let people answer what is open."""
+        self.given |= answer_all(self.loop.servers.label_studio, self.loop.queue(), self.said.__getitem__)
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Picture]:
+    """Return handwritten digits that lie alone in a folder."""
+    found = digits(tmp_path / "digits", seed=0)
+    known = sorted([*found.pool, *found.test], key=lambda one: one.path)
+    for one in known[N_FILES:]:
+        one.path.unlink()
+    return known[:N_FILES]
+
+
+def test_a_loop_killed_at_thirteen_points_ends_like_one_that_never_was(
+    make_loop: Callable[..., Loop], tmp_path: Path, pictures: list[Picture]
+) -> None:
+    """Killed in mid-read, mid-import, mid-training and between commits: the same gold, each task once."""
+    said = said_by_truth(pictures)
+    calm, killed = (
+        Walk(make_loop(name, **SETTINGS), tmp_path / "digits", said, is_killed=name == "killed")
+        for name in ("calm", "killed")
+    )
+    with ThreadPoolExecutor(2) as both:
+        for walked in [both.submit(one.walk) for one in (calm, killed)]:
+            walked.result()
+
+    assert killed.n_kills == 13
+    assert len(killed.given) == 80
+    assert killed.given == calm.given
+    assert killed.loop.doubled() == []
+    gold, calm_gold = killed.loop.parts.gold, calm.loop.parts.gold
+    assert [one.content() for one in gold.records()] == [one.content() for one in calm_gold.records()]
+    assert gold.newest().digest == calm_gold.newest().digest
+    assert gold.newest().n_records == sum(label is not None for label in killed.given.values())
+
+    tables, calm_tables = killed.loop.parts.tables, calm.loop.parts.tables
+    assert conservation(tables) == conservation(calm_tables)
+    assert conservation(tables).n_files == N_FILES
+    assert task_counts(tables) == task_counts(calm_tables)
+    assert annotation_counts(tables) == annotation_counts(calm_tables)
+    assert annotation_counts(tables).answers == gold.newest().n_records
+    assert [(one.round, one.outcome, one.gold_digest) for one in read_rounds(tables.rounds)] == [
+        (one.round, one.outcome, one.gold_digest) for one in read_rounds(calm_tables.rounds)
+    ]
+    assert len(read_rounds(tables.rounds)) == 1
