@@ -51,7 +51,9 @@ def publish_round(
     """Leave what the round did, as one page and one table."""
     publish_retrain(workspace, record, notes)
     steps = {"score": score_rows([scored]), "push": push_rows(pushed)}
-    rows = [{"step": step, "what": row["what"], "n": row["n"]} for step, found in steps.items() for row in found]
+    rows = [
+        {"step": step, "what": row["what"], "n": row["n"]} for step, found in steps.items() for row in found
+    ]
     description = str(conservation(connect(workspace).tables))
     create_table_artifact(key="goldloop-round", table=rows, description=description)
 

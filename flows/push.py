@@ -11,7 +11,9 @@ from flows.publish import publish_push
 from flows.wiring import Parts, connect, now
 from goldloop.adapters.label_studio import LabelStudioQueue
 from goldloop.backlog import sample_rows
-from goldloop.pushing import PushReport, plan_round, push_planned, reconcile
+from goldloop.planning import plan_round
+from goldloop.pushing import PushReport, push_planned
+from goldloop.reconciling import reconcile
 from goldloop.samples import BatchId, SampleId
 
 

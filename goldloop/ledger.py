@@ -27,6 +27,9 @@ class Event(StrEnum):
     GONE = "gone"
 
 
+_EVENTS = {str(event): event for event in Event}
+
+
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
     """The newest event of one task. `claimed_at` is the newest claim, kept when nothing newer happened."""
@@ -66,15 +69,16 @@ class Ledger:
         """Return the newest status of every task ever planned, by key, in the order of their first plans."""
         rows = self._tasks.read(["key", "event", "at", "seq", "round", "position", "task_id", "owner"])
         rows = rows.sort_by([("seq", "ascending"), ("position", "ascending")])
-        latest: dict[str, TaskStatus] = {}
-        columns = (
-            rows[name].to_pylist() for name in ("key", "event", "at", "seq", "round", "task_id", "owner")
-        )
-        for key, event, at, seq, round_, task_id, owner in zip(*columns, strict=True):
-            before = latest.get(key)
-            kept = round_ if round_ is not None else before.round if before else 0
-            latest[key] = TaskStatus(key, Event(event), at, seq, kept, task_id, owner)
-        return latest
+        keys = rows["key"].to_pylist()
+        newest = {key: row for row, key in enumerate(keys)}  # keeps the place of a key's first row
+        rounds = rows["round"].to_pylist()
+        round_of = {key: round_ for key, round_ in zip(keys, rounds, strict=True) if round_ is not None}
+        last = rows.take(pa.array(newest.values(), pa.int64()))
+        columns = (last[name].to_pylist() for name in ("key", "event", "at", "seq", "task_id", "owner"))
+        return {
+            key: TaskStatus(key, _EVENTS[event], at, seq, round_of.get(key, 0), task_id, owner)
+            for key, event, at, seq, task_id, owner in zip(*columns, strict=True)
+        }
 
     def plans(self, keys: Collection[str]) -> dict[str, dict[str, Any]]:
         """Return the newest planned row of each of `keys`, with all its columns, in planned order."""

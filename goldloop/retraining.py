@@ -17,10 +17,10 @@ from goldloop.gold import GoldRecord, GoldVersion
 from goldloop.gold_store import GoldStore
 from goldloop.labels import LabelSet
 from goldloop.metrics import paired_difference
+from goldloop.planning import current_round
 from goldloop.ports import ContentStore, ModelRegistry, Scorer, Tables, Trainer, TrainingRuns
 from goldloop.predictions import Probs, checked_probs
 from goldloop.promotion import Decision, Evaluation, Gate, decide, evaluate
-from goldloop.pushing import current_round
 from goldloop.rounds import RoundRecord, annotation_counts, read_rounds, save_round
 from goldloop.settings import Settings
 from goldloop.splits import Split, check_no_leak

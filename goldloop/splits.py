@@ -14,7 +14,7 @@ from goldloop.selection import permanent_random
 from goldloop.tasks import Purpose
 
 HOLDOUT_SHARE = 0.5  # of the audit; the other half is validation, where temperature and epoch are chosen
-MAX_FINGERPRINT_DISTANCE = 2  # bits of 64; measured by scripts/bench/fingerprint.py, see docs/decisions/0004
+MAX_FINGERPRINT_DISTANCE = 3  # bits of 64; measured, see docs/decisions/0004-near-duplicates.md
 
 
 class Split(StrEnum):

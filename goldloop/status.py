@@ -8,8 +8,8 @@ from typing import Any
 
 from goldloop.gold import GoldVersion
 from goldloop.gold_store import GoldStore
+from goldloop.planning import current_round
 from goldloop.ports import Tables
-from goldloop.pushing import current_round
 from goldloop.rounds import (
     AnnotationCounts,
     Conservation,

@@ -18,7 +18,9 @@ from goldloop.labels import LabelSet
 from goldloop.ledger import Ledger
 from goldloop.ports import Scores, Tables
 from goldloop.pulling import PullReport, gold_records, pull_annotations, retract_tasks
-from goldloop.pushing import PushReport, plan_round, push_planned, reconcile
+from goldloop.planning import plan_round
+from goldloop.pushing import PushReport, push_planned
+from goldloop.reconciling import reconcile
 from goldloop.routing import Band
 from goldloop.samples import Arrival, BatchId, Decoded, FileRef, Reason, SampleId, sample_id_of
 from goldloop.scoring import Model, ScoreReport, score_backlog, score_source

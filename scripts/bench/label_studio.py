@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """How fast tasks get into Label Studio and answers come out, against the server's own ways in the same run.
 
-push  goldloop's path against the server's bulk import of the same payload in batches of the same size
-      (alternating, so that a busy machine slows both), and against creating tasks one by one
+push  goldloop's whole push (plan, claims, copies of the pictures, import, record, comparison with the
+      server) and its adapter alone, against the server's bulk import of the same payload in batches of the
+      same size (alternating, so that a busy machine slows all), and against creating tasks one by one
 pull  100 changed annotations among many tasks against a full export of the project
 
 Starts servers of its own in a temporary folder and ends them.
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import httpx
 from _common import Report, parser, say, seconds
+from _whole_push import picture, whole_push
 
 from goldloop.adapters.label_studio import LabelStudioQueue, ensure_project, local_image_urls
 from goldloop.adapters.label_studio.payload import choice_result, task_payload
@@ -33,12 +35,15 @@ LABELS = LabelSet.of([f"label {number}" for number in range(10)])
 N_CHANGED = 100
 EXPORT_TIMEOUT_S = 1200.0
 
-Push = Callable[[Sequence[NewTask]], object]
-MakePush = Callable[[LabelStudioQueue], Push]
-"""From the queue of an empty project to what pushes tasks into it."""
+Push = Callable[[], object]
+MakePush = Callable[[LabelStudioQueue, Sequence[NewTask]], Push]
+"""From the queue of an empty project, and tasks, to what pushes them into it."""
 
-PUSHES: dict[str, MakePush] = {"adapter": lambda queue: queue.push}
-"""The ways of pushing that are compared with the server's own import; the first one fills the projects."""
+PUSHES: dict[str, MakePush] = {
+    "goldloop": whole_push,
+    "adapter": lambda queue, tasks: lambda: queue.push(tasks),
+}
+"""The ways of pushing that are compared with the server's own import."""
 
 _numbers = itertools.count(1)
 
@@ -67,12 +72,12 @@ class Bench:
         """Compare the ways of pushing with the server's own, in tasks per second."""
         ways = {"bulk": self._bulk_of, **PUSHES}
         rates: dict[str, list[float]] = {name: [] for name in ways}
-        self._bulk_of(self.project())(tasks_of("warm-up", BATCH_TASKS))
+        self._bulk_of(self.project(), tasks_of("warm-up", BATCH_TASKS))()
         for repeat in range(n_repeats):
             names = list(ways) if repeat % 2 else list(reversed(ways))  # who goes first must not matter
             for name in names:
-                push, tasks = ways[name](self.project()), tasks_of(f"{name}-{repeat}", n_tasks)
-                rates[name].append(n_tasks / seconds(lambda push=push, tasks=tasks: push(tasks)))
+                push = ways[name](self.project(), tasks_of(f"{name}-{repeat}", n_tasks))
+                rates[name].append(n_tasks / seconds(push))
         queue, tasks = self.project(), tasks_of("single", n_single)
         single_s = seconds(lambda: [self._create_one(queue, task) for task in tasks])
         note = f"{n_tasks} tasks in batches of {BATCH_TASKS}"
@@ -117,8 +122,8 @@ class Bench:
         aim = "aim: at least 20" if n_tasks >= 50_000 else ""
         add(f"export_all_over_pull_{of}", times, "x", seed=self.seed, note=aim)
 
-    def _bulk_of(self, queue: LabelStudioQueue) -> Push:
-        def push(tasks: Sequence[NewTask]) -> None:
+    def _bulk_of(self, queue: LabelStudioQueue, tasks: Sequence[NewTask]) -> Push:
+        def push() -> None:
             address = f"/api/projects/{queue.project_id}/import"
             for first in range(0, len(tasks), BATCH_TASKS):
                 payload = [task_payload(task, queue.image_url) for task in tasks[first : first + BATCH_TASKS]]
@@ -144,7 +149,7 @@ def tasks_of(batch: str, n_tasks: int) -> list[NewTask]:
     """Return tasks with a suggestion, no two alike."""
     hint = "Model suggests: label 1 58% (label 2 30%)"
     suggestion = Suggestion(label="label 1", score=0.58, model_version="1", hint=hint)
-    ids = [sample_id_of(f"{batch}/{number}".encode()) for number in range(n_tasks)]
+    ids = [sample_id_of(picture(f"{batch}/{number}")) for number in range(n_tasks)]
     return [
         NewTask(SampleId(one), Purpose.REVIEW, BatchId(batch), f"{one[:2]}/{one}.png", suggestion)
         for one in ids

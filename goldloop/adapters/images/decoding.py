@@ -81,6 +81,25 @@ def decode_picture(content: bytes, *, max_pixels: int, shortest_side: int | None
         raise _explained(content, error) from error
 
 
+def plain_format(content: bytes, *, longest_side: int) -> str | None:
+    """Return JPEG or PNG if the header alone says that any browser shows `content` as the model sees it.
+
+    That is one opaque picture in 8-bit grey or RGB, no side over `longest_side` pixels, upright or a JPEG,
+    which browsers turn themselves. Nothing is decoded; None says nothing about what does not qualify.
+    """
+    quiet_pillow()
+    try:
+        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
+            is_plain = image.mode in ("L", "RGB") and not image.has_transparency_data
+            is_plain = is_plain and max(image.size) <= longest_side
+            is_png = image.format == "PNG"
+            if is_png and (getattr(image, "is_animated", False) or b"eXIf" in content):
+                return None
+            return str(image.format) if is_plain and image.format in ("JPEG", "PNG") else None
+    except Exception:
+        return None
+
+
 def _opened(content: bytes, max_pixels: int) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from goldloop.adapters.images.content import read_content
-from goldloop.adapters.images.decoding import Picture, decode_picture
+from goldloop.adapters.images.decoding import Picture, decode_picture, plain_format
 from goldloop.adapters.images.pixels import is_turned
 from goldloop.adapters.images.reader import ImageReader
 from goldloop.errors import UnreadableSampleError
@@ -66,11 +66,12 @@ class ImageStore:
         display = self._display(sample_id)
         if display is not None and not is_new:
             return display
-        picture = decode_picture(content, max_pixels=self.reader.max_pixels)
-        original = f"{sample_id[:2]}/{sample_id}.{EXTENSIONS[picture.format]}"
+        plain = plain_format(content, longest_side=DISPLAY_SIDE)
+        picture = None if plain else decode_picture(content, max_pixels=self.reader.max_pixels)
+        original = f"{sample_id[:2]}/{sample_id}.{EXTENSIONS[picture.format if picture else str(plain)]}"
         if is_new:
             self._write(original, content)
-        if _is_shown_as_is(picture):
+        if picture is None or _is_shown_as_is(picture):
             return original
         suffix, copy = _display_copy(picture.rgb)
         path = f"display/{sample_id[:2]}/{sample_id}.{suffix}"
@@ -93,11 +94,11 @@ class ImageStore:
 
     def file(self, sample_id: SampleId) -> Path | None:
         """Return where the original of a kept sample lies, or None when it is not in the store."""
-        for extension in EXTENSIONS.values():
-            path = self.root / sample_id[:2] / f"{sample_id}.{extension}"
-            if _is_regular(path):
-                return path
-        return None
+        stem = os.path.join(self.root, sample_id[:2], sample_id)  # noqa: PTH118 - eleven looks a push, pathlib is slow
+        found = next(
+            (path for path in (f"{stem}.{one}" for one in EXTENSIONS.values()) if _is_regular(path)), None
+        )
+        return None if found is None else Path(found)
 
     def _kept(self, sample_id: SampleId) -> bytes | None:
         """Return the stored bytes if they are there and still those of `sample_id`."""
@@ -110,26 +111,36 @@ class ImageStore:
     def _display(self, sample_id: SampleId) -> str | None:
         for suffix in ("png", "jpg"):
             path = f"display/{sample_id[:2]}/{sample_id}.{suffix}"
-            if _is_regular(self.root / path):
+            if _is_regular(f"{self.root}/{path}"):
                 return path
         return None
 
     def _write(self, path: str, content: bytes) -> None:
-        target = self.root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
+        target = f"{self.root}/{path}"
+        folder, name = os.path.split(target)
+        beside = f"{folder}/.{name}.{secrets.token_hex(6)}"
         try:
-            with beside.open("xb") as file:
-                file.write(content)
-                os.fchmod(file.fileno(), 0o644)
-            beside.replace(target)
-        finally:
-            beside.unlink(missing_ok=True)
+            file = _created(beside)
+        except FileNotFoundError:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            file = _created(beside)
+        try:
+            with os.fdopen(file, "wb") as stream:
+                stream.write(content)
+                os.fchmod(file, 0o644)
+            os.replace(beside, target)  # noqa: PTH105 - as above
+        except BaseException:
+            Path(beside).unlink(missing_ok=True)
+            raise
 
 
-def _is_regular(path: Path) -> bool:
+def _created(path: str) -> int:
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+
+
+def _is_regular(path: str) -> bool:
     try:
-        return stat.S_ISREG(path.lstat().st_mode)
+        return stat.S_ISREG(os.lstat(path).st_mode)
     except OSError:
         return False
 

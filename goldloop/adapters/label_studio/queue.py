@@ -40,18 +40,21 @@ class LabelStudioQueue:
         self.image_url = image_url
         self._server = connected(url, token)
         self._shown_version: str | None = None
+        self._is_whole = False  # whether suggestions lost before our first push were looked for
 
     def push(self, tasks: Sequence[NewTask]) -> dict[str, int]:
         """Create one task for each, in batches; return task ids by key, in the order given.
 
         All or nothing per batch. Suggestions that a server on SQLite lost while somebody else wrote are
-        restored, also those an interrupted push left behind, so `push([])` repairs.
+        restored: the first push also restores those an earlier one left behind, and `push([])` repairs.
 
         Raises:
             ServiceUnreachableError: no answer; the batch on its way may still be carried out.
             ServiceError: the server refused a batch or did not do all of it.
         """
-        self._restore_suggestions()
+        if not (self._is_whole and tasks):
+            self._restore_suggestions()
+            self._is_whole = True
         ids: dict[str, int] = {}
         for first in range(0, len(tasks), BATCH_TASKS):
             part = tasks[first : first + BATCH_TASKS]
