@@ -90,11 +90,16 @@ def push_rows(report: PushReport) -> list[dict[str, Any]]:
 def pull_rows(report: PullReport) -> list[dict[str, Any]]:
     """Return what was pulled, a row for each figure."""
     figures = {
-        "tasks changed": report.n_tasks_changed, "annotations new": report.n_new, "annotations edited": report.n_edited,
-        "annotations retracted": report.n_retracted, "samples waiting for more answers": report.n_waiting,
-        "samples without consensus": report.n_tied, "answers with a problem": len(report.problems),
-        "tasks goldloop did not make": report.n_foreign, "gold records changed": report.n_gold_changes,
-    }  # fmt: skip
+        "tasks changed": report.n_tasks_changed,
+        "annotations new": report.n_new,
+        "annotations edited": report.n_edited,
+        "annotations retracted": report.n_retracted,
+        "samples waiting for more answers": report.n_waiting,
+        "samples without consensus": report.n_tied,
+        "answers with a problem": len(report.problems),
+        "tasks goldloop did not make": report.n_foreign,
+        "gold records changed": report.n_gold_changes,
+    }
     version = f"gold version {report.gold_version}" if report.gold_version is not None else "gold unchanged"
     return [{"gold": version, "what": what, "n": n} for what, n in figures.items() if n] or [
         {"gold": version, "what": "nothing new", "n": 0}
@@ -114,7 +119,7 @@ def retrain_markdown(workspace: str, record: RoundRecord | None, notes: Sequence
         ]
         lines += [
             "",
-            f"Gold version {record.gold_version} ({record.n_gold} samples), digest `{record.gold_digest[:16]}`",
+            f"Gold version {record.gold_version}, {record.n_gold} samples, digest `{record.gold_digest[:12]}`",
             "",
         ]
         lines.append(_curve(workspace))

@@ -16,9 +16,9 @@ from goldloop.errors import UnreadableSampleError
 from goldloop.gold_store import GoldStore
 from goldloop.labels import LabelSet
 from goldloop.ledger import Ledger
+from goldloop.planning import plan_round
 from goldloop.ports import Scores, Tables
 from goldloop.pulling import PullReport, gold_records, pull_annotations, retract_tasks
-from goldloop.planning import plan_round
 from goldloop.pushing import PushReport, push_planned
 from goldloop.reconciling import reconcile
 from goldloop.routing import Band

@@ -12,8 +12,8 @@ from goldloop.adapters.report import Page, Plot, RoundRow
 from goldloop.rounds import conservation, read_rounds
 
 if TYPE_CHECKING:
+    from scripts.demo_loop.comparison import Row
     from scripts.demo_loop.pictures import Pictures
-    from scripts.demo_loop.run import Row
 
 
 def write_demo_page(parts: Parts, rows: Sequence[Row], pictures: Pictures) -> Path:

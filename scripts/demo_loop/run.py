@@ -1,4 +1,4 @@
-"""Run the demo: init, up, score, push, then rounds of answers and `goldloop round`, and show what came of it."""
+"""Run the demo: init, up, score, push, then rounds of answers and `goldloop round`; show what came of it."""
 
 from __future__ import annotations
 
@@ -6,42 +6,17 @@ import argparse
 import json
 import os
 import sys
-import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from goldloop.adapters.services import Endpoints, down, up
 from goldloop.console import out, plain, say, show
 from goldloop.errors import GoldloopError
-from goldloop.metrics import Estimate, accuracy
-from goldloop.rounds import RoundRecord, read_rounds
-from goldloop.samples import SampleId
-from goldloop.splits import Split
 from goldloop.workspace import Workspace
 from scripts.demo_loop import people
-from scripts.demo_loop.pictures import Picture, Pictures, digits, own_images, write_list
-
-if TYPE_CHECKING:
-    from flows.wiring import Parts
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One round of the closing table. Accuracies are on the test pictures that never entered the loop."""
-
-    round: int
-    n_gold: int
-    n_labels: int
-    lanes: dict[str, int]
-    outcome: str
-    holdout: Estimate
-    baseline: Estimate
-    champion: Estimate
-    random: Estimate
+from scripts.demo_loop.comparison import Row, closing_rows
+from scripts.demo_loop.pictures import Pictures, digits, own_images, write_list
 
 
 def arguments() -> argparse.Namespace:
@@ -143,9 +118,7 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
 
     parts, where = connect(workspace.root), str(workspace.root)
     pool = write_list(pictures.pool, workspace.root / "pool.txt")
-    say(
-        f"$ goldloop score {pool}   ({len(pictures.pool)} pictures; {len(pictures.test)} stay outside as a test)"
-    )
+    say(f"$ goldloop score {pool}   ({len(pictures.pool)} pictures; {len(pictures.test)} more stay outside)")
     score(where, str(pool))
     say("$ goldloop push")
     say(f"  {push(where).purposes or 'nothing new to push'}")
@@ -164,9 +137,8 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
         for note in report.notes:
             say(f"  {note}")
         if report.record and report.record.decision:
-            say(
-                f"  model {report.record.model_version} {report.record.outcome}: {report.record.decision.reasons[0]}"
-            )
+            model, decision = report.record.model_version, report.record.decision
+            say(f"  model {model} {report.record.outcome}: {decision.reasons[0]}")
     rows = closing_rows(parts, pictures, options.seed)
     show(rows, [_printed(row) for row in rows], as_json=False, title="accuracy with 95 % interval")
     if options.json_file:
@@ -188,74 +160,6 @@ def _addresses(found: Endpoints) -> None:
     out.print(f"Label Studio  {login.url}  ({login.username} / {login.password})", markup=False)
     out.print(f"Prefect       {found.prefect.url}  (log in with {found.prefect.auth})", markup=False)
     out.print(f"MLflow        {found.mlflow.url}", markup=False)
-
-
-def closing_rows(parts: Parts, pictures: Pictures, seed: int) -> list[Row]:
-    """Return the closing table: each round's models beside one trained on as many randomly chosen labels."""
-    labels = parts.workspace.settings.label_set
-    test = _decoded(parts, pictures.test)
-    truth = np.array([labels.column(one.label) for one in pictures.test])
-
-    def judged(folder: Path) -> Estimate:
-        scorer = parts.trainer.scorer(folder)
-        parts_of_test = [scorer(test[start : start + 128]).probs for start in range(0, len(test), 128)]
-        return accuracy(truth, np.concatenate(parts_of_test).argmax(axis=1))
-
-    def judged_version(version: str) -> Estimate:
-        return judged(parts.registry.load(version).folder)
-
-    rows, champion = [], ""
-    for record in read_rounds(parts.tables.rounds):
-        assert record.model_version is not None and record.decision is not None
-        champion = record.model_version if record.decision.is_promoted else champion
-        rows.append(
-            Row(
-                round=record.round, n_gold=record.n_gold, n_labels=record.n_annotations, lanes=dict(record.lanes),
-                outcome=record.outcome, holdout=_holdout_of(record, champion), baseline=judged_version(_baseline(record)),
-                champion=judged_version(champion), random=_random_arm(parts, record, pictures, judged, seed),
-            )
-        )  # fmt: skip
-    return rows
-
-
-def _baseline(record: RoundRecord) -> str:
-    found = record.evaluations.get("baseline") or record.evaluations["challenger"]
-    return found.model_version
-
-
-def _holdout_of(record: RoundRecord, champion: str) -> Estimate:
-    return next(one.accuracy for one in record.evaluations.values() if one.model_version == champion)
-
-
-def _random_arm(parts: Parts, record: RoundRecord, pictures: Pictures, judged: Any, seed: int) -> Estimate:
-    """Train on as many labels as the round's model, chosen at random and answered by the same people; judge it."""
-    labels, gold = parts.workspace.settings.label_set, parts.gold.records(record.gold_version)
-    kept_apart = {one.sample_id for one in gold if one.split in (Split.VALIDATION, Split.HOLDOUT)}
-    n_train = sum(one.split is Split.TRAIN for one in gold)
-    validation = [(one.sample_id, labels.column(one.label)) for one in gold if one.split is Split.VALIDATION]
-    open_pool = [one for one in pictures.pool if one.sample_id not in kept_apart]
-    order = np.random.default_rng([seed, 1]).permutation(
-        len(open_pool)
-    )  # one order: each round's draw holds the last's
-    mistaken, names = people.confusions(pictures.labels), list(people.SKILLS)
-    train: list[tuple[SampleId, int]] = []
-    files = {one.sample_id: one.path for one in pictures.pool}
-    for place in order:
-        one, name = open_pool[place], names[int(place) % len(names)]
-        said = people.answer_of(name, people.SKILLS[name], one, mistaken, seed)
-        if said is not None and len(train) < n_train:
-            train.append((one.sample_id, labels.column(said)))
-    with tempfile.TemporaryDirectory() as folder:
-        model = parts.trainer.train(
-            train, validation, labels=labels, load=lambda sample_id: parts.reader.decode(files[sample_id].read_bytes()),
-            folder=Path(folder) / "model", advance=lambda _: None,
-        )  # fmt: skip
-        found: Estimate = judged(model.folder)
-    return found
-
-
-def _decoded(parts: Parts, pictures: list[Picture]) -> list[Any]:
-    return [parts.reader.decode(one.path.read_bytes()).payload for one in pictures]
 
 
 def _printed(row: Row) -> dict[str, Any]:

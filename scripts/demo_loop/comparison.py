@@ -1,0 +1,111 @@
+"""The closing table: each round's models beside one trained on as many randomly chosen labels."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flows.page import winner_of
+from flows.wiring import Parts
+from goldloop.metrics import Estimate, accuracy
+from goldloop.rounds import RoundRecord, read_rounds
+from goldloop.samples import SampleId
+from goldloop.splits import Split
+from scripts.demo_loop import people
+from scripts.demo_loop.pictures import Picture, Pictures
+
+MINIBATCH = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One round of the closing table. Accuracies are on the test pictures that never entered the loop."""
+
+    round: int
+    n_gold: int
+    n_labels: int
+    lanes: dict[str, int]
+    outcome: str
+    holdout: Estimate
+    baseline: Estimate
+    champion: Estimate
+    random: Estimate
+
+
+def closing_rows(parts: Parts, pictures: Pictures, seed: int) -> list[Row]:
+    """Return one row for each closed round; every model is judged on the test pictures."""
+    test = Test(parts, pictures.test)
+
+    @cache
+    def judged(version: str) -> Estimate:
+        return test.judge(parts.registry.load(version).folder)
+
+    rows = []
+    for record in read_rounds(parts.tables.rounds):
+        winner = winner_of(record)
+        if winner is None:
+            continue
+        baseline = record.evaluations.get("baseline") or record.evaluations["challenger"]
+        rows.append(
+            Row(
+                round=record.round,
+                n_gold=record.n_gold,
+                n_labels=record.n_annotations,
+                lanes=dict(record.lanes),
+                outcome=record.outcome,
+                holdout=winner.accuracy,
+                baseline=judged(baseline.model_version),
+                champion=judged(winner.model_version),
+                random=_random_arm(parts, record, pictures, test, seed),
+            )
+        )
+    return rows
+
+
+class Test:
+    """Pictures with known labels that never entered the loop."""
+
+    def __init__(self, parts: Parts, pictures: Sequence[Picture]) -> None:
+        self._parts = parts
+        self._payloads = [parts.reader.decode(one.path.read_bytes()).payload for one in pictures]
+        labels = parts.workspace.settings.label_set
+        self._truth = np.array([labels.column(one.label) for one in pictures])
+
+    def judge(self, folder: Path) -> Estimate:
+        """Return the accuracy of the model saved in `folder`."""
+        scorer = self._parts.trainer.scorer(folder)
+        starts = range(0, len(self._payloads), MINIBATCH)
+        probs = np.concatenate([scorer(self._payloads[start : start + MINIBATCH]).probs for start in starts])
+        return accuracy(self._truth, probs.argmax(axis=1))
+
+
+def _random_arm(parts: Parts, record: RoundRecord, pictures: Pictures, test: Test, seed: int) -> Estimate:
+    """Judge a model trained on as many labels, chosen at random and answered by the same people."""
+    labels, gold = parts.workspace.settings.label_set, parts.gold.records(record.gold_version)
+    judging = {one.sample_id for one in gold if one.split in (Split.VALIDATION, Split.HOLDOUT)}
+    n_train = sum(one.split is Split.TRAIN for one in gold)
+    validation = [(one.sample_id, labels.column(one.label)) for one in gold if one.split is Split.VALIDATION]
+    mistaken, names = people.confusions(pictures.labels), list(people.SKILLS)
+    files = {one.sample_id: one.path for one in pictures.pool}
+    train: list[tuple[SampleId, int]] = []
+    for place in np.random.default_rng([seed, 1]).permutation(len(pictures.pool)):  # later draws hold earlier
+        one, name = pictures.pool[place], names[int(place) % len(names)]
+        said = people.answer_of(name, people.SKILLS[name], one, mistaken, seed)
+        if said is not None and one.sample_id not in judging and len(train) < n_train:
+            train.append((one.sample_id, labels.column(said)))
+    with tempfile.TemporaryDirectory() as folder:
+        model: Any = parts.trainer.train(
+            train,
+            validation,
+            labels=labels,
+            load=lambda sample_id: parts.reader.decode(files[sample_id].read_bytes()),
+            folder=Path(folder) / "model",
+            advance=lambda _: None,
+        )
+        return test.judge(model.folder)
