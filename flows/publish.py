@@ -119,7 +119,8 @@ def retrain_markdown(workspace: str, record: RoundRecord | None, notes: Sequence
         ]
         lines += [
             "",
-            f"Gold version {record.gold_version}, {record.n_gold} samples, digest `{record.gold_digest[:12]}`",
+            f"Gold version {record.gold_version}, {record.n_gold} samples,"
+            f" digest `{record.gold_digest[:16]}`",
             "",
         ]
         lines.append(_curve(workspace))

@@ -1,4 +1,4 @@
-"""The goldloop command line in one workspace, each command a process of its own; and people who answer."""
+"""The goldloop command line in one workspace, each command a process of its own."""
 
 from __future__ import annotations
 
@@ -6,26 +6,20 @@ import json
 import os
 import subprocess
 import sys
-import uuid
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from flows.wiring import Parts, now
 from goldloop.adapters.label_studio import LabelStudioQueue, ensure_project, local_image_urls
-from goldloop.adapters.label_studio.payload import choice_result
-from goldloop.adapters.services import Endpoints, LabelStudioEndpoint
-from goldloop.samples import SampleId
+from goldloop.adapters.services import Endpoints
 from goldloop.scoring import Model, score_source
-from goldloop.tasks import split_key
 from goldloop.workspace import Workspace
 from tests.e2e.interrupted import Interruption
 
 LONGEST_COMMAND_S = 300  # a command that hangs fails its test rather than the whole run
+_CHECKOUT = Path(__file__).parents[2]
 _REAL = (sys.executable, "-c", "from goldloop.cli import main; main()")
 _INTERRUPTED = (sys.executable, "-m", "tests.e2e.interrupted")
 
@@ -61,10 +55,11 @@ class Loop:
     def start(self, *arguments: str, plan: Interruption | None = None) -> subprocess.Popen[str]:
         """Start a command, as a user would or with `plan`, in a process group of its own."""
         command = [*_REAL] if plan is None else [*_INTERRUPTED, json.dumps(asdict(plan))]
+        search = {} if plan is None else {"PYTHONPATH": str(_CHECKOUT)}  # where `tests` lies
         return subprocess.Popen(
             [*command, *arguments],
-            env={**os.environ, "GOLDLOOP_WORKSPACE": str(self.root)},
-            cwd=Path(__file__).parents[2],
+            env={**os.environ, **search, "GOLDLOOP_WORKSPACE": str(self.root)},
+            cwd=self.root,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -121,24 +116,3 @@ def finish(process: subprocess.Popen[str]) -> Ended:
         out, err = process.communicate()
         raise AssertionError(f"hung for {LONGEST_COMMAND_S} s: {process.args}\n{out}\n{err}") from None
     return Ended(process.returncode, out, err)
-
-
-def answer_all(
-    server: LabelStudioEndpoint, queue: LabelStudioQueue, said: Callable[[SampleId], str | None]
-) -> dict[str, str | None]:
-    """Answer each open task with what `said` makes of its sample, None for a skip; return that by key."""
-    tasks = queue.all_tasks()
-    given: dict[str, str | None] = {}
-    with httpx.Client(
-        base_url=server.url, headers={"Authorization": f"Token {server.token}"}, timeout=60
-    ) as client:
-        for task_id in sorted(tasks.keys() - queue.answered(list(tasks))):
-            label = given[tasks[task_id]] = said(split_key(tasks[task_id])[0])
-            answer = {
-                "result": [] if label is None else choice_result(label),
-                "was_cancelled": label is None,
-                "lead_time": 2.0,
-                "unique_id": str(uuid.uuid4()),
-            }
-            client.post(f"/api/tasks/{task_id}/annotations/", json=answer).raise_for_status()
-    return given

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from goldloop.adapters.services import Endpoints
 from tests.e2e.commands import Loop
+from tests.e2e.prefect_api import PrefectApi
 
 
 @pytest.fixture
@@ -22,3 +24,11 @@ def make_loop(services: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return Loop.create(tmp_path / name, services, **settings)
 
     return make
+
+
+@pytest.fixture
+def prefect(services: Endpoints) -> Iterator[PrefectApi]:
+    """Yield the API of the real Prefect server."""
+    user, _, password = (services.prefect.auth or "").partition(":")
+    with httpx.Client(base_url=services.prefect.api_url, auth=(user, password), timeout=60) as client:
+        yield PrefectApi(client)

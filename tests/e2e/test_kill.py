@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,9 +11,9 @@ import pytest
 
 from goldloop.rounds import annotation_counts, conservation, read_rounds, task_counts
 from goldloop.samples import SampleId
-from scripts.demo_loop.pictures import Picture, digits
-from tests.e2e.commands import Loop, answer_all
+from tests.e2e.commands import Loop
 from tests.e2e.interrupted import Interruption
+from tests.e2e.people import answer_all, said_by_truth, some_digits
 
 pytestmark = pytest.mark.servers
 
@@ -82,17 +81,6 @@ SECOND_ROUND = {
 LAST = {"pull": [at("goldloop.gold_store:GoldStore.commit", 1, "after")]}  # gold committed, nobody told
 
 
-def said_by_truth(pictures: list[Picture]) -> dict[SampleId, str | None]:
-    """Return what people say of each picture: mostly the truth, some mistakes, some skips."""
-    said: dict[SampleId, str | None] = {}
-    for one in pictures:
-        chance = hashlib.sha256(one.sample_id.encode()).digest()[0]
-        said[one.sample_id] = (
-            None if chance < 10 else str((int(one.label) + 1) % 10) if chance < 25 else one.label
-        )
-    return said
-
-
 class Walk:
     """The loop through two rounds in one workspace, each command killed as often as is asked for."""
 
@@ -127,21 +115,11 @@ class Walk:
         self.given |= answer_all(self.loop.servers.label_studio, self.loop.queue(), self.said.__getitem__)
 
 
-@pytest.fixture
-def pictures(tmp_path: Path) -> list[Picture]:
-    """Return handwritten digits that lie alone in a folder."""
-    found = digits(tmp_path / "digits", seed=0)
-    known = sorted([*found.pool, *found.test], key=lambda one: one.path)
-    for one in known[N_FILES:]:
-        one.path.unlink()
-    return known[:N_FILES]
-
-
 def test_a_loop_killed_at_thirteen_points_ends_like_one_that_never_was(
-    make_loop: Callable[..., Loop], tmp_path: Path, pictures: list[Picture]
+    make_loop: Callable[..., Loop], tmp_path: Path
 ) -> None:
     """Killed in mid-read, mid-import, mid-training and between commits: the same gold, each task once."""
-    said = said_by_truth(pictures)
+    said = said_by_truth(some_digits(tmp_path / "digits", N_FILES))
     calm, killed = (
         Walk(make_loop(name, **SETTINGS), tmp_path / "digits", said, is_killed=name == "killed")
         for name in ("calm", "killed")

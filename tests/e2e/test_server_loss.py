@@ -16,8 +16,9 @@ from goldloop.adapters.services.processes import ProcessMark, members
 from goldloop.adapters.services.state import load_state
 from goldloop.ledger import Event
 from goldloop.workspace import Workspace
-from tests.e2e.commands import Loop, answer_all
+from tests.e2e.commands import Loop
 from tests.e2e.interrupted import Interruption
+from tests.e2e.people import answer_all
 from tests.images import write_good
 
 pytestmark = pytest.mark.servers
