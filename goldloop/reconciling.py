@@ -28,10 +28,12 @@ def reconcile(
     Costs one request while the counts agree. When they do not, every task of the project is listed: one that
     the ledger does not know is adopted, the later of two with one key is deleted unless only it was answered,
     and one that somebody deleted on the server is recorded as gone.
+
+    The ledger is read before the listing, to tell what is gone, and after it, to tell what is unknown:
+    another process may plan and push meanwhile.
     """
-    statuses = ledger.statuses()
-    pushed = {key: one for key, one in statuses.items() if one.event is Event.PUSHED}
-    if queue.n_tasks() == len(pushed):
+    before = {key: one for key, one in ledger.statuses().items() if one.event is Event.PUSHED}
+    if queue.n_tasks() == len(before):
         return 0, 0, 0
     by_key: dict[str, list[int]] = {}
     for task_id, key in sorted(queue.all_tasks().items()):
@@ -47,6 +49,8 @@ def reconcile(
         queue.delete(surplus)
     found = {key: survivors.get(key, ids[0]) for key, ids in by_key.items()}
 
+    statuses = ledger.statuses()
+    pushed = {key: one for key, one in statuses.items() if one.event is Event.PUSHED}
     stale = clock() - timedelta(seconds=lease_s)
     new = {
         key: task_id
@@ -76,7 +80,7 @@ def reconcile(
     }
     if new or moved:
         ledger.record(Event.PUSHED, {**new, **moved}, at=clock(), owner=owner, detail="found on the server")
-    gone = [key for key in pushed if key not in found]
+    gone = [key for key, one in before.items() if key not in found and statuses[key] == one]
     if gone:
         ledger.record(
             Event.GONE, dict.fromkeys(gone), at=clock(), owner=owner, detail="deleted on the server"
