@@ -24,7 +24,7 @@ def agree_with_server(parts: Parts, queue: LabelStudioQueue) -> tuple[int, int, 
     def batches(sample_ids: Collection[SampleId]) -> Mapping[SampleId, BatchId]:
         return {sample_id: row["batch"] for sample_id, row in sample_rows(parts.tables, sample_ids).items()}
 
-    return reconcile(
+    counts = reconcile(
         ledger=parts.ledger,
         queue=queue,
         owner=parts.owner,
@@ -33,12 +33,15 @@ def agree_with_server(parts: Parts, queue: LabelStudioQueue) -> tuple[int, int, 
         audit_rate=selection.audit_rate,
         batches=batches,
     )
+    if counts[0]:
+        queue.push([])  # whoever pushed what was adopted may have died before its suggestions were shown
+    return counts
 
 
 def push_round(parts: Parts) -> PushReport:
     """Plan the open round, unless an earlier plan is unfinished, and bring the plan to Label Studio."""
     settings, queue = parts.workspace.settings, parts.queue()
-    agree_with_server(parts, queue)
+    n_adopted, n_removed, _ = agree_with_server(parts, queue)
     n_planned = plan_round(
         tables=parts.tables,
         ledger=parts.ledger,
@@ -58,7 +61,8 @@ def push_round(parts: Parts) -> PushReport:
             advance=advance,
         )
     report.n_planned = n_planned
-    report.n_duplicates_removed = agree_with_server(parts, queue)[1]
+    report.n_adopted += n_adopted
+    report.n_duplicates_removed = n_removed + agree_with_server(parts, queue)[1]
     if report.n_pushed:
         parts.queue()  # now that there are pictures, the interface knows how large to show them
     return report

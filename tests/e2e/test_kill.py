@@ -7,13 +7,16 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import httpx
 import pytest
 
 from goldloop.rounds import annotation_counts, conservation, read_rounds, task_counts
-from goldloop.samples import SampleId
+from goldloop.samples import BatchId, SampleId
+from goldloop.tasks import NewTask, Purpose, Suggestion
 from tests.e2e.commands import Loop
 from tests.e2e.interrupted import Interruption
 from tests.e2e.people import answer_all, said_by_truth, some_digits
+from tests.loop import Killed
 
 pytestmark = pytest.mark.servers
 
@@ -147,3 +150,36 @@ def test_a_loop_killed_at_thirteen_points_ends_like_one_that_never_was(
         (one.round, one.outcome, one.gold_digest) for one in read_rounds(calm_tables.rounds)
     ]
     assert len(read_rounds(tables.rounds)) == 1
+
+
+@pytest.mark.parametrize("next_command", ["push", "pull"])
+def test_suggestions_are_shown_even_if_the_push_died_before_it_said_so(
+    make_loop: Callable[..., Loop], monkeypatch: pytest.MonkeyPatch, next_command: str
+) -> None:
+    """Label Studio shows the suggestions of one model version: the newest import's, whoever finishes it."""
+
+    def dies(_: object) -> None:
+        raise Killed
+
+    def review(number: int, version: str) -> NewTask:
+        suggestion = Suggestion("cat", 0.5, version, "cat 50 %")
+        return NewTask(SampleId(f"{number:064x}"), Purpose.REVIEW, BatchId("b"), "a.png", suggestion)
+
+    loop = make_loop(f"died-before-{next_command}", labels=["cat", "dog"])
+    loop.queue().push([review(1, "1")])
+    dying = loop.queue()
+    monkeypatch.setattr(dying, "_show_version", dies)
+    with pytest.raises(Killed):
+        dying.push([review(2, "2")])
+
+    if next_command == "push":  # which takes the claim over when it has run out
+        next_one = loop.queue()
+        assert len(next_one.find([review(2, "2").key])) == 1
+        next_one.push([])
+    else:  # which finds tasks that the ledger knows nothing of
+        loop.run(next_command)
+
+    server = loop.servers.label_studio
+    address = f"{server.url}/api/projects/{dying.project_id}"
+    shown = httpx.get(address, headers={"Authorization": f"Token {server.token}"}, timeout=60).json()
+    assert shown["model_version"] == "2"

@@ -40,6 +40,7 @@ class LabelStudioQueue:
         self.image_url = image_url
         self._server = connected(url, token)
         self._shown_version: str | None = None
+        self._found_version: str | None = None  # of tasks whose push may have died before it was shown
         self._is_whole = False  # whether suggestions lost before our first push were looked for
 
     def push(self, tasks: Sequence[NewTask]) -> dict[str, int]:
@@ -59,7 +60,8 @@ class LabelStudioQueue:
         for first in range(0, len(tasks), BATCH_TASKS):
             part = tasks[first : first + BATCH_TASKS]
             ids |= self._import([task_payload(task, self.image_url) for task in part])
-        self._show_version(next((task.suggestion.model_version for task in tasks if task.suggestion), None))
+        versions = (task.suggestion.model_version for task in tasks if task.suggestion)
+        self._show_version(next(versions, self._found_version))
         return ids
 
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
@@ -72,6 +74,7 @@ class LabelStudioQueue:
             for row in self._sweep("id,data", ("data.key", "in_list", "String", part)):
                 if row.data.get("key") in wanted:
                     found.setdefault(row.data["key"], []).append(row.id)
+                    self._found_version = row.data.get("suggested_by") or self._found_version
         return found
 
     def n_tasks(self) -> int:
@@ -80,8 +83,12 @@ class LabelStudioQueue:
 
     def all_tasks(self) -> dict[int, str]:
         """Return key by task id for every task that goldloop pushed."""
-        rows = self._sweep("id,data")
-        return {row.id: row.data["key"] for row in rows if isinstance(row.data.get("key"), str)}
+        found: dict[int, str] = {}
+        for row in self._sweep("id,data"):
+            if isinstance(row.data.get("key"), str):
+                found[row.id] = row.data["key"]
+                self._found_version = row.data.get("suggested_by") or self._found_version
+        return found
 
     def answered(self, task_ids: Sequence[int]) -> set[int]:
         """Return those of `task_ids` that hold at least one annotation or skip."""
