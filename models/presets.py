@@ -40,8 +40,8 @@ PRESETS: dict[str, Preset] = {
         Preset(
             name="tiny",
             size=32,
-            epochs=18,
-            min_steps=200,
+            epochs=30,
+            min_steps=300,
             max_steps=8000,
             batch_size=32,
             learning_rate=0.004,
