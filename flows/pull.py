@@ -7,7 +7,7 @@ from prefect import flow, task
 from flows.publish import publish_pull
 from flows.push import agree_with_server
 from flows.wiring import Parts, connect
-from goldloop.gold_store import GoldStore
+from goldloop.gold import GoldRecord
 from goldloop.pulling import PullReport, gold_records, pull_annotations, retract_tasks
 
 
@@ -19,14 +19,17 @@ def pull_answers(parts: Parts) -> PullReport:
     n_retracted = retract_tasks(gone, parts.tables.annotations)
     report = pull_annotations(queue, parts.tables.annotations, parts.ledger)
     report.n_retracted += n_retracted
-    records = gold_records(
-        parts.tables.annotations,
-        parts.ledger,
-        overlap=settings.selection.overlap,
-        label_names=settings.labels,
-        report=report,
-    )
-    version = GoldStore(parts.tables.gold).commit(records, reason="pull")
+
+    def make_records() -> list[GoldRecord]:
+        return gold_records(
+            parts.tables.annotations,
+            parts.ledger,
+            overlap=settings.selection.overlap,
+            label_names=settings.labels,
+            report=report,
+        )
+
+    version = parts.gold.commit(make_records, reason="pull")
     if version is not None:
         report.gold_version = version.version
         report.n_gold_changes = version.n_added + version.n_changed + version.n_removed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -24,14 +24,15 @@ class GoldStore:
 
     table: Table
 
-    def commit(self, records: Sequence[GoldRecord], *, reason: str) -> GoldVersion | None:
-        """Make `records` the newest gold version in one atomic commit; None when that already holds them.
+    def commit(self, make_records: Callable[[], Sequence[GoldRecord]], *, reason: str) -> GoldVersion | None:
+        """Make what `make_records` returns the newest gold version in one atomic commit; None if it is that.
 
-        A writer that loses a race starts again from what the winner wrote.
+        `make_records` is asked again whenever another writer was first: what one has read before the other
+        committed must not undo what the other has made of newer answers.
         """
 
         def make_changes(present: pa.Table) -> tuple[list[Row], list[Row], Mapping[str, str]]:
-            old = _records(present)
+            old, records = _records(present), make_records()
             changes = gold_diff(old, records)
             put: list[Row] = [_row(one.after) for one in changes if one.after is not None]
             remove: list[Row] = [

@@ -162,11 +162,12 @@ def _row(task: TaskState, one: Annotation) -> dict[str, Any]:
 def gold_records(
     annotations: Table, ledger: Ledger, *, overlap: int, label_names: Sequence[str], report: PullReport
 ) -> list[GoldRecord]:
-    """Return the gold that all annotations together support, and count in `report` what has no consensus yet.
+    """Return the gold that all annotations together support; `report` is told what has no consensus yet.
 
     An annotator with several annotations on one task has one vote, the newest. Of a sample that was asked
     about for two purposes, the blind audit counts.
     """
+    report.n_tied = report.n_waiting = 0
     rows = annotations.read().filter(pc.field("status") == str(Status.ANSWER))
     rows = rows.filter(pc.field("label").isin(pa.array(list(label_names), pa.string()))).sort_by("updated_at")
     votes: dict[str, dict[str, dict[str, Any]]] = {}

@@ -13,6 +13,7 @@ import numpy as np
 from goldloop import schema
 from goldloop.adapters.delta import Table
 from goldloop.errors import UnreadableSampleError
+from goldloop.gold import GoldRecord
 from goldloop.gold_store import GoldStore
 from goldloop.labels import LabelSet
 from goldloop.ledger import Ledger
@@ -200,14 +201,17 @@ class Loop:
         statuses = self.ledger.statuses().values()
         retract_tasks([one.key for one in statuses if not one.is_live], self.tables.annotations)
         report = pull_annotations(self.queue, self.tables.annotations, self.ledger)
-        records = gold_records(
-            self.tables.annotations,
-            self.ledger,
-            overlap=self.selection.overlap,
-            label_names=LABELS.names,
-            report=report,
-        )
-        version = self.gold.commit(records, reason="pull")
+
+        def make_records() -> list[GoldRecord]:
+            return gold_records(
+                self.tables.annotations,
+                self.ledger,
+                overlap=self.selection.overlap,
+                label_names=LABELS.names,
+                report=report,
+            )
+
+        version = self.gold.commit(make_records, reason="pull")
         report.gold_version = version.version if version else None
         return report
 

@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -116,3 +118,13 @@ def finish(process: subprocess.Popen[str]) -> Ended:
         out, err = process.communicate()
         raise AssertionError(f"hung for {LONGEST_COMMAND_S} s: {process.args}\n{out}\n{err}") from None
     return Ended(process.returncode, out, err)
+
+
+def until(is_so: Callable[[], Any], process: subprocess.Popen[str]) -> Any:
+    """Return what `is_so` returns once it is true, while `process` is alive."""
+    deadline = time.monotonic() + LONGEST_COMMAND_S
+    while not (found := is_so()):
+        assert process.poll() is None, f"it ended: {finish(process)}"
+        assert time.monotonic() < deadline, "it never came about"
+        time.sleep(0.2)
+    return found

@@ -38,15 +38,19 @@ def said_by_truth(pictures: list[Picture]) -> dict[SampleId, str | None]:
 
 
 def answer_all(
-    server: LabelStudioEndpoint, queue: LabelStudioQueue, said: Callable[[SampleId], str | None]
+    server: LabelStudioEndpoint,
+    queue: LabelStudioQueue,
+    said: Callable[[SampleId], str | None],
+    *,
+    n: int | None = None,
 ) -> dict[str, str | None]:
-    """Answer each open task with what `said` makes of its sample, None for a skip; return that by key."""
+    """Answer each open task (the first `n`) as `said` of its sample, None for a skip; return that by key."""
     tasks = queue.all_tasks()
     given: dict[str, str | None] = {}
     with httpx.Client(
         base_url=server.url, headers={"Authorization": f"Token {server.token}"}, timeout=60
     ) as client:
-        for task_id in sorted(tasks.keys() - queue.answered(list(tasks))):
+        for task_id in sorted(tasks.keys() - queue.answered(list(tasks)))[:n]:
             label = given[tasks[task_id]] = said(split_key(tasks[task_id])[0])
             answer = {
                 "result": [] if label is None else choice_result(label),

@@ -7,7 +7,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 from goldloop.adapters.services import Endpoints
-from tests.e2e.commands import LONGEST_COMMAND_S, Loop, finish
+from tests.e2e.commands import LONGEST_COMMAND_S, Loop, finish, until
 from tests.e2e.interrupted import Interruption
 from tests.e2e.prefect_api import PrefectApi
 
@@ -24,16 +23,6 @@ pytestmark = pytest.mark.servers
 CHECKOUT = Path(__file__).parents[2]
 EVERY_QUARTER, WEEKLY = "*/15 * * * *", "30 7 * * 2"
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
-
-
-def until(is_so: Callable[[], Any], process: subprocess.Popen[str]) -> Any:
-    """Return what `is_so` returns once it is true, while `process` is alive."""
-    deadline = time.monotonic() + LONGEST_COMMAND_S
-    while not (found := is_so()):
-        assert process.poll() is None, f"it ended: {finish(process)}"
-        assert time.monotonic() < deadline, "it never came about"
-        time.sleep(0.2)
-    return found
 
 
 def schedules(deployments: dict[str, Any]) -> dict[str, list[tuple[str, str, bool]]]:
