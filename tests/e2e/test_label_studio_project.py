@@ -65,11 +65,13 @@ def test_a_project_is_made_once_and_found_again(server: LabelStudioEndpoint, nam
 
 
 def test_two_creators_end_with_one_project(server: LabelStudioEndpoint, name: str) -> None:
-    """Whoever is second takes the older project and removes its own empty one."""
+    """Whoever is second takes the older project and puts its own aside, and the server stays whole."""
     with ThreadPoolExecutor(4) as pool:
         ids = list(pool.map(lambda _: ensured(server, name), range(4)))
 
     assert set(ids) == set(titled(server, name)) == {min(ids)}
+    person = add_annotator(server.url, server.token, email=f"{name}@race.example", password="race-password")
+    assert person.token  # given by a signal that deleting projects at once would have switched off
 
 
 def test_settings_follow(server: LabelStudioEndpoint, name: str) -> None:

@@ -27,7 +27,7 @@ def ensure_project(
 ) -> int:
     """Return the id of the project called `name`, made or brought up to date.
 
-    Two machines that make it at once end with one project: the older one. `images_root` is the content
+    Two machines that make it at once end with one project, the older one. `images_root` is the content
     store as the server sees it, a folder below its LOCAL_FILES_DOCUMENT_ROOT, which the project is then
     allowed to show; None where pictures come from elsewhere.
 
@@ -54,10 +54,17 @@ def _found(server: LabelStudio, title: str) -> int | None:
 
 
 def _created(server: LabelStudio, title: str) -> int:
+    """Return a new project, or the older one that somebody else made at the same moment.
+
+    The younger one is put aside under another title and not deleted: while Label Studio deletes a project it
+    switches off every signal of its process, and two deletions at once leave them off until it is restarted;
+    it then no longer counts annotations or gives new people a token.
+    """
     mine = int(server.projects.create(title=title).id or 0)
     oldest = _found(server, title)
     if oldest is not None and oldest < mine:
-        server.projects.delete(id=mine)  # still empty: nobody else takes the younger one
+        note = f"Made at the same moment as project {oldest}, which is used; this one is empty and may be deleted."
+        server.projects.update(id=mine, title=f"unused {mine}", description=note)
         return oldest
     return mine
 
