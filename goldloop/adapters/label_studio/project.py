@@ -63,7 +63,7 @@ def _created(server: LabelStudio, title: str) -> int:
     mine = int(server.projects.create(title=title).id or 0)
     oldest = _found(server, title)
     if oldest is not None and oldest < mine:
-        note = f"Made at the same moment as project {oldest}, which is used; this one is empty and may be deleted."
+        note = f"Made together with project {oldest}, which is used; empty, may be deleted."
         server.projects.update(id=mine, title=f"unused {mine}", description=note)
         return oldest
     return mine
