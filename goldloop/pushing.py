@@ -90,14 +90,14 @@ def push_planned(
         while True:
             keys, retaken = claims.take(is_idle=under_way is None)
             batch = preparation.batch(keys, retaken) if keys else None
-            if under_way is not None:
-                finish(under_way[0], under_way[1].result())
-            if batch is None:
-                if under_way is None:
-                    return report
-                under_way = None
-            else:
+            before, under_way = under_way, None
+            pushed = before[1].result() if before is not None else {}
+            if batch is not None:  # the server is given its next import before the last one is written down
                 under_way = (batch, importer.submit(queue.push, batch.tasks))
+            if before is not None:
+                finish(before[0], pushed)
+            if before is None and under_way is None:
+                return report
 
 
 @dataclass(frozen=True, slots=True)
