@@ -37,7 +37,6 @@ class PushReport:
     n_duplicates_removed: int = 0
     purposes: dict[str, int] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
-    note: str = ""
 
 
 def push_planned(
