@@ -12,8 +12,9 @@ class Annotation:
     """One person's answer to one task, as last seen.
 
     `label` is None for a skip and for an answer that could not be read; `problem` then says what was wrong
-    with the latter. `lead_time_s` is what the browser reported, idle time included. The `shown_*` fields
-    are the suggestion the annotator saw, None on a blind task.
+    with the latter. `reason` is why it was skipped, or why an adjudicator decided so, where that was said.
+    `lead_time_s` is what the browser reported, idle time included. The `shown_*` fields are the suggestion
+    the annotator saw, None on a blind task.
     """
 
     annotation_id: int
@@ -24,6 +25,7 @@ class Annotation:
     updated_at: datetime
     lead_time_s: float | None
     problem: str | None = None
+    reason: str | None = None
     shown_label: str | None = None
     shown_score: float | None = None
     shown_model_version: str | None = None

@@ -198,6 +198,13 @@ class LabelingQueue(Protocol):
         """Delete these tasks."""
         ...
 
+    def ask(self, n_answers: Mapping[int, int]) -> None:
+        """Let each task, by id, be answered by so many different people in all; who answered is not asked again.
+
+        Tasks that are gone are passed over. Repeating it changes nothing.
+        """
+        ...
+
     def changed_since(self, moment: datetime | None) -> Iterator[list[TaskState]]:
         """Yield pages of tasks changed at or after `moment` (None: ever), oldest change first."""
         ...

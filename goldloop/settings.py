@@ -42,7 +42,9 @@ class SelectionSettings(_Section):
     """How the people's time of one round is spent."""
 
     budget_per_round: Annotated[int, Field(ge=1, description="Annotations asked of people per round.")] = 200
-    overlap: Annotated[int, Field(ge=1, le=20, description="Different people who answer each task.")] = 1
+    overlap: Annotated[
+        int, Field(ge=1, le=20, description="Different people asked at first; more where [consensus] asks.")
+    ] = 1
     audit_rate: Annotated[
         float, Field(ge=0, lt=1, description="Share of all arriving samples reserved for the blind audit.")
     ] = 0.10
@@ -59,6 +61,82 @@ class SelectionSettings(_Section):
                 "not even one task fits; raise the budget or lower the overlap"
             )
         return self
+
+
+class ConsensusSettings(_Section):
+    """When a label counts as gold, and who is asked until it does."""
+
+    method: Annotated[
+        Literal["posterior", "dawid_skene", "majority"],
+        Field(
+            description="posterior: votes weighed by who gave them, with the model's word; "
+            "dawid_skene: votes weighed; majority: votes counted."
+        ),
+    ] = "posterior"
+    target: Annotated[
+        float, Field(gt=0.5, lt=1, description="Probability that a label needs to become gold.")
+    ] = 0.90
+    max_answers: Annotated[
+        int, Field(ge=1, le=20, description="Answers of different people before an adjudicator decides.")
+    ] = 3
+    audit_answers: Annotated[
+        int,
+        Field(ge=1, le=20, description="Independent blind answers to each audit sample; 1 if you are alone."),
+    ] = 2
+    repeat_share: Annotated[
+        float,
+        Field(
+            ge=0,
+            lt=1,
+            description="Share of the budget kept for further answers, adjudication, controls and rechecks.",
+        ),
+    ] = 0.25
+
+    @model_validator(mode="after")
+    def _audit_fits(self) -> Self:
+        if self.audit_answers > self.max_answers:
+            raise ValueError(
+                f"audit_answers {self.audit_answers} contradicts max_answers {self.max_answers}; "
+                "raise max_answers or lower audit_answers"
+            )
+        return self
+
+
+class PeopleSettings(_Section):
+    """How the people who answer are measured; all of it is pseudonymous."""
+
+    control_rate: Annotated[
+        float, Field(ge=0, le=0.5, description="Share of the answers that are given to known-answer tasks.")
+    ] = 0.05
+    onboarding_tasks: Annotated[
+        int, Field(ge=0, le=200, description="Known-answer tasks that somebody new begins with; 0: none.")
+    ] = 20
+    bar: Annotated[
+        float,
+        Field(gt=0, lt=1, description="Accuracy on known answers; who is below it by evidence is flagged."),
+    ] = 0.70
+
+
+class SuggestionSettings(_Section):
+    """Whether annotators see what the model suggests, and how its pull on them is measured."""
+
+    hidden_share: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=0.5,
+            description="Share of the review tasks that hides the suggestion; as many that show it are "
+            "rechecked blind.",
+        ),
+    ] = 0.10
+    max_gap: Annotated[
+        float,
+        Field(
+            gt=0,
+            le=1,
+            description="Adoption of wrong suggestions, over that without them, at which they are switched off.",
+        ),
+    ] = 0.10
 
 
 class ModelSettings(_Section):
@@ -142,6 +220,9 @@ class Settings(_Section):
     labels: Annotated[tuple[str, ...], Field(description="The label set, in column order.")]
     policy: PolicySettings = PolicySettings()
     selection: SelectionSettings = SelectionSettings()
+    consensus: ConsensusSettings = ConsensusSettings()
+    people: PeopleSettings = PeopleSettings()
+    suggestions: SuggestionSettings = SuggestionSettings()
     model: ModelSettings = ModelSettings()
     gate: GateSettings = GateSettings()
     schedule: ScheduleSettings = ScheduleSettings()

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from goldloop.samples import BatchId, SampleId
 
 
 class Purpose(StrEnum):
-    """Why a sample is shown to people; what is drawn at random (seed, audit) is always blind."""
+    """Why a sample is shown to people.
+
+    `SEED` and `AUDIT` are drawn at random, `REVIEW` is chosen by its confidence, `RECHECK` is a blind second
+    look at what was shown with a suggestion or looks wrong in gold. `ONBOARDING` shows known answers to
+    somebody new, and `ADJUDICATION` shows what people disagree about to a senior annotator.
+    """
 
     SEED = "seed"
     AUDIT = "audit"
     REVIEW = "review"
+    RECHECK = "recheck"
+    ONBOARDING = "onboarding"
+    ADJUDICATION = "adjudication"
 
     @property
     def is_blind(self) -> bool:
-        """Whether the annotator sees no suggestion."""
+        """Whether the annotator never sees a suggestion."""
         return self is not Purpose.REVIEW
+
+    @property
+    def has_votes(self) -> bool:
+        """Whether its answers vote on the sample's label; onboarding only measures, adjudication decides."""
+        return self not in (Purpose.ONBOARDING, Purpose.ADJUDICATION)
 
 
 def task_key(sample_id: SampleId, purpose: Purpose) -> str:
@@ -44,13 +58,17 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A task about to be pushed. `path` is relative to the content store; no suggestion means blind."""
+    """A task about to be pushed. `path` is relative to the content store; no suggestion means blind.
+
+    `answers` counts by label what people have said so far, and is what an adjudicator is shown of them.
+    """
 
     sample_id: SampleId
     purpose: Purpose
     batch: BatchId
     path: str
     suggestion: Suggestion | None = None
+    answers: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
