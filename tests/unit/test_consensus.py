@@ -59,4 +59,4 @@ def test_no_votes_means_no_label_and_unanimity_means_that_label(
         assert found.label is None
     if len(set(answers.values())) == 1 and len(answers) > overlap / 2:
         assert found.label == next(iter(answers.values()))
-    assert sum(found.posterior.values()) == pytest.approx(1 if answers else 0)
+    assert sum(found.posterior.values()) == pytest.approx(1 if answers else 0, abs=0.002)
