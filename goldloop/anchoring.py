@@ -16,18 +16,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import exp, log, sqrt
-from statistics import NormalDist, median
-
-from scipy.stats import binom
 
 from goldloop.answers import Answer
-from goldloop.metrics import Z_95, Estimate, share_estimate
 from goldloop.samples import SampleId
 from goldloop.selection import permanent_random
 from goldloop.tasks import Purpose
-
-MIN_PER_ARM = 10  # wrong suggestions, or decision times, in each arm; below it the intervals say nothing
 
 
 class Arm(StrEnum):
@@ -114,102 +107,3 @@ def _settled(answer: str, blind: Sequence[str]) -> str | None:
     if blind and blind[0] == answer:
         return answer
     return next((label for place, label in enumerate(blind) if label in blind[:place]), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """P(answer = suggestion | suggestion wrong, shown) - P(same | hidden), for one suggested label or all.
-
-    `n_shown` and `n_hidden` count the wrong suggestions of each arm, `shown` and `hidden` are the shares of
-    them that were adopted. `difference` is None while an arm has fewer than MIN_PER_ARM.
-    """
-
-    label: str | None
-    n_shown: int
-    n_hidden: int
-    shown: Estimate | None
-    hidden: Estimate | None
-    difference: Estimate | None
-
-    @property
-    def shortage(self) -> str | None:
-        """What is missing before there is a figure, as a sentence; None when nothing is."""
-        if self.difference is not None:
-            return None
-        return (
-            f"too few: {self.n_shown} wrong suggestions shown and {self.n_hidden} hidden; "
-            f"{MIN_PER_ARM} of each are needed"
-        )
-
-
-def adjusted_difference(n_ones: int, n: int, n_other_ones: int, n_other: int) -> tuple[float, float]:
-    """Return the difference of two independent shares and its variance, each with two more answers.
-
-    The two are one success and one failure. With them difference +- 1.96 standard errors is the interval of
-    [agresticaffo2000]. Enumerated over arms of 5 to 100 and gaps of 0 to 0.5 it covers at least 93.8 %;
-    Newcombe's hybrid score interval, the other candidate, fell to 92.3 %.
-    """
-    one, other = (n_ones + 1) / (n + 2), (n_other_ones + 1) / (n_other + 2)
-    return one - other, one * (1 - one) / (n + 2) + other * (1 - other) / (n_other + 2)
-
-
-def adoption_gap(seen: Iterable[Observation], *, label: str | None = None) -> Gap:
-    """Return the adoption gap over the wrong suggestions in `seen`; over those of `label` when it is given.
-
-    The value is the plain difference of the two shares, which is unbiased; its 95 % interval is that of
-    `adjusted_difference`, widened to the value where the added answers moved it away.
-    """
-    wrong = [one for one in seen if one.is_wrongly_suggested and label in (None, one.suggested_label)]
-    shown = [one.is_adopted for one in wrong if one.is_shown]
-    hidden = [one.is_adopted for one in wrong if not one.is_shown]
-    difference = None
-    if min(len(shown), len(hidden)) >= MIN_PER_ARM:
-        value = sum(shown) / len(shown) - sum(hidden) / len(hidden)
-        centre, variance = adjusted_difference(sum(shown), len(shown), sum(hidden), len(hidden))
-        half = Z_95 * sqrt(variance)
-        low, high = max(-1.0, centre - half), min(1.0, centre + half)
-        difference = Estimate(value, min(value, low), max(value, high), n=len(wrong))
-    return Gap(
-        label=label,
-        n_shown=len(shown),
-        n_hidden=len(hidden),
-        shown=share_estimate(shown) if shown else None,
-        hidden=share_estimate(hidden) if hidden else None,
-        difference=difference,
-    )
-
-
-def accuracy_by_arm(seen: Sequence[Observation]) -> dict[tuple[bool, bool], Estimate]:
-    """Return the share of true answers by (suggestion is shown, suggestion is right), where there are any."""
-    hits: dict[tuple[bool, bool], list[bool]] = {}
-    for one in seen:
-        if one.truth is not None:
-            case = (one.is_shown, not one.is_wrongly_suggested)
-            hits.setdefault(case, []).append(one.answer_label == one.truth)
-    return {case: share_estimate(hits[case]) for case in sorted(hits)}
-
-
-def time_ratio(seen: Iterable[Observation]) -> Estimate | None:
-    """Return the median decision time with a suggestion over that without one; below 1 it saves time.
-
-    None while an arm has fewer than MIN_PER_ARM times. An idle pause stays in as one slow answer, however
-    long it was: that moves a median by at most one place. The interval, on the logarithm, is that of
-    [pricebonett2002].
-    """
-    timed = [one for one in seen if one.lead_time_s is not None and one.lead_time_s > 0]
-    shown = sorted(log(one.lead_time_s or 1.0) for one in timed if one.is_shown)
-    hidden = sorted(log(one.lead_time_s or 1.0) for one in timed if not one.is_shown)
-    if min(len(shown), len(hidden)) < MIN_PER_ARM:
-        return None
-    value = median(shown) - median(hidden)
-    half = Z_95 * sqrt(_variance_of_median(shown) + _variance_of_median(hidden))
-    return Estimate(exp(value), exp(value - half), exp(value + half), n=len(timed))
-
-
-def _variance_of_median(ordered: Sequence[float]) -> float:
-    """Return it from two order statistics and the coverage of the interval they form [pricebonett2002]."""
-    n = len(ordered)
-    place = max(1, round((n + 1) / 2 - sqrt(n)))
-    coverage = 1 - 2 * float(binom.cdf(place - 1, n, 0.5))
-    z = NormalDist().inv_cdf((1 + coverage) / 2)
-    return float(((ordered[n - place] - ordered[place - 1]) / (2 * z)) ** 2)

@@ -13,12 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log, sqrt
 
-from goldloop.anchoring import Arm, Gap, Observation, adjusted_difference, adoption_gap
-from goldloop.labels import LabelSet
+from goldloop.adoption import Gap, adjusted_difference
+from goldloop.anchoring import Arm
 
-ERROR = (
-    0.05  # probability of ever switching anything off without cause: half for the project, half for labels
-)
+ERROR = 0.05  # probability of ever switching off without cause, half of it for the project, half for labels
 BEST_AT = (
     12.0  # 1 / variance of the gap at which the bound is tightest, about; 6 and 25 gave the same figures
 )
@@ -55,20 +53,18 @@ def sure_gap(gap: Gap, *, error: float) -> float:
     return value - variance * sqrt(2 * total * log(1 + sqrt(total / BEST_AT) / (2 * error)))
 
 
-def recommend(seen: Sequence[Observation], *, labels: LabelSet, max_gap: float) -> Advice:
-    """Return whether to show suggestions, given all observations so far; they stay on until evidence says no.
+def recommend(gap: Gap, by_label: Sequence[Gap], *, max_gap: float) -> Advice:
+    """Return whether to show suggestions, given the gap over all labels and that of each.
 
-    With adoption 0.1 by itself and ten labels, a true gap of 0.5 is switched off after a median of about 20
-    wrong suggestions in each arm, 0.3 after 45, 0.2 after 85, 0.1 after 240.
+    They stay on until evidence says no. With a blind adoption of 0.1 and ten labels, a true gap of 0.5 is
+    switched off after a median of about 20 wrong suggestions in each arm, 0.3 after 45, 0.2 after 85.
     """
-    whole = adoption_gap(seen)
-    if _is_leading(whole, max_gap=max_gap, error=ERROR / 2):
-        return Advice(False, (), (f"off: {_said(whole, max_gap)}",))
-    gaps = [adoption_gap(seen, label=label) for label in labels]
-    off = [gap for gap in gaps if _is_leading(gap, max_gap=max_gap, error=ERROR / 2 / len(labels))]
-    kept = whole.shortage or f"no evidence that people are led: {_said(whole, max_gap)}"
-    reasons = [f"off for {gap.label}: {_said(gap, max_gap)}" for gap in off]
-    return Advice(True, tuple(gap.label for gap in off if gap.label), (f"on: {kept}", *reasons))
+    if _is_leading(gap, max_gap=max_gap, error=ERROR / 2):
+        return Advice(False, (), (f"off: {_said(gap, max_gap)}",))
+    off = [one for one in by_label if _is_leading(one, max_gap=max_gap, error=ERROR / 2 / len(by_label))]
+    kept = gap.shortage or f"no sure sign that people are led: {_said(gap, max_gap)}"
+    reasons = [f"off for {one.label}: {_said(one, max_gap)}" for one in off]
+    return Advice(True, tuple(one.label for one in off if one.label), (f"on: {kept}", *reasons))
 
 
 def _is_leading(gap: Gap, *, max_gap: float, error: float) -> bool:
