@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from prefect import flow, task
 
+from flows.follow_up import follow_up
 from flows.publish import publish_pull
 from flows.push import agree_with_server
 from flows.wiring import Parts, connect
+from goldloop.asking import Step
 from goldloop.gold import GoldRecord
-from goldloop.pulling import PullReport, gold_records, pull_annotations, retract_tasks
+from goldloop.pulling import PullReport, pull_annotations, retract_tasks
+from goldloop.verdicts import gold_records, n_by_step, read_verdicts, reason_of
 
 
 def pull_answers(parts: Parts) -> PullReport:
-    """Merge what changed on the server, then commit the gold that follows if it differs."""
-    settings, queue = parts.workspace.settings, parts.queue()
+    """Merge what changed on the server, commit the gold that follows, and ask on where it is not sure."""
+    queue = parts.queue()
     agree_with_server(parts, queue)
     gone = [one.key for one in parts.ledger.statuses().values() if not one.is_live]
     n_retracted = retract_tasks(gone, parts.tables.annotations)
@@ -21,18 +24,17 @@ def pull_answers(parts: Parts) -> PullReport:
     report.n_retracted += n_retracted
 
     def make_records() -> list[GoldRecord]:
-        return gold_records(
-            parts.tables.annotations,
-            parts.ledger,
-            overlap=settings.selection.overlap,
-            label_names=settings.labels,
-            report=report,
-        )
+        verdicts = read_verdicts(parts.tables, parts.ledger, parts.asks, parts.workspace.settings).verdicts
+        steps = n_by_step(verdicts)
+        report.n_waiting, report.n_unsure = steps.get(Step.WAIT, 0), steps.get(Step.ASK, 0)
+        report.n_disputed = steps.get(Step.ADJUDICATE, 0)
+        return gold_records(verdicts)
 
-    version = parts.gold.commit(make_records, reason="pull")
+    version = parts.gold.commit(make_records, reason=reason_of)
     if version is not None:
         report.gold_version = version.version
         report.n_gold_changes = version.n_added + version.n_changed + version.n_removed
+    report.follow_ups = follow_up(parts, queue)
     return report
 
 

@@ -6,15 +6,19 @@ from collections.abc import Collection, Mapping
 
 from prefect import flow, task
 
+from flows.follow_up import follow_up
 from flows.progress import counting
 from flows.publish import publish_push
 from flows.wiring import Parts, connect, now
 from goldloop.adapters.label_studio import LabelStudioQueue
+from goldloop.anchoring import adoption_gap
 from goldloop.backlog import sample_rows
 from goldloop.planning import plan_round
 from goldloop.pushing import PushReport, push_planned
 from goldloop.reconciling import reconcile
 from goldloop.samples import BatchId, SampleId
+from goldloop.suggesting import Advice, recommend
+from goldloop.verdicts import observations_of, read_verdicts
 
 
 def agree_with_server(parts: Parts, queue: LabelStudioQueue) -> tuple[int, int, int]:
@@ -38,6 +42,15 @@ def agree_with_server(parts: Parts, queue: LabelStudioQueue) -> tuple[int, int, 
     return counts
 
 
+def suggestion_advice(parts: Parts) -> Advice:
+    """Return whether suggestions are shown, given what the two arms have seen so far."""
+    settings = parts.workspace.settings
+    verdicts = read_verdicts(parts.tables, parts.ledger, parts.asks, settings)
+    seen = observations_of(verdicts)
+    by_label = [adoption_gap(seen, label=label) for label in settings.labels]
+    return recommend(adoption_gap(seen), by_label, max_gap=settings.suggestions.max_gap)
+
+
 def push_round(parts: Parts) -> PushReport:
     """Plan the open round, unless an earlier plan is unfinished, and bring the plan to Label Studio."""
     settings, queue = parts.workspace.settings, parts.queue()
@@ -45,9 +58,9 @@ def push_round(parts: Parts) -> PushReport:
     n_planned = plan_round(
         tables=parts.tables,
         ledger=parts.ledger,
-        labels=settings.label_set,
-        selection=settings.selection,
+        settings=settings,
         is_labelled={one.sample_id for one in parts.gold.records()},
+        is_shown=suggestion_advice(parts).is_shown,
         clock=now,
     )
     with counting("tasks pushed") as advance:
@@ -61,6 +74,7 @@ def push_round(parts: Parts) -> PushReport:
             advance=advance,
         )
     report.n_planned = n_planned
+    report.follow_ups = follow_up(parts, queue)
     report.n_adopted += n_adopted
     report.n_duplicates_removed = n_removed + agree_with_server(parts, queue)[1]
     if report.n_pushed:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from goldloop import schema
-from goldloop.adapters.delta import Table
+from goldloop.adapters.delta import open_tables
 from goldloop.adapters.services import Endpoints, endpoints
+from goldloop.asks import Asks
 from goldloop.errors import BusyError
 from goldloop.gold_store import GoldStore
 from goldloop.ledger import Ledger
@@ -53,20 +53,17 @@ class Parts:
     @cached_property
     def tables(self) -> Tables:
         """The Delta tables."""
-        folder = self.workspace.tables
-        return Tables(
-            samples=Table(folder, "samples", schema.SAMPLES),
-            predictions=Table(folder, "predictions", schema.PREDICTIONS),
-            tasks=Table(folder, "tasks", schema.TASKS),
-            annotations=Table(folder, "annotations", schema.ANNOTATIONS),
-            gold=Table(folder, "gold", schema.GOLD),
-            rounds=Table(folder, "rounds", schema.ROUNDS),
-        )
+        return open_tables(self.workspace.tables)
 
     @cached_property
     def ledger(self) -> Ledger:
         """What happened to every task."""
         return Ledger(self.tables.tasks)
+
+    @cached_property
+    def asks(self) -> Asks:
+        """How many people are asked about each task."""
+        return Asks(self.tables.asks)
 
     @cached_property
     def gold(self) -> GoldStore:
@@ -129,21 +126,16 @@ class Parts:
         return Model(version, self.trainer.scorer(self.registry.load(version).folder))
 
     def queue(self) -> LabelStudioQueue:
-        """Return the Label Studio project, made or brought up to date."""
-        from goldloop.adapters.label_studio import LabelStudioQueue, ensure_project, local_image_urls
+        """Return the Label Studio projects, made or brought up to date."""
+        from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
 
         server, settings = self.endpoints.label_studio, self.workspace.settings
         root = None if server.files_root is None else Path(server.files_root) / "images"
-        project_id = ensure_project(
-            server.url,
-            server.token,
-            name=settings.name,
-            labels=settings.label_set,
-            overlap=settings.selection.overlap,
-            images_root=root,
+        projects = ensure_projects(
+            server.url, server.token, name=settings.name, labels=settings.label_set, images_root=root
         )
         return LabelStudioQueue(
-            server.url, server.token, project_id, settings.label_set, image_url=local_image_urls()
+            server.url, server.token, projects, settings.label_set, image_url=local_image_urls()
         )
 
     def workshop(

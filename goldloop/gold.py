@@ -76,7 +76,7 @@ def gold_digest(records: Iterable[GoldRecord]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class GoldVersion:
-    """One entry of the gold log."""
+    """One entry of the gold log; a reweighed record keeps its label and has other evidence behind it."""
 
     version: int
     digest: str
@@ -84,6 +84,7 @@ class GoldVersion:
     n_added: int
     n_changed: int
     n_removed: int
+    n_reweighed: int
     created_at: datetime
     parent: int | None
     reason: str
@@ -99,8 +100,12 @@ class GoldChange:
 
     @property
     def kind(self) -> str:
-        """Return added, removed or changed."""
-        return "added" if self.before is None else "removed" if self.after is None else "changed"
+        """Return added, removed, changed (another label) or reweighed (the same label, other evidence)."""
+        if self.before is None:
+            return "added"
+        if self.after is None:
+            return "removed"
+        return "changed" if self.before.label != self.after.label else "reweighed"
 
 
 def gold_diff(before: Iterable[GoldRecord], after: Iterable[GoldRecord]) -> list[GoldChange]:

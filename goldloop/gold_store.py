@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from goldloop.errors import GoldVersionError
-from goldloop.gold import GoldRecord, GoldVersion, gold_diff, gold_digest
+from goldloop.gold import GoldChange, GoldRecord, GoldVersion, gold_diff, gold_digest
 from goldloop.ports import Row, Table
 from goldloop.samples import BatchId, SampleId
 from goldloop.splits import Split
@@ -24,8 +24,15 @@ class GoldStore:
 
     table: Table
 
-    def commit(self, make_records: Callable[[], Sequence[GoldRecord]], *, reason: str) -> GoldVersion | None:
+    def commit(
+        self,
+        make_records: Callable[[], Sequence[GoldRecord]],
+        *,
+        reason: Callable[[Sequence[GoldChange]], str],
+    ) -> GoldVersion | None:
         """Make what `make_records` returns the newest gold version in one atomic commit; None if it is that.
+
+        `reason` says in words why, given what changes.
 
         `make_records` is asked again whenever another writer was first: what one has read before the other
         committed must not undo what the other has made of newer answers.
@@ -42,11 +49,12 @@ class GoldStore:
             metadata = {
                 "digest": gold_digest(records),
                 "parent_digest": gold_digest(old),
-                "reason": reason,
+                "reason": reason(changes),
                 "n_records": str(len(records)),
                 "n_added": str(kinds.count("added")),
                 "n_changed": str(kinds.count("changed")),
                 "n_removed": str(kinds.count("removed")),
+                "n_reweighed": str(kinds.count("reweighed")),
             }
             return put, remove, metadata
 
@@ -68,6 +76,7 @@ class GoldStore:
                     n_added=int(entry.get("n_added", 0)),
                     n_changed=int(entry.get("n_changed", 0)),
                     n_removed=int(entry.get("n_removed", 0)),
+                    n_reweighed=int(entry.get("n_reweighed", 0)),
                     created_at=datetime.fromtimestamp(entry["timestamp"] / 1000, UTC),
                     parent=versions[-1].version if versions else None,
                     reason=entry.get("reason", "workspace made"),

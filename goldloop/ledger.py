@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from goldloop.anchoring import Arm
 from goldloop.ports import Row, Table
 from goldloop.samples import BatchId, SampleId
 from goldloop.selection import Choice
@@ -147,8 +149,13 @@ def planned_rows(
     predictions: Mapping[SampleId, Mapping[str, Any]],
     fingerprints: Mapping[SampleId, str | None],
     hints: Callable[[Sequence[float]], str],
+    arms: Callable[[SampleId, str], tuple[Arm, bool]] = lambda *_: (Arm.PLAIN, True),
 ) -> list[Row]:
-    """Return the planned rows of `choices`: with split, group and what the annotator will be shown."""
+    """Return the planned rows of `choices`: with split, group and what the annotator will be shown.
+
+    `arms` gives, for a sample of review and its suggested label, its arm in the measurement of anchoring and
+    whether the suggestion is shown. What is suggested is kept either way.
+    """
     groups, splits = ledger.groups()
     rows: list[Row] = []
     for position, choice in enumerate(choices):
@@ -159,6 +166,7 @@ def planned_rows(
         if splits.get(group) in (None, Split.WITHHELD):
             splits[group] = split
         is_blind = choice.purpose.is_blind or prediction.get("label") is None
+        arm, is_shown = (None, False) if is_blind else arms(sample_id, prediction["label"])
         rows.append(
             {
                 **_event(task_key(sample_id, choice.purpose), seq, Event.PLANNED, at, owner=""),
@@ -176,9 +184,38 @@ def planned_rows(
                 "hint": None if is_blind else hints(prediction["probs"]),
                 "group": group,
                 "fingerprint": fingerprints.get(sample_id),
+                "is_shown": is_shown,
+                "arm": None if arm is None else str(arm),
             }
         )
     return rows
+
+
+def follow_up_row(
+    plan: Mapping[str, Any],
+    purpose: Purpose,
+    *,
+    seq: int,
+    round_: int,
+    position: int,
+    at: datetime,
+    answers: Mapping[str, int],
+) -> Row:
+    """Return a planned row for a further, blind task about a sample whose first task was planned as `plan`.
+
+    `answers` is what people have said so far, for an adjudicator.
+    """
+    sample_id, _ = split_key(plan["key"])
+    kept = ("batch", "lane", "policy", "model_version", "split", "group", "fingerprint")
+    return {
+        **_event(task_key(sample_id, purpose), seq, Event.PLANNED, at, owner=""),
+        **{name: plan[name] for name in kept},
+        "round": round_,
+        "position": position,
+        "stratum": plan["stratum"],
+        "is_shown": False,
+        "answers": json.dumps(dict(answers), ensure_ascii=False) if answers else None,
+    }
 
 
 def adopted_row(

@@ -65,6 +65,7 @@ class Tables:
     samples: Table
     predictions: Table
     tasks: Table
+    asks: Table
     annotations: Table
     gold: Table
     rounds: Table
@@ -199,9 +200,10 @@ class LabelingQueue(Protocol):
         ...
 
     def ask(self, n_answers: Mapping[int, int]) -> None:
-        """Let each task, by id, be answered by so many different people in all; who answered is not asked again.
+        """Let each task, by id, be answered by so many different people in all.
 
-        Tasks that are gone are passed over. Repeating it changes nothing.
+        Who has answered it is not asked again. Tasks that are gone are passed over. Repeating it changes
+        nothing.
         """
         ...
 

@@ -1,8 +1,8 @@
-"""Pulling: what changed on the labelling server, and the gold version that follows from it.
+"""Pulling: what changed on the labelling server.
 
 Annotations are merged page by page in order of change, and the place to go on from is read off the merged
 rows themselves, so no kill can leave a cursor that is ahead of the data. Gold is then derived from *all*
-annotations, so a pull that was killed before its gold version is healed by the next one.
+annotations (goldloop.verdicts), so a pull that was killed before its gold version is healed by the next one.
 """
 
 from __future__ import annotations
@@ -17,13 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.annotations import Annotation, TaskState
-from goldloop.consensus import Consensus, majority
-from goldloop.gold import GoldRecord
+from goldloop.following_up import FollowUpReport
 from goldloop.ledger import Ledger
 from goldloop.ports import LabelingQueue, Row, Table
-from goldloop.samples import BatchId
-from goldloop.splits import Split
-from goldloop.tasks import split_key
 
 OVERLAP = timedelta(seconds=60)  # transactions in flight on the server when the last pull looked
 
@@ -39,7 +35,11 @@ class Status(StrEnum):
 
 @dataclass(slots=True)
 class PullReport:
-    """What one pull did. A sample without consensus is waiting for answers, or tied."""
+    """What one pull did, and what those samples need that people have answered and that are not gold yet.
+
+    `n_waiting` samples wait for answers already asked for, `n_unsure` for one more that is asked as soon as
+    the budget allows, `n_disputed` for an adjudicator.
+    """
 
     n_tasks_changed: int = 0
     n_new: int = 0
@@ -47,10 +47,12 @@ class PullReport:
     n_retracted: int = 0
     n_foreign: int = 0
     n_waiting: int = 0
-    n_tied: int = 0
+    n_unsure: int = 0
+    n_disputed: int = 0
     problems: list[str] = field(default_factory=list)
     gold_version: int | None = None
     n_gold_changes: int = 0
+    follow_ups: FollowUpReport | None = None
 
 
 def pull_annotations(queue: LabelingQueue, annotations: Table, ledger: Ledger) -> PullReport:
@@ -149,6 +151,7 @@ def _row(task: TaskState, one: Annotation) -> dict[str, Any]:
         "status": str(status),
         "label": one.label,
         "problem": one.problem,
+        "reason": one.reason,
         "lead_time_s": one.lead_time_s,
         "created_at": one.created_at,
         "updated_at": one.updated_at,
@@ -157,63 +160,3 @@ def _row(task: TaskState, one: Annotation) -> dict[str, Any]:
         "shown_score": one.shown_score,
         "shown_model_version": one.shown_model_version,
     }
-
-
-def gold_records(
-    annotations: Table, ledger: Ledger, *, overlap: int, label_names: Sequence[str], report: PullReport
-) -> list[GoldRecord]:
-    """Return the gold that all annotations together support; `report` is told what has no consensus yet.
-
-    An annotator with several annotations on one task has one vote, the newest. Of a sample that was asked
-    about for two purposes, the blind audit counts.
-    """
-    report.n_tied = report.n_waiting = 0
-    rows = annotations.read().filter(pc.field("status") == str(Status.ANSWER))
-    rows = rows.filter(pc.field("label").isin(pa.array(list(label_names), pa.string()))).sort_by("updated_at")
-    votes: dict[str, dict[str, dict[str, Any]]] = {}
-    names = ["key", "annotator", "label", "annotation_id", "updated_at"]
-    for values in zip(*(rows[name].to_pylist() for name in names), strict=True):
-        row = dict(zip(names, values, strict=True))
-        votes.setdefault(row["key"], {})[row["annotator"]] = row
-    live = {key for key, one in ledger.statuses().items() if one.is_live}
-    plans = ledger.plans(votes.keys() & live)
-    records: dict[str, GoldRecord] = {}
-    for key in sorted(plans):  # audit sorts first
-        found = majority({annotator: row["label"] for annotator, row in votes[key].items()}, overlap=overlap)
-        if found.label is None:
-            report.n_tied += found.is_tie
-            report.n_waiting += not found.is_tie
-        else:
-            record = _record(key, plans[key], found.label, found, votes[key])
-            records.setdefault(record.sample_id, record)
-    return list(records.values())
-
-
-def _record(
-    key: str, plan: Mapping[str, Any], label: str, found: Consensus, votes: Mapping[str, Mapping[str, Any]]
-) -> GoldRecord:
-    sample_id, purpose = split_key(key)
-    counts: dict[str, int] = {}
-    for row in votes.values():
-        counts[row["label"]] = counts.get(row["label"], 0) + 1
-    return GoldRecord(
-        sample_id=sample_id,
-        label=label,
-        split=Split(plan["split"]),
-        group=plan["group"],
-        purpose=purpose,
-        method=found.method,
-        support=found.support,
-        n_votes=found.n_votes,
-        votes=dict(sorted(counts.items())),
-        posterior=found.posterior,
-        batch=BatchId(plan["batch"]),
-        lane=plan["lane"] or "",
-        policy=plan["policy"] or "",
-        inclusion_probability=plan["inclusion_probability"],
-        model_version=plan["model_version"],
-        suggested_label=plan["suggested_label"],
-        annotators=tuple(sorted(votes)),
-        annotation_ids=tuple(sorted(row["annotation_id"] for row in votes.values())),
-        labelled_at=max(row["updated_at"] for row in votes.values()),
-    )

@@ -7,6 +7,7 @@ on has ended, and only after asking the server which of its tasks exist.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,7 @@ from typing import Any
 
 from goldloop.backlog import sample_rows
 from goldloop.errors import ServiceError, UnreadableSampleError
+from goldloop.following_up import FollowUpReport
 from goldloop.ledger import Event, Ledger, TaskStatus
 from goldloop.planning import current_round
 from goldloop.ports import ContentStore, LabelingQueue, Tables
@@ -37,6 +39,7 @@ class PushReport:
     n_duplicates_removed: int = 0
     purposes: dict[str, int] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
+    follow_ups: FollowUpReport | None = None
 
 
 def push_planned(
@@ -190,8 +193,9 @@ class _Preparation:
         sample_id, purpose = split_key(key)
         path = self._store.keep(sample_id, self._uris[sample_id])
         suggestion = None
-        if plan["suggested_label"] is not None:
+        if plan["suggested_label"] is not None and plan["is_shown"] is not False:
             suggestion = Suggestion(
                 plan["suggested_label"], plan["suggested_score"], plan["model_version"], plan["hint"]
             )
-        return NewTask(sample_id, purpose, BatchId(plan["batch"]), path, suggestion)
+        answers = json.loads(plan["answers"]) if plan["answers"] else {}
+        return NewTask(sample_id, purpose, BatchId(plan["batch"]), path, suggestion, answers)

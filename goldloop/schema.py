@@ -65,6 +65,24 @@ TASKS = pa.schema(
         ("split", _TEXT),
         ("group", _TEXT),
         ("fingerprint", _TEXT),
+        ("is_shown", pa.bool_()),
+        ("arm", _TEXT),
+        ("answers", _TEXT),
+    ]
+)
+
+ASKS = pa.schema(
+    [
+        # how many people in all shall answer a task: wanted, then told to the server; append only, by seq
+        ("key", _TEXT),
+        ("seq", pa.int64()),
+        ("event", _TEXT),
+        ("n_answers", pa.int64()),
+        ("reason", _TEXT),
+        ("round", pa.int64()),
+        ("at", _MOMENT),
+        # filled by the told event, null in the others
+        ("task_id", pa.int64()),
     ]
 )
 
@@ -78,6 +96,7 @@ ANNOTATIONS = pa.schema(
         ("status", _TEXT),
         ("label", _TEXT),
         ("problem", _TEXT),
+        ("reason", _TEXT),
         ("lead_time_s", pa.float64()),
         ("created_at", _MOMENT),
         ("updated_at", _MOMENT),

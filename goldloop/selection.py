@@ -78,15 +78,19 @@ def in_order_of_value(candidates: Iterable[Candidate]) -> list[Candidate]:
 def select(
     backlog: Sequence[Candidate],
     *,
-    n_tasks: int,
+    n_answers: int,
     audit_rate: float,
     audit_share: float,
     seed: int,
+    audit_answers: int = 1,
+    overlap: int = 1,
     n_arrived: int,
     n_audited: int,
     has_model: bool,
 ) -> list[Choice]:
-    """Return what people are asked next, at most `n_tasks`: the audit first, then the review lane by value.
+    """Return what people are asked next, at most `n_answers`: the audit first, then the review lane by value.
+
+    An audit sample takes `audit_answers` answers, any other `overlap`.
 
     Before any model exists the rest of the budget is a seed: a uniform random draw from what is not reserved.
     `n_arrived` and `n_audited` count all samples that ever arrived and all that were already drawn for the
@@ -97,12 +101,13 @@ def select(
         (one for one in backlog if is_reserved(one.sample_id, audit_rate=audit_rate, seed=seed)),
         key=lambda one: permanent_random(one.sample_id, seed, "audit"),
     )
-    drawn = reserve[: min(n_tasks, max(1, round(n_tasks * audit_share)))]
+    n_audits = max(1, round(n_answers * audit_share / audit_answers))
+    drawn = reserve[: min(n_answers // audit_answers, n_audits)]
     is_complete = len(drawn) == len(reserve)
     share = audit_rate if is_complete else (n_audited + len(drawn)) / max(n_arrived, 1)
     choices = [Choice(one, Purpose.AUDIT, share) for one in drawn]
 
-    n_left = n_tasks - len(choices)
+    n_left = (n_answers - audit_answers * len(choices)) // overlap
     open_to_all = [one for one in backlog if not is_reserved(one.sample_id, audit_rate=audit_rate, seed=seed)]
     if has_model:
         review = in_order_of_value(one for one in open_to_all if one.lane is Lane.REVIEW)

@@ -134,7 +134,8 @@ class SuggestionSettings(_Section):
         Field(
             gt=0,
             le=1,
-            description="Adoption of wrong suggestions, over that without them, at which they are switched off.",
+            description="How much oftener a wrong suggestion may be answered when it is shown; beyond that "
+            "suggestions are switched off.",
         ),
     ] = 0.10
 

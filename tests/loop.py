@@ -10,26 +10,41 @@ from typing import Any
 
 import numpy as np
 
-from goldloop import schema
-from goldloop.adapters.delta import Table
+from goldloop.adapters.delta import open_tables
+from goldloop.asking import Step
+from goldloop.asks import Asks
 from goldloop.errors import UnreadableSampleError
+from goldloop.following_up import FollowUpReport, plan_follow_ups
 from goldloop.gold import GoldRecord
 from goldloop.gold_store import GoldStore
 from goldloop.labels import LabelSet
 from goldloop.ledger import Ledger
 from goldloop.planning import plan_round
-from goldloop.ports import Scores, Tables
-from goldloop.pulling import PullReport, gold_records, pull_annotations, retract_tasks
+from goldloop.ports import Scores
+from goldloop.pulling import PullReport, pull_annotations, retract_tasks
 from goldloop.pushing import PushReport, push_planned
 from goldloop.reconciling import reconcile
 from goldloop.routing import Band
 from goldloop.samples import Arrival, BatchId, Decoded, FileRef, Reason, SampleId, sample_id_of
 from goldloop.scoring import Model, ScoreReport, score_backlog, score_source
-from goldloop.settings import SelectionSettings
+from goldloop.settings import (
+    ConsensusSettings,
+    PeopleSettings,
+    SelectionSettings,
+    Settings,
+    SuggestionSettings,
+)
+from goldloop.verdicts import Verdicts, gold_records, n_by_step, read_verdicts, reason_of
 from tests.fakes import FakeLabelingQueue
 
 LABELS = LabelSet(("ham", "spam"))
 BAND = Band(0.4, 0.7)
+
+
+ONE_ANSWER = ConsensusSettings(method="majority", max_answers=1, audit_answers=1, repeat_share=0)
+NO_CONTROLS = PeopleSettings(control_rate=0, onboarding_tasks=0)
+ALWAYS_SHOWN = SuggestionSettings(hidden_share=0)
+"""One person's word is enough; what follows from several is asked for by tests that are about that."""
 
 
 class Killed(BaseException):
@@ -105,18 +120,6 @@ class TextStore:
         return Decoded(self.kept[sample_id])
 
 
-def open_tables(folder: Path) -> Tables:
-    """Return the tables of a workspace in `folder`."""
-    return Tables(
-        samples=Table(folder, "samples", schema.SAMPLES),
-        predictions=Table(folder, "predictions", schema.PREDICTIONS),
-        tasks=Table(folder, "tasks", schema.TASKS),
-        annotations=Table(folder, "annotations", schema.ANNOTATIONS),
-        gold=Table(folder, "gold", schema.GOLD),
-        rounds=Table(folder, "rounds", schema.ROUNDS),
-    )
-
-
 @dataclass
 class Loop:
     """Everything a loop needs, with the core's functions bound to it."""
@@ -124,6 +127,9 @@ class Loop:
     folder: Path
     texts: dict[str, str]
     selection: SelectionSettings = field(default_factory=lambda: SelectionSettings(budget_per_round=20))
+    consensus: ConsensusSettings = ONE_ANSWER
+    people: PeopleSettings = NO_CONTROLS
+    suggestions: SuggestionSettings = ALWAYS_SHOWN
     queue: FakeLabelingQueue = field(default_factory=lambda: FakeLabelingQueue(LABELS))
     clock: FakeClock = field(default_factory=FakeClock)
 
@@ -132,7 +138,16 @@ class Loop:
         self.store = TextStore(self.reader)
         self.tables = open_tables(self.folder)
         self.ledger = Ledger(self.tables.tasks)
+        self.asks = Asks(self.tables.asks)
         self.gold = GoldStore(self.tables.gold)
+        self.settings = Settings(
+            name="texts",
+            labels=LABELS.names,
+            selection=self.selection,
+            consensus=self.consensus,
+            people=self.people,
+            suggestions=self.suggestions,
+        )
 
     def score(self, model: Model | None = None) -> ScoreReport:
         """Score the texts."""
@@ -160,17 +175,23 @@ class Loop:
         return plan_round(
             tables=self.tables,
             ledger=self.ledger,
-            labels=LABELS,
-            selection=self.selection,
+            settings=self.settings,
             is_labelled={one.sample_id for one in self.gold.records()},
             clock=self.clock,
         )
 
     def push(self, *, owner: str = "me", import_size: int = 500) -> PushReport:
-        """Plan and push."""
+        """Plan, push and follow up."""
         self.reconcile()
         self.plan()
-        report = push_planned(
+        report = self.push_planned(owner=owner, import_size=import_size)
+        report.follow_ups = self.follow_up(owner=owner)
+        self.reconcile()
+        return report
+
+    def push_planned(self, *, owner: str = "me", import_size: int = 500) -> PushReport:
+        """Push what is planned."""
+        return push_planned(
             tables=self.tables,
             ledger=self.ledger,
             queue=self.queue,
@@ -180,8 +201,23 @@ class Loop:
             sleep=self.clock.sleep,
             import_size=import_size,
         )
-        self.reconcile()
+
+    def follow_up(self, *, owner: str = "me") -> FollowUpReport:
+        """Ask on where the answers so far call for it."""
+        report = plan_follow_ups(
+            tables=self.tables,
+            ledger=self.ledger,
+            asks=self.asks,
+            settings=self.settings,
+            clock=self.clock,
+        )
+        self.push_planned(owner=owner)
+        self.asks.tell(self.queue, self.ledger, at=self.clock)
         return report
+
+    def verdicts(self) -> Verdicts:
+        """Return what all evidence says now."""
+        return read_verdicts(self.tables, self.ledger, self.asks, self.settings)
 
     def reconcile(self) -> tuple[int, int, int]:
         """Make ledger and server agree."""
@@ -203,16 +239,15 @@ class Loop:
         report = pull_annotations(self.queue, self.tables.annotations, self.ledger)
 
         def make_records() -> list[GoldRecord]:
-            return gold_records(
-                self.tables.annotations,
-                self.ledger,
-                overlap=self.selection.overlap,
-                label_names=LABELS.names,
-                report=report,
-            )
+            verdicts = self.verdicts().verdicts
+            steps = n_by_step(verdicts)
+            report.n_waiting, report.n_unsure = steps.get(Step.WAIT, 0), steps.get(Step.ASK, 0)
+            report.n_disputed = steps.get(Step.ADJUDICATE, 0)
+            return gold_records(verdicts)
 
-        version = self.gold.commit(make_records, reason="pull")
+        version = self.gold.commit(make_records, reason=reason_of)
         report.gold_version = version.version if version else None
+        report.follow_ups = self.follow_up()
         return report
 
     def answer_all(self, label: str = "ham", *, annotator: str = "1") -> None:

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
+from goldloop import schema
 from goldloop.errors import GoldVersionError, TableConflictError
+from goldloop.ports import Tables
 
 # Without these, versions older than 30 days cannot be opened after a later checkpoint.
 _KEEP_FOR_GOOD = {
@@ -29,10 +31,10 @@ Row = Mapping[str, Any]
 class Table:
     """One table of the workspace. Writers on other machines may commit at any moment."""
 
-    def __init__(self, folder: Path, name: str, schema: pa.Schema) -> None:
+    def __init__(self, folder: Path, name: str, columns: pa.Schema) -> None:
         """Open, or create empty, the table `name` below `folder`."""
         self.name = name
-        self.schema = schema
+        self.schema = columns
         self._uri = str(folder / name)
         self._files = SubTreeFileSystem(self._uri, LocalFileSystem())
         try:
@@ -40,10 +42,26 @@ class Table:
         except TableNotFoundError:
             folder.mkdir(parents=True, exist_ok=True)
             try:
-                DeltaTable.create(self._uri, schema, mode="ignore", configuration=_KEEP_FOR_GOOD)
+                DeltaTable.create(self._uri, columns, mode="ignore", configuration=_KEEP_FOR_GOOD)
             except DeltaError:  # another process created it between the look and the leap
                 time.sleep(0.1)
             self._table = DeltaTable(self._uri)
+        self._add_missing_columns()
+
+    def _add_missing_columns(self) -> None:
+        """Give a table made by an earlier release the columns it lacks, empty."""
+        for attempt in range(_ATTEMPTS):
+            present = {field.name for field in self._newest().schema().fields}
+            missing = [field for field in self.schema if field.name not in present]
+            if not missing:
+                return
+            try:
+                DeltaTable(self._uri).alter.add_columns(
+                    Schema.from_arrow(pa.schema(missing)).fields
+                )
+            except CommitFailedError:
+                _back_off(attempt)
+        raise self._conflict()
 
     def _newest(self) -> DeltaTable:
         self._table.update_incremental()
@@ -207,3 +225,17 @@ class Table:
 
 def _back_off(attempt: int) -> None:
     time.sleep(random.uniform(0.01, 0.05 * 2 ** min(attempt, 6)))
+
+
+def open_tables(folder: Path) -> Tables:
+    """Return the tables of a workspace, which lie in `folder`; missing ones are created empty."""
+    kinds = {
+        "samples": schema.SAMPLES,
+        "predictions": schema.PREDICTIONS,
+        "tasks": schema.TASKS,
+        "asks": schema.ASKS,
+        "annotations": schema.ANNOTATIONS,
+        "gold": schema.GOLD,
+        "rounds": schema.ROUNDS,
+    }
+    return Tables(**{name: Table(folder, name, columns) for name, columns in kinds.items()})

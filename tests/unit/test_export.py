@@ -18,7 +18,7 @@ from goldloop.samples import SampleId
 from tests.unit.test_gold import record
 
 LABELS = LabelSet(("cat", "dog", "../up", "a/b"))
-VERSION = GoldVersion(4, "d" * 64, 3, 3, 0, 0, datetime(2026, 1, 1, tzinfo=UTC), 3, "pull")
+VERSION = GoldVersion(4, "d" * 64, 3, 3, 0, 0, 0, datetime(2026, 1, 1, tzinfo=UTC), 3, "pull")
 RECORDS = [record("a"), record("b", label="dog"), record("c", label="../up")]
 
 

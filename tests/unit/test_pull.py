@@ -64,7 +64,7 @@ def test_an_edit_there_and_back_makes_no_version(tmp_path: Path) -> None:
 
 
 def test_two_annotators_are_kept_apart_and_a_tie_is_no_gold(tmp_path: Path) -> None:
-    """With overlap 2, one answer waits, two different ones are a tie, two equal ones are gold."""
+    """With overlap 2, one answer waits, two different ones are a dispute, two equal ones are gold."""
     loop = pushed(tmp_path, overlap=2)
     first, second, third, *_ = loop.queue.tasks
     loop.queue.answer(first, "1", "ham")
@@ -75,7 +75,7 @@ def test_two_annotators_are_kept_apart_and_a_tie_is_no_gold(tmp_path: Path) -> N
 
     report = loop.pull()
 
-    assert (report.n_waiting, report.n_tied) == (1, 1)
+    assert (report.n_waiting, report.n_disputed) == (1, 1)
     (record,) = loop.gold.records()
     assert (record.label, record.n_votes, record.annotators) == ("spam", 2, ("1", "2"))
 

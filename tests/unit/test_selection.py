@@ -23,7 +23,7 @@ def chosen(backlog: list[Candidate], n_tasks: int = 20, **changes: object) -> li
         "n_audited": 0,
         "has_model": True,
     }
-    return select(backlog, n_tasks=n_tasks, **(settings | changes))  # type: ignore[arg-type]
+    return select(backlog, n_answers=n_tasks, **(settings | changes))  # type: ignore[arg-type]
 
 
 @given(candidates(), st.integers(1, 30), st.integers(0, 3))

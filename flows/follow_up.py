@@ -1,0 +1,29 @@
+"""following up: further answers, adjudication and controls, as the answers so far call for them."""
+
+from __future__ import annotations
+
+from flows.wiring import Parts, now
+from goldloop.adapters.label_studio import LabelStudioQueue
+from goldloop.following_up import FollowUpReport, plan_follow_ups
+from goldloop.pushing import push_planned
+
+
+def follow_up(parts: Parts, queue: LabelStudioQueue) -> FollowUpReport:
+    """Write down what the answers so far call for, then bring it to Label Studio."""
+    report = plan_follow_ups(
+        tables=parts.tables,
+        ledger=parts.ledger,
+        asks=parts.asks,
+        settings=parts.workspace.settings,
+        clock=now,
+    )
+    push_planned(
+        tables=parts.tables,
+        ledger=parts.ledger,
+        queue=queue,
+        store=parts.store,
+        owner=parts.owner,
+        clock=now,
+    )
+    parts.asks.tell(queue, parts.ledger, at=now)
+    return report

@@ -1,0 +1,206 @@
+"""Following up: the answers, decisions and controls that first answers call for, within the round's budget.
+
+Everything here is derived anew from the tables whenever it is asked for, and written as one commit of asks
+and one of planned tasks, so that a killed, repeated or doubled call neither loses nor doubles anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+from goldloop.anchoring import Arm
+from goldloop.asking import Step, answers_shown
+from goldloop.asks import Ask, AskReason, Asks
+from goldloop.controls import KnownAnswer, choose_controls, choose_onboarding, n_controls_due
+from goldloop.evidence import Dossier
+from goldloop.known_answers import known_answers
+from goldloop.ledger import Ledger, TaskStatus, follow_up_row
+from goldloop.planning import current_round, n_answers_of, repeat_budget
+from goldloop.ports import Row, Tables
+from goldloop.settings import Settings
+from goldloop.tasks import Purpose, task_key
+from goldloop.verdicts import Verdict, Verdicts, read_verdicts
+
+CHARGED = (AskReason.CHECK, AskReason.UNSURE, AskReason.CONTROL)
+"""Asks that take from the round's repeat budget; an audit's answers are part of what the audit costs."""
+
+
+@dataclass(slots=True)
+class FollowUpReport:
+    """What was asked on top of first answers, by reason or purpose, and what the budget left for later."""
+
+    asked: dict[str, int] = field(default_factory=dict)
+    planned: dict[str, int] = field(default_factory=dict)
+    n_postponed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUps:
+    """What is wanted now: more answers to tasks, and further tasks (dossier and purpose)."""
+
+    asks: tuple[Ask, ...]
+    tasks: tuple[tuple[Dossier, Purpose], ...]
+    n_postponed: int
+
+
+def plan_follow_ups(
+    *, tables: Tables, ledger: Ledger, asks: Asks, settings: Settings, clock: Callable[[], datetime]
+) -> FollowUpReport:
+    """Write down what the answers so far call for; the server is told by `push_planned` and `Asks.tell`."""
+    report = FollowUpReport()
+    round_ = current_round(tables)
+
+    def choose() -> FollowUps:
+        return wanted_follow_ups(
+            read_verdicts(tables, ledger, asks, settings), tables, ledger, asks, settings
+        )
+
+    def make_rows(seq: int) -> list[Row]:
+        found = choose()
+        report.n_postponed = found.n_postponed
+        report.planned = _counts([str(purpose) for _, purpose in found.tasks])
+        return [
+            follow_up_row(
+                dossier.plan,
+                purpose,
+                seq=seq,
+                round_=round_,
+                position=position,
+                at=clock(),
+                answers=answers_shown(dossier.case.votes) if purpose is Purpose.ADJUDICATION else {},
+            )
+            for position, (dossier, purpose) in enumerate(found.tasks)
+        ]
+
+    wanted = asks.want(lambda: choose().asks, round_=round_, at=clock())
+    report.asked = _counts([str(one.reason) for one in wanted])
+    ledger.plan(make_rows)
+    return report
+
+
+def wanted_follow_ups(
+    verdicts: Verdicts, tables: Tables, ledger: Ledger, asks: Asks, settings: Settings
+) -> FollowUps:
+    """Return what the answers so far call for; pure but for reading what was asked before.
+
+    First what was promised (the audit's answers, a fresh pair of eyes where somebody met a case of their
+    own), then, as far as the round's repeat budget goes: disputes to adjudicate, the checks of the two arms
+    of anchoring, controls, and further answers where they are expected to gain most.
+    """
+    round_ = current_round(tables)
+    live = {key: one for key, one in ledger.statuses().items() if one.is_live}
+    n_wanted = {key: one.n_wanted for key, one in asks.statuses().items()}
+    spent = sum(one.reason in CHARGED for one in asks.in_round(round_))
+    spent += sum(
+        one.round == round_ and one.purpose in (Purpose.ADJUDICATION, Purpose.RECHECK)
+        for one in live.values()
+    )
+    n_left = max(0, repeat_budget(settings) - spent)
+
+    promised = [one for verdict in verdicts.verdicts for one in _promised(verdict, n_wanted, settings)]
+    known = known_answers(verdicts, asks.all())
+    charged: list[Ask | tuple[Dossier, Purpose]] = [
+        *_disputes(verdicts.verdicts, live),
+        *_checks(verdicts.verdicts, live, n_wanted),
+        *_controls(verdicts, known, asks, settings),
+        *_unsure(verdicts, n_wanted),
+    ]
+    asked = {one.key for one in promised}
+    chosen: list[Ask | tuple[Dossier, Purpose]] = []
+    for one in charged:  # a task is asked one more answer at a time
+        if not isinstance(one, Ask) or one.key not in asked:
+            chosen.append(one)
+            asked |= {one.key} if isinstance(one, Ask) else set()
+    kept = chosen[:n_left]
+    return FollowUps(
+        asks=(*promised, *(one for one in kept if isinstance(one, Ask))),
+        tasks=(
+            *(one for one in kept if not isinstance(one, Ask)),
+            *_onboarding(verdicts, known, live, settings),
+        ),
+        n_postponed=len(chosen) - len(kept),
+    )
+
+
+def _promised(verdict: Verdict, n_wanted: Mapping[str, int], settings: Settings) -> Iterator[Ask]:
+    dossier = verdict.dossier
+    if dossier.purpose is Purpose.AUDIT:
+        n = n_answers_of(Purpose.AUDIT, settings)
+        if n > max(n_wanted.get(dossier.plan["key"], 1), settings.selection.overlap):
+            yield Ask(dossier.plan["key"], n, AskReason.AUDIT)
+    for key in dict.fromkeys(dossier.own_cases):
+        n = 1 + dossier.own_cases.count(key)
+        if n > n_wanted.get(key, 1):
+            yield Ask(key, n, AskReason.OWN_CASE)
+
+
+def _disputes(
+    verdicts: Sequence[Verdict], live: Mapping[str, TaskStatus]
+) -> Iterator[tuple[Dossier, Purpose]]:
+    for one in verdicts:
+        dossier = one.dossier
+        if one.step is Step.ADJUDICATE and task_key(dossier.sample_id, Purpose.ADJUDICATION) not in live:
+            yield dossier, Purpose.ADJUDICATION
+
+
+def _checks(
+    verdicts: Sequence[Verdict], live: Mapping[str, TaskStatus], n_wanted: Mapping[str, int]
+) -> Iterator[Ask | tuple[Dossier, Purpose]]:
+    """Yield the further blind answer that both arms of anchoring get, once the task has been answered."""
+    for one in verdicts:
+        dossier = one.dossier
+        if dossier.purpose is not Purpose.REVIEW or not dossier.votes:
+            continue
+        key = dossier.plan["key"]
+        if dossier.arm is Arm.HIDDEN and n_wanted.get(key, 1) < dossier.standing.n_first:
+            yield Ask(key, dossier.standing.n_first, AskReason.CHECK)
+        if dossier.arm is Arm.CHECKED and task_key(dossier.sample_id, Purpose.RECHECK) not in live:
+            yield dossier, Purpose.RECHECK
+
+
+def _controls(
+    verdicts: Verdicts, known: Sequence[KnownAnswer], asks: Asks, settings: Settings
+) -> Iterator[Ask]:
+    """Yield one more answer for known-answer tasks, in step with the answers people have given so far."""
+    votes = [vote for one in verdicts.verdicts for vote in one.dossier.votes]
+    due = n_controls_due(
+        n_answers=len(votes),
+        n_controls=sum(one.reason is AskReason.CONTROL for one in asks.all()),
+        control_rate=settings.people.control_rate,
+    )
+    people = {one.annotator for one in votes}
+    dossiers = {one.dossier.sample_id: one.dossier for one in verdicts.verdicts}
+    for sample_id in choose_controls(known, n=due, people=people, seed=settings.selection.seed):
+        dossier = dossiers[sample_id]
+        n_answers = max(dossier.standing.n_asked, len(dossier.votes)) + 1
+        yield Ask(dossier.plan["key"], n_answers, AskReason.CONTROL)
+
+
+def _onboarding(
+    verdicts: Verdicts, known: Sequence[KnownAnswer], live: Mapping[str, TaskStatus], settings: Settings
+) -> Iterator[tuple[Dossier, Purpose]]:
+    """Yield the tasks that the onboarding set still lacks."""
+    current = [one.sample_id for one in live.values() if one.purpose is Purpose.ONBOARDING]
+    dossiers = {one.dossier.sample_id: one.dossier for one in verdicts.verdicts}
+    n = settings.people.onboarding_tasks
+    for sample_id in choose_onboarding(known, n=n, current=current, seed=settings.selection.seed):
+        if sample_id not in current:
+            yield dossiers[sample_id], Purpose.ONBOARDING
+
+
+def _unsure(verdicts: Verdicts, n_wanted: Mapping[str, int]) -> Iterator[Ask]:
+    """Yield one more answer for each unsure sample, most expected gain first; ties by sample_id."""
+    gains = verdicts.findings.expected_gain()
+    for place in np.argsort(-gains, kind="stable"):
+        one = verdicts.verdicts[int(place)]
+        if one.step is Step.ASK:
+            key = one.dossier.plan["key"]
+            yield Ask(key, max(n_wanted.get(key, 1), len(one.dossier.votes)) + 1, AskReason.UNSURE)
+
+
+def _counts(names: Sequence[str]) -> dict[str, int]:
+    return {one: names.count(one) for one in sorted(set(names))}

@@ -1,0 +1,145 @@
+"""Verdicts: what all evidence says of each sample now, the gold that follows, and what is still missing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from goldloop.anchoring import Observation, observations
+from goldloop.answers import Answer
+from goldloop.asking import Step, is_gold, next_step
+from goldloop.asks import Asks
+from goldloop.consensus import Consensus, Findings, Method, find_consensus
+from goldloop.evidence import Dossier, read_answers, read_dossiers
+from goldloop.gold import GoldChange, GoldRecord
+from goldloop.ledger import Ledger
+from goldloop.ports import Tables
+from goldloop.samples import BatchId
+from goldloop.settings import Settings
+from goldloop.splits import Split
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known of one sample, what it comes to, and what the sample needs next."""
+
+    dossier: Dossier
+    found: Consensus
+    step: Step
+
+    @property
+    def is_gold(self) -> bool:
+        """Whether the label counts."""
+        return is_gold(self.dossier.standing, self.found)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdicts:
+    """The verdicts on all samples that people were asked about, and what they rest on.
+
+    `findings` is about the same samples in the same order.
+    """
+
+    verdicts: Sequence[Verdict]
+    findings: Findings
+    answers: Sequence[Answer]
+
+
+def read_verdicts(tables: Tables, ledger: Ledger, asks: Asks, settings: Settings) -> Verdicts:
+    """Return what the tables say of every sample that people were asked about."""
+    labels, consensus, overlap = settings.label_set, settings.consensus, settings.selection.overlap
+    answers = read_answers(tables, ledger, labels)
+    dossiers = read_dossiers(
+        tables, ledger, asks, answers, labels=labels, settings=consensus, overlap=overlap
+    )
+    findings = find_consensus(
+        [one.case for one in dossiers],
+        labels,
+        method=Method(consensus.method),
+        target=consensus.target,
+        overlap=1,  # whether enough people have answered is `asking.is_gold`'s business
+    )
+    verdicts = [
+        Verdict(
+            dossier, found, next_step(dossier.standing, found, max_answers=max_answers(settings, dossier))
+        )
+        for dossier, found in zip(dossiers, findings.consensus, strict=True)
+    ]
+    return Verdicts(verdicts, findings, answers)
+
+
+def max_answers(settings: Settings, dossier: Dossier) -> int:
+    """Return how many people are asked about a sample before an adjudicator decides."""
+    return max(settings.consensus.max_answers, dossier.standing.n_first)
+
+
+def gold_records(verdicts: Iterable[Verdict]) -> list[GoldRecord]:
+    """Return the records of the samples whose label counts, in order of sample_id."""
+    return [
+        _record(one.dossier, one.found, one.found.label)
+        for one in verdicts
+        if one.is_gold and one.found.label
+    ]
+
+
+def _record(dossier: Dossier, found: Consensus, label: str) -> GoldRecord:
+    plan = dossier.plan
+    answers = [*dossier.votes, *([dossier.decision] if dossier.decision else [])]
+    votes = Counter(one.label for one in dossier.votes if one.label is not None)
+    return GoldRecord(
+        sample_id=dossier.sample_id,
+        label=label,
+        split=Split(plan["split"]),
+        group=plan["group"],
+        purpose=dossier.purpose,
+        method=found.method,
+        support=found.support,
+        n_votes=found.n_votes,
+        votes=dict(sorted(votes.items())),
+        posterior=found.posterior,
+        batch=BatchId(plan["batch"]),
+        lane=plan["lane"] or "",
+        policy=plan["policy"] or "",
+        inclusion_probability=plan["inclusion_probability"],
+        model_version=plan["model_version"],
+        suggested_label=plan["suggested_label"],
+        annotators=tuple(sorted({one.annotator for one in answers})),
+        annotation_ids=tuple(sorted(one.annotation_id for one in answers)),
+        labelled_at=max(one.updated_at for one in answers),
+    )
+
+
+def reason_of(changes: Iterable[GoldChange]) -> str:
+    """Return why a pull made a new gold version, in words: how many labels are new or corrected."""
+    kinds = Counter(_kind(one) for one in changes)
+    told = ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items(), key=lambda one: (-one[1], one[0])))
+    return f"pull: {told}" if told else "pull"
+
+
+def _kind(change: GoldChange) -> str:
+    before, after = change.before, change.after
+    if after is None:
+        return "no longer sure"
+    if after.method.startswith("adjudication") and (before is None or before.method != after.method):
+        return "adjudicated"
+    if before is None:
+        return "new"
+    return "corrected" if before.label != after.label else "reweighed"
+
+
+def n_by_step(verdicts: Iterable[Verdict]) -> dict[Step, int]:
+    """Return how many of the samples that somebody has answered need what next, but for those in gold."""
+    begun = [one for one in verdicts if one.dossier.votes or one.dossier.skips]
+    return dict(Counter(one.step for one in begun if one.step is not Step.NOTHING))
+
+
+def observations_of(verdicts: Verdicts) -> list[Observation]:
+    """Return what the two arms of anchoring have seen so far."""
+    decisions = {
+        one.dossier.sample_id: one.dossier.decision.label
+        for one in verdicts.verdicts
+        if one.dossier.decision is not None and one.dossier.decision.label is not None
+    }
+    arms = {one.dossier.sample_id: one.dossier.arm for one in verdicts.verdicts}
+    return observations(verdicts.answers, decisions, arms)
