@@ -22,7 +22,7 @@ from goldloop.ports import LabelingQueue, Row, Table
 class AskReason(StrEnum):
     """Why more people are asked than were at first."""
 
-    AUDIT = "audit"  # what judges the models is always answered by several people
+    FIRST = "first"  # several people answer independently from the start, as always in the audit
     CHECK = "check"  # the truth behind a hidden suggestion, see goldloop.anchoring
     UNSURE = "unsure"  # the posterior is below the target
     CONTROL = "control"  # the answer is known; it measures who gives it

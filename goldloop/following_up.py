@@ -26,7 +26,7 @@ from goldloop.tasks import Purpose, task_key
 from goldloop.verdicts import Verdict, Verdicts, read_verdicts
 
 CHARGED = (AskReason.CHECK, AskReason.UNSURE, AskReason.CONTROL)
-"""Asks that take from the round's repeat budget; an audit's answers are part of what the audit costs."""
+"""Asks that take from the round's repeat budget; first answers are part of what a task costs."""
 
 
 @dataclass(slots=True)
@@ -87,7 +87,7 @@ def wanted_follow_ups(
 ) -> FollowUps:
     """Return what the answers so far call for; pure but for reading what was asked before.
 
-    First what was promised (the audit's answers, a fresh pair of eyes where somebody met a case of their
+    First what was promised (several first answers, a fresh pair of eyes where somebody met a case of their
     own), then, as far as the round's repeat budget goes: disputes to adjudicate, the checks of the two arms
     of anchoring, controls, and further answers where they are expected to gain most.
     """
@@ -128,10 +128,9 @@ def wanted_follow_ups(
 
 def _promised(verdict: Verdict, n_wanted: Mapping[str, int], settings: Settings) -> Iterator[Ask]:
     dossier = verdict.dossier
-    if dossier.purpose is Purpose.AUDIT:
-        n = n_answers_of(Purpose.AUDIT, settings)
-        if n > max(n_wanted.get(dossier.plan["key"], 1), settings.selection.overlap):
-            yield Ask(dossier.plan["key"], n, AskReason.AUDIT)
+    n_first = n_answers_of(dossier.purpose, settings)
+    if n_first > n_wanted.get(dossier.plan["key"], 1):
+        yield Ask(dossier.plan["key"], n_first, AskReason.FIRST)
     for key in dict.fromkeys(dossier.own_cases):
         n = 1 + dossier.own_cases.count(key)
         if n > n_wanted.get(key, 1):

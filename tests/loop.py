@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,6 +34,7 @@ from goldloop.settings import (
     Settings,
     SuggestionSettings,
 )
+from goldloop.tasks import NewTask, Purpose
 from goldloop.verdicts import Verdicts, gold_records, n_by_step, read_verdicts, reason_of
 from tests.fakes import FakeLabelingQueue
 
@@ -249,6 +250,29 @@ class Loop:
         report.gold_version = version.version if version else None
         report.follow_ups = self.follow_up()
         return report
+
+    def work(
+        self, says: Mapping[str, Callable[[NewTask], str | None]], *, purpose: Purpose | None = None
+    ) -> int:
+        """Let people in turn answer what they are shown next until nobody is shown anything; None is a skip.
+
+        Returns the number of answers and skips. `purpose` is that of the project they work in.
+        """
+        n = 0
+        while True:
+            shown = {who: self.queue.next_for(who, purpose=purpose) for who in says}
+            if not any(task_id is not None for task_id in shown.values()):
+                return n
+            for who in says:
+                task_id = self.queue.next_for(who, purpose=purpose)
+                if task_id is None:
+                    continue
+                said = says[who](self.queue.tasks[task_id].pushed)
+                if said is None:
+                    self.queue.skip(task_id, who, reason="cannot tell")
+                else:
+                    self.queue.answer(task_id, who, said)
+                n += 1
 
     def answer_all(self, label: str = "ham", *, annotator: str = "1") -> None:
         """Answer every task that `annotator` has not answered."""
