@@ -13,6 +13,11 @@ FROM_NAME = "label"
 TO_NAME = "image"
 """Name of the object in interface.xml that the answer is about."""
 
+REASON_NAME = "reason"
+"""Name of the control that holds why an adjudicator decided so, or why somebody skipped."""
+NOTE_NAME = "note"
+"""Name of the control for what an adjudicator adds in their own words."""
+
 KEYS = "1234567890qwertyiopadfgjklzxcbnm"
 """One key per label, in label-set order: what Label Studio leaves free (s skips, u, h and v are its own)."""
 
@@ -26,6 +31,17 @@ HOTKEYS = {
 }
 """Setting of a Label Studio user with which one key submits and one skips."""
 
+
+SKIP_REASONS = ("cannot tell", "nothing fits", "several things", "picture is broken")
+"""Why somebody skipped; Shift and a digit pick one, and the skip does without."""
+
+DECISIONS = (
+    "clear on a second look",
+    "shows several things",
+    "labels overlap, the guide needs a rule",
+    "picture too poor, best guess",
+)
+"""Why an adjudicator decided so; Shift and a digit pick one."""
 
 _COLUMN_LABELS = 15  # fit one below the other in a window of 800 px
 _SEARCH = (
@@ -45,33 +61,59 @@ def interface(labels: LabelSet, *, is_tiny: bool = False) -> str:
     The picture fills the window; `is_tiny` keeps the pixels of pictures that are enlarged many times.
     A label set with more labels than keys gets a search field above them.
     """
-    choices = "\n".join(_choice(name, key_of(column)) for column, name in enumerate(labels))
-    has_search = len(labels) > len(KEYS)
-    is_long = len(labels) > _COLUMN_LABELS
-    return _filled(
-        "interface.xml",
-        height="min(100vh - 130px, 448px)" if is_tiny else "calc(100vh - 130px)",
-        smoothing="false" if is_tiny else "true",
-        columns="2" if is_long else "1",
-        width="480" if is_long else "360",
-        search=_SEARCH if has_search else "",
-        choices=choices,
-        keys=f"{SUBMIT_KEY} submits · {SKIP_KEY} skips",
-    )
+    return _interface("interface.xml", labels, SKIP_REASONS, is_tiny=is_tiny)
+
+
+def adjudication_interface(labels: LabelSet, *, is_tiny: bool = False) -> str:
+    """Return the interface of the adjudication project for `labels` as Label Studio XML.
+
+    As `interface`, with the answers so far in place of a suggestion, and a reason to be given.
+    """
+    return _interface("adjudication.xml", labels, DECISIONS, is_tiny=is_tiny)
 
 
 def instructions(labels: LabelSet) -> str:
     """Return what an annotator reads before the first task, as HTML."""
-    rows = "".join(
-        f"<li><b>{escape(key.upper())}</b> &nbsp;{escape(name)}</li>" if key else f"<li>{escape(name)}</li>"
-        for name, key in ((name, key_of(column)) for column, name in enumerate(labels))
+    return _filled("instructions.html", labels=_label_rows(labels), submit=SUBMIT_KEY, skip=SKIP_KEY)
+
+
+def adjudication_instructions(labels: LabelSet) -> str:
+    """Return what an adjudicator reads before the first task, as HTML."""
+    return _filled(
+        "adjudication_instructions.html", labels=_label_rows(labels), submit=SUBMIT_KEY, skip=SKIP_KEY
     )
-    return _filled("instructions.html", labels=rows, submit=SUBMIT_KEY, skip=SKIP_KEY)
 
 
 def annotator_guide() -> str:
     """Return the guide for annotators as Markdown: how to decide, when to skip, what happens with answers."""
     return _template("annotator_guide.md")
+
+
+def adjudicator_guide() -> str:
+    """Return the guide for adjudicators as Markdown: what they decide, and what their reason is good for."""
+    return _template("adjudicator_guide.md")
+
+
+def _interface(template: str, labels: LabelSet, reasons: tuple[str, ...], *, is_tiny: bool) -> str:
+    is_long = len(labels) > _COLUMN_LABELS
+    return _filled(
+        template,
+        height="min(100vh - 130px, 448px)" if is_tiny else "calc(100vh - 130px)",
+        smoothing="false" if is_tiny else "true",
+        columns="2" if is_long else "1",
+        width="480" if is_long else "360",
+        search=_SEARCH if len(labels) > len(KEYS) else "",
+        choices="\n".join(_choice(name, key_of(column)) for column, name in enumerate(labels)),
+        reasons="\n".join(_choice(reason, f"shift+{n}") for n, reason in enumerate(reasons, start=1)),
+        keys=f"{SUBMIT_KEY} submits · {SKIP_KEY} skips",
+    )
+
+
+def _label_rows(labels: LabelSet) -> str:
+    return "".join(
+        f"<li><b>{escape(key.upper())}</b> &nbsp;{escape(name)}</li>" if key else f"<li>{escape(name)}</li>"
+        for name, key in ((name, key_of(column)) for column, name in enumerate(labels))
+    )
 
 
 def _choice(name: str, key: str | None) -> str:

@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from goldloop.annotations import Annotation, TaskState
 from goldloop.errors import ServiceUnreachableError
 from goldloop.labels import LabelSet
-from goldloop.tasks import NewTask
+from goldloop.tasks import NewTask, Purpose
 
 
 @dataclass(slots=True)
 class FakeTask:
-    """A task on the fake server; `pushed` is what was asked for, `answers` what people gave."""
+    """A task on the fake server; `pushed` is what was asked for, `answers` what people gave.
+
+    `n_asked` is how many different people may answer it.
+    """
 
     pushed: NewTask
     updated_at: datetime
+    n_asked: int = 1
     answers: dict[int, Annotation] = field(default_factory=dict)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether fewer people have answered than were asked for; onboarding is open to everybody."""
+        people = {one.annotator for one in self.answers.values() if not one.is_skip}
+        return self.pushed.purpose is Purpose.ONBOARDING or len(people) < self.n_asked
+
+    def knows(self, annotator: str) -> bool:
+        """Whether this person has answered or skipped it."""
+        return any(one.annotator == annotator for one in self.answers.values())
 
 
 class FakeLabelingQueue:
     """A labelling server in memory, with the people in front of it.
 
     As a `LabelingQueue` it behaves as the Label Studio adapter does (tests/contracts shows it). `answer`,
-    `skip`, `edit`, `retract` and `draft` are what annotators do. Its clock starts at `start` and advances
-    one second with every change, so runs repeat exactly. `pushes` and `deletions` record the calls.
+    `skip`, `edit`, `retract` and `draft` are what annotators do, and `next_for` is what they are shown. Its
+    clock starts at `start` and advances one second with every change, so runs repeat exactly. `pushes` and
+    `deletions` record the calls.
 
     `break_push_after(n)` lets the next push create n more tasks on the server and then fail without a
     reply, as a killed connection does; `go_down()` and `come_up()` stop and start the whole server.
@@ -103,6 +118,15 @@ class FakeLabelingQueue:
         for task_id in task_ids:
             self.tasks.pop(task_id, None)
 
+    def ask(self, n_answers: Mapping[int, int]) -> None:
+        """Let each task, by id, be answered by so many different people in all."""
+        self._check_up()
+        for task_id, n in n_answers.items():
+            task = self.tasks.get(task_id)
+            if task is not None and task.n_asked != n:
+                task.n_asked = n
+                task.updated_at = self._tick()
+
     def changed_since(self, moment: datetime | None) -> Iterator[list[TaskState]]:
         """Yield pages of tasks changed at or after `moment`, oldest change first."""
         self._check_up()
@@ -117,13 +141,36 @@ class FakeLabelingQueue:
 
     # What annotators do
 
-    def answer(self, task_id: int, annotator: str, label: str, *, lead_time_s: float | None = 2.0) -> int:
-        """Submit `label` for a task as `annotator`; return the annotation id."""
-        return self._submit(task_id, annotator, label, is_skip=False, lead_time_s=lead_time_s)
+    def next_for(self, annotator: str, *, purpose: Purpose | None = None) -> int | None:
+        """Return the task that this person is shown next, or None.
 
-    def skip(self, task_id: int, annotator: str) -> int:
+        It is the first open one that they have neither answered nor skipped, in the project of `purpose`:
+        adjudication, onboarding, or the main one for every other purpose and None.
+        """
+        place = _project(purpose)
+        for task_id, task in sorted(self.tasks.items()):
+            if _project(task.pushed.purpose) == place and task.is_open and not task.knows(annotator):
+                return task_id
+        return None
+
+    def answer(
+        self,
+        task_id: int,
+        annotator: str,
+        label: str,
+        *,
+        reason: str | None = None,
+        lead_time_s: float | None = 2.0,
+    ) -> int:
+        """Submit `label` for a task as `annotator`, with a reason where an adjudicator gives one.
+
+        Returns the annotation id.
+        """
+        return self._submit(task_id, annotator, label, is_skip=False, lead_time_s=lead_time_s, reason=reason)
+
+    def skip(self, task_id: int, annotator: str, *, reason: str | None = None) -> int:
         """Skip a task as `annotator`; return the id of the annotation that says so."""
-        return self._submit(task_id, annotator, None, is_skip=True, lead_time_s=1.0)
+        return self._submit(task_id, annotator, None, is_skip=True, lead_time_s=1.0, reason=reason)
 
     def edit(self, annotation_id: int, label: str) -> None:
         """Change an answer; a skip that is edited becomes an answer."""
@@ -134,6 +181,7 @@ class FakeLabelingQueue:
             task.answers[annotation_id],
             label=read,
             problem=problem,
+            reason=None,
             is_skip=False,
             updated_at=task.updated_at,
         )
@@ -177,7 +225,14 @@ class FakeLabelingQueue:
         return None, f"label {label!r} is not in the label set"
 
     def _submit(
-        self, task_id: int, annotator: str, label: str | None, *, is_skip: bool, lead_time_s: float | None
+        self,
+        task_id: int,
+        annotator: str,
+        label: str | None,
+        *,
+        is_skip: bool,
+        lead_time_s: float | None,
+        reason: str | None,
     ) -> int:
         task = self.tasks[task_id]
         task.updated_at = self._tick()
@@ -194,6 +249,7 @@ class FakeLabelingQueue:
             updated_at=task.updated_at,
             lead_time_s=lead_time_s,
             problem=problem,
+            reason=reason,
             shown_label=suggestion.label if suggestion else None,
             shown_score=suggestion.score if suggestion else None,
             shown_model_version=suggestion.model_version if suggestion else None,
@@ -210,3 +266,8 @@ class FakeLabelingQueue:
         task = self.tasks[task_id]
         answers = tuple(task.answers[annotation_id] for annotation_id in sorted(task.answers))
         return TaskState(task_id, task.pushed.key, task.updated_at, answers)
+
+
+def _project(purpose: Purpose | None) -> Purpose | None:
+    """Return what tells the three Label Studio projects apart; None is the main one."""
+    return purpose if purpose in (Purpose.ADJUDICATION, Purpose.ONBOARDING) else None

@@ -22,7 +22,7 @@ import httpx
 from _common import Report, parser, say, seconds
 from _whole_push import picture, whole_push
 
-from goldloop.adapters.label_studio import LabelStudioQueue, ensure_project, local_image_urls
+from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
 from goldloop.adapters.label_studio.payload import choice_result, task_payload
 from goldloop.adapters.label_studio.queue import BATCH_TASKS
 from goldloop.adapters.services import LabelStudioEndpoint, down, up
@@ -65,8 +65,8 @@ class Bench:
     def project(self) -> LabelStudioQueue:
         """Return the queue of a new, empty project."""
         url, token, name = self.server.url, self.server.token, f"bench-{next(_numbers)}"
-        project_id = ensure_project(url, token, name=name, labels=LABELS, overlap=1, images_root=None)
-        return LabelStudioQueue(url, token, project_id, LABELS, image_url=local_image_urls())
+        projects = ensure_projects(url, token, name=name, labels=LABELS, images_root=None)
+        return LabelStudioQueue(url, token, projects, LABELS, image_url=local_image_urls())
 
     def measure_push(self, n_tasks: int, n_repeats: int, n_single: int) -> None:
         """Compare the ways of pushing with the server's own, in tasks per second."""

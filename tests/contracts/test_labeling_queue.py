@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 import pytest
@@ -19,21 +19,28 @@ from goldloop.samples import BatchId, SampleId
 from goldloop.tasks import NewTask, Purpose, Suggestion
 from tests.fakes import FakeLabelingQueue
 
+if TYPE_CHECKING:
+    from goldloop.adapters.label_studio import Projects
+
 LABELS = LabelSet.of(["cat", "dog", 'a<b & "c"'])
 _numbers = count(1)
 
 
 class Desk(Protocol):
-    """Two people in front of a labelling queue."""
+    """Four people in front of a labelling queue."""
 
-    people: tuple[str, str]
+    people: tuple[str, ...]
 
-    def answer(self, task_id: int, annotator: str, label: str) -> int:
-        """Submit `label`; return the annotation id."""
+    def next_for(self, annotator: str, *, purpose: Purpose | None = None) -> int | None:
+        """Return the task that this person is shown next where tasks of `purpose` are, or None."""
         ...
 
-    def skip(self, task_id: int, annotator: str) -> int:
-        """Skip a task; return the annotation id."""
+    def answer(self, task_id: int, annotator: str, label: str, *, reason: str | None = None) -> int:
+        """Submit `label`, and a reason if there is one; return the annotation id."""
+        ...
+
+    def skip(self, task_id: int, annotator: str, *, reason: str | None = None) -> int:
+        """Skip a task, with a reason if there is one; return the annotation id."""
         ...
 
     def edit(self, annotation_id: int, label: str) -> None:
@@ -52,28 +59,37 @@ class Desk(Protocol):
 class FakeDesk(FakeLabelingQueue):
     """The fake, whose annotators need no account."""
 
-    people = ("ann", "bob")
+    people = ("ann", "bob", "cyd", "dee")
 
 
 class RealDesk:
-    """Two real accounts of a Label Studio, each answering with its own token."""
+    """Real accounts of a Label Studio, each answering with its own token."""
 
-    def __init__(self, url: str, tokens: dict[str, str]) -> None:
+    def __init__(self, url: str, tokens: dict[str, str], projects: Projects) -> None:
         self.tokens = tokens
-        first, second = tokens
-        self.people = (first, second)
+        self.people = tuple(tokens)
+        self.projects = projects
         self.http = httpx.Client(base_url=url, timeout=60, trust_env=False)
 
-    def answer(self, task_id: int, annotator: str, label: str) -> int:
-        """Submit `label`; return the annotation id."""
+    def next_for(self, annotator: str, *, purpose: Purpose | None = None) -> int | None:
+        """Return the task that Label Studio's own stream shows this person next, or None."""
+        project_id = self.projects.of(purpose or Purpose.REVIEW)
+        headers = {"Authorization": f"Token {self.tokens[annotator]}"}
+        reply = self.http.get(f"/api/projects/{project_id}/next", headers=headers)
+        if reply.status_code == httpx.codes.NOT_FOUND:
+            return None
+        return int(reply.raise_for_status().json()["id"])
+
+    def answer(self, task_id: int, annotator: str, label: str, *, reason: str | None = None) -> int:
+        """Submit `label`, and a reason if there is one; return the annotation id."""
         from goldloop.adapters.label_studio.payload import choice_result
 
-        body = {"result": choice_result(label), "lead_time": 2.0}
+        body = {"result": choice_result(label) + reason_result(reason), "lead_time": 2.0}
         return int(self._ask("POST", f"/api/tasks/{task_id}/annotations/", annotator, body)["id"])
 
-    def skip(self, task_id: int, annotator: str) -> int:
-        """Skip a task; return the annotation id."""
-        body = {"result": [], "was_cancelled": True, "lead_time": 1.0}
+    def skip(self, task_id: int, annotator: str, *, reason: str | None = None) -> int:
+        """Skip a task, with a reason if there is one; return the annotation id."""
+        body = {"result": reason_result(reason), "was_cancelled": True, "lead_time": 1.0}
         return int(self._ask("POST", f"/api/tasks/{task_id}/annotations/", annotator, body)["id"])
 
     def edit(self, annotation_id: int, label: str) -> None:
@@ -101,15 +117,21 @@ class RealDesk:
         return reply.json() if reply.content else None
 
 
+def reason_result(reason: str | None) -> list[dict[str, Any]]:
+    """Return what the reason control adds to an answer."""
+    picked = {"from_name": "reason", "to_name": "image", "type": "choices", "value": {"choices": [reason]}}
+    return [picked] if reason else []
+
+
 @pytest.fixture(scope="module")
 def people(request: pytest.FixtureRequest) -> dict[str, str]:
-    """Tokens of two accounts, by user id."""
+    """Tokens of four accounts, by user id."""
     from goldloop.adapters.label_studio import add_annotator
 
     server = request.getfixturevalue("services").label_studio
     accounts = [
         add_annotator(server.url, server.token, email=f"{name}@contract.example", password=f"{name}-password")
-        for name in ("ann", "bob")
+        for name in FakeDesk.people
     ]
     return {one.user_id: one.token for one in accounts}
 
@@ -121,20 +143,19 @@ def made(request: pytest.FixtureRequest) -> Iterator[tuple[LabelingQueue, Desk]]
         fake = FakeDesk(LABELS)
         yield fake, fake
         return
-    from goldloop.adapters.label_studio import LabelStudioQueue, ensure_project, local_image_urls
+    from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
 
     server = request.getfixturevalue("services").label_studio
-    project_id = ensure_project(
+    projects = ensure_projects(
         server.url,
         server.token,
         name=f"contract-{next(_numbers)}",
         labels=LABELS,
-        overlap=2,
         images_root=Path(server.files_root) / "images",
     )
-    queue = LabelStudioQueue(server.url, server.token, project_id, LABELS, image_url=local_image_urls())
+    queue = LabelStudioQueue(server.url, server.token, projects, LABELS, image_url=local_image_urls())
     queue.delete(list(queue.all_tasks()))  # a server that outlives a test run keeps its projects
-    desk = RealDesk(server.url, request.getfixturevalue("people"))
+    desk = RealDesk(server.url, request.getfixturevalue("people"), projects)
     yield queue, desk
     desk.http.close()
 
@@ -163,6 +184,19 @@ def blind(number: int) -> NewTask:
     """Return a task without a suggestion."""
     sample_id = SampleId(f"{number:064x}")
     return NewTask(sample_id, Purpose.AUDIT, BatchId("b1"), f"ab/{sample_id}.png")
+
+
+def disputed(number: int) -> NewTask:
+    """Return a task for an adjudicator."""
+    sample_id = SampleId(f"{number:064x}")
+    answers = {"cat": 1, "dog": 2}
+    return NewTask(sample_id, Purpose.ADJUDICATION, BatchId("b1"), f"ab/{sample_id}.png", answers=answers)
+
+
+def known(number: int) -> NewTask:
+    """Return a task for somebody new."""
+    sample_id = SampleId(f"{number:064x}")
+    return NewTask(sample_id, Purpose.ONBOARDING, BatchId("b1"), f"ab/{sample_id}.png")
 
 
 def changed(queue: LabelingQueue, moment: datetime | None = None) -> dict[str, TaskState]:
@@ -346,6 +380,167 @@ def test_many_changed_tasks_come_in_pages_without_loss(queue: LabelingQueue) -> 
     states = [state for page in pages for state in page]
     assert {state.key for state in states} == {task.key for task in tasks}
     assert [state.updated_at for state in states] == sorted(state.updated_at for state in states)
+
+
+def test_an_answered_task_is_shown_to_nobody_else(queue: LabelingQueue, desk: Desk) -> None:
+    """One answer is all that is asked of a new task; a skip leaves it to others, never to who skipped."""
+    ids = queue.push([blind(1), blind(2)])
+    first, second = ids.values()
+    ann, bob, cyd, _ = desk.people
+
+    assert desk.next_for(ann) == first
+    desk.answer(first, ann, "cat")
+    assert desk.next_for(bob) == second
+    desk.skip(second, bob)
+
+    assert desk.next_for(bob) is None
+    assert desk.next_for(cyd) == second
+
+
+def test_asking_shows_a_task_to_others_and_never_twice_to_anyone(queue: LabelingQueue, desk: Desk) -> None:
+    """Asked for three answers, a task goes to two more people, passes over a skip, and then to nobody."""
+    ids = queue.push([blind(1), blind(2)])
+    first, second = ids.values()
+    ann, bob, cyd, dee = desk.people
+    desk.answer(first, ann, "cat")
+
+    queue.ask({first: 3})
+
+    assert desk.next_for(bob) == first
+    desk.answer(first, bob, "dog")
+    assert desk.next_for(ann) == second
+    assert desk.next_for(cyd) == first
+    desk.skip(first, cyd)
+    desk.answer(second, ann, "cat")
+    assert desk.next_for(cyd) is None
+    assert desk.next_for(dee) == first
+    desk.answer(first, dee, "cat")
+    assert [desk.next_for(one) for one in desk.people] == [None] * 4
+    said = {one.annotator: one.label for one in answers(queue, blind(1).key)}
+    assert said == {ann: "cat", bob: "dog", cyd: None, dee: "cat"}
+
+
+def test_asking_before_anyone_answered(queue: LabelingQueue, desk: Desk) -> None:
+    """A task that is asked for two answers at once is shown to two people at the same time."""
+    (first,) = queue.push([blind(1)]).values()
+    queue.ask({first: 2})
+    ann, bob, cyd, _ = desk.people
+
+    assert desk.next_for(ann) == desk.next_for(bob) == first
+    desk.answer(first, ann, "cat")
+    desk.answer(first, bob, "cat")
+
+    assert desk.next_for(cyd) is None
+
+
+def test_asking_again_or_for_what_is_gone_changes_nothing(queue: LabelingQueue, desk: Desk) -> None:
+    """Repeated, empty, already satisfied and outdated asks leave every task as it was."""
+    ids = queue.push([blind(1), blind(2)])
+    first, second = ids.values()
+    queue.delete([second])
+    ann, bob, cyd, _ = desk.people
+    desk.answer(first, ann, "cat")
+    queue.ask({first: 2, second: 2})
+    desk.answer(first, bob, "cat")
+    moment = changed(queue)[blind(1).key].updated_at + timedelta(microseconds=1)
+
+    queue.ask({first: 2, second: 3})
+    queue.ask({})
+
+    assert changed(queue, moment) == {}
+    assert desk.next_for(cyd) is None
+
+
+def test_a_retracted_answer_is_asked_for_again(queue: LabelingQueue, desk: Desk) -> None:
+    """Where somebody's answer is deleted, the task is one answer short and is shown to another person."""
+    (first,) = queue.push([blind(1)]).values()
+    ann, bob, cyd, _ = desk.people
+    queue.ask({first: 2})
+    desk.answer(first, ann, "cat")
+    annotation_id = desk.answer(first, bob, "dog")
+    assert desk.next_for(cyd) is None
+
+    desk.retract(annotation_id)
+
+    assert desk.next_for(cyd) == first
+
+
+def test_a_later_push_leaves_what_was_asked_alone(queue: LabelingQueue, desk: Desk) -> None:
+    """New tasks begin with one answer and do not change how many others need."""
+    (first,) = queue.push([blind(1)]).values()
+    ann, bob, cyd, _ = desk.people
+    desk.answer(first, ann, "cat")
+    queue.ask({first: 2})
+
+    (second,) = queue.push([blind(2)]).values()
+
+    assert desk.next_for(bob) == first
+    desk.answer(first, bob, "cat")
+    assert desk.next_for(cyd) == second
+
+
+def test_disputes_and_known_answers_are_kept_out_of_the_usual_stream(
+    queue: LabelingQueue, desk: Desk
+) -> None:
+    """Each comes where its people look for it; a known answer comes to everyone, a dispute to one."""
+    ids = queue.push([disputed(1), known(1), blind(1)])
+    ann, bob, _, _ = desk.people
+
+    assert list(ids) == [disputed(1).key, known(1).key, blind(1).key]
+    assert desk.next_for(ann, purpose=Purpose.AUDIT) == ids[blind(1).key]
+    for one in (ann, bob):
+        assert desk.next_for(one, purpose=Purpose.ONBOARDING) == ids[known(1).key]
+        desk.answer(ids[known(1).key], one, "cat")
+        assert desk.next_for(one, purpose=Purpose.ONBOARDING) is None
+    assert desk.next_for(ann, purpose=Purpose.ADJUDICATION) == ids[disputed(1).key]
+    desk.answer(ids[disputed(1).key], ann, "dog")
+    assert desk.next_for(bob, purpose=Purpose.ADJUDICATION) is None
+
+
+def test_every_purpose_is_found_counted_and_deleted(queue: LabelingQueue, desk: Desk) -> None:
+    """Wherever its tasks are, the queue is one queue."""
+    tasks = [disputed(1), known(1), blind(1)]
+    ids = queue.push(tasks)
+    desk.answer(ids[disputed(1).key], desk.people[0], "cat")
+    desk.skip(ids[known(1).key], desk.people[0])
+
+    assert queue.n_tasks() == 3
+    assert queue.all_tasks() == {task_id: key for key, task_id in ids.items()}
+    assert queue.find([task.key for task in tasks]) == {key: [task_id] for key, task_id in ids.items()}
+    assert queue.answered(list(ids.values())) == {ids[disputed(1).key], ids[known(1).key]}
+    queue.delete([ids[disputed(1).key], ids[blind(1).key]])
+    assert queue.all_tasks() == {ids[known(1).key]: known(1).key}
+
+
+def test_a_reason_comes_back_with_the_answer_or_the_skip(queue: LabelingQueue, desk: Desk) -> None:
+    """Why an adjudicator decided so, and why somebody skipped, is told; most answers have none."""
+    ids = queue.push([disputed(1), blind(1), blind(2)])
+    ann = desk.people[0]
+
+    desk.answer(ids[disputed(1).key], ann, "dog", reason="shows several things")
+    desk.skip(ids[blind(1).key], ann, reason="nothing fits")
+    desk.answer(ids[blind(2).key], ann, "dog")
+
+    states = changed(queue)
+    given = {key: [(one.label, one.reason) for one in states[key].annotations] for key in ids}
+    assert given == {
+        disputed(1).key: [("dog", "shows several things")],
+        blind(1).key: [(None, "nothing fits")],
+        blind(2).key: [("dog", None)],
+    }
+
+
+def test_changes_come_in_order_across_purposes(queue: LabelingQueue, desk: Desk) -> None:
+    """Whichever project a task is in, what changed first comes first."""
+    ids = queue.push([blind(1), disputed(1), known(1), blind(2)])
+    order = [disputed(1).key, blind(2).key, known(1).key, blind(1).key]
+    moment = max(state.updated_at for state in changed(queue).values()) + timedelta(microseconds=1)
+
+    for key in order:
+        desk.answer(ids[key], desk.people[0], "cat")
+
+    pages = list(queue.changed_since(moment))
+    assert [state.key for page in pages for state in page] == order
 
 
 @pytest.mark.servers

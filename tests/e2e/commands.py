@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.wiring import Parts, now
-from goldloop.adapters.label_studio import LabelStudioQueue, ensure_project, local_image_urls
+from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
 from goldloop.adapters.services import Endpoints
 from goldloop.scoring import Model, score_source
 from goldloop.workspace import Workspace
@@ -94,14 +94,13 @@ class Loop:
         )  # fmt: skip
 
     def queue(self) -> LabelStudioQueue:
-        """Return the workspace's project on the real server."""
+        """Return the workspace's projects on the real server."""
         server, settings = self.servers.label_studio, Workspace.open(self.root).settings
-        project_id = ensure_project(
-            server.url, server.token, name=settings.name, labels=settings.label_set,
-            overlap=settings.selection.overlap, images_root=None,
-        )  # fmt: skip
+        projects = ensure_projects(
+            server.url, server.token, name=settings.name, labels=settings.label_set, images_root=None
+        )
         return LabelStudioQueue(
-            server.url, server.token, project_id, settings.label_set, image_url=local_image_urls()
+            server.url, server.token, projects, settings.label_set, image_url=local_image_urls()
         )
 
     def doubled(self) -> list[str]:

@@ -15,7 +15,7 @@ from sklearn.datasets import load_digits, load_sample_image
 from goldloop.adapters.label_studio import (
     LabelStudioQueue,
     add_annotator,
-    ensure_project,
+    ensure_projects,
     local_image_urls,
 )
 from goldloop.adapters.services import Endpoints
@@ -132,15 +132,14 @@ def desk(services: Endpoints, services_workspace: Workspace, browser: WebDriver,
 
     server = services.label_studio
     assert server.files_root is not None
-    project_id = ensure_project(
+    projects = ensure_projects(
         server.url,
         server.token,
         name=f"browser-{next(_numbers)}",
         labels=LABELS,
-        overlap=1,
         images_root=Path(server.files_root) / "images",
     )
-    queue = LabelStudioQueue(server.url, server.token, project_id, LABELS, image_url=local_image_urls())
+    queue = LabelStudioQueue(server.url, server.token, projects, LABELS, image_url=local_image_urls())
     person = add_annotator(server.url, server.token, email=EMAIL, password=PASSWORD, first_name="Eve")
     screenshots = Path(os.environ.get("GOLDLOOP_SCREENSHOTS") or tmp_path)
     screenshots.mkdir(parents=True, exist_ok=True)

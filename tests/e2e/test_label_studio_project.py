@@ -11,7 +11,13 @@ import httpx
 import pytest
 from PIL import Image
 
-from goldloop.adapters.label_studio import LabelStudioQueue, add_annotator, ensure_project, local_image_urls
+from goldloop.adapters.label_studio import (
+    LabelStudioQueue,
+    Projects,
+    add_annotator,
+    ensure_projects,
+    local_image_urls,
+)
 from goldloop.adapters.label_studio.payload import choice_result
 from goldloop.adapters.services import Endpoints, LabelStudioEndpoint
 from goldloop.errors import LabelError, ServiceError
@@ -37,10 +43,11 @@ def name() -> str:
     return f"project-{next(_numbers)}"
 
 
-def ensured(server: LabelStudioEndpoint, name: str, labels: LabelSet = LABELS, **options: Any) -> int:
-    """Return the project called `name`, without pictures unless told otherwise."""
-    options = {"overlap": 1, "images_root": None} | options
-    return ensure_project(server.url, server.token, name=name, labels=labels, **options)
+def ensured(
+    server: LabelStudioEndpoint, name: str, labels: LabelSet = LABELS, *, images_root: Path | None = None
+) -> Projects:
+    """Return the projects of the workspace called `name`, without pictures unless told otherwise."""
+    return ensure_projects(server.url, server.token, name=name, labels=labels, images_root=images_root)
 
 
 def asked(server: LabelStudioEndpoint, path: str, **body: object) -> Any:
@@ -50,43 +57,82 @@ def asked(server: LabelStudioEndpoint, path: str, **body: object) -> Any:
     return reply.raise_for_status().json()
 
 
-def titled(server: LabelStudioEndpoint, name: str) -> list[int]:
-    """Return the ids of the projects called exactly `name`."""
+def titled(server: LabelStudioEndpoint, title: str) -> list[int]:
+    """Return the ids of the projects called exactly `title`."""
     found = asked(server, "/api/projects/?page_size=1000&include=id,title")["results"]
-    return [one["id"] for one in found if one["title"] == f"goldloop {name}"]
+    return [one["id"] for one in found if one["title"] == title]
 
 
-def test_a_project_is_made_once_and_found_again(server: LabelStudioEndpoint, name: str) -> None:
-    """The same name leads to the same project; a longer name is another one."""
+def test_projects_are_made_once_and_found_again(server: LabelStudioEndpoint, name: str) -> None:
+    """The same name leads to the same three projects; a longer name has others."""
     first, longer, again = ensured(server, name), ensured(server, f"{name}-b"), ensured(server, name)
 
-    assert first == again != longer
-    assert titled(server, name) == [first]
+    assert first == again
+    assert len({*first, *longer}) == 6
+    titles = [f"goldloop {name}", f"goldloop {name} adjudication", f"goldloop {name} onboarding"]
+    assert [titled(server, title) for title in titles] == [[one] for one in first]
 
 
-def test_two_creators_end_with_one_project(server: LabelStudioEndpoint, name: str) -> None:
-    """Whoever is second takes the older project and puts its own aside, and the server stays whole."""
+def test_long_names_that_begin_alike_have_their_own_projects(server: LabelStudioEndpoint, name: str) -> None:
+    """A name that leaves no room for the longest title is cut in it, and still names nobody else's."""
+    long = f"{name}-{'x' * 40}"[:40]
+    other = f"{long[:-1]}y"
+
+    mine, theirs = ensured(server, long), ensured(server, other)
+
+    assert len({*mine, *theirs}) == 6
+    assert (ensured(server, long), ensured(server, other)) == (mine, theirs)
+    assert titled(server, f"goldloop {long}") == [mine.main]
+
+
+def test_two_creators_end_with_the_same_projects(server: LabelStudioEndpoint, name: str) -> None:
+    """Whoever is second takes the older projects and puts its own aside, and the server stays whole."""
     with ThreadPoolExecutor(4) as pool:
-        ids = list(pool.map(lambda _: ensured(server, name), range(4)))
+        found = list(pool.map(lambda _: ensured(server, name), range(4)))
 
-    assert set(ids) == set(titled(server, name)) == {min(ids)}
+    assert len(set(found)) == 1
+    assert titled(server, f"goldloop {name}") == [found[0].main]
+    assert titled(server, f"goldloop {name} onboarding") == [found[0].onboarding]
     person = add_annotator(server.url, server.token, email=f"{name}@race.example", password="race-password")
     assert person.token  # given by a signal that deleting projects at once would have switched off
 
 
 def test_settings_follow(server: LabelStudioEndpoint, name: str) -> None:
-    """Overlap and labels are brought up to date; order, requeueing and suggestions are as needed."""
-    project_id = ensured(server, name)
+    """Labels are brought up to date; order, requeueing and suggestions are as needed."""
+    projects = ensured(server, name)
 
-    ensured(server, name, LabelSet.of(["cat", "dog", "emu"]), overlap=3)
+    ensured(server, name, LabelSet.of(["cat", "dog", "emu"]))
 
-    project = asked(server, f"/api/projects/{project_id}/")
-    assert project["maximum_annotations"] == 3
-    assert project["parsed_label_config"]["label"]["labels"] == ["cat", "dog", "emu"]
-    assert project["sampling"] == "Sequential sampling"
-    assert project["skip_queue"] == "REQUEUE_FOR_OTHERS"
-    assert project["show_collab_predictions"] is True
-    assert "emu" in project["expert_instruction"]
+    for project_id in projects:
+        project = asked(server, f"/api/projects/{project_id}/")
+        assert project["parsed_label_config"]["label"]["labels"] == ["cat", "dog", "emu"]
+        assert project["sampling"] == "Sequential sampling"
+        assert project["skip_queue"] == "REQUEUE_FOR_OTHERS"
+        assert project["show_collab_predictions"] is True
+        assert "emu" in project["expert_instruction"]
+
+
+def test_a_project_of_an_older_interface_gets_the_new_one(server: LabelStudioEndpoint, name: str) -> None:
+    """Controls are added to a project that has annotations, and those stay readable."""
+    old = (
+        '<View><Image name="image" value="$image"/><Text name="hint" value="$hint"/>'
+        '<Choices name="label" toName="image"><Choice value="cat"/><Choice value="dog"/></Choices></View>'
+    )
+    project_id = asked(
+        server, "/api/projects/", title=f"goldloop {name}", label_config=old, maximum_annotations=1
+    )["id"]
+    data = {"image": "a.png", "hint": "", "key": f"{'0' * 64}:audit", "batch": "b"}
+    task_id = asked(server, "/api/tasks/", project=project_id, data=data)["id"]
+    asked(server, f"/api/tasks/{task_id}/annotations/", result=choice_result("dog"))
+
+    projects = ensured(server, name)
+
+    queue = LabelStudioQueue(server.url, server.token, projects, LABELS, image_url=local_image_urls())
+    assert projects.main == project_id
+    config = asked(server, f"/api/projects/{project_id}/")["parsed_label_config"]
+    assert set(config) > {"label"}
+    ((state,),) = queue.changed_since(None)
+    assert [one.label for one in state.annotations] == ["dog"]
 
 
 def test_tiny_pictures_change_the_interface(server: LabelStudioEndpoint, name: str, tmp_path: Path) -> None:
@@ -94,7 +140,7 @@ def test_tiny_pictures_change_the_interface(server: LabelStudioEndpoint, name: s
     assert server.files_root is not None
     images_root = Path(server.files_root) / "images" / name
     images_root.mkdir(parents=True)
-    project_id = ensured(server, name, images_root=images_root)
+    project_id = ensured(server, name, images_root=images_root).main
     before = asked(server, f"/api/projects/{project_id}/")["label_config"]
 
     Image.new("RGB", (32, 32)).save(images_root / "a.png")
@@ -113,11 +159,12 @@ def test_a_folder_the_server_may_not_serve_is_refused(server: LabelStudioEndpoin
         ensured(server, name, images_root=Path("/etc"))
 
 
-def test_a_label_in_use_cannot_be_removed(server: LabelStudioEndpoint, name: str) -> None:
-    """Labels that people have used stay; one that nobody used may go."""
-    project_id = ensured(server, name, LabelSet.of(["cat", "dog", "emu"]))
-    queue = LabelStudioQueue(server.url, server.token, project_id, LABELS, image_url=local_image_urls())
-    task = NewTask(SampleId("0" * 64), Purpose.AUDIT, BatchId("b"), "a.png")
+@pytest.mark.parametrize("purpose", [Purpose.AUDIT, Purpose.ADJUDICATION, Purpose.ONBOARDING])
+def test_a_label_in_use_cannot_be_removed(server: LabelStudioEndpoint, name: str, purpose: Purpose) -> None:
+    """Labels that people have used stay, wherever they did; one that nobody used may go."""
+    projects = ensured(server, name, LabelSet.of(["cat", "dog", "emu"]))
+    queue = LabelStudioQueue(server.url, server.token, projects, LABELS, image_url=local_image_urls())
+    task = NewTask(SampleId("0" * 64), purpose, BatchId("b"), "a.png")
     (task_id,) = queue.push([task]).values()
     asked(server, f"/api/tasks/{task_id}/annotations/", result=choice_result("dog"))
 
@@ -125,8 +172,9 @@ def test_a_label_in_use_cannot_be_removed(server: LabelStudioEndpoint, name: str
         ensured(server, name, LabelSet.of(["cat", "emu"]))
     ensured(server, name, LabelSet.of(["cat", "dog"]))
 
-    project = asked(server, f"/api/projects/{project_id}/")
-    assert project["parsed_label_config"]["label"]["labels"] == ["cat", "dog"]
+    for project_id in projects:
+        project = asked(server, f"/api/projects/{project_id}/")
+        assert project["parsed_label_config"]["label"]["labels"] == ["cat", "dog"]
 
 
 def test_an_annotator_is_a_real_account(server: LabelStudioEndpoint) -> None:

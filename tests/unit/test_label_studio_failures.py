@@ -16,7 +16,13 @@ import label_studio_sdk.core
 import label_studio_sdk.errors
 import pytest
 
-from goldloop.adapters.label_studio import LabelStudioQueue, add_annotator, ensure_project, local_image_urls
+from goldloop.adapters.label_studio import (
+    LabelStudioQueue,
+    Projects,
+    add_annotator,
+    ensure_projects,
+    local_image_urls,
+)
 from goldloop.adapters.label_studio.payload import read_result
 from goldloop.adapters.label_studio.server import translated
 from goldloop.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
@@ -146,13 +152,14 @@ def test_each_answer_gets_its_own_error(
 ) -> None:
     """Wrong token, missing project, server fault, gateway and a foreign page are told apart."""
     with server(status, body) as url:
-        queue = LabelStudioQueue(url, "token", 1, LABELS, image_url=local_image_urls())
+        queue = LabelStudioQueue(url, "token", Projects(1, 2, 3), LABELS, image_url=local_image_urls())
 
         for call in (
             queue.n_tasks,
             queue.all_tasks,
             lambda: queue.push([]),
             lambda: list(queue.changed_since(None)),
+            lambda: queue.ask({1: 2}),
         ):
             with pytest.raises(kind, match=f"(?s){url}.*({told})"):
                 call()
@@ -164,7 +171,7 @@ def test_a_server_that_is_down_is_named_everywhere() -> None:
         pass
 
     with pytest.raises(ServiceUnreachableError, match=url):
-        ensure_project(url, "token", name="a", labels=LABELS, overlap=1, images_root=None)
+        ensure_projects(url, "token", name="a", labels=LABELS, images_root=None)
     with pytest.raises(ServiceUnreachableError, match="goldloop up"):
         add_annotator(url, "token", email="ann@example.com", password="long enough")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from collections.abc import Callable
 from html.parser import HTMLParser
 
 import pytest
@@ -14,7 +15,9 @@ from labelstudio_config import (
     FROM_NAME,
     HOTKEYS,
     KEYS,
+    REASON_NAME,
     TO_NAME,
+    adjudication_interface,
     annotator_guide,
     instructions,
     interface,
@@ -33,9 +36,23 @@ def label_sets() -> st.SearchStrategy[LabelSet]:
     return st.lists(names, min_size=2, max_size=60, unique_by=str.casefold).map(LabelSet.of)
 
 
-def answers(xml: str) -> list[str]:
-    """Return what picking each choice of an interface records."""
-    return [str(one.get("alias") or one.get("value")) for one in ET.fromstring(xml).iter("Choice")]
+def control(xml: str, name: str = FROM_NAME) -> ET.Element:
+    """Return the control called `name`."""
+    (found,) = [one for one in ET.fromstring(xml).iter() if one.get("name") == name]
+    return found
+
+
+def answers(xml: str, name: str = FROM_NAME) -> list[str]:
+    """Return what picking each choice of a control records."""
+    return [str(one.get("alias") or one.get("value")) for one in control(xml, name)]
+
+
+def keys_of(xml: str, name: str = FROM_NAME) -> list[str]:
+    """Return the key of each choice of a control."""
+    return [str(one.get("hotkey")) for one in control(xml, name)]
+
+
+BOTH = [interface, adjudication_interface]
 
 
 def text_of(html: str) -> str:
@@ -47,44 +64,48 @@ def text_of(html: str) -> str:
     return "".join(parts)
 
 
+@pytest.mark.parametrize("make", BOTH)
 @pytest.mark.parametrize("is_tiny", [False, True])
-def test_each_label_is_one_choice_in_label_set_order(is_tiny: bool) -> None:
+def test_each_label_is_one_choice_in_label_set_order(make: Callable[..., str], is_tiny: bool) -> None:
     """The answer recorded is the label itself, also with markup, quotes, Unicode or a dollar sign in it."""
-    assert answers(interface(AWKWARD, is_tiny=is_tiny)) == list(AWKWARD)
+    assert answers(make(AWKWARD, is_tiny=is_tiny)) == list(AWKWARD)
 
 
 @given(label_sets())
-def test_any_label_set_gives_a_valid_interface(labels: LabelSet) -> None:
-    """The interface is well-formed XML with exactly the labels."""
-    xml = interface(labels)
-
-    assert answers(xml) == list(labels)
+def test_any_label_set_gives_valid_interfaces(labels: LabelSet) -> None:
+    """The interfaces are well-formed XML with exactly the labels."""
+    for make in BOTH:
+        assert answers(make(labels)) == list(labels)
 
 
 def test_what_is_shown_never_stands_for_task_data() -> None:
     """Label Studio replaces $word in a displayed value by task data, so no label is displayed with one."""
-    shown = [str(one.get("value")) for one in ET.fromstring(interface(AWKWARD)).iter("Choice")]
+    shown = [str(one.get("value")) for one in control(interface(AWKWARD))]
 
     assert not [value for value in shown if "$" in value]
     assert shown[:4] == list(AWKWARD)[:4]
 
 
-def test_the_interface_names_what_annotations_are_read_from() -> None:
+@pytest.mark.parametrize(
+    ("make", "shown"), [(interface, "$hint"), (adjudication_interface, "$answers")], ids=["main", "dispute"]
+)
+def test_the_interface_names_what_annotations_are_read_from(make: Callable[..., str], shown: str) -> None:
     """Control and object carry the names the adapter reads, and the task fields it sends."""
-    root = ET.fromstring(interface(AWKWARD))
+    xml = make(AWKWARD)
+    root = ET.fromstring(xml)
 
-    (choices,) = root.iter("Choices")
     (image,) = root.iter("Image")
-    assert (choices.get("name"), choices.get("toName"), image.get("name")) == (FROM_NAME, TO_NAME, TO_NAME)
-    fields = {value for one in root.iter() for value in one.attrib.values() if value.startswith("$")}
-    assert fields == {"$image", "$hint"}
+    assert image.get("name") == TO_NAME
+    assert {control(xml, name).get("toName") for name in (FROM_NAME, REASON_NAME)} == {TO_NAME}
+    given = {value for one in root.iter() for name, value in one.attrib.items() if name != "alias"}
+    assert {value for value in given if value.startswith("$")} == {"$image", shown}
 
 
 def test_every_label_has_a_key_of_its_own() -> None:
     """Thirty labels and two more have distinct keys, digits first; none is a key that skips or submits."""
     labels = LabelSet.of([f"label {number}" for number in range(32)])
 
-    keys = [one.get("hotkey") for one in ET.fromstring(interface(labels)).iter("Choice")]
+    keys = keys_of(interface(labels))
 
     assert keys[:11] == ["1", "2", "3", "4", "5", "6", "7", "8", "9", "0", "q"]
     assert len(set(keys)) == 32
@@ -98,7 +119,7 @@ def test_labels_beyond_the_keys_are_found_by_searching() -> None:
     assert not list(ET.fromstring(interface(few)).iter("Filter"))
     (search,) = ET.fromstring(interface(many)).iter("Filter")
     assert search.get("toName") == FROM_NAME
-    keys = [str(one.get("hotkey")) for one in ET.fromstring(interface(many)).iter("Choice")]
+    keys = keys_of(interface(many))
     assert [key.strip() for key in keys[-2:]] == ["", ""]
     assert key_of(len(KEYS)) is None
 

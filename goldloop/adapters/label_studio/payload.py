@@ -10,8 +10,8 @@ from goldloop.adapters.label_studio.images import ImageUrl
 from goldloop.annotations import Annotation, TaskState
 from goldloop.errors import ServiceError
 from goldloop.labels import LabelSet
-from goldloop.tasks import NewTask
-from labelstudio_config import FROM_NAME, TO_NAME
+from goldloop.tasks import NewTask, Purpose
+from labelstudio_config import FROM_NAME, NOTE_NAME, REASON_NAME, TO_NAME
 
 
 def choice_result(label: str) -> list[dict[str, Any]]:
@@ -32,6 +32,8 @@ def task_payload(task: NewTask, image_url: ImageUrl) -> dict[str, Any]:
         "image": image_url(task.path),
         "hint": suggestion.hint if suggestion else "",
     }
+    if task.purpose is Purpose.ADJUDICATION:
+        data["answers"] = counted(task.answers)
     if suggestion is None:
         return {"data": data, "predictions": []}
     data |= {
@@ -40,6 +42,12 @@ def task_payload(task: NewTask, image_url: ImageUrl) -> dict[str, Any]:
         "suggested_by": suggestion.model_version,
     }
     return {"data": data, "predictions": [prediction_payload(data)]}
+
+
+def counted(answers: Mapping[str, int]) -> str:
+    """Return what people have said, the most frequent label first, equals in the order given."""
+    ranked = sorted(answers.items(), key=lambda one: -one[1])
+    return " · ".join(f"{label} {n}" for label, n in ranked) or "none"
 
 
 def prediction_payload(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,8 +61,7 @@ def prediction_payload(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def chosen_labels(result: object) -> set[str]:
     """Return every label that `result` picks, known or not."""
-    values = [one.get("value") for one in _picks(result)]
-    return {name for value in values if isinstance(value, dict) for name in value.get("choices") or []}
+    return set(_values(result, FROM_NAME, "choices"))
 
 
 def read_result(result: object, labels: LabelSet) -> tuple[str | None, str | None]:
@@ -62,7 +69,7 @@ def read_result(result: object, labels: LabelSet) -> tuple[str | None, str | Non
 
     Label Studio accepts any result over its API, and keeps answers whose label was since removed.
     """
-    if not _picks(result):
+    if not _from(result, FROM_NAME):
         others = sorted({str(one.get("from_name")) for one in _regions(result)})
         return None, f"no answer from the control {FROM_NAME!r}" + (f", only from {others}" if others else "")
     chosen = sorted(chosen_labels(result))
@@ -77,8 +84,20 @@ def _regions(result: object) -> list[dict[str, Any]]:
     return [one for one in result if isinstance(one, dict)] if isinstance(result, list) else []
 
 
-def _picks(result: object) -> list[dict[str, Any]]:
-    return [one for one in _regions(result) if one.get("from_name") == FROM_NAME]
+def _from(result: object, control: str) -> list[dict[str, Any]]:
+    return [one for one in _regions(result) if one.get("from_name") == control]
+
+
+def _values(result: object, control: str, kind: str) -> list[str]:
+    """Return what was entered in a control, `kind` being "choices" or "text"."""
+    values = [one.get("value") for one in _from(result, control)]
+    return [str(given) for value in values if isinstance(value, dict) for given in value.get(kind) or []]
+
+
+def read_reason(result: object) -> str | None:
+    """Return the reasons that were picked, then what was written, or None where there is neither."""
+    given = [*_values(result, REASON_NAME, "choices"), *_values(result, NOTE_NAME, "text")]
+    return "; ".join(filter(None, (" ".join(one.split()) for one in given))) or None
 
 
 def read_annotation(raw: Mapping[str, Any], data: Mapping[str, Any], labels: LabelSet) -> Annotation:
@@ -96,6 +115,7 @@ def read_annotation(raw: Mapping[str, Any], data: Mapping[str, Any], labels: Lab
         updated_at=_moment(raw["updated_at"]),
         lead_time_s=None if lead_time is None else float(lead_time),
         problem=problem,
+        reason=read_reason(raw["result"]),
         shown_label=data.get("suggested"),
         shown_score=None if score is None else float(score),
         shown_model_version=data.get("suggested_by"),

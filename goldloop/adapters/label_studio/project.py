@@ -1,8 +1,11 @@
-"""The Label Studio project of a workspace: made once, found again, kept as the settings say."""
+"""The Label Studio projects of a workspace: made once, found again, kept as the settings say."""
 
 from __future__ import annotations
 
+import hashlib
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,79 +17,153 @@ from goldloop.adapters.label_studio.payload import chosen_labels
 from goldloop.adapters.label_studio.server import connected, translated
 from goldloop.errors import LabelError
 from goldloop.labels import LabelSet
-from labelstudio_config import FROM_NAME, instructions, interface
+from goldloop.tasks import Purpose
+from labelstudio_config import (
+    FROM_NAME,
+    adjudication_instructions,
+    adjudication_interface,
+    instructions,
+    interface,
+)
+
+_MAX_NAME = 28  # characters, so that the longest title has the 50 that Label Studio allows
+_EVERYBODY = 1000  # answers to a task of the onboarding project, in other words: one from every annotator
+_FIELDS = (
+    "id,title,label_config,expert_instruction,show_instruction,maximum_annotations,sampling,skip_queue,"
+    "show_collab_predictions"
+)
 
 
-def project_title(name: str) -> str:
-    """Return the title under which the workspace called `name` finds its project (at most 50 characters)."""
-    return f"goldloop {name}"
+@dataclass(frozen=True, slots=True)
+class Projects:
+    """Ids of the three Label Studio projects that one workspace has.
+
+    `main` is where people label, `adjudication` where a senior annotator decides what they disagree about,
+    and `onboarding` where somebody new begins.
+    """
+
+    main: int
+    adjudication: int
+    onboarding: int
+
+    def of(self, purpose: Purpose) -> int:
+        """Return the project that holds the tasks of `purpose`."""
+        if purpose is Purpose.ADJUDICATION:
+            return self.adjudication
+        return self.onboarding if purpose is Purpose.ONBOARDING else self.main
+
+    def __iter__(self) -> Iterator[int]:
+        return iter((self.main, self.adjudication, self.onboarding))
 
 
-def ensure_project(
-    url: str, token: str, *, name: str, labels: LabelSet, overlap: int, images_root: Path | None
-) -> int:
-    """Return the id of the project called `name`, made or brought up to date.
+def project_titles(name: str) -> tuple[str, str, str]:
+    """Return the titles under which the workspace called `name` finds its projects, main one first.
 
-    Two machines that make it at once end with one project, the older one. `images_root` is the content
-    store as the server sees it, a folder below its LOCAL_FILES_DOCUMENT_ROOT, which the project is then
-    allowed to show; None where pictures come from elsewhere.
+    Label Studio allows 50 characters. A name that is too long is cut and told apart by a hash behind a
+    tilde, which no name holds.
+    """
+    short = name
+    if len(name) > _MAX_NAME:
+        digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+        short = f"{name[: _MAX_NAME - 1 - len(digest)]}~{digest}"
+    return f"goldloop {name}", f"goldloop {short} adjudication", f"goldloop {short} onboarding"
+
+
+def ensure_projects(
+    url: str, token: str, *, name: str, labels: LabelSet, images_root: Path | None
+) -> Projects:
+    """Return the projects of the workspace called `name`, made or brought up to date.
+
+    Two machines that make them at once end with the same ones, the older. `images_root` is the content
+    store as the server sees it, a folder below its LOCAL_FILES_DOCUMENT_ROOT, which annotators are then
+    allowed to see; None where pictures come from elsewhere. Costs two requests where all is as it should be.
 
     Raises:
         LabelError: a label that annotators have used is missing from `labels`.
         ServiceError: the server did not do what was asked.
     """
     server = connected(url, token)
-    title = project_title(name)
-    with translated(url, f"make the project {title!r}"):
-        project_id = _found(server, title) or _created(server, title)
-        _update(server, url, project_id, labels, overlap, is_tiny=bool(images_root and are_tiny(images_root)))
+    titles = project_titles(name)
+    wanted = _wanted(labels, is_tiny=bool(images_root and are_tiny(images_root)))
+    with translated(url, f"make the projects {', '.join(map(repr, titles))}"):
+        projects = _found_or_made(server, titles)
+        changes = [_changes(project, one) for project, one in zip(projects, wanted, strict=True)]
+        for project, change in zip(projects, changes, strict=True):
+            if "label_config" in change:
+                _refuse_lost_labels(server, url, project.id, project.label_config or "", labels)
+        for project, change in zip(projects, changes, strict=True):
+            if change:
+                server.projects.update(id=project.id, **change)
+    ids = Projects(*(project.id for project in projects))
     if images_root is not None:
         doing = f"serve {images_root}, a folder it must have below its LOCAL_FILES_DOCUMENT_ROOT,"
         with translated(url, doing):
-            _serve(server, project_id, str(images_root))
-    return project_id
+            _serve(server, ids.main, str(images_root))
+    return ids
 
 
-def _found(server: LabelStudio, title: str) -> int | None:
-    matches: Any = server.projects.list(title=title, include="id,title")  # matches parts of titles too
-    ids = [one.id for one in matches if one.title == title and one.id is not None]
-    return min(ids, default=None)
+def _wanted(labels: LabelSet, *, is_tiny: bool) -> list[dict[str, Any]]:
+    """Return the settings of the three projects.
 
-
-def _created(server: LabelStudio, title: str) -> int:
-    """Return a new project, or the older one that somebody else made at the same moment.
-
-    The younger one is put aside under another title and not deleted: while Label Studio deletes a project it
-    switches off every signal of its process, and two deletions at once leave them off until it is restarted;
-    it then no longer counts annotations or gives new people a token.
+    A task's number of answers is its own, see `LabelStudioQueue.ask`; 1 is what it begins with. Changing
+    the project's number would overwrite that of every task, so it never follows a setting.
     """
-    mine = int(server.projects.create(title=title).id or 0)
-    oldest = _found(server, title)
-    if oldest is not None and oldest < mine:
-        note = f"Made together with project {oldest}, which is used; empty, may be deleted."
-        server.projects.update(id=mine, title=f"unused {mine}", description=note)
-        return oldest
-    return mine
-
-
-def _update(
-    server: LabelStudio, url: str, project_id: int, labels: LabelSet, overlap: int, *, is_tiny: bool
-) -> None:
-    project = server.projects.get(id=project_id)
-    wanted: dict[str, Any] = {
-        "label_config": interface(labels, is_tiny=is_tiny),
-        "expert_instruction": instructions(labels),
+    everywhere = {
         "show_instruction": False,  # Enter, meant to close that dialog, would submit the suggestion behind it
-        "maximum_annotations": overlap,
         "sampling": "Sequential sampling",
         "skip_queue": "REQUEUE_FOR_OTHERS",
         "show_collab_predictions": True,
     }
-    changes = {key: value for key, value in wanted.items() if getattr(project, key, None) != value}
-    if "label_config" in changes:
-        _refuse_lost_labels(server, url, project_id, project.label_config or "", labels)
-    if changes:
-        server.projects.update(id=project_id, **changes)
+    main = everywhere | {
+        "label_config": interface(labels, is_tiny=is_tiny),
+        "expert_instruction": instructions(labels),
+        "maximum_annotations": 1,
+    }
+    adjudication = main | {
+        "label_config": adjudication_interface(labels, is_tiny=is_tiny),
+        "expert_instruction": adjudication_instructions(labels),
+    }
+    return [main, adjudication, main | {"maximum_annotations": _EVERYBODY}]
+
+
+def _changes(project: Any, wanted: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in wanted.items() if getattr(project, key, None) != value}
+
+
+def _found_or_made(server: LabelStudio, titles: tuple[str, ...]) -> list[Any]:
+    """Return the project of each title, as it is on the server."""
+    there = _found(server, titles)
+    missing = [title for title in titles if title not in there]
+    if missing:
+        made = {title: int(server.projects.create(title=title).id or 0) for title in missing}
+        there = _found(server, titles)
+        for title, mine in made.items():
+            _put_aside(server, mine, there[title].id)
+    return [there[title] for title in titles]
+
+
+def _found(server: LabelStudio, titles: tuple[str, ...]) -> dict[str, Any]:
+    """Return the oldest project of each title that has one."""
+    start = titles[-1].partition("~")[0].removesuffix(" onboarding")  # the list matches parts of titles
+    matches: Any = server.projects.list(title=start, include=_FIELDS)
+    found: dict[str, Any] = {}
+    for one in matches:
+        if one.title in titles and (one.title not in found or one.id < found[one.title].id):
+            found[one.title] = one
+    return found
+
+
+def _put_aside(server: LabelStudio, mine: int, oldest: int) -> None:
+    """Give way to the older project of the same title, if somebody else made one at the same moment.
+
+    The younger one gets another title and is not deleted: while Label Studio deletes a project it switches
+    off every signal of its process, and two deletions at once leave them off until it is restarted; it then
+    no longer counts annotations or gives new people a token.
+    """
+    if mine == oldest:
+        return
+    note = f"Made together with project {oldest}, which is used; empty, may be deleted."
+    server.projects.update(id=mine, title=f"unused {mine}", description=note)
 
 
 def _refuse_lost_labels(
@@ -121,6 +198,7 @@ def _labels_of(label_config: str) -> list[str]:
 
 
 def _serve(server: LabelStudio, project_id: int, folder: str) -> None:
+    """Let everybody who has access to the project see the pictures in `folder`, in whatever project."""
     there = server.import_storage.local.list(project=project_id)
     if all(one.path != folder for one in there):
         server.import_storage.local.create(project=project_id, path=folder, use_blob_urls=True)

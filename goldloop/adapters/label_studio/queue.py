@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
+from goldloop.adapters.label_studio.changes import ChangeStream, Fetch, merged_pages
 from goldloop.adapters.label_studio.images import ImageUrl
 from goldloop.adapters.label_studio.listing import changed_page, count, sweep
+from goldloop.adapters.label_studio.overlap import set_overlaps
 from goldloop.adapters.label_studio.payload import prediction_payload, read_tasks, task_payload
+from goldloop.adapters.label_studio.project import Projects
 from goldloop.adapters.label_studio.server import connected, translated
 from goldloop.annotations import TaskState
 from goldloop.errors import ServiceError
@@ -17,7 +20,6 @@ from goldloop.tasks import NewTask
 
 BATCH_TASKS = 500  # tasks per import: more is no faster and holds the server's write lock longer
 LOOKUP_KEYS = 1000
-CHANGED_TASKS = 500  # tasks per page of a pull
 
 # One flat list serves tasks and the annotations in them. Every further field costs, `predictions` and
 # `drafts` most; a draft is no answer.
@@ -25,17 +27,18 @@ _CHANGED_FIELDS = "id,updated_at,data,annotations,result,completed_by,created_at
 
 
 class LabelStudioQueue:
-    """The `LabelingQueue` of one Label Studio project.
+    """The `LabelingQueue` of the three Label Studio projects of one workspace.
 
+    A task's purpose says in which of them it is; task ids are the server's, so no two projects share one.
     Annotators are named by user id. What was shown to them is read from the task's own data: goldloop never
     changes the suggestion of a task once it is pushed.
     """
 
     def __init__(
-        self, url: str, token: str, project_id: int, labels: LabelSet, *, image_url: ImageUrl
+        self, url: str, token: str, projects: Projects, labels: LabelSet, *, image_url: ImageUrl
     ) -> None:
         self.url = url
-        self.project_id = project_id
+        self.projects = projects
         self.labels = labels
         self.image_url = image_url
         self._server = connected(url, token)
@@ -43,11 +46,25 @@ class LabelStudioQueue:
         self._found_version: str | None = None  # of tasks whose push may have died before it was shown
         self._is_whole = False  # whether suggestions lost before our first push were looked for
 
+    @property
+    def project_id(self) -> int:
+        """The main project, where people label."""
+        return self.projects.main
+
+    def project_urls(self) -> dict[str, str]:
+        """Return where people begin to work, by what they do there: label, adjudicate, or be onboarded."""
+        names = ("labeling", "adjudication", "onboarding")
+        return {
+            name: f"{self.url}/projects/{project_id}/data?labeling=1"
+            for name, project_id in zip(names, self.projects, strict=True)
+        }
+
     def push(self, tasks: Sequence[NewTask]) -> dict[str, int]:
         """Create one task for each, in batches; return task ids by key, in the order given.
 
-        All or nothing per batch. Suggestions that a server on SQLite lost while somebody else wrote are
-        restored: the first push also restores those an earlier one left behind, and `push([])` repairs.
+        A batch goes into one project and is all or nothing. Suggestions that a server on SQLite lost while
+        somebody else wrote are restored: the first push also restores those an earlier one left behind, and
+        `push([])` repairs.
 
         Raises:
             ServiceUnreachableError: no answer; the batch on its way may still be carried out.
@@ -57,12 +74,14 @@ class LabelStudioQueue:
             self._restore_suggestions()
             self._is_whole = True
         ids: dict[str, int] = {}
-        for first in range(0, len(tasks), BATCH_TASKS):
-            part = tasks[first : first + BATCH_TASKS]
-            ids |= self._import([task_payload(task, self.image_url) for task in part])
+        for project_id in self.projects:
+            mine = [task for task in tasks if self.projects.of(task.purpose) == project_id]
+            for first in range(0, len(mine), BATCH_TASKS):
+                part = mine[first : first + BATCH_TASKS]
+                ids |= self._import(project_id, [task_payload(task, self.image_url) for task in part])
         versions = (task.suggestion.model_version for task in tasks if task.suggestion)
         self._show_version(next(versions, self._found_version))
-        return ids
+        return {task.key: ids[task.key] for task in tasks}
 
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
         """Return the ids of all tasks on the server that carry one of `keys`, ascending, by key."""
@@ -78,8 +97,8 @@ class LabelStudioQueue:
         return found
 
     def n_tasks(self) -> int:
-        """Return how many tasks the project holds on the server."""
-        return count(self._server, self.url, self.project_id)
+        """Return how many tasks the projects hold on the server."""
+        return sum(count(self._server, self.url, project_id) for project_id in self.projects)
 
     def all_tasks(self) -> dict[int, str]:
         """Return key by task id for every task that goldloop pushed."""
@@ -106,43 +125,45 @@ class LabelStudioQueue:
         if not task_ids:
             return
         chosen = {"all": False, "included": list(task_ids)}
-        with translated(self.url, f"delete {len(task_ids)} tasks of project {self.project_id}"):
-            self._server.actions.create(
-                id="delete_tasks",
-                project=self.project_id,
-                request_options={"additional_body_parameters": {"selectedItems": chosen}},
-            )
+        for project_id in self.projects:
+            with translated(self.url, f"delete those of {len(task_ids)} tasks in project {project_id}"):
+                self._server.actions.create(
+                    id="delete_tasks",
+                    project=project_id,
+                    request_options={"additional_body_parameters": {"selectedItems": chosen}},
+                )
+
+    def ask(self, n_answers: Mapping[int, int]) -> None:
+        """Let each task, by id, be answered by so many different people in all.
+
+        It comes in their usual stream, never to somebody who has answered or skipped it. Tasks that are
+        gone are passed over; those that have that number already cost nothing but their lookup.
+        """
+        set_overlaps(self._server, self.url, self.projects, n_answers)
 
     def changed_since(self, moment: datetime | None) -> Iterator[list[TaskState]]:
         """Yield pages of tasks changed at or after `moment` (None: ever), oldest change first.
 
-        A page starts where the last one ended, never at a page number: rows that change meanwhile move to
-        the end. So a task may come twice, the later time with its newer state.
+        A task that changes meanwhile may come twice, the later time with its newer state.
         """
-        since = moment or datetime(1970, 1, 1, tzinfo=UTC)
-        size = CHANGED_TASKS
-        seen: set[tuple[int, datetime]] = set()
-        while True:
-            rows = changed_page(
-                self._server, self.url, self.project_id, _CHANGED_FIELDS, since=since, size=size
-            )
-            fresh = [row for row in rows if (row.id, row.updated_at) not in seen]
-            if fresh:
-                yield read_tasks(fresh, self.labels)
-            if len(rows) < size:
-                return
-            if rows[-1].updated_at == since:
-                size *= 2  # more tasks share one moment than fit on a page
-            since = rows[-1].updated_at
-            seen = {(row.id, row.updated_at) for row in rows}
+        streams = [ChangeStream(self._changed(project_id), moment) for project_id in self.projects]
+        for rows in merged_pages(streams):
+            yield read_tasks(rows, self.labels)
+
+    def _changed(self, project_id: int) -> Fetch:
+        def fetch(since: datetime, size: int) -> list[Any]:
+            return changed_page(self._server, self.url, project_id, _CHANGED_FIELDS, since=since, size=size)
+
+        return fetch
 
     def _sweep(self, include: str, *conditions: tuple[str, str, str, object]) -> Iterator[Any]:
-        return sweep(self._server, self.url, self.project_id, include, *conditions)
+        for project_id in self.projects:
+            yield from sweep(self._server, self.url, project_id, include, *conditions)
 
-    def _import(self, payloads: list[dict[str, Any]]) -> dict[str, int]:
-        with translated(self.url, f"import {len(payloads)} tasks into project {self.project_id}"):
+    def _import(self, project_id: int, payloads: list[dict[str, Any]]) -> dict[str, int]:
+        with translated(self.url, f"import {len(payloads)} tasks into project {project_id}"):
             reply: Any = self._server.projects.import_tasks(
-                id=self.project_id,
+                id=project_id,
                 request=payloads,  # type: ignore[arg-type]  # the SDK sends plain dicts as they are
                 return_task_ids=True,
             )
@@ -150,7 +171,7 @@ class LabelStudioQueue:
         if len(task_ids) != len(payloads):
             raise ServiceError(
                 f"Label Studio at {self.url} made {len(task_ids)} tasks of {len(payloads)} in project "
-                f"{self.project_id}; push again, which looks up what is there"
+                f"{project_id}; push again, which looks up what is there"
             )
         if reply.prediction_count != sum(len(payload["predictions"]) for payload in payloads):
             self._restore_suggestions()
@@ -162,7 +183,10 @@ class LabelStudioQueue:
         A server on SQLite that is written to during an import repeats the import without its predictions
         and reports success, with a prediction_count of 0.
         """
-        rows = self._sweep(
+        rows = sweep(
+            self._server,
+            self.url,
+            self.project_id,
             "id,data,total_predictions",
             ("total_predictions", "equal", "Number", 0),
             ("data.suggested", "empty", "Unknown", "false"),
