@@ -6,9 +6,8 @@ else, and where the two differ an adjudicator decides, so truth is found alike i
 enter the figures: further answers to other tasks were asked because the posterior was low, that is because
 people had disagreed with the model, and counting those would make people look less led than they are.
 
-What stays undetected is a wrong suggestion that the answer and the blind answer both repeat. With
-probability q of a blind answer repeating it, an adoption p is read as p (1 - q) / (1 - p q), a gap of 0.30
-at q = 0.10 as 0.29; docs/decisions/0010-anchoring.md has the figures.
+What stays undetected is a wrong suggestion that the answer and the blind answer both repeat. Simulated, a gap
+of 0.27 is read as 0.25 where one blind answer in ten repeats it; docs/decisions/0010-anchoring.md has more.
 """
 
 from __future__ import annotations
