@@ -9,10 +9,12 @@ from typing import Any
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.wiring import connect
+from goldloop.following_up import FollowUpReport
 from goldloop.pulling import PullReport
 from goldloop.pushing import PushReport
 from goldloop.rounds import RoundRecord, conservation
 from goldloop.scoring import ScoreReport
+from goldloop.second_looks import SecondLook
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -37,6 +39,13 @@ def publish_pull(workspace: str, report: PullReport) -> None:
     """Leave a table of what people answered."""
     create_table_artifact(
         key="goldloop-pull", table=pull_rows(report), description=f"Pulled into {workspace}"
+    )
+
+
+def publish_suspects(workspace: str, looks: Sequence[SecondLook]) -> None:
+    """Leave a table of the gold labels in doubt and what became of them."""
+    create_table_artifact(
+        key="goldloop-suspects", table=suspect_rows(looks), description=f"Gold in doubt in {workspace}"
     )
 
 
@@ -83,6 +92,7 @@ def push_rows(report: PushReport) -> list[dict[str, Any]]:
     figures = {f"tasks for {purpose}": n for purpose, n in sorted(report.purposes.items())}
     figures |= {"found on the server": report.n_adopted, "duplicates removed": report.n_duplicates_removed}
     figures["samples lost since they arrived"] = len(report.lost)
+    figures |= follow_up_rows(report.follow_ups)
     rows = [{"round": report.round, "what": what, "n": n} for what, n in figures.items() if n]
     return rows or [{"round": report.round, "what": "nothing to push", "n": 0}]
 
@@ -101,10 +111,42 @@ def pull_rows(report: PullReport) -> list[dict[str, Any]]:
         "tasks goldloop did not make": report.n_foreign,
         "gold records changed": report.n_gold_changes,
     }
+    figures |= follow_up_rows(report.follow_ups)
     version = f"gold version {report.gold_version}" if report.gold_version is not None else "gold unchanged"
     return [{"gold": version, "what": what, "n": n} for what, n in figures.items() if n] or [
         {"gold": version, "what": "nothing new", "n": 0}
     ]
+
+
+def follow_up_rows(report: FollowUpReport | None) -> dict[str, int]:
+    """Return what was asked on top of first answers, by what it is."""
+    if report is None:
+        return {}
+    reasons = {
+        "first": "tasks asked of several people from the start",
+        "check": "blind answers asked behind hidden suggestions",
+        "unsure": "further answers asked where a label is not sure",
+        "control": "controls asked",
+        "own case": "second adjudicators asked",
+    }
+    figures = {reasons[one]: n for one, n in report.asked.items()}
+    figures |= {f"tasks for {purpose}": n for purpose, n in report.planned.items()}
+    return figures | {"left for the next round's budget": report.n_postponed}
+
+
+def suspect_rows(looks: Sequence[SecondLook]) -> list[dict[str, Any]]:
+    """Return the gold labels in doubt, a row each."""
+    return [
+        {
+            "rank": one.suspect.rank,
+            "sample": one.suspect.sample_id[:12],
+            "label": one.suspect.label,
+            "model says": one.suspect.suggested_label,
+            "probability of the label": f"{one.suspect.self_confidence:.2f}",
+            "state": one.state,
+        }
+        for one in looks
+    ] or [{"rank": "-", "state": "nothing in doubt"}]
 
 
 def retrain_markdown(workspace: str, record: RoundRecord | None, notes: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from flows.progress import counting
 from flows.publish import publish_push
 from flows.wiring import Parts, connect, now
 from goldloop.adapters.label_studio import LabelStudioQueue
-from goldloop.anchoring import adoption_gap
+from goldloop.adoption import adoption_gap
 from goldloop.backlog import sample_rows
 from goldloop.planning import plan_round
 from goldloop.pushing import PushReport, push_planned

@@ -68,6 +68,7 @@ class Tables:
     asks: Table
     annotations: Table
     gold: Table
+    suspects: Table
     rounds: Table
 
 

@@ -132,6 +132,19 @@ GOLD = pa.schema(
     ]
 )
 
+SUSPECTS = pa.schema(
+    [
+        # a gold label that a search found doubtful; append only, the newest found_at is the present list
+        ("found_at", _MOMENT),
+        ("gold_version", pa.int64()),
+        ("rank", pa.int64()),
+        ("sample_id", _TEXT),
+        ("label", _TEXT),
+        ("suggested_label", _TEXT),
+        ("self_confidence", pa.float64()),
+    ]
+)
+
 ROUNDS = pa.schema(
     [
         # one weekly pass: what went in, came out and was decided; key round

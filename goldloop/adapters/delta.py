@@ -236,6 +236,7 @@ def open_tables(folder: Path) -> Tables:
         "asks": schema.ASKS,
         "annotations": schema.ANNOTATIONS,
         "gold": schema.GOLD,
+        "suspects": schema.SUSPECTS,
         "rounds": schema.ROUNDS,
     }
     return Tables(**{name: Table(folder, name, columns) for name, columns in kinds.items()})
