@@ -244,6 +244,14 @@ class Settings(_Section):
         return LabelSet(self.labels)
 
 
+ALONE: dict[str, dict[str, object]] = {
+    "consensus": {"method": "majority", "max_answers": 1, "audit_answers": 1, "repeat_share": 0.0},
+    "people": {"control_rate": 0.0, "onboarding_tasks": 0},
+    "suggestions": {"hidden_share": 0.0},
+}
+"""Settings for a workspace with one annotator: their word is gold, and nobody is there to compare it with."""
+
+
 def checked_settings(values: dict[str, object], origin: str) -> Settings:
     """Return `values` as settings.
 

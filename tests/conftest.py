@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from goldloop.adapters.services import Endpoints, down, up
+from goldloop.settings import ALONE
 from goldloop.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def services_workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """Return the workspace in which the servers of the whole test run live."""
-    return Workspace.create(tmp_path_factory.mktemp("stack") / "workspace", labels=["cat", "dog"])
+    return Workspace.create(tmp_path_factory.mktemp("stack") / "workspace", labels=["cat", "dog"], **ALONE)
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ import typer
 
 from goldloop.commands.common import Json, Where, connect
 from goldloop.console import out, pairs, say, show
+from goldloop.settings import ALONE
 from goldloop.workspace import Workspace
 
 app = typer.Typer()
@@ -28,7 +29,10 @@ def init(
     ] = "tiny",
     band: Annotated[tuple[float, float], typer.Option(help="Confidence people review.")] = (0.40, 0.70),
     budget: Annotated[int, typer.Option(help="Annotations asked of people per round.")] = 200,
-    overlap: Annotated[int, typer.Option(help="Different people who answer each task.")] = 1,
+    overlap: Annotated[int, typer.Option(help="Different people asked about each task at first.")] = 1,
+    alone: Annotated[
+        bool, typer.Option("--alone", help="One person answers: their word is gold, nothing is asked twice.")
+    ] = False,
     audit_rate: Annotated[
         float, typer.Option(help="Share of all samples reserved for the blind audit.")
     ] = 0.10,
@@ -43,6 +47,8 @@ def init(
         "model": {"preset": preset},
         "schedule": {"cron": cron, "timezone": timezone},
     }
+    if alone:
+        settings |= ALONE
     workspace = Workspace.create(folder, **(settings | ({"name": name} if name else {})))
     out.print(f"made {workspace.root}; every setting is in goldloop.toml", markup=False)
     out.print(f"next: goldloop up -w {folder}", markup=False)

@@ -17,6 +17,7 @@ from flows.wiring import Parts, now
 from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
 from goldloop.adapters.services import Endpoints
 from goldloop.scoring import Model, score_source
+from goldloop.settings import ALONE
 from goldloop.workspace import Workspace
 from tests.e2e.interrupted import Interruption
 
@@ -49,9 +50,12 @@ class Loop:
 
     @classmethod
     def create(cls, root: Path, servers: Endpoints, **settings: Any) -> Loop:
-        """Return a new workspace that uses servers which run already; its name must be new to them."""
+        """Return a new workspace that uses servers which run already; its name must be new to them.
+
+        Where `settings` say nothing else, one person's word is enough.
+        """
         urls = {"label_studio_url": servers.label_studio.url, "prefect_url": servers.prefect.url}
-        Workspace.create(root, services={**urls, "mlflow_url": servers.mlflow.url}, **settings)
+        Workspace.create(root, services={**urls, "mlflow_url": servers.mlflow.url}, **(ALONE | settings))
         return cls(root, servers)
 
     def start(self, *arguments: str, plan: Interruption | None = None) -> subprocess.Popen[str]:

@@ -30,7 +30,7 @@ def loop(make_loop: Callable[..., Loop], services: Endpoints, tmp_path: Path) ->
     """Return a workspace that `goldloop init` made, with the servers of the test run written into it."""
     folder = tmp_path / NAME
     elsewhere = make_loop("elsewhere", labels=["cat", "dog"])  # `init` must not mind the workspace around it
-    options = ["--labels", ",".join(DIGITS), "--budget", str(BUDGET), "--audit-rate", "0.3"]
+    options = ["--labels", ",".join(DIGITS), "--budget", str(BUDGET), "--audit-rate", "0.3", "--alone"]
     elsewhere.run("init", str(folder), *options, "--band", "0.0", "1.0")
     settings = (folder / "goldloop.toml").read_text()
     for key, value in {

@@ -15,6 +15,7 @@ from goldloop.adapters.services import Endpoints, down, up
 from goldloop.adapters.services.processes import ProcessMark, members
 from goldloop.adapters.services.state import load_state
 from goldloop.ledger import Event
+from goldloop.settings import ALONE
 from goldloop.workspace import Workspace
 from tests.e2e.commands import Loop
 from tests.e2e.interrupted import Interruption
@@ -44,6 +45,7 @@ def loop(services: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         tmp_path / "server-loss",
         labels=["cat", "dog"],
         selection={"budget_per_round": N_TASKS},
+        **ALONE,
         services={"prefect_url": services.prefect.url, "mlflow_url": services.mlflow.url},
     )
     try:
