@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 
 from goldloop.measures import MIN_N, Measure, measured
-from goldloop.metrics import Z_95
+from goldloop.metrics import wilson
 
 Floats = npt.NDArray[np.float64]
 Columns = npt.NDArray[np.intp]
@@ -68,51 +68,32 @@ def expected_answers(others: Floats, said: Columns, wrong: Floats, accuracy: flo
 
 
 def accuracy_against(others: Floats, said: Columns, wrong: Floats) -> Measure:
-    """Return the accuracy that makes the answers most likely, with its score interval [rao1948].
+    """Return the accuracy that makes the answers most likely, with a score interval.
 
-    Where every label is known this is the plain share of right answers with Wilson's interval; the less the
-    others know, the wider it gets. It needs `others` calibrated, and for every answer alike: leaving out
-    those that nobody doubted would leave mainly the mistakes.
+    Where every label is known this is the plain share of right answers with Wilson's interval [wilson1927].
+    Elsewhere n shrinks by the information that is missing about what was right [louis1982], given all
+    answers: what *could* have been answered must stay out, because it is what people said that decided who
+    else was asked [kenwardmolenberghs1998].
+
+    It needs `others` calibrated, and all answers: leaving out those that nobody doubted would leave mainly
+    the mistakes.
     """
     n = len(said)
     if n < MIN_N:
         return Measure(n, None)
-    rows, unlikely = np.arange(n), others @ wrong
-    gap = others - unlikely  # what an answer's probability gains per unit of accuracy
+    right, unlikely = others[np.arange(n), said], (others @ wrong)[np.arange(n), said]
+    gap = right - unlikely  # what the answer's probability gains per unit of accuracy
     if np.abs(gap).max() < _EDGE:
         return Measure(n, None, NOTHING_SAID)
-
-    def score(accuracy: float) -> float:
-        return float((gap[rows, said] / (unlikely + accuracy * gap)[rows, said]).sum())
-
-    def standardised(accuracy: float) -> float:
-        chance = unlikely + accuracy * gap
-        information = np.divide(np.square(gap), chance, out=np.zeros_like(gap), where=chance > 0).sum()
-        return score(accuracy) / float(np.sqrt(information))
-
-    best = _crossing(score, _EDGE, 1 - _EDGE)
-    low = _first_crossing(lambda accuracy: standardised(accuracy) - Z_95, best, 0.0)
-    high = _first_crossing(lambda accuracy: standardised(accuracy) + Z_95, best, 1.0)
-    return measured(round(best, 6), low, high, n=n)  # at the ends exactly 0 or 1
+    best = _most_likely(lambda accuracy: float((gap / (unlikely + accuracy * gap)).sum()))
+    inside = (n * best + 2) / (n + 4)  # off the ends, where nothing could be missing [agresticoull1998]
+    is_right = inside * right / (unlikely + inside * gap)
+    missing = float((is_right * (1 - is_right)).sum()) / (inside * (1 - inside))
+    return measured(best, *wilson(best, max(n - missing, 1.0)), n=n)
 
 
-def _crossing(falling: Callable[[float], float], start: float, end: float) -> float:
-    """Return where `falling` is zero between `start` and `end`; the nearer of them where it is not."""
-    if falling(start) <= 0:
-        return start
-    return end if falling(end) >= 0 else float(brentq(falling, start, end, xtol=1e-7))
-
-
-def _first_crossing(function: Callable[[float], float], best: float, end: float) -> float:
-    """Return where `function` first changes its sign on the way from `best` to `end`, 0 or 1; else `end`.
-
-    The standardised score comes back to zero at the very ends wherever a single answer could still rule them
-    out, so the sign there tells nothing.
-    """
-    here, sign = best, np.sign(function(best))
-    while abs(end - here) > _EDGE:
-        ahead = end + (here - end) * 0.7
-        if np.sign(function(ahead)) != sign:
-            return float(brentq(function, *sorted((here, ahead)), xtol=1e-7))
-        here = ahead
-    return end
+def _most_likely(score: Callable[[float], float]) -> float:
+    """Return where the falling `score` is zero between 0 and 1; the end nearest to it where it is not."""
+    if score(_EDGE) <= 0:
+        return 0.0
+    return 1.0 if score(1 - _EDGE) >= 0 else float(brentq(score, _EDGE, 1 - _EDGE, xtol=1e-7))
