@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from goldloop.answers import Answer
 from goldloop.labels import LabelSet
@@ -17,7 +18,11 @@ from goldloop.measures import MIN_N, Measure, difference, share
 from goldloop.pace import Pace, pace
 from goldloop.skill import Columns, Floats, accuracy_against, expected_answers, wrong_answers
 
+Flags = npt.NDArray[np.bool_]
+
+
 MOST_CONFUSIONS = 3
+_NOTHING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,78 +104,95 @@ def people(judged: Sequence[Judged], *, labels: LabelSet, bar: float) -> tuple[P
     by_person: dict[str, list[Judged]] = {}
     for one in sorted(judged, key=lambda one: one.answer.annotation_id):
         by_person.setdefault(one.answer.annotator, []).append(one)
-    wrong = wrong_answers(*_arrays(_comparable(judged), labels))
+    compared = {annotator: _compared(found, labels) for annotator, found in by_person.items()}
+    if not compared:
+        return ()
+    wrong = wrong_answers(
+        np.concatenate([one.right for one in compared.values()]),
+        np.concatenate([one.said for one in compared.values()]),
+    )
     return tuple(
-        _person(annotator, by_person[annotator], labels=labels, wrong=wrong, bar=bar)
+        _person(by_person[annotator], compared[annotator], labels=labels, wrong=wrong, bar=bar)
         for annotator in sorted(by_person, key=lambda name: (len(name), name))
     )
 
 
-def _person(
-    annotator: str, judged: Sequence[Judged], *, labels: LabelSet, wrong: Floats, bar: float
-) -> Person:
-    compared = _comparable(judged)
-    answers = [one.answer for one in judged]
-    given = [one for one in answers if not one.is_skip]
-    skipped = [one for one in answers if one.is_skip]
-    accuracy = _accuracy(compared, labels, wrong)
-    return Person(
-        annotator=annotator,
-        n_answers=len(given),
-        n_suggested=sum(one.is_shown for one in given),
-        accuracy=accuracy,
-        on_controls=_on_controls(compared),
-        against_others=_accuracy([_without_known(one) for one in compared if one.others], labels, wrong),
-        confusions=_confusions(compared, labels, wrong, accuracy),
-        pace=pace(answers),
-        skips=share(len(skipped), len(answers)),
-        skip_reasons=dict(Counter(one.reason or "no reason given" for one in skipped).most_common()),
-        rounds=_rounds(compared, labels, wrong),
-        drift=_drift(compared, labels, wrong),
-        is_flagged=accuracy.estimate is not None and accuracy.estimate.high < bar,
-    )
+@dataclass(frozen=True, slots=True)
+class _Compared:
+    """One person's blind answers that something else speaks to, a row each.
+
+    `right` (n, n_labels) is what is taken to be right: a 1 at the known label, else what others say.
+    `others` is the same without known labels, zeros where nobody else says anything.
+    """
+
+    right: Floats
+    others: Floats
+    said: Columns
+    is_known: Flags
+    rounds: Columns
+
+    def accuracy(self, wrong: Floats, rows: Flags) -> Measure:
+        return accuracy_against(self.right[rows], self.said[rows], wrong)
 
 
-def _comparable(judged: Sequence[Judged]) -> list[Judged]:
-    """Return the blind answers that something else speaks to."""
-    return [
+def _compared(judged: Sequence[Judged], labels: LabelSet) -> _Compared:
+    kept = [
         one
         for one in judged
         if not one.answer.is_skip and not one.answer.is_shown and (one.known is not None or one.others)
     ]
-
-
-def _without_known(one: Judged) -> Judged:
-    return Judged(one.answer, None, one.others)
-
-
-def _arrays(judged: Sequence[Judged], labels: LabelSet) -> tuple[Floats, Columns]:
-    """Return what others say (n, n_labels), a 1 where the label is known, and the columns answered (n,)."""
-    others = np.zeros((len(judged), len(labels)))
-    said = np.zeros(len(judged), dtype=np.intp)
-    for row, one in enumerate(judged):
-        said[row] = labels.column(str(one.answer.label))
-        for label, probability in ({one.known: 1.0} if one.known is not None else one.others or {}).items():
+    others, right = np.zeros((2, len(kept), len(labels)))
+    for row, one in enumerate(kept):
+        for label, probability in (one.others or {}).items():
             others[row, labels.column(label)] = probability
-    return others / np.maximum(others.sum(axis=1, keepdims=True), 1e-12), said
+        right[row] = others[row]
+        if one.known is not None:
+            right[row] = np.eye(len(labels))[labels.column(one.known)]
+    return _Compared(
+        right=right / right.sum(axis=1, keepdims=True),
+        others=others / np.maximum(others.sum(axis=1, keepdims=True), _NOTHING),
+        said=np.array([labels.column(str(one.answer.label)) for one in kept], dtype=np.intp),
+        is_known=np.array([one.known is not None for one in kept], dtype=bool),
+        rounds=np.array([one.answer.round for one in kept], dtype=np.intp),
+    )
 
 
-def _accuracy(judged: Sequence[Judged], labels: LabelSet, wrong: Floats) -> Measure:
-    return accuracy_against(*_arrays(judged, labels), wrong)
-
-
-def _on_controls(judged: Sequence[Judged]) -> Measure:
-    controls = [one for one in judged if one.known is not None]
-    return share(sum(one.answer.label == one.known for one in controls), len(controls))
+def _person(
+    judged: Sequence[Judged], compared: _Compared, *, labels: LabelSet, wrong: Floats, bar: float
+) -> Person:
+    answers = [one.answer for one in judged]
+    given = [one for one in answers if not one.is_skip]
+    reasons = Counter(one.reason or "no reason given" for one in answers if one.is_skip)
+    accuracy = compared.accuracy(wrong, np.full(len(compared.said), True))
+    is_heard = compared.others.any(axis=1)
+    controls = compared.said[compared.is_known] == compared.right[compared.is_known].argmax(axis=1)
+    return Person(
+        annotator=answers[0].annotator,
+        n_answers=len(given),
+        n_suggested=sum(one.is_shown for one in given),
+        accuracy=accuracy,
+        on_controls=share(int(controls.sum()), len(controls)),
+        against_others=accuracy_against(compared.others[is_heard], compared.said[is_heard], wrong),
+        confusions=_confusions(compared, labels, wrong, accuracy),
+        pace=pace(answers),
+        skips=share(len(answers) - len(given), len(answers)),
+        skip_reasons=dict(reasons.most_common()),
+        rounds=tuple(
+            RoundAccuracy(int(number), compared.accuracy(wrong, compared.rounds == number))
+            for number in np.unique(compared.rounds)
+        ),
+        drift=_drift(compared, wrong),
+        is_flagged=accuracy.estimate is not None and accuracy.estimate.high < bar,
+    )
 
 
 def _confusions(
-    judged: Sequence[Judged], labels: LabelSet, wrong: Floats, accuracy: Measure
+    compared: _Compared, labels: LabelSet, wrong: Floats, accuracy: Measure
 ) -> tuple[Confusion, ...]:
     """Return the pairs that probably happened at least once, most frequent first."""
     if accuracy.estimate is None:
         return ()
-    counts, _ = expected_answers(*_arrays(judged, labels), wrong, accuracy.estimate.value)
+    counts, _ = expected_answers(compared.right, compared.said, wrong, accuracy.estimate.value)
     totals = counts.sum(axis=1)
     found = [
         Confusion(labels[row], labels[column], float(n), share(round(n), round(totals[row])))
@@ -180,20 +202,10 @@ def _confusions(
     return tuple(sorted(found, key=lambda one: -one.n_expected)[:MOST_CONFUSIONS])
 
 
-def _rounds(judged: Sequence[Judged], labels: LabelSet, wrong: Floats) -> tuple[RoundAccuracy, ...]:
-    numbers = sorted({one.answer.round for one in judged})
-    return tuple(
-        RoundAccuracy(number, _accuracy([one for one in judged if one.answer.round == number], labels, wrong))
-        for number in numbers
-    )
-
-
-def _drift(judged: Sequence[Judged], labels: LabelSet, wrong: Floats) -> Measure:
+def _drift(compared: _Compared, wrong: Floats) -> Measure:
     """Return the accuracy of the newest rounds that hold enough answers, minus that of the rounds before."""
-    newest: list[Judged] = []
-    for number in sorted({one.answer.round for one in judged}, reverse=True):
-        newest += [one for one in judged if one.answer.round == number]
-        if len(newest) >= MIN_N:
-            before = [one for one in judged if one.answer.round < number]
-            return difference(_accuracy(newest, labels, wrong), _accuracy(before, labels, wrong))
-    return Measure(len(newest), None)
+    for number in np.unique(compared.rounds)[::-1]:
+        is_new = compared.rounds >= number
+        if is_new.sum() >= MIN_N:
+            return difference(compared.accuracy(wrong, is_new), compared.accuracy(wrong, ~is_new))
+    return Measure(len(compared.rounds), None)
