@@ -91,12 +91,12 @@ def _random_arm(parts: Parts, record: RoundRecord, pictures: Pictures, test: Tes
     judging = {one.sample_id for one in gold if one.split in (Split.VALIDATION, Split.HOLDOUT)}
     n_train = sum(one.split is Split.TRAIN for one in gold)
     validation = [(one.sample_id, labels.column(one.label)) for one in gold if one.split is Split.VALIDATION]
-    mistaken, names = people.confusions(pictures.labels), list(people.SKILLS)
+    mistaken = people.confusions(pictures.labels)
     files = {one.sample_id: one.path for one in pictures.pool}
     train: list[tuple[SampleId, int]] = []
     for place in np.random.default_rng([seed, 1]).permutation(len(pictures.pool)):  # later draws hold earlier
-        one, name = pictures.pool[place], names[int(place) % len(names)]
-        said = people.answer_of(name, people.SKILLS[name], one, mistaken, seed)
+        one, who = pictures.pool[place], people.CREW[int(place) % len(people.CREW)]
+        said = people.answer_of(who, one, mistaken, seed=seed)
         if said is not None and one.sample_id not in judging and len(train) < n_train:
             train.append((one.sample_id, labels.column(said)))
     with tempfile.TemporaryDirectory() as folder:

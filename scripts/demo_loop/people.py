@@ -4,24 +4,56 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
+from typing import Any
 
 import httpx
 import numpy as np
 
 from goldloop.adapters.label_studio import Annotator, add_annotator
+from goldloop.adapters.label_studio.payload import choice_result
 from goldloop.adapters.services import LabelStudioEndpoint
 from goldloop.errors import ServiceError
 from goldloop.samples import SampleId
-from goldloop.tasks import split_key
-from labelstudio_config import FROM_NAME, TO_NAME
+from goldloop.tasks import Purpose, split_key
+from labelstudio_config import DECISIONS, REASON_NAME, SKIP_REASONS, TO_NAME
 from scripts.demo_loop.pictures import Picture
 
-SKIP_RATE = 0.02
-SKILLS = {"ana": 0.985, "ben": 0.96, "cleo": 0.93}  # probability of the true label
+TIME_SPREAD = (
+    0.5  # of the logarithm of decision times; the quartiles are 29 % below and 40 % above the median
+)
+FASTER = 0.7  # decision time where a suggestion is confirmed, of that without one
+PAUSE_RATE, PAUSE_S = 0.02, 600.0  # how often and how long somebody is away in the middle of a task
+
+
+@dataclass(frozen=True, slots=True)
+class Character:
+    """How somebody answers; all rates are probabilities. `place` seeds their answers and is theirs alone.
+
+    By themselves they give the true label with `skill`, else one it is mistaken for; a share `guesses` of
+    their answers is any label at all, given without a look. A suggestion that is shown they take with
+    `adoption`, right or wrong. `pace_s` is their median decision time.
+    """
+
+    name: str
+    place: int
+    skill: float
+    guesses: float = 0.0
+    adoption: float = 0.0
+    skip_rate: float = 0.02
+    pace_s: float = 3.0
+
+    def accuracy(self, n_labels: int) -> float:
+        """Return the probability that a blind answer is true, skips left out."""
+        return (1 - self.guesses) * self.skill + self.guesses / n_labels
+
+
+CREW = (Character("ana", 0, 0.985), Character("ben", 1, 0.96), Character("cleo", 2, 0.93))
+SENIOR = Character("sofia", 3, 0.995, skip_rate=0.0, pace_s=8.0)
+
 # What people mistake for what, for digits; other label sets get each label's neighbours.
 DIGIT_CONFUSIONS = {
     "0": "69",
@@ -41,26 +73,26 @@ DIGIT_CONFUSIONS = {
 class Person:
     """A simulated annotator with a real account."""
 
-    name: str
-    skill: float
+    character: Character
     account: Annotator
 
 
-def hire(server: LabelStudioEndpoint) -> list[Person]:
-    """Make the three accounts, with passwords nobody knows."""
+def hire(
+    server: LabelStudioEndpoint, characters: Sequence[Character], *, domain: str = "demo.invalid"
+) -> list[Person]:
+    """Make accounts for new people, with passwords nobody knows."""
     return [
         Person(
-            name,
-            skill,
+            one,
             add_annotator(
                 server.url,
                 server.token,
-                email=f"{name}@demo.invalid",
+                email=f"{one.name}@{domain}",
                 password=secrets.token_urlsafe(16),
-                first_name=name.title(),
+                first_name=one.name.title(),
             ),
         )
-        for name, skill in SKILLS.items()
+        for one in characters
     ]
 
 
@@ -73,68 +105,99 @@ def confusions(labels: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
 
 
 def answer_of(
-    person: str, skill: float, picture: Picture, mistaken: Mapping[str, tuple[str, ...]], seed: int
+    who: Character,
+    picture: Picture,
+    mistaken: Mapping[str, tuple[str, ...]],
+    *,
+    seed: int,
+    suggested: str | None = None,
 ) -> str | None:
-    """Return what the person says of the picture, None for a skip; the same whenever they are asked.
+    """Return what somebody says of the picture, None for a skip; the same whenever they are asked alike.
 
-    Where real people's answers are known, each simulated person gives one of them.
+    Where real people's answers are known, the first simulated people give one of them each.
     """
-    place = list(SKILLS).index(person)
-    if picture.answers:
-        return picture.answers[place % len(picture.answers)]
-    random = np.random.default_rng([seed, place, int(picture.sample_id[:12], 16)])
-    if random.random() < SKIP_RATE:
+    if who.place < len(picture.answers):
+        return picture.answers[who.place]
+    random = np.random.default_rng([seed, who.place, int(picture.sample_id[:12], 16)])
+    is_skip, is_right = random.random() < who.skip_rate, random.random() < who.skill
+    mistake, guess = str(random.choice(mistaken[picture.label])), str(random.choice(list(mistaken)))
+    is_guess, is_led = random.random() < who.guesses, random.random() < who.adoption
+    if is_skip:
         return None
-    return picture.label if random.random() < skill else str(random.choice(mistaken[picture.label]))
+    if suggested is not None and is_led:
+        return suggested
+    return guess if is_guess else picture.label if is_right else mistake
 
 
 def work(
     server: LabelStudioEndpoint,
     project_id: int,
-    people: list[Person],
+    people: Sequence[Person],
     pictures: Mapping[SampleId, Picture],
     labels: tuple[str, ...],
     *,
     seed: int,
+    at_most: int | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Let everyone answer their queue until it is empty, at the same time; return the number of answers."""
+    """Let everyone answer their queue in a project until it is empty, at the same time; return n answers.
+
+    Nobody gives more than `at_most` answers.
+    """
     mistaken = confusions(labels)
-    asking = (
-        Lock()
-    )  # Label Studio gives two requests in the same instant the same task; people are never that quick
+    # Label Studio gives two requests in the same instant the same task; people are never that quick
+    asking = Lock()
 
     def one_queue(person: Person) -> int:
         n_answers = 0
         headers = {"Authorization": f"Token {person.account.token}"}
         with httpx.Client(base_url=server.url, headers=headers, timeout=60) as client:
-            while True:
+            while at_most is None or n_answers < at_most:
                 with asking:
                     reply = client.get(f"/api/projects/{project_id}/next")
                 if reply.status_code == httpx.codes.NOT_FOUND:
-                    return n_answers
+                    break
                 _check(reply, person)
                 task = reply.json()
-                picture = pictures[split_key(task["data"]["key"])[0]]
-                said = answer_of(person.name, person.skill, picture, mistaken, seed)
-                _check(client.post(f"/api/tasks/{task['id']}/annotations/", json=_answer(said)), person)
+                answer = _answer(person.character, task["data"], pictures, mistaken, seed=seed)
+                _check(client.post(f"/api/tasks/{task['id']}/annotations/", json=answer), person)
                 n_answers += 1
                 advance(1)
+        return n_answers
 
     with ThreadPoolExecutor(len(people)) as pool:
         return sum(pool.map(one_queue, people))
 
 
-def _answer(label: str | None) -> dict[str, object]:
-    result = (
-        []
-        if label is None
-        else [{"from_name": FROM_NAME, "to_name": TO_NAME, "type": "choices", "value": {"choices": [label]}}]
-    )
+def _answer(
+    who: Character,
+    data: Mapping[str, Any],
+    pictures: Mapping[SampleId, Picture],
+    mistaken: Mapping[str, tuple[str, ...]],
+    *,
+    seed: int,
+) -> dict[str, object]:
+    """Return what somebody submits for a task; skips and decisions come with a reason."""
+    sample_id, purpose = split_key(data["key"])
+    suggested = data.get("suggested")
+    label = answer_of(who, pictures[sample_id], mistaken, seed=seed, suggested=suggested)
+    random = np.random.default_rng([seed, who.place, int(sample_id[12:24], 16)])
+    time_s = who.pace_s * np.exp(random.normal(0.0, TIME_SPREAD))
+    if label is not None and label == suggested:
+        time_s *= FASTER
+    if random.random() < PAUSE_RATE:
+        time_s += PAUSE_S
+    result = [] if label is None else choice_result(label)
+    reasons = SKIP_REASONS if label is None else DECISIONS if purpose is Purpose.ADJUDICATION else ()
+    if reasons:
+        reason = str(random.choice(reasons))
+        result.append(
+            {"from_name": REASON_NAME, "to_name": TO_NAME, "type": "choices", "value": {"choices": [reason]}}
+        )
     return {
         "result": result,
         "was_cancelled": label is None,
-        "lead_time": 2.0,
+        "lead_time": round(float(time_s), 2),
         "unique_id": str(uuid.uuid4()),
     }
 
@@ -142,5 +205,5 @@ def _answer(label: str | None) -> dict[str, object]:
 def _check(reply: httpx.Response, person: Person) -> None:
     if reply.is_error:
         raise ServiceError(
-            f"Label Studio answered {person.name} with {reply.status_code}: {reply.text[:300]}"
+            f"Label Studio answered {person.character.name} with {reply.status_code}: {reply.text[:300]}"
         )

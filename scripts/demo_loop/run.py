@@ -124,14 +124,17 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
     say(f"  {push(where).purposes or 'nothing new to push'}")
     if options.people:
         return _hand_over(found, where)
-    crew = people.hire(found.label_studio)
-    known = {one.sample_id: one for one in pictures.pool}
+    crew = people.hire(found.label_studio, people.CREW)
+    senior = people.hire(found.label_studio, [people.SENIOR])
+    known, projects = {one.sample_id: one for one in pictures.pool}, parts.queue().projects
     for _ in range(options.rounds):
         began = time.monotonic()
-        n = people.work(
-            found.label_studio, parts.queue().project_id, crew, known, pictures.labels, seed=options.seed
+        n, n_decided = (
+            people.work(found.label_studio, project, team, known, pictures.labels, seed=options.seed)
+            for project, team in ((projects.main, crew), (projects.adjudication, senior))
         )
-        say(f"  {len(crew)} simulated annotators gave {n} answers in {time.monotonic() - began:.0f} s")
+        took_s = time.monotonic() - began
+        say(f"  {len(crew)} annotators gave {n} answers, a senior decided {n_decided}, in {took_s:.0f} s")
         say("$ goldloop round")
         report = round_(where)
         for note in report.notes:
