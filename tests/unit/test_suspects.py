@@ -41,7 +41,7 @@ def by_hand(given: npt.NDArray[np.intp], probs: Probs) -> list[int]:
         own = probs[row, given[row]]
         best = max(reached, key=lambda column: probs[row, column], default=given[row])
         if best != given[row] and own < rival:
-            found.append((own - rival, row))
+            found.append((own, row))
     return [row for _, row in sorted(found)]
 
 
