@@ -51,22 +51,22 @@ class Agreement:
     pairs: tuple[Pair, ...]
 
 
-def independent_votes(answers: Sequence[Answer], *, n_first: int) -> dict[SampleId, dict[str, str]]:
-    """Return label by annotator of samples drawn at random, the first `n_first` blind answers of each.
+def independent_votes(
+    answers: Sequence[Answer], *, n_first: Mapping[Purpose, int]
+) -> dict[SampleId, dict[str, str]]:
+    """Return label by annotator of samples drawn at random: the first blind answers to each task.
 
-    Only such answers are asked for whatever the others say. Second answers elsewhere, and third ones here,
-    are asked for because somebody was doubted, and would make people look more at odds than they are.
+    `n_first` says how many of them are asked for from the start, by purpose; other purposes are left out.
+    Later answers, and second ones to chosen samples, are asked for because somebody was doubted. They would
+    make people look more at odds than they are.
     """
-    drawn = [
-        one
-        for one in sorted(answers, key=lambda one: (one.created_at, one.annotation_id))
-        if one.purpose in (Purpose.SEED, Purpose.AUDIT) and not one.is_shown and one.label is not None
-    ]
     votes: dict[SampleId, dict[str, str]] = {}
-    for one in drawn:
+    for one in sorted(answers, key=lambda one: (one.created_at, one.annotation_id)):
+        if one.label is None or one.is_shown:
+            continue
         found = votes.setdefault(one.sample_id, {})
-        if one.annotator in found or len(found) < n_first:
-            found[one.annotator] = str(one.label)
+        if one.annotator in found or len(found) < n_first.get(one.purpose, 0):
+            found[one.annotator] = one.label
     return votes
 
 

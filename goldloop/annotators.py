@@ -67,7 +67,8 @@ class Person:
     labels (the easy ones, as a rule), `against_others` on those that other people or the model judge, without
     this person. The `n_suggested` answers given beside a suggestion judge nobody: who adopts it agrees with
     the model whether it is right or not. `drift` is the accuracy in the newest rounds, at least `MIN_N`
-    answers of them, minus that before. `is_flagged`: below the bar by evidence, the whole interval is.
+    answers of them, minus that before. `is_flagged` is who is below the bar, `is_falling` who is worse than
+    before, both by evidence: the whole interval says so.
     """
 
     annotator: str
@@ -83,16 +84,12 @@ class Person:
     rounds: tuple[RoundAccuracy, ...]
     drift: Measure
     is_flagged: bool
+    is_falling: bool
 
     @property
     def name(self) -> str:
         """How reports call this person, for example 'annotator 3'."""
         return f"annotator {self.annotator}"
-
-    @property
-    def is_falling(self) -> bool:
-        """Whether the newest rounds are worse by evidence: the whole interval of `drift` lies below 0."""
-        return self.drift.estimate is not None and self.drift.estimate.high < 0
 
 
 def people(judged: Sequence[Judged], *, labels: LabelSet, bar: float) -> tuple[Person, ...]:
@@ -166,6 +163,7 @@ def _person(
     accuracy = compared.accuracy(wrong, np.full(len(compared.said), True))
     is_heard = compared.others.any(axis=1)
     controls = compared.said[compared.is_known] == compared.right[compared.is_known].argmax(axis=1)
+    drift = _drift(compared, wrong)
     return Person(
         annotator=answers[0].annotator,
         n_answers=len(given),
@@ -181,9 +179,14 @@ def _person(
             RoundAccuracy(int(number), compared.accuracy(wrong, compared.rounds == number))
             for number in np.unique(compared.rounds)
         ),
-        drift=_drift(compared, wrong),
-        is_flagged=accuracy.estimate is not None and accuracy.estimate.high < bar,
+        drift=drift,
+        is_flagged=_is_surely_below(accuracy, bar),
+        is_falling=_is_surely_below(drift, 0.0),
     )
+
+
+def _is_surely_below(measure: Measure, limit: float) -> bool:
+    return measure.estimate is not None and measure.estimate.high < limit
 
 
 def _confusions(

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from goldloop import __version__
-from goldloop.commands import gold, loop, workspace
+from goldloop.commands import gold, loop, people, workspace
 from goldloop.console import err, out
 from goldloop.errors import GoldloopError
 
@@ -24,6 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(workspace.app)
 app.add_typer(loop.app)
+app.add_typer(people.app)
 app.add_typer(gold.app, name="gold")
 app.add_typer(workspace.annotator_app, name="annotator")
 

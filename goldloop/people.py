@@ -1,0 +1,75 @@
+"""People: everything that reports say about who answers, read from the tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from goldloop.adoption import Anchoring, measure_anchoring
+from goldloop.agreement import Agreement, agreement, independent_votes
+from goldloop.annotators import Person, people
+from goldloop.asking import n_first_answers
+from goldloop.asks import Asks
+from goldloop.judging import judged_answers
+from goldloop.ledger import Ledger
+from goldloop.ports import Tables
+from goldloop.settings import Settings
+from goldloop.suggesting import Advice, recommend
+from goldloop.tasks import Purpose
+from goldloop.verdicts import Verdicts, observations_of, read_verdicts
+
+
+@dataclass(frozen=True, slots=True)
+class PeopleReport:
+    """What is known of the people, how far they agree, and how far suggestions pull them.
+
+    Accuracies are compared with `bar`, adoption gaps with `max_gap`.
+    """
+
+    people: tuple[Person, ...]
+    bar: float
+    agreement: Agreement
+    anchoring: Anchoring
+    advice: Advice
+    max_gap: float
+
+    @property
+    def flagged(self) -> tuple[Person, ...]:
+        """Who is below the bar by evidence."""
+        return tuple(one for one in self.people if one.is_flagged)
+
+    @property
+    def falling(self) -> tuple[Person, ...]:
+        """Whose newest rounds are worse than those before, by evidence."""
+        return tuple(one for one in self.people if one.is_falling)
+
+
+def read_people(tables: Tables, ledger: Ledger, asks: Asks, settings: Settings) -> PeopleReport:
+    """Return what the tables say of everybody who answered."""
+    verdicts = read_verdicts(tables, ledger, asks, settings)
+    anchoring = measure_anchoring(observations_of(verdicts), labels=settings.label_set)
+    max_gap = settings.suggestions.max_gap
+    return PeopleReport(
+        people=people(
+            judged_answers(verdicts, asks.all(), settings.label_set),
+            labels=settings.label_set,
+            bar=settings.people.bar,
+        ),
+        bar=settings.people.bar,
+        agreement=agreement_of(verdicts, settings),
+        anchoring=anchoring,
+        advice=recommend(anchoring.gap, anchoring.by_label, max_gap=max_gap),
+        max_gap=max_gap,
+    )
+
+
+def agreement_of(verdicts: Verdicts, settings: Settings) -> Agreement:
+    """Return how far people agree on samples drawn at random; the same answers give the same intervals."""
+    overlap, audit_answers = settings.selection.overlap, settings.consensus.audit_answers
+    n_first = {
+        purpose: n_first_answers(purpose, overlap=overlap, audit_answers=audit_answers, is_checked=False)
+        for purpose in (Purpose.SEED, Purpose.AUDIT)
+    }
+    votes = independent_votes(verdicts.answers, n_first=n_first)
+    return agreement(votes, labels=settings.label_set, rng=np.random.default_rng(settings.selection.seed))
