@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flows.wiring import Parts, now
 from goldloop.adapters.label_studio import LabelStudioQueue
-from goldloop.following_up import FollowUpReport, plan_follow_ups
+from goldloop.following_up import FollowUpReport, plan_follow_ups, withdraw_settled
 from goldloop.pushing import push_planned
 
 
@@ -26,4 +26,13 @@ def follow_up(parts: Parts, queue: LabelStudioQueue) -> FollowUpReport:
         clock=now,
     )
     parts.asks.tell(queue, parts.ledger, at=now)
+    report.n_withdrawn = withdraw_settled(
+        tables=parts.tables,
+        ledger=parts.ledger,
+        asks=parts.asks,
+        queue=queue,
+        settings=parts.workspace.settings,
+        owner=parts.owner,
+        clock=now,
+    )
     return report

@@ -131,6 +131,7 @@ def follow_up_rows(report: FollowUpReport | None) -> dict[str, int]:
     }
     figures = {reasons[one]: n for one, n in report.asked.items()}
     figures |= {f"tasks for {purpose}": n for purpose, n in report.planned.items()}
+    figures["disputes settled without a senior"] = report.n_withdrawn
     return figures | {"left for the next round's budget": report.n_postponed}
 
 

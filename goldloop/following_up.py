@@ -18,9 +18,9 @@ from goldloop.asks import Ask, AskReason, Asks
 from goldloop.controls import KnownAnswer, choose_controls, choose_onboarding, n_controls_due
 from goldloop.evidence import Dossier
 from goldloop.known_answers import known_answers
-from goldloop.ledger import Ledger, TaskStatus, follow_up_row
+from goldloop.ledger import Event, Ledger, TaskStatus, follow_up_row
 from goldloop.planning import current_round, n_answers_of, repeat_budget
-from goldloop.ports import Row, Tables
+from goldloop.ports import LabelingQueue, Row, Tables
 from goldloop.settings import Settings
 from goldloop.tasks import Purpose, task_key
 from goldloop.verdicts import Verdict, Verdicts, read_verdicts
@@ -36,6 +36,7 @@ class FollowUpReport:
     asked: dict[str, int] = field(default_factory=dict)
     planned: dict[str, int] = field(default_factory=dict)
     n_postponed: int = 0
+    n_withdrawn: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,43 @@ def plan_follow_ups(
     report.asked = _counts([str(one.reason) for one in wanted])
     ledger.plan(make_rows)
     return report
+
+
+def withdraw_settled(
+    *,
+    tables: Tables,
+    ledger: Ledger,
+    asks: Asks,
+    queue: LabelingQueue,
+    settings: Settings,
+    owner: str,
+    clock: Callable[[], datetime],
+) -> int:
+    """Take back adjudication tasks that nobody has touched and that are settled without; return how many.
+
+    People correct themselves, and a senior's time is dear. Should the same sample be disputed again, it is
+    adjudicated anew.
+    """
+    disputes = {
+        one.sample_id: one
+        for one in ledger.statuses().values()
+        if one.event is Event.PUSHED and one.purpose is Purpose.ADJUDICATION and one.task_id is not None
+    }
+    if not disputes:
+        return 0
+    settled = [
+        disputes[one.dossier.sample_id]
+        for one in read_verdicts(tables, ledger, asks, settings).verdicts
+        if one.dossier.sample_id in disputes and one.is_gold and one.dossier.decision is None
+    ]
+    answered = queue.answered([one.task_id for one in settled if one.task_id is not None])
+    untouched = {one.key: one.task_id for one in settled if one.task_id not in answered}
+    if untouched:
+        queue.delete([task_id for task_id in untouched.values() if task_id is not None])
+        ledger.record(
+            Event.GONE, dict.fromkeys(untouched), at=clock(), owner=owner, detail="settled without a senior"
+        )
+    return len(untouched)
 
 
 def wanted_follow_ups(

@@ -14,7 +14,7 @@ from goldloop.adapters.delta import open_tables
 from goldloop.asking import Step
 from goldloop.asks import Asks
 from goldloop.errors import UnreadableSampleError
-from goldloop.following_up import FollowUpReport, plan_follow_ups
+from goldloop.following_up import FollowUpReport, plan_follow_ups, withdraw_settled
 from goldloop.gold import GoldRecord
 from goldloop.gold_store import GoldStore
 from goldloop.labels import LabelSet
@@ -214,6 +214,15 @@ class Loop:
         )
         self.push_planned(owner=owner)
         self.asks.tell(self.queue, self.ledger, at=self.clock)
+        report.n_withdrawn = withdraw_settled(
+            tables=self.tables,
+            ledger=self.ledger,
+            asks=self.asks,
+            queue=self.queue,
+            settings=self.settings,
+            owner=owner,
+            clock=self.clock,
+        )
         return report
 
     def verdicts(self) -> Verdicts:

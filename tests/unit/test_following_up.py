@@ -134,6 +134,35 @@ def test_a_decision_taken_back_reopens_the_dispute(tmp_path: Path) -> None:
     assert loop.queue.next_for("8", purpose=Purpose.ADJUDICATION) is not None
 
 
+def test_a_dispute_that_people_settle_themselves_is_taken_from_the_senior(tmp_path: Path) -> None:
+    """An edit that ends the disagreement withdraws the adjudication; a new one brings it back."""
+    loop = pushed(tmp_path)
+    loop.work({"1": always("ham"), "2": always("spam")})
+    loop.pull()
+    task_id = loop.queue.next_for("9", purpose=Purpose.ADJUDICATION)
+    assert task_id is not None
+    sample_id = loop.queue.tasks[task_id].pushed.sample_id
+    mine = next(
+        (annotation_id, answer)
+        for one in loop.queue.tasks.values()
+        if one.pushed.sample_id == sample_id
+        for annotation_id, answer in one.answers.items()
+        if answer.annotator == "2"
+    )
+
+    loop.queue.edit(mine[0], "ham")
+    report = loop.pull().follow_ups
+    assert report is not None
+    assert report.n_withdrawn == 1
+    assert sample_id not in live(loop, Purpose.ADJUDICATION)
+    assert sample_id in gold_by_sample(loop)
+
+    loop.queue.edit(mine[0], "spam")
+    loop.pull()
+    assert sample_id in live(loop, Purpose.ADJUDICATION)
+    assert sample_id not in gold_by_sample(loop)
+
+
 def test_nobody_decides_a_case_of_their_own(tmp_path: Path) -> None:
     """A voter's adjudication does not count; the task is asked of one more senior, whose decision does."""
     loop = pushed(tmp_path)
