@@ -5,99 +5,93 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import softmax
 
-from goldloop.votes import NONE, Floats, VoteTable
-
-PRIOR_ACCURACY = 0.9
-"""How often people are taken to be right before there is evidence."""
+from goldloop.votes import Floats, VoteTable
 
 
 @dataclass(frozen=True, slots=True)
 class Beliefs:
-    """Posterior over labels with all parameters held fixed.
+    """Posterior over labels with all parameters held fixed; K labels.
 
-    `log_prior` (n_cases, n_states) is what is believed before any vote, `log_votes` (n_votes, n_states) what
-    each vote adds; both up to a constant a row. A state is a label, or a label with a difficulty: state s is
-    label s mod n_labels. `confusion` (n_labels, n_labels) is P(answer | truth), row the truth, of somebody
-    typical; `typical` (n_states, n_labels) the same by state; `matrices` (n_annotators, n_labels, n_labels)
-    that of each annotator.
+    `prior` (n_cases, K) is what is believed before any vote: all of it on the label where an adjudicator has
+    decided. `log_votes` (n_votes, K) is log P(vote | what the sample looks like). `appearance` (K, K), row
+    the truth, is P(what the sample looks like to everybody | truth).
     """
 
     table: VoteTable
-    log_prior: Floats
+    prior: Floats
     log_votes: Floats
-    confusion: Floats
-    typical: Floats
-    matrices: Floats
+    appearance: Floats
 
-    def _labels_of(self, states: Floats) -> Floats:
-        n_labels = len(self.table.labels)
-        folded: Floats = states.reshape(len(states), states.shape[1] // n_labels, n_labels).sum(axis=1)
-        return folded
+    def evidence(self) -> Floats:
+        """Return P(votes | look), (n_cases, K), up to a factor a row."""
+        summed: Floats = self.table.votes_of_cases() @ self.log_votes
+        evidence: Floats = np.exp(summed - summed.max(axis=1, keepdims=True))
+        return evidence
 
-    def _states(self) -> Floats:
-        evidence = self.log_prior + self.table.votes_of_cases() @ self.log_votes
-        return clamped(softmax(evidence, axis=1), self.table)
+    def truth(self, evidence: Floats) -> Floats:
+        """Return P(votes, truth), (n_cases, K), up to the same factor a row as `evidence`."""
+        joint: Floats = self.prior * (evidence @ self.appearance.T)
+        return joint
 
     def posterior(self) -> Floats:
-        """Return the posterior of all cases, shape (n_cases, n_labels), rows summing to 1."""
-        return self._labels_of(self._states())
+        """Return the posterior of all cases, shape (n_cases, K), rows summing to 1."""
+        return normalised(self.truth(self.evidence()))
+
+    def looks(self) -> Floats:
+        """Return the posterior of what each sample looks like to everybody, shape (n_cases, K)."""
+        return normalised(self.evidence() * (self.prior @ self.appearance))
 
     def without(self, case: int, annotator: str) -> Floats:
-        """Return the posterior of `case` from everything but the vote of `annotator`, shape (n_labels,)."""
-        table = self.table
-        kept = table.case == case
-        if annotator in table.annotators:
-            kept &= table.annotator != table.annotators.index(annotator)
-        states: Floats = softmax(self.log_prior[case] + self.log_votes[kept].sum(axis=0))
-        if table.decision[case] != NONE:
-            states = np.eye(len(table.labels))[table.decision[case]]
-        believed: Floats = self._labels_of(states[None])[0]
-        return believed
+        """Return the posterior of `case` from everything but the vote of `annotator`, shape (K,)."""
+        first, last = np.searchsorted(self.table.case, [case, case + 1])
+        is_other = [self.table.annotators[who] != annotator for who in self.table.annotator[first:last]]
+        summed = self.log_votes[first:last][is_other].sum(axis=0)
+        evidence = np.exp(summed - summed.max())
+        return normalised(self.prior[case] * (self.appearance @ evidence))
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """Beliefs, and how somebody typical and each annotator answers.
+
+    One more typical answer is drawn from `typical` (K, K), row the look, plus `guess` (n_cases, K), whose
+    sums complement each other. `confusion` (K, K) and `matrices` (n_annotators, K, K) are P(answer | truth)
+    of somebody typical and of each annotator.
+    """
+
+    beliefs: Beliefs
+    typical: Floats
+    guess: Floats
+    confusion: Floats
+    matrices: Floats
 
     def gains(self) -> Floats:
-        """Return E[largest posterior after one more typical vote] - largest posterior now, shape (n_cases,).
+        """Return by how much one more typical vote lowers the expected Brier score, shape (n_cases,).
 
-        In [0, 1]: the chance that the vote brings that the label is right, expected value of information
-        under 0-1 loss [howard1966]. 0 where an adjudicator has decided.
+        In [0, 1]; expected value of information [howard1966] under squared error, which unlike 0-1 loss is
+        never 0 for a case in doubt that takes two more votes to turn. 0 where an adjudicator has decided.
         """
-        states = self._states()
-        after = np.zeros(self.table.n_cases)
-        for answer in range(len(self.table.labels)):
-            after += self._labels_of(states * self.typical[:, answer]).max(axis=1)
-        gain = after - self._labels_of(states).max(axis=1)
-        open_gain: Floats = np.where(self.table.decision == NONE, np.maximum(gain, 0), 0.0)
-        return open_gain
+        evidence = self.beliefs.evidence()
+        now = self.beliefs.truth(evidence)
+        total = now.sum(axis=1)
+        after = np.zeros(self.beliefs.table.n_cases)
+        for answer in range(len(self.beliefs.table.labels)):
+            joint = self.beliefs.truth(evidence * (self.typical[:, answer] + self.guess[:, [answer]]))
+            chance = joint.sum(axis=1)
+            after += (joint**2).sum(axis=1) / np.maximum(chance * total, np.finfo(float).tiny)
+        gain: Floats = np.maximum(after - ((now / total[:, None]) ** 2).sum(axis=1), 0)
+        return gain
 
 
-def clamped(states: Floats, table: VoteTable) -> Floats:
-    """Return `states` with all weight of decided cases on the states of the decided label."""
-    decided = np.flatnonzero(table.decision != NONE)
-    n_labels = len(table.labels)
-    label_of_state = np.arange(states.shape[1]) % n_labels
-    is_decided = label_of_state == table.decision[decided, None]
-    kept = np.where(is_decided, states[decided] + np.finfo(float).tiny, 0)
-    states[decided] = kept / kept.sum(axis=1, keepdims=True)
-    return states
-
-
-def popularity(table: VoteTable) -> Floats:
-    """Return each label's share of the votes, one vote for each label added, shape (n_labels,)."""
-    n_labels = len(table.labels)
-    shares: Floats = (np.bincount(table.label, minlength=n_labels) + 1) / (table.n_votes + n_labels)
+def normalised(joint: Floats) -> Floats:
+    """Return `joint` with the last axis summing to 1."""
+    shares: Floats = joint / joint.sum(axis=-1, keepdims=True)
     return shares
 
 
-def equal_weights(table: VoteTable) -> Beliefs:
-    """Return the beliefs of somebody who counts every vote alike and asks no model."""
-    n_labels = len(table.labels)
-    confusion = PRIOR_ACCURACY * np.eye(n_labels) + (1 - PRIOR_ACCURACY) / n_labels
-    return Beliefs(
-        table=table,
-        log_prior=np.zeros((table.n_cases, n_labels)),
-        log_votes=np.log(confusion).T[table.label],
-        confusion=confusion,
-        typical=confusion,
-        matrices=np.tile(confusion, (len(table.annotators), 1, 1)),
-    )
+def with_decisions(prior: Floats, table: VoteTable) -> Floats:
+    """Return `prior` with all of it on the decided label where an adjudicator has decided."""
+    decided = table.is_decided[:, None]
+    clamped: Floats = np.where(decided, np.arange(prior.shape[1]) == table.decision[:, None], prior)
+    return clamped

@@ -10,9 +10,10 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.beliefs import Beliefs, equal_weights
+from goldloop.beliefs import Fit
 from goldloop.dawid_skene import dawid_skene
 from goldloop.labels import LabelSet
+from goldloop.majority import equal_weights
 from goldloop.posterior import posterior
 from goldloop.votes import Case, Floats, vote_table
 
@@ -43,7 +44,7 @@ class Method(StrEnum):
 class Consensus:
     """What is believed of one sample.
 
-    `label` is None below the target, on a tie, and wherever nobody has voted or decided. `support` votes of
+    `label` is None below the target, on a tie, and where nobody voted for it or decided. `support` votes of
     `n_votes` stand behind the label, or behind the one most believed in. `posterior` is the probability by
     label, for a majority the share of votes; rounded to 3 digits, zeros left out.
     """
@@ -97,44 +98,46 @@ def majority(votes: Mapping[str, str], *, overlap: int) -> Consensus:
 class Findings:
     """The consensus of all cases, in the order they were given, and what stands behind it."""
 
-    def __init__(self, beliefs: Beliefs, consensus: Sequence[Consensus], rows: npt.NDArray[np.intp]) -> None:
-        self._beliefs = beliefs
-        self._rows = rows  # where the beliefs keep each case
+    def __init__(self, fit: Fit, consensus: Sequence[Consensus], rows: npt.NDArray[np.intp]) -> None:
+        self._fit = fit
+        self._rows = rows  # where the fit keeps each case
         self.consensus = list(consensus)
 
     @property
     def confusion(self) -> Floats:
         """P(answer | truth) of somebody typical, (n_labels, n_labels), row the truth, rows summing to 1."""
-        return self._beliefs.confusion
+        return self._fit.confusion
 
     def expected_gain(self) -> Floats:
-        """Return how much one more typical vote would raise the largest posterior, expected, (n_cases,).
+        """Return by how much one more typical vote would lower the expected Brier score, (n_cases,).
 
-        In [0, 1]; 0 where an adjudicator has decided.
+        In [0, 1], largest where asking is worth most; 0 where an adjudicator has decided.
         """
-        return self._beliefs.gains()[self._rows]
+        return self._fit.gains()[self._rows]
 
     def leave_one_out(self, case: int, annotator: str) -> Floats:
         """Return the posterior of case number `case` from everything but this person's vote, (n_labels,).
 
         Nobody is judged by an answer of their own. Confusion matrices stay as they were fitted.
         """
-        return self._beliefs.without(int(self._rows[case]), annotator)
+        return self._fit.beliefs.without(int(self._rows[case]), annotator)
 
     def annotators(self) -> tuple[AnnotatorWeight, ...]:
         """Return what each annotator's votes are worth, in order of name."""
-        beliefs = self._beliefs
-        shares = beliefs.posterior().mean(axis=0) if len(self._rows) else np.zeros(0)
-        typical = _information(beliefs.confusion, shares)
-        n_votes = np.bincount(beliefs.table.annotator, minlength=len(beliefs.table.annotators))
+        fit, table = self._fit, self._fit.beliefs.table
+        if not table.annotators:
+            return ()
+        shares = fit.beliefs.posterior().mean(axis=0)
+        typical = _information(fit.confusion, shares)
+        n_votes = np.bincount(table.annotator, minlength=len(table.annotators))
         return tuple(
             AnnotatorWeight(
                 annotator=name,
                 n_votes=int(n_votes[number]),
-                accuracy=float(shares @ np.diag(beliefs.matrices[number])),
-                weight=_information(beliefs.matrices[number], shares) / typical if typical else 1.0,
+                accuracy=float(shares @ np.diag(fit.matrices[number])),
+                weight=_information(fit.matrices[number], shares) / typical if typical else 1.0,
             )
-            for number, name in enumerate(beliefs.table.annotators)
+            for number, name in enumerate(table.annotators)
         )
 
 
@@ -158,9 +161,9 @@ def find_consensus(
 ) -> Findings:
     """Return what `method` makes of `cases`, whose sample ids are all different.
 
-    A decision is the label. Otherwise posterior and Dawid-Skene need a probability of at least `target`, and
-    a majority what `majority` says of `overlap`. Without a vote or a decision there is no label, whatever the
-    model says. The order of the cases and of their votes does not matter.
+    A decision is the label. Otherwise posterior and Dawid-Skene need a probability of at least `target` and
+    somebody who voted for that label: gold is what people said, however sure a model is. A majority needs
+    what `majority` says of `overlap`. The order of the cases and of their votes does not matter.
 
     Raises:
         LabelError: a vote, suggestion or decision outside the label set.
@@ -169,13 +172,13 @@ def find_consensus(
     order = sorted(range(len(cases)), key=lambda number: cases[number].sample_id)
     table = vote_table([cases[number] for number in order], labels)
     rows = np.argsort(np.array(order, dtype=np.intp))
-    beliefs = _FITS[method](table)
-    probability = beliefs.posterior()[rows]
+    fit = _FITS[method](table)
+    probability = fit.beliefs.posterior()[rows]
     found = [
         _consensus(case, row, labels, method=method, target=target, overlap=overlap)
         for case, row in zip(cases, probability, strict=True)
     ]
-    return Findings(beliefs, found, rows)
+    return Findings(fit, found, rows)
 
 
 def _consensus(
@@ -194,8 +197,8 @@ def _consensus(
         return majority(case.votes, overlap=overlap)
     best, second = np.argsort(-probability, kind="stable")[:2]
     is_tie = bool(probability[best] - probability[second] < TIE)
-    is_sure = bool(probability[best] >= target) and not is_tie and bool(case.votes)
     support = [sum(vote == labels[column] for vote in case.votes.values()) for column in (best, second)]
+    is_sure = bool(probability[best] >= target) and not is_tie and support[0] > 0
     return Consensus(
         label=labels[best] if is_sure else None,
         method=method.version,

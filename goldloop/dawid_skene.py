@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import softmax
 
-from goldloop.beliefs import Beliefs, clamped
+from goldloop.beliefs import Beliefs, Fit, normalised, with_decisions
 from goldloop.votes import Floats, VoteTable
 
 SMOOTHING = 0.1
@@ -15,37 +14,33 @@ MAX_ROUNDS = 200
 TOLERANCE = 1e-5
 
 
-def dawid_skene(table: VoteTable) -> Beliefs:
-    """Return the beliefs that expectation maximisation reaches from the shares of the votes.
+def dawid_skene(table: VoteTable) -> Fit:
+    """Return what expectation maximisation reaches from the shares of the votes.
 
     Matrices and label shares are estimated from all cases; a decision counts as known.
     """
-    n_labels, members = len(table.labels), table.votes_of_cases()
-    counts = table.counts()
-    states = clamped((counts + 1 / n_labels) / (counts.sum(axis=1, keepdims=True) + 1), table)
+    counts, n_labels = table.counts(), len(table.labels)
+    truth = with_decisions(normalised(counts + (counts.sum(axis=1, keepdims=True) == 0)), table)
     for _ in range(MAX_ROUNDS):
-        shares = (states.sum(axis=0) + SMOOTHING) / (len(states) + SMOOTHING * n_labels)
-        matrices = _matrices(table, states)
-        log_votes = np.log(matrices[table.annotator, :, table.label])
-        before = states
-        states = clamped(softmax(np.log(shares) + members @ log_votes, axis=1), table)
-        if np.abs(states - before).max(initial=0) < TOLERANCE:
+        shares = normalised(truth.sum(axis=0) + SMOOTHING)
+        tally = _tally(table, truth)
+        matrices = normalised(tally + SMOOTHING)
+        beliefs = Beliefs(
+            table=table,
+            prior=with_decisions(np.tile(shares, (table.n_cases, 1)), table),
+            log_votes=np.log(matrices[table.annotator, :, table.label]),
+            appearance=np.eye(n_labels),
+        )
+        before, truth = truth, beliefs.posterior()
+        if np.abs(truth - before).max(initial=0) < TOLERANCE:
             break
-    tally = _tally(table, states).sum(axis=0) + SMOOTHING
-    confusion = tally / tally.sum(axis=1, keepdims=True)
-    log_prior = np.tile(np.log(shares), (table.n_cases, 1))
-    return Beliefs(table, log_prior, log_votes, confusion, confusion, matrices)
+    typical = normalised(tally.sum(axis=0) + SMOOTHING)
+    return Fit(beliefs, typical, np.zeros(counts.shape), typical, matrices)
 
 
-def _tally(table: VoteTable, states: Floats) -> Floats:
+def _tally(table: VoteTable, truth: Floats) -> Floats:
     """Return expected votes (n_annotators, n_labels, n_labels) by annotator, truth and answer."""
     n_labels, n_annotators = len(table.labels), len(table.annotators)
     cells = np.zeros((n_annotators * n_labels, n_labels))
-    np.add.at(cells, table.annotator * n_labels + table.label, states[table.case])
+    np.add.at(cells, table.annotator * n_labels + table.label, truth[table.case])
     return cells.reshape(n_annotators, n_labels, n_labels).transpose(0, 2, 1)
-
-
-def _matrices(table: VoteTable, states: Floats) -> Floats:
-    tally = _tally(table, states) + SMOOTHING
-    smoothed: Floats = tally / tally.sum(axis=2, keepdims=True)
-    return smoothed

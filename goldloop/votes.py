@@ -69,6 +69,12 @@ class VoteTable:
         """Whether a model speaks, shape (n_cases,)."""
         return ~np.isnan(self.probs[:, 0])
 
+    @property
+    def is_decided(self) -> npt.NDArray[np.bool_]:
+        """Whether an adjudicator has decided, shape (n_cases,)."""
+        decided: npt.NDArray[np.bool_] = self.decision != NONE
+        return decided
+
     def counts(self) -> Floats:
         """Return votes by case and label, shape (n_cases, n_labels)."""
         flat = np.bincount(self.case * len(self.labels) + self.label, minlength=self.probs.size)

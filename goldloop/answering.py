@@ -1,0 +1,174 @@
+"""How people answer: each answer comes from one of four sources, or is taken over from a suggestion.
+
+knows  the truth, always
+errs   an own confusion matrix, drawn towards one that all share as long as there is little evidence
+leans  towards what the picture looks like, as the model sees it; the truth plays no part
+habit  the person's own frequencies, whatever the picture; all that a spammer has
+
+Everybody begins with the same shares of the sources and moves away with evidence: this is the hierarchy of
+[kim2012] with few parameters at the first level, because most annotators answer few tasks. `leans` is there
+because people and model err on the same pictures in the same direction; without it their agreement counts
+for too much.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from goldloop.votes import NONE, Floats, VoteTable
+
+PRIOR_ACCURACY = 0.9
+"""How often the confusion that all share is right before there is evidence."""
+
+PRIOR_VOTES = 10.0
+"""Votes that each prior is worth: of the accuracy, of a row of the shared matrix, of a person's sources."""
+
+OWN_VOTES = 200.0
+"""Votes by true label at which a person's own matrix counts as much as the shared one.
+
+Far more than a single parameter would need: the labels that a matrix is fitted to rest on the same person's
+votes, and with 20 a few dozen votes a person were enough to spoil calibration (docs/decisions/0009).
+"""
+
+PRIOR_KNOWS, PRIOR_LEANS, PRIOR_HABIT, PRIOR_ADOPTS = 0.05, 0.10, 0.05, 0.10
+KNOWS, ERRS, LEANS, HABIT = range(4)
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """P(answer | label, annotator), shapes with A annotators and K labels.
+
+    `accuracy` scalar, `shared` (K, K) and `own` (A, K, K) with row the truth, `sources` (A, 4) rows summing
+    to 1, `habits` (A, K), `adoption` scalar: how often a suggestion that is shown is taken over unseen.
+    """
+
+    table: VoteTable
+    popularity: Floats
+    accuracy: float
+    shared: Floats
+    own: Floats
+    sources: Floats
+    habits: Floats
+    adoption: float
+
+    @classmethod
+    def prior(cls, table: VoteTable) -> Self:
+        """Return what is taken for granted before there is evidence.
+
+        Who errs, errs towards labels in proportion to their share of the votes, so that a rare label is not
+        explained away as a slip.
+        """
+        n_labels, n_annotators = len(table.labels), len(table.annotators)
+        popularity = (np.bincount(table.label, minlength=n_labels) + 1.0) / (table.n_votes + n_labels)
+        shared = _one_coin(PRIOR_ACCURACY, popularity)
+        counts = np.zeros((n_annotators, n_labels))
+        np.add.at(counts, (table.annotator, table.label), 1)
+        habits = counts + PRIOR_VOTES * popularity
+        return cls(
+            table=table,
+            popularity=popularity,
+            accuracy=PRIOR_ACCURACY,
+            shared=shared,
+            own=np.tile(shared, (n_annotators, 1, 1)),
+            sources=np.tile(_prior_sources(PRIOR_LEANS), (n_annotators, 1)),
+            habits=habits / habits.sum(axis=1, keepdims=True),
+            adoption=PRIOR_ADOPTS,
+        )
+
+    def _adoptions(self) -> tuple[Floats, Floats]:
+        """Return for each vote the chance that a suggestion was taken over, and whether it would say that."""
+        is_shown = self.table.shown != NONE
+        return self.adoption * is_shown, (self.table.shown == self.table.label).astype(np.float64)
+
+    def _own_of_votes(self) -> Floats:
+        """Return P(vote | label) by each voter's own matrix, (n_votes, K)."""
+        n_labels = len(self.popularity)
+        by_answer = np.ascontiguousarray(self.own.transpose(0, 2, 1)).reshape(-1, n_labels)
+        found: Floats = by_answer[self.table.annotator * n_labels + self.table.label]
+        return found
+
+    def likelihood(self, looks: Floats) -> Floats:
+        """Return P(vote | label) of each vote, (n_votes, K); `looks` (n_cases, K) is the model's view."""
+        table = self.table
+        sources, rows = self.sources[table.annotator], np.arange(table.n_votes)
+        found = sources[:, [ERRS]] * self._own_of_votes()
+        found[rows, table.label] += sources[:, KNOWS]
+        blind = sources[:, LEANS] * looks[table.case, table.label]
+        blind += sources[:, HABIT] * self.habits[table.annotator, table.label]
+        adopts, is_suggested = self._adoptions()
+        total: Floats = (1 - adopts)[:, None] * (found + blind[:, None]) + (adopts * is_suggested)[:, None]
+        return total
+
+    def updated(self, looks: Floats, labels: Floats, likelihood: Floats) -> Answering:
+        """Return the parameters that explain the votes best, if P(label) is `labels`, (n_cases, K).
+
+        `likelihood` is that of the present parameters.
+        """
+        table = self.table
+        n_labels, n_annotators, rows = len(table.labels), len(table.annotators), np.arange(table.n_votes)
+        adopts, is_suggested = self._adoptions()
+        ratio = labels[table.case] / likelihood
+        total = ratio.sum(axis=1)
+        sources = self.sources[table.annotator] * (1 - adopts)[:, None]
+        errs = sources[:, [ERRS]] * self._own_of_votes() * ratio
+        parts = np.empty((table.n_votes, 4))
+        parts[:, KNOWS] = sources[:, KNOWS] * ratio[rows, table.label]
+        parts[:, ERRS] = errs.sum(axis=1)
+        parts[:, LEANS] = sources[:, LEANS] * looks[table.case, table.label] * total
+        parts[:, HABIT] = sources[:, HABIT] * self.habits[table.annotator, table.label] * total
+
+        cell = table.annotator * n_labels + table.label
+        by_cell = csr_array((np.ones(table.n_votes), (cell, rows)), (n_annotators * n_labels, table.n_votes))
+        own_tally = (by_cell @ errs).reshape(n_annotators, n_labels, n_labels).transpose(0, 2, 1)
+        tally = own_tally.sum(axis=0)
+        right = self.accuracy / (self.accuracy + (1 - self.accuracy) * self.popularity)
+        accuracy = (PRIOR_VOTES * PRIOR_ACCURACY + np.diag(tally) @ right) / (PRIOR_VOTES + tally.sum())
+        shared = _rows(tally + PRIOR_VOTES * _one_coin(accuracy, self.popularity))
+        leans = (parts[:, LEANS].sum() + PRIOR_VOTES * PRIOR_LEANS) / (parts.sum() + PRIOR_VOTES)
+        of_annotator = table.votes_of_annotators() @ parts
+        adopted = (adopts * is_suggested * total).sum()
+        return replace(
+            self,
+            accuracy=float(accuracy),
+            shared=shared,
+            own=_rows(own_tally + OWN_VOTES * shared),
+            sources=_rows(of_annotator + PRIOR_VOTES * _prior_sources(leans)),
+            adoption=float((adopted + PRIOR_VOTES * PRIOR_ADOPTS) / ((adopts > 0).sum() + PRIOR_VOTES)),
+        )
+
+    def matrices(self) -> Floats:
+        """Return P(answer | label) of each annotator without what `leans` adds, (A, K, K)."""
+        sources = self.sources[:, :, None, None]
+        knows = sources[:, KNOWS] * np.eye(len(self.popularity))
+        found: Floats = knows + sources[:, ERRS] * self.own + sources[:, HABIT] * self.habits[:, None, :]
+        return found
+
+    def typical(self) -> tuple[Floats, float]:
+        """Return the mean of `matrices` over votes, (K, K), and the mean share of `leans`."""
+        votes = np.bincount(self.table.annotator, minlength=len(self.sources))
+        if not votes.sum():
+            sources = _prior_sources(PRIOR_LEANS)
+            knows = sources[KNOWS] * np.eye(len(self.popularity))
+            return knows + sources[ERRS] * self.shared + sources[HABIT] * self.popularity, sources[LEANS]
+        share = votes / votes.sum()
+        return np.tensordot(share, self.matrices(), axes=1), float(share @ self.sources[:, LEANS])
+
+
+def _one_coin(accuracy: float, popularity: Floats) -> Floats:
+    """Return the matrix of somebody who knows with this probability, and else answers by popularity."""
+    matrix: Floats = accuracy * np.eye(len(popularity)) + (1 - accuracy) * popularity
+    return matrix
+
+
+def _prior_sources(leans: float) -> Floats:
+    errs = 1 - PRIOR_KNOWS - leans - PRIOR_HABIT
+    return np.array([PRIOR_KNOWS, errs, leans, PRIOR_HABIT])
+
+
+def _rows(counts: Floats) -> Floats:
+    shares: Floats = counts / counts.sum(axis=-1, keepdims=True)
+    return shares

@@ -1,0 +1,82 @@
+"""What is believed before any vote: the model's view, calibrated anew, or how common the labels are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import log_softmax, softmax
+
+from goldloop.calibration import TEMPERATURE_RANGE
+from goldloop.votes import Floats, VoteTable
+
+LEAST_PROB = 1e-4
+"""No model is believed to rule a label out: its probs count as at least this."""
+
+SPREAD_LOG_T = 1.0
+"""Standard deviation of the logarithm of the temperature before there is evidence, around T = 1."""
+
+SPREAD_BIAS = 0.5
+"""Standard deviation of each label's bias, in nats, before there is evidence, around 0."""
+
+LARGEST_STEP = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class PriorView:
+    """P(label) of each case before any vote.
+
+    With a model: softmax(`sharpness` x log probs + `bias`). A model trained on people's answers is
+    calibrated to answers, not to truth; two votes on the same samples tell the difference, and the two
+    parameters follow. Without a model: `shares`, how common the labels are among such cases.
+    """
+
+    log_probs: Floats
+    has_probs: npt.NDArray[np.bool_]
+    popularity: Floats
+    sharpness: float
+    bias: Floats
+    shares: Floats
+
+    @classmethod
+    def of(cls, table: VoteTable, popularity: Floats) -> Self:
+        """Return the view with the model's probs as they are and labels as common as among the votes."""
+        has_probs = table.has_probs
+        known = np.where(has_probs[:, None], table.probs, 1.0)
+        log_probs = log_softmax(np.log(np.maximum(known, LEAST_PROB)), axis=1)
+        return cls(log_probs, has_probs, popularity, 1.0, np.zeros(len(popularity)), popularity)
+
+    def prior(self) -> Floats:
+        """Return P(label), shape (n_cases, K), rows summing to 1."""
+        seen = softmax(self.sharpness * self.log_probs + self.bias, axis=1)
+        view: Floats = np.where(self.has_probs[:, None], seen, self.shares)
+        return view
+
+    def updated(self, truth: Floats) -> PriorView:
+        """Return the view that explains best that the labels are `truth` (n_cases, K): one Newton step."""
+        n_labels = len(self.popularity)
+        free = truth[~self.has_probs]
+        shares = (free.sum(axis=0) + n_labels * self.popularity) / (len(free) + n_labels)
+        if not self.has_probs.any():
+            return replace(self, shares=shares)
+        step = self._newton_step(self.log_probs[self.has_probs], truth[self.has_probs])
+        step *= min(1.0, LARGEST_STEP / max(np.abs(step).max(), LARGEST_STEP))
+        low, high = (1 / temperature for temperature in reversed(TEMPERATURE_RANGE))
+        sharpness = float(np.clip(self.sharpness + step[0], low, high))
+        return replace(self, sharpness=sharpness, bias=self.bias + step[1:], shares=shares)
+
+    def _newton_step(self, log_probs: Floats, truth: Floats) -> Floats:
+        view = softmax(self.sharpness * log_probs + self.bias, axis=1)
+        mean = (view * log_probs).sum(axis=1)
+        precision_t, precision_b = SPREAD_LOG_T**-2, SPREAD_BIAS**-2
+        slope: Floats = np.zeros(1 + len(self.bias))
+        slope[0] = ((truth - view) * log_probs).sum() - precision_t * np.log(self.sharpness) / self.sharpness
+        slope[1:] = (truth - view).sum(axis=0) - precision_b * self.bias
+        curve = np.zeros((len(slope), len(slope)))
+        curve[0, 0] = (view * log_probs**2).sum() - (mean**2).sum() + precision_t / self.sharpness**2
+        curve[0, 1:] = curve[1:, 0] = (view * (log_probs - mean[:, None])).sum(axis=0)
+        curve[1:, 1:] = np.diag(view.sum(axis=0) + precision_b) - view.T @ view
+        step: Floats = np.asarray(np.linalg.solve(curve, slope), dtype=np.float64)
+        return step
