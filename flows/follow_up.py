@@ -15,6 +15,7 @@ def follow_up(parts: Parts, queue: LabelStudioQueue) -> FollowUpReport:
         ledger=parts.ledger,
         asks=parts.asks,
         settings=parts.workspace.settings,
+        read_verdicts=parts.read_verdicts,
         clock=now,
     )
     push_planned(
@@ -27,11 +28,9 @@ def follow_up(parts: Parts, queue: LabelStudioQueue) -> FollowUpReport:
     )
     parts.asks.tell(queue, parts.ledger, at=now)
     report.n_withdrawn = withdraw_settled(
-        tables=parts.tables,
         ledger=parts.ledger,
-        asks=parts.asks,
         queue=queue,
-        settings=parts.workspace.settings,
+        read_verdicts=parts.read_verdicts,
         owner=parts.owner,
         clock=now,
     )

@@ -11,7 +11,7 @@ from flows.wiring import Parts, connect
 from goldloop.asking import Step
 from goldloop.gold import GoldRecord
 from goldloop.pulling import PullReport, pull_annotations, retract_tasks
-from goldloop.verdicts import gold_records, n_by_step, read_verdicts, reason_of
+from goldloop.verdicts import gold_records, n_by_step, reason_of
 
 
 def pull_answers(parts: Parts) -> PullReport:
@@ -24,7 +24,7 @@ def pull_answers(parts: Parts) -> PullReport:
     report.n_retracted += n_retracted
 
     def make_records() -> list[GoldRecord]:
-        verdicts = read_verdicts(parts.tables, parts.ledger, parts.asks, parts.workspace.settings).verdicts
+        verdicts = parts.read_verdicts().verdicts
         steps = n_by_step(verdicts)
         report.n_waiting, report.n_unsure = steps.get(Step.WAIT, 0), steps.get(Step.ASK, 0)
         report.n_disputed = steps.get(Step.ADJUDICATE, 0)

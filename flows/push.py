@@ -18,7 +18,7 @@ from goldloop.pushing import PushReport, push_planned
 from goldloop.reconciling import reconcile
 from goldloop.samples import BatchId, SampleId
 from goldloop.suggesting import Advice, recommend
-from goldloop.verdicts import observations_of, read_verdicts
+from goldloop.verdicts import observations_of
 
 
 def agree_with_server(parts: Parts, queue: LabelStudioQueue) -> tuple[int, int, int]:
@@ -45,8 +45,7 @@ def agree_with_server(parts: Parts, queue: LabelStudioQueue) -> tuple[int, int, 
 def suggestion_advice(parts: Parts) -> Advice:
     """Return whether suggestions are shown, given what the two arms have seen so far."""
     settings = parts.workspace.settings
-    verdicts = read_verdicts(parts.tables, parts.ledger, parts.asks, settings)
-    seen = observations_of(verdicts)
+    seen = observations_of(parts.read_verdicts())
     by_label = [adoption_gap(seen, label=label) for label in settings.labels]
     return recommend(adoption_gap(seen), by_label, max_gap=settings.suggestions.max_gap)
 

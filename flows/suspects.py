@@ -18,7 +18,6 @@ from goldloop.second_looks import (
     save_suspects,
     search,
 )
-from goldloop.verdicts import read_verdicts
 
 
 def find_suspects_in_gold(parts: Parts) -> int:
@@ -44,12 +43,11 @@ def find_suspects_in_gold(parts: Parts) -> int:
 
 def send_suspects(parts: Parts, n: int) -> int:
     """Send the `n` most suspect samples that were not sent yet to people; return how many there were."""
-    verdicts = read_verdicts(parts.tables, parts.ledger, parts.asks, parts.workspace.settings)
     n_planned = plan_rechecks(
         tables=parts.tables,
         ledger=parts.ledger,
         gold=parts.gold,
-        dossiers={one.dossier.sample_id: one.dossier for one in verdicts.verdicts},
+        dossiers={one.dossier.sample_id: one.dossier for one in parts.read_verdicts().verdicts},
         n=n,
         clock=now,
     )

@@ -23,6 +23,7 @@ from goldloop.ledger import Ledger
 from goldloop.ports import Tables
 from goldloop.routing import Band
 from goldloop.scoring import Model
+from goldloop.verdicts import VerdictReader
 from goldloop.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -64,6 +65,11 @@ class Parts:
     def asks(self) -> Asks:
         """How many people are asked about each task."""
         return Asks(self.tables.asks)
+
+    @cached_property
+    def read_verdicts(self) -> VerdictReader:
+        """Says what all evidence comes to, for every sample that people were asked about."""
+        return VerdictReader(self.tables, self.ledger, self.asks, self.workspace.settings)
 
     @cached_property
     def gold(self) -> GoldStore:

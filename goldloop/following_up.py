@@ -23,7 +23,7 @@ from goldloop.planning import current_round, n_answers_of, repeat_budget
 from goldloop.ports import LabelingQueue, Row, Tables
 from goldloop.settings import Settings
 from goldloop.tasks import Purpose, task_key
-from goldloop.verdicts import Verdict, Verdicts, read_verdicts
+from goldloop.verdicts import Verdict, Verdicts
 
 CHARGED = (AskReason.CHECK, AskReason.UNSURE, AskReason.CONTROL)
 """Asks that take from the round's repeat budget; first answers are part of what a task costs."""
@@ -49,16 +49,20 @@ class FollowUps:
 
 
 def plan_follow_ups(
-    *, tables: Tables, ledger: Ledger, asks: Asks, settings: Settings, clock: Callable[[], datetime]
+    *,
+    tables: Tables,
+    ledger: Ledger,
+    asks: Asks,
+    settings: Settings,
+    read_verdicts: Callable[[], Verdicts],
+    clock: Callable[[], datetime],
 ) -> FollowUpReport:
     """Write down what the answers so far call for; the server is told by `push_planned` and `Asks.tell`."""
     report = FollowUpReport()
     round_ = current_round(tables)
 
     def choose() -> FollowUps:
-        return wanted_follow_ups(
-            read_verdicts(tables, ledger, asks, settings), tables, ledger, asks, settings
-        )
+        return wanted_follow_ups(read_verdicts(), tables, ledger, asks, settings)
 
     def make_rows(seq: int) -> list[Row]:
         found = choose()
@@ -85,11 +89,9 @@ def plan_follow_ups(
 
 def withdraw_settled(
     *,
-    tables: Tables,
     ledger: Ledger,
-    asks: Asks,
     queue: LabelingQueue,
-    settings: Settings,
+    read_verdicts: Callable[[], Verdicts],
     owner: str,
     clock: Callable[[], datetime],
 ) -> int:
@@ -107,7 +109,7 @@ def withdraw_settled(
         return 0
     settled = [
         disputes[one.dossier.sample_id]
-        for one in read_verdicts(tables, ledger, asks, settings).verdicts
+        for one in read_verdicts().verdicts
         if one.dossier.sample_id in disputes and one.is_gold and one.dossier.decision is None
     ]
     answered = queue.answered([one.task_id for one in settled if one.task_id is not None])

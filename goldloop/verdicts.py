@@ -10,7 +10,7 @@ from goldloop.anchoring import Observation, observations
 from goldloop.answers import Answer
 from goldloop.asking import Step, is_gold, next_step
 from goldloop.asks import Asks
-from goldloop.consensus import Consensus, Findings, Method, find_consensus
+from goldloop.consensus import Case, Consensus, Findings, Method, find_consensus
 from goldloop.evidence import Dossier, read_answers, read_dossiers
 from goldloop.gold import GoldChange, GoldRecord
 from goldloop.ledger import Ledger
@@ -46,32 +46,56 @@ class Verdicts:
     answers: Sequence[Answer]
 
 
-def read_verdicts(tables: Tables, ledger: Ledger, asks: Asks, settings: Settings) -> Verdicts:
-    """Return what the tables say of every sample that people were asked about."""
-    labels, consensus, overlap = settings.label_set, settings.consensus, settings.selection.overlap
-    answers = read_answers(tables, ledger, labels)
-    dossiers = read_dossiers(
-        tables, ledger, asks, answers, labels=labels, settings=consensus, overlap=overlap
-    )
-    findings = find_consensus(
-        [one.case for one in dossiers],
-        labels,
-        method=Method(consensus.method),
-        target=consensus.target,
-        overlap=1,  # whether enough people have answered is `asking.is_gold`'s business
-    )
-    verdicts = [
-        Verdict(
-            dossier, found, next_step(dossier.standing, found, max_answers=max_answers(settings, dossier))
+class VerdictReader:
+    """Reads the verdicts off the tables; consensus, which takes a while, is found anew only for new votes."""
+
+    def __init__(self, tables: Tables, ledger: Ledger, asks: Asks, settings: Settings) -> None:
+        """Read `tables`, of which `ledger` and `asks` read two."""
+        self._tables, self._ledger, self._asks, self._settings = tables, ledger, asks, settings
+        self._cases: list[Case] = []
+        self._findings: Findings | None = None
+
+    def __call__(self) -> Verdicts:
+        """Return what the tables say now of every sample that people were asked about."""
+        labels, overlap = self._settings.label_set, self._settings.selection.overlap
+        answers = read_answers(self._tables, self._ledger, labels)
+        dossiers = read_dossiers(
+            self._tables,
+            self._ledger,
+            self._asks,
+            answers,
+            labels=labels,
+            settings=self._settings.consensus,
+            overlap=overlap,
         )
-        for dossier, found in zip(dossiers, findings.consensus, strict=True)
-    ]
-    return Verdicts(verdicts, findings, answers)
+        findings = self._consensus([one.case for one in dossiers])
+        verdicts = [
+            Verdict(dossier, found, self._step(dossier, found))
+            for dossier, found in zip(dossiers, findings.consensus, strict=True)
+        ]
+        return Verdicts(verdicts, findings, answers)
+
+    def _consensus(self, cases: list[Case]) -> Findings:
+        if self._findings is None or cases != self._cases:
+            self._findings = find_consensus(
+                cases,
+                self._settings.label_set,
+                method=Method(self._settings.consensus.method),
+                target=self._settings.consensus.target,
+                overlap=1,  # whether enough people have answered is `asking.is_gold`'s business
+            )
+            self._cases = cases
+        return self._findings
+
+    def _step(self, dossier: Dossier, found: Consensus) -> Step:
+        """Return what the sample needs next; first answers come in full, whatever the cap."""
+        cap = max(self._settings.consensus.max_answers, dossier.standing.n_first)
+        return next_step(dossier.standing, found, max_answers=cap)
 
 
-def max_answers(settings: Settings, dossier: Dossier) -> int:
-    """Return how many people are asked about a sample before an adjudicator decides."""
-    return max(settings.consensus.max_answers, dossier.standing.n_first)
+def read_verdicts(tables: Tables, ledger: Ledger, asks: Asks, settings: Settings) -> Verdicts:
+    """Return what the tables say now of every sample that people were asked about."""
+    return VerdictReader(tables, ledger, asks, settings)()
 
 
 def gold_records(verdicts: Iterable[Verdict]) -> list[GoldRecord]:

@@ -35,7 +35,7 @@ from goldloop.settings import (
     SuggestionSettings,
 )
 from goldloop.tasks import NewTask, Purpose
-from goldloop.verdicts import Verdicts, gold_records, n_by_step, read_verdicts, reason_of
+from goldloop.verdicts import VerdictReader, Verdicts, gold_records, n_by_step, reason_of
 from tests.fakes import FakeLabelingQueue
 
 LABELS = LabelSet(("ham", "spam"))
@@ -210,16 +210,15 @@ class Loop:
             ledger=self.ledger,
             asks=self.asks,
             settings=self.settings,
+            read_verdicts=self.verdicts,
             clock=self.clock,
         )
         self.push_planned(owner=owner)
         self.asks.tell(self.queue, self.ledger, at=self.clock)
         report.n_withdrawn = withdraw_settled(
-            tables=self.tables,
             ledger=self.ledger,
-            asks=self.asks,
             queue=self.queue,
-            settings=self.settings,
+            read_verdicts=self.verdicts,
             owner=owner,
             clock=self.clock,
         )
@@ -227,7 +226,7 @@ class Loop:
 
     def verdicts(self) -> Verdicts:
         """Return what all evidence says now."""
-        return read_verdicts(self.tables, self.ledger, self.asks, self.settings)
+        return VerdictReader(self.tables, self.ledger, self.asks, self.settings)()
 
     def reconcile(self) -> tuple[int, int, int]:
         """Make ledger and server agree."""
