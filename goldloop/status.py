@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,17 +20,28 @@ from goldloop.rounds import (
     read_rounds,
     task_counts,
 )
+from goldloop.verdicts import Verdict, n_by_step
+
+_NEEDS = {
+    "wait": "answered and waiting for a further person who was asked",
+    "ask": "to be asked of one more person as the budget allows",
+    "adjudicate": "disputed, for a senior to decide",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Where files, tasks, answers, gold and models stand. `champion` is None before the first model."""
+    """Where files, tasks, answers, gold and models stand. `champion` is None before the first model.
+
+    `needs` counts answered samples that are not gold yet by what they need next.
+    """
 
     workspace: str
     round: int
     files: Conservation
     tasks: TaskCounts
     annotations: AnnotationCounts
+    needs: Mapping[str, int]
     gold: GoldVersion
     champion: str | None
     champion_problem: str | None
@@ -56,6 +67,8 @@ class Status:
             "queue": f"{tasks.waiting} waiting for people, {tasks.answered} answered, "
             f"{tasks.planned} not pushed yet",
             "tasks": purposes or "none",
+            "not gold yet": ", ".join(f"{n} {_NEEDS[step]}" for step, n in self.needs.items() if n)
+            or "nothing",
             "annotations": f"{answers.answers} answers by {answers.annotators} annotators, "
             f"{answers.skips} skips, {answers.retracted} retracted, {answers.invalid} invalid",
             "gold": f"version {self.gold.version}, {self.gold.n_records} samples, "
@@ -75,6 +88,7 @@ def read_status(
     tables: Tables,
     gold: GoldStore,
     *,
+    verdicts: Sequence[Verdict],
     workspace: str,
     champion: str | None,
     champion_problem: str | None,
@@ -88,6 +102,7 @@ def read_status(
         files=conservation(tables),
         tasks=task_counts(tables),
         annotations=annotation_counts(tables),
+        needs={str(step): n for step, n in sorted(n_by_step(verdicts).items())},
         gold=gold.newest(),
         champion=champion,
         champion_problem=champion_problem,

@@ -180,6 +180,7 @@ def status(where: Where = None, as_json: Json = False) -> None:
     found_status = read_status(
         parts.tables,
         parts.gold,
+        verdicts=parts.read_verdicts().verdicts,
         workspace=str(parts.workspace.root),
         champion=champion,
         champion_problem=problem,

@@ -10,6 +10,7 @@ import typer
 from goldloop.commands.common import Json, Where, connect
 from goldloop.console import out, pairs, say, show
 from goldloop.settings import ALONE
+from goldloop.tasks import Purpose
 from goldloop.workspace import Workspace
 
 app = typer.Typer()
@@ -96,7 +97,11 @@ def annotator_add(
 
     from goldloop.adapters.label_studio import add_annotator
 
-    server = connect(where).endpoints.label_studio
+    parts = connect(where)
+    server, places = parts.endpoints.label_studio, parts.queue().project_urls()
+    has_onboarding = any(
+        one.is_live and one.purpose is Purpose.ONBOARDING for one in parts.ledger.statuses().values()
+    )
     password = secrets.token_urlsafe(12)
     person = add_annotator(server.url, server.token, email=email, password=password, first_name=name)
     rows = pairs(
@@ -105,6 +110,9 @@ def annotator_add(
             "e-mail": email,
             "password": password,
             "annotator": person.user_id,
+            **({"begins with known answers": places["onboarding"]} if has_onboarding else {}),
+            "works at": places["labeling"],
+            "a senior also decides disputes at": places["adjudication"],
         }
     )
     show(None, rows, as_json=False)
