@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from flows.people import report_people
 from flows.wiring import Parts, now
 from goldloop.adapters.images.thumbnail import thumbnail
+from goldloop.adapters.people_section import SuspectTile, people_section
 from goldloop.adapters.plots import (
+    Plot,
     accuracy_plot,
     baseline_curve,
     champion_curve,
@@ -15,11 +18,12 @@ from goldloop.adapters.plots import (
     lanes_plot,
     random_labels_curve,
 )
-from goldloop.adapters.report import Page, Plot, RoundRow, Tile, render_page
+from goldloop.adapters.report import MOST_SUSPECTS, Page, RoundRow, Tile, render_page
 from goldloop.gold import GoldRecord
 from goldloop.metrics import Estimate
 from goldloop.promotion import Evaluation
 from goldloop.rounds import RoundRecord, conservation, read_rounds
+from goldloop.second_looks import read_second_looks
 
 N_TILES = 60
 HOLDOUT = "holdout"
@@ -85,6 +89,8 @@ def write_page(parts: Parts) -> Path:
         rounds=tuple(rows),
         plots=round_plots(parts, records, rows),
         gallery=gallery(parts),
+        people=people_section(report_people(parts)),
+        suspects=suspect_tiles(parts),
         conservation=conservation(parts.tables),
         links=links(parts),
         notes=() if records else ("No model yet: too little gold to train and judge one.",),
@@ -135,6 +141,20 @@ def gallery(parts: Parts) -> tuple[Tile, ...]:
         file = parts.store.file(one.sample_id)
         if file is not None:
             tiles.append(Tile(thumbnail(file), one.label, one.suggested_label, None, one.votes, one.lane))
+    return tuple(tiles)
+
+
+def suspect_tiles(parts: Parts) -> tuple[SuspectTile, ...]:
+    """Return thumbnails of the gold labels in doubt, most suspect first, with what people made of each."""
+    tiles = []
+    for one in read_second_looks(parts.tables, parts.ledger, parts.gold)[:MOST_SUSPECTS]:
+        found = one.suspect
+        file = parts.store.file(found.sample_id)
+        if file is not None:
+            picture = thumbnail(file)
+            tiles.append(
+                SuspectTile(picture, found.label, found.suggested_label, found.self_confidence, one.state)
+            )
     return tuple(tiles)
 
 

@@ -8,15 +8,21 @@ from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from flows.wiring import Parts
 from goldloop.adapters.plots import skill_plot
 from goldloop.adoption import Gap
 from goldloop.agreement import Agreement
 from goldloop.annotators import Person
-from goldloop.measures import Measure
+from goldloop.measures import MIN_N, Measure
 from goldloop.metrics import Estimate
-from goldloop.people import PeopleReport
+from goldloop.people import PeopleReport, people_report
 
 NOBODY = "Nobody has answered yet; push tasks, let people label them, then pull."
+
+
+def report_people(parts: Parts) -> PeopleReport:
+    """Return everything that reports say about the people of a workspace."""
+    return people_report(parts.read_verdicts(), parts.asks.all(), parts.workspace.settings)
 
 
 def publish_people(workspace: str, report: PeopleReport) -> None:
@@ -112,7 +118,9 @@ def gap_measure(gap: Gap) -> Measure:
 
 
 def _share(share: Estimate | None) -> str:
-    return "none wrong" if share is None else in_percent(Measure(share.n, share))
+    if share is None:
+        return "none"
+    return in_percent(Measure(share.n, share if share.n >= MIN_N else None))
 
 
 def in_percent(measure: Measure) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
+from flows.people import publish_people, report_people
 from flows.wiring import connect
 from goldloop.following_up import FollowUpReport
 from goldloop.pulling import PullReport
@@ -57,8 +58,9 @@ def publish_retrain(workspace: str, record: RoundRecord | None, notes: Sequence[
 def publish_round(
     workspace: str, record: RoundRecord | None, notes: Sequence[str], scored: ScoreReport, pushed: PushReport
 ) -> None:
-    """Leave what the round did, as one page and one table."""
+    """Leave what the round did, as one page and one table, and what the people are worth."""
     publish_retrain(workspace, record, notes)
+    publish_people(workspace, report_people(connect(workspace)))
     steps = {"score": score_rows([scored]), "push": push_rows(pushed)}
     rows = [
         {"step": step, "what": row["what"], "n": row["n"]} for step, found in steps.items() for row in found

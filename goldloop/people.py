@@ -1,7 +1,8 @@
-"""People: everything that reports say about who answers, read from the tables."""
+"""People: everything that reports say about who answers, drawn from the verdicts."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +11,12 @@ from goldloop.adoption import Anchoring, measure_anchoring
 from goldloop.agreement import Agreement, agreement, independent_votes
 from goldloop.annotators import Person, people
 from goldloop.asking import n_first_answers
-from goldloop.asks import Asks
+from goldloop.asks import Ask
 from goldloop.judging import judged_answers
-from goldloop.ledger import Ledger
-from goldloop.ports import Tables
 from goldloop.settings import Settings
 from goldloop.suggesting import Advice, recommend
 from goldloop.tasks import Purpose
-from goldloop.verdicts import Verdicts, observations_of, read_verdicts
+from goldloop.verdicts import Verdicts, observations_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +44,12 @@ class PeopleReport:
         return tuple(one for one in self.people if one.is_falling)
 
 
-def read_people(tables: Tables, ledger: Ledger, asks: Asks, settings: Settings) -> PeopleReport:
-    """Return what the tables say of everybody who answered."""
-    verdicts = read_verdicts(tables, ledger, asks, settings)
-    anchoring = measure_anchoring(observations_of(verdicts), labels=settings.label_set)
-    max_gap = settings.suggestions.max_gap
+def people_report(verdicts: Verdicts, asks: Sequence[Ask], settings: Settings) -> PeopleReport:
+    """Return what the verdicts say of everybody who answered; `asks` is everything ever asked."""
+    labels, max_gap = settings.label_set, settings.suggestions.max_gap
+    anchoring = measure_anchoring(observations_of(verdicts), labels=labels)
     return PeopleReport(
-        people=people(
-            judged_answers(verdicts, asks.all(), settings.label_set),
-            labels=settings.label_set,
-            bar=settings.people.bar,
-        ),
+        people=people(judged_answers(verdicts, asks, labels), labels=labels, bar=settings.people.bar),
         bar=settings.people.bar,
         agreement=agreement_of(verdicts, settings),
         anchoring=anchoring,

@@ -10,11 +10,13 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from goldloop.adapters.people_section import MOST_PAIRS, PeopleSection, SuspectTile
+from goldloop.adapters.plots import Plot
+from goldloop.measures import MIN_N
 from goldloop.metrics import Estimate
 from goldloop.promotion import Decision
 from goldloop.rounds import Conservation
@@ -23,6 +25,7 @@ TEMPLATE = "report.html.jinja"
 MOST_TILES = 96
 """A page holds at most so many thumbnails; at 3 KB each it stays small enough to mail."""
 
+MOST_SUSPECTS = 48
 SMALL_PIXELS = 64
 
 _MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
@@ -66,22 +69,9 @@ class Tile:
     lane: str | None = None
 
     @property
-    def is_small(self) -> bool:
-        """Whether it is a PNG so small that a browser must enlarge it, which then keeps its pixels sharp."""
-        return self.image.startswith(b"\x89PNG") and int.from_bytes(self.image[16:20], "big") < SMALL_PIXELS
-
-    @property
     def is_corrected(self) -> bool:
         """Whether people decided against the suggestion."""
         return None not in (self.label, self.suggestion) and self.label != self.suggestion
-
-
-@dataclass(frozen=True, slots=True)
-class Plot:
-    """One picture of a plot with the sentence that says what it shows."""
-
-    caption: str
-    image: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +86,8 @@ class Page:
     rounds: tuple[RoundRow, ...]
     plots: tuple[Plot, ...] = ()
     gallery: tuple[Tile, ...] = ()
+    people: PeopleSection | None = None
+    suspects: tuple[SuspectTile, ...] = ()
     conservation: Conservation | None = None
     links: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -111,18 +103,32 @@ def render_page(page: Page) -> str:
         ValueError: an image of a kind that browsers do not show; names it.
     """
     environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("goldloop.adapters"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["data_uri"] = data_uri
+    environment.tests["small"] = is_small
     environment.filters["percent"] = percent
     environment.filters["interval"] = interval
-    source = files("goldloop.adapters").joinpath("templates", TEMPLATE).read_text(encoding="utf-8")
-    return environment.from_string(source).render(
+    environment.filters["points"] = points
+    environment.filters["format_number"] = format_number
+    return environment.get_template(TEMPLATE).render(
         page=page,
         tiles=page.gallery[:MOST_TILES],
+        suspects=page.suspects[:MOST_SUSPECTS],
+        most_pairs=MOST_PAIRS,
+        min_n=MIN_N,
         has_random=any(row.random_labels is not None for row in page.rounds),
         lane_names=("auto", "review", "hold"),
     )
+
+
+def is_small(image: bytes) -> bool:
+    """Return whether it is a PNG so small that a browser enlarges it, keeping its pixels sharp."""
+    return image.startswith(b"\x89PNG") and int.from_bytes(image[16:20], "big") < SMALL_PIXELS
 
 
 def data_uri(image: bytes) -> Markup:
@@ -149,3 +155,14 @@ def percent(share: float) -> str:
 def interval(estimate: Estimate) -> str:
     """Return what belongs beside the percentage of `estimate`, for example '[91.0, 95.2], n=140'."""
     return f"[{100 * estimate.low:.1f}, {100 * estimate.high:.1f}], n={estimate.n:,}"
+
+
+def points(difference: Estimate) -> str:
+    """Return a difference of two shares as people read it, for example '−12.0 points [−20.1, −4.0], n=40'."""
+    value, low, high = (f"{100 * one:+.1f}" for one in (difference.value, difference.low, difference.high))
+    return f"{value} points [{low}, {high}], n={difference.n:,}".replace("-", "\N{MINUS SIGN}")
+
+
+def format_number(value: float, digits: int) -> str:
+    """Return `value` with so many digits behind the point, thousands apart."""
+    return f"{value:z,.{digits}f}".replace("-", "\N{MINUS SIGN}")

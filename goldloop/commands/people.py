@@ -8,14 +8,15 @@ import typer
 
 from goldloop.commands.common import Json, Where, connect, run_flow
 from goldloop.console import out, say, show
-from goldloop.people import PeopleReport, read_people
+from goldloop.people import PeopleReport
 
 app = typer.Typer()
 
 
 def _read(where: Where) -> PeopleReport:
-    parts = connect(where)
-    return read_people(parts.tables, parts.ledger, parts.asks, parts.workspace.settings)
+    from flows.people import report_people
+
+    return report_people(connect(where))
 
 
 @app.command()

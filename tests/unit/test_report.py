@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from goldloop.adapters.plots import (
+    Plot,
     accuracy_plot,
     baseline_curve,
     champion_curve,
@@ -20,7 +21,7 @@ from goldloop.adapters.plots import (
     reliability_plot,
     retrain_plots,
 )
-from goldloop.adapters.report import MOST_TILES, Page, Plot, RoundRow, Tile, data_uri, render_page
+from goldloop.adapters.report import MOST_TILES, Page, RoundRow, Tile, data_uri, render_page
 from goldloop.calibration import reliability_bins
 from goldloop.labels import LabelSet
 from goldloop.metrics import Estimate

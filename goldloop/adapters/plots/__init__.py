@@ -17,9 +17,11 @@ from goldloop.adapters.plots.anchoring import gap_plot
 from goldloop.adapters.plots.judgement import confusion_plot, reliability_plot, retrain_plots
 from goldloop.adapters.plots.lanes import lanes_plot
 from goldloop.adapters.plots.people import drift_plot, pace_plot, skill_plot
+from goldloop.adapters.plots.style import Plot
 
 __all__ = [
     "Curve",
+    "Plot",
     "accuracy_plot",
     "baseline_curve",
     "champion_curve",

@@ -95,6 +95,8 @@ def drift_plot(people: Sequence[Person], *, bar: float, kind: Format = "svg") ->
         sizes = [one.accuracy.n for person in people for one in person.rounds if one.accuracy.estimate]
         figure.suptitle(
             f"Accuracy over rounds ({f'{n_text(sizes)} a round' if sizes else 'too few in every round'})",
+            x=0.01,
+            ha="left",
             fontweight="bold",
             fontsize=11,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, Literal
 
@@ -28,6 +29,14 @@ STYLE: Any = {
     "svg.fonttype": "path",
     "svg.hashsalt": "goldloop",  # the same figure gives the same bytes
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """One picture of a plot with the sentence that says what it shows."""
+
+    caption: str
+    image: bytes
 
 
 def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
