@@ -134,7 +134,8 @@ GOLD = pa.schema(
 
 SUSPECTS = pa.schema(
     [
-        # a gold label that a search found doubtful; append only, the newest found_at is the present list
+        # a gold label that a search found doubtful; append only, the newest found_at is the present list;
+        # rank 0 is the search itself
         ("found_at", _MOMENT),
         ("gold_version", pa.int64()),
         ("rank", pa.int64()),

@@ -97,7 +97,8 @@ def _may_be_doubted(record: GoldRecord) -> bool:
 
 
 def save_suspects(tables: Tables, version: int, suspects: Sequence[Suspect], *, at: datetime) -> None:
-    """Keep a search as the present list."""
+    """Keep a search as the present list; that it was made is a row of its own, should nothing be in doubt."""
+    made: Row = {"found_at": at, "gold_version": version, "rank": 0}
     rows: list[Row] = [
         {
             "found_at": at,
@@ -110,7 +111,7 @@ def save_suspects(tables: Tables, version: int, suspects: Sequence[Suspect], *, 
         }
         for one in suspects
     ]
-    tables.suspects.append(rows)
+    tables.suspects.append([made, *rows])
 
 
 def read_second_looks(tables: Tables, ledger: Ledger, gold: GoldStore) -> list[SecondLook]:
@@ -121,7 +122,8 @@ def read_second_looks(tables: Tables, ledger: Ledger, gold: GoldStore) -> list[S
     statuses = ledger.statuses()
     answered = set(tables.annotations.read(["key"])["key"].to_pylist())
     found = []
-    for row in rows.filter(pc.field("found_at") == newest).sort_by("rank").to_pylist():
+    rows = rows.filter((pc.field("found_at") == newest) & (pc.field("rank") > 0))
+    for row in rows.sort_by("rank").to_pylist():
         suspect = Suspect(
             row["rank"],
             SampleId(row["sample_id"]),
@@ -131,11 +133,7 @@ def read_second_looks(tables: Tables, ledger: Ledger, gold: GoldStore) -> list[S
         )
         task = statuses.get(task_key(suspect.sample_id, Purpose.RECHECK))
         label = present.get(suspect.sample_id)
-        found.append(
-            SecondLook(
-                suspect, _state(suspect, task and task.event, task and task.key in answered, label), label
-            )
-        )
+        found.append(SecondLook(suspect, _state(suspect, task, label, answered), label))
     return found
 
 

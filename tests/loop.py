@@ -43,6 +43,8 @@ BAND = Band(0.4, 0.7)
 
 
 ONE_ANSWER = ConsensusSettings(method="majority", max_answers=1, audit_answers=1, repeat_share=0)
+PATIENT = ConsensusSettings(method="majority", max_answers=3, audit_answers=2, repeat_share=0.5)
+"""Two blind answers for the audit, up to three for the rest, then a senior."""
 NO_CONTROLS = PeopleSettings(control_rate=0, onboarding_tasks=0)
 ALWAYS_SHOWN = SuggestionSettings(hidden_share=0)
 """One person's word is enough; what follows from several is asked for by tests that are about that."""

@@ -13,6 +13,7 @@ from typing import Any
 from goldloop.adapters.services import Endpoints, down, up
 from goldloop.console import out, plain, say, show
 from goldloop.errors import GoldloopError
+from goldloop.pulling import PullReport
 from goldloop.workspace import Workspace
 from scripts.demo_loop import people
 from scripts.demo_loop.comparison import Row, closing_rows
@@ -39,7 +40,7 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--keep", action="store_true", help="leave the servers up")
     parser.add_argument("--rounds", type=int, default=4, help="rounds to run (default 4)")
-    parser.add_argument("--budget", type=int, default=150, help="labels per round (default 150)")
+    parser.add_argument("--budget", type=int, default=200, help="answers per round (default 200)")
     parser.add_argument("--preset", default="tiny", help="tiny, resnet18 or convnext_tiny (default tiny)")
     parser.add_argument(
         "--audit-rate", type=float, default=0.25, help="share reserved for the audit (default 0.25)"
@@ -102,6 +103,7 @@ def _workspace(root: Path, pictures: Pictures, options: argparse.Namespace) -> W
         selection={
             "budget_per_round": options.budget,
             "audit_rate": options.audit_rate,
+            "audit_share": 0.5,
             "seed": options.seed,
         },
         model={"preset": options.preset, "seed": options.seed},
@@ -112,6 +114,7 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
     from flows.wiring import connect, prefect_environment
 
     os.environ.update(prefect_environment(workspace))  # before Prefect is imported
+    from flows.pull import pull
     from flows.push import push
     from flows.round import round_
     from flows.score import score
@@ -127,14 +130,19 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
     crew = people.hire(found.label_studio, people.CREW)
     senior = people.hire(found.label_studio, [people.SENIOR])
     known, projects = {one.sample_id: one for one in pictures.pool}, parts.queue().projects
+
+    def let_work(project: int, team: list[people.Person]) -> int:
+        return people.work(found.label_studio, project, team, known, pictures.labels, seed=options.seed)
+
     for _ in range(options.rounds):
         began = time.monotonic()
-        n, n_decided = (
-            people.work(found.label_studio, project, team, known, pictures.labels, seed=options.seed)
-            for project, team in ((projects.main, crew), (projects.adjudication, senior))
-        )
-        took_s = time.monotonic() - began
-        say(f"  {len(crew)} annotators gave {n} answers, a senior decided {n_decided}, in {took_s:.0f} s")
+        n = let_work(projects.main, crew)
+        say(f"  {len(crew)} annotators gave {n} answers in {time.monotonic() - began:.0f} s")
+        say("$ goldloop pull")
+        pulled = pull(where)
+        say(f"  {_said(pulled)}")
+        n, n_decided = let_work(projects.main, crew), let_work(projects.adjudication, senior)
+        say(f"  they gave {n} more, and a senior decided {n_decided} disputes")
         say("$ goldloop round")
         report = round_(where)
         for note in report.notes:
@@ -150,6 +158,14 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
 
     out.print(f"page: {write_demo_page(parts, rows, pictures)}", markup=False)
     return _addresses(found)
+
+
+def _said(pulled: PullReport) -> str:
+    follow_ups = pulled.follow_ups
+    asked = sum(follow_ups.asked.values()) if follow_ups else 0
+    disputes = follow_ups.planned.get("adjudication", 0) if follow_ups else 0
+    changed = f"{pulled.n_gold_changes} gold records changed"
+    return f"{changed}; {asked} samples asked of one more person, {disputes} of a senior"
 
 
 def _hand_over(found: Endpoints, where: str) -> None:

@@ -16,9 +16,8 @@ from goldloop.errors import ServiceUnreachableError
 from goldloop.gold import GoldRecord
 from goldloop.settings import ConsensusSettings, PeopleSettings, SelectionSettings, SuggestionSettings
 from goldloop.tasks import NewTask, Purpose, split_key
-from tests.loop import ALWAYS_SHOWN, NO_CONTROLS, Killed, Loop, texts
+from tests.loop import ALWAYS_SHOWN, NO_CONTROLS, PATIENT, Killed, Loop, texts
 
-PATIENT = ConsensusSettings(method="majority", max_answers=3, audit_answers=2, repeat_share=0.5)
 Says = Callable[[NewTask], str | None]
 
 

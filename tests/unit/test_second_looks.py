@@ -1,0 +1,169 @@
+"""Second looks: labels in doubt are found without leaning on themselves, and people decide blind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from goldloop.errors import EmptyPoolError
+from goldloop.labels import LabelSet
+from goldloop.ports import Scores, TrainedModel
+from goldloop.samples import Decoded, SampleId
+from goldloop.second_looks import plan_rechecks, read_second_looks, save_suspects, search
+from goldloop.settings import SelectionSettings
+from goldloop.splits import Split
+from goldloop.tasks import NewTask, Purpose
+from tests.loop import LABELS, PATIENT, Loop, texts
+
+
+class LengthTrainer:
+    """Learns from which length on texts are spam; keeps what each training saw."""
+
+    def __init__(self) -> None:
+        self.seen: list[set[SampleId]] = []
+        self._limits: dict[Path, int] = {}
+
+    def train(
+        self,
+        train: Sequence[tuple[SampleId, int]],
+        validation: Sequence[tuple[SampleId, int]],
+        *,
+        labels: LabelSet,
+        load: Callable[[SampleId], Decoded],
+        folder: Path,
+        advance: Callable[[float], None],
+    ) -> TrainedModel:
+        """Put the limit where the fewest of the samples are on its wrong side."""
+        self.seen.append({sample_id for sample_id, _ in train})
+        known = [(len(load(sample_id).payload), column == 1) for sample_id, column in train]
+        self._limits[folder] = min(
+            range(101), key=lambda limit: sum((length > limit) != is_spam for length, is_spam in known)
+        )
+        advance(1.0)
+        return TrainedModel(folder, {}, {})
+
+    def scorer(self, folder: Path) -> Any:
+        """Return a scorer that is sure on both sides of the limit."""
+        limit = self._limits[folder]
+
+        class Scorer:
+            labels = LABELS
+
+            def __call__(self, payloads: Sequence[Any]) -> Scores:
+                spam = np.array([0.95 if len(text) > limit else 0.05 for text in payloads])
+                return Scores(np.stack([1 - spam, spam], axis=1), np.zeros((len(payloads), 1), np.float32))
+
+        return Scorer()
+
+
+def truth(task: NewTask, texts_by_id: dict[SampleId, str]) -> str:
+    """Return the true label of a text: long ones are spam."""
+    return "spam" if len(texts_by_id[task.sample_id]) > 55 else "ham"
+
+
+@pytest.fixture
+def loop(tmp_path: Path) -> Loop:
+    """Return a loop whose first annotator mistook three texts that train the model."""
+    loop = Loop(tmp_path, texts(300), SelectionSettings(budget_per_round=120), consensus=PATIENT)
+    loop.score()
+    loop.push()
+    mistakes = iter(range(3))
+
+    def says(task: NewTask) -> str:
+        is_short = len(loop.store.kept[task.sample_id]) < 48
+        is_wrong = task.purpose is Purpose.REVIEW and is_short and next(mistakes, None) is not None
+        return "spam" if is_wrong else truth(task, loop.store.kept)
+
+    loop.work({"1": says})
+    loop.work({"2": lambda task: truth(task, loop.store.kept)})
+    loop.pull()
+    return loop
+
+
+def searched(loop: Loop, trainer: LengthTrainer, scratch: Path) -> int:
+    """Search gold and keep the list; return how many are in doubt."""
+    version, found = search(
+        gold=loop.gold,
+        trainer=trainer,  # type: ignore[arg-type]
+        store=loop.store,
+        labels=LABELS,
+        seed=0,
+        scratch=scratch,
+        advance=lambda _: None,
+    )
+    save_suspects(loop.tables, version, found, at=loop.clock())
+    return len(found)
+
+
+def sent(loop: Loop, n: int) -> int:
+    """Send suspects to people."""
+    dossiers = {one.dossier.sample_id: one.dossier for one in loop.verdicts().verdicts}
+    n_planned = plan_rechecks(
+        tables=loop.tables, ledger=loop.ledger, gold=loop.gold, dossiers=dossiers, n=n, clock=loop.clock
+    )
+    loop.push_planned()
+    return n_planned
+
+
+def test_mistakes_in_gold_are_found_sent_blind_and_corrected(loop: Loop, tmp_path: Path) -> None:
+    """The three wrong labels are the suspects; what people then agree on is the next gold version."""
+    wrong = {
+        one.sample_id: one.label
+        for one in loop.gold.records()
+        if one.label != ("spam" if len(loop.store.kept[one.sample_id]) > 55 else "ham")
+    }
+    assert len(wrong) == 3
+    assert searched(loop, LengthTrainer(), tmp_path) == 3
+    looks = read_second_looks(loop.tables, loop.ledger, loop.gold)
+    assert {one.suspect.sample_id for one in looks} == wrong.keys()
+    assert [one.state for one in looks] == ["not sent"] * 3
+
+    assert sent(loop, 2) == 2
+    assert sent(loop, 5) == 1, "each is sent once"
+    rechecks = [one.pushed for one in loop.queue.tasks.values() if one.pushed.purpose is Purpose.RECHECK]
+    assert {one.sample_id for one in rechecks} == wrong.keys()
+    assert all(one.suggestion is None for one in rechecks)
+    assert {one.state for one in read_second_looks(loop.tables, loop.ledger, loop.gold)} == {
+        "waiting for people"
+    }
+
+    for _ in range(2):  # a second look that differs is followed by a third
+        loop.work({who: lambda task: truth(task, loop.store.kept) for who in ("2", "3")})
+        loop.pull()
+    loop.work({"9": lambda task: truth(task, loop.store.kept)}, purpose=Purpose.ADJUDICATION)
+    loop.pull()
+    present = {one.sample_id: one.label for one in loop.gold.records()}
+    assert all(present[sample_id] != label for sample_id, label in wrong.items())
+    assert {one.state for one in read_second_looks(loop.tables, loop.ledger, loop.gold)} == {
+        "corrected to ham"
+    }
+
+
+def test_what_judges_the_models_is_never_asked_again_because_a_model_disagrees(
+    loop: Loop, tmp_path: Path
+) -> None:
+    """No model of the search learns from, or doubts, validation or holdout; none learns from its own fold."""
+    trainer = LengthTrainer()
+    searched(loop, trainer, tmp_path)
+    train = {one.sample_id for one in loop.gold.records() if one.split is Split.TRAIN}
+    assert set().union(*trainer.seen) == train
+    assert all(len(one) < len(train) for one in trainer.seen)
+    assert set.intersection(*trainer.seen) == set(), "every sample was left out once"
+
+
+def test_a_new_search_replaces_the_list(loop: Loop, tmp_path: Path) -> None:
+    """What is shown is what the newest search found; an empty search says so too."""
+    searched(loop, LengthTrainer(), tmp_path)
+    save_suspects(loop.tables, loop.gold.newest().version, [], at=loop.clock())
+    assert read_second_looks(loop.tables, loop.ledger, loop.gold) == []
+
+
+def test_too_little_gold_is_said(tmp_path: Path) -> None:
+    """Without two labels in what trains there is nothing to compare."""
+    loop = Loop(tmp_path, texts(10))
+    with pytest.raises(EmptyPoolError, match=r"gold version 0 has 0 train samples .* label more samples"):
+        searched(loop, LengthTrainer(), tmp_path)
