@@ -23,6 +23,7 @@ KEYS = "1234567890qwertyiopadfgjklzxcbnm"
 
 SUBMIT_KEY = "Enter"
 SKIP_KEY = "S"
+GUIDE_KEY = "H"
 
 HOTKEYS = {
     "annotation:annotation:submit": {"key": "enter", "active": True},
@@ -38,12 +39,14 @@ SKIP_REASONS = ("cannot tell", "nothing fits", "several things", "picture is bro
 DECISIONS = (
     "clear on a second look",
     "shows several things",
-    "labels overlap, the guide needs a rule",
+    "labels overlap, needs a rule",
     "picture too poor, best guess",
 )
 """Why an adjudicator decided so; Shift and a digit pick one."""
 
 _COLUMN_LABELS = 15  # fit one below the other in a window of 800 px
+_AIRY = {"width": "360", "columns": "1", "size": "17", "padding": "3"}
+_DENSE = {"width": "520", "columns": "2", "size": "15", "padding": "0"}
 _SEARCH = (
     '<Filter name="search" toName="label" hotkey="shift+f" minlength="0" '
     'cleanup="false" placeholder="Search (Shift+F), Enter picks" />'
@@ -61,7 +64,7 @@ def interface(labels: LabelSet, *, is_tiny: bool = False) -> str:
     The picture fills the window; `is_tiny` keeps the pixels of pictures that are enlarged many times.
     A label set with more labels than keys gets a search field above them.
     """
-    return _interface("interface.xml", labels, SKIP_REASONS, is_tiny=is_tiny)
+    return _interface("interface.xml", labels, SKIP_REASONS, instructions(labels), is_tiny=is_tiny)
 
 
 def adjudication_interface(labels: LabelSet, *, is_tiny: bool = False) -> str:
@@ -69,19 +72,18 @@ def adjudication_interface(labels: LabelSet, *, is_tiny: bool = False) -> str:
 
     As `interface`, with the answers so far in place of a suggestion, and a reason to be given.
     """
-    return _interface("adjudication.xml", labels, DECISIONS, is_tiny=is_tiny)
+    guide = adjudication_instructions(labels)
+    return _interface("adjudication.xml", labels, DECISIONS, guide, is_tiny=is_tiny)
 
 
 def instructions(labels: LabelSet) -> str:
-    """Return what an annotator reads before the first task, as HTML."""
-    return _filled("instructions.html", labels=_label_rows(labels), submit=SUBMIT_KEY, skip=SKIP_KEY)
+    """Return what an annotator reads, as HTML."""
+    return _instructions("instructions.html", labels)
 
 
 def adjudication_instructions(labels: LabelSet) -> str:
-    """Return what an adjudicator reads before the first task, as HTML."""
-    return _filled(
-        "adjudication_instructions.html", labels=_label_rows(labels), submit=SUBMIT_KEY, skip=SKIP_KEY
-    )
+    """Return what an adjudicator reads, as HTML."""
+    return _instructions("adjudication_instructions.html", labels)
 
 
 def annotator_guide() -> str:
@@ -94,34 +96,40 @@ def adjudicator_guide() -> str:
     return _template("adjudicator_guide.md")
 
 
-def _interface(template: str, labels: LabelSet, reasons: tuple[str, ...], *, is_tiny: bool) -> str:
+def _interface(
+    template: str, labels: LabelSet, reasons: tuple[str, ...], guide: str, *, is_tiny: bool
+) -> str:
     is_long = len(labels) > _COLUMN_LABELS
     return _filled(
         template,
-        height="min(100vh - 130px, 448px)" if is_tiny else "calc(100vh - 130px)",
+        style=_filled("style.css", **(_DENSE if is_long else _AIRY)),
+        height="min(100vh - 120px, 448px)" if is_tiny else "calc(100vh - 120px)",
         smoothing="false" if is_tiny else "true",
-        columns="2" if is_long else "1",
-        width="480" if is_long else "360",
         search=_SEARCH if len(labels) > len(KEYS) else "",
         choices="\n".join(_choice(name, key_of(column)) for column, name in enumerate(labels)),
         reasons="\n".join(_choice(reason, f"shift+{n}") for n, reason in enumerate(reasons, start=1)),
-        keys=f"{SUBMIT_KEY} submits · {SKIP_KEY} skips",
+        guide=_filled("guide.xml", text=escape(_shown(" ".join(guide.split())))),
     )
 
 
-def _label_rows(labels: LabelSet) -> str:
-    return "".join(
+def _instructions(template: str, labels: LabelSet) -> str:
+    rows = "".join(
         f"<li><b>{escape(key.upper())}</b> &nbsp;{escape(name)}</li>" if key else f"<li>{escape(name)}</li>"
         for name, key in ((name, key_of(column)) for column, name in enumerate(labels))
     )
+    return _filled(template, labels=rows, submit=SUBMIT_KEY, skip=SKIP_KEY, guide=GUIDE_KEY)
 
 
 def _choice(name: str, key: str | None) -> str:
     hotkey = f' hotkey="{key or " "}"'  # without any, Label Studio would hand out S and V itself
     if "$" not in name:
         return f'      <Choice value="{escape(name)}"{hotkey} />'
-    # $word in a value stands for task data; what is shown gets another dollar sign, the answer keeps it
-    return f'      <Choice value="{escape(name.replace("$", "＄"))}" alias="{escape(name)}"{hotkey} />'
+    return f'      <Choice value="{escape(_shown(name))}" alias="{escape(name)}"{hotkey} />'
+
+
+def _shown(text: str) -> str:
+    """Return `text` with another dollar sign, as $word in a displayed value stands for task data."""
+    return text.replace("$", "＄")
 
 
 def _template(name: str) -> str:

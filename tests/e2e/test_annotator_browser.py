@@ -2,116 +2,28 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from PIL import Image
 from sklearn.datasets import load_digits, load_sample_image
 
-from goldloop.adapters.label_studio import (
-    LabelStudioQueue,
-    add_annotator,
-    ensure_projects,
-    local_image_urls,
-)
 from goldloop.adapters.services import Endpoints
-from goldloop.annotations import Annotation
 from goldloop.labels import LabelSet
 from goldloop.samples import BatchId, SampleId
 from goldloop.tasks import NewTask, Purpose, Suggestion
 from goldloop.workspace import Workspace
+from tests.e2e.desk import Desk, seated
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
-    from selenium.webdriver.remote.webelement import WebElement
 
 pytestmark = [pytest.mark.servers, pytest.mark.browser]
 
-EMAIL, PASSWORD = "eve@browser.example", "eve-password"
 LABELS = LabelSet.of(["cat", "dog", "temple", "<b>R&D</b>"])
-WAIT_S = 60
 _numbers = count(1)
-
-
-@dataclass(frozen=True)
-class Desk:
-    """A browser in front of one project, logged in as an annotator."""
-
-    browser: WebDriver
-    queue: LabelStudioQueue
-    user_id: str
-    url: str
-    screenshots: Path
-
-    def open(self) -> None:
-        """Open the labelling page and wait for the first picture."""
-        self.browser.get(f"{self.url}/projects/{self.queue.project_id}/data?labeling=1")
-        self.picture()
-
-    def one(self, css: str) -> WebElement:
-        """Return the element at `css` once it is there."""
-        from selenium.webdriver.common.by import By
-        from selenium.webdriver.support.ui import WebDriverWait
-
-        return WebDriverWait(self.browser, WAIT_S).until(lambda it: it.find_element(By.CSS_SELECTOR, css))
-
-    def picture(self) -> dict[str, Any]:
-        """Return natural and shown size of the picture once it is loaded."""
-        from selenium.webdriver.support.ui import WebDriverWait
-
-        script = """
-            const image = document.querySelector('.gl-picture .lsf-image img');
-            if (!image || !image.naturalWidth) return null;
-            const shown = document.querySelector('.gl-picture .lsf-image').getBoundingClientRect();
-            return {width: image.naturalWidth, height: image.naturalHeight, shown_width: shown.width,
-                    shown_height: shown.height, bottom: shown.bottom, window: window.innerHeight};
-        """
-        found = WebDriverWait(self.browser, WAIT_S).until(lambda it: it.execute_script(script))
-        assert isinstance(found, dict)
-        return found
-
-    def chosen(self) -> list[str]:
-        """Return the labels that are chosen on the page."""
-        from selenium.webdriver.common.by import By
-
-        boxes = self.browser.find_elements(By.CSS_SELECTOR, ".gl-answer input[type=radio]")
-        return [str(box.get_attribute("name")) for box in boxes if box.is_selected()]
-
-    def hint(self) -> str:
-        """Return the suggestion as the annotator reads it."""
-        from selenium.webdriver.common.by import By
-
-        lines = self.browser.find_elements(By.CSS_SELECTOR, ".gl-hint .lsf-richtext__line")
-        return "".join(line.text for line in lines if line.is_displayed())
-
-    def press(self, key: str) -> None:
-        """Press one key, wherever the focus happens to be."""
-        from selenium.webdriver.common.action_chains import ActionChains
-
-        ActionChains(self.browser).send_keys(key).perform()
-
-    def wait_for(self, what: str, is_so: Any) -> None:
-        """Wait until `is_so()` holds."""
-        from selenium.webdriver.support.ui import WebDriverWait
-
-        WebDriverWait(self.browser, WAIT_S).until(lambda _: is_so(), f"never saw: {what}")
-
-    def shown_task(self) -> int:
-        """Return the id of the task on the page."""
-        return int(self.one(".lsf-current-task__task-id").text.split()[0].lstrip("#"))
-
-    def shoot(self, name: str) -> None:
-        """Save a screenshot for people to look at."""
-        self.browser.save_screenshot(str(self.screenshots / f"{name}.png"))
-
-    def answers(self, key: str) -> list[Annotation]:
-        """Return what the server holds for one task."""
-        states = {state.key: state for page in self.queue.changed_since(None) for state in page}
-        return list(states[key].annotations)
 
 
 @pytest.fixture
@@ -126,30 +38,12 @@ def pictures(services_workspace: Workspace) -> dict[str, str]:
 
 
 @pytest.fixture
-def desk(services: Endpoints, services_workspace: Workspace, browser: WebDriver, tmp_path: Path) -> Desk:
+def desk(services: Endpoints, browser: WebDriver, tmp_path: Path) -> Desk:
     """An annotator who has just logged in, in front of an empty project."""
-    from selenium.webdriver.common.keys import Keys
-
-    server = services.label_studio
-    assert server.files_root is not None
-    projects = ensure_projects(
-        server.url,
-        server.token,
-        name=f"browser-{next(_numbers)}",
-        labels=LABELS,
-        images_root=Path(server.files_root) / "images",
+    name = f"browser-{next(_numbers)}"
+    return seated(
+        services.label_studio, browser, tmp_path, name=name, labels=LABELS, email="eve@browser.example"
     )
-    queue = LabelStudioQueue(server.url, server.token, projects, LABELS, image_url=local_image_urls())
-    person = add_annotator(server.url, server.token, email=EMAIL, password=PASSWORD, first_name="Eve")
-    screenshots = Path(os.environ.get("GOLDLOOP_SCREENSHOTS") or tmp_path)
-    screenshots.mkdir(parents=True, exist_ok=True)
-    browser.set_window_size(1440, 900)
-    desk = Desk(browser, queue, person.user_id, server.url, screenshots)
-    browser.get(f"{server.url}/user/login/")
-    desk.one("[name=email]").send_keys(EMAIL)
-    desk.one("[name=password]").send_keys(PASSWORD + Keys.ENTER)
-    desk.wait_for("the login to succeed", lambda: "/login" not in browser.current_url)
-    return desk
 
 
 def task(number: int, path: str, *, is_blind: bool = False) -> NewTask:
@@ -169,7 +63,7 @@ def test_one_key_accepts_and_two_correct(desk: Desk, pictures: dict[str, str]) -
     ids = desk.queue.push([first, second])
     desk.open()
 
-    assert desk.hint() == "Model suggests: <b>R&D</b> 58% (dog 30%)"
+    assert desk.shown() == "Model suggests: <b>R&D</b> 58% (dog 30%)"
     desk.wait_for("the suggestion chosen", lambda: desk.chosen() == ["<b>R&D</b>"])
     desk.shoot("suggestion")
     desk.press(Keys.ENTER)
@@ -200,7 +94,7 @@ def test_a_blind_task_shows_no_suggestion_and_can_be_skipped(desk: Desk, picture
     ids = desk.queue.push([blind, after])
     desk.open()
 
-    assert desk.hint() == ""
+    assert desk.shown() == ""
     assert desk.chosen() == []
     desk.shoot("blind")
     desk.press(Keys.ENTER)

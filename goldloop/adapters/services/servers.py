@@ -80,6 +80,7 @@ def _label_studio(
         "LOCAL_FILES_DOCUMENT_ROOT": str(files),
         "TASK_LOCK_TTL": str(_TASK_LOCK_S),
         "fflag_fix_back_4620_memory_efficient_predictions_import_08012025_short": "1",
+        "fflag_fix_all_optic_79_task_count_is_wrong_short": "1",  # shows annotators how many tasks are left
     }
     return Launch([str(python), str(LAUNCHER), "serve"], environment, folder)
 

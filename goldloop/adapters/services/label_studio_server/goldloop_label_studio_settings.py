@@ -14,6 +14,8 @@ DATABASES["default"]["OPTIONS"] = {
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
 }
 
+MIDDLEWARE = [*MIDDLEWARE, "goldloop_label_studio_keys.AnnotatorKeys"]
+
 # Cookies do not know ports: two workspaces on 127.0.0.1 would log each other's people out.
 SESSION_COOKIE_NAME = "goldloop_session_" + get_env("INTERNAL_PORT", "0")
 INTERNAL_PORT = get_env("INTERNAL_PORT", INTERNAL_PORT)

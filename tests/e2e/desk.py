@@ -1,0 +1,141 @@
+"""A person at work: a real browser in front of a real Label Studio, logged in and driven by keys."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from goldloop.adapters.label_studio import (
+    LabelStudioQueue,
+    add_annotator,
+    ensure_projects,
+    local_image_urls,
+)
+from goldloop.adapters.services import LabelStudioEndpoint
+from goldloop.annotations import Annotation
+from goldloop.labels import LabelSet
+
+if TYPE_CHECKING:
+    from selenium.webdriver.chrome.webdriver import WebDriver
+    from selenium.webdriver.remote.webelement import WebElement
+
+WAIT_S = 60
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A browser in front of one project, logged in as an annotator."""
+
+    browser: WebDriver
+    queue: LabelStudioQueue
+    user_id: str
+    url: str
+    screenshots: Path
+
+    def open(self, place: str = "labeling") -> None:
+        """Open the page where this work begins and wait for the first picture."""
+        self.browser.get(self.queue.project_urls()[place])
+        self.picture()
+
+    def one(self, css: str) -> WebElement:
+        """Return the element at `css` once it is there."""
+        from selenium.webdriver.common.by import By
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        return WebDriverWait(self.browser, WAIT_S).until(lambda it: it.find_element(By.CSS_SELECTOR, css))
+
+    def picture(self) -> dict[str, Any]:
+        """Return natural and shown size of the picture once it is loaded."""
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        script = """
+            const image = document.querySelector('.gl-picture .lsf-image img');
+            if (!image || !image.naturalWidth) return null;
+            const shown = document.querySelector('.gl-picture .lsf-image').getBoundingClientRect();
+            return {width: image.naturalWidth, height: image.naturalHeight, shown_width: shown.width,
+                    shown_height: shown.height, bottom: shown.bottom, window: window.innerHeight};
+        """
+        found = WebDriverWait(self.browser, WAIT_S).until(lambda it: it.execute_script(script))
+        assert isinstance(found, dict)
+        return found
+
+    def chosen(self) -> list[str]:
+        """Return the labels that are chosen on the page."""
+        from selenium.webdriver.common.by import By
+
+        boxes = self.browser.find_elements(By.CSS_SELECTOR, ".gl-answer input[type=radio]")
+        return [str(box.get_attribute("name")) for box in boxes if box.is_selected()]
+
+    def shown(self) -> str:
+        """Return what stands above the labels: a suggestion, or what people said."""
+        from selenium.webdriver.common.by import By
+
+        lines = self.browser.find_elements(By.CSS_SELECTOR, ".gl-shown .lsf-richtext__line")
+        return "".join(line.text for line in lines if line.is_displayed())
+
+    def warnings(self) -> list[WebElement]:
+        """Return the warnings on the page."""
+        from selenium.webdriver.common.by import By
+
+        return [
+            one
+            for one in self.browser.find_elements(By.CSS_SELECTOR, ".ant-modal-confirm")
+            if one.is_displayed()
+        ]
+
+    def press(self, key: str, *, is_shifted: bool = False) -> None:
+        """Press one key, wherever the focus happens to be."""
+        from selenium.webdriver.common.action_chains import ActionChains
+        from selenium.webdriver.common.keys import Keys
+
+        keys = ActionChains(self.browser)
+        (
+            keys.key_down(Keys.SHIFT).send_keys(key).key_up(Keys.SHIFT) if is_shifted else keys.send_keys(key)
+        ).perform()
+
+    def wait_for(self, what: str, is_so: Any) -> None:
+        """Wait until `is_so()` holds."""
+        from selenium.webdriver.support.ui import WebDriverWait
+
+        WebDriverWait(self.browser, WAIT_S).until(lambda _: is_so(), f"never saw: {what}")
+
+    def shown_task(self) -> int:
+        """Return the id of the task on the page."""
+        return int(self.one(".lsf-current-task__task-id").text.split()[0].lstrip("#"))
+
+    def shoot(self, name: str) -> None:
+        """Save a screenshot for people to look at."""
+        self.browser.save_screenshot(str(self.screenshots / f"{name}.png"))
+
+    def answers(self, key: str) -> list[Annotation]:
+        """Return what the server holds for one task."""
+        states = {state.key: state for page in self.queue.changed_since(None) for state in page}
+        return list(states[key].annotations)
+
+
+def seated(
+    server: LabelStudioEndpoint, browser: WebDriver, scratch: Path, *, name: str, labels: LabelSet, email: str
+) -> Desk:
+    """Return the desk of somebody who has just logged in, in front of the empty projects called `name`.
+
+    Screenshots go to GOLDLOOP_SCREENSHOTS, where that is set, else to `scratch`.
+    """
+    from selenium.webdriver.common.keys import Keys
+
+    assert server.files_root is not None
+    images = Path(server.files_root) / "images"
+    projects = ensure_projects(server.url, server.token, name=name, labels=labels, images_root=images)
+    queue = LabelStudioQueue(server.url, server.token, projects, labels, image_url=local_image_urls())
+    password = f"password of {email}"
+    person = add_annotator(server.url, server.token, email=email, password=password)
+    screenshots = Path(os.environ.get("GOLDLOOP_SCREENSHOTS") or scratch)
+    screenshots.mkdir(parents=True, exist_ok=True)
+    browser.set_window_size(1440, 900)
+    desk = Desk(browser, queue, person.user_id, server.url, screenshots)
+    browser.get(f"{server.url}/user/login/")
+    desk.one("[name=email]").send_keys(email)
+    desk.one("[name=password]").send_keys(password + Keys.ENTER)
+    desk.wait_for("the login to succeed", lambda: "/login" not in browser.current_url)
+    return desk
