@@ -12,10 +12,13 @@ from flows.publish import publish_retrain
 from flows.wiring import Parts, connect
 from goldloop.retraining import retrain as retrain_and_judge
 from goldloop.rounds import RoundRecord
+from goldloop.verdicts import open_audit_note
 
 
 def retrain_model(parts: Parts, notes: list[str]) -> RoundRecord | None:
     """Train, judge and decide, alone; sentences for the user are added to `notes`."""
+    unsettled = open_audit_note(parts.read_verdicts().verdicts)
+    notes += [unsettled] if unsettled else []
     with (
         parts.alone("retrain"),
         tempfile.TemporaryDirectory(prefix="goldloop-retrain-") as scratch,

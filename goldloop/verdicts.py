@@ -18,6 +18,7 @@ from goldloop.ports import Tables
 from goldloop.samples import BatchId
 from goldloop.settings import Settings
 from goldloop.splits import Split
+from goldloop.tasks import Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def _record(dossier: Dossier, found: Consensus, label: str) -> GoldRecord:
 
 
 def reason_of(changes: Iterable[GoldChange]) -> str:
-    """Return why a pull made a new gold version, in words: how many labels are new or corrected."""
+    """Return why a pull made a new gold version: how many labels are new, corrected, adjudicated."""
     kinds = Counter(_kind(one) for one in changes)
     told = ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items(), key=lambda one: (-one[1], one[0])))
     return f"pull: {told}" if told else "pull"
@@ -156,6 +157,26 @@ def n_by_step(verdicts: Iterable[Verdict]) -> dict[Step, int]:
     """Return how many of the samples that somebody has answered need what next, but for those in gold."""
     begun = [one for one in verdicts if one.dossier.votes or one.dossier.skips]
     return dict(Counter(one.step for one in begun if one.step is not Step.NOTHING))
+
+
+def open_audit_note(verdicts: Iterable[Verdict]) -> str | None:
+    """Return what unsettled audit samples do to accuracy on holdout, as a sentence; None when there are none.
+
+    People disagree about hard samples, so as long as those are missing the models look better than they are.
+    """
+    begun = [
+        one
+        for one in verdicts
+        if one.dossier.purpose is Purpose.AUDIT and (one.dossier.votes or one.dossier.skips)
+    ]
+    n_open = sum(not one.is_gold for one in begun)
+    if not n_open:
+        return None
+    return (
+        f"{n_open} of {len(begun)} answered audit samples are not settled yet (a second answer or a senior is "
+        f"missing); they are harder than the rest, so accuracy on holdout may read too high by up to "
+        f"{n_open / len(begun):.0%}"
+    )
 
 
 def observations_of(verdicts: Verdicts) -> list[Observation]:

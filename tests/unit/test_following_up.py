@@ -16,6 +16,7 @@ from goldloop.errors import ServiceUnreachableError
 from goldloop.gold import GoldRecord
 from goldloop.settings import ConsensusSettings, PeopleSettings, SelectionSettings, SuggestionSettings
 from goldloop.tasks import NewTask, Purpose, split_key
+from goldloop.verdicts import Verdicts, open_audit_note
 from tests.loop import ALWAYS_SHOWN, NO_CONTROLS, PATIENT, Killed, Loop, texts
 
 Says = Callable[[NewTask], str | None]
@@ -376,6 +377,56 @@ def test_a_server_lost_while_it_is_told_is_told_again(tmp_path: Path) -> None:
     loop.clock.sleep(60)
     loop.pull()
     assert live(loop, Purpose.ADJUDICATION) == live(loop, Purpose.AUDIT)
+
+
+def test_unsettled_audit_samples_are_told_as_they_flatter_the_models(tmp_path: Path) -> None:
+    """Disputed audit samples are the hard ones; until a senior decides, a sentence says what is missing."""
+    loop = pushed(tmp_path)
+    assert open_audit_note(loop.verdicts().verdicts) is None, "nobody has begun"
+    n_audits = len(live(loop, Purpose.AUDIT))
+    loop.work({"1": always("ham"), "2": always("spam")})
+    loop.pull()
+    note = open_audit_note(loop.verdicts().verdicts)
+    assert note is not None
+    assert f"{n_audits} of {n_audits} answered audit samples are not settled yet" in note
+
+    loop.work({"9": always("spam")}, purpose=Purpose.ADJUDICATION)
+    loop.pull()
+    assert open_audit_note(loop.verdicts().verdicts) is None
+
+
+def test_two_follow_ups_at_once_ask_for_everything_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While one is about to commit, another has done it all: the first finds nothing left to do."""
+    loop = pushed(tmp_path, suggestions=SuggestionSettings(hidden_share=0.3), budget=60)
+    loop.work({"1": always("ham"), "2": always("spam")})
+    other = Loop(
+        tmp_path,
+        loop.texts,
+        loop.selection,
+        consensus=loop.consensus,
+        suggestions=loop.suggestions,
+        queue=loop.queue,
+        clock=loop.clock,
+    )
+    other.store = loop.store
+    meetings = iter([other.pull])
+    real = Loop.verdicts
+
+    def read_and_be_overtaken(self: Loop) -> Verdicts:
+        found = real(self)
+        if self is loop and (overtake := next(meetings, None)):
+            overtake()
+        return found
+
+    monkeypatch.setattr(Loop, "verdicts", read_and_be_overtaken)
+    loop.follow_up()
+    keys = [one.pushed.key for one in loop.queue.tasks.values()]
+    assert len(keys) == len(set(keys))
+    asks = [(one.key, one.n_answers) for one in loop.asks.all()]
+    assert len(asks) == len(set(asks)) > 0
+    assert live(loop, Purpose.ADJUDICATION)
 
 
 def test_steps_say_what_each_sample_needs(tmp_path: Path) -> None:
