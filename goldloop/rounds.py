@@ -19,6 +19,7 @@ from goldloop.promotion import Decision, Evaluation
 from goldloop.pulling import Status
 from goldloop.routing import Lane
 from goldloop.samples import Arrived
+from goldloop.tasks import Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +146,10 @@ def conservation(tables: Tables) -> Conservation:
 
 @dataclass(frozen=True, slots=True)
 class TaskCounts:
-    """Where the tasks are: not pushed yet, waiting for people, answered; and the pushed ones by purpose."""
+    """Where the tasks are: not pushed yet, waiting for people, answered; and the pushed ones by purpose.
+
+    Onboarding tasks wait for whoever comes and are in neither of these.
+    """
 
     planned: int
     waiting: int
@@ -170,10 +174,11 @@ def task_counts(tables: Tables) -> TaskCounts:
     rows = tables.annotations.read(["key", "status"])
     answered = set(rows.filter(pc.field("status") == str(Status.ANSWER))["key"].to_pylist())
     pushed = [one for one in live if one.event is Event.PUSHED]
-    n_answered = sum(one.key in answered for one in pushed)
+    asked = [one for one in pushed if one.purpose is not Purpose.ONBOARDING]
+    n_answered = sum(one.key in answered for one in asked)
     purposes = Counter(str(one.purpose) for one in pushed)
     return TaskCounts(
-        len(live) - len(pushed), len(pushed) - n_answered, n_answered, dict(sorted(purposes.items()))
+        len(live) - len(pushed), len(asked) - n_answered, n_answered, dict(sorted(purposes.items()))
     )
 
 
