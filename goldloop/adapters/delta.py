@@ -56,9 +56,7 @@ class Table:
             if not missing:
                 return
             try:
-                DeltaTable(self._uri).alter.add_columns(
-                    Schema.from_arrow(pa.schema(missing)).fields
-                )
+                DeltaTable(self._uri).alter.add_columns(Schema.from_arrow(pa.schema(missing)).fields)
             except CommitFailedError:
                 _back_off(attempt)
         raise self._conflict()

@@ -35,7 +35,7 @@ SETTINGS = {
 SMALL = {
     "constants": {
         "goldloop.scoring:COMMIT_EVERY": 200,
-        "goldloop.adapters.label_studio.queue:CHANGED_TASKS": 15,
+        "goldloop.adapters.label_studio.changes:CHANGED_TASKS": 15,
     },
     "defaults": {"goldloop.pushing:push_planned": {"import_size": 15, "lease_s": 6.0}},
 }

@@ -29,7 +29,7 @@ TIMEOUT_S = 8  # in earnest a minute, in which this test would only wait
 SMALL = Interruption(
     constants={
         "goldloop.adapters.label_studio.server:TIMEOUT_S": TIMEOUT_S,
-        "goldloop.adapters.label_studio.queue:CHANGED_TASKS": 15,
+        "goldloop.adapters.label_studio.changes:CHANGED_TASKS": 15,
     },
     defaults={"goldloop.pushing:push_planned": {"import_size": 15, "lease_s": 6.0}},
 )
