@@ -24,6 +24,7 @@ from goldloop.metrics import Estimate
 from goldloop.promotion import Evaluation
 from goldloop.rounds import RoundRecord, conservation, read_rounds
 from goldloop.second_looks import read_second_looks
+from goldloop.verdicts import open_audit_note
 
 N_TILES = 60
 HOLDOUT = "holdout"
@@ -83,6 +84,8 @@ def write_page(parts: Parts) -> Path:
     records = read_rounds(parts.tables.rounds)
     rows = round_rows(records)
     number = records[-1].round if records else 0
+    unsettled = open_audit_note(parts.read_verdicts().verdicts)
+    notes = [] if records else ["No model yet: too little gold to train and judge one."]
     page = Page(
         title=f"{parts.workspace.settings.name}: round {number}",
         generated_at=now(),
@@ -93,7 +96,7 @@ def write_page(parts: Parts) -> Path:
         suspects=suspect_tiles(parts),
         conservation=conservation(parts.tables),
         links=links(parts),
-        notes=() if records else ("No model yet: too little gold to train and judge one.",),
+        notes=(*notes, *([unsettled] if unsettled else [])),
     )
     return save_page(parts, page, f"round-{number:03d}.html")
 

@@ -11,14 +11,12 @@ from flows.progress import counting
 from flows.publish import publish_push
 from flows.wiring import Parts, connect, now
 from goldloop.adapters.label_studio import LabelStudioQueue
-from goldloop.adoption import adoption_gap
 from goldloop.backlog import sample_rows
+from goldloop.people import suggestion_advice
 from goldloop.planning import plan_round
 from goldloop.pushing import PushReport, push_planned
 from goldloop.reconciling import reconcile
 from goldloop.samples import BatchId, SampleId
-from goldloop.suggesting import Advice, recommend
-from goldloop.verdicts import observations_of
 
 
 def agree_with_server(parts: Parts, queue: LabelStudioQueue) -> tuple[int, int, int]:
@@ -42,24 +40,17 @@ def agree_with_server(parts: Parts, queue: LabelStudioQueue) -> tuple[int, int, 
     return counts
 
 
-def suggestion_advice(parts: Parts) -> Advice:
-    """Return whether suggestions are shown, given what the two arms have seen so far."""
-    settings = parts.workspace.settings
-    seen = observations_of(parts.read_verdicts())
-    by_label = [adoption_gap(seen, label=label) for label in settings.labels]
-    return recommend(adoption_gap(seen), by_label, max_gap=settings.suggestions.max_gap)
-
-
 def push_round(parts: Parts) -> PushReport:
     """Plan the open round, unless an earlier plan is unfinished, and bring the plan to Label Studio."""
     settings, queue = parts.workspace.settings, parts.queue()
+    _, advice = suggestion_advice(parts.read_verdicts(), settings)
     n_adopted, n_removed, _ = agree_with_server(parts, queue)
     n_planned = plan_round(
         tables=parts.tables,
         ledger=parts.ledger,
         settings=settings,
         is_labelled={one.sample_id for one in parts.gold.records()},
-        is_shown=suggestion_advice(parts).is_shown,
+        is_shown=advice.is_shown,
         clock=now,
     )
     with counting("tasks pushed") as advance:

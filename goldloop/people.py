@@ -46,16 +46,23 @@ class PeopleReport:
 
 def people_report(verdicts: Verdicts, asks: Sequence[Ask], settings: Settings) -> PeopleReport:
     """Return what the verdicts say of everybody who answered; `asks` is everything ever asked."""
-    labels, max_gap = settings.label_set, settings.suggestions.max_gap
-    anchoring = measure_anchoring(observations_of(verdicts), labels=labels)
+    labels = settings.label_set
+    anchoring, advice = suggestion_advice(verdicts, settings)
     return PeopleReport(
         people=people(judged_answers(verdicts, asks, labels), labels=labels, bar=settings.people.bar),
         bar=settings.people.bar,
         agreement=agreement_of(verdicts, settings),
         anchoring=anchoring,
-        advice=recommend(anchoring.gap, anchoring.by_label, max_gap=max_gap),
-        max_gap=max_gap,
+        advice=advice,
+        max_gap=settings.suggestions.max_gap,
     )
+
+
+def suggestion_advice(verdicts: Verdicts, settings: Settings) -> tuple[Anchoring, Advice]:
+    """Return how far suggestions pull people, and whether they are shown."""
+    anchoring = measure_anchoring(observations_of(verdicts), labels=settings.label_set)
+    advice = recommend(anchoring.gap, anchoring.by_label, max_gap=settings.suggestions.max_gap)
+    return anchoring, advice
 
 
 def agreement_of(verdicts: Verdicts, settings: Settings) -> Agreement:
