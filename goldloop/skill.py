@@ -31,16 +31,18 @@ def wrong_answers(others: Floats, said: Columns) -> Floats:
 
     Shape (n_labels, n_labels): rows the right label, summing to 1, the diagonal 0.
 
-    One answer is added to each pair of labels, so that with no evidence every wrong label is as likely.
-    Taking them all as equally likely with evidence to the contrary would make people who share a common
-    mistake look right: they then confirm each other.
+    With little evidence they are taken to spread as others' doubts do, and those of nobody over all alike:
+    n_labels - 1 answers are added for each right label. Taking all wrong labels as equally likely would make
+    people who share a common mistake look right, as they then confirm each other.
     """
     n_labels = others.shape[1]
-    fitted = _normalised(np.ones((n_labels, n_labels)))
-    accuracy = 0.8
+    doubts = np.ones((n_labels, n_labels))
+    np.add.at(doubts.T, said, others)
+    prior = (n_labels - 1) * _normalised(doubts)
+    fitted, accuracy = _normalised(prior), 0.8
     for _ in range(_N_STEPS if len(said) else 0):
         counts, accuracy = expected_answers(others, said, fitted, accuracy)
-        fitted = _normalised(counts + 1)
+        fitted = _normalised(counts + prior)
     return fitted
 
 
