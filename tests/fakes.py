@@ -249,7 +249,7 @@ class FakeLabelingQueue:
             updated_at=task.updated_at,
             lead_time_s=lead_time_s,
             problem=problem,
-            reason=reason,
+            reason=reason if is_skip or task.pushed.purpose is Purpose.ADJUDICATION else None,
             shown_label=suggestion.label if suggestion else None,
             shown_score=suggestion.score if suggestion else None,
             shown_model_version=suggestion.model_version if suggestion else None,

@@ -513,13 +513,14 @@ def test_every_purpose_is_found_counted_and_deleted(queue: LabelingQueue, desk: 
 
 
 def test_a_reason_comes_back_with_the_answer_or_the_skip(queue: LabelingQueue, desk: Desk) -> None:
-    """Why an adjudicator decided so, and why somebody skipped, is told; most answers have none."""
-    ids = queue.push([disputed(1), blind(1), blind(2)])
+    """Why an adjudicator decided so, and why somebody skipped, is told; any other answer has no reason."""
+    ids = queue.push([disputed(1), blind(1), blind(2), blind(3)])
     ann = desk.people[0]
 
     desk.answer(ids[disputed(1).key], ann, "dog", reason="shows several things")
     desk.skip(ids[blind(1).key], ann, reason="nothing fits")
-    desk.answer(ids[blind(2).key], ann, "dog")
+    desk.answer(ids[blind(2).key], ann, "dog", reason="nothing fits")
+    desk.skip(ids[blind(3).key], ann)
 
     states = changed(queue)
     given = {key: [(one.label, one.reason) for one in states[key].annotations] for key in ids}
@@ -527,6 +528,7 @@ def test_a_reason_comes_back_with_the_answer_or_the_skip(queue: LabelingQueue, d
         disputed(1).key: [("dog", "shows several things")],
         blind(1).key: [(None, "nothing fits")],
         blind(2).key: [("dog", None)],
+        blind(3).key: [(None, None)],
     }
 
 

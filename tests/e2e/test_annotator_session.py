@@ -149,6 +149,21 @@ def correct(desk: Desk, last: Plan, label: str) -> None:
     desk.wait_for("where we were", lambda: desk.shown_task() == here)
 
 
+def take_back(desk: Desk, skipped: Plan, label: str) -> None:
+    """Go back from the end of the queue to a skip and answer instead."""
+    from selenium.webdriver.common.keys import Keys
+
+    desk.wait_for("the end", lambda: "No More Tasks" in desk.one("body").text)
+    desk.press(Keys.ARROW_LEFT)
+    desk.wait_for("the skip", lambda: "Cancel skip" in desk.one("body").text)
+    desk.press(Keys.ENTER)
+    desk.wait_for("the skip gone", lambda: desk.answers(skipped.task.key) == [])
+    desk.wait_for("an answer to be possible", lambda: "Submit" in desk.one("body").text)
+    choose(desk, label, [])
+    desk.press(Keys.ENTER)
+    desk.wait_for("the answer", lambda: [one.label for one in desk.answers(skipped.task.key)] == [label])
+
+
 def arrived(desk: Desk, since: datetime | None = None) -> dict[str, TaskState]:
     """Return what changed on the server, by key."""
     return {state.key: state for page in desk.queue.changed_since(since) for state in page}
@@ -174,14 +189,16 @@ def test_fifty_pictures_by_keyboard_alone(desk: Desk, plans: list[Plan]) -> None
             assert arrived(desk, given)[plans[MISTAKEN].task.key].annotations[0].label == "person"
             appears(desk, ids[one.task.key], one.suggested)
         work_on(desk, one)
-    desk.wait_for("the last answer", lambda: desk.answers(plans[-1].task.key))
+    desk.wait_for("the last skip", lambda: desk.answers(plans[-1].task.key))
     desk.shoot("session-end")
+    take_back(desk, plans[-1], "wall")
 
     answers = {key: state.annotations for key, state in arrived(desk).items()}
     assert {len(given) for given in answers.values()} == {1}
     said = {key: (one.label, one.is_skip, one.reason, one.annotator) for key, (one,) in answers.items()}
     planned = {one.task.key: (one.label, one.label is None, one.reason, desk.user_id) for one in plans}
-    assert said == planned | {plans[MISTAKEN].task.key: ("person", False, None, desk.user_id)}
+    changed = {plans[MISTAKEN].task.key: "person", plans[-1].task.key: "wall"}
+    assert said == planned | {key: (label, False, None, desk.user_id) for key, label in changed.items()}
     (edited,) = answers[plans[MISTAKEN].task.key]
     assert edited.updated_at > edited.created_at
 

@@ -12,12 +12,16 @@ from hypothesis import strategies as st
 
 from goldloop.labels import LabelSet
 from labelstudio_config import (
+    DECISIONS,
     FROM_NAME,
     HOTKEYS,
     KEYS,
     REASON_NAME,
+    SKIP_REASONS,
     TO_NAME,
+    adjudication_instructions,
     adjudication_interface,
+    adjudicator_guide,
     annotator_guide,
     instructions,
     interface,
@@ -146,3 +150,54 @@ def test_the_guide_explains_suggestion_skip_and_blind_tasks() -> None:
 
     for topic in ("Enter", "skip", "suggests", "no suggestion"):
         assert topic in guide
+
+
+@pytest.mark.parametrize("make", BOTH)
+def test_reasons_and_guide_have_keys_that_no_label_has(make: Callable[..., str]) -> None:
+    """With every label key in use, each reason and the guide still have one of their own."""
+    xml = make(LabelSet.of([f"label {number}" for number in range(len(KEYS))]))
+
+    others = [*keys_of(xml, REASON_NAME), *keys_of(xml, "guide")]
+    assert len(set(others)) == len(others)
+    assert not set(others) & {*keys_of(xml), *(str(setting["key"]) for setting in HOTKEYS.values())}
+
+
+@pytest.mark.parametrize(
+    ("make", "reasons"),
+    [(interface, SKIP_REASONS), (adjudication_interface, DECISIONS)],
+    ids=["main", "dispute"],
+)
+def test_only_an_adjudicator_has_to_give_a_reason(make: Callable[..., str], reasons: tuple[str, ...]) -> None:
+    """The reasons are offered in order; a label is required everywhere, a reason where people disagreed."""
+    xml = make(AWKWARD)
+
+    assert answers(xml, REASON_NAME) == list(reasons)
+    assert control(xml).get("required") == "true"
+    assert (control(xml, REASON_NAME).get("required") == "true") is (make is adjudication_interface)
+
+
+@given(label_sets())
+def test_the_guide_in_the_interface_says_what_the_instructions_say(labels: LabelSet) -> None:
+    """Whatever the labels are called, they stand there as text, and none is taken for task data."""
+    for make, source in ((interface, instructions), (adjudication_interface, adjudication_instructions)):
+        (panel,) = ET.fromstring(make(labels)).iter("Markdown")
+        shown = str(panel.get("value"))
+
+        assert "$" not in shown
+        assert "".join(text_of(shown).split()) == "".join(text_of(source(labels)).replace("$", "＄").split())
+
+
+@pytest.mark.parametrize("make", BOTH)
+def test_styles_survive_the_cleaning_of_label_studio(make: Callable[..., str]) -> None:
+    """Label Studio escapes what stands in <Style>, so a selector with an angle would style nothing."""
+    (style,) = ET.fromstring(make(AWKWARD)).iter("Style")
+
+    assert not set(str(style.text)) & set("<>&")
+
+
+def test_the_adjudicators_guide_explains_every_reason() -> None:
+    """Someone who reads only the guide knows what each reason is for."""
+    guide = adjudicator_guide()
+
+    for reason in DECISIONS:
+        assert reason in guide

@@ -101,7 +101,10 @@ def read_reason(result: object) -> str | None:
 
 
 def read_annotation(raw: Mapping[str, Any], data: Mapping[str, Any], labels: LabelSet) -> Annotation:
-    """Return one annotation of the task list; `data` is its task's."""
+    """Return one annotation of the task list; `data` is its task's.
+
+    A reason is that of a skip or of an adjudicator; one left over from a skip that became an answer is none.
+    """
     is_skip = bool(raw["was_cancelled"])
     label, problem = (None, None) if is_skip else read_result(raw["result"], labels)
     score = data.get("suggested_score")
@@ -115,7 +118,7 @@ def read_annotation(raw: Mapping[str, Any], data: Mapping[str, Any], labels: Lab
         updated_at=_moment(raw["updated_at"]),
         lead_time_s=None if lead_time is None else float(lead_time),
         problem=problem,
-        reason=read_reason(raw["result"]),
+        reason=read_reason(raw["result"]) if is_skip or "answers" in data else None,
         shown_label=data.get("suggested"),
         shown_score=None if score is None else float(score),
         shown_model_version=data.get("suggested_by"),
