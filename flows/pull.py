@@ -11,7 +11,8 @@ from flows.wiring import Parts, connect
 from goldloop.asking import Step
 from goldloop.gold import GoldRecord
 from goldloop.pulling import PullReport, pull_annotations, retract_tasks
-from goldloop.verdicts import gold_records, n_by_step, reason_of
+from goldloop.samples import SampleId
+from goldloop.verdicts import gold_records, n_by_step, reason_of, second_looked
 
 
 def pull_answers(parts: Parts) -> PullReport:
@@ -23,14 +24,17 @@ def pull_answers(parts: Parts) -> PullReport:
     report = pull_annotations(queue, parts.tables.annotations, parts.ledger)
     report.n_retracted += n_retracted
 
+    looked_at: set[SampleId] = set()
+
     def make_records() -> list[GoldRecord]:
         verdicts = parts.read_verdicts().verdicts
+        looked_at.update(second_looked(verdicts))
         steps = n_by_step(verdicts)
         report.n_waiting, report.n_unsure = steps.get(Step.WAIT, 0), steps.get(Step.ASK, 0)
         report.n_disputed = steps.get(Step.ADJUDICATE, 0)
         return gold_records(verdicts)
 
-    version = parts.gold.commit(make_records, reason=reason_of)
+    version = parts.gold.commit(make_records, reason=lambda changes: reason_of(changes, looked_at))
     if version is not None:
         report.gold_version = version.version
         report.n_gold_changes = version.n_added + version.n_changed + version.n_removed

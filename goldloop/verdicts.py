@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from goldloop.anchoring import Observation, observations
+from goldloop.anchoring import Arm, Observation, observations
 from goldloop.answers import Answer
 from goldloop.asking import Step, is_gold, next_step
 from goldloop.asks import Asks
@@ -15,7 +15,7 @@ from goldloop.evidence import Dossier, read_answers, read_dossiers
 from goldloop.gold import GoldChange, GoldRecord
 from goldloop.ledger import Ledger
 from goldloop.ports import Tables
-from goldloop.samples import BatchId
+from goldloop.samples import BatchId, SampleId
 from goldloop.settings import Settings
 from goldloop.splits import Split
 from goldloop.tasks import Purpose
@@ -135,22 +135,33 @@ def _record(dossier: Dossier, found: Consensus, label: str) -> GoldRecord:
     )
 
 
-def reason_of(changes: Iterable[GoldChange]) -> str:
+def second_looked(verdicts: Iterable[Verdict]) -> set[SampleId]:
+    """Return the samples at which somebody has taken a second look because they were in doubt."""
+    return {
+        one.dossier.sample_id
+        for one in verdicts
+        if one.dossier.arm is Arm.PLAIN and any(vote.purpose is Purpose.RECHECK for vote in one.dossier.votes)
+    }
+
+
+def reason_of(changes: Iterable[GoldChange], looked_at: Collection[SampleId] = ()) -> str:
     """Return why a pull made a new gold version: how many labels are new, corrected, adjudicated."""
-    kinds = Counter(_kind(one) for one in changes)
+    kinds = Counter(_kind(one, is_looked_at=one.sample_id in looked_at) for one in changes)
     told = ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items(), key=lambda one: (-one[1], one[0])))
     return f"pull: {told}" if told else "pull"
 
 
-def _kind(change: GoldChange) -> str:
+def _kind(change: GoldChange, *, is_looked_at: bool) -> str:
     before, after = change.before, change.after
     if after is None:
-        return "no longer sure"
+        return "put in doubt by a second look" if is_looked_at else "no longer sure"
     if after.method.startswith("adjudication") and (before is None or before.method != after.method):
         return "adjudicated"
-    if before is None:
-        return "new"
-    return "corrected" if before.label != after.label else "reweighed"
+    if before is not None and before.label == after.label:
+        return "reweighed"
+    if is_looked_at:
+        return "settled by a second look"
+    return "new" if before is None else "corrected"
 
 
 def n_by_step(verdicts: Iterable[Verdict]) -> dict[Step, int]:

@@ -35,7 +35,7 @@ from goldloop.settings import (
     SuggestionSettings,
 )
 from goldloop.tasks import NewTask, Purpose
-from goldloop.verdicts import VerdictReader, Verdicts, gold_records, n_by_step, reason_of
+from goldloop.verdicts import VerdictReader, Verdicts, gold_records, n_by_step, reason_of, second_looked
 from tests.fakes import FakeLabelingQueue
 
 LABELS = LabelSet(("ham", "spam"))
@@ -249,14 +249,17 @@ class Loop:
         retract_tasks([one.key for one in statuses if not one.is_live], self.tables.annotations)
         report = pull_annotations(self.queue, self.tables.annotations, self.ledger)
 
+        looked_at: set[SampleId] = set()
+
         def make_records() -> list[GoldRecord]:
             verdicts = self.verdicts().verdicts
+            looked_at.update(second_looked(verdicts))
             steps = n_by_step(verdicts)
             report.n_waiting, report.n_unsure = steps.get(Step.WAIT, 0), steps.get(Step.ASK, 0)
             report.n_disputed = steps.get(Step.ADJUDICATE, 0)
             return gold_records(verdicts)
 
-        version = self.gold.commit(make_records, reason=reason_of)
+        version = self.gold.commit(make_records, reason=lambda changes: reason_of(changes, looked_at))
         report.gold_version = version.version if version else None
         report.follow_ups = self.follow_up()
         return report

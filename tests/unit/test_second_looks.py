@@ -136,6 +136,9 @@ def test_mistakes_in_gold_are_found_sent_blind_and_corrected(loop: Loop, tmp_pat
         loop.pull()
     loop.work({"9": lambda task: truth(task, loop.store.kept)}, purpose=Purpose.ADJUDICATION)
     loop.pull()
+    reasons = " ".join(one.reason for one in loop.gold.log())
+    assert "3 put in doubt by a second look" in reasons
+    assert "3 settled by a second look" in reasons
     present = {one.sample_id: one.label for one in loop.gold.records()}
     assert all(present[sample_id] != label for sample_id, label in wrong.items())
     assert {one.state for one in read_second_looks(loop.tables, loop.ledger, loop.gold)} == {
