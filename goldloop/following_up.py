@@ -237,8 +237,13 @@ def _unsure(verdicts: Verdicts, n_wanted: Mapping[str, int]) -> Iterator[Ask]:
     for place in np.argsort(-gains, kind="stable"):
         one = verdicts.verdicts[int(place)]
         if one.step is Step.ASK:
-            key = one.dossier.plan["key"]
-            yield Ask(key, max(n_wanted.get(key, 1), len(one.dossier.votes)) + 1, AskReason.UNSURE)
+            dossier = one.dossier
+            recheck = task_key(dossier.sample_id, Purpose.RECHECK)
+            key = (
+                recheck if recheck in dossier.keys else dossier.plan["key"]
+            )  # blind, where there is a choice
+            n_given = sum(task_key(vote.sample_id, vote.purpose) == key for vote in dossier.votes)
+            yield Ask(key, max(n_wanted.get(key, 1), n_given) + 1, AskReason.UNSURE)
 
 
 def _counts(names: Sequence[str]) -> dict[str, int]:
