@@ -15,10 +15,10 @@ from goldloop.samples import SampleId
 from goldloop.verdicts import gold_records, n_by_step, reason_of, second_looked
 
 
-def pull_answers(parts: Parts) -> PullReport:
+def pull_answers(parts: Parts, *, accept_lost: bool = False) -> PullReport:
     """Merge what changed on the server, commit the gold that follows, and ask on where it is not sure."""
     queue = parts.queue()
-    agree_with_server(parts, queue)
+    agree_with_server(parts, queue, accept_lost=accept_lost)
     gone = [one.key for one in parts.ledger.statuses().values() if not one.is_live]
     n_retracted = retract_tasks(gone, parts.tables.annotations)
     report = pull_annotations(queue, parts.tables.annotations, parts.ledger)
@@ -43,14 +43,14 @@ def pull_answers(parts: Parts) -> PullReport:
 
 
 @task(name="pull answers and make gold")
-def pull_answers_task(workspace: str) -> PullReport:
+def pull_answers_task(workspace: str, *, accept_lost: bool = False) -> PullReport:
     """Prefect task around `pull_answers`."""
-    return pull_answers(connect(workspace))
+    return pull_answers(connect(workspace), accept_lost=accept_lost)
 
 
 @flow(name="pull", validate_parameters=False)
-def pull(workspace: str) -> PullReport:
+def pull(workspace: str, *, accept_lost: bool = False) -> PullReport:
     """Pull what people answered since the last pull into a new gold version."""
-    report = pull_answers_task(workspace)
+    report = pull_answers_task(workspace, accept_lost=accept_lost)
     publish_pull(workspace, report)
     return report

@@ -19,7 +19,9 @@ from goldloop.reconciling import reconcile
 from goldloop.samples import BatchId, SampleId
 
 
-def agree_with_server(parts: Parts, queue: LabelStudioQueue) -> tuple[int, int, int]:
+def agree_with_server(
+    parts: Parts, queue: LabelStudioQueue, *, accept_lost: bool = False
+) -> tuple[int, int, int]:
     """Make ledger and server agree; return how many tasks were adopted, removed as duplicates, found gone."""
     selection = parts.workspace.settings.selection
 
@@ -34,6 +36,7 @@ def agree_with_server(parts: Parts, queue: LabelStudioQueue) -> tuple[int, int, 
         seed=selection.seed,
         audit_rate=selection.audit_rate,
         batches=batches,
+        accept_lost=accept_lost,
     )
     if counts[0]:
         queue.push([])  # whoever pushed what was adopted may have died before its suggestions were shown

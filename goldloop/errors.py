@@ -17,6 +17,7 @@ GoldloopError
 └── ServiceError                  Label Studio, Prefect or MLflow did not do what was asked
     ├── ServiceUnreachableError   it does not answer
     ├── ServiceAuthError          it answers, and refuses our credentials
+    ├── TasksLostError            most tasks are gone from it at once
     └── ServiceStartError         an embedded server did not come up; carries the end of its log
 
 A message says what was wrong, the value seen and what to do next.
@@ -96,6 +97,10 @@ class ServiceUnreachableError(ServiceError):
 
 class ServiceAuthError(ServiceError):
     """A server answers and refuses our credentials."""
+
+
+class TasksLostError(ServiceError):
+    """Most tasks, and with them people's answers, are gone from the labelling server at once."""
 
 
 class ServiceStartError(ServiceError):

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 
+from goldloop.errors import TasksLostError
 from goldloop.ledger import Event, Ledger, adopted_row
 from goldloop.ports import LabelingQueue
 from goldloop.pushing import LEASE_S
 from goldloop.samples import BatchId, SampleId
 from goldloop.tasks import split_key
+
+MOST_LOST = 0.5  # share of the tasks that may vanish between two looks before we take it for an accident
+FEW_TASKS = 20  # so many may always vanish
 
 
 def reconcile(
@@ -22,6 +26,7 @@ def reconcile(
     audit_rate: float,
     batches: Callable[[Collection[SampleId]], Mapping[SampleId, BatchId]],
     lease_s: float = LEASE_S,
+    accept_lost: bool = False,
 ) -> tuple[int, int, int]:
     """Make ledger and server agree; return how many tasks were adopted, removed as duplicates, found gone.
 
@@ -31,6 +36,10 @@ def reconcile(
 
     The ledger is read before the listing, to tell what is gone, and after it, to tell what is unknown:
     another process may plan and push meanwhile.
+
+    Raises:
+        TasksLostError: more than half of the tasks are gone at once, and nobody has said that this is meant.
+            Every account can delete a project; the labels of its tasks must not leave gold by that alone.
     """
     before = {key: one for key, one in ledger.statuses().items() if one.event is Event.PUSHED}
     if queue.n_tasks() == len(before):
@@ -81,6 +90,12 @@ def reconcile(
     if new or moved:
         ledger.record(Event.PUSHED, {**new, **moved}, at=clock(), owner=owner, detail="found on the server")
     gone = [key for key, one in before.items() if key not in found and statuses[key] == one]
+    if len(gone) > max(FEW_TASKS, MOST_LOST * len(before)) and not accept_lost:
+        raise TasksLostError(
+            f"{len(gone)} of {len(before)} tasks are gone from the labelling server at once, as if somebody "
+            "deleted a project; nothing was changed. Restore the server from a backup, or, if it is meant, "
+            "take their answers out of gold with 'goldloop pull --accept-lost'"
+        )
     if gone:
         ledger.record(
             Event.GONE, dict.fromkeys(gone), at=clock(), owner=owner, detail="deleted on the server"

@@ -230,7 +230,7 @@ class Loop:
         """Return what all evidence says now."""
         return VerdictReader(self.tables, self.ledger, self.asks, self.settings)()
 
-    def reconcile(self) -> tuple[int, int, int]:
+    def reconcile(self, *, accept_lost: bool = False) -> tuple[int, int, int]:
         """Make ledger and server agree."""
         return reconcile(
             ledger=self.ledger,
@@ -240,6 +240,7 @@ class Loop:
             seed=self.selection.seed,
             audit_rate=self.selection.audit_rate,
             batches=lambda ids: dict.fromkeys(ids, BatchId("texts")),
+            accept_lost=accept_lost,
         )
 
     def pull(self) -> PullReport:

@@ -67,14 +67,20 @@ def push(where: Where = None, as_json: Json = False) -> None:
 
 
 @app.command()
-def pull(where: Where = None, as_json: Json = False) -> None:
+def pull(
+    where: Where = None,
+    accept_lost: Annotated[
+        bool, typer.Option("--accept-lost", help="Most tasks were deleted on purpose: retract their answers.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Pull what people answered since the last pull into a new gold version."""
 
     def run(workspace: str) -> Any:
         from flows.publish import pull_rows
         from flows.pull import pull as flow
 
-        return (report := flow(workspace)), pull_rows(report)
+        return (report := flow(workspace, accept_lost=accept_lost)), pull_rows(report)
 
     _, (report, rows) = run_flow(where, run)
     show(report, rows, as_json=as_json)

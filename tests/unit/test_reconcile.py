@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from goldloop.errors import TasksLostError
 from goldloop.samples import BatchId, SampleId
+from goldloop.settings import SelectionSettings
 from goldloop.tasks import NewTask, Purpose
 from tests.fakes import FakeLabelingQueue
 from tests.loop import LABELS, Loop, texts
@@ -44,3 +46,22 @@ def test_a_push_during_the_listing_keeps_its_plan(tmp_path: Path, moment: str) -
     assert len(plans) == loop.selection.budget_per_round
     assert all(plan["lane"] and plan["policy"] for plan in plans.values())
     assert all(one.is_live for one in loop.ledger.statuses().values())
+
+
+def test_a_deleted_project_is_an_error_until_somebody_says_it_was_meant(tmp_path: Path) -> None:
+    """Most tasks gone at once changes neither ledger nor gold; accepted, their answers are retracted."""
+    loop = Loop(tmp_path, texts(200), SelectionSettings(budget_per_round=40))
+    loop.score()
+    loop.push()
+    loop.answer_all()
+    loop.pull()
+    loop.queue.delete(list(loop.queue.tasks))
+
+    with pytest.raises(TasksLostError, match=r"40 of 40 tasks are gone .* --accept-lost"):
+        loop.pull()
+    assert len(loop.gold.records()) == 40
+    assert all(one.is_live for one in loop.ledger.statuses().values())
+
+    assert loop.reconcile(accept_lost=True) == (0, 0, 40)
+    loop.pull()
+    assert loop.gold.records() == []
