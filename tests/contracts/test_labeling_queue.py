@@ -574,6 +574,31 @@ def test_suggestions_survive_an_annotator_who_writes_during_the_import(
 
 @pytest.mark.servers
 @pytest.mark.parametrize("made", ["real"], indirect=True)
+def test_no_answer_is_lost_to_asking_at_the_same_moment(queue: LabelingQueue, desk: Desk) -> None:
+    """While tasks are being asked about, people answer them: the server still knows every answer."""
+    ids = list(queue.push([blind(number) for number in range(40)]).values())
+    ann, bob, cyd, _ = desk.people
+
+    def answer_backwards() -> None:
+        for task_id in reversed(ids):
+            desk.answer(task_id, ann, "cat")
+
+    writer = threading.Thread(target=answer_backwards)
+    writer.start()
+    queue.ask(dict.fromkeys(ids, 2))
+    writer.join()
+
+    assert queue.answered(ids) == set(ids)
+    given = []
+    while (task_id := desk.next_for(bob)) is not None:
+        given.append(task_id)
+        desk.answer(task_id, bob, "dog")
+    assert sorted(given) == ids
+    assert desk.next_for(cyd) is None
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("made", ["real"], indirect=True)
 def test_the_next_push_restores_suggestions_that_were_lost(
     queue: LabelingQueue, request: pytest.FixtureRequest
 ) -> None:

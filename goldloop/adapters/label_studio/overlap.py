@@ -47,14 +47,18 @@ def _wrong(
     server: LabelStudio, url: str, projects: Iterable[int], n_answers: Mapping[int, int]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the fields to change of each task that is there and not as it should be."""
-    ids = list(n_answers)
+    missing = list(n_answers)
     for project_id in projects:
-        for first in range(0, len(ids), _LOOKUP_IDS):
-            part = ("id", "in_list", "Number", ids[first : first + _LOOKUP_IDS])
+        found: set[int] = set()
+        for first in range(0, len(missing), _LOOKUP_IDS):
+            part = ("id", "in_list", "Number", missing[first : first + _LOOKUP_IDS])
             for row in sweep(server, url, project_id, _FIELDS, part, is_full=True):
-                wanted = _wanted(row.annotations or [], n_answers[row.id]) if row.id in n_answers else {}
-                if any(getattr(row, name) != value for name, value in wanted.items()):
-                    yield row.id, wanted
+                if row.id in n_answers:
+                    found.add(row.id)
+                    wanted = _wanted(row.annotations or [], n_answers[row.id])
+                    if any(getattr(row, name) != value for name, value in wanted.items()):
+                        yield row.id, wanted
+        missing = [task_id for task_id in missing if task_id not in found]
 
 
 def _wanted(annotations: Sequence[Mapping[str, Any]], n_answers: int) -> dict[str, Any]:
