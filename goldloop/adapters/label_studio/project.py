@@ -76,7 +76,7 @@ def ensure_projects(
 
     Two machines that make them at once end with the same ones, the older. `images_root` is the content
     store as the server sees it, a folder below its LOCAL_FILES_DOCUMENT_ROOT, which annotators are then
-    allowed to see; None where pictures come from elsewhere. Costs two requests where all is as it should be.
+    allowed to see; None where pictures come from elsewhere. Three requests where all is as it should be.
 
     Raises:
         LabelError: a label that annotators have used is missing from `labels`.
