@@ -1,0 +1,235 @@
+"""What the page, the plots and the tables say of people: every figure with its interval, and no names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from flows.people import NOBODY, agreement_rows, anchoring_rows, people_markdown, people_rows
+from flows.publish import suspect_rows
+from goldloop.adapters.people_section import SuspectTile, people_section
+from goldloop.adapters.plots import drift_plot, gap_plot, kappa_plot, pace_plot, skill_plot
+from goldloop.adapters.report import MOST_SUSPECTS, Page, data_uri, render_page
+from goldloop.adoption import measure_anchoring
+from goldloop.agreement import agreement, independent_votes
+from goldloop.anchoring import Observation
+from goldloop.annotators import Judged, people
+from goldloop.answers import Answer
+from goldloop.labels import LabelSet
+from goldloop.people import PeopleReport
+from goldloop.samples import SampleId
+from goldloop.second_looks import SecondLook
+from goldloop.suggesting import recommend
+from goldloop.suspects import Suspect
+from goldloop.tasks import Purpose
+from tests.unit.test_report import HOSTILE, PIXEL, Reader
+
+NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
+START = datetime(2026, 1, 5, 9, tzinfo=UTC)
+HOSTILE_LABEL = HOSTILE[:90]
+LABELS = LabelSet(("cat", "dog", HOSTILE_LABEL))
+
+
+def made_report(*skills: float, n: int = 100, n_observations: int = 400) -> PeopleReport:
+    """Return a report on people of these skills; the last of them gets worse in the last round."""
+    rng = np.random.default_rng(0)
+    seen = []
+    for who, skill in enumerate(skills, start=1):
+        for number in range(n):
+            right, round_ = LABELS[number % 3], number * 4 // n
+            is_right = rng.random() < skill - 0.5 * (who == len(skills) and round_ == 3)
+            at = START + timedelta(seconds=30 * number)
+            given = Answer(
+                annotation_id=number + 1000 * who,
+                sample_id=SampleId(f"{number:064d}"),
+                purpose=Purpose.AUDIT,
+                annotator=str(who),
+                label=right if is_right else LABELS[(number + 1) % 3],
+                reason=None,
+                round=round_,
+                created_at=at,
+                updated_at=at,
+                lead_time_s=float(rng.lognormal(1, 0.4)),
+                suggested_label=None,
+                is_shown=False,
+            )
+            seen.append(Judged(given, right if number % 4 == 0 else None, {right: 0.95, LABELS[0]: 0.05}))
+    votes = independent_votes([one.answer for one in seen], n_first={Purpose.AUDIT: len(skills)})
+    anchoring = measure_anchoring(observed(n_observations, rng), labels=LABELS)
+    return PeopleReport(
+        people=people(seen, labels=LABELS, bar=0.7),
+        bar=0.7,
+        agreement=agreement(votes, labels=LABELS, rng=rng),
+        anchoring=anchoring,
+        advice=recommend(anchoring.gap, anchoring.by_label, max_gap=0.1),
+        max_gap=0.1,
+    )
+
+
+def observed(n: int, rng: np.random.Generator) -> list[Observation]:
+    """Return reviews of which half show a suggestion, wrong in half, and then adopted in half."""
+    found = []
+    for number in range(n):
+        right, is_shown = LABELS[number % 3], number % 2 == 0
+        suggested = right if rng.random() < 0.5 else LABELS[(number + 1) % 3]
+        said = suggested if is_shown and rng.random() < 0.5 else right
+        found.append(Observation(suggested, said, right, is_shown, 2.0 if is_shown else 4.0))
+    return found
+
+
+def page_of(report: PeopleReport, *, n_suspects: int = 0) -> str:
+    """Return the page of nothing but people and suspects."""
+    tiles = tuple(
+        SuspectTile(PIXEL, "cat", HOSTILE_LABEL, 0.02, "corrected to dog" if number == 0 else "not sent")
+        for number in range(n_suspects)
+    )
+    return render_page(Page("t", NOW, (), people=people_section(report), suspects=tiles))
+
+
+def test_the_page_says_who_is_below_the_bar_and_who_is_falling() -> None:
+    """Flags stand above the tables, with the figure and its interval."""
+    text = Reader(page_of(made_report(0.97, 0.3, 0.95))).text
+
+    assert re.search(r"annotator 2 is below the bar: accuracy \d\d\.\d.% \[\d\d\.\d, \d\d\.\d\], n=100", text)
+    assert re.search(r"annotator 3 is falling: −\d\d\.\d points \[−\d\d\.\d, −\d+\.\d\], n=25", text)
+    assert "annotator 1 is" not in text
+
+
+def test_the_page_says_agreement_anchoring_and_doubts() -> None:
+    """Alpha, kappas, gaps with their recommendation and time saved, and the thumbnails of doubted gold."""
+    read = Reader(page_of(made_report(0.97, 0.9), n_suspects=3))
+
+    assert re.search(r"Krippendorff's alpha is 0\.\d\d \[0\.\d\d, 0\.\d\d\]", read.text)
+    assert "1 and 2" in read.text
+    assert "Suggestions are off" in read.text
+    assert re.search(r"a decision takes 50\.0.% \[50\.0, 50\.0\], n=400", read.text)
+    assert re.search(r"all labels \d\d\.\d", read.text)
+    assert "3 of 3 labels that models which never saw the sample find unlikely" in read.text
+    assert "cat probability 2 % model:" in read.text
+    assert "corrected to dog" in read.text
+
+
+def test_hostile_labels_come_out_as_text_and_nothing_is_loaded() -> None:
+    """A label full of markup is shown, never run, also in these sections."""
+    read = Reader(page_of(made_report(0.9, 0.8), n_suspects=2))
+
+    assert "script" not in read.tags
+    assert HOSTILE_LABEL in read.text
+    assert all(address.startswith("data:image/") for address in read.loaded)
+
+
+def test_small_n_says_too_few_everywhere() -> None:
+    """Five answers each: not a single percentage, and no plot of nothing."""
+    read = Reader(page_of(made_report(0.9, 0.8, n=5, n_observations=6)))
+
+    assert "too few, n=5" in read.text
+    assert not re.search(r"\d\.\d\s%", read.text)
+    assert "img" not in read.tags
+
+
+def test_nobody_and_one_person() -> None:
+    """Without people there is no section; one person is measured and has nobody to agree with."""
+    nobody = Reader(page_of(made_report(n_observations=0))).text
+    alone = Reader(page_of(made_report(0.9, n_observations=0))).text
+
+    assert "People" not in nobody
+    assert "annotator 1" in alone
+    assert "No sample drawn at random has two blind answers yet" in alone
+    assert "How far suggestions pull people" not in alone
+
+
+def test_many_pairs_are_left_to_the_heat_map() -> None:
+    """Seven people make 21 pairs, more than a table is good for."""
+    html = page_of(made_report(*[0.9] * 7, n=40, n_observations=0))
+
+    assert "Cohen's kappa" not in html
+    assert "Blind answers to the same samples" in html
+
+
+def test_the_doubted_are_bounded() -> None:
+    """However many labels are in doubt, the page stays small and says how many there are."""
+    text = Reader(page_of(made_report(0.9), n_suspects=MOST_SUSPECTS + 5)).text
+
+    assert f"{MOST_SUSPECTS} of {MOST_SUSPECTS + 5} labels" in text
+
+
+@pytest.mark.parametrize(
+    ("skills", "n", "kind"),
+    [((), 60, "svg"), ((0.9,), 60, "png"), ((0.9, 0.3), 5, "svg"), ((0.9,) * 13, 60, "png")],
+)
+def test_every_plot_is_a_picture_a_browser_shows(skills: tuple[float, ...], n: int, kind: str) -> None:
+    """With nobody, one, some or many people, with enough answers or too few."""
+    report = made_report(*skills, n=n, n_observations=n)
+    drawn: list[Callable[..., bytes]] = [
+        lambda kind: skill_plot(report.people, bar=0.7, kind=kind),
+        lambda kind: pace_plot(report.people, kind=kind),
+        lambda kind: drift_plot(report.people, bar=0.7, kind=kind),
+        lambda kind: gap_plot([report.anchoring.gap], max_gap=0.1, kind=kind),
+    ]
+    if report.agreement.pairs:
+        drawn.append(lambda kind: kappa_plot(report.agreement, kind=kind))
+    for draw in drawn:
+        picture = draw(kind=kind)
+        assert data_uri(picture).startswith("data:image/" + ("svg+xml" if kind == "svg" else "png"))
+        if kind == "png":
+            assert Image.open(BytesIO(picture)).width >= 600
+
+
+def test_the_tables_say_the_same_in_words() -> None:
+    """Every person, pair and label is a row; whoever should be looked at is named in words."""
+    report = made_report(0.97, 0.3)
+
+    rows = people_rows(report.people)
+
+    assert [row["who"] for row in rows] == ["annotator 1", "annotator 2"]
+    assert rows[1]["look at"].startswith("below the bar")
+    assert re.fullmatch(r"\d\d\.\d \[\d\d\.\d, \d\d\.\d\], n=100", rows[0]["accuracy, 95 %"])
+    assert [row["who"] for row in agreement_rows(report.agreement)] == ["everybody", "annotators 1 and 2"]
+    assert [row["suggested"] for row in anchoring_rows(report)] == ["all labels", *LABELS]
+    few = people_rows(made_report(0.9, n=5).people)[0]
+    assert few["accuracy, 95 %"] == few["decision, s"] == few["an hour"] == "too few, n=5"
+
+
+def test_prefect_gets_the_table_with_its_plot() -> None:
+    """The artifact is readable without the page; before anybody answered it says what to do."""
+    text = people_markdown("shop", made_report(0.97, 0.3))
+
+    assert "- annotator 2 is below the bar of 70%" in text
+    assert "| annotator 1 |" in text
+    assert "data:image/png;base64," in text
+    assert people_markdown("shop", made_report(n_observations=0)) == NOBODY
+
+
+def test_doubted_gold_is_a_table() -> None:
+    """Rank, label, what the model says, and what became of it."""
+    suspect = Suspect(1, SampleId("f" * 64), "cat", "dog", 0.021)
+
+    (row,) = suspect_rows([SecondLook(suspect, "corrected to dog", "dog")])
+
+    assert row["label"] == "cat"
+    assert row["model says"] == "dog"
+    assert row["probability of the label"] == "0.02"
+    assert row["state"] == "corrected to dog"
+
+
+def test_people_are_measured_from_a_workspace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A fresh workspace has nobody to measure, and the commands say so instead of failing."""
+    from goldloop.commands.people import agreement as agreement_command
+    from goldloop.commands.people import people as people_command
+    from goldloop.workspace import Workspace
+
+    workspace = Workspace.create(tmp_path / "shop", labels=["cat", "dog"])
+
+    people_command(where=workspace.root, as_json=True)
+    agreement_command(where=workspace.root, as_json=True)
+
+    printed = capsys.readouterr().out
+    assert '"people": []' in printed
+    assert '"missing": "too few"' in printed
