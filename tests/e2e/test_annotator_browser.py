@@ -111,6 +111,26 @@ def test_a_blind_task_shows_no_suggestion_and_can_be_skipped(desk: Desk, picture
     assert (skip.shown_label, skip.shown_score) == (None, None)
 
 
+def test_enter_closes_the_instructions_and_submits_nothing(desk: Desk, pictures: dict[str, str]) -> None:
+    """Somebody who reads the instructions does not accept a suggestion by closing them."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    one = task(1, pictures["photo"])
+    ids = desk.queue.push([one, task(2, pictures["photo"])])
+    desk.open()
+    desk.wait_for("the suggestion chosen", lambda: desk.chosen() == ["<b>R&D</b>"])
+    dialog = ".lsf-modal-ls__body"
+
+    desk.browser.find_element(By.XPATH, "//button[.='Instructions']").click()
+    assert "choose the one label that fits" in desk.one(dialog).text
+    desk.press(Keys.ENTER)
+    desk.wait_for("the dialog gone", lambda: not desk.browser.find_elements(By.CSS_SELECTOR, dialog))
+
+    assert desk.shown_task() == ids[one.key]
+    assert desk.answers(one.key) == []
+
+
 @pytest.mark.parametrize("name", ["tiny", "photo"])
 def test_the_picture_is_large_and_fits_the_window(desk: Desk, pictures: dict[str, str], name: str) -> None:
     """A tiny picture is enlarged, a photograph is at least its own size, and neither needs scrolling."""

@@ -1,7 +1,7 @@
 // What Label Studio lets annotators do with the mouse only, on the labelling page, by key. The left and right
 // arrow go back to what was answered before and forth again, and Enter takes back a skip that one went back to.
-// A warning is closed by Enter or by choosing a label: left to itself, Label Studio puts one warning on top of
-// the other with every Enter.
+// Enter also closes the instructions and a warning, which choosing a label does as well: left to itself, Label
+// Studio submits what is behind the instructions, and puts one warning on top of the other.
 (() => {
   if (window.goldloopKeys) return; // pages are exchanged without loading the window anew
   window.goldloopKeys = true;
@@ -14,7 +14,7 @@
   const meant = {
     ArrowLeft: () => titled("Previous task") ?? titled("Go to Previous Task"),
     ArrowRight: () => titled("Next task"), // past the newest one the button says "Postpone task"
-    Enter: () => titled("Cancel skip"),
+    Enter: () => buttons(".lsf-modal-ls_visible .lsf-modal-ls__header button")[0] ?? titled("Cancel skip"),
   };
   const isTyping = ({ tagName, type }) =>
     tagName === "TEXTAREA" || (tagName === "INPUT" && type !== "radio" && type !== "checkbox");
