@@ -129,7 +129,7 @@ def follow_up_rows(report: FollowUpReport | None) -> dict[str, int]:
         "check": "blind answers asked behind hidden suggestions",
         "unsure": "further answers asked where a label is not sure",
         "control": "controls asked",
-        "own case": "second adjudicators asked",
+        "uncounted": "asked of somebody else, as an answer there cannot count",
     }
     figures = {reasons[one]: n for one, n in report.asked.items()}
     figures |= {f"tasks for {purpose}": n for purpose, n in report.planned.items()}

@@ -21,8 +21,8 @@ from scipy.sparse import csr_array
 
 from goldloop.votes import NONE, Floats, VoteTable
 
-PRIOR_ACCURACY = 0.9
-"""How often the confusion that all share is right before there is evidence."""
+PRIOR_ACCURACY = 0.95
+"""How often the matrix that all share is right before there is evidence; people as a whole, 0.9."""
 
 PRIOR_VOTES = 10.0
 """Votes that each prior is worth: of the accuracy, of a row of the shared matrix, of a person's sources."""
@@ -34,7 +34,7 @@ Far more than a single parameter would need: the labels that a matrix is fitted 
 votes, and with 20 a few dozen votes a person were enough to spoil calibration (docs/decisions/0009).
 """
 
-PRIOR_KNOWS, PRIOR_LEANS, PRIOR_HABIT, PRIOR_ADOPTS = 0.05, 0.10, 0.05, 0.10
+PRIOR_KNOWS, PRIOR_LEANS, PRIOR_HABIT, PRIOR_ADOPTS = 0.10, 0.05, 0.03, 0.10
 KNOWS, ERRS, LEANS, HABIT = range(4)
 
 

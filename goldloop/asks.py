@@ -26,7 +26,7 @@ class AskReason(StrEnum):
     CHECK = "check"  # the truth behind a hidden suggestion, see goldloop.anchoring
     UNSURE = "unsure"  # the posterior is below the target
     CONTROL = "control"  # the answer is known; it measures who gives it
-    OWN_CASE = "own case"  # an adjudicator had answered the sample before
+    UNCOUNTED = "uncounted"  # an answer there cannot count, see goldloop.dossiers
 
 
 _WANTED, _TOLD = "wanted", "told"

@@ -80,8 +80,9 @@ class Fit:
             joint = self.beliefs.truth(evidence * (self.typical[:, answer] + self.guess[:, [answer]]))
             chance = joint.sum(axis=1)
             after += (joint**2).sum(axis=1) / np.maximum(chance * total, np.finfo(float).tiny)
-        gain: Floats = np.maximum(after - ((now / total[:, None]) ** 2).sum(axis=1), 0)
-        return gain
+        gain = np.maximum(after - ((now / total[:, None]) ** 2).sum(axis=1), 0)
+        undecided: Floats = np.where(self.beliefs.table.is_decided, 0, gain)
+        return undecided
 
 
 def normalised(joint: Floats) -> Floats:

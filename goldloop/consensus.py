@@ -108,6 +108,10 @@ class Findings:
         """P(answer | truth) of somebody typical, (n_labels, n_labels), row the truth, rows summing to 1."""
         return self._fit.confusion
 
+    def posterior(self) -> Floats:
+        """Return the posterior of every case, not rounded, (n_cases, n_labels), rows summing to 1."""
+        return self._fit.beliefs.posterior()[self._rows]
+
     def expected_gain(self) -> Floats:
         """Return by how much one more typical vote would lower the expected Brier score, (n_cases,).
 

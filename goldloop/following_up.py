@@ -16,7 +16,7 @@ from goldloop.anchoring import Arm
 from goldloop.asking import Step, answers_shown
 from goldloop.asks import Ask, AskReason, Asks
 from goldloop.controls import KnownAnswer, choose_controls, choose_onboarding, n_controls_due
-from goldloop.evidence import Dossier
+from goldloop.dossiers import Dossier
 from goldloop.known_answers import known_answers
 from goldloop.ledger import Event, Ledger, TaskStatus, follow_up_row
 from goldloop.planning import current_round, n_answers_of, repeat_budget
@@ -171,10 +171,10 @@ def _promised(verdict: Verdict, n_wanted: Mapping[str, int], settings: Settings)
     n_first = n_answers_of(dossier.purpose, settings)
     if n_first > n_wanted.get(dossier.plan["key"], 1):
         yield Ask(dossier.plan["key"], n_first, AskReason.FIRST)
-    for key in dict.fromkeys(dossier.own_cases):
-        n = 1 + dossier.own_cases.count(key)
+    for key in dict.fromkeys(dossier.uncounted):
+        n = 1 + dossier.uncounted.count(key)
         if n > n_wanted.get(key, 1):
-            yield Ask(key, n, AskReason.OWN_CASE)
+            yield Ask(key, n, AskReason.UNCOUNTED)
 
 
 def _disputes(

@@ -8,7 +8,7 @@ from datetime import datetime
 from goldloop.annotators import Judged
 from goldloop.answers import Answer
 from goldloop.asks import Ask, AskReason
-from goldloop.evidence import Dossier
+from goldloop.dossiers import Dossier
 from goldloop.known_answers import known_label
 from goldloop.labels import LabelSet
 from goldloop.samples import SampleId

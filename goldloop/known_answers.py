@@ -8,7 +8,7 @@ from datetime import datetime
 
 from goldloop.asks import Ask, AskReason
 from goldloop.controls import KnownAnswer, is_known
-from goldloop.evidence import Dossier
+from goldloop.dossiers import Dossier
 from goldloop.tasks import split_key
 from goldloop.verdicts import Verdicts
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from goldloop.answering import PRIOR_ACCURACY
 from goldloop.beliefs import Beliefs, Fit, with_decisions
 from goldloop.votes import VoteTable
+
+ACCURACY = 0.9
+"""How often everybody is taken to be right."""
 
 
 def equal_weights(table: VoteTable) -> Fit:
@@ -15,7 +17,7 @@ def equal_weights(table: VoteTable) -> Fit:
     The label with most votes is then the likeliest.
     """
     n_labels = len(table.labels)
-    confusion = PRIOR_ACCURACY * np.eye(n_labels) + (1 - PRIOR_ACCURACY) / n_labels
+    confusion = ACCURACY * np.eye(n_labels) + (1 - ACCURACY) / n_labels
     beliefs = Beliefs(
         table=table,
         prior=with_decisions(np.full((table.n_cases, n_labels), 1 / n_labels), table),

@@ -13,12 +13,12 @@ from goldloop.beliefs import Beliefs, Fit, normalised, with_decisions
 from goldloop.prior_view import PriorView
 from goldloop.votes import Floats, VoteTable
 
-DECEPTION = 0.02
-"""Share of the samples that look like another label to everybody, however many are asked.
+MISTAKES_ALIKE = 0.2
+"""Share of people's mistakes that everybody makes alike: the sample looks like another label to all.
 
 Votes cannot tell such a sample from one that is what it looks like, so this is no parameter that could be
-learnt from them; it bounds what agreement can prove. On real answers with known truth (docs/decisions/0009)
-0.01 explains them best and 0.03 calibrates best.
+learnt from them; it bounds what agreement can prove. Measured on real answers with known truth
+(docs/decisions/0009): 0.06 explains the votes best, 0.2 gives the truest probabilities.
 """
 
 MAX_ROUNDS = 200
@@ -45,9 +45,8 @@ def posterior(table: VoteTable) -> Fit:
 
 
 def _appearance(shared: Floats) -> Floats:
-    """Return P(look | truth): samples deceive towards the labels that people confuse."""
-    is_same = np.eye(len(shared))
-    appearance: Floats = (1 - DECEPTION) * is_same + DECEPTION * normalised(shared * (1 - is_same))
+    """Return P(look | truth): what one person mistakes, some samples make everybody mistake."""
+    appearance: Floats = (1 - MISTAKES_ALIKE) * np.eye(len(shared)) + MISTAKES_ALIKE * shared
     return appearance
 
 

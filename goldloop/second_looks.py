@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
+from goldloop.dossiers import Dossier
 from goldloop.errors import EmptyPoolError
-from goldloop.evidence import Dossier
 from goldloop.gold import GoldRecord
 from goldloop.gold_store import GoldStore
 from goldloop.labels import LabelSet

@@ -111,6 +111,10 @@ class PeopleSettings(_Section):
     onboarding_tasks: Annotated[
         int, Field(ge=0, le=200, description="Known-answer tasks that somebody new begins with; 0: none.")
     ] = 20
+    seniors: Annotated[
+        tuple[str, ...],
+        Field(description="Annotators whose decisions count, by number; empty: those of anybody."),
+    ] = ()
     bar: Annotated[
         float,
         Field(gt=0, lt=1, description="Accuracy on known answers; who is below it by evidence is flagged."),

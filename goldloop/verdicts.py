@@ -11,7 +11,8 @@ from goldloop.answers import Answer
 from goldloop.asking import Step, is_gold, next_step
 from goldloop.asks import Asks
 from goldloop.consensus import Case, Consensus, Findings, Method, find_consensus
-from goldloop.evidence import Dossier, read_answers, read_dossiers
+from goldloop.dossiers import Dossier
+from goldloop.evidence import read_answers, read_dossiers
 from goldloop.gold import GoldChange, GoldRecord
 from goldloop.ledger import Ledger
 from goldloop.ports import Tables
@@ -58,17 +59,8 @@ class VerdictReader:
 
     def __call__(self) -> Verdicts:
         """Return what the tables say now of every sample that people were asked about."""
-        labels, overlap = self._settings.label_set, self._settings.selection.overlap
-        answers = read_answers(self._tables, self._ledger, labels)
-        dossiers = read_dossiers(
-            self._tables,
-            self._ledger,
-            self._asks,
-            answers,
-            labels=labels,
-            settings=self._settings.consensus,
-            overlap=overlap,
-        )
+        answers = read_answers(self._tables, self._ledger, self._settings.label_set)
+        dossiers = read_dossiers(self._tables, self._ledger, self._asks, answers, self._settings)
         findings = self._consensus([one.case for one in dossiers])
         verdicts = [
             Verdict(dossier, found, self._step(dossier, found))

@@ -179,6 +179,22 @@ def test_nobody_decides_a_case_of_their_own(tmp_path: Path) -> None:
     assert {gold_by_sample(loop)[one].label for one in audits} == {"ham"}
 
 
+def test_only_a_senior_decides_where_seniors_are_named(tmp_path: Path) -> None:
+    """Somebody else's decision does not count; the dispute is asked of one more person."""
+    named = PeopleSettings(control_rate=0, onboarding_tasks=0, seniors=("9",))
+    loop = pushed(tmp_path, people=named)
+    audits = live(loop, Purpose.AUDIT)
+    loop.work({"1": always("ham"), "2": always("spam")})
+    loop.pull()
+    loop.work({"7": always("spam")}, purpose=Purpose.ADJUDICATION)
+    loop.pull()
+    assert audits.isdisjoint(gold_by_sample(loop))
+
+    loop.work({"9": always("ham")}, purpose=Purpose.ADJUDICATION)
+    loop.pull()
+    assert {gold_by_sample(loop)[one].label for one in audits} == {"ham"}
+
+
 def test_an_unsure_sample_is_asked_on_until_the_cap_and_then_decided(tmp_path: Path) -> None:
     """One vote below the target: a second person, a third, then the adjudicator."""
     doubtful = ConsensusSettings(
