@@ -167,7 +167,6 @@ def repeat(seed: int, is_alike: bool) -> dict[str, dict[str, object]]:
         found[one.annotator] = {
             "coverage": holds(one.accuracy, skill),
             "coverage against others": holds(one.against_others, skill),
-            "coverage on controls": holds(one.on_controls, skill),
             "bias": one.accuracy.estimate.value - skill if one.accuracy.estimate else None,
             "blind answers": one.accuracy.n,
             "flagged": one.is_flagged,
