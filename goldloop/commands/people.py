@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from goldloop.commands.common import Json, Where, connect, run_flow
 from goldloop.console import out, say, show
-from goldloop.people import PeopleReport
+
+if TYPE_CHECKING:
+    from goldloop.people import PeopleReport
 
 app = typer.Typer()
 
