@@ -1,13 +1,35 @@
-"""Majority consensus: enough votes, a clear lead, or no label at all."""
+"""Consensus: what holds for every method, and the plain majority."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goldloop.consensus import majority
-from tests.strategies import votes
+from goldloop.consensus import Case, Method, find_consensus, majority
+from goldloop.errors import InvalidProbabilitiesError, LabelError
+from goldloop.labels import LabelSet
+from goldloop.samples import sample_id_of
+from tests.strategies import cases, votes
+
+LABELS = LabelSet.of(["cat", "dog", "fox"])
+CLOSE = 2e-3  # estimation ends when little moves, so two orders of the same sums may end a step apart
+
+methods = st.sampled_from(list(Method))
+few = settings(max_examples=40, deadline=None)
+
+
+def found(given_cases, method, labels=LABELS, target=0.9):
+    """Return the findings for `given_cases` with one answer asked for."""
+    return find_consensus(given_cases, labels, method=method, target=target, overlap=1)
+
+
+def case(name: str, votes: dict[str, str], **fields: object) -> Case:
+    """Return the case of a sample called `name`."""
+    return replace(Case(sample_id_of(name.encode()), votes), **fields)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -35,13 +57,7 @@ def test_a_label_needs_half_of_the_votes_asked_for_and_a_lead(
 
 
 @given(votes(), st.integers(1, 5))
-def test_order_of_annotators_does_not_matter(answers: dict[str, str], overlap: int) -> None:
-    """The same votes in reverse order give the same consensus."""
-    assert majority(dict(reversed(answers.items())), overlap=overlap) == majority(answers, overlap=overlap)
-
-
-@given(votes(), st.integers(1, 5))
-def test_renaming_labels_renames_the_consensus(answers: dict[str, str], overlap: int) -> None:
+def test_renaming_labels_renames_the_majority(answers: dict[str, str], overlap: int) -> None:
     """No label is favoured by its name, so ties cannot be decided by the alphabet."""
     names = {"cat": "zebra", "dog": "ape", "fox": "mole"}
     renamed = majority({who: names[label] for who, label in answers.items()}, overlap=overlap)
@@ -49,14 +65,153 @@ def test_renaming_labels_renames_the_consensus(answers: dict[str, str], overlap:
     assert renamed.label == (names[plain.label] if plain.label else None)
 
 
-@given(votes(), st.integers(1, 5))
-def test_no_votes_means_no_label_and_unanimity_means_that_label(
-    answers: dict[str, str], overlap: int
-) -> None:
-    """The two ends of agreement."""
-    found = majority(answers, overlap=overlap)
-    if not answers:
-        assert found.label is None
-    if len(set(answers.values())) == 1 and len(answers) > overlap / 2:
-        assert found.label == next(iter(answers.values()))
-    assert sum(found.posterior.values()) == pytest.approx(1 if answers else 0, abs=0.002)
+@few
+@given(cases(), methods, st.randoms())
+def test_order_of_cases_and_of_votes_does_not_matter(given_cases, method, chance) -> None:
+    """The same votes in any order give exactly the same consensus of each sample."""
+    plain = found(given_cases, method).consensus
+    order = list(range(len(given_cases)))
+    chance.shuffle(order)
+    turned = [
+        replace(given_cases[number], votes=dict(reversed(given_cases[number].votes.items())))
+        for number in order
+    ]
+    assert found(turned, method).consensus == [plain[number] for number in order]
+
+
+@few
+@given(cases(), methods)
+def test_votes_delivered_twice_count_once(given_cases, method) -> None:
+    """One person has one vote, however often it arrives."""
+    twice = [
+        replace(one, votes=dict([*one.votes.items(), *reversed(one.votes.items())])) for one in given_cases
+    ]
+    assert found(twice, method).consensus == found(given_cases, method).consensus
+
+
+@few
+@given(cases(), methods)
+def test_renaming_people_changes_nothing(given_cases, method) -> None:
+    """Nobody is favoured by a name."""
+    names = dict(zip("12345", "edcba", strict=True))
+    renamed = [
+        replace(
+            one,
+            votes={names[who]: label for who, label in one.votes.items()},
+            shown={names[who]: label for who, label in one.shown.items()},
+        )
+        for one in given_cases
+    ]
+    plain, other = (found(one, method).posterior() for one in (given_cases, renamed))
+    assert other == pytest.approx(plain, abs=CLOSE)
+
+
+@few
+@given(cases(), methods, st.permutations(range(3)))
+def test_renaming_labels_renames_the_posterior(given_cases, method, order) -> None:
+    """No label is favoured by its name or its column."""
+    names = dict(zip(LABELS, ["zebra", "ape", "mole"], strict=True))
+    labels = LabelSet.of([names[LABELS[column]] for column in order])
+    renamed = [
+        replace(
+            one,
+            votes={who: names[label] for who, label in one.votes.items()},
+            shown={who: names[label] for who, label in one.shown.items()},
+            probs=None if one.probs is None else tuple(one.probs[column] for column in order),
+            decision=None if one.decision is None else names[one.decision],
+        )
+        for one in given_cases
+    ]
+    plain, other = found(given_cases, method).posterior(), found(renamed, method, labels).posterior()
+    assert other == pytest.approx(plain[:, order], abs=CLOSE)
+
+
+@few
+@given(cases(), methods)
+def test_every_posterior_sums_to_one(given_cases, method) -> None:
+    """Also the rounded one that gold keeps, as far as rounding allows."""
+    findings = found(given_cases, method)
+    assert findings.posterior().sum(axis=1) == pytest.approx(np.ones(len(given_cases)))
+    for one in findings.consensus:
+        assert sum(one.posterior.values()) == pytest.approx(1 if one.posterior else 0, abs=0.002)
+
+
+@few
+@given(cases(), methods)
+def test_gold_is_what_somebody_said(given_cases, method) -> None:
+    """No vote and no decision means no label, and no model can make one up that nobody chose."""
+    for one, result in zip(given_cases, found(given_cases, method, target=0.501).consensus, strict=True):
+        if result.label is not None:
+            assert result.label == one.decision or result.label in one.votes.values()
+        if one.decision is not None:
+            assert (result.label, result.method) == (one.decision, "adjudication/1")
+
+
+@few
+@given(cases(with_decisions=False), methods)
+def test_what_all_say_is_likeliest_unless_a_model_objects(given_cases, method) -> None:
+    """Unanimous votes win where no model speaks."""
+    silent = [replace(one, probs=None, shown={}) for one in given_cases]
+    unanimous = [replace(one, votes=dict.fromkeys(one.votes, "fox")) for one in silent[:4]] + [
+        case(f"extra {number}", {"1": label, "2": label}) for number, label in enumerate(LABELS)
+    ]
+    for one, row in zip(unanimous, found(unanimous, method).posterior(), strict=True):
+        if one.votes:
+            assert LABELS[int(row.argmax())] == next(iter(one.votes.values()))
+
+
+@few
+@given(cases(), methods)
+def test_the_value_of_another_vote_is_a_share(given_cases, method) -> None:
+    """The expected gain lies in [0, 1] and is 0 where an adjudicator has decided."""
+    gains = found(given_cases, method).expected_gain()
+    assert gains.shape == (len(given_cases),)
+    for one, gain in zip(given_cases, gains, strict=True):
+        assert 0 <= gain <= 1
+        assert one.decision is None or gain == 0
+
+
+@pytest.mark.parametrize("method", list(Method))
+@pytest.mark.parametrize(
+    ("given_cases", "labels"),
+    [
+        ([], LABELS),
+        ([case("a", {})], LABELS),
+        ([case("a", {"1": "cat"})], LabelSet.of(["cat", "dog"])),
+        ([case(str(n), {"1": "cat"}) for n in range(50)], LABELS),
+        (
+            [case(str(n), {str(n): f"l{n % 7}"}) for n in range(40)],
+            LabelSet.of([f"l{n}" for n in range(200)]),
+        ),
+        ([case(str(n), {"1": "cat"}, decision="dog") for n in range(9)], LABELS),
+        ([case("a", {"1": "cat"}, probs=(0.0, 1.0, 0.0)), case("b", {}, probs=(1.0, 0.0, 0.0))], LABELS),
+    ],
+    ids=[
+        "nothing",
+        "no vote",
+        "one vote",
+        "one person",
+        "200 labels",
+        "all decided",
+        "a model that is certain",
+    ],
+)
+def test_little_evidence_is_no_error(given_cases: list[Case], labels: LabelSet, method: Method) -> None:
+    """Every method says something finite of everything there may be."""
+    findings = found(given_cases, method, labels)
+    assert len(findings.consensus) == len(given_cases)
+    assert np.isfinite(findings.posterior()).all()
+    assert np.isfinite(findings.expected_gain()).all()
+    assert all(np.isfinite([one.accuracy, one.weight]).all() for one in findings.annotators())
+
+
+def test_a_label_outside_the_label_set_is_refused() -> None:
+    """A vote for a label that does not exist is no vote to be dropped in silence."""
+    with pytest.raises(LabelError, match="label 'cow' is not in the label set"):
+        found([case("a", {"1": "cow"})], Method.POSTERIOR)
+
+
+def test_probs_that_are_none_are_refused() -> None:
+    """Three labels need three probabilities that sum to 1."""
+    with pytest.raises(InvalidProbabilitiesError, match="row 0 of probs"):
+        found([case("a", {"1": "cat"}, probs=(0.9, 0.9, 0.1))], Method.POSTERIOR)

@@ -1,0 +1,271 @@
+"""The posterior and Dawid-Skene: slow versions as oracles, and what evidence does to weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from goldloop.beliefs import Beliefs
+from goldloop.calibration import expected_calibration_error
+from goldloop.consensus import Case, Findings, Method, find_consensus
+from goldloop.dawid_skene import SMOOTHING, TOLERANCE
+from goldloop.labels import LabelSet
+from goldloop.posterior import posterior
+from goldloop.samples import sample_id_of
+from goldloop.votes import vote_table
+from tests.strategies import cases
+
+LABELS = LabelSet.of(["cat", "dog", "fox"])
+few = settings(max_examples=40, deadline=None)
+
+
+def find(given_cases: list[Case], method: Method = Method.POSTERIOR, labels: LabelSet = LABELS) -> Findings:
+    """Return the findings for `given_cases` at a target of 0.9."""
+    return find_consensus(given_cases, labels, method=method, target=0.9, overlap=1)
+
+
+def in_order(given_cases: list[Case]) -> list[Case]:
+    """Return `given_cases` as the core keeps them."""
+    return sorted(given_cases, key=lambda one: one.sample_id)
+
+
+def simulated(
+    skills: dict[str, float], n: int, *, votes_each: int = 2, seed: int = 0
+) -> tuple[list[Case], list[str]]:
+    """Return cases answered by people right with the given probabilities, and the true labels."""
+    rng = np.random.default_rng(seed)
+    given_cases, truth = [], []
+    for number in range(n):
+        true = int(rng.integers(3))
+        votes = {}
+        for who in rng.choice(list(skills), votes_each, replace=False).tolist():
+            wrong = (true + int(rng.integers(1, 3))) % 3
+            votes[who] = LABELS[true if rng.random() < skills[who] else wrong]
+        given_cases.append(Case(sample_id_of(f"{seed}/{number}".encode()), votes))
+        truth.append(LABELS[true])
+    return given_cases, truth
+
+
+def weights(findings: Findings) -> dict[str, float]:
+    """Return the weight of each annotator."""
+    return {one.annotator: one.weight for one in findings.annotators()}
+
+
+def slow_dawid_skene(given_cases: list[Case]) -> list[list[float]]:
+    """Return the posterior by loops over people, cases and labels, as the paper writes it."""
+    people, n = sorted({who for one in given_cases for who in one.votes}), len(LABELS)
+    truth = []
+    for one in given_cases:
+        shares = [list(one.votes.values()).count(label) / max(len(one.votes), 1) for label in LABELS]
+        row = shares if one.votes else [1 / n] * n
+        truth.append([float(label == one.decision) for label in LABELS] if one.decision else row)
+    moved = 1.0
+    while moved > TOLERANCE:
+        total = sum(sum(row[k] for row in truth) + SMOOTHING for k in range(n))
+        prior = [(sum(row[k] for row in truth) + SMOOTHING) / total for k in range(n)]
+        matrix = {}
+        for who in people:
+            for k in range(n):
+                counts = [
+                    sum(
+                        row[k]
+                        for row, one in zip(truth, given_cases, strict=True)
+                        if one.votes.get(who) == said
+                    )
+                    + SMOOTHING
+                    for said in LABELS
+                ]
+                for said, count in zip(LABELS, counts, strict=True):
+                    matrix[who, k, said] = count / sum(counts)
+        after = []
+        for one in given_cases:
+            joint = [
+                prior[k] * float(np.prod([matrix[who, k, said] for who, said in one.votes.items()]))
+                for k in range(n)
+            ]
+            row = [value / sum(joint) for value in joint]
+            after.append([float(label == one.decision) for label in LABELS] if one.decision else row)
+        moved = max(
+            (
+                abs(a - b)
+                for old, new in zip(truth, after, strict=True)
+                for a, b in zip(old, new, strict=True)
+            ),
+            default=0,
+        )
+        truth = after
+    return truth
+
+
+@few
+@given(cases().filter(lambda rows: len(rows) <= 6))
+def test_dawid_skene_is_what_the_loops_say(given_cases: list[Case]) -> None:
+    """The arrays do what the paper writes, decided cases included."""
+    assert find(given_cases, Method.DAWID_SKENE).posterior() == pytest.approx(
+        np.array(slow_dawid_skene(given_cases)).reshape(-1, 3), abs=1e-3
+    )
+
+
+@few
+@given(cases(with_decisions=False))
+def test_the_value_of_a_vote_is_what_every_answer_would_bring(given_cases: list[Case]) -> None:
+    """The gain is the Brier score now minus that after each answer, weighed by how likely the answer is."""
+    fit = posterior(vote_table(in_order(given_cases), LABELS))
+    for row, gain in enumerate(fit.gains()):
+        evidence = fit.beliefs.evidence()[row]
+        after, total = 0.0, 0.0
+        for said in range(3):
+            likelihood = evidence * (fit.typical[:, said] + fit.guess[row, said])
+            joint = [
+                fit.beliefs.prior[row, true] * sum(fit.beliefs.appearance[true] * likelihood)
+                for true in range(3)
+            ]
+            after += sum(joint) * sum((one / sum(joint)) ** 2 for one in joint)
+            total += sum(joint)
+        now = sum(fit.beliefs.posterior()[row] ** 2)
+        assert gain == pytest.approx(after / total - now, abs=1e-9)
+
+
+@few
+@given(
+    st.lists(st.sampled_from(range(3)), max_size=6),
+    st.sampled_from(range(3)),
+    st.floats(0.4, 0.99),
+    st.lists(st.floats(0.01, 1), min_size=3, max_size=3),
+)
+def test_an_agreeing_vote_never_lowers_its_label(
+    votes: list[int], said: int, accuracy: float, prior: list[float]
+) -> None:
+    """With parameters held fixed, one more vote for a label cannot make that label less likely."""
+    confusion = accuracy * np.eye(3) + (1 - accuracy) / 3
+    appearance = 0.97 * np.eye(3) + 0.03 * (1 - np.eye(3)) / 2
+
+    def believed(columns: list[int]) -> float:
+        case = Case(sample_id_of(b"s"), {str(who): LABELS[column] for who, column in enumerate(columns)})
+        table = vote_table([case], LABELS)
+        log_votes = np.log(confusion).T[table.label]
+        start = np.array([prior]) / sum(prior)
+        return float(Beliefs(table, start, log_votes, appearance).posterior()[0, said])
+
+    assert believed([*votes, said]) >= believed(votes) - 1e-12
+
+
+def test_a_spammer_soon_weighs_next_to_nothing_and_an_expert_more() -> None:
+    """After 100 answers at random, an answer carries little; that of an expert more than a typical one."""
+    skills = {"expert": 0.98, "average": 0.9, "other": 0.88, "careless": 0.75, "spammer": 1 / 3}
+    found = weights(find(simulated(skills, 250)[0]))
+    assert found["spammer"] < 0.25 < found["careless"] < found["average"]
+    assert found["expert"] > 1
+
+
+def test_a_spammer_who_presses_one_key_is_found_out() -> None:
+    """Whoever always gives the same label tells nothing, also where that label is often right."""
+    given_cases, _ = simulated({"a": 0.9, "b": 0.9, "c": 0.9}, 150)
+    lazy = [replace(one, votes={**one.votes, "lazy": "cat"}) for one in given_cases]
+    found = weights(find(lazy))
+    assert found["lazy"] < 0.1 < found["a"]
+
+
+def test_labels_do_not_suffer_when_a_spammer_joins() -> None:
+    """Votes at random added to good ones leave the labels as right as they were; a majority gets worse."""
+    skills = {"a": 0.9, "b": 0.88, "c": 0.85}
+    given_cases, truth = simulated(skills, 600, votes_each=2)
+    rng = np.random.default_rng(1)
+    joined = [replace(one, votes={**one.votes, "spam": LABELS[int(rng.integers(3))]}) for one in given_cases]
+
+    def accuracy(rows: list[Case]) -> float:
+        return float(
+            np.mean(
+                [
+                    LABELS[int(k)] == true
+                    for k, true in zip(find(rows).posterior().argmax(axis=1), truth, strict=True)
+                ]
+            )
+        )
+
+    assert accuracy(joined) >= accuracy(given_cases) - 0.005
+
+
+def test_who_contradicts_the_adjudicator_counts_as_wrong() -> None:
+    """A decision is the truth to the consensus, and tells who was right."""
+    rows = [
+        Case(
+            sample_id_of(f"{number}".encode()),
+            {"right": label, "wrong": LABELS[(number + 1) % 3]},
+            decision=label,
+        )
+        for number, label in enumerate(list(LABELS) * 20)
+    ]
+    found = {one.annotator: one for one in find(rows).annotators()}
+    assert found["right"].accuracy > found["wrong"].accuracy + 0.2
+
+
+def test_nobody_is_judged_by_an_answer_of_their_own() -> None:
+    """Without the only vote, what is left is what was believed before it; a second vote stays."""
+    rows, _ = simulated({"a": 0.9, "b": 0.9}, 60)
+    lone = Case(sample_id_of(b"lone"), {"a": "cat"}, probs=(0.2, 0.5, 0.3))
+    both = Case(sample_id_of(b"both"), {"a": "cat", "b": "dog"})
+    findings = find([*rows, lone, both])
+    assert findings.leave_one_out(60, "a").argmax() == LABELS.column("dog")
+    assert findings.leave_one_out(61, "a").argmax() == LABELS.column("dog")
+    assert findings.leave_one_out(61, "b").argmax() == LABELS.column("cat")
+    assert findings.leave_one_out(61, "somebody else") == pytest.approx(findings.posterior()[61])
+
+
+def test_leaving_one_out_of_a_decided_case_leaves_the_decision() -> None:
+    """The adjudicator's word stands without anybody's vote."""
+    findings = find([Case(sample_id_of(b"a"), {"1": "cat"}, decision="dog")])
+    assert findings.leave_one_out(0, "1").tolist() == [0, 1, 0]
+
+
+def test_a_boastful_model_is_believed_less() -> None:
+    """A model that says 0.98 and is right for 0.7 is found out by votes alone."""
+    given_cases, truth = simulated({"a": 0.9, "b": 0.88, "c": 0.9}, 1500)
+    columns = np.array([LABELS.column(label) for label in truth])
+    rng = np.random.default_rng(2)
+    said = np.where(rng.random(1500) < 0.7, columns, (columns + rng.integers(1, 3, 1500)) % 3)
+    boast = [
+        replace(one, probs=tuple(np.where(np.arange(3) == column, 0.98, 0.01)))
+        for one, column in zip(given_cases, said, strict=True)
+    ]
+    found = find(boast).posterior()
+    assert expected_calibration_error(found, columns) < 0.06
+    assert (found.argmax(axis=1) == columns).mean() > (
+        find(given_cases).posterior().argmax(axis=1) == columns
+    ).mean()
+
+
+def test_a_vote_taken_over_from_a_suggestion_counts_for_less() -> None:
+    """Where people take over what they are shown, agreeing with the suggestion proves little."""
+    rng, rows = np.random.default_rng(3), []
+    for number in range(400):
+        true, suggested = int(rng.integers(3)), int(rng.integers(3))
+        blind = true if rng.random() < 0.95 else (true + 1) % 3
+        seen = suggested if rng.random() < 0.5 else true
+        votes = {"a": LABELS[blind], "b": LABELS[seen]}
+        rows.append(Case(sample_id_of(f"{number}".encode()), votes, shown={"b": LABELS[suggested]}))
+    taken = Case(sample_id_of(b"taken"), {"b": "cat"}, shown={"b": "cat"})
+    against = Case(sample_id_of(b"against"), {"b": "cat"}, shown={"b": "dog"})
+    found = find([*rows, taken, against]).posterior()[-2:, LABELS.column("cat")]
+    assert found[0] < 0.75
+    assert found[1] > 0.9
+
+
+def test_one_person_alone_is_believed_as_far_as_people_are() -> None:
+    """With one vote each and no model every label, common or rare, keeps what is taken for granted."""
+    rows = [
+        Case(sample_id_of(f"{number}".encode()), {"me": LABELS[min(number % 10, 2)]}) for number in range(200)
+    ]
+    own = find(rows).posterior().max(axis=1)
+    assert ((own > 0.8) & (own < 0.995)).all()
+
+
+def test_a_fit_is_the_same_twice() -> None:
+    """Nothing is drawn at random."""
+    rows, _ = simulated({"a": 0.9, "b": 0.7, "c": 0.8}, 50)
+    first, second = (find(rows) for _ in range(2))
+    assert first.consensus == second.consensus
