@@ -120,7 +120,7 @@ def repeat(seed: int, method: Method) -> npt.NDArray[np.float64]:
 def main() -> None:
     """Run the bench."""
     options = parser(__doc__ or "").parse_args()
-    report, n_repeats = Report("spammer", options), 20 if options.quick else 200
+    report, n_repeats = Report("spammer", options), 20 if options.quick else 100
     seeds = range(options.seed * 10**6, options.seed * 10**6 + n_repeats)
     for method in (Method.POSTERIOR, Method.MAJORITY):
         with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any
 
 import httpx
@@ -137,36 +136,34 @@ def work(
     labels: tuple[str, ...],
     *,
     seed: int,
-    at_most: int | None = None,
-    advance: Callable[[int], None] = lambda _: None,
 ) -> int:
-    """Let everyone answer their queue in a project until it is empty, at the same time; return n answers.
+    """Let people answer one task each in turn until nobody has any left in the project; return n answers.
 
-    Nobody gives more than `at_most` answers.
+    In turn, so that who answers what, and all that follows, is the same in every run.
     """
     mistaken = confusions(labels)
-    # Label Studio gives two requests in the same instant the same task; people are never that quick
-    asking = Lock()
 
-    def one_queue(person: Person) -> int:
-        n_answers = 0
-        headers = {"Authorization": f"Token {person.account.token}"}
-        with httpx.Client(base_url=server.url, headers=headers, timeout=60) as client:
-            while at_most is None or n_answers < at_most:
-                with asking:
-                    reply = client.get(f"/api/projects/{project_id}/next")
-                if reply.status_code == httpx.codes.NOT_FOUND:
-                    break
-                _check(reply, person)
-                task = reply.json()
-                answer = _answer(person.character, task["data"], pictures, mistaken, seed=seed)
-                _check(client.post(f"/api/tasks/{task['id']}/annotations/", json=answer), person)
-                n_answers += 1
-                advance(1)
-        return n_answers
+    def has_answered(person: Person, desk: httpx.Client) -> bool:
+        reply = desk.get(f"/api/projects/{project_id}/next")
+        if reply.status_code == httpx.codes.NOT_FOUND:
+            return False  # for now: what somebody skips goes to the others
+        _check(reply, person)
+        task = reply.json()
+        answer = _answer(person.character, task["data"], pictures, mistaken, seed=seed)
+        _check(desk.post(f"/api/tasks/{task['id']}/annotations/", json=answer), person)
+        return True
 
-    with ThreadPoolExecutor(len(people)) as pool:
-        return sum(pool.map(one_queue, people))
+    n_answers = 0
+    with ExitStack() as stack:
+        desks = [(person, stack.enter_context(_desk(server, person))) for person in people]
+        while n_of_turn := sum(has_answered(person, desk) for person, desk in desks):
+            n_answers += n_of_turn
+    return n_answers
+
+
+def _desk(server: LabelStudioEndpoint, person: Person) -> httpx.Client:
+    headers = {"Authorization": f"Token {person.account.token}"}
+    return httpx.Client(base_url=server.url, headers=headers, timeout=60)
 
 
 def _answer(

@@ -76,22 +76,16 @@ class Project:
     server: LabelStudioEndpoint
     pictures: dict[SampleId, Picture]
 
-    def take_turns(self, project_id: int, people: Sequence[Person]) -> int:
-        """Let people answer one task each in turn until nobody has any left; return the number of answers."""
-        n_answers = 0
-        while n := sum(
-            work(self.server, project_id, [one], self.pictures, LABELS, seed=SEED, at_most=1)
-            for one in people
-        ):
-            n_answers += n
-        return n_answers
+    def work(self, project_id: int, people: Sequence[Person]) -> int:
+        """Let people answer in turn until nobody has any task left; return the number of answers."""
+        return work(self.server, project_id, people, self.pictures, LABELS, seed=SEED)
 
     def work_through(self, crew: Sequence[Person], senior: Person) -> None:
         """Let everybody work, pull, and go on until nothing is left to ask in this round."""
         projects = self.parts.queue().projects
         while True:
-            n_answers = self.take_turns(projects.main, crew)
-            n_answers += self.take_turns(projects.adjudication, [senior])
+            n_answers = self.work(projects.main, crew)
+            n_answers += self.work(projects.adjudication, [senior])
             pull_answers(self.parts)
             if n_answers == 0:
                 return
@@ -182,7 +176,7 @@ def test_five_rounds_with_a_spammer(project: Project, services: Endpoints) -> No
         push_round(project.parts)
         if round_ == 1:  # the spammer joins, and begins with known answers
             crew = [*honest, spammer]
-            assert project.take_turns(project.parts.queue().projects.onboarding, [spammer]) >= 10
+            assert project.work(project.parts.queue().projects.onboarding, [spammer]) >= 10
             pull_answers(project.parts)
         project.work_through(crew, senior)
         accuracies.append(project.gold_accuracy())
