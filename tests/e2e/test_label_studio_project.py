@@ -112,6 +112,22 @@ def test_settings_follow(server: LabelStudioEndpoint, name: str) -> None:
         assert "emu" in project["expert_instruction"]
 
 
+def test_new_settings_leave_what_was_asked_alone(server: LabelStudioEndpoint, name: str) -> None:
+    """A task that is to be answered by three people still is when the label set has grown."""
+    queue = LabelStudioQueue(
+        server.url, server.token, ensured(server, name), LABELS, image_url=local_image_urls()
+    )
+    task = NewTask(SampleId("0" * 64), Purpose.AUDIT, BatchId("b"), "a.png")
+    (task_id,) = queue.push([task]).values()
+    asked(server, f"/api/tasks/{task_id}/annotations/", result=choice_result("dog"))
+    queue.ask({task_id: 3})
+
+    ensured(server, name, LabelSet.of(["cat", "dog", "emu"]))
+
+    state = asked(server, f"/api/tasks/{task_id}/")
+    assert (state["overlap"], state["is_labeled"]) == (3, False)
+
+
 def test_a_project_of_an_older_interface_gets_the_new_one(server: LabelStudioEndpoint, name: str) -> None:
     """Controls are added to a project that has annotations, and those stay readable."""
     old = (
