@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from math import exp, log, sqrt
 from statistics import NormalDist, median
+from typing import Any
 
 from scipy.stats import binom
 
@@ -136,6 +137,16 @@ class Anchoring:
     by_label: tuple[Gap, ...]
     accuracy: Mapping[tuple[bool, bool], Estimate]
     time_ratio: Estimate | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON knows them; accuracies are a list, as JSON has no pairs for keys."""
+        named = {one.name: getattr(self, one.name) for one in fields(self)}
+        return named | {
+            "accuracy": [
+                {"is_shown": is_shown, "is_right": is_right, **found.to_dict()}
+                for (is_shown, is_right), found in self.accuracy.items()
+            ]
+        }
 
 
 def measure_anchoring(seen: Sequence[Observation], *, labels: LabelSet) -> Anchoring:

@@ -16,15 +16,16 @@ app = typer.Typer()
 
 
 def _read(where: Where) -> PeopleReport:
-    from flows.people import report_people
+    from goldloop.people import people_report
 
-    return report_people(connect(where))
+    parts = connect(where)
+    return people_report(parts.read_verdicts(), parts.asks.all(), parts.workspace.settings)
 
 
 @app.command()
 def people(where: Where = None, as_json: Json = False) -> None:
     """What each annotator's answers are worth, and how far suggestions pull people; pseudonymous."""
-    from flows.people import NOBODY, anchoring_rows, people_rows, remarks
+    from goldloop.people_tables import NOBODY, anchoring_rows, pace_rows, people_rows, remarks
 
     report = _read(where)
     if as_json:
@@ -33,10 +34,11 @@ def people(where: Where = None, as_json: Json = False) -> None:
     if not report.people:
         say(NOBODY)
         return
-    show(None, people_rows(report.people), as_json=False, title=f"people, bar {report.bar:.0%}")
+    show(None, people_rows(report.people), as_json=False, title=f"how good, bar {report.bar:.0%}")
+    show(None, pace_rows(report.people), as_json=False, title="how fast")
     for remark in remarks(report):
-        out.print(remark, markup=False)
-    show(None, anchoring_rows(report), as_json=False, title="wrong suggestions, adopted")
+        out.print(f"- {remark}", markup=False)
+    show(None, anchoring_rows(report), as_json=False, title="how far suggestions pull them")
     for reason in report.advice.reasons:
         out.print(f"- suggestions {reason}", markup=False)
 
@@ -44,7 +46,7 @@ def people(where: Where = None, as_json: Json = False) -> None:
 @app.command()
 def agreement(where: Where = None, as_json: Json = False) -> None:
     """How far people agree on blind samples drawn at random: Krippendorff's alpha, and kappa of pairs."""
-    from flows.people import agreement_rows
+    from goldloop.people_tables import agreement_rows
 
     report = _read(where).agreement
     show(report, agreement_rows(report), as_json=as_json, title="agreement")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flows.people import NOBODY, agreement_rows, anchoring_rows, people_markdown, people_rows
+from flows.people import people_markdown
 from flows.publish import suspect_rows
 from goldloop.adapters.people_section import SuspectTile, people_section
 from goldloop.adapters.plots import drift_plot, gap_plot, kappa_plot, pace_plot, skill_plot
@@ -22,8 +23,10 @@ from goldloop.agreement import agreement, independent_votes
 from goldloop.anchoring import Observation
 from goldloop.annotators import Judged, people
 from goldloop.answers import Answer
+from goldloop.console import plain
 from goldloop.labels import LabelSet
 from goldloop.people import PeopleReport
+from goldloop.people_tables import NOBODY, agreement_rows, anchoring_rows, pace_rows, people_rows, remarks
 from goldloop.samples import SampleId
 from goldloop.second_looks import SecondLook
 from goldloop.suggesting import recommend
@@ -190,11 +193,39 @@ def test_the_tables_say_the_same_in_words() -> None:
 
     assert [row["who"] for row in rows] == ["annotator 1", "annotator 2"]
     assert rows[1]["look at"].startswith("below the bar")
-    assert re.fullmatch(r"\d\d\.\d \[\d\d\.\d, \d\d\.\d\], n=100", rows[0]["accuracy, 95 %"])
+    assert re.fullmatch(r"\d\d\.\d \[\d\d\.\d, \d\d\.\d\], n=100", rows[0]["accuracy, %"])
     assert [row["who"] for row in agreement_rows(report.agreement)] == ["everybody", "annotators 1 and 2"]
-    assert [row["suggested"] for row in anchoring_rows(report)] == ["all labels", *LABELS]
-    few = people_rows(made_report(0.9, n=5).people)[0]
-    assert few["accuracy, 95 %"] == few["decision, s"] == few["an hour"] == "too few, n=5"
+    assert [row["wrongly suggested"] for row in anchoring_rows(report)] == ["all labels", *LABELS]
+    assert [row["who"] for row in pace_rows(report.people)] == ["annotator 1", "annotator 2"]
+    assert any(one.startswith("annotator 2 is below the bar of 70%: accuracy ") for one in remarks(report))
+
+
+def test_few_answers_are_words_in_the_tables() -> None:
+    """Five answers give no number anywhere, and nobody to look at."""
+    report = made_report(0.9, n=5, n_observations=4)
+
+    (skill,), (pace,) = people_rows(report.people), pace_rows(report.people)
+
+    assert skill["accuracy, %"] == pace["seconds a decision, median"] == "too few, n=5"
+    assert pace["answers an hour"] == pace["skipped, %"] == "too few, n=5"
+    assert pace["a day"] == "too few, n=1"
+    assert remarks(report) == []
+    assert all(row["gap"].startswith("too few") for row in anchoring_rows(report))
+
+
+def test_json_holds_every_figure_by_name() -> None:
+    """Scripts get plain keys, also for the accuracies by what was shown and whether that was right."""
+    found = json.loads(json.dumps(plain(made_report(0.97, 0.3))))
+
+    assert {"value", "low", "high", "n"} == found["people"][0]["accuracy"].keys()
+    assert [one["is_flagged"] for one in found["people"]] == [False, True]
+    assert [(one["is_shown"], one["is_right"]) for one in found["anchoring"]["accuracy"]] == [
+        (False, False),
+        (False, True),
+        (True, False),
+        (True, True),
+    ]
+    assert found["anchoring"]["gap"]["difference"]["n"] > 0
 
 
 def test_prefect_gets_the_table_with_its_plot() -> None:
