@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from goldloop.annotators import Judged
@@ -11,7 +11,6 @@ from goldloop.asks import Ask, AskReason
 from goldloop.dossiers import Dossier
 from goldloop.known_answers import known_label
 from goldloop.labels import LabelSet
-from goldloop.samples import SampleId
 from goldloop.tasks import Purpose
 from goldloop.verdicts import Verdicts
 
@@ -63,11 +62,3 @@ def _others(verdicts: Verdicts, place: int, annotator: str, labels: LabelSet) ->
         return None
     posterior = verdicts.findings.leave_one_out(place, annotator)
     return {name: float(share) for name, share in zip(labels, posterior, strict=True)}
-
-
-def shared_votes(verdicts: Verdicts) -> Iterator[tuple[SampleId, Mapping[str, str]]]:
-    """Yield the independent votes by annotator of each sample: those given without a suggestion."""
-    for one in verdicts.verdicts:
-        blind = {vote.annotator: vote.label for vote in one.dossier.votes if not vote.is_shown and vote.label}
-        if blind:
-            yield one.dossier.sample_id, blind
