@@ -6,9 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.page import curve_plot, gallery, links, round_plots, round_rows, save_page
+from flows.page import curve_plot, gallery, links, round_plots, round_rows, save_page, suspect_tiles
+from flows.people import report_people
 from flows.wiring import Parts, now
-from goldloop.adapters.report import Page, Plot, RoundRow
+from goldloop.adapters.people_section import people_section
+from goldloop.adapters.plots import Plot
+from goldloop.adapters.report import Page, RoundRow
 from goldloop.rounds import conservation, read_rounds
 
 if TYPE_CHECKING:
@@ -46,6 +49,8 @@ def write_demo_page(parts: Parts, rows: Sequence[Row], pictures: Pictures) -> Pa
         rounds=tuple(judged_outside),
         plots=(outside, *round_plots(parts, records, round_rows(records))),
         gallery=gallery(parts),
+        people=people_section(report_people(parts)),
+        suspects=suspect_tiles(parts),
         conservation=conservation(parts.tables),
         links=links(parts),
         judged_on=f"Every accuracy in the table is on {n_test} test pictures with known labels, "
