@@ -44,5 +44,5 @@ def kappa_plot(agreement: Agreement, *, kind: Format = "svg") -> bytes:
         colours.set_label("0: chance, 1: perfect")
         colours.outline.set_visible(False)
         sizes = [one.kappa.n for one in agreement.pairs]
-        axes.set_title(f"Kappa of pairs ({n_text(sizes)} shared samples; –: below {MIN_SHARED})")
+        axes.set_title(f"Kappa of pairs ({n_text(sizes)} shared samples; –: below {MIN_SHARED})", pad=14)
         return rendered(figure, kind)
