@@ -68,9 +68,9 @@ def observations(
     """Return one observation for each sample of the two arms whose review task was answered, by sample_id.
 
     `arms` says what was decided when the task was planned; samples it lacks count as plain. The first answer
-    with a label is the one under test. Truth is the adjudicator's decision (`decisions`);
-    without one, what the next blind answer of somebody else says too, or else the label that two blind
-    answers of others share. Consensus is not asked, because it leans on the model that made the suggestion.
+    with a label is the one under test. Truth is the adjudicator's decision (`decisions`); without one, what
+    the next blind answer of somebody else says too, or else the label that two people give blind. Consensus
+    is not asked, because it leans on the model that made the suggestion.
     """
     of_sample: dict[SampleId, list[Answer]] = {}
     for one in answers:
@@ -85,16 +85,12 @@ def observations(
             continue
         if tested.is_shown is not (arm is Arm.CHECKED):
             continue  # not what was planned: no evidence on either
-        blind = [
-            one.label
-            for one in ordered
-            if one.annotator != tested.annotator and one.label is not None and not one.is_shown
-        ]
+        blind = [one for one in ordered if one is not tested and not one.is_shown]
         found.append(
             Observation(
                 suggested_label=tested.suggested_label,
                 answer_label=tested.label,
-                truth=decisions.get(sample_id) or _settled(tested.label, blind),
+                truth=decisions.get(sample_id) or _settled(tested, blind),
                 is_shown=tested.is_shown,
                 lead_time_s=None if tested.is_edited else tested.lead_time_s,
             )
@@ -102,7 +98,16 @@ def observations(
     return found
 
 
-def _settled(answer: str, blind: Sequence[str]) -> str | None:
-    if blind and blind[0] == answer:
-        return answer
-    return next((label for place, label in enumerate(blind) if label in blind[:place]), None)
+def _settled(tested: Answer, blind: Sequence[Answer]) -> str | None:
+    others = [one.label for one in blind if one.annotator != tested.annotator]
+    if others and others[0] == tested.label:
+        return tested.label
+    # Whoever meets the sample again blind and thinks better of it no longer disagrees with anybody, so no
+    # adjudicator is asked; leaving such samples open would lose just those who had been led.
+    people_by_label: dict[str, set[str]] = {}
+    for one in blind:
+        people = people_by_label.setdefault(one.label or "", set())
+        people.add(one.annotator)
+        if len(people) > 1:
+            return one.label
+    return None

@@ -117,14 +117,28 @@ def test_the_answer_under_test_is_confirmed_by_a_blind_one() -> None:
         ([("cat", "ben"), ("dog", "cleo")], None, None),
         ([("cat", "ben"), ("owl", "cleo"), ("cat", "dora")], None, "cat"),
         ([("dog", "ana")], None, None),
+        ([("cat", "ana")], None, None),
+        ([("cat", "ana"), ("cat", "ben")], None, "cat"),
+        ([("cat", "ana"), ("dog", "ben")], None, "dog"),
         ([(None, "ben"), ("dog", "cleo")], None, "dog"),
     ],
-    ids=["alone", "disputed", "decided", "own word", "two others", "himself", "skip"],
+    ids=[
+        "alone",
+        "disputed",
+        "decided",
+        "own word",
+        "two others",
+        "himself",
+        "second thoughts",
+        "two with second thoughts",
+        "alone with them",
+        "skip",
+    ],
 )
 def test_truth_never_rests_on_the_answer_alone(
     others: list[tuple[str | None, str]], decision: str | None, truth: str | None
 ) -> None:
-    """A dispute needs the adjudicator or two blind others; one's own second answer or a skip settles none."""
+    """A dispute needs an adjudicator, or two people who agree blind; nobody confirms himself."""
     answers = [answer(1, "dog", "ana", is_shown=True)] + [
         answer(number, label, who, purpose=Purpose.RECHECK)
         for number, (label, who) in enumerate(others, start=2)
