@@ -34,7 +34,7 @@ Far more than a single parameter would need: the labels that a matrix is fitted 
 votes, and with 20 a few dozen votes a person were enough to spoil calibration (docs/decisions/0009).
 """
 
-PRIOR_KNOWS, PRIOR_LEANS, PRIOR_HABIT, PRIOR_ADOPTS = 0.10, 0.05, 0.03, 0.10
+PRIOR_KNOWS, PRIOR_LEANS, PRIOR_HABIT, PRIOR_ADOPTS = 0.10, 0.10, 0.03, 0.10
 KNOWS, ERRS, LEANS, HABIT = range(4)
 
 
