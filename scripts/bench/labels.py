@@ -3,10 +3,10 @@
 
 aggregate        majority, Dawid-Skene, CROWDLAB and the posterior on 1, 2 and 3 votes a picture
 ask until sure   one vote each, then one at a time where another is worth most, at most 3
-spammer          one of five people answers at random from now on
+spammer          answers at random join those of four honest people
 
-The answers are CIFAR-10N's, three a picture, each wrong for 17 to 18 %. The model learnt from such answers
-alone and judges only pictures whose answers it has not seen; true labels do nothing but score. Every figure
+The answers are CIFAR-10N's [wei2022], three a picture, each wrong for 17 to 18 %. The model learnt from such
+answers alone and judges only pictures whose answers it has not seen; true labels only score. Every figure
 is the median over vote orders, with the least and the most. One training serves all orders: what a picture's
 probs rest on are other pictures' votes, whichever of them came first.
 """
@@ -14,31 +14,29 @@ probs rest on are other pictures' votes, whichever of them came first.
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-from _common import Report, parser, say
+from _common import Report, parser
 from _labels_data import Answers, Votes, load_answers
+from _labels_methods import (
+    PEOPLE,
+    TARGET,
+    Floats,
+    Labelling,
+    cases_of,
+    found,
+    majority,
+    run_peers,
+    stacked_with_truth,
+)
 from platformdirs import user_cache_path
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import cross_val_predict
 
 from goldloop.calibration import calibrated, fit_temperature
-from goldloop.consensus import Case, Findings, Method, find_consensus
-from goldloop.labels import LabelSet
-from goldloop.samples import SampleId
-
-Floats = npt.NDArray[np.float64]
+from goldloop.consensus import Findings, Method
 
 N_ORDERS = 5
-TARGET = 0.9
 MAX_VOTES = 3
 BUDGETS = (1.1, 1.2, 1.35, 1.5, 2.0)  # votes a picture
 VOTES_OF_MODEL = {1: 1, 2: 1, 3: 1}
@@ -46,82 +44,7 @@ VOTES_OF_MODEL = {1: 1, 2: 1, 3: 1}
 
 One model for all: {1: 1, 2: 1, 3: 3} trains a second one, on all three, which takes as long again.
 """
-PEOPLE = ("1", "2", "3", "4", "5")
 SPAMMER = "5"
-N_BINS = 15
-
-
-@dataclass(frozen=True, slots=True)
-class Labelling:
-    """A label for each picture and how sure its method is of it, both (n,)."""
-
-    label: Votes
-    confidence: Floats
-
-    @classmethod
-    def of(cls, probability: Floats) -> Labelling:
-        """Return the likeliest label of each row."""
-        return cls(probability.argmax(axis=1), probability.max(axis=1))
-
-    def accuracy(self, truth: Votes) -> float:
-        """Return the share of right labels."""
-        return float((self.label == truth).mean())
-
-    def auroc(self, truth: Votes) -> float:
-        """Return how well confidence tells right labels from wrong ones."""
-        return float(roc_auc_score(self.label == truth, self.confidence))
-
-    def ece(self, truth: Votes) -> float:
-        """Return the mean gap between confidence and accuracy over equally wide bins [naeini2015]."""
-        hits = (self.label == truth).astype(float)
-        of_bin = np.minimum((self.confidence * N_BINS).astype(int), N_BINS - 1)
-        gaps = np.bincount(of_bin, hits - self.confidence, minlength=N_BINS)
-        return float(np.abs(gaps).sum() / len(truth))
-
-
-def cases_of(
-    votes: Votes,
-    labels: LabelSet,
-    *,
-    probs: Floats | None,
-    n_votes: Votes | None = None,
-    people: Votes | None = None,
-) -> list[Case]:
-    """Return the first `n_votes` (n,) votes of each picture as cases; `people` (n, k) says whose they are."""
-    limits = np.full(len(votes), votes.shape[1]) if n_votes is None else n_votes
-    whose = np.tile(np.arange(votes.shape[1]), (len(votes), 1)) if people is None else people
-    return [
-        Case(
-            sample_id=SampleId(f"{row:06d}"),
-            votes={PEOPLE[whose[row, place]]: labels[votes[row, place]] for place in range(limits[row])},
-            probs=None if probs is None else tuple(probs[row]),
-        )
-        for row in range(len(votes))
-    ]
-
-
-def found(cases: Sequence[Case], labels: LabelSet, method: Method = Method.POSTERIOR) -> Findings:
-    """Return the consensus of `cases` at the target of the bench."""
-    return find_consensus(cases, labels, method=method, target=TARGET, overlap=1)
-
-
-def majority(votes: Votes, n_labels: int, seed: int) -> Labelling:
-    """Return the commonest label of each picture; here, where there must be one, ties fall at random."""
-    counts = np.eye(n_labels)[votes].sum(axis=1)
-    noise = np.random.default_rng(seed).random(counts.shape) / 2
-    return Labelling((counts + noise).argmax(axis=1), counts.max(axis=1) / votes.shape[1])
-
-
-def stacked_with_truth(votes: Votes, probs: Floats, truth: Votes) -> Labelling:
-    """Return what a logistic regression makes of votes and probs that learns from true labels, 5-fold.
-
-    No method may do this; it shows how much of what is missing is the aggregation's fault.
-    """
-    counts = np.eye(probs.shape[1])[votes].sum(axis=1)
-    levels = [counts == level for level in range(1, votes.shape[1] + 1)]
-    features = np.concatenate([np.log(probs + 1e-4) / 5, *levels], axis=1)
-    regression = LogisticRegression(max_iter=1000)
-    return Labelling.of(cross_val_predict(regression, features, truth, cv=5, method="predict_proba"))
 
 
 class Bench:
@@ -207,7 +130,8 @@ class Bench:
             self.add(f"ask_until_{TARGET}_{name}", list(values))
 
     def _bought(self, seed: int, n_votes: Votes) -> Findings:
-        cases = cases_of(self.votes[seed], self.answers.labels, probs=self.probs[1], n_votes=n_votes)
+        is_bought = np.arange(MAX_VOTES) < n_votes[:, None]
+        cases = cases_of(self.votes[seed], self.answers.labels, probs=self.probs[1], is_given=is_bought)
         return found(cases, self.answers.labels)
 
     def _accuracy(self, findings: Findings) -> float:
@@ -228,63 +152,40 @@ class Bench:
         return float(n_votes.mean()), float(is_gold.mean()), float(np.mean(hits))
 
     def spammer(self) -> None:
-        """Let one of five people answer at random, and see what becomes of the labels."""
-        labels, truth = self.answers.labels, self.answers.truth
+        """Let one of five people answer at random, and see what that adds to the labels of the other four."""
         changes: dict[str, list[float]] = {}
         weights: list[float] = []
         for seed in self.orders:
             rng = np.random.default_rng((seed, 1))
-            people = np.argsort(rng.random((len(truth), len(PEOPLE))), axis=1)[:, :MAX_VOTES]
-            honest = self.votes[seed]
+            shape = self.votes[seed].shape
+            people = np.argsort(rng.random((shape[0], len(PEOPLE))), axis=1)[:, :MAX_VOTES]
             is_spam = people == PEOPLE.index(SPAMMER)
-            spammed = np.where(is_spam, rng.integers(len(labels), size=honest.shape), honest)
-            for name, method, probs in (
-                ("dawid_skene", Method.DAWID_SKENE, None),
-                ("posterior_no_model", Method.POSTERIOR, None),
-                ("posterior", Method.POSTERIOR, self.probs[VOTES_OF_MODEL[MAX_VOTES]]),
+            votes = np.where(is_spam, rng.integers(len(self.answers.labels), size=shape), self.votes[seed])
+            for name, probs in (
+                ("dawid_skene", None),
+                ("posterior_no_model", None),
+                ("posterior", self.probs[1]),
             ):
-                before, after = (
-                    found(cases_of(votes, labels, probs=probs, people=people), labels, method)
-                    for votes in (honest, spammed)
+                method = Method.DAWID_SKENE if name == "dawid_skene" else Method.POSTERIOR
+                without, joined = (
+                    found(
+                        cases_of(votes, self.answers.labels, probs=probs, is_given=given, people=people),
+                        self.answers.labels,
+                        method,
+                    )
+                    for given in (~is_spam, None)
                 )
-                changes.setdefault(name, []).append(100 * (self._accuracy(after) - self._accuracy(before)))
-            weights.append(next(one.weight for one in after.annotators() if one.annotator == SPAMMER))
-            plain = [majority(votes, len(labels), seed).accuracy(truth) for votes in (honest, spammed)]
+                changes.setdefault(name, []).append(100 * (self._accuracy(joined) - self._accuracy(without)))
+            weights.append(next(one.weight for one in joined.annotators() if one.annotator == SPAMMER))
+            plain = [
+                majority(votes, len(self.answers.labels), seed, given).accuracy(self.answers.truth)
+                for given in (~is_spam, None)
+            ]
             changes.setdefault("majority", []).append(100 * (plain[1] - plain[0]))
         for name, values in changes.items():
-            self.report.add(f"spammer_changes_{name}", values, "points", note="one of five people")
+            note = "answers at random join 2.4 honest ones a picture"
+            self.report.add(f"spammer_changes_{name}", values, "points", note=note)
         self.report.add("spammer_weight", weights, "", note="of a typical vote's information")
-
-
-def run_peers(votes: dict[str, Votes], probs: dict[str, Floats]) -> dict[str, dict[str, Labelling]]:
-    """Return what CROWDLAB and crowd-kit make of each set of votes, run in an environment of their own."""
-    say("running cleanlab and crowd-kit")
-    with tempfile.TemporaryDirectory(prefix="goldloop-bench-") as folder:
-        given, answer = Path(folder) / "given.npz", Path(folder) / "answer.npz"
-        named = {f"votes_{name}": one for name, one in votes.items()}
-        np.savez(given, **named, **{f"probs_{name}": one for name, one in probs.items()})
-        script = Path(__file__).with_name("_labels_peers.py")
-        command = [
-            sys.executable,
-            "-m",
-            "uv",
-            "run",
-            "--quiet",
-            "--script",
-            str(script),
-            str(given),
-            str(answer),
-        ]
-        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        subprocess.run(command, check=True, env=environment)
-        peers: dict[str, dict[str, Labelling]] = {}
-        with np.load(answer) as read:
-            for key in read.files:
-                name, peer, kind = key.removeprefix("votes_").split("/")
-                if kind == "label":
-                    confidence = read[f"votes_{name}/{peer}/confidence"]
-                    peers.setdefault(name, {})[peer] = Labelling(read[key], np.clip(confidence, 0, 1))
-    return peers
 
 
 def main() -> None:
