@@ -35,6 +35,11 @@ votes, and with 20 a few dozen votes a person were enough to spoil calibration (
 """
 
 PRIOR_KNOWS, PRIOR_LEANS, PRIOR_HABIT, PRIOR_ADOPTS = 0.10, 0.10, 0.03, 0.10
+"""Shares of the sources, `errs` the rest, and of suggestions taken over, before there is evidence.
+
+0.10 of real answers lean (docs/decisions/0009); the others are guesses that a few dozen votes overrule.
+"""
+
 KNOWS, ERRS, LEANS, HABIT = range(4)
 
 
