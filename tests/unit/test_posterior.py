@@ -239,6 +239,21 @@ def test_a_boastful_model_is_believed_less() -> None:
     ).mean()
 
 
+def test_one_vote_each_does_not_make_a_calibrated_model_infallible() -> None:
+    """Where one vote a sample cannot tell whose mistakes they are, the model's own calibration stands."""
+    given_cases, truth = simulated({"a": 0.9, "b": 0.88}, 1500, votes_each=1)
+    columns = np.array([LABELS.column(label) for label in truth])
+    rng = np.random.default_rng(4)
+    said = np.where(rng.random(1500) < 0.8, columns, (columns + rng.integers(1, 3, 1500)) % 3)
+    seen = [
+        replace(one, probs=tuple(np.where(np.arange(3) == column, 0.8, 0.1)))
+        for one, column in zip(given_cases, said, strict=True)
+    ]
+    found = find(seen).posterior()
+    assert expected_calibration_error(found, columns) < 0.06
+    assert (found.argmax(axis=1) == columns).mean() > 0.85
+
+
 def test_a_vote_taken_over_from_a_suggestion_counts_for_less() -> None:
     """Where people take over what they are shown, agreeing with the suggestion proves little."""
     rng, rows = np.random.default_rng(3), []
