@@ -241,17 +241,20 @@ def test_a_boastful_model_is_believed_less() -> None:
 
 def test_one_vote_each_does_not_make_a_calibrated_model_infallible() -> None:
     """Where one vote a sample cannot tell whose mistakes they are, the model's own calibration stands."""
-    given_cases, truth = simulated({"a": 0.9, "b": 0.88}, 1500, votes_each=1)
-    columns = np.array([LABELS.column(label) for label in truth])
-    rng = np.random.default_rng(4)
-    said = np.where(rng.random(1500) < 0.8, columns, (columns + rng.integers(1, 3, 1500)) % 3)
-    seen = [
-        replace(one, probs=tuple(np.where(np.arange(3) == column, 0.8, 0.1)))
-        for one, column in zip(given_cases, said, strict=True)
+    rng, n, n_labels = np.random.default_rng(4), 1500, 10
+    labels = LabelSet.of([f"label {number}" for number in range(n_labels)])
+    truth = rng.integers(n_labels, size=n)
+    voted, said = (
+        np.where(rng.random(n) < right, truth, (truth + rng.integers(1, n_labels, n)) % n_labels)
+        for right in (0.9, 0.8)
+    )
+    probs = np.where(np.arange(n_labels) == said[:, None], 0.8, 0.2 / (n_labels - 1))
+    rows = [
+        Case(sample_id_of(f"{number}".encode()), {"ab"[number % 2]: labels[vote]}, probs=tuple(row))
+        for number, (vote, row) in enumerate(zip(voted, probs, strict=True))
     ]
-    found = find(seen).posterior()
-    assert expected_calibration_error(found, columns) < 0.06
-    assert (found.argmax(axis=1) == columns).mean() > 0.85
+    found = find(rows, labels=labels).posterior()
+    assert found.max(axis=1).mean() < (found.argmax(axis=1) == truth).mean() + 0.12
 
 
 def test_a_vote_taken_over_from_a_suggestion_counts_for_less() -> None:
