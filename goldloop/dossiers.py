@@ -45,6 +45,11 @@ class Dossier:
         return split_key(self.plan["key"])[1]
 
     @property
+    def people(self) -> frozenset[str]:
+        """Who has answered or skipped it."""
+        return frozenset(one.annotator for one in (*self.votes, *self.skips))
+
+    @property
     def arm(self) -> Arm:
         """How the sample takes part in the measurement of anchoring."""
         return Arm(self.plan["arm"]) if self.plan["arm"] else Arm.PLAIN

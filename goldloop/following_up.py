@@ -6,7 +6,7 @@ and one of planned tasks, so that a killed, repeated or doubled call neither los
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -77,6 +77,7 @@ def plan_follow_ups(
                 position=position,
                 at=clock(),
                 answers=answers_shown(dossier.case.votes) if purpose is Purpose.ADJUDICATION else {},
+                barred=() if purpose is Purpose.ONBOARDING else dossier.people,
             )
             for position, (dossier, purpose) in enumerate(found.tasks)
         ]
@@ -146,7 +147,7 @@ def wanted_follow_ups(
     charged: list[Ask | tuple[Dossier, Purpose]] = [
         *_disputes(verdicts.verdicts, live),
         *_checks(verdicts.verdicts, live, n_wanted),
-        *_controls(verdicts, known, asks, settings),
+        *_controls(verdicts, known, live, asks, settings),
         *_unsure(verdicts, n_wanted),
     ]
     asked = {one.key for one in promised}
@@ -202,7 +203,11 @@ def _checks(
 
 
 def _controls(
-    verdicts: Verdicts, known: Sequence[KnownAnswer], asks: Asks, settings: Settings
+    verdicts: Verdicts,
+    known: Sequence[KnownAnswer],
+    live: Mapping[str, TaskStatus],
+    asks: Asks,
+    settings: Settings,
 ) -> Iterator[Ask]:
     """Yield one more answer for known-answer tasks, in step with the answers people have given so far."""
     votes = [vote for one in verdicts.verdicts for vote in one.dossier.votes]
@@ -213,10 +218,22 @@ def _controls(
     )
     people = {one.annotator for one in votes}
     dossiers = {one.dossier.sample_id: one.dossier for one in verdicts.verdicts}
-    for sample_id in choose_controls(known, n=due, people=people, seed=settings.selection.seed):
+    onboarding = {one.sample_id for one in live.values() if one.purpose is Purpose.ONBOARDING}
+    usable = [
+        one
+        for one in known
+        if one.sample_id not in onboarding and not _is_known_elsewhere(dossiers[one.sample_id], people)
+    ]
+    for sample_id in choose_controls(usable, n=due, people=people, seed=settings.selection.seed):
         dossier = dossiers[sample_id]
         n_answers = max(dossier.standing.n_asked, len(dossier.votes)) + 1
         yield Ask(dossier.plan["key"], n_answers, AskReason.CONTROL)
+
+
+def _is_known_elsewhere(dossier: Dossier, people: Collection[str]) -> bool:
+    """Whether some of `people` have met the sample in another task, so that they could be handed it twice."""
+    is_decided_by_them = dossier.decision is not None and dossier.decision.annotator in people
+    return len(dossier.keys) > 1 or is_decided_by_them
 
 
 def _onboarding(

@@ -20,7 +20,7 @@ def known_answers(verdicts: Verdicts, asks: Iterable[Ask]) -> list[KnownAnswer]:
         KnownAnswer(
             one.dossier.sample_id,
             one.found.label,
-            frozenset(vote.annotator for vote in (*one.dossier.votes, *one.dossier.skips)),
+            one.dossier.people,
             n_asked[one.dossier.sample_id],
         )
         for one in verdicts.verdicts

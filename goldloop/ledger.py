@@ -200,10 +200,11 @@ def follow_up_row(
     position: int,
     at: datetime,
     answers: Mapping[str, int],
+    barred: Collection[str],
 ) -> Row:
     """Return a planned row for a further, blind task about a sample whose first task was planned as `plan`.
 
-    `answers` is what people have said so far, for an adjudicator.
+    `answers` is what people have said so far, for an adjudicator; `barred` are those who said it.
     """
     sample_id, _ = split_key(plan["key"])
     kept = ("batch", "lane", "policy", "model_version", "split", "group", "fingerprint")
@@ -215,6 +216,7 @@ def follow_up_row(
         "stratum": plan["stratum"],
         "is_shown": False,
         "answers": json.dumps(dict(answers), ensure_ascii=False) if answers else None,
+        "barred": sorted(barred),
     }
 
 

@@ -198,4 +198,5 @@ class _Preparation:
                 plan["suggested_label"], plan["suggested_score"], plan["model_version"], plan["hint"]
             )
         answers = json.loads(plan["answers"]) if plan["answers"] else {}
-        return NewTask(sample_id, purpose, BatchId(plan["batch"]), path, suggestion, answers)
+        barred = tuple(plan["barred"] or ())
+        return NewTask(sample_id, purpose, BatchId(plan["batch"]), path, suggestion, answers, barred)

@@ -68,6 +68,7 @@ TASKS = pa.schema(
         ("is_shown", pa.bool_()),
         ("arm", _TEXT),
         ("answers", _TEXT),
+        ("barred", pa.list_(_TEXT)),
     ]
 )
 

@@ -171,6 +171,7 @@ def plan_rechecks(
                 position=position,
                 at=clock(),
                 answers={},
+                barred=dossier.people,
             )
             for position, dossier in enumerate(known[:n])
         ]

@@ -61,6 +61,7 @@ class NewTask:
     """A task about to be pushed. `path` is relative to the content store; no suggestion means blind.
 
     `answers` counts by label what people have said so far, and is what an adjudicator is shown of them.
+    `barred` are annotators who are not shown the task, as they have answered the sample before.
     """
 
     sample_id: SampleId
@@ -69,6 +70,7 @@ class NewTask:
     path: str
     suggestion: Suggestion | None = None
     answers: Mapping[str, int] = field(default_factory=dict)
+    barred: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

@@ -31,8 +31,10 @@ class FakeTask:
         return self.pushed.purpose is Purpose.ONBOARDING or len(people) < self.n_asked
 
     def knows(self, annotator: str) -> bool:
-        """Whether this person has answered or skipped it."""
-        return any(one.annotator == annotator for one in self.answers.values())
+        """Whether this person has answered or skipped it, or is barred from it."""
+        return annotator in self.pushed.barred or any(
+            one.annotator == annotator for one in self.answers.values()
+        )
 
 
 class FakeLabelingQueue:

@@ -451,6 +451,28 @@ def test_asking_again_or_for_what_is_gone_changes_nothing(queue: LabelingQueue, 
     assert desk.next_for(cyd) is None
 
 
+def test_who_is_barred_is_not_shown_the_task_and_has_said_nothing(queue: LabelingQueue, desk: Desk) -> None:
+    """A further task about a sample goes to somebody new; barring is neither an answer nor a skip."""
+    ann, bob, cyd, *_ = desk.people
+    task = NewTask(SampleId(f"{7:064x}"), Purpose.RECHECK, BatchId("b"), "a.png", barred=(ann, bob, "999999"))
+    (task_id,) = queue.push([task]).values()
+
+    assert desk.next_for(ann) is None
+    assert desk.next_for(bob) is None
+    assert queue.answered([task_id]) == set()
+    assert desk.next_for(cyd) == task_id
+    desk.skip(task_id, cyd)
+    assert queue.answered([task_id]) == {task_id}
+    (state,) = [one for page in queue.changed_since(None) for one in page]
+    assert [(one.annotator, one.is_skip) for one in state.annotations] == [(cyd, True)]
+
+    queue.ask({task_id: 2})
+    dee = desk.people[3]
+    assert desk.next_for(dee) == task_id
+    desk.answer(task_id, dee, LABELS[0])
+    assert desk.next_for(ann) is None
+
+
 def test_a_retracted_answer_is_asked_for_again(queue: LabelingQueue, desk: Desk) -> None:
     """Where somebody's answer is deleted, the task is one answer short and is shown to another person."""
     (first,) = queue.push([blind(1)]).values()

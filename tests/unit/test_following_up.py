@@ -56,6 +56,13 @@ def live(loop: Loop, purpose: Purpose) -> set[str]:
     return {one.pushed.sample_id for one in tasks if one.pushed.purpose is purpose}
 
 
+def answer_past_the_stream(loop: Loop, purpose: Purpose, annotator: str, label: str) -> None:
+    """Answer all tasks of a purpose without being handed them, as the server's task list allows."""
+    for task_id, task in list(loop.queue.tasks.items()):
+        if task.pushed.purpose is purpose:
+            loop.queue.answer(task_id, annotator, label)
+
+
 def gold_by_sample(loop: Loop) -> dict[str, GoldRecord]:
     """Return the newest gold."""
     return {one.sample_id: one for one in loop.gold.records()}
@@ -164,12 +171,13 @@ def test_a_dispute_that_people_settle_themselves_is_taken_from_the_senior(tmp_pa
 
 
 def test_nobody_decides_a_case_of_their_own(tmp_path: Path) -> None:
-    """A voter's adjudication does not count; the task is asked of one more senior, whose decision does."""
+    """Voters are not shown the dispute; whoever gets at it is not counted, and another senior is asked."""
     loop = pushed(tmp_path)
     loop.work({"1": always("ham"), "2": always("spam")})
     loop.pull()
     audits = live(loop, Purpose.AUDIT)
-    loop.work({"2": always("spam")}, purpose=Purpose.ADJUDICATION)
+    assert loop.queue.next_for("2", purpose=Purpose.ADJUDICATION) is None
+    answer_past_the_stream(loop, Purpose.ADJUDICATION, "2", "spam")
 
     loop.pull()
     assert audits.isdisjoint(gold_by_sample(loop))
@@ -219,17 +227,24 @@ def test_an_unsure_sample_is_asked_on_until_the_cap_and_then_decided(tmp_path: P
 
 
 def test_nobody_is_shown_one_sample_twice(tmp_path: Path) -> None:
-    """Whatever is asked on, no person answers two voting tasks about one sample."""
-    loop = pushed(tmp_path, people=PeopleSettings(control_rate=0.2, onboarding_tasks=0), budget=60)
+    """Whatever is asked on, no person answers two tasks about one sample, rechecks and disputes included."""
+    loop = pushed(
+        tmp_path,
+        people=PeopleSettings(control_rate=0.2, onboarding_tasks=0),
+        suggestions=SuggestionSettings(hidden_share=0.3),
+        budget=60,
+    )
     crew = {"1": always("ham"), "2": always("ham"), "3": always("spam"), "4": always("ham")}
     for _ in range(4):
         loop.work(crew)
+        loop.work(crew, purpose=Purpose.ADJUDICATION)
         loop.pull()
 
+    assert live(loop, Purpose.RECHECK)
+    assert live(loop, Purpose.ADJUDICATION)
     seen = Counter(
         (one.pushed.sample_id, answer.annotator)
         for one in loop.queue.tasks.values()
-        if one.pushed.purpose.has_votes
         for answer in one.answers.values()
     )
     assert set(seen.values()) == {1}
@@ -326,13 +341,14 @@ def test_both_arms_of_anchoring_get_a_blind_answer_of_somebody_else(tmp_path: Pa
 
 
 def test_a_recheck_by_the_same_person_does_not_count_as_a_second_opinion(tmp_path: Path) -> None:
-    """Meeting one's own answer again leaves the sample waiting for somebody else."""
+    """Nobody is shown a recheck of their own; one answered all the same leaves the sample waiting."""
     loop = pushed(tmp_path, suggestions=SuggestionSettings(hidden_share=0.5), budget=60)
     loop.work({"1": always("ham")})
     loop.pull()
     rechecked = live(loop, Purpose.RECHECK)
     assert rechecked
-    loop.work({"1": always("ham")})
+    assert loop.work({"1": always("ham")}) == 0
+    answer_past_the_stream(loop, Purpose.RECHECK, "1", "ham")
     loop.pull()
     assert rechecked.isdisjoint(gold_by_sample(loop))
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from goldloop.adapters.label_studio.barring import is_barring
 from goldloop.adapters.label_studio.images import ImageUrl
 from goldloop.annotations import Annotation, TaskState
 from goldloop.errors import ServiceError
@@ -133,7 +134,8 @@ def read_tasks(rows: Sequence[Any], labels: LabelSet) -> list[TaskState]:
         if not isinstance(key, str):
             continue
         try:
-            annotations = [read_annotation(raw, row.data, labels) for raw in row.annotations or []]
+            given = [raw for raw in row.annotations or [] if not is_barring(raw)]
+            annotations = [read_annotation(raw, row.data, labels) for raw in given]
         except (KeyError, TypeError, ValueError) as error:
             raise ServiceError(
                 f"Label Studio lists task {row.id} with an annotation that cannot be read "

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from goldloop.adapters.label_studio.barring import bar, is_barring
 from goldloop.adapters.label_studio.changes import ChangeStream, Fetch, merged_pages
 from goldloop.adapters.label_studio.images import ImageUrl
 from goldloop.adapters.label_studio.listing import changed_page, count, sweep
@@ -79,6 +80,7 @@ class LabelStudioQueue:
             for first in range(0, len(mine), BATCH_TASKS):
                 part = mine[first : first + BATCH_TASKS]
                 ids |= self._import(project_id, [task_payload(task, self.image_url) for task in part])
+        bar(self._server, self.url, {ids[task.key]: task.barred for task in tasks})
         versions = (task.suggestion.model_version for task in tasks if task.suggestion)
         self._show_version(next(versions, self._found_version))
         return {task.key: ids[task.key] for task in tasks}
@@ -114,10 +116,10 @@ class LabelStudioQueue:
         found: set[int] = set()
         for first in range(0, len(task_ids), LOOKUP_KEYS):
             part = list(task_ids[first : first + LOOKUP_KEYS])
-            rows = self._sweep(
-                "id,total_annotations,cancelled_annotations", ("id", "in_list", "Number", part)
-            )
-            found |= {row.id for row in rows if row.total_annotations or row.cancelled_annotations}
+            fields = "id,annotations,result,was_cancelled"
+            for row in self._sweep(fields, ("id", "in_list", "Number", part), is_full=True):
+                if not all(is_barring(one) for one in row.annotations or []):
+                    found.add(row.id)
         return found
 
     def delete(self, task_ids: Sequence[int]) -> None:
@@ -156,9 +158,11 @@ class LabelStudioQueue:
 
         return fetch
 
-    def _sweep(self, include: str, *conditions: tuple[str, str, str, object]) -> Iterator[Any]:
+    def _sweep(
+        self, include: str, *conditions: tuple[str, str, str, object], is_full: bool = False
+    ) -> Iterator[Any]:
         for project_id in self.projects:
-            yield from sweep(self._server, self.url, project_id, include, *conditions)
+            yield from sweep(self._server, self.url, project_id, include, *conditions, is_full=is_full)
 
     def _import(self, project_id: int, payloads: list[dict[str, Any]]) -> dict[str, int]:
         with translated(self.url, f"import {len(payloads)} tasks into project {project_id}"):
