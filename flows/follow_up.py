@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flows.wiring import Parts, now
 from goldloop.adapters.label_studio import LabelStudioQueue
-from goldloop.following_up import FollowUpReport, plan_follow_ups, withdraw_settled
+from goldloop.asking.following_up import FollowUpReport, plan_follow_ups, withdraw_settled
 from goldloop.pushing import push_planned
 
 

@@ -19,12 +19,12 @@ from goldloop.adapters.plots import (
     random_labels_curve,
 )
 from goldloop.adapters.report import MOST_SUSPECTS, Page, RoundRow, Tile, render_page
+from goldloop.asking.second_looks import read_second_looks
+from goldloop.asking.verdicts import open_audit_note
 from goldloop.gold import GoldRecord
 from goldloop.metrics import Estimate
 from goldloop.promotion import Evaluation
 from goldloop.rounds import RoundRecord, conservation, read_rounds
-from goldloop.second_looks import read_second_looks
-from goldloop.verdicts import open_audit_note
 
 N_TILES = 60
 HOLDOUT = "holdout"

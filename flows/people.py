@@ -10,8 +10,8 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.wiring import Parts
 from goldloop.adapters.plots import skill_plot
-from goldloop.people import PeopleReport, people_report
-from goldloop.people_tables import NOBODY, agreement_rows, anchoring_rows, pace_rows, people_rows, remarks
+from goldloop.people.report import PeopleReport, people_report
+from goldloop.people.tables import NOBODY, agreement_rows, anchoring_rows, pace_rows, people_rows, remarks
 
 
 def report_people(parts: Parts) -> PeopleReport:

@@ -10,12 +10,12 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.people import publish_people, report_people
 from flows.wiring import connect
-from goldloop.following_up import FollowUpReport
+from goldloop.asking.following_up import FollowUpReport
+from goldloop.asking.second_looks import SecondLook
 from goldloop.pulling import PullReport
 from goldloop.pushing import PushReport
 from goldloop.rounds import RoundRecord, conservation
 from goldloop.scoring import ScoreReport
-from goldloop.second_looks import SecondLook
 
 Rows = Sequence[Mapping[str, Any]]
 

@@ -8,11 +8,11 @@ from flows.follow_up import follow_up
 from flows.publish import publish_pull
 from flows.push import agree_with_server
 from flows.wiring import Parts, connect
-from goldloop.asking import Step
+from goldloop.asking.steps import Step
+from goldloop.asking.verdicts import gold_records, n_by_step, reason_of, second_looked
 from goldloop.gold import GoldRecord
 from goldloop.pulling import PullReport, pull_annotations, retract_tasks
 from goldloop.samples import SampleId
-from goldloop.verdicts import gold_records, n_by_step, reason_of, second_looked
 
 
 def pull_answers(parts: Parts, *, accept_lost: bool = False) -> PullReport:

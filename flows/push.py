@@ -12,7 +12,7 @@ from flows.publish import publish_push
 from flows.wiring import Parts, connect, now
 from goldloop.adapters.label_studio import LabelStudioQueue
 from goldloop.backlog import sample_rows
-from goldloop.people import suggestion_advice
+from goldloop.people.report import suggestion_advice
 from goldloop.planning import plan_round
 from goldloop.pushing import PushReport, push_planned
 from goldloop.reconciling import reconcile

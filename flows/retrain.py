@@ -10,9 +10,9 @@ from prefect import flow, task
 from flows.progress import share_done
 from flows.publish import publish_retrain
 from flows.wiring import Parts, connect
+from goldloop.asking.verdicts import open_audit_note
 from goldloop.retraining import retrain as retrain_and_judge
 from goldloop.rounds import RoundRecord
-from goldloop.verdicts import open_audit_note
 
 
 def retrain_model(parts: Parts, notes: list[str]) -> RoundRecord | None:

@@ -11,7 +11,7 @@ from flows.follow_up import follow_up
 from flows.progress import share_done
 from flows.publish import publish_suspects
 from flows.wiring import Parts, connect, now
-from goldloop.second_looks import (
+from goldloop.asking.second_looks import (
     SecondLook,
     plan_rechecks,
     read_second_looks,

@@ -16,14 +16,14 @@ from filelock import FileLock, Timeout
 
 from goldloop.adapters.delta import open_tables
 from goldloop.adapters.services import Endpoints, endpoints
-from goldloop.asks import Asks
+from goldloop.asking.asks import Asks
+from goldloop.asking.verdicts import VerdictReader
 from goldloop.errors import BusyError
 from goldloop.gold_store import GoldStore
 from goldloop.ledger import Ledger
 from goldloop.ports import Tables
 from goldloop.routing import Band
 from goldloop.scoring import Model
-from goldloop.verdicts import VerdictReader
 from goldloop.workspace import Workspace
 
 if TYPE_CHECKING:

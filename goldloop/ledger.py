@@ -12,11 +12,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from goldloop.anchoring import Arm
 from goldloop.ports import Row, Table
 from goldloop.samples import BatchId, SampleId
 from goldloop.selection import Choice
 from goldloop.splits import Groups, Split, split_beside, wanted_split
+from goldloop.suggestions.anchoring import Arm
 from goldloop.tasks import Purpose, split_key, task_key
 
 

@@ -7,8 +7,7 @@ from datetime import datetime
 
 import numpy as np
 
-from goldloop.anchoring import Arm, arm_of
-from goldloop.asking import n_first_answers
+from goldloop.asking.steps import n_first_answers
 from goldloop.backlog import prediction_rows, read_backlog, sample_rows
 from goldloop.ledger import Event, Ledger, TaskStatus, planned_rows
 from goldloop.ports import Row, Tables
@@ -16,6 +15,7 @@ from goldloop.predictions import suggestion_hint
 from goldloop.samples import SampleId
 from goldloop.selection import select
 from goldloop.settings import Settings
+from goldloop.suggestions.anchoring import Arm, arm_of
 from goldloop.tasks import Purpose
 
 FIRST_ASKED = (Purpose.SEED, Purpose.AUDIT, Purpose.REVIEW)

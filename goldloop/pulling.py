@@ -2,7 +2,8 @@
 
 Annotations are merged page by page in order of change, and the place to go on from is read off the merged
 rows themselves, so no kill can leave a cursor that is ahead of the data. Gold is then derived from *all*
-annotations (goldloop.verdicts), so a pull that was killed before its gold version is healed by the next one.
+annotations (goldloop.asking.verdicts), so a pull that was killed before its gold version is healed by the
+next one.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.annotations import Annotation, TaskState
-from goldloop.following_up import FollowUpReport
+from goldloop.asking.following_up import FollowUpReport
 from goldloop.ledger import Ledger
 from goldloop.ports import LabelingQueue, Row, Table
 

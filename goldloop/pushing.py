@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from goldloop.asking.following_up import FollowUpReport
 from goldloop.backlog import sample_rows
 from goldloop.errors import ServiceError, UnreadableSampleError
-from goldloop.following_up import FollowUpReport
 from goldloop.ledger import Event, Ledger, TaskStatus
 from goldloop.planning import current_round
 from goldloop.ports import ContentStore, LabelingQueue, Tables

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from goldloop.asking.verdicts import Verdict, n_by_step
 from goldloop.gold import GoldVersion
 from goldloop.gold_store import GoldStore
 from goldloop.planning import current_round
@@ -20,7 +21,6 @@ from goldloop.rounds import (
     read_rounds,
     task_counts,
 )
-from goldloop.verdicts import Verdict, n_by_step
 
 _NEEDS = {
     "wait": "answered and waiting for a further person who was asked",

@@ -11,10 +11,18 @@ from typing import Any
 import numpy as np
 
 from goldloop.adapters.delta import open_tables
-from goldloop.asking import Step
-from goldloop.asks import Asks
+from goldloop.asking.asks import Asks
+from goldloop.asking.following_up import FollowUpReport, plan_follow_ups, withdraw_settled
+from goldloop.asking.steps import Step
+from goldloop.asking.verdicts import (
+    VerdictReader,
+    Verdicts,
+    gold_records,
+    n_by_step,
+    reason_of,
+    second_looked,
+)
 from goldloop.errors import UnreadableSampleError
-from goldloop.following_up import FollowUpReport, plan_follow_ups, withdraw_settled
 from goldloop.gold import GoldRecord
 from goldloop.gold_store import GoldStore
 from goldloop.labels import LabelSet
@@ -35,7 +43,6 @@ from goldloop.settings import (
     SuggestionSettings,
 )
 from goldloop.tasks import NewTask, Purpose
-from goldloop.verdicts import VerdictReader, Verdicts, gold_records, n_by_step, reason_of, second_looked
 from tests.fakes import FakeLabelingQueue
 
 LABELS = LabelSet(("ham", "spam"))

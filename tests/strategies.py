@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from goldloop.consensus import Case
+from goldloop.consensus.finding import Case
 from goldloop.routing import Band, Lane
 from goldloop.samples import BatchId, sample_id_of
 from goldloop.selection import Candidate

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from goldloop.adapters.plots import Plot, drift_plot, gap_plot, kappa_plot, pace_plot, skill_plot
-from goldloop.adoption import Gap
-from goldloop.people import PeopleReport
+from goldloop.people.report import PeopleReport
+from goldloop.suggestions.adoption import Gap
 
 MOST_PAIRS = 15
 """A table of more pairs than six people make is harder to read than the heat map beside it."""

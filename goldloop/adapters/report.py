@@ -16,8 +16,8 @@ from markupsafe import Markup
 
 from goldloop.adapters.people_section import MOST_PAIRS, PeopleSection, SuspectTile
 from goldloop.adapters.plots import Plot
-from goldloop.measures import MIN_N
 from goldloop.metrics import Estimate
+from goldloop.people.measures import MIN_N
 from goldloop.promotion import Decision
 from goldloop.rounds import Conservation
 

@@ -10,13 +10,13 @@ from goldloop.commands.common import Json, Where, connect, run_flow
 from goldloop.console import out, say, show
 
 if TYPE_CHECKING:
-    from goldloop.people import PeopleReport
+    from goldloop.people.report import PeopleReport
 
 app = typer.Typer()
 
 
 def _read(where: Where) -> PeopleReport:
-    from goldloop.people import people_report
+    from goldloop.people.report import people_report
 
     parts = connect(where)
     return people_report(parts.read_verdicts(), parts.asks.all(), parts.workspace.settings)
@@ -25,7 +25,7 @@ def _read(where: Where) -> PeopleReport:
 @app.command()
 def people(where: Where = None, as_json: Json = False) -> None:
     """What each annotator's answers are worth, and how far suggestions pull people; pseudonymous."""
-    from goldloop.people_tables import NOBODY, anchoring_rows, pace_rows, people_rows, remarks
+    from goldloop.people.tables import NOBODY, anchoring_rows, pace_rows, people_rows, remarks
 
     report = _read(where)
     if as_json:
@@ -46,7 +46,7 @@ def people(where: Where = None, as_json: Json = False) -> None:
 @app.command()
 def agreement(where: Where = None, as_json: Json = False) -> None:
     """How far people agree on blind samples drawn at random: Krippendorff's alpha, and kappa of pairs."""
-    from goldloop.people_tables import agreement_rows
+    from goldloop.people.tables import agreement_rows
 
     report = _read(where).agreement
     show(report, agreement_rows(report), as_json=as_json, title="agreement")

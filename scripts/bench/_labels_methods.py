@@ -18,7 +18,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 
-from goldloop.consensus import Case, Findings, Method, find_consensus
+from goldloop.consensus.finding import Case, Findings, Method, find_consensus
 from goldloop.labels import LabelSet
 from goldloop.samples import SampleId
 

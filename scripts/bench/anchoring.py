@@ -14,12 +14,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from _common import Report, parser
 
-from goldloop.adoption import Gap, adoption_gap, gap_of_counts, time_ratio
-from goldloop.anchoring import Arm, Observation, arm_of, observations
-from goldloop.answers import Answer
 from goldloop.metrics import share_estimate
+from goldloop.people.answers import Answer
 from goldloop.samples import SampleId
-from goldloop.suggesting import recommend
+from goldloop.suggestions.adoption import Gap, adoption_gap, gap_of_counts, time_ratio
+from goldloop.suggestions.advice import recommend
+from goldloop.suggestions.anchoring import Arm, Observation, arm_of, observations
 from goldloop.tasks import Purpose
 
 START = datetime(2026, 1, 5, tzinfo=UTC)

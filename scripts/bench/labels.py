@@ -34,7 +34,7 @@ from _labels_methods import (
 from platformdirs import user_cache_path
 
 from goldloop.calibration import calibrated, fit_temperature
-from goldloop.consensus import Findings, Method
+from goldloop.consensus.finding import Findings, Method
 
 N_ORDERS = 5
 MAX_VOTES = 3

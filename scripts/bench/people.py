@@ -23,11 +23,11 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from _common import Report, parser
 
-from goldloop.annotators import Judged, Person, people
-from goldloop.answers import Answer
-from goldloop.consensus import Case, Findings, Method, find_consensus
+from goldloop.consensus.finding import Case, Findings, Method, find_consensus
 from goldloop.labels import LabelSet
-from goldloop.measures import Measure, share
+from goldloop.people.annotators import Judged, Person, people
+from goldloop.people.answers import Answer
+from goldloop.people.measures import Measure, share
 from goldloop.samples import SampleId
 from goldloop.tasks import Purpose
 

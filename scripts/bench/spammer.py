@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from _common import Report, parser
 
-from goldloop.consensus import Case, Consensus, Method, find_consensus
+from goldloop.consensus.finding import Case, Consensus, Method, find_consensus
 from goldloop.labels import LabelSet
 from goldloop.samples import SampleId
 

@@ -21,11 +21,11 @@ from _common import Report, parser, say
 from _labels_data import load_answers
 from platformdirs import user_cache_path
 
+from goldloop.asking.suspects import find_suspects
 from goldloop.calibration import calibrated, fit_temperature
 from goldloop.labels import LabelSet
 from goldloop.metrics import share_estimate
 from goldloop.samples import SampleId
-from goldloop.suspects import find_suspects
 
 CLEANLAB = "cleanlab==2.9.0"
 TOPS = (50, 100, 200, 500, 1000, 2000)

@@ -15,18 +15,18 @@ from flows.pull import pull_answers
 from flows.push import push_round
 from flows.wiring import Parts, now
 from goldloop.adapters.services import Endpoints, LabelStudioEndpoint
-from goldloop.annotators import Person as Measured
-from goldloop.annotators import people as measured_people
-from goldloop.judging import judged_answers
+from goldloop.asking.verdicts import read_verdicts
 from goldloop.labels import LabelSet
 from goldloop.metrics import Estimate, share_estimate
+from goldloop.people.annotators import Person as Measured
+from goldloop.people.annotators import people as measured_people
+from goldloop.people.judging import judged_answers
 from goldloop.planning import current_round
 from goldloop.ports import Scores
 from goldloop.rounds import RoundRecord, save_round
 from goldloop.samples import SampleId
 from goldloop.scoring import Model, score_source
 from goldloop.tasks import Purpose, split_key
-from goldloop.verdicts import read_verdicts
 from goldloop.workspace import Workspace
 from scripts.demo_loop.people import Character, Person, hire, work
 from scripts.demo_loop.pictures import Picture, digits

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goldloop.agreement import MIN_SHARED, Agreement, agreement, alpha, independent_votes
-from goldloop.answers import Answer
 from goldloop.labels import LabelSet
-from goldloop.measures import Measure
+from goldloop.people.agreement import MIN_SHARED, Agreement, agreement, alpha, independent_votes
+from goldloop.people.answers import Answer
+from goldloop.people.measures import Measure
 from goldloop.samples import SampleId
 from goldloop.tasks import Purpose
 

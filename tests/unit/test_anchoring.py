@@ -11,7 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from goldloop.adoption import (
+from goldloop.labels import LabelSet
+from goldloop.metrics import share_estimate
+from goldloop.people.answers import Answer
+from goldloop.samples import SampleId, sample_id_of
+from goldloop.suggestions.adoption import (
     MIN_PER_ARM,
     Gap,
     accuracy_by_arm,
@@ -20,12 +24,8 @@ from goldloop.adoption import (
     measure_anchoring,
     time_ratio,
 )
-from goldloop.anchoring import Arm, Observation, arm_of, observations
-from goldloop.answers import Answer
-from goldloop.labels import LabelSet
-from goldloop.metrics import share_estimate
-from goldloop.samples import SampleId, sample_id_of
-from goldloop.suggesting import recommend
+from goldloop.suggestions.advice import recommend
+from goldloop.suggestions.anchoring import Arm, Observation, arm_of, observations
 from goldloop.tasks import Purpose
 
 IDS = [sample_id_of(str(number).encode()) for number in range(4000)]

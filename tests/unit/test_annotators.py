@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goldloop.annotators import Judged, Person, people
-from goldloop.answers import Answer
 from goldloop.errors import LabelError
 from goldloop.labels import LabelSet
-from goldloop.measures import MIN_N, Measure, difference, mean, median, share
 from goldloop.metrics import Estimate, wilson
-from goldloop.pace import idle_limit_s
+from goldloop.people.annotators import Judged, Person, people
+from goldloop.people.answers import Answer
+from goldloop.people.measures import MIN_N, Measure, difference, mean, median, share
+from goldloop.people.pace import idle_limit_s
+from goldloop.people.skill import accuracy_against, wrong_answers
 from goldloop.samples import SampleId
-from goldloop.skill import accuracy_against, wrong_answers
 from goldloop.tasks import Purpose
 
 LABELS = LabelSet(tuple("abcdefghij"))

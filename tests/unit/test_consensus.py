@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goldloop.consensus import Case, Method, find_consensus, majority
+from goldloop.consensus.finding import Case, Method, find_consensus, majority
 from goldloop.errors import InvalidProbabilitiesError, LabelError
 from goldloop.labels import LabelSet
 from goldloop.samples import sample_id_of

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from goldloop.adapters.delta import Table
-from goldloop.anchoring import Arm
-from goldloop.asking import Step
-from goldloop.asks import AskReason
+from goldloop.asking.asks import AskReason
+from goldloop.asking.steps import Step
+from goldloop.asking.verdicts import Verdicts, open_audit_note
 from goldloop.errors import ServiceUnreachableError
 from goldloop.gold import GoldRecord
 from goldloop.settings import ConsensusSettings, PeopleSettings, SelectionSettings, SuggestionSettings
+from goldloop.suggestions.anchoring import Arm
 from goldloop.tasks import NewTask, Purpose, split_key
-from goldloop.verdicts import Verdicts, open_audit_note
 from tests.loop import ALWAYS_SHOWN, NO_CONTROLS, PATIENT, Killed, Loop, texts
 
 Says = Callable[[NewTask], str | None]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from goldloop.people import PeopleReport, people_report
+from goldloop.people.report import PeopleReport, people_report
 from goldloop.settings import ConsensusSettings, SelectionSettings
 from goldloop.tasks import NewTask
 from tests.loop import Loop, texts

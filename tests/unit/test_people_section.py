@@ -18,19 +18,19 @@ from flows.publish import suspect_rows
 from goldloop.adapters.people_section import SuspectTile, people_section
 from goldloop.adapters.plots import drift_plot, gap_plot, kappa_plot, pace_plot, skill_plot
 from goldloop.adapters.report import MOST_SUSPECTS, Page, data_uri, render_page
-from goldloop.adoption import measure_anchoring
-from goldloop.agreement import agreement, independent_votes
-from goldloop.anchoring import Observation
-from goldloop.annotators import Judged, people
-from goldloop.answers import Answer
+from goldloop.asking.second_looks import SecondLook
+from goldloop.asking.suspects import Suspect
 from goldloop.console import plain
 from goldloop.labels import LabelSet
-from goldloop.people import PeopleReport
-from goldloop.people_tables import NOBODY, agreement_rows, anchoring_rows, pace_rows, people_rows, remarks
+from goldloop.people.agreement import agreement, independent_votes
+from goldloop.people.annotators import Judged, people
+from goldloop.people.answers import Answer
+from goldloop.people.report import PeopleReport
+from goldloop.people.tables import NOBODY, agreement_rows, anchoring_rows, pace_rows, people_rows, remarks
 from goldloop.samples import SampleId
-from goldloop.second_looks import SecondLook
-from goldloop.suggesting import recommend
-from goldloop.suspects import Suspect
+from goldloop.suggestions.adoption import measure_anchoring
+from goldloop.suggestions.advice import recommend
+from goldloop.suggestions.anchoring import Observation
 from goldloop.tasks import Purpose
 from tests.unit.test_report import HOSTILE, PIXEL, Reader
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from goldloop.asking.second_looks import plan_rechecks, read_second_looks, save_suspects, search
 from goldloop.errors import EmptyPoolError
 from goldloop.labels import LabelSet
 from goldloop.ports import Scores, TrainedModel
 from goldloop.samples import Decoded, SampleId
-from goldloop.second_looks import plan_rechecks, read_second_looks, save_suspects, search
 from goldloop.settings import SelectionSettings
 from goldloop.splits import Split
 from goldloop.tasks import NewTask, Purpose

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.adoption import Anchoring
-from goldloop.anchoring import Arm
-from goldloop.people import suggestion_advice
+from goldloop.people.report import suggestion_advice
 from goldloop.planning import plan_round
 from goldloop.samples import sample_id_of
 from goldloop.settings import ConsensusSettings, SelectionSettings, SuggestionSettings
-from goldloop.suggesting import Advice
+from goldloop.suggestions.adoption import Anchoring
+from goldloop.suggestions.advice import Advice
+from goldloop.suggestions.anchoring import Arm
 from goldloop.tasks import NewTask, Purpose
 from tests.loop import NO_CONTROLS, Loop
 

@@ -22,7 +22,7 @@ def bar(server: LabelStudio, url: str, barred: Mapping[int, tuple[str, ...]]) ->
     """Bar people, by task id, from tasks just made; one request each, about 60 ms of server time.
 
     Accounts that are gone need no barring. A push that dies in between leaves the rest unbarred; what they
-    answer there is then found to be no second opinion (goldloop.dossiers).
+    answer there is then found to be no second opinion (goldloop.asking.dossiers).
     """
     if not any(barred.values()):
         return

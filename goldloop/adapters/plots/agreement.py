@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 
 from goldloop.adapters.plots.style import GREY, STYLE, Format, n_text, new_figure, rendered
-from goldloop.agreement import MIN_SHARED, Agreement
+from goldloop.people.agreement import MIN_SHARED, Agreement
 
 
 def kappa_plot(agreement: Agreement, *, kind: Format = "svg") -> bytes:

@@ -8,8 +8,8 @@ import matplotlib as mpl
 
 from goldloop.adapters.plots.dots import Dots, dots_figure, draw_line, draw_rows, draw_words, in_percent
 from goldloop.adapters.plots.style import BLUE, GREY, STYLE, Format, rendered
-from goldloop.adoption import Gap
-from goldloop.measures import Measure
+from goldloop.people.measures import Measure
+from goldloop.suggestions.adoption import Gap
 
 
 def gap_plot(gaps: Sequence[Gap], *, max_gap: float, kind: Format = "svg") -> bytes:

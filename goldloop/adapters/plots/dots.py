@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from goldloop.adapters.plots.style import GREY, VERMILION, shortened
-from goldloop.measures import Measure
+from goldloop.people.measures import Measure
 
 ROW_INCHES = 0.42
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from goldloop.adapters.plots.dots import Dots, dots_figure, draw_line, draw_rows, draw_words, in_percent
 from goldloop.adapters.plots.style import BLUE, GREY, ORANGE, STYLE, VERMILION, Format, n_text, rendered
-from goldloop.annotators import Person
+from goldloop.people.annotators import Person
 
 N_COLUMNS = 4  # most small drift plots side by side
 

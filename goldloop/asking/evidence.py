@@ -9,11 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from goldloop.answers import Answer
-from goldloop.asks import Asks
-from goldloop.dossiers import Dossier, make_dossier
+from goldloop.asking.asks import Asks
+from goldloop.asking.dossiers import Dossier, make_dossier
 from goldloop.labels import LabelSet
 from goldloop.ledger import Ledger
+from goldloop.people.answers import Answer
 from goldloop.ports import Tables
 from goldloop.samples import SampleId
 from goldloop.settings import Settings

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.answers import Answer
-from goldloop.measures import MIN_N, Measure, mean, measured, median
+from goldloop.people.answers import Answer
+from goldloop.people.measures import MIN_N, Measure, mean, measured, median
 
 _FENCE = 3.0  # interquartile ranges: Tukey's "far out"
 

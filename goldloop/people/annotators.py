@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.answers import Answer
 from goldloop.labels import LabelSet
-from goldloop.measures import MIN_N, Measure, difference, share
-from goldloop.pace import Pace, pace
-from goldloop.skill import Columns, Floats, accuracy_against, expected_answers, wrong_answers
+from goldloop.people.answers import Answer
+from goldloop.people.measures import MIN_N, Measure, difference, share
+from goldloop.people.pace import Pace, pace
+from goldloop.people.skill import Columns, Floats, accuracy_against, expected_answers, wrong_answers
 
 Flags = npt.NDArray[np.bool_]
 

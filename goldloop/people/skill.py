@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
 
-from goldloop.measures import MIN_N, Measure, measured
 from goldloop.metrics import wilson
+from goldloop.people.measures import MIN_N, Measure, measured
 
 Floats = npt.NDArray[np.float64]
 Columns = npt.NDArray[np.intp]

@@ -12,18 +12,18 @@ from datetime import datetime
 
 import numpy as np
 
-from goldloop.anchoring import Arm
-from goldloop.asking import Step, answers_shown
-from goldloop.asks import Ask, AskReason, Asks
-from goldloop.controls import KnownAnswer, choose_controls, choose_onboarding, n_controls_due
-from goldloop.dossiers import Dossier
-from goldloop.known_answers import known_answers
+from goldloop.asking.asks import Ask, AskReason, Asks
+from goldloop.asking.dossiers import Dossier
+from goldloop.asking.steps import Step, answers_shown
+from goldloop.asking.verdicts import Verdict, Verdicts
 from goldloop.ledger import Event, Ledger, TaskStatus, follow_up_row
+from goldloop.people.controls import KnownAnswer, choose_controls, choose_onboarding, n_controls_due
+from goldloop.people.known_answers import known_answers
 from goldloop.planning import current_round, n_answers_of, repeat_budget
 from goldloop.ports import LabelingQueue, Row, Tables
 from goldloop.settings import Settings
+from goldloop.suggestions.anchoring import Arm
 from goldloop.tasks import Purpose, task_key
-from goldloop.verdicts import Verdict, Verdicts
 
 CHARGED = (AskReason.CHECK, AskReason.UNSURE, AskReason.CONTROL)
 """Asks that take from the round's repeat budget; first answers are part of what a task costs."""

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from goldloop.adoption import Anchoring, measure_anchoring
-from goldloop.agreement import Agreement, agreement, independent_votes
-from goldloop.annotators import Person, people
-from goldloop.asking import n_first_answers
-from goldloop.asks import Ask
-from goldloop.judging import judged_answers
+from goldloop.asking.asks import Ask
+from goldloop.asking.steps import n_first_answers
+from goldloop.asking.verdicts import Verdicts, observations_of
+from goldloop.people.agreement import Agreement, agreement, independent_votes
+from goldloop.people.annotators import Person, people
+from goldloop.people.judging import judged_answers
 from goldloop.settings import Settings
-from goldloop.suggesting import Advice, recommend
+from goldloop.suggestions.adoption import Anchoring, measure_anchoring
+from goldloop.suggestions.advice import Advice, recommend
 from goldloop.tasks import Purpose
-from goldloop.verdicts import Verdicts, observations_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
-from goldloop.dossiers import Dossier
+from goldloop.asking.dossiers import Dossier
+from goldloop.asking.suspects import Rows, Suspect, cross_validated_probs, find_suspects
 from goldloop.errors import EmptyPoolError
 from goldloop.gold import GoldRecord
 from goldloop.gold_store import GoldStore
@@ -25,7 +26,6 @@ from goldloop.ports import ContentStore, Row, Tables, Trainer
 from goldloop.predictions import Probs
 from goldloop.samples import SampleId
 from goldloop.splits import Split
-from goldloop.suspects import Rows, Suspect, cross_validated_probs, find_suspects
 from goldloop.tasks import Purpose, task_key
 
 N_FOLDS = 3

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.special import log_softmax, softmax
 
 from goldloop.calibration import TEMPERATURE_RANGE
-from goldloop.votes import Floats, VoteTable
+from goldloop.consensus.votes import Floats, VoteTable
 
 LEAST_PROB = 1e-4
 """No model is believed to rule a label out: its probs count as at least this."""

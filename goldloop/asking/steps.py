@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from goldloop.consensus import Consensus
+from goldloop.consensus.finding import Consensus
 from goldloop.tasks import Purpose
 
 

@@ -23,10 +23,10 @@ class AskReason(StrEnum):
     """Why more people are asked than were at first."""
 
     FIRST = "first"  # several people answer independently from the start, as always in the audit
-    CHECK = "check"  # the truth behind a hidden suggestion, see goldloop.anchoring
+    CHECK = "check"  # the truth behind a hidden suggestion, see goldloop.suggestions.anchoring
     UNSURE = "unsure"  # the posterior is below the target
     CONTROL = "control"  # the answer is known; it measures who gives it
-    UNCOUNTED = "uncounted"  # an answer there cannot count, see goldloop.dossiers
+    UNCOUNTED = "uncounted"  # an answer there cannot count, see goldloop.asking.dossiers
 
 
 _WANTED, _TOLD = "wanted", "told"

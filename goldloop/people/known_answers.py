@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from goldloop.asks import Ask, AskReason
-from goldloop.controls import KnownAnswer, is_known
-from goldloop.dossiers import Dossier
+from goldloop.asking.asks import Ask, AskReason
+from goldloop.asking.dossiers import Dossier
+from goldloop.asking.verdicts import Verdicts
+from goldloop.people.controls import KnownAnswer, is_known
 from goldloop.tasks import split_key
-from goldloop.verdicts import Verdicts
 
 
 def known_answers(verdicts: Verdicts, asks: Iterable[Ask]) -> list[KnownAnswer]:

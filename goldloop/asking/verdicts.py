@@ -6,19 +6,19 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from goldloop.anchoring import Arm, Observation, observations
-from goldloop.answers import Answer
-from goldloop.asking import Step, is_gold, next_step
-from goldloop.asks import Asks
-from goldloop.consensus import Case, Consensus, Findings, Method, find_consensus
-from goldloop.dossiers import Dossier
-from goldloop.evidence import read_answers, read_dossiers
+from goldloop.asking.asks import Asks
+from goldloop.asking.dossiers import Dossier
+from goldloop.asking.evidence import read_answers, read_dossiers
+from goldloop.asking.steps import Step, is_gold, next_step
+from goldloop.consensus.finding import Case, Consensus, Findings, Method, find_consensus
 from goldloop.gold import GoldChange, GoldRecord
 from goldloop.ledger import Ledger
+from goldloop.people.answers import Answer
 from goldloop.ports import Tables
 from goldloop.samples import BatchId, SampleId
 from goldloop.settings import Settings
 from goldloop.splits import Split
+from goldloop.suggestions.anchoring import Arm, Observation, observations
 from goldloop.tasks import Purpose
 
 

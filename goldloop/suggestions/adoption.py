@@ -10,9 +10,9 @@ from typing import Any
 
 from scipy.stats import binom
 
-from goldloop.anchoring import Observation
 from goldloop.labels import LabelSet
 from goldloop.metrics import Z_95, Estimate, share_estimate, wilson
+from goldloop.suggestions.anchoring import Observation
 
 MIN_PER_ARM = 10  # wrong suggestions, or decision times, in each arm; below it the intervals say nothing
 

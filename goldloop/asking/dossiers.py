@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from goldloop.anchoring import Arm
-from goldloop.answers import Answer
-from goldloop.asking import Standing, n_first_answers
-from goldloop.consensus import Case
+from goldloop.asking.steps import Standing, n_first_answers
+from goldloop.consensus.finding import Case
+from goldloop.people.answers import Answer
 from goldloop.samples import SampleId
 from goldloop.settings import Settings
+from goldloop.suggestions.anchoring import Arm
 from goldloop.tasks import Purpose, split_key, task_key
 
 _FIRST_OF = (Purpose.AUDIT, Purpose.SEED, Purpose.REVIEW, Purpose.RECHECK)

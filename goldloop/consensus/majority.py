@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from goldloop.beliefs import Beliefs, Fit, with_decisions
-from goldloop.votes import VoteTable
+from goldloop.consensus.beliefs import Beliefs, Fit, with_decisions
+from goldloop.consensus.votes import VoteTable
 
 ACCURACY = 0.9
 """How often everybody is taken to be right."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from goldloop.votes import Floats, VoteTable
+from goldloop.consensus.votes import Floats, VoteTable
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from itertools import combinations
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.answers import Answer
 from goldloop.labels import LabelSet
-from goldloop.measures import Measure, measured
+from goldloop.people.answers import Answer
+from goldloop.people.measures import Measure, measured
 from goldloop.samples import SampleId
 from goldloop.tasks import Purpose
 

@@ -19,7 +19,7 @@ from typing import Self
 import numpy as np
 from scipy.sparse import csr_array
 
-from goldloop.votes import NONE, Floats, VoteTable
+from goldloop.consensus.votes import NONE, Floats, VoteTable
 
 PRIOR_ACCURACY = 0.95
 """How often the matrix that all share is right before there is evidence; people as a whole, 0.9."""

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from goldloop.answers import Answer
+from goldloop.people.answers import Answer
 from goldloop.samples import SampleId
 from goldloop.selection import permanent_random
 from goldloop.tasks import Purpose

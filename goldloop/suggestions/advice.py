@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log, sqrt
 
-from goldloop.adoption import Gap, adjusted_difference
-from goldloop.anchoring import Arm
+from goldloop.suggestions.adoption import Gap, adjusted_difference
+from goldloop.suggestions.anchoring import Arm
 
 ERROR = 0.05  # probability of ever switching off without cause, half of it for the project, half for labels
 BEST_AT = (

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from goldloop.annotators import Judged
-from goldloop.answers import Answer
-from goldloop.asks import Ask, AskReason
-from goldloop.dossiers import Dossier
-from goldloop.known_answers import known_label
+from goldloop.asking.asks import Ask, AskReason
+from goldloop.asking.dossiers import Dossier
+from goldloop.asking.verdicts import Verdicts
 from goldloop.labels import LabelSet
+from goldloop.people.annotators import Judged
+from goldloop.people.answers import Answer
+from goldloop.people.known_answers import known_label
 from goldloop.tasks import Purpose
-from goldloop.verdicts import Verdicts
 
 
 def judged_answers(verdicts: Verdicts, asks: Iterable[Ask], labels: LabelSet) -> list[Judged]:

@@ -1,17 +1,18 @@
 """The posterior: votes weighed by who gave them and how people err, with the model's word.
 
 Expectation maximisation after [dawidskene1979] for three things at once: how people answer
-(`goldloop.answering`), what the model's word is worth (`goldloop.prior_view`), and the labels.
+(`goldloop.consensus.answering`), what the model's word is worth (`goldloop.consensus.prior_view`), and the
+labels.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from goldloop.answering import LEANS, Answering
-from goldloop.beliefs import Beliefs, Fit, normalised, with_decisions
-from goldloop.prior_view import PriorView
-from goldloop.votes import Floats, VoteTable
+from goldloop.consensus.answering import LEANS, Answering
+from goldloop.consensus.beliefs import Beliefs, Fit, normalised, with_decisions
+from goldloop.consensus.prior_view import PriorView
+from goldloop.consensus.votes import Floats, VoteTable
 
 MISTAKES_ALIKE = 0.2
 """Share of people's mistakes that everybody makes alike: the sample looks like another label to all.

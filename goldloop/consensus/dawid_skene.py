@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from goldloop.beliefs import Beliefs, Fit, normalised, with_decisions
-from goldloop.votes import Floats, VoteTable
+from goldloop.consensus.beliefs import Beliefs, Fit, normalised, with_decisions
+from goldloop.consensus.votes import Floats, VoteTable
 
 SMOOTHING = 0.1
 """Votes each cell of a matrix has before any evidence: a label somebody never met must not count as proof."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from goldloop.agreement import Agreement
-from goldloop.annotators import Person
-from goldloop.measures import MIN_N, Measure
 from goldloop.metrics import Estimate
-from goldloop.people import PeopleReport
+from goldloop.people.agreement import Agreement
+from goldloop.people.annotators import Person
+from goldloop.people.measures import MIN_N, Measure
+from goldloop.people.report import PeopleReport
 
 NOBODY = "Nobody has answered yet; push tasks, let people label them, then pull."
 

@@ -10,12 +10,12 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.beliefs import Fit
-from goldloop.dawid_skene import dawid_skene
+from goldloop.consensus.beliefs import Fit
+from goldloop.consensus.dawid_skene import dawid_skene
+from goldloop.consensus.majority import equal_weights
+from goldloop.consensus.posterior import posterior
+from goldloop.consensus.votes import Case, Floats, vote_table
 from goldloop.labels import LabelSet
-from goldloop.majority import equal_weights
-from goldloop.posterior import posterior
-from goldloop.votes import Case, Floats, vote_table
 
 __all__ = ["AnnotatorWeight", "Case", "Consensus", "Findings", "Method", "find_consensus", "majority"]
 

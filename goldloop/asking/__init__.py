@@ -1,0 +1,1 @@
+"""Asking: what all evidence says of each sample, and who is asked about it next."""

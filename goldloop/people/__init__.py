@@ -1,0 +1,1 @@
+"""The people who answer: what their answers are worth, and how far they agree, measured fairly."""

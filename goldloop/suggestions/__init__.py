@@ -1,0 +1,1 @@
+"""Suggestions: how far a shown one pulls people, and whether it is shown."""
