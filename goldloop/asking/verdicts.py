@@ -178,7 +178,7 @@ def open_audit_note(verdicts: Iterable[Verdict]) -> str | None:
     return (
         f"{n_open} of {len(begun)} answered audit samples are not settled yet (a second answer or senior is "
         f"missing); they are harder than the rest, so accuracy on holdout may read too high by up to "
-        f"{n_open / len(begun):.0%}"
+        f"{n_open / len(begun):.1%}"
     )
 
 
