@@ -8,11 +8,7 @@ from flows.follow_up import follow_up
 from flows.publish import publish_pull
 from flows.push import agree_with_server
 from flows.wiring import Parts, connect
-from goldloop.asking.steps import Step
-from goldloop.asking.verdicts import gold_records, n_by_step, reason_of, second_looked
-from goldloop.gold import GoldRecord
-from goldloop.pulling import PullReport, pull_annotations, retract_tasks
-from goldloop.samples import SampleId
+from goldloop.pulling import PullReport, derive_gold, pull_annotations, retract_tasks
 
 
 def pull_answers(parts: Parts, *, accept_lost: bool = False) -> PullReport:
@@ -23,21 +19,7 @@ def pull_answers(parts: Parts, *, accept_lost: bool = False) -> PullReport:
     n_retracted = retract_tasks(gone, parts.tables.annotations)
     report = pull_annotations(queue, parts.tables.annotations, parts.ledger)
     report.n_retracted += n_retracted
-
-    looked_at: set[SampleId] = set()
-
-    def make_records() -> list[GoldRecord]:
-        verdicts = parts.read_verdicts().verdicts
-        looked_at.update(second_looked(verdicts))
-        steps = n_by_step(verdicts)
-        report.n_waiting, report.n_unsure = steps.get(Step.WAIT, 0), steps.get(Step.ASK, 0)
-        report.n_disputed = steps.get(Step.ADJUDICATE, 0)
-        return gold_records(verdicts)
-
-    version = parts.gold.commit(make_records, reason=lambda changes: reason_of(changes, looked_at))
-    if version is not None:
-        report.gold_version = version.version
-        report.n_gold_changes = version.n_added + version.n_changed + version.n_removed
+    derive_gold(parts.gold, parts.read_verdicts, report)
     report.follow_ups = follow_up(parts, queue)
     return report
 

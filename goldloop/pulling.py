@@ -8,7 +8,7 @@ next one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -19,8 +19,13 @@ import pyarrow.compute as pc
 
 from goldloop.annotations import Annotation, TaskState
 from goldloop.asking.following_up import FollowUpReport
+from goldloop.asking.steps import Step
+from goldloop.asking.verdicts import Verdicts, gold_records, n_by_step, reason_of, second_looked
+from goldloop.gold import GoldRecord
+from goldloop.gold_store import GoldStore
 from goldloop.ledger import Ledger
 from goldloop.ports import LabelingQueue, Row, Table
+from goldloop.samples import SampleId
 
 OVERLAP = timedelta(seconds=60)  # transactions in flight on the server when the last pull looked
 
@@ -161,3 +166,21 @@ def _row(task: TaskState, one: Annotation) -> dict[str, Any]:
         "shown_score": one.shown_score,
         "shown_model_version": one.shown_model_version,
     }
+
+
+def derive_gold(gold: GoldStore, read_verdicts: Callable[[], Verdicts], report: PullReport) -> None:
+    """Commit the gold that all answers together come to, if it differs; `report` is told what is missing."""
+    looked_at: set[SampleId] = set()
+
+    def make_records() -> list[GoldRecord]:
+        verdicts = read_verdicts().verdicts
+        looked_at.update(second_looked(verdicts))
+        steps = n_by_step(verdicts)
+        report.n_waiting, report.n_unsure = steps.get(Step.WAIT, 0), steps.get(Step.ASK, 0)
+        report.n_disputed = steps.get(Step.ADJUDICATE, 0)
+        return gold_records(verdicts)
+
+    version = gold.commit(make_records, reason=lambda changes: reason_of(changes, looked_at))
+    if version is not None:
+        report.gold_version = version.version
+        report.n_gold_changes = version.n_added + version.n_changed + version.n_removed

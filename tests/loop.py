@@ -13,23 +13,17 @@ import numpy as np
 from goldloop.adapters.delta import open_tables
 from goldloop.asking.asks import Asks
 from goldloop.asking.following_up import FollowUpReport, plan_follow_ups, withdraw_settled
-from goldloop.asking.steps import Step
 from goldloop.asking.verdicts import (
     VerdictReader,
     Verdicts,
-    gold_records,
-    n_by_step,
-    reason_of,
-    second_looked,
 )
 from goldloop.errors import UnreadableSampleError
-from goldloop.gold import GoldRecord
 from goldloop.gold_store import GoldStore
 from goldloop.labels import LabelSet
 from goldloop.ledger import Ledger
 from goldloop.planning import plan_round
 from goldloop.ports import Scores
-from goldloop.pulling import PullReport, pull_annotations, retract_tasks
+from goldloop.pulling import PullReport, derive_gold, pull_annotations, retract_tasks
 from goldloop.pushing import PushReport, push_planned
 from goldloop.reconciling import reconcile
 from goldloop.routing import Band
@@ -257,18 +251,7 @@ class Loop:
         retract_tasks([one.key for one in statuses if not one.is_live], self.tables.annotations)
         report = pull_annotations(self.queue, self.tables.annotations, self.ledger)
 
-        looked_at: set[SampleId] = set()
-
-        def make_records() -> list[GoldRecord]:
-            verdicts = self.verdicts().verdicts
-            looked_at.update(second_looked(verdicts))
-            steps = n_by_step(verdicts)
-            report.n_waiting, report.n_unsure = steps.get(Step.WAIT, 0), steps.get(Step.ASK, 0)
-            report.n_disputed = steps.get(Step.ADJUDICATE, 0)
-            return gold_records(verdicts)
-
-        version = self.gold.commit(make_records, reason=lambda changes: reason_of(changes, looked_at))
-        report.gold_version = version.version if version else None
+        derive_gold(self.gold, self.verdicts, report)
         report.follow_ups = self.follow_up()
         return report
 

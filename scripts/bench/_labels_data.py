@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from _common import parser
 from PIL import Image
+from platformdirs import user_cache_path
 
 from goldloop.labels import LabelSet
 
 Votes = npt.NDArray[np.intp]
+
+_BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +34,26 @@ class Answers:
         """Return the votes of each picture in a random order, shape (n, 3)."""
         order = np.argsort(np.random.default_rng(seed).random(self.votes.shape), axis=1)
         return np.take_along_axis(self.votes, order, axis=1)
+
+
+def answers_parser(description: str) -> argparse.ArgumentParser:
+    """Return the options of a bench on these answers, with a model that is trained on them once."""
+    options = parser(description)
+    options.add_argument(
+        "--data",
+        type=Path,
+        default=Path(os.environ.get("GOLDLOOP_TEST_DATA", _BESIDE)),
+        metavar="FOLDER",
+        help="folder that holds cifar10/ (default: GOLDLOOP_TEST_DATA, or where the tests look)",
+    )
+    options.add_argument(
+        "--cache",
+        type=Path,
+        default=user_cache_path("goldloop") / "bench-labels",
+        metavar="FOLDER",
+        help="keeps what the models said, so that only the first run of any of these benches trains",
+    )
+    return options
 
 
 def load_answers(folder: Path, limit: int | None) -> Answers:

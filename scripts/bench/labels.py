@@ -13,13 +13,11 @@ probs rest on are other pictures' votes, whichever of them came first.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-from _common import Report, parser
-from _labels_data import Answers, Votes, load_answers
+from _common import Report
+from _labels_data import Answers, Votes, answers_parser, load_answers
 from _labels_methods import (
     PEOPLE,
     TARGET,
@@ -31,7 +29,6 @@ from _labels_methods import (
     run_peers,
     stacked_with_truth,
 )
-from platformdirs import user_cache_path
 
 from goldloop.calibration import calibrated, fit_temperature
 from goldloop.consensus.finding import Findings, Method
@@ -190,23 +187,7 @@ class Bench:
 
 def main() -> None:
     """Run the bench."""
-    beside = Path(__file__).resolve().parents[3] / "shared" / "data"
-    options = parser(__doc__.splitlines()[0])
-    options.add_argument(
-        "--data",
-        type=Path,
-        default=Path(os.environ.get("GOLDLOOP_TEST_DATA", beside)),
-        metavar="FOLDER",
-        help="folder that holds cifar10/ (default: GOLDLOOP_TEST_DATA, or where the tests look)",
-    )
-    options.add_argument(
-        "--cache",
-        type=Path,
-        default=user_cache_path("goldloop") / "bench-labels",
-        metavar="FOLDER",
-        help="keeps what the models said, so that only the first run trains",
-    )
-    chosen = options.parse_args()
+    chosen = answers_parser(__doc__.splitlines()[0]).parse_args()
     from _labels_model import cross_fitted_logits
 
     report = Report("labels", chosen)

@@ -17,9 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from _common import Report, parser, say
-from _labels_data import load_answers
-from platformdirs import user_cache_path
+from _common import Report, say
+from _labels_data import answers_parser, load_answers
 
 from goldloop.asking.suspects import find_suspects
 from goldloop.calibration import calibrated, fit_temperature
@@ -66,23 +65,7 @@ def cleanlabs(said: Rows, probs: Floats) -> dict[str, Rows]:
 
 def main() -> None:
     """Run the bench."""
-    beside = Path(__file__).resolve().parents[3] / "shared" / "data"
-    options = parser(__doc__.splitlines()[0])
-    options.add_argument(
-        "--data",
-        type=Path,
-        default=Path(os.environ.get("GOLDLOOP_TEST_DATA", beside)),
-        metavar="FOLDER",
-        help="folder that holds cifar10/ (default: GOLDLOOP_TEST_DATA, or where the tests look)",
-    )
-    options.add_argument(
-        "--cache",
-        type=Path,
-        default=user_cache_path("goldloop") / "bench-labels",
-        metavar="FOLDER",
-        help="keeps what the model said, so that only the first run of this or the label bench trains",
-    )
-    chosen = options.parse_args()
+    chosen = answers_parser(__doc__.splitlines()[0]).parse_args()
     from _labels_model import cross_fitted_logits
 
     report = Report("suspects", chosen)
