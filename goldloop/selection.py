@@ -35,7 +35,8 @@ class Candidate:
 class Choice:
     """A sample chosen for people, why, and with which probability chance would have chosen it.
 
-    `inclusion_probability` is None for review, where no chance is involved.
+    `inclusion_probability` is None for review, where no chance is involved, and for a seed drawn from what a
+    model held.
     """
 
     candidate: Candidate
@@ -93,6 +94,8 @@ def select(
     An audit sample takes `audit_answers` answers, any other `overlap`.
 
     Before any model exists the rest of the budget is a seed: a uniform random draw from what is not reserved.
+    Later a seed is drawn from what is held, as far as the review lane leaves budget over: a weak model that
+    is unsure of nearly everything would otherwise get nearly nothing to learn from.
     `n_arrived` and `n_audited` count all samples that ever arrived and all that were already drawn for the
     audit; with them the audit's inclusion probability is the share of all traffic drawn so far, which is the
     audit rate once the whole reserve has been drawn.
@@ -110,8 +113,11 @@ def select(
     n_left = (n_answers - audit_answers * len(choices)) // overlap
     open_to_all = [one for one in backlog if not is_reserved(one.sample_id, audit_rate=audit_rate, seed=seed)]
     if has_model:
-        review = in_order_of_value(one for one in open_to_all if one.lane is Lane.REVIEW)
-        return choices + [Choice(one, Purpose.REVIEW, None) for one in review[:n_left]]
+        review = in_order_of_value(one for one in open_to_all if one.lane is Lane.REVIEW)[:n_left]
+        choices += [Choice(one, Purpose.REVIEW, None) for one in review]
+        held = [one for one in open_to_all if one.lane is Lane.HOLD]
+        held.sort(key=lambda one: permanent_random(one.sample_id, seed, "seed"))
+        return choices + [Choice(one, Purpose.SEED, None) for one in held[: n_left - len(review)]]
     seeds = sorted(open_to_all, key=lambda one: permanent_random(one.sample_id, seed, "seed"))[:n_left]
     probability = len(seeds) / max(n_arrived, 1)
     return choices + [Choice(one, Purpose.SEED, probability) for one in seeds]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -91,6 +93,25 @@ def test_inclusion_probability_is_the_share_of_traffic_drawn() -> None:
     assert [one.inclusion_probability for one in partly] == [16 / 200] * 10
     assert [one.inclusion_probability for one in wholly] == [0.3] * reserve
     assert {one.stratum for one in wholly} == {"b/auto"}
+
+
+def test_budget_left_over_by_the_band_goes_to_a_random_draw_of_what_is_held() -> None:
+    """Review comes first; then held samples by their permanent random numbers, never the auto lane."""
+    lanes = [Lane.REVIEW] * 3 + [Lane.HOLD] * 100 + [Lane.AUTO] * 50
+    backlog = [
+        Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), lane, 0.1, "a") for i, lane in enumerate(lanes)
+    ]
+    choices = chosen(backlog, 20, audit_rate=0.0)
+
+    assert [one.purpose for one in choices] == [Purpose.REVIEW] * 3 + [Purpose.SEED] * 17
+    seeds = [one.candidate for one in choices if one.purpose is Purpose.SEED]
+    assert {one.lane for one in seeds} == {Lane.HOLD}
+    numbers = [permanent_random(one.sample_id, 7, "seed") for one in backlog if one.lane is Lane.HOLD]
+    assert [permanent_random(one.sample_id, 7, "seed") for one in seeds] == sorted(numbers)[:17]
+    again = [replace(one, margin=0.9, label="b") if one.lane is Lane.HOLD else one for one in backlog]
+    assert [one.candidate.sample_id for one in chosen(again, 20, audit_rate=0.0)] == [
+        one.candidate.sample_id for one in choices
+    ], "what the model thinks of held samples has no say"
 
 
 def test_cold_start_draws_a_random_seed() -> None:
