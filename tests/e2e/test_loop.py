@@ -164,12 +164,15 @@ def check_flow_runs(loop: Loop, prefect: PrefectApi) -> None:
     artifacts: dict[str, list[dict[str, Any]]] = {}
     for one in prefect.post("/artifacts/filter", artifacts={"flow_run_id": {"any_": list(runs)}}):
         artifacts.setdefault(one["key"], []).append(one)
-    assert artifacts.keys() == {f"goldloop-{name}" for name in ("score", "push", "pull", "retrain", "round")}
+    names = ("score", "push", "pull", "retrain", "round", "people", "agreement", "anchoring")
+    assert artifacts.keys() == {f"goldloop-{name}" for name in names}
     for key, found in artifacts.items():
         for one in found:
-            assert one["type"] == ("markdown" if key == "goldloop-retrain" else "table")
+            is_text = key in ("goldloop-retrain", "goldloop-people")
+            assert one["type"] == ("markdown" if is_text else "table")
             if one["type"] == "table":
                 assert json.loads(one["data"])
-    decided = [one["data"] for one in artifacts["goldloop-retrain"] if "accuracy on holdout" in one["data"]]
+    texts = [one["data"] for one in artifacts["goldloop-retrain"]]
+    decided = [one for one in texts if "accuracy on holdout, 95 %" in one]
     assert len(decided) == 2
     assert all("](data:image/png;base64," in one for one in decided)
