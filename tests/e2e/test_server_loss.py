@@ -107,7 +107,7 @@ def test_label_studio_may_go_away_in_the_middle_and_come_back(loop: Loop, tmp_pa
     )
     assert len(given) == N_TASKS
 
-    lost = failed(loop, "pull", replace(AT_A_PAGE, call=3, deed="kill", pids=pids(loop)))
+    lost = failed(loop, "pull", replace(AT_A_PAGE, call=8, deed="kill", pids=pids(loop)))
 
     assert re.search(rf"{address} does not answer when asked to list what changed .*'goldloop up'", lost)
     assert loop.parts.gold.newest().version == 0, "half a pull made gold"
