@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,12 @@ import pytest
 from goldloop.adapters.services import Endpoints
 from tests.e2e.commands import Loop
 from tests.e2e.prefect_api import PrefectApi
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_can_be_interrupted() -> None:
+    """Let Ctrl-C reach the commands: a test run in the background ignores it, and would hand that on to them."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
