@@ -17,7 +17,7 @@ from tests.e2e.prefect_api import PrefectApi
 
 @pytest.fixture(scope="session", autouse=True)
 def commands_can_be_interrupted() -> None:
-    """Let Ctrl-C reach the commands: a test run in the background ignores it, and would hand that on to them."""
+    """Let Ctrl-C reach the commands; a test run in the background ignores it and would hand that on."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
