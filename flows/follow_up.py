@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from flows.progress import counting
 from flows.wiring import Parts, now
 from goldloop.adapters.label_studio import LabelStudioQueue
 from goldloop.asking.following_up import FollowUpReport, plan_follow_ups, withdraw_settled
-from goldloop.pushing import push_planned
+from goldloop.pushing import PushReport, push_planned
+
+
+def push_plan(parts: Parts, queue: LabelStudioQueue) -> PushReport:
+    """Bring everything that is planned to Label Studio."""
+    with counting("tasks pushed") as advance:
+        return push_planned(
+            tables=parts.tables,
+            ledger=parts.ledger,
+            queue=queue,
+            store=parts.store,
+            owner=parts.owner,
+            clock=now,
+            advance=advance,
+        )
 
 
 def follow_up(parts: Parts, queue: LabelStudioQueue) -> FollowUpReport:
@@ -18,14 +33,7 @@ def follow_up(parts: Parts, queue: LabelStudioQueue) -> FollowUpReport:
         read_verdicts=parts.read_verdicts,
         clock=now,
     )
-    push_planned(
-        tables=parts.tables,
-        ledger=parts.ledger,
-        queue=queue,
-        store=parts.store,
-        owner=parts.owner,
-        clock=now,
-    )
+    push_plan(parts, queue)
     parts.asks.tell(queue, parts.ledger, at=now)
     report.n_withdrawn = withdraw_settled(
         ledger=parts.ledger,

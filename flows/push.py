@@ -6,15 +6,14 @@ from collections.abc import Collection, Mapping
 
 from prefect import flow, task
 
-from flows.follow_up import follow_up
-from flows.progress import counting
+from flows.follow_up import follow_up, push_plan
 from flows.publish import publish_push
 from flows.wiring import Parts, connect, now
 from goldloop.adapters.label_studio import LabelStudioQueue
 from goldloop.backlog import sample_rows
 from goldloop.people.report import suggestion_advice
 from goldloop.planning import plan_round
-from goldloop.pushing import PushReport, push_planned
+from goldloop.pushing import PushReport
 from goldloop.reconciling import reconcile
 from goldloop.samples import BatchId, SampleId
 
@@ -56,16 +55,7 @@ def push_round(parts: Parts) -> PushReport:
         is_shown=advice.is_shown,
         clock=now,
     )
-    with counting("tasks pushed") as advance:
-        report = push_planned(
-            tables=parts.tables,
-            ledger=parts.ledger,
-            queue=queue,
-            store=parts.store,
-            owner=parts.owner,
-            clock=now,
-            advance=advance,
-        )
+    report = push_plan(parts, queue)
     report.n_planned = n_planned
     report.follow_ups = follow_up(parts, queue)
     report.n_adopted += n_adopted

@@ -1,29 +1,27 @@
-"""goldloop.toml: one frozen `Settings`, unknown keys refused by name, secrets never in it."""
+"""Settings: everything a workspace is told, frozen, valid once constructed, with no secret in it."""
 
 from __future__ import annotations
 
-import json
 import re
-import tomllib
-from pathlib import Path
 from typing import Annotated, Literal, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from goldloop.errors import LabelError, SettingsError
+from goldloop.errors import LabelError
 from goldloop.labels import LabelSet
 
-FILE_NAME = "goldloop.toml"
 PRESETS = ("tiny", "resnet18", "convnext_tiny")
 _CRON_FIELD = re.compile(r"^[\d*/,\-A-Za-z#L?]+$")
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A part of the settings, frozen; unknown keys are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class PolicySettings(_Section):
+class PolicySettings(Section):
     """Which confidence goes to people."""
 
     band: Annotated[
@@ -38,7 +36,7 @@ class PolicySettings(_Section):
         return band
 
 
-class SelectionSettings(_Section):
+class SelectionSettings(Section):
     """How the people's time of one round is spent."""
 
     budget_per_round: Annotated[int, Field(ge=1, description="Annotations asked of people per round.")] = 200
@@ -63,7 +61,7 @@ class SelectionSettings(_Section):
         return self
 
 
-class ConsensusSettings(_Section):
+class ConsensusSettings(Section):
     """When a label counts as gold, and who is asked until it does."""
 
     method: Annotated[
@@ -102,7 +100,7 @@ class ConsensusSettings(_Section):
         return self
 
 
-class PeopleSettings(_Section):
+class PeopleSettings(Section):
     """How the people who answer are measured; all of it is pseudonymous."""
 
     control_rate: Annotated[
@@ -121,7 +119,7 @@ class PeopleSettings(_Section):
     ] = 0.70
 
 
-class SuggestionSettings(_Section):
+class SuggestionSettings(Section):
     """Whether annotators see what the model suggests, and how its pull on them is measured."""
 
     hidden_share: Annotated[
@@ -144,7 +142,7 @@ class SuggestionSettings(_Section):
     ] = 0.10
 
 
-class ModelSettings(_Section):
+class ModelSettings(Section):
     """Which classifier is trained."""
 
     preset: Annotated[
@@ -159,7 +157,7 @@ class ModelSettings(_Section):
     epochs: Annotated[int | None, Field(ge=1, description="Training epochs; unset: the preset's own.")] = None
 
 
-class GateSettings(_Section):
+class GateSettings(Section):
     """When a challenger becomes champion."""
 
     margin: Annotated[
@@ -175,7 +173,7 @@ class GateSettings(_Section):
     )
 
 
-class ScheduleSettings(_Section):
+class ScheduleSettings(Section):
     """When the weekly round runs."""
 
     cron: Annotated[str, Field(description="Five cron fields; default Monday 06:00.")] = "0 6 * * 1"
@@ -199,7 +197,7 @@ class ScheduleSettings(_Section):
         return timezone
 
 
-class ServiceSettings(_Section):
+class ServiceSettings(Section):
     """Servers that already run elsewhere; an address left out means `goldloop up` starts that server here."""
 
     label_studio_url: Annotated[
@@ -216,7 +214,7 @@ class ServiceSettings(_Section):
         return url.rstrip("/") if url else url
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything a workspace is told, valid once constructed."""
 
     name: Annotated[
@@ -254,66 +252,3 @@ ALONE: dict[str, dict[str, object]] = {
     "suggestions": {"hidden_share": 0.0},
 }
 """Settings for a workspace with one annotator: their word is gold, and nobody is there to compare it with."""
-
-
-def checked_settings(values: dict[str, object], origin: str) -> Settings:
-    """Return `values` as settings.
-
-    Raises:
-        SettingsError: names `origin` and every key that is unknown, missing, contradictory or out of range.
-    """
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        problems = []
-        for one in error.errors():
-            key = ".".join(str(part) for part in one["loc"] if part != "function-after") or "settings"
-            if one["type"] == "extra_forbidden":
-                problems.append(f"unknown key {key!r}; remove it or check its spelling")
-            elif one["type"] == "missing":
-                problems.append(f"key {key!r} is missing; add it")
-            else:
-                problems.append(
-                    f"key {key!r}: {one['msg'].removeprefix('Value error, ')} (seen: {one['input']!r})"
-                )
-        raise SettingsError(f"{origin}: " + "; ".join(problems)) from error
-
-
-def load_settings(path: Path) -> Settings:
-    """Return the settings in the TOML file at `path`.
-
-    Raises:
-        SettingsError: the file is missing, is no TOML, or holds a bad key.
-    """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(
-            f"{path} does not exist; make a workspace with 'goldloop init DIR --labels a,b'"
-        ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} is not valid TOML: {error}; correct that line") from error
-    return checked_settings(values, str(path))
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_toml(one) for one in value) + "]"
-    return json.dumps(value, ensure_ascii=False)
-
-
-def settings_toml(settings: Settings) -> str:
-    """Return `settings` as a commented TOML text that `load_settings` reads back equal."""
-    lines = ["# goldloop workspace; unknown keys are refused. Secrets do not belong here.", ""]
-    sections: list[str] = []
-    for key, info in Settings.model_fields.items():
-        value = getattr(settings, key)
-        if not isinstance(value, _Section):
-            lines.append(f"{key} = {_toml(value)}  # {info.description}")
-            continue
-        sections += ["", f"# {(type(value).__doc__ or '').strip()}", f"[{key}]"]
-        for inner, inner_info in type(value).model_fields.items():
-            entry = getattr(value, inner)
-            note = f"  # {inner_info.description}" if inner_info.description else ""
-            sections.append(f"# {inner} ={note}" if entry is None else f"{inner} = {_toml(entry)}{note}")
-    return "\n".join(lines + sections) + "\n"

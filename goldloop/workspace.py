@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldloop.errors import WorkspaceError
-from goldloop.settings import FILE_NAME, Settings, checked_settings, load_settings, settings_toml
+from goldloop.settings import Settings
+from goldloop.settings_file import FILE_NAME, checked_settings, load_settings, settings_toml
 
 ENVIRONMENT_VARIABLE = "GOLDLOOP_WORKSPACE"
 

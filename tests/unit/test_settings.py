@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from goldloop.errors import SettingsError, WorkspaceError
-from goldloop.settings import Settings, load_settings, settings_toml
+from goldloop.settings import Settings
+from goldloop.settings_file import load_settings, settings_toml
 from goldloop.workspace import Workspace
 
 
