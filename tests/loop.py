@@ -152,6 +152,7 @@ class Loop:
             people=self.people,
             suggestions=self.suggestions,
         )
+        self._read_verdicts = VerdictReader(self.tables, self.ledger, self.asks, self.settings)
 
     def score(self, model: Model | None = None) -> ScoreReport:
         """Score the texts."""
@@ -229,7 +230,7 @@ class Loop:
 
     def verdicts(self) -> Verdicts:
         """Return what all evidence says now."""
-        return VerdictReader(self.tables, self.ledger, self.asks, self.settings)()
+        return self._read_verdicts()
 
     def reconcile(self, *, accept_lost: bool = False) -> tuple[int, int, int]:
         """Make ledger and server agree."""
