@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from goldloop.adapters.plots import Plot, drift_plot, gap_plot, kappa_plot, pace_plot, skill_plot
+from goldloop.people.agreement import MIN_SHARED
 from goldloop.people.report import PeopleReport
 from goldloop.suggestions.adoption import Gap
 
@@ -70,7 +71,10 @@ def _skill_plots(report: PeopleReport) -> tuple[Plot, ...]:
 def _agreement_plots(report: PeopleReport) -> tuple[Plot, ...]:
     if not any(one.kappa.estimate for one in report.agreement.pairs):
         return ()
-    caption = "Blind answers to the same samples, drawn at random; an empty field: no sample in common"
+    caption = (
+        "Blind answers to the same samples, drawn at random, n of them; "
+        f"–: below {MIN_SHARED} in common, an empty field: none"
+    )
     return (Plot(caption, kappa_plot(report.agreement)),)
 
 

@@ -81,7 +81,7 @@ def accuracy_plot(
             lows += [one.low for _, one in there]
         names = [f"round {number}" for number in rounds]
         if labels_spent is not None:
-            names = [f"{name}\n{n:,} labels" for name, n in zip(names, labels_spent, strict=True)]
+            names = [f"{name}\n{n:,} answers" for name, n in zip(names, labels_spent, strict=True)]
         axes.set_xticks(range(len(rounds)), names)
         axes.set_xlim(-0.5, len(rounds) - 0.5)
         axes.set_ylim(max(0.0, np.floor(10 * min(lows, default=0.0)) / 10), 1.005)

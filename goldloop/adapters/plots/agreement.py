@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 
 from goldloop.adapters.plots.style import GREY, STYLE, Format, n_text, new_figure, rendered
-from goldloop.people.agreement import MIN_SHARED, Agreement
+from goldloop.people.agreement import Agreement
 
 
 def kappa_plot(agreement: Agreement, *, kind: Format = "svg") -> bytes:
@@ -44,5 +44,5 @@ def kappa_plot(agreement: Agreement, *, kind: Format = "svg") -> bytes:
         colours.set_label("0: chance, 1: perfect")
         colours.outline.set_visible(False)
         sizes = [one.kappa.n for one in agreement.pairs]
-        axes.set_title(f"Kappa of pairs ({n_text(sizes)} shared samples; –: below {MIN_SHARED})", pad=14)
+        axes.set_title(f"Kappa of pairs ({n_text(sizes)})", pad=14)
         return rendered(figure, kind)
