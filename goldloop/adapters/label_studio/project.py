@@ -143,9 +143,13 @@ def _found_or_made(server: LabelStudio, titles: tuple[str, ...]) -> list[Any]:
 
 
 def _found(server: LabelStudio, titles: tuple[str, ...]) -> dict[str, Any]:
-    """Return the oldest project of each title that has one."""
+    """Return the oldest project of each title that has one.
+
+    Oldest first: Label Studio counts the matches before it reads them, newest first unless asked otherwise,
+    and so leaves out the oldest when others are made between the two.
+    """
     start = titles[-1].partition("~")[0].removesuffix(" onboarding")  # the list matches parts of titles
-    matches: Any = server.projects.list(title=start, include=_FIELDS)
+    matches: Any = server.projects.list(title=start, ordering="id", include=_FIELDS)
     found: dict[str, Any] = {}
     for one in matches:
         if one.title in titles and (one.title not in found or one.id < found[one.title].id):
