@@ -18,7 +18,7 @@ def score_files(parts: Parts, source: str) -> ScoreReport:
             source,
             reader=parts.reader,
             model=parts.champion(),
-            band=parts.band,
+            policy=parts.policy,
             tables=parts.tables,
             clock=now,
             advance=advance,
@@ -37,7 +37,7 @@ def score_waiting(parts: Parts) -> ScoreReport:
         return score_backlog(
             reader=parts.reader,
             model=parts.champion(),
-            band=parts.band,
+            policy=parts.policy,
             tables=parts.tables,
             clock=now,
             is_wanted=is_wanted,

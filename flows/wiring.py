@@ -22,7 +22,7 @@ from goldloop.errors import BusyError
 from goldloop.gold_store import GoldStore
 from goldloop.ledger import Ledger
 from goldloop.ports import Tables
-from goldloop.routing import Band
+from goldloop.routing.policies import Band, Policy
 from goldloop.scoring import Model
 from goldloop.workspace import Workspace
 
@@ -115,8 +115,8 @@ class Parts:
         return MlflowRuns(self.endpoints.mlflow.url, f"goldloop {self.workspace.settings.name}")
 
     @property
-    def band(self) -> Band:
-        """The confidence people review."""
+    def policy(self) -> Policy:
+        """Where samples go."""
         return Band(*self.workspace.settings.policy.band)
 
     @cached_property

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.ports import Tables
-from goldloop.routing import Lane
+from goldloop.routing.lanes import Lane
 from goldloop.samples import Arrived, BatchId, SampleId
 from goldloop.selection import Candidate
 

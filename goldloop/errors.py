@@ -6,6 +6,7 @@ GoldloopError
 ├── LabelError                    a label outside the label set, or a bad label set
 ├── InvalidProbabilitiesError     probs that are no probabilities
 ├── InvalidBandError              a band that is no interval inside [0, 1]
+├── PolicyError                   a policy that contradicts itself, or that nobody knows
 ├── SourceError                   a batch that cannot be listed or is empty
 ├── UnreadableSampleError         one file that is no usable sample; carries a quarantine reason
 ├── EmptyPoolError                nothing to draw from, train on or judge with
@@ -48,6 +49,10 @@ class InvalidProbabilitiesError(GoldloopError):
 
 class InvalidBandError(GoldloopError):
     """A band is not a closed interval inside [0, 1]."""
+
+
+class PolicyError(GoldloopError):
+    """A routing policy contradicts itself, does not fit the label set, or is not known."""
 
 
 class SourceError(GoldloopError):

@@ -18,7 +18,7 @@ from goldloop.settings import Settings
 from goldloop.suggestions.anchoring import Arm, arm_of
 from goldloop.tasks import Purpose
 
-FIRST_ASKED = (Purpose.SEED, Purpose.AUDIT, Purpose.REVIEW)
+FIRST_ASKED = (Purpose.SEED, Purpose.AUDIT, Purpose.REVIEW, Purpose.DEEP)
 """Why a sample is shown to people for the first time; all else follows from their answers."""
 
 

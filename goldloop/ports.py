@@ -70,6 +70,9 @@ class Tables:
     gold: Table
     suspects: Table
     rounds: Table
+    policies: Table
+    judgements: Table
+    batches: Table
 
 
 class Reader(Protocol):

@@ -29,6 +29,18 @@ def checked_probs(values: npt.ArrayLike, labels: LabelSet) -> Probs:
             f"probs need shape (n, {len(labels)}) for labels {list(labels)}, got {probs.shape}; "
             "check that the model was trained on this label set"
         )
+    return checked_rows(probs)
+
+
+def checked_rows(values: npt.ArrayLike) -> Probs:
+    """Return `values` as float64 probabilities (n_samples, n_labels), whatever their labels are.
+
+    Raises:
+        InvalidProbabilitiesError: names the first bad row and its value.
+    """
+    probs = np.asarray(values, dtype=np.float64)
+    if probs.ndim != 2:
+        raise InvalidProbabilitiesError(f"probs need shape (n, n_labels), got {probs.shape}; give a row each")
     bad = ~np.isfinite(probs).all(axis=1) | (probs < 0).any(axis=1) | (probs > 1 + SUM_TOLERANCE).any(axis=1)
     bad |= np.abs(probs.sum(axis=1) - 1) > SUM_TOLERANCE
     if bad.any():

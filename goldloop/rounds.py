@@ -17,7 +17,7 @@ from goldloop.ledger import Event, Ledger
 from goldloop.ports import Row, Table, Tables
 from goldloop.promotion import Decision, Evaluation
 from goldloop.pulling import Status
-from goldloop.routing import Lane
+from goldloop.routing.lanes import Lane
 from goldloop.samples import Arrived
 from goldloop.tasks import Purpose
 

@@ -37,6 +37,45 @@ PREDICTIONS = pa.schema(
         ("margin", pa.float64()),
         ("probs", pa.list_(pa.float32())),
         ("scored_at", _MOMENT),
+        # with which probability chance reserves the sample for the audit; fixed by its first prediction
+        ("audit_probability", pa.float64()),
+    ]
+)
+
+POLICIES = pa.schema(
+    [
+        # which policy is in force, and why; append only, the newest row of a model is its present one
+        ("seq", pa.int64()),
+        ("version", _TEXT),
+        ("policy", _TEXT),
+        ("model_version", _TEXT),
+        ("gold_version", pa.int64()),
+        ("reasons", pa.list_(_TEXT)),
+        ("warnings", pa.list_(_TEXT)),
+        ("settled_at", _MOMENT),
+    ]
+)
+
+JUDGEMENTS = pa.schema(
+    [
+        # what a model said of a holdout sample when it was judged; append only, the newest judged_at counts
+        ("sample_id", _TEXT),
+        ("model_version", _TEXT),
+        ("gold_version", pa.int64()),
+        ("probs", pa.list_(pa.float32())),
+        ("judged_at", _MOMENT),
+    ]
+)
+
+BATCHES = pa.schema(
+    [
+        # what one scoring pass of one model saw, summed up, and how it differs from before; append only
+        ("batch", _TEXT),
+        ("model_version", _TEXT),
+        ("scored_at", _MOMENT),
+        ("n", pa.int64()),
+        ("sketch", _TEXT),
+        ("drifts", _TEXT),
     ]
 )
 

@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from goldloop.backlog import newest_predictions
 from goldloop.ports import Reader, Row, Scorer, Tables
 from goldloop.predictions import checked_probs, confidence, margin
-from goldloop.routing import Band, Lane, route
+from goldloop.routing.lanes import Lane
+from goldloop.routing.policies import Policy, route
 from goldloop.samples import Arrival, Arrived, BatchId, FileRef, Reason, SampleId
 
 MINIBATCH = 128  # samples a forward pass; more gains nothing on a CPU
@@ -63,7 +64,7 @@ def score_source(
     *,
     reader: Reader,
     model: Model,
-    band: Band,
+    policy: Policy,
     tables: Tables,
     clock: Clock,
     advance: Callable[[int], None] = lambda _: None,
@@ -79,7 +80,7 @@ def score_source(
     batch = batch_of(source)
     report = ScoreReport(batch, model.version)
     known, seen = _known_files(tables, batch), _seen_samples(tables)
-    writer = _Writer(batch=batch, model=model, band=band, tables=tables, clock=clock, report=report)
+    writer = _Writer(batch=batch, model=model, policy=policy, tables=tables, clock=clock, report=report)
 
     def unknown_files() -> Iterator[FileRef]:
         for file in reader.files(source):
@@ -105,7 +106,7 @@ def score_backlog(
     *,
     reader: Reader,
     model: Model,
-    band: Band,
+    policy: Policy,
     tables: Tables,
     clock: Clock,
     is_wanted: Callable[[SampleId], bool] = lambda _: True,
@@ -129,7 +130,7 @@ def score_backlog(
             continue
         batches[sample_id] = BatchId(row["batch"])
         waiting.append((FileRef(row["uri"], row["size"], row["stamp"]), sample_id))
-    writer = _Writer(batch=BatchId(""), model=model, band=band, tables=tables, clock=clock, report=report)
+    writer = _Writer(batch=BatchId(""), model=model, policy=policy, tables=tables, clock=clock, report=report)
     for (file, expected), arrival in zip(
         waiting, _read_ahead(reader, (file for file, _ in waiting)), strict=True
     ):
@@ -149,9 +150,16 @@ class _Writer:
     """Collects minibatches for the scorer and rows for the tables; flushes both."""
 
     def __init__(
-        self, *, batch: BatchId, model: Model, band: Band, tables: Tables, clock: Clock, report: ScoreReport
+        self,
+        *,
+        batch: BatchId,
+        model: Model,
+        policy: Policy,
+        tables: Tables,
+        clock: Clock,
+        report: ScoreReport,
     ) -> None:
-        self._batch, self._model, self._band, self._tables = batch, model, band, tables
+        self._batch, self._model, self._policy, self._tables = batch, model, policy, tables
         self._clock, self._report = clock, report
         self._samples: list[Row] = []
         self._predictions: list[Row] = []
@@ -207,7 +215,7 @@ class _Writer:
     def _score(self) -> None:
         if not self._waiting:
             return
-        moment, policy, version = self._clock(), self._band.policy, self._model.version
+        moment, policy, version = self._clock(), self._policy.version, self._model.version
         common = {"model_version": version, "policy": policy, "scored_at": moment}
         if self._model.scorer is None:
             for sample_id, batch, _ in self._waiting:
@@ -221,8 +229,9 @@ class _Writer:
                 self._model.scorer([payload for *_, payload in self._waiting]).probs, labels
             )
             tops, margins, columns = confidence(probs), margin(probs), probs.argmax(axis=1)
+            lanes = route(probs, self._policy)
             for row, (sample_id, batch, _) in enumerate(self._waiting):
-                lane = route(min(float(tops[row]), 1.0), self._band)
+                lane = lanes[row]
                 self._report.lanes[str(lane)] += 1
                 self._predictions.append(
                     {

@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from goldloop.routing import Lane
+from goldloop.routing.lanes import Lane
 from goldloop.samples import BatchId, SampleId
 from goldloop.tasks import Purpose
 

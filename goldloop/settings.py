@@ -22,11 +22,39 @@ class Section(BaseModel):
 
 
 class PolicySettings(Section):
-    """Which confidence goes to people."""
+    """Which samples go to people."""
 
+    kind: Annotated[
+        Literal["band", "target", "cost"],
+        Field(
+            description="band: people see a band of confidence; target: what audits show to be right often "
+            "enough is accepted; cost: whatever [cost] expects to be cheapest."
+        ),
+    ] = "band"
     band: Annotated[
         tuple[float, float], Field(description="Calibrated confidence people review, both ends included.")
     ] = (0.40, 0.70)
+    below: Annotated[
+        Literal["hold", "review", "deep"], Field(description="Lane of what lies below the band.")
+    ] = "hold"
+    below_share: Annotated[
+        float, Field(ge=0, lt=1, description="Share of a round's budget, after the audit, for what is held.")
+    ] = 0.10
+    target: Annotated[
+        float, Field(gt=0.5, lt=1, description="Accuracy of what the target policy accepts.")
+    ] = 0.98
+    delta: Annotated[
+        float, Field(gt=0, lt=0.5, description="Chance of missing the target that is put up with.")
+    ] = 0.05
+    max_error: Annotated[
+        float,
+        Field(
+            gt=0,
+            lt=1,
+            description="Share of errors among what band or cost accept, beyond which, by evidence of the "
+            "audit, it returns to people.",
+        ),
+    ] = 0.05
 
     @field_validator("band")
     @classmethod
@@ -49,6 +77,13 @@ class SelectionSettings(Section):
     audit_share: Annotated[
         float, Field(gt=0, le=1, description="Largest share of a round's budget that the audit may take.")
     ] = 0.40
+    audit_design: Annotated[
+        Literal["uniform", "poisson"],
+        Field(
+            description="uniform: every arriving sample is audited with the same probability; poisson: the "
+            "unsurer the model, the likelier, which saves labels once there is a model."
+        ),
+    ] = "uniform"
     seed: Annotated[int, Field(ge=0, description="Seed of every random draw.")] = 0
 
     @model_validator(mode="after")
@@ -59,6 +94,34 @@ class SelectionSettings(Section):
                 "not even one task fits; raise the budget or lower the overlap"
             )
         return self
+
+
+class CostSettings(Section):
+    """What errors and people's time cost; the cost policy routes by it, and reports count with it."""
+
+    currency: Annotated[str, Field(min_length=1, max_length=8, description="Printed with every amount.")] = (
+        "EUR"
+    )
+    minute: Annotated[float, Field(ge=0, description="Price of a minute of an annotator's time.")] = 0.50
+    error: Annotated[float, Field(ge=0, description="What a wrong label costs, unless errors says more.")] = (
+        2.0
+    )
+    errors: Annotated[
+        dict[str, dict[str, float]],
+        Field(description="What taking one label (outer key) for another (inner key) costs."),
+    ] = {}
+    quick_s: Annotated[
+        float, Field(gt=0, description="Seconds of a quick look, until people's own times are known.")
+    ] = 30.0
+    deep_s: Annotated[
+        float, Field(gt=0, description="Seconds of a deep review, all answers, until times are known.")
+    ] = 90.0
+    quick_accuracy: Annotated[
+        float, Field(gt=0, le=1, description="Of a quick look, until people's own is known.")
+    ] = 0.95
+    deep_accuracy: Annotated[
+        float, Field(gt=0, le=1, description="Of a deep review, until people's own is known.")
+    ] = 0.99
 
 
 class ConsensusSettings(Section):
@@ -160,6 +223,14 @@ class ModelSettings(Section):
 class GateSettings(Section):
     """When a challenger becomes champion."""
 
+    rule: Annotated[
+        Literal["non_inferiority", "superiority"],
+        Field(
+            description="non_inferiority: no worse than by the margin, by evidence; superiority: better, by "
+            "evidence."
+        ),
+    ] = "non_inferiority"
+
     margin: Annotated[
         float,
         Field(
@@ -171,6 +242,14 @@ class GateSettings(Section):
     min_holdout: Annotated[int, Field(ge=1, description="Fewest holdout samples a decision may rest on.")] = (
         30
     )
+    max_class_fall: Annotated[
+        float,
+        Field(gt=0, le=1, description="Largest fall of one label's recall that is put up with, by evidence."),
+    ] = 0.10
+    max_ece: Annotated[
+        float,
+        Field(gt=0, le=1, description="Largest calibration error that is put up with, by evidence."),
+    ] = 0.10
 
 
 class ScheduleSettings(Section):
@@ -222,6 +301,7 @@ class Settings(Section):
     ]
     labels: Annotated[tuple[str, ...], Field(description="The label set, in column order.")]
     policy: PolicySettings = PolicySettings()
+    cost: CostSettings = CostSettings()
     selection: SelectionSettings = SelectionSettings()
     consensus: ConsensusSettings = ConsensusSettings()
     people: PeopleSettings = PeopleSettings()
@@ -239,6 +319,17 @@ class Settings(Section):
         except LabelError as error:
             raise ValueError(str(error)) from error
         return labels
+
+    @model_validator(mode="after")
+    def _errors_between_labels(self) -> Self:
+        for true, row in self.cost.errors.items():
+            for taken_for, cost in row.items():
+                if true not in self.labels or taken_for not in self.labels or not 0 <= cost < float("inf"):
+                    raise ValueError(
+                        f"cost.errors needs amounts of at least 0 between labels {list(self.labels)}, got "
+                        f"{true!r} taken for {taken_for!r}: {cost}"
+                    )
+        return self
 
     @property
     def label_set(self) -> LabelSet:

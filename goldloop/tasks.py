@@ -13,14 +13,16 @@ class Purpose(StrEnum):
     """Why a sample is shown to people.
 
     `SEED` and `AUDIT` are drawn at random, a seed before the first model from everything and later from what
-    is held, where the band leaves budget over. `REVIEW` is chosen by its confidence, `RECHECK` is a blind
-    second look at what was shown with a suggestion or looks wrong in gold. `ONBOARDING` shows known answers
-    to somebody new, and `ADJUDICATION` shows what people disagree about to a senior annotator.
+    is held. `REVIEW` is a quick look and `DEEP` a deep review, both chosen by the policy; a deep one gets
+    blind answers as an audit does. `RECHECK` is a blind second look at what was shown with a suggestion or
+    looks wrong in gold. `ONBOARDING` shows known answers to somebody new, and `ADJUDICATION` shows what
+    people disagree about to a senior annotator.
     """
 
     SEED = "seed"
     AUDIT = "audit"
     REVIEW = "review"
+    DEEP = "deep"
     RECHECK = "recheck"
     ONBOARDING = "onboarding"
     ADJUDICATION = "adjudication"

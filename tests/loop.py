@@ -26,7 +26,7 @@ from goldloop.ports import Scores
 from goldloop.pulling import PullReport, derive_gold, pull_annotations, retract_tasks
 from goldloop.pushing import PushReport, push_planned
 from goldloop.reconciling import reconcile
-from goldloop.routing import Band
+from goldloop.routing.policies import Band
 from goldloop.samples import Arrival, BatchId, Decoded, FileRef, Reason, SampleId, sample_id_of
 from goldloop.scoring import Model, ScoreReport, score_backlog, score_source
 from goldloop.settings import (
@@ -160,7 +160,7 @@ class Loop:
             "texts",
             reader=self.reader,
             model=model or Model("1", LengthScorer()),
-            band=BAND,
+            policy=BAND,
             tables=self.tables,
             clock=self.clock,
         )
@@ -170,7 +170,7 @@ class Loop:
         return score_backlog(
             reader=self.reader,
             model=model or Model("1", LengthScorer()),
-            band=BAND,
+            policy=BAND,
             tables=self.tables,
             clock=self.clock,
         )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from goldloop.consensus.finding import Case
-from goldloop.routing import Band, Lane
+from goldloop.routing.lanes import Lane
+from goldloop.routing.policies import Band
 from goldloop.samples import BatchId, sample_id_of
 from goldloop.selection import Candidate
 

@@ -236,5 +236,8 @@ def open_tables(folder: Path) -> Tables:
         "gold": schema.GOLD,
         "suspects": schema.SUSPECTS,
         "rounds": schema.ROUNDS,
+        "policies": schema.POLICIES,
+        "judgements": schema.JUDGEMENTS,
+        "batches": schema.BATCHES,
     }
     return Tables(**{name: Table(folder, name, columns) for name, columns in kinds.items()})

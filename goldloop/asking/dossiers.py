@@ -14,7 +14,7 @@ from goldloop.settings import Settings
 from goldloop.suggestions.anchoring import Arm
 from goldloop.tasks import Purpose, split_key, task_key
 
-_FIRST_OF = (Purpose.AUDIT, Purpose.SEED, Purpose.REVIEW, Purpose.RECHECK)
+_FIRST_OF = (Purpose.AUDIT, Purpose.SEED, Purpose.DEEP, Purpose.REVIEW, Purpose.RECHECK)
 """Why a sample is in gold when it was asked about for several purposes: the first of these."""
 
 
@@ -111,7 +111,7 @@ def make_dossier(
             n_asked=n_asked - sum(key in keys for key in uncounted),
             n_first=n_first,
             n_skips=len({one.annotator for one in voting if one.is_skip} - voters),
-            is_strict=purpose is Purpose.AUDIT or is_checked,
+            is_strict=purpose in (Purpose.AUDIT, Purpose.DEEP) or is_checked,
             is_decided=decision is not None,
         ),
     )

@@ -87,9 +87,10 @@ def _probs(
     That model has not learnt from the sample. A model with another label set has no word here.
     """
     wanted = {
-        (sample_id, found[Purpose.REVIEW]["model_version"])
+        (sample_id, found[purpose]["model_version"])
         for sample_id, found in plans.items()
-        if Purpose.REVIEW in found and Purpose.AUDIT not in found
+        for purpose in (Purpose.REVIEW, Purpose.DEEP)
+        if purpose in found and Purpose.AUDIT not in found
     }
     if not wanted:
         return {}

@@ -80,7 +80,7 @@ def next_step(standing: Standing, found: Consensus, *, max_answers: int) -> Step
 
 def n_first_answers(purpose: Purpose, *, overlap: int, audit_answers: int, is_checked: bool) -> int:
     """Return how many people are asked independently before anything is concluded."""
-    if purpose is Purpose.AUDIT:
+    if purpose in (Purpose.AUDIT, Purpose.DEEP):
         return max(overlap, audit_answers)
     return max(overlap, 2) if is_checked else overlap
 

@@ -75,7 +75,7 @@ def with_goldloop(root: Path, images: Path) -> float:
     from datetime import UTC, datetime
 
     from flows.wiring import Parts
-    from goldloop.routing import Band
+    from goldloop.routing.policies import Band
     from goldloop.scoring import Model, score_source
     from goldloop.workspace import Workspace
 
@@ -87,7 +87,7 @@ def with_goldloop(root: Path, images: Path) -> float:
             str(images),
             reader=reader,
             model=model,
-            band=Band(0.4, 0.7),
+            policy=Band(0.4, 0.7),
             tables=tables,
             clock=lambda: datetime.now(UTC),
         )

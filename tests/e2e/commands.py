@@ -94,8 +94,13 @@ class Loop:
         """Score `source` in this process, where scoring is not what a test is about."""
         parts = self.parts
         score_source(
-            str(source), reader=parts.reader, model=Model(), band=parts.band, tables=parts.tables, clock=now
-        )  # fmt: skip
+            str(source),
+            reader=parts.reader,
+            model=Model(),
+            policy=parts.policy,
+            tables=parts.tables,
+            clock=now,
+        )
 
     def queue(self) -> LabelStudioQueue:
         """Return the workspace's projects on the real server."""

@@ -155,7 +155,7 @@ def project(make_loop: Callable[..., Loop], services: Endpoints, tmp_path: Path)
         str(tmp_path / "digits"),
         reader=parts.reader,
         model=model,
-        band=parts.band,
+        policy=parts.policy,
         tables=parts.tables,
         clock=now,
     )

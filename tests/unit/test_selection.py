@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldloop.routing import Lane
+from goldloop.routing.lanes import Lane
 from goldloop.samples import BatchId, sample_id_of
 from goldloop.selection import Candidate, Choice, in_order_of_value, is_reserved, permanent_random, select
 from goldloop.tasks import Purpose

@@ -1,0 +1,1 @@
+"""Auditing: what randomly drawn, blind labels say about the model, its lanes and its policy."""

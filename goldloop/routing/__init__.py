@@ -1,0 +1,1 @@
+"""Routing: which lane a sample goes to, under which policy, and why."""

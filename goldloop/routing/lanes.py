@@ -1,0 +1,18 @@
+"""Lanes: the places a scored sample can go to, exactly one each."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Lane(StrEnum):
+    """Where a scored sample goes: machine label, one person, several people, or nobody yet.
+
+    `REVIEW` is a quick look: one person, who is shown the suggestion. `DEEP` is a deep review: blind answers
+    of several people and, where they differ, an adjudicator.
+    """
+
+    AUTO = "auto"
+    REVIEW = "review"
+    DEEP = "deep"
+    HOLD = "hold"
