@@ -60,13 +60,17 @@ class _Residual(nn.Module):
 
 
 class Network(nn.Module):
-    """Patches of 2 x 2 pixels first: all further work is done at 16 x 16, which two CPU cores can bear."""
+    """Patches of 2 x 2 pixels first: most work is done at 16 x 16, which two CPU cores can bear.
 
-    def __init__(self, n_labels: int) -> None:
+    Pictures of 64 px are halved once more.
+    """
+
+    def __init__(self, n_labels: int, *, size_px: int = 32) -> None:
         super().__init__()
         a, b, c, d = RECIPE["widths"]
+        halving = [_convolution(a, a), nn.MaxPool2d(2)] if size_px >= 64 else []
         self.body = nn.Sequential(
-            nn.Conv2d(3, a, 2, stride=2, bias=False), nn.BatchNorm2d(a), nn.GELU(),
+            nn.Conv2d(3, a, 2, stride=2, bias=False), nn.BatchNorm2d(a), nn.GELU(), *halving,
             _convolution(a, b), _Residual(b), nn.MaxPool2d(2),
             _convolution(b, c), _Residual(c), nn.MaxPool2d(2),
             _convolution(c, d), _Residual(d),
@@ -119,9 +123,10 @@ def _batches(n: int, chance: torch.Generator) -> Iterator[Votes]:
         yield order[first : first + RECIPE["batch"]]
 
 
-def _fit(
+def fit(
     network: nn.Module, stock: Stock, rows: Votes, targets: Floats, *, epochs: int, peak: float, seed: int
 ) -> None:
+    """Train `network` on the pictures `rows` with `targets` (len(rows), n_labels), rows summing to 1."""
     chance = torch.Generator().manual_seed(seed)
     smoothing = RECIPE["smoothing"]
     smooth = torch.from_numpy(targets).float() * (1 - smoothing) + smoothing / targets.shape[1]
@@ -152,10 +157,13 @@ def _fit(
 
 
 @torch.no_grad()
-def _logits(
+def logits_of(
     network: nn.Module, stock: Stock, rows: Votes, *, places: tuple[tuple[int, int], ...] = ((0, 0),)
 ) -> Floats:
-    """Mean over the picture and its mirror image, moved to each of `places` (pixels down and right)."""
+    """Return logits of the pictures `rows`: the mean of each and its mirror image, moved to each of `places`.
+
+    Places are pixels down and right.
+    """
     network.eval()
     found = []
     for first in range(0, len(rows), 500):
@@ -199,16 +207,16 @@ def _fold_logits(
     mine, rest = np.flatnonzero(is_mine), np.flatnonzero(~is_mine)
     shares = np.eye(n_labels)[votes[mine]].mean(axis=1)
     vote_rate, belief_rate = recipe["learning_rates"]
-    _fit(network, stock, mine, shares, epochs=recipe["epochs_on_votes"], peak=vote_rate, seed=seed)
+    fit(network, stock, mine, shares, epochs=recipe["epochs_on_votes"], peak=vote_rate, seed=seed)
     targets = np.concatenate(
         [
-            beliefs(_logits(network, stock, mine), votes[mine]),
-            softmax(_logits(network, stock, rest) / recipe["belief_temperature"], axis=1),
+            beliefs(logits_of(network, stock, mine), votes[mine]),
+            softmax(logits_of(network, stock, rest) / recipe["belief_temperature"], axis=1),
         ]
     )
     rows, epochs = np.concatenate([mine, rest]), recipe["epochs_on_beliefs"]
-    _fit(network, stock, rows, targets, epochs=epochs, peak=belief_rate, seed=seed + 1)
-    return _logits(network, stock, rest, places=((0, 0), (-2, -2), (2, 2)))
+    fit(network, stock, rows, targets, epochs=epochs, peak=belief_rate, seed=seed + 1)
+    return logits_of(network, stock, rest, places=((0, 0), (-2, -2), (2, 2)))
 
 
 def cross_fitted_logits(
