@@ -1,0 +1,103 @@
+"""Estimates from audits: how right the model was over all traffic, by lane, by label and by round."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from goldloop.auditing.audited import Audited, Traffic
+from goldloop.labels import LabelSet
+from goldloop.metrics import Estimate, Flags, share_estimate
+from goldloop.routing.lanes import Lane
+
+FEWEST = 10
+"""Audits below which there is no estimate but the words "too few"."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What audits say of the traffic; each estimate is None where fewer than FEWEST audits speak for it.
+
+    `accuracy` uses the model's confidence as control variate, `plain` does not. `let_through` is the share of
+    wrong labels among what was accepted, `n_let_through` their number (an estimate of a count). `by_label` is
+    the recall of each true label, `by_round` the accuracy of what was scored in each round.
+    """
+
+    n: int
+    n_traffic: int
+    n_accepted: int
+    accuracy: Estimate | None
+    plain: Estimate | None
+    let_through: Estimate | None
+    n_let_through: Estimate | None
+    by_lane: Mapping[str, Estimate | None]
+    by_label: Mapping[str, Estimate | None]
+    by_round: Mapping[int, Estimate | None]
+
+
+def report_audit(audited: Audited, traffic: Traffic, *, labels: LabelSet) -> AuditReport:
+    """Return every estimate that `audited`, drawn from `traffic`, supports."""
+    accepted = estimate_accuracy(
+        audited.where(audited.lanes == str(Lane.AUTO)), _part(traffic, traffic.lanes == str(Lane.AUTO))
+    )
+    let_through = None if accepted is None else _inverted(accepted)
+    n_accepted = int((traffic.lanes == str(Lane.AUTO)).sum())
+    return AuditReport(
+        n=len(audited),
+        n_traffic=len(traffic),
+        n_accepted=n_accepted,
+        accuracy=estimate_accuracy(audited, traffic),
+        plain=share_estimate(audited.is_right, weights=audited.weights) if len(audited) >= FEWEST else None,
+        let_through=let_through,
+        n_let_through=None if let_through is None else _scaled(let_through, n_accepted),
+        by_lane={
+            str(lane): estimate_accuracy(
+                audited.where(audited.lanes == str(lane)), _part(traffic, traffic.lanes == str(lane))
+            )
+            for lane in Lane
+            if (traffic.lanes == str(lane)).any()
+        },
+        by_label={name: _recall(audited, column) for column, name in enumerate(labels)},
+        by_round={
+            number: estimate_accuracy(
+                audited.where(audited.rounds == number), _part(traffic, traffic.rounds == number)
+            )
+            for number in np.unique(traffic.rounds).tolist()
+        },
+    )
+
+
+def estimate_accuracy(audited: Audited, traffic: Traffic) -> Estimate | None:
+    """Return the share of `traffic` that the model had right, from `audited`, which was drawn from it.
+
+    None with fewer than FEWEST audits.
+    """
+    if len(audited) < FEWEST:
+        return None
+    return share_estimate(audited.is_right, weights=audited.weights)
+
+
+def _recall(audited: Audited, column: int) -> Estimate | None:
+    of_label = audited.where(audited.truth == column)
+    return share_estimate(of_label.is_right, weights=of_label.weights) if len(of_label) >= FEWEST else None
+
+
+def _inverted(share: Estimate) -> Estimate:
+    return Estimate(1 - share.value, 1 - share.high, 1 - share.low, share.n)
+
+
+def _scaled(share: Estimate, factor: int) -> Estimate:
+    return Estimate(share.value * factor, share.low * factor, share.high * factor, share.n)
+
+
+def _part(traffic: Traffic, rows: Flags) -> Traffic:
+    kept = np.flatnonzero(rows)
+    return Traffic(
+        tuple(traffic.sample_ids[row] for row in kept.tolist()),
+        traffic.probs[kept],
+        traffic.lanes[kept],
+        traffic.policies[kept],
+        traffic.rounds[kept],
+    )
