@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from _common import say
 from _labels_data import Votes
+from _peers import run_peers
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
@@ -107,32 +104,16 @@ def stacked_with_truth(votes: Votes, probs: Floats, truth: Votes) -> Labelling:
     return Labelling.of(cross_val_predict(regression, features, truth, cv=5, method="predict_proba"))
 
 
-def run_peers(votes: dict[str, Votes], probs: dict[str, Floats]) -> dict[str, dict[str, Labelling]]:
+def labels_of_peers(votes: dict[str, Votes], probs: dict[str, Floats]) -> dict[str, dict[str, Labelling]]:
     """Return what CROWDLAB and crowd-kit make of each set of votes, run in an environment of their own."""
     say("running cleanlab and crowd-kit")
-    with tempfile.TemporaryDirectory(prefix="goldloop-bench-") as folder:
-        given, answer = Path(folder) / "given.npz", Path(folder) / "answer.npz"
-        named = {f"votes_{name}": one for name, one in votes.items()}
-        np.savez(given, **named, **{f"probs_{name}": one for name, one in probs.items()})
-        script = Path(__file__).with_name("_labels_peers.py")
-        command = [
-            sys.executable,
-            "-m",
-            "uv",
-            "run",
-            "--quiet",
-            "--script",
-            str(script),
-            str(given),
-            str(answer),
-        ]
-        environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        subprocess.run(command, check=True, env=environment)
-        peers: dict[str, dict[str, Labelling]] = {}
-        with np.load(answer) as read:
-            for key in read.files:
-                name, peer, kind = key.removeprefix("votes_").split("/")
-                if kind == "label":
-                    confidence = read[f"votes_{name}/{peer}/confidence"]
-                    peers.setdefault(name, {})[peer] = Labelling(read[key], np.clip(confidence, 0, 1))
+    named = {f"votes_{name}": one for name, one in votes.items()}
+    named_probs = {f"probs_{name}": one for name, one in probs.items()}
+    said = run_peers(Path(__file__).with_name("_labels_peers.py"), named | named_probs)
+    peers: dict[str, dict[str, Labelling]] = {}
+    for key, label in said.items():
+        name, peer, kind = key.removeprefix("votes_").split("/")
+        if kind == "label":
+            confidence = said[key.removesuffix("label") + "confidence"]
+            peers.setdefault(name, {})[peer] = Labelling(label, np.clip(confidence, 0, 1))
     return peers

@@ -25,8 +25,8 @@ from _labels_methods import (
     Labelling,
     cases_of,
     found,
+    labels_of_peers,
     majority,
-    run_peers,
     stacked_with_truth,
 )
 
@@ -62,7 +62,7 @@ class Bench:
 
     def aggregate(self) -> None:
         """Compare the methods on 1, 2 and 3 votes a picture."""
-        peers = run_peers(
+        peers = labels_of_peers(
             {f"{k}_{seed}": votes[:, :k] for seed, votes in self.votes.items() for k in VOTES_OF_MODEL},
             {f"{k}_{seed}": self.probs[model] for seed in self.orders for k, model in VOTES_OF_MODEL.items()},
         )
