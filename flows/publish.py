@@ -15,7 +15,7 @@ from goldloop.asking.second_looks import SecondLook
 from goldloop.pulling import PullReport
 from goldloop.pushing import PushReport
 from goldloop.rounds import RoundRecord, conservation
-from goldloop.scoring import ScoreReport
+from goldloop.score_writer import ScoreReport
 
 Rows = Sequence[Mapping[str, Any]]
 

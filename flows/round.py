@@ -17,7 +17,7 @@ from goldloop.errors import EmptyPoolError
 from goldloop.pulling import PullReport
 from goldloop.pushing import PushReport
 from goldloop.rounds import RoundRecord, conservation, read_rounds, save_round
-from goldloop.scoring import ScoreReport
+from goldloop.score_writer import ScoreReport
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from flows.progress import counting
 from flows.publish import publish_score
 from flows.wiring import Parts, connect, now
 from goldloop.samples import SampleId
-from goldloop.scoring import ScoreReport, score_backlog, score_source
+from goldloop.score_writer import ScoreReport
+from goldloop.scoring import score_backlog, score_source
 
 
 def score_files(parts: Parts, source: str) -> ScoreReport:

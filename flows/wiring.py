@@ -23,7 +23,7 @@ from goldloop.gold_store import GoldStore
 from goldloop.ledger import Ledger
 from goldloop.ports import Tables
 from goldloop.routing.policies import Band, Policy
-from goldloop.scoring import Model
+from goldloop.score_writer import Model
 from goldloop.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -42,17 +42,19 @@ def read_backlog(tables: Tables, taken: Collection[SampleId]) -> Backlog:
     samples = tables.samples.read(["sample_id", "batch", "arrived"])
     samples = samples.filter(pc.field("arrived") == str(Arrived.SAMPLE))
     batches = dict(zip(samples["sample_id"].to_pylist(), samples["batch"].to_pylist(), strict=True))
-    rows = newest_predictions(tables)
-    known = {
-        sample_id: (lane, margin, label)
-        for sample_id, lane, margin, label in zip(
-            *(rows[name].to_pylist() for name in ("sample_id", "lane", "margin", "label")), strict=True
+    names = ("lane", "margin", "label", "audit_probability")
+    rows = newest_predictions(tables, ["audit_probability"])
+    known = dict(
+        zip(
+            rows["sample_id"].to_pylist(),
+            zip(*(rows[name].to_pylist() for name in names), strict=True),
+            strict=True,
         )
-    }
+    )
     candidates = [
-        Candidate(SampleId(sample_id), BatchId(batches[sample_id]), Lane(lane), margin, label)
+        Candidate(SampleId(sample_id), BatchId(batches[sample_id]), Lane(lane), margin, label, probability)
         for sample_id in sorted(batches.keys() - set(taken))
-        for lane, margin, label in [known.get(sample_id, (Lane.HOLD, None, None))]
+        for lane, margin, label, probability in [known.get(sample_id, (Lane.HOLD, None, None, None))]
     ]
     return Backlog(candidates, len(batches))
 

@@ -79,6 +79,7 @@ def plan_round(
             audit_share=selection.audit_share,
             audit_answers=n_answers_of(Purpose.AUDIT, settings),
             overlap=selection.overlap,
+            below_share=settings.policy.below_share,
             seed=selection.seed,
             n_arrived=backlog.n_arrived,
             n_audited=sum(one.purpose is Purpose.AUDIT for one in live),

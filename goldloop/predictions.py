@@ -52,6 +52,15 @@ def checked_rows(values: npt.ArrayLike) -> Probs:
     return probs
 
 
+def restored(rows: npt.ArrayLike) -> Probs:
+    """Return rows (n, n_labels) that tables keep in single precision as probs that sum to 1.
+
+    Every decision is made on this form, so that it comes out the same when it is replayed from the tables.
+    """
+    single = np.asarray(rows, dtype=np.float32).astype(np.float64)
+    return single / single.sum(axis=1, keepdims=True) if single.size else single
+
+
 def confidence(probs: Probs) -> npt.NDArray[np.float64]:
     """Return the largest probability of each row, shape (n_samples,)."""
     return probs.max(axis=1) if len(probs) else np.zeros(0)

@@ -1,9 +1,10 @@
 """Selection: how the people's time of one round is spent.
 
 Every sample carries permanent random numbers, derived from its id and the workspace's seed [ohlsson1995].
-The samples whose audit number lies below the audit rate are *reserved*: they are labelled blind, judge the
-models and are never reviewed or trained on. Because the reserve is fixed by chance on arrival, whatever
-the model later thinks of a sample, the judged samples stay a random draw of all traffic over all rounds.
+The samples whose audit number lies below their audit probability are *reserved*: they are labelled blind,
+judge the models and are never reviewed or trained on. That probability is the audit rate, or, by the Poisson
+design, what the model in force on arrival makes of it. Because the reserve is fixed by chance on arrival,
+whatever models later think of a sample, the judged samples stay a random draw of all traffic over all rounds.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ class Candidate:
     """A sample of the backlog: it has arrived, and no live task asks people about it.
 
     `margin` and `label` are those of its newest prediction; both None before any model has scored it.
+    `audit_probability` was fixed by its first prediction; None where nothing but the audit rate is known.
     """
 
     sample_id: SampleId
@@ -29,14 +31,15 @@ class Candidate:
     lane: Lane
     margin: float | None = None
     label: str | None = None
+    audit_probability: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """A sample chosen for people, why, and with which probability chance would have chosen it.
 
-    `inclusion_probability` is None for review, where no chance is involved, and for a seed drawn from what a
-    model held.
+    `inclusion_probability` is None for quick looks and deep reviews, where no chance is involved, and for a
+    seed drawn from what a model held.
     """
 
     candidate: Candidate
@@ -56,7 +59,7 @@ def permanent_random(sample_id: SampleId, seed: int, stream: str) -> float:
 
 
 def is_reserved(sample_id: SampleId, *, audit_rate: float, seed: int) -> bool:
-    """Return whether the sample belongs to the audit reserve."""
+    """Return whether the sample belongs to the audit reserve, `audit_rate` being its own probability."""
     return permanent_random(sample_id, seed, "audit") < audit_rate
 
 
@@ -85,39 +88,75 @@ def select(
     seed: int,
     audit_answers: int = 1,
     overlap: int = 1,
+    below_share: float = 0.0,
     n_arrived: int,
     n_audited: int,
     has_model: bool,
 ) -> list[Choice]:
-    """Return what people are asked next, at most `n_answers`: the audit first, then the review lane by value.
+    """Return what people are asked next, at most `n_answers`: audit, then what the policy wants, by value.
 
-    An audit sample takes `audit_answers` answers, any other `overlap`.
+    An audit sample and a deep review take `audit_answers` answers, any other `overlap`.
 
     Before any model exists the rest of the budget is a seed: a uniform random draw from what is not reserved.
-    Later a seed is drawn from what is held, as far as the review lane leaves budget over: a weak model that
-    is unsure of nearly everything would otherwise get nearly nothing to learn from.
+    Later a seed is drawn from what is held: of the budget that the audit leaves `below_share`, and what quick
+    looks and deep reviews do not need. A weak model that is unsure of nearly everything would otherwise get
+    nearly nothing to learn from.
     `n_arrived` and `n_audited` count all samples that ever arrived and all that were already drawn for the
-    audit; with them the audit's inclusion probability is the share of all traffic drawn so far, which is the
-    audit rate once the whole reserve has been drawn.
+    audit; with them an audit sample's inclusion probability is its own, times the share of the reserve drawn
+    so far, which is 1 once the whole reserve has been drawn. Of a part of the reserve those go first whose
+    random number is smallest for their probability (sequential Poisson sampling [ohlsson1998]).
     """
-    reserve = sorted(
-        (one for one in backlog if is_reserved(one.sample_id, audit_rate=audit_rate, seed=seed)),
-        key=lambda one: permanent_random(one.sample_id, seed, "audit"),
-    )
+    draws = [(one, _audit_ratio(one, audit_rate=audit_rate, seed=seed)) for one in backlog]
+    reserve = [one for one, ratio in sorted(draws, key=lambda draw: draw[1]) if ratio < 1]
     n_audits = max(1, round(n_answers * audit_share / audit_answers))
     drawn = reserve[: min(n_answers // audit_answers, n_audits)]
     is_complete = len(drawn) == len(reserve)
-    share = audit_rate if is_complete else (n_audited + len(drawn)) / max(n_arrived, 1)
-    choices = [Choice(one, Purpose.AUDIT, share) for one in drawn]
+    part = 1.0 if is_complete else (n_audited + len(drawn)) / max(n_arrived * audit_rate, 1e-9)
+    choices = [
+        Choice(one, Purpose.AUDIT, min(1.0, part * _audit_probability(one, audit_rate))) for one in drawn
+    ]
 
-    n_left = (n_answers - audit_answers * len(choices)) // overlap
-    open_to_all = [one for one in backlog if not is_reserved(one.sample_id, audit_rate=audit_rate, seed=seed)]
-    if has_model:
-        review = in_order_of_value(one for one in open_to_all if one.lane is Lane.REVIEW)[:n_left]
-        choices += [Choice(one, Purpose.REVIEW, None) for one in review]
-        held = [one for one in open_to_all if one.lane is Lane.HOLD]
-        held.sort(key=lambda one: permanent_random(one.sample_id, seed, "seed"))
-        return choices + [Choice(one, Purpose.SEED, None) for one in held[: n_left - len(review)]]
-    seeds = sorted(open_to_all, key=lambda one: permanent_random(one.sample_id, seed, "seed"))[:n_left]
-    probability = len(seeds) / max(n_arrived, 1)
-    return choices + [Choice(one, Purpose.SEED, probability) for one in seeds]
+    n_left = n_answers - audit_answers * len(choices)
+    open_to_all = [one for one, ratio in draws if ratio >= 1]
+    if not has_model:
+        seeds = sorted(open_to_all, key=lambda one: permanent_random(one.sample_id, seed, "seed"))
+        seeds = seeds[: n_left // overlap]
+        probability = len(seeds) / max(n_arrived, 1)
+        return choices + [Choice(one, Purpose.SEED, probability) for one in seeds]
+    held = sorted(
+        (one for one in open_to_all if one.lane is Lane.HOLD),
+        key=lambda one: permanent_random(one.sample_id, seed, "seed"),
+    )
+    n_held = min(int(below_share * n_left) // overlap, len(held))
+    looks = _looks(
+        open_to_all, n_answers=n_left - overlap * n_held, deep_answers=audit_answers, overlap=overlap
+    )
+    n_left -= sum(audit_answers if one.purpose is Purpose.DEEP else overlap for one in looks)
+    return [*choices, *looks, *(Choice(one, Purpose.SEED, None) for one in held[: n_left // overlap])]
+
+
+def _audit_probability(candidate: Candidate, audit_rate: float) -> float:
+    return audit_rate if candidate.audit_probability is None else candidate.audit_probability
+
+
+def _audit_ratio(candidate: Candidate, *, audit_rate: float, seed: int) -> float:
+    """Return the permanent random number as a share of the audit probability; below 1 it is reserved."""
+    probability = _audit_probability(candidate, audit_rate)
+    if probability <= 0:
+        return 1.0 + permanent_random(candidate.sample_id, seed, "audit")
+    return permanent_random(candidate.sample_id, seed, "audit") / probability
+
+
+def _looks(
+    candidates: Iterable[Candidate], *, n_answers: int, deep_answers: int, overlap: int
+) -> list[Choice]:
+    """Return quick looks and deep reviews in one order of value, as many as `n_answers` pay for."""
+    wanted = in_order_of_value(one for one in candidates if one.lane in (Lane.REVIEW, Lane.DEEP))
+    looks: list[Choice] = []
+    for one in wanted:
+        is_deep = one.lane is Lane.DEEP
+        price = deep_answers if is_deep else overlap
+        if price <= n_answers:
+            n_answers -= price
+            looks.append(Choice(one, Purpose.DEEP if is_deep else Purpose.REVIEW, None))
+    return looks

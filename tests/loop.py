@@ -26,9 +26,10 @@ from goldloop.ports import Scores
 from goldloop.pulling import PullReport, derive_gold, pull_annotations, retract_tasks
 from goldloop.pushing import PushReport, push_planned
 from goldloop.reconciling import reconcile
-from goldloop.routing.policies import Band
+from goldloop.routing.policies import Band, Policy
 from goldloop.samples import Arrival, BatchId, Decoded, FileRef, Reason, SampleId, sample_id_of
-from goldloop.scoring import Model, ScoreReport, score_backlog, score_source
+from goldloop.score_writer import AuditProbabilities, Model, ScoreReport
+from goldloop.scoring import score_backlog, score_source
 from goldloop.settings import (
     ConsensusSettings,
     PeopleSettings,
@@ -134,6 +135,8 @@ class Loop:
     consensus: ConsensusSettings = ONE_ANSWER
     people: PeopleSettings = NO_CONTROLS
     suggestions: SuggestionSettings = ALWAYS_SHOWN
+    policy: Policy = BAND
+    audit_probabilities: AuditProbabilities | None = None
     queue: FakeLabelingQueue = field(default_factory=lambda: FakeLabelingQueue(LABELS))
     clock: FakeClock = field(default_factory=FakeClock)
 
@@ -154,25 +157,32 @@ class Loop:
         )
         self._read_verdicts = VerdictReader(self.tables, self.ledger, self.asks, self.settings)
 
+    @property
+    def model(self) -> Model:
+        """The model that scores unless another is named."""
+        return Model("1", LengthScorer())
+
     def score(self, model: Model | None = None) -> ScoreReport:
         """Score the texts."""
         return score_source(
             "texts",
             reader=self.reader,
-            model=model or Model("1", LengthScorer()),
-            policy=BAND,
+            model=model or self.model,
+            policy=self.policy,
             tables=self.tables,
             clock=self.clock,
+            audit_probabilities=self.audit_probabilities,
         )
 
     def score_backlog(self, model: Model | None = None) -> ScoreReport:
         """Score what has no prediction by `model`."""
         return score_backlog(
             reader=self.reader,
-            model=model or Model("1", LengthScorer()),
-            policy=BAND,
+            model=model or self.model,
+            policy=self.policy,
             tables=self.tables,
             clock=self.clock,
+            audit_probabilities=self.audit_probabilities,
         )
 
     def plan(self) -> int:

@@ -20,7 +20,7 @@ from goldloop.gold import GoldRecord
 from goldloop.labels import LabelSet
 from goldloop.metrics import Columns, Flags, Weights
 from goldloop.ports import Tables
-from goldloop.predictions import Probs, confidence
+from goldloop.predictions import Probs, confidence, restored
 from goldloop.samples import SampleId
 from goldloop.splits import Split
 from goldloop.tasks import Purpose
@@ -152,11 +152,8 @@ def judged_by(tables: Tables, gold: Iterable[GoldRecord], labels: LabelSet, mode
 
 
 def stored_probs(rows: list[list[float]], labels: LabelSet) -> Probs:
-    """Return stored rows as probs (n, n_labels) that sum to 1 again, as tables keep single precision.
-
-    A row from before labels were added gives those probability 0.
-    """
-    probs = np.zeros((len(rows), len(labels)))
+    """Return stored rows as probs (n, n_labels); labels that are newer than a row have probability 0."""
+    padded = np.zeros((len(rows), len(labels)))
     for place, row in enumerate(rows):
-        probs[place, : len(row)] = row
-    return probs / probs.sum(axis=1, keepdims=True) if len(rows) else probs
+        padded[place, : len(row)] = row
+    return restored(padded)

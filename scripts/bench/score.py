@@ -76,7 +76,8 @@ def with_goldloop(root: Path, images: Path) -> float:
 
     from flows.wiring import Parts
     from goldloop.routing.policies import Band
-    from goldloop.scoring import Model, score_source
+    from goldloop.score_writer import Model
+    from goldloop.scoring import score_source
     from goldloop.workspace import Workspace
 
     with tempfile.TemporaryDirectory(dir=root) as folder:

@@ -16,7 +16,8 @@ from typing import Any
 from flows.wiring import Parts, now
 from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
 from goldloop.adapters.services import Endpoints
-from goldloop.scoring import Model, score_source
+from goldloop.score_writer import Model
+from goldloop.scoring import score_source
 from goldloop.settings import ALONE
 from goldloop.workspace import Workspace
 from tests.e2e.interrupted import Interruption

@@ -25,7 +25,8 @@ from goldloop.planning import current_round
 from goldloop.ports import Scores
 from goldloop.rounds import RoundRecord, save_round
 from goldloop.samples import SampleId
-from goldloop.scoring import Model, score_source
+from goldloop.score_writer import Model
+from goldloop.scoring import score_source
 from goldloop.tasks import Purpose, split_key
 from goldloop.workspace import Workspace
 from scripts.demo_loop.people import Character, Person, hire, work

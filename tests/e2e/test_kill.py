@@ -34,7 +34,7 @@ SETTINGS = {
 # A claim runs out sooner than in earnest (30 s), else this test would mostly wait.
 SMALL = {
     "constants": {
-        "goldloop.scoring:COMMIT_EVERY": 200,
+        "goldloop.score_writer:COMMIT_EVERY": 200,
         "goldloop.adapters.label_studio.changes:CHANGED_TASKS": 15,
     },
     "defaults": {"goldloop.pushing:push_planned": {"import_size": 15, "lease_s": 6.0}},

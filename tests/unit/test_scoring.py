@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from goldloop import scoring
+from goldloop import score_writer
 from goldloop.rounds import conservation
 from goldloop.samples import Arrival, Decoded, FileRef, sample_id_of
-from goldloop.scoring import NO_MODEL, Model
+from goldloop.score_writer import NO_MODEL, Model
 from tests.loop import Killed, LengthScorer, Loop, texts
 
 
@@ -74,7 +74,7 @@ def test_a_killed_pass_resumes_where_it_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commits: int
 ) -> None:
     """Whichever commit is the last before the kill, the resumed pass ends as an undisturbed one."""
-    monkeypatch.setattr(scoring, "COMMIT_EVERY", 10)
+    monkeypatch.setattr(score_writer, "COMMIT_EVERY", 10)
     whole = Loop(tmp_path / "whole", texts(35))
     whole.score()
     loop = Loop(tmp_path / "killed", texts(35))

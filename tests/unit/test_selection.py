@@ -30,16 +30,18 @@ def chosen(backlog: list[Candidate], n_tasks: int = 20, **changes: object) -> li
 
 @given(candidates(), st.integers(1, 30), st.integers(0, 3))
 def test_budget_is_kept_and_nobody_is_chosen_twice(backlog: list[Candidate], n_tasks: int, seed: int) -> None:
-    """At most `n_tasks` distinct samples are chosen; those for review are in the review lane, unreserved."""
-    choices = chosen(backlog, n_tasks, seed=seed)
+    """At most `n_tasks` answers are asked, of distinct samples; looks are in their lanes, unreserved."""
+    choices = chosen(backlog, n_tasks, seed=seed, audit_answers=2, below_share=0.2)
     ids = [one.candidate.sample_id for one in choices]
 
-    assert len(ids) == len(set(ids)) <= n_tasks
+    price = {Purpose.AUDIT: 2, Purpose.DEEP: 2, Purpose.REVIEW: 1, Purpose.SEED: 1}
+    assert len(ids) == len(set(ids))
+    assert sum(price[one.purpose] for one in choices) <= n_tasks
     for one in choices:
         reserved = is_reserved(one.candidate.sample_id, audit_rate=0.3, seed=seed)
         assert reserved == (one.purpose is Purpose.AUDIT)
-        if one.purpose is Purpose.REVIEW:
-            assert one.candidate.lane is Lane.REVIEW
+        lanes = {Purpose.REVIEW: Lane.REVIEW, Purpose.DEEP: Lane.DEEP, Purpose.SEED: Lane.HOLD}
+        assert one.candidate.lane is lanes.get(one.purpose, one.candidate.lane)
 
 
 @given(candidates(), st.randoms(use_true_random=False))
@@ -112,6 +114,66 @@ def test_budget_left_over_by_the_band_goes_to_a_random_draw_of_what_is_held() ->
     assert [one.candidate.sample_id for one in chosen(again, 20, audit_rate=0.0)] == [
         one.candidate.sample_id for one in choices
     ], "what the model thinks of held samples has no say"
+
+
+def test_what_is_held_gets_its_share_of_the_budget() -> None:
+    """A tenth of what the audit leaves is drawn from what lies below the band, however much is to review."""
+    lanes = [Lane.REVIEW] * 100 + [Lane.HOLD] * 100
+    backlog = [
+        Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), lane, 0.1, "a") for i, lane in enumerate(lanes)
+    ]
+    choices = chosen(backlog, 40, audit_rate=0.0, below_share=0.1)
+
+    assert [one.purpose for one in choices] == [Purpose.REVIEW] * 36 + [Purpose.SEED] * 4
+
+
+def test_deep_reviews_and_quick_looks_share_one_order_of_value() -> None:
+    """The smallest margins come first whatever their lane, and a deep review is paid as an audit is."""
+    lanes = [Lane.REVIEW, Lane.DEEP, Lane.REVIEW, Lane.DEEP, Lane.REVIEW]
+    backlog = [
+        Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), lane, i / 10, "a")
+        for i, lane in enumerate(lanes)
+    ]
+    choices = chosen(backlog, 5, audit_rate=0.0, audit_answers=3)
+
+    assert [(one.purpose, one.candidate.margin) for one in choices] == [
+        (Purpose.REVIEW, 0.0),
+        (Purpose.DEEP, 0.1),
+        (Purpose.REVIEW, 0.2),
+    ]
+
+
+def test_the_audit_draws_each_sample_with_its_own_probability() -> None:
+    """Likely ones are reserved as often as they should be, and keep their probability once all are drawn."""
+    n = 4000
+    backlog = [
+        Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), Lane.AUTO, 0.9, "a", 0.05 if i % 2 else 0.4)
+        for i in range(n)
+    ]
+    audits = [one for one in chosen(backlog, 10 * n, audit_rate=0.1) if one.purpose is Purpose.AUDIT]
+
+    for probability in (0.05, 0.4):
+        n_drawn = sum(one.inclusion_probability == probability for one in audits)
+        expected = n / 2 * probability
+        assert abs(n_drawn - expected) < 4 * np.sqrt(expected)
+
+
+def test_a_part_of_the_reserve_is_drawn_in_proportion() -> None:
+    """While the budget does not reach, likely samples stay as many times likelier as they were."""
+    n = 4000
+    backlog = [
+        Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), Lane.AUTO, 0.9, "a", 0.04 if i % 2 else 0.4)
+        for i in range(n)
+    ]
+    audits = [
+        one for one in chosen(backlog, 440, audit_rate=0.22, audit_share=1.0) if one.purpose is Purpose.AUDIT
+    ]
+    likely = sum(one.candidate.audit_probability == 0.4 for one in audits)
+
+    assert len(audits) == 440
+    assert abs(likely - 400) < 4 * np.sqrt(400 * 40 / 440)
+    probabilities = {one.inclusion_probability for one in audits}
+    assert probabilities == {0.4 * 440 / (n * 0.22), 0.04 * 440 / (n * 0.22)}
 
 
 def test_cold_start_draws_a_random_seed() -> None:

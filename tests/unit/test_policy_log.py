@@ -1,0 +1,102 @@
+"""The policy log and rerouting: what is in force, why, and what a new policy makes of old predictions."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from goldloop.adapters.delta import open_tables
+from goldloop.backlog import newest_predictions
+from goldloop.rounds import conservation
+from goldloop.routing.policies import Band, Recalled, Target
+from goldloop.routing.policy_log import PolicyEntry, PolicyLog
+from goldloop.routing.rerouting import reroute
+from tests.loop import Loop, texts
+
+ENTRY = PolicyEntry(
+    policy=Target(0.98, 0.05, 0.9),
+    model_version="3",
+    gold_version=7,
+    reasons=("accepts from 0.90 on",),
+    warnings=(),
+    settled_at=datetime(2026, 3, 2, tzinfo=UTC),
+)
+
+
+def test_the_newest_policy_of_a_model_is_in_force(tmp_path: Path) -> None:
+    """Each model has its own; entries come back as they were put in, oldest first."""
+    log = PolicyLog(open_tables(tmp_path).policies)
+    recalled = replace(ENTRY, policy=Recalled(ENTRY.policy), warnings=("too many errors",))
+    other = replace(ENTRY, model_version="4", policy=Band(0.2, 0.6))
+
+    assert log.in_force("3") is None
+    assert all([log.settle(ENTRY), log.settle(recalled), log.settle(other)])
+
+    assert log.entries() == [ENTRY, recalled, other]
+    assert log.in_force("3") == recalled
+    assert log.in_force("4") == other
+
+
+def test_settling_what_is_in_force_writes_nothing(tmp_path: Path) -> None:
+    """The log holds changes, not repetitions; a later moment alone is none."""
+    log = PolicyLog(open_tables(tmp_path).policies)
+    log.settle(ENTRY)
+
+    assert not log.settle(replace(ENTRY, settled_at=datetime(2026, 3, 9, tzinfo=UTC)))
+    assert log.entries() == [ENTRY]
+
+
+def test_a_new_policy_reroutes_without_asking_the_model_again(tmp_path: Path) -> None:
+    """Only samples whose lane changes get a new row, with the new policy; everything else stays."""
+    loop = Loop(tmp_path, texts(60))
+    loop.score()
+    before = conservation(loop.tables)
+    n_rows = len(loop.tables.predictions.read())
+    wide = Band(0.4, 0.99)
+
+    moves = reroute(
+        tables=loop.tables, model_version="1", policy=wide, is_wanted=lambda _: True, clock=loop.clock
+    )
+    after = conservation(loop.tables)
+
+    assert moves == {"auto -> review": before.auto - after.auto}
+    assert moves["auto -> review"] > 0
+    assert len(loop.tables.predictions.read()) == n_rows + moves["auto -> review"]
+    rows = newest_predictions(loop.tables, ["policy"]).to_pylist()
+    assert {row["policy"] for row in rows if 0.7 < row["confidence"] <= 0.99} == {wide.version}
+    again = reroute(
+        tables=loop.tables, model_version="1", policy=wide, is_wanted=lambda _: True, clock=loop.clock
+    )
+    assert not again
+
+
+def test_other_models_and_unwanted_samples_are_not_rerouted(tmp_path: Path) -> None:
+    """What people were asked about, and what another model said, keeps its decision."""
+    loop = Loop(tmp_path, texts(20))
+    loop.score()
+
+    nobody = Recalled(loop.policy)  # type: ignore[arg-type]
+    asked = {"is_wanted": lambda _: False, "clock": loop.clock}
+    assert not reroute(tables=loop.tables, model_version="1", policy=nobody, **asked)
+    everything = {"is_wanted": lambda _: True, "clock": loop.clock}
+    assert not reroute(tables=loop.tables, model_version="2", policy=nobody, **everything)
+
+
+def test_a_sample_keeps_the_audit_probability_of_its_first_prediction(tmp_path: Path) -> None:
+    """Rescored by another model it may be surer; how likely it is audited was fixed on arrival."""
+    loop = Loop(tmp_path, texts(30), audit_probabilities=lambda probs: probs.min(axis=1))
+    loop.score()
+    first = dict(_chances(loop))
+    loop.audit_probabilities = lambda probs: np.full(len(probs), 0.5)
+    loop.score_backlog(replace(loop.model, version="2"))
+
+    assert dict(_chances(loop)) == first
+    assert len(set(first.values())) > 5
+
+
+def _chances(loop: Loop) -> list[tuple[str, float]]:
+    rows = newest_predictions(loop.tables, ["audit_probability"]).to_pylist()
+    return [(row["sample_id"], row["audit_probability"]) for row in rows]
