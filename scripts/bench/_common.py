@@ -62,26 +62,30 @@ class Report:
 
     def finish(self) -> None:
         """Print how long it took, and write the figures where `--json` says."""
-        took_s = time.perf_counter() - self._started
-        print(f"took {took_s:.0f} s")
-        if self.options.json is None:
-            return
         figures = {
             one.name: {key: item for key, item in asdict(one).items() if key != "name"}
             for one in self.figures
         }
-        content = {
-            "bench": self.bench,
-            "is_quick": self.options.quick,
-            "when": datetime.now(UTC).isoformat(timespec="seconds"),
-            "commit": _commit(),
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-            "took_s": round(took_s, 1),
-            "figures": figures,
-        }
-        self.options.json.parent.mkdir(parents=True, exist_ok=True)
-        self.options.json.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-        print(f"figures are in {self.options.json}")
+        write(self.options, self.bench, {"figures": figures}, started=self._started)
+
+
+def write(options: argparse.Namespace, bench: str, found: dict[str, object], *, started: float) -> None:
+    """Print how long it took since `started` (performance counter), and write `found` where `--json` says."""
+    took_s = time.perf_counter() - started
+    print(f"took {took_s:.0f} s")
+    if options.json is None:
+        return
+    content = {
+        "bench": bench,
+        "is_quick": options.quick,
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "commit": _commit(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "took_s": round(took_s, 1),
+    }
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    options.json.write_text(json.dumps(content | found, indent=2) + "\n", encoding="utf-8")
+    print(f"figures are in {options.json}")
 
 
 def parser(description: str) -> argparse.ArgumentParser:
