@@ -1,0 +1,25 @@
+"""Calibration: a correction that makes confidence mean what it says, and how well it does so."""
+
+from goldloop.calibration.correction import Calibration, calibrated
+from goldloop.calibration.fitting import TEMPERATURE_RANGE, Fit, fit_calibration, fit_temperature
+from goldloop.calibration.reliability import (
+    ReliabilityBin,
+    calibration_error,
+    error_of_bins,
+    expected_calibration_error,
+    reliability_bins,
+)
+
+__all__ = [
+    "TEMPERATURE_RANGE",
+    "Calibration",
+    "Fit",
+    "ReliabilityBin",
+    "calibrated",
+    "calibration_error",
+    "error_of_bins",
+    "expected_calibration_error",
+    "fit_calibration",
+    "fit_temperature",
+    "reliability_bins",
+]
