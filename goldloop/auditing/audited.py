@@ -87,14 +87,19 @@ class Traffic:
         return len(self.lanes)
 
 
-def read_traffic(tables: Tables, labels: LabelSet) -> Traffic:
-    """Return the first prediction of every sample by any model, in order of sample_id."""
-    names = ["sample_id", "scored_at", "lane", "policy", "label", "probs"]
+def read_traffic(tables: Tables, labels: LabelSet, model_version: str | None = None) -> Traffic:
+    """Return the first prediction of every sample by any model, in order of sample_id.
+
+    With `model_version` only the samples that this model was the first to score.
+    """
+    names = ["sample_id", "scored_at", "lane", "policy", "label", "probs", "model_version"]
     rows = tables.predictions.read(names).filter(pc.field("label").is_valid()).sort_by("scored_at")
     number = pa.array(range(len(rows)), pa.int64())
     first = rows.select(["sample_id"]).append_column("row", number)
     first = first.group_by("sample_id").aggregate([("row", "min")])
     rows = rows.take(first["row_min"]).sort_by("sample_id")
+    if model_version is not None:
+        rows = rows.filter(pc.field("model_version") == model_version)
     closed = sorted(tables.rounds.read(["closed_at"])["closed_at"].to_pylist())
     return Traffic(
         sample_ids=tuple(SampleId(one) for one in rows["sample_id"].to_pylist()),

@@ -42,7 +42,7 @@ def unsureness(probs: Probs) -> npt.NDArray[np.float64]:
 
 
 def usual_unsureness(probs: Probs, *, audit_rate: float, weights: npt.ArrayLike | None = None) -> float:
-    """Return the unsureness whose samples are drawn at exactly `audit_rate`; it needs many samples, so store it.
+    """Return the unsureness of samples drawn at exactly `audit_rate`; store it, as it takes many samples.
 
     `probs` (n, n_labels) stand for the traffic to come, for example what has been scored so far. With the
     result, `audit_probabilities` draws `audit_rate` of samples like these on average, floor and cap included.
