@@ -86,6 +86,17 @@ class Traffic:
         """Return the number of samples."""
         return len(self.lanes)
 
+    def where(self, rows: npt.NDArray[np.bool_]) -> Traffic:
+        """Return the samples whose entry in `rows` (N,) is true."""
+        kept = np.flatnonzero(rows)
+        return Traffic(
+            tuple(self.sample_ids[row] for row in kept.tolist()),
+            self.probs[kept],
+            self.lanes[kept],
+            self.policies[kept],
+            self.rounds[kept],
+        )
+
 
 def read_traffic(tables: Tables, labels: LabelSet, model_version: str | None = None) -> Traffic:
     """Return the first prediction of every sample by any model, in order of sample_id.

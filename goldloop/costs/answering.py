@@ -1,0 +1,54 @@
+"""Answering: what it takes to have people label everything, one blind answer a sample.
+
+Measured on the first answers to audit samples: blind, and drawn at random from all traffic, as everything
+would be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from goldloop.costs.amounts import exact, less, product, scaled, total
+from goldloop.costs.books import Books
+from goldloop.costs.hours import times_of
+from goldloop.costs.looks import compared
+from goldloop.costs.prices import Prices
+from goldloop.labels import LabelSet
+from goldloop.people.measures import Measure, mean
+from goldloop.people.skill import accuracy_against, wrong_answers
+from goldloop.settings import CostSettings
+from goldloop.tasks import Purpose
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """One blind answer to a sample of all traffic: its mean `seconds`, and its `accuracy`.
+
+    `assumptions` says in a sentence each what is not known yet and taken from the settings.
+    """
+
+    seconds: Measure
+    accuracy: Measure
+    assumptions: tuple[str, ...] = ()
+
+    def sample(self, prices: Prices) -> Measure:
+        """Return what labelling one sample so costs: the time, and the errors people would make."""
+        wrong = less(exact(1.0), self.accuracy)
+        return total([scaled(self.seconds, prices.minute / 60), product(wrong, exact(prices.error))])
+
+
+def answering(books: Books, settings: CostSettings, labels: LabelSet) -> Answering:
+    """Return what one blind answer takes and is worth, as far as audits tell, else what `settings` say."""
+    audits = (Purpose.AUDIT,)
+    seconds = mean(times_of(books.answers, books.seconds, audits, is_shown=False))
+    others, said = compared(books.judged, audits, labels)
+    accuracy = accuracy_against(others, said, wrong_answers(others, said))
+    assumptions = []
+    if seconds.estimate is None:
+        assumptions.append(f"a blind answer takes {settings.quick_s:g} s ({seconds}; cost.quick_s)")
+        seconds = exact(settings.quick_s)
+    if accuracy.estimate is None:
+        share = settings.quick_accuracy
+        assumptions.append(f"a blind answer is right in {share:.0%} ({accuracy}; cost.quick_accuracy)")
+        accuracy = exact(share)
+    return Answering(seconds, accuracy, tuple(assumptions))
