@@ -83,25 +83,44 @@ class Outputs:
 
 
 def outputs(name: str, folder: Path = DATA, cache: Path = CACHE) -> Outputs:
-    """Return the outputs called `name` in RECIPES for the pictures in `folder`; trains what `cache` lacks."""
+    """Return the outputs called `name` in RECIPES for the pictures in `folder`; trains what `cache` lacks.
+
+    Any other name is a file, NAME.npz with `logits` (n, n_labels) and `truth` (n,): outputs made elsewhere.
+    """
+    if name not in RECIPES:
+        return _from_file(Path(name))
     recipe = RECIPES[name]
     rows = _rows(folder / recipe.folder)
     labels = LabelSet.of(sorted({row["label"] for row in rows}))
     truth = np.array([labels.column(row["label"]) for row in rows], dtype=np.intp)
     fold = np.random.default_rng(FOLD_SEED).permutation(len(rows)) % recipe.n_folds
     files = [folder / recipe.folder / "images" / row["file"] for row in rows]
-    kept = [cache / f"{name}-{_digest(recipe, rows)}-{number}.npy" for number in range(recipe.n_folds)]
-    missing = {number: path for number, path in enumerate(kept) if not path.exists()}
+    kept = {
+        number: cache / f"{name}-{_digest(recipe, rows)}-{number}.npy" for number in range(recipe.n_folds)
+    }
+    missing = {number: path for number, path in kept.items() if not path.exists()}
     if missing:
         _train(missing, recipe, files, truth, fold)
     logits = np.zeros((len(rows), len(labels)))
-    for number, path in enumerate(kept):
+    for number, path in kept.items():
         logits[fold == number] = np.load(path)
-    answers = None
-    if "human_1" in rows[0]:
-        said = [[labels.column(row[f"human_{one}"]) for one in (1, 2, 3)] for row in rows]
-        answers = np.array(said, dtype=np.intp)
-    return Outputs(labels, logits, truth, tuple(row["file"] for row in rows), fold, answers)
+    return Outputs(labels, logits, truth, tuple(row["file"] for row in rows), fold, _answers(rows, labels))
+
+
+def _from_file(path: Path) -> Outputs:
+    if not path.is_file():
+        raise SystemExit(f"{path} is neither a file nor one of {', '.join(RECIPES)}")
+    with np.load(path) as read:
+        logits, truth = read["logits"].astype(np.float64), read["truth"].astype(np.intp)
+    labels = LabelSet(tuple(f"label {column}" for column in range(logits.shape[1])))
+    return Outputs(labels, logits, truth, (), np.zeros(len(truth), dtype=np.intp), None)
+
+
+def _answers(rows: list[dict[str, str]], labels: LabelSet) -> Columns | None:
+    if "human_1" not in rows[0]:
+        return None
+    said = [[labels.column(row[f"human_{one}"]) for one in (1, 2, 3)] for row in rows]
+    return np.array(said, dtype=np.intp)
 
 
 def _rows(folder: Path) -> list[dict[str, str]]:

@@ -51,7 +51,12 @@ def main() -> None:
     options = parser(__doc__.splitlines()[0])
     options.add_argument("--repeats", type=int, default=1000, metavar="N", help="resamples (default 1000)")
     options.add_argument("--part", choices=PARTS, action="append", help="one part only; may be repeated")
-    options.add_argument("--outputs", default="cifar10", choices=["cifar10", "cifar10_brief", "clothing"])
+    options.add_argument(
+        "--outputs",
+        default="cifar10",
+        metavar="NAME",
+        help="cifar10 (default), clothing, or FILE.npz with logits and truth of a model of your own",
+    )
     options.add_argument(
         "--data", type=Path, default=DATA, metavar="FOLDER", help="holds cifar10/, clothing/"
     )
