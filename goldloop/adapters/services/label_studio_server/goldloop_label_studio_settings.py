@@ -15,6 +15,7 @@ DATABASES["default"]["OPTIONS"] = {
 }
 
 MIDDLEWARE = [*MIDDLEWARE, "goldloop_label_studio_keys.AnnotatorKeys"]
+INSTALLED_APPS = [*INSTALLED_APPS, "goldloop_label_studio_stream.Stream"]
 
 # Cookies do not know ports: two workspaces on 127.0.0.1 would log each other's people out.
 SESSION_COOKIE_NAME = "goldloop_session_" + get_env("INTERNAL_PORT", "0")
