@@ -14,6 +14,7 @@ from datetime import datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from goldloop.adapters.costs_section import MOST_ROUNDS, CostSection
 from goldloop.adapters.people_section import MOST_PAIRS, PeopleSection, SuspectTile
 from goldloop.adapters.plots import Plot
 from goldloop.metrics import Estimate
@@ -88,6 +89,7 @@ class Page:
     gallery: tuple[Tile, ...] = ()
     people: PeopleSection | None = None
     suspects: tuple[SuspectTile, ...] = ()
+    costs: CostSection | None = None
     conservation: Conservation | None = None
     links: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -121,6 +123,7 @@ def render_page(page: Page) -> str:
         suspects=page.suspects[:MOST_SUSPECTS],
         most_pairs=MOST_PAIRS,
         min_n=MIN_N,
+        most_rounds=MOST_ROUNDS,
         has_random=any(row.random_labels is not None for row in page.rounds),
         lane_names=("auto", "review", "hold"),
     )

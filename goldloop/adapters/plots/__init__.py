@@ -14,6 +14,7 @@ from goldloop.adapters.plots.accuracy import (
 )
 from goldloop.adapters.plots.agreement import kappa_plot
 from goldloop.adapters.plots.anchoring import gap_plot
+from goldloop.adapters.plots.costs import saved_plot, spent_plot
 from goldloop.adapters.plots.judgement import confusion_plot, reliability_plot, retrain_plots
 from goldloop.adapters.plots.lanes import lanes_plot
 from goldloop.adapters.plots.people import drift_plot, pace_plot, skill_plot
@@ -34,5 +35,7 @@ __all__ = [
     "random_labels_curve",
     "reliability_plot",
     "retrain_plots",
+    "saved_plot",
     "skill_plot",
+    "spent_plot",
 ]
