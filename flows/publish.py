@@ -15,6 +15,7 @@ from goldloop.asking.second_looks import SecondLook
 from goldloop.pulling import PullReport
 from goldloop.pushing import PushReport
 from goldloop.rounds import RoundRecord, conservation
+from goldloop.routing.policy_log import PolicyEntry
 from goldloop.score_writer import ScoreReport
 
 Rows = Sequence[Mapping[str, Any]]
@@ -56,13 +57,22 @@ def publish_retrain(workspace: str, record: RoundRecord | None, notes: Sequence[
 
 
 def publish_round(
-    workspace: str, record: RoundRecord | None, notes: Sequence[str], scored: ScoreReport, pushed: PushReport
+    workspace: str,
+    record: RoundRecord | None,
+    notes: Sequence[str],
+    *,
+    policy: PolicyEntry | None,
+    scored: ScoreReport,
+    pushed: PushReport,
 ) -> None:
     """Leave what the round did, as one page and one table, and what the people are worth."""
     publish_retrain(workspace, record, notes)
     publish_people(workspace, report_people(connect(workspace)))
     steps = {"score": score_rows([scored]), "push": push_rows(pushed)}
-    rows = [
+    rows: list[dict[str, Any]] = [
+        {"step": "policy", "what": what, "n": ""} for what in ([] if policy is None else policy_lines(policy))
+    ]
+    rows += [
         {"step": step, "what": row["what"], "n": row["n"]} for step, found in steps.items() for row in found
     ]
     description = str(conservation(connect(workspace).tables))
@@ -79,6 +89,7 @@ def score_rows(reports: Sequence[ScoreReport]) -> list[dict[str, Any]]:
             "duplicates": one.n_duplicates,
         }
         figures |= {f"lane {lane}": n for lane, n in sorted(one.lanes.items())}
+        figures |= {f"rerouted {move}": n for move, n in sorted(one.rerouted.items())}
         figures |= {f"quarantine: {reason}": n for reason, n in sorted(one.quarantined.items())}
         figures["lost since they arrived"] = len(one.lost)
         rows += [
@@ -86,7 +97,22 @@ def score_rows(reports: Sequence[ScoreReport]) -> list[dict[str, Any]]:
             for what, n in figures.items()
             if n
         ]
+    rows += [
+        {"batch": one.batch, "model": one.model_version, "what": f"drift: {sentence}", "n": one.drift.n}
+        for one in reports
+        if one.drift is not None
+        for sentence in one.drift.sentences
+    ]
     return rows or [{"batch": "-", "model": "-", "what": "nothing new", "n": 0}]
+
+
+def policy_lines(entry: PolicyEntry) -> list[str]:
+    """Return which policy is in force, why, and what to beware of."""
+    return [
+        f"{entry.policy.version} for model {entry.model_version}",
+        *entry.reasons,
+        *(f"beware: {one}" for one in entry.warnings),
+    ]
 
 
 def push_rows(report: PushReport) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""round: the weekly pass, pull → retrain → score the backlog → push → page."""
+"""round: the weekly pass, pull → retrain → settle the policy → score the backlog → push → page."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from prefect import flow, task
 
+from flows.policy import settle_policy_task
 from flows.publish import publish_round
 from flows.pull import pull_answers_task
 from flows.push import push_round_task
@@ -17,16 +18,21 @@ from goldloop.errors import EmptyPoolError
 from goldloop.pulling import PullReport
 from goldloop.pushing import PushReport
 from goldloop.rounds import RoundRecord, conservation, read_rounds, save_round
+from goldloop.routing.policy_log import PolicyEntry
 from goldloop.score_writer import ScoreReport
 
 
 @dataclass(frozen=True, slots=True)
 class RoundReport:
-    """What the four steps of one round did; `record` is None when nothing could or needed to be trained."""
+    """What the steps of one round did.
+
+    `record` is None when nothing could or needed to be trained, `policy` before there is a champion.
+    """
 
     pull: PullReport
     record: RoundRecord | None
     notes: list[str]
+    policy: PolicyEntry | None
     score: ScoreReport
     push: PushReport
     page: Path | None = None
@@ -50,7 +56,7 @@ def write_page_task(workspace: str) -> Path:
 
     parts = connect(workspace)
     where = conservation(parts.tables)
-    lanes = {"auto": where.auto, "review": where.review, "hold": where.hold}
+    lanes = {"auto": where.auto, "review": where.review, "deep": where.deep, "hold": where.hold}
     closed = read_rounds(parts.tables.rounds)
     if closed and not closed[-1].lanes:
         save_round(parts.tables.rounds, replace(closed[-1], lanes=lanes))
@@ -59,12 +65,13 @@ def write_page_task(workspace: str) -> Path:
 
 @flow(name="round", validate_parameters=False)
 def round_(workspace: str) -> RoundReport:
-    """Pull answers, retrain, score the backlog with the winner, push the next tasks, and write the page."""
+    """Pull answers, retrain, settle the policy, score the backlog, push the next tasks, write the page."""
     pulled = pull_answers_task(workspace)
     record, notes = retrain_if_possible_task(workspace)
+    policy = settle_policy_task(workspace)
     scored = score_waiting_task(workspace)
     pushed = push_round_task(workspace)
     page = write_page_task(workspace)
-    report = RoundReport(pulled, record, notes, scored, pushed, page)
-    publish_round(workspace, report.record, report.notes, report.score, report.push)
+    report = RoundReport(pulled, record, notes, policy, scored, pushed, page)
+    publish_round(workspace, record, notes, policy=policy, scored=scored, pushed=pushed)
     return report

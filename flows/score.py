@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow, task
 
+from flows.policy import policy_in_force, reroute_waiting
 from flows.progress import counting
 from flows.publish import publish_score
 from flows.wiring import Parts, connect, now
@@ -14,36 +15,42 @@ from goldloop.scoring import score_backlog, score_source
 
 def score_files(parts: Parts, source: str) -> ScoreReport:
     """Read and score the files of `source` that are not known yet."""
+    model = parts.champion()
     with parts.alone("score"), counting("files read") as advance:
         return score_source(
             source,
             reader=parts.reader,
-            model=parts.champion(),
-            policy=parts.policy,
+            model=model,
+            policy=policy_in_force(parts, model.version),
             tables=parts.tables,
             clock=now,
+            audit_probabilities=parts.audit_probabilities,
             advance=advance,
         )
 
 
 def score_waiting(parts: Parts) -> ScoreReport:
-    """Score every sample the champion has not scored and nobody has been asked about."""
-    live = {one.sample_id for one in parts.ledger.statuses().values() if one.is_live}
-    known = live | {one.sample_id for one in parts.gold.records()}
+    """Score or only route anew, by champion and policy, what nobody has been asked about."""
+    taken, model = parts.taken(), parts.champion()
 
     def is_wanted(sample_id: SampleId) -> bool:
-        return sample_id not in known
+        return sample_id not in taken
 
     with parts.alone("score"), counting("backlog scored") as advance:
-        return score_backlog(
+        policy = policy_in_force(parts, model.version)
+        moves = reroute_waiting(parts, model.version, policy)
+        report = score_backlog(
             reader=parts.reader,
-            model=parts.champion(),
-            policy=parts.policy,
+            model=model,
+            policy=policy,
             tables=parts.tables,
             clock=now,
+            audit_probabilities=parts.audit_probabilities,
             is_wanted=is_wanted,
             advance=advance,
         )
+    report.rerouted = moves
+    return report
 
 
 @task(name="read and score new files")

@@ -18,11 +18,16 @@ from goldloop.adapters.delta import open_tables
 from goldloop.adapters.services import Endpoints, endpoints
 from goldloop.asking.asks import Asks
 from goldloop.asking.verdicts import VerdictReader
+from goldloop.auditing.audited import read_traffic
+from goldloop.auditing.designs import Design, audit_probabilities, usual_unsureness
 from goldloop.errors import BusyError
 from goldloop.gold_store import GoldStore
 from goldloop.ledger import Ledger
+from goldloop.metrics import Weights
 from goldloop.ports import Tables
-from goldloop.routing.policies import Band, Policy
+from goldloop.predictions import Probs
+from goldloop.routing.fitting import KnownPeople
+from goldloop.samples import SampleId
 from goldloop.score_writer import Model
 from goldloop.workspace import Workspace
 
@@ -114,10 +119,35 @@ class Parts:
 
         return MlflowRuns(self.endpoints.mlflow.url, f"goldloop {self.workspace.settings.name}")
 
-    @property
-    def policy(self) -> Policy:
-        """Where samples go."""
-        return Band(*self.workspace.settings.policy.band)
+    def taken(self) -> set[SampleId]:
+        """Return the samples that people have been asked about."""
+        live = {one.sample_id for one in self.ledger.statuses().values() if one.is_live}
+        return live | {one.sample_id for one in self.gold.records()}
+
+    def known_people(self) -> KnownPeople:
+        """Return how long people take and what they answer, as far as that is known."""
+        from goldloop.costs.looks import people_costs
+
+        return people_costs(self.read_verdicts(), self.asks.all(), self.workspace.settings.label_set)
+
+    def audit_probabilities(self, probs: Probs) -> Weights:
+        """Return how likely each row of `probs` shall be audited."""
+        selection = self.workspace.settings.selection
+        return audit_probabilities(
+            probs,
+            audit_rate=selection.audit_rate,
+            design=selection.audit_design,
+            usual=self._usual_unsureness,
+        )
+
+    @cached_property
+    def _usual_unsureness(self) -> float | None:
+        """How unsure models were of the traffic so far, None before any."""
+        settings = self.workspace.settings
+        if Design(settings.selection.audit_design) is Design.UNIFORM:
+            return None
+        probs = read_traffic(self.tables, settings.label_set).probs
+        return usual_unsureness(probs, audit_rate=settings.selection.audit_rate) if len(probs) else None
 
     @cached_property
     def owner(self) -> str:

@@ -82,7 +82,6 @@ def plan_round(
             below_share=settings.policy.below_share,
             seed=selection.seed,
             n_arrived=backlog.n_arrived,
-            n_audited=sum(one.purpose is Purpose.AUDIT for one in live),
             has_model=any(one.label is not None for one in backlog.candidates),
         )
         n_planned = len(choices)

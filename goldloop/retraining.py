@@ -12,22 +12,21 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from goldloop.drift.checks import check_drift
+from goldloop.drift.history import read_reference, save_batch
 from goldloop.errors import EmptyPoolError, ModelError
 from goldloop.gold import GoldRecord, GoldVersion
 from goldloop.gold_store import GoldStore
+from goldloop.judgement import BASELINE, CHALLENGER, CHAMPION, Judgement, judge
 from goldloop.labels import LabelSet
-from goldloop.metrics import paired_difference
 from goldloop.planning import current_round
-from goldloop.ports import ContentStore, ModelRegistry, Scorer, Tables, Trainer, TrainingRuns
-from goldloop.predictions import Probs, checked_probs
-from goldloop.promotion import Decision, Evaluation, Gate, decide, evaluate
+from goldloop.ports import ContentStore, ModelRegistry, Tables, Trainer, TrainingRuns
+from goldloop.predictions import Probs
+from goldloop.promotion import Evaluation
 from goldloop.rounds import RoundRecord, annotation_counts, read_rounds, save_round
 from goldloop.settings import Settings
 from goldloop.splits import Split, check_no_leak
 from goldloop.training_runs import GoldSource, TrainingRecord, TrainingStart
-
-BASELINE, CHAMPION, CHALLENGER = "baseline", "champion", "challenger"
-JUDGING_MINIBATCH = 128
 
 Plots = Callable[[Mapping[str, Evaluation], Probs, npt.NDArray[np.intp], LabelSet], Mapping[str, bytes]]
 """Artifacts by relative path, from evaluations by role, the challenger's probs and the truth on holdout."""
@@ -86,13 +85,28 @@ def retrain(shop: Workshop) -> RoundRecord | None:
             shop, version, records, {**made_from, "goldloop.champion": champion or ""}
         )
     try:
-        judgement = _judge(shop, version, records, challenger, champion)
+        judgement = judge(
+            roles={
+                CHALLENGER: challenger,
+                CHAMPION: champion,
+                BASELINE: shop.registry.version_at(BASELINE),
+            },
+            holdout=_of_split(records, Split.HOLDOUT),
+            version=version,
+            settings=shop.settings,
+            scorer_of=lambda model: shop.trainer.scorer(shop.registry.load(model).folder),
+            store=shop.store,
+        )
+        plots = shop.plots(
+            judgement.evaluations, judgement.probs[challenger], judgement.truth, shop.settings.label_set
+        )
     except BaseException as error:
         shop.runs.fail(run_id, f"judging broke off: {error}")
         raise
+    _keep(shop, judgement, challenger)
     shop.runs.record(
         run_id,
-        TrainingRecord(judgement.evaluations, judgement.decision, history=history, artifacts=judgement.plots),
+        TrainingRecord(judgement.evaluations, judgement.decision, history=history, artifacts=plots),
     )
     if judgement.decision.is_promoted:
         shop.registry.set_alias(CHAMPION, challenger)
@@ -114,6 +128,21 @@ def retrain(shop: Workshop) -> RoundRecord | None:
     )
     save_round(shop.tables.rounds, record)
     return record
+
+
+def _keep(shop: Workshop, judgement: Judgement, challenger: str) -> None:
+    """Keep what the models said of the holdout, and what the challenger saw there as its first batch."""
+    at = shop.clock()
+    shop.tables.judgements.append(judgement.rows(at))
+    if read_reference(shop.tables.batches, challenger) is None:
+        save_batch(
+            shop.tables.batches,
+            batch=str(Split.HOLDOUT),
+            model_version=challenger,
+            scored_at=at,
+            sketch=judgement.sketch,
+            check=check_drift(judgement.sketch, None),
+        )
 
 
 def rollback(registry: ModelRegistry, rounds: list[RoundRecord], *, to: str | None = None) -> tuple[str, str]:
@@ -206,69 +235,3 @@ def _train(
         shop.runs.fail(run_id, f"training broke off: {error}")
         raise
     return challenger, run_id, trained.history
-
-
-@dataclass(frozen=True, slots=True)
-class _Judgement:
-    evaluations: Mapping[str, Evaluation]
-    decision: Decision
-    plots: Mapping[str, bytes]
-
-
-def _judge(
-    shop: Workshop, version: GoldVersion, records: list[GoldRecord], challenger: str, champion: str | None
-) -> _Judgement:
-    """Judge baseline, champion and challenger on the same holdout, side by side.
-
-    No weights: the audit draws every arriving sample with one probability, so its samples weigh the same.
-    """
-    labels = shop.settings.label_set
-    holdout = _of_split(records, Split.HOLDOUT)
-    truth = np.array([labels.column(one.label) for one in holdout], dtype=np.intp)
-    roles = {CHALLENGER: challenger, CHAMPION: champion, BASELINE: shop.registry.version_at(BASELINE)}
-    probs: dict[str, Probs] = {}
-    for one in {model for model in roles.values() if model is not None}:
-        scorer = shop.trainer.scorer(shop.registry.load(one).folder)
-        probs[one] = _scored(scorer, holdout, shop.store, labels)
-    evaluations = {
-        role: evaluate(
-            probs[model],
-            truth,
-            labels=labels,
-            model_version=model,
-            split=str(Split.HOLDOUT),
-            gold_version=version.version,
-            gold_digest=version.digest,
-        )
-        for role, model in roles.items()
-        if model is not None
-    }
-    difference = None
-    if champion is not None:
-        difference = paired_difference(
-            probs[challenger].argmax(axis=1) == truth, probs[champion].argmax(axis=1) == truth
-        )
-    gate = Gate(shop.settings.gate.margin, shop.settings.gate.min_holdout)
-    decision = decide(
-        gate, champion=evaluations.get(CHAMPION), challenger=evaluations[CHALLENGER], difference=difference
-    )
-    return _Judgement(evaluations, decision, shop.plots(evaluations, probs[challenger], truth, labels))
-
-
-def _scored(scorer: Scorer, records: list[GoldRecord], store: ContentStore, labels: LabelSet) -> Probs:
-    """Return probs over `labels`; a model that is older than some of them gives those probability 0."""
-    known = [labels.column(name) for name in scorer.labels if name in labels]
-    if len(known) != len(scorer.labels):
-        raise ModelError(
-            f"a model was trained on labels {list(scorer.labels)}, of which goldloop.toml lacks some: "
-            f"{list(labels)}; put them back, or begin a new workspace"
-        )
-    rows = []
-    for start in range(0, len(records), JUDGING_MINIBATCH):
-        part = records[start : start + JUDGING_MINIBATCH]
-        minibatch = checked_probs(
-            scorer([store.load(one.sample_id).payload for one in part]).probs, scorer.labels
-        )
-        rows.append(np.zeros((len(part), len(labels))))
-        rows[-1][:, known] = minibatch
-    return np.concatenate(rows)

@@ -94,6 +94,7 @@ class Conservation:
     n_files: int
     auto: int
     review: int
+    deep: int
     hold: int
     quarantine: int
     duplicate: int
@@ -102,7 +103,8 @@ class Conservation:
     @property
     def n_missing(self) -> int:
         """Files in no place: samples whose scoring was cut short; `goldloop score` scores them."""
-        return self.n_files - self.auto - self.review - self.hold - self.quarantine - self.duplicate
+        in_lanes = self.auto + self.review + self.deep + self.hold
+        return self.n_files - in_lanes - self.quarantine - self.duplicate
 
     @property
     def is_conserved(self) -> bool:
@@ -111,7 +113,9 @@ class Conservation:
 
     def __str__(self) -> str:
         """Return the sum, and when it does not add up what to do."""
-        parts = f"auto {self.auto} + review {self.review} + hold {self.hold}"
+        parts = f"auto {self.auto} + review {self.review}"
+        parts += f" + deep {self.deep}" if self.deep else ""
+        parts += f" + hold {self.hold}"
         parts += f" + quarantine {self.quarantine} + duplicate {self.duplicate}"
         if self.is_conserved:
             return f"{parts} = {self.n_files} files"
@@ -137,6 +141,7 @@ def conservation(tables: Tables) -> Conservation:
         n_files=len(rows),
         auto=lanes[Lane.AUTO],
         review=lanes[Lane.REVIEW],
+        deep=lanes[Lane.DEEP],
         hold=lanes[Lane.HOLD],
         quarantine=arrived[Arrived.QUARANTINE],
         duplicate=arrived[Arrived.DUPLICATE],

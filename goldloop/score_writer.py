@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from goldloop.drift.checks import Check
+from goldloop.drift.sketches import Sketch, SketchBuilder
 from goldloop.ports import Row, Scorer, Tables
 from goldloop.predictions import Probs, checked_probs, confidence, margin, restored
 from goldloop.routing.lanes import Lane
@@ -37,7 +39,11 @@ class Model:
 
 @dataclass(slots=True)
 class ScoreReport:
-    """What one scoring pass did, counted in files."""
+    """What one scoring pass did, counted in files.
+
+    `rerouted` counts samples that only got another lane, "auto -> review". `drift` is what moved between the
+    new files and what the model saw before, None where nothing new was scored.
+    """
 
     batch: str
     model_version: str
@@ -47,6 +53,8 @@ class ScoreReport:
     lanes: Counter[str] = field(default_factory=Counter)
     quarantined: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
+    rerouted: Counter[str] = field(default_factory=Counter)
+    drift: Check | None = None
 
 
 class ScoreWriter:
@@ -71,6 +79,7 @@ class ScoreWriter:
         self._predictions: list[Row] = []
         self._waiting: list[tuple[SampleId, BatchId, Any]] = []
         self._since_commit = 0
+        self._sketch = None if model.scorer is None else SketchBuilder(model.scorer.labels)
 
     def add(self, arrival: Arrival, *, is_duplicate: bool) -> None:
         """Note a file that arrived, and let the model see it unless it is bad or known."""
@@ -114,6 +123,10 @@ class ScoreWriter:
         if self._since_commit >= COMMIT_EVERY:
             self.flush()
 
+    def sketch(self) -> Sketch | None:
+        """Return what the model saw, summed up; None if it saw nothing."""
+        return self._sketch.sketch() if self._sketch is not None and self._sketch.sketch().n else None
+
     def flush(self) -> None:
         """Score what waits and commit everything, samples first."""
         self._score()
@@ -139,6 +152,8 @@ class ScoreWriter:
             probs = restored(kept)
             tops, margins, columns = confidence(probs), margin(probs), probs.argmax(axis=1)
             lanes = route(probs, self._policy)
+            if self._sketch is not None:
+                self._sketch.add(probs, said.embeddings)
             chances = None if self._audit_probabilities is None else self._audit_probabilities(probs)
             for row, (sample_id, batch, _) in enumerate(self._waiting):
                 lane = lanes[row]

@@ -7,11 +7,15 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from pathlib import PurePath
 
 import pyarrow.compute as pc
 
 from goldloop.backlog import newest_predictions
+from goldloop.drift.checks import Check, check_drift
+from goldloop.drift.history import read_reference, save_batch
+from goldloop.drift.sketches import Sketch
 from goldloop.ports import Reader, Tables
 from goldloop.routing.policies import Policy
 from goldloop.samples import Arrival, Arrived, BatchId, FileRef, Reason, SampleId
@@ -19,7 +23,6 @@ from goldloop.score_writer import MINIBATCH, AuditProbabilities, Clock, Model, S
 
 READERS = 2  # decoding threads ahead of the model
 READ_AHEAD = 2 * MINIBATCH  # files
-
 
 
 def batch_of(source: str) -> BatchId:
@@ -79,7 +82,21 @@ def score_source(
             seen.add(bytes.fromhex(arrival.sample_id[:32]))
         advance(1)
     writer.flush()
+    report.drift = _drift(writer.sketch(), tables, batch=batch, model=model, at=clock())
     return report
+
+
+def _drift(
+    sketch: Sketch | None, tables: Tables, *, batch: BatchId, model: Model, at: datetime
+) -> Check | None:
+    """Return what moved between this pass and what the model saw before, and keep the pass for the next."""
+    if sketch is None:
+        return None
+    check = check_drift(sketch, read_reference(tables.batches, model.version))
+    save_batch(
+        tables.batches, batch=batch, model_version=model.version, scored_at=at, sketch=sketch, check=check
+    )
+    return check
 
 
 def score_backlog(

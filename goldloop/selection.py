@@ -90,7 +90,6 @@ def select(
     overlap: int = 1,
     below_share: float = 0.0,
     n_arrived: int,
-    n_audited: int,
     has_model: bool,
 ) -> list[Choice]:
     """Return what people are asked next, at most `n_answers`: audit, then what the policy wants, by value.
@@ -101,20 +100,16 @@ def select(
     Later a seed is drawn from what is held: of the budget that the audit leaves `below_share`, and what quick
     looks and deep reviews do not need. A weak model that is unsure of nearly everything would otherwise get
     nearly nothing to learn from.
-    `n_arrived` and `n_audited` count all samples that ever arrived and all that were already drawn for the
-    audit; with them an audit sample's inclusion probability is its own, times the share of the reserve drawn
-    so far, which is 1 once the whole reserve has been drawn. Of a part of the reserve those go first whose
-    random number is smallest for their probability (sequential Poisson sampling [ohlsson1998]).
+    An audit sample's inclusion probability is that with which it was reserved. While the budget does not
+    reach for the whole reserve those go first whose random number is smallest for their probability, so that
+    what has been asked stays in proportion (sequential Poisson sampling [ohlsson1998]). A seed's is its share
+    of the `n_arrived` samples that ever arrived.
     """
     draws = [(one, _audit_ratio(one, audit_rate=audit_rate, seed=seed)) for one in backlog]
     reserve = [one for one, ratio in sorted(draws, key=lambda draw: draw[1]) if ratio < 1]
     n_audits = max(1, round(n_answers * audit_share / audit_answers))
     drawn = reserve[: min(n_answers // audit_answers, n_audits)]
-    is_complete = len(drawn) == len(reserve)
-    part = 1.0 if is_complete else (n_audited + len(drawn)) / max(n_arrived * audit_rate, 1e-9)
-    choices = [
-        Choice(one, Purpose.AUDIT, min(1.0, part * _audit_probability(one, audit_rate))) for one in drawn
-    ]
+    choices = [Choice(one, Purpose.AUDIT, _audit_probability(one, audit_rate)) for one in drawn]
 
     n_left = n_answers - audit_answers * len(choices)
     open_to_all = [one for one, ratio in draws if ratio >= 1]

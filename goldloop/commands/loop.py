@@ -116,8 +116,13 @@ def round_(where: Where = None, as_json: Json = False) -> None:
     if as_json:
         show(report, [], as_json=True)
         return
+    from flows.publish import policy_lines
+
     show(None, pulled, as_json=False, title="pull")
     _show_record(report.record, report.notes, as_json=False)
+    if report.policy is not None:
+        for line in policy_lines(report.policy):
+            out.print(f"policy: {line}", markup=False)
     show(None, scored, as_json=False, title="score")
     show(None, pushed, as_json=False, title="push")
     out.print(f"page: {report.page}", markup=False)

@@ -16,6 +16,7 @@ from typing import Any
 from flows.wiring import Parts, now
 from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
 from goldloop.adapters.services import Endpoints
+from goldloop.routing.policies import Band
 from goldloop.score_writer import Model
 from goldloop.scoring import score_source
 from goldloop.settings import ALONE
@@ -98,7 +99,7 @@ class Loop:
             str(source),
             reader=parts.reader,
             model=Model(),
-            policy=parts.policy,
+            policy=Band(0.4, 0.7),
             tables=parts.tables,
             clock=now,
         )

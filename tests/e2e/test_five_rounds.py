@@ -24,6 +24,7 @@ from goldloop.people.judging import judged_answers
 from goldloop.planning import current_round
 from goldloop.ports import Scores
 from goldloop.rounds import RoundRecord, save_round
+from goldloop.routing.policies import Band
 from goldloop.samples import SampleId
 from goldloop.score_writer import Model
 from goldloop.scoring import score_source
@@ -156,7 +157,7 @@ def project(make_loop: Callable[..., Loop], services: Endpoints, tmp_path: Path)
         str(tmp_path / "digits"),
         reader=parts.reader,
         model=model,
-        policy=parts.policy,
+        policy=Band(0.4, 0.7),
         tables=parts.tables,
         clock=now,
     )

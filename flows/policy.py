@@ -1,0 +1,55 @@
+"""policy: which policy is in force for the champion, settled from settings, audits and people."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from prefect import task
+
+from flows.wiring import Parts, connect, now
+from goldloop.routing.fitting import fit_policy
+from goldloop.routing.policies import Policy
+from goldloop.routing.policy_log import PolicyEntry, PolicyLog
+from goldloop.routing.rerouting import reroute
+from goldloop.routing.settling import is_asked_for, settle_policy
+from goldloop.samples import SampleId
+
+
+def settle(parts: Parts) -> PolicyEntry | None:
+    """Settle the champion's policy anew; None before there is a champion."""
+    champion = parts.registry.version_at("champion")
+    if champion is None:
+        return None
+    return settle_policy(
+        tables=parts.tables,
+        gold=parts.gold.records(),
+        gold_version=parts.gold.newest().version,
+        model_version=champion,
+        settings=parts.workspace.settings,
+        people=parts.known_people(),
+        at=now(),
+    )
+
+
+@task(name="settle the policy")
+def settle_policy_task(workspace: str) -> PolicyEntry | None:
+    """Prefect task around `settle`."""
+    return settle(connect(workspace))
+
+
+def policy_in_force(parts: Parts, champion: str) -> Policy:
+    """Return the policy that routes what `champion` scores, settled now if none that settings ask for is."""
+    entry = PolicyLog(parts.tables.policies).in_force(champion)
+    if entry is None or not is_asked_for(entry.policy, parts.workspace.settings):
+        entry = settle(parts)
+    return fit_policy(parts.workspace.settings).policy if entry is None else entry.policy
+
+
+def reroute_waiting(parts: Parts, champion: str, policy: Policy) -> Counter[str]:
+    """Give samples that nobody has been asked about the lane that `policy` gives them; count the moves."""
+    taken = parts.taken()
+
+    def is_wanted(sample_id: SampleId) -> bool:
+        return sample_id not in taken
+
+    return reroute(tables=parts.tables, model_version=champion, policy=policy, is_wanted=is_wanted, clock=now)
