@@ -87,7 +87,8 @@ def fit_calibration(
 
 def _scaled(weights: Weights) -> Weights:
     """Weights that sum to the effective number of samples, which is what priors are weighed against."""
-    return weights * (effective_n(weights) / weights.sum())
+    scaled: Weights = weights * (effective_n(weights) / weights.sum())
+    return scaled
 
 
 def _temperature(matrix: Matrix, truth: Columns, weights: Weights) -> float:

@@ -1,79 +1,176 @@
-"""Sketches: what one scoring pass saw, summed up in a few tens of kilobytes, whatever its size."""
+"""Sketches: what one scoring pass saw, summed up in about 6 kB whatever its size."""
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from goldloop.errors import InvalidProbabilitiesError, LabelError
 from goldloop.labels import LabelSet
-from goldloop.predictions import Probs
-from goldloop.samples import SampleId
+from goldloop.predictions import Probs, checked_probs, confidence
 
 N_BINS = 20
 """Equally wide bins of confidence."""
 
-N_KEPT = 256
-"""Embeddings kept of a pass: those of the samples with the smallest hashes, a simple random draw."""
-
 N_DIRECTIONS = 32
-"""Numbers kept of an embedding: its projections on random directions, which keep distances [johnson1984]."""
+"""Numbers an embedding is projected to, on fixed random directions, which keep distances [johnson1984].
 
+Measured on two models that lacked a class: 16 or 48 found the new class less often.
+"""
+
+N_FEATURES = N_DIRECTIONS + 1
 _SEED = 20
-_HASH_BYTES = 8
+_SMALLEST_NORM = 1e-12
+
+Counts = npt.NDArray[np.int64]
+Values = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Sketch:
     """A summary of n predictions of one model that can be added to others.
 
-    `confidence_counts` (N_BINS,) and `label_counts` (one for each of `labels`) sum to n. `ranks` are the
-    hashes of the samples whose projected embeddings are `directions`, float16 (at most N_KEPT,
-    N_DIRECTIONS), smallest first; both are empty where a model has no embeddings.
+    `confidence_counts` (N_BINS,) and `label_counts`, one for each of `labels`, sum to n. `sums` (N_FEATURES,)
+    and `products` (N_FEATURES, N_FEATURES) add up the features of all embeddings and their products in
+    pairs: mean and covariance follow. Features are the projected direction of an embedding, and the logarithm
+    of its length.
     """
 
     labels: tuple[str, ...]
-    confidence_counts: npt.NDArray[np.int64]
-    label_counts: npt.NDArray[np.int64]
-    ranks: tuple[str, ...]
-    directions: npt.NDArray[np.float16]
+    confidence_counts: Counts
+    label_counts: Counts
+    sums: Values
+    products: Values
 
     @property
     def n(self) -> int:
         """Number of predictions."""
         return int(self.label_counts.sum())
 
+    @property
+    def mean(self) -> Values:
+        """Mean of the features, (N_FEATURES,)."""
+        return self.sums / max(1, self.n)
+
+    @property
+    def scatter(self) -> Values:
+        """Sum of the squared distances of the features from their mean, (N_FEATURES, N_FEATURES)."""
+        return self.products - np.outer(self.sums, self.sums) / max(1, self.n)
+
     def to_json(self) -> str:
-        """Return the sketch as text; about 25 kB."""
-        raise NotImplementedError
+        """Return the sketch as text."""
+        return json.dumps(
+            {
+                "labels": list(self.labels),
+                "confidence_counts": self.confidence_counts.tolist(),
+                "label_counts": self.label_counts.tolist(),
+                "sums": _encoded(self.sums),
+                "products": _encoded(self.products[np.triu_indices(N_FEATURES)]),
+            }
+        )
 
     @classmethod
     def from_json(cls, text: str) -> Sketch:
-        """Return the sketch that `to_json` wrote."""
-        raise NotImplementedError
+        """Return the sketch that `to_json` wrote, bit for bit."""
+        values = json.loads(text)
+        products = np.zeros((N_FEATURES, N_FEATURES))
+        products[np.triu_indices(N_FEATURES)] = _decoded(values["products"])
+        return cls(
+            labels=tuple(values["labels"]),
+            confidence_counts=np.array(values["confidence_counts"], dtype=np.int64),
+            label_counts=np.array(values["label_counts"], dtype=np.int64),
+            sums=_decoded(values["sums"]),
+            products=products + np.triu(products, 1).T,
+        )
 
 
 class SketchBuilder:
-    """Takes minibatches, in any order and of any size, at constant memory."""
+    """Takes the minibatches of one pass, in any order and of any size, at constant memory."""
 
     def __init__(self, labels: LabelSet) -> None:
         self._labels = labels
+        self._sketch = Sketch(
+            labels.names,
+            np.zeros(N_BINS, np.int64),
+            np.zeros(len(labels), np.int64),
+            np.zeros(N_FEATURES),
+            np.zeros((N_FEATURES, N_FEATURES)),
+        )
 
-    def add(self, probs: Probs, embeddings: npt.NDArray[np.float32], sample_ids: Sequence[SampleId]) -> None:
-        """Add n predictions: calibrated `probs` (n, n_labels) and `embeddings` (n, n_features)."""
-        raise NotImplementedError
+    def add(self, probs: Probs, embeddings: npt.NDArray[np.float32]) -> None:
+        """Add n predictions: calibrated `probs` (n, n_labels), `embeddings` (n, any number of features).
+
+        Raises:
+            InvalidProbabilitiesError: probs that are none, embeddings of another n or not finite.
+        """
+        checked = checked_probs(probs, self._labels)
+        features = _features(embeddings, len(checked))
+        in_bins = np.minimum((confidence(checked) * N_BINS).astype(np.intp), N_BINS - 1)
+        part = Sketch(
+            self._labels.names,
+            np.bincount(in_bins, minlength=N_BINS),
+            np.bincount(checked.argmax(axis=1), minlength=len(self._labels)),
+            features.sum(axis=0),
+            features.T @ features,
+        )
+        self._sketch = _added([self._sketch, part])
 
     def sketch(self) -> Sketch:
-        """Return what was added so far; the same whatever the order."""
-        raise NotImplementedError
+        """Return what was added so far; the same, up to rounding, in whatever order it came."""
+        return self._sketch
 
 
 def merged(sketches: Iterable[Sketch]) -> Sketch | None:
-    """Return one sketch of all that `sketches` saw, the same whatever their order; None of none.
+    """Return one sketch of all that `sketches` saw, the same up to rounding in any order; None of none.
 
     Raises:
         LabelError: they are of models with different labels.
     """
-    raise NotImplementedError
+    parts = list(sketches)
+    if not parts:
+        return None
+    if len({one.labels for one in parts}) > 1:
+        raise LabelError(
+            f"sketches over different labels, {sorted({one.labels for one in parts})}, cannot be added up; "
+            "read those of one model version"
+        )
+    return _added(parts)
+
+
+def _added(parts: Sequence[Sketch]) -> Sketch:
+    return Sketch(
+        parts[0].labels,
+        np.sum([one.confidence_counts for one in parts], axis=0),
+        np.sum([one.label_counts for one in parts], axis=0),
+        np.sum([one.sums for one in parts], axis=0),
+        np.sum([one.products for one in parts], axis=0),
+    )
+
+
+def _features(embeddings: npt.ArrayLike, n: int) -> Values:
+    rows = np.asarray(embeddings, dtype=np.float64)
+    if rows.ndim != 2 or len(rows) != n:
+        raise InvalidProbabilitiesError(
+            f"embeddings have shape {rows.shape} beside {n} rows of probs; a scorer gives both for each"
+        )
+    bad = ~np.isfinite(rows).all(axis=1)
+    if bad.any():
+        raise InvalidProbabilitiesError(
+            f"embedding {int(np.flatnonzero(bad)[0])} is not finite; check the model"
+        )
+    lengths = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _SMALLEST_NORM)
+    onto = np.random.default_rng(_SEED).normal(size=(rows.shape[1], N_DIRECTIONS)) / N_DIRECTIONS**0.5
+    return np.concatenate([rows / lengths @ onto, np.log(lengths)], axis=1)
+
+
+def _encoded(values: Values) -> str:
+    return base64.b64encode(values.astype("<f8").tobytes()).decode("ascii")
+
+
+def _decoded(text: str) -> Values:
+    return np.frombuffer(base64.b64decode(text), "<f8").astype(np.float64)
