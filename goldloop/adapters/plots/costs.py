@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
@@ -64,12 +63,12 @@ class _Series:
     colour: str
     mark: str
 
-    def known(self) -> tuple[list[int], list[float], npt.NDArray[np.float64]]:
+    def known(self) -> tuple[list[int], list[float], list[list[float]]]:
         """Return places, values and the lengths (2, n) of the interval's arms, of what is known."""
         found = [(place, one.estimate) for place, one in enumerate(self.measures) if one.estimate is not None]
         below = [one.value - one.low for _, one in found]
         above = [one.high - one.value for _, one in found]
-        return [place for place, _ in found], [one.value for _, one in found], np.array([below, above])
+        return [place for place, _ in found], [one.value for _, one in found], [below, above]
 
 
 def _draw_bars(axes: Axes, series: _Series, shift: float) -> None:

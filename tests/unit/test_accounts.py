@@ -1,0 +1,255 @@
+"""Accounts: time, errors caught and let through, and savings, on books small enough to count by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from goldloop.auditing.audited import Audited, Traffic
+from goldloop.costs.accounts import Account, account
+from goldloop.costs.amounts import exact, less, product, total
+from goldloop.costs.answering import Answering
+from goldloop.costs.books import NO_LABEL, Books, Labelled
+from goldloop.costs.hours import minutes_spent, working_seconds
+from goldloop.costs.mistakes import expected, price_of_error
+from goldloop.costs.prices import Prices, prices
+from goldloop.labels import LabelSet
+from goldloop.metrics import Estimate
+from goldloop.people.answers import Answer
+from goldloop.people.measures import Measure
+from goldloop.samples import SampleId
+from goldloop.settings import CostSettings
+from goldloop.tasks import Purpose
+
+LABELS = LabelSet(("cat", "dog"))
+START = datetime(2026, 10, 5, tzinfo=UTC)
+PRICES = Prices("EUR", 0.6, np.array([[0.0, 2.0], [10.0, 0.0]]))
+ANSWERING = Answering(exact(20.0, 50), exact(0.9, 50))
+SURE = (1.0, 0.0)
+
+
+def answer(
+    number: int,
+    seconds: float | None,
+    *,
+    who: str = "1",
+    round_: int = 0,
+    purpose: Purpose = Purpose.AUDIT,
+    label: str | None = "cat",
+    edited_s: float = 0,
+) -> Answer:
+    """Return an answer, or a skip."""
+    return Answer(
+        annotation_id=number,
+        sample_id=SampleId(f"{number:064d}"),
+        purpose=purpose,
+        annotator=who,
+        label=label,
+        reason=None,
+        round=round_,
+        created_at=START,
+        updated_at=START + timedelta(seconds=edited_s),
+        lead_time_s=seconds,
+        suggested_label=None,
+        is_shown=False,
+    )
+
+
+def labelled(rows: Sequence[tuple[int, Purpose, int, int, tuple[float, float]]]) -> Labelled:
+    """Return gold from (round, purpose, label, machine's label, posterior)."""
+    columns = list(zip(*rows, strict=True)) or [()] * 5
+    return Labelled(
+        rounds=np.array(columns[0], dtype=np.intp),
+        purposes=np.array([str(one) for one in columns[1]], dtype=str),
+        label=np.array(columns[2], dtype=np.intp),
+        machine=np.array(columns[3], dtype=np.intp),
+        posterior=np.array(columns[4], dtype=np.float64).reshape(len(rows), 2),
+    )
+
+
+def traffic(lanes: Sequence[str], rounds: Sequence[int]) -> Traffic:
+    """Return samples that a model calls cat, in these lanes and rounds."""
+    n = len(lanes)
+    return Traffic(
+        sample_ids=tuple(SampleId(f"{number:064d}") for number in range(n)),
+        probs=np.tile([0.9, 0.1], (n, 1)),
+        lanes=np.array(lanes, dtype=str),
+        policies=np.full(n, "band"),
+        rounds=np.array(rounds, dtype=np.intp),
+    )
+
+
+def books(
+    answers: Sequence[Answer], gold: Labelled, arrived: Traffic, *, audited: Sequence[tuple[int, int]] = ()
+) -> Books:
+    """Return books in which round 0 is closed; `audited` are (row of the traffic, true label)."""
+    rows = np.array([row for row, _ in audited], dtype=np.intp)
+    is_labelled = np.zeros(len(arrived), dtype=bool)
+    is_labelled[rows] = True
+    return Books(
+        answers=answers,
+        seconds=working_seconds(answers),
+        judged=(),
+        labelled=gold,
+        traffic=arrived,
+        is_labelled=is_labelled,
+        audited=Audited(
+            tuple(arrived.sample_ids[row] for row in rows),
+            np.array([truth for _, truth in audited], dtype=np.intp),
+            arrived.probs[rows],
+            np.ones(len(rows)),
+            arrived.lanes[rows],
+            arrived.rounds[rows],
+        ),
+        closed=(START + timedelta(days=7),),
+    )
+
+
+def value(measure: Measure) -> float:
+    """Return the value of a measure that has one."""
+    assert measure.estimate is not None
+    return measure.estimate.value
+
+
+@pytest.fixture
+def found() -> Account:
+    """Return the account of a round in which 20 of 50 accepted samples were audited and four looked at."""
+    gold = labelled(
+        [
+            (0, Purpose.REVIEW, 1, 0, (0.1, 0.9)),  # corrected, nine times out of ten rightly
+            (0, Purpose.DEEP, 1, 0, (0.0, 1.0)),  # corrected
+            (0, Purpose.REVIEW, 0, 0, SURE),
+            (0, Purpose.DEEP, 0, NO_LABEL, SURE),  # nothing to correct
+            *[(0, Purpose.AUDIT, int(row < 2), 0, (float(row >= 2), float(row < 2))) for row in range(20)],
+            (1, Purpose.REVIEW, 1, 0, (0.0, 1.0)),  # another round's
+        ]
+    )
+    arrived = traffic(["auto"] * 50 + ["hold"] + ["auto"] * 9, [0] * 51 + [1] * 9)
+    answers = [answer(number, 30.0) for number in range(48)] + [answer(99, 30.0, round_=1)]
+    return account(
+        books(answers, gold, arrived, audited=[(row, int(row < 2)) for row in range(20)]),
+        PRICES,
+        ANSWERING,
+        (0,),
+    )
+
+
+def test_time_is_priced(found: Account) -> None:
+    """48 answers of half a minute at 0.60 a minute."""
+    assert (found.n_answers, value(found.minutes), value(found.spent)) == (48, 24.0, pytest.approx(14.4))
+
+
+def test_errors_caught_are_those_that_people_corrected_where_the_policy_sent_them(found: Account) -> None:
+    """Two of three machine labels were changed; each counts as far as gold is sure of it."""
+    assert (found.n_looked, found.n_corrected) == (3, 2)
+    assert value(found.caught) == pytest.approx(1.9)
+    assert found.caught.estimate is not None
+    assert found.caught.estimate.low < 1.9 < found.caught.estimate.high <= 2
+
+
+def test_errors_let_through_are_scaled_to_what_nobody_looked_at(found: Account) -> None:
+    """2 of 20 audited were wrong; 30 accepted samples were not audited."""
+    assert (found.n_scored, found.n_accepted) == (51, 50)
+    assert value(found.let_through) == pytest.approx(3.0, abs=0.5)
+    assert found.let_through.estimate is not None
+    assert found.let_through.estimate.low < 3 < found.let_through.estimate.high
+
+
+def test_savings_compare_like_with_like(found: Account) -> None:
+    """The 54 samples with a label, at a third of 0.60 and a tenth of the mean error each, less what was paid.
+
+    Against accepting, the machine's errors in gold are what was spared: 0.9 x 10 - 0.1 x 2 for the doubtful
+    correction, 10 for each of the three others.
+    """
+    assert value(found.saved_against_accepting) == pytest.approx(0.9 * 10 - 0.1 * 2 + 3 * 10 - 14.4)
+    paid = 14.4 + value(found.error_cost)
+    assert value(found.saved_against_labelling) == pytest.approx(54 * (0.2 + 0.1 * 6) - paid)
+    assert value(found.error_cost) == pytest.approx(10 * value(found.let_through) + 0.1 * 2)
+
+
+def test_what_is_not_known_is_no_number() -> None:
+    """With nine audits nothing is said of errors let through, nor of what hangs on them."""
+    found = account(
+        books([], labelled([]), traffic(["auto"] * 50, [0] * 50), audited=[(row, 0) for row in range(9)]),
+        PRICES,
+        ANSWERING,
+        (0,),
+    )
+    assert str(found.let_through) == "too few audits, n=9"
+    assert found.saved_against_labelling.estimate is None
+    assert (str(found.caught), str(found.saved_against_accepting)) == (
+        "nothing looked at, n=0",
+        "no model yet, n=0",
+    )
+    assert value(found.spent) == 0
+
+
+def test_without_accepted_samples_nothing_was_let_through() -> None:
+    """No audit is needed to know it, and the saving is known too."""
+    found = account(books([], labelled([]), traffic(["hold"], [0]), audited=[]), PRICES, ANSWERING, (0,))
+    assert str(found.let_through) == "nothing accepted, n=0"
+    assert value(found.saved_against_labelling) == 0
+
+
+def test_coffee_is_not_paid() -> None:
+    """Beyond a person's fence a time is idle; it counts as long as that person's kind of answer takes."""
+    answers = [answer(number, 10.0 + number % 3) for number in range(30)] + [answer(40, 4000.0)]
+    seconds = working_seconds(answers)
+    assert np.isnan(seconds[-1])
+    minutes = minutes_spent(answers, seconds, np.ones(31, dtype=bool))
+    assert value(minutes) == pytest.approx((30 * 11 + 11) / 60)
+    assert minutes.estimate is not None
+    assert minutes.estimate.low < value(minutes) < minutes.estimate.high
+
+
+def test_a_skip_and_an_edit_take_time_too() -> None:
+    """Somebody looked, even if no label came of it or it came in two sittings."""
+    answers = [answer(1, 10.0, label=None), answer(2, 20.0, edited_s=60)]
+    seconds = working_seconds(answers)
+    assert value(minutes_spent(answers, seconds, np.ones(2, dtype=bool))) == pytest.approx(0.5)
+
+
+def test_too_few_times_are_no_time() -> None:
+    """Where most answers carry no time, the minutes are not guessed."""
+    answers = [answer(1, 10.0), answer(2, None)]
+    assert minutes_spent(answers, working_seconds(answers), np.ones(2, dtype=bool)).estimate is None
+
+
+def test_sums_have_the_interval_of_independent_parts() -> None:
+    """Arms add in quadrature, and turn round where something is taken off."""
+    one, other = Measure(9, Estimate(10, 7, 14, 9)), Measure(5, Estimate(4, 1, 5, 5))
+    assert total([one, other]).estimate == Estimate(14, 14 - 18**0.5, 14 + 17**0.5, 5)
+    assert less(one, other).estimate == Estimate(6, 6 - 10**0.5, 6 + 5, 5)
+    assert less(one, Measure(3, None, "too few")) == Measure(3, None, "too few")
+    times = product(one, exact(2.0)).estimate
+    assert times == Estimate(20, 14, 28, 9)
+
+
+@pytest.mark.parametrize("probability", [0.05, 0.5, 0.9])
+def test_expected_sums_hold_the_truth(probability: float) -> None:
+    """The interval of a sum over uncertain labels holds the sum in 93 to 98 of 100 repeats."""
+    rng = np.random.default_rng(1)
+    posterior = np.tile([1 - probability, probability], (400, 1))
+    amounts = np.tile([0.0, 3.0], (400, 1))
+    interval = expected(amounts, posterior).estimate
+    assert interval is not None
+    sums = 3.0 * (rng.random((2000, 400)) < probability).sum(axis=1)
+    assert 0.93 <= np.mean((interval.low <= sums) & (sums <= interval.high)) <= 0.98
+
+
+def test_errors_cost_what_they_are() -> None:
+    """The price of an error is that of the errors seen; before any, all kinds count alike."""
+    arrived = traffic(["auto"] * 3, [0] * 3)
+    seen = books([], labelled([]), arrived, audited=[(0, 1), (1, 1), (2, 0)]).audited
+    assert value(price_of_error(seen, PRICES.errors)) == 10
+    assert value(price_of_error(seen.where(seen.truth == 0), PRICES.errors)) == 6
+
+
+def test_prices_are_those_of_the_settings() -> None:
+    """A pair of labels has its own price, all others the general one, and being right costs nothing."""
+    found = prices(CostSettings(error=3.0, errors={"dog": {"cat": 7.0}}), LABELS)
+    assert found.errors.tolist() == [[0.0, 3.0], [7.0, 0.0]]
+    assert found.error == 5.0

@@ -1,0 +1,174 @@
+"""The cost report: read from a loop's tables, by round and by quarter, and put before people's eyes."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from goldloop.adapters.costs_section import cost_section
+from goldloop.adapters.plots import saved_plot, spent_plot
+from goldloop.adapters.report import Page, render_page
+from goldloop.console import plain
+from goldloop.costs.books import Books, read_books
+from goldloop.costs.looks import people_costs
+from goldloop.costs.quarters import Quarter
+from goldloop.costs.report import CostReport, cost_report, quarter_report
+from goldloop.costs.tables import account_lines, round_rows
+from goldloop.errors import SettingsError
+from goldloop.rounds import RoundRecord, save_round
+from goldloop.settings import ConsensusSettings, SelectionSettings, SuggestionSettings
+from goldloop.tasks import NewTask, Purpose
+from tests.loop import Loop, texts
+from tests.unit.test_report import Reader
+
+NOW = datetime(2026, 2, 1, tzinfo=UTC)
+
+
+def close_round(loop: Loop) -> None:
+    """Close the open round now."""
+    number = len(loop.tables.rounds.read(["round"]))
+    save_round(
+        loop.tables.rounds,
+        RoundRecord(number, loop.clock(), 1, "", 0, 0, None, "refused", None, {}, None, {}),
+    )
+
+
+@pytest.fixture(scope="module")
+def loop(tmp_path_factory: pytest.TempPathFactory) -> Loop:
+    """Return a loop with two closed rounds: everything was scored in round 0, people answered in both."""
+    loop = Loop(
+        tmp_path_factory.mktemp("loop"),
+        texts(400),
+        selection=SelectionSettings(budget_per_round=160, audit_rate=0.4, audit_share=0.75),
+        consensus=ConsensusSettings(method="majority", max_answers=3, audit_answers=2, repeat_share=0.25),
+        suggestions=SuggestionSettings(hidden_share=0.5),
+    )
+
+    def says(task: NewTask) -> str:
+        """The machine says spam above 50 letters; the truth begins at 60."""
+        return "spam" if len(loop.store.kept[task.sample_id]) >= 60 else "ham"
+
+    loop.score()
+    for _ in range(2):
+        loop.push()
+        loop.work(dict.fromkeys("12", says))
+        loop.pull()
+        close_round(loop)
+    return loop
+
+
+@pytest.fixture(scope="module")
+def books(loop: Loop) -> Books:
+    """Return the loop's books."""
+    return read_books(
+        loop.tables, loop.verdicts(), loop.asks.all(), loop.gold.records(), loop.settings.label_set
+    )
+
+
+@pytest.fixture(scope="module")
+def report(loop: Loop, books: Books) -> CostReport:
+    """Return the report of all rounds."""
+    return cost_report(books, loop.settings)
+
+
+def test_every_answer_and_label_belongs_to_one_round(loop: Loop, report: CostReport) -> None:
+    """What the rounds hold adds up to the whole, the open one included."""
+    assert [one.rounds for one in report.by_round] == [(0,), (1,), (2,)]
+    assert report.is_open
+    for name in ("n_answers", "n_scored", "n_accepted", "n_gold", "n_looked", "n_corrected"):
+        parts = [getattr(one, name) for one in report.by_round]
+        assert sum(parts) == getattr(report.whole, name), name
+    assert report.whole.n_answers == len(loop.verdicts().answers)
+    assert report.whole.n_gold == len(loop.gold.records())
+    assert [one.n_scored for one in report.by_round] == [400, 0, 0]
+    assert report.newest is report.by_round[1]
+
+
+def test_corrections_are_counted_against_what_the_machine_said(loop: Loop, report: CostReport) -> None:
+    """Of the texts in review, those of 51 to 59 letters had the wrong label; gold put all of them right."""
+    reviewed = [one for one in loop.gold.records() if one.purpose is Purpose.REVIEW]
+    wrong = [one for one in reviewed if 50 < len(loop.store.kept[one.sample_id]) < 60]
+    assert wrong
+    assert (report.whole.n_looked, report.whole.n_corrected) == (len(reviewed), len(wrong))
+    assert report.whole.caught.estimate is not None
+    assert report.whole.caught.estimate.value == pytest.approx(len(wrong))
+
+
+def test_audits_of_accepted_samples_are_right_here(loop: Loop, report: CostReport) -> None:
+    """Above 70 letters the machine is never wrong, and the interval says how sure that is."""
+    estimate = report.whole.let_through.estimate
+    assert estimate is not None
+    assert estimate.value == pytest.approx(0, abs=2)
+    assert estimate.high > 1
+    assert len(read_audits(loop)) >= estimate.n
+
+
+def read_audits(loop: Loop) -> list[str]:
+    """Return the ids of audited gold."""
+    return [one.sample_id for one in loop.gold.records() if one.purpose is Purpose.AUDIT]
+
+
+def test_a_quarter_holds_the_rounds_closed_in_it(loop: Loop, books: Books) -> None:
+    """The open round belongs to the present quarter; a quarter without rounds is empty, not an error."""
+    first = quarter_report(books, loop.settings, Quarter(2026, 1), now=NOW)
+    assert [one.rounds for one in first.by_round] == [(0,), (1,), (2,)]
+    later = datetime(2026, 4, 1, tzinfo=UTC)
+    assert quarter_report(books, loop.settings, Quarter(2026, 1), now=later).whole.rounds == (0, 1)
+    second = quarter_report(books, loop.settings, Quarter(2026, 2), now=later)
+    assert (second.whole.rounds, second.is_open, second.newest) == ((2,), True, None)
+    empty = quarter_report(books, loop.settings, Quarter(2025, 4), now=later)
+    assert (empty.by_round, empty.is_open, empty.whole.n_answers) == ((), False, 0)
+
+
+def test_quarters_are_named_like_2026q4() -> None:
+    """Both ways: the name of a moment's quarter, and the quarter of a name."""
+    assert str(Quarter.of(datetime(2026, 12, 31, 23, 59, tzinfo=UTC))) == "2026Q4"
+    assert Quarter.named("2026q1") == Quarter.of(datetime(2026, 3, 31, tzinfo=UTC))
+    with pytest.raises(SettingsError, match="a quarter is written like 2026Q4, got '2026-4'"):
+        Quarter.named("2026-4")
+
+
+def test_what_people_take_and_say_is_known_for_the_cost_policy(loop: Loop) -> None:
+    """Times of all answers of a kind; what was answered where somebody else, blind, says what is right."""
+    known = people_costs(loop.verdicts(), loop.asks.all(), loop.settings.label_set)
+    assert known.quick is not None
+    assert known.blind is not None
+    answers = loop.verdicts().answers
+    assert len(known.quick.seconds) == sum(one.is_shown for one in answers)
+    counts = np.asarray(known.blind.counts)
+    assert counts.sum() == pytest.approx(sum(one.purpose is Purpose.AUDIT for one in answers), abs=30)
+    assert np.trace(counts) / counts.sum() > 0.95
+    assert np.asarray(known.quick.counts).sum() <= len(known.quick.seconds)
+    assert np.trace(np.asarray(known.quick.counts)) == np.asarray(known.quick.counts).sum() > 0
+    assert known.adjudicating is None
+
+
+def test_the_page_shows_costs(report: CostReport) -> None:
+    """A row for each round and one for all, what is not known in words, and two plots."""
+    page = render_page(Page("texts", NOW, (), costs=cost_section(report)))
+    reader = Reader(page)
+    assert "What it cost and brought" in reader.text
+    assert "nothing looked at" in reader.text
+    assert page.count("data:image/svg+xml") == 2
+    assert "What it cost" not in render_page(Page("texts", NOW, ()))
+
+
+def test_plots_are_drawn_where_little_is_known(report: CostReport) -> None:
+    """A round without any known amount leaves a gap."""
+    for draw in (spent_plot, saved_plot):
+        assert draw(report.by_round[2:]).startswith(b"<?xml")
+        assert draw(report.by_round) == draw(report.by_round)
+
+
+def test_words_and_json_say_what_is_unknown(report: CostReport) -> None:
+    """A person reads why, a script finds no value."""
+    lines = account_lines(report.by_round[2])
+    assert lines["errors caught"] == "not known: nothing looked at, n=0"
+    assert lines["minutes of people"] == "0"
+    assert round_rows(report)[-1]["round"] == "2 (open)"
+    written = json.loads(json.dumps(plain(report)))
+    assert written["by_round"][2]["caught"] == {"n": 0, "missing": "nothing looked at"}
+    assert written["whole"]["spent"]["value"] == pytest.approx(report.whole.spent.estimate.value)  # type: ignore[union-attr]
