@@ -25,6 +25,9 @@ SUBMIT_KEY = "Enter"
 SKIP_KEY = "S"
 GUIDE_KEY = "H"
 
+DEEP_HINT = "Deep review: take your time. Somebody else answers it too."
+"""What stands above the labels in a deep review, in place of a suggestion."""
+
 HOTKEYS = {
     "annotation:annotation:submit": {"key": "enter", "active": True},
     "regions:region:focus": {"key": "alt+enter", "active": True},  # would otherwise share Enter

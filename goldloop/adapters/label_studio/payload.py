@@ -12,7 +12,10 @@ from goldloop.annotations import Annotation, TaskState
 from goldloop.errors import ServiceError
 from goldloop.labels import LabelSet
 from goldloop.tasks import NewTask, Purpose
-from labelstudio_config import FROM_NAME, NOTE_NAME, REASON_NAME, TO_NAME
+from labelstudio_config import DEEP_HINT, FROM_NAME, NOTE_NAME, REASON_NAME, TO_NAME
+
+HINTS = {Purpose.DEEP: DEEP_HINT}
+"""What is said beside a picture without a suggestion; audits and rechecks look alike, so never of those."""
 
 
 def choice_result(label: str) -> list[dict[str, Any]]:
@@ -31,7 +34,7 @@ def task_payload(task: NewTask, image_url: ImageUrl) -> dict[str, Any]:
         "key": task.key,
         "batch": task.batch,
         "image": image_url(task.path),
-        "hint": suggestion.hint if suggestion else "",
+        "hint": suggestion.hint if suggestion else HINTS.get(task.purpose, ""),
     }
     if task.purpose is Purpose.ADJUDICATION:
         data["answers"] = counted(task.answers)

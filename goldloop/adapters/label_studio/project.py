@@ -15,6 +15,7 @@ from goldloop.adapters.label_studio.images import are_tiny
 from goldloop.adapters.label_studio.listing import sweep
 from goldloop.adapters.label_studio.payload import chosen_labels
 from goldloop.adapters.label_studio.server import connected, translated
+from goldloop.adapters.label_studio.tabs import ensure_tabs
 from goldloop.errors import LabelError
 from goldloop.labels import LabelSet
 from goldloop.tasks import Purpose
@@ -76,7 +77,7 @@ def ensure_projects(
 
     Two machines that make them at once end with the same ones, the older. `images_root` is the content
     store as the server sees it, a folder below its LOCAL_FILES_DOCUMENT_ROOT, which annotators are then
-    allowed to see; None where pictures come from elsewhere. Three requests where all is as it should be.
+    allowed to see; None where pictures come from elsewhere. Four requests where all is as it should be.
 
     Raises:
         LabelError: a label that annotators have used is missing from `labels`.
@@ -94,6 +95,7 @@ def ensure_projects(
         for project, change in zip(projects, changes, strict=True):
             if change:
                 server.projects.update(id=project.id, **change)
+        ensure_tabs(server, projects[0].id)
     ids = Projects(*(project.id for project in projects))
     if images_root is not None:
         doing = f"serve {images_root}, a folder it must have below its LOCAL_FILES_DOCUMENT_ROOT,"

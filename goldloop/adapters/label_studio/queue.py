@@ -14,6 +14,7 @@ from goldloop.adapters.label_studio.overlap import set_overlaps
 from goldloop.adapters.label_studio.payload import prediction_payload, read_tasks, task_payload
 from goldloop.adapters.label_studio.project import Projects
 from goldloop.adapters.label_studio.server import connected, translated
+from goldloop.adapters.label_studio.tabs import QUEUES, ensure_tabs
 from goldloop.annotations import TaskState
 from goldloop.errors import ServiceError
 from goldloop.labels import LabelSet
@@ -53,12 +54,19 @@ class LabelStudioQueue:
         return self.projects.main
 
     def project_urls(self) -> dict[str, str]:
-        """Return where people begin to work, by what they do there: label, adjudicate, or be onboarded."""
+        """Return where people begin to work, by what they do there.
+
+        That is labeling, adjudication or onboarding, or one queue of the main project by its title.
+        """
         names = ("labeling", "adjudication", "onboarding")
-        return {
-            name: f"{self.url}/projects/{project_id}/data?labeling=1"
+        pages = {
+            name: f"{self.url}/projects/{project_id}/data"
             for name, project_id in zip(names, self.projects, strict=True)
         }
+        with translated(self.url, "find the queues"):
+            tabs = ensure_tabs(self._server, self.projects.main)
+        queues = {title: f"{pages['labeling']}?tab={tabs[title]}&labeling=1" for title in QUEUES}
+        return {name: f"{page}?labeling=1" for name, page in pages.items()} | queues
 
     def push(self, tasks: Sequence[NewTask]) -> dict[str, int]:
         """Create one task for each, in batches; return task ids by key, in the order given.

@@ -1,9 +1,9 @@
 """Keeps the task that somebody was given from everybody else; runs inside Label Studio's own environment.
 
-Label Studio's page sends the filter, order and selection of its tab along when it asks for the next task, even
-where they are empty, and with any of them Label Studio hands out the first task that is open, locked or not.
-Two people who follow the same link are then given the same tasks, one after the other. Only a click on "Label
-All Tasks" makes the page leave them out, the filter of the tab as well.
+When Label Studio's page asks for the next task it sends the filter, order and selection of its tab along,
+even where they are empty, and with any of them Label Studio hands out the first task that is open, locked or
+not. Two people who follow the same link are then given the same tasks, one after the other. Only a click on
+"Label All Tasks" makes the page leave them out, and the filter of the tab as well.
 """
 
 from threading import Lock
