@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from goldloop.auditing.audited import Audited, Traffic
+from goldloop.auditing.control_variate import share_of_traffic
 from goldloop.labels import LabelSet
 from goldloop.metrics import Estimate, Flags, share_estimate
+from goldloop.predictions import confidence
 from goldloop.routing.lanes import Lane
 
 FEWEST = 10
@@ -76,7 +78,12 @@ def estimate_accuracy(audited: Audited, traffic: Traffic) -> Estimate | None:
     """
     if len(audited) < FEWEST:
         return None
-    return share_estimate(audited.is_right, weights=audited.weights)
+    return share_of_traffic(
+        audited.is_right,
+        audited.confidence,
+        confidence(traffic.probs),
+        weights=audited.weights,
+    )
 
 
 def _recall(audited: Audited, column: int) -> Estimate | None:
