@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
 from flows.people import report_people
 from flows.wiring import Parts, now
+from goldloop.adapters.costs_section import cost_section
 from goldloop.adapters.images.thumbnail import thumbnail
 from goldloop.adapters.people_section import SuspectTile, people_section
 from goldloop.adapters.plots import (
@@ -17,14 +19,23 @@ from goldloop.adapters.plots import (
     confusion_plot,
     lanes_plot,
     random_labels_curve,
+    reliability_plot,
 )
 from goldloop.adapters.report import MOST_SUSPECTS, Page, RoundRow, Tile, render_page
+from goldloop.adapters.routing_section import RoutingSection, routing_section
 from goldloop.asking.second_looks import read_second_looks
 from goldloop.asking.verdicts import open_audit_note
+from goldloop.auditing.audited import Audited, audited_traffic, judged_by, read_traffic
+from goldloop.auditing.estimating import report_audit
+from goldloop.calibration import calibration_error, reliability_bins
+from goldloop.costs.books import read_books
+from goldloop.costs.report import CostReport, cost_report
+from goldloop.drift.history import read_seen
 from goldloop.gold import GoldRecord
 from goldloop.metrics import Estimate
 from goldloop.promotion import Evaluation
 from goldloop.rounds import RoundRecord, conservation, read_rounds
+from goldloop.routing.policy_log import PolicyLog
 
 N_TILES = 60
 HOLDOUT = "holdout"
@@ -93,12 +104,59 @@ def write_page(parts: Parts) -> Path:
         plots=round_plots(parts, records, rows),
         gallery=gallery(parts),
         people=people_section(report_people(parts)),
+        costs=cost_section(report_costs(parts)),
+        routing=routing_of(parts, champion_of(records)),
         suspects=suspect_tiles(parts),
         conservation=conservation(parts.tables),
         links=links(parts),
         notes=(*notes, *([unsettled] if unsettled else [])),
     )
     return save_page(parts, page, f"round-{number:03d}.html")
+
+
+def report_costs(parts: Parts) -> CostReport:
+    """Return what every round cost and brought."""
+    settings = parts.workspace.settings
+    books = read_books(
+        parts.tables, parts.read_verdicts(), parts.asks.all(), parts.gold.records(), settings.label_set
+    )
+    return cost_report(books, settings)
+
+
+def champion_of(records: list[RoundRecord]) -> str | None:
+    """Return the version of the model that scores after the newest round."""
+    winner = winner_of(records[-1]) if records else None
+    return winner.model_version if winner else None
+
+
+def routing_of(parts: Parts, champion: str | None) -> RoutingSection | None:
+    """Return what the page says of routing; None before there is a champion."""
+    if champion is None:
+        return None
+    labels, gold = parts.workspace.settings.label_set, parts.gold.records()
+    traffic = read_traffic(parts.tables, labels)
+    seen = read_seen(parts.tables.batches, champion)
+    return routing_section(
+        PolicyLog(parts.tables.policies).in_force(champion),
+        report_audit(audited_traffic(traffic, gold, labels), traffic, labels=labels),
+        n_by_lane=dict(Counter(traffic.lanes.tolist())),
+        moved=seen[-1].check.sentences if seen else (),
+        plots=champion_plots(judged_by(parts.tables, gold, labels, champion)),
+    )
+
+
+def champion_plots(judged: Audited) -> tuple[Plot, ...]:
+    """Return how far the champion's confidence can be trusted on holdout; none before it was judged."""
+    if not len(judged):
+        return ()
+    bins = reliability_bins(judged.probs, judged.truth, weights=judged.weights)
+    error = calibration_error(judged.probs, judged.truth, weights=judged.weights)
+    return (
+        Plot(
+            "Whether confidence means what it says: each dot is a bin of confidence on holdout",
+            reliability_plot(bins, split=HOLDOUT, ece=error.value),
+        ),
+    )
 
 
 def save_page(parts: Parts, page: Page, name: str) -> Path:

@@ -17,10 +17,12 @@ from markupsafe import Markup
 from goldloop.adapters.costs_section import MOST_ROUNDS, CostSection
 from goldloop.adapters.people_section import MOST_PAIRS, PeopleSection, SuspectTile
 from goldloop.adapters.plots import Plot
+from goldloop.adapters.routing_section import RoutingSection
 from goldloop.metrics import Estimate
 from goldloop.people.measures import MIN_N
 from goldloop.promotion import Decision
 from goldloop.rounds import Conservation
+from goldloop.routing.lanes import Lane
 
 TEMPLATE = "report.html.jinja"
 MOST_TILES = 96
@@ -90,6 +92,7 @@ class Page:
     people: PeopleSection | None = None
     suspects: tuple[SuspectTile, ...] = ()
     costs: CostSection | None = None
+    routing: RoutingSection | None = None
     conservation: Conservation | None = None
     links: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -125,7 +128,7 @@ def render_page(page: Page) -> str:
         min_n=MIN_N,
         most_rounds=MOST_ROUNDS,
         has_random=any(row.random_labels is not None for row in page.rounds),
-        lane_names=("auto", "review", "hold"),
+        lane_names=tuple(str(lane) for lane in Lane),
     )
 
 

@@ -100,7 +100,7 @@ def whole_page(name: str = "cat") -> Page:
             Plot("svg", b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>"),
         ),
         gallery=(Tile(PIXEL, name, name + "!", 0.61, {name: 2, "dog": 1}, "review"), Tile(PIXEL, None)),
-        conservation=Conservation(1000, 600, 300, 50, 30, 20, {name: 30}),
+        conservation=Conservation(1000, 600, 300, 0, 50, 30, 20, {name: 30}),
         links={"MLflow": "http://127.0.0.1:5000/", name: "javascript:alert(1)"},
         notes=(name,),
     )
@@ -185,7 +185,7 @@ def test_the_gallery_is_bounded() -> None:
 
 def test_a_sum_that_does_not_add_up_is_said_aloud() -> None:
     """Files whose scoring was cut short are missing in the sum, and the page says what to do."""
-    page = Page("t", NOW, (), conservation=Conservation(10, 3, 2, 1, 1, 1, {}))
+    page = Page("t", NOW, (), conservation=Conservation(10, 3, 2, 0, 1, 1, 1, {}))
 
     text = Reader(render_page(page)).text
 

@@ -1,0 +1,57 @@
+"""The report's part about routing: which policy is in force, what audits say of it, and what moved."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from goldloop.adapters.plots import Plot
+from goldloop.adapters.plots.traffic import traffic_plot
+from goldloop.auditing.estimating import FEWEST, AuditReport
+from goldloop.metrics import Estimate
+from goldloop.routing.policy_log import PolicyEntry
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRow:
+    """One line of the table: what of the traffic, how many samples, and how often the machine was right."""
+
+    what: str
+    n_samples: int
+    accuracy: Estimate | None
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingSection:
+    """What the page says of routing; `moved` are sentences about the newest batch, none when all is well."""
+
+    policy: PolicyEntry | None
+    audit: AuditReport
+    n_by_lane: dict[str, int]
+    moved: tuple[str, ...]
+    plots: tuple[Plot, ...]
+    fewest: int = FEWEST
+
+    @property
+    def rows(self) -> list[AuditRow]:
+        """All traffic, then each lane that has any."""
+        lanes = [
+            AuditRow(f"lane {lane}", self.n_by_lane.get(lane, 0), found)
+            for lane, found in self.audit.by_lane.items()
+        ]
+        return [AuditRow("all traffic", self.audit.n_traffic, self.audit.accuracy), *lanes]
+
+
+def routing_section(
+    policy: PolicyEntry | None,
+    audit: AuditReport,
+    *,
+    n_by_lane: dict[str, int],
+    moved: tuple[str, ...],
+    plots: tuple[Plot, ...] = (),
+) -> RoutingSection:
+    """Return the section, `plots` behind the accuracy of the traffic over rounds."""
+    over_rounds = []
+    if any(audit.by_round.values()):
+        caption = "Accuracy over all traffic as it was first scored, by the round in which it was, from blind audits"
+        over_rounds.append(Plot(caption, traffic_plot(audit.by_round)))
+    return RoutingSection(policy, audit, n_by_lane, moved, (*over_rounds, *plots))
