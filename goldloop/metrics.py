@@ -171,6 +171,16 @@ def share_estimate(hits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None)
     Raises:
         EmptyPoolError: there are no entries; nothing is not 0 %.
     """
+    share, n_worth = share_and_worth(hits, weights=weights)
+    return Estimate(share, *wilson(share, n_worth), n=np.size(hits))
+
+
+def share_and_worth(hits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None) -> tuple[float, float]:
+    """Return the (weighted) share of true entries, and how many equally weighted samples scatter as much.
+
+    Raises:
+        EmptyPoolError: there are no entries.
+    """
     checked = np.asarray(hits, dtype=bool)
     if checked.size == 0:
         raise EmptyPoolError("0 samples give no accuracy; label some audit samples and pull first")
@@ -179,7 +189,7 @@ def share_estimate(hits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None)
     share = 1.0 if checked.all() else float(parts[checked].sum())
     pulls = np.square(parts * (checked - share))
     n_worth, _ = worth(pulls, variance=share * (1 - share), expected=len(parts) / effective_n(parts))
-    return Estimate(share, *wilson(share, n_worth), n=checked.size)
+    return share, n_worth
 
 
 def _hits(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Flags:
