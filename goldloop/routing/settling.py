@@ -54,16 +54,16 @@ def settle_policy(
             "on holdout": judged,
             f"in the last {GUARDED_ROUNDS} rounds": _recent(tables, gold, settings, model_version),
         }
+        accepted = {where: _accepted(one, policy) for where, one in seen.items()}
         found = {
-            where: guard(_accepted(one, policy), max_error=settings.policy.max_error, is_recalled=is_recalled)
-            for where, one in seen.items()
+            where: guard(one, max_error=settings.policy.max_error, is_recalled=is_recalled)
+            for where, one in accepted.items()
+            if len(one)
         }
         for where, one in found.items():
-            if one.is_broken or (one.is_unproven and one.errors is not None):
-                warnings.append(
-                    f"{where}: {one.seen}; {one.follows}" if one.follows else f"{where}: {one.seen}"
-                )
-        if any(one.is_broken for one in found.values()):
+            if one.is_broken or one.is_unproven:
+                warnings.append(f"{where}: {one.seen}; {one.follows}")
+        if any(one.is_broken for one in found.values()) or (is_recalled and not found):
             policy = Recalled(policy)
             reasons.append("what it would accept returns to people until audits bear it out")
     entry = PolicyEntry(policy, model_version, gold_version, tuple(reasons), tuple(warnings), at)

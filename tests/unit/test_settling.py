@@ -1,0 +1,206 @@
+"""Settling the policy: fitted to what audits say, recalled where they break it, and back again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from goldloop.adapters.delta import open_tables
+from goldloop.gold import GoldRecord
+from goldloop.ports import Row, Tables
+from goldloop.routing.lanes import Lane
+from goldloop.routing.policies import Band, Policy, Recalled, Target
+from goldloop.routing.policy_log import PolicyEntry, PolicyLog
+from goldloop.routing.settling import is_asked_for, settle_policy
+from goldloop.samples import BatchId, SampleId, sample_id_of
+from goldloop.settings import PolicySettings, Settings
+from goldloop.splits import Split
+from goldloop.tasks import Purpose
+
+NOW = datetime(2026, 3, 2, tzinfo=UTC)
+LABELS = ("ham", "spam")
+
+
+def settings(**policy: object) -> Settings:
+    """Return settings of two labels with this policy."""
+    return Settings(name="texts", labels=LABELS, policy=PolicySettings(**policy))  # type: ignore[arg-type]
+
+
+def audited(number: int, label: str, *, split: Split = Split.HOLDOUT) -> GoldRecord:
+    """Return an audited sample that people call `label`."""
+    return GoldRecord(
+        sample_id=_id(number),
+        label=label,
+        split=split,
+        group=str(number),
+        purpose=Purpose.AUDIT,
+        method="majority/1",
+        support=2,
+        n_votes=2,
+        votes={label: 2},
+        posterior={label: 1.0},
+        batch=BatchId("b"),
+        lane="auto",
+        policy="band[0.4,0.7]",
+        inclusion_probability=0.1,
+        model_version="1",
+        suggested_label=None,
+        annotators=("1", "2"),
+        annotation_ids=(2 * number, 2 * number + 1),
+        labelled_at=NOW,
+    )
+
+
+def judgements(numbers: range, *, model: str = "1", spam: float = 0.95) -> list[Row]:
+    """Return that `model` called these samples spam with probability `spam`."""
+    return [
+        {
+            "sample_id": _id(number),
+            "model_version": model,
+            "gold_version": 1,
+            "probs": [1 - spam, spam],
+            "judged_at": NOW,
+        }
+        for number in numbers
+    ]
+
+
+def _id(number: int) -> SampleId:
+    return sample_id_of(f"sample {number}".encode())
+
+
+def settled(
+    tables: Tables, gold: list[GoldRecord], asked_for: Settings | None = None, *, weeks: int = 0
+) -> PolicyEntry:
+    """Settle the policy of model 1, `weeks` later."""
+    return settle_policy(
+        tables=tables,
+        gold=gold,
+        gold_version=1,
+        model_version="1",
+        settings=asked_for or settings(),
+        people=None,
+        at=NOW + timedelta(weeks=weeks),
+    )
+
+
+def holdout(*, n_right: int, n_wrong: int) -> list[GoldRecord]:
+    """Return audits of which the first `n_right` are spam, as the model says, and the others are not."""
+    return [audited(i, "spam") for i in range(n_right)] + [
+        audited(n_right + i, "ham") for i in range(n_wrong)
+    ]
+
+
+def test_the_band_of_the_settings_comes_into_force(tmp_path: Path) -> None:
+    """Before any audit nothing speaks against it, and settling again writes nothing new."""
+    tables = open_tables(tmp_path)
+
+    entry = settled(tables, [], settings(band=(0.3, 0.8)))
+    settled(tables, [], settings(band=(0.3, 0.8)), weeks=1)
+
+    assert entry.policy == Band(0.3, 0.8)
+    assert PolicyLog(tables.policies).entries() == [entry]
+
+
+def test_too_many_errors_among_accepted_return_them_to_people_and_back(tmp_path: Path) -> None:
+    """Recalled by evidence, with the figure seen; taken back once later audits bear the policy out."""
+    tables = open_tables(tmp_path)
+    tables.judgements.append(judgements(range(1000)))
+
+    bad = settled(tables, holdout(n_right=40, n_wrong=20))
+    still = settled(tables, holdout(n_right=60, n_wrong=20), weeks=1)
+    good = settled(tables, holdout(n_right=900, n_wrong=20), weeks=2)
+
+    assert bad.policy == Recalled(Band(0.4, 0.7))
+    assert any("holdout" in one and "0.333" in one for one in bad.warnings)
+    assert still.policy == Recalled(Band(0.4, 0.7))
+    assert good.policy == Band(0.4, 0.7)
+    assert PolicyLog(tables.policies).in_force("1") == good
+
+
+def test_a_few_errors_are_no_evidence(tmp_path: Path) -> None:
+    """One wrong of ten may be chance: a warning, no recall."""
+    tables = open_tables(tmp_path)
+    tables.judgements.append(judgements(range(10)))
+
+    entry = settled(tables, holdout(n_right=9, n_wrong=1))
+
+    assert entry.policy == Band(0.4, 0.7)
+    assert entry.warnings
+
+
+def test_samples_below_the_band_say_nothing_about_what_is_accepted(tmp_path: Path) -> None:
+    """Errors in the review lane never recall anything."""
+    tables = open_tables(tmp_path)
+    tables.judgements.append(judgements(range(100), spam=0.6))
+
+    assert settled(tables, holdout(n_right=40, n_wrong=60)).policy == Band(0.4, 0.7)
+
+
+def test_another_models_judgements_do_not_count(tmp_path: Path) -> None:
+    """A policy is settled for one model, from what that model said."""
+    tables = open_tables(tmp_path)
+    tables.judgements.append(judgements(range(60), model="2"))
+
+    assert settled(tables, holdout(n_right=30, n_wrong=30)).policy == Band(0.4, 0.7)
+
+
+def test_errors_in_recent_traffic_recall_too(tmp_path: Path) -> None:
+    """A week of bad pictures is seen in the model's own traffic, validation included, before any retrain."""
+    tables = open_tables(tmp_path)
+    gold = [audited(i, "ham", split=Split.VALIDATION) for i in range(30)]
+    tables.predictions.append(
+        [
+            {
+                "sample_id": _id(i),
+                "batch": "b",
+                "model_version": "1",
+                "policy": "band[0.4,0.7]",
+                "lane": str(Lane.AUTO),
+                "label": "spam",
+                "confidence": 0.95,
+                "margin": 0.9,
+                "probs": [0.05, 0.95],
+                "scored_at": NOW,
+            }
+            for i in range(30)
+        ]
+    )
+
+    entry = settled(tables, gold)
+
+    assert entry.policy == Recalled(Band(0.4, 0.7))
+    assert any("last 4 rounds" in one for one in entry.warnings)
+
+
+def test_a_target_without_evidence_accepts_nothing(tmp_path: Path) -> None:
+    """The reason says what is missing; with enough audits there is a threshold."""
+    tables = open_tables(tmp_path)
+    tables.judgements.append(judgements(range(1000)))
+    wanted = settings(kind="target", target=0.95)
+
+    few = settled(tables, holdout(n_right=20, n_wrong=0), wanted)
+    many = settled(tables, holdout(n_right=1000, n_wrong=0), wanted, weeks=1)
+
+    assert few.policy == Target(0.95, 0.05, None)
+    assert few.reasons
+    assert isinstance(many.policy, Target)
+    assert many.policy.threshold is not None
+
+
+@pytest.mark.parametrize(
+    ("policy", "is_asked"),
+    [
+        (Band(0.4, 0.7), True),
+        (Recalled(Band(0.4, 0.7)), True),
+        (Band(0.4, 0.8), False),
+        (Band(0.4, 0.7, Lane.REVIEW), False),
+        (Target(0.98, 0.05, 0.9), False),
+    ],
+)
+def test_a_policy_that_the_settings_no_longer_ask_for_is_noticed(policy: Policy, is_asked: bool) -> None:
+    """Whatever was fitted in it, its kind and its numbers are the settings' own."""
+    assert is_asked_for(policy, settings()) is is_asked
+    assert is_asked_for(Target(0.98, 0.05, 0.9), settings(kind="target"))
