@@ -7,6 +7,7 @@ from collections import Counter
 from prefect import task
 
 from flows.wiring import Parts, connect, now
+from goldloop.drift.history import read_seen
 from goldloop.routing.fitting import fit_policy
 from goldloop.routing.policies import Policy
 from goldloop.routing.policy_log import PolicyEntry, PolicyLog
@@ -35,6 +36,14 @@ def settle(parts: Parts) -> PolicyEntry | None:
 def settle_policy_task(workspace: str) -> PolicyEntry | None:
     """Prefect task around `settle`."""
     return settle(connect(workspace))
+
+
+def cautions(parts: Parts) -> list[str]:
+    """Return what to know before people's time is spent: what moved in the newest files, what audits doubt."""
+    seen = read_seen(parts.tables.batches)
+    entries = PolicyLog(parts.tables.policies).entries()
+    newest = [f"{seen[-1].batch}: {one.sentence}" for one in seen[-1].check.drifts] if seen else []
+    return [*newest, *(entries[-1].warnings if entries else ())]
 
 
 def policy_in_force(parts: Parts, champion: str) -> Policy:

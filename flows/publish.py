@@ -122,6 +122,7 @@ def push_rows(report: PushReport) -> list[dict[str, Any]]:
     figures["samples lost since they arrived"] = len(report.lost)
     figures |= follow_up_rows(report.follow_ups)
     rows = [{"round": report.round, "what": what, "n": n} for what, n in figures.items() if n]
+    rows += [{"round": report.round, "what": f"beware: {one}", "n": 0} for one in report.cautions]
     return rows or [{"round": report.round, "what": "nothing to push", "n": 0}]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from prefect import flow, task
 
 from flows.follow_up import follow_up, push_plan
+from flows.policy import cautions
 from flows.publish import publish_push
 from flows.wiring import Parts, connect, now
 from goldloop.adapters.label_studio import LabelStudioQueue
@@ -46,6 +47,7 @@ def push_round(parts: Parts) -> PushReport:
     """Plan the open round, unless an earlier plan is unfinished, and bring the plan to Label Studio."""
     settings, queue = parts.workspace.settings, parts.queue()
     _, advice = suggestion_advice(parts.read_verdicts(), settings)
+    warned = cautions(parts)
     n_adopted, n_removed, _ = agree_with_server(parts, queue)
     n_planned = plan_round(
         tables=parts.tables,
@@ -56,7 +58,7 @@ def push_round(parts: Parts) -> PushReport:
         clock=now,
     )
     report = push_plan(parts, queue)
-    report.n_planned = n_planned
+    report.n_planned, report.cautions = n_planned, warned
     report.follow_ups = follow_up(parts, queue)
     report.n_adopted += n_adopted
     report.n_duplicates_removed = n_removed + agree_with_server(parts, queue)[1]

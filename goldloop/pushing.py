@@ -30,7 +30,7 @@ LEASE_S = 30.0  # an import of IMPORT_SIZE tasks takes about 1 s
 
 @dataclass(slots=True)
 class PushReport:
-    """What one push did, counted in tasks."""
+    """What one push did, counted in tasks; `cautions` is what to know about the samples and the policy."""
 
     round: int = 0
     n_planned: int = 0
@@ -40,6 +40,7 @@ class PushReport:
     purposes: dict[str, int] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
     follow_ups: FollowUpReport | None = None
+    cautions: list[str] = field(default_factory=list)
 
 
 def push_planned(
