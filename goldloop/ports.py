@@ -153,10 +153,12 @@ class Trainer(Protocol):
         load: Callable[[SampleId], Decoded],
         folder: Path,
         advance: Callable[[float], None],
+        validation_weights: Sequence[float] | None = None,
     ) -> TrainedModel:
         """Train on (sample, column) pairs, calibrate on validation and save to `folder`.
 
-        `advance` gets the share done, in [0, 1].
+        `advance` gets the share done, in [0, 1]. `validation_weights`, one for each of `validation`, are
+        inverse inclusion probabilities; None where all were drawn with the same one.
 
         Raises:
             EmptyPoolError: there is nothing to train on.

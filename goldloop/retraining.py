@@ -223,6 +223,7 @@ def _train(
             load=shop.store.load,
             folder=shop.scratch / run_id,
             advance=shop.advance,
+            validation_weights=[1 / (one.inclusion_probability or 1) for one in validation],
         )
         for note in trained.notes:
             shop.say(note)

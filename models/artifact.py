@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from goldloop.calibration import Calibration
 from goldloop.errors import LabelError, ModelError
 from goldloop.labels import LabelSet
 from models.backbones import empty_network
@@ -33,6 +34,7 @@ class Card:
     n_validation: int
     is_mirrored: bool
     notes: tuple[str, ...] = ()
+    offsets: tuple[float, ...] = ()
     size: int = 0
     mean: tuple[float, ...] = IMAGENET_MEAN
     std: tuple[float, ...] = IMAGENET_STD
@@ -44,6 +46,11 @@ class Card:
     def label_set(self) -> LabelSet:
         """Label set whose order the columns of the probs follow."""
         return LabelSet(self.labels)
+
+    @property
+    def calibration(self) -> Calibration:
+        """What turns the logits of the weights into probs; cards from before offsets have none."""
+        return Calibration(self.temperature, self.offsets)
 
 
 def save(folder: Path, network: Classifier, card: Card) -> None:
@@ -94,6 +101,7 @@ def _card(path: Path) -> Card:
                 f"{path} has format version {found}, this goldloop reads {FORMAT_VERSION}; retrain"
             )
         tuples = {key: tuple(values[key]) for key in ("labels", "notes", "mean", "std")}
+        tuples["offsets"] = tuple(values.get("offsets", ()))
         card = Card(**{**values, **tuples})
         LabelSet(card.labels)
     except FileNotFoundError as error:
@@ -110,4 +118,10 @@ def _card(path: Path) -> Card:
     temperature = card.temperature
     if not isinstance(temperature, (int, float)) or not math.isfinite(temperature) or temperature <= 0:
         raise ModelError(f"{path} has temperature {temperature!r}, a positive number is needed; retrain")
+    numbers = [one for one in card.offsets if isinstance(one, (int, float)) and math.isfinite(one)]
+    if len(numbers) != len(card.offsets) or len(numbers) not in (0, len(card.labels)):
+        raise ModelError(
+            f"{path} has offsets {list(card.offsets)}, one number for each of {len(card.labels)} labels is "
+            "needed, or none; retrain"
+        )
     return card

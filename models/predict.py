@@ -51,8 +51,9 @@ class TorchScorer:
         with threads_of(self._preset), torch.inference_mode():
             pictures = self._normalise(batch).contiguous(memory_format=torch.channels_last)
             logits, features = self._network(pictures)
-            probs = (logits.double() / self.card.temperature).softmax(dim=1)
-            return Scores(probs.cpu().numpy(), features.float().cpu().numpy())
+            return Scores(
+                self.card.calibration.apply(logits.double().cpu().numpy()), features.float().cpu().numpy()
+            )
 
     def _stacked(self, payloads: Sequence[Any]) -> npt.NDArray[np.uint8]:
         shape = (self._preset.size, self._preset.size, 3)
@@ -82,11 +83,14 @@ class Exportable(nn.Module):
         self.normalise = Normalise(card.mean, card.std)
         self.network = network
         self.temperature = float(card.temperature)
+        self.offsets: Tensor
+        offsets = card.offsets or (0.0,) * len(card.labels)
+        self.register_buffer("offsets", torch.tensor(offsets, dtype=torch.float32), persistent=False)
 
     def forward(self, payloads: Tensor) -> Tensor:
         """Return the calibrated probs of `payloads`."""
         logits, _ = self.network(self.normalise(payloads))
-        probs: Tensor = (logits / self.temperature).softmax(dim=1)
+        probs: Tensor = (logits / self.temperature + self.offsets).softmax(dim=1)
         return probs
 
 

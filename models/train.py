@@ -1,4 +1,4 @@
-"""Training: gradient steps on gold, the best checkpoint on validation, one temperature."""
+"""Training: gradient steps on gold, the best checkpoint on validation, calibration."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from goldloop.calibration import fit_temperature
+from goldloop.calibration import Calibration, fit_calibration
+from goldloop.metrics import Weights
 from models.data import Augmentation, Pictures, is_mirror_safe
 from models.network import Classifier, Normalise
 from models.presets import Preset
@@ -22,7 +23,7 @@ CHECKPOINTS = 10
 """How often a training is looked at, evenly spaced."""
 
 MIN_CALIBRATION = 20
-"""Fewest validation samples a temperature is fitted on; with fewer it stays 1."""
+"""Fewest validation samples a calibration is fitted on; with fewer probs stay as they come."""
 
 _SMOOTHING = 0.1
 _WARMUP = 0.1
@@ -33,11 +34,22 @@ _MINIBATCH = 128
 class Fit:
     """What a training came to; `history` has one value per checkpoint by name, `notes` are for the user."""
 
-    temperature: float
+    calibration: Calibration
     history: dict[str, tuple[float, ...]]
     is_mirrored: bool
     n_steps: int
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """Randomly drawn pictures with their weights (n,), inverse inclusion probabilities."""
+
+    pictures: Pictures
+    weights: Weights
+
+    def __len__(self) -> int:
+        return len(self.pictures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +71,7 @@ class Plan:
 def fit(
     network: Classifier,
     train: Pictures,
-    validation: Pictures,
+    validation: Validation,
     *,
     plan: Plan,
     generator: torch.Generator,
@@ -68,7 +80,7 @@ def fit(
     """Train `network` in place, leave it at its best checkpoint, and calibrate it.
 
     Labels weigh in the loss with the root of their rarity: full balance would cost accuracy on what is common
-    and make rare labels overconfident. Validation must be a random draw, or the temperature means nothing.
+    and make rare labels overconfident. Validation must be a random draw, or its calibration means nothing.
     `advance` gets the share done, 0 to 1.
     """
     device = next(network.parameters()).device
@@ -99,14 +111,14 @@ def fit(
             losses = []
             advance((step + 1) / n_steps)
     watch.restore_best()
-    temperature, notes = _temperature(network, validation)
-    return Fit(temperature, watch.history, augment.has_mirroring, n_steps, notes)
+    calibration, notes = _calibration(network, validation)
+    return Fit(calibration, watch.history, augment.has_mirroring, n_steps, notes)
 
 
 class _Watch:
     """Looks at a network in training; remembers its best late state by validation accuracy."""
 
-    def __init__(self, network: Classifier, validation: Pictures) -> None:
+    def __init__(self, network: Classifier, validation: Validation) -> None:
         self._network, self._validation = network, validation
         self._best: dict[str, Tensor] | None = None
         self._best_accuracy = -1.0
@@ -122,11 +134,13 @@ class _Watch:
         self._series["train/loss"].append(float(np.mean(losses)))
         if not len(self._validation):
             return
-        logits = torch.from_numpy(logits_of(self._network, self._validation))
-        columns = torch.from_numpy(self._validation.columns)
-        accuracy = float((logits.argmax(dim=1) == columns).double().mean())
+        pictures, weights = self._validation.pictures, self._validation.weights
+        logits = torch.from_numpy(logits_of(self._network, pictures))
+        columns = torch.from_numpy(pictures.columns)
+        losses_of = functional.cross_entropy(logits, columns, reduction="none").numpy()
+        accuracy = float(np.average((logits.argmax(dim=1) == columns).numpy(), weights=weights))
         self._series["validation/accuracy"].append(accuracy)
-        self._series["validation/loss"].append(float(functional.cross_entropy(logits, columns)))
+        self._series["validation/loss"].append(float(np.average(losses_of, weights=weights)))
         if is_late and accuracy >= self._best_accuracy and len(self._validation) >= MIN_CALIBRATION:
             self._best_accuracy = accuracy
             self._best = copy.deepcopy(self._network.state_dict())
@@ -151,14 +165,16 @@ def logits_of(network: Classifier, pictures: Pictures) -> npt.NDArray[np.float64
     return np.concatenate(parts)
 
 
-def _temperature(network: Classifier, validation: Pictures) -> tuple[float, tuple[str, ...]]:
+def _calibration(network: Classifier, validation: Validation) -> tuple[Calibration, tuple[str, ...]]:
     n = len(validation)
     if n < MIN_CALIBRATION:
-        return 1.0, (
+        return Calibration(), (
             f"confidence is not calibrated: {n} validation samples, {MIN_CALIBRATION} are needed; "
             "the audit brings more every round",
         )
-    return fit_temperature(logits_of(network, validation), validation.columns), ()
+    pictures = validation.pictures
+    fit = fit_calibration(logits_of(network, pictures), pictures.columns, weights=validation.weights)
+    return fit.calibration, ()
 
 
 def _label_weights(columns: npt.NDArray[np.int64], *, n_labels: int) -> Tensor:

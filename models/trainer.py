@@ -13,6 +13,7 @@ from torch import nn
 
 from goldloop.errors import EmptyPoolError, LabelError
 from goldloop.labels import LabelSet
+from goldloop.metrics import checked_weights
 from goldloop.ports import TrainedModel
 from goldloop.samples import Decoded, SampleId
 from models.artifact import Card, save
@@ -21,7 +22,7 @@ from models.compute import device_of, seeded, threads_of
 from models.data import Example, Pictures
 from models.predict import TorchScorer, exportable, load_scorer
 from models.presets import preset_named
-from models.train import Plan, fit
+from models.train import Plan, Validation, fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,16 @@ class TorchTrainer:
         load: Callable[[SampleId], Decoded],
         folder: Path,
         advance: Callable[[float], None] = lambda _: None,
+        validation_weights: Sequence[float] | None = None,
     ) -> TrainedModel:
         """Train on (sample, column) pairs, calibrate on validation, save to `folder`.
 
         Labels without a sample are learned as never occurring. `advance` gets the share done, rising to 1.
+        `validation_weights` (one for each of `validation`) are inverse inclusion probabilities, by default 1.
 
         Raises:
             EmptyPoolError: there is nothing to train on.
+            InvalidProbabilitiesError: a weight is no positive number, or their number is another.
             LabelError: a column is outside the label set.
             ModelError: the preset is unknown, pretrained weights were demanded and cannot be had, or a
                 payload does not fit the preset.
@@ -70,6 +74,7 @@ class TorchTrainer:
                 raise LabelError(
                     f"sample {sample_id} has column {column}, the label set has {len(labels)} labels"
                 )
+        weights = checked_weights(validation_weights, len(validation))
         with threads_of(preset), seeded(self.seed) as generator:
             start = start_network(preset, len(labels), weights=self.weights)
             rate = preset.finetune_learning_rate if start.is_pretrained else preset.learning_rate
@@ -77,7 +82,7 @@ class TorchTrainer:
             fitted = fit(
                 network,
                 Pictures(train, load, size=preset.size),
-                Pictures(validation, load, size=preset.size),
+                Validation(Pictures(validation, load, size=preset.size), weights),
                 plan=Plan(preset, rate, self.epochs),
                 generator=generator,
                 advance=advance,
@@ -87,7 +92,8 @@ class TorchTrainer:
             labels=labels.names,
             preset=preset.name,
             size=preset.size,
-            temperature=fitted.temperature,
+            temperature=fitted.calibration.temperature,
+            offsets=fitted.calibration.offsets,
             weights_origin=start.origin,
             seed=self.seed,
             n_train=len(train),
@@ -104,7 +110,8 @@ class TorchTrainer:
             "steps": fitted.n_steps,
             "mirrored": fitted.is_mirrored,
             "weights_origin": start.origin,
-            "temperature": fitted.temperature,
+            "temperature": fitted.calibration.temperature,
+            "largest_offset": max(map(abs, fitted.calibration.offsets), default=0.0),
             "torch": torch.__version__,
         }
         return TrainedModel(folder, params, fitted.history, notes)

@@ -36,6 +36,7 @@ class LengthTrainer:
         load: Callable[[SampleId], Decoded],
         folder: Path,
         advance: Callable[[float], None],
+        validation_weights: Sequence[float] | None = None,
     ) -> TrainedModel:
         """Put the limit where the fewest of the samples are on its wrong side."""
         self.seen.append({sample_id for sample_id, _ in train})
