@@ -148,7 +148,7 @@ def test_the_guide_explains_suggestion_skip_and_blind_tasks() -> None:
     """Someone who reads only the guide knows the keys and why some tasks have no suggestion."""
     guide = annotator_guide()
 
-    for topic in ("Enter", "skip", "suggests", "no suggestion"):
+    for topic in ("Enter", "skip", "suggests", "without a suggestion"):
         assert topic in guide
 
 

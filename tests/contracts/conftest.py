@@ -1,0 +1,63 @@
+"""The labelling queues that keep one contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from goldloop.ports import LabelingQueue
+from tests.contracts.labeling import LABELS, Desk, FakeDesk, RealDesk
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="module")
+def people(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Tokens of four accounts, by user id."""
+    from goldloop.adapters.label_studio import add_annotator
+
+    server = request.getfixturevalue("services").label_studio
+    accounts = [
+        add_annotator(server.url, server.token, email=f"{name}@contract.example", password=f"{name}-password")
+        for name in FakeDesk.people
+    ]
+    return {one.user_id: one.token for one in accounts}
+
+
+@pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.servers)])
+def made(request: pytest.FixtureRequest) -> Iterator[tuple[LabelingQueue, Desk]]:
+    """An empty queue and the people in front of it."""
+    if request.param == "fake":
+        fake = FakeDesk(LABELS)
+        yield fake, fake
+        return
+    from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
+
+    server = request.getfixturevalue("services").label_studio
+    projects = ensure_projects(
+        server.url,
+        server.token,
+        name=f"contract-{next(_numbers)}",
+        labels=LABELS,
+        images_root=Path(server.files_root) / "images",
+    )
+    queue = LabelStudioQueue(server.url, server.token, projects, LABELS, image_url=local_image_urls())
+    queue.delete(list(queue.all_tasks()))  # a server that outlives a test run keeps its projects
+    desk = RealDesk(server.url, request.getfixturevalue("people"), projects)
+    yield queue, desk
+    desk.http.close()
+
+
+@pytest.fixture
+def queue(made: tuple[LabelingQueue, Desk]) -> LabelingQueue:
+    """An empty queue."""
+    return made[0]
+
+
+@pytest.fixture
+def desk(made: tuple[LabelingQueue, Desk]) -> Desk:
+    """The people in front of that queue."""
+    return made[1]

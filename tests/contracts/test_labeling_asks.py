@@ -1,0 +1,175 @@
+"""Whom every labelling queue shows a task to: the same tests on the fake and on a real Label Studio."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+import pytest
+
+from goldloop.ports import LabelingQueue
+from goldloop.samples import BatchId, SampleId
+from goldloop.tasks import NewTask, Purpose
+from tests.contracts.labeling import LABELS, Desk, answers, blind, changed, disputed, known
+
+
+def test_an_answered_task_is_shown_to_nobody_else(queue: LabelingQueue, desk: Desk) -> None:
+    """One answer is all that is asked of a new task; a skip leaves it to others, never to who skipped."""
+    ids = queue.push([blind(1), blind(2)])
+    first, second = ids.values()
+    ann, bob, cyd, _ = desk.people
+
+    assert desk.next_for(ann) == first
+    desk.answer(first, ann, "cat")
+    assert desk.next_for(bob) == second
+    desk.skip(second, bob)
+
+    assert desk.next_for(bob) is None
+    assert desk.next_for(cyd) == second
+
+
+def test_asking_shows_a_task_to_others_and_never_twice_to_anyone(queue: LabelingQueue, desk: Desk) -> None:
+    """Asked for three answers, a task goes to two more people, passes over a skip, and then to nobody."""
+    ids = queue.push([blind(1), blind(2)])
+    first, second = ids.values()
+    ann, bob, cyd, dee = desk.people
+    desk.answer(first, ann, "cat")
+
+    queue.ask({first: 3})
+
+    assert desk.next_for(bob) == first
+    desk.answer(first, bob, "dog")
+    assert desk.next_for(ann) == second
+    assert desk.next_for(cyd) == first
+    desk.skip(first, cyd)
+    desk.answer(second, ann, "cat")
+    assert desk.next_for(cyd) is None
+    assert desk.next_for(dee) == first
+    desk.answer(first, dee, "cat")
+    assert [desk.next_for(one) for one in desk.people] == [None] * 4
+    said = {one.annotator: one.label for one in answers(queue, blind(1).key)}
+    assert said == {ann: "cat", bob: "dog", cyd: None, dee: "cat"}
+
+
+def test_asking_before_anyone_answered(queue: LabelingQueue, desk: Desk) -> None:
+    """A task that is asked for two answers at once is shown to two people at the same time."""
+    (first,) = queue.push([blind(1)]).values()
+    queue.ask({first: 2})
+    ann, bob, cyd, _ = desk.people
+
+    assert desk.next_for(ann) == desk.next_for(bob) == first
+    desk.answer(first, ann, "cat")
+    desk.answer(first, bob, "cat")
+
+    assert desk.next_for(cyd) is None
+
+
+def test_asking_again_or_for_what_is_gone_changes_nothing(queue: LabelingQueue, desk: Desk) -> None:
+    """Repeated, empty, already satisfied and outdated asks leave every task as it was."""
+    ids = queue.push([blind(1), blind(2)])
+    first, second = ids.values()
+    queue.delete([second])
+    ann, bob, cyd, _ = desk.people
+    desk.answer(first, ann, "cat")
+    queue.ask({first: 2, second: 2})
+    desk.answer(first, bob, "cat")
+    moment = changed(queue)[blind(1).key].updated_at + timedelta(microseconds=1)
+
+    queue.ask({first: 2, second: 3})
+    queue.ask({})
+
+    assert changed(queue, moment) == {}
+    assert desk.next_for(cyd) is None
+
+
+def test_who_is_barred_is_not_shown_the_task_and_has_said_nothing(queue: LabelingQueue, desk: Desk) -> None:
+    """A further task about a sample goes to somebody new; barring is neither an answer nor a skip."""
+    ann, bob, cyd, *_ = desk.people
+    task = NewTask(SampleId(f"{7:064x}"), Purpose.RECHECK, BatchId("b"), "a.png", barred=(ann, bob, "999999"))
+    (task_id,) = queue.push([task]).values()
+
+    assert desk.next_for(ann) is None
+    assert desk.next_for(bob) is None
+    assert queue.answered([task_id]) == set()
+    assert desk.next_for(cyd) == task_id
+    desk.skip(task_id, cyd)
+    assert queue.answered([task_id]) == {task_id}
+    (state,) = [one for page in queue.changed_since(None) for one in page]
+    assert [(one.annotator, one.is_skip) for one in state.annotations] == [(cyd, True)]
+
+    queue.ask({task_id: 2})
+    dee = desk.people[3]
+    assert desk.next_for(dee) == task_id
+    desk.answer(task_id, dee, LABELS[0])
+    assert desk.next_for(ann) is None
+
+
+def test_a_retracted_answer_is_asked_for_again(queue: LabelingQueue, desk: Desk) -> None:
+    """Where somebody's answer is deleted, the task is one answer short and is shown to another person."""
+    (first,) = queue.push([blind(1)]).values()
+    ann, bob, cyd, _ = desk.people
+    queue.ask({first: 2})
+    desk.answer(first, ann, "cat")
+    annotation_id = desk.answer(first, bob, "dog")
+    assert desk.next_for(cyd) is None
+
+    desk.retract(annotation_id)
+
+    assert desk.next_for(cyd) == first
+
+
+def test_a_later_push_leaves_what_was_asked_alone(queue: LabelingQueue, desk: Desk) -> None:
+    """New tasks begin with one answer and do not change how many others need."""
+    (first,) = queue.push([blind(1)]).values()
+    ann, bob, cyd, _ = desk.people
+    desk.answer(first, ann, "cat")
+    queue.ask({first: 2})
+
+    (second,) = queue.push([blind(2)]).values()
+
+    assert desk.next_for(bob) == first
+    desk.answer(first, bob, "cat")
+    assert desk.next_for(cyd) == second
+
+
+def test_disputes_and_known_answers_are_kept_out_of_the_usual_stream(
+    queue: LabelingQueue, desk: Desk
+) -> None:
+    """Each comes where its people look for it; a known answer comes to everyone, a dispute to one."""
+    ids = queue.push([disputed(1), known(1), blind(1)])
+    ann, bob, _, _ = desk.people
+
+    assert list(ids) == [disputed(1).key, known(1).key, blind(1).key]
+    assert desk.next_for(ann, purpose=Purpose.AUDIT) == ids[blind(1).key]
+    for one in (ann, bob):
+        assert desk.next_for(one, purpose=Purpose.ONBOARDING) == ids[known(1).key]
+        desk.answer(ids[known(1).key], one, "cat")
+        assert desk.next_for(one, purpose=Purpose.ONBOARDING) is None
+    assert desk.next_for(ann, purpose=Purpose.ADJUDICATION) == ids[disputed(1).key]
+    desk.answer(ids[disputed(1).key], ann, "dog")
+    assert desk.next_for(bob, purpose=Purpose.ADJUDICATION) is None
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("made", ["real"], indirect=True)
+def test_no_answer_is_lost_to_asking_at_the_same_moment(queue: LabelingQueue, desk: Desk) -> None:
+    """While tasks are being asked about, people answer them: the server still knows every answer."""
+    ids = list(queue.push([blind(number) for number in range(40)]).values())
+    ann, bob, cyd, _ = desk.people
+
+    def answer_backwards() -> None:
+        for task_id in reversed(ids):
+            desk.answer(task_id, ann, "cat")
+
+    writer = threading.Thread(target=answer_backwards)
+    writer.start()
+    queue.ask(dict.fromkeys(ids, 2))
+    writer.join()
+
+    assert queue.answered(ids) == set(ids)
+    given = []
+    while (task_id := desk.next_for(bob)) is not None:
+        given.append(task_id)
+        desk.answer(task_id, bob, "dog")
+    assert sorted(given) == ids
+    assert desk.next_for(cyd) is None
