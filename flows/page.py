@@ -154,7 +154,7 @@ def champion_plots(judged: Audited) -> tuple[Plot, ...]:
     return (
         Plot(
             "Whether confidence means what it says: each dot is a bin of confidence on holdout",
-            reliability_plot(bins, split=HOLDOUT, ece=error.value),
+            reliability_plot(bins, split=HOLDOUT, ece=error),
         ),
     )
 

@@ -185,9 +185,9 @@ def retrain_markdown(workspace: str, record: RoundRecord | None, notes: Sequence
     if record is not None and record.decision is not None:
         lines = [f"## Round {record.round}: model {record.model_version} {record.outcome}", "", *lines]
         lines += [f"- {reason}" for reason in record.decision.reasons]
-        lines += ["", "| role | model | accuracy on holdout, 95 % | ECE |", "|---|---|---|---|"]
+        lines += ["", "| role | model | accuracy on holdout, 95 % | ECE, 95 % |", "|---|---|---|---|"]
         lines += [
-            f"| {role} | {one.model_version} | {one.accuracy} | {one.ece:.3f} |"
+            f"| {role} | {one.model_version} | {one.accuracy} | {one.ece} |"
             for role, one in record.evaluations.items()
         ]
         lines += [

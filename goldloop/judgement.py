@@ -8,14 +8,16 @@ from datetime import datetime
 
 import numpy as np
 
+from goldloop.comparison import compare
 from goldloop.drift.sketches import Sketch, SketchBuilder
 from goldloop.errors import ModelError
+from goldloop.gate import Gate
 from goldloop.gold import GoldRecord, GoldVersion
 from goldloop.labels import LabelSet
-from goldloop.metrics import Columns, Weights, paired_difference
+from goldloop.metrics import Columns, Weights
 from goldloop.ports import ContentStore, Row, Scorer, Scores
 from goldloop.predictions import Probs, checked_probs, restored
-from goldloop.promotion import Decision, Evaluation, Gate, decide, evaluate
+from goldloop.promotion import Decision, Evaluation, decide, evaluate
 from goldloop.samples import SampleId
 from goldloop.selection import permanent_random
 from goldloop.settings import Settings
@@ -95,12 +97,14 @@ def judge(
         for role, model in models.items()
     }
     right = {role: probs[model].argmax(axis=1) == truth for role, model in models.items()}
-    difference = None
+    comparison = None
     if CHAMPION in models:
-        difference = paired_difference(right[CHALLENGER], right[CHAMPION], weights=weights)
-    gate = Gate(settings.gate.margin, settings.gate.min_holdout)
+        comparison = compare(right[CHALLENGER], right[CHAMPION], truth, labels=labels, weights=weights)
     decision = decide(
-        gate, champion=evaluations.get(CHAMPION), challenger=evaluations[CHALLENGER], difference=difference
+        Gate(**settings.gate.model_dump()),
+        champion=evaluations.get(CHAMPION),
+        challenger=evaluations[CHALLENGER],
+        comparison=comparison,
     )
     ids = tuple(one.sample_id for one in holdout)
     sketch = _sketch(scores[models[CHALLENGER]], ids, weights, settings)

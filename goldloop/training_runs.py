@@ -74,7 +74,7 @@ def metrics_of(record: TrainingRecord) -> dict[str, float]:
     for role, one in record.evaluations.items():
         prefix = one.split if role == CHALLENGER else f"{role}/{one.split}"
         figures |= _of_estimate(f"{prefix}/accuracy", one.accuracy)
-        figures |= {f"{prefix}/n": one.n, f"{prefix}/ece": one.ece}
+        figures |= {f"{prefix}/n": one.n} | _of_estimate(f"{prefix}/ece", one.ece)
         names = _metric_names([label.label for label in one.per_label])
         for name, label in zip(names, one.per_label, strict=True):
             figures[f"{prefix}/n/{name}"] = label.n

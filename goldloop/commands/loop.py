@@ -143,7 +143,7 @@ def _show_record(record: Any, notes: list[str], *, as_json: bool) -> None:
             "role": role,
             "model": one.model_version,
             "accuracy on holdout, 95 %": str(one.accuracy),
-            "ECE": f"{one.ece:.3f}",
+            "ECE, 95 %": str(one.ece),
         }
         for role, one in record.evaluations.items()
     ]

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from goldloop.adapters.services import Endpoints
+from goldloop.comparison import Comparison
 from goldloop.errors import (
     GoldloopError,
     ModelError,
@@ -24,10 +25,11 @@ from goldloop.errors import (
     ServiceError,
     ServiceUnreachableError,
 )
+from goldloop.gate import Gate
 from goldloop.labels import LabelSet
 from goldloop.metrics import Estimate
 from goldloop.ports import ModelRegistry
-from goldloop.promotion import Gate, decide, evaluate
+from goldloop.promotion import decide, evaluate
 from goldloop.training_runs import GoldSource, TrainingRecord, TrainingStart, metrics_of
 from tests.fake_registry import FakeRegistry
 
@@ -69,7 +71,10 @@ def record(version: str) -> TrainingRecord:
         gold_digest="ab" * 32,
     )
     decision = decide(
-        Gate(0.2, 30), champion=judged, challenger=judged, difference=Estimate(0.0, -0.1, 0.1, 40)
+        Gate(0.2, 30),
+        champion=judged,
+        challenger=judged,
+        comparison=Comparison(Estimate(0.0, -0.1, 0.1, 40), {}),
     )
     return TrainingRecord(
         evaluations={"challenger": judged, "baseline": judged},
@@ -403,6 +408,7 @@ def test_metric_names_carry_intervals_and_survive_awkward_labels() -> None:
         "holdout/accuracy_high",
         "holdout/n",
         "holdout/ece",
+        "holdout/ece_high",
     } <= set(names)
     assert {"holdout/difference", "holdout/difference_low", "baseline/holdout/accuracy"} <= set(names)
     assert names["holdout/recall/c___c"] == 1.0

@@ -10,10 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from goldloop.calibration import calibration_error
+from goldloop.comparison import Comparison, compare
 from goldloop.errors import EmptyPoolError, GoldVersionError, SettingsError
+from goldloop.gate import RULES, Gate
 from goldloop.labels import LabelSet
-from goldloop.metrics import Estimate, paired_difference
-from goldloop.promotion import FIRST_MODEL, NON_INFERIORITY, Decision, Evaluation, Gate, decide, evaluate
+from goldloop.metrics import Estimate
+from goldloop.promotion import FIRST_MODEL, Decision, Evaluation, decide, evaluate
 
 PETS = LabelSet.of(["cat", "dog"])
 GATE = Gate(margin=0.03, min_holdout=30)
@@ -36,13 +39,15 @@ def evaluation(version: str, *, n: int, n_right: int, gold_version: int = 7) -> 
 def judged(*, n: int, gained: int, lost: int, gate: Gate = GATE) -> Decision:
     """Return the decision on a challenger that gained and lost so many samples against the champion."""
     rows = np.arange(n)
-    difference = paired_difference(rows < gained, (rows >= gained) & (rows < gained + lost))
+    comparison = compare(
+        rows < gained, (rows >= gained) & (rows < gained + lost), np.zeros(n, dtype=np.intp), labels=PETS
+    )
     n_right = n // 2
     return decide(
         gate,
         champion=evaluation("3", n=n, n_right=n_right),
         challenger=evaluation("4", n=n, n_right=n_right + gained - lost),
-        difference=difference,
+        comparison=comparison,
     )
 
 
@@ -59,7 +64,7 @@ def test_an_evaluation_holds_every_figure_with_its_origin() -> None:
     )
     assert one.accuracy.value == pytest.approx(0.8)
     assert one.confusion == ((8, 2), (0, 0))
-    assert one.ece == pytest.approx((2 * 0.7 + 8 * 0.2) / 10)
+    assert one.ece == calibration_error([[0.8, 0.2]] * 8 + [[0.3, 0.7]] * 2, [0] * 10)
     assert [label.n for label in one.per_label] == [10, 0]
     with pytest.raises(EmptyPoolError, match="0 samples give no accuracy"):
         evaluation("4", n=0, n_right=0)
@@ -67,7 +72,7 @@ def test_an_evaluation_holds_every_figure_with_its_origin() -> None:
 
 def test_the_first_model_is_promoted_and_the_reason_says_so() -> None:
     """With no champion there is nothing to lose; not even a small holdout stops it."""
-    decision = decide(GATE, champion=None, challenger=evaluation("1", n=5, n_right=3), difference=None)
+    decision = decide(GATE, champion=None, challenger=evaluation("1", n=5, n_right=3), comparison=None)
 
     assert decision.is_promoted
     assert (decision.rule, decision.champion, decision.difference) == (FIRST_MODEL, None, None)
@@ -79,7 +84,7 @@ def test_a_challenger_that_is_better_is_promoted() -> None:
     decision = judged(n=100, gained=12, lost=2)
 
     assert decision.is_promoted
-    assert decision.rule == NON_INFERIORITY
+    assert decision.rule == RULES["non_inferiority"]
     assert (decision.challenger, decision.champion) == ("4", "3")
     assert re.search(
         r"\+10\.0 points \[\+2\.\d, \+\d+\.\d\], n=100: a loss of 3\.0 points", decision.reasons[0]
@@ -152,16 +157,17 @@ def test_promotion_follows_the_rule_and_always_has_a_reason(
 def test_models_judged_on_different_samples_are_never_compared() -> None:
     """Another gold version, or another n, is an error: the comparison would be between samples."""
     ours, theirs = evaluation("4", n=40, n_right=30), evaluation("3", n=40, n_right=30, gold_version=6)
-    difference = Estimate(0.0, -0.1, 0.1, 40)
+    comparison = Comparison(Estimate(0.0, -0.1, 0.1, 40), {})
 
     with pytest.raises(
         GoldVersionError, match=r"champion 3 was judged on holdout of gold version 6 \(n=40\)"
     ):
-        decide(GATE, champion=theirs, challenger=ours, difference=difference)
+        decide(GATE, champion=theirs, challenger=ours, comparison=comparison)
+    other = Comparison(Estimate(0.0, -0.1, 0.1, 39), {})
     with pytest.raises(GoldVersionError, match="their difference on n=39"):
-        decide(GATE, champion=ours, challenger=ours, difference=Estimate(0.0, -0.1, 0.1, 39))
-    with pytest.raises(ValueError, match="champion 4 needs a paired difference"):
-        decide(GATE, champion=ours, challenger=ours, difference=None)
+        decide(GATE, champion=ours, challenger=ours, comparison=other)
+    with pytest.raises(ValueError, match="champion 4 needs a comparison"):
+        decide(GATE, champion=ours, challenger=ours, comparison=None)
 
 
 def test_a_gate_that_cannot_work_is_refused() -> None:
@@ -175,7 +181,7 @@ def test_decisions_and_evaluations_survive_json() -> None:
     """What the rounds table and MLflow keep can be read back equal."""
     for decision in [
         judged(n=50, gained=5, lost=4),
-        decide(GATE, champion=None, challenger=evaluation("1", n=5, n_right=3), difference=None),
+        decide(GATE, champion=None, challenger=evaluation("1", n=5, n_right=3), comparison=None),
     ]:
         assert Decision.from_dict(json.loads(json.dumps(decision.to_dict()))) == decision
     one = evaluation("4", n=10, n_right=8)

@@ -13,6 +13,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from goldloop.adapters.plots.style import BLUE, GREY, ORANGE, STYLE, Format, new_figure, rendered, shortened
 from goldloop.calibration import ReliabilityBin, reliability_bins
 from goldloop.labels import LabelSet
+from goldloop.metrics import Estimate
 from goldloop.promotion import Evaluation
 
 MOST_CELLS_WITH_COUNTS = 20  # labels up to which a confusion matrix has room for its counts
@@ -53,7 +54,7 @@ def confusion_plot(evaluation: Evaluation, *, kind: Format = "svg") -> bytes:
 
 
 def reliability_plot(
-    bins: Sequence[ReliabilityBin], *, split: str, ece: float, kind: Format = "svg"
+    bins: Sequence[ReliabilityBin], *, split: str, ece: Estimate, kind: Format = "svg"
 ) -> bytes:
     """Return accuracy against confidence with intervals, above the number of samples in each bin."""
     with mpl.rc_context(STYLE):
@@ -78,7 +79,8 @@ def reliability_plot(
             label="accuracy, 95 % interval",
         )
         total = sum(one.n for one in bins)
-        upper.set_title(f"Reliability, {split} (n={total:,}, calibration error {ece:.3f})")
+        interval = f"{ece.value:.3f} [{ece.low:.3f}, {ece.high:.3f}]"
+        upper.set_title(f"Reliability, {split} (n={total:,}, calibration error {interval})")
         upper.set_ylabel("accuracy")
         upper.set_xlim(0, 1)
         upper.set_ylim(-0.02, 1.02)
