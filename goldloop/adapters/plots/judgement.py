@@ -56,7 +56,10 @@ def confusion_plot(evaluation: Evaluation, *, kind: Format = "svg") -> bytes:
 def reliability_plot(
     bins: Sequence[ReliabilityBin], *, split: str, ece: Estimate, kind: Format = "svg"
 ) -> bytes:
-    """Return accuracy against confidence with intervals, above the number of samples in each bin."""
+    """Return accuracy against confidence with intervals, above the number of samples in each bin.
+
+    `ece` is the calibration error of the same samples.
+    """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(6.2, 5.8), layout="constrained")
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, 1])
@@ -79,8 +82,16 @@ def reliability_plot(
             label="accuracy, 95 % interval",
         )
         total = sum(one.n for one in bins)
-        interval = f"{ece.value:.3f} [{ece.low:.3f}, {ece.high:.3f}]"
-        upper.set_title(f"Reliability, {split} (n={total:,}, calibration error {interval})")
+        upper.set_title(f"Reliability, {split} (n={total:,})")
+        upper.text(
+            0.98,
+            0.04,
+            f"calibration error {ece.value:.3f}\n95 % interval {ece.low:.3f} to {ece.high:.3f}",
+            transform=upper.transAxes,
+            ha="right",
+            va="bottom",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85},
+        )
         upper.set_ylabel("accuracy")
         upper.set_xlim(0, 1)
         upper.set_ylim(-0.02, 1.02)
