@@ -68,9 +68,10 @@ class Network(nn.Module):
     def __init__(self, n_labels: int, *, size_px: int = 32) -> None:
         super().__init__()
         a, b, c, d = RECIPE["widths"]
-        halving = [_convolution(a, a), nn.MaxPool2d(2)] if size_px >= 64 else []
+        halving = [nn.Conv2d(a, a, 2, stride=2, bias=False), nn.BatchNorm2d(a), nn.GELU()]
         self.body = nn.Sequential(
-            nn.Conv2d(3, a, 2, stride=2, bias=False), nn.BatchNorm2d(a), nn.GELU(), *halving,
+            nn.Conv2d(3, a, 2, stride=2, bias=False), nn.BatchNorm2d(a), nn.GELU(),
+            *(halving if size_px >= 64 else []),
             _convolution(a, b), _Residual(b), nn.MaxPool2d(2),
             _convolution(b, c), _Residual(c), nn.MaxPool2d(2),
             _convolution(c, d), _Residual(d),

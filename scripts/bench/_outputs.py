@@ -53,7 +53,7 @@ class Recipe:
 RECIPES = {
     "cifar10": Recipe("cifar10", size_px=32, n_folds=2, epochs=30),
     "cifar10_brief": Recipe("cifar10", size_px=32, n_folds=2, epochs=10, seed=10),
-    "clothing": Recipe("clothing", size_px=64, n_folds=5, epochs=30, peak=0.1),
+    "clothing": Recipe("clothing", size_px=64, n_folds=3, epochs=30, peak=0.1),
 }
 """cifar10_brief is a second, weaker model of the same pictures, with the same folds."""
 
