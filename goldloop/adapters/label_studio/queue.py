@@ -63,10 +63,14 @@ class LabelStudioQueue:
             name: f"{self.url}/projects/{project_id}/data"
             for name, project_id in zip(names, self.projects, strict=True)
         }
-        with translated(self.url, "find the queues"):
-            tabs = ensure_tabs(self._server, self.projects.main)
+        tabs = self.tabs()
         queues = {title: f"{pages['labeling']}?tab={tabs[title]}&labeling=1" for title in QUEUES}
         return {name: f"{page}?labeling=1" for name, page in pages.items()} | queues
+
+    def tabs(self) -> dict[str, int]:
+        """Return the ids of the main project's tabs by title: everything first, then each queue."""
+        with translated(self.url, "find the queues"):
+            return ensure_tabs(self._server, self.projects.main)
 
     def push(self, tasks: Sequence[NewTask]) -> dict[str, int]:
         """Create one task for each, in batches; return task ids by key, in the order given.
