@@ -1,8 +1,10 @@
 """Certifying: from which confidence on labels can be accepted, with a guarantee, by what audits say.
 
-The hypotheses "what is accepted from this confidence on is wrong too often" are tested one after the other,
-from few accepted to many, each at the full `delta`; the first that cannot be refuted ends it. That sequence
-needs no correction for how many there are ([angelopoulos2021], fixed-sequence testing).
+The hypotheses "of what is accepted from this confidence on, too much is wrong" are tested one after the
+other, from few accepted to many, each by the exact binomial tail and at the full `delta`; the first that is
+not refuted ends it. Such a fixed sequence needs no correction for how many tests there are
+[angelopoulos2021]: to go wrong, the first true hypothesis in it must be refuted. The sequence is planned from
+confidences alone (`goldloop.routing.sequences`).
 """
 
 from __future__ import annotations
@@ -12,20 +14,19 @@ from math import ceil, log
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom
 
-from goldloop.errors import EmptyPoolError, InvalidProbabilitiesError
-from goldloop.metrics import Flags, checked_weights
-
-Confidences = npt.NDArray[np.float64]
+from goldloop.auditing.audited import Audited
+from goldloop.errors import InvalidProbabilitiesError, LabelError, PolicyError
+from goldloop.routing.sequences import most_errors, planned_sequence
+from goldloop.selection import permanent_random
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """From which confidence on labels are right at least as often as `accuracy`, or None, with reasons.
+    """From which confidence on labels are right at least as often as `accuracy`, None if nowhere; and why.
 
-    True with probability 1 - `delta` over the draw of the audits. `n` audits were there, `n_accepted` of
-    them lie in the accepted region and `n_errors` of those are wrong.
+    True with probability 1 - `delta` over the draw of the audits. There were `n` of them; `n_accepted` lie in
+    the accepted region, `n_errors` of those are wrong.
     """
 
     accuracy: float
@@ -34,7 +35,7 @@ class Certificate:
     n: int
     n_accepted: int
     n_errors: int
-    reasons: tuple[str, ...]
+    reason: str
 
 
 def fewest_audits(accuracy: float, delta: float) -> int:
@@ -42,71 +43,78 @@ def fewest_audits(accuracy: float, delta: float) -> int:
     return ceil(log(delta) / log(accuracy))
 
 
-def certify(
-    confidence: npt.ArrayLike,
-    is_right: npt.ArrayLike,
-    *,
-    accuracy: float,
-    delta: float,
-    weights: npt.ArrayLike | None = None,
-) -> Certificate:
-    """Return from which confidence on labels may be accepted, by audits with `confidence` (n,) in [0, 1].
+def evenly_drawn(audited: Audited, *, seed: int) -> Audited:
+    """Return audits of which each sample was equally likely, by leaving out some of those that were likelier.
 
-    `is_right` (n,) says whether the model's label was the true one, `weights` (n,) are inverse inclusion
-    probabilities. With equal weights, or none, the tests are exact.
+    A permanent random number decides who stays, so that most stay from round to round. Betting on weighted
+    errors [waudbysmith2024], which uses all audits, certified less: the errors may all hide where the
+    fewest audits are.
+    """
+    if not len(audited):
+        return audited
+    kept = audited.weights / audited.weights.max()
+    numbers = np.array([permanent_random(one, seed, "thinning") for one in audited.sample_ids])
+    return audited.where(numbers < kept)
+
+
+def certify(
+    confidence: npt.ArrayLike, is_right: npt.ArrayLike, *, accuracy: float, delta: float
+) -> Certificate:
+    """Return from which confidence on labels may be accepted, by audits drawn with equal probabilities.
+
+    `confidence` (n,) in [0, 1] is the model's, `is_right` (n,) says whether its label was the true one; the
+    audits must be a random draw that no part of the model was fitted on.
 
     Raises:
-        InvalidProbabilitiesError: a confidence outside [0, 1], or weights that are no positive numbers.
-        EmptyPoolError: confidences and answers differ in number.
+        InvalidProbabilitiesError: a confidence outside [0, 1].
+        LabelError: answers and confidences differ in number.
+        PolicyError: accuracy or delta outside (0, 1).
     """
     sure, right = np.asarray(confidence, dtype=np.float64), np.asarray(is_right, dtype=bool)
-    if sure.shape != right.shape or sure.ndim != 1:
-        raise EmptyPoolError(f"{right.shape} answers for {sure.shape} confidences; give one for each audit")
+    if sure.ndim != 1 or sure.shape != right.shape:
+        raise LabelError(f"{right.shape} answers for {sure.shape} confidences; give one for each audit")
     if not ((sure >= 0) & (sure <= 1)).all():
         raise InvalidProbabilitiesError("a confidence lies outside [0, 1]; check the probs they come from")
+    if not (0 < accuracy < 1 and 0 < delta < 1):
+        raise PolicyError(f"accuracy and delta lie between 0 and 1, got {accuracy} and {delta}")
     order = np.argsort(-sure, kind="stable")
-    ordered, wrong = sure[order], ~right[order]
-    _ = checked_weights(weights, len(sure))
-    n_last = _widest(ordered, wrong, accuracy, delta)
-    return _certificate(ordered, wrong, n_last, accuracy, delta)
-
-
-def _widest(ordered: Confidences, wrong: Flags, accuracy: float, delta: float) -> int:
-    """Return how many audits, from the surest on, the widest certified region holds; 0 for none."""
-    n = len(ordered)
-    if n < fewest_audits(accuracy, delta):
-        return 0
-    is_end = np.append(ordered[1:] < ordered[:-1], True)
-    sizes = np.arange(1, n + 1)[is_end]
-    errors = np.cumsum(wrong)[is_end]
-    expected = (np.cumsum(1 - ordered)[is_end] / sizes).clip(0, 1)
-    most = binom.ppf(delta, sizes, 1 - accuracy)
-    most = np.where(binom.cdf(most, sizes, 1 - accuracy) > delta, most - 1, most)
-    start = int(np.argmax(binom.cdf(most, sizes, expected)))
-    passed = errors <= most
-    if not passed[start]:
-        return 0
-    failed = np.flatnonzero(~passed[start:])
-    last = len(sizes) - 1 if not len(failed) else start + int(failed[0]) - 1
-    return int(sizes[last])
-
-
-def _certificate(
-    ordered: Confidences, wrong: Flags, n_accepted: int, accuracy: float, delta: float
-) -> Certificate:
-    n = len(ordered)
-    least = fewest_audits(accuracy, delta)
-    if not n_accepted:
-        threshold, reason = (
-            None,
-            (
-                f"{least} audits without an error are the least that can show {accuracy:.1%}; there are {n}"
-                if n < least
-                else f"no region of confidence passes: {int(wrong.sum())} of {n} audits are wrong"
-            ),
+    sure, n_wrong = sure[order], np.cumsum(~right[order])
+    # samples of equal confidence are accepted together, so a region ends only where confidence falls
+    sizes = np.flatnonzero(np.diff(sure, append=-1.0) < 0) + 1
+    most = most_errors(sizes, risk=1 - accuracy, delta=delta)
+    sequence = planned_sequence(sure, sizes, most)
+    last = _last_passed(n_wrong[sizes - 1] <= most, sequence)
+    n_accepted = 0 if last is None else int(sizes[last])
+    n_errors = int(n_wrong[n_accepted - 1]) if n_accepted else 0
+    if last is not None:
+        reason = (
+            f"{n_errors} of the {n_accepted} surest audits are wrong, and up to {most[last]} may be: "
+            f"they show {accuracy:.1%} with certainty {1 - delta:.0%}"
         )
+    elif len(sure) < (least := fewest_audits(accuracy, delta)):
+        reason = f"{least} audits without an error are the least that can show {accuracy:.1%}; "
+        reason += f"there are {len(sure)}"
     else:
-        # everything surer than the surest audit left out belongs to the region that was tested
-        threshold = float(np.nextafter(ordered[n_accepted], 2)) if n_accepted < n else 0.0
-        reason = f"{int(wrong[:n_accepted].sum())} of {n_accepted} audits from {threshold:.4f} on are wrong"
-    return Certificate(accuracy, delta, threshold, n, n_accepted, int(wrong[:n_accepted].sum()), (reason,))
+        first = sequence[0]
+        size, found = sizes[first], n_wrong[sizes[first] - 1]
+        reason = f"{found} of the {size} surest audits are wrong; to show {accuracy:.1%} it may be "
+        reason += f"{most[first]} at most, of {len(sure)} audits in all"
+    return Certificate(accuracy, delta, _threshold(sure, n_accepted), len(sure), n_accepted, n_errors, reason)
+
+
+def _last_passed(passed: npt.NDArray[np.bool_], sequence: npt.NDArray[np.intp]) -> int | None:
+    """Return the last place in `sequence` before the first that did not pass, None if the first did not."""
+    stops = np.flatnonzero(~passed[sequence])
+    n_passed = int(stops[0]) if len(stops) else len(sequence)
+    return int(sequence[n_passed - 1]) if n_passed else None
+
+
+def _threshold(sure: npt.NDArray[np.float64], n_accepted: int) -> float | None:
+    """Return where the region begins: just above the surest audit left out.
+
+    Given that audit, the accepted ones are a random draw of all that is surer than it: the region that the
+    binomial test is exact for.
+    """
+    if not n_accepted:
+        return None
+    return 0.0 if n_accepted == len(sure) else float(np.nextafter(sure[n_accepted], 2))

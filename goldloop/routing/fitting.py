@@ -10,7 +10,7 @@ import numpy.typing as npt
 from goldloop.auditing.audited import Audited
 from goldloop.labels import LabelSet
 from goldloop.people.measures import MIN_N
-from goldloop.routing.certifying import certify
+from goldloop.routing.certifying import certify, evenly_drawn
 from goldloop.routing.lanes import Lane
 from goldloop.routing.policies import Band, Cost, Look, Matrix, Policy, Target
 from goldloop.settings import CostSettings, Settings
@@ -20,6 +20,8 @@ PRIOR_ANSWERS = 20.0
 
 ALIKE = 0.2
 """Share of people's mistakes that everybody makes alike; votes cannot tell it (docs/decisions/0009)."""
+
+MUCH_LEFT_OUT = 0.25  # audits thinned away for one that counts, from which on the user is told
 
 Floats = npt.NDArray[np.float64]
 
@@ -70,29 +72,34 @@ def fit_policy(
     """
     policy = settings.policy
     if policy.kind == "target":
-        return _fit_target(policy.target, policy.delta, audited)
+        return fit_target(policy.target, policy.delta, audited, seed=settings.selection.seed)
     if policy.kind == "cost":
-        return fit_cost(
-            settings.cost, settings.label_set, people or KnownPeople(), settings.consensus.audit_answers
-        )
+        n_blind = max(settings.selection.overlap, settings.consensus.audit_answers)
+        return fit_cost(settings.cost, settings.label_set, people or KnownPeople(), n_blind=n_blind)
     return Fitted(Band(*policy.band, Lane(policy.below)), ("the band is set in [policy]; no audit moves it",))
 
 
-def _fit_target(accuracy: float, delta: float, audited: Audited | None) -> Fitted:
-    if audited is None:
-        empty = np.zeros(0)
-        found = certify(empty, empty, accuracy=accuracy, delta=delta)
+def fit_target(accuracy: float, delta: float, audited: Audited | None, *, seed: int) -> Fitted:
+    """Return the target policy that `audited` certifies; without evidence nothing is accepted by machine."""
+    if audited is None or not len(audited):
+        found = certify([], [], accuracy=accuracy, delta=delta)
+        n_left_out = 0
     else:
-        found = certify(
-            audited.confidence, audited.is_right, accuracy=accuracy, delta=delta, weights=audited.weights
+        even = evenly_drawn(audited, seed=seed)
+        found = certify(even.confidence, even.is_right, accuracy=accuracy, delta=delta)
+        n_left_out = len(audited) - len(even)
+    warnings = []
+    if found.threshold is None:
+        warnings.append("the target policy accepts nothing: people get all of it")
+    if n_left_out > MUCH_LEFT_OUT * found.n:
+        warnings.append(
+            f"{n_left_out} of {found.n + n_left_out} audits could not count, because audits were drawn with "
+            "unequal probabilities; selection.audit_design = 'uniform' certifies most"
         )
-    warnings = (
-        () if found.threshold is not None else ("nothing is accepted by machine: people get all of it",)
-    )
-    return Fitted(Target(accuracy, delta, found.threshold), found.reasons, warnings)
+    return Fitted(Target(accuracy, delta, found.threshold), (found.reason,), tuple(warnings))
 
 
-def fit_cost(cost: CostSettings, labels: LabelSet, people: KnownPeople, n_blind: int = 2) -> Fitted:
+def fit_cost(cost: CostSettings, labels: LabelSet, people: KnownPeople, *, n_blind: int = 2) -> Fitted:
     """Return the cost policy: error costs of [cost], prices and answers of people as far as known."""
     quick, why_quick = _quick_look(cost, len(labels), people.quick)
     deep, why_deep = _deep_review(cost, len(labels), people, n_blind)
@@ -112,24 +119,26 @@ def error_costs(cost: CostSettings, labels: LabelSet) -> Matrix:
 
 def _quick_look(cost: CostSettings, n_labels: int, known: Answered | None) -> tuple[Look, str]:
     seconds, why = _seconds(known, cost.quick_s)
-    answers = _answers(known, cost.quick_accuracy, n_labels)
-    return Look(seconds / 60 * cost.minute, _matrix(answers)), f"a quick look: {why}"
+    answers, how_right = _answers(known, cost.quick_accuracy, n_labels)
+    return Look(seconds / 60 * cost.minute, _matrix(answers)), f"a quick look takes {why}, {how_right}"
 
 
 def _deep_review(cost: CostSettings, n_labels: int, people: KnownPeople, n_blind: int) -> tuple[Look, str]:
     if people.blind is None:
         answers = _one_coin(cost.deep_accuracy, n_labels)
-        why = f"a deep review: {cost.deep_s:.0f} s and {cost.deep_accuracy:.1%} right, as [cost] says"
+        why = f"a deep review takes {cost.deep_s:.0f} s and is right {cost.deep_accuracy:.1%}, as [cost] says"
         return Look(cost.deep_s / 60 * cost.minute, _matrix(answers)), why
     blind_s, why = _seconds(people.blind, cost.deep_s / n_blind)
-    deciding_s, _ = _seconds(people.adjudicating or people.blind, blind_s)
-    blind = _answers(people.blind, cost.quick_accuracy, n_labels)
-    deciding = _answers(people.adjudicating or people.blind, cost.deep_accuracy, n_labels)
-    answers, dispute = joined_answers(blind, deciding, n_blind)
-    seconds = n_blind * blind_s + float(dispute.mean()) * deciding_s
-    return Look(
-        seconds / 60 * cost.minute, _matrix(answers)
-    ), f"a deep review: {n_blind} blind answers, {why}"
+    deciding_s, _ = _seconds(people.adjudicating, blind_s)
+    blind, how_right = _answers(people.blind, cost.quick_accuracy, n_labels)
+    deciding, _ = _answers(people.adjudicating, float(blind.diagonal().mean()), n_labels)
+    answers, differ = joined_answers(blind, deciding, n_blind)
+    seconds = n_blind * blind_s + float(differ.mean()) * deciding_s
+    why = (
+        f"a deep review is {n_blind} blind answers, each {why}, {how_right}; {differ.mean():.0%} differ and "
+        f"are decided: {seconds:.0f} s in all, right {answers.diagonal().mean():.1%}"
+    )
+    return Look(seconds / 60 * cost.minute, _matrix(answers)), why
 
 
 def joined_answers(blind: Floats, deciding: Floats, n_blind: int) -> tuple[Floats, Floats]:
@@ -143,16 +152,21 @@ def joined_answers(blind: Floats, deciding: Floats, n_blind: int) -> tuple[Float
 
 
 def _seconds(known: Answered | None, fallback_s: float) -> tuple[float, str]:
-    if known is None or len(known.seconds) < MIN_N:
-        return fallback_s, f"{fallback_s:.0f} s, as [cost] says; fewer than {MIN_N} times of people are known"
-    return float(np.mean(known.seconds)), f"{np.mean(known.seconds):.0f} s, the mean of {len(known.seconds)}"
+    n = 0 if known is None else len(known.seconds)
+    if known is None or n < MIN_N:
+        return fallback_s, f"{fallback_s:.0f} s (as [cost] says; only {n} times are known)"
+    mean_s = float(np.mean(known.seconds))
+    return mean_s, f"{mean_s:.0f} s (mean of {n})"
 
 
-def _answers(known: Answered | None, accuracy: float, n_labels: int) -> Floats:
+def _answers(known: Answered | None, accuracy: float, n_labels: int) -> tuple[Floats, str]:
+    """Return how people answer each true label, drawn towards one accuracy and that towards `accuracy`."""
     counts = np.zeros((n_labels, n_labels)) if known is None else np.asarray(known.counts, dtype=np.float64)
-    right = (np.trace(counts) + PRIOR_ANSWERS * accuracy) / (counts.sum() + PRIOR_ANSWERS)
-    pulled = counts + PRIOR_ANSWERS * _one_coin(float(right), n_labels)
-    return np.asarray(pulled / pulled.sum(axis=1, keepdims=True))
+    right = float((np.trace(counts) + PRIOR_ANSWERS * accuracy) / (counts.sum() + PRIOR_ANSWERS))
+    pulled = counts + PRIOR_ANSWERS * _one_coin(right, n_labels)
+    answers = pulled / pulled.sum(axis=1, keepdims=True)
+    source = f"of {counts.sum():.0f} answers" if counts.sum() else "as [cost] says"
+    return answers, f"right {right:.1%} ({source})"
 
 
 def _one_coin(accuracy: float, n_labels: int) -> Floats:

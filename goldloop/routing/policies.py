@@ -22,6 +22,9 @@ from goldloop.routing.lanes import Lane
 LaneRow = npt.NDArray[np.str_]
 """Shape (n_samples,), each entry the value of a `Lane`."""
 
+TIE = 1e-9
+"""Difference of expected costs, as a share of 1 plus the dearest error, below which they count as equal."""
+
 Matrix = tuple[tuple[float, ...], ...]
 """Shape (n_labels, n_labels), rows the true label, columns what it is taken for, in label-set order."""
 
@@ -90,7 +93,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One way of asking people: its price in currency, and how often each true label gets which answer."""
+    """One way of asking people: its price in currency, and how often each true label gets which answer.
+
+    An infinite price says that nobody can be asked in this way.
+    """
 
     price: float
     answers: Matrix
@@ -100,7 +106,8 @@ class Look:
 class Cost:
     """Send each sample where the expected cost is least [chow1970]; ties go to people, quickly.
 
-    `errors` is what taking one label for another costs, in currency, its diagonal usually 0.
+    `errors` is what taking one label for another costs, in currency; its diagonal is 0. What differs by less
+    than TIE counts as equal, so that the order in which labels are summed decides nothing.
     """
 
     errors: Matrix
@@ -120,6 +127,11 @@ class Cost:
                     f"{what} of a cost policy needs {n} x {n} finite values of at least 0, got shape "
                     f"{values.shape}; correct [cost]"
                 )
+            if what == "errors" and values.diagonal().any():
+                raise PolicyError(
+                    f"a right label costs nothing, got {values.diagonal().tolist()} on the diagonal of errors; "
+                    "correct cost.errors"
+                )
             if what != "errors" and np.abs(values.sum(axis=1) - 1).max(initial=0) > 1e-6:
                 raise PolicyError(f"each row of {what} needs to sum to 1, got {values.sum(axis=1).tolist()}")
         for look in (self.quick, self.deep):
@@ -129,13 +141,18 @@ class Cost:
     @property
     def version(self) -> str:
         """Name stored with each decision: a digest, as the matrices are long."""
-        body = json.dumps(asdict(self), sort_keys=True).encode()
+        body = json.dumps(policy_to_dict(self), sort_keys=True).encode()
         return f"cost[{hashlib.sha256(body).hexdigest()[:12]}]"
 
     def expected(self, probs: Probs) -> npt.NDArray[np.float64]:
-        """Return the expected cost (n, 3) in currency of accepting, a quick look and a deep review."""
+        """Return the expected cost (n, 3) in currency of accepting, a quick look and a deep review.
+
+        Where two labels are equally likely, accepting costs what the dearer of them does.
+        """
+        if not len(probs):
+            return np.zeros((0, 3))
         errors = np.asarray(self.errors)
-        accepted = np.where(probs == probs.max(axis=1, keepdims=True), probs @ errors, np.inf).min(axis=1)
+        accepted = np.where(probs == probs.max(axis=1, keepdims=True), probs @ errors, -np.inf).max(axis=1)
         looks = [
             look.price + probs @ (np.asarray(look.answers) * errors).sum(axis=1)
             for look in (self.quick, self.deep)
@@ -144,13 +161,12 @@ class Cost:
 
     def lanes(self, probs: Probs) -> LaneRow:
         """Return auto, review or deep for each row, whichever is expected to cost least."""
-        if not len(probs):
-            return np.zeros(0, dtype="<U6")
         accept, quick, deep = self.expected(probs).T
+        slack = TIE * (1 + np.max(self.errors))
         return np.where(
-            (quick <= accept) & (quick <= deep),
+            (quick <= accept + slack) & (quick <= deep + slack),
             str(Lane.REVIEW),
-            np.where(deep <= accept, str(Lane.DEEP), str(Lane.AUTO)),
+            np.where(deep <= accept + slack, str(Lane.DEEP), str(Lane.AUTO)),
         )
 
 
@@ -188,7 +204,16 @@ def policy_to_dict(policy: Policy) -> dict[str, Any]:
     if isinstance(policy, Recalled):
         return {"kind": "recalled", "policy": policy_to_dict(policy.policy)}
     kind = {Band: "band", Target: "target", Cost: "cost"}[type(policy)]
-    return {"kind": kind} | asdict(policy)
+    return {"kind": kind} | _plain(asdict(policy))
+
+
+def _plain(value: Any) -> Any:
+    """Return `value` with infinity as a word, which JSON has no number for, and tuples as lists."""
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(one) for one in value]
+    return "inf" if value == float("inf") else value
 
 
 def policy_from_dict(values: Mapping[str, Any]) -> Policy:
