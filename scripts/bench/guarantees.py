@@ -20,7 +20,7 @@ import numpy as np
 from _common import parser, say, write
 from _outputs import CACHE, DATA, Floats, Outputs, outputs
 
-from goldloop.calibration import calibrated, expected_calibration_error, fit_temperature
+from goldloop.calibration import calibration_error, fit_calibration
 
 PARTS = ("target", "audit", "gate")
 APART = 2000  # samples that calibration is fitted on, of 20,000; a tenth where there are fewer
@@ -37,12 +37,13 @@ def apart(n: int, seed: int) -> np.ndarray:
 
 def calibrated_population(found: Outputs, is_apart: np.ndarray) -> Floats:
     """Return the probs of all samples not set apart, calibrated on those that are."""
-    temperature = fit_temperature(found.logits[is_apart], found.truth[is_apart])
-    probs = calibrated(found.logits[~is_apart], temperature)
-    truth = found.truth[~is_apart]
+    calibration = fit_calibration(found.logits[is_apart], found.truth[is_apart]).calibration
+    probs, truth = calibration.apply(found.logits[~is_apart]), found.truth[~is_apart]
     right = float((probs.argmax(axis=1) == truth).mean())
-    ece = expected_calibration_error(probs, truth)
-    say(f"{len(truth)} samples, accuracy {right:.4f}, temperature {temperature:.3f}, ECE {ece:.4f}")
+    say(
+        f"{len(truth)} samples, accuracy {right:.4f}, temperature {calibration.temperature:.3f}, "
+        f"{'offsets' if calibration.offsets else 'no offsets'}, ECE {calibration_error(probs, truth)}"
+    )
     return probs
 
 

@@ -22,7 +22,7 @@ from _routing_outcomes import Outcome, outcome, spreads, table
 from _routing_people import People, RealPeople, Said, SimulatedPeople
 
 from goldloop.auditing.audited import Audited
-from goldloop.calibration import calibrated, fit_temperature
+from goldloop.calibration import fit_calibration
 from goldloop.routing.fitting import error_costs, fit_policy
 from goldloop.routing.lanes import Lane
 from goldloop.routing.policies import Band
@@ -81,7 +81,8 @@ def one_draw(
     n, n_labels = found.logits.shape
     drawn = rng.permutation(n)[:n_audits]
     validation, holdout = drawn[: n_audits // 2], drawn[n_audits // 2 :]
-    probs = calibrated(found.logits, fit_temperature(found.logits[validation], found.truth[validation]))
+    calibration = fit_calibration(found.logits[validation], found.truth[validation]).calibration
+    probs = calibration.apply(found.logits)
     said = people.say(found.truth, drawn, n_labels, rng)
     lanes = lanes_by_policy(probs, audited(probs, found.truth, holdout), found, said, error)
     is_traffic = ~np.isin(np.arange(n), drawn)
