@@ -23,6 +23,8 @@ saving grows by a tenth where the model is calibrated, and intervals begin to mi
 (scripts/bench/_guarantees_audit.py).
 """
 
+SUREST = 1 - 1e-6  # single precision rounds what lies above to 1, which would never be drawn
+
 
 class Design(StrEnum):
     """How the audit's probabilities depend on the model: not at all, or by how unsure it is."""
@@ -32,12 +34,12 @@ class Design(StrEnum):
 
 
 def unsureness(probs: Probs) -> npt.NDArray[np.float64]:
-    """Return the standard deviation of being right, sqrt(c (1 - c)) of the confidence c, (n,) in [0, 0.5].
+    """Return the standard deviation of being right, sqrt(c (1 - c)) of the confidence c, (n,) in (0, 0.5].
 
     With a calibrated model as control variate, drawing in proportion to it gives the least variance for a
-    given number of audits [zrnic2024].
+    given number of audits [zrnic2024]. No confidence counts as more than SUREST.
     """
-    sure = np.minimum(confidence(probs), 1.0)
+    sure = np.minimum(confidence(probs), SUREST)
     return np.asarray(np.sqrt(sure * (1 - sure)))
 
 

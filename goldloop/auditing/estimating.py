@@ -41,31 +41,29 @@ class AuditReport:
 
 def report_audit(audited: Audited, traffic: Traffic, *, labels: LabelSet) -> AuditReport:
     """Return every estimate that `audited`, drawn from `traffic`, supports."""
-    accepted = estimate_accuracy(
-        audited.where(audited.lanes == str(Lane.AUTO)), _part(traffic, traffic.lanes == str(Lane.AUTO))
-    )
-    let_through = None if accepted is None else _inverted(accepted)
+
+    def share_where(of_audited: Flags, of_traffic: Flags) -> Estimate | None:
+        return estimate_accuracy(audited.where(of_audited), traffic.where(of_traffic))
+
     n_accepted = int((traffic.lanes == str(Lane.AUTO)).sum())
+    by_lane = {
+        str(lane): share_where(audited.lanes == str(lane), traffic.lanes == str(lane))
+        for lane in Lane
+        if (traffic.lanes == str(lane)).any()
+    }
+    let_through = _opposite(by_lane.get(str(Lane.AUTO)))
     return AuditReport(
         n=len(audited),
         n_traffic=len(traffic),
         n_accepted=n_accepted,
         accuracy=estimate_accuracy(audited, traffic),
-        plain=share_estimate(audited.is_right, weights=audited.weights) if len(audited) >= FEWEST else None,
+        plain=_share(audited),
         let_through=let_through,
-        n_let_through=None if let_through is None else _scaled(let_through, n_accepted),
-        by_lane={
-            str(lane): estimate_accuracy(
-                audited.where(audited.lanes == str(lane)), _part(traffic, traffic.lanes == str(lane))
-            )
-            for lane in Lane
-            if (traffic.lanes == str(lane)).any()
-        },
-        by_label={name: _recall(audited, column) for column, name in enumerate(labels)},
+        n_let_through=None if let_through is None else _times(let_through, n_accepted),
+        by_lane=by_lane,
+        by_label={name: _share(audited.where(audited.truth == column)) for column, name in enumerate(labels)},
         by_round={
-            number: estimate_accuracy(
-                audited.where(audited.rounds == number), _part(traffic, traffic.rounds == number)
-            )
+            number: share_where(audited.rounds == number, traffic.rounds == number)
             for number in np.unique(traffic.rounds).tolist()
         },
     )
@@ -79,32 +77,18 @@ def estimate_accuracy(audited: Audited, traffic: Traffic) -> Estimate | None:
     if len(audited) < FEWEST:
         return None
     return share_of_traffic(
-        audited.is_right,
-        audited.confidence,
-        confidence(traffic.probs),
-        weights=audited.weights,
+        audited.is_right, audited.confidence, confidence(traffic.probs), weights=audited.weights
     )
 
 
-def _recall(audited: Audited, column: int) -> Estimate | None:
-    of_label = audited.where(audited.truth == column)
-    return share_estimate(of_label.is_right, weights=of_label.weights) if len(of_label) >= FEWEST else None
+def _share(audited: Audited) -> Estimate | None:
+    """Return how often the model was right, by audits alone, as nobody knows the true labels of traffic."""
+    return share_estimate(audited.is_right, weights=audited.weights) if len(audited) >= FEWEST else None
 
 
-def _inverted(share: Estimate) -> Estimate:
-    return Estimate(1 - share.value, 1 - share.high, 1 - share.low, share.n)
+def _opposite(share: Estimate | None) -> Estimate | None:
+    return None if share is None else Estimate(1 - share.value, 1 - share.high, 1 - share.low, share.n)
 
 
-def _scaled(share: Estimate, factor: int) -> Estimate:
+def _times(share: Estimate, factor: int) -> Estimate:
     return Estimate(share.value * factor, share.low * factor, share.high * factor, share.n)
-
-
-def _part(traffic: Traffic, rows: Flags) -> Traffic:
-    kept = np.flatnonzero(rows)
-    return Traffic(
-        tuple(traffic.sample_ids[row] for row in kept.tolist()),
-        traffic.probs[kept],
-        traffic.lanes[kept],
-        traffic.policies[kept],
-        traffic.rounds[kept],
-    )
