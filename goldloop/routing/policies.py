@@ -129,8 +129,8 @@ class Cost:
                 )
             if what == "errors" and values.diagonal().any():
                 raise PolicyError(
-                    f"a right label costs nothing, got {values.diagonal().tolist()} on the diagonal of errors; "
-                    "correct cost.errors"
+                    f"a right label costs nothing, got {values.diagonal().tolist()} on the diagonal of "
+                    "errors; correct cost.errors"
                 )
             if what != "errors" and np.abs(values.sum(axis=1) - 1).max(initial=0) > 1e-6:
                 raise PolicyError(f"each row of {what} needs to sum to 1, got {values.sum(axis=1).tolist()}")
@@ -204,7 +204,7 @@ def policy_to_dict(policy: Policy) -> dict[str, Any]:
     if isinstance(policy, Recalled):
         return {"kind": "recalled", "policy": policy_to_dict(policy.policy)}
     kind = {Band: "band", Target: "target", Cost: "cost"}[type(policy)]
-    return {"kind": kind} | _plain(asdict(policy))
+    return {"kind": kind, **_plain(asdict(policy))}
 
 
 def _plain(value: Any) -> Any:
