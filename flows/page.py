@@ -135,12 +135,13 @@ def routing_of(parts: Parts, champion: str | None) -> RoutingSection | None:
         return None
     labels, gold = parts.workspace.settings.label_set, parts.gold.records()
     traffic = read_traffic(parts.tables, labels)
-    seen = read_seen(parts.tables.batches, champion)
+    seen = read_seen(parts.tables.batches)
     return routing_section(
         PolicyLog(parts.tables.policies).in_force(champion),
         report_audit(audited_traffic(traffic, gold, labels), traffic, labels=labels),
         n_by_lane=dict(Counter(traffic.lanes.tolist())),
-        moved=seen[-1].check.sentences if seen else (),
+        newest=seen[-1].batch if seen else "",
+        moved=tuple(one.sentence for one in seen[-1].check.drifts) if seen else (),
         plots=champion_plots(judged_by(parts.tables, gold, labels, champion)),
     )
 

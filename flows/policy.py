@@ -39,7 +39,7 @@ def settle_policy_task(workspace: str) -> PolicyEntry | None:
 
 
 def cautions(parts: Parts) -> list[str]:
-    """Return what to know before people's time is spent: what moved in the newest files, what audits doubt."""
+    """Return what to know before people's time is spent: what moved, and what audits doubt."""
     seen = read_seen(parts.tables.batches)
     entries = PolicyLog(parts.tables.policies).entries()
     newest = [f"{seen[-1].batch}: {one.sentence}" for one in seen[-1].check.drifts] if seen else []

@@ -8,6 +8,7 @@ from goldloop.adapters.plots import Plot
 from goldloop.adapters.plots.traffic import traffic_plot
 from goldloop.auditing.estimating import FEWEST, AuditReport
 from goldloop.metrics import Estimate
+from goldloop.routing.policies import Recalled
 from goldloop.routing.policy_log import PolicyEntry
 
 
@@ -22,14 +23,20 @@ class AuditRow:
 
 @dataclass(frozen=True, slots=True)
 class RoutingSection:
-    """What the page says of routing; `moved` are sentences about the newest batch, none when all is well."""
+    """What the page says of routing; `moved` says what moved in the `newest` batch, if anything did."""
 
     policy: PolicyEntry | None
     audit: AuditReport
     n_by_lane: dict[str, int]
+    newest: str
     moved: tuple[str, ...]
     plots: tuple[Plot, ...]
     fewest: int = FEWEST
+
+    @property
+    def is_recalled(self) -> bool:
+        """Whether what the policy would accept has returned to people."""
+        return self.policy is not None and isinstance(self.policy.policy, Recalled)
 
     @property
     def rows(self) -> list[AuditRow]:
@@ -46,12 +53,13 @@ def routing_section(
     audit: AuditReport,
     *,
     n_by_lane: dict[str, int],
-    moved: tuple[str, ...],
+    newest: str = "",
+    moved: tuple[str, ...] = (),
     plots: tuple[Plot, ...] = (),
 ) -> RoutingSection:
     """Return the section, `plots` behind the accuracy of the traffic over rounds."""
     over_rounds = []
     if any(audit.by_round.values()):
-        caption = "Accuracy over all traffic as it was first scored, by the round in which it was, from blind audits"
+        caption = "Accuracy over all traffic as first scored, by the round of scoring, from blind audits"
         over_rounds.append(Plot(caption, traffic_plot(audit.by_round)))
-    return RoutingSection(policy, audit, n_by_lane, moved, (*over_rounds, *plots))
+    return RoutingSection(policy, audit, n_by_lane, newest, moved, (*over_rounds, *plots))

@@ -45,6 +45,7 @@ def accuracy_plot(
     *,
     split: str,
     labels_spent: Sequence[int] | None = None,
+    title: str | None = None,
     kind: Format = "svg",
 ) -> bytes:
     """Return accuracy with 95 % intervals over the rounds; `labels_spent` stand below each round.
@@ -89,7 +90,7 @@ def accuracy_plot(
         axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
         axes.set_ylabel("accuracy, 95 % interval")
         axes.grid(axis="y", color="#DDDDDD")
-        axes.set_title(f"Accuracy on the {split} split ({n_text(sizes)})")
+        axes.set_title(f"{title or f'Accuracy on the {split} split'} ({n_text(sizes)})")
         if sizes:
             figure.legend(loc="outside lower center", ncols=len(curves))
         return rendered(figure, kind)

@@ -13,4 +13,4 @@ def traffic_plot(by_round: Mapping[int, Estimate | None], *, kind: Format = "svg
     """Return the accuracy over all traffic with 95 % intervals over the rounds that have any audit."""
     rounds = sorted(number for number, one in by_round.items() if one is not None)
     curve = Curve("all traffic", [by_round[number] for number in rounds], GREEN, "D", "-")
-    return accuracy_plot(rounds, [curve], split="audit", kind=kind)
+    return accuracy_plot(rounds, [curve], split="audit", title="Accuracy over all traffic", kind=kind)
