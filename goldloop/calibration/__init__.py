@@ -1,7 +1,7 @@
 """Calibration: a correction that makes confidence mean what it says, and how well it does so."""
 
 from goldloop.calibration.correction import Calibration, calibrated
-from goldloop.calibration.fitting import TEMPERATURE_RANGE, Fit, fit_calibration, fit_temperature
+from goldloop.calibration.fitting import TEMPERATURE_RANGE, Fit, fit_calibration, fit_offsets, fit_temperature
 from goldloop.calibration.reliability import (
     ReliabilityBin,
     calibration_error,
@@ -20,6 +20,7 @@ __all__ = [
     "error_of_bins",
     "expected_calibration_error",
     "fit_calibration",
+    "fit_offsets",
     "fit_temperature",
     "reliability_bins",
 ]

@@ -67,13 +67,28 @@ def fit_temperature(
     return _temperature(matrix, truth, _scaled(checked_weights(weights, len(truth))))
 
 
+def fit_offsets(
+    logits: npt.ArrayLike, columns: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
+) -> Calibration:
+    """Return temperature and offsets together, whether the offsets pay or not.
+
+    Bias-corrected temperature scaling [alexandari2020], with offsets drawn towards 0, see OFFSET_SPREAD.
+
+    Raises:
+        EmptyPoolError, InvalidProbabilitiesError, LabelError: as `fit_temperature`.
+    """
+    matrix = checked_matrix(logits, "logits")
+    truth = checked_truth(columns, matrix)
+    return _with_offsets(matrix, truth, _scaled(checked_weights(weights, len(truth))))
+
+
 def fit_calibration(
     logits: npt.ArrayLike, columns: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
 ) -> Fit:
     """Return the temperature, and offsets where they pay, that explain `columns` (n,) best.
 
-    Offsets are fitted beside the temperature, drawn towards 0 (see OFFSET_SPREAD), and kept only where they
-    lower the loss of left-out folds by MARGIN standard errors. The rest is as in `fit_temperature`.
+    Offsets (`fit_offsets`) are kept only where they lower the loss of left-out folds by MARGIN standard
+    errors. The rest is as in `fit_temperature`.
 
     Raises:
         EmptyPoolError, InvalidProbabilitiesError, LabelError: as `fit_temperature`.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,8 +12,11 @@ from hypothesis.extra.numpy import arrays
 
 from goldloop.calibration import (
     TEMPERATURE_RANGE,
+    Calibration,
     calibrated,
     expected_calibration_error,
+    fit_calibration,
+    fit_offsets,
     fit_temperature,
     reliability_bins,
 )
@@ -157,3 +162,90 @@ def test_weights_that_are_no_weights_are_refused(weights: list[float], message: 
     """One positive weight for each sample, or an error that names the row."""
     with pytest.raises(InvalidProbabilitiesError, match=message):
         fit_temperature([[0.0, 1.0], [1.0, 0.0]], [0, 1], weights=weights)
+
+
+# --- an offset for each label -------------------------------------------------------------------------------
+
+
+def tilted_sample(n: int, *, tilt: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return logits that are off by `tilt`, half of it up for label 0 and half down for label 1."""
+    logits, truth = honest_sample(n, seed)
+    return logits + np.array([tilt / 2, -tilt / 2, 0, 0]), truth
+
+
+def loss(calibration: Calibration, logits: np.ndarray, truth: np.ndarray) -> float:
+    """Return nats a sample."""
+    return float(-np.log(calibration.apply(logits)[np.arange(len(truth)), truth]).mean())
+
+
+def test_offsets_undo_what_training_tilted() -> None:
+    """Where two labels are off in opposite ways, offsets find by how much, and new samples profit."""
+    fit = fit_calibration(*tilted_sample(3000, tilt=2.0, seed=1))
+    new = tilted_sample(3000, tilt=2.0, seed=2)
+
+    assert fit.calibration.offsets == pytest.approx((-1, 1, 0, 0), abs=0.2)
+    assert fit.gain is not None
+    assert fit.gain > 0.05
+    assert loss(fit.calibration, *new) < loss(Calibration(fit_temperature(*new)), *new) - 0.05
+
+
+def test_offsets_that_do_not_pay_are_left_out() -> None:
+    """Where nothing is tilted, most audits end with a temperature alone, and the rest do no harm."""
+    fits = [fit_calibration(*honest_sample(200, seed)) for seed in range(20)]
+    logits, truth = honest_sample(20_000, 99)
+
+    assert np.mean([one.calibration.offsets == () for one in fits]) >= 0.75
+    assert (
+        np.mean([loss(one.calibration, logits, truth) for one in fits])
+        < loss(Calibration(), logits, truth) + 0.01
+    )
+
+
+def test_few_samples_get_no_offsets() -> None:
+    """Under 50 samples offsets are not even tried, whatever they promise."""
+    fit = fit_calibration(*tilted_sample(49, tilt=4.0, seed=3))
+
+    assert fit.calibration.offsets == ()
+    assert (fit.gain, fit.gain_error) == (None, None)
+
+
+def test_permuting_labels_permutes_offsets() -> None:
+    """No label is special: another order of labels gives the same offsets in that order."""
+    logits, truth = tilted_sample(400, tilt=2.0, seed=4)
+    order = np.array([2, 0, 3, 1])
+
+    one = fit_calibration(logits, truth).calibration
+    other = fit_calibration(logits[:, order], np.argsort(order)[truth]).calibration
+
+    assert other.temperature == pytest.approx(one.temperature, rel=1e-3)
+    assert other.offsets == pytest.approx(tuple(np.array(one.offsets)[order]), abs=1e-3)
+
+
+def test_offsets_are_fitted_to_all_traffic_not_to_what_was_audited_most() -> None:
+    """An audit that drew label 0 three times as often does not push label 0, given its weights."""
+    logits, truth = honest_sample(12_000, seed=5)
+    rates = np.where(truth == 0, 0.6, 0.2)
+    drawn = np.random.default_rng(6).random(len(truth)) < rates
+    kept = (logits[drawn], truth[drawn])
+
+    weighted = fit_offsets(*kept, weights=1 / rates[drawn]).offsets
+    unweighted = fit_offsets(*kept).offsets
+
+    assert abs(weighted[0]) < 0.15
+    assert unweighted[0] > 0.5
+
+
+def test_a_calibration_is_what_was_saved() -> None:
+    """It survives JSON, and one from before there were offsets has none."""
+    one = Calibration(1.5, (0.25, -0.25))
+
+    assert Calibration.from_dict(json.loads(json.dumps(one.to_dict()))) == one
+    assert Calibration.from_dict({"temperature": 2}) == Calibration(2.0)
+
+
+def test_offsets_that_do_not_fit_are_refused() -> None:
+    """Another number of offsets than labels, or one that is not finite, never reaches the logits."""
+    with pytest.raises(InvalidProbabilitiesError, match="there are 2 offsets for 3 labels"):
+        Calibration(1.0, (0.1, -0.1)).apply([[0.0, 1.0, 2.0]])
+    with pytest.raises(InvalidProbabilitiesError, match="offsets must be finite"):
+        Calibration(1.0, (0.1, float("nan")))
