@@ -1,0 +1,77 @@
+"""Audit designs: how likely each sample is drawn, one by one, so that as many are drawn as planned."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from goldloop.auditing.designs import LEAST, Design, audit_probabilities, unsureness, usual_unsureness
+from goldloop.errors import EmptyPoolError
+from goldloop.predictions import Probs
+
+RATE = 0.1
+
+
+def said(confidences: list[float]) -> Probs:
+    """Return probs of two labels with these confidences."""
+    return np.array([[one, 1 - one] for one in confidences]).reshape(-1, 2)
+
+
+def test_a_uniform_draw_takes_no_notice_of_the_model() -> None:
+    """Every sample has the audit rate; so it has by the other design before there is a usual unsureness."""
+    probs = said([0.5, 0.99, 1.0])
+
+    for design, usual in [(Design.UNIFORM, 0.2), (Design.UNIFORM, None), (Design.POISSON, None)]:
+        assert audit_probabilities(probs, audit_rate=RATE, design=design, usual=usual).tolist() == [RATE] * 3
+
+
+@given(st.lists(st.floats(0.5, 1), min_size=1, max_size=50), st.floats(0.001, 0.9))
+def test_as_many_are_drawn_as_the_rate_says(confidences: list[float], rate: float) -> None:
+    """On traffic like that from which the usual unsureness was learnt, floor and cap included."""
+    probs = said(confidences)
+    usual = usual_unsureness(probs, audit_rate=rate)
+
+    chances = audit_probabilities(probs, audit_rate=rate, design=Design.POISSON, usual=usual)
+
+    assert chances.mean() == pytest.approx(rate, rel=1e-6)
+    assert (chances >= rate * LEAST * (1 - 1e-9)).all()
+    assert (chances <= 1).all()
+
+
+def test_the_unsurer_the_model_the_likelier_is_a_sample_drawn() -> None:
+    """In proportion to the standard deviation of being right, 0.5 at 50 % and 0.3 at 90 %, above a floor."""
+    probs = said([0.5, 0.9, 0.9999])
+
+    chances = audit_probabilities(probs, audit_rate=RATE, design="poisson", usual=0.3)
+
+    assert unsureness(probs)[:2] == pytest.approx([0.5, 0.3])
+    assert chances == pytest.approx([RATE * 0.5 / 0.3, RATE, RATE * LEAST])
+
+
+def test_a_sample_alone_is_drawn_as_likely_as_in_a_batch() -> None:
+    """The design works in a stream: nothing but the sample's own probs matters."""
+    probs = said([0.5, 0.7, 0.9, 0.97])
+    together = audit_probabilities(probs, audit_rate=RATE, design="poisson", usual=0.3)
+
+    alone = [audit_probabilities(one[None], audit_rate=RATE, design="poisson", usual=0.3)[0] for one in probs]
+
+    assert together.tolist() == alone
+
+
+def test_a_few_samples_stand_for_many_by_their_weights() -> None:
+    """The usual unsureness of a weighted draw is that of the traffic it was drawn from."""
+    traffic, draw = said([0.5] * 1 + [0.95] * 9), said([0.5, 0.95])
+
+    assert usual_unsureness(draw, audit_rate=RATE, weights=[1, 9]) == pytest.approx(
+        usual_unsureness(traffic, audit_rate=RATE)
+    )
+
+
+def test_nothing_scored_tells_nothing_and_needs_nothing() -> None:
+    """No samples: no usual unsureness; none to draw: no probabilities; rate 0: none is ever drawn."""
+    with pytest.raises(EmptyPoolError, match="0 samples tell nothing about how unsure a model usually is"):
+        usual_unsureness(said([]), audit_rate=RATE)
+    assert audit_probabilities(said([]), audit_rate=RATE, design="poisson", usual=0.3).shape == (0,)
+    assert audit_probabilities(said([0.6]), audit_rate=0, design="poisson", usual=0.3).tolist() == [0]

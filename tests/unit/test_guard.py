@@ -1,0 +1,148 @@
+"""The guard: policies are recalled by evidence, rarely by chance, and come back when audits say so."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+import numpy as np
+import pytest
+
+from goldloop.auditing.audited import Audited
+from goldloop.auditing.guarding import FALSE_RECALL, Guarded, guard
+from goldloop.samples import SampleId
+
+
+def accepted(n: int, n_wrong: int, weights: list[float] | None = None) -> Audited:
+    """Return `n` audited samples that were accepted, the first `n_wrong` of them wrong."""
+    return Audited(
+        sample_ids=tuple(SampleId(str(row)) for row in range(n)),
+        truth=np.where(np.arange(n) < n_wrong, 1, 0),
+        probs=np.tile([0.9, 0.1], (n, 1)),
+        weights=np.ones(n) if weights is None else np.array(weights),
+        lanes=np.full(n, "auto"),
+        rounds=np.zeros(n, dtype=np.intp),
+    )
+
+
+@cache
+def is_broken(n: int, n_wrong: int) -> bool:
+    """Return whether so many wrong of so many break a policy that is allowed 5 %."""
+    return guard(accepted(n, n_wrong), max_error=0.05).is_broken
+
+
+def advised(found: Guarded) -> int:
+    """Return the number of audits that the guard's sentence speaks of."""
+    return int(re.search(r"(\d+) (more )?audits without an error", found.follows)[1])  # type: ignore[index]
+
+
+def test_nothing_audited_is_unproven_and_says_what_would_prove_it() -> None:
+    """No evidence recalls nothing, and proves nothing; as many clean audits as it asks for do."""
+    found = guard(accepted(0, 0), max_error=0.05)
+
+    assert (found.errors, found.is_broken, found.is_unproven) == (None, False, True)
+    assert found.seen == "no sample that is accepted has been audited"
+    assert not guard(accepted(advised(found), 0), max_error=0.05).is_unproven
+    assert guard(accepted(advised(found) - 1, 0), max_error=0.05).is_unproven
+
+
+def test_few_errors_among_many_audits_are_proof() -> None:
+    """2 wrong of 400 leave no room for 5 %."""
+    found = guard(accepted(400, 2), max_error=0.05)
+
+    assert (found.is_broken, found.is_unproven) == (False, False)
+    assert found.seen.startswith("2 of 400 audited samples that are accepted were wrong: 0.005 [")
+    assert found.follows == "it is proven to be within what is allowed"
+
+
+def test_a_share_that_may_be_too_large_is_a_warning_with_a_way_out() -> None:
+    """3 wrong of 100 admit 5 %; the clean audits it asks for are just enough."""
+    found = guard(accepted(100, 3), max_error=0.05)
+
+    assert (found.is_broken, found.is_unproven) == (False, True)
+    assert found.follows.startswith("it may be too many;")
+    more = advised(found)
+    assert not guard(accepted(100 + more, 3), max_error=0.05).is_unproven
+    assert guard(accepted(100 + more - 1, 3), max_error=0.05).is_unproven
+
+
+def test_too_many_errors_by_evidence_break_it() -> None:
+    """25 wrong of 150 are not 5 %; the bound says how many there are at least."""
+    found = guard(accepted(150, 25), max_error=0.05)
+
+    assert found.is_broken
+    assert 0.05 < found.at_least < 25 / 150
+    assert re.match(r"at least \d+\.\d% are wrong, so what it accepts returns to people", found.follows)
+
+
+def test_more_wrong_than_allowed_is_no_evidence_yet() -> None:
+    """One wrong of five is 20 %, and nothing at all is known."""
+    found = guard(accepted(5, 1), max_error=0.05)
+
+    assert not found.is_broken
+    assert found.is_unproven
+
+
+def test_a_recall_ends_when_the_share_itself_is_back() -> None:
+    """What no longer suffices as evidence still keeps a recall up, so that it does not flicker."""
+    assert not guard(accepted(100, 7), max_error=0.05).is_broken
+    found = guard(accepted(100, 7), max_error=0.05, is_recalled=True)
+    assert found.is_broken
+    assert found.follows.startswith("it stays with people;")
+
+    more = advised(found)
+    assert not guard(accepted(100 + more, 7), max_error=0.05, is_recalled=True).is_broken
+    assert guard(accepted(100 + more - 1, 7), max_error=0.05, is_recalled=True).is_broken
+    assert not guard(accepted(1, 0), max_error=0.05, is_recalled=True).is_broken
+
+
+def test_a_recalled_policy_without_audits_stays_recalled() -> None:
+    """A new champion that nobody has audited is not trusted because nothing is known of it."""
+    assert guard(accepted(0, 0), max_error=0.05, is_recalled=True).is_broken
+
+
+def test_everything_wrong_breaks_it_and_everything_right_never_does() -> None:
+    """The ends of the scale."""
+    assert guard(accepted(20, 20), max_error=0.05).is_broken
+    assert guard(accepted(20, 20), max_error=0.05).errors.value == 1  # type: ignore[union-attr]
+    assert guard(accepted(5000, 0), max_error=0.001).at_least == 0
+
+
+def test_an_error_that_stands_for_many_weighs_as_many() -> None:
+    """Ten wrong of 100 where the model is unsure are few of all; where it is sure they are many."""
+    unsure = guard(accepted(100, 10, [1.0] * 10 + [10.0] * 90), max_error=0.05)
+    sure = guard(accepted(100, 10, [10.0] * 10 + [1.0] * 90), max_error=0.05)
+
+    assert unsure.errors is not None
+    assert sure.errors is not None
+    assert unsure.errors.value == pytest.approx(10 / 910)
+    assert sure.errors.value == pytest.approx(100 / 190)
+    assert not unsure.is_broken
+    assert sure.is_broken
+
+
+def test_a_good_policy_is_hardly_ever_recalled_however_often_one_looks() -> None:
+    """Exactly as many errors as allowed, looked at after every 10 of 520 audits, 300 times over."""
+    rng = np.random.default_rng(0)
+    counts = (rng.random((300, 52, 10)) < 0.05).sum(axis=2).cumsum(axis=1)
+    looks = 10 * np.arange(1, 53)
+
+    recalled = [
+        any(
+            n_wrong > 0.05 * n and is_broken(n, n_wrong)
+            for n, n_wrong in zip(looks.tolist(), one.tolist(), strict=True)
+        )
+        for one in counts
+    ]
+
+    assert np.mean(recalled) <= FALSE_RECALL
+
+
+def test_a_policy_with_thrice_the_errors_is_recalled_within_a_quarter() -> None:
+    """15 % wrong where 5 % are allowed, 20 audits a week: nine of ten are recalled within 13 weeks."""
+    rng = np.random.default_rng(1)
+    counts = (rng.random((200, 260)) < 0.15).sum(axis=1)
+
+    recalled = [is_broken(260, n_wrong) for n_wrong in counts.tolist()]
+
+    assert np.mean(recalled) >= 0.9
