@@ -186,3 +186,22 @@ def test_decisions_and_evaluations_survive_json() -> None:
         assert Decision.from_dict(json.loads(json.dumps(decision.to_dict()))) == decision
     one = evaluation("4", n=10, n_right=8)
     assert Evaluation.from_dict(json.loads(json.dumps(one.to_dict()))) == one
+
+
+def test_an_evaluation_of_before_keeps_its_calibration_error_and_owns_up_to_its_interval() -> None:
+    """Rounds stored a bare number once; nothing is known of its interval."""
+    told = evaluation("4", n=10, n_right=8).to_dict() | {"ece": 0.03}
+
+    assert Evaluation.from_dict(json.loads(json.dumps(told))).ece == Estimate(0.03, 0.0, 1.0, 10)
+
+
+def test_a_decision_names_the_rule_and_every_objection() -> None:
+    """What the gate objects to are the reasons; which rule was asked is part of the decision."""
+    gate = Gate(margin=0.03, min_holdout=30, rule="superiority", max_class_fall=0.05)
+
+    refused = judged(n=200, gained=2, lost=40, gate=gate)
+
+    assert (refused.is_promoted, refused.rule) == (False, "superiority on the holdout")
+    assert "it is worse" in refused.reasons[0]
+    assert refused.reasons[1].startswith("recall of cat fell by 19.0 points")
+    assert judged(n=200, gained=40, lost=2, gate=gate).is_promoted

@@ -1,0 +1,164 @@
+"""The gate's further conditions: superiority, no label that fell, confidence that means something."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from goldloop.comparison import Comparison, compare
+from goldloop.errors import SettingsError
+from goldloop.gate import Gate
+from goldloop.labels import LabelSet
+from goldloop.metrics import Estimate, paired_difference
+
+PETS = LabelSet.of(["cat", "dog", "owl"])
+SURE = Estimate(0.01, 0.0, 0.03, 300)
+SUPERIOR = Gate(margin=0.03, min_holdout=30, rule="superiority")
+STRICT = Gate(margin=0.03, min_holdout=30, max_class_fall=0.10, max_ece=0.05)
+
+
+def compared(n: int, *, gained: int, lost: int) -> Comparison:
+    """Return how a challenger compares that gained and lost so many of `n` cats."""
+    rows = np.arange(n)
+    return compare(
+        rows < gained, (rows >= gained) & (rows < gained + lost), np.zeros(n, dtype=np.intp), labels=PETS
+    )
+
+
+def of_labels(*lost: int, n: int = 100, gained: int = 0) -> Comparison:
+    """Return how a challenger compares that lost so many of `n` samples of each label.
+
+    The last label also gains `gained` samples, which the champion missed; all others both have right.
+    """
+    truth = np.repeat(np.arange(len(lost)), n)
+    place = np.tile(np.arange(n), len(lost))
+    is_lost = place < np.repeat(lost, n)
+    is_gained = (truth == len(lost) - 1) & (place >= n - gained)
+    return compare(~is_lost, ~is_gained, truth, labels=PETS)
+
+
+@given(st.integers(30, 300), st.floats(0, 1), st.floats(0, 1))
+def test_superiority_promotes_exactly_what_is_shown_to_be_better(n: int, up: float, down: float) -> None:
+    """The whole interval has to lie above zero, whatever the margin."""
+    comparison = compared(n, gained=int(up * (n // 2)), lost=int(down * (n // 2)))
+
+    assert (not SUPERIOR.objections(comparison, ece=SURE)) == (comparison.accuracy.low > 0)
+
+
+def test_a_gain_that_rules_out_the_margin_may_still_not_be_shown() -> None:
+    """Ten gained, seven lost of 300: no loss of 3 points, but no gain either; the advice would settle it."""
+    few = compared(300, gained=10, lost=7)
+
+    assert not Gate(margin=0.03, min_holdout=30).objections(few, ece=SURE)
+    objections = SUPERIOR.objections(few, ece=SURE)
+    assert objections[0].endswith("points, it has to be better")
+    more = int(re.match(r"about (\d+) more holdout samples would settle it", objections[1])[1])  # type: ignore[index]
+    for share, is_settled in [(0.9, False), (1.1, True)]:
+        times = (300 + share * more) / 300
+        again = compared(round(300 * times), gained=round(10 * times), lost=round(7 * times))
+        assert (not SUPERIOR.objections(again, ece=SURE)) == is_settled
+
+
+def test_what_is_shown_is_said_when_promoted() -> None:
+    """Each rule names what the interval rules out."""
+    difference = compared(300, gained=60, lost=2).accuracy
+
+    assert SUPERIOR.approval(difference).endswith("n=300: it is better")
+    assert STRICT.approval(difference).endswith("n=300: a loss of 3.0 points is ruled out")
+
+
+def test_a_label_that_fell_by_evidence_is_an_objection_that_names_it() -> None:
+    """Dogs lost 30 of 100, owls gained 40: better over all, and refused."""
+    comparison = of_labels(0, 30, 0, gained=40)
+    assert comparison.accuracy.low > -0.03
+
+    (objection,) = STRICT.objections(comparison, ece=SURE)
+
+    assert objection.startswith("recall of dog fell by 30.0 points, at least by 1")
+    assert "(n=100), 10.0 points allowed; label more of it" in objection
+    assert not Gate(margin=0.03, min_holdout=30).objections(comparison, ece=SURE)
+
+
+def test_a_label_that_may_have_fallen_is_no_objection() -> None:
+    """15 of 100 lost where 10 are allowed may be chance; so may 8 of 20."""
+    assert not STRICT.objections(of_labels(0, 15, 0, gained=40), ece=SURE)
+    assert not STRICT.objections(of_labels(0, 8, 0, n=20, gained=19), ece=SURE)
+
+
+def test_labels_are_judged_all_at_once() -> None:
+    """The more labels, the wider each one's interval; one label alone has the ordinary one."""
+    alone = compared(100, gained=5, lost=20)
+    assert alone.recalls == {"cat": alone.accuracy}
+
+    recalls = of_labels(20, 20, 20).recalls
+
+    assert list(recalls) == ["cat", "dog", "owl"]
+    truth = np.zeros(100, dtype=bool)
+    ordinary = paired_difference(np.arange(100) >= 20, ~truth)
+    assert recalls["cat"].value == ordinary.value
+    assert recalls["cat"].low < ordinary.low < ordinary.high < recalls["cat"].high
+
+
+def test_labels_nobody_showed_are_not_judged() -> None:
+    """A label without samples on holdout is absent rather than unchanged."""
+    assert list(of_labels(1, 1).recalls) == ["cat", "dog"]
+
+
+def test_confidence_that_is_wrong_by_evidence_is_an_objection() -> None:
+    """Only an interval that lies above what is allowed; a wide one that reaches below is not shown."""
+    better = compared(300, gained=60, lost=2)
+
+    (objection,) = STRICT.objections(better, ece=Estimate(0.09, 0.06, 0.12, 300))
+    assert objection.startswith("calibration error 0.090 [0.06, 0.12], n=300, 0.05 allowed")
+    assert not STRICT.objections(better, ece=Estimate(0.09, 0.04, 0.14, 40))
+
+
+def test_every_objection_is_named_at_once() -> None:
+    """Worse over all, worse at one label and badly calibrated: three reasons."""
+    objections = STRICT.objections(of_labels(0, 60, 0), ece=Estimate(0.09, 0.06, 0.12, 300))
+
+    assert [one.split(" ")[0] for one in objections] == ["challenger", "recall", "calibration"]
+
+
+def test_an_uneven_draw_is_weighed_over_all_and_label_by_label() -> None:
+    """Ten lost samples that stand for one each weigh less than ten gained ones that stand for nine."""
+    truth = np.repeat([0, 1], 100)
+    ours, theirs = np.ones(200, dtype=bool), np.ones(200, dtype=bool)
+    ours[:10], theirs[190:] = False, False
+    weights = np.repeat([1.0, 9.0], 100)
+
+    found = compare(ours, theirs, truth, labels=PETS, weights=weights)
+
+    assert found.accuracy.value == pytest.approx((90 - 10) / 1000)
+    assert found.recalls["cat"].value == pytest.approx(-0.1)
+    assert found.recalls["dog"].value == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("is_weighted", [False, True])
+def test_equal_models_are_hardly_ever_taken_for_better(is_weighted: bool) -> None:
+    """Of 600 pairs of equally good models at most 2.5 % are promoted as better, within chance."""
+    rng = np.random.default_rng(2)
+    promoted = []
+    for _ in range(600):
+        doubt = rng.random(300)
+        chance = 0.2 + 0.8 * doubt if is_weighted else np.ones(300)
+        drawn = rng.random(300) < chance
+        ours, theirs = (rng.random((2, 300)) > 0.3 * doubt)[:, drawn]
+        truth = np.zeros(drawn.sum(), dtype=np.intp)
+        found = compare(ours, theirs, truth, labels=PETS, weights=1 / chance[drawn])
+        promoted.append(not SUPERIOR.objections(found, ece=SURE))
+
+    assert np.mean(promoted) < 0.025 + 3.5 * np.sqrt(0.025 * 0.975 / 600)
+
+
+def test_a_gate_with_odd_conditions_is_refused() -> None:
+    """A rule nobody knows, or a limit that is no share."""
+    for odd in [{"rule": "luck"}, {"max_class_fall": 0.0}, {"max_ece": 1.5}]:
+        with pytest.raises(
+            SettingsError, match=r"the gate needs a rule of \['non_inferiority', 'superiority'\]"
+        ):
+            Gate(margin=0.03, min_holdout=30, **odd)  # type: ignore[arg-type]
