@@ -33,6 +33,8 @@ _NEEDS = {
 class Status:
     """Where files, tasks, answers, gold and models stand. `champion` is None before the first model.
 
+    `policy` is the version in force, None before one is settled; `cautions` say what to beware of.
+
     `needs` counts answered samples that are not gold yet by what they need next.
     """
 
@@ -45,6 +47,8 @@ class Status:
     gold: GoldVersion
     champion: str | None
     champion_problem: str | None
+    policy: str | None
+    cautions: tuple[str, ...]
     last_round: RoundRecord | None
     servers: Mapping[str, str]
 
@@ -75,6 +79,8 @@ class Status:
             f"digest {self.gold.digest[:16]}",
             "champion": self.champion_problem
             or (f"model {self.champion}" if self.champion else "none yet (cold start)"),
+            "policy": self.policy or "none in force yet",
+            "beware": "; ".join(self.cautions) or "of nothing",
             "open round": str(self.round),
         }
         if last is not None:
@@ -92,6 +98,8 @@ def read_status(
     workspace: str,
     champion: str | None,
     champion_problem: str | None,
+    policy: str | None,
+    cautions: Sequence[str],
     servers: Mapping[str, str],
 ) -> Status:
     """Return where everything in `tables` stands; champion and servers are handed in."""
@@ -106,6 +114,8 @@ def read_status(
         gold=gold.newest(),
         champion=champion,
         champion_problem=champion_problem,
+        policy=policy,
+        cautions=tuple(cautions),
         last_round=closed[-1] if closed else None,
         servers=servers,
     )

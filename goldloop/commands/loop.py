@@ -173,6 +173,8 @@ def serve(where: Where = None) -> None:
 @app.command()
 def status(where: Where = None, as_json: Json = False) -> None:
     """Where every file, task, answer, gold version and model stands."""
+    from flows.policy import cautions
+    from goldloop.routing.policy_log import PolicyLog
     from goldloop.status import read_status
 
     parts = connect(where)
@@ -188,6 +190,8 @@ def status(where: Where = None, as_json: Json = False) -> None:
         champion = parts.registry.version_at("champion")
     except GoldloopError as error:
         problem = f"unknown: {error}"
+    log = PolicyLog(parts.tables.policies)
+    entry = log.in_force(champion) if champion else (log.entries() or [None])[-1]
     found_status = read_status(
         parts.tables,
         parts.gold,
@@ -195,6 +199,8 @@ def status(where: Where = None, as_json: Json = False) -> None:
         workspace=str(parts.workspace.root),
         champion=champion,
         champion_problem=problem,
+        policy=entry.policy.version if entry else None,
+        cautions=cautions(parts),
         servers=servers,
     )
     show(found_status, pairs(found_status.lines()), as_json=as_json)

@@ -73,6 +73,9 @@ def test_the_whole_loop(loop: Loop, services: Endpoints, prefect: PrefectApi, tm
     assert rounded["record"] is None
     assert sum(rounded["score"]["lanes"].values()) == N_FILES - BUDGET
     assert rounded["push"]["purposes"] == {"audit": 20, "review": 30}
+    assert rounded["policy"]["model_version"] == "1"
+    status = loop.json("status")
+    assert (status["policy"], status["files"]["review"]) == ("band[0,1]", N_FILES - BUDGET)
     given |= answer_all(services.label_studio, loop.queue(), said.__getitem__)
     second = loop.json("round")
     assert second["record"]["model_version"] == "2"
@@ -83,9 +86,17 @@ def test_the_whole_loop(loop: Loop, services: Endpoints, prefect: PrefectApi, tm
     assert page.count("data:image/svg+xml") >= 3  # curve, lanes, confusion matrix
     assert not re.search(r'(src|href)="(?!data:|#|http://127\.0\.0\.1)', page), "the page needs other files"
 
+    assert "Where samples go, and how well" in page
+    assert "What it cost and brought" in page
     check_gold(loop, given, tmp_path)
     check_models(loop, services, first, second["record"])
     check_flow_runs(loop, prefect)
+
+    # What it cost: everybody's answers are counted, and the quarter is the rounds that lie in it
+    costs = loop.json("report")
+    assert costs["whole"]["n_answers"] == len(given)
+    assert [one["rounds"] for one in costs["by_round"]][:2] == [[0], [1]]
+    assert loop.json("report", "--quarter")["whole"]["n_answers"] == len(given)
 
     # A rollback moves the alias; the next score takes that model's word
     assert loop.json("rollback", "--to", "2") == {"from": "1", "to": "2"}
