@@ -143,11 +143,10 @@ def _confidence_drift(sketch: Sketch, reference: Sketch) -> tuple[Drift, ...]:
 
 
 def _largest_gain(gains: Shares) -> tuple[int, int]:
-    """Return where the run of neighbours with the largest sum begins and ends (excluded)."""
+    """Return where the shortest run of neighbours with the largest sum begins and ends (excluded)."""
     sums = np.concatenate([[0.0], np.cumsum(gains)])
-    lowest = np.minimum.accumulate(sums)
-    last = int(np.argmax(sums - lowest))
-    return int(np.argmin(sums[: last + 1])), last
+    last = int(np.argmax(sums - np.minimum.accumulate(sums)))
+    return last - int(np.argmin(sums[last::-1])), last
 
 
 def _label_drifts(sketch: Sketch, reference: Sketch) -> tuple[Drift, ...]:

@@ -1,0 +1,207 @@
+"""Drift: no alarm where nothing moved, one that names what moved where something did."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+
+from goldloop.drift.checks import LEAST_N, Check, check_drift
+from goldloop.drift.sketches import Sketch, SketchBuilder, merged
+from goldloop.errors import LabelError
+from goldloop.labels import LabelSet
+
+DIGITS = LabelSet(tuple("012345678"))
+NEW = 9
+"""The digit no model here knows."""
+
+Said = tuple[np.ndarray, np.ndarray]
+"""Probs and embeddings of some digits, row by row."""
+
+
+@cache
+def digits() -> tuple[np.ndarray, np.ndarray, object, np.ndarray]:
+    """Return unseen pictures, what they show, a model of all digits but NEW, and what it sees them by."""
+    from sklearn.datasets import load_digits
+    from sklearn.linear_model import LogisticRegression
+
+    pixels, truth = load_digits(return_X_y=True)
+    is_seen = (np.arange(len(truth)) % 3 == 0) & (truth != NEW)
+    model = LogisticRegression(C=0.01, max_iter=500).fit(pixels[is_seen], truth[is_seen])
+    basis = np.random.default_rng(5).normal(size=(64, 40))
+    rest = np.arange(len(truth)) % 3 != 0
+    return pixels[rest], truth[rest], model, basis
+
+
+def said_of(pixels: np.ndarray) -> Said:
+    """Return what the model says of pictures (n, 64), and what it saw in them."""
+    _, _, model, basis = digits()
+    embeddings = np.maximum(pixels @ basis, 0).astype(np.float32)
+    return model.predict_proba(pixels), embeddings  # type: ignore[attr-defined]
+
+
+def drawn(n: int, seed: int, shares: dict[int, float] | None = None, darkened: float = 1.0) -> Sketch:
+    """Return the sketch of n digits drawn with replacement, some of them oftener than usual."""
+    pixels, truth, _, _ = digits()
+    weights = np.where(truth == NEW, 0.0, 1.0)
+    for digit, share in (shares or {}).items():
+        others = (truth != digit) & (truth != NEW)
+        weights[truth == digit] = share / (1 - share) * others.sum() / (truth == digit).sum()
+    rows = np.random.default_rng(seed).choice(len(truth), n, p=weights / weights.sum())
+    return sketch_of(said_of(pixels[rows] * darkened))
+
+
+def sketch_of(said: Said, labels: LabelSet = DIGITS) -> Sketch:
+    """Return the sketch of one minibatch."""
+    builder = SketchBuilder(labels)
+    builder.add(*said)
+    return builder.sketch()
+
+
+def kinds(check: Check) -> set[str]:
+    """Return which kinds of thing moved."""
+    return {one.kind for one in check.drifts}
+
+
+def test_a_year_of_the_same_traffic_raises_at_most_two_alarms() -> None:
+    """Fifty-two weekly batches of 500, each compared with all before it, and five years of them."""
+    alarms = []
+    for year in range(5):
+        seen = [drawn(500, 1000 * year)]
+        alarms.append(0)
+        for week in range(1, 52):
+            batch = drawn(500, 1000 * year + week)
+            alarms[-1] += bool(check_drift(batch, merged(seen)).drifts)
+            seen.append(batch)
+
+    assert max(alarms) <= 2
+    assert np.mean(alarms) <= 1
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_new_product_is_noticed_in_its_first_batch(seed: int) -> None:
+    """A digit the model never learned, as an eighth of 600 samples, is seen whatever it is taken for."""
+    check = check_drift(drawn(600, seed, {NEW: 0.125}), drawn(2400, 100 + seed))
+
+    assert "embeddings" in kinds(check)
+
+
+def test_a_label_that_grows_is_named_with_its_shares() -> None:
+    """The sentence tells which label, from where to where."""
+    check = check_drift(drawn(800, 1, {3: 0.25}), drawn(3000, 2))
+    first = next(one for one in check.drifts if one.kind == "labels")
+
+    assert first.what == "3"
+    assert 0.08 < first.before < 0.14
+    assert 0.2 < first.now < 0.3
+    assert first.p_value < 1e-6
+    assert first.sentence == (
+        f"label '3' went from {100 * first.before:.1f} % to {100 * first.now:.1f} % of predictions"
+    )
+
+
+def test_a_dark_week_moves_confidence_and_embeddings() -> None:
+    """Pictures at a third of their light are noticed by how sure the model is and by how they look."""
+    check = check_drift(drawn(300, 3, darkened=0.3), drawn(1500, 4))
+    confidence = next(one for one in check.drifts if one.kind == "confidence")
+    embeddings = next(one for one in check.drifts if one.kind == "embeddings")
+
+    assert confidence.low is not None
+    assert confidence.high is not None
+    assert confidence.high < 1
+    assert confidence.now - confidence.before > 0.2
+    assert confidence.sentence.startswith(
+        f"confidence {confidence.low:.2f} to {confidence.high:.2f} went from"
+    )
+    assert embeddings.now > 0.5
+    assert "standard deviations" in embeddings.sentence
+
+
+def test_a_huge_batch_does_not_raise_an_alarm_over_a_trifle() -> None:
+    """One point more of a label among 60,000 is certain, and not worth a word."""
+    check = check_drift(drawn(60_000, 5, {3: 0.12}), drawn(60_000, 6))
+    larger = check_drift(drawn(60_000, 5, {3: 0.16}), drawn(60_000, 6))
+
+    assert check.drifts == ()
+    assert [one.what for one in larger.drifts if one.kind == "labels"] == ["3"]
+
+
+def test_the_first_batch_of_a_model_has_nothing_to_be_compared_with() -> None:
+    """Without a reference, or with a tiny one, the check says so and raises no alarm."""
+    for reference in (None, drawn(LEAST_N - 1, 7)):
+        check = check_drift(drawn(500, 8, darkened=0.3), reference)
+
+        assert check.drifts == ()
+        assert "nothing to compare with yet" in check.sentences[0]
+
+
+def test_a_tiny_batch_is_too_small_to_tell() -> None:
+    """Under 50 samples nothing is claimed, however strange they are."""
+    check = check_drift(drawn(LEAST_N - 1, 9, darkened=0.3), drawn(500, 10))
+
+    assert check.drifts == ()
+    assert check.sentences == (f"{LEAST_N - 1} samples are too few to tell a drift, {LEAST_N} are needed",)
+
+
+def test_permuting_labels_permutes_what_moved() -> None:
+    """No label is special: in another order the same labels are named, as surely."""
+    pixels, truth, _, _ = digits()
+    before, now = said_of(pixels[truth != NEW]), said_of(pixels[np.isin(truth, (2, 3, 4))])
+    order = np.random.default_rng(11).permutation(9)
+    other = LabelSet(tuple(DIGITS[column] for column in order))
+
+    one = check_drift(sketch_of(now), sketch_of(before))
+    same = check_drift(
+        sketch_of((now[0][:, order], now[1]), other), sketch_of((before[0][:, order], before[1]), other)
+    )
+
+    assert [(drift.what, drift.sentence) for drift in one.drifts] == [
+        (drift.what, drift.sentence) for drift in same.drifts
+    ]
+    assert [drift.statistic for drift in one.drifts] == pytest.approx([d.statistic for d in same.drifts])
+
+
+def test_the_scale_of_embeddings_means_nothing() -> None:
+    """Embeddings a thousand times larger, in batch and reference alike, give the same verdict."""
+    pixels, _, _, _ = digits()
+    probs, embeddings = said_of(pixels)
+    half = len(probs) // 2
+
+    one, other = (
+        check_drift(
+            sketch_of((probs[:half], (embeddings[:half] + 9) * factor)),
+            sketch_of((probs[half:], embeddings[half:] * factor)),
+        )
+        for factor in (1.0, 1000.0)
+    )
+
+    assert "embeddings" in kinds(one)
+    assert other.drifts[-1].now == pytest.approx(one.drifts[-1].now, rel=1e-4)
+
+
+def test_embeddings_that_never_change_are_no_drift() -> None:
+    """A scorer whose embeddings are all alike is compared by the rest alone."""
+    probs, _ = said_of(digits()[0])
+    for constant in (0.0, 3.0):
+        flat = np.full((len(probs), 4), constant, np.float32)
+
+        assert check_drift(sketch_of((probs, flat)), sketch_of((probs, flat))).drifts == ()
+
+
+def test_a_check_is_what_was_saved() -> None:
+    """Both one with drifts and one that could not tell survive JSON."""
+    for check in (
+        check_drift(drawn(300, 3, darkened=0.3), drawn(1500, 4)),
+        check_drift(drawn(10, 3), None),
+    ):
+        assert Check.from_json(check.to_json()) == check
+
+
+def test_models_with_other_labels_are_not_compared() -> None:
+    """A batch is compared with what the same model version saw, or not at all."""
+    two = LabelSet(("cat", "dog"))
+    other = sketch_of((np.full((60, 2), 0.5), np.zeros((60, 1), np.float32)), two)
+
+    with pytest.raises(LabelError, match="take what the same model version saw before"):
+        check_drift(drawn(60, 1), other)
