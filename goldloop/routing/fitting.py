@@ -74,8 +74,7 @@ def fit_policy(
     if policy.kind == "target":
         return fit_target(policy.target, policy.delta, audited, seed=settings.selection.seed)
     if policy.kind == "cost":
-        n_blind = max(settings.selection.overlap, settings.consensus.audit_answers)
-        return fit_cost(settings.cost, settings.label_set, people or KnownPeople(), n_blind=n_blind)
+        return Fitted(*cost_policy(settings, people or KnownPeople()))
     return Fitted(Band(*policy.band, Lane(policy.below)), ("the band is set in [policy]; no audit moves it",))
 
 
@@ -99,11 +98,13 @@ def fit_target(accuracy: float, delta: float, audited: Audited | None, *, seed: 
     return Fitted(Target(accuracy, delta, found.threshold), (found.reason,), tuple(warnings))
 
 
-def fit_cost(cost: CostSettings, labels: LabelSet, people: KnownPeople, *, n_blind: int = 2) -> Fitted:
-    """Return the cost policy: error costs of [cost], prices and answers of people as far as known."""
+def cost_policy(settings: Settings, people: KnownPeople) -> tuple[Cost, tuple[str, ...]]:
+    """Return the cost policy, and where its prices and answers come from: people, else [cost]."""
+    cost, labels = settings.cost, settings.label_set
+    n_blind = max(settings.selection.overlap, settings.consensus.audit_answers)
     quick, why_quick = _quick_look(cost, len(labels), people.quick)
     deep, why_deep = _deep_review(cost, len(labels), people, n_blind)
-    return Fitted(Cost(error_costs(cost, labels), quick, deep), (why_quick, why_deep))
+    return Cost(error_costs(cost, labels), quick, deep), (why_quick, why_deep)
 
 
 def error_costs(cost: CostSettings, labels: LabelSet) -> Matrix:

@@ -1,0 +1,83 @@
+"""Outcomes: what a policy would have meant for audited samples, whose true label is known.
+
+Shares have the score interval of `goldloop.metrics`, costs the normal interval of a weighted mean
+[hajek1971]; both from the audits' weights, all 95 %. What a person would have answered is not known: their
+errors count with the probability that the cost policy knows for them. A held sample is priced as a deep
+review: somebody has to look at it in the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from goldloop.auditing.audited import Audited
+from goldloop.metrics import Z_95, Estimate, share_estimate
+from goldloop.routing.lanes import Lane
+from goldloop.routing.policies import Cost, LaneRow, Policy
+
+PEOPLE = (str(Lane.REVIEW), str(Lane.DEEP))
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What `policy` would have meant, of all samples: shares in [0, 1], cost in currency per 1,000 samples.
+
+    `by_lane` are shares of all, `to_people` is that of quick looks and deep reviews, `wrong_accepted` that of
+    samples accepted with a wrong label. `let_through` is the share of wrong labels among what is accepted,
+    None where no audit was. `cost` holds people's time and all errors, theirs and the model's.
+    """
+
+    policy: Policy
+    to_people: Estimate
+    by_lane: Mapping[str, float]
+    wrong_accepted: Estimate
+    let_through: Estimate | None
+    cost: Estimate
+
+
+def outcome(policy: Policy, audited: Audited, costs: Cost) -> Outcome:
+    """Return what `policy` would have meant for `audited`, priced by `costs`.
+
+    Raises:
+        EmptyPoolError: no audits.
+    """
+    lanes = policy.lanes(audited.probs)
+    is_accepted = lanes == str(Lane.AUTO)
+    kept = audited.where(is_accepted)
+    return Outcome(
+        policy=policy,
+        to_people=share_estimate(np.isin(lanes, PEOPLE), weights=audited.weights),
+        by_lane={
+            str(lane): float(audited.weights[lanes == str(lane)].sum() / audited.weights.sum())
+            for lane in Lane
+        },
+        wrong_accepted=share_estimate(is_accepted & ~audited.is_right, weights=audited.weights),
+        let_through=share_estimate(~kept.is_right, weights=kept.weights) if len(kept) else None,
+        cost=mean_cost(costs_of(lanes, audited, costs), audited),
+    )
+
+
+def costs_of(lanes: LaneRow, audited: Audited, costs: Cost) -> Floats:
+    """Return what each audited sample (n,) costs in currency per 1,000 in its lane, given its true label."""
+    errors = np.asarray(costs.errors)
+    accepted = errors[audited.truth, audited.probs.argmax(axis=1)]
+    quick, deep = (
+        look.price + (np.asarray(look.answers) * errors).sum(axis=1)[audited.truth]
+        for look in (costs.quick, costs.deep)
+    )
+    by_people = np.where(lanes == str(Lane.REVIEW), quick, deep)
+    return np.asarray(1000 * np.where(lanes == str(Lane.AUTO), accepted, by_people))
+
+
+def mean_cost(values: Floats, audited: Audited, *, z: float = Z_95) -> Estimate:
+    """Return the weighted mean of `values` (n,) with its normal interval, by default of 95 %."""
+    weights = audited.weights / audited.weights.sum()
+    mean = float(weights @ values)
+    n = len(values)
+    half = z * float(np.sqrt(np.square(weights * (values - mean)).sum() * n / max(n - 1, 1)))
+    return Estimate(mean, mean - half, mean + half, n)
