@@ -26,7 +26,8 @@ DEFAULTS = GateSettings()
 GAINS = (-DEFAULTS.margin, 0.0, 0.02, 0.05)
 FALLS = (0.0, DEFAULTS.max_class_fall, 0.25, 0.50)
 Objections = tuple[str, ...]
-RIVAL_NOISE = 3.0  # standard deviation on log-probabilities, where no second model is given
+RIVAL_NOISES = (3.0, 5.0, 8.0, 12.0, 20.0, 40.0)
+"""Standard deviations on log-probabilities: the least that makes a rival the largest gain worse."""
 
 
 class _Pair(NamedTuple):
@@ -41,7 +42,7 @@ def run(
     probs: Floats, truth: Columns, *, repeats: int, seed: int, other_probs: Floats | None = None
 ) -> list[dict[str, Any]]:
     """Return a row for each design, size, rule and true gain, and for each planted fall of one label."""
-    rival = _noisy(probs, seed) if other_probs is None else other_probs
+    rival = _noisy(probs, truth, seed) if other_probs is None else other_probs
     gained, lost = probs.argmax(axis=1) == truth, rival.argmax(axis=1) == truth
     ahead = float(gained.mean() - lost.mean())
     if ahead < 0:
@@ -62,11 +63,15 @@ def run(
     return rows + _fall_rows(probs, rival, truth, repeats=repeats, seed=seed)
 
 
-def _noisy(probs: Floats, seed: int) -> Floats:
-    """Return a worse model that errs where the given one is unsure."""
-    noise = np.random.default_rng((seed, 7)).normal(0, RIVAL_NOISE, probs.shape)
-    moved = np.maximum(probs, 1e-9) * np.exp(noise * (1 - probs.max(axis=1, keepdims=True)))
-    return moved / moved.sum(axis=1, keepdims=True)
+def _noisy(probs: Floats, truth: Columns, seed: int) -> Floats:
+    """Return a model that is worse by the largest gain and errs where the given one is unsure."""
+    normal = np.random.default_rng((seed, 7)).normal(0, 1, probs.shape)
+    for noise in RIVAL_NOISES:
+        moved = np.maximum(probs, 1e-9) * np.exp(noise * normal * (1 - probs.max(axis=1, keepdims=True)))
+        rival: Floats = moved / moved.sum(axis=1, keepdims=True)
+        if (probs.argmax(axis=1) == truth).mean() - (rival.argmax(axis=1) == truth).mean() >= GAINS[-1]:
+            break
+    return rival
 
 
 def _asked(pair: _Pair, chance: Floats, *, swap: float, rng: np.random.Generator) -> dict[str, Objections]:
