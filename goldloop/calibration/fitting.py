@@ -163,6 +163,7 @@ def _gain(matrix: Matrix, truth: Columns, weights: Weights) -> tuple[float, floa
 
 
 def _log_likelihood(calibration: Calibration, matrix: Matrix, truth: Columns) -> Matrix:
-    """Return the logarithm of the probability of each true column, (n,)."""
-    logarithms: Matrix = np.log(calibration.apply(matrix)[np.arange(len(truth)), truth])
+    """Return the logarithm of the probability of each true column, (n,), finite however small it is."""
+    shifted = matrix / calibration.temperature + np.array(calibration.offsets or 0.0)
+    logarithms: Matrix = log_softmax(shifted, axis=1)[np.arange(len(truth)), truth]
     return logarithms

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,52 +24,13 @@ from models import backbones
 from models.predict import TorchScorer
 from models.presets import PRESETS
 from models.trainer import TorchTrainer
-
-COLOURS = LabelSet(("red", "green", "blue"))
-Load = Callable[[SampleId], Decoded]
-
-
-def coloured(
-    n: int, *, seed: int = 0, noise: float = 60.0, size: int = 32
-) -> tuple[list[tuple[SampleId, int]], Load]:
-    """Return n noisy pictures of three colours, as (id, column) pairs and a function that loads them."""
-    rng = np.random.default_rng(seed)
-    columns = rng.permutation(np.arange(n) % 3)
-    payloads = {}
-    for row, column in enumerate(columns):
-        picture = rng.normal(110, noise, (size, size, 3))
-        picture[..., column] += 25
-        payloads[SampleId(f"{seed}-{row}")] = np.clip(picture, 0, 255).astype(np.uint8)
-    pairs = [(sample_id, int(column)) for sample_id, column in zip(payloads, columns, strict=True)]
-    return pairs, lambda sample_id: Decoded(payloads[sample_id])
+from tests.coloured import COLOURS, Load, coloured, payloads_of
 
 
 def trained(folder: Path, train: Sequence[tuple[SampleId, int]], load: Load, **settings: int) -> TrainedModel:
     """Return a tiny model trained for two epochs on `train` without validation."""
     trainer = TorchTrainer(epochs=2, **settings)
     return trainer.train(train, [], labels=COLOURS, load=load, folder=folder)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a small trained model."""
-    pairs, load = coloured(120)
-    validation, load_validation = coloured(60, seed=1)
-    loaders = {
-        **dict.fromkeys([one for one, _ in pairs], load),
-        **dict.fromkeys([one for one, _ in validation], load_validation),
-    }
-    folder = tmp_path_factory.mktemp("model") / "saved"
-    TorchTrainer(epochs=12).train(
-        pairs, validation, labels=COLOURS, load=lambda one: loaders[one](one), folder=folder
-    )
-    return folder
-
-
-def payloads_of(n: int, seed: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return n payloads and their true columns."""
-    pairs, load = coloured(n, seed=seed)
-    return [load(sample_id).payload for sample_id, _ in pairs], np.array([column for _, column in pairs])
 
 
 # --- learning -----------------------------------------------------------------------------------------------
@@ -187,37 +148,7 @@ def test_mirroring_is_used_where_it_keeps_the_label(tmp_path: Path) -> None:
     assert trained(tmp_path / "b", directed, lambda one: Decoded(ramps[one])).params["mirrored"] is False
 
 
-# --- calibration --------------------------------------------------------------------------------------------
-
-
-def test_calibration_lowers_the_loss_on_new_pictures(model: Path, tmp_path: Path) -> None:
-    """The fitted temperature explains new pictures better than no temperature does."""
-    payloads, truth = payloads_of(300, seed=5)
-    card = json.loads((model / "card.json").read_text())
-    (tmp_path / "raw").mkdir()
-    (tmp_path / "raw" / "card.json").write_text(json.dumps({**card, "temperature": 1.0}))
-    (tmp_path / "raw" / "weights.pt").write_bytes((model / "weights.pt").read_bytes())
-
-    def loss(folder: Path) -> float:
-        probs = TorchTrainer().scorer(folder)(payloads).probs
-        return float(-np.log(probs[np.arange(len(truth)), truth]).mean())
-
-    assert card["temperature"] != 1.0
-    assert loss(model) < loss(tmp_path / "raw")
-
-
-def test_too_little_validation_means_no_calibration_and_a_note(tmp_path: Path) -> None:
-    """Under 20 validation samples the temperature stays 1 and the user is told why."""
-    pairs, load = coloured(60)
-    result = TorchTrainer(epochs=1).train(
-        pairs[:41], pairs[41:], labels=COLOURS, load=load, folder=tmp_path / "m"
-    )
-
-    assert result.params["temperature"] == 1.0
-    assert result.notes == (
-        "confidence is not calibrated: 19 validation samples, 20 are needed; "
-        "the audit brings more every round",
-    )
+# --- history ----------------------------------------------------------------------------------------------
 
 
 def test_history_has_validation_beside_training(tmp_path: Path) -> None:
@@ -342,6 +273,8 @@ def test_a_payload_of_another_size_is_an_error(model: Path, tmp_path: Path) -> N
         ({"preset": "huge"}, "names preset 'huge' at 32 px"),
         ({"size": 64}, "names preset 'tiny' at 64 px"),
         ({"temperature": 0}, "has temperature 0, a positive number is needed"),
+        ({"offsets": [0.1, -0.1]}, "has offsets .*, one number for each of 3 labels is needed"),
+        ({"offsets": [0.1, -0.1, None]}, "has offsets .*, one number for each of 3 labels is needed"),
         ({"format_version": 99}, "has format version 99, this goldloop reads 1"),
         ({"surprise": 1}, "is no card of a model: .*surprise"),
     ],

@@ -249,3 +249,13 @@ def test_offsets_that_do_not_fit_are_refused() -> None:
         Calibration(1.0, (0.1, -0.1)).apply([[0.0, 1.0, 2.0]])
     with pytest.raises(InvalidProbabilitiesError, match="offsets must be finite"):
         Calibration(1.0, (0.1, float("nan")))
+
+
+def test_logits_of_any_size_can_be_judged() -> None:
+    """Probabilities too small for a float do not make the choice between temperature and offsets fail."""
+    logits, truth = honest_sample(60, seed=7)
+
+    fit = fit_calibration(logits * 1e6, truth)
+
+    assert fit.gain is not None
+    assert np.isfinite([fit.gain, fit.gain_error or 0.0, fit.calibration.temperature]).all()
