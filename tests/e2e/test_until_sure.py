@@ -4,69 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
-from goldloop.adapters.label_studio import add_annotator
-from goldloop.adapters.label_studio.payload import choice_result
 from goldloop.gold import GoldRecord
 from goldloop.tasks import Purpose, split_key
-from labelstudio_config import REASON_NAME, TO_NAME
 from tests.e2e.commands import Loop
+from tests.e2e.person import REASON, Person, Task
 from tests.images import write_good
 
 pytestmark = pytest.mark.servers
-
-REASON = "clear on a second look"
-Task = dict[str, Any]
-
-
-@dataclass
-class Person:
-    """A Label Studio account that takes what the server hands out next."""
-
-    url: str
-    user_id: str
-    token: str
-    seen: list[int] = field(default_factory=list)
-
-    def work(self, project: int, says: Callable[[Task], str | None]) -> dict[str, int]:
-        """Answer what is handed out until nothing is, None being a skip; return annotation ids by key."""
-        given = {}
-        with self._client() as client:
-            while (reply := client.get(f"/api/projects/{project}/next")).status_code != httpx.codes.NOT_FOUND:
-                task = reply.raise_for_status().json()
-                self.seen.append(task["id"])
-                label = says(task)
-                answer = {"result": result_of(label), "was_cancelled": label is None, "lead_time": 2.5}
-                made = client.post(f"/api/tasks/{task['id']}/annotations/", json=answer).raise_for_status()
-                given[task["data"]["key"]] = made.json()["id"]
-        return given
-
-    def edit(self, annotation_id: int, label: str) -> None:
-        """Change an answer."""
-        with self._client() as client:
-            change = {"result": result_of(label), "was_cancelled": False}
-            client.patch(f"/api/annotations/{annotation_id}/", json=change).raise_for_status()
-
-    def delete(self, annotation_id: int) -> None:
-        """Delete an answer."""
-        with self._client() as client:
-            client.delete(f"/api/annotations/{annotation_id}/").raise_for_status()
-
-    def _client(self) -> httpx.Client:
-        headers = {"Authorization": f"Token {self.token}"}
-        return httpx.Client(base_url=self.url, headers=headers, timeout=60)
-
-
-def result_of(label: str | None) -> list[dict[str, Any]]:
-    """Return the answer `label` with a reason, or a skip with one."""
-    reason = {"from_name": REASON_NAME, "to_name": TO_NAME, "type": "choices", "value": {"choices": [REASON]}}
-    return [reason] if label is None else [*choice_result(label), reason]
 
 
 def purpose_of(task: Task) -> Purpose:
@@ -93,13 +41,7 @@ def loop(make_loop: Callable[..., Loop], tmp_path: Path) -> Loop:
 def crew(loop: Loop) -> list[Person]:
     """Return three annotators and a senior."""
     server = loop.servers.label_studio
-    people = []
-    for name in ("ann", "bob", "cyd", "sen"):
-        account = add_annotator(
-            server.url, server.token, email=f"{name}@until-sure.example", password=f"{name}-password"
-        )
-        people.append(Person(server.url, account.user_id, account.token))
-    return people
+    return [Person.hired(server, f"{name}@until-sure.example") for name in ("ann", "bob", "cyd", "sen")]
 
 
 def gold(loop: Loop) -> dict[str, GoldRecord]:
