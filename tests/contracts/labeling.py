@@ -67,7 +67,7 @@ class RealDesk:
         self.http = httpx.Client(base_url=url, timeout=60, trust_env=False)
 
     def next_for(self, annotator: str, *, purpose: Purpose | None = None) -> int | None:
-        """Return the task that Label Studio's page shows this person next, or None; asked as the page asks."""
+        """Return the task that Label Studio's own page shows this person next, or None."""
         project_id = self.projects.of(purpose or Purpose.REVIEW)
         headers = {"Authorization": f"Token {self.tokens[annotator]}"}
         shown = {"ordering": [], "selectedItems": NONE, "filters": {"conjunction": "and", "items": []}}
