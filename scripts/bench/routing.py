@@ -9,36 +9,37 @@ as [cost] describes them. Prices are the defaults of [cost], but for what an err
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from _common import parser, say, write
 from _outputs import CACHE, DATA, Columns, Floats, Outputs, outputs
-from _routing_outcomes import Outcome, outcome, spreads, table
-from _routing_people import People, RealPeople, Said, SimulatedPeople
+from _routing_outcomes import Outcome, Spread, outcome, spreads, table
+from _routing_people import People, RealPeople, SimulatedPeople
 
 from goldloop.auditing.audited import Audited
 from goldloop.calibration import fit_calibration
-from goldloop.routing.fitting import error_costs, fit_policy
+from goldloop.routing.fitting import KnownPeople, cost_policy, error_costs, fit_target
 from goldloop.routing.lanes import Lane
-from goldloop.routing.policies import Band
+from goldloop.routing.policies import Band, Policy
+from goldloop.routing.tuning import tune
 from goldloop.samples import SampleId
-from goldloop.settings import PolicySettings, Settings
+from goldloop.settings import Settings
 
 QUICK_REPEATS = 10
 DEFAULT = "default band"
+TUNED = "what tuning recommends"
 TARGETS = (0.95, 0.98)
+FIXED = {"accept all": Lane.AUTO, "a quick look at all": Lane.REVIEW, "a deep review of all": Lane.DEEP}
 
 
-def settings_for(found: Outputs, error: float, **policy: object) -> Settings:
-    """Return the default settings with these labels, price of an error and policy."""
-    return Settings.model_validate(
-        {"name": "bench", "labels": tuple(found.labels), "cost": {"error": error}, "policy": policy}
-    )
+def settings_for(found: Outputs, error: float) -> Settings:
+    """Return the default settings with these labels and this price of an error."""
+    return Settings.model_validate({"name": "bench", "labels": tuple(found.labels), "cost": {"error": error}})
 
 
 def audited(probs: Floats, truth: Columns, rows: Columns) -> Audited:
@@ -50,54 +51,73 @@ def audited(probs: Floats, truth: Columns, rows: Columns) -> Audited:
     )
 
 
-def lanes_by_policy(
-    probs: Floats, audits: Audited, found: Outputs, said: Said, error: float
-) -> Mapping[str, npt.NDArray[np.str_]]:
-    """Return the lanes (n,) of all samples under each policy, fitted on `audits`."""
-    policy = PolicySettings()
+def fitted(audits: Audited, found: Outputs, known: KnownPeople, error: float) -> dict[str, Policy]:
+    """Return the default policy and those fitted on `audits`, the one that tuning recommends among them."""
+    settings = settings_for(found, error)
+    default = Band(*settings.policy.band, Lane(settings.policy.below))
     targets = {
-        f"target {accuracy:.0%}": fit_policy(
-            settings_for(found, error, kind="target", target=accuracy), audits
-        ).policy
+        f"target {accuracy:.0%}": fit_target(accuracy, settings.policy.delta, audits, seed=0).policy
         for accuracy in TARGETS
     }
-    cost = fit_policy(settings_for(found, error, kind="cost"), audits, said.known).policy
-    n = len(probs)
     return {
-        DEFAULT: Band(*policy.band, Lane(policy.below)).lanes(probs),
-        "band, below it a quick look": Band(*policy.band, Lane.REVIEW).lanes(probs),
-        **{name: target.lanes(probs) for name, target in targets.items()},
-        "cost": cost.lanes(probs),
-        "accept all": np.full(n, str(Lane.AUTO)),
-        "a quick look at all": np.full(n, str(Lane.REVIEW)),
-        "a deep review of all": np.full(n, str(Lane.DEEP)),
+        DEFAULT: default,
+        "band, below it a quick look": Band(default.low, default.high, Lane.REVIEW),
+        **targets,
+        "cost": cost_policy(settings, known)[0],
+        TUNED: tune(audits, settings, present=default, people=known).recommended.policy,
     }
 
 
 def one_draw(
     found: Outputs, people: People, *, n_audits: int, error: float, rng: np.random.Generator
-) -> dict[str, Outcome]:
-    """Return what each policy comes to on all samples that one draw of audits left."""
+) -> tuple[dict[str, Outcome], str]:
+    """Return what each policy comes to on all samples that one draw of audits left, and what tuning chose."""
     n, n_labels = found.logits.shape
     drawn = rng.permutation(n)[:n_audits]
     validation, holdout = drawn[: n_audits // 2], drawn[n_audits // 2 :]
     calibration = fit_calibration(found.logits[validation], found.truth[validation]).calibration
     probs = calibration.apply(found.logits)
     said = people.say(found.truth, drawn, n_labels, rng)
-    lanes = lanes_by_policy(probs, audited(probs, found.truth, holdout), found, said, error)
+    policies = fitted(audited(probs, found.truth, holdout), found, said.known, error)
+    lanes = {name: policy.lanes(probs) for name, policy in policies.items()}
+    lanes |= {name: np.full(n, str(lane)) for name, lane in FIXED.items()}
     is_traffic = ~np.isin(np.arange(n), drawn)
-    settings = settings_for(found, error)
-    return {
+    cost = settings_for(found, error).cost
+    outcomes = {
         name: outcome(
             one[is_traffic],
             probs.argmax(axis=1)[is_traffic],
             found.truth[is_traffic],
             said.where(is_traffic),
-            errors=np.asarray(error_costs(settings.cost, found.labels)),
-            minute=settings.cost.minute,
+            errors=np.asarray(error_costs(cost, found.labels)),
+            minute=cost.minute,
         )
         for name, one in lanes.items()
     }
+    is_default = policies[TUNED] == policies[DEFAULT]
+    return outcomes, "to stay" if is_default else policies[TUNED].version.split("[")[0]
+
+
+def measured(
+    name: str, found: Outputs, *, n_audits: int, error: float, repeats: int, seed: int
+) -> dict[str, dict[str, Spread]]:
+    """Print the table of one set of outputs, number of audits and price of an error, and return it."""
+    cost = settings_for(found, error).cost
+    people = SimulatedPeople(cost) if found.answers is None else RealPeople(found.answers, cost)
+    runs: dict[str, list[Outcome]] = {}
+    chosen: Counter[str] = Counter()
+    for repeat in range(repeats):
+        rng = np.random.default_rng((seed, repeat, n_audits))
+        outcomes, kind = one_draw(found, people, n_audits=n_audits, error=error, rng=rng)
+        chosen[kind] += 1
+        for policy, one in outcomes.items():
+            runs.setdefault(policy, []).append(one)
+    of_policy = spreads(runs, DEFAULT)
+    print(f"\n## {name}: {n_audits} audits, an error costs {error:g} {cost.currency}, {repeats} draws")
+    print(f"\n{table(of_policy, cost.currency, DEFAULT)}\n")
+    kinds = ", ".join(f"{kind} in {100 * times / repeats:.0f} %" for kind, times in chosen.most_common())
+    print(f"Tuning recommended: {kinds} of the draws.", flush=True)
+    return of_policy
 
 
 def main() -> None:
@@ -106,38 +126,25 @@ def main() -> None:
     options.add_argument("--outputs", nargs="+", default=["cifar10", "clothing"], metavar="NAME")
     options.add_argument("--audits", type=int, nargs="+", default=[500, 1000], metavar="N")
     options.add_argument("--error", type=float, nargs="+", default=[2.0, 10.0], metavar="PRICE")
-    options.add_argument(
-        "--repeats", type=int, default=200, metavar="N", help="draws of audits (default 200)"
-    )
-    options.add_argument(
-        "--data", type=Path, default=DATA, metavar="FOLDER", help="holds cifar10/, clothing/"
-    )
+    options.add_argument("--repeats", type=int, default=200, metavar="N", help="draws (default 200)")
+    options.add_argument("--data", type=Path, default=DATA, metavar="FOLDER", help="cifar10/, clothing/")
     options.add_argument("--cache", type=Path, default=CACHE, metavar="FOLDER", help="keeps the outputs")
     chosen = options.parse_args()
     started = time.perf_counter()
     repeats = QUICK_REPEATS if chosen.quick else chosen.repeats
-    rows: dict[str, object] = {}
+    rows: list[dict[str, object]] = []
     for name in chosen.outputs:
         found = outputs(name, chosen.data, chosen.cache)
         say(f"{name}: {len(found.truth)} samples, accuracy {found.accuracy:.4f}")
-        for n_audits, error in ((n, error) for n in chosen.audits for error in chosen.error):
-            cost = settings_for(found, error).cost
-            people = SimulatedPeople(cost) if found.answers is None else RealPeople(found.answers, cost)
-            runs: dict[str, list[Outcome]] = {}
-            for repeat in range(repeats):
-                rng = np.random.default_rng((chosen.seed, repeat, n_audits))
-                for policy, one in one_draw(found, people, n_audits=n_audits, error=error, rng=rng).items():
-                    runs.setdefault(policy, []).append(one)
-            measured = spreads(runs, DEFAULT)
-            title = f"{name}: {n_audits} audits, an error costs {error:g} {cost.currency}, {repeats} draws"
-            print(
-                f"\n## {title}, seed {chosen.seed}\n\n{table(measured, cost.currency, DEFAULT)}", flush=True
+        for n_audits, error in itertools.product(chosen.audits, chosen.error):
+            of_policy = measured(
+                name, found, n_audits=n_audits, error=error, repeats=repeats, seed=chosen.seed
             )
-            rows[title] = {
-                policy: {key: asdict(one) for key, one in measures.items()}
-                for policy, measures in measured.items()
-            }
-    write(chosen, "routing", {"tables": rows}, started=started)
+            what = {"outputs": name, "audits": n_audits, "error": error, "repeats": repeats}
+            for policy, one in of_policy.items():
+                spread = {key: asdict(value) for key, value in one.items()}
+                rows.append(what | {"policy": policy} | spread)
+    write(chosen, "routing", {"rows": rows}, started=started)
 
 
 if __name__ == "__main__":
