@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from goldloop import __version__
-from goldloop.commands import gold, loop, people, report, workspace
+from goldloop.commands import gold, loop, people, policy, report, workspace
 from goldloop.console import err, out
 from goldloop.errors import GoldloopError
 
@@ -26,7 +26,9 @@ app.add_typer(workspace.app)
 app.add_typer(loop.app)
 app.add_typer(people.app)
 app.add_typer(report.app)
+app.add_typer(policy.replay_app)
 app.add_typer(gold.app, name="gold")
+app.add_typer(policy.app, name="policy")
 app.add_typer(workspace.annotator_app, name="annotator")
 
 

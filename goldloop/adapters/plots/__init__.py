@@ -18,6 +18,7 @@ from goldloop.adapters.plots.costs import saved_plot, spent_plot
 from goldloop.adapters.plots.judgement import confusion_plot, reliability_plot, retrain_plots
 from goldloop.adapters.plots.lanes import lanes_plot
 from goldloop.adapters.plots.people import drift_plot, pace_plot, skill_plot
+from goldloop.adapters.plots.policies import tuning_plot
 from goldloop.adapters.plots.style import Plot
 
 __all__ = [
@@ -37,5 +38,6 @@ __all__ = [
     "retrain_plots",
     "saved_plot",
     "skill_plot",
+    "tuning_plot",
     "spent_plot",
 ]
