@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from goldloop.adapters.label_studio.tabs import QUEUES
 from goldloop.labels import LabelSet
 from labelstudio_config import (
     DECISIONS,
@@ -150,6 +151,13 @@ def test_the_guide_explains_suggestion_skip_and_blind_tasks() -> None:
 
     for topic in ("Enter", "skip", "suggests", "without a suggestion"):
         assert topic in guide
+
+
+@pytest.mark.parametrize("read", [annotator_guide, lambda: text_of(instructions(AWKWARD))])
+def test_every_queue_is_explained_where_people_read(read: Callable[[], str]) -> None:
+    """Guide and instructions call the queues what their tabs are called."""
+    for title in QUEUES:
+        assert title.lower() in read().lower()
 
 
 @pytest.mark.parametrize("make", BOTH)
