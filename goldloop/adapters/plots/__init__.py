@@ -38,6 +38,6 @@ __all__ = [
     "retrain_plots",
     "saved_plot",
     "skill_plot",
-    "tuning_plot",
     "spent_plot",
+    "tuning_plot",
 ]
