@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from goldloop.consensus.finding import Case
 from goldloop.routing.lanes import Lane
-from goldloop.routing.policies import Band
+from goldloop.routing.policies import Band, Cost, Look, Matrix, Policy, Recalled, Target
 from goldloop.samples import BatchId, sample_id_of
 from goldloop.selection import Candidate
 
@@ -58,3 +58,48 @@ def cases(*, with_decisions: bool = True) -> st.SearchStrategy[list[Case]]:
             for number, (votes, probs, decision, shown) in enumerate(rows)
         ]
     )
+
+
+def probs(max_rows: int = 20) -> st.SearchStrategy[list[list[float]]]:
+    """Rows of probabilities over three labels, ties, zeros and certainty included."""
+    weights = st.lists(st.sampled_from([0, 1, 2, 3, 5, 20, 400]), min_size=3, max_size=3).filter(any)
+    row = weights.map(lambda row: [one / sum(row) for one in row])
+    return st.lists(row, max_size=max_rows)
+
+
+def targets() -> st.SearchStrategy[Target]:
+    """Target policies, certified or not."""
+    return st.builds(Target, st.sampled_from([0.9, 0.98]), st.just(0.05), st.none() | confidences())
+
+
+def answers() -> st.SearchStrategy[Matrix]:
+    """How people answer three labels: rows that sum to 1."""
+    row = st.lists(st.integers(0, 9), min_size=3, max_size=3).filter(any)
+    return st.lists(row.map(lambda row: tuple(one / sum(row) for one in row)), min_size=3, max_size=3).map(
+        tuple
+    )
+
+
+def error_costs() -> st.SearchStrategy[Matrix]:
+    """What each error between three labels costs, nothing on the diagonal."""
+    amounts = st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0, 30.0]), min_size=6, max_size=6)
+    return amounts.map(lambda a: ((0.0, a[0], a[1]), (a[2], 0.0, a[3]), (a[4], a[5], 0.0)))
+
+
+def looks() -> st.SearchStrategy[Look]:
+    """Ways of asking people, free and unaffordable ones included."""
+    return st.builds(Look, st.sampled_from([0.0, 0.1, 0.25, 3.0, float("inf")]), answers())
+
+
+def cost_policies() -> st.SearchStrategy[Cost]:
+    """Cost policies over three labels."""
+    return st.builds(Cost, error_costs(), looks(), looks())
+
+
+def policies() -> st.SearchStrategy[Policy]:
+    """Policies of every kind over three labels, recalled ones included."""
+    below = st.sampled_from([Lane.HOLD, Lane.REVIEW, Lane.DEEP])
+    edges = st.lists(confidences(), min_size=2, max_size=2, unique=True)
+    any_band = st.builds(lambda pair, below: Band(min(pair), max(pair), below), edges, below)
+    plain = st.one_of(any_band, targets(), cost_policies())
+    return st.one_of(plain, plain.map(Recalled))

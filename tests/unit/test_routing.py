@@ -1,15 +1,35 @@
-"""Routing sends every sample to exactly one lane."""
+"""Routing sends every sample to exactly one lane, whatever the policy."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from goldloop.errors import InvalidBandError, InvalidProbabilitiesError
+from goldloop.errors import InvalidBandError, InvalidProbabilitiesError, PolicyError
 from goldloop.routing.lanes import Lane
-from goldloop.routing.policies import Band, Policy, route
-from tests.strategies import bands
+from goldloop.routing.policies import (
+    Band,
+    Cost,
+    Look,
+    Matrix,
+    Policy,
+    Recalled,
+    Target,
+    policy_from_dict,
+    policy_to_dict,
+    route,
+)
+from tests.strategies import answers, bands, cost_policies, error_costs, policies, probs
+
+PEOPLE = {Lane.REVIEW, Lane.DEEP}
+FAULTLESS: Matrix = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+GUESSING: Matrix = ((1 / 3,) * 3,) * 3
+FLAT: Matrix = ((0.0, 2.0, 2.0), (2.0, 0.0, 2.0), (2.0, 2.0, 0.0))
 
 
 def lane_of(confidence: float, policy: Policy) -> Lane:
@@ -19,7 +39,7 @@ def lane_of(confidence: float, policy: Policy) -> Lane:
 
 
 @given(st.floats(0.5, 1), bands())
-def test_every_sample_gets_exactly_one_lane(confidence: float, band: Band) -> None:
+def test_a_band_parts_confidence_in_three(confidence: float, band: Band) -> None:
     """Routing is a partition, and both edges of the band belong to review."""
     lane = lane_of(confidence, band)
 
@@ -44,8 +64,181 @@ def test_a_band_outside_the_unit_interval_is_refused(low: float, high: float) ->
         Band(low, high)
 
 
-@pytest.mark.parametrize("confidence", [float("nan"), -0.01, 1.01])
-def test_no_number_has_no_lane(confidence: float) -> None:
-    """NaN and numbers outside [0, 1] are refused rather than routed."""
-    with pytest.raises(InvalidProbabilitiesError, match="row 0 of probs"):
-        lane_of(confidence, Band(0.4, 0.7))
+@given(probs(), policies())
+def test_every_sample_gets_exactly_one_lane(rows: list[list[float]], policy: Policy) -> None:
+    """One lane each, and the same one whether a sample comes alone or among others."""
+    lanes = route(np.array(rows).reshape(len(rows), 3), policy)
+
+    assert len(lanes) == len(rows)
+    assert lanes == [lane for row in rows for lane in route([row], policy)]
+
+
+@given(probs(), bands(), bands())
+def test_a_wider_band_never_takes_a_sample_from_people(
+    rows: list[list[float]], one: Band, other: Band
+) -> None:
+    """What people see under a band they also see under every band around it."""
+    wide = Band(min(one.low, other.low), max(one.high, other.high))
+    matrix = np.array(rows).reshape(len(rows), 3)
+
+    narrow_lanes, wide_lanes = route(matrix, one), route(matrix, wide)
+
+    assert all(
+        wider in PEOPLE for lane, wider in zip(narrow_lanes, wide_lanes, strict=True) if lane in PEOPLE
+    )
+
+
+@given(probs(), error_costs(), answers(), st.floats(0, 5))
+def test_a_free_and_faultless_annotator_gets_everything(
+    rows: list[list[float]], errors: Matrix, deep: Matrix, price: float
+) -> None:
+    """Nothing beats an answer that costs nothing and is always right, not even certainty."""
+    policy = Cost(errors, quick=Look(0.0, FAULTLESS), deep=Look(price, deep))
+
+    assert set(route(np.array(rows).reshape(len(rows), 3), policy)) <= PEOPLE
+
+
+@given(probs(), cost_policies())
+def test_at_an_infinite_price_nobody_is_asked(rows: list[list[float]], policy: Cost) -> None:
+    """However dear an error is, what cannot be paid is not done."""
+    unaffordable = replace(
+        policy,
+        quick=Look(float("inf"), policy.quick.answers),
+        deep=Look(float("inf"), policy.deep.answers),
+    )
+
+    assert set(route(np.array(rows).reshape(len(rows), 3), unaffordable)) <= {Lane.AUTO}
+
+
+@given(probs(), policies(), st.permutations(range(3)))
+def test_the_order_of_labels_decides_nothing(
+    rows: list[list[float]], policy: Policy, order: list[int]
+) -> None:
+    """The same labels in another order, costs and answers with them, get the same lanes."""
+    matrix = np.array(rows).reshape(len(rows), 3)
+
+    assert route(matrix[:, order], permuted(policy, order)) == route(matrix, policy)
+
+
+def permuted(policy: Policy, order: list[int]) -> Policy:
+    """Return the policy for labels in another order."""
+    if isinstance(policy, Recalled):
+        inner = permuted(policy.policy, order)
+        assert not isinstance(inner, Recalled)
+        return Recalled(inner)
+    if not isinstance(policy, Cost):
+        return policy
+
+    def moved(matrix: Matrix) -> Matrix:
+        return tuple(tuple(matrix[row][column] for column in order) for row in order)
+
+    quick, deep = (Look(one.price, moved(one.answers)) for one in (policy.quick, policy.deep))
+    return Cost(moved(policy.errors), quick, deep)
+
+
+@pytest.mark.parametrize(
+    "row", [[float("nan"), 0.5, 0.5], [0.5, 0.4, 0.0], [1.5, -0.5, 0.0], [float("inf"), 0.0, 0.0]]
+)
+@given(policy=policies())
+def test_no_probabilities_have_no_lane(row: list[float], policy: Policy) -> None:
+    """NaN, negative, infinite and unnormalised rows are refused, named, and nothing is routed."""
+    with pytest.raises(InvalidProbabilitiesError, match="row 1 of probs"):
+        route([[0.2, 0.3, 0.5], row], policy)
+
+
+@given(policies())
+def test_a_policy_comes_back_from_json_as_it_was(policy: Policy) -> None:
+    """Value and version survive JSON that any parser reads, infinite prices included."""
+    text = json.dumps(policy_to_dict(policy), allow_nan=False)
+
+    again = policy_from_dict(json.loads(text))
+
+    assert again == policy
+    assert again.version == policy.version
+
+
+@given(cost_policies(), cost_policies())
+def test_the_version_is_a_function_of_the_content(one: Cost, other: Cost) -> None:
+    """Equal policies have equal versions, others do not."""
+    assert (one.version == other.version) == (one == other)
+
+
+@given(probs(), policies())
+def test_what_is_recalled_accepts_nothing(rows: list[list[float]], policy: Policy) -> None:
+    """People get what would be accepted; all else stays where it was."""
+    assume(not isinstance(policy, Recalled))
+    assert not isinstance(policy, Recalled)
+    matrix = np.array(rows).reshape(len(rows), 3)
+
+    before, after = route(matrix, policy), route(matrix, Recalled(policy))
+
+    assert after == [Lane.REVIEW if lane is Lane.AUTO else lane for lane in before]
+
+
+def test_a_target_that_nothing_certifies_accepts_nothing() -> None:
+    """Without a threshold people get everything, even what the model is certain of."""
+    assert lane_of(1.0, Target(0.98, 0.05, None)) is Lane.REVIEW
+
+
+def test_a_target_accepts_from_its_threshold_on() -> None:
+    """The threshold itself is accepted."""
+    policy = Target(0.98, 0.05, 0.9)
+
+    assert [lane_of(one, policy) for one in (0.9, 0.8999)] == [Lane.AUTO, Lane.REVIEW]
+
+
+def test_each_sample_goes_where_it_costs_least() -> None:
+    """By hand: an error costs 2; accepting costs 2 (1 - confidence), a look 0.25 + 0.1, a review 0.7 + 0."""
+    policy = Cost(
+        FLAT,
+        quick=Look(0.25, ((0.95, 0.025, 0.025), (0.025, 0.95, 0.025), (0.025, 0.025, 0.95))),
+        deep=Look(0.7, FAULTLESS),
+    )
+    rows = [[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.4, 0.3, 0.3]]
+
+    assert route(rows, policy) == [Lane.AUTO, Lane.REVIEW, Lane.REVIEW]
+    assert policy.expected(np.array(rows)) == pytest.approx(
+        np.array([[0.2, 0.35, 0.7], [0.4, 0.35, 0.7], [1.2, 0.35, 0.7]])
+    )
+    careless = replace(policy, quick=Look(0.25, GUESSING))
+    assert route(rows, careless) == [Lane.AUTO, Lane.AUTO, Lane.DEEP]
+
+
+def test_a_dear_error_sends_a_likelier_label_to_people() -> None:
+    """What matters is what a wrong acceptance costs, not how sure the model is."""
+    errors = ((0.0, 1.0, 1.0), (100.0, 0.0, 1.0), (1.0, 1.0, 0.0))
+    policy = Cost(errors, quick=Look(0.5, FAULTLESS), deep=Look(5.0, FAULTLESS))
+
+    assert route([[0.98, 0.02, 0.0], [0.02, 0.98, 0.0]], policy) == [Lane.REVIEW, Lane.AUTO]
+
+
+@pytest.mark.parametrize(
+    ("errors", "answers", "price", "message"),
+    [
+        (((0.0, 1.0), (1.0, 0.0)), FAULTLESS, 1.0, r"quick.answers of a cost policy needs 2 x 2"),
+        (((1.0, 1.0, 1.0),) * 3, FAULTLESS, 1.0, r"got \[1.0, 1.0, 1.0\] on the diagonal"),
+        (((0.0, -1.0, 1.0),) * 3, FAULTLESS, 1.0, r"errors of a cost policy needs 3 x 3 finite values"),
+        (FLAT, ((0.5, 0.5, 0.5),) * 3, 1.0, r"each row of quick.answers needs to sum to 1"),
+        (FLAT, FAULTLESS, -1.0, r"the price of a look is at least 0, got -1.0"),
+        (FLAT, FAULTLESS, float("nan"), r"the price of a look is at least 0, got nan"),
+    ],
+)
+def test_a_cost_policy_that_makes_no_sense_is_refused(
+    errors: Matrix, answers: Matrix, price: float, message: str
+) -> None:
+    """The error names what is wrong and the value seen."""
+    with pytest.raises(PolicyError, match=message):
+        Cost(errors, Look(price, answers), Look(1.0, FAULTLESS))
+
+
+@pytest.mark.parametrize(("accuracy", "delta", "threshold"), [(1.0, 0.05, 0.5), (0.9, 0.0, 0.5)])
+def test_a_target_nobody_can_show_is_refused(accuracy: float, delta: float, threshold: float) -> None:
+    """Neither certainty nor an accuracy of 1 can be had."""
+    with pytest.raises(PolicyError, match=f"got {accuracy} and {delta}"):
+        Target(accuracy, delta, threshold)
+
+
+def test_a_policy_of_no_known_kind_is_refused() -> None:
+    """The error names the kind and the known ones."""
+    with pytest.raises(PolicyError, match="'coin' is no kind of policy; known are band"):
+        policy_from_dict({"kind": "coin"})
