@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flows.people import report_people
+from flows.plots import champion_plots
 from flows.wiring import Parts, now
 from goldloop.adapters.costs_section import cost_section
 from goldloop.adapters.images.thumbnail import thumbnail
@@ -19,15 +20,13 @@ from goldloop.adapters.plots import (
     confusion_plot,
     lanes_plot,
     random_labels_curve,
-    reliability_plot,
 )
 from goldloop.adapters.report import MOST_SUSPECTS, Page, RoundRow, Tile, render_page
 from goldloop.adapters.routing_section import RoutingSection, routing_section
 from goldloop.asking.second_looks import read_second_looks
 from goldloop.asking.verdicts import open_audit_note
-from goldloop.auditing.audited import Audited, audited_traffic, judged_by, read_traffic
+from goldloop.auditing.audited import audited_traffic, judged_by, read_traffic
 from goldloop.auditing.estimating import report_audit
-from goldloop.calibration import calibration_error, reliability_bins
 from goldloop.costs.books import read_books
 from goldloop.costs.report import CostReport, cost_report
 from goldloop.drift.history import read_seen
@@ -136,27 +135,15 @@ def routing_of(parts: Parts, champion: str | None) -> RoutingSection | None:
     labels, gold = parts.workspace.settings.label_set, parts.gold.records()
     traffic = read_traffic(parts.tables, labels)
     seen = read_seen(parts.tables.batches)
+    entry = PolicyLog(parts.tables.policies).in_force(champion)
+    judged = judged_by(parts.tables, gold, labels, champion)
     return routing_section(
-        PolicyLog(parts.tables.policies).in_force(champion),
+        entry,
         report_audit(audited_traffic(traffic, gold, labels), traffic, labels=labels),
         n_by_lane=dict(Counter(traffic.lanes.tolist())),
         newest=seen[-1].batch if seen else "",
         moved=tuple(one.sentence for one in seen[-1].check.drifts) if seen else (),
-        plots=champion_plots(judged_by(parts.tables, gold, labels, champion)),
-    )
-
-
-def champion_plots(judged: Audited) -> tuple[Plot, ...]:
-    """Return how far the champion's confidence can be trusted on holdout; none before it was judged."""
-    if not len(judged):
-        return ()
-    bins = reliability_bins(judged.probs, judged.truth, weights=judged.weights)
-    error = calibration_error(judged.probs, judged.truth, weights=judged.weights)
-    return (
-        Plot(
-            "Whether confidence means what it says: each dot is a bin of confidence on holdout",
-            reliability_plot(bins, split=HOLDOUT, ece=error),
-        ),
+        plots=champion_plots(parts, judged, entry.policy if entry else None),
     )
 
 

@@ -178,7 +178,7 @@ class Parts:
         self, *, say: Callable[[str], None], advance: Callable[[float], None], scratch: Path
     ) -> Workshop:
         """Return what retraining works with."""
-        from goldloop.adapters.plots import retrain_plots
+        from flows.plots import plots_of
         from goldloop.retraining import Workshop
 
         return Workshop(
@@ -191,7 +191,7 @@ class Parts:
             runs=self.runs,
             settings=self.workspace.settings,
             scratch=scratch,
-            plots=retrain_plots,
+            plots=plots_of(self),
             clock=now,
             say=say,
             advance=advance,

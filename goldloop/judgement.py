@@ -8,6 +8,7 @@ from datetime import datetime
 
 import numpy as np
 
+from goldloop.auditing.audited import Audited
 from goldloop.comparison import compare
 from goldloop.drift.sketches import Sketch, SketchBuilder
 from goldloop.errors import ModelError
@@ -31,18 +32,27 @@ MINIBATCH = 128
 class Judgement:
     """What each model said of the holdout, how well it did there, and the gate's decision.
 
-    `probs` (n, n_labels) are by model version, `evaluations` by role; `truth` (n,) are label-set columns.
+    `probs` (n, n_labels) are by model version, `evaluations` by role; `truth` (n,) are label-set columns,
+    `weights` (n,) inverse inclusion probabilities.
     `sketch` sums up what the challenger saw, a random draw of the traffic, to which its first batch can be
     compared.
     """
 
     sample_ids: tuple[SampleId, ...]
     truth: Columns
+    weights: Weights
     probs: Mapping[str, Probs]
     evaluations: Mapping[str, Evaluation]
     decision: Decision
     gold_version: int
     sketch: Sketch
+
+    def audited(self, role: str) -> Audited:
+        """Return the holdout as the model in `role` judged it."""
+        n = len(self.truth)
+        probs = self.probs[self.evaluations[role].model_version]
+        lanes, rounds = np.full(n, "", dtype="<U6"), np.full(n, -1, dtype=np.intp)
+        return Audited(self.sample_ids, self.truth, probs, self.weights, lanes, rounds)
 
     def rows(self, at: datetime) -> list[Row]:
         """Return a row of the judgements table for each model and sample."""
@@ -108,7 +118,7 @@ def judge(
     )
     ids = tuple(one.sample_id for one in holdout)
     sketch = _sketch(scores[models[CHALLENGER]], ids, weights, settings)
-    return Judgement(ids, truth, probs, evaluations, decision, version.version, sketch)
+    return Judgement(ids, truth, weights, probs, evaluations, decision, version.version, sketch)
 
 
 def weights_of(records: Sequence[GoldRecord]) -> Weights:

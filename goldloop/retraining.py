@@ -9,27 +9,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from goldloop.drift.checks import check_drift
 from goldloop.drift.history import read_reference, save_batch
 from goldloop.errors import EmptyPoolError, ModelError
 from goldloop.gold import GoldRecord, GoldVersion
 from goldloop.gold_store import GoldStore
 from goldloop.judgement import BASELINE, CHALLENGER, CHAMPION, Judgement, judge
-from goldloop.labels import LabelSet
 from goldloop.planning import current_round
 from goldloop.ports import ContentStore, ModelRegistry, Tables, Trainer, TrainingRuns
-from goldloop.predictions import Probs
-from goldloop.promotion import Evaluation
 from goldloop.rounds import RoundRecord, annotation_counts, read_rounds, save_round
 from goldloop.settings import Settings
 from goldloop.splits import Split, check_no_leak
 from goldloop.training_runs import GoldSource, TrainingRecord, TrainingStart
 
-Plots = Callable[[Mapping[str, Evaluation], Probs, npt.NDArray[np.intp], LabelSet], Mapping[str, bytes]]
-"""Artifacts by relative path, from evaluations by role, the challenger's probs and the truth on holdout."""
+Plots = Callable[[Judgement], Mapping[str, bytes]]
+"""Artifacts by relative path, from what the models said of the holdout."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +91,7 @@ def retrain(shop: Workshop) -> RoundRecord | None:
             scorer_of=lambda model: shop.trainer.scorer(shop.registry.load(model).folder),
             store=shop.store,
         )
-        plots = shop.plots(
-            judgement.evaluations, judgement.probs[challenger], judgement.truth, shop.settings.label_set
-        )
+        plots = shop.plots(judgement)
     except BaseException as error:
         shop.runs.fail(run_id, f"judging broke off: {error}")
         raise

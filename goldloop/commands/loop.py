@@ -190,8 +190,9 @@ def status(where: Where = None, as_json: Json = False) -> None:
         champion = parts.registry.version_at("champion")
     except GoldloopError as error:
         problem = f"unknown: {error}"
-    log = PolicyLog(parts.tables.policies)
-    entry = log.in_force(champion) if champion else (log.entries() or [None])[-1]
+    entries = PolicyLog(parts.tables.policies).entries()
+    settled = [one for one in entries if champion in (None, one.model_version)]
+    entry = settled[-1] if settled else None
     found_status = read_status(
         parts.tables,
         parts.gold,

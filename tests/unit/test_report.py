@@ -23,10 +23,13 @@ from goldloop.adapters.plots import (
 )
 from goldloop.adapters.report import MOST_TILES, Page, RoundRow, Tile, data_uri, render_page
 from goldloop.calibration import reliability_bins
+from goldloop.drift.sketches import SketchBuilder
+from goldloop.judgement import Judgement
 from goldloop.labels import LabelSet
 from goldloop.metrics import Estimate
 from goldloop.promotion import Decision, Evaluation, evaluate
 from goldloop.rounds import Conservation
+from goldloop.samples import sample_id_of
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 HOSTILE = '<script>alert("1")</script><img src=http://evil.example/x.png onerror=alert(1)>'
@@ -252,9 +255,17 @@ def test_the_same_figures_give_the_same_plot() -> None:
     """A plot is a function of its figures, so artifacts can be compared byte for byte."""
     one, probs, truth = judged(("cat", "dog"))
 
-    first, again = (
-        retrain_plots({"challenger": one}, probs, truth, LabelSet.of(["cat", "dog"])) for _ in range(2)
+    judgement = Judgement(
+        sample_ids=tuple(sample_id_of(f"{i}".encode()) for i in range(len(truth))),
+        truth=truth,
+        weights=np.ones(len(truth)),
+        probs={one.model_version: probs},
+        evaluations={"challenger": one},
+        decision=Decision(True, "first model", (), one.model_version, None, None),
+        gold_version=1,
+        sketch=SketchBuilder(LabelSet.of(["cat", "dog"])).sketch(),
     )
+    first, again = (retrain_plots(judgement) for _ in range(2))
 
     assert first == again
     assert set(first) == {

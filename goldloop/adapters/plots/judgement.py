@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
-import numpy.typing as npt
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from goldloop.adapters.plots.style import BLUE, GREY, ORANGE, STYLE, Format, new_figure, rendered, shortened
 from goldloop.calibration import ReliabilityBin, reliability_bins
-from goldloop.labels import LabelSet
+from goldloop.judgement import CHALLENGER, Judgement
 from goldloop.metrics import Estimate
 from goldloop.promotion import Evaluation
 
@@ -117,18 +116,10 @@ def reliability_plot(
         return rendered(figure, kind)
 
 
-def retrain_plots(
-    evaluations: Mapping[str, Evaluation],
-    probs: npt.NDArray[np.float64],
-    truth: npt.NDArray[np.intp],
-    _labels: LabelSet,
-) -> dict[str, bytes]:
-    """Return the files that stand beside a retrain's figures: the challenger's confusion and reliability.
-
-    `evaluations` are by role; `probs` (n, n_labels) and `truth` (n,) are the challenger's on the same split.
-    """
-    judged = evaluations["challenger"]
-    bins = reliability_bins(probs, truth)
+def retrain_plots(judgement: Judgement) -> dict[str, bytes]:
+    """Return the files that stand beside a retrain's figures: the challenger's confusion and reliability."""
+    judged, seen = judgement.evaluations[CHALLENGER], judgement.audited(CHALLENGER)
+    bins = reliability_bins(seen.probs, seen.truth, weights=seen.weights)
     files: dict[str, bytes] = {}
     kinds: tuple[Format, ...] = ("png", "svg")
     for kind in kinds:

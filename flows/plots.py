@@ -1,0 +1,89 @@
+"""The plots of a retrain: what the challenger does on holdout, what policies would make of it, the past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Literal
+
+from goldloop.adapters.plots import (
+    Plot,
+    accuracy_plot,
+    baseline_curve,
+    champion_curve,
+    reliability_plot,
+    retrain_plots,
+    tuning_plot,
+)
+from goldloop.auditing.audited import Audited
+from goldloop.calibration import calibration_error, reliability_bins
+from goldloop.judgement import BASELINE, CHALLENGER, CHAMPION, Judgement
+from goldloop.planning import current_round
+from goldloop.rounds import read_rounds
+from goldloop.routing.fitting import fit_policy
+from goldloop.routing.policies import Policy
+from goldloop.routing.tuning import Tuning, tune
+from goldloop.splits import Split
+
+if TYPE_CHECKING:
+    from flows.wiring import Parts
+
+KINDS: tuple[Literal["png", "svg"], ...] = ("png", "svg")
+
+
+def plots_of(parts: Parts) -> Callable[[Judgement], dict[str, bytes]]:
+    """Return what draws the files that stand beside a retrain's figures."""
+
+    def draw(judgement: Judgement) -> dict[str, bytes]:
+        judged = judgement.audited(CHALLENGER)
+        settings = parts.workspace.settings
+        policy = fit_policy(settings, judged, parts.known_people()).policy
+        found = tuned(parts, judged, policy)
+        files = retrain_plots(judgement)
+        for kind in KINDS:
+            files[f"plots/policies.{kind}"] = tuning_plot(found, kind=kind)
+            files[f"plots/accuracy.{kind}"] = _over_rounds(parts, judgement, kind)
+        return files
+
+    return draw
+
+
+def _over_rounds(parts: Parts, judgement: Judgement, kind: Literal["png", "svg"]) -> bytes:
+    """Return the accuracy of champion and baseline over all rounds, the one that is about to close last."""
+    past = read_rounds(parts.tables.rounds)
+    judged = [*((one.evaluations, one.decision) for one in past), (judgement.evaluations, judgement.decision)]
+    champions = [
+        one.get(CHALLENGER if decision and decision.is_promoted else CHAMPION) for one, decision in judged
+    ]
+    baselines = [one.get(BASELINE) or one.get(CHALLENGER) for one, _ in judged]
+    curves = [
+        champion_curve([one.accuracy if one else None for one in champions]),
+        baseline_curve([one.accuracy if one else None for one in baselines]),
+    ]
+    rounds = [*(one.round for one in past), current_round(parts.tables)]
+    return accuracy_plot(rounds, curves, split=str(Split.HOLDOUT), kind=kind)
+
+
+def tuned(parts: Parts, judged: Audited, present: Policy) -> Tuning:
+    """Return what `judged` says of other policies than the `present` one."""
+    return tune(judged, parts.workspace.settings, present=present, people=parts.known_people())
+
+
+def champion_plots(parts: Parts, judged: Audited, present: Policy | None) -> tuple[Plot, ...]:
+    """Return how far the champion's confidence can be trusted, and what policies would make of it.
+
+    None before it was judged.
+    """
+    if not len(judged):
+        return ()
+    bins = reliability_bins(judged.probs, judged.truth, weights=judged.weights)
+    error = calibration_error(judged.probs, judged.truth, weights=judged.weights)
+    plots = [
+        Plot(
+            "Whether confidence means what it says: each dot is a bin of confidence on holdout",
+            reliability_plot(bins, split=str(Split.HOLDOUT), ece=error),
+        )
+    ]
+    if present is not None:
+        caption = "What accepting from a threshold on would let through and cost, on holdout"
+        plots.append(Plot(caption, tuning_plot(tuned(parts, judged, present))))
+    return tuple(plots)
