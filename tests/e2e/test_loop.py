@@ -159,7 +159,7 @@ def check_models(loop: Loop, services: Endpoints, first: dict[str, Any], second:
         assert in_holdout
         assert {f"holdout/recall/{label}" for label in in_holdout} <= run.data.metrics.keys()
         plots = [one.path for one in client.list_artifacts(record["mlflow_run_id"], "plots")]
-        assert {"confusion", "reliability"} <= {Path(path).stem for path in plots}
+        assert {"confusion", "reliability", "policies", "accuracy"} <= {Path(path).stem for path in plots}
     roles = client.get_run(second["mlflow_run_id"]).data.metrics
     assert {"champion/holdout/accuracy", "baseline/holdout/accuracy", "holdout/difference"} <= roles.keys()
 
