@@ -1,0 +1,207 @@
+"""Tuning says what other policies would have meant, and recommends only what audits bear out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from goldloop.adapters.plots import tuning_plot
+from goldloop.auditing.audited import Audited
+from goldloop.console import plain
+from goldloop.errors import EmptyPoolError
+from goldloop.routing.lanes import Lane
+from goldloop.routing.outcomes import mean_cost, outcome
+from goldloop.routing.policies import Band, Cost, Look, Matrix
+from goldloop.routing.tables import tuning_json, tuning_rows, tuning_title
+from goldloop.routing.tuning import break_even, candidate_policies, threshold_points, tune
+from goldloop.samples import SampleId
+from goldloop.settings import Settings
+
+FAULTLESS: Matrix = ((1.0, 0.0), (0.0, 1.0))
+COSTS = Cost(((0.0, 2.0), (2.0, 0.0)), quick=Look(0.25, FAULTLESS), deep=Look(0.75, FAULTLESS))
+BAND = Band(0.4, 0.7)
+
+
+def audited(sure: npt.ArrayLike, is_right: npt.ArrayLike, weights: object = 1.0) -> Audited:
+    """Return audits that a model calls ham with these confidences; where it is not right they are spam."""
+    high, right = np.asarray(sure, dtype=np.float64), np.asarray(is_right, dtype=bool)
+    n = len(high)
+    return Audited(
+        sample_ids=tuple(SampleId(f"{number:064x}") for number in range(n)),
+        truth=np.where(right, 0, 1),
+        probs=np.stack([high, 1 - high], axis=1),
+        weights=np.broadcast_to(np.asarray(weights, dtype=np.float64), (n,)),
+        lanes=np.full(n, ""),
+        rounds=np.full(n, -1),
+    )
+
+
+def calibrated(n: int, seed: int = 0) -> Audited:
+    """Return audits of a model whose confidence, from 0.5 to 1, means what it says."""
+    rng = np.random.default_rng(seed)
+    sure = rng.uniform(0.5, 1, n)
+    return audited(sure, rng.random(n) < sure)
+
+
+def settings(**sections: object) -> Settings:
+    """Return settings of two labels with these sections."""
+    return Settings.model_validate({"name": "texts", "labels": ("ham", "spam"), **sections})
+
+
+def test_an_outcome_by_hand() -> None:
+    """Four audits, the last of which stands for as many samples as the other three together."""
+    seen = audited([0.9, 0.8, 0.6, 0.95], [True, False, False, True], weights=[1, 1, 1, 3])
+
+    found = outcome(BAND, seen, COSTS)
+
+    assert found.to_people.value == pytest.approx(1 / 6)
+    assert found.by_lane == pytest.approx({"auto": 5 / 6, "review": 1 / 6, "deep": 0.0, "hold": 0.0})
+    assert found.wrong_accepted.value == pytest.approx(1 / 6)
+    assert found.let_through is not None
+    assert found.let_through.value == pytest.approx(1 / 5)
+    assert found.cost.value == pytest.approx(1000 * (2.0 + 0.25) / 6)
+
+
+def test_peoples_errors_cost_too() -> None:
+    """Whoever takes spam for ham one time in four costs half an error more on each spam."""
+    careless = replace(COSTS, quick=Look(0.25, ((1.0, 0.0), (0.25, 0.75))))
+
+    found = outcome(BAND, audited([0.6, 0.6], [True, False]), careless)
+
+    assert found.cost.value == pytest.approx(1000 * (0.25 + 0.25 + 0.5) / 2)
+    assert found.let_through is None
+
+
+def test_what_is_held_costs_a_deep_review() -> None:
+    """Holding is no way to save: somebody has to look in the end."""
+    held = outcome(Band(0.7, 0.9), audited([0.6], [True]), COSTS)
+    deep = outcome(Band(0.7, 0.9, Lane.DEEP), audited([0.6], [True]), COSTS)
+
+    assert held.cost == deep.cost
+    assert (held.to_people.value, deep.to_people.value) == (0, 1)
+
+
+def test_the_interval_of_a_cost_covers() -> None:
+    """Over 400 draws of weighted audits the mean cost of all traffic is inside 92 to 98 % of the time."""
+    rng = np.random.default_rng(1)
+    values = np.where(rng.random(20_000) < 0.1, 30.0, 3.0) * rng.uniform(0.5, 1, 20_000)
+    chances = np.where(values > 10, 0.03, 0.01)
+    n_covered = 0
+    for _ in range(400):
+        rows = np.flatnonzero(rng.random(len(values)) < chances)
+        drawn = audited(np.full(len(rows), 0.9), np.ones(len(rows)), weights=1 / chances[rows])
+        found = mean_cost(values[rows], drawn)
+        n_covered += found.low <= values.mean() <= found.high
+
+    assert 0.92 <= n_covered / 400 <= 0.98
+
+
+def test_a_clear_saving_is_recommended_with_its_bound() -> None:
+    """Where errors are dear and people cheap, the narrow band in force is not kept."""
+    found = tune(calibrated(2000), settings(cost={"error": 20}), present=BAND)
+
+    best = next(one for one in found.candidates if one.outcome is found.recommended)
+    assert found.recommended.cost.value < found.present.cost.value
+    assert best.saving.low > 0
+    assert f"saves {best.saving.low:.0f} EUR per 1,000 samples or more" in found.reasons[0]
+
+
+def test_nothing_is_recommended_by_luck() -> None:
+    """Where the band in force is as good as any, few draws of audits speak against it."""
+    quick = settings(cost={"error": 2, "minute": 1.2, "quick_s": 30, "quick_accuracy": 1.0})
+    best = Band(0.0, 0.70)  # a look costs 0.6: it pays below 0.7 on average
+    n_wrong = sum(
+        tune(calibrated(300, seed), quick, present=best).recommended.policy != best for seed in range(40)
+    )
+
+    assert n_wrong <= 4
+
+
+def test_a_recommended_band_keeps_the_limit_on_errors() -> None:
+    """However cheap errors are, a band that audits cannot show to keep max_error is not recommended."""
+    cheap = settings(cost={"error": 0.01}, policy={"max_error": 0.05})
+
+    found = tune(calibrated(2000), cheap, present=Band(0.0, 0.98))
+
+    limit = found.recommended.let_through
+    assert not isinstance(found.recommended.policy, Band) or (limit is not None and limit.high <= 0.05)
+
+
+def test_too_few_audits_recommend_nothing() -> None:
+    """The reason counts them."""
+    found = tune(calibrated(20), settings(cost={"error": 100}), present=BAND)
+
+    assert found.recommended is found.present
+    assert found.reasons[0] == "20 audits are too few to compare policies by; 30 are the least"
+
+
+def test_how_many_audits_would_settle_it_is_told() -> None:
+    """Where a saving is likely but not shown, the reason says what it takes."""
+    found = tune(calibrated(60), settings(), present=BAND)
+
+    assert found.recommended is found.present
+    assert "audits in all would show" in found.reasons[0]
+
+
+def test_no_audits_are_an_error_that_says_what_to_do() -> None:
+    """Nothing can be said of nothing."""
+    with pytest.raises(EmptyPoolError, match="run 'goldloop round'"):
+        tune(audited([], []), settings(), present=BAND)
+
+
+def test_the_candidates_hold_the_settings_own_policies() -> None:
+    """The band and the target that are set are compared with the rest."""
+    wanted = settings(policy={"band": (0.33, 0.77), "target": 0.8})
+
+    found = candidate_policies(calibrated(2000), wanted, COSTS)
+
+    assert Band(0.33, 0.77) in found
+    assert any(one.version.startswith("target[0.8,") for one in found)
+    assert COSTS in found
+    assert len(found) == len(set(found))
+
+
+def test_accepting_pays_from_the_break_even_on() -> None:
+    """A faultless look costs 0.25, an error 2: accepting pays above 0.875, which the interval holds."""
+    found = break_even(calibrated(4000), COSTS, seed=0)
+
+    assert found is not None
+    assert found.low < 0.875 < found.high
+    assert found.high - found.low < 0.2
+
+
+def test_accepting_never_pays_beside_free_and_faultless_people() -> None:
+    """There is no break-even where every look is cheaper."""
+    free = replace(COSTS, quick=Look(0.0, FAULTLESS))
+
+    assert break_even(calibrated(200), free, seed=0) is None
+
+
+def test_the_higher_the_threshold_the_less_is_accepted() -> None:
+    """Points ascend; the first accepts everything."""
+    points = threshold_points(calibrated(500), COSTS)
+
+    accepted = [one.accepted.value for one in points]
+    assert accepted[0] == 1
+    assert accepted == sorted(accepted, reverse=True)
+    assert [one.threshold for one in points] == sorted({one.threshold for one in points})
+
+
+def test_a_tuning_is_told_in_rows_json_and_a_picture() -> None:
+    """One row for the policy in force and each candidate, strict JSON, and a PNG and an SVG."""
+    found = tune(calibrated(400), settings(cost={"error": 20}), present=BAND)
+
+    rows = tuning_rows(found)
+    told = json.loads(json.dumps(plain(tuning_json(found)), allow_nan=False))
+
+    assert [row[""] for row in rows].count("in force") == 1
+    assert [row[""] for row in rows].count("recommended") == (found.recommended is not found.present)
+    assert len(rows) == 1 + len(told["candidates"])
+    assert told["recommended"]["policy"] == found.recommended.policy.version
+    assert "400 audits" in tuning_title(found)
+    assert tuning_plot(found, kind="png").startswith(b"\x89PNG")
+    assert b"<svg" in tuning_plot(found)
