@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flows.people import report_people
-from flows.plots import champion_plots
+from flows.plots import champion_plots, newest_batch_plot
 from flows.wiring import Parts, now
 from goldloop.adapters.costs_section import cost_section
 from goldloop.adapters.images.thumbnail import thumbnail
@@ -143,7 +143,10 @@ def routing_of(parts: Parts, champion: str | None) -> RoutingSection | None:
         n_by_lane=dict(Counter(traffic.lanes.tolist())),
         newest=seen[-1].batch if seen else "",
         moved=tuple(one.sentence for one in seen[-1].check.drifts) if seen else (),
-        plots=champion_plots(parts, judged, entry.policy if entry else None),
+        plots=(
+            *champion_plots(parts, judged, entry.policy if entry else None),
+            *newest_batch_plot(seen),
+        ),
     )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from goldloop.adapters.plots import (
     Plot,
     accuracy_plot,
     baseline_curve,
+    batch_plot,
     champion_curve,
     reliability_plot,
     retrain_plots,
@@ -16,6 +17,7 @@ from goldloop.adapters.plots import (
 )
 from goldloop.auditing.audited import Audited
 from goldloop.calibration import calibration_error, reliability_bins
+from goldloop.drift.history import Seen, reference_of
 from goldloop.judgement import BASELINE, CHALLENGER, CHAMPION, Judgement
 from goldloop.planning import current_round
 from goldloop.rounds import read_rounds
@@ -66,6 +68,16 @@ def _over_rounds(parts: Parts, judgement: Judgement, kind: Literal["png", "svg"]
 def tuned(parts: Parts, judged: Audited, present: Policy) -> Tuning:
     """Return what `judged` says of other policies than the `present` one."""
     return tune(judged, parts.workspace.settings, present=present, people=parts.known_people())
+
+
+def newest_batch_plot(seen: Sequence[Seen]) -> tuple[Plot, ...]:
+    """Return the newest batch beside what its model saw before; none before new files were scored."""
+    if not seen or seen[-1].batch == str(Split.HOLDOUT):
+        return ()
+    newest = seen[-1]
+    before = reference_of([one for one in seen[:-1] if one.model_version == newest.model_version])
+    caption = f"What the model made of the newest files, {newest.batch}, and of those before"
+    return (Plot(caption, batch_plot(newest.sketch, before, newest.check)),)
 
 
 def champion_plots(parts: Parts, judged: Audited, present: Policy | None) -> tuple[Plot, ...]:
