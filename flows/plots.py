@@ -9,12 +9,12 @@ from goldloop.adapters.plots import (
     Plot,
     accuracy_plot,
     baseline_curve,
-    batch_plot,
     champion_curve,
     reliability_plot,
     retrain_plots,
     tuning_plot,
 )
+from goldloop.adapters.plots.drift import batch_plot
 from goldloop.auditing.audited import Audited
 from goldloop.calibration import calibration_error, reliability_bins
 from goldloop.drift.history import Seen, reference_of
