@@ -1,0 +1,108 @@
+"""`goldloop policy explain` says why a sample went where it went."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from goldloop.errors import SourceError
+from goldloop.routing.explaining import explain
+from goldloop.routing.fitting import KnownPeople, cost_policy
+from goldloop.routing.lanes import Lane
+from goldloop.routing.policies import Band, Recalled, Target
+from goldloop.tasks import Purpose
+from tests.loop import Loop, texts
+from tests.policy_stage import BAND, N, Stage, made_stage, sample, spam
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    """Return the workspace of these tests."""
+    return made_stage(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("number", "lane", "rule"),
+    [
+        (0, Lane.REVIEW, "confidence 0.5000 is inside the band of 0.4 to 0.7, both ends included"),
+        (59, Lane.AUTO, "confidence 0.9900 is above the band of 0.4 to 0.7"),
+    ],
+)
+def test_a_band_is_explained(stage: Stage, number: int, lane: Lane, rule: str) -> None:
+    """Lane, label, confidence and the rule with its numbers; the beginning of an id is enough."""
+    told = json.loads(stage.run("policy", "explain", sample(number)[:12], "--json").stdout)
+    words = stage.run("policy", "explain", sample(number)).stdout
+
+    assert (told["lane"], told["label"], told["policy"]) == (lane, "spam", "band[0.4,0.7]")
+    assert told["confidence"] == pytest.approx(spam(number))
+    assert told["rule"][0].startswith(rule)
+    assert rule in words
+
+
+def test_a_cost_policy_is_explained_by_three_costs(stage: Stage) -> None:
+    """Accepting, a quick look and a deep review, each with its amount; the lane's is the least."""
+    policy, _ = cost_policy(stage.workspace.settings, KnownPeople())
+    stage.settle(policy)
+    stage.reroute(30, policy)
+
+    found = explain(stage.tables, stage.workspace.settings, sample(30))
+
+    assert found.policy == policy.version
+    assert min(found.costs, key=lambda lane: found.costs[lane]) == found.lane
+    assert found.costs["auto"] == pytest.approx(2.0 * (1 - spam(30)))
+    assert f"accepting {2.0 * (1 - spam(30)):.3f}" in found.rule[0]
+
+
+def test_a_target_is_explained_by_its_threshold(stage: Stage) -> None:
+    """And by what audits show from there on."""
+    policy = Target(0.98, 0.05, 0.9)
+    stage.settle(policy)
+    stage.reroute(59, policy)
+
+    (rule,) = explain(stage.tables, stage.workspace.settings, sample(59)).rule
+
+    assert "reaches confidence 0.9000, from where on audits show 98.0% with certainty 95%" in rule
+
+
+def test_a_recalled_policy_is_explained_with_its_recall(stage: Stage) -> None:
+    """First the rule itself, then that audits overrule it."""
+    stage.settle(Recalled(BAND))
+    stage.reroute(59, Recalled(BAND))
+
+    found = explain(stage.tables, stage.workspace.settings, sample(59))
+
+    assert found.lane is Lane.REVIEW
+    assert "above the band" in found.rule[0]
+    assert "audits show too many errors" in found.rule[1]
+
+
+def test_a_policy_that_no_log_holds_is_not_made_up(stage: Stage) -> None:
+    """Its name and lane are told, and that the rule is not known."""
+    stage.reroute(59, Band(0.2, 0.3))
+
+    (rule,) = explain(stage.tables, stage.workspace.settings, sample(59)).rule
+
+    assert "log does not hold this policy" in rule
+
+
+def test_the_audit_and_what_people_were_asked_are_told(tmp_path: Path) -> None:
+    """Reserved samples are asked for the audit, and the others are not."""
+    loop = Loop(tmp_path, texts(60))
+    loop.score()
+    loop.push()
+    asked = {one.pushed.sample_id: one.pushed.purpose for one in loop.queue.tasks.values()}
+
+    for sample_id, purpose in asked.items():
+        found = explain(loop.tables, loop.settings, sample_id)
+        assert found.asked == (str(purpose),)
+        assert found.is_reserved == (purpose is Purpose.AUDIT)
+        assert found.is_reserved == (found.audit_number < found.audit_probability)
+
+
+@pytest.mark.parametrize(("prefix", "n"), [("", N), ("zz", 0)])
+def test_an_id_that_names_no_single_sample_is_refused(stage: Stage, prefix: str, n: int) -> None:
+    """The error counts the samples that it could mean."""
+    with pytest.raises(SourceError, match=f"{n} scored samples have an id that begins with '{prefix}'"):
+        explain(stage.tables, stage.workspace.settings, prefix)
