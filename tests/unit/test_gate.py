@@ -136,6 +136,8 @@ def test_an_uneven_draw_is_weighed_over_all_and_label_by_label() -> None:
     assert found.accuracy.value == pytest.approx((90 - 10) / 1000)
     assert found.recalls["cat"].value == pytest.approx(-0.1)
     assert found.recalls["dog"].value == pytest.approx(0.1)
+    even = compare(ours, theirs, truth, labels=PETS)
+    assert found.accuracy.high - found.accuracy.low > 1.1 * (even.accuracy.high - even.accuracy.low)
 
 
 @pytest.mark.parametrize("is_weighted", [False, True])

@@ -23,6 +23,7 @@ from goldloop.metrics import (
     paired_difference,
     per_label,
     wilson,
+    worth,
 )
 
 PETS = LabelSet.of(["cat", "dog", "owl"])
@@ -146,6 +147,18 @@ def test_weights_remove_the_bias_of_an_uneven_draw_and_widen_the_interval() -> N
     assert effective_n(weights) == pytest.approx(36)
     assert wilson(0.75, 36)[0] < estimate.low < wilson(0.75, 100)[0]
     assert wilson(0.75, 100)[1] < estimate.high < wilson(0.75, 36)[1]
+
+
+def test_what_a_draw_is_worth_leans_on_what_is_expected_while_surprises_are_few() -> None:
+    """No surprise: the expected effect alone. The more there are, the more they speak for themselves."""
+    assert worth(np.zeros(100), variance=0.1, expected=2.0) == (50, 0)
+
+    for n_surprises, low, high in [(1, 50, 55), (8, 60, 75), (800, 98, 100)]:
+        n = 100 * n_surprises
+        pulls = np.where(np.arange(n) < n_surprises, 1.0, 0.0)  # as many as a plain draw would show
+        found, rests_on = worth(pulls, variance=pulls.sum() * n, expected=2.0)
+        assert rests_on == pytest.approx(n_surprises)
+        assert low < 100 * found / n < high
 
 
 def test_per_label_figures_by_eye() -> None:
