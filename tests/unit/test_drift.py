@@ -9,6 +9,7 @@ import pytest
 
 from goldloop.drift.checks import LEAST_N, Check, check_drift
 from goldloop.drift.sketches import Sketch, SketchBuilder, merged
+from goldloop.drift.statistics import homogeneity
 from goldloop.errors import LabelError
 from goldloop.labels import LabelSet
 
@@ -205,3 +206,33 @@ def test_models_with_other_labels_are_not_compared() -> None:
 
     with pytest.raises(LabelError, match="take what the same model version saw before"):
         check_drift(drawn(60, 1), other)
+
+
+def test_moves_that_are_certain_and_tiny_are_not_told() -> None:
+    """Among 60,000, two points of confidence and a twelfth of a deviation of the embeddings are trifles."""
+    rng = np.random.default_rng(12)
+    two = LabelSet(("cat", "dog"))
+
+    def made(n_unsure: int, moved: float) -> Sketch:
+        sure = np.where(np.arange(60_000) < n_unsure, 0.55, 0.95)
+        probs = np.stack([sure, 1 - sure], axis=1)
+        probs[::2] = probs[::2, ::-1]
+        return sketch_of((probs, (rng.normal(size=(60_000, 8)) + 2 + moved).astype(np.float32)), two)
+
+    usual = made(6000, 0.0)
+
+    assert check_drift(made(7200, 0.03), usual).drifts == ()
+    assert kinds(check_drift(made(9600, 0.3), usual)) == {"confidence", "embeddings"}
+
+
+def test_rare_labels_are_put_together_whatever_their_order() -> None:
+    """A chi-square needs five expected counts a cell; which rare labels share one is no matter of order."""
+    rng = np.random.default_rng(13)
+    shares = rng.dirichlet(np.full(60, 0.3))
+    now, before = rng.multinomial(120, shares), rng.multinomial(900, shares)
+    order = rng.permutation(60)
+
+    statistic, p_value = homogeneity(now, before, is_ordered=False)
+
+    assert homogeneity(now[order], before[order], is_ordered=False) == pytest.approx((statistic, p_value))
+    assert p_value > 0.001
