@@ -204,6 +204,30 @@ def test_each_sample_goes_where_it_costs_least() -> None:
     assert route(rows, careless) == [Lane.AUTO, Lane.AUTO, Lane.DEEP]
 
 
+def test_peoples_errors_count_by_the_true_label() -> None:
+    """Who takes every other dog for a cat costs nothing on cats, half an error on dogs."""
+    policy = Cost(FLAT, Look(0.25, ((1.0, 0.0, 0.0), (0.5, 0.5, 0.0), (0.0, 0.0, 1.0))), Look(9.0, FAULTLESS))
+
+    assert policy.expected(np.eye(3))[:, 1] == pytest.approx([0.25, 1.25, 0.25])
+
+
+def test_of_equally_likely_labels_the_dearer_counts() -> None:
+    """Which of them the machine would take is chance; the cost of accepting is that of the worse one."""
+    errors = ((0.0, 1.0, 0.0), (10.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+    policy = Cost(errors, Look(3.0, FAULTLESS), Look(9.0, FAULTLESS))
+
+    assert policy.expected(np.array([[0.5, 0.5, 0.0]]))[0, 0] == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize("row", [[0.4, 0.1, 0.2, 0.3], [0.4, 0.3, 0.2, 0.1], [0.4, 0.2, 0.3, 0.1]])
+def test_rounding_decides_nothing(row: list[float]) -> None:
+    """Accepting costs exactly what a look does, however its three parts are summed: a tie goes to people."""
+    errors = tuple(tuple(float(true != taken) for taken in range(4)) for true in range(4))
+    faultless = tuple(tuple(float(true == taken) for taken in range(4)) for true in range(4))
+    for price in (0.6, 0.1 + 0.2 + 0.3):
+        assert route([row], Cost(errors, Look(price, faultless), Look(9.0, faultless))) == [Lane.REVIEW]
+
+
 def test_a_dear_error_sends_a_likelier_label_to_people() -> None:
     """What matters is what a wrong acceptance costs, not how sure the model is."""
     errors = ((0.0, 1.0, 1.0), (100.0, 0.0, 1.0), (1.0, 1.0, 0.0))
