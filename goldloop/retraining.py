@@ -14,7 +14,7 @@ from goldloop.drift.history import read_reference, save_batch
 from goldloop.errors import EmptyPoolError, ModelError
 from goldloop.gold import GoldRecord, GoldVersion
 from goldloop.gold_store import GoldStore
-from goldloop.judgement import BASELINE, CHALLENGER, CHAMPION, Judgement, judge
+from goldloop.judgement import BASELINE, CHALLENGER, CHAMPION, Judgement, judge, weights_of
 from goldloop.planning import current_round
 from goldloop.ports import ContentStore, ModelRegistry, Tables, Trainer, TrainingRuns
 from goldloop.rounds import RoundRecord, annotation_counts, read_rounds, save_round
@@ -215,7 +215,7 @@ def _train(
             load=shop.store.load,
             folder=shop.scratch / run_id,
             advance=shop.advance,
-            validation_weights=[1 / (one.inclusion_probability or 1) for one in validation],
+            validation_weights=weights_of(validation).tolist(),
         )
         for note in trained.notes:
             shop.say(note)
