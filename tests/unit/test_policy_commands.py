@@ -78,6 +78,10 @@ def test_a_replay_by_hand(stage: Stage) -> None:
     before = [number for number in range(0, 60, 3) if spam(number) > 0.7]
     share = sum(true_label(number) == "ham" for number in before) / len(before)
     assert told["rounds"][0]["before"]["let_through"]["value"] == pytest.approx(share)
+    after = [number for number in before if spam(number) > 0.9]
+    share = sum(true_label(number) == "ham" for number in after) / len(after)
+    assert told["rounds"][0]["after"]["let_through"]["value"] == pytest.approx(share)
+    assert told["rounds"][0]["before"] != told["rounds"][0]["after"]
     assert f"auto -> review {n_moved}" in words
 
 
