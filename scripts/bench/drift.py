@@ -11,24 +11,22 @@ one label three times as frequent as usual.
 from __future__ import annotations
 
 import argparse
-import csv
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
 from _common import parser, say, write
 from _outputs import DATA
+from _tiny_model import Picture, read, scored, trained
 from scipy.ndimage import gaussian_filter
 
-from goldloop.adapters.images import ImageReader
 from goldloop.drift.checks import ALPHA, check_drift
 from goldloop.drift.sketches import Sketch, SketchBuilder, merged
 from goldloop.labels import LabelSet
-from goldloop.samples import Decoded, SampleId
+from goldloop.ports import Scores
 
 WEEKS = 52
 LOOKS = (1, 4, 12, 40)
@@ -36,7 +34,11 @@ LOOKS = (1, 4, 12, 40)
 
 PLANTED = ("new 0.1", "new 0.125", "new 0.15", "blur", "dark", "share x 3")
 
-Pictures = npt.NDArray[np.uint8]
+CAMERAS: dict[str, Callable[[Picture], Picture]] = {
+    "plain": lambda one: one,
+    "blur": lambda one: gaussian_filter(one.astype(float), (1, 1, 0)).clip(0, 255).astype(np.uint8),
+    "dark": lambda one: (one * 0.55).astype(np.uint8),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,57 +48,31 @@ class World:
     labels: LabelSet
     truth: npt.NDArray[np.intp]
     new: int
-    said: dict[str, tuple[npt.NDArray[np.float64], npt.NDArray[np.float32]]]
+    said: dict[str, Scores]
 
 
 def world(folder: Path, n_train: int, seed: int) -> World:
     """Train on `n_train` pictures of all labels but one and score the rest: as they are, blurred, dark."""
-    from models.trainer import TorchTrainer
-
-    with (folder / "labels.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    rows = [rows[place] for place in np.random.default_rng(seed).permutation(len(rows))[:8000]]
-    names = sorted({row["label"] for row in rows})
+    pictures, labels = read(folder, seed)
+    names = sorted(set(labels))
     new = seed % len(names)
     known = LabelSet(tuple(name for name in names if name != names[new]))
-    reader = ImageReader(size=32)
-    pictures = [reader.decode((folder / "images" / row["file"]).read_bytes()).payload for row in rows]
-    is_train = np.cumsum([row["label"] != names[new] for row in rows]) <= n_train
-    is_train &= np.array([row["label"] != names[new] for row in rows])
-    pairs = [
-        (SampleId(str(one)), known.column(rows[one]["label"])) for one in np.flatnonzero(is_train).tolist()
-    ]
-    with TemporaryDirectory() as scratch:
-        trainer = TorchTrainer(seed=seed)
-        cut = len(pairs) * 4 // 5
-        trainer.train(
-            pairs[:cut],
-            pairs[cut:],
-            labels=known,
-            load=lambda one: Decoded(pictures[int(one)]),
-            folder=Path(scratch) / "model",
-        )
-        scorer = trainer.scorer(Path(scratch) / "model")
-        rest = np.flatnonzero(~is_train)
-        looks: dict[str, Callable[[Pictures], Pictures]] = {
-            "plain": lambda one: one,
-            "blur": lambda one: gaussian_filter(one.astype(float), (1, 1, 0)).clip(0, 255).astype(np.uint8),
-            "dark": lambda one: (one * 0.55).astype(np.uint8),
-        }
-        said = {}
-        for name, look in looks.items():
-            scores = [scorer([look(pictures[one]) for one in part]) for part in np.array_split(rest, 40)]
-            said[name] = (
-                np.concatenate([one.probs for one in scores]),
-                np.concatenate([one.embeddings for one in scores]),
-            )
-    truth = np.array([names.index(rows[one]["label"]) for one in rest.tolist()], dtype=np.intp)
-    right = [known[column] for column in said["plain"][0].argmax(axis=1)]
-    is_old = truth != new
-    accuracy = np.mean(
-        [names[one] == two for one, two in zip(truth[is_old], np.array(right)[is_old], strict=True)]
+    is_old = np.array([label != names[new] for label in labels])
+    train, rest = np.flatnonzero(is_old)[:n_train], np.ones(len(labels), dtype=bool)
+    rest[train] = False
+    scorer = trained(
+        [pictures[one] for one in train],
+        [labels[one] for one in train],
+        known,
+        n_validation=n_train // 5,
+        seed=seed,
     )
-    say(f"{folder.name}: accuracy {accuracy:.3f} of {is_old.sum()} pictures; new: {names[new]}")
+    places = np.flatnonzero(rest).tolist()
+    said = {name: scored(scorer, [look(pictures[one]) for one in places]) for name, look in CAMERAS.items()}
+    truth = np.array([names.index(labels[one]) for one in places], dtype=np.intp)
+    right = [known[column] for column in said["plain"].probs.argmax(axis=1)]
+    hits = [names[one] == two for one, two in zip(truth, right, strict=True) if one != new]
+    say(f"{folder.name}: accuracy {np.mean(hits):.3f} of {len(hits)} pictures; new: {names[new]}")
     return World(known, truth, new, said)
 
 
@@ -111,9 +87,9 @@ def batch(made: World, n: int, rng: np.random.Generator, planted: str = "") -> S
         column = int(np.bincount(made.truth[~is_new]).argsort()[-3])
         weights[made.truth == column] = 3.0
     rows = rng.choice(len(weights), n, p=weights / weights.sum())
-    probs, embeddings = made.said[planted if planted in made.said else "plain"]
+    said = made.said[planted if planted in made.said else "plain"]
     builder = SketchBuilder(made.labels)
-    builder.add(probs[rows], embeddings[rows])
+    builder.add(said.probs[rows], said.embeddings[rows])
     return builder.sketch()
 
 
