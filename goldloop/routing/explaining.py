@@ -24,7 +24,7 @@ MEANING = {
     Lane.AUTO: "accepted by machine",
     Lane.REVIEW: "a quick look of one person",
     Lane.DEEP: "a deep review: blind answers, and a decision where they differ",
-    Lane.HOLD: "held: nobody decides yet",
+    Lane.HOLD: "nobody decides yet",
 }
 
 
@@ -52,12 +52,14 @@ class Explanation:
     def __str__(self) -> str:
         """Return the explanation in lines."""
         drawn = "in" if self.is_reserved else "not in"
-        said = f"model {self.model_version} says {self.label} with confidence {self.confidence or 0:.4f}"
+        judged = [
+            f"model {self.model_version} says {self.label} with confidence {self.confidence or 0:.4f}",
+            f"decided by {self.policy}",
+        ]
         lines = [
             f"sample {self.sample_id}",
             f"{self.lane}: {MEANING[self.lane]}",
-            "no model has judged it" if self.label is None else said,
-            f"decided by {self.policy}",
+            *(judged if self.label is not None else ()),
             *(f"- {one}" for one in self.rule),
             f"{drawn} the audit reserve: its number {self.audit_number:.4f}, drawn below "
             f"{self.audit_probability:.4f}",
@@ -115,7 +117,7 @@ def rule_of(
 ) -> tuple[tuple[str, ...], dict[str, float]]:
     """Return the sentences that say why, and the expected costs where a cost policy decided."""
     if row["label"] is None:
-        return ("no model has scored it; a model has to be trained first",), {}
+        return ("no model has scored it yet; answers to seed tasks train the first one",), {}
     known = [one.policy for one in PolicyLog(tables.policies).entries()]
     known.append(Band(*settings.policy.band, Lane(settings.policy.below)))
     policy = next((one for one in known if one.version == row["policy"]), None)

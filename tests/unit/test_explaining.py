@@ -12,6 +12,7 @@ from goldloop.routing.explaining import explain
 from goldloop.routing.fitting import KnownPeople, cost_policy
 from goldloop.routing.lanes import Lane
 from goldloop.routing.policies import Band, Recalled, Target
+from goldloop.scoring import Model
 from goldloop.tasks import Purpose
 from tests.loop import Loop, texts
 from tests.policy_stage import BAND, N, Stage, made_stage, sample, spam
@@ -106,3 +107,16 @@ def test_an_id_that_names_no_single_sample_is_refused(stage: Stage, prefix: str,
     """The error counts the samples that it could mean."""
     with pytest.raises(SourceError, match=f"{n} scored samples have an id that begins with '{prefix}'"):
         explain(stage.tables, stage.workspace.settings, prefix)
+
+
+def test_a_sample_that_no_model_has_scored_is_explained_too(tmp_path: Path) -> None:
+    """It is held, nothing is said of a model or a policy, and what is missing is named."""
+    loop = Loop(tmp_path, texts(3))
+    loop.score(Model())
+    (first, *_) = loop.tables.predictions.read(["sample_id"])["sample_id"].to_pylist()
+
+    found = explain(loop.tables, loop.settings, first)
+
+    assert found.lane is Lane.HOLD
+    assert found.rule == ("no model has scored it yet; answers to seed tasks train the first one",)
+    assert "decided by" not in str(found)
