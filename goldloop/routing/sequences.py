@@ -18,6 +18,11 @@ from scipy.stats import binom
 Sizes = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
 
+MOST_STATIONS = 60
+"""Stations that are looked at; with more of them the limit moves so often that leaping gains nothing."""
+
+NEGLIGIBLE = 1e-12  # chance of more errors that planning leaves out
+
 
 def most_errors(sizes: Sizes, *, risk: float, delta: float) -> Sizes:
     """Return for each size the most errors that still refute "more than `risk` are wrong", -1 for none.
@@ -37,6 +42,7 @@ def planned_sequence(confidence: Floats, sizes: Sizes, most: Sizes) -> Sizes:
     stations = np.flatnonzero(np.diff(most, prepend=-1) > 0)
     if not len(stations):
         return stations
+    stations = stations[:: -(-len(stations) // MOST_STATIONS)]
     begin, leave = _best(1 - confidence, sizes, most, stations)
     return np.concatenate([stations[begin:leave], np.arange(stations[leave], len(sizes))])
 
@@ -58,8 +64,8 @@ def _best(risks: Floats, sizes: Sizes, most: Sizes, stations: Sizes) -> tuple[in
             place, ahead = stations[begin], stations[begin + 1]
             reached = _one_test_before(reached, gaps[begin], int(most[ahead]), int(sizes[place]))
         reached = np.concatenate([walking[begin : begin + 1], reached])
-        passing = slice(0, int(most[stations[begin]]) + 1)
-        accepted = reached[:, passing] @ chances[begin][passing]
+        passing = chances[begin][: int(most[stations[begin]]) + 1]
+        accepted = reached[:, : len(passing)] @ passing
         if accepted.max() > best:
             best, found = float(accepted.max()), (begin, begin + int(accepted.argmax()))
     return found
@@ -100,4 +106,4 @@ def _error_counts(risks: Floats, n_counts: int) -> Floats:
         further = np.append(chances, 0.0) * (1 - risk)
         further[1:] += chances * risk
         chances = further[:n_counts]
-    return chances
+    return chances[: 1 + int(np.flatnonzero(chances > NEGLIGIBLE).max(initial=0))]

@@ -160,6 +160,18 @@ def test_the_planned_sequence_accepts_most_on_average() -> None:
     assert accepted(planned) == pytest.approx(max(accepted(one) for one in everything))
 
 
+def test_many_audits_are_certified_near_the_truth() -> None:
+    """With 8,000 audits little is left to luck: what is accepted is right for a little more than 0.95."""
+    rng = np.random.default_rng(2)
+    sure = 1 - 0.5 * rng.beta(0.5, 2, 8000)
+    right = rng.random(8000) < sure
+
+    found = certify(sure, right, accuracy=0.95, delta=0.05)
+
+    assert found.threshold is not None
+    assert 0.95 < sure[sure >= found.threshold].mean() < 0.96
+
+
 def test_evenly_drawn_audits_all_stay() -> None:
     """Equal probabilities need no thinning."""
     assert len(evenly_drawn(audited(np.full(50, 10.0)), seed=0)) == 50
