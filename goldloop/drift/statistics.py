@@ -11,7 +11,7 @@ from goldloop.drift.sketches import Sketch
 LEAST_EXPECTED = 5.0
 """Fewest counts a cell should have if nothing moved; smaller ones are put together [cochran1954]."""
 
-_RIDGE = 1e-3  # added to each variance, relative to it: directions may be nearly copies of each other
+_FLAT = 1e-6  # an axis with less of the largest variance is none: there were fewer features than directions
 _CONSTANT = 1e-10  # a feature with less of its square in its scatter is constant, up to rounding
 
 Counts = npt.NDArray[np.int64]
@@ -61,8 +61,9 @@ def mean_shift(now: Sketch, before: Sketch) -> tuple[float, float, float]:
     covariance = scatter[np.ix_(varies, varies)] / (n + m - 2)
     deviations = np.sqrt(np.diag(covariance))
     difference = (now.mean - before.mean)[varies] / deviations
-    correlation = covariance / np.outer(deviations, deviations) + _RIDGE * np.eye(k)
-    squared = float(difference @ np.linalg.solve(correlation, difference))
+    spread, axes = np.linalg.eigh(covariance / np.outer(deviations, deviations))
+    along = (axes.T @ difference)[spread > _FLAT * spread[-1]]
+    squared, k = float((along**2 / spread[-len(along) :]).sum()), len(along)
     statistic = n * m / (n + m) * squared
     p_value = float(f.sf(statistic * (n + m - k - 1) / (k * (n + m - 2)), k, n + m - k - 1))
     return statistic, p_value, float(np.sqrt(max(0.0, squared - k * (1 / n + 1 / m))))

@@ -243,3 +243,20 @@ def test_the_distance_told_is_without_what_chance_adds() -> None:
     distances = [mean_shift(drawn(200, seed), drawn(200, 50 + seed))[2] for seed in range(10)]
 
     assert np.median(distances) < 0.25
+
+
+def test_a_model_with_few_features_is_judged_by_as_many() -> None:
+    """Three features make 32 directions that are copies of each other: no reason for alarm, nor for calm."""
+    two = LabelSet(("cat", "dog"))
+
+    def made(seed: int, moved: float) -> Sketch:
+        rng = np.random.default_rng(seed)
+        features = rng.normal(size=(500, 3)) + 4
+        features[:, 0] += moved
+        return sketch_of((np.full((500, 2), 0.5), features.astype(np.float32)), two)
+
+    p_values = [mean_shift(made(seed, 0.0), made(100 + seed, 0.0))[1] for seed in range(200)]
+
+    assert 0.4 < np.mean(p_values) < 0.6
+    assert np.mean(np.array(p_values) < 0.05) < 0.11
+    assert kinds(check_drift(made(1, 0.4), made(2, 0.0))) == {"embeddings"}
