@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from math import sqrt
+from math import hypot, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -18,20 +18,31 @@ from goldloop.routing.lanes import Lane
 
 TOO_FEW_AUDITS = "too few audits"
 
+DOUBT_OFF = 0.5
+"""By what share of itself gold's doubt may be too large or too small as a whole.
+
+In a simulated year people had made 885 mistakes where the posterior expected 947; among labels that they had
+changed 252 where it expected 346, among audits that nobody had to adjudicate 19 where it expected 34
+(`scripts/bench/year.py`). An interval for chance alone would hold the truth in one quarter of four.
+"""
+
 Floats = npt.NDArray[np.float64]
 
 
 def expected(amounts: Floats, posterior: Probs) -> Measure:
     """Return the sum over samples of `amounts`, which depend on the true label; both (n, n_labels).
 
-    The interval is for not knowing the true labels for sure, each sample by itself.
+    The interval is for not knowing the true labels: what chance does to each sample, and how far off the
+    posterior may be as a whole (DOUBT_OFF).
     """
     n = len(posterior)
     if not n:
         return exact(0.0, 0)
     means = (posterior * amounts).sum(axis=1)
     variance = float((posterior * amounts**2).sum() - (means**2).sum())
-    value, half = float(means.sum()), Z_95 * sqrt(max(0.0, variance))
+    value = float(means.sum())
+    doubt = value - float(amounts[np.arange(n), posterior.argmax(axis=1)].sum())
+    half = hypot(Z_95 * sqrt(max(0.0, variance)), DOUBT_OFF * doubt)
     lowest, highest = float(amounts.min(axis=1).sum()), float(amounts.max(axis=1).sum())
     return Measure(
         n, Estimate(value, min(value, max(lowest, value - half)), max(value, min(highest, value + half)), n)

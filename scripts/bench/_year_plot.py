@@ -1,0 +1,102 @@
+"""The simulated year as a picture: truth and interval round by round, what was flagged, and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import numpy as np
+from _year_loop import Round
+from _year_world import APPEARANCE, CAMERA, CARELESS, CARELESS_ONE, N_CARELESS, SEASON
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from goldloop.adapters.plots.style import BLUE, GREY, ORANGE, STYLE, VERMILION, rendered
+
+PLANTED = (
+    (SEASON, SEASON, "season\nchanges"),
+    (APPEARANCE, APPEARANCE, "label\nappears"),
+    (CAMERA, CAMERA, "camera\nbreaks"),
+    (CARELESS, CARELESS + N_CARELESS - 1, "careless\nannotator"),
+)
+
+
+def year_plot(cost: Sequence[Round], band: Sequence[Round], *, seed: int) -> bytes:
+    """Return the year of the cost policy, and its cost beside the band's, as SVG."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9.5, 6.6), layout="constrained")
+        above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        _draw_accuracy(above, cost)
+        _draw_cost(below, cost, band)
+        for axes in (above, below):
+            for first, last, _ in PLANTED:
+                axes.axvspan(first - 0.5, last + 0.5, color=GREY, alpha=0.15, linewidth=0)
+            axes.grid(axis="y", color="#DDDDDD")
+        above.set_title(f"A simulated year: accuracy on each round's traffic (seed {seed})")
+        below.set_xlabel("round; shaded: planted changes")
+        below.set_xlim(0, len(cost) + 1)
+        return rendered(figure, "svg")
+
+
+def _draw_accuracy(axes: Axes, rounds: Sequence[Round]) -> None:
+    found = [(one.number, one.estimate) for one in rounds if one.estimate is not None]
+    values = np.array([one.value for _, one in found])
+    arms = np.array([[one.value - one.low for _, one in found], [one.high - one.value for _, one in found]])
+    axes.errorbar(
+        [number for number, _ in found],
+        values,
+        yerr=arms.tolist(),
+        fmt="o",
+        color=BLUE,
+        markersize=4,
+        elinewidth=1.3,
+        label="reported, 95 % interval",
+    )
+    axes.plot(
+        [one.number for one in rounds],
+        [one.truth for one in rounds],
+        color=ORANGE,
+        marker="D",
+        markersize=3.5,
+        linewidth=1.4,
+        label="true",
+    )
+    low = float(min(one.low for _, one in found))
+    drifts = [one.number for one in rounds if one.check.drifts]
+    axes.plot(drifts, [low - 0.02] * len(drifts), "^", color=VERMILION, markersize=8, label="drift flagged")
+    people = [one.number for one in rounds if CARELESS_ONE in one.flagged]
+    axes.plot(
+        people, [low - 0.05] * len(people), "s", color=GREY, markersize=6, label="careless annotator flagged"
+    )
+    axes.set_ylim(low - 0.075, 1.06)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
+    axes.set_ylabel("accuracy of the model")
+    for first, last, name in PLANTED:
+        axes.text((first + last) / 2, 1.055, name, ha="center", va="top", fontsize=9, color="#444444")
+    axes.legend(loc="lower right", ncols=2, fontsize=9, bbox_to_anchor=(1.0, 0.1))
+
+
+def _draw_cost(axes: Axes, cost: Sequence[Round], band: Sequence[Round]) -> None:
+    for rounds, name, colour, line in ((band, "band", ORANGE, "--"), (cost, "cost", BLUE, "-")):
+        totals = np.cumsum([one.spent + one.lost for one in rounds])
+        axes.plot(
+            [one.number for one in rounds],
+            totals,
+            color=colour,
+            linestyle=line,
+            linewidth=2,
+            label=f"{name} policy: people and wrong labels",
+        )
+        axes.plot(
+            [one.number for one in rounds],
+            np.cumsum([one.spent for one in rounds]),
+            color=colour,
+            linestyle=line,
+            linewidth=1,
+            alpha=0.6,
+            label=f"{name} policy: people alone",
+        )
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("EUR since the start")
+    axes.legend(loc="upper left", fontsize=9)
