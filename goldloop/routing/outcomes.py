@@ -1,9 +1,9 @@
 """Outcomes: what a policy would have meant for audited samples, whose true label is known.
 
 Shares have the score interval of `goldloop.metrics`, costs the normal interval of a weighted mean
-[hajek1971]; both from the audits' weights, all 95 %. What a person would have answered is not known: their
-errors count with the probability that the cost policy knows for them. A held sample is priced as a deep
-review: somebody has to look at it in the end.
+[hajek1971], widened by two errors that were not seen; both from the audits' weights, all 95 %. What a person
+would have answered is not known: their errors count with the probability that the cost policy knows for them.
+A held sample is priced as a deep review: somebody has to look at it in the end.
 """
 
 from __future__ import annotations
@@ -58,7 +58,9 @@ def outcome(policy: Policy, audited: Audited, costs: Cost) -> Outcome:
         },
         wrong_accepted=share_estimate(is_accepted & ~audited.is_right, weights=audited.weights),
         let_through=share_estimate(~kept.is_right, weights=kept.weights) if len(kept) else None,
-        cost=mean_cost(costs_of(lanes, audited, costs), audited),
+        cost=mean_cost(
+            costs_of(lanes, audited, costs), audited, unseen=one_error(costs) if len(kept) else 0.0
+        ),
     )
 
 
@@ -74,10 +76,22 @@ def costs_of(lanes: LaneRow, audited: Audited, costs: Cost) -> Floats:
     return np.asarray(1000 * np.where(lanes == str(Lane.AUTO), accepted, by_people))
 
 
-def mean_cost(values: Floats, audited: Audited, *, z: float = Z_95) -> Estimate:
-    """Return the weighted mean of `values` (n,) with its normal interval, by default of 95 %."""
+def mean_cost(values: Floats, audited: Audited, *, z: float = Z_95, unseen: float = 0.0) -> Estimate:
+    """Return the weighted mean of `values` (n,) with its normal interval, by default of 95 %.
+
+    `unseen` is what one error more would add to one value: the interval is that of two errors more, one on
+    either side, as no error among few audits is no proof that there are none.
+    """
     weights = audited.weights / audited.weights.sum()
     mean = float(weights @ values)
     n = len(values)
-    half = z * float(np.sqrt(np.square(weights * (values - mean)).sum() * n / max(n - 1, 1)))
+    spread = np.square(weights * (values - mean)).sum() * n / max(n - 1, 1)
+    half = z * float(np.sqrt(spread + 2 * unseen**2 * np.square(weights).sum() / n))
     return Estimate(mean, mean - half, mean + half, n)
+
+
+def one_error(costs: Cost) -> float:
+    """Return what an error costs on average over pairs of labels, in currency per 1,000 samples."""
+    errors = np.asarray(costs.errors)
+    n = len(errors)
+    return float(1000 * errors.sum() / (n * (n - 1)))

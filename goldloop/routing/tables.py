@@ -14,7 +14,7 @@ from goldloop.routing.tuning import Tuning
 def tuning_title(found: Tuning) -> str:
     """Return one line: how many audits, the currency, from which confidence on accepting pays."""
     n = found.present.cost.n
-    even = "never" if found.break_even is None else f"from confidence {found.break_even} on"
+    even = "never" if found.break_even is None else f"above confidence {found.break_even}"
     cost = f"cost in {found.currency} per 1,000 samples, what is held as a deep review"
     return f"{n} audits; {cost}; accepting pays {even}"
 

@@ -22,7 +22,7 @@ from goldloop.errors import EmptyPoolError
 from goldloop.metrics import Estimate, share_estimate
 from goldloop.routing.fitting import KnownPeople, cost_policy, fit_target
 from goldloop.routing.lanes import Lane
-from goldloop.routing.outcomes import Outcome, costs_of, mean_cost, outcome
+from goldloop.routing.outcomes import Outcome, costs_of, mean_cost, one_error, outcome
 from goldloop.routing.policies import Band, Cost, Policy, Target
 from goldloop.settings import Settings
 
@@ -92,16 +92,11 @@ def tune(
         )
     costs, why = cost_policy(settings, people or KnownPeople())
     policies = candidate_policies(audited, settings, costs)
-    now = costs_of(present.lanes(audited.probs), audited, costs)
     z_cost, z_grid = norm.ppf(1 - 0.05 / 4), norm.ppf(1 - 0.05 / (4 * (len(policies) - 1)))
     candidates = tuple(
         Candidate(
             outcome(one, audited, costs),
-            mean_cost(
-                now - costs_of(one.lanes(audited.probs), audited, costs),
-                audited,
-                z=float(z_cost if one is costs else z_grid),
-            ),
+            _saving(present, one, audited, costs, z=float(z_cost if one is costs else z_grid)),
         )
         for one in policies
     )
@@ -117,6 +112,13 @@ def tune(
         break_even=break_even(audited, costs, seed=settings.selection.seed),
         points=threshold_points(audited, costs),
     )
+
+
+def _saving(present: Policy, other: Policy, audited: Audited, costs: Cost, *, z: float) -> Estimate:
+    lanes, others = present.lanes(audited.probs), other.lanes(audited.probs)
+    saved = costs_of(lanes, audited, costs) - costs_of(others, audited, costs)
+    is_same = bool((lanes == others).all())
+    return mean_cost(saved, audited, z=z, unseen=0.0 if is_same else one_error(costs))
 
 
 def candidate_policies(audited: Audited, settings: Settings, costs: Cost) -> list[Policy]:

@@ -100,6 +100,19 @@ def test_the_interval_of_a_cost_covers() -> None:
     assert 0.92 <= n_covered / 400 <= 0.98
 
 
+def test_errors_that_few_audits_did_not_meet_are_counted_with() -> None:
+    """One accepted label in 100 is wrong: 100 audits often meet none, and the interval still covers."""
+    rng = np.random.default_rng(3)
+    n_covered = sum(
+        found.low <= 20.0 <= found.high
+        for found in (
+            outcome(BAND, audited(np.full(100, 0.9), rng.random(100) >= 0.01), COSTS).cost for _ in range(300)
+        )
+    )
+
+    assert n_covered / 300 >= 0.93
+
+
 def test_a_clear_saving_is_recommended_with_its_bound() -> None:
     """Where errors are dear and people cheap, the narrow band in force is not kept."""
     found = tune(calibrated(2000), settings(cost={"error": 20}), present=BAND)
