@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from goldloop.comparison import Comparison
+from goldloop.comparison import Comparison, paired_interval
 from goldloop.errors import SettingsError
-from goldloop.metrics import Z_95, Estimate, paired_interval
+from goldloop.metrics import Z_95, Estimate
 
 RULES = {
     "non_inferiority": "non-inferiority on the holdout",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy.special import gammaln, xlogy
 from scipy.stats import binom
 
+from goldloop.comparison import paired_difference
 from goldloop.errors import EmptyPoolError, InvalidProbabilitiesError, LabelError
 from goldloop.labels import LabelSet
 from goldloop.metrics import (
@@ -20,7 +21,6 @@ from goldloop.metrics import (
     accuracy,
     confusion,
     effective_n,
-    paired_difference,
     per_label,
     wilson,
     worth,
