@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,8 +34,8 @@ class Judgement:
 
     `probs` (n, n_labels) are by model version, `evaluations` by role; `truth` (n,) are label-set columns,
     `weights` (n,) inverse inclusion probabilities.
-    `sketch` sums up what the challenger saw, a random draw of the traffic, to which its first batch can be
-    compared.
+    `sketch` sums up what the challenger saw of current traffic, drawn at random, to which its first batch can
+    be compared.
     """
 
     sample_ids: tuple[SampleId, ...]
@@ -77,9 +77,11 @@ def judge(
     settings: Settings,
     scorer_of: Callable[[str], Scorer],
     store: ContentStore,
+    current: Collection[SampleId],
 ) -> Judgement:
     """Judge the models that `roles` name on the same `holdout` and let the gate decide.
 
+    `current` are the samples that look like those to come; the sketch is of these alone.
     Samples weigh by how likely the audit drew them, so the holdout speaks for all traffic by either design.
 
     Raises:
@@ -117,7 +119,7 @@ def judge(
         comparison=comparison,
     )
     ids = tuple(one.sample_id for one in holdout)
-    sketch = _sketch(scores[models[CHALLENGER]], ids, weights, settings)
+    sketch = _sketch(scores[models[CHALLENGER]], ids, weights, settings, current=current)
     return Judgement(ids, truth, weights, probs, evaluations, decision, version.version, sketch)
 
 
@@ -126,13 +128,20 @@ def weights_of(records: Sequence[GoldRecord]) -> Weights:
     return np.array([1 / (one.inclusion_probability or 1.0) for one in records])
 
 
-def _sketch(scores: Scores, ids: Sequence[SampleId], weights: Weights, settings: Settings) -> Sketch:
+def _sketch(
+    scores: Scores,
+    ids: Sequence[SampleId],
+    weights: Weights,
+    settings: Settings,
+    *,
+    current: Collection[SampleId],
+) -> Sketch:
     """Return what the model saw of a uniform draw: of samples drawn likelier than others fewer are kept."""
     seed, most = settings.selection.seed, weights.max()
     kept = [
         row
         for row, (one, weight) in enumerate(zip(ids, weights, strict=True))
-        if permanent_random(one, seed, "drift") < weight / most
+        if one in current and permanent_random(one, seed, "drift") < weight / most
     ]
     builder = SketchBuilder(settings.label_set)
     builder.add(scores.probs[kept], scores.embeddings[kept])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from goldloop.drift.checks import check_drift
 from goldloop.drift.history import read_reference, save_batch
+from goldloop.drift.regimes import current_samples
 from goldloop.errors import EmptyPoolError, ModelError
 from goldloop.gold import GoldRecord, GoldVersion
 from goldloop.gold_store import GoldStore
@@ -90,6 +91,7 @@ def retrain(shop: Workshop) -> RoundRecord | None:
             settings=shop.settings,
             scorer_of=lambda model: shop.trainer.scorer(shop.registry.load(model).folder),
             store=shop.store,
+            current=current_samples(shop.tables),
         )
         plots = shop.plots(judgement)
     except BaseException as error:

@@ -309,7 +309,7 @@ class YearLoop:
         is_promoted = self.model is None or self._gate(challenger)
         if is_promoted:
             self.model = challenger
-            counting = rounds_that_count(self._drifted, last=int(version))
+            counting = rounds_that_count(range(int(version) + 1), self._drifted)
             held = np.array(self.holdout.features)[np.isin(self.holdout.rounds, counting)]
             sketch = self._sketch(challenger.probs(held), held)
             self._seen = [self._as_seen(sketch, check_drift(sketch, None))]

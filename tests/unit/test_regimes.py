@@ -2,35 +2,79 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldloop.drift.regimes import MOST_ROUNDS, rounds_that_count
+from goldloop.adapters.delta import open_tables
+from goldloop.drift.checks import Check, Drift
+from goldloop.drift.history import save_batch
+from goldloop.drift.regimes import MOST_ROUNDS, current_samples, rounds_that_count
+from goldloop.drift.sketches import SketchBuilder
+from goldloop.labels import LabelSet
+from goldloop.samples import Arrived
+
+START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 def test_without_alarms_the_newest_rounds_count() -> None:
-    """All of them at first, later the newest."""
-    assert rounds_that_count([], last=3) == [0, 1, 2, 3]
-    assert rounds_that_count([], last=40) == list(range(41 - MOST_ROUNDS, 41))
+    """All of them at first, later the newest in which something arrived."""
+    assert rounds_that_count([0, 1, 2, 3], []) == [0, 1, 2, 3]
+    assert rounds_that_count(range(41), []) == list(range(41 - MOST_ROUNDS, 41))
+    assert rounds_that_count([0, 0, 40], []) == [0, 40]
 
 
 def test_one_bad_week_does_not_count() -> None:
     """What comes after a broken camera is compared with what came before it."""
-    assert rounds_that_count([3], last=3) == [0, 1, 2]
-    assert rounds_that_count([3], last=5) == [0, 1, 2, 4, 5]
+    assert rounds_that_count(range(4), [3]) == [0, 1, 2]
+    assert rounds_that_count(range(6), [3]) == [0, 1, 2, 4, 5]
 
 
 def test_a_change_that_stays_makes_what_was_before_obsolete() -> None:
     """Two alarms in a row: they and what follows count, but for odd weeks; more alarms move on."""
-    assert rounds_that_count([3, 4], last=4) == [3, 4]
-    assert rounds_that_count([3, 4, 7], last=8) == [3, 4, 5, 6, 8]
-    assert rounds_that_count([3, 4, 5], last=6) == [4, 5, 6]
+    assert rounds_that_count(range(5), [3, 4]) == [3, 4]
+    assert rounds_that_count(range(9), [3, 4, 7]) == [3, 4, 5, 6, 8]
+    assert rounds_that_count(range(7), [3, 4, 5]) == [4, 5, 6]
+    assert rounds_that_count([0, 3, 6, 9], [3, 6]) == [3, 6, 9]
 
 
-@given(st.sets(st.integers(0, 30)), st.integers(0, 30))
-def test_they_are_few_in_order_and_never_to_come(drifted: set[int], last: int) -> None:
-    """Whatever was flagged: at most MOST_ROUNDS, ascending, none after the last, none flagged by itself."""
-    found = rounds_that_count([one for one in drifted if one <= last], last=last)
+@given(st.sets(st.integers(0, 30)), st.sets(st.integers(0, 30)))
+def test_they_are_few_in_order_and_had_arrivals(arrived: set[int], drifted: set[int]) -> None:
+    """Whatever was flagged: at most MOST_ROUNDS, ascending, and the newest is there unless it was odd."""
+    found = rounds_that_count(arrived, drifted)
     assert found == sorted(set(found))[-MOST_ROUNDS:]
-    assert all(0 <= one <= last for one in found)
-    assert all(one not in drifted or {one - 1, one + 1} & drifted for one in found)
+    assert set(found) <= arrived
+    if arrived and max(arrived) not in drifted:
+        assert found[-1] == max(arrived)
+
+
+def test_samples_of_rounds_that_count_are_current(tmp_path: Path) -> None:
+    """A sample belongs to the round that was open when it arrived, an alarm to that when it was raised."""
+    tables = open_tables(tmp_path)
+    weeks = [START + timedelta(weeks=number) for number in range(5)]
+    for number, closed_at in enumerate(weeks):
+        tables.rounds.append([{"round": number, "closed_at": closed_at + timedelta(days=6)}])
+    tables.samples.append(
+        [
+            {"sample_id": f"{number}", "arrived": str(Arrived.SAMPLE), "arrived_at": at}
+            for number, at in enumerate(weeks)
+        ]
+        + [{"sample_id": "bad", "arrived": str(Arrived.QUARANTINE), "arrived_at": weeks[4]}]
+    )
+    builder = SketchBuilder(LabelSet(("a", "b")))
+    builder.add(np.tile([0.9, 0.1], (3, 1)), np.zeros((3, 2), dtype=np.float32))
+    moved = Drift("labels", "a", 0.1, 0.2, 9.0, 0.001, "label 'a' went from 10.0 % to 20.0 % of predictions")
+    for number, at in enumerate(weeks):
+        check = Check((moved,) if number in (2, 3) else (), 3, 99)
+        save_batch(
+            tables.batches,
+            batch="in",
+            model_version=f"{number}",
+            scored_at=at + timedelta(hours=1),
+            sketch=builder.sketch(),
+            check=check,
+        )
+    assert current_samples(tables) == {"2", "3", "4"}
