@@ -117,8 +117,7 @@ def tune(
 def _saving(present: Policy, other: Policy, audited: Audited, costs: Cost, *, z: float) -> Estimate:
     lanes, others = present.lanes(audited.probs), other.lanes(audited.probs)
     saved = costs_of(lanes, audited, costs) - costs_of(others, audited, costs)
-    is_same = bool((lanes == others).all())
-    return mean_cost(saved, audited, z=z, unseen=0.0 if is_same else one_error(costs))
+    return mean_cost(saved, audited, z=z, unseen=0.0 if other == present else one_error(costs))
 
 
 def candidate_policies(audited: Audited, settings: Settings, costs: Cost) -> list[Policy]:

@@ -148,6 +148,15 @@ def test_a_band_that_breaks_the_limit_on_errors_is_not_recommended(
     assert (found.recommended.policy == Band(0.0, 0.6)) == is_recommended
 
 
+def test_policies_that_no_audit_tells_apart_are_not_called_equal() -> None:
+    """Where no audit lies between two bands their difference is unknown, not zero."""
+    found = tune(audited(np.full(100, 0.95), np.ones(100)), settings(), present=BAND)
+
+    savings = {one.outcome.policy: one.saving for one in found.candidates}
+    assert (savings[BAND].low, savings[BAND].high) == (0, 0)
+    assert savings[Band(0.0, 0.9)].low < 0 < savings[Band(0.0, 0.9)].high
+
+
 def test_too_few_audits_recommend_nothing() -> None:
     """The reason counts them."""
     found = tune(calibrated(20), settings(cost={"error": 100}), present=BAND)
