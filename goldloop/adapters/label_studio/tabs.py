@@ -38,7 +38,7 @@ def ensure_tabs(server: LabelStudio, project_id: int) -> dict[str, int]:
     then on, and gets a successor. What people set otherwise, such as columns, stays as they left it.
     """
     wanted = _wanted()
-    there = _oldest(server, project_id)
+    there = _oldest(_tabs(server, project_id))
     missing = [title for title in wanted if title not in there]
     for title in missing:
         made = {"title": title, "type": "list", "target": "tasks", "hiddenColumns": _COLUMNS, **wanted[title]}
@@ -80,26 +80,24 @@ def _condition(column: str, operator: str, kind: str, value: str | bool) -> dict
     return {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
 
 
-def _oldest(server: LabelStudio, project_id: int) -> dict[str, dict[str, Any]]:
-    """Return the oldest tab of each title."""
+def _oldest(tabs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return the first tab of each title."""
     found: dict[str, dict[str, Any]] = {}
-    for one in _tabs(server, project_id):
+    for one in tabs:
         found.setdefault(str(one["data"].get("title")), one)
     return found
 
 
 def _settled(server: LabelStudio, project_id: int) -> dict[str, dict[str, Any]]:
     """Take away what others made at the same moment, and put ours first, as Label Studio opens the first."""
-    ours, there = {EVERYTHING, *QUEUES}, _oldest(server, project_id)
     tabs = _tabs(server, project_id)
+    there, ours = _oldest(tabs), [EVERYTHING, *QUEUES]
     for one in tabs:
         title = one["data"].get("title")
-        if title in ours and one["id"] != there[title]["id"]:
+        if title in ours and one is not there[title]:
             _delete(server, one["id"])
-    first = [there[title]["id"] for title in (EVERYTHING, *QUEUES)]
-    server.views.update_order(
-        project=project_id, ids=[*first, *(one["id"] for one in tabs if one["data"].get("title") not in ours)]
-    )
+    others = [one["id"] for one in tabs if one["data"].get("title") not in ours]
+    server.views.update_order(project=project_id, ids=[*(there[title]["id"] for title in ours), *others])
     return there
 
 
