@@ -259,3 +259,23 @@ def test_logits_of_any_size_can_be_judged() -> None:
 
     assert fit.gain is not None
     assert np.isfinite([fit.gain, fit.gain_error or 0.0, fit.calibration.temperature]).all()
+
+
+def test_a_label_that_did_not_occur_in_a_few_samples_is_not_abolished() -> None:
+    """Sixty samples without label 3 make it less likely, by a factor of three at most."""
+    logits, truth = honest_sample(90, seed=8)
+    kept = truth != 3
+
+    offsets = fit_offsets(logits[kept], truth[kept]).offsets
+
+    assert -np.log(3) < offsets[3] < -0.2
+
+
+def test_only_the_ratios_of_weights_count() -> None:
+    """Ten perfect samples are ten, also where each stands for a thousand."""
+    logits = np.tile([4.0, 0.0, 0.0], (10, 1))
+    truth = np.zeros(10, dtype=int)
+
+    heavy = fit_temperature(logits, truth, weights=np.full(10, 1000.0))
+
+    assert heavy == pytest.approx(fit_temperature(logits, truth), rel=1e-4)

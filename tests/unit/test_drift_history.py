@@ -176,8 +176,13 @@ def test_two_strange_weeks_of_different_kinds_are_no_new_normal() -> None:
 def test_a_batch_is_compared_with_what_its_own_model_saw(tmp_path: Path) -> None:
     """Sketches and checks come back as saved, by model, oldest first; an empty pass leaves no row."""
     batches = open_tables(tmp_path).batches
-    sketches = [sketch_of(outputs(100, seed)) for seed in range(3)]
-    for week, (version, sketch) in enumerate([("2", sketches[2]), ("1", sketches[1]), ("1", sketches[0])]):
+    sketches = [sketch_of(outputs(100, seed)) for seed in range(4)]
+    for week, (version, sketch) in [
+        (0, ("2", sketches[2])),
+        (2, ("1", sketches[1])),
+        (3, ("1", sketches[0])),
+        (1, ("1", sketches[3])),
+    ]:
         save_batch(
             batches,
             batch=f"week-{week}",
@@ -197,10 +202,10 @@ def test_a_batch_is_compared_with_what_its_own_model_saw(tmp_path: Path) -> None
 
     found = read_seen(batches, "1")
 
-    assert [one.batch for one in found] == ["week-2", "week-1"]
+    assert [one.batch for one in found] == ["week-3", "week-2", "week-1"]
     assert found[0].check == check_drift(sketches[0], None)
-    assert len(read_seen(batches)) == 3
-    assert same(read_reference(batches, "1"), merged(sketches[:2]))
+    assert len(read_seen(batches)) == 4
+    assert same(read_reference(batches, "1"), merged([*sketches[:2], sketches[3]]))
     assert same(read_reference(batches, "2"), sketches[2])
     assert read_reference(batches, "3") is None
 
