@@ -211,6 +211,11 @@ def suspect_tiles(parts: Parts) -> tuple[SuspectTile, ...]:
 
 
 def links(parts: Parts) -> dict[str, str]:
-    """Return the addresses of the three servers."""
+    """Return the addresses of the three servers, and where people begin to work on each queue."""
     found = parts.endpoints
-    return {"Label Studio": found.label_studio.url, "Prefect": found.prefect.url, "MLflow": found.mlflow.url}
+    servers = {
+        "Label Studio": found.label_studio.url,
+        "Prefect": found.prefect.url,
+        "MLflow": found.mlflow.url,
+    }
+    return servers | parts.queue().project_urls()
