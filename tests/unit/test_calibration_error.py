@@ -122,3 +122,13 @@ def test_no_samples_and_bad_ones_are_refused() -> None:
         calibration_error([[0.5, 0.5]], [2])
     with pytest.raises(InvalidProbabilitiesError, match="probs of row 0 are not finite"):
         calibration_error([[0.5, np.nan]], [0])
+
+
+def test_unequal_weights_are_worth_fewer_samples() -> None:
+    """Where a tenth of the samples carries most of the weight, the interval is clearly wider."""
+    probs, truth = sample(400, sharpness=1.5, seed=9)
+    weights = np.where(np.arange(400) % 10 == 0, 30.0, 1.0)
+
+    even, uneven = calibration_error(probs, truth), calibration_error(probs, truth, weights=weights)
+
+    assert uneven.high - uneven.low > 1.5 * (even.high - even.low)
