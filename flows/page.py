@@ -92,11 +92,17 @@ def curve_png(parts: Parts) -> bytes:
 def write_page(parts: Parts) -> Path:
     """Write the page of the newest round into the workspace's reports folder; return where it lies."""
     records = read_rounds(parts.tables.rounds)
+    return save_page(parts, round_page(parts), f"round-{records[-1].round if records else 0:03d}.html")
+
+
+def round_page(parts: Parts) -> Page:
+    """Return the page of the newest round."""
+    records = read_rounds(parts.tables.rounds)
     rows = round_rows(records)
     number = records[-1].round if records else 0
     unsettled = open_audit_note(parts.read_verdicts().verdicts)
     notes = [] if records else ["No model yet: too little gold to train and judge one."]
-    page = Page(
+    return Page(
         title=f"{parts.workspace.settings.name}: round {number}",
         generated_at=now(),
         rounds=tuple(rows),
@@ -110,7 +116,6 @@ def write_page(parts: Parts) -> Path:
         links=links(parts),
         notes=(*notes, *([unsettled] if unsettled else [])),
     )
-    return save_page(parts, page, f"round-{number:03d}.html")
 
 
 def report_costs(parts: Parts) -> CostReport:

@@ -7,12 +7,15 @@ from collections import Counter
 from prefect import task
 
 from flows.wiring import Parts, connect, now
+from goldloop.auditing.audited import judged_by
 from goldloop.drift.history import read_seen
+from goldloop.errors import EmptyPoolError
 from goldloop.routing.fitting import fit_policy
 from goldloop.routing.policies import Policy
 from goldloop.routing.policy_log import PolicyEntry, PolicyLog
 from goldloop.routing.rerouting import reroute
 from goldloop.routing.settling import is_asked_for, settle_policy
+from goldloop.routing.tuning import Tuning, tune
 from goldloop.samples import SampleId
 
 
@@ -62,3 +65,19 @@ def reroute_waiting(parts: Parts, champion: str, policy: Policy) -> Counter[str]
         return sample_id not in taken
 
     return reroute(tables=parts.tables, model_version=champion, policy=policy, is_wanted=is_wanted, clock=now)
+
+
+def champion_tuning(parts: Parts) -> Tuning:
+    """Return what the champion's audits say of other policies than the one in force.
+
+    Raises:
+        EmptyPoolError: there is no champion yet, or no audit it was judged on.
+    """
+    entries = PolicyLog(parts.tables.policies).entries()
+    if not entries:
+        raise EmptyPoolError(
+            "no policy was settled yet, as there is no champion; run 'goldloop round' once people answered"
+        )
+    settings, entry = parts.workspace.settings, entries[-1]
+    judged = judged_by(parts.tables, parts.gold.records(), settings.label_set, entry.model_version)
+    return tune(judged, settings, present=entry.policy, people=parts.known_people())

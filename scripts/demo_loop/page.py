@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.page import curve_plot, gallery, links, round_plots, round_rows, save_page, suspect_tiles
-from flows.people import report_people
-from flows.wiring import Parts, now
-from goldloop.adapters.people_section import people_section
+from flows.page import curve_plot, round_page, round_plots, round_rows, save_page
+from flows.wiring import Parts
 from goldloop.adapters.plots import Plot
-from goldloop.adapters.report import Page, RoundRow
-from goldloop.rounds import conservation, read_rounds
+from goldloop.adapters.report import RoundRow
+from goldloop.rounds import read_rounds
 
 if TYPE_CHECKING:
     from scripts.demo_loop.comparison import Row
@@ -43,16 +42,11 @@ def write_demo_page(parts: Parts, rows: Sequence[Row], pictures: Pictures) -> Pa
         "beside models trained on as many randomly chosen labels",
         curve_plot(judged_outside, split="test"),
     )
-    page = Page(
+    page = replace(
+        round_page(parts),
         title=f"goldloop demo: {len(pictures.pool)} pictures, {len(pictures.labels)} labels",
-        generated_at=now(),
         rounds=tuple(judged_outside),
         plots=(outside, *round_plots(parts, records, round_rows(records))),
-        gallery=gallery(parts),
-        people=people_section(report_people(parts)),
-        suspects=suspect_tiles(parts),
-        conservation=conservation(parts.tables),
-        links=links(parts),
         judged_on=f"Every accuracy in the table is on {n_test} test pictures with known labels, "
         "kept out of the loop.",
     )

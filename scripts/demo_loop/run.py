@@ -154,8 +154,18 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
     show(rows, [_printed(row) for row in rows], as_json=False, title="accuracy with 95 % interval")
     if options.json_file:
         options.json_file.write_text(json.dumps(plain(rows), indent=1), encoding="utf-8")
+    from flows.page import report_costs
+    from flows.policy import champion_tuning
+    from goldloop.costs.tables import account_lines
     from scripts.demo_loop.page import write_demo_page
 
+    say("$ goldloop report")
+    whole = report_costs(parts).whole
+    for what, amount in account_lines(whole).items():
+        say(f"  {what}: {amount}")
+    say("$ goldloop policy tune")
+    for reason in champion_tuning(parts).reasons:
+        say(f"  {reason}")
     out.print(f"page: {write_demo_page(parts, rows, pictures)}", markup=False)
     return _addresses(found)
 
