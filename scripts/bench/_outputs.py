@@ -85,7 +85,7 @@ class Outputs:
 def outputs(name: str, folder: Path = DATA, cache: Path = CACHE) -> Outputs:
     """Return the outputs called `name` in RECIPES for the pictures in `folder`; trains what `cache` lacks.
 
-    Any other name is a file, NAME.npz with `logits` (n, n_labels) and `truth` (n,): outputs made elsewhere.
+    Any other name is a file, NAME.npz with `logits` (n, n_labels), `truth` (n,) and perhaps `answers` (n, 3).
     """
     if name not in RECIPES:
         return _from_file(Path(name))
@@ -112,8 +112,9 @@ def _from_file(path: Path) -> Outputs:
         raise SystemExit(f"{path} is neither a file nor one of {', '.join(RECIPES)}")
     with np.load(path) as read:
         logits, truth = read["logits"].astype(np.float64), read["truth"].astype(np.intp)
+        answers = read["answers"].astype(np.intp) if "answers" in read else None
     labels = LabelSet(tuple(f"label {column}" for column in range(logits.shape[1])))
-    return Outputs(labels, logits, truth, (), np.zeros(len(truth), dtype=np.intp), None)
+    return Outputs(labels, logits, truth, (), np.zeros(len(truth), dtype=np.intp), answers)
 
 
 def _answers(rows: list[dict[str, str]], labels: LabelSet) -> Columns | None:

@@ -83,7 +83,7 @@ class Spread:
 
     def text(self, digits: int = 1) -> str:
         """Return for example '12.3 [11.9 to 12.8]', or '0' where nothing varies."""
-        if self.high == self.low:
+        if self.high == self.low == self.mean:
             return f"{self.mean:,.4g}"
         return f"{self.mean:,.{digits}f} [{self.low:,.{digits}f} to {self.high:,.{digits}f}]"
 
