@@ -18,7 +18,7 @@ app = typer.Typer()
 @app.command()
 def report(
     name: Annotated[
-        str | None, typer.Argument(metavar="[QUARTER]", help="A quarter such as 2026Q4; default the present.")
+        str | None, typer.Argument(metavar="QUARTER", help="A quarter such as 2026Q4; default the present.")
     ] = None,
     where: Where = None,
     is_quarter: Annotated[

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from goldloop.adapters.costs_section import cost_section
 from goldloop.adapters.plots import saved_plot, spent_plot
 from goldloop.adapters.report import Page, render_page
+from goldloop.cli import app
 from goldloop.console import plain
 from goldloop.costs.books import Books, read_books
 from goldloop.costs.looks import people_costs
@@ -21,6 +25,7 @@ from goldloop.errors import SettingsError
 from goldloop.rounds import RoundRecord, save_round
 from goldloop.settings import ConsensusSettings, SelectionSettings, SuggestionSettings
 from goldloop.tasks import NewTask, Purpose
+from goldloop.workspace import Workspace
 from tests.loop import Loop, texts
 from tests.unit.test_report import Reader
 
@@ -172,3 +177,19 @@ def test_words_and_json_say_what_is_unknown(report: CostReport) -> None:
     written = json.loads(json.dumps(plain(report)))
     assert written["by_round"][2]["caught"] == {"n": 0, "missing": "nothing looked at"}
     assert written["whole"]["spent"]["value"] == pytest.approx(report.whole.spent.estimate.value)  # type: ignore[union-attr]
+
+
+def test_the_command_reports_rounds_and_quarters(tmp_path: Path) -> None:
+    """All rounds, or a quarter; one without rounds says so, and a wrong name is an error."""
+    folder = Workspace.create(tmp_path / "texts", labels=["ham", "spam"]).root
+    run = partial(CliRunner().invoke, app)
+    whole = run(["report", "-w", str(folder)])
+    assert whole.exit_code == 0
+    assert "saved against labelling everything, EUR" in whole.output
+    assert "assumed: a blind answer takes 30 s" in whole.output
+    named = run(["report", "-w", str(folder), "--quarter", "2024Q1"])
+    assert "No round was closed in 2024Q1." in named.output
+    present = run(["report", "-w", str(folder), "--quarter", "--json"])
+    assert json.loads(present.output)["whole"]["rounds"] == [0]
+    wrong = run(["report", "-w", str(folder), "--quarter", "last"])
+    assert isinstance(wrong.exception, SettingsError)
