@@ -6,6 +6,7 @@ would be.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from goldloop.costs.amounts import exact, less, product, scaled, total
@@ -37,11 +38,14 @@ class Answering:
         return total([scaled(self.seconds, prices.minute / 60), product(wrong, exact(prices.error))])
 
 
-def answering(books: Books, settings: CostSettings, labels: LabelSet) -> Answering:
-    """Return what one blind answer takes and is worth, as far as audits tell, else what `settings` say."""
+def answering(books: Books, settings: CostSettings, labels: LabelSet, rounds: Collection[int]) -> Answering:
+    """Return what one blind answer took and was worth in `rounds`, by audits, else what `settings` say."""
     audits = (Purpose.AUDIT,)
-    seconds = mean(times_of(books.answers, books.seconds, audits, is_shown=False))
-    others, said = compared(books.judged, audits, labels)
+    gave = [place for place, one in enumerate(books.answers) if one.round in rounds]
+    answers = [books.answers[place] for place in gave]
+    seconds = mean(times_of(answers, books.seconds[gave], audits, is_shown=False))
+    judged = [one for one in books.judged if one.answer.round in rounds]
+    others, said = compared(judged, audits, labels)
     accuracy = accuracy_against(others, said, wrong_answers(others, said))
     assumptions = []
     if seconds.estimate is None:

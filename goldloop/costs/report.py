@@ -49,7 +49,7 @@ def _report(
     books: Books, settings: Settings, rounds: Collection[int], *, quarter: Quarter | None
 ) -> CostReport:
     labels = settings.label_set
-    paid, usual = prices(settings.cost, labels), answering(books, settings.cost, labels)
+    paid, usual = prices(settings.cost, labels), answering(books, settings.cost, labels, rounds)
     return CostReport(
         quarter=quarter,
         whole=account(books, paid, usual, rounds),

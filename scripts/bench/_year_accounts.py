@@ -82,7 +82,8 @@ def posteriors(loop: YearLoop) -> Probs:
 def held_amounts(loop: YearLoop, rounds: Sequence[Round]) -> dict[str, list[bool]]:
     """Return by figure, for each round or quarter where it is known, whether its interval holds the truth."""
     books, cost = books_of(loop), loop.settings.cost
-    paid, usual = prices(cost, loop.labels), answering(books, cost, loop.labels)
+    paid, everything = prices(cost, loop.labels), {one.number for one in rounds}
+    usual = answering(books, cost, loop.labels, everything)
     accounts = {one.number: account(books, paid, usual, {one.number}) for one in rounds}
     held: dict[str, list[bool]] = {"errors let through in a round": []}
     for one in rounds:
@@ -91,7 +92,8 @@ def held_amounts(loop: YearLoop, rounds: Sequence[Round]) -> dict[str, list[bool
     held |= {f"{name} in a quarter": [] for name in names}
     for first in range(0, len(rounds), QUARTER):
         part = rounds[first : first + QUARTER]
-        found = account(books, paid, usual, {one.number for one in part})
+        numbers = {one.number for one in part}
+        found = account(books, paid, answering(books, cost, loop.labels, numbers), numbers)
         for name, (measure, truth) in zip(names, _beside_truth(found, part, loop), strict=True):
             _note(held[f"{name} in a quarter"], measure, truth)
     return held

@@ -74,7 +74,7 @@ def _draw_accuracy(axes: Axes, rounds: Sequence[Round]) -> None:
     axes.set_ylabel("accuracy of the model")
     for first, last, name in PLANTED:
         axes.text((first + last) / 2, 1.055, name, ha="center", va="top", fontsize=9, color="#444444")
-    axes.legend(loc="lower right", ncols=2, fontsize=9, bbox_to_anchor=(1.0, 0.1))
+    axes.legend(loc="lower left", ncols=2, fontsize=9, bbox_to_anchor=(0.0, 0.08))
 
 
 def _draw_cost(axes: Axes, cost: Sequence[Round], band: Sequence[Round]) -> None:

@@ -24,7 +24,6 @@ SEASON, APPEARANCE, CAMERA, CARELESS = 14, 24, 34, 42
 camera breaks for a week, an annotator is careless for four."""
 
 N_CARELESS = 4
-SHARE_NEW = 0.10  # of the traffic, from its appearance on
 SHARE_BROKEN = 0.5  # of the week's pictures: one of two cameras
 SWAY = 0.15  # of each label's share, up and down over the year
 CAUSES = {SEASON: "season", APPEARANCE: "new label", CAMERA: "camera"}
@@ -47,8 +46,9 @@ class Week:
 class World:
     """A year's traffic: every picture in every view arrives at most once, in an order that `seed` draws."""
 
-    def __init__(self, stock: Stock, seed: int) -> None:
+    def __init__(self, stock: Stock, seed: int, share_new: float = 0.10) -> None:
         self.labels, self.stock, self._seed = stock.labels, stock, seed
+        self._share_new = share_new  # of the traffic, from the new label's appearance on
         self._rng = np.random.default_rng([seed, 1])
         self._new = stock.labels.column(APPEARS)
         self._phase = self._rng.uniform(0, 2 * np.pi, len(stock.labels))
@@ -65,8 +65,9 @@ class World:
         shares = 1 + SWAY * np.sin(2 * np.pi * number / N_WEEKS + self._phase)
         shares *= self._season if number >= SEASON else 1
         shares[self._new] = 0
-        shares *= (1 - SHARE_NEW * (number >= APPEARANCE)) / shares.sum()
-        shares[self._new] = SHARE_NEW * (number >= APPEARANCE)
+        new = self._share_new * (number >= APPEARANCE)
+        shares *= (1 - new) / shares.sum()
+        shares[self._new] = new
         return np.asarray(shares)
 
     def week(self, number: int, n: int = A_WEEK) -> Week:

@@ -87,11 +87,12 @@ def settings_of(policy: str, labels: Sequence[str], seed: int, design: str) -> S
 _STOCK: list[Stock] = []
 
 
-def one_year(policy: str, seed: int, design: str) -> Year:
+def one_year(policy: str, seed: int, design: str, share_new: float = 0.10) -> Year:
     """Return the year of one policy; needs the stock that `_share` keeps in this process."""
     stock = _STOCK[0]
     settings = settings_of(policy, stock.labels.names, seed, design)
-    loop = YearLoop(World(stock, seed), People(stock, seed), settings, seed)
+    world = World(stock, seed, share_new)
+    loop = YearLoop(world, People(stock, seed), settings, seed)
     rounds = tuple(loop.year())
     return Year(policy, seed, rounds, held_amounts(loop, rounds) if policy == "cost" else {})
 
@@ -198,36 +199,37 @@ def run(options: argparse.Namespace) -> None:
     _share(options.data, options.cache)
     seeds = range(options.seed, options.seed + (2 if options.quick else options.years))
     costs: dict[str, list[float]] = {}
+    first: dict[str, Year] = {}
     with ProcessPoolExecutor(
         options.jobs, initializer=_share, initargs=(options.data, options.cache)
     ) as pool:
-        for policy in SHARE_OF_YEARS:
+        for policy in options.policies:
             lived = seeds[: max(2, len(seeds) // SHARE_OF_YEARS[policy])]
-            jobs: list[Any] = [pool.submit(one_year, policy, seed, options.design) for seed in lived]
+            jobs: list[Any] = [
+                pool.submit(one_year, policy, seed, options.design, options.new) for seed in lived
+            ]
             years = [one.result() for one in jobs]
             say(f"{policy}: {len(years)} years done")
             report_years(report, policy, years)
             costs[policy] = [one.cost for one in years]
-            if policy == "cost":
-                main = years[0]
-            elif policy == "band":
-                report_main(report, main, years[0], options.plot)
+            first[policy] = years[0]
         lived = seeds[: max(2, len(seeds) // SHARE_OF_YEARS["band"])]
         fixed = list(pool.map(fixed_costs, lived, [options.design] * len(lived)))
     for name in fixed[0]:
         costs[name] = [one[name] for one in fixed]
     report_costs(report, costs)
+    report_main(report, first["cost"], first.get("band"), options.plot)
     report.finish()
 
 
-def report_main(report: Report, main: Year, band: Year, plot: Path | None) -> None:
+def report_main(report: Report, main: Year, band: Year | None, plot: Path | None) -> None:
     """Note the main year by itself, and draw it."""
     report.add("main year, cost policy: coverage", float(np.mean(coverage(main))), "share", seed=main.seed)
     report.add("main year: false drift alarms", alarms(main)[1], "a year", seed=main.seed)
     flagged = [name for name, is_found in alarms(main)[0].items() if is_found]
     weeks = [one.number for one in main.rounds if one.check.drifts]
     say(f"main year: flagged {', '.join(flagged)}; drift alarms in weeks {weeks}")
-    if plot is not None:
+    if plot is not None and band is not None:
         plot.write_bytes(year_plot(main.rounds, band.rounds, seed=main.seed))
         print(f"the plot is in {plot}")
 
@@ -237,6 +239,10 @@ def main() -> None:
     options = answers_parser((__doc__ or "").split("\n\n", 1)[0])
     options.add_argument("--years", type=int, default=21, help="years, each with another seed (default 21)")
     options.add_argument("--design", choices=("uniform", "poisson"), default="uniform", help="of the audit")
+    options.add_argument("--new", type=float, default=0.10, help="share of the new label (default 0.10)")
+    options.add_argument(
+        "--policies", nargs="+", default=list(SHARE_OF_YEARS), choices=SHARE_OF_YEARS, help="cost first"
+    )
     options.add_argument("--jobs", type=int, default=1, help="processes (default 1)")
     options.add_argument("--plot", type=Path, metavar="FILE", help="draw the first year as SVG")
     run(options.parse_args())
