@@ -152,7 +152,10 @@ def add_mean(report: Report, name: str, values: Sequence[float], unit: str, note
     if len(found) > 1:
         half = float(student.ppf(0.975, len(found) - 1) * found.std(ddof=1) / len(found) ** 0.5)
     mean = float(found.mean())
-    interval = f"mean [{mean - half:,.3f}, {mean + half:,.3f}] over {len(found)} years"
+    low, high = mean - half, mean + half
+    if unit == "share":
+        low, high = max(0.0, low), min(1.0, high)
+    interval = f"mean [{low:,.3f}, {high:,.3f}] over {len(found)} years"
     report.add(name, mean, unit, note=f"{interval} {note}".strip())
 
 
