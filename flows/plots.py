@@ -15,6 +15,7 @@ from goldloop.adapters.plots import (
     tuning_plot,
 )
 from goldloop.adapters.plots.drift import batch_plot
+from goldloop.adapters.plots.policies import cost_plot, risk_plot
 from goldloop.auditing.audited import Audited
 from goldloop.calibration import calibration_error, reliability_bins
 from goldloop.drift.history import Seen, reference_of
@@ -96,6 +97,11 @@ def champion_plots(parts: Parts, judged: Audited, present: Policy | None) -> tup
         )
     ]
     if present is not None:
-        caption = "What accepting from a threshold on would let through and cost, on holdout"
-        plots.append(Plot(caption, tuning_plot(tuned(parts, judged, present))))
+        found = tuned(parts, judged, present)
+        plots += [
+            Plot(
+                "What accepting more would let through, on holdout", risk_plot(found)
+            ),
+            Plot("What accepting from a threshold on would cost, on holdout", cost_plot(found)),
+        ]
     return tuple(plots)

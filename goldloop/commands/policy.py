@@ -76,16 +76,13 @@ def policy_tune(
     as_json: Json = False,
 ) -> None:
     """What other policies would have meant for the audited samples, and which one they speak for."""
+    from flows.policy import champion_tuning
     from goldloop.routing.tables import tuning_json, tuning_rows, tuning_title
-    from goldloop.routing.tuning import tune
 
     parts = connect(where)
     if plot is not None and plot.suffix not in (".png", ".svg"):
         raise SettingsError(f"--plot needs a file that ends in .png or .svg, got {plot}")
-    entry = _in_force(parts)
-    found = tune(
-        _judged(parts, entry), parts.workspace.settings, present=entry.policy, people=parts.known_people()
-    )
+    found = champion_tuning(parts)
     if plot is not None:
         from goldloop.adapters.plots import tuning_plot
 

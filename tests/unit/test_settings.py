@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from goldloop.errors import SettingsError, WorkspaceError
-from goldloop.settings import Settings
+from goldloop.settings import CostSettings, Settings
 from goldloop.settings_file import load_settings, settings_toml
 from goldloop.workspace import Workspace
 
@@ -18,6 +18,9 @@ from goldloop.workspace import Workspace
         ('colour = "red"', "unknown key 'colour'"),
         ("[policy]\nbands = [0.4, 0.7]", r"unknown key 'policy\.bands'"),
         ("[policy]\nband = [0.7, 0.4]", r"'policy\.band'.*0 <= low < high <= 1, got \[0\.7, 0\.4\]"),
+        ("[cost.errors]\na = {c = 1.0}", r"cost\.errors needs amounts.*'a' taken for 'c'"),
+        ("[cost.errors]\na = {a = 1.0}", r"cost\.errors needs amounts.*'a' taken for 'a'"),
+        ("[cost.errors]\na = {b = -1.0}", r"cost\.errors needs amounts.*-1\.0"),
         ("[selection]\nbudget_per_round = 2\noverlap = 3", "overlap 3 contradicts budget_per_round 2"),
         ("[selection]\naudit_rate = 1.5", r"'selection\.audit_rate'"),
         ('[model]\npreset = "huge"', r"'model\.preset'.*huge"),
@@ -50,6 +53,14 @@ def test_settings_written_are_read_back_equal(tmp_path: Path) -> None:
     assert Workspace.open(workspace.root).settings == workspace.settings
     assert (tmp_path / "again.toml").write_text(settings_toml(workspace.settings))
     assert load_settings(tmp_path / "again.toml") == workspace.settings
+
+
+def test_costs_of_confusions_survive_the_file(tmp_path: Path) -> None:
+    """A table of labels by labels is written as TOML and read back, whatever the labels are called."""
+    errors = {"grün": {'a "b"': 3.5}, 'a "b"': {"grün": 0.0}}
+    settings = Settings(name="shop", labels=("grün", 'a "b"'), cost=CostSettings(errors=errors))
+    (tmp_path / "goldloop.toml").write_text(settings_toml(settings), encoding="utf-8")
+    assert load_settings(tmp_path / "goldloop.toml") == settings
 
 
 def test_every_setting_is_explained_in_the_file() -> None:

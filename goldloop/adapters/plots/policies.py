@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from goldloop.adapters.plots.style import BLUE, GREY, ORANGE, STYLE, VERMILION, Format, rendered
+from goldloop.adapters.plots.style import BLUE, GREY, ORANGE, STYLE, VERMILION, Format, new_figure, rendered
 from goldloop.metrics import Estimate
 from goldloop.routing.outcomes import Outcome
 from goldloop.routing.tuning import Point, Tuning
@@ -26,6 +26,22 @@ def tuning_plot(found: Tuning, *, kind: Format = "svg") -> bytes:
         upper, lower = figure.subplots(2, 1)
         _draw_risk(upper, found)
         _draw_cost(lower, found)
+        return rendered(figure, kind)
+
+
+def risk_plot(found: Tuning, *, kind: Format = "svg") -> bytes:
+    """Return errors among accepted labels against the share accepted."""
+    with mpl.rc_context(STYLE):
+        figure, axes = new_figure(7.6, 4.4)
+        _draw_risk(axes, found)
+        return rendered(figure, kind)
+
+
+def cost_plot(found: Tuning, *, kind: Format = "svg") -> bytes:
+    """Return the cost of people and errors against the threshold from which on labels are accepted."""
+    with mpl.rc_context(STYLE):
+        figure, axes = new_figure(7.6, 4.4)
+        _draw_cost(axes, found)
         return rendered(figure, kind)
 
 
