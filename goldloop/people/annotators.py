@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldloop.labels import LabelSet
+from goldloop.metrics import Z_95
 from goldloop.people.answers import Answer
 from goldloop.people.measures import MIN_N, Measure, difference, share
 from goldloop.people.pace import Pace, pace
@@ -20,6 +21,13 @@ from goldloop.people.skill import Columns, Floats, accuracy_against, expected_an
 
 Flags = npt.NDArray[np.bool_]
 
+
+WEEKLY_Z = 3.3
+"""Quantile at which somebody is called falling: one steady week in 2,000.
+
+At 1.96 four steady people who are looked at for 52 weeks were called falling eight times a year
+(scripts/bench/year.py).
+"""
 
 MOST_CONFUSIONS = 3
 _NOTHING = 1e-12
@@ -67,8 +75,8 @@ class Person:
     labels (the easy ones, as a rule), `against_others` on those that other people or the model judge, without
     this person. The `n_suggested` answers given beside a suggestion judge nobody: who adopts it agrees with
     the model whether it is right or not. `drift` is the accuracy in the newest rounds, at least `MIN_N`
-    answers of them, minus that before. `is_flagged` is who is below the bar, `is_falling` who is worse than
-    before, both by evidence: the whole interval says so.
+    answers of them, minus that before. `is_flagged` is who is below the bar, by evidence: the whole interval
+    says so. `is_falling` is who is worse than before, by more evidence, as everybody is looked at each week.
     """
 
     annotator: str
@@ -181,12 +189,20 @@ def _person(
         ),
         drift=drift,
         is_flagged=_is_surely_below(accuracy, bar),
-        is_falling=_is_surely_below(drift, 0.0),
+        is_falling=_is_falling(drift),
     )
 
 
 def _is_surely_below(measure: Measure, limit: float) -> bool:
     return measure.estimate is not None and measure.estimate.high < limit
+
+
+def _is_falling(drift: Measure) -> bool:
+    """Return whether the loss is beyond chance at WEEKLY_Z, the interval's distance to 0 being at Z_95."""
+    found = drift.estimate
+    if found is None or found.value >= 0:
+        return False
+    return found.value + (found.high - found.value) * WEEKLY_Z / Z_95 < 0
 
 
 def _confusions(

@@ -309,6 +309,15 @@ def test_a_fall_is_told_from_a_bad_day() -> None:
     assert fallen.rounds[-1].accuracy.estimate.value == pytest.approx(0.45)
 
 
+def test_one_bad_week_in_fifty_is_no_fall() -> None:
+    """A loss whose ordinary interval just excludes chance is expected of somebody steady within a year."""
+    one = measured(rounds(19, 19, 20, 19, 19, 14))
+
+    assert one.drift.estimate is not None
+    assert one.drift.estimate.high < 0
+    assert not one.is_falling
+
+
 def test_a_short_last_round_is_joined_to_the_one_before() -> None:
     """The newest rounds are as many as it takes for ten answers."""
     seen = [*rounds(20, 20, 2), *(judged(900 + number, "b", known="a", round=3) for number in range(5))]
