@@ -99,9 +99,7 @@ def champion_plots(parts: Parts, judged: Audited, present: Policy | None) -> tup
     if present is not None:
         found = tuned(parts, judged, present)
         plots += [
-            Plot(
-                "What accepting more would let through, on holdout", risk_plot(found)
-            ),
+            Plot("What accepting more would let through, on holdout", risk_plot(found)),
             Plot("What accepting from a threshold on would cost, on holdout", cost_plot(found)),
         ]
     return tuple(plots)

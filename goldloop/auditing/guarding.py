@@ -48,11 +48,14 @@ class Guarded:
     follows: str
 
 
-def guard(accepted: Audited, *, max_error: float, is_recalled: bool = False) -> Guarded:
+def guard(
+    accepted: Audited, *, max_error: float, is_recalled: bool = False, false_recall: float = FALSE_RECALL
+) -> Guarded:
     """Return whether `accepted`, audited samples that one policy accepts, are wrong too often.
 
     Broken is a share of errors whose lower bound, valid at every look, lies above `max_error`. While a policy
     `is_recalled`, pass what it would accept: it stays broken until the share itself is back at `max_error`.
+    `false_recall` is the chance of ever being wrong about that, on audits that only grow in number.
     """
     if not len(accepted):
         seen = "no sample that is accepted has been audited"
@@ -61,7 +64,7 @@ def guard(accepted: Audited, *, max_error: float, is_recalled: bool = False) -> 
     is_wrong = ~accepted.is_right
     share, n_worth = share_and_worth(is_wrong, weights=accepted.weights)
     errors = Estimate(share, *wilson(share, n_worth), n=len(accepted))
-    at_least = _least_share(share * n_worth, n_worth)
+    at_least = _least_share(share * n_worth, n_worth, false_recall)
     is_broken = at_least > max_error or (is_recalled and share > max_error)
     is_unproven = errors.high > max_error
     seen = (
@@ -81,12 +84,12 @@ def guard(accepted: Audited, *, max_error: float, is_recalled: bool = False) -> 
     return Guarded(max_error, errors, at_least, int(is_wrong.sum()), is_broken, is_unproven, seen, follows)
 
 
-def _least_share(n_wrong: float, n: float) -> float:
+def _least_share(n_wrong: float, n: float, false_recall: float) -> float:
     """Return the largest allowed share of errors that n_wrong of n speak against, at any look, or 0."""
     low, high = 0.0, n_wrong / n
     for _ in range(50):
         middle = (low + high) / 2
-        low, high = (middle, high) if _evidence(n_wrong, n, middle) >= 1 / FALSE_RECALL else (low, middle)
+        low, high = (middle, high) if _evidence(n_wrong, n, middle) >= 1 / false_recall else (low, middle)
     return low
 
 
