@@ -28,8 +28,8 @@ Fewer hold too few audits, more let a month of good traffic hide a week of bad.
 WINDOW_FALSE_RECALL = FALSE_RECALL / 3
 """For a window that forgets, and so begins anew each week; the holdout only grows.
 
-At the border, with 5 or 20 audits a week, the window recalls in 1 and 3 % of years at this level, 7 and 8 % at
-the whole of it (1,500 simulated years each); at twice the allowed share 92 % within the year.
+At the border, with 5 or 20 audits a week, the window recalls in 1 and 3 % of years at this level, 8 and 7 %
+at the whole of it (1,500 simulated years each); at twice the allowed share 92 % within the year.
 """
 
 
