@@ -20,10 +20,9 @@ from goldloop.predictions import confidence, margin
 from goldloop.rounds import RoundRecord, save_round
 from goldloop.routing.policies import Band, Policy, route
 from goldloop.routing.policy_log import PolicyEntry, PolicyLog
-from goldloop.samples import BatchId, SampleId, sample_id_of
-from goldloop.splits import Split
-from goldloop.tasks import Purpose
+from goldloop.samples import SampleId, sample_id_of
 from goldloop.workspace import Workspace
+from tests.records import audited_record
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 BAND = Band(0.4, 0.7)
@@ -94,28 +93,7 @@ def prediction(number: int, policy: Policy, *, at: datetime) -> dict[str, Any]:
 
 def audited(number: int) -> GoldRecord:
     """Return what people, blind, said of an audited sample."""
-    label = true_label(number)
-    return GoldRecord(
-        sample_id=sample(number),
-        label=label,
-        split=Split.HOLDOUT,
-        group=str(number),
-        purpose=Purpose.AUDIT,
-        method="majority/1",
-        support=2,
-        n_votes=2,
-        votes={label: 2},
-        posterior={label: 1.0},
-        batch=BatchId("b"),
-        lane="auto",
-        policy=BAND.version,
-        inclusion_probability=0.25,
-        model_version="1",
-        suggested_label=None,
-        annotators=("1", "2"),
-        annotation_ids=(2 * number, 2 * number + 1),
-        labelled_at=NOW,
-    )
+    return audited_record(sample(number), true_label(number), inclusion_probability=0.25)
 
 
 def made_stage(folder: Path) -> Stage:

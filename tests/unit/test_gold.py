@@ -6,33 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from goldloop.gold import GoldRecord, gold_diff, gold_digest
-from goldloop.samples import BatchId, sample_id_of
+from goldloop.samples import sample_id_of
 from goldloop.splits import Split
-from goldloop.tasks import Purpose
+from tests.records import gold_record
 
 
 def record(name: str = "a", **changes: object) -> GoldRecord:
     """Return a gold record of the sample `name`."""
-    plain = GoldRecord(
-        sample_id=sample_id_of(name.encode()),
-        label="cat",
-        split=Split.TRAIN,
-        group="g",
-        purpose=Purpose.REVIEW,
-        method="majority/1",
-        support=1,
-        n_votes=1,
-        votes={"cat": 1},
-        posterior={"cat": 1.0},
-        batch=BatchId("b"),
-        lane="review",
-        policy="band[0.4,0.7]",
-        inclusion_probability=None,
-        model_version="3",
-        suggested_label="dog",
-        annotators=("1",),
-        annotation_ids=(7,),
-        labelled_at=datetime(2026, 1, 1, tzinfo=UTC),
+    plain = gold_record(
+        sample_id_of(name.encode()), "cat", group="g", model_version="3", suggested_label="dog"
     )
     return replace(plain, **changes)  # type: ignore[arg-type]
 

@@ -13,12 +13,13 @@ import pytest
 from goldloop.adapters.delta import open_tables
 from goldloop.gold import GoldRecord, GoldVersion
 from goldloop.retraining import Workshop, retrain
-from goldloop.samples import BatchId, SampleId
+from goldloop.samples import SampleId
 from goldloop.settings import Settings
 from goldloop.splits import Split
 from goldloop.tasks import Purpose
 from tests.fake_registry import FakeRegistry, FakeRuns
 from tests.loop import TextReader, TextStore
+from tests.records import gold_record
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 
@@ -68,27 +69,12 @@ class Gold:
 
 def record(number: int, split: Split, probability: float | None) -> GoldRecord:
     """Return a record drawn with this probability, or chosen."""
-    label = ("ham", "spam")[number % 2]
-    return GoldRecord(
-        sample_id=SampleId(f"{number:064x}"),
-        label=label,
+    return gold_record(
+        SampleId(f"{number:064x}"),
+        ("ham", "spam")[number % 2],
         split=split,
-        group=str(number),
         purpose=Purpose.REVIEW if probability is None else Purpose.AUDIT,
-        method="majority/1",
-        support=1,
-        n_votes=1,
-        votes={label: 1},
-        posterior={label: 1.0},
-        batch=BatchId("b"),
-        lane="review",
-        policy="band[0.4,0.7]",
         inclusion_probability=probability,
-        model_version=None,
-        suggested_label=None,
-        annotators=("1",),
-        annotation_ids=(number,),
-        labelled_at=NOW,
     )
 
 

@@ -14,10 +14,10 @@ from goldloop.routing.lanes import Lane
 from goldloop.routing.policies import Band, Policy, Recalled, Target
 from goldloop.routing.policy_log import PolicyEntry, PolicyLog
 from goldloop.routing.settling import is_asked_for, settle_policy
-from goldloop.samples import BatchId, SampleId, sample_id_of
+from goldloop.samples import SampleId, sample_id_of
 from goldloop.settings import PolicySettings, Settings
 from goldloop.splits import Split
-from goldloop.tasks import Purpose
+from tests.records import audited_record
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 LABELS = ("ham", "spam")
@@ -30,27 +30,7 @@ def settings(**policy: object) -> Settings:
 
 def audited(number: int, label: str, *, split: Split = Split.HOLDOUT) -> GoldRecord:
     """Return an audited sample that people call `label`."""
-    return GoldRecord(
-        sample_id=_id(number),
-        label=label,
-        split=split,
-        group=str(number),
-        purpose=Purpose.AUDIT,
-        method="majority/1",
-        support=2,
-        n_votes=2,
-        votes={label: 2},
-        posterior={label: 1.0},
-        batch=BatchId("b"),
-        lane="auto",
-        policy="band[0.4,0.7]",
-        inclusion_probability=0.1,
-        model_version="1",
-        suggested_label=None,
-        annotators=("1", "2"),
-        annotation_ids=(2 * number, 2 * number + 1),
-        labelled_at=NOW,
-    )
+    return audited_record(_id(number), label, split=split)
 
 
 def judgements(numbers: range, *, model: str = "1", spam: float = 0.95) -> list[Row]:
