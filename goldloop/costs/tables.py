@@ -21,7 +21,7 @@ def account_lines(account: Account) -> dict[str, str]:
         "labelled by people": f"{account.n_gold:,}, of which {account.n_looked:,} sent by the policy",
         "machine labels they changed": f"{account.n_corrected:,}",
         "errors caught": amount(account.caught, 0),
-        "errors let through": amount(account.let_through, 0),
+        "errors let through, as first scored": amount(account.let_through, 0),
         f"cost of wrong labels, {money}": amount(account.error_cost, 2),
         f"saved against labelling everything, {money}": amount(account.saved_against_labelling, 2),
         f"saved against accepting everything, {money}": amount(account.saved_against_accepting, 2),

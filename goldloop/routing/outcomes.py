@@ -9,7 +9,7 @@ A held sample is priced as a deep review: somebody has to look at it in the end.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +49,7 @@ def outcome(policy: Policy, audited: Audited, costs: Cost) -> Outcome:
     lanes = policy.lanes(audited.probs)
     is_accepted = lanes == str(Lane.AUTO)
     kept = audited.where(is_accepted)
+    cost = mean_cost(costs_of(lanes, audited, costs), audited, unseen=one_error(costs) if len(kept) else 0.0)
     return Outcome(
         policy=policy,
         to_people=share_estimate(np.isin(lanes, PEOPLE), weights=audited.weights),
@@ -58,9 +59,7 @@ def outcome(policy: Policy, audited: Audited, costs: Cost) -> Outcome:
         },
         wrong_accepted=share_estimate(is_accepted & ~audited.is_right, weights=audited.weights),
         let_through=share_estimate(~kept.is_right, weights=kept.weights) if len(kept) else None,
-        cost=mean_cost(
-            costs_of(lanes, audited, costs), audited, unseen=one_error(costs) if len(kept) else 0.0
-        ),
+        cost=replace(cost, low=max(0.0, cost.low)),
     )
 
 
