@@ -7,7 +7,7 @@ from collections import Counter
 from prefect import task
 
 from flows.wiring import Parts, connect, now
-from goldloop.auditing.audited import judged_by
+from goldloop.auditing.audited import Audited, judged_by
 from goldloop.drift.history import read_seen
 from goldloop.errors import EmptyPoolError
 from goldloop.routing.fitting import fit_policy
@@ -51,7 +51,8 @@ def cautions(parts: Parts) -> list[str]:
 
 def policy_in_force(parts: Parts, champion: str) -> Policy:
     """Return the policy that routes what `champion` scores, settled now if none that settings ask for is."""
-    entry = PolicyLog(parts.tables.policies).in_force(champion)
+    entries = PolicyLog(parts.tables.policies).entries()
+    entry = entries[-1] if entries and entries[-1].model_version == champion else None
     if entry is None or not is_asked_for(entry.policy, parts.workspace.settings):
         entry = settle(parts)
     return fit_policy(parts.workspace.settings).policy if entry is None else entry.policy
@@ -67,17 +68,31 @@ def reroute_waiting(parts: Parts, champion: str, policy: Policy) -> Counter[str]
     return reroute(tables=parts.tables, model_version=champion, policy=policy, is_wanted=is_wanted, clock=now)
 
 
-def champion_tuning(parts: Parts) -> Tuning:
-    """Return what the champion's audits say of other policies than the one in force.
+def newest_entry(parts: Parts) -> PolicyEntry:
+    """Return the policy that was settled last, which is the champion's.
 
     Raises:
-        EmptyPoolError: there is no champion yet, or no audit it was judged on.
+        EmptyPoolError: none was settled yet.
     """
     entries = PolicyLog(parts.tables.policies).entries()
     if not entries:
         raise EmptyPoolError(
             "no policy was settled yet, as there is no champion; run 'goldloop round' once people answered"
         )
-    settings, entry = parts.workspace.settings, entries[-1]
-    judged = judged_by(parts.tables, parts.gold.records(), settings.label_set, entry.model_version)
-    return tune(judged, settings, present=entry.policy, people=parts.known_people())
+    return entries[-1]
+
+
+def judged_for(parts: Parts, entry: PolicyEntry) -> Audited:
+    """Return the holdout as the model of `entry` judged it."""
+    labels = parts.workspace.settings.label_set
+    return judged_by(parts.tables, parts.gold.records(), labels, entry.model_version)
+
+
+def champion_tuning(parts: Parts) -> Tuning:
+    """Return what the champion's audits say of other policies than the one in force.
+
+    Raises:
+        EmptyPoolError: there is no champion yet, or no audit it was judged on.
+    """
+    entry, settings = newest_entry(parts), parts.workspace.settings
+    return tune(judged_for(parts, entry), settings, present=entry.policy, people=parts.known_people())

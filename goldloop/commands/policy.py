@@ -10,12 +10,9 @@ import typer
 
 from goldloop.commands.common import Json, Where, connect
 from goldloop.console import out, say, show
-from goldloop.errors import EmptyPoolError, SettingsError
+from goldloop.errors import SettingsError
 
 if TYPE_CHECKING:
-    from flows.wiring import Parts
-    from goldloop.auditing.audited import Audited
-    from goldloop.routing.policy_log import PolicyEntry
     from goldloop.settings import Settings
 
 app = typer.Typer(help="Which samples go to people, why, and what else there would be.", no_args_is_help=True)
@@ -33,9 +30,10 @@ class Kind(StrEnum):
 @app.command("show")
 def policy_show(where: Where = None, as_json: Json = False) -> None:
     """The policy in force, the reasons for what was fitted in it, and what to beware of."""
+    from flows.policy import newest_entry
     from goldloop.routing.policies import policy_to_dict
 
-    entry = _in_force(connect(where))
+    entry = newest_entry(connect(where))
     value: dict[str, Any] = {"version": entry.policy.version, "policy": policy_to_dict(entry.policy)}
     value |= {"model_version": entry.model_version, "gold_version": entry.gold_version}
     value |= {"reasons": entry.reasons, "warnings": entry.warnings, "settled_at": entry.settled_at}
@@ -107,6 +105,7 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """What past rounds' decisions would have been under another policy; touches nothing."""
+    from flows.policy import judged_for, newest_entry
     from goldloop.auditing.audited import audited_traffic, read_traffic
     from goldloop.routing.fitting import fit_policy
     from goldloop.routing.replaying import replay as replayed
@@ -114,7 +113,7 @@ def replay(
 
     parts = connect(where)
     settings = _changed(parts.workspace.settings, kind, band, target)
-    audited = _judged(parts, _in_force(parts)) if kind is Kind.TARGET else None
+    audited = judged_for(parts, newest_entry(parts)) if kind is Kind.TARGET else None
     people = parts.known_people() if kind is Kind.COST else None
     fitted = fit_policy(settings, audited, people)
     traffic = read_traffic(parts.tables, settings.label_set)
@@ -126,24 +125,6 @@ def replay(
     if not as_json:
         for one in [*fitted.reasons, *fitted.warnings]:
             out.print(f"- {one}", markup=False)
-
-
-def _in_force(parts: Parts) -> PolicyEntry:
-    from goldloop.routing.policy_log import PolicyLog
-
-    entries = PolicyLog(parts.tables.policies).entries()
-    if not entries:
-        raise EmptyPoolError(
-            "no policy was settled yet, as there is no champion; run 'goldloop round' once people answered"
-        )
-    return entries[-1]
-
-
-def _judged(parts: Parts, entry: PolicyEntry) -> Audited:
-    from goldloop.auditing.audited import judged_by
-
-    labels = parts.workspace.settings.label_set
-    return judged_by(parts.tables, parts.gold.records(), labels, entry.model_version)
 
 
 def _changed(

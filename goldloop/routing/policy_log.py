@@ -50,23 +50,26 @@ class PolicyLog:
         return found[-1] if found else None
 
     def settle(self, entry: PolicyEntry) -> bool:
-        """Put `entry` in force; return False, writing nothing, when it says what is in force already.
+        """Put `entry` in force; return False, writing nothing, when the newest entry says so already.
 
-        Two processes that settle the same policy at once leave one entry.
+        Two processes that settle the same policy at once leave one entry. A model that becomes champion again
+        gets an entry again, so that the newest is always the champion's.
         """
         is_new = False
 
         def make_rows(seq: int) -> Sequence[Row]:
             nonlocal is_new
-            present = self.in_force(entry.model_version)
-            is_new = present is None or (
-                (present.policy, present.reasons, present.warnings)
-                != (entry.policy, entry.reasons, entry.warnings)
-            )
+            entries = self.entries()
+            is_new = not entries or _said(entries[-1]) != _said(entry)
             return [_row(entry, seq)] if is_new else []
 
         self._table.append_next(make_rows)
         return is_new
+
+
+def _said(entry: PolicyEntry) -> tuple[object, ...]:
+    """Return what an entry says, whenever and on whichever gold version it was settled."""
+    return entry.model_version, entry.policy, entry.reasons, entry.warnings
 
 
 def _row(entry: PolicyEntry, seq: int) -> Row:

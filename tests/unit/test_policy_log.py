@@ -41,12 +41,22 @@ def test_the_newest_policy_of_a_model_is_in_force(tmp_path: Path) -> None:
 
 
 def test_settling_what_is_in_force_writes_nothing(tmp_path: Path) -> None:
-    """The log holds changes, not repetitions; a later moment alone is none."""
+    """The log holds changes, not repetitions; a later moment or newer gold alone is none."""
     log = PolicyLog(open_tables(tmp_path).policies)
     log.settle(ENTRY)
 
-    assert not log.settle(replace(ENTRY, settled_at=datetime(2026, 3, 9, tzinfo=UTC)))
+    assert not log.settle(replace(ENTRY, settled_at=datetime(2026, 3, 9, tzinfo=UTC), gold_version=8))
     assert log.entries() == [ENTRY]
+
+
+def test_a_model_that_becomes_champion_again_is_settled_again(tmp_path: Path) -> None:
+    """After a rollback the newest entry is the present champion's, as it was before."""
+    log = PolicyLog(open_tables(tmp_path).policies)
+    later = replace(ENTRY, model_version="4")
+    for entry in (ENTRY, later, ENTRY):
+        assert log.settle(entry)
+
+    assert [one.model_version for one in log.entries()] == ["3", "4", "3"]
 
 
 def test_a_new_policy_reroutes_without_asking_the_model_again(tmp_path: Path) -> None:
