@@ -31,6 +31,29 @@ def test_every_file_is_in_exactly_one_place(tmp_path: Path) -> None:
     assert "= 63 files" in str(where)
 
 
+def test_each_pass_is_compared_with_what_the_model_saw_before(tmp_path: Path) -> None:
+    """The first has nothing to be compared with; of later ones the report says what moved."""
+    loop = Loop(tmp_path, {f"mem/{number}": f"{number:060d}" for number in range(200)})
+    first = loop.score()
+    loop.texts |= {f"mem/long{number}": f"{number:098d}" for number in range(200)}
+    second = loop.score()
+
+    assert first.drift is not None
+    assert (first.drift.n, first.drift.drifts, bool(first.drift.unknown)) == (200, (), True)
+    assert second.drift is not None
+    assert (second.drift.n, second.drift.n_reference) == (200, 200)
+    assert "confidence" in {one.kind for one in second.drift.drifts}
+    assert len(loop.tables.batches.read()) == 2
+
+
+def test_without_a_model_there_is_nothing_to_compare(tmp_path: Path) -> None:
+    """A cold start sums nothing up."""
+    loop = Loop(tmp_path, texts(60))
+
+    assert loop.score(Model()).drift is None
+    assert not len(loop.tables.batches.read())
+
+
 def test_scoring_again_reads_nothing_again(tmp_path: Path) -> None:
     """Known files are passed over; new and replaced ones are read."""
     loop = Loop(tmp_path, texts(30))

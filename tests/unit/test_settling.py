@@ -47,6 +47,22 @@ def judgements(numbers: range, *, model: str = "1", spam: float = 0.95) -> list[
     ]
 
 
+def accepted_as_spam(number: int) -> Row:
+    """Return the prediction that model 1 accepted this sample as spam."""
+    return {
+        "sample_id": _id(number),
+        "batch": "b",
+        "model_version": "1",
+        "policy": "band[0.4,0.7]",
+        "lane": str(Lane.AUTO),
+        "label": "spam",
+        "confidence": 0.95,
+        "margin": 0.9,
+        "probs": [0.05, 0.95],
+        "scored_at": NOW,
+    }
+
+
 def _id(number: int) -> SampleId:
     return sample_id_of(f"sample {number}".encode())
 
@@ -131,28 +147,33 @@ def test_errors_in_recent_traffic_recall_too(tmp_path: Path) -> None:
     """A week of bad pictures is seen in the model's own traffic, validation included, before any retrain."""
     tables = open_tables(tmp_path)
     gold = [audited(i, "ham", split=Split.VALIDATION) for i in range(30)]
-    tables.predictions.append(
-        [
-            {
-                "sample_id": _id(i),
-                "batch": "b",
-                "model_version": "1",
-                "policy": "band[0.4,0.7]",
-                "lane": str(Lane.AUTO),
-                "label": "spam",
-                "confidence": 0.95,
-                "margin": 0.9,
-                "probs": [0.05, 0.95],
-                "scored_at": NOW,
-            }
-            for i in range(30)
-        ]
-    )
+    tables.predictions.append([accepted_as_spam(i) for i in range(30)])
 
     entry = settled(tables, gold)
 
     assert entry.policy == Recalled(Band(0.4, 0.7))
     assert any("last 4 rounds" in one for one in entry.warnings)
+
+
+def test_errors_of_long_ago_recall_nothing(tmp_path: Path) -> None:
+    """Rounds that lie further back than the window are not its business; the holdout remembers them."""
+    tables = open_tables(tmp_path)
+    gold = [audited(i, "ham", split=Split.VALIDATION) for i in range(30)]
+    tables.predictions.append([accepted_as_spam(i) for i in range(30)])
+    tables.rounds.append(
+        [{"round": number, "closed_at": NOW + timedelta(weeks=1 + number)} for number in range(5)]
+    )
+
+    assert settled(tables, gold, weeks=6).policy == Band(0.4, 0.7)
+
+
+def test_a_recall_outlives_the_audits_it_rests_on(tmp_path: Path) -> None:
+    """Where no accepted sample is audited any more, nothing speaks for taking the recall back."""
+    tables = open_tables(tmp_path)
+    tables.judgements.append(judgements(range(60)))
+    settled(tables, holdout(n_right=40, n_wrong=20))
+
+    assert settled(tables, [], weeks=1).policy == Recalled(Band(0.4, 0.7))
 
 
 def test_a_target_without_evidence_accepts_nothing(tmp_path: Path) -> None:
