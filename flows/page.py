@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from flows.costs import report_costs
 from flows.people import report_people
 from flows.plots import champion_plots, newest_batch_plot
 from flows.wiring import Parts, now
@@ -27,12 +28,10 @@ from goldloop.asking.second_looks import read_second_looks
 from goldloop.asking.verdicts import open_audit_note
 from goldloop.auditing.audited import audited_traffic, judged_by, read_traffic
 from goldloop.auditing.estimating import report_audit
-from goldloop.costs.books import read_books
-from goldloop.costs.report import CostReport, cost_report
 from goldloop.drift.history import read_seen
 from goldloop.gold import GoldRecord
 from goldloop.metrics import Estimate
-from goldloop.promotion import Evaluation
+from goldloop.promotion import Evaluation, winner
 from goldloop.rounds import RoundRecord, conservation, read_rounds
 from goldloop.routing.policy_log import PolicyLog
 
@@ -65,8 +64,7 @@ def _accuracy(evaluation: Evaluation | None) -> Estimate | None:
 
 def winner_of(record: RoundRecord) -> Evaluation | None:
     """Return the evaluation of the model that scores after the round."""
-    is_promoted = record.decision is not None and record.decision.is_promoted
-    return record.evaluations.get("challenger" if is_promoted else "champion")
+    return winner(record.evaluations, record.decision)
 
 
 def curve_plot(rows: list[RoundRow], *, kind: str = "svg", split: str = HOLDOUT) -> bytes:
@@ -116,15 +114,6 @@ def round_page(parts: Parts) -> Page:
         links=links(parts),
         notes=(*notes, *([unsettled] if unsettled else [])),
     )
-
-
-def report_costs(parts: Parts) -> CostReport:
-    """Return what every round cost and brought."""
-    settings = parts.workspace.settings
-    books = read_books(
-        parts.tables, parts.read_verdicts(), parts.asks.all(), parts.gold.records(), settings.label_set
-    )
-    return cost_report(books, settings)
 
 
 def champion_of(records: list[RoundRecord]) -> str | None:

@@ -19,8 +19,9 @@ from goldloop.adapters.plots.policies import cost_plot, risk_plot
 from goldloop.auditing.audited import Audited
 from goldloop.calibration import calibration_error, reliability_bins
 from goldloop.drift.history import Seen, reference_of
-from goldloop.judgement import BASELINE, CHALLENGER, CHAMPION, Judgement
+from goldloop.judgement import BASELINE, CHALLENGER, Judgement
 from goldloop.planning import current_round
+from goldloop.promotion import winner
 from goldloop.rounds import read_rounds
 from goldloop.routing.fitting import fit_policy
 from goldloop.routing.policies import Policy
@@ -54,9 +55,7 @@ def _over_rounds(parts: Parts, judgement: Judgement, kind: Literal["png", "svg"]
     """Return the accuracy of champion and baseline over all rounds, the one that is about to close last."""
     past = read_rounds(parts.tables.rounds)
     judged = [*((one.evaluations, one.decision) for one in past), (judgement.evaluations, judgement.decision)]
-    champions = [
-        one.get(CHALLENGER if decision and decision.is_promoted else CHAMPION) for one, decision in judged
-    ]
+    champions = [winner(evaluations, decision) for evaluations, decision in judged]
     baselines = [one.get(BASELINE) or one.get(CHALLENGER) for one, _ in judged]
     curves = [
         champion_curve([one.accuracy if one else None for one in champions]),

@@ -165,3 +165,9 @@ def decide(
         champion=champion.model_version,
         difference=difference,
     )
+
+
+def winner(evaluations: Mapping[str, Evaluation], decision: Decision | None) -> Evaluation | None:
+    """Return the evaluation, of those by role, of the model that scores after the decision; None of none."""
+    is_promoted = decision is not None and decision.is_promoted
+    return evaluations.get("challenger" if is_promoted else "champion")

@@ -154,7 +154,7 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
     show(rows, [_printed(row) for row in rows], as_json=False, title="accuracy with 95 % interval")
     if options.json_file:
         options.json_file.write_text(json.dumps(plain(rows), indent=1), encoding="utf-8")
-    from flows.page import report_costs
+    from flows.costs import report_costs
     from flows.policy import champion_tuning
     from goldloop.costs.tables import account_lines
     from scripts.demo_loop.page import write_demo_page

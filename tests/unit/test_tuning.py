@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from goldloop.adapters.plots import tuning_plot
+from goldloop.adapters.plots.policies import cost_plot, risk_plot
 from goldloop.auditing.audited import Audited
 from goldloop.console import plain
 from goldloop.errors import EmptyPoolError
@@ -231,3 +232,12 @@ def test_a_tuning_is_told_in_rows_json_and_a_picture() -> None:
     assert "400 audits" in tuning_title(found)
     assert tuning_plot(found, kind="png").startswith(b"\x89PNG")
     assert b"<svg" in tuning_plot(found)
+
+
+@pytest.mark.parametrize("is_right", [True, False])
+def test_a_single_audit_of_a_model_that_is_sure_of_everything_is_drawn(is_right: bool) -> None:
+    """However little there is, a retrain's plots are made, and no axis shrinks to a point."""
+    found = tune(audited([1.0], [is_right]), Settings(name="texts", labels=("ham", "spam")), present=BAND)
+
+    for draw in (tuning_plot, risk_plot, cost_plot):
+        assert b"<svg" in draw(found)

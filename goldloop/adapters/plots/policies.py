@@ -15,6 +15,7 @@ from goldloop.metrics import Estimate
 from goldloop.routing.outcomes import Outcome
 from goldloop.routing.tuning import Point, Tuning
 
+NARROWEST = 0.99  # where the axis of confidence begins at the latest, also if a model is sure of everything
 HEADROOM = 1.65  # of the y axis, for the legend
 LEAST_ACCEPTED = 0.05  # share of all below which the risk of so few is left out: its interval fills the plot
 
@@ -109,7 +110,7 @@ def _draw_cost(axes: Axes, found: Tuning) -> None:
     axes.set_title(f"Cost of people and errors, audits of the holdout (n={n:,})")
     axes.set_xlabel("threshold of confidence")
     axes.set_ylabel(f"{found.currency} per 1,000 samples")
-    axes.set_xlim(min(thresholds), 1)
+    axes.set_xlim(min(*thresholds, NARROWEST), 1)
     axes.set_ylim(0, HEADROOM * axes.get_ylim()[1])
     axes.grid(color="#DDDDDD")
     axes.legend(loc="upper left")

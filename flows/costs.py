@@ -1,0 +1,25 @@
+"""What rounds cost and brought, read from a workspace."""
+
+from __future__ import annotations
+
+from flows.wiring import Parts, now
+from goldloop.costs.books import Books, read_books
+from goldloop.costs.quarters import Quarter
+from goldloop.costs.report import CostReport, cost_report, quarter_report
+
+
+def report_costs(parts: Parts) -> CostReport:
+    """Return what every round cost and brought."""
+    return cost_report(_books(parts), parts.workspace.settings)
+
+
+def report_quarter(parts: Parts, name: str | None) -> CostReport:
+    """Return what the rounds of the quarter called `name` cost and brought; None: the present one."""
+    moment = now()
+    quarter = Quarter.of(moment) if name is None else Quarter.named(name)
+    return quarter_report(_books(parts), parts.workspace.settings, quarter, now=moment)
+
+
+def _books(parts: Parts) -> Books:
+    labels = parts.workspace.settings.label_set
+    return read_books(parts.tables, parts.read_verdicts(), parts.asks.all(), parts.gold.records(), labels)
