@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from goldloop.adapters.services import Endpoints
+from goldloop.adapters.services import Endpoints, LabelStudioEndpoint
 from tests.e2e.commands import Loop
 from tests.e2e.prefect_api import PrefectApi
 
@@ -31,6 +31,12 @@ def make_loop(services: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPat
         return Loop.create(tmp_path / name, services, **settings)
 
     return make
+
+
+@pytest.fixture
+def server(services: Endpoints) -> LabelStudioEndpoint:
+    """The running Label Studio."""
+    return services.label_studio
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from goldloop.adapters.label_studio import (
     local_image_urls,
 )
 from goldloop.adapters.label_studio.payload import choice_result
-from goldloop.adapters.services import Endpoints, LabelStudioEndpoint
+from goldloop.adapters.services import LabelStudioEndpoint
 from goldloop.errors import LabelError, ServiceError
 from goldloop.labels import LabelSet
 from goldloop.samples import BatchId, SampleId
@@ -29,12 +29,6 @@ pytestmark = pytest.mark.servers
 
 LABELS = LabelSet.of(["cat", "dog"])
 _numbers = count(1)
-
-
-@pytest.fixture
-def server(services: Endpoints) -> LabelStudioEndpoint:
-    """The running Label Studio."""
-    return services.label_studio
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 
 from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
 from goldloop.adapters.label_studio.tabs import EVERYTHING, QUEUES
-from goldloop.adapters.services import Endpoints, LabelStudioEndpoint
+from goldloop.adapters.services import LabelStudioEndpoint
 from goldloop.labels import LabelSet
 from goldloop.samples import BatchId, SampleId
 from goldloop.tasks import NewTask, Purpose, Suggestion
@@ -23,12 +23,6 @@ LABELS = LabelSet.of(["cat", "dog"])
 TITLES = [EVERYTHING, *QUEUES]
 LABEL_ALL = {"project": "1"}  # what the page sends after a click on "Label All Tasks": nothing of the tab
 _numbers = count(1)
-
-
-@pytest.fixture
-def server(services: Endpoints) -> LabelStudioEndpoint:
-    """The running Label Studio."""
-    return services.label_studio
 
 
 @pytest.fixture
