@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from flows.wiring import Parts, now
-from goldloop.costs.books import Books, read_books
+from goldloop.core.clock import now
+from goldloop.costs.inputs import Books, read_books
 from goldloop.costs.quarters import Quarter
 from goldloop.costs.report import CostReport, cost_report, quarter_report
+from goldloop.wiring import Parts
 
 
 def report_costs(parts: Parts) -> CostReport:

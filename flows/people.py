@@ -8,10 +8,17 @@ from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from flows.wiring import Parts
-from goldloop.adapters.plots import skill_plot
-from goldloop.people.report import PeopleReport, people_report
-from goldloop.people.tables import NOBODY, agreement_rows, anchoring_rows, pace_rows, people_rows, remarks
+from goldloop.annotators.report import PeopleReport, people_report
+from goldloop.reports.annotators_table import (
+    NOBODY,
+    agreement_rows,
+    anchoring_rows,
+    pace_rows,
+    people_rows,
+    remarks,
+)
+from goldloop.reports.plots import skill_plot
+from goldloop.wiring import Parts
 
 
 def report_people(parts: Parts) -> PeopleReport:

@@ -6,17 +6,20 @@ from collections import Counter
 
 from prefect import task
 
-from flows.wiring import Parts, connect, now
-from goldloop.auditing.audited import Audited, judged_by
-from goldloop.drift.history import read_seen
-from goldloop.errors import EmptyPoolError
-from goldloop.routing.fitting import fit_policy
+from goldloop.audit.audited import Audited
+from goldloop.core.clock import now
+from goldloop.core.errors import EmptyPoolError
+from goldloop.core.samples import SampleId
+from goldloop.routing.entry import PolicyEntry
+from goldloop.routing.fit import fit_policy
 from goldloop.routing.policies import Policy
-from goldloop.routing.policy_log import PolicyEntry, PolicyLog
-from goldloop.routing.rerouting import reroute
-from goldloop.routing.settling import is_asked_for, settle_policy
+from goldloop.routing.reroute import reroute
+from goldloop.routing.settle import is_asked_for, settle_policy
 from goldloop.routing.tuning import Tuning, tune
-from goldloop.samples import SampleId
+from goldloop.tables.batches import read_seen
+from goldloop.tables.policy_log import PolicyLog
+from goldloop.tables.traffic import judged_by
+from goldloop.wiring import Parts, connect
 
 
 def settle(parts: Parts) -> PolicyEntry | None:

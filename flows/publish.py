@@ -9,14 +9,15 @@ from typing import Any
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from flows.people import publish_people, report_people
-from flows.wiring import connect
-from goldloop.asking.following_up import FollowUpReport
-from goldloop.asking.second_looks import SecondLook
-from goldloop.pulling import PullReport
-from goldloop.pushing import PushReport
-from goldloop.rounds import RoundRecord, conservation
-from goldloop.routing.policy_log import PolicyEntry
-from goldloop.score_writer import ScoreReport
+from goldloop.labeling.follow_up import FollowUpReport
+from goldloop.labeling.pull import PullReport
+from goldloop.labeling.push import PushReport
+from goldloop.labeling.relabel import SecondLook
+from goldloop.routing.entry import PolicyEntry
+from goldloop.scoring.writer import ScoreReport
+from goldloop.tables.counts import conservation
+from goldloop.training.round_record import RoundRecord
+from goldloop.wiring import connect
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -201,7 +202,7 @@ def retrain_markdown(workspace: str, record: RoundRecord | None, notes: Sequence
 
 
 def _curve(workspace: str) -> str:
-    from flows.page import curve_png
+    from goldloop.reports.round_page import curve_png
 
     picture = base64.b64encode(curve_png(connect(workspace))).decode()
     return f"![accuracy over rounds](data:image/png;base64,{picture})"

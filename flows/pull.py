@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from prefect import flow, task
 
-from flows.follow_up import follow_up
 from flows.publish import publish_pull
 from flows.push import agree_with_server
-from flows.wiring import Parts, connect
-from goldloop.pulling import PullReport, derive_gold, pull_annotations, retract_tasks
+from goldloop.labeling.pull import PullReport, derive_gold, pull_annotations, retract_tasks
+from goldloop.loop.follow_up import follow_up
+from goldloop.wiring import Parts, connect
 
 
 def pull_answers(parts: Parts, *, accept_lost: bool = False) -> PullReport:

@@ -6,17 +6,18 @@ from collections.abc import Collection, Mapping
 
 from prefect import flow, task
 
-from flows.follow_up import follow_up, push_plan
 from flows.policy import cautions
 from flows.publish import publish_push
-from flows.wiring import Parts, connect, now
 from goldloop.adapters.label_studio import LabelStudioQueue
-from goldloop.backlog import sample_rows
-from goldloop.people.report import suggestion_advice
-from goldloop.planning import plan_round
-from goldloop.pushing import PushReport
-from goldloop.reconciling import reconcile
-from goldloop.samples import BatchId, SampleId
+from goldloop.annotators.report import suggestion_advice
+from goldloop.core.clock import now
+from goldloop.core.samples import BatchId, SampleId
+from goldloop.labeling.push import PushReport
+from goldloop.labeling.reconcile import reconcile
+from goldloop.loop.follow_up import follow_up, push_plan
+from goldloop.selection.plan import plan_round
+from goldloop.tables.unlabeled_pool import sample_rows
+from goldloop.wiring import Parts, connect
 
 
 def agree_with_server(

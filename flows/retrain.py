@@ -7,12 +7,12 @@ from pathlib import Path
 
 from prefect import flow, task
 
-from flows.progress import share_done
 from flows.publish import publish_retrain
-from flows.wiring import Parts, connect
-from goldloop.asking.verdicts import open_audit_note
-from goldloop.retraining import retrain as retrain_and_judge
-from goldloop.rounds import RoundRecord
+from goldloop.cli.progress import share_done
+from goldloop.consensus.outcomes import open_audit_note
+from goldloop.training.retrain import retrain as retrain_and_judge
+from goldloop.training.round_record import RoundRecord
+from goldloop.wiring import Parts, connect
 
 
 def retrain_model(parts: Parts, notes: list[str]) -> RoundRecord | None:

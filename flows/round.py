@@ -13,13 +13,15 @@ from flows.pull import pull_answers_task
 from flows.push import push_round_task
 from flows.retrain import retrain_model
 from flows.score import score_waiting_task
-from flows.wiring import connect
-from goldloop.errors import EmptyPoolError
-from goldloop.pulling import PullReport
-from goldloop.pushing import PushReport
-from goldloop.rounds import RoundRecord, conservation, read_rounds, save_round
-from goldloop.routing.policy_log import PolicyEntry
-from goldloop.score_writer import ScoreReport
+from goldloop.core.errors import EmptyPoolError
+from goldloop.labeling.pull import PullReport
+from goldloop.labeling.push import PushReport
+from goldloop.routing.entry import PolicyEntry
+from goldloop.scoring.writer import ScoreReport
+from goldloop.tables.counts import conservation
+from goldloop.tables.rounds import read_rounds, save_round
+from goldloop.training.round_record import RoundRecord
+from goldloop.wiring import connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ def retrain_if_possible_task(workspace: str) -> tuple[RoundRecord | None, list[s
 @task(name="write the round's page")
 def write_page_task(workspace: str) -> Path:
     """Note the lanes in the newest round's record and write its page; return where it lies."""
-    from flows.page import write_page
+    from goldloop.reports.round_page import write_page
 
     parts = connect(workspace)
     where = conservation(parts.tables)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from prefect import flow, task
 
 from flows.policy import policy_in_force, reroute_waiting
-from flows.progress import counting
 from flows.publish import publish_score
-from flows.wiring import Parts, connect, now
-from goldloop.samples import SampleId
-from goldloop.score_writer import ScoreReport
-from goldloop.scoring import score_backlog, score_source
+from goldloop.cli.progress import counting
+from goldloop.core.clock import now
+from goldloop.core.samples import SampleId
+from goldloop.scoring.score import score_backlog, score_source
+from goldloop.scoring.writer import ScoreReport
+from goldloop.wiring import Parts, connect
 
 
 def score_files(parts: Parts, source: str) -> ScoreReport:

@@ -14,8 +14,8 @@ from flows.push import push
 from flows.retrain import retrain
 from flows.round import round_
 from flows.score import score
-from flows.wiring import connect
-from goldloop.errors import SettingsError
+from goldloop.core.errors import SettingsError
+from goldloop.wiring import connect
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment

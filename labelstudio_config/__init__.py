@@ -6,7 +6,7 @@ import re
 from html import escape
 from importlib import resources
 
-from goldloop.labels import LabelSet
+from goldloop.core.labels import LabelSet
 
 FROM_NAME = "label"
 """Name of the control in interface.xml that holds the answer."""

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import torch
 
-from models.presets import Preset
+from models.image.presets import Preset
 
 
 def device_of(preset: Preset) -> torch.device:

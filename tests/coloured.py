@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from goldloop.labels import LabelSet
-from goldloop.samples import Decoded, SampleId
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import Decoded, SampleId
 
 COLOURS = LabelSet(("red", "green", "blue"))
 Load = Callable[[SampleId], Decoded]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from goldloop.adapters.services import Endpoints, down, up
+from goldloop.services import Endpoints, down, up
 from goldloop.settings import ALONE
-from goldloop.workspace import Workspace
+from goldloop.settings.workspace import Workspace
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver

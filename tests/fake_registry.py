@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from goldloop.errors import ModelError
-from goldloop.ports import RegisteredModel
-from goldloop.training_runs import TrainingRecord, TrainingStart
+from goldloop.core.errors import ModelError
+from goldloop.training.ports import RegisteredModel
+from goldloop.training.run_record import TrainingRecord, TrainingStart
 
 
 class FakeRegistry:

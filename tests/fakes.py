@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from goldloop.annotations import Annotation, TaskState
-from goldloop.errors import ServiceUnreachableError
-from goldloop.labels import LabelSet
-from goldloop.tasks import NewTask, Purpose
+from goldloop.core.annotations import Annotation, TaskState
+from goldloop.core.errors import ServiceUnreachableError
+from goldloop.core.labels import LabelSet
+from goldloop.core.tasks import NewTask, Purpose
 
 
 @dataclass(slots=True)

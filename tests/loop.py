@@ -11,25 +11,20 @@ from typing import Any
 import numpy as np
 
 from goldloop.adapters.delta import open_tables
-from goldloop.asking.asks import Asks
-from goldloop.asking.following_up import FollowUpReport, plan_follow_ups, withdraw_settled
-from goldloop.asking.verdicts import (
-    VerdictReader,
-    Verdicts,
-)
-from goldloop.errors import UnreadableSampleError
-from goldloop.gold_store import GoldStore
-from goldloop.labels import LabelSet
-from goldloop.ledger import Ledger
-from goldloop.planning import plan_round
-from goldloop.ports import Scores
-from goldloop.pulling import PullReport, derive_gold, pull_annotations, retract_tasks
-from goldloop.pushing import PushReport, push_planned
-from goldloop.reconciling import reconcile
+from goldloop.consensus.outcomes import VerdictReader, Verdicts
+from goldloop.core.errors import UnreadableSampleError
+from goldloop.core.labels import LabelSet
+from goldloop.core.ports import Scores
+from goldloop.core.samples import Arrival, BatchId, Decoded, FileRef, Reason, SampleId, sample_id_of
+from goldloop.core.tasks import NewTask, Purpose
+from goldloop.labeling.follow_up import FollowUpReport, plan_follow_ups, withdraw_settled
+from goldloop.labeling.pull import PullReport, derive_gold, pull_annotations, retract_tasks
+from goldloop.labeling.push import PushReport, push_planned
+from goldloop.labeling.reconcile import reconcile
 from goldloop.routing.policies import Band, Policy
-from goldloop.samples import Arrival, BatchId, Decoded, FileRef, Reason, SampleId, sample_id_of
-from goldloop.score_writer import AuditProbabilities, Model, ScoreReport
-from goldloop.scoring import score_backlog, score_source
+from goldloop.scoring.score import score_backlog, score_source
+from goldloop.scoring.writer import AuditProbabilities, Model, ScoreReport
+from goldloop.selection.plan import plan_round
 from goldloop.settings import (
     ConsensusSettings,
     PeopleSettings,
@@ -37,7 +32,9 @@ from goldloop.settings import (
     Settings,
     SuggestionSettings,
 )
-from goldloop.tasks import NewTask, Purpose
+from goldloop.tables.answer_requests import Asks
+from goldloop.tables.gold_store import GoldStore
+from goldloop.tables.task_log import Ledger
 from tests.fakes import FakeLabelingQueue
 
 LABELS = LabelSet(("ham", "spam"))

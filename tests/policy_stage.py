@@ -12,16 +12,18 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from goldloop.adapters.delta import open_tables
-from goldloop.cli import app
-from goldloop.gold import GoldRecord
-from goldloop.gold_store import GoldStore
-from goldloop.ports import Tables
-from goldloop.predictions import confidence, margin
-from goldloop.rounds import RoundRecord, save_round
+from goldloop.cli.main import app
+from goldloop.core.ports import Tables
+from goldloop.core.probs import confidence, margin
+from goldloop.core.samples import SampleId, sample_id_of
+from goldloop.gold.records import GoldRecord
+from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.policies import Band, Policy, route
-from goldloop.routing.policy_log import PolicyEntry, PolicyLog
-from goldloop.samples import SampleId, sample_id_of
-from goldloop.workspace import Workspace
+from goldloop.settings.workspace import Workspace
+from goldloop.tables.gold_store import GoldStore
+from goldloop.tables.policy_log import PolicyLog
+from goldloop.tables.rounds import save_round
+from goldloop.training.round_record import RoundRecord
 from tests.records import audited_record
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)

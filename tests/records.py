@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from goldloop.gold import GoldRecord
-from goldloop.samples import BatchId, SampleId
-from goldloop.splits import Split
-from goldloop.tasks import Purpose
+from goldloop.core.samples import BatchId, SampleId
+from goldloop.core.splits import Split
+from goldloop.core.tasks import Purpose
+from goldloop.gold.records import GoldRecord
 
 
 def gold_record(sample_id: SampleId, label: str, **changes: object) -> GoldRecord:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from goldloop.consensus.finding import Case
-from goldloop.routing.lanes import Lane
+from goldloop.consensus.fit import Case
+from goldloop.core.candidates import Candidate
+from goldloop.core.lanes import Lane
+from goldloop.core.samples import BatchId, sample_id_of
 from goldloop.routing.policies import Band, Cost, Look, Matrix, Policy, Recalled, Target
-from goldloop.samples import BatchId, sample_id_of
-from goldloop.selection import Candidate
 
 
 def confidences() -> st.SearchStrategy[float]:

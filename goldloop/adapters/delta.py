@@ -13,9 +13,9 @@ from deltalake import CommitProperties, DeltaTable, Schema, Transaction, WriterP
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
-from goldloop import schema
-from goldloop.errors import GoldVersionError, TableConflictError
-from goldloop.ports import Tables
+from goldloop.core.errors import GoldVersionError, TableConflictError
+from goldloop.core.ports import Tables
+from goldloop.tables import schema
 
 # Without these, versions older than 30 days cannot be opened after a later checkpoint.
 _KEEP_FOR_GOOD = {

@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
 from urllib3.exceptions import HTTPError
 
-from goldloop.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
+from goldloop.core.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
 
 ENVIRONMENT = {
     # Seven retries with doubling pauses and two minutes each would hide a stopped server for many minutes.

@@ -14,8 +14,8 @@ from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
 from goldloop.adapters.mlflow_connection import mlflow_at
-from goldloop.errors import ModelError
-from goldloop.ports import RegisteredModel
+from goldloop.core.errors import ModelError
+from goldloop.training.ports import RegisteredModel
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion

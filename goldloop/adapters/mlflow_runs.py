@@ -13,8 +13,8 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from mlflow.exceptions import MlflowException
 
 from goldloop.adapters.mlflow_connection import mlflow_at
-from goldloop.errors import ModelError
-from goldloop.training_runs import GoldSource, TrainingRecord, TrainingStart, metrics_of
+from goldloop.core.errors import ModelError
+from goldloop.training.run_record import GoldSource, TrainingRecord, TrainingStart, metrics_of
 
 DIGEST_LENGTH = 32  # MLflow takes at most 36 characters, a SHA-256 has 64; the whole one is a parameter
 BATCH = 100  # parameters MLflow takes in one request; it takes 1,000 metrics

@@ -1,7 +1,7 @@
 """The posterior: votes weighed by who gave them and how people err, with the model's word.
 
 Expectation maximisation after [dawidskene1979] for three things at once: how people answer
-(`goldloop.consensus.answering`), what the model's word is worth (`goldloop.consensus.prior_view`), and the
+(`goldloop.consensus.answer_model`), what the model's word is worth (`goldloop.consensus.prior_view`), and the
 labels.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from goldloop.consensus.answering import LEANS, Answering
+from goldloop.consensus.answer_model import LEANS, Answering
 from goldloop.consensus.beliefs import Beliefs, Fit, normalised, with_decisions
 from goldloop.consensus.prior_view import PriorView
 from goldloop.consensus.votes import Floats, VoteTable

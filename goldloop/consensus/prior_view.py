@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax, softmax
 
-from goldloop.calibration import TEMPERATURE_RANGE
 from goldloop.consensus.votes import Floats, VoteTable
+from goldloop.stats.calibration import TEMPERATURE_RANGE
 
 LEAST_PROB = 1e-4
 """No model is believed to rule a label out: its probs count as at least this."""

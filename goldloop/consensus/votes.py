@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
-from goldloop.labels import LabelSet
-from goldloop.predictions import checked_probs
-from goldloop.samples import SampleId
+from goldloop.core.labels import LabelSet
+from goldloop.core.probs import checked_probs
+from goldloop.core.samples import SampleId
 
 Floats = npt.NDArray[np.float64]
 Columns = npt.NDArray[np.intp]

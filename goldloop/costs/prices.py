@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.labels import LabelSet
-from goldloop.routing.fitting import error_costs
+from goldloop.core.labels import LabelSet
+from goldloop.routing.fit import error_costs
 from goldloop.settings import CostSettings
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Self
 
-from goldloop.errors import SettingsError
+from goldloop.core.errors import SettingsError
 
 _QUARTER = re.compile(r"^(\d{4})[qQ]([1-4])$")
 

@@ -6,11 +6,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from goldloop.costs.accounts import Account, account
-from goldloop.costs.answering import answering
-from goldloop.costs.books import Books
+from goldloop.costs.answer_costs import answering
+from goldloop.costs.inputs import Books
 from goldloop.costs.prices import prices
 from goldloop.costs.quarters import Quarter
+from goldloop.costs.statement import Account, account
 from goldloop.settings import Settings
 
 

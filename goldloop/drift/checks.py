@@ -10,9 +10,9 @@ from typing import Any, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from goldloop.core.errors import LabelError
 from goldloop.drift.sketches import N_BINS, Sketch
 from goldloop.drift.statistics import homogeneity, mean_shift
-from goldloop.errors import LabelError
 
 ALPHA = 0.004
 """Chance of each of the three tests to see a move where there is none.

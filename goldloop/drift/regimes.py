@@ -13,9 +13,9 @@ from collections.abc import Collection
 
 import pyarrow.compute as pc
 
-from goldloop.drift.history import read_seen
-from goldloop.ports import Tables
-from goldloop.samples import Arrived, SampleId
+from goldloop.core.ports import Tables
+from goldloop.core.samples import Arrived, SampleId
+from goldloop.tables.batches import read_seen
 
 MOST_ROUNDS = 12
 """Newest rounds that count: a slow change that nobody has to hear of every week makes older ones obsolete."""

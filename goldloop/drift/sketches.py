@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.errors import InvalidProbabilitiesError, LabelError
-from goldloop.labels import LabelSet
-from goldloop.predictions import Probs, checked_probs, confidence
+from goldloop.core.errors import InvalidProbabilitiesError, LabelError
+from goldloop.core.labels import LabelSet
+from goldloop.core.probs import Probs, checked_probs, confidence
 
 N_BINS = 20
 """Equally wide bins of confidence."""

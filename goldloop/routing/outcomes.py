@@ -1,6 +1,6 @@
 """Outcomes: what a policy would have meant for audited samples, whose true label is known.
 
-Shares have the score interval of `goldloop.metrics`, costs the normal interval of a weighted mean
+Shares have the score interval of `goldloop.stats.metrics`, costs the normal interval of a weighted mean
 [hajek1971], widened by two errors that were not seen; both from the audits' weights, all 95 %. What a person
 would have answered is not known: their errors count with the probability that the cost policy knows for them.
 A held sample is priced as a deep review: somebody has to look at it in the end.
@@ -14,10 +14,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.auditing.audited import Audited
-from goldloop.metrics import Z_95, Estimate, share_estimate
-from goldloop.routing.lanes import Lane
+from goldloop.audit.audited import Audited
+from goldloop.core.lanes import Lane
 from goldloop.routing.policies import Cost, LaneRow, Policy
+from goldloop.stats.metrics import Z_95, Estimate, share_estimate
 
 PEOPLE = (str(Lane.REVIEW), str(Lane.DEEP))
 Floats = npt.NDArray[np.float64]

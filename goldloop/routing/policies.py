@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.errors import InvalidBandError, PolicyError
-from goldloop.predictions import Probs, checked_rows, confidence
-from goldloop.routing.lanes import Lane
+from goldloop.core.errors import InvalidBandError, PolicyError
+from goldloop.core.lanes import Lane
+from goldloop.core.probs import Probs, checked_rows, confidence
 
 LaneRow = npt.NDArray[np.str_]
 """Shape (n_samples,), each entry the value of a `Lane`."""

@@ -17,14 +17,14 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import norm
 
-from goldloop.auditing.audited import Audited
-from goldloop.errors import EmptyPoolError
-from goldloop.metrics import Estimate, share_estimate
-from goldloop.routing.fitting import KnownPeople, cost_policy, fit_target
-from goldloop.routing.lanes import Lane
+from goldloop.audit.audited import Audited
+from goldloop.core.errors import EmptyPoolError
+from goldloop.core.lanes import Lane
+from goldloop.routing.fit import KnownPeople, cost_policy, fit_target
 from goldloop.routing.outcomes import Outcome, costs_of, mean_cost, one_error, outcome
 from goldloop.routing.policies import Band, Cost, Policy, Target
 from goldloop.settings import Settings
+from goldloop.stats.metrics import Estimate, share_estimate
 
 LOWS, HIGHS = (0.0, 0.40), (0.60, 0.70, 0.80, 0.85, 0.90, 0.95, 0.98)  # of the bands compared
 TARGETS = (0.90, 0.95, 0.98, 0.99)

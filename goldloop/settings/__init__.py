@@ -1,11 +1,11 @@
 """Settings: everything a workspace is told, frozen, valid once constructed, with no secret in it."""
 
-from goldloop.settings.asking import ConsensusSettings, PeopleSettings, SuggestionSettings
+from goldloop.settings.annotation import ConsensusSettings, PeopleSettings, SuggestionSettings
 from goldloop.settings.model import PRESETS, GateSettings, ModelSettings
 from goldloop.settings.operations import ScheduleSettings, ServiceSettings
+from goldloop.settings.root import ALONE, Settings
 from goldloop.settings.routing import CostSettings, PolicySettings, SelectionSettings
 from goldloop.settings.section import Section
-from goldloop.settings.workspace import ALONE, Settings
 
 __all__ = [
     "ALONE",

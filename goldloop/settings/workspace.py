@@ -1,68 +1,97 @@
-"""The settings of a workspace: everything it is told, valid once constructed."""
+"""The workspace: one folder with goldloop.toml, the tables, the images people were shown and the services."""
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
 
-from pydantic import Field, field_validator, model_validator
+from goldloop.core.errors import WorkspaceError
+from goldloop.settings import Settings
+from goldloop.settings.toml import FILE_NAME, checked_settings, load_settings, settings_toml
 
-from goldloop.errors import LabelError
-from goldloop.labels import LabelSet
-from goldloop.settings.asking import ConsensusSettings, PeopleSettings, SuggestionSettings
-from goldloop.settings.model import GateSettings, ModelSettings
-from goldloop.settings.operations import ScheduleSettings, ServiceSettings
-from goldloop.settings.routing import CostSettings, PolicySettings, SelectionSettings
-from goldloop.settings.section import Section
+ENVIRONMENT_VARIABLE = "GOLDLOOP_WORKSPACE"
 
 
-class Settings(Section):
-    """Everything a workspace is told, valid once constructed."""
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """An opened workspace; every path goldloop writes below it has its name here."""
 
-    name: Annotated[
-        str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{1,39}$", description="Names the project and the model.")
-    ]
-    labels: Annotated[tuple[str, ...], Field(description="The label set, in column order.")]
-    policy: PolicySettings = PolicySettings()
-    cost: CostSettings = CostSettings()
-    selection: SelectionSettings = SelectionSettings()
-    consensus: ConsensusSettings = ConsensusSettings()
-    people: PeopleSettings = PeopleSettings()
-    suggestions: SuggestionSettings = SuggestionSettings()
-    model: ModelSettings = ModelSettings()
-    gate: GateSettings = GateSettings()
-    schedule: ScheduleSettings = ScheduleSettings()
-    services: ServiceSettings = ServiceSettings()
+    root: Path
+    settings: Settings
 
-    @field_validator("labels")
     @classmethod
-    def _usable_labels(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            LabelSet(labels)
-        except LabelError as error:
-            raise ValueError(str(error)) from error
-        return labels
+    def open(cls, root: Path | None = None) -> Workspace:
+        """Return the workspace at `root`, else at $GOLDLOOP_WORKSPACE, else around the current folder.
 
-    @model_validator(mode="after")
-    def _errors_between_labels(self) -> Self:
-        for true, row in self.cost.errors.items():
-            for taken_for, cost in row.items():
-                is_pair = true != taken_for and {true, taken_for} <= set(self.labels)
-                if not is_pair or not 0 <= cost < float("inf"):
-                    raise ValueError(
-                        f"cost.errors needs amounts of at least 0 between two labels of {list(self.labels)}, "
-                        f"got {true!r} taken for {taken_for!r}: {cost}"
-                    )
-        return self
+        Raises:
+            WorkspaceError: none of them holds a goldloop.toml.
+            SettingsError: its goldloop.toml is wrong.
+        """
+        given = root or (
+            Path(os.environ[ENVIRONMENT_VARIABLE]) if os.environ.get(ENVIRONMENT_VARIABLE) else None
+        )
+        candidates = [given.resolve()] if given else [Path.cwd(), *Path.cwd().parents]
+        for folder in candidates:
+            if (folder / FILE_NAME).is_file():
+                return cls(folder, load_settings(folder / FILE_NAME))
+        raise WorkspaceError(
+            f"no {FILE_NAME} in {candidates[0]}{'' if given else ' or above it'}; "
+            "run 'goldloop init DIR --labels a,b', or name the workspace with --workspace DIR"
+        )
+
+    @classmethod
+    def create(cls, root: Path, **settings: object) -> Workspace:
+        """Make the folder `root` a workspace and return it.
+
+        Raises:
+            WorkspaceError: there is one already.
+            SettingsError: a setting is wrong; nothing was written.
+        """
+        root = root.resolve()
+        if (root / FILE_NAME).exists():
+            raise WorkspaceError(f"{root / FILE_NAME} exists already; edit it, or choose another folder")
+        slug = re.sub(r"[^a-z0-9_-]+", "-", root.name.lower()).strip("-_")[:40]
+        settings.setdefault("name", slug if len(slug) > 1 else f"loop-{slug or 'a'}")
+        checked = checked_settings(settings, "goldloop init")
+        root.mkdir(parents=True, exist_ok=True)
+        with (root / FILE_NAME).open("x", encoding="utf-8") as file:
+            file.write(settings_toml(checked))
+        (root / ".gitignore").write_text("*\n!.gitignore\n!goldloop.toml\n", encoding="utf-8")
+        return cls(root, checked)
 
     @property
-    def label_set(self) -> LabelSet:
-        """The label set, in column order."""
-        return LabelSet(self.labels)
+    def tables(self) -> Path:
+        """Folder of the Delta tables."""
+        return self.root / "tables"
 
+    @property
+    def images(self) -> Path:
+        """Folder of the bytes people were shown, by SHA-256; the only folder Label Studio may read."""
+        return self.root / "images"
 
-ALONE: dict[str, dict[str, object]] = {
-    "consensus": {"method": "majority", "max_answers": 1, "audit_answers": 1, "repeat_share": 0.0},
-    "people": {"control_rate": 0.0, "onboarding_tasks": 0},
-    "suggestions": {"hidden_share": 0.0},
-}
-"""Settings for a workspace with one annotator: their word is gold, and nobody is there to compare it with."""
+    @property
+    def reports(self) -> Path:
+        """Folder of the rounds' pages."""
+        return self.root / "reports"
+
+    @property
+    def locks(self) -> Path:
+        """Folder of lock files."""
+        return self.root / "locks"
+
+    @property
+    def services(self) -> Path:
+        """Folder of the embedded servers: their data, logs and process ids."""
+        return self.root / "services"
+
+    @property
+    def logs(self) -> Path:
+        """Folder of the embedded servers' logs."""
+        return self.services / "logs"
+
+    @property
+    def secrets_file(self) -> Path:
+        """File, mode 0600, with the secrets `goldloop up` made."""
+        return self.services / "secrets.json"

@@ -16,9 +16,9 @@ import numpy.typing as npt
 from _guarantees_guard import GUARD, guard_rows, guard_table
 from _peers import run_peers
 
-from goldloop.auditing.control_variate import share_of_traffic
-from goldloop.auditing.designs import Design, audit_probabilities, unsureness, usual_unsureness
-from goldloop.metrics import Estimate, share_estimate
+from goldloop.audit.control_variate import share_of_traffic
+from goldloop.audit.designs import Design, audit_probabilities, unsureness, usual_unsureness
+from goldloop.stats.metrics import Estimate, share_estimate
 
 Floats = npt.NDArray[np.float64]
 SIZES = (30, 100, 300, 1000)

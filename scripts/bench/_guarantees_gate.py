@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.auditing.designs import Design, audit_probabilities, usual_unsureness
-from goldloop.calibration import calibration_error
-from goldloop.comparison import compare
-from goldloop.gate import RULES, Gate
-from goldloop.labels import LabelSet
+from goldloop.audit.designs import Design, audit_probabilities, usual_unsureness
+from goldloop.core.labels import LabelSet
 from goldloop.settings import GateSettings
+from goldloop.stats.calibration import calibration_error
+from goldloop.stats.comparison import compare
+from goldloop.training.gate import RULES, Gate
 
 Floats = npt.NDArray[np.float64]
 Columns = npt.NDArray[np.intp]

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.auditing.audited import Audited
-from goldloop.auditing.guarding import guard
-from goldloop.metrics import wilson
-from goldloop.samples import SampleId
+from goldloop.audit.audited import Audited
+from goldloop.audit.guard import guard
+from goldloop.core.samples import SampleId
+from goldloop.stats.metrics import wilson
 
 GUARD = "guard"
 ALLOWED, WEEKS = 0.05, 52

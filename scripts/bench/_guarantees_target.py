@@ -16,10 +16,10 @@ from _common import say
 from _peers import run_peers
 from scipy.stats import binom
 
-from goldloop.auditing.designs import audit_probabilities, usual_unsureness
-from goldloop.metrics import wilson
-from goldloop.routing.certifying import certify
+from goldloop.audit.designs import audit_probabilities, usual_unsureness
+from goldloop.routing.certificate import certify
 from goldloop.routing.sequences import most_errors
+from goldloop.stats.metrics import wilson
 
 TARGETS = (0.95, 0.98, 0.99)
 SIZES = (500, 1000, 2000)

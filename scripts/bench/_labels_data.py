@@ -14,7 +14,7 @@ from _common import parser
 from PIL import Image
 from platformdirs import user_cache_path
 
-from goldloop.labels import LabelSet
+from goldloop.core.labels import LabelSet
 
 Votes = npt.NDArray[np.intp]
 

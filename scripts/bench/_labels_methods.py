@@ -15,9 +15,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 
-from goldloop.consensus.finding import Case, Findings, Method, find_consensus
-from goldloop.labels import LabelSet
-from goldloop.samples import SampleId
+from goldloop.consensus.fit import Case, Findings, Method, find_consensus
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import SampleId
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

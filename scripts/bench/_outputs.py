@@ -23,7 +23,7 @@ from _common import say
 from PIL import Image
 from platformdirs import user_cache_path
 
-from goldloop.labels import LabelSet
+from goldloop.core.labels import LabelSet
 
 if TYPE_CHECKING:
     from _labels_model import Stock

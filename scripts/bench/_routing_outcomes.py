@@ -10,7 +10,7 @@ import numpy.typing as npt
 from _outputs import Columns
 from _routing_people import Said
 
-from goldloop.routing.lanes import Lane
+from goldloop.core.lanes import Lane
 
 
 @dataclass(frozen=True, slots=True)

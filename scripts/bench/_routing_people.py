@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from _outputs import Columns, Floats
 
-from goldloop.routing.fitting import Answered, KnownPeople
+from goldloop.routing.fit import Answered, KnownPeople
 from goldloop.settings import CostSettings
 
 SENIOR = 0.995

@@ -10,10 +10,10 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.adapters.images import ImageReader
-from goldloop.labels import LabelSet
-from goldloop.ports import Scorer, Scores
-from goldloop.samples import Decoded, SampleId
+from goldloop.core.labels import LabelSet
+from goldloop.core.ports import Scorer, Scores
+from goldloop.core.samples import Decoded, SampleId
+from goldloop.modalities.image import ImageReader
 
 SIZE_PX = 32
 MOST_PICTURES = 8000
@@ -36,7 +36,7 @@ def trained(
     pictures: Sequence[Picture], labels: Sequence[str], known: LabelSet, *, n_validation: int, seed: int
 ) -> Scorer:
     """Return a model of `pictures`, calibrated on the last `n_validation` of them; on 0 not calibrated."""
-    from models.trainer import TorchTrainer
+    from models.image.trainer import TorchTrainer
 
     pairs = [(SampleId(str(place)), known.column(label)) for place, label in enumerate(labels)]
     cut = len(pairs) - n_validation

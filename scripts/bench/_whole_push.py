@@ -11,14 +11,14 @@ import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from flows.wiring import Parts, now
 from goldloop.adapters.label_studio import LabelStudioQueue
-from goldloop.ledger import Event
-from goldloop.pushing import push_planned
-from goldloop.reconciling import reconcile
-from goldloop.samples import Arrived, sample_id_of
-from goldloop.tasks import NewTask
-from goldloop.workspace import Workspace
+from goldloop.core.clock import now
+from goldloop.core.samples import Arrived, sample_id_of
+from goldloop.core.tasks import Event, NewTask
+from goldloop.labeling.push import push_planned
+from goldloop.labeling.reconcile import reconcile
+from goldloop.settings.workspace import Workspace
+from goldloop.wiring import Parts
 
 SIDE = 32  # pixels
 _pictures: dict[str, bytes] = {}

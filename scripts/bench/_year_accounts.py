@@ -9,24 +9,24 @@ from _year_loop import Round, YearLoop
 from _year_people import TARGET
 from _year_world import SECONDS
 
-from goldloop.auditing.audited import Traffic
-from goldloop.consensus.finding import Case, Method, find_consensus
-from goldloop.costs.accounts import Account, account
-from goldloop.costs.answering import answering
-from goldloop.costs.books import Books, Labelled
-from goldloop.costs.hours import working_seconds
+from goldloop.audit.audited import Traffic
+from goldloop.consensus.fit import Case, Method, find_consensus
+from goldloop.core.answers import Answer
+from goldloop.core.probs import Probs
+from goldloop.core.samples import SampleId
+from goldloop.core.tasks import Purpose
+from goldloop.costs.answer_costs import answering
+from goldloop.costs.inputs import Books, Labelled
 from goldloop.costs.prices import prices
-from goldloop.people.answers import Answer
-from goldloop.people.measures import Measure
-from goldloop.predictions import Probs
-from goldloop.samples import SampleId
-from goldloop.tasks import Purpose
+from goldloop.costs.statement import Account, account
+from goldloop.costs.time import working_seconds
+from goldloop.stats.measures import Measure
 
 QUARTER = 13  # rounds
 
 
 def books_of(loop: YearLoop) -> Books:
-    """Return the year's books, as `goldloop.costs.books.read_books` reads them off tables."""
+    """Return the year's books, as `goldloop.costs.inputs.read_books` reads them off tables."""
     traffic = Traffic(
         sample_ids=tuple(one for part in loop.traffic for one in part.sample_ids),
         probs=np.concatenate([one.probs for one in loop.traffic]),

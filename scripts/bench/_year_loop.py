@@ -15,29 +15,30 @@ from _year_model import Regression, train
 from _year_people import Desk, Found, flat
 from _year_world import N_WEEKS, Floats, People, Week, World
 
-from goldloop.auditing.audited import Audited, Traffic
-from goldloop.auditing.designs import Design, audit_probabilities, usual_unsureness
-from goldloop.auditing.estimating import estimate_accuracy
-from goldloop.auditing.guarding import guard
-from goldloop.comparison import compare
-from goldloop.costs.looks import BLIND, blind_counts, checked_counts
+from goldloop.annotators.profiles import people
+from goldloop.audit.audited import Audited, Traffic
+from goldloop.audit.designs import Design, audit_probabilities, usual_unsureness
+from goldloop.audit.estimates import estimate_accuracy
+from goldloop.audit.guard import guard
+from goldloop.core.candidates import Candidate, Choice
+from goldloop.core.lanes import Lane
+from goldloop.core.probs import margin
+from goldloop.core.samples import BatchId, SampleId
+from goldloop.core.splits import Split, wanted_split
+from goldloop.core.tasks import Purpose
+from goldloop.costs.review_effort import BLIND, blind_counts, checked_counts
 from goldloop.drift.checks import Check, check_drift
 from goldloop.drift.history import Seen, reference_of
 from goldloop.drift.regimes import rounds_that_count
 from goldloop.drift.sketches import Sketch, SketchBuilder
-from goldloop.gate import Gate
-from goldloop.metrics import Estimate
-from goldloop.people.annotators import people
-from goldloop.predictions import margin
-from goldloop.promotion import decide, evaluate
-from goldloop.routing.fitting import Answered, KnownPeople, fit_policy
-from goldloop.routing.lanes import Lane
+from goldloop.routing.fit import Answered, KnownPeople, fit_policy
 from goldloop.routing.policies import Policy, Recalled, Target, route
-from goldloop.samples import BatchId, SampleId
-from goldloop.selection import Candidate, Choice, select
+from goldloop.selection.select import select
 from goldloop.settings import Settings
-from goldloop.splits import Split, wanted_split
-from goldloop.tasks import Purpose
+from goldloop.stats.comparison import compare
+from goldloop.stats.metrics import Estimate
+from goldloop.training.gate import Gate
+from goldloop.training.promotion import decide, evaluate
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 NO_LIMIT = 10**6  # answers: what a policy sends to people is answered in the same week
@@ -279,7 +280,7 @@ class YearLoop:
         return tuple(one.annotator for one in found if one.is_flagged or one.is_falling)
 
     def known_people(self) -> KnownPeople:
-        """Return how long people took and what they answered, as `goldloop.costs.looks` has it."""
+        """Return how long people took and what they answered, as `goldloop.costs.review_effort` has it."""
         quick = [one.lead_time_s or 0.0 for one in self.desk.answers if one.is_shown]
         blind = [
             one.lead_time_s or 0.0 for one in self.desk.answers if one.purpose in BLIND and not one.is_shown

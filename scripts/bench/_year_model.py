@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
 
-from goldloop.calibration import Calibration, fit_calibration
+from goldloop.stats.calibration import Calibration, fit_calibration
 
 Floats = npt.NDArray[np.float32]
 Columns = npt.NDArray[np.intp]

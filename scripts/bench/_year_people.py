@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from _year_world import SENIOR, SENIOR_SKILL, Floats, People, Week
 
-from goldloop.labels import LabelSet
-from goldloop.people.annotators import Judged
-from goldloop.people.answers import Answer
-from goldloop.samples import SampleId
-from goldloop.suggestions.anchoring import Observation
-from goldloop.tasks import Purpose
+from goldloop.annotators.anchoring import Observation
+from goldloop.annotators.profiles import Judged
+from goldloop.core.answers import Answer
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import SampleId
+from goldloop.core.tasks import Purpose
 
 START = datetime(2026, 1, 5, tzinfo=None)
 TYPICAL = 0.92  # how often people are taken to be right when votes are weighed

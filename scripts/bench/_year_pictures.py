@@ -19,7 +19,7 @@ from _common import say
 from _labels_data import Answers, load_answers
 from PIL import Image, ImageEnhance, ImageFilter
 
-from goldloop.labels import LabelSet
+from goldloop.core.labels import LabelSet
 
 Floats = npt.NDArray[np.float32]
 Columns = npt.NDArray[np.intp]

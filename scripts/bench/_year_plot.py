@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from goldloop.adapters.plots.style import BLUE, GREY, ORANGE, STYLE, VERMILION, rendered
+from goldloop.reports.plots.style import BLUE, GREY, ORANGE, STYLE, VERMILION, rendered
 
 PLANTED = (
     (SEASON, SEASON, "season\nchanges"),

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from _year_pictures import APPEARS, Stock
 
-from goldloop.samples import SampleId
+from goldloop.core.samples import SampleId
 
 Columns = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]

@@ -14,13 +14,14 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from _common import Report, parser
 
-from goldloop.metrics import share_estimate
-from goldloop.people.answers import Answer
-from goldloop.samples import SampleId
-from goldloop.suggestions.adoption import Gap, adoption_gap, gap_of_counts, time_ratio
-from goldloop.suggestions.advice import recommend
-from goldloop.suggestions.anchoring import Arm, Observation, arm_of, observations
-from goldloop.tasks import Purpose
+from goldloop.annotators.anchoring import Observation, observations
+from goldloop.annotators.automation_bias import Gap, adoption_gap, gap_of_counts, time_ratio
+from goldloop.annotators.prefill_advice import recommend
+from goldloop.core.answers import Answer
+from goldloop.core.arms import Arm, arm_of
+from goldloop.core.samples import SampleId
+from goldloop.core.tasks import Purpose
+from goldloop.stats.metrics import share_estimate
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 N_LABELS, MAX_GAP, N_WEEKS = 10, 0.10, 104

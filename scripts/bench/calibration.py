@@ -17,7 +17,8 @@ from _common import parser, say, write
 from _outputs import CACHE, DATA, Columns, Floats, outputs
 from _tiny_model import read, scored, trained
 
-from goldloop.calibration import (
+from goldloop.core.labels import LabelSet
+from goldloop.stats.calibration import (
     Calibration,
     calibrated,
     calibration_error,
@@ -26,7 +27,6 @@ from goldloop.calibration import (
     fit_offsets,
     fit_temperature,
 )
-from goldloop.labels import LabelSet
 
 SIZES = (50, 100, 300, 1000)
 SHARPER = {"calibrated": 1.0, "overconfident": 1.5}

@@ -23,10 +23,10 @@ from _outputs import DATA
 from _tiny_model import Picture, read, scored, trained
 from scipy.ndimage import gaussian_filter
 
+from goldloop.core.labels import LabelSet
+from goldloop.core.ports import Scores
 from goldloop.drift.checks import ALPHA, check_drift
 from goldloop.drift.sketches import Sketch, SketchBuilder, merged
-from goldloop.labels import LabelSet
-from goldloop.ports import Scores
 
 WEEKS = 52
 LOOKS = (1, 4, 12, 40)

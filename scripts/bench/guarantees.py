@@ -20,7 +20,7 @@ import numpy as np
 from _common import parser, say, write
 from _outputs import CACHE, DATA, Floats, Outputs, outputs
 
-from goldloop.calibration import calibration_error, fit_calibration
+from goldloop.stats.calibration import calibration_error, fit_calibration
 
 PARTS = ("target", "audit", "gate")
 APART = 2000  # samples that calibration is fitted on, of 20,000; a tenth where there are fewer

@@ -25,11 +25,11 @@ from _whole_push import picture, whole_push
 from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
 from goldloop.adapters.label_studio.payload import choice_result, task_payload
 from goldloop.adapters.label_studio.queue import BATCH_TASKS
-from goldloop.adapters.services import LabelStudioEndpoint, down, up
-from goldloop.labels import LabelSet
-from goldloop.samples import BatchId, SampleId, sample_id_of
-from goldloop.tasks import NewTask, Purpose, Suggestion
-from goldloop.workspace import Workspace
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import BatchId, SampleId, sample_id_of
+from goldloop.core.tasks import NewTask, Purpose, Suggestion
+from goldloop.services import LabelStudioEndpoint, down, up
+from goldloop.settings.workspace import Workspace
 
 LABELS = LabelSet.of([f"label {number}" for number in range(10)])
 N_CHANGED = 100

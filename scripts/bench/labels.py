@@ -30,8 +30,8 @@ from _labels_methods import (
     stacked_with_truth,
 )
 
-from goldloop.calibration import calibrated, fit_temperature
-from goldloop.consensus.finding import Findings, Method
+from goldloop.consensus.fit import Findings, Method
+from goldloop.stats.calibration import calibrated, fit_temperature
 
 N_ORDERS = 5
 MAX_VOTES = 3

@@ -23,13 +23,13 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from _common import Report, parser
 
-from goldloop.consensus.finding import Case, Findings, Method, find_consensus
-from goldloop.labels import LabelSet
-from goldloop.people.annotators import Judged, Person, people
-from goldloop.people.answers import Answer
-from goldloop.people.measures import Measure, share
-from goldloop.samples import SampleId
-from goldloop.tasks import Purpose
+from goldloop.annotators.profiles import Judged, Person, people
+from goldloop.consensus.fit import Case, Findings, Method, find_consensus
+from goldloop.core.answers import Answer
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import SampleId
+from goldloop.core.tasks import Purpose
+from goldloop.stats.measures import Measure, share
 
 LABELS = LabelSet(tuple(f"label {number}" for number in range(10)))
 SKILLS = {"1": 0.98, "2": 0.92, "3": 0.90, "4": 0.75, "5": 0.10}

@@ -21,14 +21,14 @@ from _outputs import CACHE, DATA, Columns, Floats, Outputs, outputs
 from _routing_outcomes import Outcome, Spread, outcome, spreads, table
 from _routing_people import People, RealPeople, SimulatedPeople
 
-from goldloop.auditing.audited import Audited
-from goldloop.calibration import fit_calibration
-from goldloop.routing.fitting import KnownPeople, cost_policy, error_costs, fit_target
-from goldloop.routing.lanes import Lane
+from goldloop.audit.audited import Audited
+from goldloop.core.lanes import Lane
+from goldloop.core.samples import SampleId
+from goldloop.routing.fit import KnownPeople, cost_policy, error_costs, fit_target
 from goldloop.routing.policies import Band, Policy
 from goldloop.routing.tuning import tune
-from goldloop.samples import SampleId
 from goldloop.settings import Settings
+from goldloop.stats.calibration import fit_calibration
 
 QUICK_REPEATS = 10
 DEFAULT = "default band"

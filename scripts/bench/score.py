@@ -39,9 +39,9 @@ def prepare(root: Path, n: int, seed: int) -> None:
     import numpy as np
     from PIL import Image
 
-    from goldloop.labels import LabelSet
-    from goldloop.samples import Decoded
-    from models.trainer import TorchTrainer
+    from goldloop.core.labels import LabelSet
+    from goldloop.core.samples import Decoded
+    from models.image.trainer import TorchTrainer
 
     rng = np.random.default_rng(seed)
     pictures = rng.integers(0, 256, (N_PICTURES, 4, 4, 3), dtype=np.uint8).repeat(8, axis=1).repeat(8, axis=2)
@@ -74,11 +74,11 @@ def with_goldloop(root: Path, images: Path) -> float:
     """Return the seconds that scoring `images` takes, tables included."""
     from datetime import UTC, datetime
 
-    from flows.wiring import Parts
     from goldloop.routing.policies import Band
-    from goldloop.score_writer import Model
-    from goldloop.scoring import score_source
-    from goldloop.workspace import Workspace
+    from goldloop.scoring.score import score_source
+    from goldloop.scoring.writer import Model
+    from goldloop.settings.workspace import Workspace
+    from goldloop.wiring import Parts
 
     with tempfile.TemporaryDirectory(dir=root) as folder:
         parts = Parts(Workspace.create(Path(folder) / "workspace", labels=list(LABELS)))
@@ -106,8 +106,8 @@ def with_dataloader(root: Path, images: Path) -> float:
     from PIL import Image
     from torch.utils.data import DataLoader, Dataset
 
-    from models.artifact import load
-    from models.network import Normalise
+    from models.image.network import Normalise
+    from models.saved_model import load
 
     class Folder(Dataset[torch.Tensor]):
         def __init__(self) -> None:

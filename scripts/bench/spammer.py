@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 from _common import Report, parser
 
-from goldloop.consensus.finding import Case, Consensus, Method, find_consensus
-from goldloop.labels import LabelSet
-from goldloop.samples import SampleId
+from goldloop.consensus.fit import Case, Consensus, Method, find_consensus
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import SampleId
 
 LABELS = LabelSet(tuple(f"label {number}" for number in range(10)))
 CREW = {"1": 0.98, "2": 0.92, "3": 0.90, "4": 0.75}

@@ -20,11 +20,11 @@ import numpy.typing as npt
 from _common import Report, say
 from _labels_data import answers_parser, load_answers
 
-from goldloop.asking.suspects import find_suspects
-from goldloop.calibration import calibrated, fit_temperature
-from goldloop.labels import LabelSet
-from goldloop.metrics import share_estimate
-from goldloop.samples import SampleId
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import SampleId
+from goldloop.stats.calibration import calibrated, fit_temperature
+from goldloop.stats.metrics import share_estimate
+from goldloop.training.label_errors import find_suspects
 
 CLEANLAB = "cleanlab==2.9.0"
 TOPS = (50, 100, 200, 500, 1000, 2000)

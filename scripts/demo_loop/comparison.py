@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from flows.page import winner_of
-from flows.wiring import Parts
-from goldloop.metrics import Estimate, accuracy
-from goldloop.rounds import RoundRecord, read_rounds
-from goldloop.samples import SampleId
-from goldloop.splits import Split
+from goldloop.core.samples import SampleId
+from goldloop.core.splits import Split
+from goldloop.reports.round_page import winner_of
+from goldloop.stats.metrics import Estimate, accuracy
+from goldloop.tables.rounds import read_rounds
+from goldloop.training.round_record import RoundRecord
+from goldloop.wiring import Parts
 from scripts.demo_loop import people
 from scripts.demo_loop.pictures import Picture, Pictures
 

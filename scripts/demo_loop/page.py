@@ -7,11 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.page import curve_plot, round_page, round_plots, round_rows, save_page
-from flows.wiring import Parts
-from goldloop.adapters.plots import Plot
-from goldloop.adapters.report import RoundRow
-from goldloop.rounds import read_rounds
+from goldloop.reports.page import RoundRow
+from goldloop.reports.plots.style import Plot
+from goldloop.reports.round_page import curve_plot, round_page, round_plots, round_rows, save_page
+from goldloop.tables.rounds import read_rounds
+from goldloop.wiring import Parts
 
 if TYPE_CHECKING:
     from scripts.demo_loop.comparison import Row

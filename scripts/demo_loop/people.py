@@ -14,10 +14,10 @@ import numpy as np
 
 from goldloop.adapters.label_studio import Annotator, add_annotator
 from goldloop.adapters.label_studio.payload import choice_result
-from goldloop.adapters.services import LabelStudioEndpoint
-from goldloop.errors import ServiceError
-from goldloop.samples import SampleId
-from goldloop.tasks import Purpose, split_key
+from goldloop.core.errors import ServiceError
+from goldloop.core.samples import SampleId
+from goldloop.core.tasks import Purpose, split_key
+from goldloop.services import LabelStudioEndpoint
 from labelstudio_config import DECISIONS, REASON_NAME, SKIP_REASONS, TO_NAME
 from scripts.demo_loop.pictures import Picture
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from goldloop.errors import SourceError
-from goldloop.samples import SampleId, sample_id_of
+from goldloop.core.errors import SourceError
+from goldloop.core.samples import SampleId, sample_id_of
 
 TEST_SHARE = 0.28  # of the pictures, kept out of the loop to judge it from outside; 503 of the 1,797 digits
 

@@ -10,11 +10,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from goldloop.adapters.services import Endpoints, down, up
-from goldloop.console import out, plain, say, show
-from goldloop.errors import GoldloopError
-from goldloop.pulling import PullReport
-from goldloop.workspace import Workspace
+from goldloop.cli.console import out, say, show
+from goldloop.core.errors import GoldloopError
+from goldloop.core.plain import plain
+from goldloop.labeling.pull import PullReport
+from goldloop.services import Endpoints, down, up
+from goldloop.settings.workspace import Workspace
 from scripts.demo_loop import people
 from scripts.demo_loop.comparison import Row, closing_rows
 from scripts.demo_loop.pictures import Pictures, digits, own_images, write_list
@@ -111,7 +112,8 @@ def _workspace(root: Path, pictures: Pictures, options: argparse.Namespace) -> W
 
 
 def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: argparse.Namespace) -> None:
-    from flows.wiring import connect, prefect_environment
+    from flows.environment import prefect_environment
+    from goldloop.wiring import connect
 
     os.environ.update(prefect_environment(workspace))  # before Prefect is imported
     from flows.pull import pull
@@ -156,7 +158,7 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
         options.json_file.write_text(json.dumps(plain(rows), indent=1), encoding="utf-8")
     from flows.costs import report_costs
     from flows.policy import champion_tuning
-    from goldloop.costs.tables import account_lines
+    from goldloop.reports.costs_table import account_lines
     from scripts.demo_loop.page import write_demo_page
 
     say("$ goldloop report")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.ports import LabelingQueue
+from goldloop.core.ports import LabelingQueue
 from tests.contracts.labeling import LABELS, Desk, FakeDesk, RealDesk
 
 _numbers = count(1)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 
-from goldloop.annotations import Annotation, TaskState
-from goldloop.labels import LabelSet
-from goldloop.ports import LabelingQueue
-from goldloop.samples import BatchId, SampleId
-from goldloop.tasks import NewTask, Purpose, Suggestion
+from goldloop.core.annotations import Annotation, TaskState
+from goldloop.core.labels import LabelSet
+from goldloop.core.ports import LabelingQueue
+from goldloop.core.samples import BatchId, SampleId
+from goldloop.core.tasks import NewTask, Purpose, Suggestion
 from tests.fakes import FakeLabelingQueue
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from goldloop.ports import LabelingQueue
-from goldloop.samples import BatchId, SampleId
-from goldloop.tasks import NewTask, Purpose
+from goldloop.core.ports import LabelingQueue
+from goldloop.core.samples import BatchId, SampleId
+from goldloop.core.tasks import NewTask, Purpose
 from tests.contracts.labeling import LABELS, Desk, answers, blind, changed, disputed, known
 
 

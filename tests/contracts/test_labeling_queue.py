@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from goldloop.ports import LabelingQueue
+from goldloop.core.ports import LabelingQueue
 from tests.contracts.labeling import Desk, answers, blind, changed, disputed, known, review
 
 

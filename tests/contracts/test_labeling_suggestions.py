@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from goldloop.ports import LabelingQueue
+from goldloop.core.ports import LabelingQueue
 from tests.contracts.labeling import Desk, blind, review
 
 

@@ -16,21 +16,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goldloop.adapters.services import Endpoints
-from goldloop.comparison import Comparison
-from goldloop.errors import (
+from goldloop.core.errors import (
     GoldloopError,
     ModelError,
     ServiceAuthError,
     ServiceError,
     ServiceUnreachableError,
 )
-from goldloop.gate import Gate
-from goldloop.labels import LabelSet
-from goldloop.metrics import Estimate
-from goldloop.ports import ModelRegistry
-from goldloop.promotion import decide, evaluate
-from goldloop.training_runs import GoldSource, TrainingRecord, TrainingStart, metrics_of
+from goldloop.core.labels import LabelSet
+from goldloop.services import Endpoints
+from goldloop.stats.comparison import Comparison
+from goldloop.stats.metrics import Estimate
+from goldloop.training.gate import Gate
+from goldloop.training.ports import ModelRegistry
+from goldloop.training.promotion import decide, evaluate
+from goldloop.training.run_record import GoldSource, TrainingRecord, TrainingStart, metrics_of
 from tests.fake_registry import FakeRegistry
 
 EXAMPLE = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)

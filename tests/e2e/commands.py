@@ -13,14 +13,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from flows.wiring import Parts, now
 from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
-from goldloop.adapters.services import Endpoints
+from goldloop.core.clock import now
 from goldloop.routing.policies import Band
-from goldloop.score_writer import Model
-from goldloop.scoring import score_source
+from goldloop.scoring.score import score_source
+from goldloop.scoring.writer import Model
+from goldloop.services import Endpoints
 from goldloop.settings import ALONE
-from goldloop.workspace import Workspace
+from goldloop.settings.workspace import Workspace
+from goldloop.wiring import Parts
 from tests.e2e.interrupted import Interruption
 
 LONGEST_COMMAND_S = 300  # a command that hangs fails its test rather than the whole run

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from goldloop.adapters.services import Endpoints, LabelStudioEndpoint
+from goldloop.services import Endpoints, LabelStudioEndpoint
 from tests.e2e.commands import Loop
 from tests.e2e.prefect_api import PrefectApi
 

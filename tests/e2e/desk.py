@@ -13,9 +13,9 @@ from goldloop.adapters.label_studio import (
     ensure_projects,
     local_image_urls,
 )
-from goldloop.adapters.services import LabelStudioEndpoint
-from goldloop.annotations import Annotation
-from goldloop.labels import LabelSet
+from goldloop.core.annotations import Annotation
+from goldloop.core.labels import LabelSet
+from goldloop.services import LabelStudioEndpoint
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver

@@ -123,7 +123,7 @@ def main() -> None:
     """Run the command of the command line with the plan in front of it."""
     values = json.loads(sys.argv.pop(1))
     prepare(Interruption(**{**values, "pids": tuple(values.get("pids", ()))}))
-    from goldloop.cli import main as goldloop
+    from goldloop.cli.main import main as goldloop
 
     goldloop()
 

@@ -11,9 +11,9 @@ import httpx
 
 from goldloop.adapters.label_studio import LabelStudioQueue
 from goldloop.adapters.label_studio.payload import choice_result
-from goldloop.adapters.services import LabelStudioEndpoint
-from goldloop.samples import SampleId
-from goldloop.tasks import split_key
+from goldloop.core.samples import SampleId
+from goldloop.core.tasks import split_key
+from goldloop.services import LabelStudioEndpoint
 from scripts.demo_loop.pictures import Picture, digits
 
 

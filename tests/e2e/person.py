@@ -10,7 +10,7 @@ import httpx
 
 from goldloop.adapters.label_studio import add_annotator
 from goldloop.adapters.label_studio.payload import choice_result
-from goldloop.adapters.services import LabelStudioEndpoint
+from goldloop.services import LabelStudioEndpoint
 from labelstudio_config import REASON_NAME, TO_NAME
 
 REASON = "clear on a second look"

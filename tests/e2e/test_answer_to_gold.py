@@ -13,11 +13,11 @@ from sklearn.datasets import load_digits
 from flows.pull import pull_answers
 from flows.push import push_round
 from flows.score import score_files
-from flows.wiring import Parts
 from goldloop.adapters.label_studio import add_annotator
-from goldloop.adapters.services import Endpoints
-from goldloop.tasks import split_key
-from goldloop.workspace import Workspace
+from goldloop.core.tasks import split_key
+from goldloop.services import Endpoints
+from goldloop.settings.workspace import Workspace
+from goldloop.wiring import Parts
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver

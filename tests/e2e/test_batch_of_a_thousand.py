@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.samples import Arrived, Reason, SampleId
-from goldloop.training_runs import GoldSource, TrainingStart
+from goldloop.core.samples import Arrived, Reason, SampleId
+from goldloop.training.run_record import GoldSource, TrainingStart
 from tests.e2e.commands import Loop
 from tests.images import encoded, noise, write_broken, write_good
 

@@ -13,23 +13,24 @@ import pytest
 
 from flows.pull import pull_answers
 from flows.push import push_round
-from flows.wiring import Parts, now
-from goldloop.adapters.services import Endpoints, LabelStudioEndpoint
-from goldloop.asking.verdicts import read_verdicts
-from goldloop.labels import LabelSet
-from goldloop.metrics import Estimate, share_estimate
-from goldloop.people.annotators import Person as Measured
-from goldloop.people.annotators import people as measured_people
-from goldloop.people.judging import judged_answers
-from goldloop.planning import current_round
-from goldloop.ports import Scores
-from goldloop.rounds import RoundRecord, save_round
+from goldloop.annotators.judged_answers import judged_answers
+from goldloop.annotators.profiles import Person as Measured
+from goldloop.annotators.profiles import people as measured_people
+from goldloop.consensus.outcomes import read_verdicts
+from goldloop.core.clock import now
+from goldloop.core.labels import LabelSet
+from goldloop.core.ports import Scores
+from goldloop.core.samples import SampleId
+from goldloop.core.tasks import Purpose, split_key
 from goldloop.routing.policies import Band
-from goldloop.samples import SampleId
-from goldloop.score_writer import Model
-from goldloop.scoring import score_source
-from goldloop.tasks import Purpose, split_key
-from goldloop.workspace import Workspace
+from goldloop.scoring.score import score_source
+from goldloop.scoring.writer import Model
+from goldloop.services import Endpoints, LabelStudioEndpoint
+from goldloop.settings.workspace import Workspace
+from goldloop.stats.metrics import Estimate, share_estimate
+from goldloop.tables.rounds import current_round, save_round
+from goldloop.training.round_record import RoundRecord
+from goldloop.wiring import Parts
 from scripts.demo_loop.people import Character, Person, hire, work
 from scripts.demo_loop.pictures import Picture, digits
 from tests.e2e.commands import Loop

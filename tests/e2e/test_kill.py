@@ -10,9 +10,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from goldloop.rounds import annotation_counts, conservation, read_rounds, task_counts
-from goldloop.samples import BatchId, SampleId
-from goldloop.tasks import NewTask, Purpose, Suggestion
+from goldloop.core.samples import BatchId, SampleId
+from goldloop.core.tasks import NewTask, Purpose, Suggestion
+from goldloop.tables.counts import annotation_counts, conservation, task_counts
+from goldloop.tables.rounds import read_rounds
 from tests.e2e.commands import Loop
 from tests.e2e.interrupted import Interruption
 from tests.e2e.people import answer_all, said_by_truth, some_digits
@@ -34,10 +35,10 @@ SETTINGS = {
 # A claim runs out sooner than in earnest (30 s), else this test would mostly wait.
 SMALL = {
     "constants": {
-        "goldloop.score_writer:COMMIT_EVERY": 200,
+        "goldloop.scoring.writer:COMMIT_EVERY": 200,
         "goldloop.adapters.label_studio.changes:CHANGED_TASKS": 15,
     },
-    "defaults": {"goldloop.pushing:push_planned": {"import_size": 15, "lease_s": 6.0}},
+    "defaults": {"goldloop.labeling.push:push_planned": {"import_size": 15, "lease_s": 6.0}},
 }
 
 
@@ -57,7 +58,9 @@ REQUEST = "httpx:HTTPTransport.handle_request"
 # Each command is killed at the points listed, one after the other, and then runs undisturbed.
 FIRST_ROUND = {
     "score": [
-        at("goldloop.adapters.images.reader:ImageReader.read", 300, "after"),  # 200 files committed, 100 read
+        at(
+            "goldloop.modalities.image.reader:ImageReader.read", 300, "after"
+        ),  # 200 files committed, 100 read
         at(APPEND, 2),  # samples committed, their predictions not
     ],
     "push": [
@@ -71,7 +74,7 @@ FIRST_ROUND = {
 SECOND_ROUND = {
     "pull": [
         at(MERGE, 2),  # the first page merged, the second not
-        at("goldloop.gold_store:GoldStore.commit"),  # all pages merged, no gold yet
+        at("goldloop.tables.gold_store:GoldStore.commit"),  # all pages merged, no gold yet
     ],
     "retrain": [
         at("torch.optim:AdamW.step", 5),  # in the middle of training
@@ -79,9 +82,11 @@ SECOND_ROUND = {
         at(f"{REGISTRY}.set_alias", 1, "after"),  # the next one: promoted, the round not closed
     ],
     "score": [at(APPEND, 2, "after")],  # the backlog half scored by the new model
-    "push": [at("goldloop.adapters.images.store:ImageStore.keep", 20)],  # an import half prepared
+    "push": [at("goldloop.modalities.image.store:ImageStore.keep", 20)],  # an import half prepared
 }
-LAST = {"pull": [at("goldloop.gold_store:GoldStore.commit", 1, "after")]}  # gold committed, nobody told
+LAST = {
+    "pull": [at("goldloop.tables.gold_store:GoldStore.commit", 1, "after")]
+}  # gold committed, nobody told
 
 
 class Walk:

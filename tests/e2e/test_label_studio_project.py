@@ -19,11 +19,11 @@ from goldloop.adapters.label_studio import (
     local_image_urls,
 )
 from goldloop.adapters.label_studio.payload import choice_result
-from goldloop.adapters.services import LabelStudioEndpoint
-from goldloop.errors import LabelError, ServiceError
-from goldloop.labels import LabelSet
-from goldloop.samples import BatchId, SampleId
-from goldloop.tasks import NewTask, Purpose
+from goldloop.core.errors import LabelError, ServiceError
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import BatchId, SampleId
+from goldloop.core.tasks import NewTask, Purpose
+from goldloop.services import LabelStudioEndpoint
 
 pytestmark = pytest.mark.servers
 

@@ -14,7 +14,7 @@ import pytest
 from mlflow import MlflowClient
 
 from goldloop.adapters.label_studio import add_annotator
-from goldloop.adapters.services import Endpoints
+from goldloop.services import Endpoints
 from tests.e2e.commands import Loop
 from tests.e2e.people import answer_all, said_by_truth, some_digits
 from tests.e2e.prefect_api import PrefectApi

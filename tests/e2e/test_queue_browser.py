@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_sample_image
 
-from goldloop.adapters.services import Endpoints
-from goldloop.labels import LabelSet
-from goldloop.samples import BatchId, SampleId
-from goldloop.tasks import NewTask, Purpose, Suggestion
-from goldloop.workspace import Workspace
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import BatchId, SampleId
+from goldloop.core.tasks import NewTask, Purpose, Suggestion
+from goldloop.services import Endpoints
+from goldloop.settings.workspace import Workspace
 from labelstudio_config import DEEP_HINT
 from tests.e2e.desk import Desk, seated
 

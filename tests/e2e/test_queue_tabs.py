@@ -11,10 +11,10 @@ import pytest
 
 from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
 from goldloop.adapters.label_studio.tabs import EVERYTHING, QUEUES
-from goldloop.adapters.services import LabelStudioEndpoint
-from goldloop.labels import LabelSet
-from goldloop.samples import BatchId, SampleId
-from goldloop.tasks import NewTask, Purpose, Suggestion
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import BatchId, SampleId
+from goldloop.core.tasks import NewTask, Purpose, Suggestion
+from goldloop.services import LabelStudioEndpoint
 from tests.e2e.person import Person
 
 pytestmark = pytest.mark.servers

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from goldloop.adapters.services import Endpoints
+from goldloop.services import Endpoints
 from tests.e2e.commands import LONGEST_COMMAND_S, Loop, finish, until
 from tests.e2e.interrupted import Interruption
 from tests.e2e.prefect_api import PrefectApi
@@ -99,8 +99,8 @@ def test_a_second_run_of_a_deployed_retrain_is_cancelled(
 def deploy(loop: Loop) -> None:
     """Register the deployments of a workspace as `goldloop serve` does, without serving them."""
     code = (
-        "import os, sys; from pathlib import Path; from flows.wiring import prefect_environment;"
-        "from goldloop.workspace import Workspace; root = Path(sys.argv[1]);"
+        "import os, sys; from pathlib import Path; from goldloop.wiring import prefect_environment;"
+        "from goldloop.settings.workspace import Workspace; root = Path(sys.argv[1]);"
         "os.environ.update(prefect_environment(Workspace.open(root)));"
         "from flows.serve import deployments; [one.apply() for one in deployments(root)]"
     )
@@ -150,7 +150,7 @@ def test_a_second_retrain_is_turned_away_until_the_first_ends_or_dies(
     loop = make_loop("busy", labels=["cat", "dog"])
     place = tmp_path / "inside"
     place.mkdir()
-    holding = Interruption("goldloop.gold_store:GoldStore.newest", deed="meet", place=str(place))
+    holding = Interruption("goldloop.tables.gold_store:GoldStore.newest", deed="meet", place=str(place))
     holder = loop.start("retrain", plan=holding)
     try:
         until(lambda: any(place.iterdir()), holder)

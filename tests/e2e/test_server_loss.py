@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.adapters.services import Endpoints, down, up
-from goldloop.adapters.services.processes import ProcessMark, members
-from goldloop.adapters.services.state import load_state
-from goldloop.ledger import Event
+from goldloop.core.tasks import Event
+from goldloop.services import Endpoints, down, up
+from goldloop.services.processes import ProcessMark, members
+from goldloop.services.state import load_state
 from goldloop.settings import ALONE
-from goldloop.workspace import Workspace
+from goldloop.settings.workspace import Workspace
 from tests.e2e.commands import Loop
 from tests.e2e.interrupted import Interruption
 from tests.e2e.people import answer_all
@@ -31,7 +31,7 @@ SMALL = Interruption(
         "goldloop.adapters.label_studio.server:TIMEOUT_S": TIMEOUT_S,
         "goldloop.adapters.label_studio.changes:CHANGED_TASKS": 15,
     },
-    defaults={"goldloop.pushing:push_planned": {"import_size": 15, "lease_s": 6.0}},
+    defaults={"goldloop.labeling.push:push_planned": {"import_size": 15, "lease_s": 6.0}},
 )
 AT_AN_IMPORT = replace(SMALL, point="httpx:HTTPTransport.handle_request", path="/import")
 AT_A_PAGE = replace(SMALL, point="goldloop.adapters.label_studio.queue:changed_page")

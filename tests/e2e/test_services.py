@@ -16,11 +16,11 @@ import psutil
 import pytest
 import requests
 
-from goldloop.adapters.services import Endpoints, down, endpoints, up
-from goldloop.adapters.services.processes import ProcessMark, members
-from goldloop.adapters.services.state import ServerState, load_state, save_state
-from goldloop.errors import ServiceAuthError, ServiceStartError, ServiceUnreachableError
-from goldloop.workspace import Workspace
+from goldloop.core.errors import ServiceAuthError, ServiceStartError, ServiceUnreachableError
+from goldloop.services import Endpoints, down, endpoints, up
+from goldloop.services.processes import ProcessMark, members
+from goldloop.services.state import ServerState, load_state, save_state
+from goldloop.settings.workspace import Workspace
 
 pytestmark = pytest.mark.servers
 
@@ -265,7 +265,7 @@ def test_a_port_taken_while_the_server_starts_is_a_clear_error(
     mlflow_only: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A program that takes the port after we looked is found out: our server died, its log says why."""
-    monkeypatch.setattr("goldloop.adapters.services.placement.is_free", lambda port: True)
+    monkeypatch.setattr("goldloop.services.placement.is_free", lambda port: True)
     with socket.create_server(("127.0.0.1", 0)) as foreign:
         port = foreign.getsockname()[1]
         (mlflow_only.services).mkdir()
@@ -305,8 +305,8 @@ def test_a_foreign_process_with_a_recorded_pid_lives_on(
 def test_servers_outlive_the_command_that_started_them(mlflow_only: Workspace) -> None:
     """The process that called `up` ends; the server it started goes on."""
     code = (
-        "import sys; from pathlib import Path; from goldloop.adapters.services import up; "
-        "from goldloop.workspace import Workspace; up(Workspace.open(Path(sys.argv[1])), say=print)"
+        "import sys; from pathlib import Path; from goldloop.services import up; "
+        "from goldloop.settings.workspace import Workspace; up(Workspace.open(Path(sys.argv[1])), say=print)"
     )
     subprocess.run([sys.executable, "-c", code, str(mlflow_only.root)], check=True, timeout=300)
     time.sleep(0.5)

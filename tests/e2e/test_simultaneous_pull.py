@@ -27,7 +27,7 @@ def test_a_slow_pull_does_not_undo_a_quick_one(make_loop: Callable[..., Loop], t
     server, queue, place = loop.servers.label_studio, loop.queue(), tmp_path / "meeting"
     place.mkdir()
     answer_all(server, queue, lambda _: "cat", n=N_TASKS // 2)
-    before_its_commit = Interruption("goldloop.gold_store:gold_digest", deed="meet", place=str(place))
+    before_its_commit = Interruption("goldloop.tables.gold_store:gold_digest", deed="meet", place=str(place))
     slow = loop.start("pull", plan=before_its_commit)
     until(lambda: any(place.iterdir()), slow)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.ledger import Event
+from goldloop.core.tasks import Event
 from tests.e2e.commands import Ended, Loop, finish
 from tests.e2e.interrupted import Interruption
 from tests.images import write_good
@@ -17,15 +17,15 @@ from tests.images import write_good
 pytestmark = pytest.mark.servers
 
 N_TASKS = 200
-SMALL_IMPORTS = Interruption(defaults={"goldloop.pushing:push_planned": {"import_size": 10}})
+SMALL_IMPORTS = Interruption(defaults={"goldloop.labeling.push:push_planned": {"import_size": 10}})
 
 
 @pytest.mark.parametrize(
     "point",
     [
-        "flows.wiring:Parts.queue",  # neither has looked for the project yet
-        "goldloop.ledger:Ledger.plan",  # both have found nothing planned
-        "goldloop.ledger:Ledger.claim",  # both are about to claim the first import
+        "goldloop.wiring:Parts.queue",  # neither has looked for the project yet
+        "goldloop.tables.task_log:Ledger.plan",  # both have found nothing planned
+        "goldloop.tables.task_log:Ledger.claim",  # both are about to claim the first import
     ],
 )
 def test_two_pushes_that_meet_make_each_task_once(

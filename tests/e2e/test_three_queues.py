@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 
 from flows.policy import policy_in_force
-from flows.wiring import now
-from goldloop.gold import GoldRecord
-from goldloop.labels import LabelSet
-from goldloop.ports import Scores
-from goldloop.routing.lanes import Lane
+from goldloop.core.clock import now
+from goldloop.core.labels import LabelSet
+from goldloop.core.lanes import Lane
+from goldloop.core.ports import Scores
+from goldloop.core.samples import SampleId
+from goldloop.core.tasks import Purpose, split_key
+from goldloop.gold.records import GoldRecord
 from goldloop.routing.policies import Cost
-from goldloop.samples import SampleId
-from goldloop.score_writer import Model
-from goldloop.scoring import score_source
-from goldloop.tasks import Purpose, split_key
+from goldloop.scoring.score import score_source
+from goldloop.scoring.writer import Model
 from tests.e2e.commands import Loop
 from tests.e2e.person import Person, Task
 from tests.images import write_good

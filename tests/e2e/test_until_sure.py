@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.gold import GoldRecord
-from goldloop.tasks import Purpose, split_key
+from goldloop.core.tasks import Purpose, split_key
+from goldloop.gold.records import GoldRecord
 from tests.e2e.commands import Loop
 from tests.e2e.person import REASON, Person, Task
 from tests.images import write_good

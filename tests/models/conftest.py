@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from models.trainer import TorchTrainer
+from models.image.trainer import TorchTrainer
 from tests.coloured import COLOURS, coloured
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from goldloop.calibration import Calibration
-from goldloop.errors import InvalidProbabilitiesError
-from models.artifact import load
-from models.trainer import TorchTrainer
+from goldloop.core.errors import InvalidProbabilitiesError
+from goldloop.stats.calibration import Calibration
+from models.image.trainer import TorchTrainer
+from models.saved_model import load
 from tests.coloured import COLOURS, coloured, payloads_of
 
 

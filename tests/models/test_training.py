@@ -14,16 +14,16 @@ import numpy as np
 import pytest
 import torch
 
-from goldloop.adapters.images import ImageReader
-from goldloop.errors import EmptyPoolError, LabelError, ModelError
-from goldloop.labels import LabelSet
-from goldloop.ports import TrainedModel
-from goldloop.samples import Decoded, SampleId
+from goldloop.core.errors import EmptyPoolError, LabelError, ModelError
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import Decoded, SampleId
+from goldloop.modalities.image import ImageReader
 from goldloop.settings import PRESETS as SETTINGS_PRESETS
-from models import backbones
-from models.predict import TorchScorer
-from models.presets import PRESETS
-from models.trainer import TorchTrainer
+from goldloop.training.ports import TrainedModel
+from models.image import backbones
+from models.image.predict import TorchScorer
+from models.image.presets import PRESETS
+from models.image.trainer import TorchTrainer
 from tests.coloured import COLOURS, Load, coloured, payloads_of
 
 
@@ -125,7 +125,7 @@ def test_pictures_over_the_memory_limit_stream_to_the_same_result(
     """Whether decoded pictures are kept in memory or decoded anew changes no weight."""
     pairs, load = coloured(70)
     trained(tmp_path / "kept", pairs, load)
-    monkeypatch.setattr("models.data.CACHE_BYTES", 0)
+    monkeypatch.setattr("models.image.data.CACHE_BYTES", 0)
     trained(tmp_path / "streamed", pairs, load)
 
     assert (tmp_path / "kept/weights.pt").read_bytes() == (tmp_path / "streamed/weights.pt").read_bytes()
@@ -201,7 +201,7 @@ def test_a_saved_model_loads_in_another_process_and_folder(model: Path, tmp_path
     payloads, _ = payloads_of(10, seed=6)
     np.save(tmp_path / "payloads.npy", np.stack(payloads))
     code = (
-        "import sys, numpy as np\nfrom models.predict import load_scorer\n"
+        "import sys, numpy as np\nfrom models.image.predict import load_scorer\n"
         "probs = load_scorer(__import__('pathlib').Path(sys.argv[1]))(list(np.load('payloads.npy'))).probs\n"
         "np.save('probs.npy', probs)"
     )

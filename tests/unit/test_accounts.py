@@ -8,21 +8,21 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from goldloop.auditing.audited import Audited, Traffic
-from goldloop.costs.accounts import Account, account
-from goldloop.costs.amounts import exact, less, product, total
-from goldloop.costs.answering import Answering
-from goldloop.costs.books import NO_LABEL, Books, Labelled
-from goldloop.costs.hours import minutes_spent, working_seconds
-from goldloop.costs.mistakes import expected, price_of_error
+from goldloop.audit.audited import Audited, Traffic
+from goldloop.core.answers import Answer
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import SampleId
+from goldloop.core.tasks import Purpose
+from goldloop.costs.answer_costs import Answering
+from goldloop.costs.errors import expected, price_of_error
+from goldloop.costs.inputs import NO_LABEL, Books, Labelled
 from goldloop.costs.prices import Prices, prices
-from goldloop.labels import LabelSet
-from goldloop.metrics import Estimate
-from goldloop.people.answers import Answer
-from goldloop.people.measures import Measure
-from goldloop.samples import SampleId
+from goldloop.costs.statement import Account, account
+from goldloop.costs.time import minutes_spent, working_seconds
 from goldloop.settings import CostSettings
-from goldloop.tasks import Purpose
+from goldloop.stats.amounts import exact, less, product, total
+from goldloop.stats.measures import Measure
+from goldloop.stats.metrics import Estimate
 
 LABELS = LabelSet(("cat", "dog"))
 START = datetime(2026, 10, 5, tzinfo=UTC)

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goldloop.labels import LabelSet
-from goldloop.people.agreement import MIN_SHARED, Agreement, agreement, alpha, independent_votes
-from goldloop.people.answers import Answer
-from goldloop.people.measures import Measure
-from goldloop.samples import SampleId
-from goldloop.tasks import Purpose
+from goldloop.annotators.agreement import MIN_SHARED, Agreement, agreement, alpha, independent_votes
+from goldloop.core.answers import Answer
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import SampleId
+from goldloop.core.tasks import Purpose
+from goldloop.stats.measures import Measure
 
 LABELS = LabelSet(tuple("abcde"))
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)

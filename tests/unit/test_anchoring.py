@@ -11,11 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from goldloop.labels import LabelSet
-from goldloop.metrics import share_estimate
-from goldloop.people.answers import Answer
-from goldloop.samples import SampleId, sample_id_of
-from goldloop.suggestions.adoption import (
+from goldloop.annotators.anchoring import Observation, observations
+from goldloop.annotators.automation_bias import (
     MIN_PER_ARM,
     Gap,
     accuracy_by_arm,
@@ -24,9 +21,13 @@ from goldloop.suggestions.adoption import (
     measure_anchoring,
     time_ratio,
 )
-from goldloop.suggestions.advice import recommend
-from goldloop.suggestions.anchoring import Arm, Observation, arm_of, observations
-from goldloop.tasks import Purpose
+from goldloop.annotators.prefill_advice import recommend
+from goldloop.core.answers import Answer
+from goldloop.core.arms import Arm, arm_of
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import SampleId, sample_id_of
+from goldloop.core.tasks import Purpose
+from goldloop.stats.metrics import share_estimate
 
 IDS = [sample_id_of(str(number).encode()) for number in range(4000)]
 ONE = SampleId("one")

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goldloop.errors import LabelError
-from goldloop.labels import LabelSet
-from goldloop.metrics import Estimate, wilson
-from goldloop.people.annotators import Judged, Person, people
-from goldloop.people.answers import Answer
-from goldloop.people.measures import MIN_N, Measure, difference, mean, median, share
-from goldloop.people.pace import idle_limit_s
-from goldloop.people.skill import accuracy_against, wrong_answers
-from goldloop.samples import SampleId
-from goldloop.tasks import Purpose
+from goldloop.annotators.pace import idle_limit_s
+from goldloop.annotators.profiles import Judged, Person, people
+from goldloop.annotators.skill import accuracy_against, wrong_answers
+from goldloop.core.answers import Answer
+from goldloop.core.errors import LabelError
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import SampleId
+from goldloop.core.tasks import Purpose
+from goldloop.stats.measures import MIN_N, Measure, difference, mean, median, share
+from goldloop.stats.metrics import Estimate, wilson
 
 LABELS = LabelSet(tuple("abcdefghij"))
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)

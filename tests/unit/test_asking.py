@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from goldloop.asking.steps import Standing, Step, is_gold, next_step
-from goldloop.consensus.finding import Consensus
+from goldloop.consensus.fit import Consensus
+from goldloop.consensus.next_step import Standing, Step, is_gold, next_step
 
 SURE = Consensus("cat", "posterior/1", 2, 3, {"cat": 0.99, "dog": 0.01}, is_tie=False)
 UNSURE = Consensus(None, "posterior/1", 1, 1, {"cat": 0.6, "dog": 0.4}, is_tie=False)

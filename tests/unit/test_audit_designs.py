@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goldloop.auditing.designs import LEAST, Design, audit_probabilities, unsureness, usual_unsureness
-from goldloop.errors import EmptyPoolError
-from goldloop.predictions import Probs
+from goldloop.audit.designs import LEAST, Design, audit_probabilities, unsureness, usual_unsureness
+from goldloop.core.errors import EmptyPoolError
+from goldloop.core.probs import Probs
 
 RATE = 0.1
 

@@ -6,14 +6,14 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from goldloop.auditing.audited import Audited, Traffic
-from goldloop.auditing.control_variate import share_of_traffic
-from goldloop.auditing.designs import audit_probabilities, usual_unsureness
-from goldloop.auditing.estimating import FEWEST, estimate_accuracy, report_audit
-from goldloop.errors import EmptyPoolError
-from goldloop.labels import LabelSet
-from goldloop.metrics import Estimate, share_estimate
-from goldloop.samples import SampleId
+from goldloop.audit.audited import Audited, Traffic
+from goldloop.audit.control_variate import share_of_traffic
+from goldloop.audit.designs import audit_probabilities, usual_unsureness
+from goldloop.audit.estimates import FEWEST, estimate_accuracy, report_audit
+from goldloop.core.errors import EmptyPoolError
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import SampleId
+from goldloop.stats.metrics import Estimate, share_estimate
 
 PETS = LabelSet.of(["cat", "dog"])
 Floats = npt.NDArray[np.float64]

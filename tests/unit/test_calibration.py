@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from goldloop.calibration import (
+from goldloop.core.errors import EmptyPoolError, InvalidProbabilitiesError, LabelError
+from goldloop.stats.calibration import (
     TEMPERATURE_RANGE,
     Calibration,
     calibrated,
@@ -20,7 +21,6 @@ from goldloop.calibration import (
     fit_temperature,
     reliability_bins,
 )
-from goldloop.errors import EmptyPoolError, InvalidProbabilitiesError, LabelError
 
 
 def honest_sample(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:

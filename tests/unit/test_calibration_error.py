@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldloop.calibration import (
+from goldloop.core.errors import EmptyPoolError, InvalidProbabilitiesError, LabelError
+from goldloop.stats.calibration import (
     calibrated,
     calibration_error,
     error_of_bins,
     expected_calibration_error,
     reliability_bins,
 )
-from goldloop.errors import EmptyPoolError, InvalidProbabilitiesError, LabelError
 
 
 def sample(n: int, *, sharpness: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

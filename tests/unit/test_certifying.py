@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from goldloop.auditing.audited import Audited
-from goldloop.errors import InvalidProbabilitiesError, LabelError, PolicyError
-from goldloop.routing.certifying import certify, evenly_drawn, fewest_audits
+from goldloop.audit.audited import Audited
+from goldloop.core.errors import InvalidProbabilitiesError, LabelError, PolicyError
+from goldloop.core.samples import sample_id_of
+from goldloop.routing.certificate import certify, evenly_drawn, fewest_audits
 from goldloop.routing.sequences import most_errors, planned_sequence
-from goldloop.samples import sample_id_of
 
 Floats = npt.NDArray[np.float64]
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goldloop.consensus.finding import Case, Method, find_consensus, majority
-from goldloop.errors import InvalidProbabilitiesError, LabelError
-from goldloop.labels import LabelSet
-from goldloop.samples import sample_id_of
+from goldloop.consensus.fit import Case, Method, find_consensus, majority
+from goldloop.core.errors import InvalidProbabilitiesError, LabelError
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import sample_id_of
 from tests.strategies import cases, votes
 
 LABELS = LabelSet.of(["cat", "dog", "fox"])

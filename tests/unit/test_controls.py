@@ -9,8 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldloop.people.controls import KnownAnswer, choose_controls, choose_onboarding, is_known, n_controls_due
-from goldloop.samples import SampleId, sample_id_of
+from goldloop.annotators.honeypots import (
+    KnownAnswer,
+    choose_controls,
+    choose_onboarding,
+    is_known,
+    n_controls_due,
+)
+from goldloop.core.samples import SampleId, sample_id_of
 
 PEOPLE = ("1", "2", "3", "4")
 

@@ -11,21 +11,22 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from goldloop.adapters.costs_section import cost_section
-from goldloop.adapters.plots import saved_plot, spent_plot
-from goldloop.adapters.report import Page, render_page
-from goldloop.cli import app
-from goldloop.console import plain
-from goldloop.costs.books import Books, read_books
-from goldloop.costs.looks import people_costs
+from goldloop.cli.main import app
+from goldloop.core.errors import SettingsError
+from goldloop.core.plain import plain
+from goldloop.core.tasks import NewTask, Purpose
+from goldloop.costs.inputs import Books, read_books
 from goldloop.costs.quarters import Quarter
 from goldloop.costs.report import CostReport, cost_report, quarter_report
-from goldloop.costs.tables import account_lines, round_rows
-from goldloop.errors import SettingsError
-from goldloop.rounds import RoundRecord, save_round
+from goldloop.costs.review_effort import people_costs
+from goldloop.reports.costs_section import cost_section
+from goldloop.reports.costs_table import account_lines, round_rows
+from goldloop.reports.page import Page, render_page
+from goldloop.reports.plots import saved_plot, spent_plot
 from goldloop.settings import ConsensusSettings, SelectionSettings, SuggestionSettings
-from goldloop.tasks import NewTask, Purpose
-from goldloop.workspace import Workspace
+from goldloop.settings.workspace import Workspace
+from goldloop.tables.rounds import save_round
+from goldloop.training.round_record import RoundRecord
 from tests.loop import Loop, texts
 from tests.unit.test_report import Reader
 

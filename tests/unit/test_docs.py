@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from goldloop.cli import app
+from goldloop.cli.main import app
 from goldloop.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -7,11 +7,11 @@ from functools import cache
 import numpy as np
 import pytest
 
+from goldloop.core.errors import LabelError
+from goldloop.core.labels import LabelSet
 from goldloop.drift.checks import LEAST_N, Check, check_drift
 from goldloop.drift.sketches import Sketch, SketchBuilder, merged
 from goldloop.drift.statistics import homogeneity, mean_shift
-from goldloop.errors import LabelError
-from goldloop.labels import LabelSet
 
 DIGITS = LabelSet(tuple("012345678"))
 NEW = 9

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from goldloop.adapters.delta import open_tables
-from goldloop.adapters.plots.drift import batch_plot
+from goldloop.core.errors import InvalidProbabilitiesError, LabelError
+from goldloop.core.labels import LabelSet
 from goldloop.drift.checks import check_drift
-from goldloop.drift.history import Seen, read_reference, read_seen, reference_of, save_batch
+from goldloop.drift.history import Seen, reference_of
 from goldloop.drift.sketches import Sketch, SketchBuilder, merged
-from goldloop.errors import InvalidProbabilitiesError, LabelError
-from goldloop.labels import LabelSet
+from goldloop.reports.plots.drift import batch_plot
+from goldloop.tables.batches import read_reference, read_seen, save_batch
 
 LABELS = LabelSet(("cat", "dog", "emu"))
 START = datetime(2026, 1, 5, tzinfo=UTC)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.errors import SourceError
-from goldloop.routing.explaining import explain
-from goldloop.routing.fitting import KnownPeople, cost_policy
-from goldloop.routing.lanes import Lane
+from goldloop.core.errors import SourceError
+from goldloop.core.lanes import Lane
+from goldloop.core.tasks import Purpose
+from goldloop.routing.explanation import explain
+from goldloop.routing.fit import KnownPeople, cost_policy
 from goldloop.routing.policies import Band, Recalled, Target
-from goldloop.scoring import Model
-from goldloop.tasks import Purpose
+from goldloop.scoring.score import Model
 from tests.loop import Loop, texts
 from tests.policy_stage import BAND, N, Stage, made_stage, sample, spam
 

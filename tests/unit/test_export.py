@@ -10,11 +10,11 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from goldloop.errors import SourceError
-from goldloop.export import Format, export_gold
-from goldloop.gold import GoldVersion
-from goldloop.labels import LabelSet
-from goldloop.samples import SampleId
+from goldloop.core.errors import SourceError
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import SampleId
+from goldloop.gold.export import Format, export_gold
+from goldloop.gold.records import GoldVersion
 from tests.unit.test_gold import record
 
 LABELS = LabelSet(("cat", "dog", "../up", "a/b"))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from goldloop.auditing.audited import Audited
-from goldloop.routing.fitting import Answered, KnownPeople, fit_policy, joined_answers
-from goldloop.routing.lanes import Lane
+from goldloop.audit.audited import Audited
+from goldloop.core.lanes import Lane
+from goldloop.core.samples import sample_id_of
+from goldloop.routing.fit import Answered, KnownPeople, fit_policy, joined_answers
 from goldloop.routing.policies import Band, Cost, Target
-from goldloop.samples import sample_id_of
 from goldloop.settings import Settings
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from goldloop.adapters.delta import Table
-from goldloop.asking.asks import AskReason
-from goldloop.asking.steps import Step
-from goldloop.asking.verdicts import Verdicts, open_audit_note
-from goldloop.errors import ServiceUnreachableError
-from goldloop.gold import GoldRecord
+from goldloop.consensus.next_step import Step
+from goldloop.consensus.outcomes import Verdicts, open_audit_note
+from goldloop.core.arms import Arm
+from goldloop.core.errors import ServiceUnreachableError
+from goldloop.core.requests import AskReason
+from goldloop.core.tasks import NewTask, Purpose, split_key
+from goldloop.gold.records import GoldRecord
 from goldloop.settings import ConsensusSettings, PeopleSettings, SelectionSettings, SuggestionSettings
-from goldloop.suggestions.anchoring import Arm
-from goldloop.tasks import NewTask, Purpose, split_key
 from tests.loop import ALWAYS_SHOWN, NO_CONTROLS, PATIENT, Killed, Loop, texts
 
 Says = Callable[[NewTask], str | None]

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldloop.comparison import Comparison, compare, paired_difference
-from goldloop.errors import SettingsError
-from goldloop.gate import Gate
-from goldloop.labels import LabelSet
-from goldloop.metrics import Estimate
+from goldloop.core.errors import SettingsError
+from goldloop.core.labels import LabelSet
+from goldloop.stats.comparison import Comparison, compare, paired_difference
+from goldloop.stats.metrics import Estimate
+from goldloop.training.gate import Gate
 
 PETS = LabelSet.of(["cat", "dog", "owl"])
 SURE = Estimate(0.01, 0.0, 0.03, 300)

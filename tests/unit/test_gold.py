@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from goldloop.gold import GoldRecord, gold_diff, gold_digest
-from goldloop.samples import sample_id_of
-from goldloop.splits import Split
+from goldloop.core.samples import sample_id_of
+from goldloop.core.splits import Split
+from goldloop.gold.records import GoldRecord, gold_diff, gold_digest
 from tests.records import gold_record
 
 

@@ -8,9 +8,9 @@ from functools import cache
 import numpy as np
 import pytest
 
-from goldloop.auditing.audited import Audited
-from goldloop.auditing.guarding import FALSE_RECALL, Guarded, guard
-from goldloop.samples import SampleId
+from goldloop.audit.audited import Audited
+from goldloop.audit.guard import FALSE_RECALL, Guarded, guard
+from goldloop.core.samples import SampleId
 
 
 def accepted(n: int, n_wrong: int, weights: list[float] | None = None) -> Audited:

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from goldloop.adapters.images import ImageReader, ImageStore
-from goldloop.errors import SourceError, UnreadableSampleError
-from goldloop.samples import Arrival, FileRef, Reason, SampleId, sample_id_of
+from goldloop.core.errors import SourceError, UnreadableSampleError
+from goldloop.core.samples import Arrival, FileRef, Reason, SampleId, sample_id_of
+from goldloop.modalities.image import ImageReader, ImageStore
 from tests.images import broken_contents, encoded, noise, write_broken, write_good
 
 RED, GREEN, WHITE = (255, 0, 0), (0, 255, 0), (255, 255, 255)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from goldloop.gold import GoldVersion
-from goldloop.judgement import CHALLENGER, judge
-from goldloop.samples import sample_id_of
+from goldloop.core.samples import sample_id_of
+from goldloop.core.splits import Split
+from goldloop.gold.records import GoldVersion
 from goldloop.settings import Settings
-from goldloop.splits import Split
+from goldloop.training.evaluate import CHALLENGER, judge
 from tests.loop import LABELS, LengthScorer, TextReader, TextStore
 from tests.unit.test_retraining import NOW, record
 

@@ -25,8 +25,8 @@ from goldloop.adapters.label_studio import (
 )
 from goldloop.adapters.label_studio.payload import read_result
 from goldloop.adapters.label_studio.server import translated
-from goldloop.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
-from goldloop.labels import LabelSet
+from goldloop.core.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
+from goldloop.core.labels import LabelSet
 
 LABELS = LabelSet.of(["cat", "dog"])
 URL = "http://labels.example"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goldloop.adapters.label_studio.tabs import QUEUES
-from goldloop.labels import LabelSet
+from goldloop.core.labels import LabelSet
 from labelstudio_config import (
     DECISIONS,
     FROM_NAME,

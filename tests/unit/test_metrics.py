@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from scipy.special import gammaln, xlogy
 from scipy.stats import binom
 
-from goldloop.comparison import paired_difference
-from goldloop.errors import EmptyPoolError, InvalidProbabilitiesError, LabelError
-from goldloop.labels import LabelSet
-from goldloop.metrics import (
+from goldloop.core.errors import EmptyPoolError, InvalidProbabilitiesError, LabelError
+from goldloop.core.labels import LabelSet
+from goldloop.stats.comparison import paired_difference
+from goldloop.stats.metrics import (
     Estimate,
     LabelMetrics,
     accuracy,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.adapters.services import indexes
-from goldloop.adapters.services.indexes import pip_settings, uv_environment
+from goldloop.services import indexes
+from goldloop.services.indexes import pip_settings, uv_environment
 
 MIRROR = "https://mirror.example/simple"
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from goldloop.people.report import PeopleReport, people_report
+from goldloop.annotators.report import PeopleReport, people_report
+from goldloop.core.tasks import NewTask
 from goldloop.settings import ConsensusSettings, SelectionSettings
-from goldloop.tasks import NewTask
 from tests.loop import Loop, texts
 
 SKILLS = {"1": 0.97, "2": 0.93, "3": 0.05}

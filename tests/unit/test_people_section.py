@@ -15,23 +15,30 @@ from PIL import Image
 
 from flows.people import people_markdown
 from flows.publish import suspect_rows
-from goldloop.adapters.people_section import SuspectTile, people_section
-from goldloop.adapters.plots import drift_plot, gap_plot, kappa_plot, pace_plot, skill_plot
-from goldloop.adapters.report import MOST_SUSPECTS, Page, data_uri, render_page
-from goldloop.asking.second_looks import SecondLook
-from goldloop.asking.suspects import Suspect
-from goldloop.console import plain
-from goldloop.labels import LabelSet
-from goldloop.people.agreement import agreement, independent_votes
-from goldloop.people.annotators import Judged, people
-from goldloop.people.answers import Answer
-from goldloop.people.report import PeopleReport
-from goldloop.people.tables import NOBODY, agreement_rows, anchoring_rows, pace_rows, people_rows, remarks
-from goldloop.samples import SampleId
-from goldloop.suggestions.adoption import measure_anchoring
-from goldloop.suggestions.advice import recommend
-from goldloop.suggestions.anchoring import Observation
-from goldloop.tasks import Purpose
+from goldloop.annotators.agreement import agreement, independent_votes
+from goldloop.annotators.anchoring import Observation
+from goldloop.annotators.automation_bias import measure_anchoring
+from goldloop.annotators.prefill_advice import recommend
+from goldloop.annotators.profiles import Judged, people
+from goldloop.annotators.report import PeopleReport
+from goldloop.core.answers import Answer
+from goldloop.core.labels import LabelSet
+from goldloop.core.plain import plain
+from goldloop.core.samples import SampleId
+from goldloop.core.tasks import Purpose
+from goldloop.labeling.relabel import SecondLook
+from goldloop.reports.annotators_section import SuspectTile, people_section
+from goldloop.reports.annotators_table import (
+    NOBODY,
+    agreement_rows,
+    anchoring_rows,
+    pace_rows,
+    people_rows,
+    remarks,
+)
+from goldloop.reports.page import MOST_SUSPECTS, Page, data_uri, render_page
+from goldloop.reports.plots import drift_plot, gap_plot, kappa_plot, pace_plot, skill_plot
+from goldloop.training.label_errors import Suspect
 from tests.unit.test_report import HOSTILE, PIXEL, Reader
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
@@ -252,9 +259,9 @@ def test_doubted_gold_is_a_table() -> None:
 
 def test_people_are_measured_from_a_workspace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A fresh workspace has nobody to measure, and the commands say so instead of failing."""
-    from goldloop.commands.people import agreement as agreement_command
-    from goldloop.commands.people import people as people_command
-    from goldloop.workspace import Workspace
+    from goldloop.cli.annotators import agreement as agreement_command
+    from goldloop.cli.annotators import people as people_command
+    from goldloop.settings.workspace import Workspace
 
     workspace = Workspace.create(tmp_path / "shop", labels=["cat", "dog"])
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.errors import EmptyPoolError, SettingsError
+from goldloop.core.errors import EmptyPoolError, SettingsError
 from goldloop.routing.policies import Target
 from tests.policy_stage import BAND, N, Stage, made_stage, sample, spam, true_label
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from goldloop.adapters.delta import open_tables
-from goldloop.backlog import newest_predictions
-from goldloop.rounds import conservation
+from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.policies import Band, Recalled, Target
-from goldloop.routing.policy_log import PolicyEntry, PolicyLog
-from goldloop.routing.rerouting import reroute
+from goldloop.routing.reroute import reroute
+from goldloop.tables.counts import conservation
+from goldloop.tables.policy_log import PolicyLog
+from goldloop.tables.unlabeled_pool import newest_predictions
 from tests.loop import Loop, texts
 
 ENTRY = PolicyEntry(

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goldloop.calibration import expected_calibration_error
 from goldloop.consensus.beliefs import Beliefs
 from goldloop.consensus.dawid_skene import SMOOTHING, TOLERANCE
-from goldloop.consensus.finding import Case, Findings, Method, find_consensus
+from goldloop.consensus.fit import Case, Findings, Method, find_consensus
 from goldloop.consensus.posterior import posterior
 from goldloop.consensus.votes import vote_table
-from goldloop.labels import LabelSet
-from goldloop.samples import sample_id_of
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import sample_id_of
+from goldloop.stats.calibration import expected_calibration_error
 from tests.strategies import cases
 
 LABELS = LabelSet.of(["cat", "dog", "fox"])

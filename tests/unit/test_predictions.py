@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from goldloop.errors import InvalidProbabilitiesError
-from goldloop.labels import LabelSet
-from goldloop.predictions import checked_probs, confidence, margin, suggestion_hint
+from goldloop.core.errors import InvalidProbabilitiesError
+from goldloop.core.labels import LabelSet
+from goldloop.core.probs import checked_probs, confidence, margin, suggestion_hint
 
 LABELS = LabelSet(("cat", "dog", "fox"))
 

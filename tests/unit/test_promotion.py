@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldloop.calibration import calibration_error
-from goldloop.comparison import Comparison, compare
-from goldloop.errors import EmptyPoolError, GoldVersionError, SettingsError
-from goldloop.gate import RULES, Gate
-from goldloop.labels import LabelSet
-from goldloop.metrics import Estimate
-from goldloop.promotion import FIRST_MODEL, Decision, Evaluation, decide, evaluate
+from goldloop.core.errors import EmptyPoolError, GoldVersionError, SettingsError
+from goldloop.core.labels import LabelSet
+from goldloop.stats.calibration import calibration_error
+from goldloop.stats.comparison import Comparison, compare
+from goldloop.stats.metrics import Estimate
+from goldloop.training.gate import RULES, Gate
+from goldloop.training.promotion import FIRST_MODEL, Decision, Evaluation, decide, evaluate
 
 PETS = LabelSet.of(["cat", "dog"])
 GATE = Gate(margin=0.03, min_holdout=30)

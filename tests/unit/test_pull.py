@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from goldloop.adapters.delta import Table
-from goldloop.errors import GoldVersionError, ServiceUnreachableError
-from goldloop.rounds import annotation_counts, task_counts
+from goldloop.core.errors import GoldVersionError, ServiceUnreachableError
+from goldloop.core.splits import Split
 from goldloop.settings import SelectionSettings
-from goldloop.splits import Split
+from goldloop.tables.counts import annotation_counts, task_counts
 from tests.loop import Killed, Loop, texts
 
 

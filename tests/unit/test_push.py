@@ -8,10 +8,9 @@ from pathlib import Path
 import pytest
 
 from goldloop.adapters.delta import Table
-from goldloop.errors import ServiceUnreachableError
-from goldloop.ledger import Event
+from goldloop.core.errors import ServiceUnreachableError
+from goldloop.core.tasks import Event, Purpose
 from goldloop.settings import SelectionSettings
-from goldloop.tasks import Purpose
 from tests.loop import Killed, Loop, texts
 
 

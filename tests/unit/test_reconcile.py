@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.errors import TasksLostError
-from goldloop.samples import BatchId, SampleId
+from goldloop.core.errors import TasksLostError
+from goldloop.core.samples import BatchId, SampleId
+from goldloop.core.tasks import NewTask, Purpose
 from goldloop.settings import SelectionSettings
-from goldloop.tasks import NewTask, Purpose
 from tests.fakes import FakeLabelingQueue
 from tests.loop import LABELS, Loop, texts
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goldloop.adapters.delta import open_tables
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import Arrived
 from goldloop.drift.checks import Check, Drift
-from goldloop.drift.history import save_batch
 from goldloop.drift.regimes import MOST_ROUNDS, current_samples, rounds_that_count
 from goldloop.drift.sketches import SketchBuilder
-from goldloop.labels import LabelSet
-from goldloop.samples import Arrived
+from goldloop.tables.batches import save_batch
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from goldloop.adapters.plots import (
-    Plot,
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import sample_id_of
+from goldloop.drift.sketches import SketchBuilder
+from goldloop.reports.page import MOST_TILES, Page, RoundRow, Tile, data_uri, render_page
+from goldloop.reports.plots import (
     accuracy_plot,
     baseline_curve,
     champion_curve,
@@ -21,15 +24,12 @@ from goldloop.adapters.plots import (
     reliability_plot,
     retrain_plots,
 )
-from goldloop.adapters.report import MOST_TILES, Page, RoundRow, Tile, data_uri, render_page
-from goldloop.calibration import reliability_bins
-from goldloop.drift.sketches import SketchBuilder
-from goldloop.judgement import Judgement
-from goldloop.labels import LabelSet
-from goldloop.metrics import Estimate
-from goldloop.promotion import Decision, Evaluation, evaluate
-from goldloop.rounds import Conservation
-from goldloop.samples import sample_id_of
+from goldloop.reports.plots.style import Plot
+from goldloop.stats.calibration import reliability_bins
+from goldloop.stats.metrics import Estimate
+from goldloop.tables.counts import Conservation
+from goldloop.training.evaluate import Judgement
+from goldloop.training.promotion import Decision, Evaluation, evaluate
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 HOSTILE = '<script>alert("1")</script><img src=http://evil.example/x.png onerror=alert(1)>'

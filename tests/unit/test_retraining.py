@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from goldloop.adapters.delta import open_tables
-from goldloop.gold import GoldRecord, GoldVersion
-from goldloop.retraining import Workshop, retrain
-from goldloop.samples import SampleId
+from goldloop.core.samples import SampleId
+from goldloop.core.splits import Split
+from goldloop.core.tasks import Purpose
+from goldloop.gold.records import GoldRecord, GoldVersion
 from goldloop.settings import Settings
-from goldloop.splits import Split
-from goldloop.tasks import Purpose
+from goldloop.training.retrain import Workshop, retrain
 from tests.fake_registry import FakeRegistry, FakeRuns
 from tests.loop import TextReader, TextStore
 from tests.records import gold_record

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from goldloop.errors import InvalidBandError, InvalidProbabilitiesError, PolicyError
-from goldloop.routing.lanes import Lane
+from goldloop.core.errors import InvalidBandError, InvalidProbabilitiesError, PolicyError
+from goldloop.core.lanes import Lane
 from goldloop.routing.policies import (
     Band,
     Cost,

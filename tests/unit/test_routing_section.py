@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from goldloop.adapters.report import Page, render_page
-from goldloop.adapters.routing_section import RoutingSection, routing_section
-from goldloop.auditing.audited import Audited, Traffic
-from goldloop.auditing.estimating import AuditReport, report_audit
-from goldloop.labels import LabelSet
+from goldloop.audit.audited import Audited, Traffic
+from goldloop.audit.estimates import AuditReport, report_audit
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import sample_id_of
+from goldloop.reports.page import Page, render_page
+from goldloop.reports.routing_section import RoutingSection, routing_section
+from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.policies import Band, Recalled
-from goldloop.routing.policy_log import PolicyEntry
-from goldloop.samples import sample_id_of
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 ENTRY = PolicyEntry(

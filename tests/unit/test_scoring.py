@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from goldloop import score_writer
-from goldloop.rounds import conservation
-from goldloop.samples import Arrival, Decoded, FileRef, sample_id_of
-from goldloop.score_writer import NO_MODEL, Model
+from goldloop.core.samples import Arrival, Decoded, FileRef, sample_id_of
+from goldloop.scoring import writer as score_writer
+from goldloop.scoring.writer import NO_MODEL, Model
+from goldloop.tables.counts import conservation
 from tests.loop import Killed, LengthScorer, Loop, texts
 
 

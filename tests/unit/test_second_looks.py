@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goldloop.asking.second_looks import plan_rechecks, read_second_looks, save_suspects, search
-from goldloop.errors import EmptyPoolError
-from goldloop.labels import LabelSet
-from goldloop.ports import Scores, TrainedModel
-from goldloop.samples import Decoded, SampleId
+from goldloop.core.errors import EmptyPoolError
+from goldloop.core.labels import LabelSet
+from goldloop.core.ports import Scores
+from goldloop.core.samples import Decoded, SampleId
+from goldloop.core.splits import Split
+from goldloop.core.tasks import NewTask, Purpose
+from goldloop.labeling.relabel import plan_rechecks, read_second_looks, save_suspects, search
 from goldloop.settings import SelectionSettings
-from goldloop.splits import Split
-from goldloop.tasks import NewTask, Purpose
+from goldloop.training.ports import TrainedModel
 from tests.loop import LABELS, PATIENT, Loop, texts
 
 

@@ -8,10 +8,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldloop.routing.lanes import Lane
-from goldloop.samples import BatchId, sample_id_of
-from goldloop.selection import Candidate, Choice, in_order_of_value, is_reserved, permanent_random, select
-from goldloop.tasks import Purpose
+from goldloop.core.candidates import Candidate, Choice
+from goldloop.core.chance import is_reserved, permanent_random
+from goldloop.core.lanes import Lane
+from goldloop.core.samples import BatchId, sample_id_of
+from goldloop.core.tasks import Purpose
+from goldloop.selection.select import in_order_of_value, select
 from tests.strategies import candidates
 
 

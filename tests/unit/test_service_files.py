@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.adapters.services import LabelStudioEndpoint, PrefectEndpoint, endpoints
-from goldloop.adapters.services.credentials import ensure_credentials, load_credentials
-from goldloop.adapters.services.environment import cache_folder, server_environment
-from goldloop.adapters.services.processes import ProcessMark, end_of
-from goldloop.adapters.services.state import ServerState, load_state, save_state
-from goldloop.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
-from goldloop.workspace import Workspace
+from goldloop.core.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
+from goldloop.services import LabelStudioEndpoint, PrefectEndpoint, endpoints
+from goldloop.services.credentials import ensure_credentials, load_credentials
+from goldloop.services.environment import cache_folder, server_environment
+from goldloop.services.processes import ProcessMark, end_of
+from goldloop.services.state import ServerState, load_state, save_state
+from goldloop.settings.workspace import Workspace
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.errors import SettingsError, WorkspaceError
+from goldloop.core.errors import SettingsError, WorkspaceError
 from goldloop.settings import CostSettings, Settings
-from goldloop.settings_file import load_settings, settings_toml
-from goldloop.workspace import Workspace
+from goldloop.settings.toml import load_settings, settings_toml
+from goldloop.settings.workspace import Workspace
 
 
 @pytest.mark.parametrize(

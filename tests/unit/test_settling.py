@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 
 from goldloop.adapters.delta import open_tables
-from goldloop.gold import GoldRecord
-from goldloop.ports import Row, Tables
-from goldloop.routing.lanes import Lane
+from goldloop.core.lanes import Lane
+from goldloop.core.ports import Row, Tables
+from goldloop.core.samples import SampleId, sample_id_of
+from goldloop.core.splits import Split
+from goldloop.gold.records import GoldRecord
+from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.policies import Band, Policy, Recalled, Target
-from goldloop.routing.policy_log import PolicyEntry, PolicyLog
-from goldloop.routing.settling import is_asked_for, settle_policy
-from goldloop.samples import SampleId, sample_id_of
+from goldloop.routing.settle import is_asked_for, settle_policy
 from goldloop.settings import PolicySettings, Settings
-from goldloop.splits import Split
+from goldloop.tables.policy_log import PolicyLog
 from tests.records import audited_record
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from scipy.stats import binom
 
-from goldloop.samples import sample_id_of
+from goldloop.core.samples import sample_id_of
 from scripts.demo_loop.people import CREW, SENIOR, Character, answer_of, confusions
 from scripts.demo_loop.pictures import Picture
 

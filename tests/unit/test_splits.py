@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldloop.errors import HoldoutLeakError
-from goldloop.samples import sample_id_of
-from goldloop.splits import MAX_FINGERPRINT_DISTANCE, Groups, Split, check_no_leak, split_beside, wanted_split
-from goldloop.tasks import Purpose
+from goldloop.core.errors import HoldoutLeakError
+from goldloop.core.samples import sample_id_of
+from goldloop.core.splits import Split, split_beside, wanted_split
+from goldloop.core.tasks import Purpose
+from goldloop.gold.near_duplicates import MAX_FINGERPRINT_DISTANCE, Groups, check_no_leak
 
 A, B, C = (sample_id_of(name.encode()) for name in "abc")
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.people.report import suggestion_advice
-from goldloop.planning import plan_round
-from goldloop.samples import sample_id_of
+from goldloop.annotators.automation_bias import Anchoring
+from goldloop.annotators.prefill_advice import Advice
+from goldloop.annotators.report import suggestion_advice
+from goldloop.core.arms import Arm
+from goldloop.core.samples import sample_id_of
+from goldloop.core.tasks import NewTask, Purpose
+from goldloop.selection.plan import plan_round
 from goldloop.settings import ConsensusSettings, SelectionSettings, SuggestionSettings
-from goldloop.suggestions.adoption import Anchoring
-from goldloop.suggestions.advice import Advice
-from goldloop.suggestions.anchoring import Arm
-from goldloop.tasks import NewTask, Purpose
 from tests.loop import NO_CONTROLS, Loop
 
 TEXTS = {f"mem/{number:04d}": f"{number:04d}".ljust(40 + number % 31, "x") for number in range(400)}

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from goldloop.asking.suspects import Rows, cross_validated_probs, find_suspects, fold_of
-from goldloop.errors import EmptyPoolError, LabelError
-from goldloop.labels import LabelSet
-from goldloop.predictions import Probs
-from goldloop.samples import SampleId, sample_id_of
+from goldloop.core.errors import EmptyPoolError, LabelError
+from goldloop.core.labels import LabelSet
+from goldloop.core.probs import Probs
+from goldloop.core.samples import SampleId, sample_id_of
+from goldloop.training.label_errors import Rows, cross_validated_probs, find_suspects, fold_of
 
 PETS = LabelSet.of(["cat", "dog", "owl"])
 IDS = [SampleId(f"s{number}") for number in range(1000)]

@@ -9,17 +9,17 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from goldloop.adapters.plots import tuning_plot
-from goldloop.adapters.plots.policies import cost_plot, risk_plot
-from goldloop.auditing.audited import Audited
-from goldloop.console import plain
-from goldloop.errors import EmptyPoolError
-from goldloop.routing.lanes import Lane
+from goldloop.audit.audited import Audited
+from goldloop.core.errors import EmptyPoolError
+from goldloop.core.lanes import Lane
+from goldloop.core.plain import plain
+from goldloop.core.samples import SampleId
+from goldloop.reports.plots import tuning_plot
+from goldloop.reports.plots.policies import cost_plot, risk_plot
+from goldloop.reports.policies_table import tuning_json, tuning_rows, tuning_title
 from goldloop.routing.outcomes import mean_cost, outcome
 from goldloop.routing.policies import Band, Cost, Look, Matrix
-from goldloop.routing.tables import tuning_json, tuning_rows, tuning_title
 from goldloop.routing.tuning import break_even, candidate_policies, threshold_points, tune
-from goldloop.samples import SampleId
 from goldloop.settings import Settings
 
 FAULTLESS: Matrix = ((1.0, 0.0), (0.0, 1.0))

@@ -1,7 +1,7 @@
 """Label Studio: tasks go in, annotations come out; the only place that knows its SDK."""
 
+from goldloop.adapters.label_studio.accounts import Annotator, add_annotator
 from goldloop.adapters.label_studio.images import local_image_urls
-from goldloop.adapters.label_studio.people import Annotator, add_annotator
 from goldloop.adapters.label_studio.project import Projects, ensure_projects
 from goldloop.adapters.label_studio.queue import LabelStudioQueue
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from label_studio_sdk import LabelStudio
 
-from goldloop.adapters.label_studio.listing import sweep
 from goldloop.adapters.label_studio.server import translated
-from goldloop.errors import ServiceError
+from goldloop.adapters.label_studio.task_list import sweep
+from goldloop.core.errors import ServiceError
 
 _LOOKUP_IDS = 1000
 _ATTEMPTS = 10  # each looks at fewer tasks; answers that fall into just that moment make up to four needed

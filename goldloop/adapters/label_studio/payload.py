@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from goldloop.adapters.label_studio.barring import is_barring
+from goldloop.adapters.label_studio.exclusions import is_barring
 from goldloop.adapters.label_studio.images import ImageUrl
-from goldloop.annotations import Annotation, TaskState
-from goldloop.errors import ServiceError
-from goldloop.labels import LabelSet
-from goldloop.tasks import NewTask, Purpose
+from goldloop.core.annotations import Annotation, TaskState
+from goldloop.core.errors import ServiceError
+from goldloop.core.labels import LabelSet
+from goldloop.core.tasks import NewTask, Purpose
 from labelstudio_config import DEEP_HINT, FROM_NAME, NOTE_NAME, REASON_NAME, TO_NAME
 
 HINTS = {Purpose.DEEP: DEEP_HINT}

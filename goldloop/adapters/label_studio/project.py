@@ -12,13 +12,13 @@ from typing import Any
 from label_studio_sdk import LabelStudio
 
 from goldloop.adapters.label_studio.images import are_tiny
-from goldloop.adapters.label_studio.listing import sweep
 from goldloop.adapters.label_studio.payload import chosen_labels
 from goldloop.adapters.label_studio.server import connected, translated
 from goldloop.adapters.label_studio.tabs import ensure_tabs
-from goldloop.errors import LabelError
-from goldloop.labels import LabelSet
-from goldloop.tasks import Purpose
+from goldloop.adapters.label_studio.task_list import sweep
+from goldloop.core.errors import LabelError
+from goldloop.core.labels import LabelSet
+from goldloop.core.tasks import Purpose
 from labelstudio_config import (
     FROM_NAME,
     adjudication_instructions,

@@ -6,19 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from goldloop.adapters.label_studio.barring import bar, is_barring
 from goldloop.adapters.label_studio.changes import ChangeStream, Fetch, merged_pages
+from goldloop.adapters.label_studio.exclusions import bar, is_barring
 from goldloop.adapters.label_studio.images import ImageUrl
-from goldloop.adapters.label_studio.listing import changed_page, count, sweep
 from goldloop.adapters.label_studio.overlap import set_overlaps
 from goldloop.adapters.label_studio.payload import prediction_payload, read_tasks, task_payload
 from goldloop.adapters.label_studio.project import Projects
 from goldloop.adapters.label_studio.server import connected, translated
 from goldloop.adapters.label_studio.tabs import QUEUES, ensure_tabs
-from goldloop.annotations import TaskState
-from goldloop.errors import ServiceError
-from goldloop.labels import LabelSet
-from goldloop.tasks import NewTask
+from goldloop.adapters.label_studio.task_list import changed_page, count, sweep
+from goldloop.core.annotations import TaskState
+from goldloop.core.errors import ServiceError
+from goldloop.core.labels import LabelSet
+from goldloop.core.tasks import NewTask
 
 BATCH_TASKS = 500  # tasks per import: more is no faster and holds the server's write lock longer
 LOOKUP_KEYS = 1000

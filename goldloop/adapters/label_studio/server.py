@@ -13,7 +13,7 @@ from label_studio_sdk import LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 from label_studio_sdk.core.parse_error import ParsingError
 
-from goldloop.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
+from goldloop.core.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
 
 TIMEOUT_S = 60.0
 _MAX_DETAIL = 400  # characters of a server's reply that are worth repeating

@@ -8,7 +8,7 @@ from typing import Any
 from label_studio_sdk import LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 
-from goldloop.tasks import Purpose
+from goldloop.core.tasks import Purpose
 
 EVERYTHING = "All tasks"
 QUEUES: Mapping[str, tuple[Purpose, ...]] = {

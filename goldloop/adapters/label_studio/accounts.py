@@ -1,0 +1,90 @@
+"""People: real Label Studio accounts, made through the invitation every annotator uses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import httpx
+
+from goldloop.adapters.label_studio.server import connected, http_client, translated
+from goldloop.core.errors import ServiceError
+from labelstudio_config import HOTKEYS
+
+MIN_PASSWORD = 8  # characters, Label Studio's own rule
+
+
+@dataclass(frozen=True, slots=True)
+class Annotator:
+    """An account that can log in; `user_id` is the annotator's name in every annotation."""
+
+    user_id: str
+    email: str
+    token: str = field(repr=False)
+
+
+def add_annotator(url: str, token: str, *, email: str, password: str, first_name: str = "") -> Annotator:
+    """Return the account of `email`, made if there is none, with Enter submitting and S skipping.
+
+    `token` belongs to any user of the server; who is added joins that user's organization. `password` is
+    the account's own, 8 characters or more, and must be right where the account exists.
+
+    Raises:
+        ServiceError: the server refused the account, or `password` is not that of the existing account.
+    """
+    if len(password) < MIN_PASSWORD:
+        raise ServiceError(
+            f"the password for {email} has {len(password)} characters; choose one of {MIN_PASSWORD} or more"
+        )
+    with translated(url, f"add the annotator {email}"):
+        server = connected(url, token)
+        is_known = any((one.email or "").lower() == email.lower() for one in server.users.list())
+        with http_client(url) as browser:
+            if is_known:
+                _submit(browser, "/user/login/", email, password)
+            else:
+                link = urlsplit(str(server.organizations.invites.get_invite_link().invite_url))
+                _submit(browser, f"{link.path}?{link.query}", email, password)
+            return _prepared(browser, email, first_name)
+
+
+def _submit(browser: httpx.Client, address: str, email: str, password: str) -> None:
+    """Fill in the login or sign-up form as a browser would; 302 means done, anything else shows it again."""
+    browser.get(address).raise_for_status()
+    form = {
+        "csrfmiddlewaretoken": browser.cookies.get("csrftoken") or "",
+        "email": email,
+        "password": password,
+        "allow_newsletters": "false",
+    }
+    reply = browser.post(address, data=form, headers={"Referer": str(browser.base_url)})
+    if reply.status_code != httpx.codes.FOUND:
+        raise ServiceError(
+            f"Label Studio refused {email} with this password (status {reply.status_code}); give an account "
+            "that exists its own password, and a new one a valid e-mail address and a less common password"
+        )
+
+
+def _prepared(browser: httpx.Client, email: str, first_name: str) -> Annotator:
+    csrf = {"X-CSRFToken": browser.cookies.get("csrftoken") or "", "Referer": str(browser.base_url)}
+    me = browser.get("/api/current-user/whoami").raise_for_status().json()
+    browser.patch(
+        "/api/current-user/hotkeys/", json={"custom_hotkeys": HOTKEYS}, headers=csrf
+    ).raise_for_status()
+    if first_name:
+        name = {"first_name": first_name}
+        browser.patch(f"/api/users/{me['id']}/", json=name, headers=csrf).raise_for_status()
+    return Annotator(user_id=str(me["id"]), email=email, token=_token(browser, csrf, email))
+
+
+def _token(browser: httpx.Client, csrf: dict[str, str], email: str) -> str:
+    """Return the user's legacy token where the server still takes those, else a new access token."""
+    settings = browser.get("/api/jwt/settings").raise_for_status().json()
+    if settings["legacy_api_tokens_enabled"]:
+        return str(browser.get("/api/current-user/token").raise_for_status().json()["token"])
+    if browser.get("/api/token/").raise_for_status().json():
+        raise ServiceError(
+            f"{email} has an access token already, and Label Studio shows each only once; use that one, or "
+            "revoke it on the account's Account & Settings page, then run this again"
+        )
+    return str(browser.post("/api/token/", headers=csrf).raise_for_status().json()["token"])

@@ -1,0 +1,175 @@
+"""Agreement: how far independent people say the same, corrected for what chance alone would bring."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import numpy.typing as npt
+
+from goldloop.core.answers import Answer
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import SampleId
+from goldloop.core.tasks import Purpose
+from goldloop.stats.measures import Measure, measured
+
+Votes = Mapping[SampleId, Mapping[str, str]]
+Seats = tuple[tuple[int, ...], ...]
+Floats = npt.NDArray[np.float64]
+
+MIN_SHARED = 20
+"""Samples answered by the same people below which no agreement is given: intervals cover too rarely."""
+
+ONE_LABEL = "only one label was used"
+_N_REPLICATES = 2000
+_NOTHING = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Two annotators on the samples both answered: share of equal labels, and Cohen's kappa [cohen1960]."""
+
+    first: str
+    second: str
+    equal: Measure
+    kappa: Measure
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What everybody agrees on, over samples with at least two answers, and every pair that shares any.
+
+    `equal` is the share of equal labels among pairs of answers to one sample, every sample weighing as
+    many answers as it has. `alpha` is Krippendorff's, nominal [krippendorff2011]: 1 is perfect, 0 is chance.
+    """
+
+    alpha: Measure
+    equal: Measure
+    pairs: tuple[Pair, ...]
+
+
+def independent_votes(
+    answers: Sequence[Answer], *, n_first: Mapping[Purpose, int]
+) -> dict[SampleId, dict[str, str]]:
+    """Return label by annotator of samples drawn at random: the first blind answers to each task.
+
+    `n_first` says how many of them are asked for from the start, by purpose; other purposes are left out.
+    Later answers, and second ones to chosen samples, are asked for because somebody was doubted. They would
+    make people look more at odds than they are.
+    """
+    votes: dict[SampleId, dict[str, str]] = {}
+    for one in sorted(answers, key=lambda one: (one.created_at, one.annotation_id)):
+        if one.label is None or one.is_shown:
+            continue
+        found = votes.setdefault(one.sample_id, {})
+        if one.annotator in found or len(found) < n_first.get(one.purpose, 0):
+            found[one.annotator] = one.label
+    return votes
+
+
+def agreement(votes: Votes, *, labels: LabelSet, rng: np.random.Generator) -> Agreement:
+    """Return the agreement of `votes`, label by annotator for each sample; a single vote tells nothing.
+
+    Raises:
+        LabelError: a vote outside `labels`.
+    """
+    shared = [found for found in votes.values() if len(found) > 1]
+    columns = [{who: labels.column(label) for who, label in found.items()} for found in shared]
+    everybody = [_seats([tuple(found.values())], len(labels)) for found in columns]
+    return Agreement(
+        alpha=_bootstrapped(everybody, alpha, rng),
+        equal=_bootstrapped(everybody, equal_share, rng),
+        pairs=tuple(_pairs(columns, len(labels), rng)),
+    )
+
+
+def _pairs(columns: Sequence[Mapping[str, int]], n_labels: int, rng: np.random.Generator) -> Iterator[Pair]:
+    people = sorted({one for found in columns for one in found}, key=lambda name: (len(name), name))
+    for first, second in combinations(people, 2):
+        both = [found for found in columns if first in found and second in found]
+        if both:
+            sides = [_seats([(found[first],), (found[second],)], n_labels) for found in both]
+            yield Pair(
+                first, second, _bootstrapped(sides, equal_share, rng), _bootstrapped(sides, kappa, rng)
+            )
+
+
+def _seats(said: Sequence[Sequence[int]], n_labels: int) -> Seats:
+    """Return how often each label (column) was said on each seat (row); who sits on one counts together."""
+    return tuple(tuple(seat.count(column) for column in range(n_labels)) for seat in map(tuple, said))
+
+
+def alpha(answers: Floats, times: Floats) -> Floats:
+    """Return Krippendorff's alpha for nominal labels with missing answers [krippendorff2011].
+
+    `answers` (n_samples, n_seats, n_labels) counts what people said, at least two of them about each sample;
+    who sits where does not matter. Sample i happens `times[..., i]` times; the result has the leading shape
+    of `times`. NaN where only one label is used.
+    """
+    counts = answers.sum(axis=1)
+    n_answers = counts.sum(axis=1)
+    unequal = (np.square(n_answers) - np.square(counts).sum(axis=1)) / (n_answers - 1)
+    totals = times @ counts
+    n = totals.sum(axis=-1)
+    expected = (np.square(n) - np.square(totals).sum(axis=-1)) / (n - 1)
+    return 1 - _ratio(times @ unequal, expected)
+
+
+def equal_share(answers: Floats, times: Floats) -> Floats:
+    """Return the share of equal labels among pairs of answers to one sample; arguments as of `alpha`."""
+    counts = answers.sum(axis=1)
+    n_answers = counts.sum(axis=1)
+    pairs = (np.square(counts).sum(axis=1) - n_answers) / (n_answers - 1)
+    return _ratio(times @ pairs, times @ n_answers)
+
+
+def kappa(answers: Floats, times: Floats) -> Floats:
+    """Return Cohen's kappa of two people [cohen1960], one a seat; arguments as of `alpha`."""
+    first, second = answers[:, 0], answers[:, 1]
+    n = times.sum(axis=-1)
+    observed = times @ (first * second).sum(axis=1) / n
+    expected = ((times @ first) * (times @ second)).sum(axis=-1) / np.square(n)
+    return 1 - _ratio(1 - observed, 1 - expected)
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    """Return `part` / `whole`, NaN where there is nothing to divide by."""
+    nothing = np.full(np.shape(whole), np.nan)
+    ratio: Floats = np.divide(part, whole, out=nothing, where=np.asarray(whole) > _NOTHING)
+    return ratio
+
+
+def _bootstrapped(
+    samples: Sequence[Seats], statistic: Callable[[Floats, Floats], Floats], rng: np.random.Generator
+) -> Measure:
+    """Return `statistic` over samples with its bootstrap percentile interval [efrontibshirani1993].
+
+    Two samples are added to those drawn from, as [agresticoull1998] do for a share: one whose answers agree,
+    one whose answers do not. Without them 20 samples that all agree would give an interval of no width; of
+    50 samples with two people right in 98 and 97 % the plain interval of alpha covered 92 %, this one 97 %.
+    """
+    n = len(samples)
+    if n < MIN_SHARED:
+        return Measure(n, None)
+    seen = Counter(samples)
+    answers = np.array(list(seen), dtype=np.float64)
+    times = np.array(list(seen.values()), dtype=np.float64)
+    value = float(statistic(answers, times))
+    if np.isnan(value):
+        return Measure(n, None, ONE_LABEL)
+    smoothed = np.concatenate([answers, _agreeing_and_not(answers, times)])
+    drawn = rng.multinomial(n, np.append(times, [1, 1]) / (n + 2), size=_N_REPLICATES).astype(np.float64)
+    low, high = np.nanquantile(statistic(smoothed, drawn), [0.025, 0.975])
+    return measured(value, float(low), float(high), n=n)
+
+
+def _agreeing_and_not(answers: Floats, times: Floats) -> Floats:
+    """Return two samples of two people: both say the commonest label; one says the next one instead."""
+    second, first = np.argsort(np.einsum("i,isk->k", times, answers))[-2:]
+    n_seats, n_labels = answers.shape[1:]
+    added = np.zeros((2, 2, n_labels))
+    added[:, 0, first] = added[0, 1, first] = added[1, 1, second] = 1
+    return added if n_seats == 2 else added.sum(axis=1, keepdims=True)

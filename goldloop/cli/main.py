@@ -1,0 +1,60 @@
+"""The command line. Every command opens the workspace, does one thing and says what it did."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from goldloop import __version__
+from goldloop.cli import annotators as people
+from goldloop.cli import gold, loop, policy, report, workspace
+from goldloop.cli.console import err, out
+from goldloop.core.errors import GoldloopError
+
+app = typer.Typer(
+    name="goldloop",
+    help="A human-in-the-loop labelling loop whose labels and numbers can be trusted.\n\n"
+    "Begin with: goldloop init DIR --labels cat,dog, then goldloop up, score, push; "
+    "people answer in Label Studio; then goldloop round, once a week.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(workspace.app)
+app.add_typer(loop.app)
+app.add_typer(people.app)
+app.add_typer(report.app)
+app.add_typer(policy.replay_app)
+app.add_typer(gold.app, name="gold")
+app.add_typer(policy.app, name="policy")
+app.add_typer(workspace.annotator_app, name="annotator")
+
+
+def main() -> None:
+    """Run the command line; an expected failure is one sentence on standard error and exit code 1."""
+    try:
+        app()
+    except GoldloopError as error:
+        err.print(f"error: {error}", markup=False, style="red")
+        sys.exit(1)
+    except KeyboardInterrupt:
+        err.print("interrupted; run the same command again, it goes on from here", markup=False)
+        sys.exit(130)
+
+
+def _version(value: bool) -> None:
+    if value:
+        out.print(f"goldloop {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    del version

@@ -1,0 +1,217 @@
+"""Consensus: from everything known about samples to their labels, or to none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from goldloop.consensus.beliefs import Fit
+from goldloop.consensus.dawid_skene import dawid_skene
+from goldloop.consensus.majority import equal_weights
+from goldloop.consensus.posterior import posterior
+from goldloop.consensus.votes import Case, Floats, vote_table
+from goldloop.core.labels import LabelSet
+
+__all__ = ["AnnotatorWeight", "Case", "Consensus", "Findings", "Method", "find_consensus", "majority"]
+
+ADJUDICATION = "adjudication/1"
+MAJORITY = "majority/1"
+POSTERIOR_DIGITS = 3
+
+TIE = 1e-6
+"""Two labels this close in probability are tied: rounding differs with the order of additions."""
+
+
+class Method(StrEnum):
+    """How votes become a label."""
+
+    POSTERIOR = "posterior"
+    DAWID_SKENE = "dawid_skene"
+    MAJORITY = "majority"
+
+    @property
+    def version(self) -> str:
+        """The method with the version of its statistics, as gold keeps it."""
+        return f"{self.value}/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Consensus:
+    """What is believed of one sample.
+
+    `label` is None below the target, on a tie, and where nobody voted for it or decided. `support` votes of
+    `n_votes` stand behind the label, or behind the one most believed in. `posterior` is the probability by
+    label, for a majority the share of votes; rounded to 3 digits, zeros left out.
+    """
+
+    label: str | None
+    method: str
+    support: int
+    n_votes: int
+    posterior: Mapping[str, float]
+    is_tie: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatorWeight:
+    """What the votes of one annotator are worth to the consensus.
+
+    `accuracy` is the estimated chance of being right on a case drawn from all, `weight` the information of
+    one vote relative to that of somebody typical: 0 tells nothing, 1 is typical.
+    """
+
+    annotator: str
+    n_votes: int
+    accuracy: float
+    weight: float
+
+
+def majority(votes: Mapping[str, str], *, overlap: int) -> Consensus:
+    """Return the majority label of `votes` (label by annotator), never deciding a tie.
+
+    A label needs more than half of the `overlap` votes that were asked for, and more votes than any other
+    label; until then there is no consensus. One annotator has one vote; skips are not votes.
+    """
+    counts = Counter(votes.values())
+    n_votes = sum(counts.values())
+    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    support = ranked[0][1] if ranked else 0
+    is_shared = len(ranked) > 1 and ranked[1][1] == support
+    has_enough = support > overlap / 2
+    return Consensus(
+        label=ranked[0][0] if has_enough and not is_shared else None,
+        method=MAJORITY,
+        support=support,
+        n_votes=n_votes,
+        posterior={
+            label: round(count / n_votes, POSTERIOR_DIGITS) for label, count in sorted(counts.items())
+        },
+        is_tie=is_shared and n_votes >= overlap,
+    )
+
+
+class Findings:
+    """The consensus of all cases, in the order they were given, and what stands behind it."""
+
+    def __init__(self, fit: Fit, consensus: Sequence[Consensus], rows: npt.NDArray[np.intp]) -> None:
+        self._fit = fit
+        self._rows = rows  # where the fit keeps each case
+        self.consensus = list(consensus)
+
+    @property
+    def confusion(self) -> Floats:
+        """P(answer | truth) of somebody typical, (n_labels, n_labels), row the truth, rows summing to 1."""
+        return self._fit.confusion
+
+    def posterior(self) -> Floats:
+        """Return the posterior of every case, not rounded, (n_cases, n_labels), rows summing to 1."""
+        return self._fit.beliefs.posterior()[self._rows]
+
+    def expected_gain(self) -> Floats:
+        """Return by how much one more typical vote would lower the expected Brier score, (n_cases,).
+
+        In [0, 1], largest where asking is worth most; 0 where an adjudicator has decided.
+        """
+        return self._fit.gains()[self._rows]
+
+    def leave_one_out(self, case: int, annotator: str) -> Floats:
+        """Return the posterior of case number `case` from everything but this person's vote, (n_labels,).
+
+        Nobody is judged by an answer of their own. Confusion matrices stay as they were fitted.
+        """
+        return self._fit.beliefs.without(int(self._rows[case]), annotator)
+
+    def annotators(self) -> tuple[AnnotatorWeight, ...]:
+        """Return what each annotator's votes are worth, in order of name."""
+        fit, table = self._fit, self._fit.beliefs.table
+        if not table.annotators:
+            return ()
+        shares = fit.beliefs.posterior().mean(axis=0)
+        typical = _information(fit.confusion, shares)
+        n_votes = np.bincount(table.annotator, minlength=len(table.annotators))
+        return tuple(
+            AnnotatorWeight(
+                annotator=name,
+                n_votes=int(n_votes[number]),
+                accuracy=float(shares @ np.diag(fit.matrices[number])),
+                weight=_information(fit.matrices[number], shares) / typical if typical else 1.0,
+            )
+            for number, name in enumerate(table.annotators)
+        )
+
+
+def _information(matrix: Floats, shares: Floats) -> float:
+    """Return what an answer tells of the truth, mutual information in nats."""
+    joint = shares[:, None] * matrix
+    apart = shares[:, None] * joint.sum(axis=0)
+    is_possible = joint > 0
+    return float((joint[is_possible] * np.log(joint[is_possible] / apart[is_possible])).sum())
+
+
+_FITS = {
+    Method.POSTERIOR: posterior,
+    Method.DAWID_SKENE: dawid_skene,
+    Method.MAJORITY: equal_weights,
+}
+
+
+def find_consensus(
+    cases: Sequence[Case], labels: LabelSet, *, method: Method, target: float, overlap: int
+) -> Findings:
+    """Return what `method` makes of `cases`, whose sample ids are all different.
+
+    A decision is the label. Otherwise posterior and Dawid-Skene need a probability of at least `target` and
+    somebody who voted for that label: gold is what people said, however sure a model is. A majority needs
+    what `majority` says of `overlap`. The order of the cases and of their votes does not matter.
+
+    Raises:
+        LabelError: a vote, suggestion or decision outside the label set.
+        InvalidProbabilitiesError: probs that are none.
+    """
+    order = sorted(range(len(cases)), key=lambda number: cases[number].sample_id)
+    table = vote_table([cases[number] for number in order], labels)
+    rows = np.argsort(np.array(order, dtype=np.intp))
+    fit = _FITS[method](table)
+    probability = fit.beliefs.posterior()[rows]
+    found = [
+        _consensus(case, row, labels, method=method, target=target, overlap=overlap)
+        for case, row in zip(cases, probability, strict=True)
+    ]
+    return Findings(fit, found, rows)
+
+
+def _consensus(
+    case: Case, probability: Floats, labels: LabelSet, *, method: Method, target: float, overlap: int
+) -> Consensus:
+    if case.decision is not None:
+        return Consensus(
+            label=case.decision,
+            method=ADJUDICATION,
+            support=sum(vote == case.decision for vote in case.votes.values()),
+            n_votes=len(case.votes),
+            posterior={case.decision: 1.0},
+            is_tie=False,
+        )
+    if method is Method.MAJORITY:
+        return majority(case.votes, overlap=overlap)
+    best, second = np.argsort(-probability, kind="stable")[:2]
+    is_tie = bool(probability[best] - probability[second] < TIE)
+    support = [sum(vote == labels[column] for vote in case.votes.values()) for column in (best, second)]
+    is_sure = bool(probability[best] >= target) and not is_tie and support[0] > 0
+    return Consensus(
+        label=labels[best] if is_sure else None,
+        method=method.version,
+        support=max(support) if is_tie else support[0],
+        n_votes=len(case.votes),
+        posterior={
+            name: float(share)
+            for name, share in zip(labels, probability.round(POSTERIOR_DIGITS), strict=True)
+            if share
+        },
+        is_tie=is_tie and bool(case.votes),
+    )

@@ -1,0 +1,166 @@
+"""What the core asks of the outside, in its own words; adapters and models/ answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from goldloop.core.annotations import TaskState
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId
+from goldloop.core.tasks import NewTask
+
+Row = Mapping[str, Any]
+
+
+class Table(Protocol):
+    """One table of the workspace; other writers may commit at any moment."""
+
+    def version(self) -> int:
+        """Return the newest version number."""
+        ...
+
+    def read(self, columns: Sequence[str] | None = None, *, version: int | None = None) -> pa.Table:
+        """Return the rows of the newest, or of an old, version; no order is promised.
+
+        Raises:
+            GoldVersionError: there is no such version.
+        """
+        ...
+
+    def append(self, rows: Sequence[Row] | pa.Table) -> None:
+        """Add rows in one atomic commit."""
+        ...
+
+    def append_next(self, make_rows: Callable[[int], Sequence[Row]]) -> int | None:
+        """Add what `make_rows(seq)` returns as commit number `seq`, alone; None when it returns no rows."""
+        ...
+
+    def merge_next(
+        self,
+        make_changes: Callable[[pa.Table], tuple[Sequence[Row], Sequence[Row], Mapping[str, str]]],
+        *,
+        key: str,
+    ) -> int | None:
+        """Put and remove rows by `key` in one atomic commit; the new version, None when nothing changes."""
+        ...
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return the commits, newest first: version, timestamp (ms), the metadata given to `merge_next`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """The tables of a workspace; `goldloop.tables.schema` says what their rows hold."""
+
+    samples: Table
+    predictions: Table
+    tasks: Table
+    asks: Table
+    annotations: Table
+    gold: Table
+    suspects: Table
+    rounds: Table
+    policies: Table
+    judgements: Table
+    batches: Table
+
+
+class Reader(Protocol):
+    """Lists and reads the files of a batch, whatever kind of data they hold."""
+
+    def files(self, source: str) -> Iterator[FileRef]:
+        """Yield the files of `source` (folder, glob, list file or fsspec URI) in a stable order."""
+        ...
+
+    def read(self, file: FileRef) -> Arrival:
+        """Return the decoded file, or the reason why it goes to quarantine; never raises for a bad file."""
+        ...
+
+
+class ContentStore(Protocol):
+    """Keeps the bytes of samples that people were asked about, addressed by sample_id."""
+
+    def keep(self, sample_id: SampleId, uri: str) -> str:
+        """Copy the sample's bytes from `uri` into the store; return the relative path a browser is given.
+
+        Raises:
+            UnreadableSampleError: the file is gone, or its bytes are no longer those of `sample_id`.
+        """
+        ...
+
+    def load(self, sample_id: SampleId) -> Decoded:
+        """Return a kept sample, decoded exactly as on arrival."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a model says of n samples, row by row in the order given.
+
+    `probs` is float64 (n, n_labels), calibrated, columns in label-set order; `embeddings` is float32
+    (n, n_features), from the penultimate layer.
+    """
+
+    probs: npt.NDArray[np.float64]
+    embeddings: npt.NDArray[np.float32]
+
+
+class Scorer(Protocol):
+    """A trained, calibrated model."""
+
+    @property
+    def labels(self) -> LabelSet:
+        """Label set whose order the columns of `probs` follow."""
+        ...
+
+    def __call__(self, payloads: Sequence[Any]) -> Scores:
+        """Return the scores of one minibatch of decoded payloads."""
+        ...
+
+
+class LabelingQueue(Protocol):
+    """The labelling server: tasks go in, annotations come out."""
+
+    def push(self, tasks: Sequence[NewTask]) -> dict[str, int]:
+        """Create one task for each; return task ids by key, in the order given. Not idempotent by itself."""
+        ...
+
+    def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
+        """Return the ids of all tasks on the server that carry one of `keys`, ascending, by key."""
+        ...
+
+    def n_tasks(self) -> int:
+        """Return how many tasks the project holds on the server."""
+        ...
+
+    def all_tasks(self) -> dict[int, str]:
+        """Return key by task id for every task of the project (a full sweep; costs 1 ms a task)."""
+        ...
+
+    def answered(self, task_ids: Sequence[int]) -> set[int]:
+        """Return those of `task_ids` that hold at least one annotation or skip."""
+        ...
+
+    def delete(self, task_ids: Sequence[int]) -> None:
+        """Delete these tasks."""
+        ...
+
+    def ask(self, n_answers: Mapping[int, int]) -> None:
+        """Let each task, by id, be answered by so many different people in all.
+
+        Who has answered it is not asked again. Tasks that are gone are passed over. Repeating it changes
+        nothing.
+        """
+        ...
+
+    def changed_since(self, moment: datetime | None) -> Iterator[list[TaskState]]:
+        """Yield pages of tasks changed at or after `moment` (None: ever), oldest change first."""
+        ...

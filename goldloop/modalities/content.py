@@ -1,0 +1,102 @@
+"""The bytes of one file, wherever it lies, without ever waiting for a pipe."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import Any
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+import fsspec
+
+from goldloop.core.errors import UnreadableSampleError
+from goldloop.core.samples import Reason
+
+LEAVES_FOLDER = "link leaves the folder"
+"""Stamp of a symbolic link that points outside the folder being read; such a link is never followed."""
+
+_KINDS = {
+    stat.S_IFDIR: "a folder, not a file, or one that may not be listed",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def is_remote(uri: str) -> bool:
+    """Return whether `uri` is an fsspec URI other than file://."""
+    return "://" in uri and not uri.startswith("file://")
+
+
+def uri_of(path: str) -> str:
+    """Return the absolute `path`, as a percent-encoded file:// URI where it is not valid Unicode."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return "file://" + quote_from_bytes(os.fsencode(path))
+    return path
+
+
+def path_of(uri: str) -> str:
+    """Return the local path that `uri` (a path or a file:// URI) names."""
+    if not uri.startswith("file://"):
+        return uri
+    path = uri.removeprefix("file://").removeprefix("localhost")
+    return path if os.path.lexists(path) else os.fsdecode(unquote_to_bytes(path))
+
+
+def read_content(uri: str, *, max_bytes: int) -> bytes:
+    """Return all bytes of the regular file or object at `uri`.
+
+    Raises:
+        UnreadableSampleError: it is gone, forbidden, no regular file, or larger than `max_bytes`.
+    """
+    try:
+        return _remote(uri, max_bytes) if is_remote(uri) else _local(path_of(uri), max_bytes)
+    except UnreadableSampleError:
+        raise
+    except FileNotFoundError as error:
+        raise UnreadableSampleError(Reason.UNREADABLE, "the file is not there (any more)") from error
+    except PermissionError as error:
+        raise UnreadableSampleError(Reason.UNREADABLE, "no permission to read the file") from error
+    except Exception as error:  # object-store clients raise their own families of errors
+        text = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+        raise UnreadableSampleError(Reason.UNREADABLE, f"reading failed: {text}") from error
+
+
+def _local(path: str, max_bytes: int) -> bytes:
+    # a pipe without a writer would block open() for ever; O_NONBLOCK changes nothing for regular files
+    kind = stat.S_IFMT(os.stat(path).st_mode)  # noqa: PTH116
+    if kind in _KINDS:
+        raise UnreadableSampleError(Reason.UNREADABLE, f"it is {_KINDS[kind]}")
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise UnreadableSampleError(Reason.UNREADABLE, "it is no regular file")
+        _refuse_larger(found.st_size, max_bytes)
+        content = file.read(min(found.st_size, max_bytes) + 1)  # one more: it may be growing
+    if len(content) > found.st_size:
+        raise UnreadableSampleError(
+            Reason.UNREADABLE, "the file grew while it was read; score it once it is complete"
+        )
+    return content
+
+
+def _remote(uri: str, max_bytes: int) -> bytes:
+    filesystem, path = fsspec.core.url_to_fs(uri)
+    info: dict[str, Any] = filesystem.info(path)
+    if info.get("type") == "directory":
+        raise UnreadableSampleError(Reason.UNREADABLE, "it is a folder, not a file")
+    _refuse_larger(int(info.get("size") or 0), max_bytes)
+    content = bytes(filesystem.cat_file(path))
+    _refuse_larger(len(content), max_bytes)
+    return content
+
+
+def _refuse_larger(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise UnreadableSampleError(
+            Reason.BOMB, f"{size:,} bytes, the limit for one file is {max_bytes:,}; shrink the picture"
+        )

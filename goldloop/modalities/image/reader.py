@@ -1,0 +1,97 @@
+"""The image reader: lists the files of a batch, turns each into a sample or a quarantine reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from goldloop.core.errors import UnreadableSampleError
+from goldloop.core.samples import Arrival, Decoded, FileRef, Reason, sample_id_of
+from goldloop.modalities.content import LEAVES_FOLDER, read_content
+from goldloop.modalities.files import files_of
+from goldloop.modalities.image.decode import PILLOW_MAX_PIXELS, decode_picture
+from goldloop.modalities.image.fingerprint import fingerprint_of
+
+MAX_PIXELS = 100_000_000
+"""Default limit of width x height; decoded, such a picture takes 300 MB."""
+
+MAX_BYTES = 256 * 2**20
+DRAFT_FACTOR = 4
+"""A JPEG may be decoded reduced as long as no side falls under this many times the payload's.
+
+At 4, photographs of 400 x 533 pixels come out twice as fast with a mean difference of .3 of 255
+(99th percentile 3); at 2 it would be 1.0 (10).
+"""
+
+PADDING = (124, 116, 104)
+"""Colour beside pictures that are not square: the mean of ImageNet, which a network sees as nothing."""
+
+
+class ImageReader:
+    """Reads images into payloads of uint8, shape (size, size, 3): fitted into a square, antialiased.
+
+    Satisfies `goldloop.core.ports.Reader`. Thread-safe; holds no state but its settings.
+    """
+
+    def __init__(self, *, size: int, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> None:
+        if not 1 <= max_pixels <= PILLOW_MAX_PIXELS:
+            raise ValueError(f"max_pixels must lie in 1..{PILLOW_MAX_PIXELS}, got {max_pixels}")
+        self.size = size
+        self.max_pixels = max_pixels
+        self.max_bytes = max_bytes
+        Image.init()  # registers the plugins now, so that two reading threads do not race for it
+
+    def files(self, source: str) -> Iterator[FileRef]:
+        """Return an iterator over the files of `source`; see `listing.files_of`."""
+        return files_of(source)
+
+    def read(self, file: FileRef) -> Arrival:
+        """Return `file` decoded, or with its quarantine reason; never raises for a bad file.
+
+        The id of a file whose bytes could not be read is the hash of its URI after 'unreadable:'.
+        """
+        sample_id = sample_id_of(b"unreadable:" + file.uri.encode("utf-8", "surrogatepass"))
+        try:
+            if file.stamp == LEAVES_FOLDER:
+                raise UnreadableSampleError(
+                    Reason.UNREADABLE, "a symbolic link out of the folder is not followed"
+                )
+            content = read_content(file.uri, max_bytes=self.max_bytes)
+            sample_id = sample_id_of(content)
+            return Arrival(file, sample_id, decoded=self.decode(content))
+        except UnreadableSampleError as error:
+            return Arrival(file, sample_id, reason=Reason(error.reason), detail=error.detail)
+
+    def decode(self, content: bytes) -> Decoded:
+        """Return `content` as payload, fingerprint and metadata (width, height, format).
+
+        Raises:
+            UnreadableSampleError: with the quarantine reason.
+        """
+        picture = decode_picture(content, max_pixels=self.max_pixels, shortest_side=DRAFT_FACTOR * self.size)
+        width, height = picture.size
+        return Decoded(
+            payload=resized(picture.rgb, self.size),
+            fingerprint=fingerprint_of(picture.rgb),
+            metadata={"width": width, "height": height, "format": picture.format},
+        )
+
+
+def resized(rgb: Image.Image, size: int) -> npt.NDArray[np.uint8]:
+    """Return `rgb` fitted into a square and padded, uint8 (size, size, 3); training and scoring share it.
+
+    Keeping the proportions gave .536 accuracy where stretching gave .496: clothing photographs of 400 x 533,
+    tiny preset, 600 labels, 1,000 unseen pictures, mean of 2 seeds.
+    """
+    scale = size / max(rgb.size)
+    width, height = (max(1, round(side * scale)) for side in rgb.size)
+    if rgb.size != (width, height):
+        rgb = rgb.resize((width, height), Image.Resampling.BILINEAR)
+    if (width, height) == (size, size):
+        return np.array(rgb, dtype=np.uint8)
+    square = Image.new("RGB", (size, size), PADDING)
+    square.paste(rgb, ((size - width) // 2, (size - height) // 2))
+    return np.array(square, dtype=np.uint8)

@@ -1,0 +1,191 @@
+"""Scoring: from the files of a batch to samples, predictions and lanes, at constant memory."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from pathlib import PurePath
+
+import pyarrow.compute as pc
+
+from goldloop.core.ports import Reader, Tables
+from goldloop.core.samples import Arrival, Arrived, BatchId, FileRef, Reason, SampleId
+from goldloop.drift.checks import Check, check_drift
+from goldloop.drift.sketches import Sketch
+from goldloop.routing.policies import Policy
+from goldloop.scoring.writer import MINIBATCH, AuditProbabilities, Clock, Model, ScoreReport, ScoreWriter
+from goldloop.tables.batches import read_reference, save_batch
+from goldloop.tables.unlabeled_pool import newest_predictions
+
+READERS = 2  # decoding threads ahead of the model
+READ_AHEAD = 2 * MINIBATCH  # files
+
+
+def batch_of(source: str) -> BatchId:
+    """Return the id of the batch that `source` names: readable, and the same whenever it is scored again."""
+    stem = re.sub(r"[^A-Za-z0-9_-]+", "-", PurePath(source.rstrip("/*")).stem).strip("-")[:40] or "batch"
+    return BatchId(f"{stem}-{hashlib.sha256(source.encode()).hexdigest()[:8]}")
+
+
+def score_source(
+    source: str,
+    *,
+    reader: Reader,
+    model: Model,
+    policy: Policy,
+    tables: Tables,
+    clock: Clock,
+    audit_probabilities: AuditProbabilities | None = None,
+    advance: Callable[[int], None] = lambda _: None,
+) -> ScoreReport:
+    """Read every file of `source` that is not known yet, set bad ones aside, score and route the rest.
+
+    Files and predictions are committed every COMMIT_EVERY files, samples first: a killed pass resumes where
+    it stopped, and what was left without a prediction is scored by `score_backlog`. `audit_probabilities`
+    says how likely each sample shall be audited; None leaves it at the audit rate.
+
+    Raises:
+        SourceError: the source cannot be listed or is empty.
+    """
+    batch = batch_of(source)
+    report = ScoreReport(batch, model.version)
+    known, seen = _known_files(tables, batch), _seen_samples(tables)
+    writer = ScoreWriter(
+        batch=batch,
+        model=model,
+        policy=policy,
+        tables=tables,
+        clock=clock,
+        report=report,
+        audit_probabilities=audit_probabilities,
+        fixed_before={},
+    )
+
+    def unknown_files() -> Iterator[FileRef]:
+        for file in reader.files(source):
+            if _file_key(file.uri, file.stamp) in known:
+                report.n_known += 1
+                advance(1)
+            else:
+                yield file
+
+    for arrival in _read_ahead(reader, unknown_files()):
+        report.n_files += 1
+        writer.add(
+            arrival, is_duplicate=arrival.reason is None and bytes.fromhex(arrival.sample_id[:32]) in seen
+        )
+        if arrival.reason is None:
+            seen.add(bytes.fromhex(arrival.sample_id[:32]))
+        advance(1)
+    writer.flush()
+    report.drift = _drift(writer.sketch(), tables, batch=batch, model=model, at=clock())
+    return report
+
+
+def _drift(
+    sketch: Sketch | None, tables: Tables, *, batch: BatchId, model: Model, at: datetime
+) -> Check | None:
+    """Return what moved between this pass and what the model saw before, and keep the pass for the next."""
+    if sketch is None:
+        return None
+    check = check_drift(sketch, read_reference(tables.batches, model.version))
+    save_batch(
+        tables.batches, batch=batch, model_version=model.version, scored_at=at, sketch=sketch, check=check
+    )
+    return check
+
+
+def score_backlog(
+    *,
+    reader: Reader,
+    model: Model,
+    policy: Policy,
+    tables: Tables,
+    clock: Clock,
+    audit_probabilities: AuditProbabilities | None = None,
+    is_wanted: Callable[[SampleId], bool] = lambda _: True,
+    advance: Callable[[int], None] = lambda _: None,
+) -> ScoreReport:
+    """Score every wanted sample whose newest prediction is not by `model`.
+
+    Files that are gone or changed are reported lost. After a rollback this makes the older model's word
+    count again. A sample keeps the audit probability of its first prediction.
+    """
+    report = ScoreReport("backlog", model.version)
+    newest = newest_predictions(tables, ["model_version", "audit_probability"])
+    first = dict(zip(newest["sample_id"].to_pylist(), newest["audit_probability"].to_pylist(), strict=True))
+    scored = set(newest.filter(pc.field("model_version") == model.version)["sample_id"].to_pylist())
+    samples = tables.samples.read(["sample_id", "batch", "uri", "size", "stamp", "arrived"])
+    samples = samples.filter(pc.field("arrived") == str(Arrived.SAMPLE))
+    batches: dict[SampleId, BatchId] = {}
+    waiting: list[tuple[FileRef, SampleId]] = []
+    for row in samples.sort_by([("batch", "ascending"), ("uri", "ascending")]).to_pylist():
+        sample_id = SampleId(row["sample_id"])
+        if sample_id in scored or sample_id in batches or not is_wanted(sample_id):
+            continue
+        batches[sample_id] = BatchId(row["batch"])
+        waiting.append((FileRef(row["uri"], row["size"], row["stamp"]), sample_id))
+    writer = ScoreWriter(
+        batch=BatchId(""),
+        model=model,
+        policy=policy,
+        tables=tables,
+        clock=clock,
+        report=report,
+        audit_probabilities=audit_probabilities,
+        fixed_before=first,
+    )
+    for (file, expected), arrival in zip(
+        waiting, _read_ahead(reader, (file for file, _ in waiting)), strict=True
+    ):
+        report.n_files += 1
+        advance(1)
+        if arrival.reason is not None or arrival.sample_id != expected:
+            report.lost.append(
+                f"{file.uri}: {arrival.detail or 'its bytes are no longer those that arrived'}"
+            )
+            continue
+        writer.add_scored(arrival, batches[expected])
+    writer.flush()
+    return report
+
+
+def _read_ahead(reader: Reader, files: Iterable[FileRef]) -> Iterator[Arrival]:
+    """Yield what `reader` makes of `files`, in their order, reading a bounded number ahead in threads."""
+    with ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool:
+        ahead: deque[Future[Arrival]] = deque()
+        try:
+            for file in files:
+                ahead.append(pool.submit(reader.read, file))
+                if len(ahead) > READ_AHEAD:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for future in ahead:
+                future.cancel()
+
+
+def _file_key(uri: str, stamp: str) -> bytes:
+    return hashlib.sha256(f"{uri}\n{stamp}".encode()).digest()[:16]
+
+
+def _known_files(tables: Tables, batch: BatchId) -> set[bytes]:
+    """Keys of the files of this batch that were read before; 16 bytes each, for memory's sake.
+
+    A file that could not be opened is tried again: its permissions may have been mended since.
+    """
+    rows = tables.samples.read(["batch", "uri", "stamp", "reason"]).filter(pc.field("batch") == batch)
+    rows = rows.filter(pc.field("reason").is_null() | (pc.field("reason") != str(Reason.UNREADABLE)))
+    pairs = zip(rows["uri"].to_pylist(), rows["stamp"].to_pylist(), strict=True)
+    return {_file_key(uri, stamp) for uri, stamp in pairs}
+
+
+def _seen_samples(tables: Tables) -> set[bytes]:
+    """First 16 bytes of the ids of all good samples that ever arrived."""
+    rows = tables.samples.read(["sample_id", "arrived"]).filter(pc.field("arrived") == str(Arrived.SAMPLE))
+    return {bytes.fromhex(sample_id[:32]) for sample_id in rows["sample_id"].to_pylist()}

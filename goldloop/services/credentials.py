@@ -1,0 +1,78 @@
+"""The secrets of the embedded servers: made once, kept in the workspace, readable by its owner only."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass, fields
+
+from goldloop.core.errors import ServiceError
+from goldloop.settings.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Credentials:
+    """Accounts and keys of the embedded servers."""
+
+    label_studio_username: str
+    label_studio_password: str
+    label_studio_token: str
+    label_studio_secret_key: str
+    prefect_auth: str
+
+    def __repr__(self) -> str:
+        return "Credentials(...)"
+
+
+def new_credentials() -> Credentials:
+    """Return fresh random credentials."""
+    return Credentials(
+        label_studio_username="owner@goldloop.local",
+        label_studio_password=secrets.token_urlsafe(15),
+        label_studio_token=secrets.token_hex(20),
+        label_studio_secret_key=secrets.token_urlsafe(48),
+        prefect_auth=f"goldloop:{secrets.token_urlsafe(15)}",
+    )
+
+
+def load_credentials(workspace: Workspace) -> Credentials:
+    """Return the credentials in the workspace's secrets file.
+
+    Raises:
+        ServiceError: the file is missing or is not what `goldloop up` wrote.
+    """
+    path = workspace.secrets_file
+    try:
+        return Credentials(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise ServiceError(f"{path} does not exist; run 'goldloop up' to make it") from None
+    except (ValueError, TypeError) as error:
+        names = ", ".join(one.name for one in fields(Credentials))
+        raise ServiceError(
+            f"{path} is not the secrets file that 'goldloop up' makes ({names}): {type(error).__name__}; "
+            "restore it, or run 'goldloop down', remove it, and 'goldloop up' makes new secrets"
+        ) from error
+
+
+def ensure_credentials(workspace: Workspace) -> Credentials:
+    """Return the workspace's credentials, making them first where there are none.
+
+    The file is written beside, with mode 0600 from its first byte, and linked into place only if absent.
+    """
+    path = workspace.secrets_file
+    if not path.exists():
+        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(asdict(new_credentials()), file, indent=2)
+                file.flush()
+                os.fsync(file.fileno())
+            with contextlib.suppress(FileExistsError):  # another `up` was faster; its secrets count
+                path.hardlink_to(beside)
+        finally:
+            beside.unlink(missing_ok=True)
+    path.chmod(0o600)
+    return load_credentials(workspace)

@@ -1,0 +1,68 @@
+"""The settings of a workspace: everything it is told, valid once constructed."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from goldloop.core.errors import LabelError
+from goldloop.core.labels import LabelSet
+from goldloop.settings.annotation import ConsensusSettings, PeopleSettings, SuggestionSettings
+from goldloop.settings.model import GateSettings, ModelSettings
+from goldloop.settings.operations import ScheduleSettings, ServiceSettings
+from goldloop.settings.routing import CostSettings, PolicySettings, SelectionSettings
+from goldloop.settings.section import Section
+
+
+class Settings(Section):
+    """Everything a workspace is told, valid once constructed."""
+
+    name: Annotated[
+        str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{1,39}$", description="Names the project and the model.")
+    ]
+    labels: Annotated[tuple[str, ...], Field(description="The label set, in column order.")]
+    policy: PolicySettings = PolicySettings()
+    cost: CostSettings = CostSettings()
+    selection: SelectionSettings = SelectionSettings()
+    consensus: ConsensusSettings = ConsensusSettings()
+    people: PeopleSettings = PeopleSettings()
+    suggestions: SuggestionSettings = SuggestionSettings()
+    model: ModelSettings = ModelSettings()
+    gate: GateSettings = GateSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    services: ServiceSettings = ServiceSettings()
+
+    @field_validator("labels")
+    @classmethod
+    def _usable_labels(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            LabelSet(labels)
+        except LabelError as error:
+            raise ValueError(str(error)) from error
+        return labels
+
+    @model_validator(mode="after")
+    def _errors_between_labels(self) -> Self:
+        for true, row in self.cost.errors.items():
+            for taken_for, cost in row.items():
+                is_pair = true != taken_for and {true, taken_for} <= set(self.labels)
+                if not is_pair or not 0 <= cost < float("inf"):
+                    raise ValueError(
+                        f"cost.errors needs amounts of at least 0 between two labels of {list(self.labels)}, "
+                        f"got {true!r} taken for {taken_for!r}: {cost}"
+                    )
+        return self
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The label set, in column order."""
+        return LabelSet(self.labels)
+
+
+ALONE: dict[str, dict[str, object]] = {
+    "consensus": {"method": "majority", "max_answers": 1, "audit_answers": 1, "repeat_share": 0.0},
+    "people": {"control_rate": 0.0, "onboarding_tasks": 0},
+    "suggestions": {"hidden_share": 0.0},
+}
+"""Settings for a workspace with one annotator: their word is gold, and nobody is there to compare it with."""

@@ -1,0 +1,79 @@
+"""goldloop.toml: settings read from it and written to it, every key with what it means."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from goldloop.core.errors import SettingsError
+from goldloop.settings import Section, Settings
+
+FILE_NAME = "goldloop.toml"
+
+
+def checked_settings(values: dict[str, object], origin: str) -> Settings:
+    """Return `values` as settings.
+
+    Raises:
+        SettingsError: names `origin` and every key that is unknown, missing, contradictory or out of range.
+    """
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        problems = []
+        for one in error.errors():
+            key = ".".join(str(part) for part in one["loc"] if part != "function-after") or "settings"
+            if one["type"] == "extra_forbidden":
+                problems.append(f"unknown key {key!r}; remove it or check its spelling")
+            elif one["type"] == "missing":
+                problems.append(f"key {key!r} is missing; add it")
+            else:
+                problems.append(
+                    f"key {key!r}: {one['msg'].removeprefix('Value error, ')} (seen: {one['input']!r})"
+                )
+        raise SettingsError(f"{origin}: " + "; ".join(problems)) from error
+
+
+def load_settings(path: Path) -> Settings:
+    """Return the settings in the TOML file at `path`.
+
+    Raises:
+        SettingsError: the file is missing, is no TOML, or holds a bad key.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(
+            f"{path} does not exist; make a workspace with 'goldloop init DIR --labels a,b'"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}; correct that line") from error
+    return checked_settings(values, str(path))
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_toml(one) for one in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(one)}" for key, one in value.items()) + "}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def settings_toml(settings: Settings) -> str:
+    """Return `settings` as a commented TOML text that `load_settings` reads back equal."""
+    lines = ["# goldloop workspace; unknown keys are refused. Secrets do not belong here.", ""]
+    sections: list[str] = []
+    for key, info in Settings.model_fields.items():
+        value = getattr(settings, key)
+        if not isinstance(value, Section):
+            lines.append(f"{key} = {_toml(value)}  # {info.description}")
+            continue
+        sections += ["", f"# {(type(value).__doc__ or '').strip()}", f"[{key}]"]
+        for inner, inner_info in type(value).model_fields.items():
+            entry = getattr(value, inner)
+            note = f"  # {inner_info.description}" if inner_info.description else ""
+            sections.append(f"# {inner} ={note}" if entry is None else f"{inner} = {_toml(entry)}{note}")
+    return "\n".join(lines + sections) + "\n"

@@ -1,0 +1,131 @@
+"""Counts: where every file, task and annotation stands now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from goldloop.core.annotations import AnnotationStatus
+from goldloop.core.lanes import Lane
+from goldloop.core.ports import Tables
+from goldloop.core.samples import Arrived
+from goldloop.core.tasks import Event, Purpose
+from goldloop.tables.task_log import Ledger
+from goldloop.tables.unlabeled_pool import newest_predictions
+
+
+@dataclass(frozen=True, slots=True)
+class Conservation:
+    """Where every file that arrived is now; each file counts in exactly one place."""
+
+    n_files: int
+    auto: int
+    review: int
+    deep: int
+    hold: int
+    quarantine: int
+    duplicate: int
+    reasons: Mapping[str, int]
+
+    @property
+    def n_missing(self) -> int:
+        """Files in no place: samples whose scoring was cut short; `goldloop score` scores them."""
+        in_lanes = self.auto + self.review + self.deep + self.hold
+        return self.n_files - in_lanes - self.quarantine - self.duplicate
+
+    @property
+    def is_conserved(self) -> bool:
+        """Whether the sum adds up."""
+        return self.n_missing == 0
+
+    def __str__(self) -> str:
+        """Return the sum, and when it does not add up what to do."""
+        parts = f"auto {self.auto} + review {self.review}"
+        parts += f" + deep {self.deep}" if self.deep else ""
+        parts += f" + hold {self.hold}"
+        parts += f" + quarantine {self.quarantine} + duplicate {self.duplicate}"
+        if self.is_conserved:
+            return f"{parts} = {self.n_files} files"
+        return (
+            f"{parts} = {self.n_files - self.n_missing} of {self.n_files} files: "
+            f"{self.n_missing} not scored yet, run 'goldloop score'"
+        )
+
+
+def conservation(tables: Tables) -> Conservation:
+    """Return where every file is now; a file tried again counts once, by what became of it last."""
+    rows = tables.samples.read(["batch", "uri", "stamp", "sample_id", "arrived", "reason", "arrived_at"])
+    rows = rows.sort_by("arrived_at").append_column("row", pa.array(range(len(rows)), pa.int64()))
+    last = rows.group_by(["batch", "uri", "stamp"]).aggregate([("row", "max")])["row_max"]
+    rows = rows.take(last)
+    arrived = Counter(rows["arrived"].to_pylist())
+    reasons = Counter(one for one in rows["reason"].to_pylist() if one is not None)
+    samples = rows.filter(pc.field("arrived") == str(Arrived.SAMPLE)).select(["sample_id"])
+    lanes = Counter(
+        samples.join(newest_predictions(tables), "sample_id", join_type="inner")["lane"].to_pylist()
+    )
+    return Conservation(
+        n_files=len(rows),
+        auto=lanes[Lane.AUTO],
+        review=lanes[Lane.REVIEW],
+        deep=lanes[Lane.DEEP],
+        hold=lanes[Lane.HOLD],
+        quarantine=arrived[Arrived.QUARANTINE],
+        duplicate=arrived[Arrived.DUPLICATE],
+        reasons=dict(sorted(reasons.items())),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class TaskCounts:
+    """Where the tasks are: not pushed yet, waiting for people, answered; and the pushed ones by purpose.
+
+    Onboarding tasks wait for whoever comes and are in neither of these.
+    """
+
+    planned: int
+    waiting: int
+    answered: int
+    purposes: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotationCounts:
+    """What people did, counted in annotations."""
+
+    answers: int
+    skips: int
+    invalid: int
+    retracted: int
+    annotators: int
+
+
+def task_counts(tables: Tables) -> TaskCounts:
+    """Return where the live tasks are."""
+    live = [one for one in Ledger(tables.tasks).statuses().values() if one.is_live]
+    rows = tables.annotations.read(["key", "status"])
+    answered = set(rows.filter(pc.field("status") == str(AnnotationStatus.ANSWER))["key"].to_pylist())
+    pushed = [one for one in live if one.event is Event.PUSHED]
+    asked = [one for one in pushed if one.purpose is not Purpose.ONBOARDING]
+    n_answered = sum(one.key in answered for one in asked)
+    purposes = Counter(str(one.purpose) for one in pushed)
+    return TaskCounts(
+        len(live) - len(pushed), len(asked) - n_answered, n_answered, dict(sorted(purposes.items()))
+    )
+
+
+def annotation_counts(tables: Tables) -> AnnotationCounts:
+    """Return what people did so far; retracted annotations are counted apart."""
+    rows = tables.annotations.read(["annotator", "status"])
+    statuses = Counter(rows["status"].to_pylist())
+    return AnnotationCounts(
+        answers=statuses[AnnotationStatus.ANSWER],
+        skips=statuses[AnnotationStatus.SKIP],
+        invalid=statuses[AnnotationStatus.INVALID],
+        retracted=statuses[AnnotationStatus.RETRACTED],
+        annotators=len(set(rows["annotator"].to_pylist())),
+    )

@@ -1,0 +1,132 @@
+"""What training asks of the outside; models/ and the adapters answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from goldloop.core.labels import LabelSet
+from goldloop.core.ports import Scorer
+from goldloop.core.samples import Decoded, SampleId
+from goldloop.training.run_record import TrainingRecord, TrainingStart
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A model saved in `folder`; `params` and `history` (one value an epoch, by name) are for the tracker.
+
+    `notes` are sentences the user has to read, such as that pretrained weights could not be had.
+    """
+
+    folder: Path
+    params: Mapping[str, str | int | float | bool | None]
+    history: Mapping[str, tuple[float, ...]]
+    notes: tuple[str, ...] = ()
+
+
+class Trainer(Protocol):
+    """Makes models from labelled samples."""
+
+    def train(
+        self,
+        train: Sequence[tuple[SampleId, int]],
+        validation: Sequence[tuple[SampleId, int]],
+        *,
+        labels: LabelSet,
+        load: Callable[[SampleId], Decoded],
+        folder: Path,
+        advance: Callable[[float], None],
+        validation_weights: Sequence[float] | None = None,
+    ) -> TrainedModel:
+        """Train on (sample, column) pairs, calibrate on validation and save to `folder`.
+
+        `advance` gets the share done, in [0, 1]. `validation_weights`, one for each of `validation`, are
+        inverse inclusion probabilities; None where all were drawn with the same one.
+
+        Raises:
+            EmptyPoolError: there is nothing to train on.
+        """
+        ...
+
+    def scorer(self, folder: Path) -> Scorer:
+        """Return the model saved in `folder`.
+
+        Raises:
+            ModelError: it cannot be loaded.
+        """
+        ...
+
+    def exportable(self, folder: Path) -> tuple[Any, npt.NDArray[np.uint8]]:
+        """Return the saved model as a graph from a uint8 batch to probs, and an example batch."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredModel:
+    """A model version in the registry and where its files were downloaded to."""
+
+    version: str
+    folder: Path
+    mlflow_run_id: str
+    tags: dict[str, str]
+
+
+class ModelRegistry(Protocol):
+    """Versions of one registered model, found by alias."""
+
+    def register(
+        self,
+        folder: Path,
+        *,
+        graph: Any,
+        example: npt.NDArray[np.uint8],
+        mlflow_run_id: str,
+        tags: dict[str, str],
+    ) -> str:
+        """Store the model saved in `folder` as a new version of the run; return the version.
+
+        `graph` is the same model as a function from a uint8 batch like `example` (two samples or more) to
+        probs, for other systems to serve.
+        """
+        ...
+
+    def version_at(self, alias: str) -> str | None:
+        """Return the version under `alias` (baseline, champion, challenger), or None."""
+        ...
+
+    def set_alias(self, alias: str, version: str) -> None:
+        """Point `alias` at `version`.
+
+        Raises:
+            ModelError: there is no such version.
+        """
+        ...
+
+    def load(self, version: str) -> RegisteredModel:
+        """Return the files and tags of `version`.
+
+        Raises:
+            ModelError: there is no such version.
+        """
+        ...
+
+
+class TrainingRuns(Protocol):
+    """The experiment tracker: one run for each retrain."""
+
+    def begin(self, start: TrainingStart) -> str:
+        """Open a run; return its mlflow_run_id."""
+        ...
+
+    def record(self, mlflow_run_id: str, record: TrainingRecord) -> None:
+        """Log figures, artifacts and the decision, and close the run."""
+        ...
+
+    def fail(self, mlflow_run_id: str, reason: str) -> None:
+        """Close a run that came to no decision."""
+        ...

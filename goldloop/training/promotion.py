@@ -1,0 +1,173 @@
+"""Promotion: whether a challenger becomes champion, by which rule and for which reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from goldloop.core.errors import GoldVersionError
+from goldloop.core.labels import LabelSet
+from goldloop.stats.calibration import calibration_error
+from goldloop.stats.comparison import Comparison
+from goldloop.stats.metrics import Estimate, LabelMetrics, accuracy, confusion, per_label
+from goldloop.training.gate import RULES, Gate
+
+FIRST_MODEL = "first model"
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What one model version did on one split of one gold version.
+
+    `confusion` holds counts, rows the true label and columns the predicted one, in label-set order;
+    `per_label` follows the same order. `ece` is the expected calibration error.
+    """
+
+    model_version: str
+    split: str
+    gold_version: int
+    gold_digest: str
+    accuracy: Estimate
+    per_label: tuple[LabelMetrics, ...]
+    ece: Estimate
+    confusion: tuple[tuple[int, ...], ...]
+
+    @property
+    def n(self) -> int:
+        """Number of samples judged."""
+        return self.accuracy.n
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON knows them."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the evaluation that `to_dict` described.
+
+        Earlier goldloops kept a bare number as `ece`; of its interval nothing is known.
+        """
+        judged, ece = Estimate.from_dict(values["accuracy"]), values["ece"]
+        return cls(
+            model_version=str(values["model_version"]),
+            split=str(values["split"]),
+            gold_version=int(values["gold_version"]),
+            gold_digest=str(values["gold_digest"]),
+            accuracy=judged,
+            per_label=tuple(LabelMetrics.from_dict(one) for one in values["per_label"]),
+            ece=Estimate.from_dict(ece) if isinstance(ece, Mapping) else Estimate(ece, 0.0, 1.0, judged.n),
+            confusion=tuple(tuple(int(count) for count in row) for row in values["confusion"]),
+        )
+
+
+def evaluate(
+    probs: npt.NDArray[np.float64],
+    truth: npt.NDArray[np.intp],
+    *,
+    labels: LabelSet,
+    model_version: str,
+    split: str,
+    gold_version: int,
+    gold_digest: str,
+    weights: npt.ArrayLike | None = None,
+) -> Evaluation:
+    """Return how well `probs` (n, n_labels) find the columns `truth` (n,).
+
+    `weights` are inverse inclusion probabilities; the confusion matrix counts samples regardless of them.
+
+    Raises:
+        EmptyPoolError: no samples.
+        InvalidProbabilitiesError, LabelError: probs, weights or columns that do not fit the label set.
+    """
+    predicted = probs.argmax(axis=1)
+    return Evaluation(
+        model_version=model_version,
+        split=split,
+        gold_version=gold_version,
+        gold_digest=gold_digest,
+        accuracy=accuracy(truth, predicted, weights=weights),
+        per_label=per_label(truth, predicted, labels=labels, weights=weights),
+        ece=calibration_error(probs, truth, weights=weights),
+        confusion=tuple(tuple(row) for row in confusion(truth, predicted, n_labels=len(labels)).tolist()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the gate decided; `difference` is challenger minus champion, None where there was none to take."""
+
+    is_promoted: bool
+    rule: str
+    reasons: tuple[str, ...]
+    challenger: str
+    champion: str | None
+    difference: Estimate | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON knows them."""
+        return asdict(self) | {"reasons": list(self.reasons)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Self:
+        """Return the decision that `to_dict` described."""
+        difference, champion = values["difference"], values["champion"]
+        return cls(
+            is_promoted=bool(values["is_promoted"]),
+            rule=str(values["rule"]),
+            reasons=tuple(str(reason) for reason in values["reasons"]),
+            challenger=str(values["challenger"]),
+            champion=None if champion is None else str(champion),
+            difference=None if difference is None else Estimate.from_dict(difference),
+        )
+
+
+def _judged_alike(champion: Evaluation, challenger: Evaluation, difference: Estimate) -> None:
+    seen = {(one.split, one.gold_version, one.gold_digest, one.n) for one in (champion, challenger)}
+    if len(seen) > 1 or difference.n != challenger.n:
+        raise GoldVersionError(
+            f"champion {champion.model_version} was judged on {champion.split} of gold version "
+            f"{champion.gold_version} (n={champion.n}), challenger {challenger.model_version} on "
+            f"{challenger.split} of {challenger.gold_version} (n={challenger.n}), their difference on "
+            f"n={difference.n}; judge all on the same samples"
+        )
+
+
+def decide(
+    gate: Gate, *, champion: Evaluation | None, challenger: Evaluation, comparison: Comparison | None
+) -> Decision:
+    """Return whether `challenger` becomes champion.
+
+    Without a champion it does. Else it needs `gate.min_holdout` samples, a difference of at least 0 whose
+    interval rules out `gate.loss`, and nothing shown against its labels or its calibration. A refusal is a
+    normal result.
+
+    Raises:
+        GoldVersionError: the two were not judged on the same samples.
+        ValueError: there is a champion and no comparison.
+    """
+    if champion is None:
+        reason = f"there is no champion yet; accuracy on {challenger.split} {challenger.accuracy}"
+        return Decision(True, FIRST_MODEL, (reason,), challenger.model_version, None, None)
+    if comparison is None:
+        raise ValueError(f"champion {champion.model_version} needs a comparison to be challenged")
+    difference = comparison.accuracy
+    _judged_alike(champion, challenger, difference)
+    objections = gate.objections(comparison, ece=challenger.ece)
+    return Decision(
+        is_promoted=not objections,
+        rule=RULES[gate.rule],
+        reasons=objections or (gate.approval(difference),),
+        challenger=challenger.model_version,
+        champion=champion.model_version,
+        difference=difference,
+    )
+
+
+def winner(evaluations: Mapping[str, Evaluation], decision: Decision | None) -> Evaluation | None:
+    """Return the evaluation, of those by role, of the model that scores after the decision; None of none."""
+    is_promoted = decision is not None and decision.is_promoted
+    return evaluations.get("challenger" if is_promoted else "champion")

@@ -1,0 +1,215 @@
+"""Where parts are chosen: the only module that knows which adapter stands behind which port."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from goldloop.adapters.delta import open_tables
+from goldloop.audit.designs import Design, audit_probabilities, usual_unsureness
+from goldloop.consensus.outcomes import VerdictReader
+from goldloop.core.clock import now
+from goldloop.core.errors import BusyError
+from goldloop.core.ports import Tables
+from goldloop.core.probs import Probs
+from goldloop.core.samples import SampleId
+from goldloop.routing.fit import KnownPeople
+from goldloop.scoring.writer import Model
+from goldloop.services import Endpoints, endpoints
+from goldloop.settings.workspace import Workspace
+from goldloop.stats.metrics import Weights
+from goldloop.tables.answer_requests import Asks
+from goldloop.tables.gold_store import GoldStore
+from goldloop.tables.task_log import Ledger
+from goldloop.tables.traffic import read_traffic
+
+if TYPE_CHECKING:
+    from goldloop.adapters.label_studio import LabelStudioQueue
+    from goldloop.adapters.mlflow_registry import MlflowRegistry
+    from goldloop.adapters.mlflow_runs import MlflowRuns
+    from goldloop.modalities.image import ImageReader, ImageStore
+    from goldloop.training.retrain import Workshop
+    from models.image.trainer import TorchTrainer
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of one workspace, each made when it is first asked for."""
+
+    workspace: Workspace
+
+    @cached_property
+    def endpoints(self) -> Endpoints:
+        """Addresses and credentials of the servers."""
+        return endpoints(self.workspace)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The Delta tables."""
+        return open_tables(self.workspace.tables)
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What happened to every task."""
+        return Ledger(self.tables.tasks)
+
+    @cached_property
+    def asks(self) -> Asks:
+        """How many people are asked about each task."""
+        return Asks(self.tables.asks)
+
+    @cached_property
+    def read_verdicts(self) -> VerdictReader:
+        """Says what all evidence comes to, for every sample that people were asked about."""
+        return VerdictReader(self.tables, self.ledger, self.asks, self.workspace.settings)
+
+    @cached_property
+    def gold(self) -> GoldStore:
+        """The gold versions."""
+        return GoldStore(self.tables.gold)
+
+    @cached_property
+    def reader(self) -> ImageReader:
+        """Reads images at the size the preset wants."""
+        from goldloop.modalities.image import ImageReader
+        from models.image.presets import preset_named
+
+        return ImageReader(size=preset_named(self.workspace.settings.model.preset).size)
+
+    @cached_property
+    def store(self) -> ImageStore:
+        """The images people were shown."""
+        from goldloop.modalities.image import ImageStore
+
+        return ImageStore(self.workspace.images, self.reader)
+
+    @cached_property
+    def trainer(self) -> TorchTrainer:
+        """Makes classifiers."""
+        from models.image.trainer import TorchTrainer
+
+        model = self.workspace.settings.model
+        return TorchTrainer(preset=model.preset, weights=model.weights, seed=model.seed, epochs=model.epochs)
+
+    @cached_property
+    def registry(self) -> MlflowRegistry:
+        """Model versions in MLflow."""
+        from goldloop.adapters.mlflow_registry import MlflowRegistry
+
+        name = f"goldloop-{self.workspace.settings.name}"
+        return MlflowRegistry(self.endpoints.mlflow.url, name, cache=self.workspace.root / "models")
+
+    @cached_property
+    def runs(self) -> MlflowRuns:
+        """Retrains in MLflow."""
+        from goldloop.adapters.mlflow_runs import MlflowRuns
+
+        return MlflowRuns(self.endpoints.mlflow.url, f"goldloop {self.workspace.settings.name}")
+
+    def taken(self) -> set[SampleId]:
+        """Return the samples that people have been asked about."""
+        live = {one.sample_id for one in self.ledger.statuses().values() if one.is_live}
+        return live | {one.sample_id for one in self.gold.records()}
+
+    def known_people(self) -> KnownPeople:
+        """Return how long people take and what they answer, as far as that is known."""
+        from goldloop.costs.review_effort import people_costs
+
+        return people_costs(self.read_verdicts(), self.asks.all(), self.workspace.settings.label_set)
+
+    def audit_probabilities(self, probs: Probs) -> Weights:
+        """Return how likely each row of `probs` shall be audited."""
+        selection = self.workspace.settings.selection
+        return audit_probabilities(
+            probs,
+            audit_rate=selection.audit_rate,
+            design=selection.audit_design,
+            usual=self._usual_unsureness,
+        )
+
+    @cached_property
+    def _usual_unsureness(self) -> float | None:
+        """How unsure models were of the traffic so far, None before any."""
+        settings = self.workspace.settings
+        if Design(settings.selection.audit_design) is Design.UNIFORM:
+            return None
+        probs = read_traffic(self.tables, settings.label_set).probs
+        return usual_unsureness(probs, audit_rate=settings.selection.audit_rate) if len(probs) else None
+
+    @cached_property
+    def owner(self) -> str:
+        """Who claims tasks: this machine and process."""
+        return f"{socket.gethostname()}:{os.getpid()}"
+
+    def champion(self) -> Model:
+        """Return the model that scores today, or none before the first."""
+        version = self.registry.version_at("champion")
+        if version is None:
+            return Model()
+        return Model(version, self.trainer.scorer(self.registry.load(version).folder))
+
+    def queue(self) -> LabelStudioQueue:
+        """Return the Label Studio projects, made or brought up to date."""
+        from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
+
+        server, settings = self.endpoints.label_studio, self.workspace.settings
+        root = None if server.files_root is None else Path(server.files_root) / "images"
+        projects = ensure_projects(
+            server.url, server.token, name=settings.name, labels=settings.label_set, images_root=root
+        )
+        return LabelStudioQueue(
+            server.url, server.token, projects, settings.label_set, image_url=local_image_urls()
+        )
+
+    def workshop(
+        self, *, say: Callable[[str], None], advance: Callable[[float], None], scratch: Path
+    ) -> Workshop:
+        """Return what retraining works with."""
+        from goldloop.reports.round_plots import plots_of
+        from goldloop.training.retrain import Workshop
+
+        return Workshop(
+            tables=self.tables,
+            gold=self.gold,
+            gold_uri=str(self.workspace.tables / "gold"),
+            store=self.store,
+            trainer=self.trainer,
+            registry=self.registry,
+            runs=self.runs,
+            settings=self.workspace.settings,
+            scratch=scratch,
+            plots=plots_of(self),
+            clock=now,
+            say=say,
+            advance=advance,
+        )
+
+    @contextmanager
+    def alone(self, work: str) -> Iterator[None]:
+        """Hold the workspace's lock for `work`; the kernel frees it when the process dies.
+
+        Raises:
+            BusyError: another process on this machine holds it.
+        """
+        self.workspace.locks.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.workspace.locks / f"{work}.lock", timeout=0):
+                yield
+        except Timeout:
+            raise BusyError(
+                f"another {work} is at work in {self.workspace.root}; "
+                "wait until it ends, see 'goldloop status'"
+            ) from None
+
+
+def connect(workspace: str | Path) -> Parts:
+    """Return the parts of the workspace in the folder `workspace`."""
+    return Parts(Workspace.open(Path(workspace)))
