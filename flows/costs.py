@@ -6,21 +6,23 @@ from goldloop.core.clock import now
 from goldloop.costs.inputs import Books, read_books
 from goldloop.costs.quarters import Quarter
 from goldloop.costs.report import CostReport, cost_report, quarter_report
-from goldloop.wiring import Parts
+from goldloop.wiring import Wiring
 
 
-def report_costs(parts: Parts) -> CostReport:
+def report_costs(parts: Wiring) -> CostReport:
     """Return what every round cost and brought."""
     return cost_report(_books(parts), parts.workspace.settings)
 
 
-def report_quarter(parts: Parts, name: str | None) -> CostReport:
+def report_quarter(parts: Wiring, name: str | None) -> CostReport:
     """Return what the rounds of the quarter called `name` cost and brought; None: the present one."""
     moment = now()
     quarter = Quarter.of(moment) if name is None else Quarter.named(name)
     return quarter_report(_books(parts), parts.workspace.settings, quarter, now=moment)
 
 
-def _books(parts: Parts) -> Books:
+def _books(parts: Wiring) -> Books:
     labels = parts.workspace.settings.label_set
-    return read_books(parts.tables, parts.read_verdicts(), parts.asks.all(), parts.gold.records(), labels)
+    return read_books(
+        parts.tables, parts.read_outcomes(), parts.answer_requests.all(), parts.gold.records(), labels
+    )

@@ -19,10 +19,10 @@ from goldloop.routing.tuning import Tuning, tune
 from goldloop.tables.batches import read_seen
 from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.traffic import judged_by
-from goldloop.wiring import Parts, connect
+from goldloop.wiring import Wiring, connect
 
 
-def settle(parts: Parts) -> PolicyEntry | None:
+def settle(parts: Wiring) -> PolicyEntry | None:
     """Settle the champion's policy anew; None before there is a champion."""
     champion = parts.registry.version_at("champion")
     if champion is None:
@@ -44,7 +44,7 @@ def settle_policy_task(workspace: str) -> PolicyEntry | None:
     return settle(connect(workspace))
 
 
-def cautions(parts: Parts) -> list[str]:
+def cautions(parts: Wiring) -> list[str]:
     """Return what to know before people's time is spent: what moved, and what audits doubt."""
     seen = read_seen(parts.tables.batches)
     entries = PolicyLog(parts.tables.policies).entries()
@@ -52,7 +52,7 @@ def cautions(parts: Parts) -> list[str]:
     return [*newest, *(entries[-1].warnings if entries else ())]
 
 
-def policy_in_force(parts: Parts, champion: str) -> Policy:
+def policy_in_force(parts: Wiring, champion: str) -> Policy:
     """Return the policy that routes what `champion` scores, settled now if none that settings ask for is."""
     entries = PolicyLog(parts.tables.policies).entries()
     entry = entries[-1] if entries and entries[-1].model_version == champion else None
@@ -61,7 +61,7 @@ def policy_in_force(parts: Parts, champion: str) -> Policy:
     return fit_policy(parts.workspace.settings).policy if entry is None else entry.policy
 
 
-def reroute_waiting(parts: Parts, champion: str, policy: Policy) -> Counter[str]:
+def reroute_waiting(parts: Wiring, champion: str, policy: Policy) -> Counter[str]:
     """Give samples that nobody has been asked about the lane that `policy` gives them; count the moves."""
     taken = parts.taken()
 
@@ -71,7 +71,7 @@ def reroute_waiting(parts: Parts, champion: str, policy: Policy) -> Counter[str]
     return reroute(tables=parts.tables, model_version=champion, policy=policy, is_wanted=is_wanted, clock=now)
 
 
-def newest_entry(parts: Parts) -> PolicyEntry:
+def newest_entry(parts: Wiring) -> PolicyEntry:
     """Return the policy that was settled last, which is the champion's.
 
     Raises:
@@ -85,13 +85,13 @@ def newest_entry(parts: Parts) -> PolicyEntry:
     return entries[-1]
 
 
-def judged_for(parts: Parts, entry: PolicyEntry) -> Audited:
+def judged_for(parts: Wiring, entry: PolicyEntry) -> Audited:
     """Return the holdout as the model of `entry` judged it."""
     labels = parts.workspace.settings.label_set
     return judged_by(parts.tables, parts.gold.records(), labels, entry.model_version)
 
 
-def champion_tuning(parts: Parts) -> Tuning:
+def champion_tuning(parts: Wiring) -> Tuning:
     """Return what the champion's audits say of other policies than the one in force.
 
     Raises:

@@ -8,11 +8,11 @@ from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from flows.people import publish_people, report_people
+from flows.annotators import publish_annotators, report_annotators
 from goldloop.labeling.follow_up import FollowUpReport
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport
-from goldloop.labeling.relabel import SecondLook
+from goldloop.labeling.relabel import Relabel
 from goldloop.routing.entry import PolicyEntry
 from goldloop.scoring.writer import ScoreReport
 from goldloop.tables.counts import conservation
@@ -45,10 +45,12 @@ def publish_pull(workspace: str, report: PullReport) -> None:
     )
 
 
-def publish_suspects(workspace: str, looks: Sequence[SecondLook]) -> None:
+def publish_label_issues(workspace: str, looks: Sequence[Relabel]) -> None:
     """Leave a table of the gold labels in doubt and what became of them."""
     create_table_artifact(
-        key="goldloop-suspects", table=suspect_rows(looks), description=f"Gold in doubt in {workspace}"
+        key="goldloop-label-errors",
+        table=label_issue_rows(looks),
+        description=f"Gold in doubt in {workspace}",
     )
 
 
@@ -68,7 +70,7 @@ def publish_round(
 ) -> None:
     """Leave what the round did, as one page and one table, and what the people are worth."""
     publish_retrain(workspace, record, notes)
-    publish_people(workspace, report_people(connect(workspace)))
+    publish_annotators(workspace, report_annotators(connect(workspace)))
     steps = {"score": score_rows([scored]), "push": push_rows(pushed)}
     rows: list[dict[str, Any]] = [
         {"step": "policy", "what": what, "n": ""} for what in ([] if policy is None else policy_lines(policy))
@@ -161,19 +163,19 @@ def follow_up_rows(report: FollowUpReport | None) -> dict[str, int]:
     }
     figures = {reasons[one]: n for one, n in report.asked.items()}
     figures |= {f"tasks for {purpose}": n for purpose, n in report.planned.items()}
-    figures["disputes settled without a senior"] = report.n_withdrawn
+    figures["disputes settled without an adjudicator"] = report.n_withdrawn
     return figures | {"left for the next round's budget": report.n_postponed}
 
 
-def suspect_rows(looks: Sequence[SecondLook]) -> list[dict[str, Any]]:
+def label_issue_rows(looks: Sequence[Relabel]) -> list[dict[str, Any]]:
     """Return the gold labels in doubt, a row each."""
     return [
         {
-            "rank": one.suspect.rank,
-            "sample": one.suspect.sample_id[:12],
-            "label": one.suspect.label,
-            "model says": one.suspect.suggested_label,
-            "probability of the label": f"{one.suspect.self_confidence:.2f}",
+            "rank": one.issue.rank,
+            "sample": one.issue.sample_id[:12],
+            "label": one.issue.label,
+            "model says": one.issue.suggested_label,
+            "probability of the label": f"{one.issue.self_confidence:.2f}",
             "state": one.state,
         }
         for one in looks

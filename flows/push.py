@@ -17,20 +17,20 @@ from goldloop.labeling.reconcile import reconcile
 from goldloop.loop.follow_up import follow_up, push_plan
 from goldloop.selection.plan import plan_round
 from goldloop.tables.unlabeled_pool import sample_rows
-from goldloop.wiring import Parts, connect
+from goldloop.wiring import Wiring, connect
 
 
 def agree_with_server(
-    parts: Parts, queue: LabelStudioQueue, *, accept_lost: bool = False
+    parts: Wiring, queue: LabelStudioQueue, *, accept_lost: bool = False
 ) -> tuple[int, int, int]:
-    """Make ledger and server agree; return how many tasks were adopted, removed as duplicates, found gone."""
+    """Make task_log and server agree; return how many tasks were adopted, removed as duplicates, found gone."""
     selection = parts.workspace.settings.selection
 
     def batches(sample_ids: Collection[SampleId]) -> Mapping[SampleId, BatchId]:
         return {sample_id: row["batch"] for sample_id, row in sample_rows(parts.tables, sample_ids).items()}
 
     counts = reconcile(
-        ledger=parts.ledger,
+        task_log=parts.task_log,
         queue=queue,
         owner=parts.owner,
         clock=now,
@@ -44,15 +44,15 @@ def agree_with_server(
     return counts
 
 
-def push_round(parts: Parts) -> PushReport:
+def push_round(parts: Wiring) -> PushReport:
     """Plan the open round, unless an earlier plan is unfinished, and bring the plan to Label Studio."""
     settings, queue = parts.workspace.settings, parts.queue()
-    _, advice = suggestion_advice(parts.read_verdicts(), settings)
+    _, advice = suggestion_advice(parts.read_outcomes(), settings)
     warned = cautions(parts)
     n_adopted, n_removed, _ = agree_with_server(parts, queue)
     n_planned = plan_round(
         tables=parts.tables,
-        ledger=parts.ledger,
+        task_log=parts.task_log,
         settings=settings,
         is_labelled={one.sample_id for one in parts.gold.records()},
         is_shown=advice.is_shown,

@@ -1,4 +1,4 @@
-"""suspects: look for wrong labels in gold, and send them to people for a blind second look."""
+"""label-errors: look for wrong labels in gold, and send them to people for a blind second look."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from pathlib import Path
 
 from prefect import flow, task
 
-from flows.publish import publish_suspects
+from flows.publish import publish_label_issues
 from goldloop.cli.progress import share_done
 from goldloop.core.clock import now
-from goldloop.labeling.relabel import SecondLook, plan_rechecks, read_second_looks, save_suspects, search
+from goldloop.labeling.relabel import Relabel, plan_relabel, read_relabels, save_label_issues, search
 from goldloop.loop.follow_up import follow_up
-from goldloop.wiring import Parts, connect
+from goldloop.wiring import Wiring, connect
 
 
-def find_suspects_in_gold(parts: Parts) -> int:
+def find_suspects_in_gold(parts: Wiring) -> int:
     """Search the newest gold for labels in doubt and keep the list; return how many there are."""
     settings = parts.workspace.settings
     with (
         parts.alone("retrain"),
-        tempfile.TemporaryDirectory(prefix="goldloop-suspects-") as scratch,
+        tempfile.TemporaryDirectory(prefix="goldloop-label-errors-") as scratch,
         share_done("cross-validating") as advance,
     ):
         version, found = search(
@@ -32,17 +32,17 @@ def find_suspects_in_gold(parts: Parts) -> int:
             scratch=Path(scratch),
             advance=advance,
         )
-    save_suspects(parts.tables, version, found, at=now())
+    save_label_issues(parts.tables, version, found, at=now())
     return len(found)
 
 
-def send_suspects(parts: Parts, n: int) -> int:
-    """Send the `n` most suspect samples that were not sent yet to people; return how many there were."""
-    n_planned = plan_rechecks(
+def send_suspects(parts: Wiring, n: int) -> int:
+    """Send the `n` most issue samples that were not sent yet to people; return how many there were."""
+    n_planned = plan_relabel(
         tables=parts.tables,
-        ledger=parts.ledger,
+        task_log=parts.task_log,
         gold=parts.gold,
-        dossiers={one.dossier.sample_id: one.dossier for one in parts.read_verdicts().verdicts},
+        evidence_of={one.evidence.sample_id: one.evidence for one in parts.read_outcomes().samples},
         n=n,
         clock=now,
     )
@@ -56,20 +56,20 @@ def find_suspects_task(workspace: str) -> int:
     return find_suspects_in_gold(connect(workspace))
 
 
-@task(name="send suspects to people")
+@task(name="send label issues to annotators")
 def send_suspects_task(workspace: str, n: int) -> int:
     """Prefect task around `send_suspects`."""
     return send_suspects(connect(workspace), n)
 
 
-@flow(name="suspects", validate_parameters=False)
-def suspects(workspace: str, *, is_searching: bool = True, n_send: int = 0) -> list[SecondLook]:
+@flow(name="label-errors", validate_parameters=False)
+def label_errors(workspace: str, *, is_searching: bool = True, n_send: int = 0) -> list[Relabel]:
     """Search gold for labels in doubt, send the first `n_send` to people, and return the present list."""
     if is_searching:
         find_suspects_task(workspace)
     if n_send:
         send_suspects_task(workspace, n_send)
     parts = connect(workspace)
-    looks = read_second_looks(parts.tables, parts.ledger, parts.gold)
-    publish_suspects(workspace, looks)
+    looks = read_relabels(parts.tables, parts.task_log, parts.gold)
+    publish_label_issues(workspace, looks)
     return looks

@@ -12,12 +12,12 @@ from goldloop.cli.progress import share_done
 from goldloop.consensus.outcomes import open_audit_note
 from goldloop.training.retrain import retrain as retrain_and_judge
 from goldloop.training.round_record import RoundRecord
-from goldloop.wiring import Parts, connect
+from goldloop.wiring import Wiring, connect
 
 
-def retrain_model(parts: Parts, notes: list[str]) -> RoundRecord | None:
+def retrain_model(parts: Wiring, notes: list[str]) -> RoundRecord | None:
     """Train, judge and decide, alone; sentences for the user are added to `notes`."""
-    unsettled = open_audit_note(parts.read_verdicts().verdicts)
+    unsettled = open_audit_note(parts.read_outcomes().samples)
     notes += [unsettled] if unsettled else []
     with (
         parts.alone("retrain"),

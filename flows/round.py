@@ -1,4 +1,4 @@
-"""round: the weekly pass, pull → retrain → settle the policy → score the backlog → push → page."""
+"""round: the weekly pass, pull → retrain → settle the policy → score the pool → push → page."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def write_page_task(workspace: str) -> Path:
 
     parts = connect(workspace)
     where = conservation(parts.tables)
-    lanes = {"auto": where.auto, "review": where.review, "deep": where.deep, "hold": where.hold}
+    lanes = {"auto": where.auto, "review": where.review, "full": where.full, "hold": where.hold}
     closed = read_rounds(parts.tables.rounds)
     if closed and not closed[-1].lanes:
         save_round(parts.tables.rounds, replace(closed[-1], lanes=lanes))
@@ -67,7 +67,7 @@ def write_page_task(workspace: str) -> Path:
 
 @flow(name="round", validate_parameters=False)
 def round_(workspace: str) -> RoundReport:
-    """Pull answers, retrain, settle the policy, score the backlog, push the next tasks, write the page."""
+    """Pull answers, retrain, settle the policy, score the pool, push the next tasks, write the page."""
     pulled = pull_answers_task(workspace)
     record, notes = retrain_if_possible_task(workspace)
     policy = settle_policy_task(workspace)

@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from goldloop.adapters.delta import open_tables
 from goldloop.audit.designs import Design, audit_probabilities, usual_unsureness
-from goldloop.consensus.outcomes import VerdictReader
+from goldloop.consensus.outcomes import OutcomeReader
 from goldloop.core.clock import now
 from goldloop.core.errors import BusyError
 from goldloop.core.ports import Tables
@@ -26,9 +26,9 @@ from goldloop.scoring.writer import Model
 from goldloop.services import Endpoints, endpoints
 from goldloop.settings.workspace import Workspace
 from goldloop.stats.metrics import Weights
-from goldloop.tables.answer_requests import Asks
+from goldloop.tables.answer_requests import AnswerRequests
 from goldloop.tables.gold_store import GoldStore
-from goldloop.tables.task_log import Ledger
+from goldloop.tables.task_log import TaskLog
 from goldloop.tables.traffic import read_traffic
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from goldloop.adapters.mlflow_registry import MlflowRegistry
     from goldloop.adapters.mlflow_runs import MlflowRuns
     from goldloop.modalities.image import ImageReader, ImageStore
-    from goldloop.training.retrain import Workshop
+    from goldloop.training.retrain import RetrainContext
     from models.image.trainer import TorchTrainer
 
 
 @dataclass(frozen=True)
-class Parts:
+class Wiring:
     """The parts of one workspace, each made when it is first asked for."""
 
     workspace: Workspace
@@ -57,19 +57,19 @@ class Parts:
         return open_tables(self.workspace.tables)
 
     @cached_property
-    def ledger(self) -> Ledger:
+    def task_log(self) -> TaskLog:
         """What happened to every task."""
-        return Ledger(self.tables.tasks)
+        return TaskLog(self.tables.tasks)
 
     @cached_property
-    def asks(self) -> Asks:
+    def answer_requests(self) -> AnswerRequests:
         """How many people are asked about each task."""
-        return Asks(self.tables.asks)
+        return AnswerRequests(self.tables.answer_requests)
 
     @cached_property
-    def read_verdicts(self) -> VerdictReader:
+    def read_outcomes(self) -> OutcomeReader:
         """Says what all evidence comes to, for every sample that people were asked about."""
-        return VerdictReader(self.tables, self.ledger, self.asks, self.workspace.settings)
+        return OutcomeReader(self.tables, self.task_log, self.answer_requests, self.workspace.settings)
 
     @cached_property
     def gold(self) -> GoldStore:
@@ -116,14 +116,16 @@ class Parts:
 
     def taken(self) -> set[SampleId]:
         """Return the samples that people have been asked about."""
-        live = {one.sample_id for one in self.ledger.statuses().values() if one.is_live}
+        live = {one.sample_id for one in self.task_log.statuses().values() if one.is_live}
         return live | {one.sample_id for one in self.gold.records()}
 
     def known_people(self) -> KnownPeople:
         """Return how long people take and what they answer, as far as that is known."""
         from goldloop.costs.review_effort import people_costs
 
-        return people_costs(self.read_verdicts(), self.asks.all(), self.workspace.settings.label_set)
+        return people_costs(
+            self.read_outcomes(), self.answer_requests.all(), self.workspace.settings.label_set
+        )
 
     def audit_probabilities(self, probs: Probs) -> Weights:
         """Return how likely each row of `probs` shall be audited."""
@@ -171,12 +173,12 @@ class Parts:
 
     def workshop(
         self, *, say: Callable[[str], None], advance: Callable[[float], None], scratch: Path
-    ) -> Workshop:
+    ) -> RetrainContext:
         """Return what retraining works with."""
         from goldloop.reports.round_plots import plots_of
-        from goldloop.training.retrain import Workshop
+        from goldloop.training.retrain import RetrainContext
 
-        return Workshop(
+        return RetrainContext(
             tables=self.tables,
             gold=self.gold,
             gold_uri=str(self.workspace.tables / "gold"),
@@ -210,6 +212,6 @@ class Parts:
             ) from None
 
 
-def connect(workspace: str | Path) -> Parts:
+def connect(workspace: str | Path) -> Wiring:
     """Return the parts of the workspace in the folder `workspace`."""
-    return Parts(Workspace.open(Path(workspace)))
+    return Wiring(Workspace.open(Path(workspace)))

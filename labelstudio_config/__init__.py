@@ -25,8 +25,8 @@ SUBMIT_KEY = "Enter"
 SKIP_KEY = "S"
 GUIDE_KEY = "H"
 
-DEEP_HINT = "Deep review: take your time. Somebody else answers it too."
-"""What stands above the labels in a deep review, in place of a suggestion."""
+FULL_HINT = "Full review: take your time. Somebody else answers it too."
+"""What stands above the labels in a full review, in place of a suggestion."""
 
 HOTKEYS = {
     "annotation:annotation:submit": {"key": "enter", "active": True},

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from goldloop.adapters.delta import open_tables
-from goldloop.consensus.outcomes import VerdictReader, Verdicts
+from goldloop.consensus.outcomes import OutcomeReader, Outcomes
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
@@ -22,19 +22,19 @@ from goldloop.labeling.pull import PullReport, derive_gold, pull_annotations, re
 from goldloop.labeling.push import PushReport, push_planned
 from goldloop.labeling.reconcile import reconcile
 from goldloop.routing.policies import Band, Policy
-from goldloop.scoring.score import score_backlog, score_source
+from goldloop.scoring.score import score_pool, score_source
 from goldloop.scoring.writer import AuditProbabilities, Model, ScoreReport
 from goldloop.selection.plan import plan_round
 from goldloop.settings import (
+    AnnotatorSettings,
     ConsensusSettings,
-    PeopleSettings,
     SelectionSettings,
     Settings,
     SuggestionSettings,
 )
-from goldloop.tables.answer_requests import Asks
+from goldloop.tables.answer_requests import AnswerRequests
 from goldloop.tables.gold_store import GoldStore
-from goldloop.tables.task_log import Ledger
+from goldloop.tables.task_log import TaskLog
 from tests.fakes import FakeLabelingQueue
 
 LABELS = LabelSet(("ham", "spam"))
@@ -43,8 +43,8 @@ BAND = Band(0.4, 0.7)
 
 ONE_ANSWER = ConsensusSettings(method="majority", max_answers=1, audit_answers=1, repeat_share=0)
 PATIENT = ConsensusSettings(method="majority", max_answers=3, audit_answers=2, repeat_share=0.5)
-"""Two blind answers for the audit, up to three for the rest, then a senior."""
-NO_CONTROLS = PeopleSettings(control_rate=0, onboarding_tasks=0)
+"""Two blind answers for the audit, up to three for the rest, then an adjudicator."""
+NO_CONTROLS = AnnotatorSettings(honeypot_rate=0, onboarding_tasks=0)
 ALWAYS_SHOWN = SuggestionSettings(hidden_share=0)
 """One person's word is enough; what follows from several is asked for by tests that are about that."""
 
@@ -130,7 +130,7 @@ class Loop:
     texts: dict[str, str]
     selection: SelectionSettings = field(default_factory=lambda: SelectionSettings(budget_per_round=20))
     consensus: ConsensusSettings = ONE_ANSWER
-    people: PeopleSettings = NO_CONTROLS
+    people: AnnotatorSettings = NO_CONTROLS
     suggestions: SuggestionSettings = ALWAYS_SHOWN
     policy: Policy = BAND
     audit_probabilities: AuditProbabilities | None = None
@@ -141,18 +141,18 @@ class Loop:
         self.reader = TextReader(self.texts)
         self.store = TextStore(self.reader)
         self.tables = open_tables(self.folder)
-        self.ledger = Ledger(self.tables.tasks)
-        self.asks = Asks(self.tables.asks)
+        self.task_log = TaskLog(self.tables.tasks)
+        self.answer_requests = AnswerRequests(self.tables.answer_requests)
         self.gold = GoldStore(self.tables.gold)
         self.settings = Settings(
             name="texts",
             labels=LABELS.names,
             selection=self.selection,
             consensus=self.consensus,
-            people=self.people,
+            annotators=self.people,
             suggestions=self.suggestions,
         )
-        self._read_verdicts = VerdictReader(self.tables, self.ledger, self.asks, self.settings)
+        self._read_outcomes = OutcomeReader(self.tables, self.task_log, self.answer_requests, self.settings)
 
     @property
     def model(self) -> Model:
@@ -171,9 +171,9 @@ class Loop:
             audit_probabilities=self.audit_probabilities,
         )
 
-    def score_backlog(self, model: Model | None = None) -> ScoreReport:
+    def score_pool(self, model: Model | None = None) -> ScoreReport:
         """Score what has no prediction by `model`."""
-        return score_backlog(
+        return score_pool(
             reader=self.reader,
             model=model or self.model,
             policy=self.policy,
@@ -186,7 +186,7 @@ class Loop:
         """Plan the open round."""
         return plan_round(
             tables=self.tables,
-            ledger=self.ledger,
+            task_log=self.task_log,
             settings=self.settings,
             is_labelled={one.sample_id for one in self.gold.records()},
             clock=self.clock,
@@ -205,7 +205,7 @@ class Loop:
         """Push what is planned."""
         return push_planned(
             tables=self.tables,
-            ledger=self.ledger,
+            task_log=self.task_log,
             queue=self.queue,
             store=self.store,
             owner=owner,
@@ -215,34 +215,34 @@ class Loop:
         )
 
     def follow_up(self, *, owner: str = "me") -> FollowUpReport:
-        """Ask on where the answers so far call for it."""
+        """AnswerRequest on where the answers so far call for it."""
         report = plan_follow_ups(
             tables=self.tables,
-            ledger=self.ledger,
-            asks=self.asks,
+            task_log=self.task_log,
+            answer_requests=self.answer_requests,
             settings=self.settings,
-            read_verdicts=self.verdicts,
+            read_outcomes=self.outcomes,
             clock=self.clock,
         )
         self.push_planned(owner=owner)
-        self.asks.tell(self.queue, self.ledger, at=self.clock)
+        self.answer_requests.tell(self.queue, self.task_log, at=self.clock)
         report.n_withdrawn = withdraw_settled(
-            ledger=self.ledger,
+            task_log=self.task_log,
             queue=self.queue,
-            read_verdicts=self.verdicts,
+            read_outcomes=self.outcomes,
             owner=owner,
             clock=self.clock,
         )
         return report
 
-    def verdicts(self) -> Verdicts:
+    def outcomes(self) -> Outcomes:
         """Return what all evidence says now."""
-        return self._read_verdicts()
+        return self._read_outcomes()
 
     def reconcile(self, *, accept_lost: bool = False) -> tuple[int, int, int]:
-        """Make ledger and server agree."""
+        """Make task_log and server agree."""
         return reconcile(
-            ledger=self.ledger,
+            task_log=self.task_log,
             queue=self.queue,
             owner="me",
             clock=self.clock,
@@ -255,11 +255,11 @@ class Loop:
     def pull(self) -> PullReport:
         """Pull and make gold."""
         self.reconcile()
-        statuses = self.ledger.statuses().values()
+        statuses = self.task_log.statuses().values()
         retract_tasks([one.key for one in statuses if not one.is_live], self.tables.annotations)
-        report = pull_annotations(self.queue, self.tables.annotations, self.ledger)
+        report = pull_annotations(self.queue, self.tables.annotations, self.task_log)
 
-        derive_gold(self.gold, self.verdicts, report)
+        derive_gold(self.gold, self.outcomes, report)
         report.follow_ups = self.follow_up()
         return report
 

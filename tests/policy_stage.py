@@ -109,14 +109,14 @@ def made_stage(folder: Path) -> Stage:
     save_round(tables.rounds, RoundRecord(0, closed, 1, "", 0, 0, "1", "promoted", None, {}, None, {}))
     records = [audited(number) for number in range(0, N, 3)]
     GoldStore(tables.gold).commit(lambda: records, reason=lambda _: "audits")
-    tables.judgements.append(
+    tables.evaluations.append(
         [
             {
                 "sample_id": one.sample_id,
                 "model_version": "1",
                 "gold_version": 1,
                 "probs": [1 - spam(number), spam(number)],
-                "judged_at": NOW,
+                "evaluated_at": NOW,
             }
             for number, one in zip(range(0, N, 3), records, strict=True)
         ]

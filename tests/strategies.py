@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from goldloop.consensus.fit import Case
+from goldloop.consensus.fit import VotedSample
 from goldloop.core.candidates import Candidate
 from goldloop.core.lanes import Lane
 from goldloop.core.samples import BatchId, sample_id_of
-from goldloop.routing.policies import Band, Cost, Look, Matrix, Policy, Recalled, Target
+from goldloop.routing.policies import Band, Cost, Matrix, Policy, Review, Suspended, Target
 
 
 def confidences() -> st.SearchStrategy[float]:
@@ -38,7 +38,7 @@ def votes() -> st.SearchStrategy[dict[str, str]]:
     return st.dictionaries(st.sampled_from("123456789"), st.sampled_from(["cat", "dog", "fox"]), max_size=9)
 
 
-def cases(*, with_decisions: bool = True) -> st.SearchStrategy[list[Case]]:
+def cases(*, with_decisions: bool = True) -> st.SearchStrategy[list[VotedSample]]:
     """Samples labelled cat, dog or fox by up to five people, some seen by a model, some decided."""
     labels = st.sampled_from(["cat", "dog", "fox"])
     people = st.dictionaries(st.sampled_from("12345"), labels, max_size=4)
@@ -48,7 +48,7 @@ def cases(*, with_decisions: bool = True) -> st.SearchStrategy[list[Case]]:
     rows = st.lists(st.tuples(people, probs, decision, st.none() | labels), max_size=12)
     return rows.map(
         lambda rows: [
-            Case(
+            VotedSample(
                 sample_id=sample_id_of(f"s{number}".encode()),
                 votes=votes,
                 probs=probs,
@@ -86,9 +86,9 @@ def error_costs() -> st.SearchStrategy[Matrix]:
     return amounts.map(lambda a: ((0.0, a[0], a[1]), (a[2], 0.0, a[3]), (a[4], a[5], 0.0)))
 
 
-def looks() -> st.SearchStrategy[Look]:
+def looks() -> st.SearchStrategy[Review]:
     """Ways of asking people, free and unaffordable ones included."""
-    return st.builds(Look, st.sampled_from([0.0, 0.1, 0.25, 3.0, float("inf")]), answers())
+    return st.builds(Review, st.sampled_from([0.0, 0.1, 0.25, 3.0, float("inf")]), answers())
 
 
 def cost_policies() -> st.SearchStrategy[Cost]:
@@ -97,9 +97,9 @@ def cost_policies() -> st.SearchStrategy[Cost]:
 
 
 def policies() -> st.SearchStrategy[Policy]:
-    """Policies of every kind over three labels, recalled ones included."""
-    below = st.sampled_from([Lane.HOLD, Lane.REVIEW, Lane.DEEP])
+    """Policies of every kind over three labels, suspended ones included."""
+    below = st.sampled_from([Lane.HOLD, Lane.REVIEW, Lane.FULL])
     edges = st.lists(confidences(), min_size=2, max_size=2, unique=True)
     any_band = st.builds(lambda pair, below: Band(min(pair), max(pair), below), edges, below)
     plain = st.one_of(any_band, targets(), cost_policies())
-    return st.one_of(plain, plain.map(Recalled))
+    return st.one_of(plain, plain.map(Suspended))

@@ -231,13 +231,13 @@ def open_tables(folder: Path) -> Tables:
         "samples": schema.SAMPLES,
         "predictions": schema.PREDICTIONS,
         "tasks": schema.TASKS,
-        "asks": schema.ASKS,
+        "answer_requests": schema.ANSWER_REQUESTS,
         "annotations": schema.ANNOTATIONS,
         "gold": schema.GOLD,
-        "suspects": schema.SUSPECTS,
+        "label_errors": schema.LABEL_ERRORS,
         "rounds": schema.ROUNDS,
         "policies": schema.POLICIES,
-        "judgements": schema.JUDGEMENTS,
+        "evaluations": schema.EVALUATIONS,
         "batches": schema.BATCHES,
     }
     return Tables(**{name: Table(folder, name, columns) for name, columns in kinds.items()})

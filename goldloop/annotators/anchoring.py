@@ -61,12 +61,12 @@ def observations(
             of_sample.setdefault(one.sample_id, []).append(one)
     found = []
     for sample_id, all_of_it in sorted(of_sample.items()):
-        arm = arms.get(sample_id, Arm.PLAIN)
+        arm = arms.get(sample_id, Arm.UNTESTED)
         ordered = sorted(all_of_it, key=lambda one: (one.created_at, one.annotation_id))
         tested = next((one for one in ordered if one.purpose is Purpose.REVIEW), None)
-        if arm is Arm.PLAIN or tested is None or tested.suggested_label is None or tested.label is None:
+        if arm is Arm.UNTESTED or tested is None or tested.suggested_label is None or tested.label is None:
             continue
-        if tested.is_shown is not (arm is Arm.CHECKED):
+        if tested.is_shown is not (arm is Arm.SHOWN):
             continue  # not what was planned: no evidence on either
         blind = [one for one in ordered if one is not tested and not one.is_shown]
         found.append(

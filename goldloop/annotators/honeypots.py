@@ -19,7 +19,7 @@ MIN_UNANIMOUS = 2  # blind votes that say the same and nothing else make an answ
 
 
 @dataclass(frozen=True, slots=True)
-class KnownAnswer:
+class Honeypot:
     """A sample whose label is known; `annotators` answered it, `n_asked` times it was asked as a control."""
 
     sample_id: SampleId
@@ -33,17 +33,17 @@ def is_known(*, n_blind_votes: int, n_agreeing: int, is_adjudicated: bool) -> bo
     return is_adjudicated or n_agreeing == n_blind_votes >= MIN_UNANIMOUS
 
 
-def n_controls_due(*, n_answers: int, n_controls: int, control_rate: float) -> int:
-    """Return how many controls to ask now, so that they are `control_rate` of all answers.
+def n_honeypots_due(*, n_answers: int, n_honeypots: int, honeypot_rate: float) -> int:
+    """Return how many controls to ask now, so that they are `honeypot_rate` of all answers.
 
-    `n_answers` counts all answers so far, those to controls included; `n_controls` the controls asked so far,
+    `n_answers` counts all answers so far, those to controls included; `n_honeypots` the controls asked so far,
     answered or not.
     """
-    return max(0, floor(control_rate * n_answers + 1e-9) - n_controls)
+    return max(0, floor(honeypot_rate * n_answers + 1e-9) - n_honeypots)
 
 
-def choose_controls(
-    known: Collection[KnownAnswer], *, n: int, people: Collection[str], seed: int
+def choose_honeypots(
+    known: Collection[Honeypot], *, n: int, people: Collection[str], seed: int
 ) -> list[SampleId]:
     """Return at most `n` samples to ask one more person about, none twice.
 
@@ -61,7 +61,7 @@ def choose_controls(
 
 
 def choose_onboarding(
-    known: Collection[KnownAnswer], *, n: int, current: Collection[SampleId] = (), seed: int
+    known: Collection[Honeypot], *, n: int, current: Collection[SampleId] = (), seed: int
 ) -> list[SampleId]:
     """Return at most `n` samples for newcomers, the labels as equally often as there are samples for.
 
@@ -75,7 +75,7 @@ def choose_onboarding(
     return [one.sample_id for one in kept] + filled
 
 
-def _levelled(ranked: Iterable[KnownAnswer], n_of_label: Counter[str]) -> list[SampleId]:
+def _levelled(ranked: Iterable[Honeypot], n_of_label: Counter[str]) -> list[SampleId]:
     """Return `ranked` so that each next one is of a label of which there are fewest so far."""
     counts, places = n_of_label.copy(), []
     for rank, one in enumerate(ranked):

@@ -6,46 +6,48 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from goldloop.annotators.honeypots import KnownAnswer, is_known
-from goldloop.consensus.evidence import Dossier
-from goldloop.consensus.outcomes import Verdicts
-from goldloop.core.requests import Ask, AskReason
+from goldloop.annotators.honeypots import Honeypot, is_known
+from goldloop.consensus.evidence import SampleEvidence
+from goldloop.consensus.outcomes import Outcomes
+from goldloop.core.requests import AnswerRequest, RequestReason
 from goldloop.core.tasks import split_key
 
 
-def known_answers(verdicts: Verdicts, asks: Iterable[Ask]) -> list[KnownAnswer]:
+def known_answers(outcomes: Outcomes, answer_requests: Iterable[AnswerRequest]) -> list[Honeypot]:
     """Return the samples that may measure people: gold, blind, unanimous or adjudicated, all answers in."""
-    n_asked = Counter(split_key(one.key)[0] for one in asks if one.reason is AskReason.CONTROL)
+    n_asked = Counter(
+        split_key(one.key)[0] for one in answer_requests if one.reason is RequestReason.HONEYPOT
+    )
     return [
-        KnownAnswer(
-            one.dossier.sample_id,
+        Honeypot(
+            one.evidence.sample_id,
             one.found.label,
-            one.dossier.people,
-            n_asked[one.dossier.sample_id],
+            one.evidence.people,
+            n_asked[one.evidence.sample_id],
         )
-        for one in verdicts.verdicts
+        for one in outcomes.samples
         if one.is_gold
         and one.found.label is not None
-        and not one.dossier.plan["is_shown"]
-        and len(one.dossier.votes) >= one.dossier.standing.n_asked
-        and known_label(one.dossier) == one.found.label
+        and not one.evidence.plan["is_shown"]
+        and len(one.evidence.votes) >= one.evidence.state.n_asked
+        and known_label(one.evidence) == one.found.label
     ]
 
 
 def known_label(
-    dossier: Dossier, *, without: str | None = None, before: datetime | None = None
+    evidence: SampleEvidence, *, without: str | None = None, before: datetime | None = None
 ) -> str | None:
     """Return the sample's known label as found by everybody but `without`; None where it is not known.
 
     It is known when an adjudicator decided, or when all blind votes (those given before a moment), two or
     more, say the same.
     """
-    decision = dossier.decision
+    decision = evidence.decision
     if decision is not None and decision.annotator != without:
         return decision.label
     blind = [
         one.label
-        for one in dossier.votes
+        for one in evidence.votes
         if not one.is_shown and one.annotator != without and (before is None or one.created_at <= before)
     ]
     if not blind or not is_known(

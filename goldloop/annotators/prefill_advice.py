@@ -35,9 +35,9 @@ class Advice:
 
         The two arms ignore the advice, so that the gap goes on being measured alike when they are off.
         """
-        if arm is Arm.PLAIN:
+        if arm is Arm.UNTESTED:
             return self.is_on and suggested_label not in self.off_labels
-        return arm is Arm.CHECKED
+        return arm is Arm.SHOWN
 
 
 def sure_gap(gap: Gap, *, error: float) -> float:

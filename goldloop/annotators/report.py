@@ -1,4 +1,4 @@
-"""People: everything that reports say about who answers, drawn from the verdicts."""
+"""People: everything that reports say about who answers, drawn from the outcomes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from goldloop.annotators.automation_bias import Anchoring, measure_anchoring
 from goldloop.annotators.judged_answers import judged_answers
 from goldloop.annotators.prefill_advice import Advice, recommend
 from goldloop.annotators.profiles import Person, people
-from goldloop.consensus.outcomes import Verdicts, observations_of
-from goldloop.core.requests import Ask
+from goldloop.consensus.outcomes import Outcomes, observations_of
+from goldloop.core.requests import AnswerRequest
 from goldloop.core.tasks import Purpose, n_first_answers
 from goldloop.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class PeopleReport:
+class AnnotatorReport:
     """What is known of the people, how far they agree, and how far suggestions pull them.
 
     Accuracies are compared with `bar`, adoption gaps with `max_gap`.
@@ -43,33 +43,37 @@ class PeopleReport:
         return tuple(one for one in self.people if one.is_falling)
 
 
-def people_report(verdicts: Verdicts, asks: Sequence[Ask], settings: Settings) -> PeopleReport:
-    """Return what the verdicts say of everybody who answered; `asks` is everything ever asked."""
+def annotator_report(
+    outcomes: Outcomes, answer_requests: Sequence[AnswerRequest], settings: Settings
+) -> AnnotatorReport:
+    """Return what the outcomes say of everybody who answered; `asks` is everything ever asked."""
     labels = settings.label_set
-    anchoring, advice = suggestion_advice(verdicts, settings)
-    return PeopleReport(
-        people=people(judged_answers(verdicts, asks, labels), labels=labels, bar=settings.people.bar),
-        bar=settings.people.bar,
-        agreement=agreement_of(verdicts, settings),
+    anchoring, advice = suggestion_advice(outcomes, settings)
+    return AnnotatorReport(
+        people=people(
+            judged_answers(outcomes, answer_requests, labels), labels=labels, bar=settings.annotators.bar
+        ),
+        bar=settings.annotators.bar,
+        agreement=agreement_of(outcomes, settings),
         anchoring=anchoring,
         advice=advice,
         max_gap=settings.suggestions.max_gap,
     )
 
 
-def suggestion_advice(verdicts: Verdicts, settings: Settings) -> tuple[Anchoring, Advice]:
+def suggestion_advice(outcomes: Outcomes, settings: Settings) -> tuple[Anchoring, Advice]:
     """Return how far suggestions pull people, and whether they are shown."""
-    anchoring = measure_anchoring(observations_of(verdicts), labels=settings.label_set)
+    anchoring = measure_anchoring(observations_of(outcomes), labels=settings.label_set)
     advice = recommend(anchoring.gap, anchoring.by_label, max_gap=settings.suggestions.max_gap)
     return anchoring, advice
 
 
-def agreement_of(verdicts: Verdicts, settings: Settings) -> Agreement:
+def agreement_of(outcomes: Outcomes, settings: Settings) -> Agreement:
     """Return how far people agree on samples drawn at random; the same answers give the same intervals."""
     overlap, audit_answers = settings.selection.overlap, settings.consensus.audit_answers
     n_first = {
         purpose: n_first_answers(purpose, overlap=overlap, audit_answers=audit_answers, is_checked=False)
         for purpose in (Purpose.SEED, Purpose.AUDIT)
     }
-    votes = independent_votes(verdicts.answers, n_first=n_first)
+    votes = independent_votes(outcomes.answers, n_first=n_first)
     return agreement(votes, labels=settings.label_set, rng=np.random.default_rng(settings.selection.seed))

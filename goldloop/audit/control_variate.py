@@ -51,13 +51,13 @@ def share_of_traffic(
     value = min(1.0, max(0.0, plain + slope * (mean - sure)))
     pulls = spread * np.square(right - plain - slope * (confidence - sure))
     is_mixed = 0 < right.sum() < n  # else the hits tell nothing about their own scatter
-    n_worth, surprises = worth(
+    n_effective, surprises = worth(
         pulls,
         variance=plain * (1 - plain) if is_mixed else 0.0,
         expected=_expected_effect(confidence, spread, mean),
     )
     z = float(student.ppf(0.975, surprises + 2 * PRIOR_SURPRISES))
-    return Estimate(value, *wilson(value, n_worth, z=z), n=n)
+    return Estimate(value, *wilson(value, n_effective, z=z), n=n)
 
 
 def _left_out(parts: Weights, n_traffic: int) -> Floats:

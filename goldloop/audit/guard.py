@@ -14,8 +14,8 @@ import numpy as np
 from goldloop.audit.audited import Audited
 from goldloop.stats.metrics import Estimate, share_and_worth, wilson
 
-FALSE_RECALL = 0.05
-"""Largest chance that a policy with exactly the allowed share of errors is ever recalled for one model.
+FALSE_SUSPENSION = 0.05
+"""Largest chance that a policy with exactly the allowed share of errors is ever suspended for one model.
 
 At that border, over 52 weekly looks at 5 to 20 new audits, 2 % were, below it fewer [ville1939]; of policies
 with twice that share 20 audits a week recall half within 8 weeks where 5 % is allowed, 20 weeks at 2 %. An
@@ -31,7 +31,7 @@ MOST_AUDITS = 1_000_000  # nobody audits more; the advice stops counting there
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """What audits say of samples that a policy accepts, or would accept while it is recalled.
+    """What audits say of samples that a policy accepts, or would accept while it is suspended.
 
     `errors` is the share of wrong ones with its ordinary 95 % interval, None before any audit; `at_least` is
     a lower bound on it that holds at every look. `is_broken`: too many are wrong by evidence, so accepting
@@ -49,7 +49,7 @@ class Guarded:
 
 
 def guard(
-    accepted: Audited, *, max_error: float, is_recalled: bool = False, false_recall: float = FALSE_RECALL
+    accepted: Audited, *, max_error: float, is_recalled: bool = False, false_recall: float = FALSE_SUSPENSION
 ) -> Guarded:
     """Return whether `accepted`, audited samples that one policy accepts, are wrong too often.
 
@@ -62,9 +62,9 @@ def guard(
         follows = f"{_clean_audits(0.0, 0.0, max_error)} audits without an error would prove it"
         return Guarded(max_error, None, 0.0, 0, is_recalled, True, seen, follows)
     is_wrong = ~accepted.is_right
-    share, n_worth = share_and_worth(is_wrong, weights=accepted.weights)
-    errors = Estimate(share, *wilson(share, n_worth), n=len(accepted))
-    at_least = _least_share(share * n_worth, n_worth, false_recall)
+    share, n_effective = share_and_worth(is_wrong, weights=accepted.weights)
+    errors = Estimate(share, *wilson(share, n_effective), n=len(accepted))
+    at_least = _least_share(share * n_effective, n_effective, false_recall)
     is_broken = at_least > max_error or (is_recalled and share > max_error)
     is_unproven = errors.high > max_error
     seen = (
@@ -72,12 +72,12 @@ def guard(
         f"allowed {max_error:.1%}"
     )
     if is_broken and is_recalled:
-        more = max(1, ceil(share * n_worth / max_error - n_worth))
+        more = max(1, ceil(share * n_effective / max_error - n_effective))
         follows = f"it stays with people; {more} more audits without an error would end the recall"
     elif is_broken:
         follows = f"at least {at_least:.1%} are wrong, so what it accepts returns to people"
     elif is_unproven:
-        more = _clean_audits(share * n_worth, n_worth, max_error)
+        more = _clean_audits(share * n_effective, n_effective, max_error)
         follows = f"it may be too many; {more} more audits without an error would prove that it is not"
     else:
         follows = "it is proven to be within what is allowed"

@@ -10,22 +10,22 @@ from goldloop.cli.common import Json, Where, connect, run_flow
 from goldloop.cli.console import out, say, show
 
 if TYPE_CHECKING:
-    from goldloop.annotators.report import PeopleReport
+    from goldloop.annotators.report import AnnotatorReport
 
 app = typer.Typer()
 
 
-def _read(where: Where) -> PeopleReport:
-    from goldloop.annotators.report import people_report
+def _read(where: Where) -> AnnotatorReport:
+    from goldloop.annotators.report import annotator_report
 
     parts = connect(where)
-    return people_report(parts.read_verdicts(), parts.asks.all(), parts.workspace.settings)
+    return annotator_report(parts.read_outcomes(), parts.answer_requests.all(), parts.workspace.settings)
 
 
 @app.command()
-def people(where: Where = None, as_json: Json = False) -> None:
+def annotators(where: Where = None, as_json: Json = False) -> None:
     """What each annotator's answers are worth, and how far suggestions pull people; pseudonymous."""
-    from goldloop.reports.annotators_table import NOBODY, anchoring_rows, pace_rows, people_rows, remarks
+    from goldloop.reports.annotators_table import NOBODY, anchoring_rows, annotator_rows, pace_rows, remarks
 
     report = _read(where)
     if as_json:
@@ -34,7 +34,7 @@ def people(where: Where = None, as_json: Json = False) -> None:
     if not report.people:
         say(NOBODY)
         return
-    show(None, people_rows(report.people), as_json=False, title=f"how good, bar {report.bar:.0%}")
+    show(None, annotator_rows(report.people), as_json=False, title=f"how good, bar {report.bar:.0%}")
     show(None, pace_rows(report.people), as_json=False, title="how fast")
     for remark in remarks(report):
         out.print(f"- {remark}", markup=False)
@@ -53,7 +53,7 @@ def agreement(where: Where = None, as_json: Json = False) -> None:
 
 
 @app.command()
-def suspects(
+def label_errors(
     where: Where = None,
     send: Annotated[
         int, typer.Option(min=0, help="Send so many of them to people, for a blind second look.")
@@ -66,10 +66,10 @@ def suspects(
     """Which labels inside gold are probably wrong, by models that never saw them, and what people decided."""
 
     def run(workspace: str) -> Any:
-        from flows.publish import suspect_rows
-        from flows.relabel import suspects as flow
+        from flows.publish import label_issue_rows
+        from flows.relabel import label_errors as flow
 
-        return (looks := flow(workspace, is_searching=not is_last, n_send=send)), suspect_rows(looks)
+        return (looks := flow(workspace, is_searching=not is_last, n_send=send)), label_issue_rows(looks)
 
     _, (looks, rows) = run_flow(where, run)
     show(looks, rows, as_json=as_json, title=f"{len(looks)} gold labels in doubt")

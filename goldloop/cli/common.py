@@ -13,7 +13,7 @@ from goldloop.core.errors import ServiceUnreachableError
 from goldloop.settings.workspace import Workspace
 
 if TYPE_CHECKING:
-    from goldloop.wiring import Parts
+    from goldloop.wiring import Wiring
 
 Where = Annotated[
     Path | None,
@@ -26,11 +26,11 @@ Where = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 
 
-def connect(where: Path | None) -> Parts:
+def connect(where: Path | None) -> Wiring:
     """Return the parts of the workspace at `where`."""
-    from goldloop.wiring import Parts
+    from goldloop.wiring import Wiring
 
-    return Parts(Workspace.open(where))
+    return Wiring(Workspace.open(where))
 
 
 def run_flow(where: Path | None, run: Callable[[str], Any]) -> tuple[Workspace, Any]:

@@ -11,7 +11,7 @@ from goldloop.cli.common import Json, Where, connect
 from goldloop.cli.console import out, show
 from goldloop.gold.export import Format
 
-app = typer.Typer(help="Look at, compare and export gold versions.", no_args_is_help=True)
+app = typer.Typer(help="Review at, compare and export gold versions.", no_args_is_help=True)
 
 
 @app.command("log")

@@ -18,9 +18,7 @@ app = typer.Typer()
 def score(
     source: Annotated[
         str | None,
-        typer.Argument(
-            help="Folder, glob, list file (.txt) or fsspec URI; without it the backlog is scored."
-        ),
+        typer.Argument(help="Folder, glob, list file (.txt) or fsspec URI; without it the pool is scored."),
     ] = None,
     where: Where = None,
     as_json: Json = False,
@@ -103,7 +101,7 @@ def retrain(where: Where = None, as_json: Json = False) -> None:
 
 @app.command("round")
 def round_(where: Where = None, as_json: Json = False) -> None:
-    """The weekly pass: pull, retrain, score the backlog, push, and write the round's page."""
+    """The weekly pass: pull, retrain, score the pool, push, and write the round's page."""
 
     def run(workspace: str) -> Any:
         from flows.publish import pull_rows, push_rows, score_rows
@@ -196,7 +194,7 @@ def status(where: Where = None, as_json: Json = False) -> None:
     found_status = read_status(
         parts.tables,
         parts.gold,
-        verdicts=parts.read_verdicts().verdicts,
+        outcomes=parts.read_outcomes().samples,
         workspace=str(parts.workspace.root),
         champion=champion,
         champion_problem=problem,
@@ -215,7 +213,7 @@ def rollback(
     where: Where = None,
     as_json: Json = False,
 ) -> None:
-    """Make an earlier model champion again; the next score gives its word on the backlog."""
+    """Make an earlier model champion again; the next score gives its word on the pool."""
     from goldloop.tables.rounds import read_rounds
     from goldloop.training.retrain import rollback as move
 

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from goldloop import __version__
-from goldloop.cli import annotators as people
-from goldloop.cli import gold, loop, policy, report, workspace
+from goldloop.cli import annotators, gold, loop, policy, report, workspace
 from goldloop.cli.console import err, out
 from goldloop.core.errors import GoldloopError
 
@@ -25,7 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(workspace.app)
 app.add_typer(loop.app)
-app.add_typer(people.app)
+app.add_typer(annotators.app)
 app.add_typer(report.app)
 app.add_typer(policy.replay_app)
 app.add_typer(gold.app, name="gold")

@@ -100,7 +100,7 @@ def annotator_add(
     parts = connect(where)
     server, places = parts.endpoints.label_studio, parts.queue().project_urls()
     has_onboarding = any(
-        one.is_live and one.purpose is Purpose.ONBOARDING for one in parts.ledger.statuses().values()
+        one.is_live and one.purpose is Purpose.ONBOARDING for one in parts.task_log.statuses().values()
     )
     password = secrets.token_urlsafe(12)
     person = add_annotator(server.url, server.token, email=email, password=password, first_name=name)
@@ -112,7 +112,7 @@ def annotator_add(
             "annotator": person.user_id,
             **({"begins with known answers": places["onboarding"]} if has_onboarding else {}),
             "works at": places["labeling"],
-            "a senior also decides disputes at": places["adjudication"],
+            "an adjudicator also decides disputes at": places["adjudication"],
         }
     )
     show(None, rows, as_json=False)

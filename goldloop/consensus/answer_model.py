@@ -97,33 +97,33 @@ class Answering:
         return found
 
     def likelihood(self, looks: Floats) -> Floats:
-        """Return P(vote | label) of each vote, (n_votes, K); `looks` (n_cases, K) is the model's view."""
+        """Return P(vote | label) of each vote, (n_votes, K); `looks` (n_samples, K) is the model's view."""
         table = self.table
         sources, rows = self.sources[table.annotator], np.arange(table.n_votes)
         found = sources[:, [ERRS]] * self._own_of_votes()
         found[rows, table.label] += sources[:, KNOWS]
-        blind = sources[:, LEANS] * looks[table.case, table.label]
+        blind = sources[:, LEANS] * looks[table.sample, table.label]
         blind += sources[:, HABIT] * self.habits[table.annotator, table.label]
         adopts, is_suggested = self._adoptions()
         total: Floats = (1 - adopts)[:, None] * (found + blind[:, None]) + (adopts * is_suggested)[:, None]
         return total
 
     def updated(self, looks: Floats, labels: Floats, likelihood: Floats) -> Answering:
-        """Return the parameters that explain the votes best, if P(label) is `labels`, (n_cases, K).
+        """Return the parameters that explain the votes best, if P(label) is `labels`, (n_samples, K).
 
         `likelihood` is that of the present parameters.
         """
         table = self.table
         n_labels, n_annotators, rows = len(table.labels), len(table.annotators), np.arange(table.n_votes)
         adopts, is_suggested = self._adoptions()
-        ratio = labels[table.case] / likelihood
+        ratio = labels[table.sample] / likelihood
         total = ratio.sum(axis=1)
         sources = self.sources[table.annotator] * (1 - adopts)[:, None]
         errs = sources[:, [ERRS]] * self._own_of_votes() * ratio
         parts = np.empty((table.n_votes, 4))
         parts[:, KNOWS] = sources[:, KNOWS] * ratio[rows, table.label]
         parts[:, ERRS] = errs.sum(axis=1)
-        parts[:, LEANS] = sources[:, LEANS] * looks[table.case, table.label] * total
+        parts[:, LEANS] = sources[:, LEANS] * looks[table.sample, table.label] * total
         parts[:, HABIT] = sources[:, HABIT] * self.habits[table.annotator, table.label] * total
 
         cell = table.annotator * n_labels + table.label

@@ -1,4 +1,4 @@
-"""Beliefs: what fitted parameters say of each case, of a case without one vote, and of one more vote."""
+"""Beliefs: what fitted parameters say of each sample, of a sample without one vote, and of one more vote."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from goldloop.consensus.votes import Floats, VoteTable
 class Beliefs:
     """Posterior over labels with all parameters held fixed; K labels.
 
-    `prior` (n_cases, K) is what is believed before any vote: all of it on the label where an adjudicator has
+    `prior` (n_samples, K) is what is believed before any vote: all of it on the label where an adjudicator has
     decided. `log_votes` (n_votes, K) is log P(vote | what the sample looks like). `appearance` (K, K), row
     the truth, is P(what the sample looks like to everybody | truth).
     """
@@ -24,38 +24,38 @@ class Beliefs:
     appearance: Floats
 
     def evidence(self) -> Floats:
-        """Return P(votes | look), (n_cases, K), up to a factor a row."""
-        summed: Floats = self.table.votes_of_cases() @ self.log_votes
+        """Return P(votes | look), (n_samples, K), up to a factor a row."""
+        summed: Floats = self.table.votes_of_samples() @ self.log_votes
         evidence: Floats = np.exp(summed - summed.max(axis=1, keepdims=True))
         return evidence
 
     def truth(self, evidence: Floats) -> Floats:
-        """Return P(votes, truth), (n_cases, K), up to the same factor a row as `evidence`."""
+        """Return P(votes, truth), (n_samples, K), up to the same factor a row as `evidence`."""
         joint: Floats = self.prior * (evidence @ self.appearance.T)
         return joint
 
     def posterior(self) -> Floats:
-        """Return the posterior of all cases, shape (n_cases, K), rows summing to 1."""
+        """Return the posterior of all samples, shape (n_samples, K), rows summing to 1."""
         return normalised(self.truth(self.evidence()))
 
     def looks(self) -> Floats:
-        """Return the posterior of what each sample looks like to everybody, shape (n_cases, K)."""
+        """Return the posterior of what each sample looks like to everybody, shape (n_samples, K)."""
         return normalised(self.evidence() * (self.prior @ self.appearance))
 
-    def without(self, case: int, annotator: str) -> Floats:
-        """Return the posterior of `case` from everything but the vote of `annotator`, shape (K,)."""
-        first, last = np.searchsorted(self.table.case, [case, case + 1])
+    def without(self, sample: int, annotator: str) -> Floats:
+        """Return the posterior of `sample` from everything but the vote of `annotator`, shape (K,)."""
+        first, last = np.searchsorted(self.table.sample, [sample, sample + 1])
         is_other = [self.table.annotators[who] != annotator for who in self.table.annotator[first:last]]
         summed = self.log_votes[first:last][is_other].sum(axis=0)
         evidence = np.exp(summed - summed.max())
-        return normalised(self.prior[case] * (self.appearance @ evidence))
+        return normalised(self.prior[sample] * (self.appearance @ evidence))
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
     """Beliefs, and how somebody typical and each annotator answers.
 
-    One more typical answer is drawn from `typical` (K, K), row the look, plus `guess` (n_cases, K), whose
+    One more typical answer is drawn from `typical` (K, K), row the look, plus `guess` (n_samples, K), whose
     sums complement each other. `confusion` (K, K) and `matrices` (n_annotators, K, K) are P(answer | truth)
     of somebody typical and of each annotator.
     """
@@ -67,15 +67,15 @@ class Fit:
     matrices: Floats
 
     def gains(self) -> Floats:
-        """Return by how much one more typical vote lowers the expected Brier score, shape (n_cases,).
+        """Return by how much one more typical vote lowers the expected Brier score, shape (n_samples,).
 
         In [0, 1]; expected value of information [howard1966] under squared error, which unlike 0-1 loss is
-        never 0 for a case in doubt that takes two more votes to turn. 0 where an adjudicator has decided.
+        never 0 for a sample in doubt that takes two more votes to turn. 0 where an adjudicator has decided.
         """
         evidence = self.beliefs.evidence()
         now = self.beliefs.truth(evidence)
         total = now.sum(axis=1)
-        after = np.zeros(self.beliefs.table.n_cases)
+        after = np.zeros(self.beliefs.table.n_samples)
         for answer in range(len(self.beliefs.table.labels)):
             joint = self.beliefs.truth(evidence * (self.typical[:, answer] + self.guess[:, [answer]]))
             chance = joint.sum(axis=1)

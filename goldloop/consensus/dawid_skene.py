@@ -17,7 +17,7 @@ TOLERANCE = 1e-5
 def dawid_skene(table: VoteTable) -> Fit:
     """Return what expectation maximisation reaches from the shares of the votes.
 
-    Matrices and label shares are estimated from all cases; a decision counts as known.
+    Matrices and label shares are estimated from all samples; a decision counts as known.
     """
     counts, n_labels = table.counts(), len(table.labels)
     truth = with_decisions(normalised(counts + (counts.sum(axis=1, keepdims=True) == 0)), table)
@@ -27,7 +27,7 @@ def dawid_skene(table: VoteTable) -> Fit:
         matrices = normalised(tally + SMOOTHING)
         beliefs = Beliefs(
             table=table,
-            prior=with_decisions(np.tile(shares, (table.n_cases, 1)), table),
+            prior=with_decisions(np.tile(shares, (table.n_samples, 1)), table),
             log_votes=np.log(matrices[table.annotator, :, table.label]),
             appearance=np.eye(n_labels),
         )
@@ -42,5 +42,5 @@ def _tally(table: VoteTable, truth: Floats) -> Floats:
     """Return expected votes (n_annotators, n_labels, n_labels) by annotator, truth and answer."""
     n_labels, n_annotators = len(table.labels), len(table.annotators)
     cells = np.zeros((n_annotators * n_labels, n_labels))
-    np.add.at(cells, table.annotator * n_labels + table.label, truth[table.case])
+    np.add.at(cells, table.annotator * n_labels + table.label, truth[table.sample])
     return cells.reshape(n_annotators, n_labels, n_labels).transpose(0, 2, 1)

@@ -1,4 +1,4 @@
-"""Dossiers: what is known about one sample that people were asked about."""
+"""Evidence: what is known about one sample that people were asked about."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from goldloop.consensus.fit import Case
-from goldloop.consensus.next_step import Standing
+from goldloop.consensus.fit import VotedSample
+from goldloop.consensus.next_step import LabelingState
 from goldloop.core.answers import Answer
 from goldloop.core.arms import Arm
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose, n_first_answers, split_key, task_key
 from goldloop.settings import Settings
 
-_FIRST_OF = (Purpose.AUDIT, Purpose.SEED, Purpose.DEEP, Purpose.REVIEW, Purpose.RECHECK)
+_FIRST_OF = (Purpose.AUDIT, Purpose.SEED, Purpose.FULL, Purpose.REVIEW, Purpose.RECHECK)
 """Why a sample is in gold when it was asked about for several purposes: the first of these."""
 
 
 @dataclass(frozen=True, slots=True)
-class Dossier:
+class SampleEvidence:
     """What is known about one sample that people were asked about.
 
     `plan` is the planned row of its first task, `keys` its live tasks whose answers vote. `votes` holds one
     answer a person, the newest, in the order in which they were first given; `skips` those who could not
     tell. `decision` is the adjudicator's. `uncounted` holds, once for each such answer, the key of a recheck
     or adjudication whose answer cannot count there: the person had voted on the sample before, or decided
-    without being a senior.
+    without being an adjudicator.
     """
 
     sample_id: SampleId
@@ -36,8 +36,8 @@ class Dossier:
     skips: tuple[Answer, ...]
     decision: Answer | None
     uncounted: tuple[str, ...]
-    case: Case
-    standing: Standing
+    voted: VotedSample
+    state: LabelingState
 
     @property
     def purpose(self) -> Purpose:
@@ -52,18 +52,18 @@ class Dossier:
     @property
     def arm(self) -> Arm:
         """How the sample takes part in the measurement of anchoring."""
-        return Arm(self.plan["arm"]) if self.plan["arm"] else Arm.PLAIN
+        return Arm(self.plan["arm"]) if self.plan["arm"] else Arm.UNTESTED
 
 
-def make_dossier(
+def make_evidence(
     plans: Mapping[Purpose, Mapping[str, Any]],
     answers: Sequence[Answer],
     *,
     n_wanted: Mapping[str, int],
     probs: tuple[float, ...] | None,
     settings: Settings,
-) -> Dossier | None:
-    """Return the dossier of the sample whose live tasks were planned as `plans`; None if no answer can vote.
+) -> SampleEvidence | None:
+    """Return the evidence of the sample whose live tasks were planned as `plans`; None if no answer can vote.
 
     `n_wanted` is how many answers in all are wanted, by key, where that is more than one. `probs` is the word
     of a model that has not learnt from the sample.
@@ -78,16 +78,16 @@ def make_dossier(
     voting = [one for one in answers if one.purpose.has_votes and (may_show or not one.is_shown)]
     votes = _votes(voting)
     voters = {one.annotator for one in votes}
-    seniors = set(settings.people.seniors)
-    decision = _decision(answers, voters, seniors)
+    adjudicators = set(settings.annotators.adjudicators)
+    decision = _decision(answers, voters, adjudicators)
     keys = tuple(plan["key"] for one, plan in sorted(plans.items()) if one.has_votes)
-    is_checked = first["arm"] in (str(Arm.HIDDEN), str(Arm.CHECKED))
+    is_checked = first["arm"] in (str(Arm.HIDDEN), str(Arm.SHOWN))
     n_first = n_first_answers(
         purpose, overlap=overlap, audit_answers=settings.consensus.audit_answers, is_checked=is_checked
     )
     n_asked = sum(max(n_wanted.get(key, 1), overlap if key == first["key"] else 1) for key in keys)
-    uncounted = _uncounted(sample_id, answers, plans, seniors)
-    return Dossier(
+    uncounted = _uncounted(sample_id, answers, plans, adjudicators)
+    return SampleEvidence(
         sample_id=sample_id,
         plan=first,
         keys=keys,
@@ -95,7 +95,7 @@ def make_dossier(
         skips=tuple(one for one in voting if one.is_skip and one.annotator not in voters),
         decision=decision,
         uncounted=uncounted,
-        case=Case(
+        voted=VotedSample(
             sample_id=sample_id,
             votes={one.annotator: one.label for one in votes if one.label is not None},
             probs=probs,
@@ -106,12 +106,12 @@ def make_dossier(
             },
             decision=decision.label if decision else None,
         ),
-        standing=Standing(
+        state=LabelingState(
             votes=tuple(one.label for one in votes if one.label is not None),
             n_asked=n_asked - sum(key in keys for key in uncounted),
             n_first=n_first,
             n_skips=len({one.annotator for one in voting if one.is_skip} - voters),
-            is_strict=purpose in (Purpose.AUDIT, Purpose.DEEP) or is_checked,
+            is_strict=purpose in (Purpose.AUDIT, Purpose.FULL) or is_checked,
             is_decided=decision is not None,
         ),
     )
@@ -133,15 +133,15 @@ def _votes(answers: Iterable[Answer]) -> tuple[Answer, ...]:
     return tuple(newest[who] for who in order)
 
 
-def _decision(answers: Iterable[Answer], voters: set[str], seniors: set[str]) -> Answer | None:
-    """Return the newest decision of a senior who has not voted on the sample."""
+def _decision(answers: Iterable[Answer], voters: set[str], adjudicators: set[str]) -> Answer | None:
+    """Return the newest decision of an adjudicator who has not voted on the sample."""
     decisions = [
         one
         for one in answers
         if one.purpose is Purpose.ADJUDICATION
         and not one.is_skip
         and one.annotator not in voters
-        and (not seniors or one.annotator in seniors)
+        and (not adjudicators or one.annotator in adjudicators)
     ]
     return max(decisions, key=lambda one: (one.updated_at, one.annotation_id), default=None)
 
@@ -150,7 +150,7 @@ def _uncounted(
     sample_id: SampleId,
     answers: Sequence[Answer],
     plans: Mapping[Purpose, Mapping[str, Any]],
-    seniors: set[str],
+    adjudicators: set[str],
 ) -> tuple[str, ...]:
     given = [one for one in answers if not one.is_skip]
     found: list[str] = []
@@ -158,8 +158,8 @@ def _uncounted(
     for purpose in (Purpose.RECHECK, Purpose.ADJUDICATION):
         people = {one.annotator for one in given if one.purpose is purpose}
         barred = people & voted
-        if purpose is Purpose.ADJUDICATION and seniors:
-            barred |= people - seniors
+        if purpose is Purpose.ADJUDICATION and adjudicators:
+            barred |= people - adjudicators
         found += [task_key(sample_id, purpose)] * (len(barred) if purpose in plans else 0)
         voted |= people
     return tuple(found)

@@ -14,10 +14,18 @@ from goldloop.consensus.beliefs import Fit
 from goldloop.consensus.dawid_skene import dawid_skene
 from goldloop.consensus.majority import equal_weights
 from goldloop.consensus.posterior import posterior
-from goldloop.consensus.votes import Case, Floats, vote_table
+from goldloop.consensus.votes import Floats, VotedSample, vote_table
 from goldloop.core.labels import LabelSet
 
-__all__ = ["AnnotatorWeight", "Case", "Consensus", "Findings", "Method", "find_consensus", "majority"]
+__all__ = [
+    "AnnotatorWeight",
+    "Consensus",
+    "ConsensusFit",
+    "Method",
+    "VotedSample",
+    "fit_consensus",
+    "majority",
+]
 
 ADJUDICATION = "adjudication/1"
 MAJORITY = "majority/1"
@@ -61,7 +69,7 @@ class Consensus:
 class AnnotatorWeight:
     """What the votes of one annotator are worth to the consensus.
 
-    `accuracy` is the estimated chance of being right on a case drawn from all, `weight` the information of
+    `accuracy` is the estimated chance of being right on a sample drawn from all, `weight` the information of
     one vote relative to that of somebody typical: 0 tells nothing, 1 is typical.
     """
 
@@ -95,12 +103,12 @@ def majority(votes: Mapping[str, str], *, overlap: int) -> Consensus:
     )
 
 
-class Findings:
-    """The consensus of all cases, in the order they were given, and what stands behind it."""
+class ConsensusFit:
+    """The consensus of all samples, in the order they were given, and what stands behind it."""
 
     def __init__(self, fit: Fit, consensus: Sequence[Consensus], rows: npt.NDArray[np.intp]) -> None:
         self._fit = fit
-        self._rows = rows  # where the fit keeps each case
+        self._rows = rows  # where the fit keeps each sample
         self.consensus = list(consensus)
 
     @property
@@ -109,22 +117,22 @@ class Findings:
         return self._fit.confusion
 
     def posterior(self) -> Floats:
-        """Return the posterior of every case, not rounded, (n_cases, n_labels), rows summing to 1."""
+        """Return the posterior of every sample, not rounded, (n_samples, n_labels), rows summing to 1."""
         return self._fit.beliefs.posterior()[self._rows]
 
     def expected_gain(self) -> Floats:
-        """Return by how much one more typical vote would lower the expected Brier score, (n_cases,).
+        """Return by how much one more typical vote would lower the expected Brier score, (n_samples,).
 
         In [0, 1], largest where asking is worth most; 0 where an adjudicator has decided.
         """
         return self._fit.gains()[self._rows]
 
-    def leave_one_out(self, case: int, annotator: str) -> Floats:
-        """Return the posterior of case number `case` from everything but this person's vote, (n_labels,).
+    def leave_one_out(self, sample: int, annotator: str) -> Floats:
+        """Return the posterior of sample number `sample` from everything but this person's vote, (n_labels,).
 
         Nobody is judged by an answer of their own. Confusion matrices stay as they were fitted.
         """
-        return self._fit.beliefs.without(int(self._rows[case]), annotator)
+        return self._fit.beliefs.without(int(self._rows[sample]), annotator)
 
     def annotators(self) -> tuple[AnnotatorWeight, ...]:
         """Return what each annotator's votes are worth, in order of name."""
@@ -160,58 +168,58 @@ _FITS = {
 }
 
 
-def find_consensus(
-    cases: Sequence[Case], labels: LabelSet, *, method: Method, target: float, overlap: int
-) -> Findings:
-    """Return what `method` makes of `cases`, whose sample ids are all different.
+def fit_consensus(
+    samples: Sequence[VotedSample], labels: LabelSet, *, method: Method, target: float, overlap: int
+) -> ConsensusFit:
+    """Return what `method` makes of `samples`, whose sample ids are all different.
 
     A decision is the label. Otherwise posterior and Dawid-Skene need a probability of at least `target` and
     somebody who voted for that label: gold is what people said, however sure a model is. A majority needs
-    what `majority` says of `overlap`. The order of the cases and of their votes does not matter.
+    what `majority` says of `overlap`. The order of the samples and of their votes does not matter.
 
     Raises:
         LabelError: a vote, suggestion or decision outside the label set.
         InvalidProbabilitiesError: probs that are none.
     """
-    order = sorted(range(len(cases)), key=lambda number: cases[number].sample_id)
-    table = vote_table([cases[number] for number in order], labels)
+    order = sorted(range(len(samples)), key=lambda number: samples[number].sample_id)
+    table = vote_table([samples[number] for number in order], labels)
     rows = np.argsort(np.array(order, dtype=np.intp))
     fit = _FITS[method](table)
     probability = fit.beliefs.posterior()[rows]
     found = [
-        _consensus(case, row, labels, method=method, target=target, overlap=overlap)
-        for case, row in zip(cases, probability, strict=True)
+        _consensus(sample, row, labels, method=method, target=target, overlap=overlap)
+        for sample, row in zip(samples, probability, strict=True)
     ]
-    return Findings(fit, found, rows)
+    return ConsensusFit(fit, found, rows)
 
 
 def _consensus(
-    case: Case, probability: Floats, labels: LabelSet, *, method: Method, target: float, overlap: int
+    sample: VotedSample, probability: Floats, labels: LabelSet, *, method: Method, target: float, overlap: int
 ) -> Consensus:
-    if case.decision is not None:
+    if sample.decision is not None:
         return Consensus(
-            label=case.decision,
+            label=sample.decision,
             method=ADJUDICATION,
-            support=sum(vote == case.decision for vote in case.votes.values()),
-            n_votes=len(case.votes),
-            posterior={case.decision: 1.0},
+            support=sum(vote == sample.decision for vote in sample.votes.values()),
+            n_votes=len(sample.votes),
+            posterior={sample.decision: 1.0},
             is_tie=False,
         )
     if method is Method.MAJORITY:
-        return majority(case.votes, overlap=overlap)
+        return majority(sample.votes, overlap=overlap)
     best, second = np.argsort(-probability, kind="stable")[:2]
     is_tie = bool(probability[best] - probability[second] < TIE)
-    support = [sum(vote == labels[column] for vote in case.votes.values()) for column in (best, second)]
+    support = [sum(vote == labels[column] for vote in sample.votes.values()) for column in (best, second)]
     is_sure = bool(probability[best] >= target) and not is_tie and support[0] > 0
     return Consensus(
         label=labels[best] if is_sure else None,
         method=method.version,
         support=max(support) if is_tie else support[0],
-        n_votes=len(case.votes),
+        n_votes=len(sample.votes),
         posterior={
             name: float(share)
             for name, share in zip(labels, probability.round(POSTERIOR_DIGITS), strict=True)
             if share
         },
-        is_tie=is_tie and bool(case.votes),
+        is_tie=is_tie and bool(sample.votes),
     )

@@ -20,7 +20,7 @@ def equal_weights(table: VoteTable) -> Fit:
     confusion = ACCURACY * np.eye(n_labels) + (1 - ACCURACY) / n_labels
     beliefs = Beliefs(
         table=table,
-        prior=with_decisions(np.full((table.n_cases, n_labels), 1 / n_labels), table),
+        prior=with_decisions(np.full((table.n_samples, n_labels), 1 / n_labels), table),
         log_votes=np.log(confusion).T[table.label],
         appearance=np.eye(n_labels),
     )

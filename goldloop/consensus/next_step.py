@@ -15,11 +15,11 @@ class Step(StrEnum):
     NOTHING = "nothing"  # its label is gold
     WAIT = "wait"  # people have been asked and have not answered yet
     ASK = "ask"  # one more answer
-    ADJUDICATE = "adjudicate"  # a senior annotator's decision
+    ADJUDICATE = "adjudicate"  # an adjudicator's decision
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LabelingState:
     """Where one sample stands.
 
     `votes` are labels in the order in which they were first given. `n_asked` answers were asked for in all,
@@ -50,31 +50,31 @@ def _most(labels: Sequence[str]) -> int:
     return max((labels.count(one) for one in set(labels)), default=0)
 
 
-def is_gold(standing: Standing, found: Consensus) -> bool:
+def is_gold(state: LabelingState, found: Consensus) -> bool:
     """Return whether the sample's label counts: sure enough, and answered as often as was promised."""
-    if standing.is_decided:
+    if state.is_decided:
         return found.label is not None
-    if not standing.is_complete or (standing.is_strict and standing.has_dissent):
+    if not state.is_complete or (state.is_strict and state.has_dissent):
         return False
     return found.label is not None
 
 
-def next_step(standing: Standing, found: Consensus, *, max_answers: int) -> Step:
+def next_step(state: LabelingState, found: Consensus, *, max_answers: int) -> Step:
     """Return what a sample needs next.
 
     A further person is asked while fewer than `max_answers` have been, then an adjudicator. An adjudicator
     is also asked when the first answers to a strict sample differ, or when `max_answers` people could not
     tell and nobody could.
     """
-    if is_gold(standing, found):
+    if is_gold(state, found):
         return Step.NOTHING
-    if standing.is_strict and standing.has_dissent:
+    if state.is_strict and state.has_dissent:
         return Step.ADJUDICATE
-    if not standing.votes and standing.n_skips >= max_answers:
+    if not state.votes and state.n_skips >= max_answers:
         return Step.ADJUDICATE
-    if len(standing.votes) < max(standing.n_asked, standing.n_first):
+    if len(state.votes) < max(state.n_asked, state.n_first):
         return Step.WAIT
-    return Step.ASK if standing.n_asked < max_answers else Step.ADJUDICATE
+    return Step.ASK if state.n_asked < max_answers else Step.ADJUDICATE
 
 
 def answers_shown(votes: Mapping[str, str]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Verdicts: what all evidence says of each sample now, the gold that follows, and what is still missing."""
+"""Outcomes: what all evidence says of each sample now, the gold that follows, and what is still missing."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from goldloop.annotators.anchoring import Observation, observations
-from goldloop.consensus.evidence import Dossier
-from goldloop.consensus.fit import Case, Consensus, Findings, Method, find_consensus
+from goldloop.consensus.evidence import SampleEvidence
+from goldloop.consensus.fit import Consensus, ConsensusFit, Method, VotedSample, fit_consensus
 from goldloop.consensus.next_step import Step, is_gold, next_step
-from goldloop.consensus.reading import read_answers, read_dossiers
+from goldloop.consensus.reading import read_answers, read_evidence
 from goldloop.core.answers import Answer
 from goldloop.core.arms import Arm
 from goldloop.core.ports import Tables
@@ -19,59 +19,66 @@ from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose
 from goldloop.gold.records import GoldChange, GoldRecord
 from goldloop.settings import Settings
-from goldloop.tables.answer_requests import Asks
-from goldloop.tables.task_log import Ledger
+from goldloop.tables.answer_requests import AnswerRequests
+from goldloop.tables.task_log import TaskLog
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class SampleOutcome:
     """What is known of one sample, what it comes to, and what the sample needs next."""
 
-    dossier: Dossier
+    evidence: SampleEvidence
     found: Consensus
     step: Step
 
     @property
     def is_gold(self) -> bool:
         """Whether the label counts."""
-        return is_gold(self.dossier.standing, self.found)
+        return is_gold(self.evidence.state, self.found)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdicts:
-    """The verdicts on all samples that people were asked about, and what they rest on.
+class Outcomes:
+    """The outcomes on all samples that people were asked about, and what they rest on.
 
-    `findings` is about the same samples in the same order.
+    `fit` is about the same samples in the same order.
     """
 
-    verdicts: Sequence[Verdict]
-    findings: Findings
+    samples: Sequence[SampleOutcome]
+    fit: ConsensusFit
     answers: Sequence[Answer]
 
 
-class VerdictReader:
-    """Reads the verdicts off the tables; consensus, which takes a while, is found anew only for new votes."""
+class OutcomeReader:
+    """Reads the outcomes off the tables; consensus, which takes a while, is found anew only for new votes."""
 
-    def __init__(self, tables: Tables, ledger: Ledger, asks: Asks, settings: Settings) -> None:
-        """Read `tables`, of which `ledger` and `asks` read two."""
-        self._tables, self._ledger, self._asks, self._settings = tables, ledger, asks, settings
-        self._cases: list[Case] = []
-        self._findings: Findings | None = None
+    def __init__(
+        self, tables: Tables, task_log: TaskLog, answer_requests: AnswerRequests, settings: Settings
+    ) -> None:
+        """Read `tables`, of which `task_log` and `asks` read two."""
+        self._tables, self._ledger, self._requests_of, self._settings = (
+            tables,
+            task_log,
+            answer_requests,
+            settings,
+        )
+        self._cases: list[VotedSample] = []
+        self._fit: ConsensusFit | None = None
 
-    def __call__(self) -> Verdicts:
+    def __call__(self) -> Outcomes:
         """Return what the tables say now of every sample that people were asked about."""
         answers = read_answers(self._tables, self._ledger, self._settings.label_set)
-        dossiers = read_dossiers(self._tables, self._ledger, self._asks, answers, self._settings)
-        findings = self._consensus([one.case for one in dossiers])
-        verdicts = [
-            Verdict(dossier, found, self._step(dossier, found))
-            for dossier, found in zip(dossiers, findings.consensus, strict=True)
+        evidence_of = read_evidence(self._tables, self._ledger, self._requests_of, answers, self._settings)
+        fit = self._consensus([one.voted for one in evidence_of])
+        outcomes = [
+            SampleOutcome(evidence, found, self._step(evidence, found))
+            for evidence, found in zip(evidence_of, fit.consensus, strict=True)
         ]
-        return Verdicts(verdicts, findings, answers)
+        return Outcomes(outcomes, fit, answers)
 
-    def _consensus(self, cases: list[Case]) -> Findings:
-        if self._findings is None or cases != self._cases:
-            self._findings = find_consensus(
+    def _consensus(self, cases: list[VotedSample]) -> ConsensusFit:
+        if self._fit is None or cases != self._cases:
+            self._fit = fit_consensus(
                 cases,
                 self._settings.label_set,
                 method=Method(self._settings.consensus.method),
@@ -79,38 +86,40 @@ class VerdictReader:
                 overlap=1,  # whether enough people have answered is `asking.is_gold`'s business
             )
             self._cases = cases
-        return self._findings
+        return self._fit
 
-    def _step(self, dossier: Dossier, found: Consensus) -> Step:
+    def _step(self, evidence: SampleEvidence, found: Consensus) -> Step:
         """Return what the sample needs next; first answers come in full, whatever the cap."""
-        cap = max(self._settings.consensus.max_answers, dossier.standing.n_first)
-        return next_step(dossier.standing, found, max_answers=cap)
+        cap = max(self._settings.consensus.max_answers, evidence.state.n_first)
+        return next_step(evidence.state, found, max_answers=cap)
 
 
-def read_verdicts(tables: Tables, ledger: Ledger, asks: Asks, settings: Settings) -> Verdicts:
+def read_outcomes(
+    tables: Tables, task_log: TaskLog, answer_requests: AnswerRequests, settings: Settings
+) -> Outcomes:
     """Return what the tables say now of every sample that people were asked about."""
-    return VerdictReader(tables, ledger, asks, settings)()
+    return OutcomeReader(tables, task_log, answer_requests, settings)()
 
 
-def gold_records(verdicts: Iterable[Verdict]) -> list[GoldRecord]:
+def gold_records(outcomes: Iterable[SampleOutcome]) -> list[GoldRecord]:
     """Return the records of the samples whose label counts, in order of sample_id."""
     return [
-        _record(one.dossier, one.found, one.found.label)
-        for one in verdicts
+        _record(one.evidence, one.found, one.found.label)
+        for one in outcomes
         if one.is_gold and one.found.label
     ]
 
 
-def _record(dossier: Dossier, found: Consensus, label: str) -> GoldRecord:
-    plan = dossier.plan
-    answers = [*dossier.votes, *([dossier.decision] if dossier.decision else [])]
-    votes = Counter(one.label for one in dossier.votes if one.label is not None)
+def _record(evidence: SampleEvidence, found: Consensus, label: str) -> GoldRecord:
+    plan = evidence.plan
+    answers = [*evidence.votes, *([evidence.decision] if evidence.decision else [])]
+    votes = Counter(one.label for one in evidence.votes if one.label is not None)
     return GoldRecord(
-        sample_id=dossier.sample_id,
+        sample_id=evidence.sample_id,
         label=label,
         split=Split(plan["split"]),
         group=plan["group"],
-        purpose=dossier.purpose,
+        purpose=evidence.purpose,
         method=found.method,
         support=found.support,
         n_votes=found.n_votes,
@@ -128,12 +137,13 @@ def _record(dossier: Dossier, found: Consensus, label: str) -> GoldRecord:
     )
 
 
-def second_looked(verdicts: Iterable[Verdict]) -> set[SampleId]:
+def relabeled(outcomes: Iterable[SampleOutcome]) -> set[SampleId]:
     """Return the samples at which somebody has taken a second look because they were in doubt."""
     return {
-        one.dossier.sample_id
-        for one in verdicts
-        if one.dossier.arm is Arm.PLAIN and any(vote.purpose is Purpose.RECHECK for vote in one.dossier.votes)
+        one.evidence.sample_id
+        for one in outcomes
+        if one.evidence.arm is Arm.UNTESTED
+        and any(vote.purpose is Purpose.RECHECK for vote in one.evidence.votes)
     }
 
 
@@ -157,38 +167,38 @@ def _kind(change: GoldChange, *, is_looked_at: bool) -> str:
     return "new" if before is None else "corrected"
 
 
-def n_by_step(verdicts: Iterable[Verdict]) -> dict[Step, int]:
+def n_by_step(outcomes: Iterable[SampleOutcome]) -> dict[Step, int]:
     """Return how many of the samples that somebody has answered need what next, but for those in gold."""
-    begun = [one for one in verdicts if one.dossier.votes or one.dossier.skips]
+    begun = [one for one in outcomes if one.evidence.votes or one.evidence.skips]
     return dict(Counter(one.step for one in begun if one.step is not Step.NOTHING))
 
 
-def open_audit_note(verdicts: Iterable[Verdict]) -> str | None:
+def open_audit_note(outcomes: Iterable[SampleOutcome]) -> str | None:
     """Return what unsettled audit samples do to accuracy on holdout, as a sentence; None when there are none.
 
     People disagree about hard samples, so as long as those are missing the models look better than they are.
     """
     begun = [
         one
-        for one in verdicts
-        if one.dossier.purpose is Purpose.AUDIT and (one.dossier.votes or one.dossier.skips)
+        for one in outcomes
+        if one.evidence.purpose is Purpose.AUDIT and (one.evidence.votes or one.evidence.skips)
     ]
     n_open = sum(not one.is_gold for one in begun)
     if not n_open:
         return None
     return (
-        f"{n_open} of {len(begun)} answered audit samples are not settled yet (a second answer or senior is "
+        f"{n_open} of {len(begun)} answered audit samples are not settled yet (a second answer or adjudicator is "
         f"missing); they are harder than the rest, so accuracy on holdout may read too high by up to "
         f"{n_open / len(begun):.1%}"
     )
 
 
-def observations_of(verdicts: Verdicts) -> list[Observation]:
+def observations_of(outcomes: Outcomes) -> list[Observation]:
     """Return what the two arms of anchoring have seen so far."""
     decisions = {
-        one.dossier.sample_id: one.dossier.decision.label
-        for one in verdicts.verdicts
-        if one.dossier.decision is not None and one.dossier.decision.label is not None
+        one.evidence.sample_id: one.evidence.decision.label
+        for one in outcomes.samples
+        if one.evidence.decision is not None and one.evidence.decision.label is not None
     }
-    arms = {one.dossier.sample_id: one.dossier.arm for one in verdicts.verdicts}
-    return observations(verdicts.answers, decisions, arms)
+    arms = {one.evidence.sample_id: one.evidence.arm for one in outcomes.samples}
+    return observations(outcomes.answers, decisions, arms)

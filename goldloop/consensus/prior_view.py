@@ -31,11 +31,11 @@ LARGEST_STEP = 0.5
 
 @dataclass(frozen=True, slots=True)
 class PriorView:
-    """P(label) of each case before any vote.
+    """P(label) of each sample before any vote.
 
     With a model: softmax(`sharpness` x log probs + `bias`). A model trained on people's answers is
     calibrated to answers, not to truth; two votes on the same samples tell the difference, and the two
-    parameters follow. Without a model: `shares`, how common the labels are among such cases.
+    parameters follow. Without a model: `shares`, how common the labels are among such samples.
     """
 
     log_probs: Floats
@@ -54,13 +54,13 @@ class PriorView:
         return cls(log_probs, has_probs, popularity, 1.0, np.zeros(len(popularity)), popularity)
 
     def prior(self) -> Floats:
-        """Return P(label), shape (n_cases, K), rows summing to 1."""
+        """Return P(label), shape (n_samples, K), rows summing to 1."""
         seen = softmax(self.sharpness * self.log_probs + self.bias, axis=1)
         view: Floats = np.where(self.has_probs[:, None], seen, self.shares)
         return view
 
     def updated(self, truth: Floats) -> PriorView:
-        """Return the view that explains best that the labels are `truth` (n_cases, K): one Newton step."""
+        """Return the view that explains best that the labels are `truth` (n_samples, K): one Newton step."""
         n_labels = len(self.popularity)
         free = truth[~self.has_probs]
         shares = (free.sum(axis=0) + n_labels * self.popularity) / (len(free) + n_labels)

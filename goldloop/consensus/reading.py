@@ -9,21 +9,21 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from goldloop.consensus.evidence import Dossier, make_dossier
+from goldloop.consensus.evidence import SampleEvidence, make_evidence
 from goldloop.core.answers import Answer
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Tables
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose, split_key
 from goldloop.settings import Settings
-from goldloop.tables.answer_requests import Asks
-from goldloop.tables.task_log import Ledger
+from goldloop.tables.answer_requests import AnswerRequests
+from goldloop.tables.task_log import TaskLog
 
 
-def read_answers(tables: Tables, ledger: Ledger, labels: LabelSet) -> list[Answer]:
+def read_answers(tables: Tables, task_log: TaskLog, labels: LabelSet) -> list[Answer]:
     """Return every answer and skip on a live task, by annotation id, but for labels outside the label set."""
-    live = {key for key, one in ledger.statuses().items() if one.is_live}
-    plans = ledger.plans(live)
+    live = {key for key, one in task_log.statuses().items() if one.is_live}
+    plans = task_log.plans(live)
     closed = sorted(tables.rounds.read(["closed_at"])["closed_at"].to_pylist())
     rows = tables.annotations.read()
     rows = rows.filter(pc.field("status").isin(pa.array(["answer", "skip"], pa.string())))
@@ -52,22 +52,26 @@ def read_answers(tables: Tables, ledger: Ledger, labels: LabelSet) -> list[Answe
     return found
 
 
-def read_dossiers(
-    tables: Tables, ledger: Ledger, asks: Asks, answers: Iterable[Answer], settings: Settings
-) -> list[Dossier]:
-    """Return a dossier of every sample with a live task whose answers vote, in order of sample_id."""
-    live = [key for key, one in ledger.statuses().items() if one.is_live]
+def read_evidence(
+    tables: Tables,
+    task_log: TaskLog,
+    answer_requests: AnswerRequests,
+    answers: Iterable[Answer],
+    settings: Settings,
+) -> list[SampleEvidence]:
+    """Return a evidence of every sample with a live task whose answers vote, in order of sample_id."""
+    live = [key for key, one in task_log.statuses().items() if one.is_live]
     plans: dict[SampleId, dict[Purpose, dict[str, Any]]] = {}
-    for key, plan in ledger.plans(live).items():
+    for key, plan in task_log.plans(live).items():
         sample_id, purpose = split_key(key)
         plans.setdefault(sample_id, {})[purpose] = plan
     by_sample: dict[SampleId, list[Answer]] = {}
     for answer in answers:
         by_sample.setdefault(answer.sample_id, []).append(answer)
     probs = _probs(tables, plans, settings.label_set)
-    n_wanted = {key: one.n_wanted for key, one in asks.statuses().items()}
+    n_wanted = {key: one.n_wanted for key, one in answer_requests.statuses().items()}
     found = (
-        make_dossier(
+        make_evidence(
             plans[sample_id],
             by_sample.get(sample_id, []),
             n_wanted=n_wanted,
@@ -89,7 +93,7 @@ def _probs(
     wanted = {
         (sample_id, found[purpose]["model_version"])
         for sample_id, found in plans.items()
-        for purpose in (Purpose.REVIEW, Purpose.DEEP)
+        for purpose in (Purpose.REVIEW, Purpose.FULL)
         if purpose in found and Purpose.AUDIT not in found
     }
     if not wanted:

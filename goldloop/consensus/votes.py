@@ -21,7 +21,7 @@ NONE = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class VotedSample:
     """Everything known about one sample.
 
     `votes` holds one label for each annotator. `probs`, calibrated and in label-set order, come from a model
@@ -38,16 +38,16 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class VoteTable:
-    """The votes of `n_cases` cases as arrays, one entry a vote, in order of case, then annotator.
+    """The votes of `n_samples` samples as arrays, one entry a vote, in order of sample, then annotator.
 
-    `case`, `annotator`, `label`, `shown` have shape (n_votes,); `annotator` counts in `annotators`, `label`
-    and `shown` in the label set. `decision` has shape (n_cases,). `shown` and `decision` are NONE where there
-    is none. `probs` has shape (n_cases, n_labels), a row of NaN where no model speaks.
+    `sample`, `annotator`, `label`, `shown` have shape (n_votes,); `annotator` counts in `annotators`, `label`
+    and `shown` in the label set. `decision` has shape (n_samples,). `shown` and `decision` are NONE where there
+    is none. `probs` has shape (n_samples, n_labels), a row of NaN where no model speaks.
     """
 
     labels: LabelSet
     annotators: tuple[str, ...]
-    case: Columns
+    sample: Columns
     annotator: Columns
     label: Columns
     shown: Columns
@@ -55,34 +55,34 @@ class VoteTable:
     probs: Floats
 
     @property
-    def n_cases(self) -> int:
-        """Number of cases."""
+    def n_samples(self) -> int:
+        """Number of samples."""
         return len(self.decision)
 
     @property
     def n_votes(self) -> int:
         """Number of votes."""
-        return len(self.case)
+        return len(self.sample)
 
     @property
     def has_probs(self) -> npt.NDArray[np.bool_]:
-        """Whether a model speaks, shape (n_cases,)."""
+        """Whether a model speaks, shape (n_samples,)."""
         return ~np.isnan(self.probs[:, 0])
 
     @property
     def is_decided(self) -> npt.NDArray[np.bool_]:
-        """Whether an adjudicator has decided, shape (n_cases,)."""
+        """Whether an adjudicator has decided, shape (n_samples,)."""
         decided: npt.NDArray[np.bool_] = self.decision != NONE
         return decided
 
     def counts(self) -> Floats:
-        """Return votes by case and label, shape (n_cases, n_labels)."""
-        flat = np.bincount(self.case * len(self.labels) + self.label, minlength=self.probs.size)
+        """Return votes by sample and label, shape (n_samples, n_labels)."""
+        flat = np.bincount(self.sample * len(self.labels) + self.label, minlength=self.probs.size)
         return flat.reshape(self.probs.shape).astype(np.float64)
 
-    def votes_of_cases(self) -> csr_array:
-        """Return the 0-1 matrix (n_cases, n_votes) whose product with values of votes sums them by case."""
-        return _membership(self.case, self.n_cases)
+    def votes_of_samples(self) -> csr_array:
+        """Return the 0-1 matrix (n_samples, n_votes) whose product with values of votes sums them by sample."""
+        return _membership(self.sample, self.n_samples)
 
     def votes_of_annotators(self) -> csr_array:
         """Return the 0-1 matrix (n_annotators, n_votes) whose product sums values of votes by annotator."""
@@ -94,8 +94,8 @@ def _membership(group: Columns, n_groups: int) -> csr_array:
     return csr_array((ones, (group, np.arange(len(group)))), shape=(n_groups, len(group)))
 
 
-def vote_table(cases: Sequence[Case], labels: LabelSet) -> VoteTable:
-    """Return the votes of `cases`, case numbers relative to them.
+def vote_table(samples: Sequence[VotedSample], labels: LabelSet) -> VoteTable:
+    """Return the votes of `samples`, sample numbers relative to them.
 
     Raises:
         LabelError: a vote, suggestion or decision outside the label set.
@@ -108,25 +108,25 @@ def vote_table(cases: Sequence[Case], labels: LabelSet) -> VoteTable:
             return NONE
         return columns[name] if name in columns else labels.column(name)
 
-    annotators = tuple(sorted({annotator for case in cases for annotator in case.votes}))
+    annotators = tuple(sorted({annotator for sample in samples for annotator in sample.votes}))
     numbers = {annotator: number for number, annotator in enumerate(annotators)}
     rows = [
-        (number, numbers[annotator], column(case.votes[annotator]), column(case.shown.get(annotator)))
-        for number, case in enumerate(cases)
-        for annotator in sorted(case.votes)
+        (number, numbers[annotator], column(sample.votes[annotator]), column(sample.shown.get(annotator)))
+        for number, sample in enumerate(samples)
+        for annotator in sorted(sample.votes)
     ]
     votes = np.array(rows, dtype=np.intp).reshape(-1, 4)
-    probs = np.full((len(cases), len(labels)), np.nan)
-    spoken = {number: case.probs for number, case in enumerate(cases) if case.probs is not None}
+    probs = np.full((len(samples), len(labels)), np.nan)
+    spoken = {number: sample.probs for number, sample in enumerate(samples) if sample.probs is not None}
     if spoken:
         probs[list(spoken)] = checked_probs(list(spoken.values()), labels)
     return VoteTable(
         labels=labels,
         annotators=annotators,
-        case=votes[:, 0].copy(),
+        sample=votes[:, 0].copy(),
         annotator=votes[:, 1].copy(),
         label=votes[:, 2].copy(),
         shown=votes[:, 3].copy(),
-        decision=np.array([column(case.decision) for case in cases], dtype=np.intp),
+        decision=np.array([column(sample.decision) for sample in samples], dtype=np.intp),
         probs=probs,
     )

@@ -1,0 +1,1 @@
+"""The shared words: samples, labels, probabilities, annotations, tasks, lanes; imports nothing else of goldloop."""

@@ -12,8 +12,8 @@ class Arm(StrEnum):
     """What chance decided for a review task: hide its suggestion, show and check it, or neither."""
 
     HIDDEN = "hidden"
-    CHECKED = "checked"
-    PLAIN = "plain"
+    SHOWN = "shown"
+    UNTESTED = "untested"
 
 
 def arm_of(sample_id: SampleId, *, hidden_share: float, seed: int) -> Arm:
@@ -21,4 +21,4 @@ def arm_of(sample_id: SampleId, *, hidden_share: float, seed: int) -> Arm:
     number = permanent_random(sample_id, seed, "anchoring")
     if number < hidden_share:
         return Arm.HIDDEN
-    return Arm.CHECKED if number >= 1 - hidden_share else Arm.PLAIN
+    return Arm.SHOWN if number >= 1 - hidden_share else Arm.UNTESTED

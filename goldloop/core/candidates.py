@@ -11,7 +11,7 @@ from goldloop.core.tasks import Purpose
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A sample of the backlog: it has arrived, and no live task asks people about it.
+    """A sample of the pool: it has arrived, and no live task asks people about it.
 
     `margin` and `label` are those of its newest prediction; both None before any model has scored it.
     `audit_probability` was fixed by its first prediction; None where nothing but the audit rate is known.
@@ -29,7 +29,7 @@ class Candidate:
 class Choice:
     """A sample chosen for people, why, and with which probability chance would have chosen it.
 
-    `inclusion_probability` is None for quick looks and deep reviews, where no chance is involved, and for a
+    `inclusion_probability` is None for quick reviews and full reviews, where no chance is involved, and for a
     seed drawn from what a model held.
     """
 

@@ -8,11 +8,11 @@ from enum import StrEnum
 class Lane(StrEnum):
     """Where a scored sample goes: machine label, one person, several people, or nobody yet.
 
-    `REVIEW` is a quick look: one person, who is shown the suggestion. `DEEP` is a deep review: blind answers
+    `REVIEW` is a quick review: one person, who is shown the suggestion. `FULL` is a full review: blind answers
     of several people and, where they differ, an adjudicator.
     """
 
     AUTO = "auto"
     REVIEW = "review"
-    DEEP = "deep"
+    FULL = "full"
     HOLD = "hold"

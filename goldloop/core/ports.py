@@ -63,13 +63,13 @@ class Tables:
     samples: Table
     predictions: Table
     tasks: Table
-    asks: Table
+    answer_requests: Table
     annotations: Table
     gold: Table
-    suspects: Table
+    label_errors: Table
     rounds: Table
     policies: Table
-    judgements: Table
+    evaluations: Table
     batches: Table
 
 

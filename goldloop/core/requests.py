@@ -7,18 +7,18 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class AskReason(StrEnum):
+class RequestReason(StrEnum):
     """Why more people are asked than were at first."""
 
     FIRST = "first"  # several people answer independently from the start, as always in the audit
     CHECK = "check"  # the truth behind a hidden suggestion, see goldloop.annotators.anchoring
     UNSURE = "unsure"  # the posterior is below the target
-    CONTROL = "control"  # the answer is known; it measures who gives it
+    HONEYPOT = "honeypot"  # the answer is known; it measures who gives it
     UNCOUNTED = "uncounted"  # an answer there cannot count, see goldloop.consensus.evidence
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class AnswerRequest:
     """One more answer, or several, wanted to a task: `n_answers` counts the answers in all.
 
     `at` is when it was written down, None before.
@@ -26,12 +26,12 @@ class Ask:
 
     key: str
     n_answers: int
-    reason: AskReason
+    reason: RequestReason
     at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class AskStatus:
+class RequestStatus:
     """What is wanted of one task, and what the server was told of which of its tasks."""
 
     n_wanted: int = 1

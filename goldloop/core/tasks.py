@@ -14,16 +14,16 @@ class Purpose(StrEnum):
     """Why a sample is shown to people.
 
     `SEED` and `AUDIT` are drawn at random, a seed before the first model from everything and later from what
-    is held. `REVIEW` is a quick look and `DEEP` a deep review, both chosen by the policy; a deep one gets
+    is held. `REVIEW` is a quick review and `FULL` a full review, both chosen by the policy; a full one gets
     blind answers as an audit does. `RECHECK` is a blind second look at what was shown with a suggestion or
     looks wrong in gold. `ONBOARDING` shows known answers to somebody new, and `ADJUDICATION` shows what
-    people disagree about to a senior annotator.
+    people disagree about to an adjudicator.
     """
 
     SEED = "seed"
     AUDIT = "audit"
     REVIEW = "review"
-    DEEP = "deep"
+    FULL = "full"
     RECHECK = "recheck"
     ONBOARDING = "onboarding"
     ADJUDICATION = "adjudication"
@@ -121,6 +121,6 @@ class TaskStatus:
 
 def n_first_answers(purpose: Purpose, *, overlap: int, audit_answers: int, is_checked: bool) -> int:
     """Return how many people are asked independently before anything is concluded."""
-    if purpose in (Purpose.AUDIT, Purpose.DEEP):
+    if purpose in (Purpose.AUDIT, Purpose.FULL):
         return max(overlap, audit_answers)
     return max(overlap, 2) if is_checked else overlap

@@ -14,7 +14,7 @@ from goldloop.core.lanes import Lane
 from goldloop.core.probs import Probs
 from goldloop.stats.amounts import exact
 from goldloop.stats.measures import Measure
-from goldloop.stats.metrics import Z_95, Estimate, effective_n
+from goldloop.stats.metrics import Z_95, Estimate, effective_sample_size
 
 TOO_FEW_AUDITS = "too few audits"
 
@@ -74,5 +74,5 @@ def price_of_error(accepted: Audited, errors: Floats) -> Measure:
     paid = errors[wrong.truth, wrong.probs.argmax(axis=1)]
     mean = float(np.average(paid, weights=wrong.weights))
     variance = float(np.average((paid - mean) ** 2, weights=wrong.weights))
-    half = Z_95 * sqrt(variance / effective_n(wrong.weights))
+    half = Z_95 * sqrt(variance / effective_sample_size(wrong.weights))
     return Measure(len(wrong), Estimate(mean, max(0.0, mean - half), mean + half, len(wrong)))

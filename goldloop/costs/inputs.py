@@ -15,12 +15,12 @@ import pyarrow.compute as pc
 from goldloop.annotators.judged_answers import judged_answers
 from goldloop.annotators.profiles import Judged
 from goldloop.audit.audited import Audited, Traffic, audited_traffic
-from goldloop.consensus.outcomes import Verdicts
+from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.answers import Answer
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Tables
 from goldloop.core.probs import Probs
-from goldloop.core.requests import Ask
+from goldloop.core.requests import AnswerRequest
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 from goldloop.costs.time import Seconds, working_seconds
@@ -53,7 +53,7 @@ class Labelled:
     @property
     def is_looked_at(self) -> Flags:
         """Whether the policy had sent the sample to people, who were to check the machine's label, (n,)."""
-        chosen = np.isin(self.purposes, [str(Purpose.REVIEW), str(Purpose.DEEP)])
+        chosen = np.isin(self.purposes, [str(Purpose.REVIEW), str(Purpose.FULL)])
         return np.asarray(chosen & (self.machine != NO_LABEL), dtype=bool)
 
     def where(self, rows: Flags) -> Labelled:
@@ -89,8 +89,8 @@ class Books:
 
 def read_books(
     tables: Tables,
-    verdicts: Verdicts,
-    asks: Iterable[Ask],
+    outcomes: Outcomes,
+    answer_requests: Iterable[AnswerRequest],
     gold: Collection[GoldRecord],
     labels: LabelSet,
 ) -> Books:
@@ -99,9 +99,9 @@ def read_books(
     traffic = read_traffic(tables, labels)
     gold_ids = {one.sample_id for one in gold}
     return Books(
-        answers=verdicts.answers,
-        seconds=working_seconds(verdicts.answers),
-        judged=judged_answers(verdicts, asks, labels),
+        answers=outcomes.answers,
+        seconds=working_seconds(outcomes.answers),
+        judged=judged_answers(outcomes, answer_requests, labels),
         labelled=labelled(gold, machine_labels(tables, gold), labels, closed=closed),
         traffic=traffic,
         is_labelled=np.array([one in gold_ids for one in traffic.sample_ids], dtype=bool),

@@ -10,31 +10,33 @@ from goldloop.annotators.anchoring import Observation
 from goldloop.annotators.judged_answers import judged_answers
 from goldloop.annotators.profiles import Judged
 from goldloop.annotators.skill import Columns, Floats, accuracy_against, expected_answers, wrong_answers
-from goldloop.consensus.outcomes import Verdicts, observations_of
+from goldloop.consensus.outcomes import Outcomes, observations_of
 from goldloop.core.labels import LabelSet
-from goldloop.core.requests import Ask
+from goldloop.core.requests import AnswerRequest
 from goldloop.core.tasks import Purpose
 from goldloop.costs.time import times_of, working_seconds
 from goldloop.routing.fit import Answered, KnownPeople
 
-BLIND = (Purpose.AUDIT, Purpose.DEEP, Purpose.RECHECK)
+BLIND = (Purpose.AUDIT, Purpose.FULL, Purpose.RECHECK)
 
 
-def people_costs(verdicts: Verdicts, asks: Iterable[Ask], labels: LabelSet) -> KnownPeople:
+def people_costs(
+    outcomes: Outcomes, answer_requests: Iterable[AnswerRequest], labels: LabelSet
+) -> KnownPeople:
     """Return how long people's answers took and how often which was given for which label.
 
-    A quick look is judged on the checked arm of anchoring alone, which chance drew from the review tasks and
+    A quick review is judged on the checked arm of anchoring alone, which chance drew from the review tasks and
     somebody else answered blind; blind answers by what everybody else says. Decisions have nobody above them
     who could judge them: they bring their times only. None where nobody was asked in that way.
     """
-    answers = verdicts.answers
+    answers = outcomes.answers
     seconds = working_seconds(answers)
-    judged = judged_answers(verdicts, asks, labels)
+    judged = judged_answers(outcomes, answer_requests, labels)
     shown = times_of(answers, seconds, (Purpose.REVIEW,), is_shown=True)
     blind = times_of(answers, seconds, BLIND, is_shown=False)
     deciding = times_of(answers, seconds, (Purpose.ADJUDICATION,), is_shown=False)
     return KnownPeople(
-        quick=_answered(shown, checked_counts(observations_of(verdicts), labels)),
+        quick=_answered(shown, checked_counts(observations_of(outcomes), labels)),
         blind=_answered(blind, blind_counts(judged, BLIND, labels)),
         adjudicating=_answered(deciding, np.zeros((len(labels), len(labels)))),
     )

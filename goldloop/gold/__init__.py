@@ -1,0 +1,1 @@
+"""Gold: immutable versions of human-made labels, their splits and their export."""

@@ -1,1 +1,1 @@
-"""Asking: what all evidence says of each sample, and who is asked about it next."""
+"""Labeling: tasks to the labelling server, annotations back, and what follows from them."""

@@ -12,23 +12,23 @@ from datetime import datetime
 
 import numpy as np
 
-from goldloop.annotators.honeypots import KnownAnswer, choose_controls, choose_onboarding, n_controls_due
+from goldloop.annotators.honeypots import Honeypot, choose_honeypots, choose_onboarding, n_honeypots_due
 from goldloop.annotators.known_labels import known_answers
-from goldloop.consensus.evidence import Dossier
+from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.next_step import Step, answers_shown
-from goldloop.consensus.outcomes import Verdict, Verdicts
+from goldloop.consensus.outcomes import Outcomes, SampleOutcome
 from goldloop.core.arms import Arm
 from goldloop.core.ports import LabelingQueue, Row, Tables
-from goldloop.core.requests import Ask, AskReason
+from goldloop.core.requests import AnswerRequest, RequestReason
 from goldloop.core.tasks import Event, Purpose, TaskStatus, task_key
 from goldloop.selection.budget import n_answers_of, repeat_budget
 from goldloop.settings import Settings
-from goldloop.tables.answer_requests import Asks
+from goldloop.tables.answer_requests import AnswerRequests
 from goldloop.tables.rounds import current_round
-from goldloop.tables.task_log import Ledger, follow_up_row
+from goldloop.tables.task_log import TaskLog, follow_up_row
 
-CHARGED = (AskReason.CHECK, AskReason.UNSURE, AskReason.CONTROL)
-"""Asks that take from the round's repeat budget; first answers are part of what a task costs."""
+CHARGED = (RequestReason.CHECK, RequestReason.UNSURE, RequestReason.HONEYPOT)
+"""AnswerRequests that take from the round's repeat budget; first answers are part of what a task costs."""
 
 
 @dataclass(slots=True)
@@ -43,28 +43,28 @@ class FollowUpReport:
 
 @dataclass(frozen=True, slots=True)
 class FollowUps:
-    """What is wanted now: more answers to tasks, and further tasks (dossier and purpose)."""
+    """What is wanted now: more answers to tasks, and further tasks (evidence and purpose)."""
 
-    asks: tuple[Ask, ...]
-    tasks: tuple[tuple[Dossier, Purpose], ...]
+    answer_requests: tuple[AnswerRequest, ...]
+    tasks: tuple[tuple[SampleEvidence, Purpose], ...]
     n_postponed: int
 
 
 def plan_follow_ups(
     *,
     tables: Tables,
-    ledger: Ledger,
-    asks: Asks,
+    task_log: TaskLog,
+    answer_requests: AnswerRequests,
     settings: Settings,
-    read_verdicts: Callable[[], Verdicts],
+    read_outcomes: Callable[[], Outcomes],
     clock: Callable[[], datetime],
 ) -> FollowUpReport:
-    """Write down what the answers so far call for; the server is told by `push_planned` and `Asks.tell`."""
+    """Write down what the answers so far call for; the server is told by `push_planned` and `AnswerRequests.tell`."""
     report = FollowUpReport()
     round_ = current_round(tables)
 
     def choose() -> FollowUps:
-        return wanted_follow_ups(read_verdicts(), tables, ledger, asks, settings)
+        return wanted_follow_ups(read_outcomes(), tables, task_log, answer_requests, settings)
 
     def make_rows(seq: int) -> list[Row]:
         found = choose()
@@ -72,61 +72,65 @@ def plan_follow_ups(
         report.planned = _counts([str(purpose) for _, purpose in found.tasks])
         return [
             follow_up_row(
-                dossier.plan,
+                evidence.plan,
                 purpose,
                 seq=seq,
                 round_=round_,
                 position=position,
                 at=clock(),
-                answers=answers_shown(dossier.case.votes) if purpose is Purpose.ADJUDICATION else {},
-                barred=() if purpose is Purpose.ONBOARDING else dossier.people,
+                answers=answers_shown(evidence.voted.votes) if purpose is Purpose.ADJUDICATION else {},
+                barred=() if purpose is Purpose.ONBOARDING else evidence.people,
             )
-            for position, (dossier, purpose) in enumerate(found.tasks)
+            for position, (evidence, purpose) in enumerate(found.tasks)
         ]
 
-    wanted = asks.want(lambda: choose().asks, round_=round_, at=clock())
+    wanted = answer_requests.want(lambda: choose().answer_requests, round_=round_, at=clock())
     report.asked = _counts([str(one.reason) for one in wanted])
-    ledger.plan(make_rows)
+    task_log.plan(make_rows)
     return report
 
 
 def withdraw_settled(
     *,
-    ledger: Ledger,
+    task_log: TaskLog,
     queue: LabelingQueue,
-    read_verdicts: Callable[[], Verdicts],
+    read_outcomes: Callable[[], Outcomes],
     owner: str,
     clock: Callable[[], datetime],
 ) -> int:
     """Take back adjudication tasks that nobody has touched and that are settled without; return how many.
 
-    People correct themselves, and a senior's time is dear. Should the same sample be disputed again, it is
+    People correct themselves, and an adjudicator's time is dear. Should the same sample be disputed again, it is
     adjudicated anew.
     """
     disputes = {
         one.sample_id: one
-        for one in ledger.statuses().values()
+        for one in task_log.statuses().values()
         if one.event is Event.PUSHED and one.purpose is Purpose.ADJUDICATION and one.task_id is not None
     }
     if not disputes:
         return 0
     settled = [
-        disputes[one.dossier.sample_id]
-        for one in read_verdicts().verdicts
-        if one.dossier.sample_id in disputes and one.is_gold and one.dossier.decision is None
+        disputes[one.evidence.sample_id]
+        for one in read_outcomes().samples
+        if one.evidence.sample_id in disputes and one.is_gold and one.evidence.decision is None
     ]
     answered = queue.answered([one.task_id for one in settled if one.task_id is not None])
     untouched = {one.key: one.task_id for one in settled if one.task_id not in answered}
     if untouched:
         queue.delete([task_id for task_id in untouched.values() if task_id is not None])
-        ledger.record(
-            Event.GONE, dict.fromkeys(untouched), at=clock(), owner=owner, detail="settled without a senior"
+        task_log.record(
+            Event.GONE,
+            dict.fromkeys(untouched),
+            at=clock(),
+            owner=owner,
+            detail="settled without an adjudicator",
         )
     return len(untouched)
 
 
 def wanted_follow_ups(
-    verdicts: Verdicts, tables: Tables, ledger: Ledger, asks: Asks, settings: Settings
+    outcomes: Outcomes, tables: Tables, task_log: TaskLog, answer_requests: AnswerRequests, settings: Settings
 ) -> FollowUps:
     """Return what the answers so far call for; pure but for reading what was asked before.
 
@@ -135,134 +139,136 @@ def wanted_follow_ups(
     of anchoring, controls, and further answers where they are expected to gain most.
     """
     round_ = current_round(tables)
-    live = {key: one for key, one in ledger.statuses().items() if one.is_live}
-    n_wanted = {key: one.n_wanted for key, one in asks.statuses().items()}
-    spent = sum(one.reason in CHARGED for one in asks.in_round(round_))
+    live = {key: one for key, one in task_log.statuses().items() if one.is_live}
+    n_wanted = {key: one.n_wanted for key, one in answer_requests.statuses().items()}
+    spent = sum(one.reason in CHARGED for one in answer_requests.in_round(round_))
     spent += sum(
         one.round == round_ and one.purpose in (Purpose.ADJUDICATION, Purpose.RECHECK)
         for one in live.values()
     )
     n_left = max(0, repeat_budget(settings) - spent)
 
-    promised = [one for verdict in verdicts.verdicts for one in _promised(verdict, n_wanted, settings)]
-    known = known_answers(verdicts, asks.all())
-    charged: list[Ask | tuple[Dossier, Purpose]] = [
-        *_disputes(verdicts.verdicts, live),
-        *_checks(verdicts.verdicts, live, n_wanted),
-        *_controls(verdicts, known, live, asks, settings),
-        *_unsure(verdicts, n_wanted),
+    promised = [one for outcome in outcomes.samples for one in _promised(outcome, n_wanted, settings)]
+    known = known_answers(outcomes, answer_requests.all())
+    charged: list[AnswerRequest | tuple[SampleEvidence, Purpose]] = [
+        *_disputes(outcomes.samples, live),
+        *_checks(outcomes.samples, live, n_wanted),
+        *_controls(outcomes, known, live, answer_requests, settings),
+        *_unsure(outcomes, n_wanted),
     ]
     asked = {one.key for one in promised}
-    chosen: list[Ask | tuple[Dossier, Purpose]] = []
+    chosen: list[AnswerRequest | tuple[SampleEvidence, Purpose]] = []
     for one in charged:  # a task is asked one more answer at a time
-        if not isinstance(one, Ask) or one.key not in asked:
+        if not isinstance(one, AnswerRequest) or one.key not in asked:
             chosen.append(one)
-            asked |= {one.key} if isinstance(one, Ask) else set()
+            asked |= {one.key} if isinstance(one, AnswerRequest) else set()
     kept = chosen[:n_left]
     return FollowUps(
-        asks=(*promised, *(one for one in kept if isinstance(one, Ask))),
+        answer_requests=(*promised, *(one for one in kept if isinstance(one, AnswerRequest))),
         tasks=(
-            *(one for one in kept if not isinstance(one, Ask)),
-            *_onboarding(verdicts, known, live, settings),
+            *(one for one in kept if not isinstance(one, AnswerRequest)),
+            *_onboarding(outcomes, known, live, settings),
         ),
         n_postponed=len(chosen) - len(kept),
     )
 
 
-def _promised(verdict: Verdict, n_wanted: Mapping[str, int], settings: Settings) -> Iterator[Ask]:
-    dossier = verdict.dossier
-    n_first = n_answers_of(dossier.purpose, settings)
-    if n_first > n_wanted.get(dossier.plan["key"], 1):
-        yield Ask(dossier.plan["key"], n_first, AskReason.FIRST)
-    for key in dict.fromkeys(dossier.uncounted):
-        n = 1 + dossier.uncounted.count(key)
+def _promised(
+    outcome: SampleOutcome, n_wanted: Mapping[str, int], settings: Settings
+) -> Iterator[AnswerRequest]:
+    evidence = outcome.evidence
+    n_first = n_answers_of(evidence.purpose, settings)
+    if n_first > n_wanted.get(evidence.plan["key"], 1):
+        yield AnswerRequest(evidence.plan["key"], n_first, RequestReason.FIRST)
+    for key in dict.fromkeys(evidence.uncounted):
+        n = 1 + evidence.uncounted.count(key)
         if n > n_wanted.get(key, 1):
-            yield Ask(key, n, AskReason.UNCOUNTED)
+            yield AnswerRequest(key, n, RequestReason.UNCOUNTED)
 
 
 def _disputes(
-    verdicts: Sequence[Verdict], live: Mapping[str, TaskStatus]
-) -> Iterator[tuple[Dossier, Purpose]]:
-    for one in verdicts:
-        dossier = one.dossier
-        if one.step is Step.ADJUDICATE and task_key(dossier.sample_id, Purpose.ADJUDICATION) not in live:
-            yield dossier, Purpose.ADJUDICATION
+    outcomes: Sequence[SampleOutcome], live: Mapping[str, TaskStatus]
+) -> Iterator[tuple[SampleEvidence, Purpose]]:
+    for one in outcomes:
+        evidence = one.evidence
+        if one.step is Step.ADJUDICATE and task_key(evidence.sample_id, Purpose.ADJUDICATION) not in live:
+            yield evidence, Purpose.ADJUDICATION
 
 
 def _checks(
-    verdicts: Sequence[Verdict], live: Mapping[str, TaskStatus], n_wanted: Mapping[str, int]
-) -> Iterator[Ask | tuple[Dossier, Purpose]]:
+    outcomes: Sequence[SampleOutcome], live: Mapping[str, TaskStatus], n_wanted: Mapping[str, int]
+) -> Iterator[AnswerRequest | tuple[SampleEvidence, Purpose]]:
     """Yield the further blind answer that both arms of anchoring get, once the task has been answered."""
-    for one in verdicts:
-        dossier = one.dossier
-        if dossier.purpose is not Purpose.REVIEW or not dossier.votes:
+    for one in outcomes:
+        evidence = one.evidence
+        if evidence.purpose is not Purpose.REVIEW or not evidence.votes:
             continue
-        key = dossier.plan["key"]
-        if dossier.arm is Arm.HIDDEN and n_wanted.get(key, 1) < dossier.standing.n_first:
-            yield Ask(key, dossier.standing.n_first, AskReason.CHECK)
-        if dossier.arm is Arm.CHECKED and task_key(dossier.sample_id, Purpose.RECHECK) not in live:
-            yield dossier, Purpose.RECHECK
+        key = evidence.plan["key"]
+        if evidence.arm is Arm.HIDDEN and n_wanted.get(key, 1) < evidence.state.n_first:
+            yield AnswerRequest(key, evidence.state.n_first, RequestReason.CHECK)
+        if evidence.arm is Arm.SHOWN and task_key(evidence.sample_id, Purpose.RECHECK) not in live:
+            yield evidence, Purpose.RECHECK
 
 
 def _controls(
-    verdicts: Verdicts,
-    known: Sequence[KnownAnswer],
+    outcomes: Outcomes,
+    known: Sequence[Honeypot],
     live: Mapping[str, TaskStatus],
-    asks: Asks,
+    answer_requests: AnswerRequests,
     settings: Settings,
-) -> Iterator[Ask]:
+) -> Iterator[AnswerRequest]:
     """Yield one more answer for known-answer tasks, in step with the answers people have given so far."""
-    votes = [vote for one in verdicts.verdicts for vote in one.dossier.votes]
-    due = n_controls_due(
+    votes = [vote for one in outcomes.samples for vote in one.evidence.votes]
+    due = n_honeypots_due(
         n_answers=len(votes),
-        n_controls=sum(one.reason is AskReason.CONTROL for one in asks.all()),
-        control_rate=settings.people.control_rate,
+        n_honeypots=sum(one.reason is RequestReason.HONEYPOT for one in answer_requests.all()),
+        honeypot_rate=settings.annotators.honeypot_rate,
     )
     people = {one.annotator for one in votes}
-    dossiers = {one.dossier.sample_id: one.dossier for one in verdicts.verdicts}
+    evidence_of = {one.evidence.sample_id: one.evidence for one in outcomes.samples}
     onboarding = {one.sample_id for one in live.values() if one.purpose is Purpose.ONBOARDING}
     usable = [
         one
         for one in known
-        if one.sample_id not in onboarding and not _is_known_elsewhere(dossiers[one.sample_id], people)
+        if one.sample_id not in onboarding and not _is_known_elsewhere(evidence_of[one.sample_id], people)
     ]
-    for sample_id in choose_controls(usable, n=due, people=people, seed=settings.selection.seed):
-        dossier = dossiers[sample_id]
-        n_answers = max(dossier.standing.n_asked, len(dossier.votes)) + 1
-        yield Ask(dossier.plan["key"], n_answers, AskReason.CONTROL)
+    for sample_id in choose_honeypots(usable, n=due, people=people, seed=settings.selection.seed):
+        evidence = evidence_of[sample_id]
+        n_answers = max(evidence.state.n_asked, len(evidence.votes)) + 1
+        yield AnswerRequest(evidence.plan["key"], n_answers, RequestReason.HONEYPOT)
 
 
-def _is_known_elsewhere(dossier: Dossier, people: Collection[str]) -> bool:
+def _is_known_elsewhere(evidence: SampleEvidence, people: Collection[str]) -> bool:
     """Whether some of `people` have met the sample in another task, so that they could be handed it twice."""
-    is_decided_by_them = dossier.decision is not None and dossier.decision.annotator in people
-    return len(dossier.keys) > 1 or is_decided_by_them
+    is_decided_by_them = evidence.decision is not None and evidence.decision.annotator in people
+    return len(evidence.keys) > 1 or is_decided_by_them
 
 
 def _onboarding(
-    verdicts: Verdicts, known: Sequence[KnownAnswer], live: Mapping[str, TaskStatus], settings: Settings
-) -> Iterator[tuple[Dossier, Purpose]]:
+    outcomes: Outcomes, known: Sequence[Honeypot], live: Mapping[str, TaskStatus], settings: Settings
+) -> Iterator[tuple[SampleEvidence, Purpose]]:
     """Yield the tasks that the onboarding set still lacks."""
     current = [one.sample_id for one in live.values() if one.purpose is Purpose.ONBOARDING]
-    dossiers = {one.dossier.sample_id: one.dossier for one in verdicts.verdicts}
-    n = settings.people.onboarding_tasks
+    evidence_of = {one.evidence.sample_id: one.evidence for one in outcomes.samples}
+    n = settings.annotators.onboarding_tasks
     for sample_id in choose_onboarding(known, n=n, current=current, seed=settings.selection.seed):
         if sample_id not in current:
-            yield dossiers[sample_id], Purpose.ONBOARDING
+            yield evidence_of[sample_id], Purpose.ONBOARDING
 
 
-def _unsure(verdicts: Verdicts, n_wanted: Mapping[str, int]) -> Iterator[Ask]:
+def _unsure(outcomes: Outcomes, n_wanted: Mapping[str, int]) -> Iterator[AnswerRequest]:
     """Yield one more answer for each unsure sample, most expected gain first; ties by sample_id."""
-    gains = verdicts.findings.expected_gain()
+    gains = outcomes.fit.expected_gain()
     for place in np.argsort(-gains, kind="stable"):
-        one = verdicts.verdicts[int(place)]
+        one = outcomes.samples[int(place)]
         if one.step is Step.ASK:
-            dossier = one.dossier
-            recheck = task_key(dossier.sample_id, Purpose.RECHECK)
+            evidence = one.evidence
+            recheck = task_key(evidence.sample_id, Purpose.RECHECK)
             key = (
-                recheck if recheck in dossier.keys else dossier.plan["key"]
+                recheck if recheck in evidence.keys else evidence.plan["key"]
             )  # blind, where there is a choice
-            n_given = sum(task_key(vote.sample_id, vote.purpose) == key for vote in dossier.votes)
-            yield Ask(key, max(n_wanted.get(key, 1), n_given) + 1, AskReason.UNSURE)
+            n_given = sum(task_key(vote.sample_id, vote.purpose) == key for vote in evidence.votes)
+            yield AnswerRequest(key, max(n_wanted.get(key, 1), n_given) + 1, RequestReason.UNSURE)
 
 
 def _counts(names: Sequence[str]) -> dict[str, int]:

@@ -17,14 +17,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.consensus.next_step import Step
-from goldloop.consensus.outcomes import Verdicts, gold_records, n_by_step, reason_of, second_looked
+from goldloop.consensus.outcomes import Outcomes, gold_records, n_by_step, reason_of, relabeled
 from goldloop.core.annotations import Annotation, AnnotationStatus, TaskState
 from goldloop.core.ports import LabelingQueue, Row, Table
 from goldloop.core.samples import SampleId
 from goldloop.gold.records import GoldRecord
 from goldloop.labeling.follow_up import FollowUpReport
 from goldloop.tables.gold_store import GoldStore
-from goldloop.tables.task_log import Ledger
+from goldloop.tables.task_log import TaskLog
 
 OVERLAP = timedelta(seconds=60)  # transactions in flight on the server when the last pull looked
 
@@ -51,7 +51,7 @@ class PullReport:
     follow_ups: FollowUpReport | None = None
 
 
-def pull_annotations(queue: LabelingQueue, annotations: Table, ledger: Ledger) -> PullReport:
+def pull_annotations(queue: LabelingQueue, annotations: Table, task_log: TaskLog) -> PullReport:
     """Merge what changed on the server since the last pull into the annotations table.
 
     Edits replace, deletions retract, skips and invalid answers are kept without a vote, and tasks that
@@ -61,7 +61,7 @@ def pull_annotations(queue: LabelingQueue, annotations: Table, ledger: Ledger) -
         ServiceError: the server failed; pages merged by then are kept.
     """
     report = PullReport()
-    statuses = ledger.statuses()
+    statuses = task_log.statuses()
     newest = pc.max(annotations.read(["task_updated_at"])["task_updated_at"]).as_py()
     for page in queue.changed_since(newest - OVERLAP if newest else None):
         ours = [task for task in page if task.key in statuses]
@@ -166,17 +166,17 @@ def _row(task: TaskState, one: Annotation) -> dict[str, Any]:
     }
 
 
-def derive_gold(gold: GoldStore, read_verdicts: Callable[[], Verdicts], report: PullReport) -> None:
+def derive_gold(gold: GoldStore, read_outcomes: Callable[[], Outcomes], report: PullReport) -> None:
     """Commit the gold that all answers together come to, if it differs; `report` is told what is missing."""
     looked_at: set[SampleId] = set()
 
     def make_records() -> list[GoldRecord]:
-        verdicts = read_verdicts().verdicts
-        looked_at.update(second_looked(verdicts))
-        steps = n_by_step(verdicts)
+        outcomes = read_outcomes().samples
+        looked_at.update(relabeled(outcomes))
+        steps = n_by_step(outcomes)
         report.n_waiting, report.n_unsure = steps.get(Step.WAIT, 0), steps.get(Step.ASK, 0)
         report.n_disputed = steps.get(Step.ADJUDICATE, 0)
-        return gold_records(verdicts)
+        return gold_records(outcomes)
 
     version = gold.commit(make_records, reason=lambda changes: reason_of(changes, looked_at))
     if version is not None:

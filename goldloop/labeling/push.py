@@ -21,7 +21,7 @@ from goldloop.core.samples import BatchId
 from goldloop.core.tasks import Event, NewTask, Suggestion, TaskStatus, split_key
 from goldloop.labeling.follow_up import FollowUpReport
 from goldloop.tables.rounds import current_round
-from goldloop.tables.task_log import Ledger
+from goldloop.tables.task_log import TaskLog
 from goldloop.tables.unlabeled_pool import sample_rows
 
 IMPORT_SIZE = 500  # tasks an import; more gains nothing and holds the server's write lock longer
@@ -46,7 +46,7 @@ class PushReport:
 def push_planned(
     *,
     tables: Tables,
-    ledger: Ledger,
+    task_log: TaskLog,
     queue: LabelingQueue,
     store: ContentStore,
     owner: str,
@@ -66,8 +66,10 @@ def push_planned(
         ServiceError: the server failed; what it had taken by then is kept, the next push goes on from there.
     """
     report = PushReport(round=current_round(tables))
-    claims = _Claims(ledger, owner=owner, clock=clock, sleep=sleep, lease_s=lease_s, import_size=import_size)
-    preparation = _Preparation(tables, ledger, queue, store)
+    claims = _Claims(
+        task_log, owner=owner, clock=clock, sleep=sleep, lease_s=lease_s, import_size=import_size
+    )
+    preparation = _Preparation(tables, task_log, queue, store)
 
     def finish(batch: _Batch, pushed: Mapping[str, int]) -> None:
         if len(pushed) != len(batch.tasks):
@@ -76,10 +78,10 @@ def push_planned(
                 "run the command again, it goes on from here"
             )
         if pushed or batch.adopted:
-            ledger.record(Event.PUSHED, {**batch.adopted, **pushed}, at=clock(), owner=owner)
+            task_log.record(Event.PUSHED, {**batch.adopted, **pushed}, at=clock(), owner=owner)
         if batch.lost:
             why = "; ".join(sorted(set(batch.lost.values())))[:500]
-            ledger.record(Event.GONE, dict.fromkeys(batch.lost), at=clock(), owner=owner, detail=why)
+            task_log.record(Event.GONE, dict.fromkeys(batch.lost), at=clock(), owner=owner, detail=why)
         report.n_pushed += len(pushed)
         report.n_adopted += len(batch.adopted)
         report.lost += [f"{key}: {why}" for key, why in batch.lost.items()]
@@ -116,7 +118,7 @@ class _Batch:
 class _Claims:
     """Takes the next planned tasks for this push, and those whose claim has run out."""
 
-    ledger: Ledger
+    task_log: TaskLog
     owner: str
     clock: Callable[[], datetime]
     sleep: Callable[[float], None]
@@ -154,15 +156,15 @@ class _Claims:
             is_waiting = bool(waiting)
             return [one.key for one in free]
 
-        keys = self.ledger.claim(choose, owner=self.owner, at=self.clock())
+        keys = self.task_log.claim(choose, owner=self.owner, at=self.clock())
         return keys, retaken, is_waiting
 
 
 class _Preparation:
     """Makes imports ready: looks up plans and files, once for many imports, and keeps the bytes."""
 
-    def __init__(self, tables: Tables, ledger: Ledger, queue: LabelingQueue, store: ContentStore) -> None:
-        self._tables, self._ledger, self._queue, self._store = tables, ledger, queue, store
+    def __init__(self, tables: Tables, task_log: TaskLog, queue: LabelingQueue, store: ContentStore) -> None:
+        self._tables, self._ledger, self._queue, self._store = tables, task_log, queue, store
         self._plans: dict[str, dict[str, Any]] = {}
         self._uris: dict[str, str] = {}
 

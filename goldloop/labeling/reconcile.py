@@ -1,4 +1,4 @@
-"""Reconciling: the ledger and the labelling server, made to agree."""
+"""Reconciling: the task_log and the labelling server, made to agree."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from goldloop.core.ports import LabelingQueue
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import Event, split_key
 from goldloop.labeling.push import LEASE_S
-from goldloop.tables.task_log import Ledger, adopted_row
+from goldloop.tables.task_log import TaskLog, adopted_row
 
 MOST_LOST = 0.5  # share of the tasks that may vanish between two looks before we take it for an accident
 FEW_TASKS = 20  # so many may always vanish
@@ -18,7 +18,7 @@ FEW_TASKS = 20  # so many may always vanish
 
 def reconcile(
     *,
-    ledger: Ledger,
+    task_log: TaskLog,
     queue: LabelingQueue,
     owner: str,
     clock: Callable[[], datetime],
@@ -28,20 +28,20 @@ def reconcile(
     lease_s: float = LEASE_S,
     accept_lost: bool = False,
 ) -> tuple[int, int, int]:
-    """Make ledger and server agree; return how many tasks were adopted, removed as duplicates, found gone.
+    """Make task_log and server agree; return how many tasks were adopted, removed as duplicates, found gone.
 
     Costs one request while the counts agree. When they do not, every task of the project is listed: one that
-    the ledger does not know is adopted, the later of two with one key is deleted unless only it was answered,
+    the task_log does not know is adopted, the later of two with one key is deleted unless only it was answered,
     and one that somebody deleted on the server is recorded as gone.
 
-    The ledger is read before the listing, to tell what is gone, and after it, to tell what is unknown:
+    The task_log is read before the listing, to tell what is gone, and after it, to tell what is unknown:
     another process may plan and push meanwhile.
 
     Raises:
         TasksLostError: more than half of the tasks are gone at once, and nobody has said that this is meant.
             Every account can delete a project; the labels of its tasks must not leave gold by that alone.
     """
-    before = {key: one for key, one in ledger.statuses().items() if one.event is Event.PUSHED}
+    before = {key: one for key, one in task_log.statuses().items() if one.event is Event.PUSHED}
     if queue.n_tasks() == len(before):
         return 0, 0, 0
     by_key: dict[str, list[int]] = {}
@@ -58,7 +58,7 @@ def reconcile(
         queue.delete(surplus)
     found = {key: survivors.get(key, ids[0]) for key, ids in by_key.items()}
 
-    statuses = ledger.statuses()
+    statuses = task_log.statuses()
     pushed = {key: one for key, one in statuses.items() if one.event is Event.PUSHED}
     stale = clock() - timedelta(seconds=lease_s)
     new = {
@@ -70,7 +70,7 @@ def reconcile(
     unknown = [key for key in new if key not in statuses]
     if unknown:
         known_batches = batches([split_key(key)[0] for key in unknown])
-        ledger.plan(
+        task_log.plan(
             lambda seq: [
                 adopted_row(
                     key,
@@ -88,7 +88,7 @@ def reconcile(
         key: task_id for key, task_id in found.items() if key in pushed and pushed[key].task_id != task_id
     }
     if new or moved:
-        ledger.record(Event.PUSHED, {**new, **moved}, at=clock(), owner=owner, detail="found on the server")
+        task_log.record(Event.PUSHED, {**new, **moved}, at=clock(), owner=owner, detail="found on the server")
     gone = [key for key, one in before.items() if key not in found and statuses[key] == one]
     if len(gone) > max(FEW_TASKS, MOST_LOST * len(before)) and not accept_lost:
         raise TasksLostError(
@@ -97,7 +97,7 @@ def reconcile(
             "take their answers out of gold with 'goldloop pull --accept-lost'"
         )
     if gone:
-        ledger.record(
+        task_log.record(
             Event.GONE, dict.fromkeys(gone), at=clock(), owner=owner, detail="deleted on the server"
         )
     return len(new), len(surplus), len(gone)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 
-from goldloop.consensus.evidence import Dossier
+from goldloop.consensus.evidence import SampleEvidence
 from goldloop.core.errors import EmptyPoolError
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import ContentStore, Row, Tables
@@ -25,8 +25,8 @@ from goldloop.core.tasks import Purpose, TaskStatus, task_key
 from goldloop.gold.records import GoldRecord
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.rounds import current_round
-from goldloop.tables.task_log import Ledger, follow_up_row
-from goldloop.training.label_errors import Rows, Suspect, cross_validated_probs, find_suspects
+from goldloop.tables.task_log import TaskLog, follow_up_row
+from goldloop.training.label_errors import LabelIssue, Rows, cross_validated_probs, find_label_issues
 from goldloop.training.ports import Trainer
 
 N_FOLDS = 3
@@ -36,10 +36,10 @@ _MINIBATCH = 256
 
 
 @dataclass(frozen=True, slots=True)
-class SecondLook:
-    """A suspect and what became of it: not sent, waiting for people, kept, or corrected."""
+class Relabel:
+    """A issue and what became of it: not sent, waiting for people, kept, or corrected."""
 
-    suspect: Suspect
+    issue: LabelIssue
     state: str
     present_label: str | None
 
@@ -53,8 +53,8 @@ def search(
     seed: int,
     scratch: Path,
     advance: Callable[[float], None],
-) -> tuple[int, list[Suspect]]:
-    """Return the newest gold version and its suspects, by models that never saw the sample they judge.
+) -> tuple[int, list[LabelIssue]]:
+    """Return the newest gold version and its label_issues, by models that never saw the sample they judge.
 
     Raises:
         EmptyPoolError: there is too little gold to train on.
@@ -90,14 +90,18 @@ def search(
     probs = cross_validated_probs(
         columns, [one.group for one in records], labels=labels, fit=fit, n_folds=N_FOLDS, seed=seed
     )
-    return version.version, find_suspects([one.sample_id for one in records], columns, probs, labels=labels)
+    return version.version, find_label_issues(
+        [one.sample_id for one in records], columns, probs, labels=labels
+    )
 
 
 def _may_be_doubted(record: GoldRecord) -> bool:
     return record.split is Split.TRAIN and not record.method.startswith("adjudication")
 
 
-def save_suspects(tables: Tables, version: int, suspects: Sequence[Suspect], *, at: datetime) -> None:
+def save_label_issues(
+    tables: Tables, version: int, label_issues: Sequence[LabelIssue], *, at: datetime
+) -> None:
     """Keep a search as the present list; that it was made is a row of its own, should nothing be in doubt."""
     made: Row = {"found_at": at, "gold_version": version, "rank": 0}
     rows: list[Row] = [
@@ -110,72 +114,72 @@ def save_suspects(tables: Tables, version: int, suspects: Sequence[Suspect], *, 
             "suggested_label": one.suggested_label,
             "self_confidence": one.self_confidence,
         }
-        for one in suspects
+        for one in label_issues
     ]
-    tables.suspects.append([made, *rows])
+    tables.label_errors.append([made, *rows])
 
 
-def read_second_looks(tables: Tables, ledger: Ledger, gold: GoldStore) -> list[SecondLook]:
-    """Return the present list of suspects with what became of each, most suspect first."""
-    rows = tables.suspects.read()
+def read_relabels(tables: Tables, task_log: TaskLog, gold: GoldStore) -> list[Relabel]:
+    """Return the present list of label_issues with what became of each, most issue first."""
+    rows = tables.label_errors.read()
     newest = pc.max(rows["found_at"])
     present = {one.sample_id: one.label for one in gold.records()}
-    statuses = ledger.statuses()
+    statuses = task_log.statuses()
     answered = set(tables.annotations.read(["key"])["key"].to_pylist())
     found = []
     rows = rows.filter((pc.field("found_at") == newest) & (pc.field("rank") > 0))
     for row in rows.sort_by("rank").to_pylist():
-        suspect = Suspect(
+        issue = LabelIssue(
             row["rank"],
             SampleId(row["sample_id"]),
             row["label"],
             row["suggested_label"],
             row["self_confidence"],
         )
-        task = statuses.get(task_key(suspect.sample_id, Purpose.RECHECK))
-        label = present.get(suspect.sample_id)
-        found.append(SecondLook(suspect, _state(suspect, task, label, answered), label))
+        task = statuses.get(task_key(issue.sample_id, Purpose.RECHECK))
+        label = present.get(issue.sample_id)
+        found.append(Relabel(issue, _state(issue, task, label, answered), label))
     return found
 
 
-def _state(suspect: Suspect, task: TaskStatus | None, label: str | None, answered: Collection[str]) -> str:
+def _state(issue: LabelIssue, task: TaskStatus | None, label: str | None, answered: Collection[str]) -> str:
     if task is None or not task.is_live:
         return "not sent"
     if task.key not in answered or label is None:
         return "waiting for people"
-    return "kept" if label == suspect.label else f"corrected to {label}"
+    return "kept" if label == issue.label else f"corrected to {label}"
 
 
-def plan_rechecks(
+def plan_relabel(
     *,
     tables: Tables,
-    ledger: Ledger,
+    task_log: TaskLog,
     gold: GoldStore,
-    dossiers: Mapping[SampleId, Dossier],
+    evidence_of: Mapping[SampleId, SampleEvidence],
     n: int,
     clock: Callable[[], datetime],
 ) -> int:
-    """Plan a blind second look at the `n` most suspect samples not sent yet; return how many there were."""
+    """Plan a blind second look at the `n` most issue samples not sent yet; return how many there were."""
     n_planned = 0
 
     def make_rows(seq: int) -> list[Row]:
         nonlocal n_planned
-        waiting = [one for one in read_second_looks(tables, ledger, gold) if one.state == "not sent"]
-        known = [dossiers[one.suspect.sample_id] for one in waiting if one.suspect.sample_id in dossiers]
+        waiting = [one for one in read_relabels(tables, task_log, gold) if one.state == "not sent"]
+        known = [evidence_of[one.issue.sample_id] for one in waiting if one.issue.sample_id in evidence_of]
         n_planned = len(known[:n])
         return [
             follow_up_row(
-                dossier.plan,
+                evidence.plan,
                 Purpose.RECHECK,
                 seq=seq,
                 round_=current_round(tables),
                 position=position,
                 at=clock(),
                 answers={},
-                barred=dossier.people,
+                barred=evidence.people,
             )
-            for position, dossier in enumerate(known[:n])
+            for position, evidence in enumerate(known[:n])
         ]
 
-    ledger.plan(make_rows)
+    task_log.plan(make_rows)
     return n_planned

@@ -7,15 +7,15 @@ from goldloop.cli.progress import counting
 from goldloop.core.clock import now
 from goldloop.labeling.follow_up import FollowUpReport, plan_follow_ups, withdraw_settled
 from goldloop.labeling.push import PushReport, push_planned
-from goldloop.wiring import Parts
+from goldloop.wiring import Wiring
 
 
-def push_plan(parts: Parts, queue: LabelStudioQueue) -> PushReport:
+def push_plan(parts: Wiring, queue: LabelStudioQueue) -> PushReport:
     """Bring everything that is planned to Label Studio."""
     with counting("tasks pushed") as advance:
         return push_planned(
             tables=parts.tables,
-            ledger=parts.ledger,
+            task_log=parts.task_log,
             queue=queue,
             store=parts.store,
             owner=parts.owner,
@@ -24,22 +24,22 @@ def push_plan(parts: Parts, queue: LabelStudioQueue) -> PushReport:
         )
 
 
-def follow_up(parts: Parts, queue: LabelStudioQueue) -> FollowUpReport:
+def follow_up(parts: Wiring, queue: LabelStudioQueue) -> FollowUpReport:
     """Write down what the answers so far call for, then bring it to Label Studio."""
     report = plan_follow_ups(
         tables=parts.tables,
-        ledger=parts.ledger,
-        asks=parts.asks,
+        task_log=parts.task_log,
+        answer_requests=parts.answer_requests,
         settings=parts.workspace.settings,
-        read_verdicts=parts.read_verdicts,
+        read_outcomes=parts.read_outcomes,
         clock=now,
     )
     push_plan(parts, queue)
-    parts.asks.tell(queue, parts.ledger, at=now)
+    parts.answer_requests.tell(queue, parts.task_log, at=now)
     report.n_withdrawn = withdraw_settled(
-        ledger=parts.ledger,
+        task_log=parts.task_log,
         queue=queue,
-        read_verdicts=parts.read_verdicts,
+        read_outcomes=parts.read_outcomes,
         owner=parts.owner,
         clock=now,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from goldloop.annotators.agreement import MIN_SHARED
 from goldloop.annotators.automation_bias import Gap
-from goldloop.annotators.report import PeopleReport
+from goldloop.annotators.report import AnnotatorReport
 from goldloop.reports.plots import drift_plot, gap_plot, kappa_plot, pace_plot, skill_plot
 from goldloop.reports.plots.style import Plot
 
@@ -15,10 +15,10 @@ MOST_PAIRS = 15
 
 
 @dataclass(frozen=True, slots=True)
-class PeopleSection:
+class AnnotatorSection:
     """What the page says of the people, with the plots of each of its three parts."""
 
-    report: PeopleReport
+    report: AnnotatorReport
     skill: tuple[Plot, ...]
     agreement: tuple[Plot, ...]
     suggestions: tuple[Plot, ...]
@@ -31,7 +31,7 @@ class PeopleSection:
 
 
 @dataclass(frozen=True, slots=True)
-class SuspectTile:
+class LabelIssueTile:
     """A gold label in doubt: what it was, what the model thinks, and what people made of it."""
 
     image: bytes
@@ -46,9 +46,9 @@ class SuspectTile:
         return self.state.startswith("corrected")
 
 
-def people_section(report: PeopleReport) -> PeopleSection:
+def annotator_section(report: AnnotatorReport) -> AnnotatorSection:
     """Return `report` with the plots that have something to show."""
-    return PeopleSection(
+    return AnnotatorSection(
         report=report,
         skill=_skill_plots(report),
         agreement=_agreement_plots(report),
@@ -56,7 +56,7 @@ def people_section(report: PeopleReport) -> PeopleSection:
     )
 
 
-def _skill_plots(report: PeopleReport) -> tuple[Plot, ...]:
+def _skill_plots(report: AnnotatorReport) -> tuple[Plot, ...]:
     plots = []
     if any(one.accuracy.estimate or one.on_controls.estimate for one in report.people):
         caption = "Blind answers against known labels and what everybody else says; red: below the bar"
@@ -69,7 +69,7 @@ def _skill_plots(report: PeopleReport) -> tuple[Plot, ...]:
     return tuple(plots)
 
 
-def _agreement_plots(report: PeopleReport) -> tuple[Plot, ...]:
+def _agreement_plots(report: AnnotatorReport) -> tuple[Plot, ...]:
     if not any(one.kappa.estimate for one in report.agreement.pairs):
         return ()
     caption = (
@@ -79,7 +79,7 @@ def _agreement_plots(report: PeopleReport) -> tuple[Plot, ...]:
     return (Plot(caption, kappa_plot(report.agreement)),)
 
 
-def _gap_plots(report: PeopleReport) -> tuple[Plot, ...]:
+def _gap_plots(report: AnnotatorReport) -> tuple[Plot, ...]:
     gaps = [report.anchoring.gap, *report.anchoring.by_label]
     known = [one for one in gaps if one.difference is not None]
     if not known:

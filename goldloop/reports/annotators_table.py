@@ -7,14 +7,14 @@ from typing import Any
 
 from goldloop.annotators.agreement import Agreement
 from goldloop.annotators.profiles import Person
-from goldloop.annotators.report import PeopleReport
+from goldloop.annotators.report import AnnotatorReport
 from goldloop.stats.measures import MIN_N, Measure
 from goldloop.stats.metrics import Estimate
 
 NOBODY = "Nobody has answered yet; push tasks, let people label them, then pull."
 
 
-def people_rows(people: Sequence[Person]) -> list[dict[str, Any]]:
+def annotator_rows(people: Sequence[Person]) -> list[dict[str, Any]]:
     """Return how good each person is, in percent with 95 % intervals, a row each."""
     return [
         {
@@ -56,7 +56,7 @@ def agreement_rows(agreement: Agreement) -> list[dict[str, Any]]:
     ]
 
 
-def anchoring_rows(report: PeopleReport) -> list[dict[str, Any]]:
+def anchoring_rows(report: AnnotatorReport) -> list[dict[str, Any]]:
     """Return how often wrong suggestions are the answer: all together, then by suggested label."""
     gaps = [report.anchoring.gap, *(one for one in report.anchoring.by_label if one.n_shown + one.n_hidden)]
     return [
@@ -70,7 +70,7 @@ def anchoring_rows(report: PeopleReport) -> list[dict[str, Any]]:
     ]
 
 
-def remarks(report: PeopleReport) -> list[str]:
+def remarks(report: AnnotatorReport) -> list[str]:
     """Return a sentence for each thing that somebody should look at, then what each person confuses."""
     below = [
         f"{one.name} is below the bar of {report.bar:.0%}: accuracy {_percent(one.accuracy)} (percent)"

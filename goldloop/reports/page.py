@@ -15,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from goldloop.core.lanes import Lane
-from goldloop.reports.annotators_section import MOST_PAIRS, PeopleSection, SuspectTile
+from goldloop.reports.annotators_section import MOST_PAIRS, AnnotatorSection, LabelIssueTile
 from goldloop.reports.costs_section import MOST_ROUNDS, CostSection
 from goldloop.reports.plots.style import Plot
 from goldloop.reports.routing_section import RoutingSection
@@ -28,7 +28,7 @@ TEMPLATE = "report.html.jinja"
 MOST_TILES = 96
 """A page holds at most so many thumbnails; at 3 KB each it stays small enough to mail."""
 
-MOST_SUSPECTS = 48
+MOST_LABEL_ISSUES = 48
 SMALL_PIXELS = 64
 
 _MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
@@ -89,8 +89,8 @@ class Page:
     rounds: tuple[RoundRow, ...]
     plots: tuple[Plot, ...] = ()
     gallery: tuple[Tile, ...] = ()
-    people: PeopleSection | None = None
-    suspects: tuple[SuspectTile, ...] = ()
+    people: AnnotatorSection | None = None
+    label_issues: tuple[LabelIssueTile, ...] = ()
     costs: CostSection | None = None
     routing: RoutingSection | None = None
     conservation: Conservation | None = None
@@ -123,7 +123,7 @@ def render_page(page: Page) -> str:
     return environment.get_template(TEMPLATE).render(
         page=page,
         tiles=page.gallery[:MOST_TILES],
-        suspects=page.suspects[:MOST_SUSPECTS],
+        label_issues=page.label_issues[:MOST_LABEL_ISSUES],
         most_pairs=MOST_PAIRS,
         min_n=MIN_N,
         most_rounds=MOST_ROUNDS,

@@ -15,7 +15,7 @@ def tuning_title(found: Tuning) -> str:
     """Return one line: how many audits, the currency, from which confidence on accepting pays."""
     n = found.present.cost.n
     even = "never" if found.break_even is None else f"above confidence {found.break_even}"
-    cost = f"cost in {found.currency} per 1,000 samples, what is held as a deep review"
+    cost = f"cost in {found.currency} per 1,000 samples, what is held as a full review"
     return f"{n} audits; {cost}; accepting pays {even}"
 
 

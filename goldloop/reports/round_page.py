@@ -6,18 +6,18 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from flows.annotators import report_annotators
 from flows.costs import report_costs
-from flows.people import report_people
 from goldloop.audit.audited import audited_traffic
 from goldloop.audit.estimates import report_audit
 from goldloop.consensus.outcomes import open_audit_note
 from goldloop.core.clock import now
 from goldloop.gold.records import GoldRecord
-from goldloop.labeling.relabel import read_second_looks
+from goldloop.labeling.relabel import read_relabels
 from goldloop.modalities.image.thumbnail import thumbnail
-from goldloop.reports.annotators_section import SuspectTile, people_section
+from goldloop.reports.annotators_section import LabelIssueTile, annotator_section
 from goldloop.reports.costs_section import cost_section
-from goldloop.reports.page import MOST_SUSPECTS, Page, RoundRow, Tile, render_page
+from goldloop.reports.page import MOST_LABEL_ISSUES, Page, RoundRow, Tile, render_page
 from goldloop.reports.plots import (
     accuracy_plot,
     baseline_curve,
@@ -37,7 +37,7 @@ from goldloop.tables.rounds import read_rounds
 from goldloop.tables.traffic import judged_by, read_traffic
 from goldloop.training.promotion import Evaluation, winner
 from goldloop.training.round_record import RoundRecord
-from goldloop.wiring import Parts
+from goldloop.wiring import Wiring
 
 N_TILES = 60
 HOLDOUT = "holdout"
@@ -86,23 +86,23 @@ def curve_plot(rows: list[RoundRow], *, kind: str = "svg", split: str = HOLDOUT)
     )
 
 
-def curve_png(parts: Parts) -> bytes:
+def curve_png(parts: Wiring) -> bytes:
     """Return the accuracies over the workspace's rounds as PNG."""
     return curve_plot(round_rows(read_rounds(parts.tables.rounds)), kind="png")
 
 
-def write_page(parts: Parts) -> Path:
+def write_page(parts: Wiring) -> Path:
     """Write the page of the newest round into the workspace's reports folder; return where it lies."""
     records = read_rounds(parts.tables.rounds)
     return save_page(parts, round_page(parts), f"round-{records[-1].round if records else 0:03d}.html")
 
 
-def round_page(parts: Parts) -> Page:
+def round_page(parts: Wiring) -> Page:
     """Return the page of the newest round."""
     records = read_rounds(parts.tables.rounds)
     rows = round_rows(records)
     number = records[-1].round if records else 0
-    unsettled = open_audit_note(parts.read_verdicts().verdicts)
+    unsettled = open_audit_note(parts.read_outcomes().samples)
     notes = [] if records else ["No model yet: too little gold to train and judge one."]
     return Page(
         title=f"{parts.workspace.settings.name}: round {number}",
@@ -110,10 +110,10 @@ def round_page(parts: Parts) -> Page:
         rounds=tuple(rows),
         plots=round_plots(parts, records, rows),
         gallery=gallery(parts),
-        people=people_section(report_people(parts)),
+        people=annotator_section(report_annotators(parts)),
         costs=cost_section(report_costs(parts)),
         routing=routing_of(parts, champion_of(records)),
-        suspects=suspect_tiles(parts),
+        label_issues=label_issue_tiles(parts),
         conservation=conservation(parts.tables),
         links=links(parts),
         notes=(*notes, *([unsettled] if unsettled else [])),
@@ -126,7 +126,7 @@ def champion_of(records: list[RoundRecord]) -> str | None:
     return winner.model_version if winner else None
 
 
-def routing_of(parts: Parts, champion: str | None) -> RoutingSection | None:
+def routing_of(parts: Wiring, champion: str | None) -> RoutingSection | None:
     """Return what the page says of routing; None before there is a champion."""
     if champion is None:
         return None
@@ -148,7 +148,7 @@ def routing_of(parts: Parts, champion: str | None) -> RoutingSection | None:
     )
 
 
-def save_page(parts: Parts, page: Page, name: str) -> Path:
+def save_page(parts: Wiring, page: Page, name: str) -> Path:
     """Write `page` as `name` into the reports folder, whole or not at all."""
     parts.workspace.reports.mkdir(parents=True, exist_ok=True)
     target = parts.workspace.reports / name
@@ -158,7 +158,7 @@ def save_page(parts: Parts, page: Page, name: str) -> Path:
     return target
 
 
-def round_plots(parts: Parts, records: list[RoundRecord], rows: list[RoundRow]) -> tuple[Plot, ...]:
+def round_plots(parts: Wiring, records: list[RoundRecord], rows: list[RoundRow]) -> tuple[Plot, ...]:
     """Return curve, lanes and the newest challenger's confusion matrix; none before the first round."""
     del parts
     if not records:
@@ -179,7 +179,7 @@ def round_plots(parts: Parts, records: list[RoundRecord], rows: list[RoundRow]) 
     return tuple(plots)
 
 
-def gallery(parts: Parts) -> tuple[Tile, ...]:
+def gallery(parts: Wiring) -> tuple[Tile, ...]:
     """Return thumbnails of gold: where people disagreed, where they corrected the model, then the newest."""
 
     def interest(one: GoldRecord) -> tuple[bool, bool, float]:
@@ -194,21 +194,21 @@ def gallery(parts: Parts) -> tuple[Tile, ...]:
     return tuple(tiles)
 
 
-def suspect_tiles(parts: Parts) -> tuple[SuspectTile, ...]:
-    """Return thumbnails of the gold labels in doubt, most suspect first, with what people made of each."""
+def label_issue_tiles(parts: Wiring) -> tuple[LabelIssueTile, ...]:
+    """Return thumbnails of the gold labels in doubt, most issue first, with what people made of each."""
     tiles = []
-    for one in read_second_looks(parts.tables, parts.ledger, parts.gold)[:MOST_SUSPECTS]:
-        found = one.suspect
+    for one in read_relabels(parts.tables, parts.task_log, parts.gold)[:MOST_LABEL_ISSUES]:
+        found = one.issue
         file = parts.store.file(found.sample_id)
         if file is not None:
             picture = thumbnail(file)
             tiles.append(
-                SuspectTile(picture, found.label, found.suggested_label, found.self_confidence, one.state)
+                LabelIssueTile(picture, found.label, found.suggested_label, found.self_confidence, one.state)
             )
     return tuple(tiles)
 
 
-def links(parts: Parts) -> dict[str, str]:
+def links(parts: Wiring) -> dict[str, str]:
     """Return the addresses of the three servers, and where people begin to work on each queue."""
     found = parts.endpoints
     servers = {

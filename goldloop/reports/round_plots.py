@@ -24,36 +24,39 @@ from goldloop.routing.policies import Policy
 from goldloop.routing.tuning import Tuning, tune
 from goldloop.stats.calibration import calibration_error, reliability_bins
 from goldloop.tables.rounds import current_round, read_rounds
-from goldloop.training.evaluate import BASELINE, CHALLENGER, Judgement
+from goldloop.training.evaluate import BASELINE, CHALLENGER, HoldoutEvaluation
 from goldloop.training.promotion import winner
 
 if TYPE_CHECKING:
-    from goldloop.wiring import Parts
+    from goldloop.wiring import Wiring
 
 KINDS: tuple[Literal["png", "svg"], ...] = ("png", "svg")
 
 
-def plots_of(parts: Parts) -> Callable[[Judgement], dict[str, bytes]]:
+def plots_of(parts: Wiring) -> Callable[[HoldoutEvaluation], dict[str, bytes]]:
     """Return what draws the files that stand beside a retrain's figures."""
 
-    def draw(judgement: Judgement) -> dict[str, bytes]:
-        judged = judgement.audited(CHALLENGER)
+    def draw(evaluation: HoldoutEvaluation) -> dict[str, bytes]:
+        judged = evaluation.audited(CHALLENGER)
         settings = parts.workspace.settings
         policy = fit_policy(settings, judged, parts.known_people()).policy
         found = tuned(parts, judged, policy)
-        files = retrain_plots(judgement)
+        files = retrain_plots(evaluation)
         for kind in KINDS:
             files[f"plots/policies.{kind}"] = tuning_plot(found, kind=kind)
-            files[f"plots/accuracy.{kind}"] = _over_rounds(parts, judgement, kind)
+            files[f"plots/accuracy.{kind}"] = _over_rounds(parts, evaluation, kind)
         return files
 
     return draw
 
 
-def _over_rounds(parts: Parts, judgement: Judgement, kind: Literal["png", "svg"]) -> bytes:
+def _over_rounds(parts: Wiring, evaluation: HoldoutEvaluation, kind: Literal["png", "svg"]) -> bytes:
     """Return the accuracy of champion and baseline over all rounds, the one that is about to close last."""
     past = read_rounds(parts.tables.rounds)
-    judged = [*((one.evaluations, one.decision) for one in past), (judgement.evaluations, judgement.decision)]
+    judged = [
+        *((one.evaluations, one.decision) for one in past),
+        (evaluation.evaluations, evaluation.decision),
+    ]
     champions = [winner(evaluations, decision) for evaluations, decision in judged]
     baselines = [one.get(BASELINE) or one.get(CHALLENGER) for one, _ in judged]
     curves = [
@@ -64,7 +67,7 @@ def _over_rounds(parts: Parts, judgement: Judgement, kind: Literal["png", "svg"]
     return accuracy_plot(rounds, curves, split=str(Split.HOLDOUT), kind=kind)
 
 
-def tuned(parts: Parts, judged: Audited, present: Policy) -> Tuning:
+def tuned(parts: Wiring, judged: Audited, present: Policy) -> Tuning:
     """Return what `judged` says of other policies than the `present` one."""
     return tune(judged, parts.workspace.settings, present=present, people=parts.known_people())
 
@@ -79,7 +82,7 @@ def newest_batch_plot(seen: Sequence[Seen]) -> tuple[Plot, ...]:
     return (Plot(caption, batch_plot(newest.sketch, before, newest.check)),)
 
 
-def champion_plots(parts: Parts, judged: Audited, present: Policy | None) -> tuple[Plot, ...]:
+def champion_plots(parts: Wiring, judged: Audited, present: Policy | None) -> tuple[Plot, ...]:
     """Return how far the champion's confidence can be trusted, and what policies would make of it.
 
     None before it was judged.

@@ -8,7 +8,7 @@ from goldloop.audit.estimates import FEWEST, AuditReport
 from goldloop.reports.plots.style import Plot
 from goldloop.reports.plots.traffic import traffic_plot
 from goldloop.routing.entry import PolicyEntry
-from goldloop.routing.policies import Recalled
+from goldloop.routing.policies import Suspended
 from goldloop.stats.metrics import Estimate
 
 
@@ -36,7 +36,7 @@ class RoutingSection:
     @property
     def is_recalled(self) -> bool:
         """Whether what the policy would accept has returned to people."""
-        return self.policy is not None and isinstance(self.policy.policy, Recalled)
+        return self.policy is not None and isinstance(self.policy.policy, Suspended)
 
     @property
     def rows(self) -> list[AuditRow]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from goldloop.consensus.outcomes import Verdict, n_by_step
+from goldloop.consensus.outcomes import SampleOutcome, n_by_step
 from goldloop.core.ports import Tables
 from goldloop.gold.records import GoldVersion
 from goldloop.tables.counts import (
@@ -24,7 +24,7 @@ from goldloop.training.round_record import RoundRecord
 _NEEDS = {
     "wait": "answered and waiting for a further person who was asked",
     "ask": "to be asked of one more person as the budget allows",
-    "adjudicate": "disputed, for a senior to decide",
+    "adjudicate": "disputed, for an adjudicator to decide",
 }
 
 
@@ -93,7 +93,7 @@ def read_status(
     tables: Tables,
     gold: GoldStore,
     *,
-    verdicts: Sequence[Verdict],
+    outcomes: Sequence[SampleOutcome],
     workspace: str,
     champion: str | None,
     champion_problem: str | None,
@@ -109,7 +109,7 @@ def read_status(
         files=conservation(tables),
         tasks=task_counts(tables),
         annotations=annotation_counts(tables),
-        needs={str(step): n for step, n in sorted(n_by_step(verdicts).items())},
+        needs={str(step): n for step, n in sorted(n_by_step(outcomes).items())},
         gold=gold.newest(),
         champion=champion,
         champion_problem=champion_problem,

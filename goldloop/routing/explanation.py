@@ -13,17 +13,17 @@ from goldloop.core.errors import SourceError
 from goldloop.core.lanes import Lane
 from goldloop.core.ports import Tables
 from goldloop.core.samples import SampleId
-from goldloop.routing.policies import Band, Cost, Policy, Recalled, Target
+from goldloop.routing.policies import Band, Cost, Policy, Suspended, Target
 from goldloop.settings import Settings
 from goldloop.tables.policy_log import PolicyLog
-from goldloop.tables.task_log import Ledger
+from goldloop.tables.task_log import TaskLog
 from goldloop.tables.traffic import stored_probs
 from goldloop.tables.unlabeled_pool import newest_predictions
 
 MEANING = {
     Lane.AUTO: "accepted by machine",
-    Lane.REVIEW: "a quick look of one person",
-    Lane.DEEP: "a deep review: blind answers, and a decision where they differ",
+    Lane.REVIEW: "a quick review of one person",
+    Lane.FULL: "a full review: blind answers, and a decision where they differ",
     Lane.HOLD: "nobody decides yet",
 }
 
@@ -81,7 +81,7 @@ def explain(tables: Tables, settings: Settings, prefix: str) -> Explanation:
     rule, costs = rule_of(row, tables, settings)
     asked = {
         str(one.purpose)
-        for one in Ledger(tables.tasks).statuses().values()
+        for one in TaskLog(tables.tasks).statuses().values()
         if one.sample_id == sample_id and one.is_live
     }
     return Explanation(
@@ -124,17 +124,17 @@ def rule_of(
     if policy is None:
         return ("the policy log does not hold this policy; only its lane is known",), {}
     probs = stored_probs([row["probs"]], settings.label_set)
-    inner = policy.policy if isinstance(policy, Recalled) else policy
+    inner = policy.policy if isinstance(policy, Suspended) else policy
     costs = {}
     if isinstance(inner, Cost):
         priced = inner.expected(probs)[0].tolist()
-        costs = dict(zip((str(Lane.AUTO), str(Lane.REVIEW), str(Lane.DEEP)), priced, strict=True))
+        costs = dict(zip((str(Lane.AUTO), str(Lane.REVIEW), str(Lane.FULL)), priced, strict=True))
     return tuple(rule_in_words(policy, row["confidence"], costs, settings.cost.currency)), costs
 
 
 def rule_in_words(policy: Policy, confidence: float, costs: Mapping[str, float], currency: str) -> list[str]:
     """Return the sentences of the rule by which `policy` places a sample of this confidence."""
-    if isinstance(policy, Recalled):
+    if isinstance(policy, Suspended):
         inner = rule_in_words(policy.policy, confidence, costs, currency)
         return [*inner, "audits show too many errors among what it would accept: that goes to people instead"]
     if isinstance(policy, Band):
@@ -150,6 +150,6 @@ def rule_in_words(policy: Policy, confidence: float, costs: Mapping[str, float],
             f"accepted is what reaches confidence {policy.threshold:.4f}, from where on audits show "
             f"{policy.accuracy:.1%} with certainty {1 - policy.delta:.0%}; this sample has {confidence:.4f}"
         ]
-    words = {"auto": "accepting", "review": "a quick look", "deep": "a deep review"}
+    words = {"auto": "accepting", "review": "a quick review", "full": "a full review"}
     priced = ", ".join(f"{words[lane]} {amount:.3f}" for lane, amount in costs.items())
     return [f"the cheapest counts; expected costs in {currency}: {priced}"]

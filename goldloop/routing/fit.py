@@ -11,7 +11,7 @@ from goldloop.audit.audited import Audited
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
 from goldloop.routing.certificate import certify, evenly_drawn
-from goldloop.routing.policies import Band, Cost, Look, Matrix, Policy, Target
+from goldloop.routing.policies import Band, Cost, Matrix, Policy, Review, Target
 from goldloop.settings import CostSettings, Settings
 from goldloop.stats.measures import MIN_N
 
@@ -45,7 +45,7 @@ class KnownPeople:
     """What is known of people's answers, by how they were asked; None where nothing is.
 
     `quick` is one person who is shown the suggestion (review tasks that show it), `blind` one person who is
-    shown none (audit, deep review, rechecks), `adjudicating` the decision of a dispute.
+    shown none (audit, full review, rechecks), `adjudicating` the decision of a dispute.
     """
 
     quick: Answered | None = None
@@ -103,8 +103,8 @@ def cost_policy(settings: Settings, people: KnownPeople) -> tuple[Cost, tuple[st
     cost, labels = settings.cost, settings.label_set
     n_blind = max(settings.selection.overlap, settings.consensus.audit_answers)
     quick, why_quick = _quick_look(cost, len(labels), people.quick)
-    deep, why_deep = _deep_review(cost, len(labels), people, n_blind)
-    return Cost(error_costs(cost, labels), quick, deep), (why_quick, why_deep)
+    full, why_full = _full_review(cost, len(labels), people, n_blind)
+    return Cost(error_costs(cost, labels), quick, full), (why_quick, why_full)
 
 
 def error_costs(cost: CostSettings, labels: LabelSet) -> Matrix:
@@ -118,28 +118,28 @@ def error_costs(cost: CostSettings, labels: LabelSet) -> Matrix:
     )
 
 
-def _quick_look(cost: CostSettings, n_labels: int, known: Answered | None) -> tuple[Look, str]:
+def _quick_look(cost: CostSettings, n_labels: int, known: Answered | None) -> tuple[Review, str]:
     seconds, why = _seconds(known, cost.quick_s)
     answers, how_right = _answers(known, cost.quick_accuracy, n_labels)
-    return Look(seconds / 60 * cost.minute, _matrix(answers)), f"a quick look takes {why}, {how_right}"
+    return Review(seconds / 60 * cost.minute, _matrix(answers)), f"a quick review takes {why}, {how_right}"
 
 
-def _deep_review(cost: CostSettings, n_labels: int, people: KnownPeople, n_blind: int) -> tuple[Look, str]:
+def _full_review(cost: CostSettings, n_labels: int, people: KnownPeople, n_blind: int) -> tuple[Review, str]:
     if people.blind is None:
-        answers = _one_coin(cost.deep_accuracy, n_labels)
-        why = f"a deep review takes {cost.deep_s:.0f} s and is right {cost.deep_accuracy:.1%}, as [cost] says"
-        return Look(cost.deep_s / 60 * cost.minute, _matrix(answers)), why
-    blind_s, why = _seconds(people.blind, cost.deep_s / n_blind)
+        answers = _one_coin(cost.full_accuracy, n_labels)
+        why = f"a full review takes {cost.full_s:.0f} s and is right {cost.full_accuracy:.1%}, as [cost] says"
+        return Review(cost.full_s / 60 * cost.minute, _matrix(answers)), why
+    blind_s, why = _seconds(people.blind, cost.full_s / n_blind)
     deciding_s, _ = _seconds(people.adjudicating, blind_s)
     blind, how_right = _answers(people.blind, cost.quick_accuracy, n_labels)
     deciding, _ = _answers(people.adjudicating, float(blind.diagonal().mean()), n_labels)
     answers, differ = joined_answers(blind, deciding, n_blind)
     seconds = n_blind * blind_s + float(differ.mean()) * deciding_s
     why = (
-        f"a deep review is {n_blind} blind answers, each {why}, {how_right}; {differ.mean():.0%} differ and "
+        f"a full review is {n_blind} blind answers, each {why}, {how_right}; {differ.mean():.0%} differ and "
         f"are decided: {seconds:.0f} s in all, right {answers.diagonal().mean():.1%}"
     )
-    return Look(seconds / 60 * cost.minute, _matrix(answers)), why
+    return Review(seconds / 60 * cost.minute, _matrix(answers)), why
 
 
 def joined_answers(blind: Floats, deciding: Floats, n_blind: int) -> tuple[Floats, Floats]:

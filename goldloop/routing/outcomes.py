@@ -3,7 +3,7 @@
 Shares have the score interval of `goldloop.stats.metrics`, costs the normal interval of a weighted mean
 [hajek1971], widened by two errors that were not seen; both from the audits' weights, all 95 %. What a person
 would have answered is not known: their errors count with the probability that the cost policy knows for them.
-A held sample is priced as a deep review: somebody has to look at it in the end.
+A held sample is priced as a full review: somebody has to look at it in the end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from goldloop.core.lanes import Lane
 from goldloop.routing.policies import Cost, LaneRow, Policy
 from goldloop.stats.metrics import Z_95, Estimate, share_estimate
 
-PEOPLE = (str(Lane.REVIEW), str(Lane.DEEP))
+PEOPLE = (str(Lane.REVIEW), str(Lane.FULL))
 Floats = npt.NDArray[np.float64]
 
 
@@ -27,7 +27,7 @@ Floats = npt.NDArray[np.float64]
 class Outcome:
     """What `policy` would have meant, of all samples: shares in [0, 1], cost in currency per 1,000 samples.
 
-    `by_lane` are shares of all, `to_people` is that of quick looks and deep reviews, `wrong_accepted` that of
+    `by_lane` are shares of all, `to_people` is that of quick reviews and full reviews, `wrong_accepted` that of
     samples accepted with a wrong label. `let_through` is the share of wrong labels among what is accepted,
     None where no audit was. `cost` holds people's time and all errors, theirs and the model's.
     """
@@ -67,11 +67,11 @@ def costs_of(lanes: LaneRow, audited: Audited, costs: Cost) -> Floats:
     """Return what each audited sample (n,) costs in currency per 1,000 in its lane, given its true label."""
     errors = np.asarray(costs.errors)
     accepted = errors[audited.truth, audited.probs.argmax(axis=1)]
-    quick, deep = (
+    quick, full = (
         look.price + (np.asarray(look.answers) * errors).sum(axis=1)[audited.truth]
-        for look in (costs.quick, costs.deep)
+        for look in (costs.quick, costs.full)
     )
-    by_people = np.where(lanes == str(Lane.REVIEW), quick, deep)
+    by_people = np.where(lanes == str(Lane.REVIEW), quick, full)
     return np.asarray(1000 * np.where(lanes == str(Lane.AUTO), accepted, by_people))
 
 

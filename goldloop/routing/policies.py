@@ -92,7 +92,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Review:
     """One way of asking people: its price in currency, and how often each true label gets which answer.
 
     An infinite price says that nobody can be asked in this way.
@@ -111,15 +111,15 @@ class Cost:
     """
 
     errors: Matrix
-    quick: Look
-    deep: Look
+    quick: Review
+    full: Review
 
     def __post_init__(self) -> None:
         n = len(self.errors)
         for what, matrix in (
             ("errors", self.errors),
             ("quick.answers", self.quick.answers),
-            ("deep.answers", self.deep.answers),
+            ("full.answers", self.full.answers),
         ):
             values = np.asarray(matrix, dtype=np.float64)
             if values.shape != (n, n) or not (np.isfinite(values) & (values >= 0)).all():
@@ -134,7 +134,7 @@ class Cost:
                 )
             if what != "errors" and np.abs(values.sum(axis=1) - 1).max(initial=0) > 1e-6:
                 raise PolicyError(f"each row of {what} needs to sum to 1, got {values.sum(axis=1).tolist()}")
-        for look in (self.quick, self.deep):
+        for look in (self.quick, self.full):
             if not look.price >= 0:
                 raise PolicyError(f"the price of a look is at least 0, got {look.price}; correct [cost]")
 
@@ -145,7 +145,7 @@ class Cost:
         return f"cost[{hashlib.sha256(body).hexdigest()[:12]}]"
 
     def expected(self, probs: Probs) -> npt.NDArray[np.float64]:
-        """Return the expected cost (n, 3) in currency of accepting, a quick look and a deep review.
+        """Return the expected cost (n, 3) in currency of accepting, a quick review and a full review.
 
         Where two labels are equally likely, accepting costs what the dearer of them does.
         """
@@ -155,23 +155,23 @@ class Cost:
         accepted = np.where(probs == probs.max(axis=1, keepdims=True), probs @ errors, -np.inf).max(axis=1)
         looks = [
             look.price + probs @ (np.asarray(look.answers) * errors).sum(axis=1)
-            for look in (self.quick, self.deep)
+            for look in (self.quick, self.full)
         ]
         return np.stack([accepted, *looks], axis=1)
 
     def lanes(self, probs: Probs) -> LaneRow:
-        """Return auto, review or deep for each row, whichever is expected to cost least."""
-        accept, quick, deep = self.expected(probs).T
+        """Return auto, review or full for each row, whichever is expected to cost least."""
+        accept, quick, full = self.expected(probs).T
         slack = TIE * (1 + np.max(self.errors))
         return np.where(
-            (quick <= accept + slack) & (quick <= deep + slack),
+            (quick <= accept + slack) & (quick <= full + slack),
             str(Lane.REVIEW),
-            np.where(deep <= accept + slack, str(Lane.DEEP), str(Lane.AUTO)),
+            np.where(full <= accept + slack, str(Lane.FULL), str(Lane.AUTO)),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Recalled:
+class Suspended:
     """A policy whose accepted samples return to people, because audits show too many errors among them."""
 
     policy: Band | Target | Cost
@@ -179,7 +179,7 @@ class Recalled:
     @property
     def version(self) -> str:
         """Name stored with each decision."""
-        return f"recalled {self.policy.version}"
+        return f"suspended {self.policy.version}"
 
     def lanes(self, probs: Probs) -> LaneRow:
         """Return the policy's lanes with review in place of auto."""
@@ -187,7 +187,7 @@ class Recalled:
         return np.where(lanes == str(Lane.AUTO), str(Lane.REVIEW), lanes)
 
 
-Policy = Band | Target | Cost | Recalled
+Policy = Band | Target | Cost | Suspended
 
 
 def route(probs: npt.ArrayLike, policy: Policy) -> list[Lane]:
@@ -201,8 +201,8 @@ def route(probs: npt.ArrayLike, policy: Policy) -> list[Lane]:
 
 def policy_to_dict(policy: Policy) -> dict[str, Any]:
     """Return the policy as JSON knows it."""
-    if isinstance(policy, Recalled):
-        return {"kind": "recalled", "policy": policy_to_dict(policy.policy)}
+    if isinstance(policy, Suspended):
+        return {"kind": "suspended", "policy": policy_to_dict(policy.policy)}
     kind = {Band: "band", Target: "target", Cost: "cost"}[type(policy)]
     return {"kind": kind, **_plain(asdict(policy))}
 
@@ -230,15 +230,15 @@ def policy_from_dict(values: Mapping[str, Any]) -> Policy:
             return Target(float(body["accuracy"]), float(body["delta"]), body["threshold"])
         case "cost":
             looks = {
-                name: Look(float(body[name]["price"]), _matrix(body[name]["answers"]))
-                for name in ("quick", "deep")
+                name: Review(float(body[name]["price"]), _matrix(body[name]["answers"]))
+                for name in ("quick", "full")
             }
             return Cost(_matrix(body["errors"]), **looks)
-        case "recalled":
+        case "suspended":
             inner = policy_from_dict(body["policy"])
-            return inner if isinstance(inner, Recalled) else Recalled(inner)
+            return inner if isinstance(inner, Suspended) else Suspended(inner)
         case other:
-            raise PolicyError(f"{other!r} is no kind of policy; known are band, target, cost and recalled")
+            raise PolicyError(f"{other!r} is no kind of policy; known are band, target, cost and suspended")
 
 
 def _matrix(rows: Any) -> Matrix:

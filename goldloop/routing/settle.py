@@ -8,13 +8,13 @@ from datetime import datetime
 import numpy as np
 
 from goldloop.audit.audited import Audited, audited_traffic
-from goldloop.audit.guard import FALSE_RECALL, guard
+from goldloop.audit.guard import FALSE_SUSPENSION, guard
 from goldloop.core.lanes import Lane
 from goldloop.core.ports import Tables
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.fit import KnownPeople, error_costs, fit_policy
-from goldloop.routing.policies import Band, Policy, Recalled, Target
+from goldloop.routing.policies import Band, Policy, Suspended, Target
 from goldloop.settings import Settings
 from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.rounds import current_round
@@ -27,7 +27,7 @@ Fewer hold too few audits, more let a month of good traffic hide a week of bad.
 """
 
 
-WINDOW_FALSE_RECALL = FALSE_RECALL / 3
+WINDOW_FALSE_SUSPENSION = FALSE_SUSPENSION / 3
 """For a window that forgets, and so begins anew each week; the holdout only grows.
 
 At the border, with 5 or 20 audits a week, the window recalls in 1 and 3 % of years at this level, 8 and 7 %
@@ -49,7 +49,7 @@ def settle_policy(
 
     The settings' policy is fitted to the holdout as the model judged it. Where audits show by evidence that
     more of what it accepts is wrong than `policy.max_error` allows, be it on the holdout or in the model's
-    own traffic of the last rounds, the policy is recalled: people get what it would accept, until the
+    own traffic of the last rounds, the policy is suspended: people get what it would accept, until the
     audits, which go on, say otherwise.
     """
     labels = settings.label_set
@@ -57,13 +57,13 @@ def settle_policy(
     fitted = fit_policy(settings, judged, people)
     log = PolicyLog(tables.policies)
     policy, reasons, warnings = fitted.policy, list(fitted.reasons), list(fitted.warnings)
-    if not isinstance(policy, Target | Recalled):  # a target is certified anew each time
+    if not isinstance(policy, Target | Suspended):  # a target is certified anew each time
         present = log.in_force(model_version)
-        is_recalled = present is not None and isinstance(present.policy, Recalled)
+        is_recalled = present is not None and isinstance(present.policy, Suspended)
         recent = f"in the last {GUARDED_ROUNDS} rounds"
         seen = {
-            "on holdout": (judged, FALSE_RECALL),
-            recent: (_recent(tables, gold, settings, model_version), WINDOW_FALSE_RECALL),
+            "on holdout": (judged, FALSE_SUSPENSION),
+            recent: (_recent(tables, gold, settings, model_version), WINDOW_FALSE_SUSPENSION),
         }
         accepted = {where: (_accepted(one, policy), level) for where, (one, level) in seen.items()}
         allowed = settings.policy.max_error
@@ -76,7 +76,7 @@ def settle_policy(
             if one.is_broken or one.is_unproven:
                 warnings.append(f"{where}: {one.seen}; {one.follows}")
         if any(one.is_broken for one in found.values()) or (is_recalled and not found):
-            policy = Recalled(policy)
+            policy = Suspended(policy)
             reasons.append("what it would accept returns to people until audits bear it out")
     entry = PolicyEntry(policy, model_version, gold_version, tuple(reasons), tuple(warnings), at)
     log.settle(entry)
@@ -85,7 +85,7 @@ def settle_policy(
 
 def is_asked_for(policy: Policy, settings: Settings) -> bool:
     """Return whether `policy` is what the settings ask for, whatever was fitted in it."""
-    if isinstance(policy, Recalled):
+    if isinstance(policy, Suspended):
         return is_asked_for(policy.policy, settings)
     wanted = settings.policy
     if isinstance(policy, Band):

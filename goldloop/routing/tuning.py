@@ -36,7 +36,7 @@ POINTS = 60
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What accepting from `threshold` on would have meant; below it one person takes a quick look.
+    """What accepting from `threshold` on would have meant; below it one person takes a quick review.
 
     `accepted` is the share of all samples, `let_through` that of errors among the accepted, `cost` in
     currency per 1,000 samples.
@@ -63,7 +63,7 @@ class Candidate:
 class Tuning:
     """What audits say of policies: the one in force, the candidates, and the one they speak for, and why.
 
-    `break_even` is the confidence from which on accepting is cheaper than a quick look; None if that is never
+    `break_even` is the confidence from which on accepting is cheaper than a quick review; None if that is never
     so. `points` are thresholds in ascending order, for plots.
     """
 
@@ -196,9 +196,9 @@ def threshold_points(audited: Audited, costs: Cost) -> tuple[Point, ...]:
 
 
 def break_even(audited: Audited, costs: Cost, *, seed: int) -> Estimate | None:
-    """Return the confidence from which on accepting costs least beside a quick look below it.
+    """Return the confidence from which on accepting costs least beside a quick review below it.
 
-    Its interval are percentiles over resamples of the audits [efrontibshirani1993]; None where a quick look
+    Its interval are percentiles over resamples of the audits [efrontibshirani1993]; None where a quick review
     of everything is cheapest.
     """
     order = np.argsort(-audited.confidence, kind="stable")

@@ -1,0 +1,1 @@
+"""Scoring: from the files of a batch to samples, predictions and lanes."""

@@ -45,7 +45,7 @@ def score_source(
     """Read every file of `source` that is not known yet, set bad ones aside, score and route the rest.
 
     Files and predictions are committed every COMMIT_EVERY files, samples first: a killed pass resumes where
-    it stopped, and what was left without a prediction is scored by `score_backlog`. `audit_probabilities`
+    it stopped, and what was left without a prediction is scored by `score_pool`. `audit_probabilities`
     says how likely each sample shall be audited; None leaves it at the audit rate.
 
     Raises:
@@ -99,7 +99,7 @@ def _drift(
     return check
 
 
-def score_backlog(
+def score_pool(
     *,
     reader: Reader,
     model: Model,
@@ -115,7 +115,7 @@ def score_backlog(
     Files that are gone or changed are reported lost. After a rollback this makes the older model's word
     count again. A sample keeps the audit probability of its first prediction.
     """
-    report = ScoreReport("backlog", model.version)
+    report = ScoreReport("pool", model.version)
     newest = newest_predictions(tables, ["model_version", "audit_probability"])
     first = dict(zip(newest["sample_id"].to_pylist(), newest["audit_probability"].to_pylist(), strict=True))
     scored = set(newest.filter(pc.field("model_version") == model.version)["sample_id"].to_pylist())

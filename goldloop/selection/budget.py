@@ -5,7 +5,7 @@ from __future__ import annotations
 from goldloop.core.tasks import Purpose, n_first_answers
 from goldloop.settings import Settings
 
-FIRST_ASKED = (Purpose.SEED, Purpose.AUDIT, Purpose.REVIEW, Purpose.DEEP)
+FIRST_ASKED = (Purpose.SEED, Purpose.AUDIT, Purpose.REVIEW, Purpose.FULL)
 """Why a sample is shown to people for the first time; all else follows from their answers."""
 
 

@@ -16,14 +16,14 @@ from goldloop.selection.budget import FIRST_ASKED, n_answers_of, repeat_budget
 from goldloop.selection.select import select
 from goldloop.settings import Settings
 from goldloop.tables.rounds import current_round
-from goldloop.tables.task_log import Ledger, planned_rows
-from goldloop.tables.unlabeled_pool import prediction_rows, read_backlog, sample_rows
+from goldloop.tables.task_log import TaskLog, planned_rows
+from goldloop.tables.unlabeled_pool import prediction_rows, read_unlabeled_pool, sample_rows
 
 
 def plan_round(
     *,
     tables: Tables,
-    ledger: Ledger,
+    task_log: TaskLog,
     settings: Settings,
     is_labelled: Collection[SampleId],
     is_shown: Callable[[Arm, str], bool] = lambda arm, _: arm is not Arm.HIDDEN,
@@ -40,7 +40,7 @@ def plan_round(
     def make_rows(seq: int) -> Sequence[Row]:
         nonlocal n_planned
         n_planned = 0
-        live = [one for one in ledger.statuses().values() if one.is_live]
+        live = [one for one in task_log.statuses().values() if one.is_live]
         if any(one.event is not Event.PUSHED for one in live):
             return []
         round_ = current_round(tables)
@@ -48,9 +48,9 @@ def plan_round(
         if n_left <= 0:
             return []
         taken = {one.sample_id for one in live} | set(is_labelled)
-        backlog = read_backlog(tables, taken)
+        pool = read_unlabeled_pool(tables, taken)
         choices = select(
-            backlog.candidates,
+            pool.candidates,
             n_answers=n_left,
             audit_rate=selection.audit_rate,
             audit_share=selection.audit_share,
@@ -58,8 +58,8 @@ def plan_round(
             overlap=selection.overlap,
             below_share=settings.policy.below_share,
             seed=selection.seed,
-            n_arrived=backlog.n_arrived,
-            has_model=any(one.label is not None for one in backlog.candidates),
+            n_arrived=pool.n_arrived,
+            has_model=any(one.label is not None for one in pool.candidates),
         )
         n_planned = len(choices)
         chosen = [one.candidate.sample_id for one in choices]
@@ -69,14 +69,14 @@ def plan_round(
             round_=round_,
             at=clock(),
             seed=selection.seed,
-            ledger=ledger,
+            task_log=task_log,
             predictions=prediction_rows(tables, chosen),
             fingerprints={key: row["fingerprint"] for key, row in sample_rows(tables, chosen).items()},
             hints=lambda probs: suggestion_hint(np.asarray(probs, dtype=np.float64), settings.label_set),
             arms=_arms(settings, is_shown),
         )
 
-    ledger.plan(make_rows)
+    task_log.plan(make_rows)
     return n_planned
 
 

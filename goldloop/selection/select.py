@@ -34,7 +34,7 @@ def in_order_of_value(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def select(
-    backlog: Sequence[Candidate],
+    pool: Sequence[Candidate],
     *,
     n_answers: int,
     audit_rate: float,
@@ -48,18 +48,18 @@ def select(
 ) -> list[Choice]:
     """Return what people are asked next, at most `n_answers`: audit, then what the policy wants, by value.
 
-    An audit sample and a deep review take `audit_answers` answers, any other `overlap`.
+    An audit sample and a full review take `audit_answers` answers, any other `overlap`.
 
     Before any model exists the rest of the budget is a seed: a uniform random draw from what is not reserved.
     Later a seed is drawn from what is held: of the budget that the audit leaves `below_share`, and what quick
-    looks and deep reviews do not need. A weak model that is unsure of nearly everything would otherwise get
+    looks and full reviews do not need. A weak model that is unsure of nearly everything would otherwise get
     nearly nothing to learn from.
     An audit sample's inclusion probability is that with which it was reserved. While the budget does not
     reach for the whole reserve those go first whose random number is smallest for their probability, so that
     what has been asked stays in proportion (sequential Poisson sampling [ohlsson1998]). A seed's is its share
     of the `n_arrived` samples that ever arrived.
     """
-    draws = [(one, _audit_ratio(one, audit_rate=audit_rate, seed=seed)) for one in backlog]
+    draws = [(one, _audit_ratio(one, audit_rate=audit_rate, seed=seed)) for one in pool]
     reserve = [one for one, ratio in sorted(draws, key=lambda draw: draw[1]) if ratio < 1]
     n_audits = max(1, round(n_answers * audit_share / audit_answers))
     drawn = reserve[: min(n_answers // audit_answers, n_audits)]
@@ -78,9 +78,9 @@ def select(
     )
     n_held = min(int(below_share * n_left) // overlap, len(held))
     looks = _looks(
-        open_to_all, n_answers=n_left - overlap * n_held, deep_answers=audit_answers, overlap=overlap
+        open_to_all, n_answers=n_left - overlap * n_held, full_answers=audit_answers, overlap=overlap
     )
-    n_left -= sum(audit_answers if one.purpose is Purpose.DEEP else overlap for one in looks)
+    n_left -= sum(audit_answers if one.purpose is Purpose.FULL else overlap for one in looks)
     return [*choices, *looks, *(Choice(one, Purpose.SEED, None) for one in held[: n_left // overlap])]
 
 
@@ -97,15 +97,15 @@ def _audit_ratio(candidate: Candidate, *, audit_rate: float, seed: int) -> float
 
 
 def _looks(
-    candidates: Iterable[Candidate], *, n_answers: int, deep_answers: int, overlap: int
+    candidates: Iterable[Candidate], *, n_answers: int, full_answers: int, overlap: int
 ) -> list[Choice]:
-    """Return quick looks and deep reviews in one order of value, as many as `n_answers` pay for."""
-    wanted = in_order_of_value(one for one in candidates if one.lane in (Lane.REVIEW, Lane.DEEP))
+    """Return quick reviews and full reviews in one order of value, as many as `n_answers` pay for."""
+    wanted = in_order_of_value(one for one in candidates if one.lane in (Lane.REVIEW, Lane.FULL))
     looks: list[Choice] = []
     for one in wanted:
-        is_deep = one.lane is Lane.DEEP
-        price = deep_answers if is_deep else overlap
+        is_full = one.lane is Lane.FULL
+        price = full_answers if is_full else overlap
         if price <= n_answers:
             n_answers -= price
-            looks.append(Choice(one, Purpose.DEEP if is_deep else Purpose.REVIEW, None))
+            looks.append(Choice(one, Purpose.FULL if is_full else Purpose.REVIEW, None))
     return looks

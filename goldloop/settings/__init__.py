@@ -1,6 +1,6 @@
 """Settings: everything a workspace is told, frozen, valid once constructed, with no secret in it."""
 
-from goldloop.settings.annotation import ConsensusSettings, PeopleSettings, SuggestionSettings
+from goldloop.settings.annotation import AnnotatorSettings, ConsensusSettings, SuggestionSettings
 from goldloop.settings.model import PRESETS, GateSettings, ModelSettings
 from goldloop.settings.operations import ScheduleSettings, ServiceSettings
 from goldloop.settings.root import ALONE, Settings
@@ -10,11 +10,11 @@ from goldloop.settings.section import Section
 __all__ = [
     "ALONE",
     "PRESETS",
+    "AnnotatorSettings",
     "ConsensusSettings",
     "CostSettings",
     "GateSettings",
     "ModelSettings",
-    "PeopleSettings",
     "PolicySettings",
     "ScheduleSettings",
     "Section",

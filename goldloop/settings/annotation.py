@@ -48,16 +48,16 @@ class ConsensusSettings(Section):
         return self
 
 
-class PeopleSettings(Section):
+class AnnotatorSettings(Section):
     """How the people who answer are measured; all of it is pseudonymous."""
 
-    control_rate: Annotated[
+    honeypot_rate: Annotated[
         float, Field(ge=0, le=0.5, description="Share of the answers that are given to known-answer tasks.")
     ] = 0.05
     onboarding_tasks: Annotated[
         int, Field(ge=0, le=200, description="Known-answer tasks that somebody new begins with; 0: none.")
     ] = 20
-    seniors: Annotated[
+    adjudicators: Annotated[
         tuple[str, ...],
         Field(description="Annotators whose decisions count, by number; empty: those of anybody."),
     ] = ()

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
-from goldloop.settings.annotation import ConsensusSettings, PeopleSettings, SuggestionSettings
+from goldloop.settings.annotation import AnnotatorSettings, ConsensusSettings, SuggestionSettings
 from goldloop.settings.model import GateSettings, ModelSettings
 from goldloop.settings.operations import ScheduleSettings, ServiceSettings
 from goldloop.settings.routing import CostSettings, PolicySettings, SelectionSettings
@@ -26,7 +26,7 @@ class Settings(Section):
     cost: CostSettings = CostSettings()
     selection: SelectionSettings = SelectionSettings()
     consensus: ConsensusSettings = ConsensusSettings()
-    people: PeopleSettings = PeopleSettings()
+    annotators: AnnotatorSettings = AnnotatorSettings()
     suggestions: SuggestionSettings = SuggestionSettings()
     model: ModelSettings = ModelSettings()
     gate: GateSettings = GateSettings()
@@ -62,7 +62,7 @@ class Settings(Section):
 
 ALONE: dict[str, dict[str, object]] = {
     "consensus": {"method": "majority", "max_answers": 1, "audit_answers": 1, "repeat_share": 0.0},
-    "people": {"control_rate": 0.0, "onboarding_tasks": 0},
+    "annotators": {"honeypot_rate": 0.0, "onboarding_tasks": 0},
     "suggestions": {"hidden_share": 0.0},
 }
 """Settings for a workspace with one annotator: their word is gold, and nobody is there to compare it with."""

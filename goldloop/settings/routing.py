@@ -23,7 +23,7 @@ class PolicySettings(Section):
         tuple[float, float], Field(description="Calibrated confidence people review, both ends included.")
     ] = (0.40, 0.70)
     below: Annotated[
-        Literal["hold", "review", "deep"], Field(description="Lane of what lies below the band.")
+        Literal["hold", "review", "full"], Field(description="Lane of what lies below the band.")
     ] = "hold"
     below_share: Annotated[
         float, Field(ge=0, lt=1, description="Share of a round's budget, after the audit, for what is held.")
@@ -67,16 +67,16 @@ class CostSettings(Section):
         Field(description="What taking one label (outer key) for another (inner key) costs."),
     ] = {}  # noqa: RUF012 - pydantic copies it for each instance
     quick_s: Annotated[
-        float, Field(gt=0, description="Seconds of a quick look, until people's own times are known.")
+        float, Field(gt=0, description="Seconds of a quick review, until people's own times are known.")
     ] = 30.0
-    deep_s: Annotated[
-        float, Field(gt=0, description="Seconds of a deep review, all answers, until times are known.")
+    full_s: Annotated[
+        float, Field(gt=0, description="Seconds of a full review, all answers, until times are known.")
     ] = 90.0
     quick_accuracy: Annotated[
-        float, Field(gt=0, le=1, description="Of a quick look, until people's own is known.")
+        float, Field(gt=0, le=1, description="Of a quick review, until people's own is known.")
     ] = 0.95
-    deep_accuracy: Annotated[
-        float, Field(gt=0, le=1, description="Of a deep review, until people's own is known.")
+    full_accuracy: Annotated[
+        float, Field(gt=0, le=1, description="Of a full review, until people's own is known.")
     ] = 0.99
 
 
@@ -85,7 +85,12 @@ class SelectionSettings(Section):
 
     budget_per_round: Annotated[int, Field(ge=1, description="Annotations asked of people per round.")] = 200
     overlap: Annotated[
-        int, Field(ge=1, le=20, description="Different people asked at first; more where [consensus] asks.")
+        int,
+        Field(
+            ge=1,
+            le=20,
+            description="Different people asked at first; more where [consensus] answer_requests.",
+        ),
     ] = 1
     audit_rate: Annotated[
         float, Field(ge=0, lt=1, description="Share of all arriving samples reserved for the blind audit.")

@@ -1,0 +1,1 @@
+"""Statistics: metrics, intervals, comparisons and calibration."""

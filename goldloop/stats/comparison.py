@@ -12,7 +12,7 @@ from scipy.stats import norm
 
 from goldloop.core.errors import EmptyPoolError, LabelError
 from goldloop.core.labels import LabelSet
-from goldloop.stats.metrics import Z_95, Columns, Estimate, checked_weights, effective_n, worth
+from goldloop.stats.metrics import Z_95, Columns, Estimate, checked_weights, effective_sample_size, worth
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,8 @@ def paired_difference(
     gained, lost = float(parts[ours & ~theirs].sum()), float(parts[theirs & ~ours].sum())
     value = gained - lost
     pulls = np.square(parts * (ours.astype(float) - theirs - value))
-    n_worth, _ = worth(pulls, variance=gained + lost - value**2, expected=len(parts) / effective_n(parts))
-    low, high = paired_interval(gained, lost, n_worth, z=z)
+    n_effective, _ = worth(
+        pulls, variance=gained + lost - value**2, expected=len(parts) / effective_sample_size(parts)
+    )
+    low, high = paired_interval(gained, lost, n_effective, z=z)
     return Estimate(value, min(value, low), max(value, high), n=ours.size)

@@ -126,7 +126,7 @@ def checked_weights(weights: npt.ArrayLike | None, n: int) -> Weights:
     return checked
 
 
-def effective_n(weights: Weights) -> float:
+def effective_sample_size(weights: Weights) -> float:
     """Return how many equally weighted samples carry as much, (sum w)^2 / sum w^2 [kish1965]."""
     return float(weights.sum() ** 2 / np.square(weights).sum())
 
@@ -171,8 +171,8 @@ def share_estimate(hits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None)
     Raises:
         EmptyPoolError: there are no entries; nothing is not 0 %.
     """
-    share, n_worth = share_and_worth(hits, weights=weights)
-    return Estimate(share, *wilson(share, n_worth), n=np.size(hits))
+    share, n_effective = share_and_worth(hits, weights=weights)
+    return Estimate(share, *wilson(share, n_effective), n=np.size(hits))
 
 
 def share_and_worth(hits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None) -> tuple[float, float]:
@@ -188,8 +188,10 @@ def share_and_worth(hits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
     parts = checked_w / checked_w.sum()
     share = 1.0 if checked.all() else float(parts[checked].sum())
     pulls = np.square(parts * (checked - share))
-    n_worth, _ = worth(pulls, variance=share * (1 - share), expected=len(parts) / effective_n(parts))
-    return share, n_worth
+    n_effective, _ = worth(
+        pulls, variance=share * (1 - share), expected=len(parts) / effective_sample_size(parts)
+    )
+    return share, n_effective
 
 
 def _hits(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Flags:

@@ -1,0 +1,1 @@
+"""The tables of a workspace: their columns, the writes, and every query that reads them."""

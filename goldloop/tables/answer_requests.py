@@ -1,4 +1,4 @@
-"""Asks: how many different people shall answer each task, wanted here first and then told to the server.
+"""AnswerRequests: how many different people shall answer each task, wanted here first and then told to the server.
 
 Both are rows of one table that is only ever added to. What is wanted is the total for the task, not one more,
 so that nothing is asked twice whatever is killed, repeated or run in parallel.
@@ -14,46 +14,48 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.core.ports import LabelingQueue, Row, Table
-from goldloop.core.requests import Ask, AskReason, AskStatus
+from goldloop.core.requests import AnswerRequest, RequestReason, RequestStatus
 from goldloop.core.tasks import Event
-from goldloop.tables.task_log import Ledger
+from goldloop.tables.task_log import TaskLog
 
 _WANTED, _TOLD = "wanted", "told"
 
 
-class Asks:
+class AnswerRequests:
     """Reads and adds asks; every addition is one commit that no other writer can also make."""
 
     def __init__(self, table: Table) -> None:
         """Read and write the asks table `table`."""
         self._table = table
 
-    def statuses(self) -> dict[str, AskStatus]:
+    def statuses(self) -> dict[str, RequestStatus]:
         """Return what is wanted and told, by key; a key that nobody asked more about is missing."""
-        found: dict[str, AskStatus] = {}
+        found: dict[str, RequestStatus] = {}
         names = ["key", "event", "n_answers", "task_id", "seq"]
         rows = self._table.read(names).sort_by("seq")
         for key, event, n_answers, task_id, _ in zip(
             *(rows[name].to_pylist() for name in names), strict=True
         ):
-            before = found.get(key, AskStatus())
+            before = found.get(key, RequestStatus())
             if event == _WANTED:
-                found[key] = AskStatus(max(before.n_wanted, n_answers), before.told)
+                found[key] = RequestStatus(max(before.n_wanted, n_answers), before.told)
             else:
-                found[key] = AskStatus(before.n_wanted, (task_id, n_answers))
+                found[key] = RequestStatus(before.n_wanted, (task_id, n_answers))
         return found
 
-    def in_round(self, round_: int) -> list[Ask]:
+    def in_round(self, round_: int) -> list[AnswerRequest]:
         """Return what was asked in a round, in order."""
-        return _asks(self._table.read().filter(pc.field("round") == round_))
+        return _requests_of(self._table.read().filter(pc.field("round") == round_))
 
-    def all(self) -> list[Ask]:
+    def all(self) -> list[AnswerRequest]:
         """Return everything ever asked, in order."""
-        return _asks(self._table.read())
+        return _requests_of(self._table.read())
 
-    def want(self, choose: Callable[[], Sequence[Ask]], *, round_: int, at: datetime) -> list[Ask]:
+    def want(
+        self, choose: Callable[[], Sequence[AnswerRequest]], *, round_: int, at: datetime
+    ) -> list[AnswerRequest]:
         """Add and return what `choose` returns; it is asked again when another writer was first."""
-        chosen: list[Ask] = []
+        chosen: list[AnswerRequest] = []
 
         def make_rows(seq: int) -> list[Row]:
             chosen[:] = choose()
@@ -65,13 +67,13 @@ class Asks:
         self._table.append_next(make_rows)
         return chosen
 
-    def tell(self, queue: LabelingQueue, ledger: Ledger, *, at: Callable[[], datetime]) -> int:
+    def tell(self, queue: LabelingQueue, task_log: TaskLog, *, at: Callable[[], datetime]) -> int:
         """Tell the server of every task that waits for more answers than it knows of; return how many.
 
         Raises:
             ServiceError: the server failed; the next call tells it again.
         """
-        tasks = ledger.statuses()
+        tasks = task_log.statuses()
         open_: dict[str, tuple[int, int]] = {}
         for key, one in self.statuses().items():
             task = tasks.get(key)
@@ -93,9 +95,11 @@ class Asks:
         )
 
 
-def _asks(rows: pa.Table) -> list[Ask]:
+def _requests_of(rows: pa.Table) -> list[AnswerRequest]:
     wanted = rows.filter(pc.field("event") == _WANTED).sort_by("seq").to_pylist()
-    return [Ask(row["key"], row["n_answers"], AskReason(row["reason"]), row["at"]) for row in wanted]
+    return [
+        AnswerRequest(row["key"], row["n_answers"], RequestReason(row["reason"]), row["at"]) for row in wanted
+    ]
 
 
 def _row(key: str, seq: int, event: str, n_answers: int, at: datetime) -> dict[str, Any]:

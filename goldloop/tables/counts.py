@@ -14,7 +14,7 @@ from goldloop.core.lanes import Lane
 from goldloop.core.ports import Tables
 from goldloop.core.samples import Arrived
 from goldloop.core.tasks import Event, Purpose
-from goldloop.tables.task_log import Ledger
+from goldloop.tables.task_log import TaskLog
 from goldloop.tables.unlabeled_pool import newest_predictions
 
 
@@ -25,7 +25,7 @@ class Conservation:
     n_files: int
     auto: int
     review: int
-    deep: int
+    full: int
     hold: int
     quarantine: int
     duplicate: int
@@ -34,7 +34,7 @@ class Conservation:
     @property
     def n_missing(self) -> int:
         """Files in no place: samples whose scoring was cut short; `goldloop score` scores them."""
-        in_lanes = self.auto + self.review + self.deep + self.hold
+        in_lanes = self.auto + self.review + self.full + self.hold
         return self.n_files - in_lanes - self.quarantine - self.duplicate
 
     @property
@@ -45,7 +45,7 @@ class Conservation:
     def __str__(self) -> str:
         """Return the sum, and when it does not add up what to do."""
         parts = f"auto {self.auto} + review {self.review}"
-        parts += f" + deep {self.deep}" if self.deep else ""
+        parts += f" + full {self.full}" if self.full else ""
         parts += f" + hold {self.hold}"
         parts += f" + quarantine {self.quarantine} + duplicate {self.duplicate}"
         if self.is_conserved:
@@ -72,7 +72,7 @@ def conservation(tables: Tables) -> Conservation:
         n_files=len(rows),
         auto=lanes[Lane.AUTO],
         review=lanes[Lane.REVIEW],
-        deep=lanes[Lane.DEEP],
+        full=lanes[Lane.FULL],
         hold=lanes[Lane.HOLD],
         quarantine=arrived[Arrived.QUARANTINE],
         duplicate=arrived[Arrived.DUPLICATE],
@@ -106,7 +106,7 @@ class AnnotationCounts:
 
 def task_counts(tables: Tables) -> TaskCounts:
     """Return where the live tasks are."""
-    live = [one for one in Ledger(tables.tasks).statuses().values() if one.is_live]
+    live = [one for one in TaskLog(tables.tasks).statuses().values() if one.is_live]
     rows = tables.annotations.read(["key", "status"])
     answered = set(rows.filter(pc.field("status") == str(AnnotationStatus.ANSWER))["key"].to_pylist())
     pushed = [one for one in live if one.event is Event.PUSHED]

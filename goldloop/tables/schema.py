@@ -56,14 +56,14 @@ POLICIES = pa.schema(
     ]
 )
 
-JUDGEMENTS = pa.schema(
+EVALUATIONS = pa.schema(
     [
-        # what a model said of a holdout sample when it was judged; append only, the newest judged_at counts
+        # what a model said of a holdout sample when it was judged; append only, the newest evaluated_at counts
         ("sample_id", _TEXT),
         ("model_version", _TEXT),
         ("gold_version", pa.int64()),
         ("probs", pa.list_(pa.float32())),
-        ("judged_at", _MOMENT),
+        ("evaluated_at", _MOMENT),
     ]
 )
 
@@ -111,7 +111,7 @@ TASKS = pa.schema(
     ]
 )
 
-ASKS = pa.schema(
+ANSWER_REQUESTS = pa.schema(
     [
         # how many people in all shall answer a task: wanted, then told to the server; append only, by seq
         ("key", _TEXT),
@@ -172,7 +172,7 @@ GOLD = pa.schema(
     ]
 )
 
-SUSPECTS = pa.schema(
+LABEL_ERRORS = pa.schema(
     [
         # a gold label that a search found doubtful; append only, the newest found_at is the present list;
         # rank 0 is the search itself

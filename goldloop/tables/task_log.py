@@ -1,4 +1,4 @@
-"""The ledger: what happened to every task, read from the events in the tasks table."""
+"""The task_log: what happened to every task, read from the events in the tasks table."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from goldloop.gold.near_duplicates import Groups
 _EVENTS = {str(event): event for event in Event}
 
 
-class Ledger:
+class TaskLog:
     """Reads and adds task events; every addition is one commit that no other writer can also make."""
 
     def __init__(self, tasks: Table) -> None:
@@ -106,18 +106,18 @@ def planned_rows(
     round_: int,
     at: datetime,
     seed: int,
-    ledger: Ledger,
+    task_log: TaskLog,
     predictions: Mapping[SampleId, Mapping[str, Any]],
     fingerprints: Mapping[SampleId, str | None],
     hints: Callable[[Sequence[float]], str],
-    arms: Callable[[SampleId, str], tuple[Arm, bool]] = lambda *_: (Arm.PLAIN, True),
+    arms: Callable[[SampleId, str], tuple[Arm, bool]] = lambda *_: (Arm.UNTESTED, True),
 ) -> list[Row]:
     """Return the planned rows of `choices`: with split, group and what the annotator will be shown.
 
     `arms` gives, for a sample of review and its suggested label, its arm in the measurement of anchoring and
     whether the suggestion is shown. What is suggested is kept either way.
     """
-    groups, splits = ledger.groups()
+    groups, splits = task_log.groups()
     rows: list[Row] = []
     for position, choice in enumerate(choices):
         sample_id = choice.candidate.sample_id
@@ -184,7 +184,7 @@ def follow_up_row(
 def adopted_row(
     key: str, *, seq: int, round_: int, at: datetime, batch: BatchId, seed: int, audit_rate: float
 ) -> Row:
-    """Return a planned row for a task that the server holds and our ledger has lost."""
+    """Return a planned row for a task that the server holds and our task_log has lost."""
     sample_id, purpose = split_key(key)
     return {
         **_event(key, seq, Event.PLANNED, at, owner=""),

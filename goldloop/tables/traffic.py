@@ -45,8 +45,8 @@ def read_traffic(tables: Tables, labels: LabelSet, model_version: str | None = N
 
 def judged_by(tables: Tables, gold: Iterable[GoldRecord], labels: LabelSet, model_version: str) -> Audited:
     """Return the holdout as `model_version` last judged it; samples it never met are missing."""
-    rows = tables.judgements.read(["sample_id", "model_version", "probs", "judged_at"])
-    rows = rows.filter(pc.field("model_version") == model_version).sort_by("judged_at")
+    rows = tables.evaluations.read(["sample_id", "model_version", "probs", "evaluated_at"])
+    rows = rows.filter(pc.field("model_version") == model_version).sort_by("evaluated_at")
     said: Mapping[str, list[float]] = dict(
         zip(rows["sample_id"].to_pylist(), rows["probs"].to_pylist(), strict=True)
     )

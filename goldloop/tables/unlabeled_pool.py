@@ -1,4 +1,4 @@
-"""The backlog: samples that no live task asks people about, each with its newest prediction."""
+"""The pool: samples that no live task asks people about, each with its newest prediction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from goldloop.core.samples import Arrived, BatchId, SampleId
 
 
 @dataclass(frozen=True, slots=True)
-class Backlog:
+class UnlabeledPool:
     """Candidates in order of sample_id, and the count of all distinct samples that ever arrived."""
 
     candidates: list[Candidate]
@@ -37,7 +37,7 @@ def newest_predictions(tables: Tables, columns: Collection[str] = ()) -> pa.Tabl
     return rows.take(newest["row_max"].combine_chunks().sort())
 
 
-def read_backlog(tables: Tables, taken: Collection[SampleId]) -> Backlog:
+def read_unlabeled_pool(tables: Tables, taken: Collection[SampleId]) -> UnlabeledPool:
     """Return every sample that has arrived, but for those `taken` by a live task or already in gold."""
     samples = tables.samples.read(["sample_id", "batch", "arrived"])
     samples = samples.filter(pc.field("arrived") == str(Arrived.SAMPLE))
@@ -56,7 +56,7 @@ def read_backlog(tables: Tables, taken: Collection[SampleId]) -> Backlog:
         for sample_id in sorted(batches.keys() - set(taken))
         for lane, margin, label, probability in [known.get(sample_id, (Lane.HOLD, None, None, None))]
     ]
-    return Backlog(candidates, len(batches))
+    return UnlabeledPool(candidates, len(batches))
 
 
 def prediction_rows(tables: Tables, sample_ids: Collection[SampleId]) -> Mapping[SampleId, Mapping[str, Any]]:

@@ -1,4 +1,4 @@
-"""Judgement: baseline, champion and challenger side by side on one holdout, and what the gate makes of it."""
+"""HoldoutEvaluation: baseline, champion and challenger side by side on one holdout, and what the gate makes of it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MINIBATCH = 128
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class HoldoutEvaluation:
     """What each model said of the holdout, how well it did there, and the gate's decision.
 
     `probs` (n, n_labels) are by model version, `evaluations` by role; `truth` (n,) are label-set columns,
@@ -55,14 +55,14 @@ class Judgement:
         return Audited(self.sample_ids, self.truth, probs, self.weights, lanes, rounds)
 
     def rows(self, at: datetime) -> list[Row]:
-        """Return a row of the judgements table for each model and sample."""
+        """Return a row of the evaluations table for each model and sample."""
         return [
             {
                 "sample_id": sample_id,
                 "model_version": model,
                 "gold_version": self.gold_version,
                 "probs": said.tolist(),
-                "judged_at": at,
+                "evaluated_at": at,
             }
             for model, probs in sorted(self.probs.items())
             for sample_id, said in zip(self.sample_ids, probs, strict=True)
@@ -78,7 +78,7 @@ def judge(
     scorer_of: Callable[[str], Scorer],
     store: ContentStore,
     current: Collection[SampleId],
-) -> Judgement:
+) -> HoldoutEvaluation:
     """Judge the models that `roles` name on the same `holdout` and let the gate decide.
 
     `current` are the samples that look like those to come; the sketch is of these alone.
@@ -120,7 +120,7 @@ def judge(
     )
     ids = tuple(one.sample_id for one in holdout)
     sketch = _sketch(scores[models[CHALLENGER]], ids, weights, settings, current=current)
-    return Judgement(ids, truth, weights, probs, evaluations, decision, version.version, sketch)
+    return HoldoutEvaluation(ids, truth, weights, probs, evaluations, decision, version.version, sketch)
 
 
 def weights_of(records: Sequence[GoldRecord]) -> Weights:

@@ -1,8 +1,8 @@
-"""Suspects: gold labels that a model which never saw them finds unlikely.
+"""LabelIssues: gold labels that a model which never saw them finds unlikely.
 
 Confident learning [northcutt2021]: a sample is counted for a label when its probability reaches the average
 probability that samples *of that label* have for it. Who is counted for another label than its own is a
-suspect. They go back to people as blind second looks; the model only says where to look.
+issue. They go back to people as blind second looks; the model only says where to look.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ FitAndScore = Callable[[Rows, Rows], Probs]
 
 
 @dataclass(frozen=True, slots=True)
-class Suspect:
-    """A gold label in doubt. `self_confidence` is its cross-validated probability; rank 1 is most suspect."""
+class LabelIssue:
+    """A gold label in doubt. `self_confidence` is its cross-validated probability; rank 1 is most issue."""
 
     rank: int
     sample_id: SampleId
@@ -39,22 +39,22 @@ class Suspect:
     self_confidence: float
 
 
-def find_suspects(
+def find_label_issues(
     sample_ids: Sequence[SampleId],
     columns: npt.ArrayLike,
     probs: npt.ArrayLike,
     *,
     labels: LabelSet,
     n_max: int | None = None,
-) -> list[Suspect]:
-    """Return the samples counted for another label than their own, most suspect first, at most `n_max`.
+) -> list[LabelIssue]:
+    """Return the samples counted for another label than their own, most issue first, at most `n_max`.
 
-    What the model still finds likeliest is no suspect, however far it stays below its label's average.
+    What the model still finds likeliest is no issue, however far it stays below its label's average.
 
     Row by row: `columns` (n,) are the gold labels, `probs` (n, n_labels) come from models that did not train
     on the sample (`cross_validated_probs`). The order is that of the gold label's probability, ties going by
     sample_id: on real people's answers its first 500 held more wrong labels than those of the margin
-    (scripts/bench/suspects.py).
+    (scripts/bench/label_issues.py).
 
     Raises:
         LabelError, InvalidProbabilitiesError: the rows do not fit each other or the label set.
@@ -71,7 +71,7 @@ def find_suspects(
     is_suspect = (counted != given) & (own < checked.max(axis=1, initial=0.0))
     ranked = sorted(np.flatnonzero(is_suspect).tolist(), key=lambda row: (own[row], sample_ids[row]))
     return [
-        Suspect(rank, sample_ids[row], labels[given[row]], labels[counted[row]], float(own[row]))
+        LabelIssue(rank, sample_ids[row], labels[given[row]], labels[counted[row]], float(own[row]))
         for rank, row in enumerate(ranked[:n_max], start=1)
     ]
 

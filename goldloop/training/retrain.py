@@ -21,17 +21,17 @@ from goldloop.tables.batches import read_reference, save_batch
 from goldloop.tables.counts import annotation_counts
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.rounds import current_round, read_rounds, save_round
-from goldloop.training.evaluate import BASELINE, CHALLENGER, CHAMPION, Judgement, judge, weights_of
+from goldloop.training.evaluate import BASELINE, CHALLENGER, CHAMPION, HoldoutEvaluation, judge, weights_of
 from goldloop.training.ports import ModelRegistry, Trainer, TrainingRuns
 from goldloop.training.round_record import RoundRecord
 from goldloop.training.run_record import GoldSource, TrainingRecord, TrainingStart
 
-Plots = Callable[[Judgement], Mapping[str, bytes]]
+Plots = Callable[[HoldoutEvaluation], Mapping[str, bytes]]
 """Artifacts by relative path, from what the models said of the holdout."""
 
 
 @dataclass(frozen=True, slots=True)
-class Workshop:
+class RetrainContext:
     """What retraining works with."""
 
     tables: Tables
@@ -49,7 +49,7 @@ class Workshop:
     advance: Callable[[float], None] = lambda _: None
 
 
-def retrain(shop: Workshop) -> RoundRecord | None:
+def retrain(shop: RetrainContext) -> RoundRecord | None:
     """Train a challenger on the newest gold, judge it on holdout, let the gate decide and close the round.
 
     Returns None when the newest challenger already is what this gold and these settings give and its round is
@@ -83,7 +83,7 @@ def retrain(shop: Workshop) -> RoundRecord | None:
             shop, version, records, {**made_from, "goldloop.champion": champion or ""}
         )
     try:
-        judgement = judge(
+        evaluation = judge(
             roles={
                 CHALLENGER: challenger,
                 CHAMPION: champion,
@@ -96,16 +96,16 @@ def retrain(shop: Workshop) -> RoundRecord | None:
             store=shop.store,
             current=current_samples(shop.tables),
         )
-        plots = shop.plots(judgement)
+        plots = shop.plots(evaluation)
     except BaseException as error:
         shop.runs.fail(run_id, f"judging broke off: {error}")
         raise
-    _keep(shop, judgement, challenger)
+    _keep(shop, evaluation, challenger)
     shop.runs.record(
         run_id,
-        TrainingRecord(judgement.evaluations, judgement.decision, history=history, artifacts=plots),
+        TrainingRecord(evaluation.evaluations, evaluation.decision, history=history, artifacts=plots),
     )
-    if judgement.decision.is_promoted:
+    if evaluation.decision.is_promoted:
         shop.registry.set_alias(CHAMPION, challenger)
         if shop.registry.version_at(BASELINE) is None:
             shop.registry.set_alias(BASELINE, challenger)
@@ -117,9 +117,9 @@ def retrain(shop: Workshop) -> RoundRecord | None:
         n_gold=version.n_records,
         n_annotations=annotation_counts(shop.tables).answers,
         model_version=challenger,
-        outcome="promoted" if judgement.decision.is_promoted else "refused",
-        decision=judgement.decision,
-        evaluations=judgement.evaluations,
+        outcome="promoted" if evaluation.decision.is_promoted else "refused",
+        decision=evaluation.decision,
+        evaluations=evaluation.evaluations,
         mlflow_run_id=run_id,
         lanes={},
     )
@@ -127,18 +127,18 @@ def retrain(shop: Workshop) -> RoundRecord | None:
     return record
 
 
-def _keep(shop: Workshop, judgement: Judgement, challenger: str) -> None:
+def _keep(shop: RetrainContext, evaluation: HoldoutEvaluation, challenger: str) -> None:
     """Keep what the models said of the holdout, and what the challenger saw there as its first batch."""
     at = shop.clock()
-    shop.tables.judgements.append(judgement.rows(at))
+    shop.tables.evaluations.append(evaluation.rows(at))
     if read_reference(shop.tables.batches, challenger) is None:
         save_batch(
             shop.tables.batches,
             batch=str(Split.HOLDOUT),
             model_version=challenger,
             scored_at=at,
-            sketch=judgement.sketch,
-            check=check_drift(judgement.sketch, None),
+            sketch=evaluation.sketch,
+            check=check_drift(evaluation.sketch, None),
         )
 
 
@@ -190,7 +190,7 @@ def _check_enough(records: list[GoldRecord], version: GoldVersion) -> None:
 
 
 def _train(
-    shop: Workshop, version: GoldVersion, records: list[GoldRecord], tags: dict[str, str]
+    shop: RetrainContext, version: GoldVersion, records: list[GoldRecord], tags: dict[str, str]
 ) -> tuple[str, str, Mapping[str, tuple[float, ...]]]:
     """Train and register; return the version, its run and the history by epoch."""
     labels, model = shop.settings.label_set, shop.settings.model

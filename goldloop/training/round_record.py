@@ -11,11 +11,11 @@ from goldloop.training.promotion import Decision, Evaluation
 
 @dataclass(frozen=True, slots=True)
 class RoundRecord:
-    """One closed round: the gold it trained on, what was decided, and the lanes the winner gave the backlog.
+    """One closed round: the gold it trained on, what was decided, and the lanes the winner gave the pool.
 
     `evaluations` holds baseline, champion and challenger as far as they exist; `decision` is None when
     nothing could be trained, and `outcome` says why. `lanes` counts samples by lane once the round has
-    scored its backlog.
+    scored its pool.
     """
 
     round: int

@@ -1,0 +1,1 @@
+"""Image classifiers: presets, training and scoring in torch."""

@@ -37,7 +37,7 @@ def guard_rows(repeats: int, seed: int) -> list[dict[str, Any]]:
                     "size": a_week,
                     "errors": factor * ALLOWED,
                     "repeats": repeats,
-                    "recalled": float((weeks <= WEEKS).mean()),
+                    "suspended": float((weeks <= WEEKS).mean()),
                     "recalled_by_interval": float(np.mean(naive)),
                     "median_week": float(np.median(weeks)),
                 }
@@ -71,13 +71,13 @@ def guard_table(rows: list[dict[str, Any]]) -> str:
     lines = [
         f"Guard, {ALLOWED:.0%} errors allowed, {WEEKS} weekly looks:",
         "",
-        "| audits a week | true errors | recalled in the year | median week | by 95 % intervals |",
+        "| audits a week | true errors | suspended in the year | median week | by 95 % intervals |",
         "|---|---|---|---|---|",
     ]
     for row in rows:
         week = "never" if row["median_week"] > WEEKS else f"{row['median_week']:.0f}"
         lines.append(
-            f"| {row['size']} | {row['errors']:.1%} | {row['recalled']:.1%} | {week} | "
+            f"| {row['size']} | {row['errors']:.1%} | {row['suspended']:.1%} | {week} | "
             f"{row['recalled_by_interval']:.1%} |"
         )
     return "\n".join(lines)

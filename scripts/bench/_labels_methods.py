@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 
-from goldloop.consensus.fit import Case, Findings, Method, find_consensus
+from goldloop.consensus.fit import ConsensusFit, Method, VotedSample, fit_consensus
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
 
@@ -62,13 +62,13 @@ def cases_of(
     probs: Floats | None,
     is_given: Flags | None = None,
     people: Votes | None = None,
-) -> list[Case]:
+) -> list[VotedSample]:
     """Return the votes (n, k) of each picture as cases: those that `is_given` (all), by `people` (1 to k)."""
     n, k = votes.shape
     given = np.ones((n, k), dtype=bool) if is_given is None else is_given
     whose = np.tile(np.arange(k), (n, 1)) if people is None else people
     return [
-        Case(
+        VotedSample(
             sample_id=SampleId(f"{row:06d}"),
             votes={
                 PEOPLE[whose[row, place]]: labels[votes[row, place]] for place in np.flatnonzero(given[row])
@@ -79,9 +79,9 @@ def cases_of(
     ]
 
 
-def found(cases: Sequence[Case], labels: LabelSet, method: Method = Method.POSTERIOR) -> Findings:
+def found(cases: Sequence[VotedSample], labels: LabelSet, method: Method = Method.POSTERIOR) -> ConsensusFit:
     """Return the consensus of `cases` at the target of the bench."""
-    return find_consensus(cases, labels, method=method, target=TARGET, overlap=1)
+    return fit_consensus(cases, labels, method=method, target=TARGET, overlap=1)
 
 
 def majority(votes: Votes, n_labels: int, seed: int, is_given: Flags | None = None) -> Labelling:

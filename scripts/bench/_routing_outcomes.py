@@ -18,13 +18,13 @@ class Outcome:
     """Of the samples that no audit drew: shares of lanes and errors in percent, the rest per 1,000 samples.
 
     `let_through` are wrong labels among the accepted, `wrong_of_accepted` their share of the accepted (0
-    where nothing was accepted). Held samples get a deep review in the end: it counts in `wrong`, which are
+    where nothing was accepted). Held samples get a full review in the end: it counts in `wrong`, which are
     all wrong labels, and in the costs, in currency.
     """
 
     accepted: float
     quick: float
-    deep: float
+    full: float
     held: float
     let_through: float
     wrong_of_accepted: float
@@ -45,9 +45,9 @@ def outcome(
 ) -> Outcome:
     """Return what `lanes` (n,) come to; `errors` (n_labels, n_labels) in currency, row the true label."""
     in_lane = {lane: lanes == str(lane) for lane in Lane}
-    is_deep = in_lane[Lane.DEEP] | in_lane[Lane.HOLD]
-    label = np.select([in_lane[Lane.AUTO], is_deep], [predicted, said.deep], said.quick)
-    seconds = np.select([in_lane[Lane.AUTO], is_deep], [0.0, said.deep_s], said.quick_s)
+    is_full = in_lane[Lane.FULL] | in_lane[Lane.HOLD]
+    label = np.select([in_lane[Lane.AUTO], is_full], [predicted, said.full], said.quick)
+    seconds = np.select([in_lane[Lane.AUTO], is_full], [0.0, said.full_s], said.quick_s)
     is_wrong = label != truth
     is_let_through = is_wrong & in_lane[Lane.AUTO]
     n_accepted = max(1, int(in_lane[Lane.AUTO].sum()))
@@ -56,7 +56,7 @@ def outcome(
     return Outcome(
         **{
             name: 100 * float(in_lane[lane].mean())
-            for name, lane in zip(("accepted", "quick", "deep", "held"), Lane, strict=True)
+            for name, lane in zip(("accepted", "quick", "full", "held"), Lane, strict=True)
         },
         let_through=1000 * float(is_let_through.mean()),
         wrong_of_accepted=100 * int(is_let_through.sum()) / n_accepted,
@@ -102,8 +102,8 @@ def spreads(runs: Mapping[str, Sequence[Outcome]], default: str) -> dict[str, di
 def table(found: Mapping[str, Mapping[str, Spread]], currency: str, default: str) -> str:
     """Return `found` in Markdown."""
     headings = {
-        "quick": "quick look, %",
-        "deep": "deep review, %",
+        "quick": "quick review, %",
+        "full": "full review, %",
         "held": "held, %",
         "let_through": "errors let through",
         "wrong_of_accepted": "of the accepted, %",

@@ -1,4 +1,4 @@
-"""The people of the routing bench: what a quick look and a deep review say, and how long they take."""
+"""The people of the routing bench: what a quick review and a full review say, and how long they take."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from goldloop.routing.fit import Answered, KnownPeople
 from goldloop.settings import CostSettings
 
 SENIOR = 0.995
-"""How often the simulated senior who decides disputes of real people is right."""
+"""How often the simulated adjudicator who decides disputes of real people is right."""
 
 N_BLIND = 2
 
@@ -26,14 +26,14 @@ class Said:
     """
 
     quick: Columns
-    deep: Columns
+    full: Columns
     quick_s: Floats
-    deep_s: Floats
+    full_s: Floats
     known: KnownPeople
 
     def where(self, rows: npt.NDArray[np.bool_]) -> Said:
         """Return what is said of the samples whose entry in `rows` is true."""
-        return Said(self.quick[rows], self.deep[rows], self.quick_s[rows], self.deep_s[rows], self.known)
+        return Said(self.quick[rows], self.full[rows], self.quick_s[rows], self.full_s[rows], self.known)
 
 
 class People(Protocol):
@@ -46,27 +46,27 @@ class People(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RealPeople:
-    """Real answers (n, 3): one is a quick look, two others and a senior where they differ a deep review."""
+    """Real answers (n, 3): one is a quick review, two others and an adjudicator where they differ a full review."""
 
     answers: Columns
     cost: CostSettings
 
     def say(self, truth: Columns, audits: Columns, n_labels: int, rng: np.random.Generator) -> Said:
-        """Return the answers in a random order of the three people; mistakes of the senior are uniform."""
+        """Return the answers in a random order of the three people; mistakes of the adjudicator are uniform."""
         order = np.argsort(rng.random(self.answers.shape), axis=1)
         quick, first, second = np.take_along_axis(self.answers, order, axis=1).T
         decision = mostly_right(truth, SENIOR, n_labels, rng)
         is_dispute = first != second
-        blind_s = self.cost.deep_s / N_BLIND
+        blind_s = self.cost.full_s / N_BLIND
         disputed = audits[is_dispute[audits]]
         blind = _counts(truth[audits], first[audits], n_labels) + _counts(
             truth[audits], second[audits], n_labels
         )
         return Said(
             quick=quick,
-            deep=np.where(is_dispute, decision, first),
+            full=np.where(is_dispute, decision, first),
             quick_s=np.full(len(truth), self.cost.quick_s),
-            deep_s=blind_s * (N_BLIND + is_dispute),
+            full_s=blind_s * (N_BLIND + is_dispute),
             known=KnownPeople(
                 quick=_answered(blind),
                 blind=_answered(blind),
@@ -85,9 +85,9 @@ class SimulatedPeople:
         """Return answers that are right as often as the settings say."""
         return Said(
             quick=mostly_right(truth, self.cost.quick_accuracy, n_labels, rng),
-            deep=mostly_right(truth, self.cost.deep_accuracy, n_labels, rng),
+            full=mostly_right(truth, self.cost.full_accuracy, n_labels, rng),
             quick_s=np.full(len(truth), self.cost.quick_s),
-            deep_s=np.full(len(truth), self.cost.deep_s),
+            full_s=np.full(len(truth), self.cost.full_s),
             known=KnownPeople(),
         )
 

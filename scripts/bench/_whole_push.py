@@ -18,7 +18,7 @@ from goldloop.core.tasks import Event, NewTask
 from goldloop.labeling.push import push_planned
 from goldloop.labeling.reconcile import reconcile
 from goldloop.settings.workspace import Workspace
-from goldloop.wiring import Parts
+from goldloop.wiring import Wiring
 
 SIDE = 32  # pixels
 _pictures: dict[str, bytes] = {}
@@ -46,9 +46,9 @@ def picture(name: str) -> bytes:
 
 
 def whole_push(queue: LabelStudioQueue, tasks: Sequence[NewTask]) -> Callable[[], object]:
-    """Return a push of `tasks` through the ledger; their files and rows are made here, before it."""
+    """Return a push of `tasks` through the task_log; their files and rows are made here, before it."""
     folder = Path(tempfile.mkdtemp(prefix="goldloop-bench-push-"))
-    parts = Parts(Workspace.create(folder / "workspace", labels=list(queue.labels)))
+    parts = Wiring(Workspace.create(folder / "workspace", labels=list(queue.labels)))
     rows = []
     for number, task in enumerate(tasks):
         path = folder / f"{number}.png"
@@ -89,7 +89,7 @@ def whole_push(queue: LabelStudioQueue, tasks: Sequence[NewTask]) -> Callable[[]
 
     def agree() -> None:
         reconcile(
-            ledger=parts.ledger,
+            task_log=parts.task_log,
             queue=queue,
             owner="bench",
             clock=now,
@@ -100,9 +100,14 @@ def whole_push(queue: LabelStudioQueue, tasks: Sequence[NewTask]) -> Callable[[]
 
     def push() -> None:
         agree()
-        parts.ledger.plan(planned)
+        parts.task_log.plan(planned)
         report = push_planned(
-            tables=parts.tables, ledger=parts.ledger, queue=queue, store=parts.store, owner="bench", clock=now
+            tables=parts.tables,
+            task_log=parts.task_log,
+            queue=queue,
+            store=parts.store,
+            owner="bench",
+            clock=now,
         )
         agree()
         if report.n_pushed != len(tasks):

@@ -10,7 +10,7 @@ from _year_people import TARGET
 from _year_world import SECONDS
 
 from goldloop.audit.audited import Traffic
-from goldloop.consensus.fit import Case, Method, find_consensus
+from goldloop.consensus.fit import Method, VotedSample, fit_consensus
 from goldloop.core.answers import Answer
 from goldloop.core.probs import Probs
 from goldloop.core.samples import SampleId
@@ -66,7 +66,7 @@ def posteriors(loop: YearLoop) -> Probs:
         sample: row for part in loop.traffic for sample, row in zip(part.sample_ids, part.probs, strict=True)
     }
     cases = [
-        Case(
+        VotedSample(
             sample_id=(sample := choice.candidate.sample_id),
             votes={one.annotator: str(one.label) for one in votes[sample]},
             probs=None if choice.purpose is Purpose.AUDIT or sample not in probs else tuple(probs[sample]),
@@ -75,7 +75,7 @@ def posteriors(loop: YearLoop) -> Probs:
         )
         for _, choice, *_ in loop.made
     ]
-    found = find_consensus(cases, loop.labels, method=Method.POSTERIOR, target=TARGET, overlap=1)
+    found = fit_consensus(cases, loop.labels, method=Method.POSTERIOR, target=TARGET, overlap=1)
     return np.array([[one.posterior.get(label, 0.0) for label in loop.labels] for one in found.consensus])
 
 

@@ -32,7 +32,7 @@ from goldloop.drift.history import Seen, reference_of
 from goldloop.drift.regimes import rounds_that_count
 from goldloop.drift.sketches import Sketch, SketchBuilder
 from goldloop.routing.fit import Answered, KnownPeople, fit_policy
-from goldloop.routing.policies import Policy, Recalled, Target, route
+from goldloop.routing.policies import Policy, Suspended, Target, route
 from goldloop.selection.select import select
 from goldloop.settings import Settings
 from goldloop.stats.comparison import compare
@@ -211,7 +211,7 @@ class YearLoop:
                 probs, audit_rate=selection.audit_rate, design=selection.audit_design, usual=self._usual
             )
         margins = None if probs is None else margin(probs)
-        backlog = [
+        pool = [
             Candidate(
                 one,
                 BatchId(str(week.number)),
@@ -223,7 +223,7 @@ class YearLoop:
             for place, one in enumerate(week.sample_ids)
         ]
         return select(
-            backlog,
+            pool,
             n_answers=n_answers,
             audit_rate=selection.audit_rate,
             audit_share=1.0,
@@ -242,8 +242,8 @@ class YearLoop:
             prior = flat(self.labels) if probs is None else probs[place]
             if choice.purpose is Purpose.AUDIT:
                 found[place] = self.desk.strict(week, place, Purpose.AUDIT, flat(self.labels))
-            elif choice.purpose is Purpose.DEEP:
-                found[place] = self.desk.strict(week, place, Purpose.DEEP, prior)
+            elif choice.purpose is Purpose.FULL:
+                found[place] = self.desk.strict(week, place, Purpose.FULL, prior)
             elif choice.purpose is Purpose.REVIEW:
                 found[place] = self.desk.quick(week, place, prior)
             else:
@@ -276,7 +276,7 @@ class YearLoop:
 
     def _flagged(self, number: int) -> tuple[str, ...]:
         recent = [one for one in self.desk.judged if one.answer.round > number - MEMORY]
-        found = people(recent, labels=self.labels, bar=self.settings.people.bar)
+        found = people(recent, labels=self.labels, bar=self.settings.annotators.bar)
         return tuple(one.annotator for one in found if one.is_flagged or one.is_falling)
 
     def known_people(self) -> KnownPeople:
@@ -353,5 +353,5 @@ class YearLoop:
         if not isinstance(policy, Target):
             accepted = judged.where(policy.lanes(judged.probs) == str(Lane.AUTO))
             if len(accepted) and guard(accepted, max_error=self.settings.policy.max_error).is_broken:
-                policy = Recalled(policy)
+                policy = Suspended(policy)
         self.policy = policy

@@ -19,7 +19,7 @@ from goldloop.core.tasks import Purpose
 START = datetime(2026, 1, 5, tzinfo=None)
 TYPICAL = 0.92  # how often people are taken to be right when votes are weighed
 TARGET, MAX_ANSWERS = 0.90, 3
-CHECKED_SHARE = 0.10  # of the quick looks gets a blind answer more, which tells how good such looks are
+CHECKED_SHARE = 0.10  # of the quick reviews gets a blind answer more, which tells how good such looks are
 KIND = {Purpose.REVIEW: "quick", Purpose.ADJUDICATION: "adjudicating"}
 
 
@@ -59,7 +59,7 @@ class Desk:
         return Found(self.labels.column(str(final.label)), posterior)
 
     def quick(self, week: Week, place: int, probs: Floats) -> Found:
-        """Return what a quick look comes to; further blind answers until it is sure, then an adjudicator."""
+        """Return what a quick review comes to; further blind answers until it is sure, then an adjudicator."""
         suggested = int(probs.argmax())
         votes = [self._ask(week, place, Purpose.REVIEW, (), suggested=suggested)]
         is_checked = self.rng.random() < CHECKED_SHARE

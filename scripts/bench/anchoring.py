@@ -53,12 +53,12 @@ def answer(habits: Habits, random: np.random.Generator, *, is_right: bool, is_sh
 
 
 def project(
-    habits: Habits, random: np.random.Generator, *, n_samples: int, share_right: float, senior: float
+    habits: Habits, random: np.random.Generator, *, n_samples: int, share_right: float, adjudicator: float
 ) -> tuple[list[Answer], dict[SampleId, str], dict[SampleId, Arm]]:
     """Return the answers, the adjudicator's decisions and the arms of one whole project.
 
-    Each sample of the two arms gets an answer and a blind one of somebody else; where they differ a senior
-    annotator decides, rightly with probability `senior`.
+    Each sample of the two arms gets an answer and a blind one of somebody else; where they differ an adjudicator
+    annotator decides, rightly with probability `adjudicator`.
     """
     answers, decisions, arms, seed = [], {}, {}, int(random.integers(2**31))
     for number in range(n_samples):
@@ -66,18 +66,18 @@ def project(
         arms[sample_id] = arm = arm_of(sample_id, hidden_share=0.5, seed=seed)
         is_right = bool(random.random() < share_right)
         suggested = "t" if is_right else "s"
-        first = answer(habits, random, is_right=is_right, is_shown=arm is Arm.CHECKED)
+        first = answer(habits, random, is_right=is_right, is_shown=arm is Arm.SHOWN)
         second = answer(habits, random, is_right=is_right, is_shown=False)
-        purposes = (Purpose.REVIEW, Purpose.RECHECK if arm is Arm.CHECKED else Purpose.REVIEW)
+        purposes = (Purpose.REVIEW, Purpose.RECHECK if arm is Arm.SHOWN else Purpose.REVIEW)
         for place, (said, purpose) in enumerate(zip((first, second), purposes, strict=True)):
             moment = START + timedelta(seconds=2 * number + place)
-            is_shown = place == 0 and arm is Arm.CHECKED
+            is_shown = place == 0 and arm is Arm.SHOWN
             answers.append(
                 Answer(2 * number + place, sample_id, purpose, str(place), said, None, 0, moment, moment, 4.0,
                        suggested, is_shown)
             )  # fmt: skip
         if first != second:
-            decisions[sample_id] = "t" if random.random() < senior else first
+            decisions[sample_id] = "t" if random.random() < adjudicator else first
     return answers, decisions, arms
 
 
@@ -92,7 +92,7 @@ def estimates(
         found = []
         for _ in range(n_repeats):
             answers, decisions, arms = project(
-                habits, random, n_samples=4 * n_per_arm, share_right=0.5, senior=0.98
+                habits, random, n_samples=4 * n_per_arm, share_right=0.5, adjudicator=0.98
             )
             found.append(adoption_gap(observations(answers, decisions, arms)))
         return found

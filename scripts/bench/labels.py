@@ -30,7 +30,7 @@ from _labels_methods import (
     stacked_with_truth,
 )
 
-from goldloop.consensus.fit import Findings, Method
+from goldloop.consensus.fit import ConsensusFit, Method
 from goldloop.stats.calibration import calibrated, fit_temperature
 
 N_ORDERS = 5
@@ -109,14 +109,14 @@ class Bench:
         gold: list[tuple[float, float, float]] = []
         for seed in self.orders:
             n_votes = np.ones(len(self.answers.truth), dtype=np.intp)
-            findings = self._bought(seed, n_votes)
-            by_budget[1.0].append(self._accuracy(findings))
+            fit = self._bought(seed, n_votes)
+            by_budget[1.0].append(self._accuracy(fit))
             for budget in BUDGETS:
-                gain = np.where(n_votes < MAX_VOTES, findings.expected_gain(), -1)
+                gain = np.where(n_votes < MAX_VOTES, fit.expected_gain(), -1)
                 n_more = round(budget * len(n_votes)) - n_votes.sum()
                 n_votes[np.argsort(-gain, kind="stable")[:n_more]] += 1
-                findings = self._bought(seed, n_votes)
-                by_budget[budget].append(self._accuracy(findings))
+                fit = self._bought(seed, n_votes)
+                by_budget[budget].append(self._accuracy(fit))
             gold.append(self._until_gold(seed))
         for budget, values in by_budget.items():
             note = "aim: at least 0.96" if budget == 1.2 else ""
@@ -126,13 +126,13 @@ class Bench:
         ):
             self.add(f"ask_until_{TARGET}_{name}", list(values))
 
-    def _bought(self, seed: int, n_votes: Votes) -> Findings:
+    def _bought(self, seed: int, n_votes: Votes) -> ConsensusFit:
         is_bought = np.arange(MAX_VOTES) < n_votes[:, None]
         cases = cases_of(self.votes[seed], self.answers.labels, probs=self.probs[1], is_given=is_bought)
         return found(cases, self.answers.labels)
 
-    def _accuracy(self, findings: Findings) -> float:
-        return Labelling.of(findings.posterior()).accuracy(self.answers.truth)
+    def _accuracy(self, fit: ConsensusFit) -> float:
+        return Labelling.of(fit.posterior()).accuracy(self.answers.truth)
 
     def _until_gold(self, seed: int) -> tuple[float, float, float]:
         """Return votes a picture, gold's share and its accuracy, when all that is unsure is asked again."""

@@ -24,7 +24,7 @@ import numpy as np
 from _common import Report, parser
 
 from goldloop.annotators.profiles import Judged, Person, people
-from goldloop.consensus.fit import Case, Findings, Method, find_consensus
+from goldloop.consensus.fit import ConsensusFit, Method, VotedSample, fit_consensus
 from goldloop.core.answers import Answer
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
@@ -64,7 +64,7 @@ class World:
     truth: np.ndarray
     probs: np.ndarray
     is_audit: np.ndarray
-    cases: list[Case]
+    cases: list[VotedSample]
     order: list[tuple[int, str]]
 
 
@@ -75,7 +75,7 @@ def new_world(rng: np.random.Generator) -> World:
     truth = np.array([rng.choice(len(LABELS), p=row) for row in probs])
     is_audit = rng.random(N_SAMPLES) < AUDIT_SHARE
     cases = [
-        Case(SampleId(f"{number:04d}"), {}, None if is_audit[number] else tuple(probs[number]))
+        VotedSample(SampleId(f"{number:04d}"), {}, None if is_audit[number] else tuple(probs[number]))
         for number in range(N_SAMPLES)
     ]
     return World(truth, probs, is_audit, cases, [])
@@ -91,7 +91,7 @@ def ask(world: World, numbers: Sequence[int], rng: np.random.Generator, *, is_al
         world.order.append((number, who))
 
 
-def worked_through(rng: np.random.Generator, *, is_alike: bool) -> tuple[World, Findings]:
+def worked_through(rng: np.random.Generator, *, is_alike: bool) -> tuple[World, ConsensusFit]:
     """Return a project at its end: every sample sure, or adjudicated."""
     world = new_world(rng)
     ask(world, rng.permutation(N_SAMPLES).tolist(), rng, is_alike=is_alike)
@@ -115,20 +115,20 @@ def worked_through(rng: np.random.Generator, *, is_alike: bool) -> tuple[World, 
     return world, consensus(world.cases)
 
 
-def consensus(cases: Sequence[Case]) -> Findings:
+def consensus(cases: Sequence[VotedSample]) -> ConsensusFit:
     """Return goldloop's consensus."""
-    return find_consensus(cases, LABELS, method=Method.POSTERIOR, target=TARGET, overlap=1)
+    return fit_consensus(cases, LABELS, method=Method.POSTERIOR, target=TARGET, overlap=1)
 
 
 def judged(rng: np.random.Generator, *, is_alike: bool = False) -> list[Judged]:
     """Return everybody's answers beside what everybody else says, and controls mixed in at their rate."""
-    world, findings = worked_through(rng, is_alike=is_alike)
+    world, fit = worked_through(rng, is_alike=is_alike)
     found = []
     for place, (number, who) in enumerate(world.order):
         case = world.cases[number]
         others = None
         if case.probs is not None or case.decision is not None or len(case.votes) > 1:
-            others = dict(zip(LABELS, findings.leave_one_out(number, who).tolist(), strict=True))
+            others = dict(zip(LABELS, fit.leave_one_out(number, who).tolist(), strict=True))
         number_of_round = 1 + place * N_ROUNDS // len(world.order)
         found.append(Judged(answer(place, number, who, case.votes[who], number_of_round), None, others))
         if rng.random() < CONTROL_RATE:

@@ -34,7 +34,7 @@ QUICK_REPEATS = 10
 DEFAULT = "default band"
 TUNED = "what tuning recommends"
 TARGETS = (0.95, 0.98)
-FIXED = {"accept all": Lane.AUTO, "a quick look at all": Lane.REVIEW, "a deep review of all": Lane.DEEP}
+FIXED = {"accept all": Lane.AUTO, "a quick review at all": Lane.REVIEW, "a full review of all": Lane.FULL}
 
 
 def settings_for(found: Outputs, error: float) -> Settings:
@@ -61,7 +61,7 @@ def fitted(audits: Audited, found: Outputs, known: KnownPeople, error: float) ->
     }
     return {
         DEFAULT: default,
-        "band, below it a quick look": Band(default.low, default.high, Lane.REVIEW),
+        "band, below it a quick review": Band(default.low, default.high, Lane.REVIEW),
         **targets,
         "cost": cost_policy(settings, known)[0],
         TUNED: tune(audits, settings, present=default, people=known).recommended.policy,

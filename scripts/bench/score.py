@@ -78,10 +78,10 @@ def with_goldloop(root: Path, images: Path) -> float:
     from goldloop.scoring.score import score_source
     from goldloop.scoring.writer import Model
     from goldloop.settings.workspace import Workspace
-    from goldloop.wiring import Parts
+    from goldloop.wiring import Wiring
 
     with tempfile.TemporaryDirectory(dir=root) as folder:
-        parts = Parts(Workspace.create(Path(folder) / "workspace", labels=list(LABELS)))
+        parts = Wiring(Workspace.create(Path(folder) / "workspace", labels=list(LABELS)))
         reader, tables, model = parts.reader, parts.tables, Model("1", parts.trainer.scorer(root / "model"))
         started = time.perf_counter()
         report = score_source(

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 from _common import Report, parser
 
-from goldloop.consensus.fit import Case, Consensus, Method, find_consensus
+from goldloop.consensus.fit import Consensus, Method, VotedSample, fit_consensus
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
 
@@ -38,7 +38,7 @@ class Project:
     random: np.random.Generator
     method: Method
     truth: list[int] = field(default_factory=list)
-    cases: list[Case] = field(default_factory=list)
+    cases: list[VotedSample] = field(default_factory=list)
     n_answers: int = 0
     n_decisions: int = 0
 
@@ -53,7 +53,7 @@ class Project:
             probs = np.exp(logits) / np.exp(logits).sum()
             self.truth.append(int(self.random.choice(len(LABELS), p=probs)))
             shown = None if self.random.random() < AUDIT_SHARE else tuple(probs)
-            self.cases.append(Case(SampleId(f"{len(self.cases):05d}"), {}, shown))
+            self.cases.append(VotedSample(SampleId(f"{len(self.cases):05d}"), {}, shown))
 
     def said(self, number: int, skill: float) -> str:
         """Return what somebody of this skill says of a sample."""
@@ -73,14 +73,14 @@ class Project:
 
     def consensus(self) -> tuple[Consensus, ...]:
         """Return goldloop's consensus on every sample."""
-        return find_consensus(self.cases, LABELS, method=self.method, target=TARGET, overlap=1).consensus
+        return fit_consensus(self.cases, LABELS, method=self.method, target=TARGET, overlap=1).consensus
 
     def is_split(self, number: int) -> bool:
         """Whether the first two answers to an audit sample differ."""
         return self.is_audit(number) and len(set(list(self.cases[number].votes.values())[:2])) > 1
 
     def play_round(self, people: dict[str, float]) -> float:
-        """Ask until everything is sure or decided; return the accuracy of gold."""
+        """AnswerRequest until everything is sure or decided; return the accuracy of gold."""
         new = list(range(len(self.cases), len(self.cases) + N_A_ROUND))
         self.arrive()
         self.ask(new, people)

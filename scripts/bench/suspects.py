@@ -4,7 +4,7 @@
 Gold is one real answer a picture of CIFAR-10N, one in six of them wrong. The probabilities are those
 of a network that learnt from those answers alone and never saw the picture it judges; the label bench trains
 and keeps the same. cleanlab gets the same probabilities, in an environment of its own that uv makes. Prints
-how many of the first n suspects are wrong labels, and which share of all wrong labels is among them.
+how many of the first n label_issues are wrong labels, and which share of all wrong labels is among them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
 from goldloop.stats.calibration import calibrated, fit_temperature
 from goldloop.stats.metrics import share_estimate
-from goldloop.training.label_errors import find_suspects
+from goldloop.training.label_errors import find_label_issues
 
 CLEANLAB = "cleanlab==2.9.0"
 TOPS = (50, 100, 200, 500, 1000, 2000)
@@ -46,13 +46,13 @@ Floats = npt.NDArray[np.float64]
 
 
 def ours(said: Rows, probs: Floats, labels: LabelSet) -> Rows:
-    """Return the rows of our suspects, most suspect first."""
+    """Return the rows of our label_issues, most issue first."""
     ids = [SampleId(f"{row:06d}") for row in range(len(said))]
-    return np.array([int(one.sample_id) for one in find_suspects(ids, said, probs, labels=labels)])
+    return np.array([int(one.sample_id) for one in find_label_issues(ids, said, probs, labels=labels)])
 
 
 def cleanlabs(said: Rows, probs: Floats) -> dict[str, Rows]:
-    """Return the rows that cleanlab finds, most suspect first, by filter and rank."""
+    """Return the rows that cleanlab finds, most issue first, by filter and rank."""
     say("running cleanlab")
     with tempfile.TemporaryDirectory(prefix="goldloop-bench-") as folder:
         given = Path(folder) / "given.npz"
@@ -68,7 +68,7 @@ def main() -> None:
     chosen = answers_parser(__doc__.splitlines()[0]).parse_args()
     from _labels_model import cross_fitted_logits
 
-    report = Report("suspects", chosen)
+    report = Report("label_errors", chosen)
     answers = load_answers(chosen.data, 2000 if chosen.quick else None)
     votes, labels = answers.in_order(chosen.seed)[:, :1], answers.labels
     logits = cross_fitted_logits(
@@ -80,7 +80,7 @@ def main() -> None:
     report.add("the model is right", float((probs.argmax(axis=1) == answers.truth).mean()), "")
     for name, rows in {"goldloop": ours(said, probs, labels), **cleanlabs(said, probs)}.items():
         found = is_wrong[rows].sum() / is_wrong.sum()
-        report.add(f"{name}: suspects", len(rows), "", note=f"{found:.3f} of all wrong labels among them")
+        report.add(f"{name}: label_issues", len(rows), "", note=f"{found:.3f} of all wrong labels among them")
         for top in (*(one for one in TOPS if one < len(rows)), len(rows)):
             wrong = share_estimate(is_wrong[rows[:top]])
             report.add(f"{name}: wrong of the first {top}", wrong.value, "", note=str(wrong))

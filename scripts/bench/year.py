@@ -175,7 +175,7 @@ def report_years(report: Report, policy: str, years: Sequence[Year]) -> None:
     add_mean(report, f"{policy}: annotators falsely flagged", [careless(one)[1] for one in years], "a year")
     promoted = [sum(r.is_promoted for r in one.rounds) for one in years]
     add_mean(report, f"{policy}: models promoted", promoted, "a year")
-    for lane in ("auto", "review", "deep"):
+    for lane in ("auto", "review", "full"):
         shares = [
             np.mean([r.lanes.get(lane, 0) / sum(r.lanes.values()) for r in one.rounds]) for one in years
         ]

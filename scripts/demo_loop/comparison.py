@@ -17,7 +17,7 @@ from goldloop.reports.round_page import winner_of
 from goldloop.stats.metrics import Estimate, accuracy
 from goldloop.tables.rounds import read_rounds
 from goldloop.training.round_record import RoundRecord
-from goldloop.wiring import Parts
+from goldloop.wiring import Wiring
 from scripts.demo_loop import people
 from scripts.demo_loop.pictures import Picture, Pictures
 
@@ -39,7 +39,7 @@ class Row:
     random: Estimate
 
 
-def closing_rows(parts: Parts, pictures: Pictures, seed: int) -> list[Row]:
+def closing_rows(parts: Wiring, pictures: Pictures, seed: int) -> list[Row]:
     """Return one row for each closed round; every model is judged on the test pictures."""
     test = Test(parts, pictures.test)
 
@@ -72,7 +72,7 @@ def closing_rows(parts: Parts, pictures: Pictures, seed: int) -> list[Row]:
 class Test:
     """Pictures with known labels that never entered the loop."""
 
-    def __init__(self, parts: Parts, pictures: Sequence[Picture]) -> None:
+    def __init__(self, parts: Wiring, pictures: Sequence[Picture]) -> None:
         self._parts = parts
         self._payloads = [parts.reader.decode(one.path.read_bytes()).payload for one in pictures]
         labels = parts.workspace.settings.label_set
@@ -86,7 +86,7 @@ class Test:
         return accuracy(self._truth, probs.argmax(axis=1))
 
 
-def _random_arm(parts: Parts, record: RoundRecord, pictures: Pictures, test: Test, seed: int) -> Estimate:
+def _random_arm(parts: Wiring, record: RoundRecord, pictures: Pictures, test: Test, seed: int) -> Estimate:
     """Judge a model trained on as many labels, chosen at random and answered by the same people."""
     labels, gold = parts.workspace.settings.label_set, parts.gold.records(record.gold_version)
     judging = {one.sample_id for one in gold if one.split in (Split.VALIDATION, Split.HOLDOUT)}

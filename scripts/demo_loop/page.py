@@ -11,14 +11,14 @@ from goldloop.reports.page import RoundRow
 from goldloop.reports.plots.style import Plot
 from goldloop.reports.round_page import curve_plot, round_page, round_plots, round_rows, save_page
 from goldloop.tables.rounds import read_rounds
-from goldloop.wiring import Parts
+from goldloop.wiring import Wiring
 
 if TYPE_CHECKING:
     from scripts.demo_loop.comparison import Row
     from scripts.demo_loop.pictures import Pictures
 
 
-def write_demo_page(parts: Parts, rows: Sequence[Row], pictures: Pictures) -> Path:
+def write_demo_page(parts: Wiring, rows: Sequence[Row], pictures: Pictures) -> Path:
     """Write the demo's page and return where it lies."""
     records = read_rounds(parts.tables.rounds)
     judged_outside = [

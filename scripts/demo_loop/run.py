@@ -130,7 +130,7 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
     if options.people:
         return _hand_over(found, where)
     crew = people.hire(found.label_studio, people.CREW)
-    senior = people.hire(found.label_studio, [people.SENIOR])
+    adjudicator = people.hire(found.label_studio, [people.SENIOR])
     known, projects = {one.sample_id: one for one in pictures.pool}, parts.queue().projects
 
     def let_work(project: int, team: list[people.Person]) -> int:
@@ -143,8 +143,8 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
         say("$ goldloop pull")
         pulled = pull(where)
         say(f"  {_said(pulled)}")
-        n, n_decided = let_work(projects.main, crew), let_work(projects.adjudication, senior)
-        say(f"  they gave {n} more, and a senior decided {n_decided} disputes")
+        n, n_decided = let_work(projects.main, crew), let_work(projects.adjudication, adjudicator)
+        say(f"  they gave {n} more, and an adjudicator decided {n_decided} disputes")
         say("$ goldloop round")
         report = round_(where)
         for note in report.notes:
@@ -177,7 +177,7 @@ def _said(pulled: PullReport) -> str:
     asked = sum(follow_ups.asked.values()) if follow_ups else 0
     disputes = follow_ups.planned.get("adjudication", 0) if follow_ups else 0
     changed = f"{pulled.n_gold_changes} gold records changed"
-    return f"{changed}; {asked} samples asked of one more person, {disputes} of a senior"
+    return f"{changed}; {asked} samples asked of one more person, {disputes} of an adjudicator"
 
 
 def _hand_over(found: Endpoints, where: str) -> None:

@@ -21,7 +21,7 @@ from goldloop.scoring.writer import Model
 from goldloop.services import Endpoints
 from goldloop.settings import ALONE
 from goldloop.settings.workspace import Workspace
-from goldloop.wiring import Parts
+from goldloop.wiring import Wiring
 from tests.e2e.interrupted import Interruption
 
 LONGEST_COMMAND_S = 300  # a command that hangs fails its test rather than the whole run
@@ -89,9 +89,9 @@ class Loop:
         return self.run(*arguments, "--json").json
 
     @property
-    def parts(self) -> Parts:
+    def parts(self) -> Wiring:
         """The workspace from inside; its tables need no server."""
-        return Parts(Workspace.open(self.root))
+        return Wiring(Workspace.open(self.root))
 
     def score_without_model(self, source: Path) -> None:
         """Score `source` in this process, where scoring is not what a test is about."""

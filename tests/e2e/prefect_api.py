@@ -37,5 +37,5 @@ class PrefectApi:
         return {self.get(f"/flows/{one['flow_id']}")["name"]: one for one in found}
 
     def run(self, deployment_id: str) -> str:
-        """Ask for a run of a deployment; return its id."""
+        """AnswerRequest for a run of a deployment; return its id."""
         return str(self.post(f"/deployments/{deployment_id}/create_flow_run")["id"])

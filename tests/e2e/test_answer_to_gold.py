@@ -17,7 +17,7 @@ from goldloop.adapters.label_studio import add_annotator
 from goldloop.core.tasks import split_key
 from goldloop.services import Endpoints
 from goldloop.settings.workspace import Workspace
-from goldloop.wiring import Parts
+from goldloop.wiring import Wiring
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
@@ -46,7 +46,7 @@ def test_one_task_answered_by_keyboard_is_found_in_gold(
     from selenium.webdriver.common.keys import Keys
     from selenium.webdriver.support.ui import WebDriverWait
 
-    parts = Parts(services_workspace)
+    parts = Wiring(services_workspace)
     pictures = tmp_path / "pictures"
     pictures.mkdir()
     for number in range(N_PICTURES):

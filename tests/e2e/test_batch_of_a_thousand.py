@@ -65,16 +65,16 @@ def test_forty_bad_files_in_a_thousand_are_set_aside_and_the_rest_scored(
     assert conserved(loop) == {"auto": 0, "review": 0, "hold": N_GOOD, "quarantine": N_BROKEN, "duplicate": 0}
 
     version = crown_a_random_model(loop)
-    again, backlog = loop.json("score", str(folder))
+    again, pool = loop.json("score", str(folder))
 
     assert again["lanes"] == {}
-    assert (backlog["model_version"], sum(backlog["lanes"].values())) == (version, N_GOOD)
+    assert (pool["model_version"], sum(pool["lanes"].values())) == (version, N_GOOD)
     lanes = conserved(loop)
     assert lanes == {
         "auto": 0,
         "review": 0,
         "hold": 0,
-        **backlog["lanes"],
+        **pool["lanes"],
         "quarantine": N_BROKEN,
         "duplicate": 0,
     }

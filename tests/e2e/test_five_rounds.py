@@ -16,7 +16,7 @@ from flows.push import push_round
 from goldloop.annotators.judged_answers import judged_answers
 from goldloop.annotators.profiles import Person as Measured
 from goldloop.annotators.profiles import people as measured_people
-from goldloop.consensus.outcomes import read_verdicts
+from goldloop.consensus.outcomes import read_outcomes
 from goldloop.core.clock import now
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
@@ -30,7 +30,7 @@ from goldloop.settings.workspace import Workspace
 from goldloop.stats.metrics import Estimate, share_estimate
 from goldloop.tables.rounds import current_round, save_round
 from goldloop.training.round_record import RoundRecord
-from goldloop.wiring import Parts
+from goldloop.wiring import Wiring
 from scripts.demo_loop.people import Character, Person, hire, work
 from scripts.demo_loop.pictures import Picture, digits
 from tests.e2e.commands import Loop
@@ -46,7 +46,7 @@ CREW = (
     Character("careless", 3, 0.78),
 )
 SPAMMER = Character("spammer", 4, 0.9, guesses=1.0)
-SENIOR = Character("senior", 5, 0.995, skip_rate=0.0)
+SENIOR = Character("adjudicator", 5, 0.995, skip_rate=0.0)
 
 
 class WeakScorer:
@@ -54,7 +54,7 @@ class WeakScorer:
 
     labels = LabelSet(LABELS)
 
-    def __init__(self, pictures: Sequence[Picture], parts: Parts) -> None:
+    def __init__(self, pictures: Sequence[Picture], parts: Wiring) -> None:
         from sklearn.linear_model import LogisticRegression
 
         payloads = [parts.reader.decode(one.path.read_bytes()).payload for one in pictures]
@@ -75,7 +75,7 @@ def _pixels(payloads: Sequence[Any]) -> npt.NDArray[np.float64]:
 class Project:
     """A workspace, its people and what is true."""
 
-    parts: Parts
+    parts: Wiring
     server: LabelStudioEndpoint
     pictures: dict[SampleId, Picture]
 
@@ -83,12 +83,12 @@ class Project:
         """Let people answer in turn until nobody has any task left; return the number of answers."""
         return work(self.server, project_id, people, self.pictures, LABELS, seed=SEED)
 
-    def work_through(self, crew: Sequence[Person], senior: Person) -> None:
+    def work_through(self, crew: Sequence[Person], adjudicator: Person) -> None:
         """Let everybody work, pull, and go on until nothing is left to ask in this round."""
         projects = self.parts.queue().projects
         while True:
             n_answers = self.work(projects.main, crew)
-            n_answers += self.work(projects.adjudication, [senior])
+            n_answers += self.work(projects.adjudication, [adjudicator])
             pull_answers(self.parts)
             if n_answers == 0:
                 return
@@ -115,9 +115,11 @@ class Project:
     def measured(self) -> dict[str, Measured]:
         """Return what is known of everybody, by the id that the server gave them."""
         settings, labels = self.parts.workspace.settings, LabelSet(LABELS)
-        verdicts = read_verdicts(self.parts.tables, self.parts.ledger, self.parts.asks, settings)
-        judged = judged_answers(verdicts, self.parts.asks.all(), labels)
-        return {one.annotator: one for one in measured_people(judged, labels=labels, bar=settings.people.bar)}
+        outcomes = read_outcomes(self.parts.tables, self.parts.task_log, self.parts.answer_requests, settings)
+        judged = judged_answers(outcomes, self.parts.answer_requests.all(), labels)
+        return {
+            one.annotator: one for one in measured_people(judged, labels=labels, bar=settings.annotators.bar)
+        }
 
     def gold_accuracy(self) -> Estimate:
         """Return the share of gold whose label is true."""
@@ -144,12 +146,12 @@ def project(make_loop: Callable[..., Loop], services: Endpoints, tmp_path: Path)
         selection={"budget_per_round": BUDGET, "audit_rate": 0.3},
         consensus={"repeat_share": 0.4},
         policy={"band": (0.0, 0.999)},
-        people={"control_rate": 0.1},
+        annotators={"honeypot_rate": 0.1},
         suggestions={"hidden_share": 0.2},
     )
     found = digits(tmp_path / "digits", seed=SEED)
     known = sorted([*found.pool, *found.test], key=lambda one: one.path)
-    parts = Parts(Workspace.open(loop.root))
+    parts = Wiring(Workspace.open(loop.root))
     pool, training = known[:N_PICTURES], known[N_PICTURES : N_PICTURES + N_MODEL]
     model = Model("weak", WeakScorer(training, parts))
     for one in known[N_PICTURES:]:
@@ -167,7 +169,7 @@ def project(make_loop: Callable[..., Loop], services: Endpoints, tmp_path: Path)
 
 def test_five_rounds_with_a_spammer(project: Project, services: Endpoints) -> None:
     """The spammer is flagged within 100 answers, gold gets no worse, nobody meets a sample twice."""
-    *honest, spammer, senior = hire(
+    *honest, spammer, adjudicator = hire(
         services.label_studio, [*CREW, SPAMMER, SENIOR], domain="five-rounds.invalid"
     )
     crew, accuracies, flagged_after = honest, [], None
@@ -177,7 +179,7 @@ def test_five_rounds_with_a_spammer(project: Project, services: Endpoints) -> No
             crew = [*honest, spammer]
             assert project.work(project.parts.queue().projects.onboarding, [spammer]) >= 10
             pull_answers(project.parts)
-        project.work_through(crew, senior)
+        project.work_through(crew, adjudicator)
         accuracies.append(project.gold_accuracy())
         measured = project.measured()
         assert not any(measured[one.account.user_id].is_flagged for one in honest[:3])  # all but the careless

@@ -81,7 +81,7 @@ SECOND_ROUND = {
         at(f"{REGISTRY}.set_alias", 1, "after"),  # registered as challenger, not judged
         at(f"{REGISTRY}.set_alias", 1, "after"),  # the next one: promoted, the round not closed
     ],
-    "score": [at(APPEND, 2, "after")],  # the backlog half scored by the new model
+    "score": [at(APPEND, 2, "after")],  # the pool half scored by the new model
     "push": [at("goldloop.modalities.image.store:ImageStore.keep", 20)],  # an import half prepared
 }
 LAST = {
@@ -181,7 +181,7 @@ def test_suggestions_are_shown_even_if_the_push_died_before_it_said_so(
         next_one = loop.queue()
         assert len(next_one.find([review(2, "2").key])) == 1
         next_one.push([])
-    else:  # which finds tasks that the ledger knows nothing of
+    else:  # which finds tasks that the task_log knows nothing of
         loop.run(next_command)
 
     server = loop.servers.label_studio

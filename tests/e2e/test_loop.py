@@ -67,7 +67,7 @@ def test_the_whole_loop(loop: Loop, services: Endpoints, prefect: PrefectApi, tm
     assert (status["champion"], status["round"], status["last_round"]["round"]) == ("1", 1, 0)
     assert status["gold"]["digest"] == first["gold_digest"]
 
-    # Round 1: the model scores the backlog, people review what it is unsure of
+    # Round 1: the model scores the pool, people review what it is unsure of
     rounded = loop.json("round")
     assert rounded["pull"]["gold_version"] is None
     assert rounded["record"] is None
@@ -175,7 +175,7 @@ def check_flow_runs(loop: Loop, prefect: PrefectApi) -> None:
     artifacts: dict[str, list[dict[str, Any]]] = {}
     for one in prefect.post("/artifacts/filter", artifacts={"flow_run_id": {"any_": list(runs)}}):
         artifacts.setdefault(one["key"], []).append(one)
-    names = ("score", "push", "pull", "retrain", "round", "people", "agreement", "anchoring")
+    names = ("score", "push", "pull", "retrain", "round", "annotators", "agreement", "anchoring")
     assert artifacts.keys() == {f"goldloop-{name}" for name in names}
     for key, found in artifacts.items():
         for one in found:

@@ -17,7 +17,7 @@ from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose, Suggestion
 from goldloop.services import Endpoints
 from goldloop.settings.workspace import Workspace
-from labelstudio_config import DEEP_HINT
+from labelstudio_config import FULL_HINT
 from tests.e2e.desk import Desk, seated
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ pytestmark = [pytest.mark.servers, pytest.mark.browser]
 LABELS = LabelSet.of(["roof", "sky", "tree"])
 HINT = "Model suggests: roof 58% (sky 30%)"
 PUSHED = (
-    *(Purpose.AUDIT, Purpose.REVIEW, Purpose.DEEP, Purpose.RECHECK),
-    *(Purpose.REVIEW, Purpose.AUDIT, Purpose.DEEP, Purpose.REVIEW),
+    *(Purpose.AUDIT, Purpose.REVIEW, Purpose.FULL, Purpose.RECHECK),
+    *(Purpose.REVIEW, Purpose.AUDIT, Purpose.FULL, Purpose.REVIEW),
 )
 _numbers = count(1)
 
@@ -56,7 +56,7 @@ def tasks(services_workspace: Workspace) -> list[NewTask]:
 
 
 def task(number: int, purpose: Purpose) -> NewTask:
-    """Return a task, with a suggestion where it is a quick look."""
+    """Return a task, with a suggestion where it is a quick review."""
     suggestion = Suggestion("roof", 0.58, "3", HINT) if purpose is Purpose.REVIEW else None
     path = f"queues/{number}.jpg"
     return NewTask(SampleId(f"{number:064x}"), purpose, BatchId("queues"), path, suggestion)
@@ -118,8 +118,8 @@ def work_through(desk: Desk, ids: Sequence[int], queue: Queue) -> None:
 @pytest.mark.parametrize(
     "queue",
     [
-        Queue("Quick look", (Purpose.REVIEW,), HINT, ("roof",)),
-        Queue("Deep review", (Purpose.DEEP,), DEEP_HINT),
+        Queue("Quick review", (Purpose.REVIEW,), HINT, ("roof",)),
+        Queue("Full review", (Purpose.FULL,), FULL_HINT),
         Queue("Blind check", (Purpose.AUDIT, Purpose.RECHECK), ""),
     ],
     ids=lambda one: one.shot,

@@ -57,7 +57,7 @@ def keys_in(server: LabelStudioEndpoint, tab: int) -> list[str]:
 
 
 def task(number: int, purpose: Purpose) -> NewTask:
-    """Return a task with a suggestion where it is a quick look."""
+    """Return a task with a suggestion where it is a quick review."""
     suggestion = Suggestion("cat", 0.58, "3", "Model suggests: cat 58% (dog 30%)")
     shown = suggestion if purpose is Purpose.REVIEW else None
     return NewTask(SampleId(f"{number:064x}"), purpose, BatchId("b"), f"{number}.png", shown)
@@ -80,8 +80,8 @@ def test_every_task_waits_in_one_queue(server: LabelStudioEndpoint, name: str) -
     shown = {title: keys_in(server, tab) for title, tab in queue.tabs().items()}
     assert shown == {
         EVERYTHING: list(keys.values()),
-        "Quick look": [keys[Purpose.SEED], keys[Purpose.REVIEW]],
-        "Deep review": [keys[Purpose.DEEP]],
+        "Quick review": [keys[Purpose.SEED], keys[Purpose.REVIEW]],
+        "Full review": [keys[Purpose.FULL]],
         "Blind check": [keys[Purpose.AUDIT], keys[Purpose.RECHECK]],
     }
     links = queue.project_urls()
@@ -125,8 +125,8 @@ def test_tabs_are_put_right_and_what_is_not_ours_is_left_alone(
     assert [title for _, title in tabs(server, queue)] == [*TITLES, "Mine too", "Mine"]
     now = queue.tabs()
     assert (now[EVERYTHING], now["Blind check"]) == (made[EVERYTHING], changed)
-    assert not {now["Quick look"], now["Deep review"]} & {renamed, deleted, of_people}
-    assert keys_in(server, now["Deep review"]) == [keys[Purpose.DEEP]]
+    assert not {now["Quick review"], now["Full review"]} & {renamed, deleted, of_people}
+    assert keys_in(server, now["Full review"]) == [keys[Purpose.FULL]]
     assert keys_in(server, changed) == [keys[Purpose.AUDIT], keys[Purpose.RECHECK]]
     assert asked(server, "GET", address.format(changed))["data"]["hiddenColumns"] == columns
 
@@ -154,7 +154,7 @@ def test_a_queue_gives_each_task_to_one_person(
     pushed = [task(number, (Purpose.REVIEW, Purpose.AUDIT)[number % 2]) for number in range(8)]
     ids = queue.push(pushed)
     ann, bob = (Person.hired(server, f"{one}@tabs.example") for one in ("ann", "bob"))
-    main, tab = queue.project_id, queue.tabs()["Quick look"]
+    main, tab = queue.project_id, queue.tabs()["Quick review"]
     quick = [ids[one.key] for one in pushed if one.purpose is Purpose.REVIEW]
 
     def shown(tab: int) -> list[int | None]:
@@ -187,10 +187,10 @@ def test_two_people_who_follow_the_same_link_share_the_work(server: LabelStudioE
 def test_a_deep_review_is_given_to_two_people_at_once(server: LabelStudioEndpoint, name: str) -> None:
     """Two people are shown it, nobody twice, and nobody else; what one of them skips goes to a third."""
     queue = connected(server, name)
-    (task_id,) = queue.push([task(1, Purpose.DEEP)]).values()
+    (task_id,) = queue.push([task(1, Purpose.FULL)]).values()
     queue.ask({task_id: 2})
     ann, bob, cyd, dee = (Person.hired(server, f"{one}@tabs.example") for one in ("ann", "bob", "cyd", "dee"))
-    main, tab = queue.project_id, queue.tabs()["Deep review"]
+    main, tab = queue.project_id, queue.tabs()["Full review"]
 
     first = [one.shown(main, tab=tab) for one in (ann, bob)]
     assert [it and it["id"] for it in first] == [task_id, task_id]
@@ -199,6 +199,6 @@ def test_a_deep_review_is_given_to_two_people_at_once(server: LabelStudioEndpoin
     ann.answer(task_id, "cat")
     assert ann.shown(main, tab=tab) is None
     bob.answer(task_id, None)
-    assert list(cyd.work(main, lambda _: "dog", tab=tab)) == [task(1, Purpose.DEEP).key]
+    assert list(cyd.work(main, lambda _: "dog", tab=tab)) == [task(1, Purpose.FULL).key]
     assert dee.shown(main, tab=tab) is None
     assert keys_in(server, tab) == []

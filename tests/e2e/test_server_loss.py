@@ -88,7 +88,7 @@ def test_label_studio_may_go_away_in_the_middle_and_come_back(loop: Loop, tmp_pa
     assert re.search(
         rf"{address} does not answer when asked to import .*'goldloop up'.* run this again", died
     )
-    assert {one.event for one in loop.parts.ledger.statuses().values()} >= {Event.PUSHED, Event.CLAIMED}
+    assert {one.event for one in loop.parts.task_log.statuses().values()} >= {Event.PUSHED, Event.CLAIMED}
 
     gone = failed(loop, "push", SMALL)
 
@@ -97,7 +97,7 @@ def test_label_studio_may_go_away_in_the_middle_and_come_back(loop: Loop, tmp_pa
     loop.run("up")
     loop.run("push")
 
-    statuses = loop.parts.ledger.statuses()
+    statuses = loop.parts.task_log.statuses()
     assert loop.doubled() == []
     assert {one.task_id: key for key, one in statuses.items()} == loop.queue().all_tasks()
     assert len(statuses) == N_TASKS

@@ -23,9 +23,9 @@ SMALL_IMPORTS = Interruption(defaults={"goldloop.labeling.push:push_planned": {"
 @pytest.mark.parametrize(
     "point",
     [
-        "goldloop.wiring:Parts.queue",  # neither has looked for the project yet
-        "goldloop.tables.task_log:Ledger.plan",  # both have found nothing planned
-        "goldloop.tables.task_log:Ledger.claim",  # both are about to claim the first import
+        "goldloop.wiring:Wiring.queue",  # neither has looked for the project yet
+        "goldloop.tables.task_log:TaskLog.plan",  # both have found nothing planned
+        "goldloop.tables.task_log:TaskLog.claim",  # both are about to claim the first import
     ],
 )
 def test_two_pushes_that_meet_make_each_task_once(
@@ -47,7 +47,7 @@ def test_two_pushes_that_meet_make_each_task_once(
     assert sorted(report(one)["n_planned"] for one in both) == [0, N_TASKS]
     assert sum(report(one)["n_pushed"] for one in both) == N_TASKS
     on_server = loop.queue().all_tasks()
-    planned = loop.parts.ledger.statuses()
+    planned = loop.parts.task_log.statuses()
     assert loop.doubled() == []
     assert {key: one.task_id for key, one in planned.items()} == {
         key: task_id for task_id, key in on_server.items()

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.servers
 
 LABELS = LabelSet.of(["cat", "dog", "emu"])
 SURE, UNSURE, LOST = (0.99, 0.009, 0.001), (0.60, 0.40, 0.0), (0.30, 0.20, 0.50)
-COST = {"minute": 0.5, "error": 2.0, "errors": {"emu": {"cat": 40.0, "dog": 40.0}}, "deep_accuracy": 0.99}
+COST = {"minute": 0.5, "error": 2.0, "errors": {"emu": {"cat": 40.0, "dog": 40.0}}, "full_accuracy": 0.99}
 """A missed emu is dear: who may be one is worth two people's time."""
 
 
@@ -98,32 +98,32 @@ def n_answers(given: Sequence[dict[str, int]]) -> Counter[str]:
 
 
 def test_each_queue_is_worked_through(loop: Loop) -> None:
-    """A quick look takes one answer, a deep review two and a decision, a blind check says nothing."""
+    """A quick review takes one answer, a full review two and a decision, a blind check says nothing."""
     routed, queue, server = lanes(loop), loop.queue(), loop.servers.label_studio
-    assert set(routed.values()) == {Lane.AUTO, Lane.REVIEW, Lane.DEEP}
+    assert set(routed.values()) == {Lane.AUTO, Lane.REVIEW, Lane.FULL}
     people = [Person.hired(server, f"{name}@three-queues.example") for name in ("ann", "bob", "sen")]
-    ann, bob, senior = people
+    ann, bob, adjudicator = people
     main, tabs = queue.projects.main, queue.tabs()
     keys = {key: split_key(key) for key in queue.all_tasks().values()}
     of = {purpose: {key for key, it in keys.items() if it[1] is purpose} for purpose in Purpose}
     assert {title: waiting(loop, tab) for title, tab in tabs.items()} == {
         "All tasks": len(keys),
-        "Quick look": len(of[Purpose.REVIEW]),
-        "Deep review": len(of[Purpose.DEEP]),
+        "Quick review": len(of[Purpose.REVIEW]),
+        "Full review": len(of[Purpose.FULL]),
         "Blind check": len(of[Purpose.AUDIT]),
     }
-    assert min(len(of[purpose]) for purpose in (Purpose.REVIEW, Purpose.DEEP, Purpose.AUDIT)) >= 4
+    assert min(len(of[purpose]) for purpose in (Purpose.REVIEW, Purpose.FULL, Purpose.AUDIT)) >= 4
 
-    # Quick looks: the suggestion is shown, one person is enough, and nothing is left for a second one
+    # Quick reviews: the suggestion is shown, one person is enough, and nothing is left for a second one
     quick = [
-        one.work(main, lambda task: str(task["data"]["suggested"]), tab=tabs["Quick look"])
+        one.work(main, lambda task: str(task["data"]["suggested"]), tab=tabs["Quick review"])
         for one in (ann, bob)
     ]
     assert [one.keys() for one in quick] == [of[Purpose.REVIEW], set()]
-    assert waiting(loop, tabs["Quick look"]) == 0
+    assert waiting(loop, tabs["Quick review"]) == 0
 
-    # Deep reviews: both people answer, neither sees a suggestion; they differ about one
-    disputed = min(of[Purpose.DEEP])
+    # Full reviews: both people answer, neither sees a suggestion; they differ about one
+    disputed = min(of[Purpose.FULL])
 
     def look_closely(who: Person) -> Callable[[Task], str]:
         def says(task: Task) -> str:
@@ -133,8 +133,8 @@ def test_each_queue_is_worked_through(loop: Loop) -> None:
 
         return says
 
-    deep = [one.work(main, look_closely(one), tab=tabs["Deep review"]) for one in (ann, bob)]
-    assert n_answers(deep) == Counter(dict.fromkeys(of[Purpose.DEEP], 2))
+    full = [one.work(main, look_closely(one), tab=tabs["Full review"]) for one in (ann, bob)]
+    assert n_answers(full) == Counter(dict.fromkeys(of[Purpose.FULL], 2))
 
     # Blind checks of every lane: nothing in the task says which
     looks: dict[Lane, set[str]] = {}
@@ -150,17 +150,17 @@ def test_each_queue_is_worked_through(loop: Loop) -> None:
 
     blind = [one.work(main, check, tab=tabs["Blind check"]) for one in (ann, bob)]
     assert n_answers(blind) == Counter(dict.fromkeys(of[Purpose.AUDIT], 2))
-    assert looks.keys() == {Lane.AUTO, Lane.REVIEW, Lane.DEEP}
+    assert looks.keys() == {Lane.AUTO, Lane.REVIEW, Lane.FULL}
     assert len(set.union(*looks.values())) == 1
     assert waiting(loop, tabs["All tasks"]) == len(keys)
     assert ann.shown(main, tab=tabs["All tasks"]) is None
 
-    # All but the dispute is gold; a senior decides it
+    # All but the dispute is gold; an adjudicator decides it
     report = loop.json("pull")
     assert report["n_disputed"] == 1
     settled = {sample_id for key, (sample_id, _) in keys.items() if key != disputed}
     assert gold(loop).keys() == settled
-    decided = senior.work(queue.projects.adjudication, lambda _: "emu")
+    decided = adjudicator.work(queue.projects.adjudication, lambda _: "emu")
     assert [split_key(key)[0] for key in decided] == [keys[disputed][0]]
     loop.run("pull")
 
@@ -170,7 +170,7 @@ def test_each_queue_is_worked_through(loop: Loop) -> None:
     assert (record.label, record.votes) == ("emu", {"emu": 1, "dog": 1})
     for sample_id, purpose in keys.values():
         by = {person.user_id for person in people} & set(records[sample_id].annotators)
-        assert len(by - {senior.user_id}) == (1 if purpose is Purpose.REVIEW else 2)
+        assert len(by - {adjudicator.user_id}) == (1 if purpose is Purpose.REVIEW else 2)
     assert Lane.AUTO in {routed[sample_id] for sample_id in records}, "a check of what was accepted"
     for person in people:
         assert len(person.seen) == len(set(person.seen))

@@ -1,4 +1,4 @@
-"""From disagreement to gold through the real server: further answers, a senior's decision, edits."""
+"""From disagreement to gold through the real server: further answers, an adjudicator's decision, edits."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def loop(make_loop: Callable[..., Loop], tmp_path: Path) -> Loop:
 
 @pytest.fixture
 def crew(loop: Loop) -> list[Person]:
-    """Return three annotators and a senior."""
+    """Return three annotators and an adjudicator."""
     server = loop.servers.label_studio
     return [Person.hired(server, f"{name}@until-sure.example") for name in ("ann", "bob", "cyd", "sen")]
 
@@ -85,7 +85,7 @@ def test_from_disagreement_to_gold(loop: Loop, crew: list[Person]) -> None:
     assert samples[taken_back][0] not in gold(loop)
     assert f"{samples[mended][0]}:adjudication" not in loop.queue().all_tasks().values(), "settled, yet asked"
 
-    # What was taken back and what is unsure goes to whoever has not seen it; then the senior decides the rest
+    # What was taken back and what is unsure goes to whoever has not seen it; then the adjudicator decides the rest
     by_cyd = cyd.work(projects.main, lambda task: "dog" if task["data"]["key"] == taken_back else "cat")
     assert taken_back in by_cyd
     loop.run("pull")
@@ -105,7 +105,7 @@ def test_from_disagreement_to_gold(loop: Loop, crew: list[Person]) -> None:
         assert (record.label, record.method, record.votes) == ("emu", "adjudication/1", {"cat": 1, "dog": 1})
         assert sen.user_id in record.annotators
 
-    # The senior thinks again
+    # The adjudicator thinks again
     sen.edit(decisions[f"{samples[disputed][0]}:adjudication"], "dog")
     loop.run("pull")
     assert gold(loop)[samples[disputed][0]].label == "dog"

@@ -81,7 +81,7 @@ def test_both_arms_have_the_set_share() -> None:
     low, high = binom.ppf([0.001, 0.999], len(IDS), 0.1)
 
     assert low <= arms.count(Arm.HIDDEN) <= high
-    assert low <= arms.count(Arm.CHECKED) <= high
+    assert low <= arms.count(Arm.SHOWN) <= high
 
 
 @given(st.floats(0, 0.5), st.floats(0, 0.5), st.integers(0, 9), st.sampled_from(IDS))
@@ -90,8 +90,8 @@ def test_a_larger_share_only_adds_to_the_arms(
 ) -> None:
     """Who is in an arm at a small share is in the same arm at a larger one; at 0 nobody is."""
     arm = arm_of(sample_id, hidden_share=min(one, other), seed=seed)
-    assert arm is Arm.PLAIN or arm_of(sample_id, hidden_share=max(one, other), seed=seed) is arm
-    assert arm_of(sample_id, hidden_share=0, seed=seed) is Arm.PLAIN
+    assert arm is Arm.UNTESTED or arm_of(sample_id, hidden_share=max(one, other), seed=seed) is arm
+    assert arm_of(sample_id, hidden_share=0, seed=seed) is Arm.UNTESTED
 
 
 # From answers to observations
@@ -105,7 +105,7 @@ def test_the_answer_under_test_is_confirmed_by_a_blind_one() -> None:
     ]
     hidden = [answer(1, "cat", "ana"), answer(2, "cat", "ben")]
 
-    assert observations(checked, {}, {ONE: Arm.CHECKED}) == [Observation("dog", "cat", "cat", True, 4.0)]
+    assert observations(checked, {}, {ONE: Arm.SHOWN}) == [Observation("dog", "cat", "cat", True, 4.0)]
     assert observations(hidden, {}, {ONE: Arm.HIDDEN}) == [Observation("dog", "cat", "cat", False, 4.0)]
 
 
@@ -145,7 +145,7 @@ def test_truth_never_rests_on_the_answer_alone(
         for number, (label, who) in enumerate(others, start=2)
     ]
 
-    (found,) = observations(answers, {ONE: decision} if decision else {}, {ONE: Arm.CHECKED})
+    (found,) = observations(answers, {ONE: decision} if decision else {}, {ONE: Arm.SHOWN})
 
     assert found.truth == truth
 
@@ -154,10 +154,10 @@ def test_what_was_not_drawn_beforehand_does_not_count() -> None:
     """Plain tasks, samples without an arm and tasks shown against the plan are left out."""
     answers = [answer(1, "cat", "ana", is_shown=True), answer(2, "cat", "ben", purpose=Purpose.RECHECK)]
 
-    assert observations(answers, {}, {ONE: Arm.PLAIN}) == []
+    assert observations(answers, {}, {ONE: Arm.UNTESTED}) == []
     assert observations(answers, {}, {}) == []
     assert observations(answers, {}, {ONE: Arm.HIDDEN}) == []
-    assert observations([answer(1, None, "ana", is_shown=True)], {}, {ONE: Arm.CHECKED}) == []
+    assert observations([answer(1, None, "ana", is_shown=True)], {}, {ONE: Arm.SHOWN}) == []
 
 
 def test_an_edited_answer_has_no_time() -> None:
@@ -178,7 +178,7 @@ def test_the_order_of_the_answers_does_not_matter(random: object) -> None:
     ]
     random.shuffle(answers)  # type: ignore[attr-defined]
 
-    assert observations(answers, {}, {ONE: Arm.CHECKED}) == [Observation("dog", "dog", "cat", True, 4.0)]
+    assert observations(answers, {}, {ONE: Arm.SHOWN}) == [Observation("dog", "dog", "cat", True, 4.0)]
 
 
 # The gap
@@ -331,7 +331,7 @@ def test_one_label_alone_is_switched_off() -> None:
     assert advice.is_on
     assert advice.off_labels == ("dog",)
     assert advice.reasons[1].startswith("off for dog: adoption gap 0.720 [")
-    assert [advice.is_shown(Arm.PLAIN, label) for label in PETS] == [True, False, True]
+    assert [advice.is_shown(Arm.UNTESTED, label) for label in PETS] == [True, False, True]
 
 
 def test_the_arms_go_on_measuring_when_suggestions_are_off() -> None:
@@ -339,9 +339,9 @@ def test_the_arms_go_on_measuring_when_suggestions_are_off() -> None:
     advice = recommend(gap_of_counts(None, shown=(40, 50), hidden=(5, 50)), [], max_gap=0.1)
 
     assert not advice.is_on
-    assert advice.is_shown(Arm.CHECKED, "dog")
+    assert advice.is_shown(Arm.SHOWN, "dog")
     assert not advice.is_shown(Arm.HIDDEN, "dog")
-    assert not advice.is_shown(Arm.PLAIN, "dog")
+    assert not advice.is_shown(Arm.UNTESTED, "dog")
 
 
 def is_ever_off(weeks: npt.NDArray[np.int64]) -> bool:

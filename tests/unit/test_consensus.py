@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goldloop.consensus.fit import Case, Method, find_consensus, majority
+from goldloop.consensus.fit import Method, VotedSample, fit_consensus, majority
 from goldloop.core.errors import InvalidProbabilitiesError, LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import sample_id_of
@@ -23,13 +23,13 @@ few = settings(max_examples=40, deadline=None)
 
 
 def found(given_cases, method, labels=LABELS, target=0.9):
-    """Return the findings for `given_cases` with one answer asked for."""
-    return find_consensus(given_cases, labels, method=method, target=target, overlap=1)
+    """Return the fit for `given_cases` with one answer asked for."""
+    return fit_consensus(given_cases, labels, method=method, target=target, overlap=1)
 
 
-def case(name: str, votes: dict[str, str], **fields: object) -> Case:
+def case(name: str, votes: dict[str, str], **fields: object) -> VotedSample:
     """Return the case of a sample called `name`."""
-    return replace(Case(sample_id_of(name.encode()), votes), **fields)  # type: ignore[arg-type]
+    return replace(VotedSample(sample_id_of(name.encode()), votes), **fields)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_renaming_labels_renames_the_posterior(given_cases, method, order) -> No
 @given(cases(), methods)
 def test_every_posterior_sums_to_one(given_cases, method) -> None:
     """Also the rounded one that gold keeps, as far as rounding allows."""
-    findings = found(given_cases, method)
-    assert findings.posterior().sum(axis=1) == pytest.approx(np.ones(len(given_cases)))
-    for one in findings.consensus:
+    fit = found(given_cases, method)
+    assert fit.posterior().sum(axis=1) == pytest.approx(np.ones(len(given_cases)))
+    for one in fit.consensus:
         assert sum(one.posterior.values()) == pytest.approx(1 if one.posterior else 0, abs=0.002)
 
 
@@ -196,13 +196,15 @@ def test_the_value_of_another_vote_is_a_share(given_cases, method) -> None:
         "a model that is certain",
     ],
 )
-def test_little_evidence_is_no_error(given_cases: list[Case], labels: LabelSet, method: Method) -> None:
+def test_little_evidence_is_no_error(
+    given_cases: list[VotedSample], labels: LabelSet, method: Method
+) -> None:
     """Every method says something finite of everything there may be."""
-    findings = found(given_cases, method, labels)
-    assert len(findings.consensus) == len(given_cases)
-    assert np.isfinite(findings.posterior()).all()
-    assert np.isfinite(findings.expected_gain()).all()
-    assert all(np.isfinite([one.accuracy, one.weight]).all() for one in findings.annotators())
+    fit = found(given_cases, method, labels)
+    assert len(fit.consensus) == len(given_cases)
+    assert np.isfinite(fit.posterior()).all()
+    assert np.isfinite(fit.expected_gain()).all()
+    assert all(np.isfinite([one.accuracy, one.weight]).all() for one in fit.annotators())
 
 
 def test_a_label_outside_the_label_set_is_refused() -> None:

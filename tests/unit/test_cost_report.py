@@ -70,7 +70,7 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Loop:
 def books(loop: Loop) -> Books:
     """Return the loop's books."""
     return read_books(
-        loop.tables, loop.verdicts(), loop.asks.all(), loop.gold.records(), loop.settings.label_set
+        loop.tables, loop.outcomes(), loop.answer_requests.all(), loop.gold.records(), loop.settings.label_set
     )
 
 
@@ -87,7 +87,7 @@ def test_every_answer_and_label_belongs_to_one_round(loop: Loop, report: CostRep
     for name in ("n_answers", "n_scored", "n_accepted", "n_gold", "n_looked", "n_corrected"):
         parts = [getattr(one, name) for one in report.by_round]
         assert sum(parts) == getattr(report.whole, name), name
-    assert report.whole.n_answers == len(loop.verdicts().answers)
+    assert report.whole.n_answers == len(loop.outcomes().answers)
     assert report.whole.n_gold == len(loop.gold.records())
     assert [one.n_scored for one in report.by_round] == [400, 0, 0]
     assert report.newest is report.by_round[1]
@@ -139,10 +139,10 @@ def test_quarters_are_named_like_2026q4() -> None:
 
 def test_what_people_take_and_say_is_known_for_the_cost_policy(loop: Loop) -> None:
     """Times of all answers of a kind; what was answered where somebody else, blind, says what is right."""
-    known = people_costs(loop.verdicts(), loop.asks.all(), loop.settings.label_set)
+    known = people_costs(loop.outcomes(), loop.answer_requests.all(), loop.settings.label_set)
     assert known.quick is not None
     assert known.blind is not None
-    answers = loop.verdicts().answers
+    answers = loop.outcomes().answers
     assert len(known.quick.seconds) == sum(one.is_shown for one in answers)
     counts = np.asarray(known.blind.counts)
     assert counts.sum() == pytest.approx(sum(one.purpose is Purpose.AUDIT for one in answers), abs=30)

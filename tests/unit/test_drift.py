@@ -164,7 +164,7 @@ def test_permuting_labels_permutes_what_moved() -> None:
 
 
 def test_the_scale_of_embeddings_means_nothing() -> None:
-    """Embeddings a thousand times larger, in batch and reference alike, give the same verdict."""
+    """Embeddings a thousand times larger, in batch and reference alike, give the same outcome."""
     pixels, _, _, _ = digits()
     probs, embeddings = said_of(pixels)
     half = len(probs) // 2

@@ -1,4 +1,4 @@
-"""The guard: policies are recalled by evidence, rarely by chance, and come back when audits say so."""
+"""The guard: policies are suspended by evidence, rarely by chance, and come back when audits say so."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from goldloop.audit.audited import Audited
-from goldloop.audit.guard import FALSE_RECALL, Guarded, guard
+from goldloop.audit.guard import FALSE_SUSPENSION, Guarded, guard
 from goldloop.core.samples import SampleId
 
 
@@ -127,7 +127,7 @@ def test_a_good_policy_is_hardly_ever_recalled_however_often_one_looks() -> None
     counts = (rng.random((300, 52, 10)) < 0.05).sum(axis=2).cumsum(axis=1)
     looks = 10 * np.arange(1, 53)
 
-    recalled = [
+    suspended = [
         any(
             n_wrong > 0.05 * n and is_broken(n, n_wrong)
             for n, n_wrong in zip(looks.tolist(), one.tolist(), strict=True)
@@ -135,14 +135,14 @@ def test_a_good_policy_is_hardly_ever_recalled_however_often_one_looks() -> None
         for one in counts
     ]
 
-    assert np.mean(recalled) <= FALSE_RECALL
+    assert np.mean(suspended) <= FALSE_SUSPENSION
 
 
 def test_a_policy_with_thrice_the_errors_is_recalled_within_a_quarter() -> None:
-    """15 % wrong where 5 % are allowed, 20 audits a week: nine of ten are recalled within 13 weeks."""
+    """15 % wrong where 5 % are allowed, 20 audits a week: nine of ten are suspended within 13 weeks."""
     rng = np.random.default_rng(1)
     counts = (rng.random((200, 260)) < 0.15).sum(axis=1)
 
-    recalled = [is_broken(260, n_wrong) for n_wrong in counts.tolist()]
+    suspended = [is_broken(260, n_wrong) for n_wrong in counts.tolist()]
 
-    assert np.mean(recalled) >= 0.9
+    assert np.mean(suspended) >= 0.9

@@ -20,7 +20,7 @@ from goldloop.stats.metrics import (
     LabelMetrics,
     accuracy,
     confusion,
-    effective_n,
+    effective_sample_size,
     per_label,
     wilson,
     worth,
@@ -144,7 +144,7 @@ def test_weights_remove_the_bias_of_an_uneven_draw_and_widen_the_interval() -> N
 
     assert estimate.value == pytest.approx(0.75)
     assert estimate.n == 100
-    assert effective_n(weights) == pytest.approx(36)
+    assert effective_sample_size(weights) == pytest.approx(36)
     assert wilson(0.75, 36)[0] < estimate.low < wilson(0.75, 100)[0]
     assert wilson(0.75, 100)[1] < estimate.high < wilson(0.75, 36)[1]
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from goldloop.adapters.delta import open_tables
 from goldloop.routing.entry import PolicyEntry
-from goldloop.routing.policies import Band, Recalled, Target
+from goldloop.routing.policies import Band, Suspended, Target
 from goldloop.routing.reroute import reroute
 from goldloop.tables.counts import conservation
 from goldloop.tables.policy_log import PolicyLog
@@ -30,14 +30,14 @@ ENTRY = PolicyEntry(
 def test_the_newest_policy_of_a_model_is_in_force(tmp_path: Path) -> None:
     """Each model has its own; entries come back as they were put in, oldest first."""
     log = PolicyLog(open_tables(tmp_path).policies)
-    recalled = replace(ENTRY, policy=Recalled(ENTRY.policy), warnings=("too many errors",))
+    suspended = replace(ENTRY, policy=Suspended(ENTRY.policy), warnings=("too many errors",))
     other = replace(ENTRY, model_version="4", policy=Band(0.2, 0.6))
 
     assert log.in_force("3") is None
-    assert all([log.settle(ENTRY), log.settle(recalled), log.settle(other)])
+    assert all([log.settle(ENTRY), log.settle(suspended), log.settle(other)])
 
-    assert log.entries() == [ENTRY, recalled, other]
-    assert log.in_force("3") == recalled
+    assert log.entries() == [ENTRY, suspended, other]
+    assert log.in_force("3") == suspended
     assert log.in_force("4") == other
 
 
@@ -89,7 +89,7 @@ def test_other_models_and_unwanted_samples_are_not_rerouted(tmp_path: Path) -> N
     loop = Loop(tmp_path, texts(20))
     loop.score()
 
-    nobody = Recalled(loop.policy)  # type: ignore[arg-type]
+    nobody = Suspended(loop.policy)  # type: ignore[arg-type]
     asked = {"is_wanted": lambda _: False, "clock": loop.clock}
     assert not reroute(tables=loop.tables, model_version="1", policy=nobody, **asked)
     everything = {"is_wanted": lambda _: True, "clock": loop.clock}
@@ -102,7 +102,7 @@ def test_a_sample_keeps_the_audit_probability_of_its_first_prediction(tmp_path: 
     loop.score()
     first = dict(_chances(loop))
     loop.audit_probabilities = lambda probs: np.full(len(probs), 0.5)
-    loop.score_backlog(replace(loop.model, version="2"))
+    loop.score_pool(replace(loop.model, version="2"))
 
     assert dict(_chances(loop)) == first
     assert len(set(first.values())) > 5

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from goldloop.consensus.beliefs import Beliefs
 from goldloop.consensus.dawid_skene import SMOOTHING, TOLERANCE
-from goldloop.consensus.fit import Case, Findings, Method, find_consensus
+from goldloop.consensus.fit import ConsensusFit, Method, VotedSample, fit_consensus
 from goldloop.consensus.posterior import posterior
 from goldloop.consensus.votes import vote_table
 from goldloop.core.labels import LabelSet
@@ -23,19 +23,21 @@ LABELS = LabelSet.of(["cat", "dog", "fox"])
 few = settings(max_examples=40, deadline=None)
 
 
-def find(given_cases: list[Case], method: Method = Method.POSTERIOR, labels: LabelSet = LABELS) -> Findings:
-    """Return the findings for `given_cases` at a target of 0.9."""
-    return find_consensus(given_cases, labels, method=method, target=0.9, overlap=1)
+def find(
+    given_cases: list[VotedSample], method: Method = Method.POSTERIOR, labels: LabelSet = LABELS
+) -> ConsensusFit:
+    """Return the fit for `given_cases` at a target of 0.9."""
+    return fit_consensus(given_cases, labels, method=method, target=0.9, overlap=1)
 
 
-def in_order(given_cases: list[Case]) -> list[Case]:
+def in_order(given_cases: list[VotedSample]) -> list[VotedSample]:
     """Return `given_cases` as the core keeps them."""
     return sorted(given_cases, key=lambda one: one.sample_id)
 
 
 def simulated(
     skills: dict[str, float], n: int, *, votes_each: int = 2, seed: int = 0
-) -> tuple[list[Case], list[str]]:
+) -> tuple[list[VotedSample], list[str]]:
     """Return cases answered by people right with the given probabilities, and the true labels."""
     rng = np.random.default_rng(seed)
     given_cases, truth = [], []
@@ -45,17 +47,17 @@ def simulated(
         for who in rng.choice(list(skills), votes_each, replace=False).tolist():
             wrong = (true + int(rng.integers(1, 3))) % 3
             votes[who] = LABELS[true if rng.random() < skills[who] else wrong]
-        given_cases.append(Case(sample_id_of(f"{seed}/{number}".encode()), votes))
+        given_cases.append(VotedSample(sample_id_of(f"{seed}/{number}".encode()), votes))
         truth.append(LABELS[true])
     return given_cases, truth
 
 
-def weights(findings: Findings) -> dict[str, float]:
+def weights(fit: ConsensusFit) -> dict[str, float]:
     """Return the weight of each annotator."""
-    return {one.annotator: one.weight for one in findings.annotators()}
+    return {one.annotator: one.weight for one in fit.annotators()}
 
 
-def slow_dawid_skene(given_cases: list[Case]) -> list[list[float]]:
+def slow_dawid_skene(given_cases: list[VotedSample]) -> list[list[float]]:
     """Return the posterior by loops over people, cases and labels, as the paper writes it."""
     people, n = sorted({who for one in given_cases for who in one.votes}), len(LABELS)
     truth = []
@@ -103,7 +105,7 @@ def slow_dawid_skene(given_cases: list[Case]) -> list[list[float]]:
 
 @few
 @given(cases().filter(lambda rows: len(rows) <= 6))
-def test_dawid_skene_is_what_the_loops_say(given_cases: list[Case]) -> None:
+def test_dawid_skene_is_what_the_loops_say(given_cases: list[VotedSample]) -> None:
     """The arrays do what the paper writes, decided cases included."""
     assert find(given_cases, Method.DAWID_SKENE).posterior() == pytest.approx(
         np.array(slow_dawid_skene(given_cases)).reshape(-1, 3), abs=1e-3
@@ -112,7 +114,7 @@ def test_dawid_skene_is_what_the_loops_say(given_cases: list[Case]) -> None:
 
 @few
 @given(cases(with_decisions=False))
-def test_the_value_of_a_vote_is_what_every_answer_would_bring(given_cases: list[Case]) -> None:
+def test_the_value_of_a_vote_is_what_every_answer_would_bring(given_cases: list[VotedSample]) -> None:
     """The gain is the Brier score now minus that after each answer, weighed by how likely the answer is."""
     fit = posterior(vote_table(in_order(given_cases), LABELS))
     for row, gain in enumerate(fit.gains()):
@@ -145,7 +147,9 @@ def test_an_agreeing_vote_never_lowers_its_label(
     appearance = 0.97 * np.eye(3) + 0.03 * (1 - np.eye(3)) / 2
 
     def believed(columns: list[int]) -> float:
-        case = Case(sample_id_of(b"s"), {str(who): LABELS[column] for who, column in enumerate(columns)})
+        case = VotedSample(
+            sample_id_of(b"s"), {str(who): LABELS[column] for who, column in enumerate(columns)}
+        )
         table = vote_table([case], LABELS)
         log_votes = np.log(confusion).T[table.label]
         start = np.array([prior]) / sum(prior)
@@ -177,7 +181,7 @@ def test_labels_do_not_suffer_when_a_spammer_joins() -> None:
     rng = np.random.default_rng(1)
     joined = [replace(one, votes={**one.votes, "spam": LABELS[int(rng.integers(3))]}) for one in given_cases]
 
-    def accuracy(rows: list[Case]) -> float:
+    def accuracy(rows: list[VotedSample]) -> float:
         return float(
             np.mean(
                 [
@@ -193,7 +197,7 @@ def test_labels_do_not_suffer_when_a_spammer_joins() -> None:
 def test_who_contradicts_the_adjudicator_counts_as_wrong() -> None:
     """A decision is the truth to the consensus, and tells who was right."""
     rows = [
-        Case(
+        VotedSample(
             sample_id_of(f"{number}".encode()),
             {"right": label, "wrong": LABELS[(number + 1) % 3]},
             decision=label,
@@ -207,19 +211,19 @@ def test_who_contradicts_the_adjudicator_counts_as_wrong() -> None:
 def test_nobody_is_judged_by_an_answer_of_their_own() -> None:
     """Without the only vote, what is left is what was believed before it; a second vote stays."""
     rows, _ = simulated({"a": 0.9, "b": 0.9}, 60)
-    lone = Case(sample_id_of(b"lone"), {"a": "cat"}, probs=(0.2, 0.5, 0.3))
-    both = Case(sample_id_of(b"both"), {"a": "cat", "b": "dog"})
-    findings = find([*rows, lone, both])
-    assert findings.leave_one_out(60, "a").argmax() == LABELS.column("dog")
-    assert findings.leave_one_out(61, "a").argmax() == LABELS.column("dog")
-    assert findings.leave_one_out(61, "b").argmax() == LABELS.column("cat")
-    assert findings.leave_one_out(61, "somebody else") == pytest.approx(findings.posterior()[61])
+    lone = VotedSample(sample_id_of(b"lone"), {"a": "cat"}, probs=(0.2, 0.5, 0.3))
+    both = VotedSample(sample_id_of(b"both"), {"a": "cat", "b": "dog"})
+    fit = find([*rows, lone, both])
+    assert fit.leave_one_out(60, "a").argmax() == LABELS.column("dog")
+    assert fit.leave_one_out(61, "a").argmax() == LABELS.column("dog")
+    assert fit.leave_one_out(61, "b").argmax() == LABELS.column("cat")
+    assert fit.leave_one_out(61, "somebody else") == pytest.approx(fit.posterior()[61])
 
 
 def test_leaving_one_out_of_a_decided_case_leaves_the_decision() -> None:
     """The adjudicator's word stands without anybody's vote."""
-    findings = find([Case(sample_id_of(b"a"), {"1": "cat"}, decision="dog")])
-    assert findings.leave_one_out(0, "1").tolist() == [0, 1, 0]
+    fit = find([VotedSample(sample_id_of(b"a"), {"1": "cat"}, decision="dog")])
+    assert fit.leave_one_out(0, "1").tolist() == [0, 1, 0]
 
 
 def test_a_boastful_model_is_believed_less() -> None:
@@ -250,7 +254,7 @@ def test_one_vote_each_does_not_make_a_calibrated_model_infallible() -> None:
     )
     probs = np.where(np.arange(n_labels) == said[:, None], 0.8, 0.2 / (n_labels - 1))
     rows = [
-        Case(sample_id_of(f"{number}".encode()), {"ab"[number % 2]: labels[vote]}, probs=tuple(row))
+        VotedSample(sample_id_of(f"{number}".encode()), {"ab"[number % 2]: labels[vote]}, probs=tuple(row))
         for number, (vote, row) in enumerate(zip(voted, probs, strict=True))
     ]
     found = find(rows, labels=labels).posterior()
@@ -265,9 +269,9 @@ def test_a_vote_taken_over_from_a_suggestion_counts_for_less() -> None:
         blind = true if rng.random() < 0.95 else (true + 1) % 3
         seen = suggested if rng.random() < 0.5 else true
         votes = {"a": LABELS[blind], "b": LABELS[seen]}
-        rows.append(Case(sample_id_of(f"{number}".encode()), votes, shown={"b": LABELS[suggested]}))
-    taken = Case(sample_id_of(b"taken"), {"b": "cat"}, shown={"b": "cat"})
-    against = Case(sample_id_of(b"against"), {"b": "cat"}, shown={"b": "dog"})
+        rows.append(VotedSample(sample_id_of(f"{number}".encode()), votes, shown={"b": LABELS[suggested]}))
+    taken = VotedSample(sample_id_of(b"taken"), {"b": "cat"}, shown={"b": "cat"})
+    against = VotedSample(sample_id_of(b"against"), {"b": "cat"}, shown={"b": "dog"})
     found = find([*rows, taken, against]).posterior()[-2:, LABELS.column("cat")]
     assert found[0] < 0.75
     assert found[1] > 0.9
@@ -276,7 +280,8 @@ def test_a_vote_taken_over_from_a_suggestion_counts_for_less() -> None:
 def test_one_person_alone_is_believed_as_far_as_people_are() -> None:
     """With one vote each and no model every label, common or rare, keeps what is taken for granted."""
     rows = [
-        Case(sample_id_of(f"{number}".encode()), {"me": LABELS[min(number % 10, 2)]}) for number in range(200)
+        VotedSample(sample_id_of(f"{number}".encode()), {"me": LABELS[min(number % 10, 2)]})
+        for number in range(200)
     ]
     own = find(rows).posterior().max(axis=1)
     assert ((own > 0.8) & (own < 0.995)).all()

@@ -101,7 +101,7 @@ def test_a_label_outside_the_set_is_reported_and_never_votes(tmp_path: Path) -> 
 
 
 def test_a_deleted_task_takes_its_answer_out_of_gold_and_may_be_asked_again(tmp_path: Path) -> None:
-    """A task deleted on the server retracts its annotations; the sample returns to the backlog."""
+    """A task deleted on the server retracts its annotations; the sample returns to the pool."""
     loop = pushed(tmp_path)
     loop.answer_all()
     loop.pull()

@@ -60,7 +60,7 @@ def test_a_connection_lost_in_mid_import_makes_no_duplicates(tmp_path: Path, n_t
 def test_a_killed_push_goes_on_after_any_commit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_commits: int
 ) -> None:
-    """Killed before its first, second, ... ledger commit, the push repeated ends with each task once."""
+    """Killed before its first, second, ... task_log commit, the push repeated ends with each task once."""
     whole = Loop(tmp_path / "whole", texts(200))
     whole.score()
     whole.push(import_size=8)
@@ -90,15 +90,15 @@ def test_a_second_machine_waits_for_the_claims_of_the_first(tmp_path: Path) -> N
     loop = Loop(tmp_path, texts(200))
     loop.score()
     loop.plan()
-    keys = list(loop.ledger.statuses())
-    loop.ledger.claim(lambda statuses: keys[:5], owner="other", at=loop.clock())
+    keys = list(loop.task_log.statuses())
+    loop.task_log.claim(lambda statuses: keys[:5], owner="other", at=loop.clock())
     before = loop.clock.now
 
     loop.push(owner="me")
 
     assert (loop.clock.now - before).total_seconds() > 30
     assert set(keys_on_server(loop).values()) == {1}
-    assert all(one.event is Event.PUSHED for one in loop.ledger.statuses().values())
+    assert all(one.event is Event.PUSHED for one in loop.task_log.statuses().values())
 
 
 def test_a_lost_ledger_is_rebuilt_from_the_server(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_a_doubled_task_is_removed_and_an_answered_one_kept(tmp_path: Path) -> N
 
     assert set(keys_on_server(loop).values()) == {1}
     assert newest in loop.queue.tasks
-    assert loop.ledger.statuses()[second.pushed.key].task_id == newest
+    assert loop.task_log.statuses()[second.pushed.key].task_id == newest
 
 
 def test_a_sample_whose_bytes_changed_is_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_a_sample_whose_bytes_changed_is_reported_and_the_rest_goes_on(tmp_path:
     loop = Loop(tmp_path, texts(200))
     loop.score()
     loop.plan()
-    plans = loop.ledger.plans(loop.ledger.statuses())
+    plans = loop.task_log.plans(loop.task_log.statuses())
     victim = next(iter(plans)).split(":")[0]
     uri = next(row["uri"] for row in loop.tables.samples.read().to_pylist() if row["sample_id"] == victim)
     loop.texts[uri] = "something else"

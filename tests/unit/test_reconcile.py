@@ -42,14 +42,14 @@ def test_a_push_during_the_listing_keeps_its_plan(tmp_path: Path, moment: str) -
     setattr(queue, moment, loop.push)
 
     assert loop.reconcile() == (0, 0, 0)
-    plans = loop.ledger.plans(list(loop.ledger.statuses()))
+    plans = loop.task_log.plans(list(loop.task_log.statuses()))
     assert len(plans) == loop.selection.budget_per_round
     assert all(plan["lane"] and plan["policy"] for plan in plans.values())
-    assert all(one.is_live for one in loop.ledger.statuses().values())
+    assert all(one.is_live for one in loop.task_log.statuses().values())
 
 
 def test_a_deleted_project_is_an_error_until_somebody_says_it_was_meant(tmp_path: Path) -> None:
-    """Most tasks gone at once changes neither ledger nor gold; accepted, their answers are retracted."""
+    """Most tasks gone at once changes neither task_log nor gold; accepted, their answers are retracted."""
     loop = Loop(tmp_path, texts(200), SelectionSettings(budget_per_round=40))
     loop.score()
     loop.push()
@@ -60,7 +60,7 @@ def test_a_deleted_project_is_an_error_until_somebody_says_it_was_meant(tmp_path
     with pytest.raises(TasksLostError, match=r"40 of 40 tasks are gone .* --accept-lost"):
         loop.pull()
     assert len(loop.gold.records()) == 40
-    assert all(one.is_live for one in loop.ledger.statuses().values())
+    assert all(one.is_live for one in loop.task_log.statuses().values())
 
     assert loop.reconcile(accept_lost=True) == (0, 0, 40)
     loop.pull()

@@ -28,7 +28,7 @@ from goldloop.reports.plots.style import Plot
 from goldloop.stats.calibration import reliability_bins
 from goldloop.stats.metrics import Estimate
 from goldloop.tables.counts import Conservation
-from goldloop.training.evaluate import Judgement
+from goldloop.training.evaluate import HoldoutEvaluation
 from goldloop.training.promotion import Decision, Evaluation, evaluate
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
@@ -255,7 +255,7 @@ def test_the_same_figures_give_the_same_plot() -> None:
     """A plot is a function of its figures, so artifacts can be compared byte for byte."""
     one, probs, truth = judged(("cat", "dog"))
 
-    judgement = Judgement(
+    evaluation = HoldoutEvaluation(
         sample_ids=tuple(sample_id_of(f"{i}".encode()) for i in range(len(truth))),
         truth=truth,
         weights=np.ones(len(truth)),
@@ -265,7 +265,7 @@ def test_the_same_figures_give_the_same_plot() -> None:
         gold_version=1,
         sketch=SketchBuilder(LabelSet.of(["cat", "dog"])).sketch(),
     )
-    first, again = (retrain_plots(judgement) for _ in range(2))
+    first, again = (retrain_plots(evaluation) for _ in range(2))
 
     assert first == again
     assert set(first) == {

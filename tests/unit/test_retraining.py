@@ -16,7 +16,7 @@ from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose
 from goldloop.gold.records import GoldRecord, GoldVersion
 from goldloop.settings import Settings
-from goldloop.training.retrain import Workshop, retrain
+from goldloop.training.retrain import RetrainContext, retrain
 from tests.fake_registry import FakeRegistry, FakeRuns
 from tests.loop import TextReader, TextStore
 from tests.records import gold_record
@@ -88,7 +88,7 @@ def test_a_validation_sample_weighs_as_much_as_it_stands_for(tmp_path: Path) -> 
         *validation,
     ]
     listener, runs = Listener(), FakeRuns()
-    shop = Workshop(
+    shop = RetrainContext(
         tables=open_tables(tmp_path / "tables"),
         gold=Gold(gold),  # type: ignore[arg-type]
         gold_uri="gold",

@@ -15,10 +15,10 @@ from goldloop.core.lanes import Lane
 from goldloop.routing.policies import (
     Band,
     Cost,
-    Look,
     Matrix,
     Policy,
-    Recalled,
+    Review,
+    Suspended,
     Target,
     policy_from_dict,
     policy_to_dict,
@@ -26,7 +26,7 @@ from goldloop.routing.policies import (
 )
 from tests.strategies import answers, bands, cost_policies, error_costs, policies, probs
 
-PEOPLE = {Lane.REVIEW, Lane.DEEP}
+PEOPLE = {Lane.REVIEW, Lane.FULL}
 FAULTLESS: Matrix = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
 GUESSING: Matrix = ((1 / 3,) * 3,) * 3
 FLAT: Matrix = ((0.0, 2.0, 2.0), (2.0, 0.0, 2.0), (2.0, 2.0, 0.0))
@@ -90,10 +90,10 @@ def test_a_wider_band_never_takes_a_sample_from_people(
 
 @given(probs(), error_costs(), answers(), st.floats(0, 5))
 def test_a_free_and_faultless_annotator_gets_everything(
-    rows: list[list[float]], errors: Matrix, deep: Matrix, price: float
+    rows: list[list[float]], errors: Matrix, full: Matrix, price: float
 ) -> None:
     """Nothing beats an answer that costs nothing and is always right, not even certainty."""
-    policy = Cost(errors, quick=Look(0.0, FAULTLESS), deep=Look(price, deep))
+    policy = Cost(errors, quick=Review(0.0, FAULTLESS), full=Review(price, full))
 
     assert set(route(np.array(rows).reshape(len(rows), 3), policy)) <= PEOPLE
 
@@ -103,8 +103,8 @@ def test_at_an_infinite_price_nobody_is_asked(rows: list[list[float]], policy: C
     """However dear an error is, what cannot be paid is not done."""
     unaffordable = replace(
         policy,
-        quick=Look(float("inf"), policy.quick.answers),
-        deep=Look(float("inf"), policy.deep.answers),
+        quick=Review(float("inf"), policy.quick.answers),
+        full=Review(float("inf"), policy.full.answers),
     )
 
     assert set(route(np.array(rows).reshape(len(rows), 3), unaffordable)) <= {Lane.AUTO}
@@ -122,18 +122,18 @@ def test_the_order_of_labels_decides_nothing(
 
 def permuted(policy: Policy, order: list[int]) -> Policy:
     """Return the policy for labels in another order."""
-    if isinstance(policy, Recalled):
+    if isinstance(policy, Suspended):
         inner = permuted(policy.policy, order)
-        assert not isinstance(inner, Recalled)
-        return Recalled(inner)
+        assert not isinstance(inner, Suspended)
+        return Suspended(inner)
     if not isinstance(policy, Cost):
         return policy
 
     def moved(matrix: Matrix) -> Matrix:
         return tuple(tuple(matrix[row][column] for column in order) for row in order)
 
-    quick, deep = (Look(one.price, moved(one.answers)) for one in (policy.quick, policy.deep))
-    return Cost(moved(policy.errors), quick, deep)
+    quick, full = (Review(one.price, moved(one.answers)) for one in (policy.quick, policy.full))
+    return Cost(moved(policy.errors), quick, full)
 
 
 @pytest.mark.parametrize(
@@ -166,11 +166,11 @@ def test_the_version_is_a_function_of_the_content(one: Cost, other: Cost) -> Non
 @given(probs(), policies())
 def test_what_is_recalled_accepts_nothing(rows: list[list[float]], policy: Policy) -> None:
     """People get what would be accepted; all else stays where it was."""
-    assume(not isinstance(policy, Recalled))
-    assert not isinstance(policy, Recalled)
+    assume(not isinstance(policy, Suspended))
+    assert not isinstance(policy, Suspended)
     matrix = np.array(rows).reshape(len(rows), 3)
 
-    before, after = route(matrix, policy), route(matrix, Recalled(policy))
+    before, after = route(matrix, policy), route(matrix, Suspended(policy))
 
     assert after == [Lane.REVIEW if lane is Lane.AUTO else lane for lane in before]
 
@@ -191,8 +191,8 @@ def test_each_sample_goes_where_it_costs_least() -> None:
     """By hand: an error costs 2; accepting costs 2 (1 - confidence), a look 0.25 + 0.1, a review 0.7 + 0."""
     policy = Cost(
         FLAT,
-        quick=Look(0.25, ((0.95, 0.025, 0.025), (0.025, 0.95, 0.025), (0.025, 0.025, 0.95))),
-        deep=Look(0.7, FAULTLESS),
+        quick=Review(0.25, ((0.95, 0.025, 0.025), (0.025, 0.95, 0.025), (0.025, 0.025, 0.95))),
+        full=Review(0.7, FAULTLESS),
     )
     rows = [[0.9, 0.1, 0.0], [0.8, 0.2, 0.0], [0.4, 0.3, 0.3]]
 
@@ -200,13 +200,15 @@ def test_each_sample_goes_where_it_costs_least() -> None:
     assert policy.expected(np.array(rows)) == pytest.approx(
         np.array([[0.2, 0.35, 0.7], [0.4, 0.35, 0.7], [1.2, 0.35, 0.7]])
     )
-    careless = replace(policy, quick=Look(0.25, GUESSING))
-    assert route(rows, careless) == [Lane.AUTO, Lane.AUTO, Lane.DEEP]
+    careless = replace(policy, quick=Review(0.25, GUESSING))
+    assert route(rows, careless) == [Lane.AUTO, Lane.AUTO, Lane.FULL]
 
 
 def test_peoples_errors_count_by_the_true_label() -> None:
     """Who takes every other dog for a cat costs nothing on cats, half an error on dogs."""
-    policy = Cost(FLAT, Look(0.25, ((1.0, 0.0, 0.0), (0.5, 0.5, 0.0), (0.0, 0.0, 1.0))), Look(9.0, FAULTLESS))
+    policy = Cost(
+        FLAT, Review(0.25, ((1.0, 0.0, 0.0), (0.5, 0.5, 0.0), (0.0, 0.0, 1.0))), Review(9.0, FAULTLESS)
+    )
 
     assert policy.expected(np.eye(3))[:, 1] == pytest.approx([0.25, 1.25, 0.25])
 
@@ -214,7 +216,7 @@ def test_peoples_errors_count_by_the_true_label() -> None:
 def test_of_equally_likely_labels_the_dearer_counts() -> None:
     """Which of them the machine would take is chance; the cost of accepting is that of the worse one."""
     errors = ((0.0, 1.0, 0.0), (10.0, 0.0, 0.0), (0.0, 0.0, 0.0))
-    policy = Cost(errors, Look(3.0, FAULTLESS), Look(9.0, FAULTLESS))
+    policy = Cost(errors, Review(3.0, FAULTLESS), Review(9.0, FAULTLESS))
 
     assert policy.expected(np.array([[0.5, 0.5, 0.0]]))[0, 0] == pytest.approx(5.0)
 
@@ -222,7 +224,7 @@ def test_of_equally_likely_labels_the_dearer_counts() -> None:
 @pytest.mark.parametrize("factor", [1 - 1e-12, 1.0, 1 + 1e-12])
 def test_rounding_decides_nothing(factor: float) -> None:
     """Accepting and a look cost 0.6 but for the last digits, which depend on the order of the sum."""
-    policy = Cost(FLAT, Look(0.6 * factor, FAULTLESS), Look(9.0, FAULTLESS))
+    policy = Cost(FLAT, Review(0.6 * factor, FAULTLESS), Review(9.0, FAULTLESS))
 
     assert route([[0.7, 0.1, 0.2], [0.7, 0.2, 0.1]], policy) == [Lane.REVIEW, Lane.REVIEW]
 
@@ -230,7 +232,7 @@ def test_rounding_decides_nothing(factor: float) -> None:
 def test_a_dear_error_sends_a_likelier_label_to_people() -> None:
     """What matters is what a wrong acceptance costs, not how sure the model is."""
     errors = ((0.0, 1.0, 1.0), (100.0, 0.0, 1.0), (1.0, 1.0, 0.0))
-    policy = Cost(errors, quick=Look(0.5, FAULTLESS), deep=Look(5.0, FAULTLESS))
+    policy = Cost(errors, quick=Review(0.5, FAULTLESS), full=Review(5.0, FAULTLESS))
 
     assert route([[0.98, 0.02, 0.0], [0.02, 0.98, 0.0]], policy) == [Lane.REVIEW, Lane.AUTO]
 
@@ -251,7 +253,7 @@ def test_a_cost_policy_that_makes_no_sense_is_refused(
 ) -> None:
     """The error names what is wrong and the value seen."""
     with pytest.raises(PolicyError, match=message):
-        Cost(errors, Look(price, answers), Look(1.0, FAULTLESS))
+        Cost(errors, Review(price, answers), Review(1.0, FAULTLESS))
 
 
 @pytest.mark.parametrize(("accuracy", "delta", "threshold"), [(1.0, 0.05, 0.5), (0.9, 0.0, 0.5)])

@@ -14,7 +14,7 @@ from goldloop.core.samples import sample_id_of
 from goldloop.reports.page import Page, render_page
 from goldloop.reports.routing_section import RoutingSection, routing_section
 from goldloop.routing.entry import PolicyEntry
-from goldloop.routing.policies import Band, Recalled
+from goldloop.routing.policies import Band, Suspended
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 ENTRY = PolicyEntry(
@@ -79,12 +79,12 @@ def test_few_audits_say_so_in_place_of_a_number() -> None:
 
 
 def test_a_recall_and_what_moved_stand_out() -> None:
-    """A recalled policy's warnings are marked, and each sentence names the batch that moved."""
+    """A suspended policy's warnings are marked, and each sentence names the batch that moved."""
     calm = rendered(routing_section(ENTRY, audit(), n_by_lane={}))
-    recalled = replace(ENTRY, policy=Recalled(Band(0.4, 0.7)))
+    suspended = replace(ENTRY, policy=Suspended(Band(0.4, 0.7)))
     loud = rendered(
         routing_section(
-            recalled, audit(), n_by_lane={}, newest="march-1", moved=("label 'spam' went from 5 % to 20 %",)
+            suspended, audit(), n_by_lane={}, newest="march-1", moved=("label 'spam' went from 5 % to 20 %",)
         )
     )
 

@@ -121,7 +121,7 @@ def test_a_killed_pass_resumes_where_it_stopped(
     assert conservation(loop.tables).n_missing == (10 if commits % 2 else 0)
 
     loop.score()
-    loop.score_backlog()
+    loop.score_pool()
 
     where = conservation(loop.tables)
     assert where == conservation(whole.tables)
@@ -142,9 +142,9 @@ def test_a_new_model_rescores_the_backlog(tmp_path: Path) -> None:
     loop.score(Model())
     del loop.texts["mem/0004"]
 
-    report = loop.score_backlog(Model("2", LengthScorer()))
+    report = loop.score_pool(Model("2", LengthScorer()))
 
     assert report.n_files == 10
     assert [one.split(":")[0] for one in report.lost] == ["mem/0004"]
     assert conservation(loop.tables).hold == 1
-    assert loop.score_backlog(Model("2", LengthScorer())).n_files == 1
+    assert loop.score_pool(Model("2", LengthScorer())).n_files == 1

@@ -17,53 +17,53 @@ from goldloop.selection.select import in_order_of_value, select
 from tests.strategies import candidates
 
 
-def chosen(backlog: list[Candidate], n_tasks: int = 20, **changes: object) -> list[Choice]:
+def chosen(pool: list[Candidate], n_tasks: int = 20, **changes: object) -> list[Choice]:
     """Return what `select` picks with plain settings."""
     settings: dict[str, object] = {
         "audit_rate": 0.3,
         "audit_share": 0.5,
         "seed": 7,
-        "n_arrived": len(backlog),
+        "n_arrived": len(pool),
         "has_model": True,
     }
-    return select(backlog, n_answers=n_tasks, **(settings | changes))  # type: ignore[arg-type]
+    return select(pool, n_answers=n_tasks, **(settings | changes))  # type: ignore[arg-type]
 
 
 @given(candidates(), st.integers(1, 30), st.integers(0, 3))
-def test_budget_is_kept_and_nobody_is_chosen_twice(backlog: list[Candidate], n_tasks: int, seed: int) -> None:
+def test_budget_is_kept_and_nobody_is_chosen_twice(pool: list[Candidate], n_tasks: int, seed: int) -> None:
     """At most `n_tasks` answers are asked, of distinct samples; looks are in their lanes, unreserved."""
-    choices = chosen(backlog, n_tasks, seed=seed, audit_answers=2, below_share=0.2)
+    choices = chosen(pool, n_tasks, seed=seed, audit_answers=2, below_share=0.2)
     ids = [one.candidate.sample_id for one in choices]
 
-    price = {Purpose.AUDIT: 2, Purpose.DEEP: 2, Purpose.REVIEW: 1, Purpose.SEED: 1}
+    price = {Purpose.AUDIT: 2, Purpose.FULL: 2, Purpose.REVIEW: 1, Purpose.SEED: 1}
     assert len(ids) == len(set(ids))
     assert sum(price[one.purpose] for one in choices) <= n_tasks
     for one in choices:
         reserved = is_reserved(one.candidate.sample_id, audit_rate=0.3, seed=seed)
         assert reserved == (one.purpose is Purpose.AUDIT)
-        lanes = {Purpose.REVIEW: Lane.REVIEW, Purpose.DEEP: Lane.DEEP, Purpose.SEED: Lane.HOLD}
+        lanes = {Purpose.REVIEW: Lane.REVIEW, Purpose.FULL: Lane.FULL, Purpose.SEED: Lane.HOLD}
         assert one.candidate.lane is lanes.get(one.purpose, one.candidate.lane)
 
 
 @given(candidates(), st.randoms(use_true_random=False))
 def test_choice_does_not_depend_on_the_order_of_the_backlog(
-    backlog: list[Candidate], random: np.random.Generator
+    pool: list[Candidate], random: np.random.Generator
 ) -> None:
     """The same samples in another order give the same choices."""
-    shuffled = list(backlog)
+    shuffled = list(pool)
     random.shuffle(shuffled)
-    assert chosen(shuffled) == chosen(backlog)
+    assert chosen(shuffled) == chosen(pool)
 
 
 @given(candidates(min_size=1))
-def test_the_audit_ignores_what_the_model_thinks(backlog: list[Candidate]) -> None:
-    """Rescoring the whole backlog does not change who is drawn for the audit."""
-    rescored = [Candidate(one.sample_id, one.batch, Lane.AUTO, 0.99, "c") for one in backlog]
+def test_the_audit_ignores_what_the_model_thinks(pool: list[Candidate]) -> None:
+    """Rescoring the whole pool does not change who is drawn for the audit."""
+    rescored = [Candidate(one.sample_id, one.batch, Lane.AUTO, 0.99, "c") for one in pool]
 
     def drawn(choices: list[Choice]) -> list[str]:
         return [one.candidate.sample_id for one in choices if one.purpose is Purpose.AUDIT]
 
-    assert drawn(chosen(backlog)) == drawn(chosen(rescored))
+    assert drawn(chosen(pool)) == drawn(chosen(rescored))
 
 
 def test_the_reserve_is_a_share_of_all_traffic() -> None:
@@ -85,13 +85,11 @@ def test_permanent_random_numbers_are_uniform_and_streams_independent() -> None:
 
 def test_inclusion_probability_is_that_of_the_reserve() -> None:
     """However far the budget reaches, an audit sample keeps the probability with which it was reserved."""
-    backlog = [
-        Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), Lane.AUTO, 0.9, "a") for i in range(200)
-    ]
-    reserve = sum(is_reserved(one.sample_id, audit_rate=0.3, seed=7) for one in backlog)
+    pool = [Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), Lane.AUTO, 0.9, "a") for i in range(200)]
+    reserve = sum(is_reserved(one.sample_id, audit_rate=0.3, seed=7) for one in pool)
 
-    partly = [one for one in chosen(backlog, 20) if one.purpose is Purpose.AUDIT]
-    wholly = [one for one in chosen(backlog, 400) if one.purpose is Purpose.AUDIT]
+    partly = [one for one in chosen(pool, 20) if one.purpose is Purpose.AUDIT]
+    wholly = [one for one in chosen(pool, 400) if one.purpose is Purpose.AUDIT]
 
     assert [one.inclusion_probability for one in partly] == [0.3] * 10
     assert [one.inclusion_probability for one in wholly] == [0.3] * reserve
@@ -101,17 +99,17 @@ def test_inclusion_probability_is_that_of_the_reserve() -> None:
 def test_budget_left_over_by_the_band_goes_to_a_random_draw_of_what_is_held() -> None:
     """Review comes first; then held samples by their permanent random numbers, never the auto lane."""
     lanes = [Lane.REVIEW] * 3 + [Lane.HOLD] * 100 + [Lane.AUTO] * 50
-    backlog = [
+    pool = [
         Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), lane, 0.1, "a") for i, lane in enumerate(lanes)
     ]
-    choices = chosen(backlog, 20, audit_rate=0.0)
+    choices = chosen(pool, 20, audit_rate=0.0)
 
     assert [one.purpose for one in choices] == [Purpose.REVIEW] * 3 + [Purpose.SEED] * 17
     seeds = [one.candidate for one in choices if one.purpose is Purpose.SEED]
     assert {one.lane for one in seeds} == {Lane.HOLD}
-    numbers = [permanent_random(one.sample_id, 7, "seed") for one in backlog if one.lane is Lane.HOLD]
+    numbers = [permanent_random(one.sample_id, 7, "seed") for one in pool if one.lane is Lane.HOLD]
     assert [permanent_random(one.sample_id, 7, "seed") for one in seeds] == sorted(numbers)[:17]
-    again = [replace(one, margin=0.9, label="b") if one.lane is Lane.HOLD else one for one in backlog]
+    again = [replace(one, margin=0.9, label="b") if one.lane is Lane.HOLD else one for one in pool]
     assert [one.candidate.sample_id for one in chosen(again, 20, audit_rate=0.0)] == [
         one.candidate.sample_id for one in choices
     ], "what the model thinks of held samples has no say"
@@ -120,26 +118,26 @@ def test_budget_left_over_by_the_band_goes_to_a_random_draw_of_what_is_held() ->
 def test_what_is_held_gets_its_share_of_the_budget() -> None:
     """A tenth of what the audit leaves is drawn from what lies below the band, however much is to review."""
     lanes = [Lane.REVIEW] * 100 + [Lane.HOLD] * 100
-    backlog = [
+    pool = [
         Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), lane, 0.1, "a") for i, lane in enumerate(lanes)
     ]
-    choices = chosen(backlog, 40, audit_rate=0.0, below_share=0.1)
+    choices = chosen(pool, 40, audit_rate=0.0, below_share=0.1)
 
     assert [one.purpose for one in choices] == [Purpose.REVIEW] * 36 + [Purpose.SEED] * 4
 
 
 def test_deep_reviews_and_quick_looks_share_one_order_of_value() -> None:
-    """The smallest margins come first whatever their lane, and a deep review is paid as an audit is."""
-    lanes = [Lane.REVIEW, Lane.DEEP, Lane.REVIEW, Lane.DEEP, Lane.REVIEW]
-    backlog = [
+    """The smallest margins come first whatever their lane, and a full review is paid as an audit is."""
+    lanes = [Lane.REVIEW, Lane.FULL, Lane.REVIEW, Lane.FULL, Lane.REVIEW]
+    pool = [
         Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), lane, i / 10, "a")
         for i, lane in enumerate(lanes)
     ]
-    choices = chosen(backlog, 5, audit_rate=0.0, audit_answers=3)
+    choices = chosen(pool, 5, audit_rate=0.0, audit_answers=3)
 
     assert [(one.purpose, one.candidate.margin) for one in choices] == [
         (Purpose.REVIEW, 0.0),
-        (Purpose.DEEP, 0.1),
+        (Purpose.FULL, 0.1),
         (Purpose.REVIEW, 0.2),
     ]
 
@@ -147,11 +145,11 @@ def test_deep_reviews_and_quick_looks_share_one_order_of_value() -> None:
 def test_the_audit_draws_each_sample_with_its_own_probability() -> None:
     """Likely ones are reserved as often as they should be, and keep their probability once all are drawn."""
     n = 4000
-    backlog = [
+    pool = [
         Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), Lane.AUTO, 0.9, "a", 0.05 if i % 2 else 0.4)
         for i in range(n)
     ]
-    audits = [one for one in chosen(backlog, 10 * n, audit_rate=0.1) if one.purpose is Purpose.AUDIT]
+    audits = [one for one in chosen(pool, 10 * n, audit_rate=0.1) if one.purpose is Purpose.AUDIT]
 
     for probability in (0.05, 0.4):
         n_drawn = sum(one.inclusion_probability == probability for one in audits)
@@ -162,12 +160,12 @@ def test_the_audit_draws_each_sample_with_its_own_probability() -> None:
 def test_a_part_of_the_reserve_is_drawn_in_proportion() -> None:
     """While the budget does not reach, likely samples stay as many times likelier as they were."""
     n = 4000
-    backlog = [
+    pool = [
         Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), Lane.AUTO, 0.9, "a", 0.04 if i % 2 else 0.4)
         for i in range(n)
     ]
     audits = [
-        one for one in chosen(backlog, 440, audit_rate=0.22, audit_share=1.0) if one.purpose is Purpose.AUDIT
+        one for one in chosen(pool, 440, audit_rate=0.22, audit_share=1.0) if one.purpose is Purpose.AUDIT
     ]
     likely = sum(one.candidate.audit_probability == 0.4 for one in audits)
 
@@ -178,23 +176,23 @@ def test_a_part_of_the_reserve_is_drawn_in_proportion() -> None:
 
 def test_cold_start_draws_a_random_seed() -> None:
     """Without a model the budget left by the audit is a uniform draw, with its probability."""
-    backlog = [Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), Lane.HOLD) for i in range(200)]
-    choices = chosen(backlog, 20, has_model=False)
+    pool = [Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), Lane.HOLD) for i in range(200)]
+    choices = chosen(pool, 20, has_model=False)
 
     seeds = [one for one in choices if one.purpose is Purpose.SEED]
     assert len(choices) == 20
     assert len(seeds) == 10
     assert {one.inclusion_probability for one in seeds} == {10 / 200}
-    assert chosen(backlog, 20, has_model=False, seed=8) != choices
+    assert chosen(pool, 20, has_model=False, seed=8) != choices
 
 
 def test_review_goes_by_margin_and_labels_take_turns() -> None:
     """The smallest margins come first, but one label cannot use up the budget."""
     rows = [("a", 0.01), ("a", 0.02), ("a", 0.03), ("b", 0.5), ("b", 0.4)]
-    backlog = [
+    pool = [
         Candidate(sample_id_of(f"{m}".encode()), BatchId("b"), Lane.REVIEW, m, label) for label, m in rows
     ]
-    assert [(one.label, one.margin) for one in in_order_of_value(backlog)] == [
+    assert [(one.label, one.margin) for one in in_order_of_value(pool)] == [
         ("a", 0.01),
         ("b", 0.4),
         ("a", 0.02),

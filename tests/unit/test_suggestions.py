@@ -50,12 +50,12 @@ def loop(tmp_path: Path) -> Loop:
 
 
 def worked_through(loop: Loop, crew: dict[str, object]) -> tuple[Anchoring, Advice]:
-    """Let people answer, a senior decide, and return what is then known of suggestions."""
+    """Let people answer, an adjudicator decide, and return what is then known of suggestions."""
     for _ in range(4):
         loop.work(crew)  # type: ignore[arg-type]
         loop.work({"9": honest}, purpose=Purpose.ADJUDICATION)
         loop.pull()
-    return suggestion_advice(loop.verdicts(), loop.settings)
+    return suggestion_advice(loop.outcomes(), loop.settings)
 
 
 def test_people_who_follow_wrong_suggestions_are_measured_and_suggestions_go_off(loop: Loop) -> None:
@@ -71,19 +71,19 @@ def test_people_who_follow_wrong_suggestions_are_measured_and_suggestions_go_off
     loop.settings = loop.settings.model_copy(update={"selection": SelectionSettings(budget_per_round=500)})
     n_planned = plan_round(
         tables=loop.tables,
-        ledger=loop.ledger,
+        task_log=loop.task_log,
         settings=loop.settings,
         is_labelled={one.sample_id for one in loop.gold.records()},
         is_shown=advice.is_shown,
         clock=loop.clock,
     )
     loop.push_planned()
-    arms = {one.dossier.sample_id: one.dossier.arm for one in loop.verdicts().verdicts}
+    arms = {one.evidence.sample_id: one.evidence.arm for one in loop.outcomes().samples}
     pushed = [loop.queue.tasks[task_id].pushed for task_id in set(loop.queue.tasks) - before]
     review = [one for one in pushed if one.purpose is Purpose.REVIEW]
     assert n_planned >= len(review) > 50
     assert {arms[one.sample_id] for one in review} == set(Arm)
-    assert all((one.suggestion is not None) is (arms[one.sample_id] is Arm.CHECKED) for one in review)
+    assert all((one.suggestion is not None) is (arms[one.sample_id] is Arm.SHOWN) for one in review)
 
 
 def test_people_who_look_for_themselves_keep_their_suggestions(loop: Loop) -> None:

@@ -18,12 +18,12 @@ from goldloop.reports.plots import tuning_plot
 from goldloop.reports.plots.policies import cost_plot, risk_plot
 from goldloop.reports.policies_table import tuning_json, tuning_rows, tuning_title
 from goldloop.routing.outcomes import mean_cost, outcome
-from goldloop.routing.policies import Band, Cost, Look, Matrix
+from goldloop.routing.policies import Band, Cost, Matrix, Review
 from goldloop.routing.tuning import break_even, candidate_policies, threshold_points, tune
 from goldloop.settings import Settings
 
 FAULTLESS: Matrix = ((1.0, 0.0), (0.0, 1.0))
-COSTS = Cost(((0.0, 2.0), (2.0, 0.0)), quick=Look(0.25, FAULTLESS), deep=Look(0.75, FAULTLESS))
+COSTS = Cost(((0.0, 2.0), (2.0, 0.0)), quick=Review(0.25, FAULTLESS), full=Review(0.75, FAULTLESS))
 BAND = Band(0.4, 0.7)
 
 
@@ -60,7 +60,7 @@ def test_an_outcome_by_hand() -> None:
     found = outcome(BAND, seen, COSTS)
 
     assert found.to_people.value == pytest.approx(1 / 6)
-    assert found.by_lane == pytest.approx({"auto": 5 / 6, "review": 1 / 6, "deep": 0.0, "hold": 0.0})
+    assert found.by_lane == pytest.approx({"auto": 5 / 6, "review": 1 / 6, "full": 0.0, "hold": 0.0})
     assert found.wrong_accepted.value == pytest.approx(1 / 6)
     assert found.let_through is not None
     assert found.let_through.value == pytest.approx(1 / 5)
@@ -69,7 +69,7 @@ def test_an_outcome_by_hand() -> None:
 
 def test_peoples_errors_cost_too() -> None:
     """Whoever takes spam for ham one time in four costs half an error more on each spam."""
-    careless = replace(COSTS, quick=Look(0.25, ((1.0, 0.0), (0.25, 0.75))))
+    careless = replace(COSTS, quick=Review(0.25, ((1.0, 0.0), (0.25, 0.75))))
 
     found = outcome(BAND, audited([0.6, 0.6], [True, False]), careless)
 
@@ -80,10 +80,10 @@ def test_peoples_errors_cost_too() -> None:
 def test_what_is_held_costs_a_deep_review() -> None:
     """Holding is no way to save: somebody has to look in the end."""
     held = outcome(Band(0.7, 0.9), audited([0.6], [True]), COSTS)
-    deep = outcome(Band(0.7, 0.9, Lane.DEEP), audited([0.6], [True]), COSTS)
+    full = outcome(Band(0.7, 0.9, Lane.FULL), audited([0.6], [True]), COSTS)
 
-    assert held.cost == deep.cost
-    assert (held.to_people.value, deep.to_people.value) == (0, 1)
+    assert held.cost == full.cost
+    assert (held.to_people.value, full.to_people.value) == (0, 1)
 
 
 def test_the_interval_of_a_cost_covers() -> None:
@@ -203,7 +203,7 @@ def test_accepting_pays_from_the_break_even_on() -> None:
 
 def test_accepting_never_pays_beside_free_and_faultless_people() -> None:
     """There is no break-even where every look is cheaper."""
-    free = replace(COSTS, quick=Look(0.0, FAULTLESS))
+    free = replace(COSTS, quick=Review(0.0, FAULTLESS))
 
     assert break_even(calibrated(200), free, seed=0) is None
 

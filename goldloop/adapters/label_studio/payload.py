@@ -12,9 +12,9 @@ from goldloop.core.annotations import Annotation, TaskState
 from goldloop.core.errors import ServiceError
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import NewTask, Purpose
-from labelstudio_config import DEEP_HINT, FROM_NAME, NOTE_NAME, REASON_NAME, TO_NAME
+from labelstudio_config import FROM_NAME, FULL_HINT, NOTE_NAME, REASON_NAME, TO_NAME
 
-HINTS = {Purpose.DEEP: DEEP_HINT}
+HINTS = {Purpose.FULL: FULL_HINT}
 """What is said beside a picture without a suggestion; audits and rechecks look alike, so never of those."""
 
 

@@ -39,7 +39,7 @@ _FIELDS = (
 class Projects:
     """Ids of the three Label Studio projects that one workspace has.
 
-    `main` is where people label, `adjudication` where a senior annotator decides what they disagree about,
+    `main` is where people label, `adjudication` where an adjudicator decides what they disagree about,
     and `onboarding` where somebody new begins.
     """
 

@@ -12,8 +12,8 @@ from goldloop.core.tasks import Purpose
 
 EVERYTHING = "All tasks"
 QUEUES: Mapping[str, tuple[Purpose, ...]] = {
-    "Quick look": (Purpose.SEED, Purpose.REVIEW),
-    "Deep review": (Purpose.DEEP,),
+    "Quick review": (Purpose.SEED, Purpose.REVIEW),
+    "Full review": (Purpose.FULL,),
     "Blind check": (Purpose.AUDIT, Purpose.RECHECK),
 }
 """Title of each queue, and why its samples are shown. A queue says nothing of where a model would send them:

@@ -1,4 +1,4 @@
-"""Judgement: what one evaluation says of a model, its confusion and its reliability."""
+"""HoldoutEvaluation: what one evaluation says of a model, its confusion and its reliability."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 from goldloop.reports.plots.style import BLUE, GREY, ORANGE, STYLE, Format, new_figure, rendered, shortened
 from goldloop.stats.calibration import ReliabilityBin, reliability_bins
 from goldloop.stats.metrics import Estimate
-from goldloop.training.evaluate import CHALLENGER, Judgement
+from goldloop.training.evaluate import CHALLENGER, HoldoutEvaluation
 from goldloop.training.promotion import Evaluation
 
 MOST_CELLS_WITH_COUNTS = 20  # labels up to which a confusion matrix has room for its counts
@@ -116,9 +116,9 @@ def reliability_plot(
         return rendered(figure, kind)
 
 
-def retrain_plots(judgement: Judgement) -> dict[str, bytes]:
+def retrain_plots(evaluation: HoldoutEvaluation) -> dict[str, bytes]:
     """Return the files that stand beside a retrain's figures: the challenger's confusion and reliability."""
-    judged, seen = judgement.evaluations[CHALLENGER], judgement.audited(CHALLENGER)
+    judged, seen = evaluation.evaluations[CHALLENGER], evaluation.audited(CHALLENGER)
     bins = reliability_bins(seen.probs, seen.truth, weights=seen.weights)
     files: dict[str, bytes] = {}
     kinds: tuple[Format, ...] = ("png", "svg")

@@ -86,7 +86,7 @@ def _draw_risk(axes: Axes, found: Tuning) -> None:
 def _draw_cost(axes: Axes, found: Tuning) -> None:
     points: Sequence[Point] = found.points
     thresholds = [one.threshold for one in points]
-    words = "accepting from a threshold on, a quick look below"
+    words = "accepting from a threshold on, a quick review below"
     _draw_curve(axes, thresholds, [one.cost for one in points], words)
     for (name, one, _, colour), dashes in zip(_marked(found), ("--", "-."), strict=False):
         axes.axhline(

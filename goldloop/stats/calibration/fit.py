@@ -11,7 +11,7 @@ from scipy.special import log_softmax
 
 from goldloop.stats.calibration.correction import Calibration
 from goldloop.stats.calibration.inputs import Matrix, checked_matrix, checked_truth
-from goldloop.stats.metrics import Columns, Weights, checked_weights, effective_n
+from goldloop.stats.metrics import Columns, Weights, checked_weights, effective_sample_size
 
 TEMPERATURE_RANGE = (0.05, 20.0)
 """No network needs more; what reaches an end has logits of an odd scale."""
@@ -107,7 +107,7 @@ def fit_calibration(
 
 def _scaled(weights: Weights) -> Weights:
     """Weights that sum to the effective number of samples, which is what priors are weighed against."""
-    scaled: Weights = weights * (effective_n(weights) / weights.sum())
+    scaled: Weights = weights * (effective_sample_size(weights) / weights.sum())
     return scaled
 
 
@@ -158,7 +158,7 @@ def _gain(matrix: Matrix, truth: Columns, weights: Weights) -> tuple[float, floa
             plain, rest, columns
         )
     gain = float(np.average(differences, weights=weights))
-    variance = float(np.average((differences - gain) ** 2, weights=weights)) / effective_n(weights)
+    variance = float(np.average((differences - gain) ** 2, weights=weights)) / effective_sample_size(weights)
     return gain, variance**0.5
 
 

@@ -12,7 +12,7 @@ from scipy.special import ndtr
 
 from goldloop.core.errors import EmptyPoolError
 from goldloop.stats.calibration.inputs import checked_matrix, checked_truth
-from goldloop.stats.metrics import Z_95, Estimate, checked_weights, effective_n, share_estimate
+from goldloop.stats.metrics import Z_95, Estimate, checked_weights, effective_sample_size, share_estimate
 
 Values = npt.NDArray[np.float64]
 
@@ -67,7 +67,7 @@ def reliability_bins(
             mean_confidence=float(np.average(confidence[inside], weights=checked_w[inside])),
             accuracy=share_estimate(hits[inside], weights=checked_w[inside]),
             weight_share=float(checked_w[inside].sum() / checked_w.sum()),
-            n_effective=effective_n(checked_w[inside]),
+            n_effective=effective_sample_size(checked_w[inside]),
         )
         for b in np.unique(of_bin)
         for inside in [of_bin == b]

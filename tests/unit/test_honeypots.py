@@ -10,30 +10,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goldloop.annotators.honeypots import (
-    KnownAnswer,
-    choose_controls,
+    Honeypot,
+    choose_honeypots,
     choose_onboarding,
     is_known,
-    n_controls_due,
+    n_honeypots_due,
 )
 from goldloop.core.samples import SampleId, sample_id_of
 
 PEOPLE = ("1", "2", "3", "4")
 
 
-def known_answers(max_size: int = 40) -> st.SearchStrategy[list[KnownAnswer]]:
+def known_answers(max_size: int = 40) -> st.SearchStrategy[list[Honeypot]]:
     """Distinct samples with known labels, answered by some people, asked a few times."""
     one = st.tuples(st.sampled_from("abc"), st.frozensets(st.sampled_from(PEOPLE)), st.integers(0, 3))
     return st.lists(one, max_size=max_size).map(
-        lambda rows: [
-            KnownAnswer(sample_id_of(f"k{number}".encode()), *row) for number, row in enumerate(rows)
-        ]
+        lambda rows: [Honeypot(sample_id_of(f"k{number}".encode()), *row) for number, row in enumerate(rows)]
     )
 
 
-def plain(n: int, label: str = "a", first: int = 0) -> list[KnownAnswer]:
+def plain(n: int, label: str = "a", first: int = 0) -> list[Honeypot]:
     """Return n samples of one label that nobody has answered."""
-    return [KnownAnswer(sample_id_of(f"{label}{first + i}".encode()), label) for i in range(n)]
+    return [Honeypot(sample_id_of(f"{label}{first + i}".encode()), label) for i in range(n)]
 
 
 @pytest.mark.parametrize(
@@ -49,7 +47,7 @@ def plain(n: int, label: str = "a", first: int = 0) -> list[KnownAnswer]:
 def test_known_means_unanimous_or_adjudicated(
     n_blind_votes: int, n_agreeing: int, is_adjudicated: bool, expected: bool
 ) -> None:
-    """One vote alone, or a vote against, makes no answer known, unless a senior annotator has decided."""
+    """One vote alone, or a vote against, makes no answer known, unless an adjudicator has decided."""
     found = is_known(n_blind_votes=n_blind_votes, n_agreeing=n_agreeing, is_adjudicated=is_adjudicated)
     assert found is expected
 
@@ -57,19 +55,19 @@ def test_known_means_unanimous_or_adjudicated(
 @given(st.lists(st.integers(0, 30), max_size=60), st.floats(0, 0.5))
 def test_controls_keep_their_share_of_the_answers(pulls: list[int], rate: float) -> None:
     """However answers come in, the controls asked are the set share of them, to the last whole one."""
-    n_answers = n_controls = 0
+    n_answers = n_honeypots = 0
     for new in pulls:
         n_answers += new
-        n_controls += n_controls_due(n_answers=n_answers, n_controls=n_controls, control_rate=rate)
+        n_honeypots += n_honeypots_due(n_answers=n_answers, n_honeypots=n_honeypots, honeypot_rate=rate)
 
-    assert n_controls <= rate * n_answers + 1e-6
-    assert n_controls > rate * n_answers - 1
+    assert n_honeypots <= rate * n_answers + 1e-6
+    assert n_honeypots > rate * n_answers - 1
 
 
 @given(known_answers(), st.integers(0, 50), st.integers(0, 3))
-def test_a_control_is_new_to_somebody(known: list[KnownAnswer], n: int, seed: int) -> None:
+def test_a_control_is_new_to_somebody(known: list[Honeypot], n: int, seed: int) -> None:
     """No sample is chosen twice, and none that everybody has answered; all others are within reach."""
-    chosen = choose_controls(known, n=n, people=PEOPLE, seed=seed)
+    chosen = choose_honeypots(known, n=n, people=PEOPLE, seed=seed)
     useful = {one.sample_id for one in known if one.annotators < set(PEOPLE)}
 
     assert len(chosen) == len(set(chosen)) == min(n, len(useful))
@@ -78,18 +76,18 @@ def test_a_control_is_new_to_somebody(known: list[KnownAnswer], n: int, seed: in
 
 def test_nobody_to_ask_means_no_controls() -> None:
     """Without annotators nothing is chosen."""
-    assert choose_controls(plain(5), n=3, people=(), seed=0) == []
+    assert choose_honeypots(plain(5), n=3, people=(), seed=0) == []
 
 
 @given(known_answers(), st.integers(1, 20), st.randoms(use_true_random=False))
 def test_the_order_of_the_known_answers_does_not_matter(
-    known: list[KnownAnswer], n: int, random: object
+    known: list[Honeypot], n: int, random: object
 ) -> None:
     """Shuffled input gives the same controls and the same onboarding set."""
     shuffled = list(known)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
 
-    assert choose_controls(shuffled, n=n, people=PEOPLE, seed=1) == choose_controls(
+    assert choose_honeypots(shuffled, n=n, people=PEOPLE, seed=1) == choose_honeypots(
         known, n=n, people=PEOPLE, seed=1
     )
     assert choose_onboarding(shuffled, n=n, seed=1) == choose_onboarding(known, n=n, seed=1)
@@ -101,7 +99,7 @@ def test_controls_asked_one_by_one_spread_over_labels_and_samples() -> None:
     asked = Counter[SampleId]()
     for n_so_far in range(30):
         now = [replace(one, n_asked=asked[one.sample_id]) for one in known]
-        asked.update(choose_controls(now, n=1, people=PEOPLE, seed=0))
+        asked.update(choose_honeypots(now, n=1, people=PEOPLE, seed=0))
         of_label = Counter(one.label for one in known for _ in range(asked[one.sample_id]))
         assert max(of_label.values()) - min(of_label[label] for label in "abc") <= 1, n_so_far
 
@@ -110,7 +108,7 @@ def test_controls_asked_one_by_one_spread_over_labels_and_samples() -> None:
 
 
 @given(known_answers(), st.integers(0, 30))
-def test_the_onboarding_set_is_balanced(known: list[KnownAnswer], n: int) -> None:
+def test_the_onboarding_set_is_balanced(known: list[Honeypot], n: int) -> None:
     """No label has two more than another that still has samples to give."""
     chosen = choose_onboarding(known, n=n, seed=0)
     label_of = {one.sample_id: one.label for one in known}
@@ -123,7 +121,7 @@ def test_the_onboarding_set_is_balanced(known: list[KnownAnswer], n: int) -> Non
 
 @given(known_answers(), known_answers(), st.integers(1, 30))
 def test_the_onboarding_set_stays_when_gold_grows(
-    known: list[KnownAnswer], others: list[KnownAnswer], n: int
+    known: list[Honeypot], others: list[Honeypot], n: int
 ) -> None:
     """Samples chosen before stay as long as their answer is known; only gaps are filled."""
     before = choose_onboarding(known, n=n, seed=0)

@@ -13,32 +13,32 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flows.people import people_markdown
-from flows.publish import suspect_rows
+from flows.annotators import annotators_markdown
+from flows.publish import label_issue_rows
 from goldloop.annotators.agreement import agreement, independent_votes
 from goldloop.annotators.anchoring import Observation
 from goldloop.annotators.automation_bias import measure_anchoring
 from goldloop.annotators.prefill_advice import recommend
 from goldloop.annotators.profiles import Judged, people
-from goldloop.annotators.report import PeopleReport
+from goldloop.annotators.report import AnnotatorReport
 from goldloop.core.answers import Answer
 from goldloop.core.labels import LabelSet
 from goldloop.core.plain import plain
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
-from goldloop.labeling.relabel import SecondLook
-from goldloop.reports.annotators_section import SuspectTile, people_section
+from goldloop.labeling.relabel import Relabel
+from goldloop.reports.annotators_section import LabelIssueTile, annotator_section
 from goldloop.reports.annotators_table import (
     NOBODY,
     agreement_rows,
     anchoring_rows,
+    annotator_rows,
     pace_rows,
-    people_rows,
     remarks,
 )
-from goldloop.reports.page import MOST_SUSPECTS, Page, data_uri, render_page
+from goldloop.reports.page import MOST_LABEL_ISSUES, Page, data_uri, render_page
 from goldloop.reports.plots import drift_plot, gap_plot, kappa_plot, pace_plot, skill_plot
-from goldloop.training.label_errors import Suspect
+from goldloop.training.label_errors import LabelIssue
 from tests.unit.test_report import HOSTILE, PIXEL, Reader
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
@@ -47,7 +47,7 @@ HOSTILE_LABEL = HOSTILE[:90]
 LABELS = LabelSet(("cat", "dog", HOSTILE_LABEL))
 
 
-def made_report(*skills: float, n: int = 100, n_observations: int = 400) -> PeopleReport:
+def made_report(*skills: float, n: int = 100, n_observations: int = 400) -> AnnotatorReport:
     """Return a report on people of these skills; the last of them gets worse in the last round."""
     rng = np.random.default_rng(0)
     seen = []
@@ -73,7 +73,7 @@ def made_report(*skills: float, n: int = 100, n_observations: int = 400) -> Peop
             seen.append(Judged(given, right if number % 4 == 0 else None, {right: 0.95, LABELS[0]: 0.05}))
     votes = independent_votes([one.answer for one in seen], n_first={Purpose.AUDIT: len(skills)})
     anchoring = measure_anchoring(observed(n_observations, rng), labels=LABELS)
-    return PeopleReport(
+    return AnnotatorReport(
         people=people(seen, labels=LABELS, bar=0.7),
         bar=0.7,
         agreement=agreement(votes, labels=LABELS, rng=rng),
@@ -94,13 +94,13 @@ def observed(n: int, rng: np.random.Generator) -> list[Observation]:
     return found
 
 
-def page_of(report: PeopleReport, *, n_suspects: int = 0) -> str:
-    """Return the page of nothing but people and suspects."""
+def page_of(report: AnnotatorReport, *, n_suspects: int = 0) -> str:
+    """Return the page of nothing but people and label_issues."""
     tiles = tuple(
-        SuspectTile(PIXEL, "cat", HOSTILE_LABEL, 0.02, "corrected to dog" if number == 0 else "not sent")
+        LabelIssueTile(PIXEL, "cat", HOSTILE_LABEL, 0.02, "corrected to dog" if number == 0 else "not sent")
         for number in range(n_suspects)
     )
-    return render_page(Page("t", NOW, (), people=people_section(report), suspects=tiles))
+    return render_page(Page("t", NOW, (), people=annotator_section(report), label_issues=tiles))
 
 
 def test_the_page_says_who_is_below_the_bar_and_who_is_falling() -> None:
@@ -165,9 +165,9 @@ def test_many_pairs_are_left_to_the_heat_map() -> None:
 
 def test_the_doubted_are_bounded() -> None:
     """However many labels are in doubt, the page stays small and says how many there are."""
-    text = Reader(page_of(made_report(0.9), n_suspects=MOST_SUSPECTS + 5)).text
+    text = Reader(page_of(made_report(0.9), n_suspects=MOST_LABEL_ISSUES + 5)).text
 
-    assert f"{MOST_SUSPECTS} of {MOST_SUSPECTS + 5} labels" in text
+    assert f"{MOST_LABEL_ISSUES} of {MOST_LABEL_ISSUES + 5} labels" in text
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ def test_the_tables_say_the_same_in_words() -> None:
     """Every person, pair and label is a row; whoever should be looked at is named in words."""
     report = made_report(0.97, 0.3)
 
-    rows = people_rows(report.people)
+    rows = annotator_rows(report.people)
 
     assert [row["who"] for row in rows] == ["annotator 1", "annotator 2"]
     assert rows[1]["look at"].startswith("below the bar")
@@ -211,7 +211,7 @@ def test_few_answers_are_words_in_the_tables() -> None:
     """Five answers give no number anywhere, and nobody to look at."""
     report = made_report(0.9, n=5, n_observations=4)
 
-    (skill,), (pace,) = people_rows(report.people), pace_rows(report.people)
+    (skill,), (pace,) = annotator_rows(report.people), pace_rows(report.people)
 
     assert skill["accuracy, %"] == pace["seconds a decision, median"] == "too few, n=5"
     assert pace["answers an hour"] == pace["skipped, %"] == "too few, n=5"
@@ -237,19 +237,19 @@ def test_json_holds_every_figure_by_name() -> None:
 
 def test_prefect_gets_the_table_with_its_plot() -> None:
     """The artifact is readable without the page; before anybody answered it says what to do."""
-    text = people_markdown("shop", made_report(0.97, 0.3))
+    text = annotators_markdown("shop", made_report(0.97, 0.3))
 
     assert "- annotator 2 is below the bar of 70%" in text
     assert "| annotator 1 |" in text
     assert "data:image/png;base64," in text
-    assert people_markdown("shop", made_report(n_observations=0)) == NOBODY
+    assert annotators_markdown("shop", made_report(n_observations=0)) == NOBODY
 
 
 def test_doubted_gold_is_a_table() -> None:
     """Rank, label, what the model says, and what became of it."""
-    suspect = Suspect(1, SampleId("f" * 64), "cat", "dog", 0.021)
+    issue = LabelIssue(1, SampleId("f" * 64), "cat", "dog", 0.021)
 
-    (row,) = suspect_rows([SecondLook(suspect, "corrected to dog", "dog")])
+    (row,) = label_issue_rows([Relabel(issue, "corrected to dog", "dog")])
 
     assert row["label"] == "cat"
     assert row["model says"] == "dog"

@@ -40,9 +40,9 @@ def cost_of(fitted_for: Settings, people: KnownPeople | None = None) -> tuple[Co
 
 def test_a_band_is_what_the_settings_say() -> None:
     """Audits do not move it."""
-    fitted = fit_policy(settings(policy={"band": (0.2, 0.9), "below": "deep"}), audited(500))
+    fitted = fit_policy(settings(policy={"band": (0.2, 0.9), "below": "full"}), audited(500))
 
-    assert fitted.policy == Band(0.2, 0.9, Lane.DEEP)
+    assert fitted.policy == Band(0.2, 0.9, Lane.FULL)
 
 
 def test_a_target_without_evidence_accepts_nothing_and_says_so() -> None:
@@ -81,8 +81,8 @@ def test_without_people_the_cost_policy_rests_on_the_settings() -> None:
 
     assert policy.quick.price == pytest.approx(0.2)
     assert policy.quick.answers == ((0.95, pytest.approx(0.05)), (pytest.approx(0.05), 0.95))
-    assert policy.deep.price == pytest.approx(0.9)
-    assert policy.deep.answers[0][0] == pytest.approx(0.99)
+    assert policy.full.price == pytest.approx(0.9)
+    assert policy.full.answers[0][0] == pytest.approx(0.99)
     assert "20 s (as [cost] says; only 0 times are known)" in why
 
 
@@ -137,6 +137,6 @@ def test_a_deep_review_is_made_of_its_parts() -> None:
 
     policy, why = cost_of(settings(policy={"kind": "cost"}, cost={"minute": 1.0}), people)
 
-    assert 40 / 60 < policy.deep.price < 60 / 60
-    assert policy.deep.answers[0][0] > 0.95
+    assert 40 / 60 < policy.full.price < 60 / 60
+    assert policy.full.answers[0][0] > 0.95
     assert "2 blind answers, each 20 s" in why

@@ -1,4 +1,4 @@
-"""Following up: who is asked next about what, until a label is sure or a senior annotator has decided."""
+"""Following up: who is asked next about what, until a label is sure or an adjudicator has decided."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import pytest
 
 from goldloop.adapters.delta import Table
 from goldloop.consensus.next_step import Step
-from goldloop.consensus.outcomes import Verdicts, open_audit_note
+from goldloop.consensus.outcomes import Outcomes, open_audit_note
 from goldloop.core.arms import Arm
 from goldloop.core.errors import ServiceUnreachableError
-from goldloop.core.requests import AskReason
+from goldloop.core.requests import RequestReason
 from goldloop.core.tasks import NewTask, Purpose, split_key
 from goldloop.gold.records import GoldRecord
-from goldloop.settings import ConsensusSettings, PeopleSettings, SelectionSettings, SuggestionSettings
+from goldloop.settings import AnnotatorSettings, ConsensusSettings, SelectionSettings, SuggestionSettings
 from tests.loop import ALWAYS_SHOWN, NO_CONTROLS, PATIENT, Killed, Loop, texts
 
 Says = Callable[[NewTask], str | None]
@@ -31,7 +31,7 @@ def pushed(
     tmp_path: Path,
     *,
     consensus: ConsensusSettings = PATIENT,
-    people: PeopleSettings = NO_CONTROLS,
+    people: AnnotatorSettings = NO_CONTROLS,
     suggestions: SuggestionSettings = ALWAYS_SHOWN,
     budget: int = 40,
     **selection: float,
@@ -97,7 +97,7 @@ def test_one_answer_is_not_enough_for_the_audit_and_two_that_agree_are(tmp_path:
 
 
 def test_disagreement_about_an_audit_sample_goes_to_a_senior_who_decides(tmp_path: Path) -> None:
-    """No majority is taken where the models are judged: a senior sees counts, and their label is gold."""
+    """No majority is taken where the models are judged: an adjudicator sees counts, and their label is gold."""
     loop = pushed(tmp_path)
     audits = live(loop, Purpose.AUDIT)
     loop.work({"1": always("ham"), "2": always("spam")})
@@ -171,7 +171,7 @@ def test_a_dispute_that_people_settle_themselves_is_taken_from_the_senior(tmp_pa
 
 
 def test_nobody_decides_a_case_of_their_own(tmp_path: Path) -> None:
-    """Voters are not shown the dispute; whoever gets at it is not counted, and another senior is asked."""
+    """Voters are not shown the dispute; whoever gets at it is not counted, and another adjudicator is asked."""
     loop = pushed(tmp_path)
     loop.work({"1": always("ham"), "2": always("spam")})
     loop.pull()
@@ -189,7 +189,7 @@ def test_nobody_decides_a_case_of_their_own(tmp_path: Path) -> None:
 
 def test_only_a_senior_decides_where_seniors_are_named(tmp_path: Path) -> None:
     """Somebody else's decision does not count; the dispute is asked of one more person."""
-    named = PeopleSettings(control_rate=0, onboarding_tasks=0, seniors=("9",))
+    named = AnnotatorSettings(honeypot_rate=0, onboarding_tasks=0, adjudicators=("9",))
     loop = pushed(tmp_path, people=named)
     audits = live(loop, Purpose.AUDIT)
     loop.work({"1": always("ham"), "2": always("spam")})
@@ -230,7 +230,7 @@ def test_nobody_is_shown_one_sample_twice(tmp_path: Path) -> None:
     """Whatever is asked on, no person answers two tasks about one sample, rechecks and disputes included."""
     loop = pushed(
         tmp_path,
-        people=PeopleSettings(control_rate=0.2, onboarding_tasks=0),
+        people=AnnotatorSettings(honeypot_rate=0.2, onboarding_tasks=0),
         suggestions=SuggestionSettings(hidden_share=0.3),
         budget=60,
     )
@@ -281,22 +281,22 @@ def test_the_repeat_budget_is_kept_and_the_rest_comes_next_round(tmp_path: Path)
 
 def test_controls_come_at_the_set_rate_to_people_who_have_not_answered_them(tmp_path: Path) -> None:
     """Known blind answers are asked of one more person, in step with the answers given."""
-    watched = PeopleSettings(control_rate=0.1, onboarding_tasks=0)
+    watched = AnnotatorSettings(honeypot_rate=0.1, onboarding_tasks=0)
     loop = pushed(tmp_path, people=watched, budget=100, audit_rate=0.5)
     crew = {"1": always("ham"), "2": always("ham"), "3": always("ham")}
     for _ in range(3):
         loop.work(crew)
         loop.pull()
 
-    controls = [one for one in loop.asks.all() if one.reason is AskReason.CONTROL]
-    n_votes = sum(len(one.dossier.votes) for one in loop.verdicts().verdicts)
+    controls = [one for one in loop.answer_requests.all() if one.reason is RequestReason.HONEYPOT]
+    n_votes = sum(len(one.evidence.votes) for one in loop.outcomes().samples)
     assert 0 < len(controls) <= 0.1 * n_votes
     assert all(split_key(one.key)[1].is_blind for one in controls)
 
 
 def test_newcomers_begin_with_known_answers_that_do_not_vote(tmp_path: Path) -> None:
     """The onboarding set is filled from unanimous samples; what newcomers say there changes no label."""
-    welcoming = PeopleSettings(control_rate=0, onboarding_tasks=5)
+    welcoming = AnnotatorSettings(honeypot_rate=0, onboarding_tasks=5)
     loop = pushed(tmp_path, people=welcoming, budget=60, audit_rate=0.5)
     loop.work({"1": always("ham"), "2": always("ham")})
     loop.pull()
@@ -314,7 +314,7 @@ def test_newcomers_begin_with_known_answers_that_do_not_vote(tmp_path: Path) -> 
 def test_both_arms_of_anchoring_get_a_blind_answer_of_somebody_else(tmp_path: Path) -> None:
     """Hidden tasks show no suggestion and are asked twice; checked ones show it and get a blind recheck."""
     loop = pushed(tmp_path, suggestions=SuggestionSettings(hidden_share=0.4), budget=60)
-    arms = {one.dossier.sample_id: one.dossier.arm for one in loop.verdicts().verdicts}
+    arms = {one.evidence.sample_id: one.evidence.arm for one in loop.outcomes().samples}
     shown = {
         one.pushed.sample_id: one.pushed.suggestion is not None
         for one in loop.queue.tasks.values()
@@ -332,7 +332,7 @@ def test_both_arms_of_anchoring_get_a_blind_answer_of_somebody_else(tmp_path: Pa
         if one.pushed.purpose is Purpose.REVIEW
     }
     assert all(n_asked[one] == (2 if arms[one] is Arm.HIDDEN else 1) for one in shown)
-    assert live(loop, Purpose.RECHECK) == {one for one in shown if arms[one] is Arm.CHECKED}
+    assert live(loop, Purpose.RECHECK) == {one for one in shown if arms[one] is Arm.SHOWN}
     assert all(
         one.pushed.suggestion is None
         for one in loop.queue.tasks.values()
@@ -412,19 +412,19 @@ def test_a_server_lost_while_it_is_told_is_told_again(tmp_path: Path) -> None:
 
 
 def test_unsettled_audit_samples_are_told_as_they_flatter_the_models(tmp_path: Path) -> None:
-    """Disputed audit samples are the hard ones; until a senior decides, a sentence says what is missing."""
+    """Disputed audit samples are the hard ones; until an adjudicator decides, a sentence says what is missing."""
     loop = pushed(tmp_path)
-    assert open_audit_note(loop.verdicts().verdicts) is None, "nobody has begun"
+    assert open_audit_note(loop.outcomes().samples) is None, "nobody has begun"
     n_audits = len(live(loop, Purpose.AUDIT))
     loop.work({"1": always("ham"), "2": always("spam")})
     loop.pull()
-    note = open_audit_note(loop.verdicts().verdicts)
+    note = open_audit_note(loop.outcomes().samples)
     assert note is not None
     assert f"{n_audits} of {n_audits} answered audit samples are not settled yet" in note
 
     loop.work({"9": always("spam")}, purpose=Purpose.ADJUDICATION)
     loop.pull()
-    assert open_audit_note(loop.verdicts().verdicts) is None
+    assert open_audit_note(loop.outcomes().samples) is None
 
 
 def test_two_follow_ups_at_once_ask_for_everything_once(
@@ -444,28 +444,28 @@ def test_two_follow_ups_at_once_ask_for_everything_once(
     )
     other.store = loop.store
     meetings = iter([other.pull])
-    real = Loop.verdicts
+    real = Loop.outcomes
 
-    def read_and_be_overtaken(self: Loop) -> Verdicts:
+    def read_and_be_overtaken(self: Loop) -> Outcomes:
         found = real(self)
         if self is loop and (overtake := next(meetings, None)):
             overtake()
         return found
 
-    monkeypatch.setattr(Loop, "verdicts", read_and_be_overtaken)
+    monkeypatch.setattr(Loop, "outcomes", read_and_be_overtaken)
     loop.follow_up()
     keys = [one.pushed.key for one in loop.queue.tasks.values()]
     assert len(keys) == len(set(keys))
-    asks = [(one.key, one.n_answers) for one in loop.asks.all()]
-    assert len(asks) == len(set(asks)) > 0
+    answer_requests = [(one.key, one.n_answers) for one in loop.answer_requests.all()]
+    assert len(answer_requests) == len(set(answer_requests)) > 0
     assert live(loop, Purpose.ADJUDICATION)
 
 
 def test_steps_say_what_each_sample_needs(tmp_path: Path) -> None:
     """Unanswered samples wait, agreed ones need nothing, disputed audits need an adjudicator."""
     loop = pushed(tmp_path)
-    assert {one.step for one in loop.verdicts().verdicts} == {Step.WAIT}
+    assert {one.step for one in loop.outcomes().samples} == {Step.WAIT}
     loop.work({"1": always("ham"), "2": always("spam")})
     loop.pull()
-    steps = {one.dossier.purpose: one.step for one in loop.verdicts().verdicts}
+    steps = {one.evidence.purpose: one.step for one in loop.outcomes().samples}
     assert steps == {Purpose.AUDIT: Step.ADJUDICATE, Purpose.REVIEW: Step.NOTHING}

@@ -12,7 +12,7 @@ from goldloop.core.lanes import Lane
 from goldloop.core.tasks import Purpose
 from goldloop.routing.explanation import explain
 from goldloop.routing.fit import KnownPeople, cost_policy
-from goldloop.routing.policies import Band, Recalled, Target
+from goldloop.routing.policies import Band, Suspended, Target
 from goldloop.scoring.score import Model
 from tests.loop import Loop, texts
 from tests.policy_stage import BAND, N, Stage, made_stage, sample, spam
@@ -43,7 +43,7 @@ def test_a_band_is_explained(stage: Stage, number: int, lane: Lane, rule: str) -
 
 
 def test_a_cost_policy_is_explained_by_three_costs(stage: Stage) -> None:
-    """Accepting, a quick look and a deep review, each with its amount; the lane's is the least."""
+    """Accepting, a quick review and a full review, each with its amount; the lane's is the least."""
     policy, _ = cost_policy(stage.workspace.settings, KnownPeople())
     stage.settle(policy)
     stage.reroute(30, policy)
@@ -69,8 +69,8 @@ def test_a_target_is_explained_by_its_threshold(stage: Stage) -> None:
 
 def test_a_recalled_policy_is_explained_with_its_recall(stage: Stage) -> None:
     """First the rule itself, then that audits overrule it."""
-    stage.settle(Recalled(BAND))
-    stage.reroute(59, Recalled(BAND))
+    stage.settle(Suspended(BAND))
+    stage.reroute(59, Suspended(BAND))
 
     found = explain(stage.tables, stage.workspace.settings, sample(59))
 

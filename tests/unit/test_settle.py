@@ -1,4 +1,4 @@
-"""Settling the policy: fitted to what audits say, recalled where they break it, and back again."""
+"""Settling the policy: fitted to what audits say, suspended where they break it, and back again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.core.splits import Split
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.entry import PolicyEntry
-from goldloop.routing.policies import Band, Policy, Recalled, Target
+from goldloop.routing.policies import Band, Policy, Suspended, Target
 from goldloop.routing.settle import is_asked_for, settle_policy
 from goldloop.settings import PolicySettings, Settings
 from goldloop.tables.policy_log import PolicyLog
@@ -34,7 +34,7 @@ def audited(number: int, label: str, *, split: Split = Split.HOLDOUT) -> GoldRec
     return audited_record(_id(number), label, split=split)
 
 
-def judgements(numbers: range, *, model: str = "1", spam: float = 0.95) -> list[Row]:
+def evaluations(numbers: range, *, model: str = "1", spam: float = 0.95) -> list[Row]:
     """Return that `model` called these samples spam with probability `spam`."""
     return [
         {
@@ -42,7 +42,7 @@ def judgements(numbers: range, *, model: str = "1", spam: float = 0.95) -> list[
             "model_version": model,
             "gold_version": 1,
             "probs": [1 - spam, spam],
-            "judged_at": NOW,
+            "evaluated_at": NOW,
         }
         for number in numbers
     ]
@@ -102,17 +102,17 @@ def test_the_band_of_the_settings_comes_into_force(tmp_path: Path) -> None:
 
 
 def test_too_many_errors_among_accepted_return_them_to_people_and_back(tmp_path: Path) -> None:
-    """Recalled by evidence, with the figure seen; taken back once later audits bear the policy out."""
+    """Suspended by evidence, with the figure seen; taken back once later audits bear the policy out."""
     tables = open_tables(tmp_path)
-    tables.judgements.append(judgements(range(1000)))
+    tables.evaluations.append(evaluations(range(1000)))
 
     bad = settled(tables, holdout(n_right=40, n_wrong=20))
     still = settled(tables, holdout(n_right=60, n_wrong=20), weeks=1)
     good = settled(tables, holdout(n_right=900, n_wrong=20), weeks=2)
 
-    assert bad.policy == Recalled(Band(0.4, 0.7))
+    assert bad.policy == Suspended(Band(0.4, 0.7))
     assert any("holdout" in one and "0.333" in one for one in bad.warnings)
-    assert still.policy == Recalled(Band(0.4, 0.7))
+    assert still.policy == Suspended(Band(0.4, 0.7))
     assert good.policy == Band(0.4, 0.7)
     assert PolicyLog(tables.policies).in_force("1") == good
 
@@ -120,7 +120,7 @@ def test_too_many_errors_among_accepted_return_them_to_people_and_back(tmp_path:
 def test_a_few_errors_are_no_evidence(tmp_path: Path) -> None:
     """One wrong of ten may be chance: a warning, no recall."""
     tables = open_tables(tmp_path)
-    tables.judgements.append(judgements(range(10)))
+    tables.evaluations.append(evaluations(range(10)))
 
     entry = settled(tables, holdout(n_right=9, n_wrong=1))
 
@@ -131,7 +131,7 @@ def test_a_few_errors_are_no_evidence(tmp_path: Path) -> None:
 def test_samples_below_the_band_say_nothing_about_what_is_accepted(tmp_path: Path) -> None:
     """Errors in the review lane never recall anything."""
     tables = open_tables(tmp_path)
-    tables.judgements.append(judgements(range(100), spam=0.6))
+    tables.evaluations.append(evaluations(range(100), spam=0.6))
 
     assert settled(tables, holdout(n_right=40, n_wrong=60)).policy == Band(0.4, 0.7)
 
@@ -139,7 +139,7 @@ def test_samples_below_the_band_say_nothing_about_what_is_accepted(tmp_path: Pat
 def test_another_models_judgements_do_not_count(tmp_path: Path) -> None:
     """A policy is settled for one model, from what that model said."""
     tables = open_tables(tmp_path)
-    tables.judgements.append(judgements(range(60), model="2"))
+    tables.evaluations.append(evaluations(range(60), model="2"))
 
     assert settled(tables, holdout(n_right=30, n_wrong=30)).policy == Band(0.4, 0.7)
 
@@ -152,7 +152,7 @@ def test_errors_in_recent_traffic_recall_too(tmp_path: Path) -> None:
 
     entry = settled(tables, gold)
 
-    assert entry.policy == Recalled(Band(0.4, 0.7))
+    assert entry.policy == Suspended(Band(0.4, 0.7))
     assert any("last 4 rounds" in one for one in entry.warnings)
 
 
@@ -171,16 +171,16 @@ def test_errors_of_long_ago_recall_nothing(tmp_path: Path) -> None:
 def test_a_recall_outlives_the_audits_it_rests_on(tmp_path: Path) -> None:
     """Where no accepted sample is audited any more, nothing speaks for taking the recall back."""
     tables = open_tables(tmp_path)
-    tables.judgements.append(judgements(range(60)))
+    tables.evaluations.append(evaluations(range(60)))
     settled(tables, holdout(n_right=40, n_wrong=20))
 
-    assert settled(tables, [], weeks=1).policy == Recalled(Band(0.4, 0.7))
+    assert settled(tables, [], weeks=1).policy == Suspended(Band(0.4, 0.7))
 
 
 def test_a_target_without_evidence_accepts_nothing(tmp_path: Path) -> None:
     """The reason says what is missing; with enough audits there is a threshold."""
     tables = open_tables(tmp_path)
-    tables.judgements.append(judgements(range(1000)))
+    tables.evaluations.append(evaluations(range(1000)))
     wanted = settings(kind="target", target=0.95)
 
     few = settled(tables, holdout(n_right=20, n_wrong=0), wanted)
@@ -196,7 +196,7 @@ def test_a_target_without_evidence_accepts_nothing(tmp_path: Path) -> None:
     ("policy", "is_asked"),
     [
         (Band(0.4, 0.7), True),
-        (Recalled(Band(0.4, 0.7)), True),
+        (Suspended(Band(0.4, 0.7)), True),
         (Band(0.4, 0.8), False),
         (Band(0.4, 0.7, Lane.REVIEW), False),
         (Target(0.98, 0.05, 0.9), False),

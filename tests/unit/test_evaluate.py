@@ -1,4 +1,4 @@
-"""Judgement: what a new model's first batch is compared with."""
+"""HoldoutEvaluation: what a new model's first batch is compared with."""
 
 from __future__ import annotations
 

@@ -120,9 +120,9 @@ def found() -> Account:
     gold = labelled(
         [
             (0, Purpose.REVIEW, 1, 0, (0.1, 0.9)),  # corrected, nine times out of ten rightly
-            (0, Purpose.DEEP, 1, 0, (0.0, 1.0)),  # corrected
+            (0, Purpose.FULL, 1, 0, (0.0, 1.0)),  # corrected
             (0, Purpose.REVIEW, 0, 0, SURE),
-            (0, Purpose.DEEP, 0, NO_LABEL, SURE),  # nothing to correct
+            (0, Purpose.FULL, 0, NO_LABEL, SURE),  # nothing to correct
             *[(0, Purpose.AUDIT, int(row < 2), 0, (float(row >= 2), float(row < 2))) for row in range(20)],
             (1, Purpose.REVIEW, 1, 0, (0.0, 1.0)),  # another round's
         ]

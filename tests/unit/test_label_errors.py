@@ -1,4 +1,4 @@
-"""Suspects are gold labels that a model which never saw them finds unlikely."""
+"""LabelIssues are gold labels that a model which never saw them finds unlikely."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from goldloop.core.errors import EmptyPoolError, LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.probs import Probs
 from goldloop.core.samples import SampleId, sample_id_of
-from goldloop.training.label_errors import Rows, cross_validated_probs, find_suspects, fold_of
+from goldloop.training.label_errors import Rows, cross_validated_probs, find_label_issues, fold_of
 
 PETS = LabelSet.of(["cat", "dog", "owl"])
 IDS = [SampleId(f"s{number}") for number in range(1000)]
@@ -28,7 +28,7 @@ def noisy(seed: int, n: int = 600) -> tuple[npt.NDArray[np.intp], npt.NDArray[np
 
 
 def by_hand(given: npt.NDArray[np.intp], probs: Probs) -> list[int]:
-    """Return the rows that are suspects, most suspect first, written down slowly."""
+    """Return the rows that are label_issues, most issue first, written down slowly."""
     thresholds = {}
     for column in range(probs.shape[1]):
         own = [probs[row, column] for row in range(len(given)) if given[row] == column]
@@ -50,7 +50,7 @@ def test_two_swapped_labels_are_found() -> None:
     probs = np.array([[0.9, 0.1], [0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.1, 0.9], [0.05, 0.95]])
     labels = LabelSet.of(["cat", "dog"])
 
-    found = find_suspects(IDS[:6], [0, 0, 1, 1, 1, 0], probs, labels=labels)
+    found = find_label_issues(IDS[:6], [0, 0, 1, 1, 1, 0], probs, labels=labels)
 
     assert [(one.rank, one.sample_id, one.label, one.suggested_label) for one in found] == [
         (1, "s5", "cat", "dog"),
@@ -65,17 +65,17 @@ def test_it_does_what_confident_learning_says(seed: int, n: int) -> None:
     random = np.random.default_rng(seed)
     given, probs = random.integers(0, random.integers(1, 4), n), random.dirichlet([1, 1, 1], n)
 
-    found = find_suspects(IDS[:n], given, probs, labels=PETS)
+    found = find_label_issues(IDS[:n], given, probs, labels=PETS)
 
     assert [one.sample_id for one in found] == [IDS[row] for row in by_hand(given, probs)]
 
 
 def test_the_first_suspects_are_wrong_labels() -> None:
-    """With a fair model nine in ten of the first twenty suspects are wrong, where one label in ten is."""
+    """With a fair model nine in ten of the first twenty label_issues are wrong, where one label in ten is."""
     wrong = []
     for seed in range(8):
         truth, given, probs = noisy(seed)
-        found = find_suspects(IDS[:600], given, probs, labels=PETS, n_max=20)
+        found = find_label_issues(IDS[:600], given, probs, labels=PETS, n_max=20)
         assert [one.rank for one in found] == list(range(1, 21))
         wrong += [truth[row] != given[row] for row in (int(one.sample_id[1:]) for one in found)]
 
@@ -83,24 +83,24 @@ def test_the_first_suspects_are_wrong_labels() -> None:
 
 
 def test_the_order_of_the_samples_does_not_matter() -> None:
-    """Shuffled rows give the same suspects in the same order."""
+    """Shuffled rows give the same label_issues in the same order."""
     _, given, probs = noisy(1)
     order = np.random.default_rng(2).permutation(600)
 
-    shuffled = find_suspects([IDS[row] for row in order], given[order], probs[order], labels=PETS)
+    shuffled = find_label_issues([IDS[row] for row in order], given[order], probs[order], labels=PETS)
 
-    assert shuffled == find_suspects(IDS[:600], given, probs, labels=PETS)
+    assert shuffled == find_label_issues(IDS[:600], given, probs, labels=PETS)
 
 
 def test_no_gold_means_no_suspects() -> None:
     """Nothing in, nothing out."""
-    assert find_suspects([], np.zeros(0, dtype=int), np.zeros((0, 3)), labels=PETS) == []
+    assert find_label_issues([], np.zeros(0, dtype=int), np.zeros((0, 3)), labels=PETS) == []
 
 
 def test_rows_that_do_not_fit_are_refused() -> None:
     """Two samples with one row of probs are an error that says so."""
     with pytest.raises(LabelError, match="2 samples, 2 labels and 1 rows of probs do not fit"):
-        find_suspects(IDS[:2], [0, 1], [[1.0, 0.0, 0.0]], labels=PETS)
+        find_label_issues(IDS[:2], [0, 1], [[1.0, 0.0, 0.0]], labels=PETS)
 
 
 @given(

@@ -15,7 +15,7 @@ from goldloop.core.ports import Scores
 from goldloop.core.samples import Decoded, SampleId
 from goldloop.core.splits import Split
 from goldloop.core.tasks import NewTask, Purpose
-from goldloop.labeling.relabel import plan_rechecks, read_second_looks, save_suspects, search
+from goldloop.labeling.relabel import plan_relabel, read_relabels, save_label_issues, search
 from goldloop.settings import SelectionSettings
 from goldloop.training.ports import TrainedModel
 from tests.loop import LABELS, PATIENT, Loop, texts
@@ -97,22 +97,27 @@ def searched(loop: Loop, trainer: LengthTrainer, scratch: Path) -> int:
         scratch=scratch,
         advance=lambda _: None,
     )
-    save_suspects(loop.tables, version, found, at=loop.clock())
+    save_label_issues(loop.tables, version, found, at=loop.clock())
     return len(found)
 
 
 def sent(loop: Loop, n: int) -> int:
-    """Send suspects to people."""
-    dossiers = {one.dossier.sample_id: one.dossier for one in loop.verdicts().verdicts}
-    n_planned = plan_rechecks(
-        tables=loop.tables, ledger=loop.ledger, gold=loop.gold, dossiers=dossiers, n=n, clock=loop.clock
+    """Send label_issues to people."""
+    evidence_of = {one.evidence.sample_id: one.evidence for one in loop.outcomes().samples}
+    n_planned = plan_relabel(
+        tables=loop.tables,
+        task_log=loop.task_log,
+        gold=loop.gold,
+        evidence_of=evidence_of,
+        n=n,
+        clock=loop.clock,
     )
     loop.push_planned()
     return n_planned
 
 
 def test_mistakes_in_gold_are_found_sent_blind_and_corrected(loop: Loop, tmp_path: Path) -> None:
-    """The three wrong labels are the suspects; what people then agree on is the next gold version."""
+    """The three wrong labels are the label_issues; what people then agree on is the next gold version."""
     wrong = {
         one.sample_id: one.label
         for one in loop.gold.records()
@@ -120,8 +125,8 @@ def test_mistakes_in_gold_are_found_sent_blind_and_corrected(loop: Loop, tmp_pat
     }
     assert len(wrong) == 3
     assert searched(loop, LengthTrainer(), tmp_path) == 3
-    looks = read_second_looks(loop.tables, loop.ledger, loop.gold)
-    assert {one.suspect.sample_id for one in looks} == wrong.keys()
+    looks = read_relabels(loop.tables, loop.task_log, loop.gold)
+    assert {one.issue.sample_id for one in looks} == wrong.keys()
     assert [one.state for one in looks] == ["not sent"] * 3
 
     assert sent(loop, 2) == 2
@@ -129,7 +134,7 @@ def test_mistakes_in_gold_are_found_sent_blind_and_corrected(loop: Loop, tmp_pat
     rechecks = [one.pushed for one in loop.queue.tasks.values() if one.pushed.purpose is Purpose.RECHECK]
     assert {one.sample_id for one in rechecks} == wrong.keys()
     assert all(one.suggestion is None for one in rechecks)
-    assert {one.state for one in read_second_looks(loop.tables, loop.ledger, loop.gold)} == {
+    assert {one.state for one in read_relabels(loop.tables, loop.task_log, loop.gold)} == {
         "waiting for people"
     }
 
@@ -143,9 +148,7 @@ def test_mistakes_in_gold_are_found_sent_blind_and_corrected(loop: Loop, tmp_pat
     assert "3 settled by a second look" in reasons
     present = {one.sample_id: one.label for one in loop.gold.records()}
     assert all(present[sample_id] != label for sample_id, label in wrong.items())
-    assert {one.state for one in read_second_looks(loop.tables, loop.ledger, loop.gold)} == {
-        "corrected to ham"
-    }
+    assert {one.state for one in read_relabels(loop.tables, loop.task_log, loop.gold)} == {"corrected to ham"}
 
 
 def test_what_judges_the_models_is_never_asked_again_because_a_model_disagrees(
@@ -163,8 +166,8 @@ def test_what_judges_the_models_is_never_asked_again_because_a_model_disagrees(
 def test_a_new_search_replaces_the_list(loop: Loop, tmp_path: Path) -> None:
     """What is shown is what the newest search found; an empty search says so too."""
     searched(loop, LengthTrainer(), tmp_path)
-    save_suspects(loop.tables, loop.gold.newest().version, [], at=loop.clock())
-    assert read_second_looks(loop.tables, loop.ledger, loop.gold) == []
+    save_label_issues(loop.tables, loop.gold.newest().version, [], at=loop.clock())
+    assert read_relabels(loop.tables, loop.task_log, loop.gold) == []
 
 
 def test_too_little_gold_is_said(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from goldloop.annotators.report import PeopleReport, people_report
+from goldloop.annotators.report import AnnotatorReport, annotator_report
 from goldloop.core.tasks import NewTask
 from goldloop.settings import ConsensusSettings, SelectionSettings
 from tests.loop import Loop, texts
@@ -45,9 +45,9 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Loop:
     return loop
 
 
-def report_of(loop: Loop) -> PeopleReport:
+def report_of(loop: Loop) -> AnnotatorReport:
     """Return what the loop's tables say of its people."""
-    return people_report(loop.verdicts(), loop.asks.all(), loop.settings)
+    return annotator_report(loop.outcomes(), loop.answer_requests.all(), loop.settings)
 
 
 def test_it_tells_good_people_from_bad_ones(loop: Loop) -> None:
@@ -63,7 +63,7 @@ def test_it_tells_good_people_from_bad_ones(loop: Loop) -> None:
         ("1", "3"): False,
         ("2", "3"): False,
     }
-    assert sum(one.n_answers for one in report.people) == len(loop.verdicts().answers)
+    assert sum(one.n_answers for one in report.people) == len(loop.outcomes().answers)
 
 
 def test_the_same_tables_give_the_same_report(loop: Loop) -> None:

@@ -8,27 +8,27 @@ from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from goldloop.annotators.report import PeopleReport, people_report
+from goldloop.annotators.report import AnnotatorReport, annotator_report
 from goldloop.reports.annotators_table import (
     NOBODY,
     agreement_rows,
     anchoring_rows,
+    annotator_rows,
     pace_rows,
-    people_rows,
     remarks,
 )
 from goldloop.reports.plots import skill_plot
-from goldloop.wiring import Parts
+from goldloop.wiring import Wiring
 
 
-def report_people(parts: Parts) -> PeopleReport:
+def report_annotators(parts: Wiring) -> AnnotatorReport:
     """Return everything that reports say about the people of a workspace."""
-    return people_report(parts.read_verdicts(), parts.asks.all(), parts.workspace.settings)
+    return annotator_report(parts.read_outcomes(), parts.answer_requests.all(), parts.workspace.settings)
 
 
-def publish_people(workspace: str, report: PeopleReport) -> None:
+def publish_annotators(workspace: str, report: AnnotatorReport) -> None:
     """Leave what the people are worth, how far they agree and how far suggestions pull them."""
-    create_markdown_artifact(key="goldloop-people", markdown=people_markdown(workspace, report))
+    create_markdown_artifact(key="goldloop-annotators", markdown=annotators_markdown(workspace, report))
     create_table_artifact(
         key="goldloop-agreement",
         table=agreement_rows(report.agreement),
@@ -39,7 +39,7 @@ def publish_people(workspace: str, report: PeopleReport) -> None:
     )
 
 
-def people_markdown(workspace: str, report: PeopleReport) -> str:
+def annotators_markdown(workspace: str, report: AnnotatorReport) -> str:
     """Return the tables of people and their accuracies against the bar as Markdown."""
     if not report.people:
         return NOBODY
@@ -47,7 +47,7 @@ def people_markdown(workspace: str, report: PeopleReport) -> str:
     parts = [
         f"## People of {workspace}",
         "\n".join(f"- {remark}" for remark in remarks(report)),
-        _table(people_rows(report.people)),
+        _table(annotator_rows(report.people)),
         _table(pace_rows(report.people)),
         f"![accuracy of each annotator](data:image/png;base64,{picture})",
     ]

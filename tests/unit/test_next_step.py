@@ -1,0 +1,41 @@
+"""Asking until sure, one sample at a time: what counts as gold, and what is needed next."""
+
+from __future__ import annotations
+
+import pytest
+
+from goldloop.consensus.fit import Consensus
+from goldloop.consensus.next_step import LabelingState, Step, is_gold, next_step
+
+SURE = Consensus("cat", "posterior/1", 2, 3, {"cat": 0.99, "dog": 0.01}, is_tie=False)
+UNSURE = Consensus(None, "posterior/1", 1, 1, {"cat": 0.6, "dog": 0.4}, is_tie=False)
+
+
+@pytest.mark.parametrize(
+    ("state", "found", "step"),
+    [
+        (LabelingState(("cat",), n_asked=1, n_first=1), SURE, Step.NOTHING),
+        (LabelingState(("cat",), n_asked=1, n_first=1), UNSURE, Step.ASK),
+        (LabelingState(("cat",), n_asked=2, n_first=1), UNSURE, Step.WAIT),
+        (LabelingState(("cat", "dog", "emu"), n_asked=3, n_first=1), UNSURE, Step.ADJUDICATE),
+        # Two of three first answers that agree settle it; a strict sample waits for all of them
+        (LabelingState(("cat", "cat"), n_asked=3, n_first=3), SURE, Step.NOTHING),
+        (LabelingState(("cat", "cat"), n_asked=3, n_first=3, is_strict=True), SURE, Step.WAIT),
+        # However sure the posterior is, first answers to a strict sample that differ are decided by an adjudicator
+        (LabelingState(("cat", "dog", "cat"), n_asked=3, n_first=2, is_strict=True), SURE, Step.ADJUDICATE),
+        (LabelingState(("cat", "dog", "cat"), n_asked=3, n_first=2), SURE, Step.NOTHING),
+        # A later dissent, such as a control, reopens nothing
+        (LabelingState(("cat", "cat", "dog"), n_asked=3, n_first=2, is_strict=True), SURE, Step.NOTHING),
+        (LabelingState((), n_asked=1, n_first=1, n_skips=3), UNSURE, Step.ADJUDICATE),
+        (LabelingState((), n_asked=1, n_first=1, n_skips=2), UNSURE, Step.WAIT),
+        (
+            LabelingState(("cat", "dog"), n_asked=2, n_first=2, is_strict=True, is_decided=True),
+            SURE,
+            Step.NOTHING,
+        ),
+    ],
+)
+def test_what_a_sample_needs_next(state: LabelingState, found: Consensus, step: Step) -> None:
+    """One row a situation; a sample needs nothing exactly when its label is gold."""
+    assert next_step(state, found, max_answers=3) is step
+    assert is_gold(state, found) is (step is Step.NOTHING)
