@@ -1,4 +1,4 @@
-"""Label Studio: tasks go in, annotations come out; the only place that knows its SDK."""
+"""Label Studio: tasks go in, annotations come out; the only place that knows its API."""
 
 from goldloop.adapters.label_studio.images import local_image_urls
 from goldloop.adapters.label_studio.people import Annotator, add_annotator
