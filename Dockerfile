@@ -12,7 +12,7 @@ FROM python:3.11.14-slim-bookworm AS worker
 # cpu, or a CUDA version such as cu130: docker compose build --build-arg TORCH_BACKEND=cu130 worker
 ARG TORCH_BACKEND=cpu
 # the servers' own versions, so that clients and servers agree
-ARG PREFECT_VERSION=3.8.8
+ARG PREFECT_VERSION=3.9.1
 ARG MLFLOW_VERSION=3.17.2
 ENV PYTHONUNBUFFERED=1 UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_TORCH_BACKEND=${TORCH_BACKEND}
 RUN pip install --no-cache-dir "uv>=0.9,<1" \

@@ -30,7 +30,8 @@ def most_errors(sizes: Sizes, *, risk: float, delta: float) -> Sizes:
     Exact: if more than `risk` are wrong, so few errors come up with a probability of `delta` at most.
     """
     most = binom.ppf(delta, sizes, risk)
-    return np.where(binom.cdf(most, sizes, risk) > delta, most - 1, most).astype(np.intp)
+    exact: Sizes = np.where(binom.cdf(most, sizes, risk) > delta, most - 1, most).astype(np.intp)
+    return exact
 
 
 def planned_sequence(confidence: Floats, sizes: Sizes, most: Sizes) -> Sizes:

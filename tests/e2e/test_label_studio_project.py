@@ -19,7 +19,7 @@ from goldloop.adapters.label_studio import (
     local_image_urls,
 )
 from goldloop.adapters.label_studio.payload import choice_result
-from goldloop.core.errors import LabelError, ServiceError
+from goldloop.core.errors import LabelError, ServiceAuthError, ServiceError
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose
@@ -204,3 +204,19 @@ def test_an_annotator_is_a_real_account(server: LabelStudioEndpoint) -> None:
     assert add_annotator(server.url, server.token, email=email, password=password) == person
     with pytest.raises(ServiceError, match=r"refused Ann@project\.example with this password"):
         add_annotator(server.url, server.token, email=email, password="another-password")
+
+
+def test_a_personal_access_token_is_as_good_as_a_legacy_one(server: LabelStudioEndpoint, name: str) -> None:
+    """Who holds a personal access token makes the projects and sees their tasks."""
+    person = add_annotator(server.url, server.token, email="pat@project.example", password="pat-password")
+    headers = {"Authorization": f"Token {person.token}"}
+    reply = httpx.post(f"{server.url}/api/token/", headers=headers, trust_env=False)
+    personal = reply.raise_for_status().json()["token"]
+
+    projects = ensure_projects(server.url, personal, name=name, labels=LABELS, images_root=None)
+
+    assert projects == ensured(server, name)
+    queue = LabelStudioQueue(server.url, personal, projects, LABELS, image_url=local_image_urls())
+    assert queue.n_tasks() == 0
+    with pytest.raises(ServiceAuthError, match=r"answered 401.*check that the token"):
+        ensure_projects(server.url, f"{personal}x", name=name, labels=LABELS, images_root=None)

@@ -9,17 +9,14 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldloop.adapters.label_studio.changes import CHANGED_TASKS, ChangeStream, merged_pages
+from goldloop.adapters.label_studio.changes import CHANGED_TASKS, ChangeStream, Row, merged_pages
 
 START = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
-class Row:
-    """A task as the server lists it."""
-
-    id: int
-    updated_at: datetime
+def listed(task_id: int, at: datetime) -> Row:
+    """Return a task as the server lists it."""
+    return {"id": task_id, "updated_at": at}
 
 
 @dataclass
@@ -37,7 +34,7 @@ class Server:
         """Change one task, a second after the change before."""
         self.now += timedelta(seconds=1)
         self.tasks[project][task_id] = self.now
-        self.log.append(Row(task_id, self.now))
+        self.log.append(listed(task_id, self.now))
 
     def stream(self, project: int, since: datetime | None) -> ChangeStream:
         """Return the changes of one project."""
@@ -45,11 +42,11 @@ class Server:
         def fetch(moment: datetime, size: int) -> list[Row]:
             self.listings += 1
             rows = sorted((at, task_id) for task_id, at in self.tasks[project].items() if at >= moment)
-            listed = [Row(task_id, at) for at, task_id in rows[:size]]
+            page = [listed(task_id, at) for at, task_id in rows[:size]]
             for _ in range(self.changes_per_listing):
                 busy = self.random.randrange(len(self.tasks))
                 self.change(busy, self.random.choice(sorted(self.tasks[busy])))
-            return listed
+            return page
 
         return ChangeStream(fetch, since)
 
@@ -77,7 +74,7 @@ def test_everything_comes_once_and_in_order(sizes: list[int], seed: int) -> None
     pages = server.pages()
 
     rows = [row for page in pages for row in page]
-    assert rows == sorted(server.log, key=lambda row: row.updated_at)
+    assert rows == sorted(server.log, key=lambda row: row["updated_at"])
     assert all(1 <= len(page) <= CHANGED_TASKS for page in pages)
 
 
@@ -92,15 +89,15 @@ def test_whoever_stops_after_a_page_has_missed_nothing(
     cursor = START
 
     for page in merged_pages([server.stream(number, None) for number in range(len(sizes))]):
-        assert len({row.id for row in page}) == len(page)
+        assert len({row["id"] for row in page}) == len(page)
         for row in page:
-            assert row.updated_at >= cursor
-            cursor, told[row.id] = row.updated_at, row.updated_at
+            assert row["updated_at"] >= cursor
+            cursor, told[row["id"]] = row["updated_at"], row["updated_at"]
         now = {task_id: at for project in server.tasks for task_id, at in project.items()}
         assert all(told.get(task_id, START) == at for task_id, at in now.items() if at <= cursor)
 
     assert cursor >= before - timedelta(seconds=1)
-    assert {row.id for row in server.log if row.updated_at <= before} == set(told)
+    assert {row["id"] for row in server.log if row["updated_at"] <= before} == set(told)
 
 
 def test_nothing_new_costs_one_listing_of_each_project() -> None:
@@ -117,6 +114,6 @@ def test_more_changes_of_one_moment_than_fit_on_a_page() -> None:
     tasks = dict.fromkeys(range(3 * CHANGED_TASKS), START)
     server = Server([tasks, {9999: START}], Random(0))
 
-    rows = [row.id for page in server.pages() for row in page]
+    rows = [row["id"] for page in server.pages() for row in page]
 
     assert sorted(rows) == [*range(3 * CHANGED_TASKS), 9999]

@@ -1,19 +1,14 @@
-"""Whatever Label Studio, its SDK or the network do wrong becomes one of goldloop's errors."""
+"""Whatever Label Studio or the network do wrong becomes one of goldloop's errors."""
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx
-import jwt
-import label_studio_sdk.core
-import label_studio_sdk.errors
 import pytest
 
 from goldloop.adapters.label_studio import (
@@ -32,25 +27,11 @@ LABELS = LabelSet.of(["cat", "dog"])
 URL = "http://labels.example"
 
 
-def exceptions_of(package: object) -> list[type[Exception]]:
-    """Return every public exception class that `package` and its modules define."""
-    names = [one.name for one in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")]  # type: ignore[attr-defined]
-    modules = [package, *(importlib.import_module(name) for name in names)]
-    found = {
-        one
-        for module in modules
-        for _, one in inspect.getmembers(module, inspect.isclass)
-        if issubclass(one, Exception) and one.__module__.startswith(package.__name__.split(".")[0])  # type: ignore[attr-defined]
-    }
-    return sorted(found, key=lambda one: one.__qualname__)
-
-
 def made(kind: type[Exception]) -> Exception:
     """Return an instance of `kind`, whatever its constructor wants."""
     request = httpx.Request("GET", URL)
     candidates = [
         lambda: kind("told"),
-        lambda: kind(body="told"),  # type: ignore[call-arg]
         lambda: kind("told", request=request, response=httpx.Response(500, request=request)),  # type: ignore[call-arg]
         kind,
     ]
@@ -63,30 +44,20 @@ def made(kind: type[Exception]) -> Exception:
 
 
 LIBRARY_ERRORS = [
-    *exceptions_of(label_studio_sdk.core),
-    *exceptions_of(label_studio_sdk.errors),
-    *(one for _, one in inspect.getmembers(httpx, inspect.isclass) if issubclass(one, Exception)),
-    *(one for _, one in inspect.getmembers(jwt, inspect.isclass) if issubclass(one, jwt.PyJWTError)),
+    kind for _, kind in inspect.getmembers(httpx, inspect.isclass) if issubclass(kind, Exception)
 ]
 
 
-def test_the_libraries_have_exceptions_to_walk() -> None:
-    """The walk below finds what the SDK and httpx raise, so that it cannot pass by being empty."""
-    names = {one.__name__ for one in LIBRARY_ERRORS}
+def test_the_library_has_exceptions_to_walk() -> None:
+    """The walk below finds what httpx raises, so that it cannot pass by being empty."""
+    names = {kind.__name__ for kind in LIBRARY_ERRORS}
 
-    assert {
-        "ApiError",
-        "ParsingError",
-        "NotFoundError",
-        "ConnectError",
-        "ReadTimeout",
-        "DecodeError",
-    } <= names
+    assert {"ConnectError", "ReadTimeout", "HTTPStatusError", "InvalidURL", "CookieConflict"} <= names
 
 
 @pytest.mark.parametrize("kind", LIBRARY_ERRORS, ids=lambda one: one.__name__)
 def test_every_library_exception_is_translated(kind: type[Exception]) -> None:
-    """No exception of the SDK, httpx or PyJWT leaves the adapter; the cause is kept, the address named."""
+    """No exception of httpx leaves the adapter; the cause is kept, the address named."""
     cause = made(kind)
 
     with pytest.raises(ServiceError, match=URL) as caught, translated(URL, "do something"):

@@ -7,7 +7,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from goldloop.adapters.label_studio.server import connected, http_client, translated
+from goldloop.adapters.label_studio.client import LabelStudioClient
+from goldloop.adapters.label_studio.server import http_client, translated
 from goldloop.core.errors import ServiceError
 from labelstudio_config import HOTKEYS
 
@@ -37,13 +38,15 @@ def add_annotator(url: str, token: str, *, email: str, password: str, first_name
             f"the password for {email} has {len(password)} characters; choose one of {MIN_PASSWORD} or more"
         )
     with translated(url, f"add the annotator {email}"):
-        server = connected(url, token)
-        is_known = any((one.email or "").lower() == email.lower() for one in server.users.list())
+        server = LabelStudioClient(url, token)
+        is_known = any(
+            (account["email"] or "").lower() == email.lower() for account in server.get("/api/users/")
+        )
         with http_client(url) as browser:
             if is_known:
                 _submit(browser, "/user/login/", email, password)
             else:
-                link = urlsplit(str(server.organizations.invites.get_invite_link().invite_url))
+                link = urlsplit(server.get("/api/invite")["invite_url"])
                 _submit(browser, f"{link.path}?{link.query}", email, password)
             return _prepared(browser, email, first_name)
 

@@ -9,7 +9,10 @@ from typing import Any
 CHANGED_TASKS = 500  # tasks per page of a pull
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
-Fetch = Callable[[datetime, int], list[Any]]
+Row = dict[str, Any]
+"""A task as the server lists it, with its `id` and, as a datetime, its `updated_at`."""
+
+Fetch = Callable[[datetime, int], list[Row]]
 """From a moment and a size to the first so many rows changed then or later, oldest change first."""
 
 
@@ -27,20 +30,20 @@ class ChangeStream:
         self._size = CHANGED_TASKS
         self._seen: set[tuple[int, datetime]] = set()
 
-    def page(self) -> list[Any]:
+    def page(self) -> list[Row]:
         """Return the next rows that were not seen before; none when nothing has changed since."""
         rows = self._fetch(self.since, self._size)
-        fresh = [row for row in rows if (row.id, row.updated_at) not in self._seen]
+        fresh = [row for row in rows if (row["id"], row["updated_at"]) not in self._seen]
         self.is_full = len(rows) >= self._size
         if rows:
-            if self.is_full and rows[-1].updated_at == self.since:
+            if self.is_full and rows[-1]["updated_at"] == self.since:
                 self._size *= 2  # more tasks share one moment than fit on a page
-            self.since = rows[-1].updated_at
-            self._seen = {(row.id, row.updated_at) for row in rows}
+            self.since = rows[-1]["updated_at"]
+            self._seen = {(row["id"], row["updated_at"]) for row in rows}
         return fresh
 
 
-def merged_pages(streams: Sequence[ChangeStream]) -> Iterator[list[Any]]:
+def merged_pages(streams: Sequence[ChangeStream]) -> Iterator[list[Row]]:
     """Yield pages of the rows of all `streams`, oldest change first across all.
 
     Whoever stops after any page and goes on from its newest row has missed nothing. So a row is held back
@@ -53,15 +56,15 @@ def merged_pages(streams: Sequence[ChangeStream]) -> Iterator[list[Any]]:
     reached = _EVER
     while not is_last:
         is_last = not any(stream.is_full for stream in streams)
-        reached = max([reached, *(row.updated_at for row in waiting)])
+        reached = max([reached, *(row["updated_at"] for row in waiting)])
         waiting += [row for stream in streams for row in stream.page()]
         complete = min([reached, *(stream.since for stream in streams if stream.is_full)])
-        ready = {row.id: row for row in sorted(waiting, key=_age) if row.updated_at <= complete}
-        waiting = [row for row in waiting if row.updated_at > complete]
+        ready = {row["id"]: row for row in sorted(waiting, key=_age) if row["updated_at"] <= complete}
+        waiting = [row for row in waiting if row["updated_at"] > complete]
         rows = sorted(ready.values(), key=_age)  # of a task seen twice the newer state is left
         for first in range(0, len(rows), CHANGED_TASKS):
             yield rows[first : first + CHANGED_TASKS]
 
 
-def _age(row: Any) -> tuple[datetime, int]:
-    return row.updated_at, row.id
+def _age(row: Row) -> tuple[datetime, int]:
+    return row["updated_at"], row["id"]

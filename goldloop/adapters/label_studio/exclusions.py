@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from label_studio_sdk import LabelStudio
-
+from goldloop.adapters.label_studio.client import LabelStudioClient
 from goldloop.adapters.label_studio.server import translated
 from labelstudio_config import REASON_NAME, TO_NAME
 
@@ -18,7 +17,7 @@ _MARK = "asked before (set by goldloop)"
 _BARRED = [{"from_name": REASON_NAME, "to_name": TO_NAME, "type": "choices", "value": {"choices": [_MARK]}}]
 
 
-def bar(server: LabelStudio, url: str, barred: Mapping[int, tuple[str, ...]]) -> None:
+def bar(server: LabelStudioClient, barred: Mapping[int, tuple[str, ...]]) -> None:
     """Bar people, by task id, from tasks just made; one request each, about 60 ms of server time.
 
     Accounts that are gone need no barring. A push that dies in between leaves the rest unbarred; what they
@@ -26,19 +25,14 @@ def bar(server: LabelStudio, url: str, barred: Mapping[int, tuple[str, ...]]) ->
     """
     if not any(barred.values()):
         return
-    with translated(url, "list the accounts"):
-        accounts = {str(one.id) for one in server.users.list()}
+    with translated(server.url, "list the accounts"):
+        accounts = {str(account["id"]) for account in server.get("/api/users/")}
     for task_id, people in barred.items():
         for person in people:
             if person in accounts:
-                with translated(url, f"bar annotator {person} from task {task_id}"):
-                    server.annotations.create(
-                        id=task_id,
-                        result=_BARRED,
-                        was_cancelled=True,
-                        completed_by=int(person),
-                        lead_time=0,
-                    )
+                skip = {"result": _BARRED, "was_cancelled": True, "completed_by": int(person), "lead_time": 0}
+                with translated(server.url, f"bar annotator {person} from task {task_id}"):
+                    server.post(f"/api/tasks/{task_id}/annotations/", skip)
 
 
 def is_barring(annotation: Mapping[str, Any]) -> bool:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from label_studio_sdk import LabelStudio
-
+from goldloop.adapters.label_studio.client import LabelStudioClient
 from goldloop.adapters.label_studio.server import translated
 from goldloop.adapters.label_studio.task_list import sweep
 from goldloop.core.errors import ServiceError
@@ -18,9 +17,7 @@ _FIELDS = (
 )
 
 
-def set_overlaps(
-    server: LabelStudio, url: str, projects: Iterable[int], n_answers: Mapping[int, int]
-) -> None:
+def set_overlaps(server: LabelStudioClient, projects: Iterable[int], n_answers: Mapping[int, int]) -> None:
     """Give each task, by id, its number of answers; 40 ms of server time for each that has another one yet.
 
     A changed task says itself whether it is open, as Label Studio would only find out at the next answer.
@@ -30,24 +27,24 @@ def set_overlaps(
     Raises:
         ServiceError: the server did not keep what it was told.
     """
-    wrong = dict(_wrong(server, url, projects, n_answers))
+    wrong = dict(_wrong(server, projects, n_answers))
     for _ in range(_ATTEMPTS):
         for task_id, fields in wrong.items():
-            with translated(url, f"ask {n_answers[task_id]} people about task {task_id}"):
-                server.tasks.update(id=str(task_id), **fields)
+            with translated(server.url, f"ask {n_answers[task_id]} people about task {task_id}"):
+                server.patch(f"/api/tasks/{task_id}/", fields)
         if not wrong:
             return
-        wrong = dict(_wrong(server, url, projects, n_answers))
+        wrong = dict(_wrong(server, projects, n_answers))
     if not wrong:
         return
     raise ServiceError(
-        f"Label Studio at {url} does not keep the number of answers of tasks {sorted(wrong)[:5]}; "
+        f"Label Studio at {server.url} does not keep the number of answers of tasks {sorted(wrong)[:5]}; "
         "run this again when fewer people are at work"
     )
 
 
 def _wrong(
-    server: LabelStudio, url: str, projects: Iterable[int], n_answers: Mapping[int, int]
+    server: LabelStudioClient, projects: Iterable[int], n_answers: Mapping[int, int]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the fields to change of each task that is there and not as it should be."""
     missing = list(n_answers)
@@ -55,12 +52,12 @@ def _wrong(
         found: set[int] = set()
         for first in range(0, len(missing), _LOOKUP_IDS):
             part = ("id", "in_list", "Number", missing[first : first + _LOOKUP_IDS])
-            for row in sweep(server, url, project_id, _FIELDS, part, is_full=True):
-                if row.id in n_answers:
-                    found.add(row.id)
-                    wanted = _wanted(row.annotations or [], n_answers[row.id])
-                    if any(getattr(row, name) != value for name, value in wanted.items()):
-                        yield row.id, wanted
+            for row in sweep(server, project_id, _FIELDS, part, is_full=True):
+                if row["id"] in n_answers:
+                    found.add(row["id"])
+                    wanted = _wanted(row["annotations"], n_answers[row["id"]])
+                    if any(row.get(name) != value for name, value in wanted.items()):
+                        yield row["id"], wanted
         missing = [task_id for task_id in missing if task_id not in found]
 
 

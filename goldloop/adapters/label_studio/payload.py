@@ -129,23 +129,23 @@ def read_annotation(raw: Mapping[str, Any], data: Mapping[str, Any], labels: Lab
     )
 
 
-def read_tasks(rows: Sequence[Any], labels: LabelSet) -> list[TaskState]:
+def read_tasks(rows: Sequence[Mapping[str, Any]], labels: LabelSet) -> list[TaskState]:
     """Return a page of the task list; tasks that goldloop did not push have no key and are passed over."""
     states = []
     for row in rows:
-        key = (row.data or {}).get("key")
+        key = row["data"].get("key")
         if not isinstance(key, str):
             continue
         try:
-            given = [raw for raw in row.annotations or [] if not is_barring(raw)]
-            annotations = [read_annotation(raw, row.data, labels) for raw in given]
+            given = [raw for raw in row["annotations"] if not is_barring(raw)]
+            annotations = [read_annotation(raw, row["data"], labels) for raw in given]
         except (KeyError, TypeError, ValueError) as error:
             raise ServiceError(
-                f"Label Studio lists task {row.id} with an annotation that cannot be read "
+                f"Label Studio lists task {row['id']} with an annotation that cannot be read "
                 f"({type(error).__name__}: {error}); correct or delete it there, then pull again"
             ) from error
         annotations.sort(key=lambda one: one.annotation_id)
-        states.append(TaskState(row.id, key, row.updated_at, tuple(annotations)))
+        states.append(TaskState(row["id"], key, row["updated_at"], tuple(annotations)))
     return states
 
 

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from label_studio_sdk import LabelStudio
-
+from goldloop.adapters.label_studio.client import LabelStudioClient
 from goldloop.adapters.label_studio.images import are_tiny
 from goldloop.adapters.label_studio.payload import chosen_labels
-from goldloop.adapters.label_studio.server import connected, translated
+from goldloop.adapters.label_studio.server import translated
 from goldloop.adapters.label_studio.tabs import ensure_tabs
 from goldloop.adapters.label_studio.task_list import sweep
 from goldloop.core.errors import LabelError
@@ -83,7 +82,7 @@ def ensure_projects(
         LabelError: a label that annotators have used is missing from `labels`.
         ServiceError: the server did not do what was asked.
     """
-    server = connected(url, token)
+    server = LabelStudioClient(url, token)
     titles = project_titles(name)
     wanted = _wanted(labels, is_tiny=bool(images_root and are_tiny(images_root)))
     with translated(url, f"make the projects {', '.join(map(repr, titles))}"):
@@ -91,12 +90,12 @@ def ensure_projects(
         changes = [_changes(project, one) for project, one in zip(projects, wanted, strict=True)]
         for project, change in zip(projects, changes, strict=True):
             if "label_config" in change:
-                _refuse_lost_labels(server, url, project.id, project.label_config or "", labels)
+                _refuse_lost_labels(server, project["id"], project["label_config"] or "", labels)
         for project, change in zip(projects, changes, strict=True):
             if change:
-                server.projects.update(id=project.id, **change)
-        ensure_tabs(server, projects[0].id)
-    ids = Projects(*(project.id for project in projects))
+                server.patch(f"/api/projects/{project['id']}/", change)
+        ensure_tabs(server, projects[0]["id"])
+        ids = Projects(*(project["id"] for project in projects))
     if images_root is not None:
         doing = f"serve {images_root}, a folder it must have below its LOCAL_FILES_DOCUMENT_ROOT,"
         with translated(url, doing):
@@ -128,38 +127,38 @@ def _wanted(labels: LabelSet, *, is_tiny: bool) -> list[dict[str, Any]]:
     return [main, adjudication, main | {"maximum_annotations": _EVERYBODY}]
 
 
-def _changes(project: Any, wanted: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in wanted.items() if getattr(project, key, None) != value}
+def _changes(project: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in wanted.items() if project.get(key) != value}
 
 
-def _found_or_made(server: LabelStudio, titles: tuple[str, ...]) -> list[Any]:
+def _found_or_made(server: LabelStudioClient, titles: tuple[str, ...]) -> list[dict[str, Any]]:
     """Return the project of each title, as it is on the server."""
     there = _found(server, titles)
     missing = [title for title in titles if title not in there]
     if missing:
-        made = {title: int(server.projects.create(title=title).id or 0) for title in missing}
+        made = {title: server.post("/api/projects/", {"title": title})["id"] for title in missing}
         there = _found(server, titles)
         for title, mine in made.items():
-            _put_aside(server, mine, there[title].id)
+            _put_aside(server, mine, there[title]["id"])
     return [there[title] for title in titles]
 
 
-def _found(server: LabelStudio, titles: tuple[str, ...]) -> dict[str, Any]:
+def _found(server: LabelStudioClient, titles: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     """Return the oldest project of each title that has one.
 
     Oldest first: Label Studio counts the matches before it reads them, newest first unless asked otherwise,
     and so leaves out the oldest when others are made between the two.
     """
     start = titles[-1].partition("~")[0].removesuffix(" onboarding")  # the list matches parts of titles
-    matches: Any = server.projects.list(title=start, ordering="id", include=_FIELDS)
-    found: dict[str, Any] = {}
-    for one in matches:
-        if one.title in titles and (one.title not in found or one.id < found[one.title].id):
-            found[one.title] = one
+    matches = server.pages("/api/projects/", {"title": start, "ordering": "id", "include": _FIELDS})
+    found: dict[str, dict[str, Any]] = {}
+    for project in sorted(matches, key=lambda project: int(project["id"])):
+        if project["title"] in titles:
+            found.setdefault(project["title"], project)
     return found
 
 
-def _put_aside(server: LabelStudio, mine: int, oldest: int) -> None:
+def _put_aside(server: LabelStudioClient, mine: int, oldest: int) -> None:
     """Give way to the older project of the same title, if somebody else made one at the same moment.
 
     The younger one gets another title and is not deleted: while Label Studio deletes a project it switches
@@ -169,11 +168,11 @@ def _put_aside(server: LabelStudio, mine: int, oldest: int) -> None:
     if mine == oldest:
         return
     note = f"Made together with project {oldest}, which is used; empty, may be deleted."
-    server.projects.update(id=mine, title=f"unused {mine}", description=note)
+    server.patch(f"/api/projects/{mine}/", {"title": f"unused {mine}", "description": note})
 
 
 def _refuse_lost_labels(
-    server: LabelStudio, url: str, project_id: int, label_config: str, labels: LabelSet
+    server: LabelStudioClient, project_id: int, label_config: str, labels: LabelSet
 ) -> None:
     """Raise if annotators have used a label that is about to go; Label Studio itself would let it happen."""
     removed = {name for name in _labels_of(label_config) if name not in labels}
@@ -181,8 +180,8 @@ def _refuse_lost_labels(
         return
     used: set[str] = set()
     annotated = ("total_annotations", "greater", "Number", 0)
-    for row in sweep(server, url, project_id, "id,annotations,result", annotated, is_full=True):
-        for annotation in row.annotations or []:
+    for row in sweep(server, project_id, "id,annotations,result", annotated, is_full=True):
+        for annotation in row["annotations"]:
             used |= removed & chosen_labels(annotation.get("result"))
     if used:
         raise LabelError(
@@ -203,8 +202,8 @@ def _labels_of(label_config: str) -> list[str]:
     return []
 
 
-def _serve(server: LabelStudio, project_id: int, folder: str) -> None:
+def _serve(server: LabelStudioClient, project_id: int, folder: str) -> None:
     """Let everybody who has access to the project see the pictures in `folder`, in whatever project."""
-    there = server.import_storage.local.list(project=project_id)
-    if all(one.path != folder for one in there):
-        server.import_storage.local.create(project=project_id, path=folder, use_blob_urls=True)
+    storages = "/api/storages/localfiles/"
+    if all(storage["path"] != folder for storage in server.get(storages, {"project": project_id})):
+        server.post(storages, {"project": project_id, "path": folder, "use_blob_urls": True})

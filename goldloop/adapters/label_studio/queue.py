@@ -6,13 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from goldloop.adapters.label_studio.changes import ChangeStream, Fetch, merged_pages
+from goldloop.adapters.label_studio.changes import ChangeStream, Fetch, Row, merged_pages
+from goldloop.adapters.label_studio.client import LabelStudioClient
 from goldloop.adapters.label_studio.exclusions import bar, is_barring
 from goldloop.adapters.label_studio.images import ImageUrl
 from goldloop.adapters.label_studio.overlap import set_overlaps
 from goldloop.adapters.label_studio.payload import prediction_payload, read_tasks, task_payload
 from goldloop.adapters.label_studio.project import Projects
-from goldloop.adapters.label_studio.server import connected, translated
+from goldloop.adapters.label_studio.server import translated
 from goldloop.adapters.label_studio.tabs import QUEUES, ensure_tabs
 from goldloop.adapters.label_studio.task_list import changed_page, count, sweep
 from goldloop.core.annotations import TaskState
@@ -43,7 +44,7 @@ class LabelStudioQueue:
         self.projects = projects
         self.labels = labels
         self.image_url = image_url
-        self._server = connected(url, token)
+        self._server = LabelStudioClient(url, token)
         self._shown_version: str | None = None
         self._found_version: str | None = None  # of tasks whose push may have died before it was shown
         self._is_whole = False  # whether suggestions lost before our first push were looked for
@@ -92,7 +93,7 @@ class LabelStudioQueue:
             for first in range(0, len(mine), BATCH_TASKS):
                 part = mine[first : first + BATCH_TASKS]
                 ids |= self._import(project_id, [task_payload(task, self.image_url) for task in part])
-        bar(self._server, self.url, {ids[task.key]: task.barred for task in tasks})
+        bar(self._server, {ids[task.key]: task.barred for task in tasks})
         versions = (task.suggestion.model_version for task in tasks if task.suggestion)
         self._show_version(next(versions, self._found_version))
         return {task.key: ids[task.key] for task in tasks}
@@ -105,22 +106,22 @@ class LabelStudioQueue:
             part = distinct[first : first + LOOKUP_KEYS]
             wanted = set(part)
             for row in self._sweep("id,data", ("data.key", "in_list", "String", part)):
-                if row.data.get("key") in wanted:
-                    found.setdefault(row.data["key"], []).append(row.id)
-                    self._found_version = row.data.get("suggested_by") or self._found_version
+                if row["data"].get("key") in wanted:
+                    found.setdefault(row["data"]["key"], []).append(row["id"])
+                    self._found_version = row["data"].get("suggested_by") or self._found_version
         return found
 
     def n_tasks(self) -> int:
         """Return how many tasks the projects hold on the server."""
-        return sum(count(self._server, self.url, project_id) for project_id in self.projects)
+        return sum(count(self._server, project_id) for project_id in self.projects)
 
     def all_tasks(self) -> dict[int, str]:
         """Return key by task id for every task that goldloop pushed."""
         found: dict[int, str] = {}
         for row in self._sweep("id,data"):
-            if isinstance(row.data.get("key"), str):
-                found[row.id] = row.data["key"]
-                self._found_version = row.data.get("suggested_by") or self._found_version
+            if isinstance(row["data"].get("key"), str):
+                found[row["id"]] = row["data"]["key"]
+                self._found_version = row["data"].get("suggested_by") or self._found_version
         return found
 
     def answered(self, task_ids: Sequence[int]) -> set[int]:
@@ -130,8 +131,8 @@ class LabelStudioQueue:
             part = list(task_ids[first : first + LOOKUP_KEYS])
             fields = "id,annotations,result,was_cancelled"
             for row in self._sweep(fields, ("id", "in_list", "Number", part), is_full=True):
-                if not all(is_barring(one) for one in row.annotations or []):
-                    found.add(row.id)
+                if not all(is_barring(one) for one in row["annotations"]):
+                    found.add(row["id"])
         return found
 
     def delete(self, task_ids: Sequence[int]) -> None:
@@ -141,11 +142,8 @@ class LabelStudioQueue:
         chosen = {"all": False, "included": list(task_ids)}
         for project_id in self.projects:
             with translated(self.url, f"delete those of {len(task_ids)} tasks in project {project_id}"):
-                self._server.actions.create(
-                    id="delete_tasks",
-                    project=project_id,
-                    request_options={"additional_body_parameters": {"selectedItems": chosen}},
-                )
+                action = {"id": "delete_tasks", "project": project_id}
+                self._server.post("/api/dm/actions/", {"selectedItems": chosen}, action)
 
     def ask(self, n_answers: Mapping[int, int]) -> None:
         """Let each task, by id, be answered by so many different people in all.
@@ -153,7 +151,7 @@ class LabelStudioQueue:
         It comes in their usual stream, never to somebody who has answered or skipped it. Tasks that are
         gone are passed over; those that have that number already cost nothing but their lookup.
         """
-        set_overlaps(self._server, self.url, self.projects, n_answers)
+        set_overlaps(self._server, self.projects, n_answers)
 
     def changed_since(self, moment: datetime | None) -> Iterator[list[TaskState]]:
         """Yield pages of tasks changed at or after `moment` (None: ever), oldest change first.
@@ -165,31 +163,28 @@ class LabelStudioQueue:
             yield read_tasks(rows, self.labels)
 
     def _changed(self, project_id: int) -> Fetch:
-        def fetch(since: datetime, size: int) -> list[Any]:
-            return changed_page(self._server, self.url, project_id, _CHANGED_FIELDS, since=since, size=size)
+        def fetch(since: datetime, size: int) -> list[Row]:
+            return changed_page(self._server, project_id, _CHANGED_FIELDS, since=since, size=size)
 
         return fetch
 
     def _sweep(
         self, include: str, *conditions: tuple[str, str, str, object], is_full: bool = False
-    ) -> Iterator[Any]:
+    ) -> Iterator[Row]:
         for project_id in self.projects:
-            yield from sweep(self._server, self.url, project_id, include, *conditions, is_full=is_full)
+            yield from sweep(self._server, project_id, include, *conditions, is_full=is_full)
 
     def _import(self, project_id: int, payloads: list[dict[str, Any]]) -> dict[str, int]:
         with translated(self.url, f"import {len(payloads)} tasks into project {project_id}"):
-            reply: Any = self._server.projects.import_tasks(
-                id=project_id,
-                request=payloads,  # type: ignore[arg-type]  # the SDK sends plain dicts as they are
-                return_task_ids=True,
-            )
-        task_ids = reply.task_ids or []
+            address = f"/api/projects/{project_id}/import"
+            reply = self._server.post(address, payloads, {"return_task_ids": True})
+            task_ids, n_predictions = reply["task_ids"], reply["prediction_count"]
         if len(task_ids) != len(payloads):
             raise ServiceError(
                 f"Label Studio at {self.url} made {len(task_ids)} tasks of {len(payloads)} in project "
                 f"{project_id}; push again, which looks up what is there"
             )
-        if reply.prediction_count != sum(len(payload["predictions"]) for payload in payloads):
+        if n_predictions != sum(len(payload["predictions"]) for payload in payloads):
             self._restore_suggestions()
         return {payload["data"]["key"]: task_id for payload, task_id in zip(payloads, task_ids, strict=True)}
 
@@ -201,27 +196,24 @@ class LabelStudioQueue:
         """
         rows = sweep(
             self._server,
-            self.url,
             self.project_id,
             "id,data,total_predictions",
             ("total_predictions", "equal", "Number", 0),
             ("data.suggested", "empty", "Unknown", "false"),
         )
         lost = [
-            prediction_payload(row.data) | {"task": row.id}
+            prediction_payload(row["data"]) | {"task": row["id"]}
             for row in rows
-            if row.data.get("suggested") and row.total_predictions == 0
+            if row["data"].get("suggested") and row.get("total_predictions") == 0
         ]
         for first in range(0, len(lost), BATCH_TASKS):
             part = lost[first : first + BATCH_TASKS]
             with translated(self.url, f"restore the suggestions of {len(part)} tasks"):
-                reply = self._server.projects.import_predictions(
-                    id=self.project_id,
-                    request=part,  # type: ignore[arg-type]  # as above
-                )
-            if reply.created != len(part):
+                address = f"/api/projects/{self.project_id}/import/predictions"
+                n_made = self._server.post(address, part)["created"]
+            if n_made != len(part):
                 raise ServiceError(
-                    f"Label Studio at {self.url} restored {reply.created} of {len(part)} lost suggestions in "
+                    f"Label Studio at {self.url} restored {n_made} of {len(part)} lost suggestions in "
                     f"project {self.project_id}; push again when nobody else is writing"
                 )
 
@@ -233,5 +225,5 @@ class LabelStudioQueue:
         if version is None or version == self._shown_version:
             return
         with translated(self.url, f"show the suggestions of model version {version}"):
-            self._server.projects.update(id=self.project_id, model_version=version)
+            self._server.patch(f"/api/projects/{self.project_id}/", {"model_version": version})
         self._shown_version = version

@@ -7,11 +7,6 @@ from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import httpx
-import jwt
-import pydantic
-from label_studio_sdk import LabelStudio
-from label_studio_sdk.core.api_error import ApiError
-from label_studio_sdk.core.parse_error import ParsingError
 
 from goldloop.core.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
 
@@ -21,7 +16,7 @@ _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _GATEWAY = {502, 503, 504}  # what a proxy says for a server that does not answer
 
 
-def http_client(url: str, *, follow_redirects: bool = False) -> httpx.Client:
+def http_client(url: str, *, auth: httpx.Auth | None = None, follow_redirects: bool = False) -> httpx.Client:
     """Return a client for `url` that opens a connection per request.
 
     A kept connection would be found dead after the server's restart, and a POST on it may not be repeated.
@@ -29,6 +24,7 @@ def http_client(url: str, *, follow_redirects: bool = False) -> httpx.Client:
     """
     return httpx.Client(
         base_url=url,
+        auth=auth,
         timeout=TIMEOUT_S,
         follow_redirects=follow_redirects,
         trust_env=urlsplit(url).hostname not in _LOOPBACK,
@@ -36,24 +32,8 @@ def http_client(url: str, *, follow_redirects: bool = False) -> httpx.Client:
     )
 
 
-def connected(url: str, token: str) -> LabelStudio:
-    """Return the SDK's client. It never retries: a request that seemed to fail may have been carried out.
-
-    Raises:
-        ServiceAuthError: `token` is expired.
-    """
-    with translated(url, "sign in"):
-        return LabelStudio(  # type: ignore[no-untyped-call]
-            base_url=url,
-            api_key=token,
-            timeout=TIMEOUT_S,
-            max_retries=0,
-            httpx_client=http_client(url, follow_redirects=True),
-        )
-
-
-def _status_error(url: str, doing: str, status: int | None, body: object) -> ServiceError:
-    detail = " ".join(str(body).split())[:_MAX_DETAIL]
+def _status_error(url: str, doing: str, status: int, body: str) -> ServiceError:
+    detail = " ".join(body.split())[:_MAX_DETAIL]
     seen = f"Label Studio at {url} answered {status} when asked to {doing}"
     if status in {401, 403}:
         return ServiceAuthError(
@@ -68,7 +48,7 @@ def _status_error(url: str, doing: str, status: int | None, body: object) -> Ser
 
 @contextmanager
 def translated(url: str, doing: str) -> Iterator[None]:
-    """Turn every failure of the SDK, of httpx and of parsing a reply into a ServiceError.
+    """Turn every failure of httpx and of parsing a reply into a ServiceError.
 
     `doing` completes "asked to ..." in the message. A reply that got lost may belong to a request that was
     carried out, so callers reconcile with the server before they ask again.
@@ -87,16 +67,11 @@ def translated(url: str, doing: str) -> Iterator[None]:
         ) from error
     except httpx.HTTPStatusError as error:
         raise _status_error(url, doing, error.response.status_code, error.response.text) from error
-    except ApiError as error:
-        raise _status_error(url, doing, error.status_code, error.body) from error
     except (
-        ParsingError,
-        pydantic.ValidationError,
         httpx.HTTPError,
         httpx.InvalidURL,
         httpx.CookieConflict,
         httpx.StreamError,
-        jwt.PyJWTError,
         *(AttributeError, KeyError, TypeError, ValueError),  # a reply that is JSON and no Label Studio's
     ) as error:
         raise ServiceError(

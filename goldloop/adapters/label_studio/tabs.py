@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from label_studio_sdk import LabelStudio
-from label_studio_sdk.core.api_error import ApiError
+import httpx
 
+from goldloop.adapters.label_studio.client import LabelStudioClient
 from goldloop.core.tasks import Purpose
 
 EVERYTHING = "All tasks"
@@ -31,7 +31,7 @@ _COLUMNS = {"explore": _HIDDEN, "labeling": [*_HIDDEN, "tasks:id"]}
 """What a new tab leaves out, above all what others say and what tells a second look from an audit."""
 
 
-def ensure_tabs(server: LabelStudio, project_id: int) -> dict[str, int]:
+def ensure_tabs(server: LabelStudioClient, project_id: int) -> dict[str, int]:
     """Return the id of each tab by title, `EVERYTHING` first, made or put right; one request if all is well.
 
     Two who make them at once end with the oldest of each title. A tab that somebody renamed is theirs from
@@ -42,14 +42,14 @@ def ensure_tabs(server: LabelStudio, project_id: int) -> dict[str, int]:
     missing = [title for title in wanted if title not in there]
     for title in missing:
         made = {"title": title, "type": "list", "target": "tasks", "hiddenColumns": _COLUMNS, **wanted[title]}
-        server.views.create(project=project_id, data=made)
+        server.post("/api/dm/views/", {"project": project_id, "data": made})
     if missing:
         there = _settled(server, project_id)
     for title, contents in wanted.items():
         data = there[title]["data"]
         if any(data.get(name) != value for name, value in contents.items()):
-            tab_id = str(there[title]["id"])
-            server.views.update(tab_id, project=project_id, data=data | contents)
+            changed = {"project": project_id, "data": data | contents}
+            server.patch(f"/api/dm/views/{there[title]['id']}/", changed)
     return {title: there[title]["id"] for title in wanted}
 
 
@@ -88,7 +88,7 @@ def _oldest(tabs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _settled(server: LabelStudio, project_id: int) -> dict[str, dict[str, Any]]:
+def _settled(server: LabelStudioClient, project_id: int) -> dict[str, dict[str, Any]]:
     """Take away what others made at the same moment, and put ours first, as Label Studio opens the first."""
     tabs = _tabs(server, project_id)
     there, ours = _oldest(tabs), [EVERYTHING, *QUEUES]
@@ -97,19 +97,20 @@ def _settled(server: LabelStudio, project_id: int) -> dict[str, dict[str, Any]]:
         if title in ours and one is not there[title]:
             _delete(server, one["id"])
     others = [one["id"] for one in tabs if one["data"].get("title") not in ours]
-    server.views.update_order(project=project_id, ids=[*(there[title]["id"] for title in ours), *others])
+    order = [*(there[title]["id"] for title in ours), *others]
+    server.post("/api/dm/views/order/", {"project": project_id, "ids": order})
     return there
 
 
-def _tabs(server: LabelStudio, project_id: int) -> list[dict[str, Any]]:
+def _tabs(server: LabelStudioClient, project_id: int) -> list[dict[str, Any]]:
     """Return every tab as a plain dict, oldest first."""
-    tabs = [one.model_dump() for one in server.views.list(project=project_id)]
+    tabs = server.get("/api/dm/views/", {"project": project_id})
     return sorted(({**one, "data": one["data"] or {}} for one in tabs), key=lambda one: int(one["id"]))
 
 
-def _delete(server: LabelStudio, tab_id: int) -> None:
+def _delete(server: LabelStudioClient, tab_id: int) -> None:
     try:
-        server.views.delete(str(tab_id))
-    except ApiError as error:
-        if error.status_code != 404:  # the other one who makes them was faster
+        server.delete(f"/api/dm/views/{tab_id}/")
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code != httpx.codes.NOT_FOUND:  # the other one who makes them was faster
             raise
