@@ -23,7 +23,9 @@ from goldloop.wiring import Wiring
 
 def report_annotators(parts: Wiring) -> AnnotatorReport:
     """Return everything that reports say about the people of a workspace."""
-    return annotator_report(parts.read_outcomes(), parts.answer_requests.all(), parts.workspace.settings)
+    return annotator_report(
+        parts.read_state().outcomes, parts.read_state().snapshot.requests.requests, parts.settings
+    )
 
 
 def publish_annotators(workspace: str, report: AnnotatorReport) -> None:

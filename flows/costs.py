@@ -11,18 +11,22 @@ from goldloop.wiring import Wiring
 
 def report_costs(parts: Wiring) -> CostReport:
     """Return what every round cost and brought."""
-    return cost_report(_books(parts), parts.workspace.settings)
+    return cost_report(_books(parts), parts.settings)
 
 
 def report_quarter(parts: Wiring, name: str | None) -> CostReport:
     """Return what the rounds of the quarter called `name` cost and brought; None: the present one."""
     moment = now()
     quarter = Quarter.of(moment) if name is None else Quarter.named(name)
-    return quarter_report(_books(parts), parts.workspace.settings, quarter, now=moment)
+    return quarter_report(_books(parts), parts.settings, quarter, now=moment)
 
 
 def _books(parts: Wiring) -> Books:
-    labels = parts.workspace.settings.label_set
+    labels = parts.settings.label_set
     return read_books(
-        parts.tables, parts.read_outcomes(), parts.answer_requests.all(), parts.gold.records(), labels
+        parts.tables,
+        parts.read_state().outcomes,
+        parts.read_state().snapshot.requests.requests,
+        parts.gold.records(),
+        labels,
     )

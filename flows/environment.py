@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from goldloop.services import endpoints
 from goldloop.settings.workspace import Workspace
-
-if TYPE_CHECKING:
-    pass
 
 
 def prefect_environment(workspace: Workspace) -> dict[str, str]:

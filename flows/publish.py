@@ -13,11 +13,12 @@ from goldloop.labeling.follow_up import FollowUpReport
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport
 from goldloop.labeling.relabel import Relabel
+from goldloop.loop.round import RoundReport
 from goldloop.routing.entry import PolicyEntry
 from goldloop.scoring.writer import ScoreReport
 from goldloop.tables.counts import conservation
 from goldloop.training.round_record import RoundRecord
-from goldloop.wiring import connect
+from goldloop.wiring import open_workspace
 
 Rows = Sequence[Mapping[str, Any]]
 
@@ -27,7 +28,7 @@ def publish_score(workspace: str, reports: Sequence[ScoreReport]) -> None:
     create_table_artifact(
         key="goldloop-score",
         table=score_rows(reports),
-        description=str(conservation(connect(workspace).tables)),
+        description=str(conservation(open_workspace(workspace).tables)),
     )
 
 
@@ -61,24 +62,20 @@ def publish_retrain(workspace: str, record: RoundRecord | None, notes: Sequence[
 
 def publish_round(
     workspace: str,
-    record: RoundRecord | None,
-    notes: Sequence[str],
-    *,
-    policy: PolicyEntry | None,
-    scored: ScoreReport,
-    pushed: PushReport,
+    report: RoundReport,
 ) -> None:
     """Leave what the round did, as one page and one table, and what the people are worth."""
-    publish_retrain(workspace, record, notes)
-    publish_annotators(workspace, report_annotators(connect(workspace)))
-    steps = {"score": score_rows([scored]), "push": push_rows(pushed)}
+    policy = report.policy
+    publish_retrain(workspace, report.record, report.notes)
+    publish_annotators(workspace, report_annotators(open_workspace(workspace)))
+    steps = {"score": score_rows([report.score]), "push": push_rows(report.push)}
     rows: list[dict[str, Any]] = [
         {"step": "policy", "what": what, "n": ""} for what in ([] if policy is None else policy_lines(policy))
     ]
     rows += [
         {"step": step, "what": row["what"], "n": row["n"]} for step, found in steps.items() for row in found
     ]
-    description = str(conservation(connect(workspace).tables))
+    description = str(conservation(open_workspace(workspace).tables))
     create_table_artifact(key="goldloop-round", table=rows, description=description)
 
 
@@ -206,5 +203,5 @@ def retrain_markdown(workspace: str, record: RoundRecord | None, notes: Sequence
 def _curve(workspace: str) -> str:
     from goldloop.reports.round_page import curve_png
 
-    picture = base64.b64encode(curve_png(connect(workspace))).decode()
+    picture = base64.b64encode(curve_png(open_workspace(workspace))).decode()
     return f"![accuracy over rounds](data:image/png;base64,{picture})"

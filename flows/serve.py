@@ -15,7 +15,7 @@ from flows.retrain import retrain
 from flows.round import round_
 from flows.score import score
 from goldloop.core.errors import SettingsError
-from goldloop.wiring import connect
+from goldloop.wiring import open_workspace
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
@@ -31,7 +31,7 @@ def deployments(workspace: Path) -> list[RunnerDeployment]:
     Raises:
         SettingsError: Prefect cannot read the cron.
     """
-    settings = connect(workspace).workspace.settings
+    settings = open_workspace(workspace).workspace.settings
     schedule = settings.schedule
     try:
         weekly: Schedule = Cron(schedule.cron, timezone=schedule.timezone)

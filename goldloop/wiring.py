@@ -1,12 +1,12 @@
-"""Where parts are chosen: the only module that knows which adapter stands behind which port."""
+"""Where adapters are chosen: the only module that knows which adapter stands behind which port."""
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,37 +14,63 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from goldloop.adapters.delta import open_tables
-from goldloop.audit.designs import Design, audit_probabilities, usual_unsureness
-from goldloop.consensus.outcomes import OutcomeReader
-from goldloop.core.clock import now
+from goldloop.adapters.progress import TerminalProgress
 from goldloop.core.errors import BusyError
 from goldloop.core.ports import Tables
-from goldloop.core.probs import Probs
-from goldloop.core.samples import SampleId
-from goldloop.routing.fit import KnownPeople
-from goldloop.scoring.writer import Model
+from goldloop.labeling import context
+from goldloop.labeling.state import LoopState, read_state
+from goldloop.loop.ports import LoopPorts, Progress
 from goldloop.services import Endpoints, endpoints
+from goldloop.settings import Settings
 from goldloop.settings.workspace import Workspace
-from goldloop.stats.metrics import Weights
-from goldloop.tables.answer_requests import AnswerRequests
 from goldloop.tables.gold_store import GoldStore
-from goldloop.tables.task_log import TaskLog
-from goldloop.tables.traffic import read_traffic
 
 if TYPE_CHECKING:
     from goldloop.adapters.label_studio import LabelStudioQueue
     from goldloop.adapters.mlflow_registry import MlflowRegistry
     from goldloop.adapters.mlflow_runs import MlflowRuns
     from goldloop.modalities.image import ImageReader, ImageStore
-    from goldloop.training.retrain import RetrainContext
     from models.image.trainer import TorchTrainer
 
 
 @dataclass(frozen=True)
 class Wiring:
-    """The parts of one workspace, each made when it is first asked for."""
+    """A workspace with the adapters that its settings ask for, each made when it is first needed."""
 
     workspace: Workspace
+    progress: Progress = field(default_factory=TerminalProgress)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of the workspace."""
+        return self.workspace.settings
+
+    @cached_property
+    def ports(self) -> LoopPorts:
+        """What the routine works with."""
+        from goldloop.reports.round_plots import plots_of
+
+        return LoopPorts(
+            settings=self.settings,
+            tables=self.tables,
+            reader=self.reader,
+            store=self.store,
+            open_queue=self.queue,
+            open_trainer=lambda: self.trainer,
+            open_registry=lambda: self.registry,
+            open_runs=lambda: self.runs,
+            owner=f"{socket.gethostname()}:{os.getpid()}",
+            gold_uri=str(self.workspace.tables / "gold"),
+            alone=self.alone,
+            progress=self.progress,
+            import_size=context.IMPORT_SIZE,
+            lease_s=context.LEASE_S,
+            plots=lambda evaluation: plots_of(self)(evaluation),
+        )
+
+    def read_state(self) -> LoopState:
+        """Return the state of labeling now."""
+        return read_state(self.tables, self.settings)
 
     @cached_property
     def endpoints(self) -> Endpoints:
@@ -57,21 +83,6 @@ class Wiring:
         return open_tables(self.workspace.tables)
 
     @cached_property
-    def task_log(self) -> TaskLog:
-        """What happened to every task."""
-        return TaskLog(self.tables.tasks)
-
-    @cached_property
-    def answer_requests(self) -> AnswerRequests:
-        """How many people are asked about each task."""
-        return AnswerRequests(self.tables.answer_requests)
-
-    @cached_property
-    def read_outcomes(self) -> OutcomeReader:
-        """Says what all evidence comes to, for every sample that people were asked about."""
-        return OutcomeReader(self.tables, self.task_log, self.answer_requests, self.workspace.settings)
-
-    @cached_property
     def gold(self) -> GoldStore:
         """The gold versions."""
         return GoldStore(self.tables.gold)
@@ -82,11 +93,11 @@ class Wiring:
         from goldloop.modalities.image import ImageReader
         from models.image.presets import preset_named
 
-        return ImageReader(size=preset_named(self.workspace.settings.model.preset).size)
+        return ImageReader(size=preset_named(self.settings.model.preset).size)
 
     @cached_property
     def store(self) -> ImageStore:
-        """The images people were shown."""
+        """The images annotators were shown."""
         from goldloop.modalities.image import ImageStore
 
         return ImageStore(self.workspace.images, self.reader)
@@ -96,7 +107,7 @@ class Wiring:
         """Makes classifiers."""
         from models.image.trainer import TorchTrainer
 
-        model = self.workspace.settings.model
+        model = self.settings.model
         return TorchTrainer(preset=model.preset, weights=model.weights, seed=model.seed, epochs=model.epochs)
 
     @cached_property
@@ -104,7 +115,7 @@ class Wiring:
         """Model versions in MLflow."""
         from goldloop.adapters.mlflow_registry import MlflowRegistry
 
-        name = f"goldloop-{self.workspace.settings.name}"
+        name = f"goldloop-{self.settings.name}"
         return MlflowRegistry(self.endpoints.mlflow.url, name, cache=self.workspace.root / "models")
 
     @cached_property
@@ -112,87 +123,19 @@ class Wiring:
         """Retrains in MLflow."""
         from goldloop.adapters.mlflow_runs import MlflowRuns
 
-        return MlflowRuns(self.endpoints.mlflow.url, f"goldloop {self.workspace.settings.name}")
-
-    def taken(self) -> set[SampleId]:
-        """Return the samples that people have been asked about."""
-        live = {one.sample_id for one in self.task_log.statuses().values() if one.is_live}
-        return live | {one.sample_id for one in self.gold.records()}
-
-    def known_people(self) -> KnownPeople:
-        """Return how long people take and what they answer, as far as that is known."""
-        from goldloop.costs.review_effort import people_costs
-
-        return people_costs(
-            self.read_outcomes(), self.answer_requests.all(), self.workspace.settings.label_set
-        )
-
-    def audit_probabilities(self, probs: Probs) -> Weights:
-        """Return how likely each row of `probs` shall be audited."""
-        selection = self.workspace.settings.selection
-        return audit_probabilities(
-            probs,
-            audit_rate=selection.audit_rate,
-            design=selection.audit_design,
-            usual=self._usual_unsureness,
-        )
-
-    @cached_property
-    def _usual_unsureness(self) -> float | None:
-        """How unsure models were of the traffic so far, None before any."""
-        settings = self.workspace.settings
-        if Design(settings.selection.audit_design) is Design.UNIFORM:
-            return None
-        probs = read_traffic(self.tables, settings.label_set).probs
-        return usual_unsureness(probs, audit_rate=settings.selection.audit_rate) if len(probs) else None
-
-    @cached_property
-    def owner(self) -> str:
-        """Who claims tasks: this machine and process."""
-        return f"{socket.gethostname()}:{os.getpid()}"
-
-    def champion(self) -> Model:
-        """Return the model that scores today, or none before the first."""
-        version = self.registry.version_at("champion")
-        if version is None:
-            return Model()
-        return Model(version, self.trainer.scorer(self.registry.load(version).folder))
+        return MlflowRuns(self.endpoints.mlflow.url, f"goldloop {self.settings.name}")
 
     def queue(self) -> LabelStudioQueue:
         """Return the Label Studio projects, made or brought up to date."""
         from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
 
-        server, settings = self.endpoints.label_studio, self.workspace.settings
+        server = self.endpoints.label_studio
+        labels = self.settings.label_set
         root = None if server.files_root is None else Path(server.files_root) / "images"
         projects = ensure_projects(
-            server.url, server.token, name=settings.name, labels=settings.label_set, images_root=root
+            server.url, server.token, name=self.settings.name, labels=labels, images_root=root
         )
-        return LabelStudioQueue(
-            server.url, server.token, projects, settings.label_set, image_url=local_image_urls()
-        )
-
-    def workshop(
-        self, *, say: Callable[[str], None], advance: Callable[[float], None], scratch: Path
-    ) -> RetrainContext:
-        """Return what retraining works with."""
-        from goldloop.reports.round_plots import plots_of
-        from goldloop.training.retrain import RetrainContext
-
-        return RetrainContext(
-            tables=self.tables,
-            gold=self.gold,
-            gold_uri=str(self.workspace.tables / "gold"),
-            store=self.store,
-            trainer=self.trainer,
-            registry=self.registry,
-            runs=self.runs,
-            settings=self.workspace.settings,
-            scratch=scratch,
-            plots=plots_of(self),
-            clock=now,
-            say=say,
-            advance=advance,
-        )
+        return LabelStudioQueue(server.url, server.token, projects, labels, image_url=local_image_urls())
 
     @contextmanager
     def alone(self, work: str) -> Iterator[None]:
@@ -207,11 +150,18 @@ class Wiring:
                 yield
         except Timeout:
             raise BusyError(
-                f"another {work} is at work in {self.workspace.root}; "
-                "wait until it ends, see 'goldloop status'"
+                f"another {work} is running in {self.workspace.root}; wait until it ends, see 'goldloop status'"
             ) from None
 
 
-def connect(workspace: str | Path) -> Wiring:
-    """Return the parts of the workspace in the folder `workspace`."""
-    return Wiring(Workspace.open(Path(workspace)))
+def open_workspace(workspace: str | Path | None = None, *, progress: Progress | None = None) -> Wiring:
+    """Return the workspace in the folder `workspace` with its adapters.
+
+    Without a folder: $GOLDLOOP_WORKSPACE, else the workspace around the current folder.
+
+    Raises:
+        WorkspaceError: there is no workspace there.
+        SettingsError: its goldloop.toml is wrong.
+    """
+    root = Path(workspace) if workspace is not None else None
+    return Wiring(Workspace.open(root), progress or TerminalProgress())

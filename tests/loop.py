@@ -1,30 +1,37 @@
-"""A small loop over text samples: reader, scorer and store in memory, tables for real."""
+"""A small loop over text samples: reader, scorer and store in memory, the shipped routine over them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from goldloop.adapters.delta import open_tables
-from goldloop.consensus.outcomes import OutcomeReader, Outcomes
+from goldloop.adapters.memory import MemoryLabelingServer, memory_tables
+from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.labels import LabelSet
-from goldloop.core.ports import Scores
-from goldloop.core.samples import Arrival, BatchId, Decoded, FileRef, Reason, SampleId, sample_id_of
+from goldloop.core.ports import Scores, Tables
+from goldloop.core.samples import Arrival, Decoded, FileRef, Reason, SampleId, sample_id_of
 from goldloop.core.tasks import NewTask, Purpose
-from goldloop.labeling.follow_up import FollowUpReport, plan_follow_ups, withdraw_settled
-from goldloop.labeling.pull import PullReport, derive_gold, pull_annotations, retract_tasks
+from goldloop.labeling.context import LabelingContext
+from goldloop.labeling.follow_up import FollowUpReport
+from goldloop.labeling.plan import plan_round
+from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport, push_planned
 from goldloop.labeling.reconcile import reconcile
+from goldloop.labeling.state import LoopState
+from goldloop.loop.follow_up import follow_up
+from goldloop.loop.ports import LoopPorts
+from goldloop.loop.pull import pull
+from goldloop.loop.push import push
 from goldloop.routing.policies import Band, Policy
 from goldloop.scoring.score import score_pool, score_source
 from goldloop.scoring.writer import AuditProbabilities, Model, ScoreReport
-from goldloop.selection.plan import plan_round
 from goldloop.settings import (
     AnnotatorSettings,
     ConsensusSettings,
@@ -32,10 +39,8 @@ from goldloop.settings import (
     Settings,
     SuggestionSettings,
 )
-from goldloop.tables.answer_requests import AnswerRequests
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.task_log import TaskLog
-from tests.fakes import FakeLabelingQueue
 
 LABELS = LabelSet(("ham", "spam"))
 BAND = Band(0.4, 0.7)
@@ -124,7 +129,10 @@ class TextStore:
 
 @dataclass
 class Loop:
-    """Everything a loop needs, with the core's functions bound to it."""
+    """The shipped routine over text samples; reader, scorer, store, labelling server and tables in memory.
+
+    Loops of the same `folder` share their tables, as processes of one workspace do.
+    """
 
     folder: Path
     texts: dict[str, str]
@@ -134,16 +142,15 @@ class Loop:
     suggestions: SuggestionSettings = ALWAYS_SHOWN
     policy: Policy = BAND
     audit_probabilities: AuditProbabilities | None = None
-    queue: FakeLabelingQueue = field(default_factory=lambda: FakeLabelingQueue(LABELS))
+    queue: MemoryLabelingServer = field(default_factory=lambda: MemoryLabelingServer(LABELS))
     clock: FakeClock = field(default_factory=FakeClock)
 
     def __post_init__(self) -> None:
         self.reader = TextReader(self.texts)
         self.store = TextStore(self.reader)
-        self.tables = open_tables(self.folder)
-        self.task_log = TaskLog(self.tables.tasks)
-        self.answer_requests = AnswerRequests(self.tables.answer_requests)
+        self.tables = _tables_of(self.folder)
         self.gold = GoldStore(self.tables.gold)
+        self.task_log = TaskLog(self.tables)
         self.settings = Settings(
             name="texts",
             labels=LABELS.names,
@@ -152,7 +159,27 @@ class Loop:
             annotators=self.people,
             suggestions=self.suggestions,
         )
-        self._read_outcomes = OutcomeReader(self.tables, self.task_log, self.answer_requests, self.settings)
+
+    def ports(self, owner: str = "me", import_size: int = 500) -> LoopPorts:
+        """What the routine works with; there is no model registry."""
+        return LoopPorts(
+            settings=self.settings,
+            tables=self.tables,
+            reader=self.reader,
+            store=self.store,
+            open_queue=lambda: self.queue,
+            open_trainer=_absent,
+            open_registry=_absent,
+            open_runs=_absent,
+            owner=owner,
+            clock=self.clock,
+            sleep=self.clock.sleep,
+            import_size=import_size,
+        )
+
+    def context(self, owner: str = "me", import_size: int = 500) -> LabelingContext:
+        """What the labeling steps work with."""
+        return self.ports(owner, import_size).labeling()
 
     @property
     def model(self) -> Model:
@@ -182,86 +209,38 @@ class Loop:
             audit_probabilities=self.audit_probabilities,
         )
 
+    def state(self) -> LoopState:
+        """Return the state of labeling now."""
+        return self.context().read_state()
+
+    def outcomes(self) -> Outcomes:
+        """Return what all evidence comes to now."""
+        return self.state().outcomes
+
     def plan(self) -> int:
         """Plan the open round."""
-        return plan_round(
-            tables=self.tables,
-            task_log=self.task_log,
-            settings=self.settings,
-            is_labelled={one.sample_id for one in self.gold.records()},
-            clock=self.clock,
-        )
+        return plan_round(self.context(), self.state())
 
     def push(self, *, owner: str = "me", import_size: int = 500) -> PushReport:
-        """Plan, push and follow up."""
-        self.reconcile()
-        self.plan()
-        report = self.push_planned(owner=owner, import_size=import_size)
-        report.follow_ups = self.follow_up(owner=owner)
-        self.reconcile()
-        return report
+        """Run the shipped push."""
+        return push(self.ports(owner, import_size))
 
     def push_planned(self, *, owner: str = "me", import_size: int = 500) -> PushReport:
         """Push what is planned."""
-        return push_planned(
-            tables=self.tables,
-            task_log=self.task_log,
-            queue=self.queue,
-            store=self.store,
-            owner=owner,
-            clock=self.clock,
-            sleep=self.clock.sleep,
-            import_size=import_size,
-        )
+        return push_planned(self.context(owner, import_size))
 
     def follow_up(self, *, owner: str = "me") -> FollowUpReport:
-        """AnswerRequest on where the answers so far call for it."""
-        report = plan_follow_ups(
-            tables=self.tables,
-            task_log=self.task_log,
-            answer_requests=self.answer_requests,
-            settings=self.settings,
-            read_outcomes=self.outcomes,
-            clock=self.clock,
-        )
-        self.push_planned(owner=owner)
-        self.answer_requests.tell(self.queue, self.task_log, at=self.clock)
-        report.n_withdrawn = withdraw_settled(
-            task_log=self.task_log,
-            queue=self.queue,
-            read_outcomes=self.outcomes,
-            owner=owner,
-            clock=self.clock,
-        )
-        return report
-
-    def outcomes(self) -> Outcomes:
-        """Return what all evidence says now."""
-        return self._read_outcomes()
+        """Ask on where the answers so far call for it."""
+        return follow_up(self.ports(owner), self.context(owner), self.state())[0]
 
     def reconcile(self, *, accept_lost: bool = False) -> tuple[int, int, int]:
-        """Make task_log and server agree."""
-        return reconcile(
-            task_log=self.task_log,
-            queue=self.queue,
-            owner="me",
-            clock=self.clock,
-            seed=self.selection.seed,
-            audit_rate=self.selection.audit_rate,
-            batches=lambda ids: dict.fromkeys(ids, BatchId("texts")),
-            accept_lost=accept_lost,
-        )
+        """Make task log and server agree; return how many were adopted, removed as duplicates, found gone."""
+        found = reconcile(self.context(), self.task_log.statuses(), accept_lost=accept_lost)
+        return found.n_adopted, found.n_duplicates_removed, found.n_gone
 
-    def pull(self) -> PullReport:
-        """Pull and make gold."""
-        self.reconcile()
-        statuses = self.task_log.statuses().values()
-        retract_tasks([one.key for one in statuses if not one.is_live], self.tables.annotations)
-        report = pull_annotations(self.queue, self.tables.annotations, self.task_log)
-
-        derive_gold(self.gold, self.outcomes, report)
-        report.follow_ups = self.follow_up()
-        return report
+    def pull(self, *, accept_lost: bool = False) -> PullReport:
+        """Run the shipped pull."""
+        return pull(self.ports(), accept_lost=accept_lost)
 
     def work(
         self, says: Mapping[str, Callable[[NewTask], str | None]], *, purpose: Purpose | None = None
@@ -296,3 +275,13 @@ class Loop:
 def texts(n: int) -> dict[str, str]:
     """Return n distinct texts whose lengths, and so confidences, cover all lanes."""
     return {f"mem/{number:04d}": f"{number:04d}".ljust(4 + number * 37 % 97, "x") for number in range(n)}
+
+
+def _absent() -> Any:
+    raise AssertionError("these tests have no model registry")
+
+
+@cache
+def _tables_of(folder: Path) -> Tables:
+    del folder
+    return memory_tables()

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.answers import Answer
 from goldloop.core.arms import Arm
 from goldloop.core.samples import SampleId
@@ -94,3 +95,14 @@ def _settled(tested: Answer, blind: Sequence[Answer]) -> str | None:
         if len(people) > 1:
             return one.label
     return None
+
+
+def observations_of(outcomes: Outcomes) -> list[Observation]:
+    """Return what the two arms of anchoring have seen so far."""
+    decisions = {
+        one.evidence.sample_id: one.evidence.decision.label
+        for one in outcomes.samples
+        if one.evidence.decision is not None and one.evidence.decision.label is not None
+    }
+    arms = {one.evidence.sample_id: one.evidence.arm for one in outcomes.samples}
+    return observations(outcomes.answers, decisions, arms)

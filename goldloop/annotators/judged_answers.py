@@ -52,7 +52,7 @@ def _known(answer: Answer, evidence: SampleEvidence | None, controls: Mapping[st
         return None
     if answer.purpose is Purpose.ONBOARDING:
         return known_label(evidence, without=answer.annotator)
-    since = controls.get(evidence.plan["key"])
+    since = controls.get(evidence.plan.key)
     if since is None or answer.created_at <= since:
         return None
     return known_label(evidence, without=answer.annotator, before=since)

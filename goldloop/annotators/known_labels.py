@@ -21,16 +21,16 @@ def known_answers(outcomes: Outcomes, answer_requests: Iterable[AnswerRequest]) 
     return [
         Honeypot(
             one.evidence.sample_id,
-            one.found.label,
+            one.consensus.label,
             one.evidence.people,
             n_asked[one.evidence.sample_id],
         )
         for one in outcomes.samples
         if one.is_gold
-        and one.found.label is not None
-        and not one.evidence.plan["is_shown"]
+        and one.consensus.label is not None
+        and not one.evidence.plan.is_shown
         and len(one.evidence.votes) >= one.evidence.state.n_asked
-        and known_label(one.evidence) == one.found.label
+        and known_label(one.evidence) == one.consensus.label
     ]
 
 

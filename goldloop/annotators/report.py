@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from goldloop.annotators.agreement import Agreement, agreement, independent_votes
+from goldloop.annotators.anchoring import observations_of
 from goldloop.annotators.automation_bias import Anchoring, measure_anchoring
 from goldloop.annotators.judged_answers import judged_answers
 from goldloop.annotators.prefill_advice import Advice, recommend
 from goldloop.annotators.profiles import Person, people
-from goldloop.consensus.outcomes import Outcomes, observations_of
+from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.requests import AnswerRequest
 from goldloop.core.tasks import Purpose, n_first_answers
 from goldloop.settings import Settings

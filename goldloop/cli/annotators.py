@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from goldloop.cli.common import Json, Where, connect, run_flow
+from goldloop.cli.common import Json, Where, run_flow
 from goldloop.cli.console import out, say, show
+from goldloop.wiring import open_workspace
 
 if TYPE_CHECKING:
     from goldloop.annotators.report import AnnotatorReport
@@ -18,8 +19,10 @@ app = typer.Typer()
 def _read(where: Where) -> AnnotatorReport:
     from goldloop.annotators.report import annotator_report
 
-    parts = connect(where)
-    return annotator_report(parts.read_outcomes(), parts.answer_requests.all(), parts.workspace.settings)
+    parts = open_workspace(where)
+    return annotator_report(
+        parts.read_state().outcomes, parts.read_state().snapshot.requests.requests, parts.settings
+    )
 
 
 @app.command()

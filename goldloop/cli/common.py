@@ -26,11 +26,11 @@ Where = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
 
 
-def connect(where: Path | None) -> Wiring:
+def open_workspace(where: Path | None) -> Wiring:
     """Return the parts of the workspace at `where`."""
-    from goldloop.wiring import Wiring
+    from goldloop.wiring import open_workspace as opened
 
-    return Wiring(Workspace.open(where))
+    return opened(where)
 
 
 def run_flow(where: Path | None, run: Callable[[str], Any]) -> tuple[Workspace, Any]:

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from goldloop.cli.common import Json, Where, connect
+from goldloop.cli.common import Json, Where
 from goldloop.cli.console import out, show
 from goldloop.gold.export import Format
+from goldloop.wiring import open_workspace
 
 app = typer.Typer(help="Review at, compare and export gold versions.", no_args_is_help=True)
 
@@ -17,7 +18,7 @@ app = typer.Typer(help="Review at, compare and export gold versions.", no_args_i
 @app.command("log")
 def gold_log(where: Where = None, as_json: Json = False) -> None:
     """Every gold version, newest first."""
-    log = connect(where).gold.log()
+    log = open_workspace(where).gold.log()
     rows = [
         {
             "version": one.version,
@@ -42,7 +43,7 @@ def gold_show(
     as_json: Json = False,
 ) -> None:
     """The records of a gold version, checked against its digest."""
-    gold = connect(where).gold
+    gold = open_workspace(where).gold
     found, records = gold.version(version), gold.records(version)
     rows = [
         {
@@ -69,7 +70,7 @@ def gold_diff_(
     """What differs between two gold versions."""
     from goldloop.gold.records import gold_diff
 
-    gold = connect(where).gold
+    gold = open_workspace(where).gold
     changes = gold_diff(gold.records(before), gold.records(after))
     rows = [
         {
@@ -93,7 +94,7 @@ def gold_export(
     """Write a gold version for a notebook (csv, parquet) or a trainer (imagefolder, coco-cls)."""
     from goldloop.gold.export import export_gold
 
-    parts = connect(where)
+    parts = open_workspace(where)
     found, records = parts.gold.version(version), parts.gold.records(version)
     labels = parts.workspace.settings.label_set
     n = export_gold(records, found, form=form, target=to, labels=labels, file_of=parts.store.file)

@@ -7,9 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
-from goldloop.cli.common import Json, Where, connect, run_flow
+from goldloop.cli.common import Json, Where, run_flow
 from goldloop.cli.console import out, pairs, say, show
 from goldloop.core.errors import GoldloopError
+from goldloop.wiring import open_workspace
 
 app = typer.Typer()
 
@@ -45,7 +46,7 @@ def score(
             "'goldloop push' sends a random seed draw to people"
         )
     if not as_json:
-        out.print(str(conservation(connect(workspace.root).tables)), markup=False)
+        out.print(str(conservation(open_workspace(workspace.root).tables)), markup=False)
 
 
 @app.command()
@@ -171,11 +172,11 @@ def serve(where: Where = None) -> None:
 @app.command()
 def status(where: Where = None, as_json: Json = False) -> None:
     """Where every file, task, answer, gold version and model stands."""
-    from flows.policy import cautions
+    from goldloop.loop.policy import cautions
     from goldloop.reports.status import read_status
     from goldloop.tables.policy_log import PolicyLog
 
-    parts = connect(where)
+    parts = open_workspace(where)
     champion = problem = None
     servers: dict[str, str] = {}
     try:
@@ -194,12 +195,12 @@ def status(where: Where = None, as_json: Json = False) -> None:
     found_status = read_status(
         parts.tables,
         parts.gold,
-        outcomes=parts.read_outcomes().samples,
+        outcomes=parts.read_state().outcomes.samples,
         workspace=str(parts.workspace.root),
         champion=champion,
         champion_problem=problem,
         policy=entry.policy.version if entry else None,
-        cautions=cautions(parts),
+        cautions=cautions(parts.tables),
         servers=servers,
     )
     show(found_status, pairs(found_status.lines()), as_json=as_json)
@@ -217,7 +218,7 @@ def rollback(
     from goldloop.tables.rounds import read_rounds
     from goldloop.training.retrain import rollback as move
 
-    parts = connect(where)
+    parts = open_workspace(where)
     before, after = move(parts.registry, read_rounds(parts.tables.rounds), to=to)
     show(
         {"from": before, "to": after},

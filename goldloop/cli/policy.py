@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from goldloop.cli.common import Json, Where, connect
+from goldloop.cli.common import Json, Where
 from goldloop.cli.console import out, say, show
 from goldloop.core.errors import SettingsError
+from goldloop.loop.policy import known_people
+from goldloop.wiring import open_workspace
 
 if TYPE_CHECKING:
     from goldloop.settings import Settings
@@ -30,10 +32,10 @@ class Kind(StrEnum):
 @app.command("show")
 def policy_show(where: Where = None, as_json: Json = False) -> None:
     """The policy in force, the reasons for what was fitted in it, and what to beware of."""
-    from flows.policy import newest_entry
+    from goldloop.loop.policy import newest_entry
     from goldloop.routing.policies import policy_to_dict
 
-    entry = newest_entry(connect(where))
+    entry = newest_entry(open_workspace(where).ports)
     value: dict[str, Any] = {"version": entry.policy.version, "policy": policy_to_dict(entry.policy)}
     value |= {"model_version": entry.model_version, "gold_version": entry.gold_version}
     value |= {"reasons": entry.reasons, "warnings": entry.warnings, "settled_at": entry.settled_at}
@@ -57,7 +59,7 @@ def policy_explain(
     """Why a sample went where it went."""
     from goldloop.routing.explanation import explain
 
-    parts = connect(where)
+    parts = open_workspace(where)
     found = explain(parts.tables, parts.workspace.settings, sample)
     if as_json:
         show(found, [], as_json=True)
@@ -74,13 +76,13 @@ def policy_tune(
     as_json: Json = False,
 ) -> None:
     """What other policies would have meant for the audited samples, and which one they speak for."""
-    from flows.policy import champion_tuning
+    from goldloop.loop.policy import champion_tuning
     from goldloop.reports.policies_table import tuning_json, tuning_rows, tuning_title
 
-    parts = connect(where)
+    parts = open_workspace(where)
     if plot is not None and plot.suffix not in (".png", ".svg"):
         raise SettingsError(f"--plot needs a file that ends in .png or .svg, got {plot}")
-    found = champion_tuning(parts)
+    found = champion_tuning(parts.ports)
     if plot is not None:
         from goldloop.reports.plots import tuning_plot
 
@@ -105,17 +107,17 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """What past rounds' decisions would have been under another policy; touches nothing."""
-    from flows.policy import judged_for, newest_entry
     from goldloop.audit.audited import audited_traffic
+    from goldloop.loop.policy import judged_for, newest_entry
     from goldloop.reports.policies_table import replay_rows
     from goldloop.routing.fit import fit_policy
     from goldloop.routing.replay import replay as replayed
     from goldloop.tables.traffic import read_traffic
 
-    parts = connect(where)
+    parts = open_workspace(where)
     settings = _changed(parts.workspace.settings, kind, band, target)
-    audited = judged_for(parts, newest_entry(parts)) if kind is Kind.TARGET else None
-    people = parts.known_people() if kind is Kind.COST else None
+    audited = judged_for(parts.ports, newest_entry(parts.ports)) if kind is Kind.TARGET else None
+    people = known_people(parts.ports) if kind is Kind.COST else None
     fitted = fit_policy(settings, audited, people)
     traffic = read_traffic(parts.tables, settings.label_set)
     found = replayed(

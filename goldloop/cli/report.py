@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from goldloop.cli.common import Json, Where, connect
+from goldloop.cli.common import Json, Where
 from goldloop.cli.console import out, pairs, say, show
+from goldloop.wiring import open_workspace
 
 app = typer.Typer()
 
@@ -27,7 +28,7 @@ def report(
     from flows.costs import report_costs, report_quarter
     from goldloop.reports.costs_table import account_lines, round_rows
 
-    parts = connect(where)
+    parts = open_workspace(where)
     is_part = is_quarter or name is not None
     found = report_quarter(parts, name) if is_part else report_costs(parts)
     if as_json:

@@ -7,11 +7,13 @@ from typing import Annotated
 
 import typer
 
-from goldloop.cli.common import Json, Where, connect
+from goldloop.cli.common import Json, Where
 from goldloop.cli.console import out, pairs, say, show
 from goldloop.core.tasks import Purpose
 from goldloop.settings import ALONE
 from goldloop.settings.workspace import Workspace
+from goldloop.tables.task_log import TaskLog
+from goldloop.wiring import open_workspace
 
 app = typer.Typer()
 annotator_app = typer.Typer(help="The people who answer.", no_args_is_help=True)
@@ -97,10 +99,10 @@ def annotator_add(
 
     from goldloop.adapters.label_studio import add_annotator
 
-    parts = connect(where)
+    parts = open_workspace(where)
     server, places = parts.endpoints.label_studio, parts.queue().project_urls()
     has_onboarding = any(
-        one.is_live and one.purpose is Purpose.ONBOARDING for one in parts.task_log.statuses().values()
+        one.is_live and one.purpose is Purpose.ONBOARDING for one in TaskLog(parts.tables).statuses().values()
     )
     password = secrets.token_urlsafe(12)
     person = add_annotator(server.url, server.token, email=email, password=password, first_name=name)

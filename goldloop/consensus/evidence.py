@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from goldloop.consensus.fit import VotedSample
 from goldloop.consensus.next_step import LabelingState
 from goldloop.core.answers import Answer
 from goldloop.core.arms import Arm
+from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.samples import SampleId
-from goldloop.core.tasks import Purpose, n_first_answers, split_key, task_key
+from goldloop.core.tasks import Purpose, n_first_answers, task_key
 from goldloop.settings import Settings
 
 _FIRST_OF = (Purpose.AUDIT, Purpose.SEED, Purpose.FULL, Purpose.REVIEW, Purpose.RECHECK)
@@ -30,7 +30,7 @@ class SampleEvidence:
     """
 
     sample_id: SampleId
-    plan: Mapping[str, Any]
+    plan: PlannedTask
     keys: tuple[str, ...]
     votes: tuple[Answer, ...]
     skips: tuple[Answer, ...]
@@ -42,7 +42,7 @@ class SampleEvidence:
     @property
     def purpose(self) -> Purpose:
         """Why the sample was shown to people at first."""
-        return split_key(self.plan["key"])[1]
+        return self.plan.purpose
 
     @property
     def people(self) -> frozenset[str]:
@@ -52,11 +52,11 @@ class SampleEvidence:
     @property
     def arm(self) -> Arm:
         """How the sample takes part in the measurement of anchoring."""
-        return Arm(self.plan["arm"]) if self.plan["arm"] else Arm.UNTESTED
+        return self.plan.arm or Arm.UNTESTED
 
 
 def make_evidence(
-    plans: Mapping[Purpose, Mapping[str, Any]],
+    plans: Mapping[Purpose, PlannedTask],
     answers: Sequence[Answer],
     *,
     n_wanted: Mapping[str, int],
@@ -72,20 +72,19 @@ def make_evidence(
     if first is None:
         return None
     overlap, labels = settings.selection.overlap, settings.label_set
-    sample_id, _ = split_key(first["key"])
-    purpose = split_key(first["key"])[1]
+    sample_id, purpose = first.sample_id, first.purpose
     may_show = purpose is not Purpose.AUDIT  # what judges the models is answered blind, or does not count
     voting = [one for one in answers if one.purpose.has_votes and (may_show or not one.is_shown)]
     votes = _votes(voting)
     voters = {one.annotator for one in votes}
     adjudicators = set(settings.annotators.adjudicators)
     decision = _decision(answers, voters, adjudicators)
-    keys = tuple(plan["key"] for one, plan in sorted(plans.items()) if one.has_votes)
-    is_checked = first["arm"] in (str(Arm.HIDDEN), str(Arm.SHOWN))
+    keys = tuple(plan.key for one, plan in sorted(plans.items()) if one.has_votes)
+    is_checked = first.arm in (Arm.HIDDEN, Arm.SHOWN)
     n_first = n_first_answers(
         purpose, overlap=overlap, audit_answers=settings.consensus.audit_answers, is_checked=is_checked
     )
-    n_asked = sum(max(n_wanted.get(key, 1), overlap if key == first["key"] else 1) for key in keys)
+    n_asked = sum(max(n_wanted.get(key, 1), overlap if key == first.key else 1) for key in keys)
     uncounted = _uncounted(sample_id, answers, plans, adjudicators)
     return SampleEvidence(
         sample_id=sample_id,
@@ -149,7 +148,7 @@ def _decision(answers: Iterable[Answer], voters: set[str], adjudicators: set[str
 def _uncounted(
     sample_id: SampleId,
     answers: Sequence[Answer],
-    plans: Mapping[Purpose, Mapping[str, Any]],
+    plans: Mapping[Purpose, PlannedTask],
     adjudicators: set[str],
 ) -> tuple[str, ...]:
     given = [one for one in answers if not one.is_skip]

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from goldloop.annotators.anchoring import Observation, observations
 from goldloop.consensus.evidence import SampleEvidence
-from goldloop.consensus.fit import Consensus, ConsensusFit, Method, VotedSample, fit_consensus
+from goldloop.consensus.fit import Consensus, ConsensusFit, Method, fit_consensus
 from goldloop.consensus.next_step import Step, is_gold, next_step
-from goldloop.consensus.reading import read_answers, read_evidence
+from goldloop.consensus.reading import evidence_of
 from goldloop.core.answers import Answer
 from goldloop.core.arms import Arm
-from goldloop.core.ports import Tables
-from goldloop.core.samples import BatchId, SampleId
-from goldloop.core.splits import Split
+from goldloop.core.planned_tasks import TaskStatus
+from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 from goldloop.gold.records import GoldChange, GoldRecord
 from goldloop.settings import Settings
-from goldloop.tables.answer_requests import AnswerRequests
-from goldloop.tables.task_log import TaskLog
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +24,13 @@ class SampleOutcome:
     """What is known of one sample, what it comes to, and what the sample needs next."""
 
     evidence: SampleEvidence
-    found: Consensus
+    consensus: Consensus
     step: Step
 
     @property
     def is_gold(self) -> bool:
         """Whether the label counts."""
-        return is_gold(self.evidence.state, self.found)
+        return is_gold(self.evidence.state, self.consensus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,64 +45,50 @@ class Outcomes:
     answers: Sequence[Answer]
 
 
-class OutcomeReader:
-    """Reads the outcomes off the tables; consensus, which takes a while, is found anew only for new votes."""
-
-    def __init__(
-        self, tables: Tables, task_log: TaskLog, answer_requests: AnswerRequests, settings: Settings
-    ) -> None:
-        """Read `tables`, of which `task_log` and `asks` read two."""
-        self._tables, self._ledger, self._requests_of, self._settings = (
-            tables,
-            task_log,
-            answer_requests,
-            settings,
-        )
-        self._cases: list[VotedSample] = []
-        self._fit: ConsensusFit | None = None
-
-    def __call__(self) -> Outcomes:
-        """Return what the tables say now of every sample that people were asked about."""
-        answers = read_answers(self._tables, self._ledger, self._settings.label_set)
-        evidence_of = read_evidence(self._tables, self._ledger, self._requests_of, answers, self._settings)
-        fit = self._consensus([one.voted for one in evidence_of])
-        outcomes = [
-            SampleOutcome(evidence, found, self._step(evidence, found))
-            for evidence, found in zip(evidence_of, fit.consensus, strict=True)
-        ]
-        return Outcomes(outcomes, fit, answers)
-
-    def _consensus(self, cases: list[VotedSample]) -> ConsensusFit:
-        if self._fit is None or cases != self._cases:
-            self._fit = fit_consensus(
-                cases,
-                self._settings.label_set,
-                method=Method(self._settings.consensus.method),
-                target=self._settings.consensus.target,
-                overlap=1,  # whether enough people have answered is `asking.is_gold`'s business
-            )
-            self._cases = cases
-        return self._fit
-
-    def _step(self, evidence: SampleEvidence, found: Consensus) -> Step:
-        """Return what the sample needs next; first answers come in full, whatever the cap."""
-        cap = max(self._settings.consensus.max_answers, evidence.state.n_first)
-        return next_step(evidence.state, found, max_answers=cap)
-
-
-def read_outcomes(
-    tables: Tables, task_log: TaskLog, answer_requests: AnswerRequests, settings: Settings
+def find_outcomes(
+    tasks: Mapping[str, TaskStatus],
+    answers: Sequence[Answer],
+    n_wanted: Mapping[str, int],
+    settings: Settings,
+    *,
+    earlier: Outcomes | None = None,
 ) -> Outcomes:
-    """Return what the tables say now of every sample that people were asked about."""
-    return OutcomeReader(tables, task_log, answer_requests, settings)()
+    """Return the outcome of every sample that annotators were asked about.
+
+    `n_wanted` is how many answers in all are wanted, by key, where that is more than one. The fit of `earlier`
+    outcomes is taken over where votes are still the same: finding it takes a while.
+    """
+    evidence = evidence_of(tasks, answers, n_wanted, settings)
+    voted = [known.voted for known in evidence]
+    if earlier is not None and voted == [sample.evidence.voted for sample in earlier.samples]:
+        fit = earlier.fit
+    else:
+        fit = fit_consensus(
+            voted,
+            settings.label_set,
+            method=Method(settings.consensus.method),
+            target=settings.consensus.target,
+            overlap=1,  # whether enough annotators have answered is the business of `next_step.is_gold`
+        )
+    samples = [
+        SampleOutcome(known, consensus, _step(known, consensus, settings))
+        for known, consensus in zip(evidence, fit.consensus, strict=True)
+    ]
+    return Outcomes(samples, fit, answers)
+
+
+def _step(evidence: SampleEvidence, consensus: Consensus, settings: Settings) -> Step:
+    """Return what the sample needs next; first answers come in full, whatever the cap."""
+    cap = max(settings.consensus.max_answers, evidence.state.n_first)
+    return next_step(evidence.state, consensus, max_answers=cap)
 
 
 def gold_records(outcomes: Iterable[SampleOutcome]) -> list[GoldRecord]:
     """Return the records of the samples whose label counts, in order of sample_id."""
     return [
-        _record(one.evidence, one.found, one.found.label)
+        _record(one.evidence, one.consensus, one.consensus.label)
         for one in outcomes
-        if one.is_gold and one.found.label
+        if one.is_gold and one.consensus.label
     ]
 
 
@@ -117,20 +99,20 @@ def _record(evidence: SampleEvidence, found: Consensus, label: str) -> GoldRecor
     return GoldRecord(
         sample_id=evidence.sample_id,
         label=label,
-        split=Split(plan["split"]),
-        group=plan["group"],
+        split=plan.split,
+        group=plan.group,
         purpose=evidence.purpose,
         method=found.method,
         support=found.support,
         n_votes=found.n_votes,
         votes=dict(sorted(votes.items())),
         posterior=found.posterior,
-        batch=BatchId(plan["batch"]),
-        lane=plan["lane"] or "",
-        policy=plan["policy"] or "",
-        inclusion_probability=plan["inclusion_probability"],
-        model_version=plan["model_version"],
-        suggested_label=plan["suggested_label"],
+        batch=plan.batch,
+        lane=plan.lane,
+        policy=plan.policy or "",
+        inclusion_probability=plan.inclusion_probability,
+        model_version=plan.model_version,
+        suggested_label=plan.suggested_label,
         annotators=tuple(sorted({one.annotator for one in answers})),
         annotation_ids=tuple(sorted(one.annotation_id for one in answers)),
         labelled_at=max(one.updated_at for one in answers),
@@ -191,14 +173,3 @@ def open_audit_note(outcomes: Iterable[SampleOutcome]) -> str | None:
         f"missing); they are harder than the rest, so accuracy on holdout may read too high by up to "
         f"{n_open / len(begun):.1%}"
     )
-
-
-def observations_of(outcomes: Outcomes) -> list[Observation]:
-    """Return what the two arms of anchoring have seen so far."""
-    decisions = {
-        one.evidence.sample_id: one.evidence.decision.label
-        for one in outcomes.samples
-        if one.evidence.decision is not None and one.evidence.decision.label is not None
-    }
-    arms = {one.evidence.sample_id: one.evidence.arm for one in outcomes.samples}
-    return observations(outcomes.answers, decisions, arms)

@@ -1,110 +1,96 @@
-"""Evidence: everything the tables know about the samples that people were asked about."""
+"""Reading: from tasks, annotations and requests to the evidence about each sample."""
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Mapping
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 
 from goldloop.consensus.evidence import SampleEvidence, make_evidence
+from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
 from goldloop.core.answers import Answer
 from goldloop.core.labels import LabelSet
-from goldloop.core.ports import Tables
+from goldloop.core.planned_tasks import PlannedTask, TaskStatus
 from goldloop.core.samples import SampleId
-from goldloop.core.tasks import Purpose, split_key
+from goldloop.core.tasks import Purpose
 from goldloop.settings import Settings
-from goldloop.tables.answer_requests import AnswerRequests
-from goldloop.tables.task_log import TaskLog
+
+_COUNTED = (AnnotationStatus.ANSWER, AnnotationStatus.SKIP)
 
 
-def read_answers(tables: Tables, task_log: TaskLog, labels: LabelSet) -> list[Answer]:
-    """Return every answer and skip on a live task, by annotation id, but for labels outside the label set."""
-    live = {key for key, one in task_log.statuses().items() if one.is_live}
-    plans = task_log.plans(live)
-    closed = sorted(tables.rounds.read(["closed_at"])["closed_at"].to_pylist())
-    rows = tables.annotations.read()
-    rows = rows.filter(pc.field("status").isin(pa.array(["answer", "skip"], pa.string())))
-    found = []
-    for row in rows.sort_by("annotation_id").to_pylist():
-        plan = plans.get(row["key"])
-        if plan is None or (row["label"] is not None and row["label"] not in labels):
+def answers_of(
+    tasks: Mapping[str, TaskStatus],
+    annotations: Iterable[StoredAnnotation],
+    closed_at: Collection[datetime],
+    labels: LabelSet,
+) -> list[Answer]:
+    """Return every answer and skip on a live task, by annotation id, except labels outside the label set.
+
+    `closed_at` are the moments at which rounds closed; an answer belongs to the round that was open then.
+    """
+    moments = sorted(closed_at)
+    answers = []
+    for annotation in sorted(annotations, key=lambda annotation: annotation.annotation_id):
+        task = tasks.get(annotation.key)
+        is_known = annotation.label is None or annotation.label in labels
+        if task is None or not task.is_live or not is_known or annotation.status not in _COUNTED:
             continue
-        sample_id, purpose = split_key(row["key"])
-        found.append(
+        answers.append(
             Answer(
-                annotation_id=row["annotation_id"],
-                sample_id=sample_id,
-                purpose=purpose,
-                annotator=row["annotator"],
-                label=row["label"],
-                reason=row["reason"],
-                round=bisect.bisect_left(closed, row["created_at"]),
-                created_at=row["created_at"],
-                updated_at=row["updated_at"],
-                lead_time_s=row["lead_time_s"],
-                suggested_label=row["shown_label"] or plan["suggested_label"],
-                is_shown=row["shown_label"] is not None,
+                annotation_id=annotation.annotation_id,
+                sample_id=task.sample_id,
+                purpose=task.purpose,
+                annotator=annotation.annotator,
+                label=annotation.label,
+                reason=annotation.reason,
+                round=bisect.bisect_left(moments, annotation.created_at),
+                created_at=annotation.created_at,
+                updated_at=annotation.updated_at,
+                lead_time_s=annotation.lead_time_s,
+                suggested_label=annotation.shown_label or task.plan.suggested_label,
+                is_shown=annotation.shown_label is not None,
             )
         )
-    return found
+    return answers
 
 
-def read_evidence(
-    tables: Tables,
-    task_log: TaskLog,
-    answer_requests: AnswerRequests,
+def evidence_of(
+    tasks: Mapping[str, TaskStatus],
     answers: Iterable[Answer],
+    n_wanted: Mapping[str, int],
     settings: Settings,
 ) -> list[SampleEvidence]:
-    """Return a evidence of every sample with a live task whose answers vote, in order of sample_id."""
-    live = [key for key, one in task_log.statuses().items() if one.is_live]
-    plans: dict[SampleId, dict[Purpose, dict[str, Any]]] = {}
-    for key, plan in task_log.plans(live).items():
-        sample_id, purpose = split_key(key)
-        plans.setdefault(sample_id, {})[purpose] = plan
+    """Return the evidence of every sample with a live task whose answers vote, in order of sample_id.
+
+    `n_wanted` is how many answers in all are wanted, by key, where that is more than one.
+    """
+    plans: dict[SampleId, dict[Purpose, PlannedTask]] = {}
+    for task in tasks.values():
+        if task.is_live:
+            plans.setdefault(task.sample_id, {})[task.purpose] = task.plan
     by_sample: dict[SampleId, list[Answer]] = {}
     for answer in answers:
         by_sample.setdefault(answer.sample_id, []).append(answer)
-    probs = _probs(tables, plans, settings.label_set)
-    n_wanted = {key: one.n_wanted for key, one in answer_requests.statuses().items()}
-    found = (
+    evidence = (
         make_evidence(
             plans[sample_id],
             by_sample.get(sample_id, []),
             n_wanted=n_wanted,
-            probs=probs.get(sample_id),
+            probs=_probs(plans[sample_id], settings.label_set),
             settings=settings,
         )
         for sample_id in sorted(plans)
     )
-    return [one for one in found if one is not None]
+    return [known for known in evidence if known is not None]
 
 
-def _probs(
-    tables: Tables, plans: Mapping[SampleId, Mapping[Purpose, Mapping[str, Any]]], labels: LabelSet
-) -> dict[SampleId, tuple[float, ...]]:
-    """Return what the model said of each sample before people did; nothing of what judges the models.
+def _probs(plans: Mapping[Purpose, PlannedTask], labels: LabelSet) -> tuple[float, ...] | None:
+    """Return what the model predicted before annotators answered; None for a sample that judges the models.
 
-    That model has not learnt from the sample. A model with another label set has no word here.
+    That model has not learnt from the sample. The prediction of a model with another label set does not count.
     """
-    wanted = {
-        (sample_id, found[purpose]["model_version"])
-        for sample_id, found in plans.items()
-        for purpose in (Purpose.REVIEW, Purpose.FULL)
-        if purpose in found and Purpose.AUDIT not in found
-    }
-    if not wanted:
-        return {}
-    rows = tables.predictions.read(["sample_id", "model_version", "probs"])
-    ids = pa.array(sorted({sample_id for sample_id, _ in wanted}), pa.string())
-    rows = rows.filter(pc.field("sample_id").isin(ids))
-    return {
-        SampleId(row["sample_id"]): tuple(one / sum(row["probs"]) for one in row["probs"])
-        for row in rows.to_pylist()
-        if (row["sample_id"], row["model_version"]) in wanted
-        and row["probs"] is not None
-        and len(row["probs"]) == len(labels)
-    }
+    if Purpose.AUDIT in plans:
+        return None
+    chosen = [plans[purpose] for purpose in (Purpose.REVIEW, Purpose.FULL) if purpose in plans]
+    probs: Sequence[float] = next((plan.probs for plan in chosen if plan.probs), ())
+    return tuple(prob / sum(probs) for prob in probs) if len(probs) == len(labels) else None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from goldloop.core.annotations import TaskState
 from goldloop.core.labels import LabelSet
@@ -20,14 +21,24 @@ Row = Mapping[str, Any]
 
 
 class Table(Protocol):
-    """One table of the workspace; other writers may commit at any moment."""
+    """One table of the workspace; other writers may commit at any moment.
+
+    `base`, where a write takes one, is the version that the first call of its callback rests on (None: the
+    newest). When another writer has committed since, the callback is called again, on fresh state.
+    """
 
     def version(self) -> int:
         """Return the newest version number."""
         ...
 
-    def read(self, columns: Sequence[str] | None = None, *, version: int | None = None) -> pa.Table:
-        """Return the rows of the newest, or of an old, version; no order is promised.
+    def read(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        where: pc.Expression | None = None,
+        version: int | None = None,
+    ) -> pa.Table:
+        """Return the rows that satisfy `where`, of the newest or of an old version; no order is promised.
 
         Raises:
             GoldVersionError: there is no such version.
@@ -38,17 +49,30 @@ class Table(Protocol):
         """Add rows in one atomic commit."""
         ...
 
-    def append_next(self, make_rows: Callable[[int], Sequence[Row]]) -> int | None:
-        """Add what `make_rows(seq)` returns as commit number `seq`, alone; None when it returns no rows."""
+    def append_next(
+        self, make_rows: Callable[[int], Sequence[Row]], *, base: int | None = None
+    ) -> int | None:
+        """Add what `make_rows(seq)` returns as commit number `seq`, alone; None when it returns no rows.
+
+        Raises:
+            TableConflictError: other writers won every attempt.
+        """
         ...
 
     def merge_next(
         self,
-        make_changes: Callable[[pa.Table], tuple[Sequence[Row], Sequence[Row], Mapping[str, str]]],
+        make_changes: Callable[[Callable[[], pa.Table]], Changes],
         *,
         key: str,
+        base: int | None = None,
     ) -> int | None:
-        """Put and remove rows by `key` in one atomic commit; the new version, None when nothing changes."""
+        """Put and remove rows by `key` in one atomic commit; the new version, None when nothing changes.
+
+        `make_changes` gets a function that reads the rows the commit will rest on.
+
+        Raises:
+            TableConflictError: other writers won every attempt.
+        """
         ...
 
     def history(self) -> list[dict[str, Any]]:
@@ -57,12 +81,22 @@ class Table(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Changes:
+    """Rows to put and rows to remove by key, and metadata for the commit."""
+
+    put: Sequence[Row] = ()
+    remove: Sequence[Row] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Tables:
     """The tables of a workspace; `goldloop.tables.schema` says what their rows hold."""
 
     samples: Table
     predictions: Table
-    tasks: Table
+    planned_tasks: Table
+    task_events: Table
     answer_requests: Table
     annotations: Table
     gold: Table

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 
 from goldloop.core.samples import BatchId, SampleId
@@ -80,43 +79,6 @@ class NewTask:
     def key(self) -> str:
         """Key that no two live tasks of a project share."""
         return task_key(self.sample_id, self.purpose)
-
-
-class Event(StrEnum):
-    """What can happen to a task, in this order; `GONE` ends its life, and the sample may be chosen anew."""
-
-    PLANNED = "planned"
-    CLAIMED = "claimed"
-    PUSHED = "pushed"
-    GONE = "gone"
-
-
-@dataclass(frozen=True, slots=True)
-class TaskStatus:
-    """The newest event of one task. `claimed_at` is the newest claim, kept when nothing newer happened."""
-
-    key: str
-    event: Event
-    at: datetime
-    seq: int
-    round: int
-    task_id: int | None
-    owner: str | None
-
-    @property
-    def sample_id(self) -> SampleId:
-        """Sample the task is about."""
-        return split_key(self.key)[0]
-
-    @property
-    def purpose(self) -> Purpose:
-        """Why the sample is shown."""
-        return split_key(self.key)[1]
-
-    @property
-    def is_live(self) -> bool:
-        """Whether people have, or will have, this task."""
-        return self.event is not Event.GONE
 
 
 def n_first_answers(purpose: Purpose, *, overlap: int, audit_answers: int, is_checked: bool) -> int:

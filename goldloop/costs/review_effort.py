@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from goldloop.annotators.anchoring import Observation
+from goldloop.annotators.anchoring import Observation, observations_of
 from goldloop.annotators.judged_answers import judged_answers
 from goldloop.annotators.profiles import Judged
 from goldloop.annotators.skill import Columns, Floats, accuracy_against, expected_answers, wrong_answers
-from goldloop.consensus.outcomes import Outcomes, observations_of
+from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.labels import LabelSet
 from goldloop.core.requests import AnswerRequest
 from goldloop.core.tasks import Purpose

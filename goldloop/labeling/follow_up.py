@@ -1,34 +1,23 @@
-"""Following up: the answers, decisions and controls that first answers call for, within the round's budget.
+"""Following up: the answers, decisions and honeypots that first answers call for, within the round's budget.
 
-Everything here is derived anew from the tables whenever it is asked for, and written as one commit of asks
-and one of planned tasks, so that a killed, repeated or doubled call neither loses nor doubles anything.
+Everything here is derived anew from the state of labeling whenever it is asked for, and written as one commit of
+requests and one of planned tasks, so that a killed, repeated or doubled call neither loses nor doubles anything.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
-import numpy as np
-
-from goldloop.annotators.honeypots import Honeypot, choose_honeypots, choose_onboarding, n_honeypots_due
-from goldloop.annotators.known_labels import known_answers
 from goldloop.consensus.evidence import SampleEvidence
-from goldloop.consensus.next_step import Step, answers_shown
-from goldloop.consensus.outcomes import Outcomes, SampleOutcome
-from goldloop.core.arms import Arm
-from goldloop.core.ports import LabelingQueue, Row, Tables
-from goldloop.core.requests import AnswerRequest, RequestReason
-from goldloop.core.tasks import Event, Purpose, TaskStatus, task_key
-from goldloop.selection.budget import n_answers_of, repeat_budget
-from goldloop.settings import Settings
-from goldloop.tables.answer_requests import AnswerRequests
-from goldloop.tables.rounds import current_round
-from goldloop.tables.task_log import TaskLog, follow_up_row
-
-CHARGED = (RequestReason.CHECK, RequestReason.UNSURE, RequestReason.HONEYPOT)
-"""AnswerRequests that take from the round's repeat budget; first answers are part of what a task costs."""
+from goldloop.consensus.next_step import answers_shown
+from goldloop.core.planned_tasks import Event, PlannedTask
+from goldloop.core.requests import AnswerRequest
+from goldloop.core.tasks import Purpose, task_key
+from goldloop.labeling.context import LabelingContext
+from goldloop.labeling.follow_up_choice import FollowUps, wanted_follow_ups
+from goldloop.labeling.state import LoopState
+from goldloop.tables.answer_requests import add_requests, tell_server
 
 
 @dataclass(slots=True)
@@ -41,235 +30,133 @@ class FollowUpReport:
     n_withdrawn: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class FollowUps:
-    """What is wanted now: more answers to tasks, and further tasks (evidence and purpose)."""
+def plan_follow_ups(context: LabelingContext, state: LoopState) -> FollowUpReport:
+    """Write down what the answers so far call for; `push_planned` and `tell_requests` tell the server."""
+    settings, snapshot = context.settings, state.snapshot
+    wanted = wanted_follow_ups(state, settings)
+    report = FollowUpReport(n_postponed=wanted.n_postponed)
+    if wanted.requests:
 
-    answer_requests: tuple[AnswerRequest, ...]
-    tasks: tuple[tuple[SampleEvidence, Purpose], ...]
-    n_postponed: int
+        def choose_requests(now: LoopState) -> Sequence[AnswerRequest]:
+            return (wanted if now is state else wanted_follow_ups(now, settings)).requests
 
+        requests = add_requests(
+            context.tables.answer_requests,
+            context.retrying(state, choose_requests),
+            round_=snapshot.round,
+            at=context.clock(),
+            base=snapshot.versions.answer_requests,
+        )
+        report.asked = _counts([str(request.reason) for request in requests])
+    if wanted.tasks:
 
-def plan_follow_ups(
-    *,
-    tables: Tables,
-    task_log: TaskLog,
-    answer_requests: AnswerRequests,
-    settings: Settings,
-    read_outcomes: Callable[[], Outcomes],
-    clock: Callable[[], datetime],
-) -> FollowUpReport:
-    """Write down what the answers so far call for; the server is told by `push_planned` and `AnswerRequests.tell`."""
-    report = FollowUpReport()
-    round_ = current_round(tables)
+        def choose_tasks(now: LoopState) -> list[PlannedTask]:
+            follow_ups = wanted if now is state else wanted_follow_ups(now, settings)
+            return _plans(context, follow_ups, snapshot.round)
 
-    def choose() -> FollowUps:
-        return wanted_follow_ups(read_outcomes(), tables, task_log, answer_requests, settings)
-
-    def make_rows(seq: int) -> list[Row]:
-        found = choose()
-        report.n_postponed = found.n_postponed
-        report.planned = _counts([str(purpose) for _, purpose in found.tasks])
-        return [
-            follow_up_row(
-                evidence.plan,
-                purpose,
-                seq=seq,
-                round_=round_,
-                position=position,
-                at=clock(),
-                answers=answers_shown(evidence.voted.votes) if purpose is Purpose.ADJUDICATION else {},
-                barred=() if purpose is Purpose.ONBOARDING else evidence.people,
-            )
-            for position, (evidence, purpose) in enumerate(found.tasks)
-        ]
-
-    wanted = answer_requests.want(lambda: choose().answer_requests, round_=round_, at=clock())
-    report.asked = _counts([str(one.reason) for one in wanted])
-    task_log.plan(make_rows)
+        plans = context.task_log.plan(
+            context.retrying(state, choose_tasks), base=snapshot.versions.planned_tasks
+        )
+        report.planned = _counts([str(plan.purpose) for plan in plans])
     return report
 
 
-def withdraw_settled(
-    *,
-    task_log: TaskLog,
-    queue: LabelingQueue,
-    read_outcomes: Callable[[], Outcomes],
-    owner: str,
-    clock: Callable[[], datetime],
-) -> int:
-    """Take back adjudication tasks that nobody has touched and that are settled without; return how many.
+def _plans(context: LabelingContext, follow_ups: FollowUps, round_: int) -> list[PlannedTask]:
+    return [
+        follow_up_plan(
+            evidence,
+            purpose,
+            context,
+            round_=round_,
+            position=position,
+            answers=answers_shown(evidence.voted.votes) if purpose is Purpose.ADJUDICATION else {},
+            barred=() if purpose is Purpose.ONBOARDING else evidence.people,
+        )
+        for position, (evidence, purpose) in enumerate(follow_ups.tasks)
+    ]
 
-    People correct themselves, and an adjudicator's time is dear. Should the same sample be disputed again, it is
-    adjudicated anew.
+
+def follow_up_plan(
+    evidence: SampleEvidence,
+    purpose: Purpose,
+    context: LabelingContext,
+    *,
+    round_: int,
+    position: int,
+    answers: Mapping[str, int],
+    barred: Collection[str],
+) -> PlannedTask:
+    """Return a further, blind task about a sample that annotators were asked about before.
+
+    `answers` counts by label what annotators have answered, for an adjudicator; `barred` are those annotators.
+    """
+    first = evidence.plan
+    return PlannedTask(
+        key=task_key(evidence.sample_id, purpose),
+        round=round_,
+        position=position,
+        planned_at=context.clock(),
+        batch=first.batch,
+        lane=first.lane,
+        stratum=first.stratum,
+        split=first.split,
+        group=first.group,
+        fingerprint=first.fingerprint,
+        policy=first.policy,
+        model_version=first.model_version,
+        answers=answers,
+        barred=tuple(sorted(barred)),
+    )
+
+
+def tell_requests(context: LabelingContext, state: LoopState) -> int:
+    """Tell the server of every task that waits for more answers than it knows of; return how many.
+
+    Raises:
+        ServiceError: the server failed; the next call tells it again.
+    """
+    open_: dict[str, tuple[int, int]] = {}
+    for key, status in state.snapshot.requests.statuses.items():
+        task = state.snapshot.tasks.get(key)
+        if task is None or task.event is not Event.PUSHED or task.task_id is None:
+            continue
+        if not status.is_told(task.task_id):
+            open_[key] = (task.task_id, status.n_wanted)
+    tell_server(context.tables.answer_requests, context.queue, open_, at=context.clock())
+    return len(open_)
+
+
+def withdraw_settled(context: LabelingContext, state: LoopState) -> int:
+    """Withdraw adjudication tasks that nobody has touched and that are settled without; return how many.
+
+    Annotators correct themselves, and an adjudicator's time is dear. When the same sample is disputed again, it
+    is adjudicated anew.
     """
     disputes = {
-        one.sample_id: one
-        for one in task_log.statuses().values()
-        if one.event is Event.PUSHED and one.purpose is Purpose.ADJUDICATION and one.task_id is not None
+        task.sample_id: task
+        for task in state.snapshot.tasks.values()
+        if task.event is Event.PUSHED and task.purpose is Purpose.ADJUDICATION
     }
-    if not disputes:
-        return 0
     settled = [
-        disputes[one.evidence.sample_id]
-        for one in read_outcomes().samples
-        if one.evidence.sample_id in disputes and one.is_gold and one.evidence.decision is None
+        disputes[outcome.evidence.sample_id]
+        for outcome in state.outcomes.samples
+        if outcome.evidence.sample_id in disputes and outcome.is_gold and outcome.evidence.decision is None
     ]
-    answered = queue.answered([one.task_id for one in settled if one.task_id is not None])
-    untouched = {one.key: one.task_id for one in settled if one.task_id not in answered}
+    ids = {task.key: task.task_id for task in settled if task.task_id is not None}
+    answered = context.queue.answered(list(ids.values())) if ids else set()
+    untouched = {key: task_id for key, task_id in ids.items() if task_id not in answered}
     if untouched:
-        queue.delete([task_id for task_id in untouched.values() if task_id is not None])
-        task_log.record(
+        context.queue.delete(list(untouched.values()))
+        context.task_log.record(
             Event.GONE,
             dict.fromkeys(untouched),
-            at=clock(),
-            owner=owner,
+            state.snapshot.tasks,
+            at=context.clock(),
+            owner=context.owner,
             detail="settled without an adjudicator",
         )
     return len(untouched)
 
 
-def wanted_follow_ups(
-    outcomes: Outcomes, tables: Tables, task_log: TaskLog, answer_requests: AnswerRequests, settings: Settings
-) -> FollowUps:
-    """Return what the answers so far call for; pure but for reading what was asked before.
-
-    First what was promised (several first answers, a fresh pair of eyes where somebody met a case of their
-    own), then, as far as the round's repeat budget goes: disputes to adjudicate, the checks of the two arms
-    of anchoring, controls, and further answers where they are expected to gain most.
-    """
-    round_ = current_round(tables)
-    live = {key: one for key, one in task_log.statuses().items() if one.is_live}
-    n_wanted = {key: one.n_wanted for key, one in answer_requests.statuses().items()}
-    spent = sum(one.reason in CHARGED for one in answer_requests.in_round(round_))
-    spent += sum(
-        one.round == round_ and one.purpose in (Purpose.ADJUDICATION, Purpose.RECHECK)
-        for one in live.values()
-    )
-    n_left = max(0, repeat_budget(settings) - spent)
-
-    promised = [one for outcome in outcomes.samples for one in _promised(outcome, n_wanted, settings)]
-    known = known_answers(outcomes, answer_requests.all())
-    charged: list[AnswerRequest | tuple[SampleEvidence, Purpose]] = [
-        *_disputes(outcomes.samples, live),
-        *_checks(outcomes.samples, live, n_wanted),
-        *_controls(outcomes, known, live, answer_requests, settings),
-        *_unsure(outcomes, n_wanted),
-    ]
-    asked = {one.key for one in promised}
-    chosen: list[AnswerRequest | tuple[SampleEvidence, Purpose]] = []
-    for one in charged:  # a task is asked one more answer at a time
-        if not isinstance(one, AnswerRequest) or one.key not in asked:
-            chosen.append(one)
-            asked |= {one.key} if isinstance(one, AnswerRequest) else set()
-    kept = chosen[:n_left]
-    return FollowUps(
-        answer_requests=(*promised, *(one for one in kept if isinstance(one, AnswerRequest))),
-        tasks=(
-            *(one for one in kept if not isinstance(one, AnswerRequest)),
-            *_onboarding(outcomes, known, live, settings),
-        ),
-        n_postponed=len(chosen) - len(kept),
-    )
-
-
-def _promised(
-    outcome: SampleOutcome, n_wanted: Mapping[str, int], settings: Settings
-) -> Iterator[AnswerRequest]:
-    evidence = outcome.evidence
-    n_first = n_answers_of(evidence.purpose, settings)
-    if n_first > n_wanted.get(evidence.plan["key"], 1):
-        yield AnswerRequest(evidence.plan["key"], n_first, RequestReason.FIRST)
-    for key in dict.fromkeys(evidence.uncounted):
-        n = 1 + evidence.uncounted.count(key)
-        if n > n_wanted.get(key, 1):
-            yield AnswerRequest(key, n, RequestReason.UNCOUNTED)
-
-
-def _disputes(
-    outcomes: Sequence[SampleOutcome], live: Mapping[str, TaskStatus]
-) -> Iterator[tuple[SampleEvidence, Purpose]]:
-    for one in outcomes:
-        evidence = one.evidence
-        if one.step is Step.ADJUDICATE and task_key(evidence.sample_id, Purpose.ADJUDICATION) not in live:
-            yield evidence, Purpose.ADJUDICATION
-
-
-def _checks(
-    outcomes: Sequence[SampleOutcome], live: Mapping[str, TaskStatus], n_wanted: Mapping[str, int]
-) -> Iterator[AnswerRequest | tuple[SampleEvidence, Purpose]]:
-    """Yield the further blind answer that both arms of anchoring get, once the task has been answered."""
-    for one in outcomes:
-        evidence = one.evidence
-        if evidence.purpose is not Purpose.REVIEW or not evidence.votes:
-            continue
-        key = evidence.plan["key"]
-        if evidence.arm is Arm.HIDDEN and n_wanted.get(key, 1) < evidence.state.n_first:
-            yield AnswerRequest(key, evidence.state.n_first, RequestReason.CHECK)
-        if evidence.arm is Arm.SHOWN and task_key(evidence.sample_id, Purpose.RECHECK) not in live:
-            yield evidence, Purpose.RECHECK
-
-
-def _controls(
-    outcomes: Outcomes,
-    known: Sequence[Honeypot],
-    live: Mapping[str, TaskStatus],
-    answer_requests: AnswerRequests,
-    settings: Settings,
-) -> Iterator[AnswerRequest]:
-    """Yield one more answer for known-answer tasks, in step with the answers people have given so far."""
-    votes = [vote for one in outcomes.samples for vote in one.evidence.votes]
-    due = n_honeypots_due(
-        n_answers=len(votes),
-        n_honeypots=sum(one.reason is RequestReason.HONEYPOT for one in answer_requests.all()),
-        honeypot_rate=settings.annotators.honeypot_rate,
-    )
-    people = {one.annotator for one in votes}
-    evidence_of = {one.evidence.sample_id: one.evidence for one in outcomes.samples}
-    onboarding = {one.sample_id for one in live.values() if one.purpose is Purpose.ONBOARDING}
-    usable = [
-        one
-        for one in known
-        if one.sample_id not in onboarding and not _is_known_elsewhere(evidence_of[one.sample_id], people)
-    ]
-    for sample_id in choose_honeypots(usable, n=due, people=people, seed=settings.selection.seed):
-        evidence = evidence_of[sample_id]
-        n_answers = max(evidence.state.n_asked, len(evidence.votes)) + 1
-        yield AnswerRequest(evidence.plan["key"], n_answers, RequestReason.HONEYPOT)
-
-
-def _is_known_elsewhere(evidence: SampleEvidence, people: Collection[str]) -> bool:
-    """Whether some of `people` have met the sample in another task, so that they could be handed it twice."""
-    is_decided_by_them = evidence.decision is not None and evidence.decision.annotator in people
-    return len(evidence.keys) > 1 or is_decided_by_them
-
-
-def _onboarding(
-    outcomes: Outcomes, known: Sequence[Honeypot], live: Mapping[str, TaskStatus], settings: Settings
-) -> Iterator[tuple[SampleEvidence, Purpose]]:
-    """Yield the tasks that the onboarding set still lacks."""
-    current = [one.sample_id for one in live.values() if one.purpose is Purpose.ONBOARDING]
-    evidence_of = {one.evidence.sample_id: one.evidence for one in outcomes.samples}
-    n = settings.annotators.onboarding_tasks
-    for sample_id in choose_onboarding(known, n=n, current=current, seed=settings.selection.seed):
-        if sample_id not in current:
-            yield evidence_of[sample_id], Purpose.ONBOARDING
-
-
-def _unsure(outcomes: Outcomes, n_wanted: Mapping[str, int]) -> Iterator[AnswerRequest]:
-    """Yield one more answer for each unsure sample, most expected gain first; ties by sample_id."""
-    gains = outcomes.fit.expected_gain()
-    for place in np.argsort(-gains, kind="stable"):
-        one = outcomes.samples[int(place)]
-        if one.step is Step.ASK:
-            evidence = one.evidence
-            recheck = task_key(evidence.sample_id, Purpose.RECHECK)
-            key = (
-                recheck if recheck in evidence.keys else evidence.plan["key"]
-            )  # blind, where there is a choice
-            n_given = sum(task_key(vote.sample_id, vote.purpose) == key for vote in evidence.votes)
-            yield AnswerRequest(key, max(n_wanted.get(key, 1), n_given) + 1, RequestReason.UNSURE)
-
-
 def _counts(names: Sequence[str]) -> dict[str, int]:
-    return {one: names.count(one) for one in sorted(set(names))}
+    return {name: names.count(name) for name in sorted(set(names))}

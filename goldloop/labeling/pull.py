@@ -1,40 +1,36 @@
 """Pulling: what changed on the labelling server.
 
-Annotations are merged page by page in order of change, and the place to go on from is read off the merged
-rows themselves, so no kill can leave a cursor that is ahead of the data. Gold is then derived from *all*
-annotations (goldloop.consensus.outcomes), so a pull that was killed before its gold version is healed by the
-next one.
+Annotations are merged page by page in order of change, and the place to go on from is read off the merged rows
+themselves, so no kill can leave a cursor that is ahead of the data. Gold is then derived from *all* annotations
+(goldloop.consensus.outcomes), so the next pull heals a pull that was killed before its gold version.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any
-
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from goldloop.consensus.next_step import Step
-from goldloop.consensus.outcomes import Outcomes, gold_records, n_by_step, reason_of, relabeled
-from goldloop.core.annotations import Annotation, AnnotationStatus, TaskState
-from goldloop.core.ports import LabelingQueue, Row, Table
+from goldloop.consensus.outcomes import gold_records, n_by_step, reason_of, relabeled
+from goldloop.core.annotations import AnnotationStatus, StoredAnnotation, TaskState
 from goldloop.core.samples import SampleId
 from goldloop.gold.records import GoldRecord
+from goldloop.labeling.context import LabelingContext
 from goldloop.labeling.follow_up import FollowUpReport
+from goldloop.labeling.state import LoopState
+from goldloop.tables.annotations import merge_annotations
 from goldloop.tables.gold_store import GoldStore
-from goldloop.tables.task_log import TaskLog
 
 OVERLAP = timedelta(seconds=60)  # transactions in flight on the server when the last pull looked
 
 
 @dataclass(slots=True)
 class PullReport:
-    """What one pull did, and what those samples need that people have answered and that are not gold yet.
+    """What one pull did, and what those samples need that annotators have answered and that are not gold yet.
 
-    `n_waiting` samples wait for answers already asked for, `n_unsure` for one more that is asked as soon as
-    the budget allows, `n_disputed` for an adjudicator.
+    `n_waiting` samples wait for answers already asked for, `n_unsure` for one more that is asked as soon as the
+    budget allows, `n_disputed` for an adjudicator.
     """
 
     n_tasks_changed: int = 0
@@ -50,135 +46,122 @@ class PullReport:
     n_gold_changes: int = 0
     follow_ups: FollowUpReport | None = None
 
+    @property
+    def n_annotations_changed(self) -> int:
+        """How many annotations are new, edited or retracted."""
+        return self.n_new + self.n_edited + self.n_retracted
 
-def pull_annotations(queue: LabelingQueue, annotations: Table, task_log: TaskLog) -> PullReport:
+
+def pull_annotations(context: LabelingContext, state: LoopState) -> PullReport:
     """Merge what changed on the server since the last pull into the annotations table.
 
-    Edits replace, deletions retract, skips and invalid answers are kept without a vote, and tasks that
-    goldloop did not make are left alone. Repeating a pull changes nothing.
+    Edits replace, deletions retract, skips and invalid answers are kept without a vote, and tasks that goldloop
+    did not make are left alone. Repeating a pull changes nothing.
 
     Raises:
         ServiceError: the server failed; pages merged by then are kept.
     """
-    report = PullReport()
-    statuses = task_log.statuses()
-    newest = pc.max(annotations.read(["task_updated_at"])["task_updated_at"]).as_py()
-    for page in queue.changed_since(newest - OVERLAP if newest else None):
-        ours = [task for task in page if task.key in statuses]
+    report, snapshot = PullReport(), state.snapshot
+    _retract_gone(context, state, report)
+    newest = max((kept.task_updated_at for kept in snapshot.annotations), default=None)
+    kept_by_key = _by_key(snapshot.annotations)
+    for page in context.queue.changed_since(newest - OVERLAP if newest else None):
+        ours = [task for task in page if task.key in snapshot.tasks]
         report.n_foreign += len(page) - len(ours)
-        if ours:
-            _merge_page(ours, annotations, report)
+        changed = [task for task in ours if _changes(task, kept_by_key.get(task.key, {}), PullReport())]
+        if changed:
+            _merge_page(context, changed, report)
     return report
 
 
-def retract_tasks(keys: Sequence[str], annotations: Table) -> int:
-    """Retract every annotation of tasks that were deleted on the server; return how many."""
-    n_retracted = 0
+def _retract_gone(context: LabelingContext, state: LoopState, report: PullReport) -> None:
+    """Retract every annotation of tasks that were deleted on the server."""
+    gone = {key for key, task in state.snapshot.tasks.items() if not task.is_live}
+    retracted: list[StoredAnnotation] = []
 
-    def make_changes(present: pa.Table) -> tuple[list[Row], list[Row], Mapping[str, str]]:
-        nonlocal n_retracted
-        wanted = pc.field("key").isin(pa.array(list(keys), pa.string())) & (
-            pc.field("status") != str(AnnotationStatus.RETRACTED)
-        )
-        rows = present.filter(wanted).to_pylist()
-        n_retracted = len(rows)
-        return [{**row, "status": str(AnnotationStatus.RETRACTED)} for row in rows], [], {}
+    def make_changes(kept: Sequence[StoredAnnotation]) -> Sequence[StoredAnnotation]:
+        retracted[:] = [
+            replace(annotation, status=AnnotationStatus.RETRACTED)
+            for annotation in kept
+            if annotation.key in gone and annotation.status is not AnnotationStatus.RETRACTED
+        ]
+        return retracted
 
-    if keys:
-        annotations.merge_next(make_changes, key="annotation_id")
-    return n_retracted
+    if make_changes(state.snapshot.annotations):
+        merge_annotations(context.tables.annotations, make_changes, gone)
+    report.n_retracted += len(retracted)
 
 
-def _merge_page(page: Sequence[TaskState], annotations: Table, report: PullReport) -> None:
+def _merge_page(context: LabelingContext, page: Sequence[TaskState], report: PullReport) -> None:
     counts = PullReport()
 
-    def make_changes(present: pa.Table) -> tuple[list[Row], list[Row], Mapping[str, str]]:
+    def make_changes(kept: Sequence[StoredAnnotation]) -> Sequence[StoredAnnotation]:
         nonlocal counts
-        counts = PullReport(n_tasks_changed=0)
-        keys = pa.array([task.key for task in page], pa.string())
-        stored: dict[str, dict[int, dict[str, Any]]] = {}
-        for row in present.filter(pc.field("key").isin(keys)).to_pylist():
-            stored.setdefault(row["key"], {})[row["annotation_id"]] = row
-        put: list[Row] = []
-        for task in page:
-            put += _task_changes(task, stored.get(task.key, {}), counts)
-        return put, [], {}
+        counts, by_key = PullReport(), _by_key(kept)
+        return [change for task in page for change in _changes(task, by_key.get(task.key, {}), counts)]
 
-    annotations.merge_next(make_changes, key="annotation_id")
+    merge_annotations(context.tables.annotations, make_changes, {task.key for task in page})
     for name in ("n_tasks_changed", "n_new", "n_edited", "n_retracted"):
         setattr(report, name, getattr(report, name) + getattr(counts, name))
     report.problems += counts.problems
 
 
-def _task_changes(task: TaskState, stored: Mapping[int, Mapping[str, Any]], counts: PullReport) -> list[Row]:
-    """Return the rows of one task that differ from what is stored, and count them."""
-    changes: list[Row] = []
+def _by_key(annotations: Sequence[StoredAnnotation]) -> dict[str, dict[int, StoredAnnotation]]:
+    by_key: dict[str, dict[int, StoredAnnotation]] = {}
+    for annotation in annotations:
+        by_key.setdefault(annotation.key, {})[annotation.annotation_id] = annotation
+    return by_key
+
+
+def _changes(
+    task: TaskState, kept: Mapping[int, StoredAnnotation], counts: PullReport
+) -> list[StoredAnnotation]:
+    """Return the annotations of one task that differ from those kept, and count them."""
+    changes: list[StoredAnnotation] = []
     for annotation in task.annotations:
-        row = _row(task, annotation)
-        before = stored.get(annotation.annotation_id)
-        if before is not None and before["task_updated_at"] > task.updated_at:
+        seen = StoredAnnotation.of(task, annotation)
+        before = kept.get(annotation.annotation_id)
+        if before is not None and before.task_updated_at > task.updated_at:
             continue  # another pull has seen a newer state
-        if before is not None and all(before[name] == row[name] for name in row if name != "task_updated_at"):
+        if before is not None and replace(before, task_updated_at=seen.task_updated_at) == seen:
             continue
         counts.n_new += before is None
         counts.n_edited += before is not None
-        if row["status"] == str(AnnotationStatus.INVALID):
+        if seen.status is AnnotationStatus.INVALID:
             counts.problems.append(
                 f"annotation {annotation.annotation_id} of task {task.task_id}: {annotation.problem}"
             )
-        changes.append(row)
-    present = {one.annotation_id for one in task.annotations}
-    for annotation_id, before in stored.items():
-        is_older = before["task_id"] == task.task_id and before["task_updated_at"] <= task.updated_at
-        if annotation_id not in present and before["status"] != str(AnnotationStatus.RETRACTED) and is_older:
+        changes.append(seen)
+    present = {annotation.annotation_id for annotation in task.annotations}
+    for annotation_id, before in kept.items():
+        is_older = before.task_id == task.task_id and before.task_updated_at <= task.updated_at
+        is_retracted = before.status is AnnotationStatus.RETRACTED
+        if annotation_id not in present and not is_retracted and is_older:
             counts.n_retracted += 1
             changes.append(
-                {**before, "status": str(AnnotationStatus.RETRACTED), "task_updated_at": task.updated_at}
+                replace(before, status=AnnotationStatus.RETRACTED, task_updated_at=task.updated_at)
             )
     counts.n_tasks_changed += bool(changes)
     return changes
 
 
-def _row(task: TaskState, one: Annotation) -> dict[str, Any]:
-    status = (
-        AnnotationStatus.SKIP
-        if one.is_skip
-        else AnnotationStatus.INVALID
-        if one.label is None
-        else AnnotationStatus.ANSWER
-    )
-    return {
-        "annotation_id": one.annotation_id,
-        "task_id": task.task_id,
-        "key": task.key,
-        "annotator": one.annotator,
-        "status": str(status),
-        "label": one.label,
-        "problem": one.problem,
-        "reason": one.reason,
-        "lead_time_s": one.lead_time_s,
-        "created_at": one.created_at,
-        "updated_at": one.updated_at,
-        "task_updated_at": task.updated_at,
-        "shown_label": one.shown_label,
-        "shown_score": one.shown_score,
-        "shown_model_version": one.shown_model_version,
-    }
-
-
-def derive_gold(gold: GoldStore, read_outcomes: Callable[[], Outcomes], report: PullReport) -> None:
-    """Commit the gold that all answers together come to, if it differs; `report` is told what is missing."""
+def derive_gold(context: LabelingContext, state: LoopState, report: PullReport) -> None:
+    """Commit the gold that all answers together come to, if it differs; count in `report` what is missing."""
     looked_at: set[SampleId] = set()
 
-    def make_records() -> list[GoldRecord]:
-        outcomes = read_outcomes().samples
+    def make_records(now: LoopState) -> list[GoldRecord]:
+        outcomes = now.outcomes.samples
         looked_at.update(relabeled(outcomes))
         steps = n_by_step(outcomes)
         report.n_waiting, report.n_unsure = steps.get(Step.WAIT, 0), steps.get(Step.ASK, 0)
         report.n_disputed = steps.get(Step.ADJUDICATE, 0)
         return gold_records(outcomes)
 
-    version = gold.commit(make_records, reason=lambda changes: reason_of(changes, looked_at))
+    version = GoldStore(context.tables.gold).commit(
+        context.retrying(state, make_records),
+        reason=lambda changes: reason_of(changes, looked_at),
+        base=state.snapshot.gold,
+    )
     if version is not None:
         report.gold_version = version.version
         report.n_gold_changes = version.n_added + version.n_changed + version.n_removed

@@ -1,106 +1,140 @@
-"""Reconciling: the task_log and the labelling server, made to agree."""
+"""Reconciling: the task log and the labelling server, made to agree."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 
 from goldloop.core.errors import TasksLostError
+from goldloop.core.planned_tasks import Event, PlannedTask, TaskStatus
 from goldloop.core.ports import LabelingQueue
-from goldloop.core.samples import BatchId, SampleId
-from goldloop.core.tasks import Event, split_key
-from goldloop.labeling.push import LEASE_S
-from goldloop.tables.task_log import TaskLog, adopted_row
+from goldloop.core.samples import BatchId
+from goldloop.core.splits import wanted_split
+from goldloop.core.tasks import Purpose, split_key
+from goldloop.labeling.context import LabelingContext
+from goldloop.tables.arrivals import read_samples
 
 MOST_LOST = 0.5  # share of the tasks that may vanish between two looks before we take it for an accident
-FEW_TASKS = 20  # so many may always vanish
+FEW_TASKS = 20  # this many tasks may always vanish
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """How many tasks were adopted from the server, removed there as duplicates, or found gone."""
+
+    n_adopted: int = 0
+    n_duplicates_removed: int = 0
+    n_gone: int = 0
+    is_changed: bool = False
 
 
 def reconcile(
-    *,
-    task_log: TaskLog,
-    queue: LabelingQueue,
-    owner: str,
-    clock: Callable[[], datetime],
-    seed: int,
-    audit_rate: float,
-    batches: Callable[[Collection[SampleId]], Mapping[SampleId, BatchId]],
-    lease_s: float = LEASE_S,
-    accept_lost: bool = False,
-) -> tuple[int, int, int]:
-    """Make task_log and server agree; return how many tasks were adopted, removed as duplicates, found gone.
+    context: LabelingContext, tasks: Mapping[str, TaskStatus], *, accept_lost: bool = False
+) -> Reconciled:
+    """Make the task log, which held `tasks` a moment ago, and the server agree.
 
     Costs one request while the counts agree. When they do not, every task of the project is listed: one that
-    the task_log does not know is adopted, the later of two with one key is deleted unless only it was answered,
-    and one that somebody deleted on the server is recorded as gone.
+    the task log does not know is adopted, the later of two with one key is deleted unless only that one was
+    answered, and one that somebody deleted on the server is recorded as gone.
 
-    The task_log is read before the listing, to tell what is gone, and after it, to tell what is unknown:
+    The task log is read before the listing, to find what is gone, and after it, to find what is unknown:
     another process may plan and push meanwhile.
 
     Raises:
-        TasksLostError: more than half of the tasks are gone at once, and nobody has said that this is meant.
-            Every account can delete a project; the labels of its tasks must not leave gold by that alone.
+        TasksLostError: more than half of the tasks are gone at once, and the user has not confirmed it. Every
+            account can delete a project; the labels of its tasks must not leave gold by that alone.
     """
-    before = {key: one for key, one in task_log.statuses().items() if one.event is Event.PUSHED}
-    if queue.n_tasks() == len(before):
-        return 0, 0, 0
+    before = {key: task for key, task in tasks.items() if task.event is Event.PUSHED}
+    if context.queue.n_tasks() == len(before):
+        return Reconciled()
+    on_server, n_removed = _list_and_deduplicate(context.queue)
+    present = context.task_log.statuses()
+    pushed = {key: task for key, task in present.items() if task.event is Event.PUSHED}
+    stale = context.clock() - timedelta(seconds=context.lease_s)
+    new = {
+        key: task_id
+        for key, task_id in on_server.items()
+        if key not in pushed and (key not in present or not present[key].is_live or present[key].at < stale)
+    }
+    unknown = [key for key in new if key not in present]
+    if unknown:
+        _adopt(context, unknown)
+        present = context.task_log.statuses()
+    moved = {key: found for key, found in on_server.items() if key in pushed and pushed[key].task_id != found}
+    if new or moved:
+        context.task_log.record(
+            Event.PUSHED,
+            {**new, **moved},
+            present,
+            at=context.clock(),
+            owner=context.owner,
+            detail="found on the server",
+        )
+    gone = [key for key, task in before.items() if key not in on_server and present[key] == task]
+    _record_gone(context, gone, before, accept_lost=accept_lost)
+    return Reconciled(len(new), n_removed, len(gone), is_changed=bool(new or moved or gone))
+
+
+def _list_and_deduplicate(queue: LabelingQueue) -> tuple[dict[str, int], int]:
+    """Return the task id of each of our keys on the server, and how many duplicates were deleted there."""
     by_key: dict[str, list[int]] = {}
     for task_id, key in sorted(queue.all_tasks().items()):
         if _is_ours(key):
             by_key.setdefault(key, []).append(task_id)
     doubled = {key: ids for key, ids in by_key.items() if len(ids) > 1}
     answered = queue.answered([task_id for ids in doubled.values() for task_id in ids]) if doubled else set()
-    survivors = {key: next((one for one in ids if one in answered), ids[0]) for key, ids in doubled.items()}
+    survivors = {key: next((id_ for id_ in ids if id_ in answered), ids[0]) for key, ids in doubled.items()}
     surplus = [
-        one for key, ids in doubled.items() for one in ids if one != survivors[key] and one not in answered
+        id_ for key, ids in doubled.items() for id_ in ids if id_ != survivors[key] and id_ not in answered
     ]
     if surplus:
         queue.delete(surplus)
-    found = {key: survivors.get(key, ids[0]) for key, ids in by_key.items()}
+    return {key: survivors.get(key, ids[0]) for key, ids in by_key.items()}, len(surplus)
 
-    statuses = task_log.statuses()
-    pushed = {key: one for key, one in statuses.items() if one.event is Event.PUSHED}
-    stale = clock() - timedelta(seconds=lease_s)
-    new = {
-        key: task_id
-        for key, task_id in found.items()
-        if key not in pushed
-        and (key not in statuses or not statuses[key].is_live or statuses[key].at < stale)
-    }
-    unknown = [key for key in new if key not in statuses]
-    if unknown:
-        known_batches = batches([split_key(key)[0] for key in unknown])
-        task_log.plan(
-            lambda seq: [
-                adopted_row(
-                    key,
-                    seq=seq,
-                    round_=0,
-                    at=clock(),
-                    seed=seed,
-                    audit_rate=audit_rate,
-                    batch=known_batches.get(split_key(key)[0], BatchId("unknown")),
-                )
-                for key in unknown
-            ]
+
+def _adopt(context: LabelingContext, keys: Collection[str]) -> None:
+    """Plan the tasks that the server holds and our task log has lost."""
+    selection = context.settings.selection
+    samples = read_samples(context.tables, {split_key(key)[0] for key in keys})
+
+    def plan_of(key: str) -> PlannedTask:
+        sample_id, purpose = split_key(key)
+        return PlannedTask(
+            key=key,
+            round=0,
+            position=0,
+            planned_at=context.clock(),
+            batch=samples[sample_id].batch if sample_id in samples else BatchId("unknown"),
+            lane="",
+            stratum="",
+            split=wanted_split(sample_id, purpose, seed=selection.seed),
+            group=sample_id[:16],
+            inclusion_probability=selection.audit_rate if purpose is Purpose.AUDIT else None,
+            detail="adopted from the server",
         )
-    moved = {
-        key: task_id for key, task_id in found.items() if key in pushed and pushed[key].task_id != task_id
-    }
-    if new or moved:
-        task_log.record(Event.PUSHED, {**new, **moved}, at=clock(), owner=owner, detail="found on the server")
-    gone = [key for key, one in before.items() if key not in found and statuses[key] == one]
+
+    context.task_log.plan(lambda: [plan_of(key) for key in keys])
+
+
+def _record_gone(
+    context: LabelingContext, gone: Collection[str], before: Mapping[str, TaskStatus], *, accept_lost: bool
+) -> None:
     if len(gone) > max(FEW_TASKS, MOST_LOST * len(before)) and not accept_lost:
         raise TasksLostError(
             f"{len(gone)} of {len(before)} tasks are gone from the labelling server at once, as if somebody "
-            "deleted a project; nothing was changed. Restore the server from a backup, or, if it is meant, "
-            "take their answers out of gold with 'goldloop pull --accept-lost'"
+            "deleted a project; nothing was changed. Restore the server from a backup. If the deletion was "
+            "intended, take the answers out of gold with 'goldloop pull --accept-lost'"
         )
     if gone:
-        task_log.record(
-            Event.GONE, dict.fromkeys(gone), at=clock(), owner=owner, detail="deleted on the server"
+        context.task_log.record(
+            Event.GONE,
+            dict.fromkeys(gone),
+            before,
+            at=context.clock(),
+            owner=context.owner,
+            detail="deleted on the server",
         )
-    return len(new), len(surplus), len(gone)
 
 
 def _is_ours(key: str) -> bool:

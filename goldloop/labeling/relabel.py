@@ -1,31 +1,30 @@
-"""Second looks: gold labels in doubt are found, sent to people blind, and what they make of them is told.
+"""Relabeling: gold labels in doubt are found, sent to annotators blind, and followed up.
 
-Only what trains is looked at. To ask again about a sample that judges the models *because* a model disagrees
-would correct the judge in the model's favour alone; those samples have several blind answers instead.
+Only what trains is searched. To ask again about a sample that judges the models *because* a model disagrees would
+correct the judge in the model's favour alone; those samples have several blind answers instead.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
-import pyarrow.compute as pc
 
-from goldloop.consensus.evidence import SampleEvidence
 from goldloop.core.errors import EmptyPoolError
 from goldloop.core.labels import LabelSet
-from goldloop.core.ports import ContentStore, Row, Tables
+from goldloop.core.planned_tasks import PlannedTask, TaskStatus
+from goldloop.core.ports import ContentStore
 from goldloop.core.probs import Probs
-from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
-from goldloop.core.tasks import Purpose, TaskStatus, task_key
+from goldloop.core.tasks import Purpose, task_key
 from goldloop.gold.records import GoldRecord
-from goldloop.tables.gold_store import GoldStore
-from goldloop.tables.rounds import current_round
-from goldloop.tables.task_log import TaskLog, follow_up_row
+from goldloop.labeling.context import LabelingContext
+from goldloop.labeling.follow_up import follow_up_plan
+from goldloop.labeling.state import LoopState
+from goldloop.tables.gold_store import Gold
+from goldloop.tables.snapshot import Snapshot
 from goldloop.training.label_errors import LabelIssue, Rows, cross_validated_probs, find_label_issues
 from goldloop.training.ports import Trainer
 
@@ -37,7 +36,7 @@ _MINIBATCH = 256
 
 @dataclass(frozen=True, slots=True)
 class Relabel:
-    """A issue and what became of it: not sent, waiting for people, kept, or corrected."""
+    """A label issue and what became of it: not sent, waiting for annotators, kept, or corrected."""
 
     issue: LabelIssue
     state: str
@@ -46,7 +45,7 @@ class Relabel:
 
 def search(
     *,
-    gold: GoldStore,
+    gold: Gold,
     trainer: Trainer,
     store: ContentStore,
     labels: LabelSet,
@@ -59,8 +58,8 @@ def search(
     Raises:
         EmptyPoolError: there is too little gold to train on.
     """
-    version = gold.newest()
-    records = [one for one in gold.records(version.version) if _may_be_doubted(one)]
+    version = gold.version
+    records = [one for one in gold.records if _may_be_doubted(one)]
     if len({one.label for one in records}) < 2:
         raise EmptyPoolError(
             f"gold version {version.version} has {len(records)} train samples of fewer than two labels; "
@@ -99,87 +98,55 @@ def _may_be_doubted(record: GoldRecord) -> bool:
     return record.split is Split.TRAIN and not record.method.startswith("adjudication")
 
 
-def save_label_issues(
-    tables: Tables, version: int, label_issues: Sequence[LabelIssue], *, at: datetime
-) -> None:
-    """Keep a search as the present list; that it was made is a row of its own, should nothing be in doubt."""
-    made: Row = {"found_at": at, "gold_version": version, "rank": 0}
-    rows: list[Row] = [
-        {
-            "found_at": at,
-            "gold_version": version,
-            "rank": one.rank,
-            "sample_id": one.sample_id,
-            "label": one.label,
-            "suggested_label": one.suggested_label,
-            "self_confidence": one.self_confidence,
-        }
-        for one in label_issues
-    ]
-    tables.label_errors.append([made, *rows])
-
-
-def read_relabels(tables: Tables, task_log: TaskLog, gold: GoldStore) -> list[Relabel]:
-    """Return the present list of label_issues with what became of each, most issue first."""
-    rows = tables.label_errors.read()
-    newest = pc.max(rows["found_at"])
-    present = {one.sample_id: one.label for one in gold.records()}
-    statuses = task_log.statuses()
-    answered = set(tables.annotations.read(["key"])["key"].to_pylist())
-    found = []
-    rows = rows.filter((pc.field("found_at") == newest) & (pc.field("rank") > 0))
-    for row in rows.sort_by("rank").to_pylist():
-        issue = LabelIssue(
-            row["rank"],
-            SampleId(row["sample_id"]),
-            row["label"],
-            row["suggested_label"],
-            row["self_confidence"],
+def relabels_of(issues: Sequence[LabelIssue], snapshot: Snapshot) -> list[Relabel]:
+    """Return what became of each of `issues`, in the order given."""
+    present = {record.sample_id: record.label for record in snapshot.gold.records}
+    answered = {annotation.key for annotation in snapshot.annotations}
+    return [
+        Relabel(
+            issue,
+            _state(
+                issue,
+                snapshot.tasks.get(task_key(issue.sample_id, Purpose.RECHECK)),
+                present.get(issue.sample_id),
+                answered,
+            ),
+            present.get(issue.sample_id),
         )
-        task = statuses.get(task_key(issue.sample_id, Purpose.RECHECK))
-        label = present.get(issue.sample_id)
-        found.append(Relabel(issue, _state(issue, task, label, answered), label))
-    return found
+        for issue in issues
+    ]
 
 
 def _state(issue: LabelIssue, task: TaskStatus | None, label: str | None, answered: Collection[str]) -> str:
     if task is None or not task.is_live:
         return "not sent"
     if task.key not in answered or label is None:
-        return "waiting for people"
+        return "waiting for annotators"
     return "kept" if label == issue.label else f"corrected to {label}"
 
 
-def plan_relabel(
-    *,
-    tables: Tables,
-    task_log: TaskLog,
-    gold: GoldStore,
-    evidence_of: Mapping[SampleId, SampleEvidence],
-    n: int,
-    clock: Callable[[], datetime],
-) -> int:
-    """Plan a blind second look at the `n` most issue samples not sent yet; return how many there were."""
-    n_planned = 0
+def plan_relabel(context: LabelingContext, state: LoopState, issues: Sequence[LabelIssue], *, n: int) -> int:
+    """Plan a blind second look at the `n` most doubtful samples not sent yet; return how many there were."""
 
-    def make_rows(seq: int) -> list[Row]:
-        nonlocal n_planned
-        waiting = [one for one in read_relabels(tables, task_log, gold) if one.state == "not sent"]
-        known = [evidence_of[one.issue.sample_id] for one in waiting if one.issue.sample_id in evidence_of]
-        n_planned = len(known[:n])
+    def choose(now: LoopState) -> list[PlannedTask]:
+        evidence_of = {outcome.evidence.sample_id: outcome.evidence for outcome in now.outcomes.samples}
+        waiting = [
+            relabel.issue.sample_id
+            for relabel in relabels_of(issues, now.snapshot)
+            if relabel.state == "not sent" and relabel.issue.sample_id in evidence_of
+        ]
         return [
-            follow_up_row(
-                evidence.plan,
+            follow_up_plan(
+                evidence_of[sample_id],
                 Purpose.RECHECK,
-                seq=seq,
-                round_=current_round(tables),
+                context,
+                round_=now.snapshot.round,
                 position=position,
-                at=clock(),
                 answers={},
-                barred=evidence.people,
+                barred=evidence_of[sample_id].people,
             )
-            for position, evidence in enumerate(known[:n])
+            for position, sample_id in enumerate(waiting[:n])
         ]
 
-    task_log.plan(make_rows)
-    return n_planned
+    base = state.snapshot.versions.planned_tasks
+    return len(context.task_log.plan(context.retrying(state, choose), base=base))

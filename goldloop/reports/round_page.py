@@ -13,7 +13,7 @@ from goldloop.audit.estimates import report_audit
 from goldloop.consensus.outcomes import open_audit_note
 from goldloop.core.clock import now
 from goldloop.gold.records import GoldRecord
-from goldloop.labeling.relabel import read_relabels
+from goldloop.loop.relabel import read_relabels
 from goldloop.modalities.image.thumbnail import thumbnail
 from goldloop.reports.annotators_section import LabelIssueTile, annotator_section
 from goldloop.reports.costs_section import cost_section
@@ -102,10 +102,10 @@ def round_page(parts: Wiring) -> Page:
     records = read_rounds(parts.tables.rounds)
     rows = round_rows(records)
     number = records[-1].round if records else 0
-    unsettled = open_audit_note(parts.read_outcomes().samples)
+    unsettled = open_audit_note(parts.read_state().outcomes.samples)
     notes = [] if records else ["No model yet: too little gold to train and judge one."]
     return Page(
-        title=f"{parts.workspace.settings.name}: round {number}",
+        title=f"{parts.settings.name}: round {number}",
         generated_at=now(),
         rounds=tuple(rows),
         plots=round_plots(parts, records, rows),
@@ -130,7 +130,7 @@ def routing_of(parts: Wiring, champion: str | None) -> RoutingSection | None:
     """Return what the page says of routing; None before there is a champion."""
     if champion is None:
         return None
-    labels, gold = parts.workspace.settings.label_set, parts.gold.records()
+    labels, gold = parts.settings.label_set, parts.gold.records()
     traffic = read_traffic(parts.tables, labels)
     seen = read_seen(parts.tables.batches)
     entry = PolicyLog(parts.tables.policies).in_force(champion)
@@ -197,7 +197,7 @@ def gallery(parts: Wiring) -> tuple[Tile, ...]:
 def label_issue_tiles(parts: Wiring) -> tuple[LabelIssueTile, ...]:
     """Return thumbnails of the gold labels in doubt, most issue first, with what people made of each."""
     tiles = []
-    for one in read_relabels(parts.tables, parts.task_log, parts.gold)[:MOST_LABEL_ISSUES]:
+    for one in read_relabels(parts.ports)[:MOST_LABEL_ISSUES]:
         found = one.issue
         file = parts.store.file(found.sample_id)
         if file is not None:

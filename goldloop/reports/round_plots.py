@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from goldloop.audit.audited import Audited
 from goldloop.core.splits import Split
 from goldloop.drift.history import Seen, reference_of
+from goldloop.loop.policy import known_people
 from goldloop.reports.plots import (
     accuracy_plot,
     baseline_curve,
@@ -39,7 +40,7 @@ def plots_of(parts: Wiring) -> Callable[[HoldoutEvaluation], dict[str, bytes]]:
     def draw(evaluation: HoldoutEvaluation) -> dict[str, bytes]:
         judged = evaluation.audited(CHALLENGER)
         settings = parts.workspace.settings
-        policy = fit_policy(settings, judged, parts.known_people()).policy
+        policy = fit_policy(settings, judged, known_people(parts.ports)).policy
         found = tuned(parts, judged, policy)
         files = retrain_plots(evaluation)
         for kind in KINDS:
@@ -69,7 +70,7 @@ def _over_rounds(parts: Wiring, evaluation: HoldoutEvaluation, kind: Literal["pn
 
 def tuned(parts: Wiring, judged: Audited, present: Policy) -> Tuning:
     """Return what `judged` says of other policies than the `present` one."""
-    return tune(judged, parts.workspace.settings, present=present, people=parts.known_people())
+    return tune(judged, parts.workspace.settings, present=present, people=known_people(parts.ports))
 
 
 def newest_batch_plot(seen: Sequence[Seen]) -> tuple[Plot, ...]:

@@ -18,7 +18,8 @@ from goldloop.tables.counts import (
     task_counts,
 )
 from goldloop.tables.gold_store import GoldStore
-from goldloop.tables.rounds import current_round, read_rounds
+from goldloop.tables.rounds import read_rounds
+from goldloop.tables.snapshot import read_snapshot
 from goldloop.training.round_record import RoundRecord
 
 _NEEDS = {
@@ -103,14 +104,15 @@ def read_status(
 ) -> Status:
     """Return where everything in `tables` stands; champion and servers are handed in."""
     closed = read_rounds(tables.rounds)
+    snapshot = read_snapshot(tables)
     return Status(
         workspace=workspace,
-        round=current_round(tables),
+        round=snapshot.round,
         files=conservation(tables),
-        tasks=task_counts(tables),
-        annotations=annotation_counts(tables),
+        tasks=task_counts(snapshot),
+        annotations=annotation_counts(snapshot.annotations),
         needs={str(step): n for step, n in sorted(n_by_step(outcomes).items())},
-        gold=gold.newest(),
+        gold=snapshot.gold.version,
         champion=champion,
         champion_problem=champion_problem,
         policy=policy,

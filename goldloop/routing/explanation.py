@@ -81,7 +81,7 @@ def explain(tables: Tables, settings: Settings, prefix: str) -> Explanation:
     rule, costs = rule_of(row, tables, settings)
     asked = {
         str(one.purpose)
-        for one in TaskLog(tables.tasks).statuses().values()
+        for one in TaskLog(tables).statuses().values()
         if one.sample_id == sample_id and one.is_live
     }
     return Explanation(

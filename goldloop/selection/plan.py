@@ -1,96 +1,102 @@
-"""Planning: what people are asked in the open round, as one commit that a killed or doubled push resumes."""
+"""The plan: from chosen samples to tasks with a split, a near-duplicate group and a suggestion."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
 
 from goldloop.core.arms import Arm, arm_of
-from goldloop.core.ports import Row, Tables
+from goldloop.core.candidates import Choice
+from goldloop.core.planned_tasks import PlannedTask, TaskStatus
+from goldloop.core.predictions import Prediction
 from goldloop.core.probs import suggestion_hint
 from goldloop.core.samples import SampleId
-from goldloop.core.tasks import Event, Purpose, TaskStatus
+from goldloop.core.splits import Split, split_beside, wanted_split
+from goldloop.core.tasks import Purpose, task_key
+from goldloop.gold.near_duplicates import Groups
 from goldloop.selection.budget import FIRST_ASKED, n_answers_of, repeat_budget
-from goldloop.selection.select import select
 from goldloop.settings import Settings
-from goldloop.tables.rounds import current_round
-from goldloop.tables.task_log import TaskLog, planned_rows
-from goldloop.tables.unlabeled_pool import prediction_rows, read_unlabeled_pool, sample_rows
 
 
-def plan_round(
+def budget_left(tasks: Iterable[TaskStatus], round_: int, settings: Settings) -> int:
+    """Return how many first answers round `round_` may still ask for, given its live tasks."""
+    asked = [task for task in tasks if task.round == round_ and task.purpose in FIRST_ASKED]
+    n_asked = sum(n_answers_of(task.purpose, settings) for task in asked)
+    return settings.selection.budget_per_round - repeat_budget(settings) - n_asked
+
+
+def groups_of(plans: Iterable[PlannedTask]) -> tuple[Groups, dict[str, Split]]:
+    """Return the near-duplicate groups of everything ever planned, and the split of each group."""
+    leaders: dict[str, str | None] = {}
+    splits: dict[str, Split] = {}
+    for plan in plans:
+        leaders.setdefault(plan.group, plan.fingerprint)
+        if splits.get(plan.group) in (None, Split.WITHHELD):
+            splits[plan.group] = plan.split
+    return Groups(leaders.items()), splits
+
+
+def plan_tasks(
+    choices: Sequence[Choice],
     *,
-    tables: Tables,
-    task_log: TaskLog,
+    earlier: Iterable[PlannedTask],
+    predictions: Mapping[SampleId, Prediction],
+    fingerprints: Mapping[SampleId, str | None],
     settings: Settings,
-    is_labelled: Collection[SampleId],
-    is_shown: Callable[[Arm, str], bool] = lambda arm, _: arm is not Arm.HIDDEN,
-    clock: Callable[[], datetime],
-) -> int:
-    """Plan what people are asked in the open round, within its budget; return how many tasks were added.
+    is_shown: Callable[[Arm, str], bool],
+    round_: int,
+    at: datetime,
+) -> list[PlannedTask]:
+    """Return a task for each of `choices`, in order.
 
-    Adds nothing while an earlier plan is not wholly pushed, or when the round's budget is spent. `is_shown`
-    says of an arm and a suggested label whether a review task shows the suggestion.
+    `earlier` is everything ever planned. `is_shown` decides, for an arm and a suggested label, whether a review
+    task shows the suggestion; what is suggested is kept either way.
     """
-    n_planned = 0
-    selection = settings.selection
-
-    def make_rows(seq: int) -> Sequence[Row]:
-        nonlocal n_planned
-        n_planned = 0
-        live = [one for one in task_log.statuses().values() if one.is_live]
-        if any(one.event is not Event.PUSHED for one in live):
-            return []
-        round_ = current_round(tables)
-        n_left = selection.budget_per_round - repeat_budget(settings) - _n_asked(live, round_, settings)
-        if n_left <= 0:
-            return []
-        taken = {one.sample_id for one in live} | set(is_labelled)
-        pool = read_unlabeled_pool(tables, taken)
-        choices = select(
-            pool.candidates,
-            n_answers=n_left,
-            audit_rate=selection.audit_rate,
-            audit_share=selection.audit_share,
-            audit_answers=n_answers_of(Purpose.AUDIT, settings),
-            overlap=selection.overlap,
-            below_share=settings.policy.below_share,
-            seed=selection.seed,
-            n_arrived=pool.n_arrived,
-            has_model=any(one.label is not None for one in pool.candidates),
+    groups, splits = groups_of(earlier)
+    seed, hidden_share = settings.selection.seed, settings.suggestions.hidden_share
+    plans = []
+    for position, choice in enumerate(choices):
+        sample_id = choice.candidate.sample_id
+        prediction = predictions.get(sample_id)
+        group = groups.join(sample_id, fingerprints.get(sample_id))
+        split = split_beside(wanted_split(sample_id, choice.purpose, seed=seed), splits.get(group))
+        if splits.get(group) in (None, Split.WITHHELD):
+            splits[group] = split
+        plan = PlannedTask(
+            key=task_key(sample_id, choice.purpose),
+            round=round_,
+            position=position,
+            planned_at=at,
+            batch=choice.candidate.batch,
+            lane=str(choice.candidate.lane),
+            stratum=choice.stratum,
+            split=split,
+            group=group,
+            fingerprint=fingerprints.get(sample_id),
+            inclusion_probability=choice.inclusion_probability,
+            policy=prediction.policy if prediction else None,
+            model_version=prediction.model_version if prediction else None,
+            probs=prediction.probs if prediction else None,
         )
-        n_planned = len(choices)
-        chosen = [one.candidate.sample_id for one in choices]
-        return planned_rows(
-            choices,
-            seq=seq,
-            round_=round_,
-            at=clock(),
-            seed=selection.seed,
-            task_log=task_log,
-            predictions=prediction_rows(tables, chosen),
-            fingerprints={key: row["fingerprint"] for key, row in sample_rows(tables, chosen).items()},
-            hints=lambda probs: suggestion_hint(np.asarray(probs, dtype=np.float64), settings.label_set),
-            arms=_arms(settings, is_shown),
-        )
-
-    task_log.plan(make_rows)
-    return n_planned
+        if choice.purpose is Purpose.REVIEW and prediction is not None and prediction.label is not None:
+            arm = arm_of(sample_id, hidden_share=hidden_share, seed=seed)
+            plan = _with_suggestion(plan, prediction, settings, arm, is_shown(arm, prediction.label))
+        plans.append(plan)
+    return plans
 
 
-def _n_asked(live: Iterable[TaskStatus], round_: int, settings: Settings) -> int:
-    """Return how many first answers the open round has asked for."""
-    asked = [one for one in live if one.round == round_ and one.purpose in FIRST_ASKED]
-    return sum(n_answers_of(one.purpose, settings) for one in asked)
-
-
-def _arms(
-    settings: Settings, is_shown: Callable[[Arm, str], bool]
-) -> Callable[[SampleId, str], tuple[Arm, bool]]:
-    def arm_and_shown(sample_id: SampleId, suggested: str) -> tuple[Arm, bool]:
-        arm = arm_of(sample_id, hidden_share=settings.suggestions.hidden_share, seed=settings.selection.seed)
-        return arm, is_shown(arm, suggested)
-
-    return arm_and_shown
+def _with_suggestion(
+    plan: PlannedTask, prediction: Prediction, settings: Settings, arm: Arm, is_shown: bool
+) -> PlannedTask:
+    probs = np.asarray(prediction.probs, dtype=np.float64)
+    return replace(
+        plan,
+        suggested_label=prediction.label,
+        suggested_score=prediction.confidence,
+        hint=suggestion_hint(probs, settings.label_set),
+        arm=arm,
+        is_shown=is_shown,
+    )

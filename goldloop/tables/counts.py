@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from goldloop.core.annotations import AnnotationStatus
+from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
 from goldloop.core.lanes import Lane
+from goldloop.core.planned_tasks import Event
 from goldloop.core.ports import Tables
 from goldloop.core.samples import Arrived
-from goldloop.core.tasks import Event, Purpose
-from goldloop.tables.task_log import TaskLog
+from goldloop.core.tasks import Purpose
+from goldloop.tables.snapshot import Snapshot
 from goldloop.tables.unlabeled_pool import newest_predictions
 
 
@@ -30,6 +31,16 @@ class Conservation:
     quarantine: int
     duplicate: int
     reasons: Mapping[str, int]
+
+    @property
+    def lanes(self) -> dict[str, int]:
+        """Samples by lane."""
+        return {
+            str(Lane.AUTO): self.auto,
+            str(Lane.REVIEW): self.review,
+            str(Lane.FULL): self.full,
+            str(Lane.HOLD): self.hold,
+        }
 
     @property
     def n_missing(self) -> int:
@@ -104,28 +115,26 @@ class AnnotationCounts:
     annotators: int
 
 
-def task_counts(tables: Tables) -> TaskCounts:
+def task_counts(snapshot: Snapshot) -> TaskCounts:
     """Return where the live tasks are."""
-    live = [one for one in TaskLog(tables.tasks).statuses().values() if one.is_live]
-    rows = tables.annotations.read(["key", "status"])
-    answered = set(rows.filter(pc.field("status") == str(AnnotationStatus.ANSWER))["key"].to_pylist())
-    pushed = [one for one in live if one.event is Event.PUSHED]
-    asked = [one for one in pushed if one.purpose is not Purpose.ONBOARDING]
-    n_answered = sum(one.key in answered for one in asked)
-    purposes = Counter(str(one.purpose) for one in pushed)
+    live = snapshot.live.values()
+    answered = {kept.key for kept in snapshot.annotations if kept.status is AnnotationStatus.ANSWER}
+    pushed = [task for task in live if task.event is Event.PUSHED]
+    asked = [task for task in pushed if task.purpose is not Purpose.ONBOARDING]
+    n_answered = sum(task.key in answered for task in asked)
+    purposes = Counter(str(task.purpose) for task in pushed)
     return TaskCounts(
         len(live) - len(pushed), len(asked) - n_answered, n_answered, dict(sorted(purposes.items()))
     )
 
 
-def annotation_counts(tables: Tables) -> AnnotationCounts:
-    """Return what people did so far; retracted annotations are counted apart."""
-    rows = tables.annotations.read(["annotator", "status"])
-    statuses = Counter(rows["status"].to_pylist())
+def annotation_counts(annotations: Collection[StoredAnnotation]) -> AnnotationCounts:
+    """Return what annotators did so far; retracted annotations are counted apart."""
+    statuses = Counter(kept.status for kept in annotations)
     return AnnotationCounts(
         answers=statuses[AnnotationStatus.ANSWER],
         skips=statuses[AnnotationStatus.SKIP],
         invalid=statuses[AnnotationStatus.INVALID],
         retracted=statuses[AnnotationStatus.RETRACTED],
-        annotators=len(set(rows["annotator"].to_pylist())),
+        annotators=len({kept.annotator for kept in annotations}),
     )

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import pyarrow as pa
 
 from goldloop.core.errors import GoldVersionError
-from goldloop.core.ports import Row, Table
-from goldloop.core.samples import BatchId, SampleId
-from goldloop.core.splits import Split
-from goldloop.core.tasks import Purpose
+from goldloop.core.ports import Changes, Table
 from goldloop.gold.records import GoldChange, GoldRecord, GoldVersion, gold_diff, gold_digest
+from goldloop.tables import codec
+
+
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """One gold version and its records, in order of sample_id."""
+
+    version: GoldVersion
+    records: tuple[GoldRecord, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,38 +33,53 @@ class GoldStore:
         make_records: Callable[[], Sequence[GoldRecord]],
         *,
         reason: Callable[[Sequence[GoldChange]], str],
+        base: Gold | None = None,
     ) -> GoldVersion | None:
         """Make what `make_records` returns the newest gold version in one atomic commit; None if it is that.
 
-        `reason` says in words why, given what changes.
-
-        `make_records` is asked again whenever another writer was first: what one has read before the other
-        committed must not undo what the other has made of newer answers.
+        `base` is the gold that the first call of `make_records` rests on; None reads the newest. `make_records`
+        is called again whenever another writer was first: what one writer has read before the other committed
+        must not undo what the other has made of newer answers. `reason` puts the changes into words.
         """
+        before = base
 
-        def make_changes(present: pa.Table) -> tuple[list[Row], list[Row], Mapping[str, str]]:
-            old, records = _records(present), make_records()
+        def make_changes(read: Callable[[], pa.Table]) -> Changes:
+            nonlocal before
+            old = _records(read()) if before is None else list(before.records)
+            before = None
+            records = make_records()
             changes = gold_diff(old, records)
-            put: list[Row] = [_row(one.after) for one in changes if one.after is not None]
-            remove: list[Row] = [
-                _row(one.before) for one in changes if one.before is not None and one.after is None
-            ]
-            kinds = [one.kind for one in changes]
-            metadata = {
-                "digest": gold_digest(records),
-                "parent_digest": gold_digest(old),
-                "reason": reason(changes),
-                "n_records": str(len(records)),
-                "n_added": str(kinds.count("added")),
-                "n_changed": str(kinds.count("changed")),
-                "n_removed": str(kinds.count("removed")),
-                "n_reweighed": str(kinds.count("reweighed")),
-            }
-            return put, remove, metadata
+            kinds = [change.kind for change in changes]
+            return Changes(
+                put=codec.rows_of(change.after for change in changes if change.after is not None),
+                remove=codec.rows_of(
+                    change.before for change in changes if change.before is not None and change.after is None
+                ),
+                metadata={
+                    "digest": gold_digest(records),
+                    "parent_digest": gold_digest(old),
+                    "reason": reason(changes),
+                    "n_records": str(len(records)),
+                }
+                | {
+                    f"n_{kind}": str(kinds.count(kind))
+                    for kind in ("added", "changed", "removed", "reweighed")
+                },
+            )
 
-        if self.table.merge_next(make_changes, key="sample_id") is None:
+        version = None if base is None else base.version.version
+        if self.table.merge_next(make_changes, key="sample_id", base=version) is None:
             return None
         return self.newest()
+
+    def read(self) -> Gold:
+        """Return the newest gold version with its records.
+
+        Raises:
+            GoldVersionError: the content of the version does not match its digest.
+        """
+        version = self.newest()
+        return Gold(version, tuple(self._checked(version)))
 
     def log(self) -> list[GoldVersion]:
         """Return every gold version, newest first; version 0 is the empty one every workspace starts from."""
@@ -110,7 +129,9 @@ class GoldStore:
         Raises:
             GoldVersionError: there is no such version, or its content does not match its digest.
         """
-        version = self.version(number)
+        return self._checked(self.version(number))
+
+    def _checked(self, version: GoldVersion) -> list[GoldRecord]:
         records = _records(self.table.read(version=version.version))
         digest = gold_digest(records)
         if digest != version.digest:
@@ -121,52 +142,5 @@ class GoldStore:
         return records
 
 
-def _row(record: GoldRecord) -> dict[str, Any]:
-    return {
-        "sample_id": record.sample_id,
-        "label": record.label,
-        "split": str(record.split),
-        "group": record.group,
-        "purpose": str(record.purpose),
-        "method": record.method,
-        "support": record.support,
-        "n_votes": record.n_votes,
-        "votes": json.dumps(dict(record.votes), ensure_ascii=False),
-        "posterior": json.dumps(dict(record.posterior), ensure_ascii=False),
-        "batch": record.batch,
-        "lane": record.lane,
-        "policy": record.policy,
-        "inclusion_probability": record.inclusion_probability,
-        "model_version": record.model_version,
-        "suggested_label": record.suggested_label,
-        "annotators": list(record.annotators),
-        "annotation_ids": list(record.annotation_ids),
-        "labelled_at": record.labelled_at,
-    }
-
-
 def _records(rows: pa.Table) -> list[GoldRecord]:
-    return [
-        GoldRecord(
-            sample_id=SampleId(row["sample_id"]),
-            label=row["label"],
-            split=Split(row["split"]),
-            group=row["group"],
-            purpose=Purpose(row["purpose"]),
-            method=row["method"],
-            support=row["support"],
-            n_votes=row["n_votes"],
-            votes=json.loads(row["votes"]),
-            posterior=json.loads(row["posterior"]),
-            batch=BatchId(row["batch"]),
-            lane=row["lane"],
-            policy=row["policy"],
-            inclusion_probability=row["inclusion_probability"],
-            model_version=row["model_version"],
-            suggested_label=row["suggested_label"],
-            annotators=tuple(row["annotators"]),
-            annotation_ids=tuple(row["annotation_ids"]),
-            labelled_at=row["labelled_at"],
-        )
-        for row in rows.sort_by("sample_id").to_pylist()
-    ]
+    return codec.values_of(GoldRecord, rows.sort_by("sample_id"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from goldloop.core.ports import Row, Table, Tables
+from goldloop.core.ports import Changes, Row, Table, Tables
 from goldloop.training.promotion import Decision, Evaluation
 from goldloop.training.round_record import RoundRecord
 
@@ -27,7 +27,7 @@ def save_round(rounds: Table, record: RoundRecord) -> None:
         "evaluations": json.dumps(evaluations, ensure_ascii=False),
         "lanes": json.dumps(dict(record.lanes)),
     }
-    rounds.merge_next(lambda _: ([row], [], {}), key="round")
+    rounds.merge_next(lambda _: Changes([row]), key="round")
 
 
 def read_rounds(rounds: Table) -> list[RoundRecord]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pyarrow as pa
+
+from goldloop.core.ports import Row
 
 _MOMENT = pa.timestamp("us", tz="UTC")
 _TEXT = pa.string()
@@ -79,35 +83,47 @@ BATCHES = pa.schema(
     ]
 )
 
-TASKS = pa.schema(
+PLANNED_TASKS = pa.schema(
     [
-        # what happened to a task: planned, claimed, pushed, gone; append only, ordered by seq
+        # what annotators are to be asked (core.planned_tasks.PlannedTask); append only, ordered by seq, position
         ("key", _TEXT),
         ("seq", pa.int64()),
-        ("event", _TEXT),
-        ("at", _MOMENT),
-        ("owner", _TEXT),
-        ("task_id", pa.int64()),
-        ("detail", _TEXT),
-        # filled by the planned event, null in the others
         ("round", pa.int64()),
         ("position", pa.int64()),
+        ("planned_at", _MOMENT),
         ("batch", _TEXT),
         ("lane", _TEXT),
         ("stratum", _TEXT),
+        ("split", _TEXT),
+        ("group", _TEXT),
+        ("fingerprint", _TEXT),
         ("inclusion_probability", pa.float64()),
         ("policy", _TEXT),
         ("model_version", _TEXT),
         ("suggested_label", _TEXT),
         ("suggested_score", pa.float64()),
         ("hint", _TEXT),
-        ("split", _TEXT),
-        ("group", _TEXT),
-        ("fingerprint", _TEXT),
         ("is_shown", pa.bool_()),
         ("arm", _TEXT),
+        ("probs", pa.list_(pa.float32())),
         ("answers", _TEXT),
         ("barred", pa.list_(_TEXT)),
+        ("detail", _TEXT),
+    ]
+)
+
+TASK_EVENTS = pa.schema(
+    [
+        # what happened to a planned task: claimed, pushed, gone; append only, ordered by seq; plan_seq is the
+        # seq of the plan that the event is about
+        ("key", _TEXT),
+        ("plan_seq", pa.int64()),
+        ("seq", pa.int64()),
+        ("event", _TEXT),
+        ("at", _MOMENT),
+        ("owner", _TEXT),
+        ("task_id", pa.int64()),
+        ("detail", _TEXT),
     ]
 )
 
@@ -203,3 +219,35 @@ ROUNDS = pa.schema(
         ("mlflow_run_id", _TEXT),
     ]
 )
+
+ALL = {
+    "samples": SAMPLES,
+    "predictions": PREDICTIONS,
+    "planned_tasks": PLANNED_TASKS,
+    "task_events": TASK_EVENTS,
+    "answer_requests": ANSWER_REQUESTS,
+    "annotations": ANNOTATIONS,
+    "gold": GOLD,
+    "label_errors": LABEL_ERRORS,
+    "rounds": ROUNDS,
+    "policies": POLICIES,
+    "evaluations": EVALUATIONS,
+    "batches": BATCHES,
+}
+"""Columns of each table, by the names of `goldloop.core.ports.Tables`."""
+
+
+def as_table(name: str, rows: Sequence[Row]) -> pa.Table:
+    """Return `rows` as Arrow rows of the table `name`; a missing value becomes null.
+
+    Raises:
+        ValueError: a row has a column that the table does not have.
+    """
+    columns = ALL[name]
+    known = set(columns.names)
+    for row in rows:
+        if not known.issuperset(row):
+            raise ValueError(f"table {name!r} has no column {sorted(set(row) - known)}")
+    return pa.Table.from_pylist(
+        [{column: row.get(column) for column in columns.names} for row in rows], columns
+    )

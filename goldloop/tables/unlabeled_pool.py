@@ -1,10 +1,9 @@
-"""The pool: samples that no live task asks people about, each with its newest prediction."""
+"""The unlabeled pool: samples that no live task asks annotators about, each with its newest prediction."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,7 +11,11 @@ import pyarrow.compute as pc
 from goldloop.core.candidates import Candidate
 from goldloop.core.lanes import Lane
 from goldloop.core.ports import Tables
+from goldloop.core.predictions import Prediction
 from goldloop.core.samples import Arrived, BatchId, SampleId
+from goldloop.tables import codec
+
+_COLUMNS = ("sample_id", "scored_at", "lane", "label", "confidence", "margin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +26,13 @@ class UnlabeledPool:
     n_arrived: int
 
 
-def newest_predictions(tables: Tables, columns: Collection[str] = ()) -> pa.Table:
+def newest_predictions(
+    tables: Tables, columns: Collection[str] = (), *, where: pc.Expression | None = None
+) -> pa.Table:
     """Return the newest prediction of each sample: sample_id, lane, label, confidence, margin, `columns`."""
-    names = list(dict.fromkeys(["sample_id", "scored_at", "lane", "label", "confidence", "margin", *columns]))
-    rows = tables.predictions.read(names).sort_by("scored_at")
+    rows = tables.predictions.read(list(dict.fromkeys([*_COLUMNS, *columns])), where=where).sort_by(
+        "scored_at"
+    )
     number = pa.array(range(len(rows)), pa.int64())
     newest = (
         rows.select(["sample_id"])
@@ -38,19 +44,13 @@ def newest_predictions(tables: Tables, columns: Collection[str] = ()) -> pa.Tabl
 
 
 def read_unlabeled_pool(tables: Tables, taken: Collection[SampleId]) -> UnlabeledPool:
-    """Return every sample that has arrived, but for those `taken` by a live task or already in gold."""
-    samples = tables.samples.read(["sample_id", "batch", "arrived"])
-    samples = samples.filter(pc.field("arrived") == str(Arrived.SAMPLE))
+    """Return every sample that has arrived, except those `taken` by a live task or already in gold."""
+    samples = tables.samples.read(["sample_id", "batch"], where=pc.field("arrived") == str(Arrived.SAMPLE))
     batches = dict(zip(samples["sample_id"].to_pylist(), samples["batch"].to_pylist(), strict=True))
     names = ("lane", "margin", "label", "audit_probability")
     rows = newest_predictions(tables, ["audit_probability"])
-    known = dict(
-        zip(
-            rows["sample_id"].to_pylist(),
-            zip(*(rows[name].to_pylist() for name in names), strict=True),
-            strict=True,
-        )
-    )
+    columns = zip(*(rows[name].to_pylist() for name in names), strict=True)
+    known = dict(zip(rows["sample_id"].to_pylist(), columns, strict=True))
     candidates = [
         Candidate(SampleId(sample_id), BatchId(batches[sample_id]), Lane(lane), margin, label, probability)
         for sample_id in sorted(batches.keys() - set(taken))
@@ -59,18 +59,11 @@ def read_unlabeled_pool(tables: Tables, taken: Collection[SampleId]) -> Unlabele
     return UnlabeledPool(candidates, len(batches))
 
 
-def prediction_rows(tables: Tables, sample_ids: Collection[SampleId]) -> Mapping[SampleId, Mapping[str, Any]]:
-    """Return the newest prediction of each of `sample_ids`, with probs, policy and model version."""
-    rows = newest_predictions(tables, ["probs", "policy", "model_version"])
-    wanted = rows.filter(pc.field("sample_id").isin(pa.array(sorted(sample_ids), pa.string())))
-    return {SampleId(row["sample_id"]): row for row in wanted.to_pylist()}
-
-
-def sample_rows(tables: Tables, sample_ids: Collection[SampleId]) -> Mapping[SampleId, Mapping[str, Any]]:
-    """Return uri, batch and fingerprint of each of `sample_ids`, of its first arrival if it had several."""
-    rows = tables.samples.read(["sample_id", "uri", "batch", "fingerprint", "arrived", "arrived_at"])
-    wanted = (pc.field("arrived") == str(Arrived.SAMPLE)) & pc.field("sample_id").isin(
-        pa.array(sorted(sample_ids), pa.string())
-    )
-    rows = rows.filter(wanted).sort_by([("arrived_at", "descending")])
-    return {SampleId(row["sample_id"]): row for row in rows.to_pylist()}
+def read_predictions(tables: Tables, sample_ids: Collection[SampleId]) -> Mapping[SampleId, Prediction]:
+    """Return the newest prediction of each of `sample_ids`."""
+    if not sample_ids:
+        return {}
+    wanted = pc.field("sample_id").isin(pa.array(sorted(sample_ids), pa.string()))
+    columns = ["batch", "model_version", "policy", "probs", "audit_probability"]
+    rows = newest_predictions(tables, columns, where=wanted)
+    return {prediction.sample_id: prediction for prediction in codec.values_of(Prediction, rows)}

@@ -17,6 +17,7 @@ from goldloop.drift.regimes import current_samples
 from goldloop.gold.near_duplicates import check_no_leak
 from goldloop.gold.records import GoldRecord, GoldVersion
 from goldloop.settings import Settings
+from goldloop.tables.annotations import read_annotations
 from goldloop.tables.batches import read_reference, save_batch
 from goldloop.tables.counts import annotation_counts
 from goldloop.tables.gold_store import GoldStore
@@ -115,7 +116,7 @@ def retrain(shop: RetrainContext) -> RoundRecord | None:
         gold_version=version.version,
         gold_digest=version.digest,
         n_gold=version.n_records,
-        n_annotations=annotation_counts(shop.tables).answers,
+        n_annotations=annotation_counts(read_annotations(shop.tables.annotations)).answers,
         model_version=challenger,
         outcome="promoted" if evaluation.decision.is_promoted else "refused",
         decision=evaluation.decision,

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from goldloop.adapters.label_studio import LabelStudioQueue
 from goldloop.core.clock import now
+from goldloop.core.planned_tasks import Event
 from goldloop.core.samples import Arrived, sample_id_of
-from goldloop.core.tasks import Event, NewTask
+from goldloop.core.tasks import NewTask
 from goldloop.labeling.push import push_planned
 from goldloop.labeling.reconcile import reconcile
 from goldloop.settings.workspace import Workspace

@@ -113,7 +113,7 @@ def _workspace(root: Path, pictures: Pictures, options: argparse.Namespace) -> W
 
 def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: argparse.Namespace) -> None:
     from flows.environment import prefect_environment
-    from goldloop.wiring import connect
+    from goldloop.wiring import open_workspace
 
     os.environ.update(prefect_environment(workspace))  # before Prefect is imported
     from flows.pull import pull
@@ -121,7 +121,7 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
     from flows.round import round_
     from flows.score import score
 
-    parts, where = connect(workspace.root), str(workspace.root)
+    parts, where = open_workspace(workspace.root), str(workspace.root)
     pool = write_list(pictures.pool, workspace.root / "pool.txt")
     say(f"$ goldloop score {pool}   ({len(pictures.pool)} pictures; {len(pictures.test)} more stay outside)")
     score(where, str(pool))
@@ -157,7 +157,7 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
     if options.json_file:
         options.json_file.write_text(json.dumps(plain(rows), indent=1), encoding="utf-8")
     from flows.costs import report_costs
-    from flows.policy import champion_tuning
+    from goldloop.loop.policy import champion_tuning
     from goldloop.reports.costs_table import account_lines
     from scripts.demo_loop.page import write_demo_page
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import httpx
 
+from goldloop.adapters.memory import MemoryLabelingServer
 from goldloop.core.annotations import Annotation, TaskState
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import LabelingQueue
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose, Suggestion
-from tests.fakes import FakeLabelingQueue
 
 if TYPE_CHECKING:
     from goldloop.adapters.label_studio import Projects
@@ -51,7 +51,7 @@ class Desk(Protocol):
         ...
 
 
-class FakeDesk(FakeLabelingQueue):
+class FakeDesk(MemoryLabelingServer):
     """The fake, whose annotators need no account."""
 
     people = ("ann", "bob", "cyd", "dee")

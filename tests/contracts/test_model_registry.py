@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from goldloop.adapters.memory.registry import MemoryRegistry
 from goldloop.core.errors import (
     GoldloopError,
     ModelError,
@@ -31,7 +32,6 @@ from goldloop.training.gate import Gate
 from goldloop.training.ports import ModelRegistry
 from goldloop.training.promotion import decide, evaluate
 from goldloop.training.run_record import GoldSource, TrainingRecord, TrainingStart, metrics_of
-from tests.fake_registry import FakeRegistry
 
 EXAMPLE = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
 START = TrainingStart(
@@ -102,7 +102,7 @@ def run_id(mlflow_url: str) -> str:
 def registry(request: pytest.FixtureRequest, tmp_path: Path) -> ModelRegistry:
     """Return an empty registry, fake or real."""
     if request.param == "fake":
-        return FakeRegistry(tmp_path / "fake")
+        return MemoryRegistry(tmp_path / "fake")
     from goldloop.adapters.mlflow_registry import MlflowRegistry
 
     return MlflowRegistry(
@@ -125,7 +125,7 @@ def register(
     registry: ModelRegistry, saved: Path, request: pytest.FixtureRequest
 ) -> Callable[[dict[str, str]], str]:
     """Return a function that registers the saved folder under tags and returns the version."""
-    is_real = not isinstance(registry, FakeRegistry)
+    is_real = not isinstance(registry, MemoryRegistry)
     run = request.getfixturevalue("run_id") if is_real else "run-1"
 
     def registered(tags: dict[str, str]) -> str:

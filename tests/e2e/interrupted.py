@@ -34,8 +34,7 @@ class Interruption:
     `deed` is "die" (SIGKILL to this whole process group), "kill" or "stop" (SIGKILL or SIGSTOP to `pids`), or
     "meet" (wait until `n_met` processes have come here; each leaves a file in the folder `place`).
 
-    `constants` are module constants by "module:NAME", `defaults` keyword defaults of functions by
-    "module:name": smaller batches, so that there is a middle to be interrupted in.
+    `constants` are module constants by "module:NAME": smaller batches, so that there is a middle to be interrupted in.
     """
 
     point: str = ""
@@ -47,7 +46,6 @@ class Interruption:
     place: str = ""
     n_met: int = 2
     constants: dict[str, Any] = field(default_factory=dict)
-    defaults: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def found(point: str) -> tuple[Any, str]:
@@ -64,11 +62,6 @@ def prepare(plan: Interruption) -> None:
     for point, value in plan.constants.items():
         owner, name = found(point)
         setattr(owner, name, value)
-    for point, values in plan.defaults.items():
-        owner, name = found(point)
-        known = getattr(owner, name).__kwdefaults__
-        assert values.keys() <= known.keys(), f"{point} has the keywords {sorted(known)}"
-        known.update(values)
     if plan.point:
         owner, name = found(plan.point)
         setattr(owner, name, interrupted(getattr(owner, name), plan))

@@ -10,11 +10,11 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from flows.pull import pull_answers
-from flows.push import push_round
-from flows.score import score_files
 from goldloop.adapters.label_studio import add_annotator
 from goldloop.core.tasks import split_key
+from goldloop.loop.pull import pull
+from goldloop.loop.push import push
+from goldloop.loop.score import score_files
 from goldloop.services import Endpoints
 from goldloop.settings.workspace import Workspace
 from goldloop.wiring import Wiring
@@ -51,8 +51,8 @@ def test_one_task_answered_by_keyboard_is_found_in_gold(
     pictures.mkdir()
     for number in range(N_PICTURES):
         Image.fromarray((load_digits().images[number] * 15).astype("uint8")).save(pictures / f"{number}.png")
-    assert score_files(parts, str(pictures)).n_files == N_PICTURES
-    assert push_round(parts).n_pushed == N_PICTURES
+    assert score_files(parts.ports, str(pictures)).n_files == N_PICTURES
+    assert push(parts.ports).n_pushed == N_PICTURES
     queue = parts.queue()
     server = services.label_studio
     person = add_annotator(server.url, server.token, email=EMAIL, password=PASSWORD, first_name="Gil")
@@ -72,7 +72,7 @@ def test_one_task_answered_by_keyboard_is_found_in_gold(
     ActionChains(browser).send_keys(Keys.ENTER).perform()
     WebDriverWait(browser, WAIT_S).until(lambda _: queue.answered([task_id]) == {task_id})
 
-    report = pull_answers(parts)
+    report = pull(parts.ports)
 
     (record,) = parts.gold.records(report.gold_version)
     assert record.sample_id == split_key(queue.all_tasks()[task_id])[0]

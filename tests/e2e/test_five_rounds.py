@@ -11,17 +11,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from flows.pull import pull_answers
-from flows.push import push_round
 from goldloop.annotators.judged_answers import judged_answers
 from goldloop.annotators.profiles import Person as Measured
 from goldloop.annotators.profiles import people as measured_people
-from goldloop.consensus.outcomes import read_outcomes
 from goldloop.core.clock import now
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose, split_key
+from goldloop.loop.pull import pull
+from goldloop.loop.push import push
 from goldloop.routing.policies import Band
 from goldloop.scoring.score import score_source
 from goldloop.scoring.writer import Model
@@ -89,7 +88,7 @@ class Project:
         while True:
             n_answers = self.work(projects.main, crew)
             n_answers += self.work(projects.adjudication, [adjudicator])
-            pull_answers(self.parts)
+            pull(self.parts.ports)
             if n_answers == 0:
                 return
 
@@ -115,8 +114,8 @@ class Project:
     def measured(self) -> dict[str, Measured]:
         """Return what is known of everybody, by the id that the server gave them."""
         settings, labels = self.parts.workspace.settings, LabelSet(LABELS)
-        outcomes = read_outcomes(self.parts.tables, self.parts.task_log, self.parts.answer_requests, settings)
-        judged = judged_answers(outcomes, self.parts.answer_requests.all(), labels)
+        state = self.parts.read_state()
+        judged = judged_answers(state.outcomes, state.snapshot.requests.requests, labels)
         return {
             one.annotator: one for one in measured_people(judged, labels=labels, bar=settings.annotators.bar)
         }
@@ -174,11 +173,11 @@ def test_five_rounds_with_a_spammer(project: Project, services: Endpoints) -> No
     )
     crew, accuracies, flagged_after = honest, [], None
     for round_ in range(N_ROUNDS):
-        push_round(project.parts)
+        push(project.parts.ports)
         if round_ == 1:  # the spammer joins, and begins with known answers
             crew = [*honest, spammer]
             assert project.work(project.parts.queue().projects.onboarding, [spammer]) >= 10
-            pull_answers(project.parts)
+            pull(project.parts.ports)
         project.work_through(crew, adjudicator)
         accuracies.append(project.gold_accuracy())
         measured = project.measured()

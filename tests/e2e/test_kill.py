@@ -14,6 +14,7 @@ from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose, Suggestion
 from goldloop.tables.counts import annotation_counts, conservation, task_counts
 from goldloop.tables.rounds import read_rounds
+from goldloop.tables.snapshot import read_snapshot
 from tests.e2e.commands import Loop
 from tests.e2e.interrupted import Interruption
 from tests.e2e.people import answer_all, said_by_truth, some_digits
@@ -37,8 +38,9 @@ SMALL = {
     "constants": {
         "goldloop.scoring.writer:COMMIT_EVERY": 200,
         "goldloop.adapters.label_studio.changes:CHANGED_TASKS": 15,
+        "goldloop.labeling.context:IMPORT_SIZE": 15,
+        "goldloop.labeling.context:LEASE_S": 6.0,
     },
-    "defaults": {"goldloop.labeling.push:push_planned": {"import_size": 15, "lease_s": 6.0}},
 }
 
 
@@ -148,9 +150,11 @@ def test_a_loop_killed_at_thirteen_points_ends_like_one_that_never_was(
     tables, calm_tables = killed.loop.parts.tables, calm.loop.parts.tables
     assert conservation(tables) == conservation(calm_tables)
     assert conservation(tables).n_files == N_FILES
-    assert task_counts(tables) == task_counts(calm_tables)
-    assert annotation_counts(tables) == annotation_counts(calm_tables)
-    assert annotation_counts(tables).answers == gold.newest().n_records
+    ended, calmly = read_snapshot(tables), read_snapshot(calm_tables)
+    assert task_counts(ended) == task_counts(calmly)
+    counts = annotation_counts(ended.annotations)
+    assert counts == annotation_counts(calmly.annotations)
+    assert counts.answers == gold.newest().n_records
     assert [(one.round, one.outcome, one.gold_digest) for one in read_rounds(tables.rounds)] == [
         (one.round, one.outcome, one.gold_digest) for one in read_rounds(calm_tables.rounds)
     ]

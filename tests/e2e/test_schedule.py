@@ -99,7 +99,7 @@ def test_a_second_run_of_a_deployed_retrain_is_cancelled(
 def deploy(loop: Loop) -> None:
     """Register the deployments of a workspace as `goldloop serve` does, without serving them."""
     code = (
-        "import os, sys; from pathlib import Path; from goldloop.wiring import prefect_environment;"
+        "import os, sys; from pathlib import Path; from flows.environment import prefect_environment;"
         "from goldloop.settings.workspace import Workspace; root = Path(sys.argv[1]);"
         "os.environ.update(prefect_environment(Workspace.open(root)));"
         "from flows.serve import deployments; [one.apply() for one in deployments(root)]"

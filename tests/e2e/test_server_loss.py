@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.core.tasks import Event
+from goldloop.core.planned_tasks import Event
 from goldloop.services import Endpoints, down, up
 from goldloop.services.processes import ProcessMark, members
 from goldloop.services.state import load_state
 from goldloop.settings import ALONE
 from goldloop.settings.workspace import Workspace
+from goldloop.tables.task_log import TaskLog
 from tests.e2e.commands import Loop
 from tests.e2e.interrupted import Interruption
 from tests.e2e.people import answer_all
@@ -28,10 +29,11 @@ N_TASKS = 60
 TIMEOUT_S = 8  # in earnest a minute, in which this test would only wait
 SMALL = Interruption(
     constants={
+        "goldloop.labeling.context:IMPORT_SIZE": 15,
+        "goldloop.labeling.context:LEASE_S": 6.0,
         "goldloop.adapters.label_studio.server:TIMEOUT_S": TIMEOUT_S,
         "goldloop.adapters.label_studio.changes:CHANGED_TASKS": 15,
     },
-    defaults={"goldloop.labeling.push:push_planned": {"import_size": 15, "lease_s": 6.0}},
 )
 AT_AN_IMPORT = replace(SMALL, point="httpx:HTTPTransport.handle_request", path="/import")
 AT_A_PAGE = replace(SMALL, point="goldloop.adapters.label_studio.queue:changed_page")
@@ -88,7 +90,10 @@ def test_label_studio_may_go_away_in_the_middle_and_come_back(loop: Loop, tmp_pa
     assert re.search(
         rf"{address} does not answer when asked to import .*'goldloop up'.* run this again", died
     )
-    assert {one.event for one in loop.parts.task_log.statuses().values()} >= {Event.PUSHED, Event.CLAIMED}
+    assert {one.event for one in TaskLog(loop.parts.tables).statuses().values()} >= {
+        Event.PUSHED,
+        Event.CLAIMED,
+    }
 
     gone = failed(loop, "push", SMALL)
 
@@ -97,7 +102,7 @@ def test_label_studio_may_go_away_in_the_middle_and_come_back(loop: Loop, tmp_pa
     loop.run("up")
     loop.run("push")
 
-    statuses = loop.parts.task_log.statuses()
+    statuses = TaskLog(loop.parts.tables).statuses()
     assert loop.doubled() == []
     assert {one.task_id: key for key, one in statuses.items()} == loop.queue().all_tasks()
     assert len(statuses) == N_TASKS

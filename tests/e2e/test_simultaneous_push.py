@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.core.tasks import Event
+from goldloop.core.planned_tasks import Event
+from goldloop.tables.task_log import TaskLog
 from tests.e2e.commands import Ended, Loop, finish
 from tests.e2e.interrupted import Interruption
 from tests.images import write_good
@@ -17,7 +18,7 @@ from tests.images import write_good
 pytestmark = pytest.mark.servers
 
 N_TASKS = 200
-SMALL_IMPORTS = Interruption(defaults={"goldloop.labeling.push:push_planned": {"import_size": 10}})
+SMALL_IMPORTS = Interruption(constants={"goldloop.labeling.context:IMPORT_SIZE": 10})
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_two_pushes_that_meet_make_each_task_once(
     assert sorted(report(one)["n_planned"] for one in both) == [0, N_TASKS]
     assert sum(report(one)["n_pushed"] for one in both) == N_TASKS
     on_server = loop.queue().all_tasks()
-    planned = loop.parts.task_log.statuses()
+    planned = TaskLog(loop.parts.tables).statuses()
     assert loop.doubled() == []
     assert {key: one.task_id for key, one in planned.items()} == {
         key: task_id for task_id, key in on_server.items()

@@ -11,7 +11,6 @@ import httpx
 import numpy as np
 import pytest
 
-from flows.policy import policy_in_force
 from goldloop.core.clock import now
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
@@ -19,6 +18,7 @@ from goldloop.core.ports import Scores
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose, split_key
 from goldloop.gold.records import GoldRecord
+from goldloop.loop.policy import policy_in_force
 from goldloop.routing.policies import Cost
 from goldloop.scoring.score import score_source
 from goldloop.scoring.writer import Model
@@ -59,7 +59,7 @@ def loop(make_loop: Callable[..., Loop], tmp_path: Path) -> Loop:
         cost=COST,
     )
     parts = made.parts
-    policy = policy_in_force(parts, "moods")
+    policy = policy_in_force(parts.ports, "moods")
     assert isinstance(policy, Cost)
     score_source(
         str(tmp_path / "pictures"),

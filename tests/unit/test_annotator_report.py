@@ -47,7 +47,7 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Loop:
 
 def report_of(loop: Loop) -> AnnotatorReport:
     """Return what the loop's tables say of its people."""
-    return annotator_report(loop.outcomes(), loop.answer_requests.all(), loop.settings)
+    return annotator_report(loop.outcomes(), loop.state().snapshot.requests.requests, loop.settings)
 
 
 def test_it_tells_good_people_from_bad_ones(loop: Loop) -> None:

@@ -260,7 +260,7 @@ def test_doubted_gold_is_a_table() -> None:
 def test_people_are_measured_from_a_workspace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A fresh workspace has nobody to measure, and the commands say so instead of failing."""
     from goldloop.cli.annotators import agreement as agreement_command
-    from goldloop.cli.annotators import people as people_command
+    from goldloop.cli.annotators import annotators as people_command
     from goldloop.settings.workspace import Workspace
 
     workspace = Workspace.create(tmp_path / "shop", labels=["cat", "dog"])

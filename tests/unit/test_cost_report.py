@@ -70,7 +70,11 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Loop:
 def books(loop: Loop) -> Books:
     """Return the loop's books."""
     return read_books(
-        loop.tables, loop.outcomes(), loop.answer_requests.all(), loop.gold.records(), loop.settings.label_set
+        loop.tables,
+        loop.outcomes(),
+        loop.state().snapshot.requests.requests,
+        loop.gold.records(),
+        loop.settings.label_set,
     )
 
 
@@ -139,7 +143,7 @@ def test_quarters_are_named_like_2026q4() -> None:
 
 def test_what_people_take_and_say_is_known_for_the_cost_policy(loop: Loop) -> None:
     """Times of all answers of a kind; what was answered where somebody else, blind, says what is right."""
-    known = people_costs(loop.outcomes(), loop.answer_requests.all(), loop.settings.label_set)
+    known = people_costs(loop.outcomes(), loop.state().snapshot.requests.requests, loop.settings.label_set)
     assert known.quick is not None
     assert known.blind is not None
     answers = loop.outcomes().answers

@@ -8,14 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.adapters.delta import Table
+from goldloop.adapters.memory import MemoryTable
 from goldloop.consensus.next_step import Step
-from goldloop.consensus.outcomes import Outcomes, open_audit_note
+from goldloop.consensus.outcomes import open_audit_note
 from goldloop.core.arms import Arm
 from goldloop.core.errors import ServiceUnreachableError
 from goldloop.core.requests import RequestReason
 from goldloop.core.tasks import NewTask, Purpose, split_key
 from goldloop.gold.records import GoldRecord
+from goldloop.labeling.state import LoopState
 from goldloop.settings import AnnotatorSettings, ConsensusSettings, SelectionSettings, SuggestionSettings
 from tests.loop import ALWAYS_SHOWN, NO_CONTROLS, PATIENT, Killed, Loop, texts
 
@@ -288,7 +289,9 @@ def test_controls_come_at_the_set_rate_to_people_who_have_not_answered_them(tmp_
         loop.work(crew)
         loop.pull()
 
-    controls = [one for one in loop.answer_requests.all() if one.reason is RequestReason.HONEYPOT]
+    controls = [
+        one for one in loop.state().snapshot.requests.requests if one.reason is RequestReason.HONEYPOT
+    ]
     n_votes = sum(len(one.evidence.votes) for one in loop.outcomes().samples)
     assert 0 < len(controls) <= 0.1 * n_votes
     assert all(split_key(one.key)[1].is_blind for one in controls)
@@ -376,19 +379,19 @@ def test_a_follow_up_killed_at_any_commit_is_healed_by_the_next(
 
     loop = answered(tmp_path / "killed")
     n_done = 0
-    real = Table.append_next
+    real = MemoryTable.append_next
 
-    def mortal(self: Table, make_rows: object) -> object:
+    def mortal(self: MemoryTable, make_rows: object, **kwargs: object) -> object:
         nonlocal n_done
         n_done += 1
         if n_done > n_commits:
             raise Killed
-        return real(self, make_rows)  # type: ignore[arg-type]
+        return real(self, make_rows, **kwargs)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Table, "append_next", mortal)
+    monkeypatch.setattr(MemoryTable, "append_next", mortal)
     with pytest.raises(Killed):
         loop.pull()
-    monkeypatch.setattr(Table, "append_next", real)
+    monkeypatch.setattr(MemoryTable, "append_next", real)
     loop.clock.sleep(60)
     loop.pull()
 
@@ -444,19 +447,19 @@ def test_two_follow_ups_at_once_ask_for_everything_once(
     )
     other.store = loop.store
     meetings = iter([other.pull])
-    real = Loop.outcomes
+    real = Loop.state
 
-    def read_and_be_overtaken(self: Loop) -> Outcomes:
+    def read_and_be_overtaken(self: Loop) -> LoopState:
         found = real(self)
         if self is loop and (overtake := next(meetings, None)):
             overtake()
         return found
 
-    monkeypatch.setattr(Loop, "outcomes", read_and_be_overtaken)
+    monkeypatch.setattr(Loop, "state", read_and_be_overtaken)
     loop.follow_up()
     keys = [one.pushed.key for one in loop.queue.tasks.values()]
     assert len(keys) == len(set(keys))
-    answer_requests = [(one.key, one.n_answers) for one in loop.answer_requests.all()]
+    answer_requests = [(one.key, one.n_answers) for one in loop.state().snapshot.requests.requests]
     assert len(answer_requests) == len(set(answer_requests)) > 0
     assert live(loop, Purpose.ADJUDICATION)
 

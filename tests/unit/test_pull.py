@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.adapters.delta import Table
+from goldloop.adapters.memory import MemoryTable
 from goldloop.core.errors import GoldVersionError, ServiceUnreachableError
 from goldloop.core.splits import Split
 from goldloop.settings import SelectionSettings
@@ -49,7 +49,7 @@ def test_edits_replace_deletions_retract_and_skips_do_not_vote(tmp_path: Path) -
 
     assert (report.n_edited, report.n_retracted) == (1, 1)
     assert [record.label for record in loop.gold.records()] == ["spam"]
-    counts = annotation_counts(loop.tables)
+    counts = annotation_counts(loop.state().snapshot.annotations)
     assert (counts.answers, counts.skips, counts.retracted) == (1, 1, 1)
 
 
@@ -97,7 +97,7 @@ def test_a_label_outside_the_set_is_reported_and_never_votes(tmp_path: Path) -> 
     report = loop.pull()
     assert "'eggs'" in report.problems[0]
     assert loop.gold.records() == []
-    assert annotation_counts(loop.tables).invalid == 1
+    assert annotation_counts(loop.state().snapshot.annotations).invalid == 1
 
 
 def test_a_deleted_task_takes_its_answer_out_of_gold_and_may_be_asked_again(tmp_path: Path) -> None:
@@ -127,17 +127,17 @@ def test_a_pull_killed_at_any_commit_is_healed_by_the_next(
     loop = pushed(tmp_path / "killed")
     loop.queue.page_size = 8
     loop.answer_all()
-    real, left = Table.merge_next, n_commits
+    real, left = MemoryTable.merge_next, n_commits
 
-    def dying(self, make_changes, *, key):  # type: ignore[no-untyped-def]
+    def dying(self, make_changes, **kwargs):  # type: ignore[no-untyped-def]
         nonlocal left
         if left == 0:
             raise Killed
         left -= 1
-        return real(self, make_changes, key=key)
+        return real(self, make_changes, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Table, "merge_next", dying)
+        patch.setattr(MemoryTable, "merge_next", dying)
         with pytest.raises(Killed):
             loop.pull()
     loop.pull()
@@ -186,4 +186,4 @@ def test_chosen_samples_train_and_drawn_ones_judge(tmp_path: Path) -> None:
     splits = [record.split for record in loop.gold.records()]
     assert splits.count(Split.HOLDOUT) > 20
     assert splits.count(Split.VALIDATION) > 20
-    assert task_counts(loop.tables).answered == 120
+    assert task_counts(loop.state().snapshot).answered == 120

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.adapters.delta import Table
+from goldloop.adapters.memory import MemoryTable
 from goldloop.core.errors import ServiceUnreachableError
-from goldloop.core.tasks import Event, Purpose
+from goldloop.core.planned_tasks import Event
+from goldloop.core.tasks import Purpose
 from goldloop.settings import SelectionSettings
 from tests.loop import Killed, Loop, texts
 
@@ -66,17 +67,17 @@ def test_a_killed_push_goes_on_after_any_commit(
     whole.push(import_size=8)
     loop = Loop(tmp_path / "killed", texts(200))
     loop.score()
-    real, left = Table.append_next, n_commits
+    real, left = MemoryTable.append_next, n_commits
 
-    def dying(self, make_rows):  # type: ignore[no-untyped-def]
+    def dying(self, make_rows, **kwargs):  # type: ignore[no-untyped-def]
         nonlocal left
         if left == 0:
             raise Killed
         left -= 1
-        return real(self, make_rows)
+        return real(self, make_rows, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Table, "append_next", dying)
+        patch.setattr(MemoryTable, "append_next", dying)
         with pytest.raises(Killed):
             loop.push(import_size=8)
     loop.push(import_size=8)
@@ -142,8 +143,7 @@ def test_a_sample_whose_bytes_changed_is_reported_and_the_rest_goes_on(tmp_path:
     loop = Loop(tmp_path, texts(200))
     loop.score()
     loop.plan()
-    plans = loop.task_log.plans(loop.task_log.statuses())
-    victim = next(iter(plans)).split(":")[0]
+    victim = next(iter(loop.task_log.statuses())).split(":")[0]
     uri = next(row["uri"] for row in loop.tables.samples.read().to_pylist() if row["sample_id"] == victim)
     loop.texts[uri] = "something else"
 

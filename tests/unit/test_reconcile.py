@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from goldloop.adapters.memory import MemoryLabelingServer
 from goldloop.core.errors import TasksLostError
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.settings import SelectionSettings
-from tests.fakes import FakeLabelingQueue
 from tests.loop import LABELS, Loop, texts
 
 
-class WatchedQueue(FakeLabelingQueue):
+class WatchedQueue(MemoryLabelingServer):
     """A labelling server during whose long listing, before or after the last page, something happens."""
 
     before: Callable[[], object] | None = None
@@ -42,9 +42,9 @@ def test_a_push_during_the_listing_keeps_its_plan(tmp_path: Path, moment: str) -
     setattr(queue, moment, loop.push)
 
     assert loop.reconcile() == (0, 0, 0)
-    plans = loop.task_log.plans(list(loop.task_log.statuses()))
+    plans = [task.plan for task in loop.task_log.statuses().values()]
     assert len(plans) == loop.selection.budget_per_round
-    assert all(plan["lane"] and plan["policy"] for plan in plans.values())
+    assert all(plan.lane and plan.policy for plan in plans)
     assert all(one.is_live for one in loop.task_log.statuses().values())
 
 

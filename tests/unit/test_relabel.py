@@ -15,8 +15,10 @@ from goldloop.core.ports import Scores
 from goldloop.core.samples import Decoded, SampleId
 from goldloop.core.splits import Split
 from goldloop.core.tasks import NewTask, Purpose
-from goldloop.labeling.relabel import plan_relabel, read_relabels, save_label_issues, search
+from goldloop.labeling.relabel import search
+from goldloop.loop.relabel import read_relabels, send_label_errors
 from goldloop.settings import SelectionSettings
+from goldloop.tables.label_errors import save_label_issues
 from goldloop.training.ports import TrainedModel
 from tests.loop import LABELS, PATIENT, Loop, texts
 
@@ -89,7 +91,7 @@ def loop(tmp_path: Path) -> Loop:
 def searched(loop: Loop, trainer: LengthTrainer, scratch: Path) -> int:
     """Search gold and keep the list; return how many are in doubt."""
     version, found = search(
-        gold=loop.gold,
+        gold=loop.gold.read(),
         trainer=trainer,  # type: ignore[arg-type]
         store=loop.store,
         labels=LABELS,
@@ -97,23 +99,13 @@ def searched(loop: Loop, trainer: LengthTrainer, scratch: Path) -> int:
         scratch=scratch,
         advance=lambda _: None,
     )
-    save_label_issues(loop.tables, version, found, at=loop.clock())
+    save_label_issues(loop.tables.label_errors, version, found, at=loop.clock())
     return len(found)
 
 
 def sent(loop: Loop, n: int) -> int:
     """Send label_issues to people."""
-    evidence_of = {one.evidence.sample_id: one.evidence for one in loop.outcomes().samples}
-    n_planned = plan_relabel(
-        tables=loop.tables,
-        task_log=loop.task_log,
-        gold=loop.gold,
-        evidence_of=evidence_of,
-        n=n,
-        clock=loop.clock,
-    )
-    loop.push_planned()
-    return n_planned
+    return send_label_errors(loop.ports(), n)
 
 
 def test_mistakes_in_gold_are_found_sent_blind_and_corrected(loop: Loop, tmp_path: Path) -> None:
@@ -125,7 +117,7 @@ def test_mistakes_in_gold_are_found_sent_blind_and_corrected(loop: Loop, tmp_pat
     }
     assert len(wrong) == 3
     assert searched(loop, LengthTrainer(), tmp_path) == 3
-    looks = read_relabels(loop.tables, loop.task_log, loop.gold)
+    looks = read_relabels(loop.ports())
     assert {one.issue.sample_id for one in looks} == wrong.keys()
     assert [one.state for one in looks] == ["not sent"] * 3
 
@@ -134,9 +126,7 @@ def test_mistakes_in_gold_are_found_sent_blind_and_corrected(loop: Loop, tmp_pat
     rechecks = [one.pushed for one in loop.queue.tasks.values() if one.pushed.purpose is Purpose.RECHECK]
     assert {one.sample_id for one in rechecks} == wrong.keys()
     assert all(one.suggestion is None for one in rechecks)
-    assert {one.state for one in read_relabels(loop.tables, loop.task_log, loop.gold)} == {
-        "waiting for people"
-    }
+    assert {one.state for one in read_relabels(loop.ports())} == {"waiting for annotators"}
 
     for _ in range(2):  # a second look that differs is followed by a third
         loop.work({who: lambda task: truth(task, loop.store.kept) for who in ("2", "3")})
@@ -148,7 +138,7 @@ def test_mistakes_in_gold_are_found_sent_blind_and_corrected(loop: Loop, tmp_pat
     assert "3 settled by a second look" in reasons
     present = {one.sample_id: one.label for one in loop.gold.records()}
     assert all(present[sample_id] != label for sample_id, label in wrong.items())
-    assert {one.state for one in read_relabels(loop.tables, loop.task_log, loop.gold)} == {"corrected to ham"}
+    assert {one.state for one in read_relabels(loop.ports())} == {"corrected to ham"}
 
 
 def test_what_judges_the_models_is_never_asked_again_because_a_model_disagrees(
@@ -166,8 +156,8 @@ def test_what_judges_the_models_is_never_asked_again_because_a_model_disagrees(
 def test_a_new_search_replaces_the_list(loop: Loop, tmp_path: Path) -> None:
     """What is shown is what the newest search found; an empty search says so too."""
     searched(loop, LengthTrainer(), tmp_path)
-    save_label_issues(loop.tables, loop.gold.newest().version, [], at=loop.clock())
-    assert read_relabels(loop.tables, loop.task_log, loop.gold) == []
+    save_label_issues(loop.tables.label_errors, loop.gold.newest().version, [], at=loop.clock())
+    assert read_relabels(loop.ports()) == []
 
 
 def test_too_little_gold_is_said(tmp_path: Path) -> None:

@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from goldloop.adapters.delta import open_tables
+from goldloop.adapters.memory.registry import MemoryRegistry, MemoryRuns
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose
 from goldloop.gold.records import GoldRecord, GoldVersion
 from goldloop.settings import Settings
 from goldloop.training.retrain import RetrainContext, retrain
-from tests.fake_registry import FakeRegistry, FakeRuns
 from tests.loop import TextReader, TextStore
 from tests.records import gold_record
 
@@ -87,14 +87,14 @@ def test_a_validation_sample_weighs_as_much_as_it_stands_for(tmp_path: Path) -> 
         record(20, Split.HOLDOUT, 0.1),
         *validation,
     ]
-    listener, runs = Listener(), FakeRuns()
+    listener, runs = Listener(), MemoryRuns()
     shop = RetrainContext(
         tables=open_tables(tmp_path / "tables"),
         gold=Gold(gold),  # type: ignore[arg-type]
         gold_uri="gold",
         store=TextStore(TextReader({})),
         trainer=listener,  # type: ignore[arg-type]
-        registry=FakeRegistry(tmp_path / "models"),
+        registry=MemoryRegistry(tmp_path / "models"),
         runs=runs,
         settings=Settings(name="texts", labels=("ham", "spam")),
         scratch=tmp_path,

@@ -12,7 +12,7 @@ from goldloop.annotators.report import suggestion_advice
 from goldloop.core.arms import Arm
 from goldloop.core.samples import sample_id_of
 from goldloop.core.tasks import NewTask, Purpose
-from goldloop.selection.plan import plan_round
+from goldloop.labeling.plan import plan_round
 from goldloop.settings import ConsensusSettings, SelectionSettings, SuggestionSettings
 from tests.loop import NO_CONTROLS, Loop
 
@@ -69,14 +69,7 @@ def test_people_who_follow_wrong_suggestions_are_measured_and_suggestions_go_off
 
     before = set(loop.queue.tasks)
     loop.settings = loop.settings.model_copy(update={"selection": SelectionSettings(budget_per_round=500)})
-    n_planned = plan_round(
-        tables=loop.tables,
-        task_log=loop.task_log,
-        settings=loop.settings,
-        is_labelled={one.sample_id for one in loop.gold.records()},
-        is_shown=advice.is_shown,
-        clock=loop.clock,
-    )
+    n_planned = plan_round(loop.context(), loop.state(), is_shown=advice.is_shown)
     loop.push_planned()
     arms = {one.evidence.sample_id: one.evidence.arm for one in loop.outcomes().samples}
     pushed = [loop.queue.tasks[task_id].pushed for task_id in set(loop.queue.tasks) - before]

@@ -1,4 +1,4 @@
-"""One fake per port: the real thing's behaviour in memory, effects recorded, failures on request."""
+"""A labelling server in memory, with the annotators in front of it; failures on request."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from goldloop.core.tasks import NewTask, Purpose
 
 
 @dataclass(slots=True)
-class FakeTask:
-    """A task on the fake server; `pushed` is what was asked for, `answers` what people gave.
+class MemoryTask:
+    """A task on the server; `pushed` is what was asked for, `answers` what people gave.
 
     `n_asked` is how many different people may answer it.
     """
@@ -37,7 +37,7 @@ class FakeTask:
         )
 
 
-class FakeLabelingQueue:
+class MemoryLabelingServer:
     """A labelling server in memory, with the people in front of it.
 
     As a `LabelingQueue` it behaves as the Label Studio adapter does (tests/contracts shows it). `answer`,
@@ -59,7 +59,7 @@ class FakeLabelingQueue:
         self.labels = labels
         self.now = start
         self.page_size = page_size
-        self.tasks: dict[int, FakeTask] = {}
+        self.tasks: dict[int, MemoryTask] = {}
         self.pushes: list[list[NewTask]] = []
         self.deletions: list[list[int]] = []
         self._next_task = 1
@@ -78,12 +78,12 @@ class FakeLabelingQueue:
             if self._break_after is not None and position >= self._break_after:
                 break
             ids[task.key] = self._next_task
-            self.tasks[self._next_task] = FakeTask(task, self._tick())
+            self.tasks[self._next_task] = MemoryTask(task, self._tick())
             self._next_task += 1
         if self._break_after is not None:
             self._break_after = None
             raise ServiceUnreachableError(
-                "the fake labelling server broke off in the middle of a push; push again"
+                "the labelling server in memory broke off in the middle of a push; push again"
             )
         return ids
 
@@ -215,7 +215,7 @@ class FakeLabelingQueue:
 
     def _check_up(self) -> None:
         if self._is_down:
-            raise ServiceUnreachableError("the fake labelling server is down; call come_up()")
+            raise ServiceUnreachableError("the labelling server in memory is down; call come_up()")
 
     def _tick(self) -> datetime:
         self.now += timedelta(seconds=1)
@@ -258,7 +258,7 @@ class FakeLabelingQueue:
         )
         return annotation_id
 
-    def _holder(self, annotation_id: int) -> FakeTask:
+    def _holder(self, annotation_id: int) -> MemoryTask:
         for task in self.tasks.values():
             if annotation_id in task.answers:
                 return task

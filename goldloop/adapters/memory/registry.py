@@ -1,4 +1,4 @@
-"""Fakes of MLflow: a registry that copies folders, and runs that remember what they were told."""
+"""MLflow in memory: a registry that copies folders, and runs that remember what they were told."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from goldloop.training.ports import RegisteredModel
 from goldloop.training.run_record import TrainingRecord, TrainingStart
 
 
-class FakeRegistry:
+class MemoryRegistry:
     """Versions "1", "2", ... kept below `folder`; `graphs` holds what was handed over for serving."""
 
     def __init__(self, folder: Path) -> None:
@@ -49,7 +49,7 @@ class FakeRegistry:
         return self._models[version]
 
 
-class FakeRuns:
+class MemoryRuns:
     """Runs "run-1", "run-2", ...: what was begun, recorded and failed, by mlflow_run_id."""
 
     def __init__(self) -> None:

@@ -1,0 +1,14 @@
+"""Everything outside goldloop, in memory: tables, a labelling server and a model registry, for tests and simulations."""
+
+from goldloop.adapters.memory.labeling_server import MemoryLabelingServer, MemoryTask
+from goldloop.adapters.memory.registry import MemoryRegistry, MemoryRuns
+from goldloop.adapters.memory.tables import MemoryTable, memory_tables
+
+__all__ = [
+    "MemoryLabelingServer",
+    "MemoryRegistry",
+    "MemoryRuns",
+    "MemoryTable",
+    "MemoryTask",
+    "memory_tables",
+]

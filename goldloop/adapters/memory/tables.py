@@ -1,0 +1,152 @@
+"""Tables in memory: every version kept, writers decided by version number, as the Delta tables do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from threading import RLock
+from time import time
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from goldloop.core.errors import GoldVersionError, TableConflictError
+from goldloop.core.ports import Changes, Row, Tables
+from goldloop.tables import schema
+
+_ATTEMPTS = 12
+_MOST_CHUNKS = 64  # more pieces make every read slower than joining them once
+
+
+class MemoryTable:
+    """One table in memory. Satisfies `goldloop.core.ports.Table`.
+
+    `reads` holds one entry for each read: how many rows it returned. A test sums them up.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.schema = schema.ALL[name]
+        self.reads: list[int] = []
+        self._versions: list[pa.Table] = [self.schema.empty_table()]
+        self._commits: list[dict[str, Any]] = [_commit(0)]
+        self._seqs = [0]  # of the newest numbered commit, by version
+        self._lock = RLock()
+
+    def version(self) -> int:
+        """Return the newest version number."""
+        return len(self._versions) - 1
+
+    def read(
+        self,
+        columns: Sequence[str] | None = None,
+        *,
+        where: pc.Expression | None = None,
+        version: int | None = None,
+    ) -> pa.Table:
+        """Return the rows that satisfy `where`, of the newest or of an old version.
+
+        Raises:
+            GoldVersionError: there is no such version.
+        """
+        if version is not None and not 0 <= version <= self.version():
+            raise GoldVersionError(
+                f"table {self.name!r} has versions 0 to {self.version()}, not {version}; see 'goldloop gold log'"
+            )
+        rows = self._versions[self.version() if version is None else version]
+        rows = rows if where is None else rows.filter(where)
+        self.reads.append(len(rows))
+        return rows if columns is None else rows.select(list(columns))
+
+    def append(self, rows: Sequence[Row] | pa.Table) -> None:
+        """Add rows in one commit."""
+        data = rows if isinstance(rows, pa.Table) else schema.as_table(self.name, rows)
+        if len(data):
+            with self._lock:
+                self._put(pa.concat_tables([self._versions[-1], data]), self._seqs[-1])
+
+    def append_next(
+        self, make_rows: Callable[[int], Sequence[Row]], *, base: int | None = None
+    ) -> int | None:
+        """Add what `make_rows(seq)` returns as commit number `seq`, which no other writer can also have.
+
+        Raises:
+            TableConflictError: other writers won every attempt.
+        """
+
+        def attempt(version: int, seq: int) -> tuple[pa.Table, dict[str, str]] | None:
+            rows = make_rows(seq)
+            return (
+                (pa.concat_tables([self._versions[version], schema.as_table(self.name, rows)]), {})
+                if rows
+                else None
+            )
+
+        committed = self._until_committed(attempt, base)
+        return None if committed is None else committed[1]
+
+    def merge_next(
+        self,
+        make_changes: Callable[[Callable[[], pa.Table]], Changes],
+        *,
+        key: str,
+        base: int | None = None,
+    ) -> int | None:
+        """Put and remove rows by `key` in one commit; return its version, None if nothing changed.
+
+        Raises:
+            TableConflictError: other writers won every attempt.
+        """
+
+        def attempt(version: int, seq: int) -> tuple[pa.Table, dict[str, str]] | None:
+            del seq
+            changes = make_changes(lambda: self.read(version=version))
+            if not changes.put and not changes.remove:
+                return None
+            gone = pa.array(
+                [row[key] for row in (*changes.put, *changes.remove)], self.schema.field(key).type
+            )
+            kept = self._versions[version].filter(pc.invert(pc.field(key).isin(gone)))
+            put = schema.as_table(self.name, changes.put)
+            return pa.concat_tables([kept, put]), dict(changes.metadata)
+
+        committed = self._until_committed(attempt, base)
+        return None if committed is None else committed[0]
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return the commits, newest first, each with its version, timestamp (ms) and our metadata."""
+        return self._commits[::-1]
+
+    def _until_committed(
+        self, attempt: Callable[[int, int], tuple[pa.Table, dict[str, str]] | None], base: int | None
+    ) -> tuple[int, int] | None:
+        """Return version and number of the commit, None if there was nothing to commit."""
+        for number in range(_ATTEMPTS):
+            version = base if number == 0 and base is not None else self.version()
+            seq = self._seqs[version] + 1
+            result = attempt(version, seq)
+            if result is None:
+                return None
+            with self._lock:
+                if self.version() == version:
+                    self._put(result[0], seq, **result[1])
+                    return self.version(), seq
+        raise TableConflictError(
+            f"other writers changed table {self.name!r} {_ATTEMPTS} times in a row; run the command again"
+        )
+
+    def _put(self, rows: pa.Table, seq: int, **metadata: str) -> None:
+        is_split = rows.num_columns and rows.column(0).num_chunks > _MOST_CHUNKS
+        self._versions.append(rows.combine_chunks() if is_split else rows)
+        self._seqs.append(seq)
+        self._commits.append(_commit(self.version(), **metadata))
+
+
+def _commit(version: int, **metadata: str) -> dict[str, Any]:
+    return {"version": version, "timestamp": int(1000 * time()), **metadata}
+
+
+def memory_tables() -> Tables:
+    """Return the tables of a workspace that lives in memory, empty."""
+    return Tables(**{field.name: MemoryTable(field.name) for field in fields(Tables)})

@@ -1,0 +1,67 @@
+"""Planning: what annotators are asked in the open round, in one commit that a killed or doubled push resumes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from goldloop.core.arms import Arm
+from goldloop.core.planned_tasks import PlannedTask
+from goldloop.core.tasks import Purpose
+from goldloop.labeling.context import LabelingContext
+from goldloop.labeling.state import LoopState
+from goldloop.selection.budget import n_answers_of
+from goldloop.selection.plan import budget_left, plan_tasks
+from goldloop.selection.select import select
+from goldloop.tables.arrivals import read_samples
+from goldloop.tables.unlabeled_pool import read_predictions, read_unlabeled_pool
+
+
+def plan_round(
+    context: LabelingContext,
+    state: LoopState,
+    *,
+    is_shown: Callable[[Arm, str], bool] = lambda arm, _: arm is not Arm.HIDDEN,
+) -> int:
+    """Plan what annotators are asked in the open round, within its budget; return how many tasks were added.
+
+    Adds nothing while an earlier plan is not wholly pushed, or when the round's budget is spent. `is_shown`
+    decides, for an arm and a suggested label, whether a review task shows the suggestion.
+    """
+    choose = context.retrying(state, lambda now: _choose(context, now, is_shown))
+    base = state.snapshot.versions.planned_tasks
+    return len(context.task_log.plan(choose, base=base))
+
+
+def _choose(
+    context: LabelingContext, state: LoopState, is_shown: Callable[[Arm, str], bool]
+) -> list[PlannedTask]:
+    tables, settings, snapshot = context.tables, context.settings, state.snapshot
+    selection = settings.selection
+    live = snapshot.live.values()
+    n_left = budget_left(live, snapshot.round, settings)
+    if n_left <= 0 or any(task.is_waiting for task in live):
+        return []
+    pool = read_unlabeled_pool(tables, snapshot.taken)
+    choices = select(
+        pool.candidates,
+        n_answers=n_left,
+        audit_rate=selection.audit_rate,
+        audit_share=selection.audit_share,
+        audit_answers=n_answers_of(Purpose.AUDIT, settings),
+        overlap=selection.overlap,
+        below_share=settings.policy.below_share,
+        seed=selection.seed,
+        n_arrived=pool.n_arrived,
+        has_model=any(candidate.label is not None for candidate in pool.candidates),
+    )
+    chosen = [choice.candidate.sample_id for choice in choices]
+    return plan_tasks(
+        choices,
+        earlier=(task.plan for task in snapshot.tasks.values()),
+        predictions=read_predictions(tables, chosen),
+        fingerprints={key: sample.fingerprint for key, sample in read_samples(tables, chosen).items()},
+        settings=settings,
+        is_shown=is_shown,
+        round_=snapshot.round,
+        at=context.clock(),
+    )

@@ -1,0 +1,124 @@
+"""policy: which policy is in force for the champion, settled from settings, audits and people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from functools import partial
+
+from goldloop.audit.audited import Audited
+from goldloop.audit.designs import Design, audit_probabilities, usual_unsureness
+from goldloop.core.errors import EmptyPoolError
+from goldloop.core.ports import Tables
+from goldloop.core.samples import SampleId
+from goldloop.costs.review_effort import people_costs
+from goldloop.labeling.state import read_state
+from goldloop.loop.ports import LoopPorts
+from goldloop.routing.entry import PolicyEntry
+from goldloop.routing.fit import KnownPeople, fit_policy
+from goldloop.routing.policies import Policy
+from goldloop.routing.reroute import reroute
+from goldloop.routing.settle import is_asked_for, settle_policy
+from goldloop.routing.tuning import Tuning, tune
+from goldloop.scoring.writer import AuditProbabilities
+from goldloop.tables.batches import read_seen
+from goldloop.tables.gold_store import GoldStore
+from goldloop.tables.policy_log import PolicyLog
+from goldloop.tables.traffic import judged_by, read_traffic
+
+
+def settle(ports: LoopPorts) -> PolicyEntry | None:
+    """Settle the champion's policy anew; None before there is a champion."""
+    champion = ports.open_registry().version_at("champion")
+    if champion is None:
+        return None
+    gold = GoldStore(ports.tables.gold).read()
+    return settle_policy(
+        tables=ports.tables,
+        gold=list(gold.records),
+        gold_version=gold.version.version,
+        model_version=champion,
+        settings=ports.settings,
+        people=known_people(ports),
+        at=ports.clock(),
+    )
+
+
+def cautions(tables: Tables) -> list[str]:
+    """Return what to know before people's time is spent: what moved, and what audits doubt."""
+    seen = read_seen(tables.batches)
+    entries = PolicyLog(tables.policies).entries()
+    newest = [f"{seen[-1].batch}: {one.sentence}" for one in seen[-1].check.drifts] if seen else []
+    return [*newest, *(entries[-1].warnings if entries else ())]
+
+
+def policy_in_force(ports: LoopPorts, champion: str) -> Policy:
+    """Return the policy that routes what `champion` scores, settled now if none that settings ask for is."""
+    entries = PolicyLog(ports.tables.policies).entries()
+    entry = entries[-1] if entries and entries[-1].model_version == champion else None
+    if entry is None or not is_asked_for(entry.policy, ports.settings):
+        entry = settle(ports)
+    return fit_policy(ports.settings).policy if entry is None else entry.policy
+
+
+def reroute_pool(
+    ports: LoopPorts, champion: str, policy: Policy, taken: Collection[SampleId]
+) -> Counter[str]:
+    """Give samples that nobody has been asked about the lane that `policy` gives them; count the moves."""
+    return reroute(
+        tables=ports.tables,
+        model_version=champion,
+        policy=policy,
+        is_wanted=lambda sample_id: sample_id not in taken,
+        clock=ports.clock,
+    )
+
+
+def known_people(ports: LoopPorts) -> KnownPeople:
+    """Return how long annotators take and what they answer, as far as that is known."""
+    state = read_state(ports.tables, ports.settings)
+    return people_costs(state.outcomes, state.snapshot.requests.requests, ports.settings.label_set)
+
+
+def audit_probabilities_of(ports: LoopPorts) -> AuditProbabilities:
+    """Return how likely each row of probs (n, n_labels) shall be audited, as a function of probs."""
+    selection = ports.settings.selection
+    usual = None
+    if Design(selection.audit_design) is Design.POISSON:
+        probs = read_traffic(ports.tables, ports.settings.label_set).probs
+        usual = usual_unsureness(probs, audit_rate=selection.audit_rate) if len(probs) else None
+    return partial(
+        audit_probabilities, audit_rate=selection.audit_rate, design=selection.audit_design, usual=usual
+    )
+
+
+def newest_entry(ports: LoopPorts) -> PolicyEntry:
+    """Return the policy that was settled last, which is the champion's.
+
+    Raises:
+        EmptyPoolError: none was settled yet.
+    """
+    entries = PolicyLog(ports.tables.policies).entries()
+    if not entries:
+        raise EmptyPoolError(
+            "no policy was settled yet, as there is no champion; run 'goldloop round' once people answered"
+        )
+    return entries[-1]
+
+
+def judged_for(ports: LoopPorts, entry: PolicyEntry) -> Audited:
+    """Return the holdout as the model of `entry` judged it."""
+    labels = ports.settings.label_set
+    return judged_by(
+        ports.tables, list(GoldStore(ports.tables.gold).read().records), labels, entry.model_version
+    )
+
+
+def champion_tuning(ports: LoopPorts) -> Tuning:
+    """Return what the champion's audits say of other policies than the one in force.
+
+    Raises:
+        EmptyPoolError: there is no champion yet, or no audit it was judged on.
+    """
+    entry, settings = newest_entry(ports), ports.settings
+    return tune(judged_for(ports, entry), settings, present=entry.policy, people=known_people(ports))

@@ -1,0 +1,99 @@
+"""What the routine works with: settings, tables, and everything outside goldloop behind a port."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from goldloop.core.clock import now
+from goldloop.core.ports import ContentStore, LabelingQueue, Reader, Tables
+from goldloop.labeling.context import IMPORT_SIZE, LEASE_S, LabelingContext
+from goldloop.scoring.writer import Model
+from goldloop.settings import Settings
+from goldloop.training.evaluate import HoldoutEvaluation
+from goldloop.training.ports import ModelRegistry, Trainer, TrainingRuns
+
+
+class Progress(Protocol):
+    """Shows a watching user how far long work has come."""
+
+    def counting(self, what: str) -> AbstractContextManager[Callable[[int], None]]:
+        """Show how many things were done; the total is not known."""
+        ...
+
+    def share_done(self, what: str) -> AbstractContextManager[Callable[[float], None]]:
+        """Show the share of the work that is done, from 0 to 1."""
+        ...
+
+
+class Silent:
+    """Shows nothing. Satisfies `Progress`."""
+
+    def counting(self, what: str) -> AbstractContextManager[Callable[[int], None]]:
+        """Show nothing."""
+        del what
+        return nullcontext(lambda _: None)
+
+    def share_done(self, what: str) -> AbstractContextManager[Callable[[float], None]]:
+        """Show nothing."""
+        del what
+        return nullcontext(lambda _: None)
+
+
+@dataclass(frozen=True, slots=True)
+class LoopPorts:
+    """What the routine works with; `goldloop.wiring` fills it for a workspace, tests and simulations in memory.
+
+    The `open_*` functions connect when they are first needed: a pull needs no torch, and the status no server.
+    `alone` holds a lock for one kind of work, so that no second process of the workspace does it at the same
+    time. `plots` draws what is kept beside a retrain's figures, by relative path. `gold_uri` names the gold
+    table for the experiment tracker. `owner` names this process in claims; `import_size` is
+    tasks an import, `lease_s` the seconds after which a silent claim runs out.
+    """
+
+    settings: Settings
+    tables: Tables
+    reader: Reader
+    store: ContentStore
+    open_queue: Callable[[], LabelingQueue]
+    open_trainer: Callable[[], Trainer]
+    open_registry: Callable[[], ModelRegistry]
+    open_runs: Callable[[], TrainingRuns]
+    owner: str
+    gold_uri: str = ""
+    clock: Callable[[], datetime] = now
+    sleep: Callable[[float], None] = time.sleep
+    alone: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
+    progress: Progress = field(default_factory=Silent)
+    plots: Callable[[HoldoutEvaluation], Mapping[str, bytes]] = lambda _: {}
+    import_size: int = IMPORT_SIZE
+    lease_s: float = LEASE_S
+
+    def labeling(
+        self, queue: LabelingQueue | None = None, advance: Callable[[int], None] = lambda _: None
+    ) -> LabelingContext:
+        """Return what the labeling steps work with; `queue` is opened unless it is given."""
+        return LabelingContext(
+            tables=self.tables,
+            settings=self.settings,
+            queue=queue or self.open_queue(),
+            store=self.store,
+            owner=self.owner,
+            clock=self.clock,
+            sleep=self.sleep,
+            advance=advance,
+            import_size=self.import_size,
+            lease_s=self.lease_s,
+        )
+
+    def champion(self) -> Model:
+        """Return the model that scores today, or none before the first."""
+        registry = self.open_registry()
+        version = registry.version_at("champion")
+        if version is None:
+            return Model()
+        return Model(version, self.open_trainer().scorer(registry.load(version).folder))

@@ -1,0 +1,48 @@
+"""Push: the round's choice of samples to the labelling server, each exactly once."""
+
+from __future__ import annotations
+
+from goldloop.annotators.report import suggestion_advice
+from goldloop.labeling.context import LabelingContext
+from goldloop.labeling.plan import plan_round
+from goldloop.labeling.push import PushReport
+from goldloop.labeling.reconcile import Reconciled, reconcile
+from goldloop.labeling.state import LoopState
+from goldloop.loop.follow_up import follow_up, push_waiting
+from goldloop.loop.policy import cautions
+from goldloop.loop.ports import LoopPorts
+
+
+def agree_with_server(
+    context: LabelingContext, state: LoopState, *, accept_lost: bool = False
+) -> tuple[Reconciled, LoopState]:
+    """Make the task log and the server agree; return what was done and the state that follows."""
+    reconciled = reconcile(context, state.snapshot.tasks, accept_lost=accept_lost)
+    if reconciled.n_adopted:
+        context.queue.push(
+            []
+        )  # whoever pushed what was adopted may have died before its suggestions were shown
+    return reconciled, context.read_state(state) if reconciled.is_changed else state
+
+
+def push(ports: LoopPorts) -> PushReport:
+    """Plan the open round, unless an earlier plan is unfinished, and bring the plan to the labelling server."""
+    context = ports.labeling()
+    state = context.read_state()
+    warnings = cautions(ports.tables)
+    first, state = agree_with_server(context, state)
+    _, advice = suggestion_advice(state.outcomes, ports.settings)
+    n_planned = plan_round(context, state, is_shown=advice.is_shown)
+    if n_planned:
+        state = context.read_state(state)
+    report = push_waiting(ports, context, state)
+    if report.purposes or report.lost:
+        state = context.read_state(state)
+    report.n_planned, report.cautions = n_planned, warnings
+    report.follow_ups, state = follow_up(ports, context, state)
+    last, _ = agree_with_server(context, state)
+    report.n_adopted += first.n_adopted
+    report.n_duplicates_removed = first.n_duplicates_removed + last.n_duplicates_removed
+    if report.n_pushed:
+        ports.open_queue()  # now that there are pictures, the interface knows how large to show them
+    return report

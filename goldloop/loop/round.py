@@ -1,0 +1,75 @@
+"""The round, the weekly pass: pull, retrain, settle the policy, score the pool, push."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from goldloop.labeling.pull import PullReport
+from goldloop.labeling.push import PushReport
+from goldloop.loop.policy import settle
+from goldloop.loop.ports import LoopPorts
+from goldloop.loop.pull import pull
+from goldloop.loop.push import push
+from goldloop.loop.retrain import retrain_if_possible
+from goldloop.loop.score import score_pool
+from goldloop.routing.entry import PolicyEntry
+from goldloop.scoring.writer import ScoreReport
+from goldloop.tables.counts import conservation
+from goldloop.tables.rounds import read_rounds, save_round
+from goldloop.training.round_record import RoundRecord
+
+Result = TypeVar("Result")
+
+
+class RunStep(Protocol):
+    """Runs one step of a routine under a name, for example as a Prefect task that is retried."""
+
+    def __call__(self, name: str, step: Callable[[], Result]) -> Result:
+        """Return what `step()` returns."""
+        ...
+
+
+def plainly(name: str, step: Callable[[], Result]) -> Result:
+    """Run a step as it is. Satisfies `RunStep`."""
+    del name
+    return step()
+
+
+@dataclass(frozen=True, slots=True)
+class RoundReport:
+    """What the steps of one round did.
+
+    `record` is None when nothing could or needed to be trained, `policy` before there is a champion.
+    """
+
+    pull: PullReport
+    record: RoundRecord | None
+    notes: list[str]
+    policy: PolicyEntry | None
+    score: ScoreReport
+    push: PushReport
+    page: Path | None = None
+
+
+def run_round(ports: LoopPorts, run: RunStep = plainly) -> RoundReport:
+    """Pull answers, retrain, settle the policy, score the pool and push the next tasks.
+
+    `run` runs each step; every step can be repeated without harm.
+    """
+    pulled = run("pull answers and make gold", lambda: pull(ports))
+    record, notes = run("train, evaluate and decide", lambda: retrain_if_possible(ports))
+    policy = run("settle the policy", lambda: settle(ports))
+    scored = run("score the pool", lambda: score_pool(ports))
+    pushed = run("push the round's tasks", lambda: push(ports))
+    note_lanes(ports)
+    return RoundReport(pulled, record, notes, policy, scored, pushed)
+
+
+def note_lanes(ports: LoopPorts) -> None:
+    """Write the lanes of all samples into the newest round's record, once."""
+    closed = read_rounds(ports.tables.rounds)
+    if closed and not closed[-1].lanes:
+        save_round(ports.tables.rounds, replace(closed[-1], lanes=conservation(ports.tables).lanes))

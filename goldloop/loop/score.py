@@ -1,0 +1,50 @@
+"""Score: files in, samples with predictions and lanes out."""
+
+from __future__ import annotations
+
+from goldloop.loop.policy import audit_probabilities_of, policy_in_force, reroute_pool
+from goldloop.loop.ports import LoopPorts
+from goldloop.scoring.score import score_pool as score_samples
+from goldloop.scoring.score import score_source
+from goldloop.scoring.writer import ScoreReport
+from goldloop.tables.snapshot import read_taken
+
+
+def score_files(ports: LoopPorts, source: str) -> ScoreReport:
+    """Read and score the files of `source` that are not known yet.
+
+    Raises:
+        SourceError: the source cannot be listed or is empty.
+    """
+    model = ports.champion()
+    with ports.alone("score"), ports.progress.counting("files read") as advance:
+        return score_source(
+            source,
+            reader=ports.reader,
+            model=model,
+            policy=policy_in_force(ports, model.version),
+            tables=ports.tables,
+            clock=ports.clock,
+            audit_probabilities=audit_probabilities_of(ports),
+            advance=advance,
+        )
+
+
+def score_pool(ports: LoopPorts) -> ScoreReport:
+    """Score, or only route anew, what nobody has been asked about, by champion and policy."""
+    taken, model = read_taken(ports.tables), ports.champion()
+    with ports.alone("score"), ports.progress.counting("pool scored") as advance:
+        policy = policy_in_force(ports, model.version)
+        moves = reroute_pool(ports, model.version, policy, taken)
+        report = score_samples(
+            reader=ports.reader,
+            model=model,
+            policy=policy,
+            tables=ports.tables,
+            clock=ports.clock,
+            audit_probabilities=audit_probabilities_of(ports),
+            is_wanted=lambda sample_id: sample_id not in taken,
+            advance=advance,
+        )
+    report.rerouted = moves
+    return report

@@ -1,0 +1,35 @@
+"""Annotations as goldloop keeps them: read once, merged page by page, never lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from goldloop.core.annotations import StoredAnnotation
+from goldloop.core.ports import Changes, Table
+from goldloop.tables import codec
+
+
+def read_annotations(table: Table) -> list[StoredAnnotation]:
+    """Return every annotation ever seen, retracted ones included, by annotation id."""
+    return codec.values_of(StoredAnnotation, table.read().sort_by("annotation_id"))
+
+
+def merge_annotations(
+    table: Table,
+    make_changes: Callable[[Sequence[StoredAnnotation]], Sequence[StoredAnnotation]],
+    keys: Collection[str],
+) -> bool:
+    """Put what `make_changes` makes of the annotations kept for the tasks `keys`; return whether any changed.
+
+    `make_changes` is called again, on fresh annotations, when another writer was first.
+    """
+    wanted = pc.field("key").isin(pa.array(sorted(keys), pa.string()))
+
+    def changes(read: Callable[[], pa.Table]) -> Changes:
+        kept = codec.values_of(StoredAnnotation, read().filter(wanted).sort_by("annotation_id"))
+        return Changes(codec.rows_of(make_changes(kept)))
+
+    return table.merge_next(changes, key="annotation_id") is not None

@@ -1,0 +1,170 @@
+"""Tables: what one writer decides on is what it commits on, on Delta Lake and in memory alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from goldloop.adapters.delta import Table as DeltaTable
+from goldloop.adapters.memory import MemoryTable
+from goldloop.core.errors import GoldVersionError, TableConflictError
+from goldloop.core.ports import Changes, Table
+from goldloop.tables import schema
+
+NAME = "task_events"  # any table does; two of its columns are used
+
+
+@pytest.fixture(params=["delta", "memory"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Table]:
+    """Return what opens the table once more, as another process would."""
+    if request.param == "delta":
+        return lambda: DeltaTable(tmp_path, NAME, schema.ALL[NAME])
+    table = MemoryTable(NAME)
+    return lambda: table
+
+
+def content(table: Table, **options: object) -> list[tuple[str, int]]:
+    """Return key and seq of the rows."""
+    rows = table.read(["key", "seq"], **options).to_pylist()  # type: ignore[arg-type]
+    return sorted((row["key"], row["seq"]) for row in rows)
+
+
+def test_appended_rows_are_read_with_and_without_a_condition(opened: Callable[[], Table]) -> None:
+    """An append is a version; a condition and a choice of columns narrow what is read."""
+    table = opened()
+    table.append([{"key": "one", "seq": 1}, {"key": "two", "seq": 2}])
+
+    assert content(table) == [("one", 1), ("two", 2)]
+    assert content(table, where=pc.field("seq") > 1) == [("two", 2)]
+    assert table.version() == 1
+    assert content(table, version=0) == []
+    with pytest.raises(GoldVersionError, match="versions 0 to 1, not 2"):
+        table.read(version=2)
+
+
+def test_a_row_with_an_unknown_column_is_refused(opened: Callable[[], Table]) -> None:
+    """A misspelt column is an error, not a lost value."""
+    with pytest.raises(ValueError, match=r"no column \['kye'\]"):
+        opened().append([{"kye": "one"}])
+
+
+def test_a_writer_that_reads_again_while_it_decides_still_notices_the_other(
+    opened: Callable[[], Table],
+) -> None:
+    """A commit that comes between two looks of `make_rows` at its own table makes it decide anew."""
+    mine, other = opened(), opened()
+    seen: list[int] = []
+
+    def make_rows(seq: int) -> list[dict[str, object]]:
+        seen.append(len(mine.read()))
+        if len(seen) == 1:
+            other.append_next(lambda seq: [{"key": "other", "seq": seq}])
+        mine.read()
+        return [] if seen[-1] else [{"key": "mine", "seq": seq}]
+
+    assert mine.append_next(make_rows) is None
+    assert seen == [0, 1]
+    assert content(mine) == [("other", 1)]
+
+
+def test_a_commit_on_a_base_that_is_no_longer_the_newest_is_decided_anew(
+    opened: Callable[[], Table],
+) -> None:
+    """What was decided on an old version is not committed on top of what others did since."""
+    mine, other = opened(), opened()
+    base = mine.version()
+    other.append_next(lambda seq: [{"key": "other", "seq": seq}])
+    calls: list[int] = []
+
+    def make_rows(seq: int) -> list[dict[str, object]]:
+        calls.append(seq)
+        return [{"key": "mine", "seq": seq}]
+
+    assert mine.append_next(make_rows, base=base) == 2
+    assert calls == [1, 2]
+    assert content(mine) == [("mine", 2), ("other", 1)]
+
+
+def test_a_commit_on_the_newest_base_is_decided_once(opened: Callable[[], Table]) -> None:
+    """Nobody else wrote: the first decision stands."""
+    table = opened()
+    table.append_next(lambda seq: [{"key": "first", "seq": seq}])
+    calls: list[int] = []
+
+    def make_rows(seq: int) -> list[dict[str, object]]:
+        calls.append(seq)
+        return [{"key": "second", "seq": seq}]
+
+    assert table.append_next(make_rows, base=table.version()) == 2
+    assert calls == [2]
+
+
+def test_a_merge_puts_replaces_and_removes_by_key(opened: Callable[[], Table]) -> None:
+    """One commit changes some rows and leaves the others."""
+    table = opened()
+    table.append([{"key": "keep", "seq": 1}, {"key": "change", "seq": 1}, {"key": "drop", "seq": 1}])
+    changes = Changes(
+        put=[{"key": "change", "seq": 2}, {"key": "new", "seq": 2}],
+        remove=[{"key": "drop", "seq": 1}],
+        metadata={"reason": "a test"},
+    )
+
+    assert table.merge_next(lambda _: changes, key="key") == 2
+    assert content(table) == [("change", 2), ("keep", 1), ("new", 2)]
+    assert content(table, version=1) == [("change", 1), ("drop", 1), ("keep", 1)]
+    assert table.history()[0]["reason"] == "a test"
+    assert [entry["version"] for entry in table.history()] == [2, 1, 0]
+    assert table.merge_next(lambda _: Changes(), key="key") is None
+
+
+@pytest.mark.parametrize("has_base", [False, True])
+def test_a_merge_that_reads_again_while_it_decides_still_notices_the_other(
+    opened: Callable[[], Table], has_base: bool
+) -> None:
+    """No writer overwrites what it has not seen."""
+    mine, other = opened(), opened()
+    seen: list[list[str]] = []
+
+    def make_changes(read: Callable[[], pa.Table]) -> Changes:
+        seen.append(read()["key"].to_pylist())
+        if len(seen) == 1:
+            other.merge_next(lambda _: Changes([{"key": "one", "seq": 7}]), key="key")
+        mine.read()
+        return Changes([] if seen[-1] else [{"key": "one", "seq": 1}])
+
+    base = mine.version() if has_base else None
+    assert mine.merge_next(make_changes, key="key", base=base) is None
+    assert seen == [[], ["one"]]
+    assert content(mine) == [("one", 7)]
+
+
+def test_a_writer_that_always_loses_gives_up_by_name(
+    opened: Callable[[], Table], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twelve lost races are an error that names the table and the next step."""
+    monkeypatch.setattr("goldloop.adapters.delta.time.sleep", lambda _: None)
+    mine, other = opened(), opened()
+
+    def make_rows(seq: int) -> list[dict[str, object]]:
+        other.append_next(lambda seq: [{"key": "other", "seq": seq}])
+        return [{"key": "mine", "seq": seq}]
+
+    with pytest.raises(TableConflictError, match=r"task_events.* 12 times in a row; run the command again"):
+        mine.append_next(make_rows)
+    assert {key for key, _ in content(mine)} == {"other"}
+
+
+def test_reading_delta_needs_no_python_in_arrows_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read goes through Arrow's own file system: with deltalake's, a command may abort when it ends."""
+    table = DeltaTable(tmp_path, NAME, schema.ALL[NAME])
+    table.append([{"key": "one", "seq": 1}])
+    monkeypatch.setattr("deltalake.fs.DeltaStorageHandler.from_table", None)
+
+    assert content(table) == [("one", 1)]
+    assert content(table, version=1) == [("one", 1)]
