@@ -1,0 +1,50 @@
+"""Table reads: what a pull or a push with nothing new costs does not grow with the samples at rest."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from goldloop.core.ports import Tables
+from goldloop.settings import SelectionSettings
+from tests.loop import Loop, texts
+
+MOST_READS = 8
+
+
+def reads(tables: Tables) -> list[int]:
+    """Return how many rows each read so far has returned, over all tables."""
+    return [n for field in fields(tables) for n in getattr(tables, field.name).reads]
+
+
+def at_rest(folder: Path, n: int) -> Loop:
+    """Return a loop over `n` texts in which everything is pushed, answered and pulled."""
+    loop = Loop(folder, texts(n), SelectionSettings(budget_per_round=40, audit_rate=0.2))
+    loop.score()
+    loop.push()
+    loop.answer_all()
+    loop.pull()
+    return loop
+
+
+def cost(loop: Loop, step: str) -> list[int]:
+    """Return the rows of each read of one more `pull` or `push`."""
+    before = len(reads(loop.tables))
+    for field in fields(loop.tables):
+        getattr(loop.tables, field.name).reads.clear()
+    del before
+    getattr(loop, step)()
+    return reads(loop.tables)
+
+
+@pytest.mark.parametrize("step", ["pull", "push"])
+def test_a_step_with_nothing_new_reads_each_table_once_whatever_the_number_of_samples(
+    tmp_path: Path, step: str
+) -> None:
+    """At most eight reads; as many, of as many rows, at 200 and at 20,000 samples."""
+    few, many = (cost(at_rest(tmp_path / str(n), n), step) for n in (200, 20_000))
+
+    assert len(few) <= MOST_READS
+    assert few == many
