@@ -155,7 +155,7 @@ def follow_up_rows(report: FollowUpReport | None) -> dict[str, int]:
         "first": "tasks asked of several people from the start",
         "check": "blind answers asked behind hidden suggestions",
         "unsure": "further answers asked where a label is not sure",
-        "control": "controls asked",
+        "honeypot": "honeypots asked",
         "uncounted": "asked of somebody else, as an answer there cannot count",
     }
     figures = {reasons[one]: n for one, n in report.asked.items()}

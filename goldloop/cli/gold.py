@@ -12,7 +12,7 @@ from goldloop.cli.console import out, show
 from goldloop.gold.export import Format
 from goldloop.wiring import open_workspace
 
-app = typer.Typer(help="Review at, compare and export gold versions.", no_args_is_help=True)
+app = typer.Typer(help="Look at, compare and export gold versions.", no_args_is_help=True)
 
 
 @app.command("log")

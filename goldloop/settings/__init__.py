@@ -1,4 +1,4 @@
-"""Settings: everything a workspace is told, frozen, valid once constructed, with no secret in it."""
+"""Settings: every value a user may set, frozen, valid once constructed, without any secret."""
 
 from goldloop.settings.annotation import AnnotatorSettings, ConsensusSettings, SuggestionSettings
 from goldloop.settings.model import PRESETS, GateSettings, ModelSettings

@@ -1,4 +1,4 @@
-"""Settings of the model: what is trained, and when it becomes champion."""
+"""Settings of the model: what goldloop trains, and when a challenger becomes champion."""
 
 from __future__ import annotations
 
@@ -12,18 +12,24 @@ PRESETS = ("tiny", "resnet18", "convnext_tiny")
 
 
 class ModelSettings(Section):
-    """Which classifier is trained."""
+    """Which classifier goldloop trains."""
 
     preset: Annotated[
         Literal["tiny", "resnet18", "convnext_tiny"],
-        Field(description="tiny (up to 64 px), resnet18 or convnext_tiny (224 px)."),
+        Field(description="Network: tiny (pictures up to 64 px), resnet18 or convnext_tiny (224 px)."),
     ] = "tiny"
     weights: Annotated[
         Literal["auto", "pretrained", "scratch"],
-        Field(description="auto: pretrained when they can be had, else from scratch, saying so."),
+        Field(
+            description="Initial weights. auto: pretrained weights if a download works, otherwise "
+            "random weights and a message; pretrained: fail without them; scratch: random "
+            "weights."
+        ),
     ] = "auto"
     seed: Annotated[int, Field(ge=0, description="Seed of training.")] = 0
-    epochs: Annotated[int | None, Field(ge=1, description="Training epochs; unset: the preset's own.")] = None
+    epochs: Annotated[
+        int | None, Field(ge=1, description="Training epochs; unset: the default of the preset.")
+    ] = None
 
 
 class GateSettings(Section):
@@ -32,8 +38,8 @@ class GateSettings(Section):
     rule: Annotated[
         Literal["non_inferiority", "superiority"],
         Field(
-            description="non_inferiority: no worse than by the margin, by evidence; superiority: better, by "
-            "evidence."
+            description="Condition for promotion. non_inferiority: the interval rules out a loss "
+            "beyond margin; superiority: the interval rules out any loss."
         ),
     ] = "non_inferiority"
 
@@ -42,17 +48,27 @@ class GateSettings(Section):
         Field(
             ge=0,
             le=0.5,
-            description="Largest loss of accuracy the interval of the paired difference may still admit.",
+            description="Largest drop of accuracy that the 95 % interval of the difference may still allow.",
         ),
     ] = 0.03
-    min_holdout: Annotated[int, Field(ge=1, description="Fewest holdout samples a decision may rest on.")] = (
-        30
-    )
+    min_holdout: Annotated[
+        int, Field(ge=1, description="Smallest number of holdout samples for a decision.")
+    ] = 30
     max_class_fall: Annotated[
         float,
-        Field(gt=0, le=1, description="Largest fall of one label's recall that is put up with, by evidence."),
+        Field(
+            gt=0,
+            le=1,
+            description="Largest tolerated fall of the recall of one label; the gate refuses when the "
+            "interval lies beyond it.",
+        ),
     ] = 0.10
     max_ece: Annotated[
         float,
-        Field(gt=0, le=1, description="Largest calibration error that is put up with, by evidence."),
+        Field(
+            gt=0,
+            le=1,
+            description="Largest tolerated calibration error; the gate refuses when the whole "
+            "interval lies above it.",
+        ),
     ] = 0.10

@@ -1,4 +1,4 @@
-"""Settings of operations: when the round runs, and where servers are."""
+"""Settings of operations: the schedule of the round, and the addresses of servers."""
 
 from __future__ import annotations
 
@@ -16,8 +16,10 @@ _CRON_FIELD = re.compile(r"^[\d*/,\-A-Za-z#L?]+$")
 class ScheduleSettings(Section):
     """When the weekly round runs."""
 
-    cron: Annotated[str, Field(description="Five cron fields; default Monday 06:00.")] = "0 6 * * 1"
-    timezone: Annotated[str, Field(description="IANA time zone of the cron.")] = "UTC"
+    cron: Annotated[
+        str, Field(description="Schedule of the weekly round, five cron fields (default: Monday 06:00).")
+    ] = "0 6 * * 1"
+    timezone: Annotated[str, Field(description="IANA time zone of the schedule.")] = "UTC"
 
     @field_validator("cron")
     @classmethod
@@ -38,13 +40,15 @@ class ScheduleSettings(Section):
 
 
 class ServiceSettings(Section):
-    """Servers that already run elsewhere; an address left out means `goldloop up` starts that server here."""
+    """Servers that already run elsewhere; `goldloop up` starts every server without an address here."""
 
     label_studio_url: Annotated[
-        str | None, Field(description="Label Studio, for example https://labels.example.com.")
+        str | None, Field(description="Address of Label Studio, for example https://labels.example.com.")
     ] = None
-    prefect_url: Annotated[str | None, Field(description="Prefect server, without /api.")] = None
-    mlflow_url: Annotated[str | None, Field(description="MLflow tracking server.")] = None
+    prefect_url: Annotated[str | None, Field(description="Address of the Prefect server, without /api.")] = (
+        None
+    )
+    mlflow_url: Annotated[str | None, Field(description="Address of the MLflow tracking server.")] = None
 
     @field_validator("label_studio_url", "prefect_url", "mlflow_url")
     @classmethod

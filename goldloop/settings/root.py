@@ -1,4 +1,4 @@
-"""The settings of a workspace: everything it is told, valid once constructed."""
+"""All settings of a workspace, valid once constructed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ from goldloop.settings.section import Section
 
 
 class Settings(Section):
-    """Everything a workspace is told, valid once constructed."""
+    """All settings of a workspace, valid once constructed."""
 
     name: Annotated[
-        str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{1,39}$", description="Names the project and the model.")
+        str,
+        Field(
+            pattern=r"^[a-z0-9][a-z0-9_-]{1,39}$",
+            description="Name of the Label Studio project and of the registered model.",
+        ),
     ]
-    labels: Annotated[tuple[str, ...], Field(description="The label set, in column order.")]
+    labels: Annotated[
+        tuple[str, ...], Field(description="Label set, in the column order of every probability.")
+    ]
     policy: PolicySettings = PolicySettings()
     cost: CostSettings = CostSettings()
     selection: SelectionSettings = SelectionSettings()

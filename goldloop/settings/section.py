@@ -1,4 +1,4 @@
-"""A section of the settings: frozen, and refusing keys nobody knows."""
+"""A section of the settings: frozen, without unknown keys."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """A part of the settings, frozen; unknown keys are refused."""
+    """A section of the settings; it refuses unknown keys and changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

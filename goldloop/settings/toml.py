@@ -1,4 +1,4 @@
-"""goldloop.toml: settings read from it and written to it, every key with what it means."""
+"""goldloop.toml: reads settings, and writes every key with its description."""
 
 from __future__ import annotations
 
