@@ -57,3 +57,7 @@ def _options(
     ] = False,
 ) -> None:
     del version
+
+
+if __name__ == "__main__":
+    main()
