@@ -67,7 +67,7 @@ def read_content(uri: str, *, max_bytes: int) -> bytes:
 
 def _local(path: str, max_bytes: int) -> bytes:
     # a pipe without a writer would block open() for ever; O_NONBLOCK changes nothing for regular files
-    kind = stat.S_IFMT(os.stat(path).st_mode)
+    kind = stat.S_IFMT(os.stat(path).st_mode)  # noqa: PTH116
     if kind in _KINDS:
         raise UnreadableSampleError(Reason.UNREADABLE, f"it is {_KINDS[kind]}")
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)

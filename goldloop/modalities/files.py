@@ -49,10 +49,10 @@ def files_of(source: str) -> Iterator[FileRef]:
 
 
 def _local_files(source: str) -> Iterator[FileRef]:
-    path = os.path.abspath(os.path.expanduser(path_of(source)))
+    path = os.path.abspath(os.path.expanduser(path_of(source)))  # noqa: PTH100, PTH111  keeps symbolic links
     if not source:
         raise SourceError(f"no source given; {_HELP}")
-    if os.path.isdir(path):
+    if os.path.isdir(path):  # noqa: PTH112
         return _folder(path)
     if os.path.lexists(path):
         return _list_file(Path(path)) if path.lower().endswith(".txt") else iter([_ref(path)])
@@ -80,7 +80,7 @@ def _folder(root: str) -> Iterator[FileRef]:
             yield _ref(folder)
             return
         for name, is_folder, is_link in names:
-            path = os.path.join(folder, os.fsdecode(name))
+            path = os.path.join(folder, os.fsdecode(name))  # noqa: PTH118  called once per image
             if is_folder:
                 yield from walk(path)
             elif not is_link:
@@ -96,17 +96,17 @@ def _link(path: str, inside: str) -> Iterator[FileRef]:
     target = os.path.realpath(path)
     if not target.startswith(inside):
         yield FileRef(uri_of(path), 0, LEAVES_FOLDER)
-    elif not os.path.isdir(target):
+    elif not os.path.isdir(target):  # noqa: PTH112
         yield _ref(path)
 
 
 def _glob(pattern: str) -> Iterator[FileRef]:
     fixed = pattern[: glob.magic_check.search(pattern).start()]  # type: ignore[attr-defined]
-    inside = os.path.realpath(os.path.dirname(fixed)) + os.sep
-    for path in sorted(glob.iglob(pattern, recursive=True), key=os.fsencode):
-        if os.path.islink(path):
+    inside = os.path.realpath(os.path.dirname(fixed)) + os.sep  # noqa: PTH120
+    for path in sorted(glob.iglob(pattern, recursive=True), key=os.fsencode):  # noqa: PTH207
+        if os.path.islink(path):  # noqa: PTH114
             yield from _link(path, inside)
-        elif not os.path.isdir(path):
+        elif not os.path.isdir(path):  # noqa: PTH112
             yield _ref(path)
 
 
@@ -131,7 +131,7 @@ def _list_file(path: Path) -> Iterator[FileRef]:
 def _ref(path: str) -> FileRef:
     """Return the file at `path`; one that cannot be looked at has size 0 and is explained when it is read."""
     try:
-        found = os.stat(path)
+        found = os.stat(path)  # noqa: PTH116
     except OSError:
         return FileRef(uri_of(path), 0, "")
     size = found.st_size if stat.S_ISREG(found.st_mode) else 0

@@ -131,6 +131,16 @@ class GoldStore:
         """
         return self._checked(self.version(number))
 
+    def rows(self, number: int | None = None) -> pa.Table:
+        """Return gold version `number` (None: the newest) as Arrow rows in order of sample_id.
+
+        Raises:
+            GoldVersionError: there is no such version, or its content does not match its digest.
+        """
+        version = self.version(number)
+        self._checked(version)
+        return self.table.read(version=version.version).sort_by("sample_id")
+
     def _checked(self, version: GoldVersion) -> list[GoldRecord]:
         records = _records(self.table.read(version=version.version))
         digest = gold_digest(records)

@@ -306,7 +306,7 @@ def gatekeeper() -> Iterator[Callable[[int], str]]:
                 self.end_headers()
                 self.wfile.write(b"no")
 
-            do_GET = do_POST = answer
+            do_GET = do_POST = answer  # noqa: N815 (names the standard library calls)
 
             def log_message(self, *_: object) -> None:
                 """Stay quiet."""

@@ -522,7 +522,7 @@ def test_the_stamp_changes_when_a_file_is_replaced(reader: ImageReader, tmp_path
 def test_a_name_that_is_no_unicode_is_read(reader: ImageReader, tmp_path: Path) -> None:
     """Bytes in a file name that no encoding explains become a percent-encoded address that is valid text."""
     folder = os.fsencode(tmp_path)
-    with open(folder + b"/caf\xe9.png", "wb") as file:
+    with open(folder + b"/caf\xe9.png", "wb") as file:  # noqa: PTH123  pathlib takes no bytes
         file.write(encoded(noise(1), "PNG"))
     (listed,) = reader.files(str(tmp_path))
 

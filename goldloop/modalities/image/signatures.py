@@ -32,7 +32,7 @@ _FOREIGN = {
 _TEXT_SAMPLE_BYTES = 512
 
 
-def image_format(content: bytes) -> str | None:
+def image_format(content: bytes) -> str | None:  # noqa: PLR0911  a table of signatures, one per line
     """Return the Pillow name of the image format that `content` begins like, or None."""
     if content.startswith(b"\xff\xd8\xff") or content == b"\xff\xd8":
         return "JPEG"

@@ -1,0 +1,126 @@
+"""The Python API for notebooks: open a workspace, read what it holds as Arrow tables, run the routine's steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from goldloop.audit.audited import audited_traffic
+from goldloop.audit.estimates import AuditReport, report_audit
+from goldloop.gold.records import GoldChange, GoldVersion, gold_diff
+from goldloop.labeling.pull import PullReport
+from goldloop.labeling.push import PushReport
+from goldloop.loop.policy import settle
+from goldloop.loop.ports import LoopPorts
+from goldloop.loop.pull import pull
+from goldloop.loop.push import push
+from goldloop.loop.retrain import retrain_if_possible
+from goldloop.loop.round import RoundReport, run_round
+from goldloop.loop.score import score_files, score_pool
+from goldloop.routing.entry import PolicyEntry
+from goldloop.scoring.writer import ScoreReport
+from goldloop.settings import Settings
+from goldloop.tables.counts import Conservation, conservation
+from goldloop.tables.gold_store import GoldStore
+from goldloop.tables.rounds import read_rounds
+from goldloop.tables.traffic import read_traffic
+from goldloop.tables.unlabeled_pool import newest_predictions
+from goldloop.training.round_record import RoundRecord
+from goldloop.wiring import open_workspace as wire_workspace
+
+_PREDICTED = ("batch", "model_version", "policy", "probs", "audit_probability")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWorkspace:
+    """A workspace to read from and to run the routine's steps on.
+
+    Reading needs no server. Tables are Arrow tables; `.to_pandas()` gives a DataFrame. The steps run here and
+    now, without Prefect; they need the workspace's servers (`goldloop up`).
+    """
+
+    ports: LoopPorts
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in goldloop.toml."""
+        return self.ports.settings
+
+    def gold(self, version: int | None = None) -> pa.Table:
+        """Return the records of a gold version (None: the newest), one row a sample, by sample_id.
+
+        Raises:
+            GoldVersionError: there is no such version, or its content does not match its digest.
+        """
+        return self._gold.rows(version)
+
+    def gold_log(self) -> list[GoldVersion]:
+        """Return every gold version, newest first, with its digest, counts and reason."""
+        return self._gold.log()
+
+    def gold_diff(self, before: int, after: int | None = None) -> list[GoldChange]:
+        """Return the samples that differ between two gold versions (None: the newest)."""
+        return gold_diff(self._gold.records(before), self._gold.records(after))
+
+    def predictions(self) -> pa.Table:
+        """Return the newest prediction of each sample: lane, label, confidence, margin, probs, model version."""
+        return newest_predictions(self.ports.tables, _PREDICTED)
+
+    def files(self) -> Conservation:
+        """Return in which lane, quarantine or duplicate every file that arrived is."""
+        return conservation(self.ports.tables)
+
+    def estimates(self) -> AuditReport:
+        """Return the accuracy of the models on all traffic, with 95 % intervals, as the blind audits estimate it."""
+        tables, labels = self.ports.tables, self.settings.label_set
+        traffic = read_traffic(tables, labels)
+        records = self._gold.records()
+        return report_audit(audited_traffic(traffic, records, labels), traffic, labels=labels)
+
+    def rounds(self) -> list[RoundRecord]:
+        """Return the record of every closed round, oldest first."""
+        return read_rounds(self.ports.tables.rounds)
+
+    def score(self, source: str | Path) -> ScoreReport:
+        """Read and score the files of `source` (folder, glob, list file or fsspec URI) that are not known yet."""
+        return score_files(self.ports, str(source))
+
+    def score_pool(self) -> ScoreReport:
+        """Score what nobody has been asked about with the present champion and policy."""
+        return score_pool(self.ports)
+
+    def push(self) -> PushReport:
+        """Choose this round's samples and push them to the labelling server, each exactly once."""
+        return push(self.ports)
+
+    def pull(self) -> PullReport:
+        """Pull what annotators answered since the last pull into a new gold version."""
+        return pull(self.ports)
+
+    def retrain(self) -> tuple[RoundRecord | None, list[str]]:
+        """Train a challenger and let the gate decide; None with a reason in the notes when there is no new gold."""
+        return retrain_if_possible(self.ports)
+
+    def settle_policy(self) -> PolicyEntry | None:
+        """Settle the champion's policy anew; None before there is a champion."""
+        return settle(self.ports)
+
+    def round(self) -> RoundReport:
+        """Run the weekly pass: pull, retrain, settle the policy, score the pool, push."""
+        return run_round(self.ports)
+
+    @property
+    def _gold(self) -> GoldStore:
+        return GoldStore(self.ports.tables.gold)
+
+
+def open_workspace(folder: str | Path | None = None) -> OpenWorkspace:
+    """Return the workspace in `folder`, else at $GOLDLOOP_WORKSPACE, else around the current folder.
+
+    Raises:
+        WorkspaceError: there is no workspace there.
+        SettingsError: its goldloop.toml is wrong.
+    """
+    return OpenWorkspace(wire_workspace(folder).ports)
