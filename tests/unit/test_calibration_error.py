@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from goldloop.core.errors import EmptyPoolError, InvalidProbabilitiesError, LabelError
 from goldloop.stats.calibration import (
-    calibrated,
+    Calibration,
     calibration_error,
     error_of_bins,
     expected_calibration_error,
@@ -21,8 +21,8 @@ def sample(n: int, *, sharpness: float, seed: int) -> tuple[np.ndarray, np.ndarr
     """Return probs of a model over six labels that is overconfident by `sharpness`, and true columns."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(scale=2.5, size=(n, 6))
-    drawn = rng.random((n, 1)) < calibrated(logits, 1.0).cumsum(axis=1)
-    return calibrated(logits * sharpness, 1.0), drawn.argmax(axis=1)
+    drawn = rng.random((n, 1)) < Calibration().apply(logits).cumsum(axis=1)
+    return Calibration().apply(logits * sharpness), drawn.argmax(axis=1)
 
 
 def true_error(sharpness: float) -> float:
@@ -114,9 +114,9 @@ def test_the_error_of_bins_is_that_of_their_samples() -> None:
 
 def test_no_samples_and_bad_ones_are_refused() -> None:
     """Nothing, a column outside the labels and NaN have an error each."""
-    with pytest.raises(EmptyPoolError, match="0 samples say nothing about calibration"):
+    with pytest.raises(EmptyPoolError, match="calibration error from 0 samples"):
         error_of_bins(())
-    with pytest.raises(EmptyPoolError, match="0 samples say nothing about calibration"):
+    with pytest.raises(EmptyPoolError, match="cannot calibrate with 0 samples"):
         calibration_error(np.zeros((0, 2)), [])
     with pytest.raises(LabelError, match="column 2 of row 0 is outside"):
         calibration_error([[0.5, 0.5]], [2])

@@ -21,9 +21,9 @@ from goldloop.stats.metrics import (
     accuracy,
     confusion,
     effective_sample_size,
+    effective_size,
     per_label,
     wilson,
-    worth,
 )
 
 PETS = LabelSet.of(["cat", "dog", "owl"])
@@ -149,14 +149,14 @@ def test_weights_remove_the_bias_of_an_uneven_draw_and_widen_the_interval() -> N
     assert wilson(0.75, 100)[1] < estimate.high < wilson(0.75, 36)[1]
 
 
-def test_what_a_draw_is_worth_leans_on_what_is_expected_while_surprises_are_few() -> None:
+def test_the_effective_size_is_near_the_expected_one_while_errors_are_few() -> None:
     """No surprise: the expected effect alone. The more there are, the more they speak for themselves."""
-    assert worth(np.zeros(100), variance=0.1, expected=2.0) == (50, 0)
+    assert effective_size(np.zeros(100), variance=0.1, expected=2.0) == (50, 0)
 
     for n_surprises, low, high in [(1, 50, 55), (8, 60, 75), (800, 98, 100)]:
         n = 100 * n_surprises
         pulls = np.where(np.arange(n) < n_surprises, 1.0, 0.0)  # as many as a plain draw would show
-        found, rests_on = worth(pulls, variance=pulls.sum() * n, expected=2.0)
+        found, rests_on = effective_size(pulls, variance=pulls.sum() * n, expected=2.0)
         assert rests_on == pytest.approx(n_surprises)
         assert low < 100 * found / n < high
 
@@ -211,17 +211,19 @@ def test_nothing_gives_no_number() -> None:
     """Zero samples are an error that says what to do, not an accuracy of 0 or nan."""
     none = np.zeros(0, dtype=int)
 
-    with pytest.raises(EmptyPoolError, match="0 samples give no accuracy; label some audit samples"):
+    with pytest.raises(
+        EmptyPoolError, match="cannot compute an accuracy from 0 samples; label some audit samples"
+    ):
         accuracy(none, none)
-    with pytest.raises(EmptyPoolError, match="0 samples tell no models apart"):
+    with pytest.raises(EmptyPoolError, match="cannot compare models: the holdout is empty"):
         paired_difference(none, none)
 
 
 def test_sides_of_different_length_are_refused() -> None:
     """Predictions of other samples than the truth are never compared, broadcast or cut."""
-    with pytest.raises(LabelError, match=r"true columns have shape \(2,\), predicted ones \(1,\)"):
+    with pytest.raises(LabelError, match=r"true columns have shape \(2,\), predicted columns \(1,\)"):
         accuracy([0, 1], [0])
-    with pytest.raises(LabelError, match=r"judged on \(2,\) samples, the champion on \(1,\)"):
+    with pytest.raises(LabelError, match=r"evaluated on \(2,\) samples, the champion on \(1,\)"):
         paired_difference([True, False], [True])
 
 
@@ -229,5 +231,5 @@ def test_columns_and_weights_are_checked_at_the_edge() -> None:
     """A column outside the label set or a weight that is no weight is named with its row."""
     with pytest.raises(LabelError, match="column 3 of row 1 is outside the label set of 3 labels"):
         per_label([0, 3], [0, 1], labels=PETS)
-    with pytest.raises(InvalidProbabilitiesError, match=r"weight -1\.0 of row 0 is no positive number"):
+    with pytest.raises(InvalidProbabilitiesError, match=r"weight -1\.0 of row 0 is not a positive number"):
         accuracy([0], [0], weights=[-1.0])
