@@ -72,7 +72,9 @@ def test_a_few_samples_stand_for_many_by_their_weights() -> None:
 
 def test_nothing_scored_tells_nothing_and_needs_nothing() -> None:
     """No samples: no usual unsureness; none to draw: no probabilities; rate 0: none is ever drawn."""
-    with pytest.raises(EmptyPoolError, match="0 samples tell nothing about how unsure a model usually is"):
+    with pytest.raises(
+        EmptyPoolError, match="usual unsureness of a model from 0 samples; run `goldloop score`"
+    ):
         usual_unsureness(said([]), audit_rate=RATE)
     assert audit_probabilities(said([]), audit_rate=RATE, design="poisson", usual=0.3).shape == (0,)
     assert audit_probabilities(said([0.6]), audit_rate=0, design="poisson", usual=0.3).tolist() == [0]

@@ -9,10 +9,11 @@ import pytest
 from goldloop.audit.audited import Audited, Traffic
 from goldloop.audit.control_variate import share_of_traffic
 from goldloop.audit.designs import audit_probabilities, usual_unsureness
-from goldloop.audit.estimates import FEWEST, estimate_accuracy, report_audit
+from goldloop.audit.estimates import estimate_accuracy, report_audit
 from goldloop.core.errors import EmptyPoolError
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
+from goldloop.stats.measures import MIN_N
 from goldloop.stats.metrics import Estimate, share_estimate
 
 PETS = LabelSet.of(["cat", "dog"])
@@ -140,7 +141,9 @@ def test_auditing_everything_leaves_nothing_to_chance() -> None:
 
 def test_no_audits_give_no_estimate() -> None:
     """Nothing is not 0 %."""
-    with pytest.raises(EmptyPoolError, match="0 audits give no estimate; label some audit samples"):
+    with pytest.raises(
+        EmptyPoolError, match="cannot estimate accuracy from 0 audits; label some audit samples"
+    ):
         share_of_traffic([], np.zeros(0), np.full(5, 0.9))
 
 
@@ -194,11 +197,11 @@ def test_a_report_holds_every_estimate_that_audits_support() -> None:
 
 
 def test_fewer_audits_than_it_takes_give_none() -> None:
-    """One less than FEWEST: too few; nothing audited, or nothing accepted: none either."""
+    """One less than MIN_N: too few; nothing audited, or nothing accepted: none either."""
     traffic, audited = traffic_and_audits()
 
-    assert estimate_accuracy(audited.where(np.arange(80) < FEWEST - 1), traffic) is None
-    assert estimate_accuracy(audited.where(np.arange(80) < FEWEST), traffic) is not None
+    assert estimate_accuracy(audited.where(np.arange(80) < MIN_N - 1), traffic) is None
+    assert estimate_accuracy(audited.where(np.arange(80) < MIN_N), traffic) is not None
     nothing = report_audit(audited.where(np.zeros(80, dtype=bool)), traffic, labels=PETS)
     assert (nothing.n, nothing.accuracy, nothing.plain, nothing.let_through) == (0, None, None, None)
     held = report_audit(

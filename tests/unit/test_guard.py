@@ -37,11 +37,11 @@ def advised(found: Guarded) -> int:
 
 
 def test_nothing_audited_is_unproven_and_says_what_would_prove_it() -> None:
-    """No evidence recalls nothing, and proves nothing; as many clean audits as it asks for do."""
+    """No evidence suspends nothing, and proves nothing; as many clean audits as it asks for do."""
     found = guard(accepted(0, 0), max_error=0.05)
 
     assert (found.errors, found.is_broken, found.is_unproven) == (None, False, True)
-    assert found.seen == "no sample that is accepted has been audited"
+    assert found.seen == "no accepted sample has been audited"
     assert not guard(accepted(advised(found), 0), max_error=0.05).is_unproven
     assert guard(accepted(advised(found) - 1, 0), max_error=0.05).is_unproven
 
@@ -52,7 +52,7 @@ def test_few_errors_among_many_audits_are_proof() -> None:
 
     assert (found.is_broken, found.is_unproven) == (False, False)
     assert found.seen.startswith("2 of 400 audited samples that are accepted were wrong: 0.005 [")
-    assert found.follows == "it is proven to be within what is allowed"
+    assert found.follows == "the share is proven to be within what is allowed"
 
 
 def test_a_share_that_may_be_too_large_is_a_warning_with_a_way_out() -> None:
@@ -60,7 +60,7 @@ def test_a_share_that_may_be_too_large_is_a_warning_with_a_way_out() -> None:
     found = guard(accepted(100, 3), max_error=0.05)
 
     assert (found.is_broken, found.is_unproven) == (False, True)
-    assert found.follows.startswith("it may be too many;")
+    assert found.follows.startswith("the share may be too large;")
     more = advised(found)
     assert not guard(accepted(100 + more, 3), max_error=0.05).is_unproven
     assert guard(accepted(100 + more - 1, 3), max_error=0.05).is_unproven
@@ -72,7 +72,9 @@ def test_too_many_errors_by_evidence_break_it() -> None:
 
     assert found.is_broken
     assert 0.05 < found.at_least < 25 / 150
-    assert re.match(r"at least \d+\.\d% are wrong, so what it accepts returns to people", found.follows)
+    assert re.match(
+        r"at least \d+\.\d% are wrong, so people review what the policy would accept", found.follows
+    )
 
 
 def test_more_wrong_than_allowed_is_no_evidence_yet() -> None:
@@ -83,22 +85,22 @@ def test_more_wrong_than_allowed_is_no_evidence_yet() -> None:
     assert found.is_unproven
 
 
-def test_a_recall_ends_when_the_share_itself_is_back() -> None:
-    """What no longer suffices as evidence still keeps a recall up, so that it does not flicker."""
+def test_a_suspension_ends_when_the_share_itself_is_back() -> None:
+    """What no longer suffices as evidence still keeps a suspension up, so that it does not flicker."""
     assert not guard(accepted(100, 7), max_error=0.05).is_broken
-    found = guard(accepted(100, 7), max_error=0.05, is_recalled=True)
+    found = guard(accepted(100, 7), max_error=0.05, is_suspended=True)
     assert found.is_broken
-    assert found.follows.startswith("it stays with people;")
+    assert found.follows.startswith("the policy stays suspended;")
 
     more = advised(found)
-    assert not guard(accepted(100 + more, 7), max_error=0.05, is_recalled=True).is_broken
-    assert guard(accepted(100 + more - 1, 7), max_error=0.05, is_recalled=True).is_broken
-    assert not guard(accepted(1, 0), max_error=0.05, is_recalled=True).is_broken
+    assert not guard(accepted(100 + more, 7), max_error=0.05, is_suspended=True).is_broken
+    assert guard(accepted(100 + more - 1, 7), max_error=0.05, is_suspended=True).is_broken
+    assert not guard(accepted(1, 0), max_error=0.05, is_suspended=True).is_broken
 
 
-def test_a_recalled_policy_without_audits_stays_recalled() -> None:
+def test_a_suspended_policy_without_audits_stays_suspended() -> None:
     """A new champion that nobody has audited is not trusted because nothing is known of it."""
-    assert guard(accepted(0, 0), max_error=0.05, is_recalled=True).is_broken
+    assert guard(accepted(0, 0), max_error=0.05, is_suspended=True).is_broken
 
 
 def test_everything_wrong_breaks_it_and_everything_right_never_does() -> None:
@@ -121,7 +123,7 @@ def test_an_error_that_stands_for_many_weighs_as_many() -> None:
     assert sure.is_broken
 
 
-def test_a_good_policy_is_hardly_ever_recalled_however_often_one_looks() -> None:
+def test_a_good_policy_is_hardly_ever_suspended_however_often_one_looks() -> None:
     """Exactly as many errors as allowed, looked at after every 10 of 520 audits, 300 times over."""
     rng = np.random.default_rng(0)
     counts = (rng.random((300, 52, 10)) < 0.05).sum(axis=2).cumsum(axis=1)
@@ -138,7 +140,7 @@ def test_a_good_policy_is_hardly_ever_recalled_however_often_one_looks() -> None
     assert np.mean(suspended) <= FALSE_SUSPENSION
 
 
-def test_a_policy_with_thrice_the_errors_is_recalled_within_a_quarter() -> None:
+def test_a_policy_with_thrice_the_errors_is_suspended_within_a_quarter() -> None:
     """15 % wrong where 5 % are allowed, 20 audits a week: nine of ten are suspended within 13 weeks."""
     rng = np.random.default_rng(1)
     counts = (rng.random((200, 260)) < 0.15).sum(axis=1)
