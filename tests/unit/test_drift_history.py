@@ -114,9 +114,11 @@ def test_what_does_not_fit_is_refused() -> None:
     broken = embeddings.copy()
     broken[3, 0] = np.nan
 
-    with pytest.raises(LabelError, match="sketches over different labels"):
+    with pytest.raises(LabelError, match="cannot add sketches with different labels"):
         merged([sketch_of(), sketch_of(labels=LabelSet(("cat", "dog")))])
-    with pytest.raises(InvalidProbabilitiesError, match=r"embeddings have shape \(4, 10\) beside 5 rows"):
+    with pytest.raises(
+        InvalidProbabilitiesError, match=r"embeddings have shape \(4, 10\), but probs have 5 rows"
+    ):
         sketch_of((probs, embeddings[:4]))
     with pytest.raises(InvalidProbabilitiesError, match="embedding 3 is not finite"):
         sketch_of((probs, broken))

@@ -13,8 +13,9 @@ from goldloop.adapters.delta import open_tables
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Arrived
 from goldloop.drift.checks import Check, Drift
-from goldloop.drift.regimes import MOST_ROUNDS, current_samples, rounds_that_count
+from goldloop.drift.regimes import MOST_ROUNDS, rounds_that_count
 from goldloop.drift.sketches import SketchBuilder
+from goldloop.tables.arrivals import read_current_samples
 from goldloop.tables.batches import save_batch
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -77,4 +78,4 @@ def test_samples_of_rounds_that_count_are_current(tmp_path: Path) -> None:
             sketch=builder.sketch(),
             check=check,
         )
-    assert current_samples(tables) == {"2", "3", "4"}
+    assert read_current_samples(tables) == {"2", "3", "4"}
