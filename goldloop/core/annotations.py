@@ -1,4 +1,4 @@
-"""Annotations: one person's answer, or a skip, as last seen on the labelling server."""
+"""Annotations: an annotator's answer or skip, as last read from Label Studio."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from enum import StrEnum
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One person's answer to one task, as last seen.
+    """An annotator's answer to one task.
 
-    `label` is None for a skip and for an answer that could not be read; `problem` then says what was wrong
-    with the latter. `reason` is why it was skipped, or why an adjudicator decided so, where that was said.
-    `lead_time_s` is what the browser reported, idle time included. The `shown_*` fields are the suggestion
-    the annotator saw, None on a blind task.
+    `label` is None for a skip and for an unreadable answer, whose fault is in `problem`. `reason` is the text
+    that the annotator gave for a skip, or the adjudicator for a decision. `lead_time_s` is reported by the
+    browser in seconds, idle time included. The `shown_*` fields describe the suggestion that the annotator
+    saw; they are None on a blind task.
     """
 
     annotation_id: int
@@ -34,7 +34,7 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """A task on the server and every annotation it holds now; drafts are not among them."""
+    """A task in Label Studio and its present annotations, without drafts."""
 
     task_id: int
     key: str
@@ -43,7 +43,7 @@ class TaskState:
 
 
 class AnnotationStatus(StrEnum):
-    """What an annotation is now; only an answer votes."""
+    """State of an annotation; only an answer votes."""
 
     ANSWER = "answer"
     SKIP = "skip"

@@ -21,7 +21,7 @@ class Stream(AppConfig):
 
     def ready(self):
         """Register ours once Label Studio has registered its own."""
-        import data_manager.actions  # registers them
+        import data_manager.actions  # noqa: F401  # registers them
 
         settings.DATA_MANAGER_ACTIONS["next_task"]["entry_point"] = next_task
 
