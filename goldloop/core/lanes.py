@@ -8,9 +8,9 @@ from enum import StrEnum
 class Lane(StrEnum):
     """Where a scored sample goes.
 
-    `AUTO`: the model's label is accepted. `REVIEW`, a quick review: one annotator sees the suggestion. `FULL`,
-    a full review: several annotators answer blind and, if they differ, an adjudicator decides. `HOLD`: the
-    sample waits.
+    `AUTO`: the model's label is accepted. `REVIEW`, a quick review: one annotator sees the suggestion.
+    `FULL`, a full review: several annotators answer blind and, if they differ, an adjudicator decides.
+    `HOLD`: the sample waits.
     """
 
     AUTO = "auto"

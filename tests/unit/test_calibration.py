@@ -92,12 +92,12 @@ def test_bins_hold_every_sample_once_and_the_edges_belong_to_the_upper_bin() -> 
 
     bins = reliability_bins(probs, [0, 0, 1, 0, 0], n_bins=5)
 
-    assert [(round(one.low, 1), round(one.high, 1), one.n) for one in bins] == [
+    assert [(round(part.low, 1), round(part.high, 1), part.n) for part in bins] == [
         (0.4, 0.6, 1),
         (0.6, 0.8, 2),
         (0.8, 1.0, 2),
     ]
-    assert [one.accuracy.value for one in bins] == [1.0, 0.5, 0.5]
+    assert [part.accuracy.value for part in bins] == [1.0, 0.5, 0.5]
     assert bins[1].mean_confidence == pytest.approx(0.695)
     assert bins[1].accuracy.low < 0.5 < bins[1].accuracy.high
 
@@ -191,9 +191,9 @@ def test_offsets_that_do_not_pay_are_left_out() -> None:
     fits = [fit_calibration(*honest_sample(200, seed)) for seed in range(20)]
     logits, truth = honest_sample(20_000, 99)
 
-    assert np.mean([one.calibration.offsets == () for one in fits]) >= 0.75
+    assert np.mean([fit.calibration.offsets == () for fit in fits]) >= 0.75
     assert (
-        np.mean([loss(one.calibration, logits, truth) for one in fits])
+        np.mean([loss(fit.calibration, logits, truth) for fit in fits])
         < loss(Calibration(), logits, truth) + 0.01
     )
 
@@ -211,11 +211,11 @@ def test_permuting_labels_permutes_offsets() -> None:
     logits, truth = tilted_sample(400, tilt=2.0, seed=4)
     order = np.array([2, 0, 3, 1])
 
-    one = fit_calibration(logits, truth).calibration
+    calibration = fit_calibration(logits, truth).calibration
     other = fit_calibration(logits[:, order], np.argsort(order)[truth]).calibration
 
-    assert other.temperature == pytest.approx(one.temperature, rel=1e-3)
-    assert other.offsets == pytest.approx(tuple(np.array(one.offsets)[order]), abs=1e-3)
+    assert other.temperature == pytest.approx(calibration.temperature, rel=1e-3)
+    assert other.offsets == pytest.approx(tuple(np.array(calibration.offsets)[order]), abs=1e-3)
 
 
 def test_offsets_are_fitted_to_all_traffic_not_to_what_was_audited_most() -> None:

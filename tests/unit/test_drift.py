@@ -17,7 +17,7 @@ DIGITS = LabelSet(tuple("012345678"))
 NEW = 9
 """The digit no model here knows."""
 
-Said = tuple[np.ndarray, np.ndarray]
+Outputs = tuple[np.ndarray, np.ndarray]
 """Probs and embeddings of some digits, row by row."""
 
 
@@ -35,7 +35,7 @@ def digits() -> tuple[np.ndarray, np.ndarray, object, np.ndarray]:
     return pixels[rest], truth[rest], model, basis
 
 
-def said_of(pixels: np.ndarray) -> Said:
+def outputs_of(pixels: np.ndarray) -> Outputs:
     """Return what the model says of pictures (n, 64), and what it saw in them."""
     _, _, model, basis = digits()
     embeddings = np.maximum(pixels @ basis, 0).astype(np.float32)
@@ -50,19 +50,19 @@ def drawn(n: int, seed: int, shares: dict[int, float] | None = None, darkened: f
         others = (truth != digit) & (truth != NEW)
         weights[truth == digit] = share / (1 - share) * others.sum() / (truth == digit).sum()
     rows = np.random.default_rng(seed).choice(len(truth), n, p=weights / weights.sum())
-    return sketch_of(said_of(pixels[rows] * darkened))
+    return sketch_of(outputs_of(pixels[rows] * darkened))
 
 
-def sketch_of(said: Said, labels: LabelSet = DIGITS) -> Sketch:
+def sketch_of(outputs: Outputs, labels: LabelSet = DIGITS) -> Sketch:
     """Return the sketch of one minibatch."""
     builder = SketchBuilder(labels)
-    builder.add(*said)
+    builder.add(*outputs)
     return builder.sketch()
 
 
 def kinds(check: Check) -> set[str]:
     """Return which kinds of thing moved."""
-    return {one.kind for one in check.drifts}
+    return {drift.kind for drift in check.drifts}
 
 
 def test_a_year_of_the_same_traffic_raises_at_most_two_alarms() -> None:
@@ -91,7 +91,7 @@ def test_a_new_product_is_noticed_in_its_first_batch(seed: int) -> None:
 def test_a_label_that_grows_is_named_with_its_shares() -> None:
     """The sentence tells which label, from where to where."""
     check = check_drift(drawn(800, 1, {3: 0.25}), drawn(3000, 2))
-    first = next(one for one in check.drifts if one.kind == "labels")
+    first = next(drift for drift in check.drifts if drift.kind == "labels")
 
     assert first.what == "3"
     assert 0.08 < first.before < 0.14
@@ -105,8 +105,8 @@ def test_a_label_that_grows_is_named_with_its_shares() -> None:
 def test_a_dark_week_moves_confidence_and_embeddings() -> None:
     """Pictures at a third of their light are noticed by how sure the model is and by how they look."""
     check = check_drift(drawn(300, 3, darkened=0.3), drawn(1500, 4))
-    confidence = next(one for one in check.drifts if one.kind == "confidence")
-    embeddings = next(one for one in check.drifts if one.kind == "embeddings")
+    confidence = next(drift for drift in check.drifts if drift.kind == "confidence")
+    embeddings = next(drift for drift in check.drifts if drift.kind == "embeddings")
 
     assert confidence.low is not None
     assert confidence.high is not None
@@ -125,7 +125,7 @@ def test_a_huge_batch_does_not_raise_an_alarm_over_a_trifle() -> None:
     larger = check_drift(drawn(60_000, 5, {3: 0.16}), drawn(60_000, 6))
 
     assert check.drifts == ()
-    assert [one.what for one in larger.drifts if one.kind == "labels"] == ["3"]
+    assert [drift.what for drift in larger.drifts if drift.kind == "labels"] == ["3"]
 
 
 def test_the_first_batch_of_a_model_has_nothing_to_be_compared_with() -> None:
@@ -148,28 +148,28 @@ def test_a_tiny_batch_is_too_small_to_tell() -> None:
 def test_permuting_labels_permutes_what_moved() -> None:
     """No label is special: in another order the same labels are named, as surely."""
     pixels, truth, _, _ = digits()
-    before, now = said_of(pixels[truth != NEW]), said_of(pixels[np.isin(truth, (2, 3, 4))])
+    before, now = outputs_of(pixels[truth != NEW]), outputs_of(pixels[np.isin(truth, (2, 3, 4))])
     order = np.random.default_rng(11).permutation(9)
     other = LabelSet(tuple(DIGITS[column] for column in order))
 
-    one = check_drift(sketch_of(now), sketch_of(before))
+    check = check_drift(sketch_of(now), sketch_of(before))
     same = check_drift(
         sketch_of((now[0][:, order], now[1]), other), sketch_of((before[0][:, order], before[1]), other)
     )
 
-    assert [(drift.what, drift.sentence) for drift in one.drifts] == [
+    assert [(drift.what, drift.sentence) for drift in check.drifts] == [
         (drift.what, drift.sentence) for drift in same.drifts
     ]
-    assert [drift.statistic for drift in one.drifts] == pytest.approx([d.statistic for d in same.drifts])
+    assert [drift.statistic for drift in check.drifts] == pytest.approx([d.statistic for d in same.drifts])
 
 
 def test_the_scale_of_embeddings_means_nothing() -> None:
     """Embeddings a thousand times larger, in batch and reference alike, give the same outcome."""
     pixels, _, _, _ = digits()
-    probs, embeddings = said_of(pixels)
+    probs, embeddings = outputs_of(pixels)
     half = len(probs) // 2
 
-    one, other = (
+    small, large = (
         check_drift(
             sketch_of((probs[:half], (embeddings[:half] + 9) * factor)),
             sketch_of((probs[half:], embeddings[half:] * factor)),
@@ -177,13 +177,13 @@ def test_the_scale_of_embeddings_means_nothing() -> None:
         for factor in (1.0, 1000.0)
     )
 
-    assert "embeddings" in kinds(one)
-    assert other.drifts[-1].now == pytest.approx(one.drifts[-1].now, rel=1e-4)
+    assert "embeddings" in kinds(small)
+    assert large.drifts[-1].now == pytest.approx(small.drifts[-1].now, rel=1e-4)
 
 
 def test_embeddings_that_never_change_are_no_drift() -> None:
     """A scorer whose embeddings are all alike is compared by the rest alone."""
-    probs, _ = said_of(digits()[0])
+    probs, _ = outputs_of(digits()[0])
     for constant in (0.0, 3.0):
         flat = np.full((len(probs), 4), constant, np.float32)
 

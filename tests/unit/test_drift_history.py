@@ -32,20 +32,20 @@ def outputs(n: int, seed: int, *, dogs: float = 1.0, moved: float = 0.0) -> tupl
     return probs, (rng.normal(size=(n, 10)) + 2 + moved).astype(np.float32)
 
 
-def sketch_of(*said: tuple[np.ndarray, np.ndarray], labels: LabelSet = LABELS) -> Sketch:
+def sketch_of(*minibatches: tuple[np.ndarray, np.ndarray], labels: LabelSet = LABELS) -> Sketch:
     """Return the sketch of these minibatches."""
     builder = SketchBuilder(labels)
-    for probs, embeddings in said:
+    for probs, embeddings in minibatches:
         builder.add(probs, embeddings)
     return builder.sketch()
 
 
-def same(one: Sketch | None, other: Sketch | None) -> bool:
+def same(left: Sketch | None, right: Sketch | None) -> bool:
     """Return whether two sketches hold the same, up to rounding."""
-    assert one is not None
-    assert other is not None
-    return one.labels == other.labels and all(
-        np.allclose(getattr(one, name), getattr(other, name), rtol=1e-9)
+    assert left is not None
+    assert right is not None
+    return left.labels == right.labels and all(
+        np.allclose(getattr(left, name), getattr(right, name), rtol=1e-9)
         for name in ("confidence_counts", "label_counts", "sums", "products")
     )
 
@@ -91,13 +91,13 @@ def test_mean_and_scatter_are_those_of_all_samples_together() -> None:
 
 def test_a_sketch_is_small_and_what_was_saved() -> None:
     """Its text is bit for bit the sketch, and does not grow with the number of samples."""
-    one, large = sketch_of(outputs(10, 3)), sketch_of(outputs(20_000, 3))
+    small, large = sketch_of(outputs(10, 3)), sketch_of(outputs(20_000, 3))
     read = Sketch.from_json(large.to_json())
 
     for name in ("confidence_counts", "label_counts", "sums", "products"):
         assert np.array_equal(getattr(read, name), getattr(large, name))
     assert len(large.to_json()) < 10_000
-    assert len(large.to_json()) - len(one.to_json()) < 100
+    assert len(large.to_json()) - len(small.to_json()) < 100
 
 
 def test_nothing_adds_up_to_nothing() -> None:
@@ -140,7 +140,7 @@ def passes(*sketches: Sketch) -> list[Seen]:
 
 def drifted(seen: list[Seen]) -> list[bool]:
     """Return which of them raised an alarm."""
-    return [bool(one.check.drifts) for one in seen]
+    return [bool(scoring_pass.check.drifts) for scoring_pass in seen]
 
 
 def test_after_a_broken_week_all_is_as_before() -> None:
@@ -203,10 +203,10 @@ def test_a_batch_is_compared_with_what_its_own_model_saw(tmp_path: Path) -> None
         check=check_drift(sketch_of(), None),
     )
 
-    found = read_seen(batches, "1")
+    seen = read_seen(batches, "1")
 
-    assert [one.batch for one in found] == ["week-3", "week-2", "week-1"]
-    assert found[0].check == check_drift(sketches[0], None)
+    assert [scoring_pass.batch for scoring_pass in seen] == ["week-3", "week-2", "week-1"]
+    assert seen[0].check == check_drift(sketches[0], None)
     assert len(read_seen(batches)) == 4
     assert same(read_reference(batches, "1"), merged([*sketches[:2], sketches[3]]))
     assert same(read_reference(batches, "2"), sketches[2])

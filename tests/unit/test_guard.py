@@ -31,68 +31,68 @@ def is_broken(n: int, n_wrong: int) -> bool:
     return guard(accepted(n, n_wrong), max_error=0.05).is_broken
 
 
-def advised(found: Guarded) -> int:
+def advised(guarded: Guarded) -> int:
     """Return the number of audits that the guard's sentence speaks of."""
-    return int(re.search(r"(\d+) (more )?audits without an error", found.follows)[1])  # type: ignore[index]
+    return int(re.search(r"(\d+) (more )?audits without an error", guarded.follows)[1])  # type: ignore[index]
 
 
 def test_nothing_audited_is_unproven_and_says_what_would_prove_it() -> None:
     """No evidence suspends nothing, and proves nothing; as many clean audits as it asks for do."""
-    found = guard(accepted(0, 0), max_error=0.05)
+    guarded = guard(accepted(0, 0), max_error=0.05)
 
-    assert (found.errors, found.is_broken, found.is_unproven) == (None, False, True)
-    assert found.seen == "no accepted sample has been audited"
-    assert not guard(accepted(advised(found), 0), max_error=0.05).is_unproven
-    assert guard(accepted(advised(found) - 1, 0), max_error=0.05).is_unproven
+    assert (guarded.errors, guarded.is_broken, guarded.is_unproven) == (None, False, True)
+    assert guarded.seen == "no accepted sample has been audited"
+    assert not guard(accepted(advised(guarded), 0), max_error=0.05).is_unproven
+    assert guard(accepted(advised(guarded) - 1, 0), max_error=0.05).is_unproven
 
 
 def test_few_errors_among_many_audits_are_proof() -> None:
     """2 wrong of 400 leave no room for 5 %."""
-    found = guard(accepted(400, 2), max_error=0.05)
+    guarded = guard(accepted(400, 2), max_error=0.05)
 
-    assert (found.is_broken, found.is_unproven) == (False, False)
-    assert found.seen.startswith("2 of 400 audited samples that are accepted were wrong: 0.005 [")
-    assert found.follows == "the share is proven to be within what is allowed"
+    assert (guarded.is_broken, guarded.is_unproven) == (False, False)
+    assert guarded.seen.startswith("2 of 400 audited samples that are accepted were wrong: 0.005 [")
+    assert guarded.follows == "the share is proven to be within what is allowed"
 
 
 def test_a_share_that_may_be_too_large_is_a_warning_with_a_way_out() -> None:
     """3 wrong of 100 admit 5 %; the clean audits it asks for are just enough."""
-    found = guard(accepted(100, 3), max_error=0.05)
+    guarded = guard(accepted(100, 3), max_error=0.05)
 
-    assert (found.is_broken, found.is_unproven) == (False, True)
-    assert found.follows.startswith("the share may be too large;")
-    more = advised(found)
+    assert (guarded.is_broken, guarded.is_unproven) == (False, True)
+    assert guarded.follows.startswith("the share may be too large;")
+    more = advised(guarded)
     assert not guard(accepted(100 + more, 3), max_error=0.05).is_unproven
     assert guard(accepted(100 + more - 1, 3), max_error=0.05).is_unproven
 
 
 def test_too_many_errors_by_evidence_break_it() -> None:
     """25 wrong of 150 are not 5 %; the bound says how many there are at least."""
-    found = guard(accepted(150, 25), max_error=0.05)
+    guarded = guard(accepted(150, 25), max_error=0.05)
 
-    assert found.is_broken
-    assert 0.05 < found.at_least < 25 / 150
+    assert guarded.is_broken
+    assert 0.05 < guarded.at_least < 25 / 150
     assert re.match(
-        r"at least \d+\.\d% are wrong, so people review what the policy would accept", found.follows
+        r"at least \d+\.\d% are wrong, so people review what the policy would accept", guarded.follows
     )
 
 
 def test_more_wrong_than_allowed_is_no_evidence_yet() -> None:
     """One wrong of five is 20 %, and nothing at all is known."""
-    found = guard(accepted(5, 1), max_error=0.05)
+    guarded = guard(accepted(5, 1), max_error=0.05)
 
-    assert not found.is_broken
-    assert found.is_unproven
+    assert not guarded.is_broken
+    assert guarded.is_unproven
 
 
 def test_a_suspension_ends_when_the_share_itself_is_back() -> None:
     """What no longer suffices as evidence still keeps a suspension up, so that it does not flicker."""
     assert not guard(accepted(100, 7), max_error=0.05).is_broken
-    found = guard(accepted(100, 7), max_error=0.05, is_suspended=True)
-    assert found.is_broken
-    assert found.follows.startswith("the policy stays suspended;")
+    guarded = guard(accepted(100, 7), max_error=0.05, is_suspended=True)
+    assert guarded.is_broken
+    assert guarded.follows.startswith("the policy stays suspended;")
 
-    more = advised(found)
+    more = advised(guarded)
     assert not guard(accepted(100 + more, 7), max_error=0.05, is_suspended=True).is_broken
     assert guard(accepted(100 + more - 1, 7), max_error=0.05, is_suspended=True).is_broken
     assert not guard(accepted(1, 0), max_error=0.05, is_suspended=True).is_broken
@@ -132,9 +132,9 @@ def test_a_good_policy_is_hardly_ever_suspended_however_often_one_looks() -> Non
     suspended = [
         any(
             n_wrong > 0.05 * n and is_broken(n, n_wrong)
-            for n, n_wrong in zip(looks.tolist(), one.tolist(), strict=True)
+            for n, n_wrong in zip(looks.tolist(), year.tolist(), strict=True)
         )
-        for one in counts
+        for year in counts
     ]
 
     assert np.mean(suspended) <= FALSE_SUSPENSION

@@ -123,11 +123,11 @@ def test_swapping_the_models_turns_the_difference_round(pairs: list[tuple[bool, 
 
 def test_equal_weights_change_nothing() -> None:
     """A constant inclusion probability is a plain random sample."""
-    truth, said = np.array([0, 1, 2, 1, 0, 2]), np.array([0, 1, 1, 1, 0, 0])
+    truth, predicted = np.array([0, 1, 2, 1, 0, 2]), np.array([0, 1, 1, 1, 0, 0])
 
-    assert accuracy(truth, said, weights=[4.0] * 6) == accuracy(truth, said)
-    assert paired_difference(truth == said, said == 1, weights=[4.0] * 6) == paired_difference(
-        truth == said, said == 1
+    assert accuracy(truth, predicted, weights=[4.0] * 6) == accuracy(truth, predicted)
+    assert paired_difference(truth == predicted, predicted == 1, weights=[4.0] * 6) == paired_difference(
+        truth == predicted, predicted == 1
     )
 
 
@@ -156,17 +156,17 @@ def test_the_effective_size_is_near_the_expected_one_while_errors_are_few() -> N
     for n_surprises, low, high in [(1, 50, 55), (8, 60, 75), (800, 98, 100)]:
         n = 100 * n_surprises
         pulls = np.where(np.arange(n) < n_surprises, 1.0, 0.0)  # as many as a plain draw would show
-        found, rests_on = effective_size(pulls, variance=pulls.sum() * n, expected=2.0)
+        size, rests_on = effective_size(pulls, variance=pulls.sum() * n, expected=2.0)
         assert rests_on == pytest.approx(n_surprises)
-        assert low < 100 * found / n < high
+        assert low < 100 * size / n < high
 
 
 def test_per_label_figures_by_eye() -> None:
     """Two of three cats found, one dog taken for a cat, owls never predicted and dogs found by half."""
     truth = np.array([0, 0, 0, 1, 1])
-    said = np.array([0, 0, 1, 0, 1])
+    predicted = np.array([0, 0, 1, 0, 1])
 
-    cat, dog, owl = per_label(truth, said, labels=PETS)
+    cat, dog, owl = per_label(truth, predicted, labels=PETS)
 
     assert (cat.label, cat.n, dog.n, owl.n) == ("cat", 3, 2, 0)
     assert cat.precision is not None
@@ -182,17 +182,17 @@ def test_per_label_figures_by_eye() -> None:
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40))
 def test_f1_is_the_harmonic_mean_wherever_both_parts_exist(pairs: list[tuple[int, int]]) -> None:
     """F1 agrees with its definition from precision and recall, and n adds up over the labels."""
-    truth, said = (np.array(side) for side in zip(*pairs, strict=True))
+    truth, predicted = (np.array(side) for side in zip(*pairs, strict=True))
 
-    metrics = per_label(truth, said, labels=PETS)
+    metrics = per_label(truth, predicted, labels=PETS)
 
-    assert sum(one.n for one in metrics) == len(pairs)
-    for one in metrics:
-        if one.precision is None or one.recall is None or one.f1 is None:
+    assert sum(metric.n for metric in metrics) == len(pairs)
+    for metric in metrics:
+        if metric.precision is None or metric.recall is None or metric.f1 is None:
             continue
-        total = one.precision.value + one.recall.value
-        assert one.f1.value == pytest.approx(
-            2 * one.precision.value * one.recall.value / total if total else 0
+        total = metric.precision.value + metric.recall.value
+        assert metric.f1.value == pytest.approx(
+            2 * metric.precision.value * metric.recall.value / total if total else 0
         )
 
 
@@ -203,8 +203,8 @@ def test_confusion_counts_rows_by_truth_and_columns_by_prediction() -> None:
 
 def test_estimates_and_label_metrics_survive_json() -> None:
     """What goes into a table or MLflow comes back equal, missing figures included."""
-    for one in per_label(np.array([0, 1, 1]), np.array([0, 0, 1]), labels=PETS):
-        assert LabelMetrics.from_dict(json.loads(json.dumps(one.to_dict()))) == one
+    for metric in per_label(np.array([0, 1, 1]), np.array([0, 0, 1]), labels=PETS):
+        assert LabelMetrics.from_dict(json.loads(json.dumps(metric.to_dict()))) == metric
 
 
 def test_nothing_gives_no_number() -> None:

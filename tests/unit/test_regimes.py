@@ -45,11 +45,11 @@ def test_a_change_that_stays_makes_what_was_before_obsolete() -> None:
 @given(st.sets(st.integers(0, 30)), st.sets(st.integers(0, 30)))
 def test_they_are_few_in_order_and_had_arrivals(arrived: set[int], drifted: set[int]) -> None:
     """Whatever was flagged: at most MOST_ROUNDS, ascending, and the newest is there unless it was odd."""
-    found = rounds_that_count(arrived, drifted)
-    assert found == sorted(set(found))[-MOST_ROUNDS:]
-    assert set(found) <= arrived
+    counting = rounds_that_count(arrived, drifted)
+    assert counting == sorted(set(counting))[-MOST_ROUNDS:]
+    assert set(counting) <= arrived
     if arrived and max(arrived) not in drifted:
-        assert found[-1] == max(arrived)
+        assert counting[-1] == max(arrived)
 
 
 def test_samples_of_rounds_that_count_are_current(tmp_path: Path) -> None:
