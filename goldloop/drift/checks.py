@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -85,13 +84,8 @@ class Check:
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Return the check that `to_json` wrote."""
-        values: Mapping[str, Any] = json.loads(text)
-        return cls(
-            drifts=tuple(Drift(**fields) for fields in values["drifts"]),
-            n=int(values["n"]),
-            n_reference=int(values["n_reference"]),
-            unknown=str(values["unknown"]),
-        )
+        values = json.loads(text)
+        return cls(**values | {"drifts": tuple(Drift(**fields) for fields in values["drifts"])})
 
 
 def check_drift(sketch: Sketch, reference: Sketch | None) -> Check:

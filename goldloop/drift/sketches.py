@@ -143,13 +143,9 @@ def merged(sketches: Iterable[Sketch]) -> Sketch | None:
 
 
 def _added(parts: Sequence[Sketch]) -> Sketch:
-    return Sketch(
-        parts[0].labels,
-        np.sum([sketch.confidence_counts for sketch in parts], axis=0),
-        np.sum([sketch.label_counts for sketch in parts], axis=0),
-        np.sum([sketch.sums for sketch in parts], axis=0),
-        np.sum([sketch.products for sketch in parts], axis=0),
-    )
+    names = ("confidence_counts", "label_counts", "sums", "products")
+    sums = {name: np.sum([getattr(sketch, name) for sketch in parts], axis=0) for name in names}
+    return Sketch(parts[0].labels, **sums)
 
 
 def _features(embeddings: npt.ArrayLike, n: int) -> Values:

@@ -20,7 +20,7 @@ def probs_of(confidences: list[float]) -> Probs:
 
 
 def test_a_uniform_draw_takes_no_notice_of_the_model() -> None:
-    """Every sample has the audit rate; so it has by the other design before there is a usual unsureness."""
+    """Every sample has the audit rate; so do all samples of the Poisson design without a usual unsureness."""
     probs = probs_of([0.5, 0.99, 1.0])
 
     for design, usual in [(Design.UNIFORM, 0.2), (Design.UNIFORM, None), (Design.POISSON, None)]:
@@ -30,7 +30,7 @@ def test_a_uniform_draw_takes_no_notice_of_the_model() -> None:
 @settings(deadline=None)
 @given(st.lists(st.floats(0.5, 1), min_size=1, max_size=50), st.floats(0.001, 0.9))
 def test_as_many_are_drawn_as_the_rate_says(confidences: list[float], rate: float) -> None:
-    """On traffic like that from which the usual unsureness was learnt, floor and cap included."""
+    """The mean probability is the audit rate on the traffic of the usual unsureness, with floor and cap."""
     probs = probs_of(confidences)
     usual = usual_unsureness(probs, audit_rate=rate)
 
@@ -52,7 +52,7 @@ def test_the_unsurer_the_model_the_likelier_is_a_sample_drawn() -> None:
 
 
 def test_a_sample_alone_is_drawn_as_likely_as_in_a_batch() -> None:
-    """The design works in a stream: nothing but the sample's own probs matters."""
+    """A sample's probability depends only on its own probs."""
     probs = probs_of([0.5, 0.7, 0.9, 0.97])
     together = audit_probabilities(probs, audit_rate=RATE, design="poisson", usual=0.3)
 
@@ -71,7 +71,7 @@ def test_a_few_samples_stand_for_many_by_their_weights() -> None:
 
 
 def test_nothing_scored_tells_nothing_and_needs_nothing() -> None:
-    """No samples: no usual unsureness; none to draw: no probabilities; rate 0: none is ever drawn."""
+    """Without samples there is no usual unsureness; without draws no probabilities; with rate 0 all are 0."""
     with pytest.raises(
         EmptyPoolError, match="usual unsureness of a model from 0 samples; run `goldloop score`"
     ):

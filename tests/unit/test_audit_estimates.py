@@ -46,7 +46,7 @@ def estimates(design: str, *, n: int, repeats: int) -> tuple[npt.NDArray[np.floa
     ("design", "n"), [("uniform", 60), ("uniform", 300), ("poisson", 60), ("poisson", 300)]
 )
 def test_estimates_are_right_on_average_and_hold_as_often_as_they_say(design: str, n: int) -> None:
-    """400 audits of one traffic: no bias beyond chance, and 95 % of the intervals hold, within chance."""
+    """Over 400 audits the estimate is unbiased and the intervals cover the truth in 95 %, within chance."""
     values, truth = estimates(design, n=n, repeats=400)
     value, low, high = values.T
 
@@ -55,7 +55,7 @@ def test_estimates_are_right_on_average_and_hold_as_often_as_they_say(design: st
 
 
 def test_the_model_saves_labels() -> None:
-    """Against a plain draw of as many, the variance is less; far less where the draw follows the doubt."""
+    """The variance is smaller than that of a plain draw, and smallest with the Poisson design."""
     truth = population()[1].mean()
     of_plain_draw = truth * (1 - truth) * (1 / 300 - 1 / 4000)
 
@@ -130,7 +130,7 @@ def test_one_audit_leaves_nearly_everything_open() -> None:
 
 
 def test_auditing_everything_leaves_nothing_to_chance() -> None:
-    """A census is exact."""
+    """An audit of all traffic is exact."""
     sure, hits = population(300)
 
     estimate = share_of_traffic(hits, sure, sure)
@@ -140,7 +140,7 @@ def test_auditing_everything_leaves_nothing_to_chance() -> None:
 
 
 def test_no_audits_give_no_estimate() -> None:
-    """Nothing is not 0 %."""
+    """Zero audits are an error, not 0 %."""
     with pytest.raises(
         EmptyPoolError, match="cannot estimate accuracy from 0 audits; label some audit samples"
     ):

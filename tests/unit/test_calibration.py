@@ -48,7 +48,7 @@ def test_fitting_makes_an_overconfident_model_calibrated() -> None:
 
 
 def test_a_few_perfect_samples_do_not_make_the_model_certain() -> None:
-    """Ten samples that are all right leave confidence below 1, so the band still sees something."""
+    """Ten samples that are all right leave confidence below 1."""
     logits = np.tile([4.0, 0.0, 0.0], (10, 1))
 
     temperature = fit_temperature(logits, np.zeros(10, dtype=int))
@@ -80,7 +80,7 @@ def test_calibrating_gives_probabilities_and_keeps_the_winner(logits: np.ndarray
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=20), st.integers(0, 2**32 - 1))
 def test_the_fitted_temperature_stays_in_its_range(truth: list[int], seed: int) -> None:
-    """Whatever the logits, the temperature is one that `Calibration` takes."""
+    """For any logits the temperature is valid."""
     logits = np.random.default_rng(seed).normal(scale=100, size=(len(truth), 3))
 
     assert TEMPERATURE_RANGE[0] <= fit_temperature(logits, truth) <= TEMPERATURE_RANGE[1]
@@ -176,7 +176,7 @@ def loss(calibration: Calibration, logits: np.ndarray, truth: np.ndarray) -> flo
 
 
 def test_offsets_undo_what_training_tilted() -> None:
-    """Where two labels are off in opposite ways, offsets find by how much, and new samples profit."""
+    """If two labels are biased in opposite directions, offsets find the bias and lower the loss."""
     fit = fit_calibration(*tilted_sample(3000, tilt=2.0, seed=1))
     new = tilted_sample(3000, tilt=2.0, seed=2)
 
@@ -187,7 +187,7 @@ def test_offsets_undo_what_training_tilted() -> None:
 
 
 def test_offsets_that_do_not_pay_are_left_out() -> None:
-    """Where nothing is tilted, most audits end with a temperature alone, and the rest do no harm."""
+    """Without a bias, most fits have no offsets, and the others do not raise the loss."""
     fits = [fit_calibration(*honest_sample(200, seed)) for seed in range(20)]
     logits, truth = honest_sample(20_000, 99)
 
@@ -199,7 +199,7 @@ def test_offsets_that_do_not_pay_are_left_out() -> None:
 
 
 def test_few_samples_get_no_offsets() -> None:
-    """Under 50 samples offsets are not even tried, whatever they promise."""
+    """With fewer than 50 samples offsets are not tried."""
     fit = fit_calibration(*tilted_sample(49, tilt=4.0, seed=3))
 
     assert fit.calibration.offsets == ()
@@ -207,7 +207,7 @@ def test_few_samples_get_no_offsets() -> None:
 
 
 def test_permuting_labels_permutes_offsets() -> None:
-    """No label is special: another order of labels gives the same offsets in that order."""
+    """The order of labels does not change the offsets."""
     logits, truth = tilted_sample(400, tilt=2.0, seed=4)
     order = np.array([2, 0, 3, 1])
 

@@ -43,7 +43,7 @@ def test_the_interval_covers_and_the_bias_is_mostly_gone(n: int, sharpness: floa
 
 
 def test_confidence_that_is_right_gives_an_interval_from_zero() -> None:
-    """A calibrated model is not blamed for what chance shows."""
+    """The interval of a calibrated model starts at 0."""
     error = calibration_error(*sample(300, sharpness=1.0, seed=3))
 
     assert error.low == 0
@@ -52,7 +52,7 @@ def test_confidence_that_is_right_gives_an_interval_from_zero() -> None:
 
 
 def test_a_few_certain_and_right_answers_prove_little() -> None:
-    """Ten predictions of confidence 1 that are right leave an error rate of up to a quarter open."""
+    """Ten right predictions with confidence 1 still allow an error of up to a quarter."""
     error = calibration_error(np.tile([1.0, 0.0], (10, 1)), np.zeros(10, dtype=int))
 
     assert (error.value, error.low) == (0, 0)
@@ -78,7 +78,7 @@ def test_weights_that_are_all_alike_change_nothing() -> None:
 
 
 def test_weights_undo_an_audit_that_asked_more_of_what_is_unsure() -> None:
-    """An audit whose rate grows with doubt finds the error of all traffic, and so does its interval."""
+    """A weighted audit estimates the error of all traffic, with a valid interval."""
     true = true_error(1.6)
     errors = []
     for seed in range(60):
@@ -106,7 +106,7 @@ def test_the_error_is_an_estimate_inside_its_range(n: int, seed: int, sharpness:
 
 
 def test_the_error_of_bins_is_that_of_their_samples() -> None:
-    """Whoever has the bins need not go back to the samples."""
+    """The error follows from the bins alone."""
     probs, truth = sample(200, sharpness=2, seed=8)
 
     assert error_of_bins(reliability_bins(probs, truth)) == calibration_error(probs, truth)

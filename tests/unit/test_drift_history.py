@@ -26,7 +26,7 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 def outputs(n: int, seed: int, *, dogs: float = 1.0, moved: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Return probs and embeddings of n samples; `dogs` over 1 means more of them, `moved` other pictures."""
+    """Return probs and embeddings of n samples; `dogs` above 1 adds dogs, `moved` shifts embeddings."""
     rng = np.random.default_rng(seed)
     probs = rng.dirichlet((1.0, dogs, 1.0), n)
     return probs, (rng.normal(size=(n, 10)) + 2 + moved).astype(np.float32)
@@ -55,7 +55,7 @@ def same(left: Sketch | None, right: Sketch | None) -> bool:
 
 @given(st.lists(st.integers(0, 300), max_size=5), st.randoms())
 def test_minibatches_and_their_order_mean_nothing(cuts: list[int], random: object) -> None:
-    """However a batch is cut and shuffled, its sketch is that of the whole."""
+    """The sketch does not depend on the minibatches or their order."""
     probs, embeddings = outputs(300, 1)
     parts = [
         (probs[start:end], embeddings[start:end])
@@ -90,7 +90,7 @@ def test_mean_and_scatter_are_those_of_all_samples_together() -> None:
 
 
 def test_a_sketch_is_small_and_what_was_saved() -> None:
-    """Its text is bit for bit the sketch, and does not grow with the number of samples."""
+    """JSON keeps every bit of a sketch, and its size does not depend on the number of samples."""
     small, large = sketch_of(outputs(10, 3)), sketch_of(outputs(20_000, 3))
     read = Sketch.from_json(large.to_json())
 
@@ -101,7 +101,7 @@ def test_a_sketch_is_small_and_what_was_saved() -> None:
 
 
 def test_nothing_adds_up_to_nothing() -> None:
-    """There is no sketch of no sketches, and one without samples changes no other."""
+    """The sum of no sketches is None; an empty sketch changes no other."""
     whole = sketch_of(outputs(20, 4))
 
     assert merged([]) is None
@@ -144,7 +144,7 @@ def drifted(seen: list[Seen]) -> list[bool]:
 
 
 def test_after_a_broken_week_all_is_as_before() -> None:
-    """One strange batch raises one alarm: the next is compared with what came before it."""
+    """One unusual batch raises one alarm; the next is compared with the batches before it."""
     usual = [sketch_of(outputs(400, seed)) for seed in range(4)]
     broken = sketch_of(outputs(400, 9, moved=3.0))
 
@@ -155,7 +155,7 @@ def test_after_a_broken_week_all_is_as_before() -> None:
 
 
 def test_a_change_that_stays_is_told_twice_and_then_usual() -> None:
-    """The second batch like the first strange one makes it the new normal; going back is news again."""
+    """Two similar unusual batches become the reference; a return raises an alarm."""
     usual = [sketch_of(outputs(400, seed)) for seed in range(3)]
     other = [sketch_of(outputs(400, 10 + seed, dogs=4.0)) for seed in range(4)]
 
@@ -166,7 +166,7 @@ def test_a_change_that_stays_is_told_twice_and_then_usual() -> None:
 
 
 def test_two_strange_weeks_of_different_kinds_are_no_new_normal() -> None:
-    """Two alarms that are not alike leave the reference as it was."""
+    """Two different unusual batches do not change the reference."""
     usual = [sketch_of(outputs(400, seed)) for seed in range(3)]
     seen = passes(
         usual[0], sketch_of(outputs(400, 9, moved=3.0)), sketch_of(outputs(400, 10, dogs=4.0)), usual[1]

@@ -38,7 +38,7 @@ def test_accuracy_is_wilsons_interval() -> None:
 
 
 def test_a_perfect_score_still_has_an_interval() -> None:
-    """Ten of ten right is no proof of perfection."""
+    """Ten of ten right still has an interval."""
     estimate = accuracy(np.ones(10, dtype=int), np.ones(10, dtype=int))
 
     assert (estimate.value, estimate.high) == (1.0, 1.0)
@@ -55,7 +55,7 @@ def test_an_estimate_reads_as_one_line() -> None:
     "bad", [(0.5, 0.6, 0.7, 1), (0.5, 0.4, 0.45, 1), (0.5, 0.4, 0.6, 0), (np.nan, 0, 1, 5)]
 )
 def test_an_estimate_outside_its_interval_or_resting_on_nothing_cannot_exist(bad: tuple[float, ...]) -> None:
-    """Construction checks what every reader assumes."""
+    """An impossible estimate is refused."""
     with pytest.raises(ValueError, match="an estimate needs n >= 1 and low <= value <= high"):
         Estimate(*bad)  # type: ignore[arg-type]
 
@@ -150,7 +150,7 @@ def test_weights_remove_the_bias_of_an_uneven_draw_and_widen_the_interval() -> N
 
 
 def test_the_effective_size_is_near_the_expected_one_while_errors_are_few() -> None:
-    """No surprise: the expected effect alone. The more there are, the more they speak for themselves."""
+    """Without errors the expected design effect counts alone; with many errors the observed one."""
     assert effective_size(np.zeros(100), variance=0.1, expected=2.0) == (50, 0)
 
     for n_surprises, low, high in [(1, 50, 55), (8, 60, 75), (800, 98, 100)]:
@@ -202,7 +202,7 @@ def test_confusion_counts_rows_by_truth_and_columns_by_prediction() -> None:
 
 
 def test_estimates_and_label_metrics_survive_json() -> None:
-    """What goes into a table or MLflow comes back equal, missing figures included."""
+    """Metrics survive JSON, with missing values."""
     for metric in per_label(np.array([0, 1, 1]), np.array([0, 0, 1]), labels=PETS):
         assert LabelMetrics.from_dict(json.loads(json.dumps(metric.to_dict()))) == metric
 

@@ -22,20 +22,20 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 def test_without_alarms_the_newest_rounds_count() -> None:
-    """All of them at first, later the newest in which something arrived."""
+    """Without alarms, the newest MOST_ROUNDS rounds with arrivals count."""
     assert rounds_that_count([0, 1, 2, 3], []) == [0, 1, 2, 3]
     assert rounds_that_count(range(41), []) == list(range(41 - MOST_ROUNDS, 41))
     assert rounds_that_count([0, 0, 40], []) == [0, 40]
 
 
 def test_one_bad_week_does_not_count() -> None:
-    """What comes after a broken camera is compared with what came before it."""
+    """A single round with an alarm does not count."""
     assert rounds_that_count(range(4), [3]) == [0, 1, 2]
     assert rounds_that_count(range(6), [3]) == [0, 1, 2, 4, 5]
 
 
 def test_a_change_that_stays_makes_what_was_before_obsolete() -> None:
-    """Two alarms in a row: they and what follows count, but for odd weeks; more alarms move on."""
+    """After two alarms in a row, only these and later rounds count."""
     assert rounds_that_count(range(5), [3, 4]) == [3, 4]
     assert rounds_that_count(range(9), [3, 4, 7]) == [3, 4, 5, 6, 8]
     assert rounds_that_count(range(7), [3, 4, 5]) == [4, 5, 6]

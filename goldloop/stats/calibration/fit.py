@@ -67,9 +67,7 @@ def fit_temperature(
         InvalidProbabilitiesError: logits or weights have a wrong shape or are not finite; names the row.
         LabelError: a column is outside the label set.
     """
-    matrix = checked_matrix(logits, "logits")
-    truth = checked_truth(columns, matrix)
-    return _temperature(matrix, truth, _scaled(checked_weights(weights, len(truth))))
+    return _temperature(*_checked(logits, columns, weights))
 
 
 def fit_offsets(
@@ -82,9 +80,7 @@ def fit_offsets(
     Raises:
         EmptyPoolError, InvalidProbabilitiesError, LabelError: as `fit_temperature`.
     """
-    matrix = checked_matrix(logits, "logits")
-    truth = checked_truth(columns, matrix)
-    return _with_offsets(matrix, truth, _scaled(checked_weights(weights, len(truth))))
+    return _with_offsets(*_checked(logits, columns, weights))
 
 
 def fit_calibration(
@@ -97,9 +93,7 @@ def fit_calibration(
     Raises:
         EmptyPoolError, InvalidProbabilitiesError, LabelError: as `fit_temperature`.
     """
-    matrix = checked_matrix(logits, "logits")
-    truth = checked_truth(columns, matrix)
-    weight = _scaled(checked_weights(weights, len(truth)))
+    matrix, truth, weight = _checked(logits, columns, weights)
     plain = Calibration(_temperature(matrix, truth, weight))
     if len(truth) < LEAST_FOR_OFFSETS:
         return Fit(plain, len(truth), None, None)
@@ -109,10 +103,14 @@ def fit_calibration(
     return Fit(plain, len(truth), gain, gain_error)
 
 
-def _scaled(weights: Weights) -> Weights:
-    """Return the weights scaled to sum to the effective sample size, so that the priors keep their weight."""
-    scaled: Weights = weights * (effective_sample_size(weights) / weights.sum())
-    return scaled
+def _checked(
+    logits: npt.ArrayLike, columns: npt.ArrayLike, weights: npt.ArrayLike | None
+) -> tuple[Matrix, Columns, Weights]:
+    """Return the checked inputs; weights sum to the effective sample size, so that the priors keep theirs."""
+    matrix = checked_matrix(logits, "logits")
+    truth = checked_truth(columns, matrix)
+    weight = checked_weights(weights, len(truth))
+    return matrix, truth, weight * (effective_sample_size(weight) / weight.sum())
 
 
 def _temperature(matrix: Matrix, truth: Columns, weights: Weights) -> float:
