@@ -12,7 +12,7 @@ import numpy.typing as npt
 from scipy.stats import t as student
 
 from goldloop.core.errors import EmptyPoolError
-from goldloop.stats.metrics import PRIOR_SURPRISES, Estimate, Weights, checked_weights, effective_size, wilson
+from goldloop.stats.metrics import PRIOR_DEGREES, Estimate, Weights, checked_weights, effective_size, wilson
 
 Floats = npt.NDArray[np.float64]
 
@@ -65,7 +65,7 @@ def share_of_traffic(
         variance=plain * (1 - plain) if is_mixed else 0.0,
         expected=_expected_effect(confidence, squares, traffic_mean),
     )
-    z = float(student.ppf(0.975, degrees + 2 * PRIOR_SURPRISES))
+    z = float(student.ppf(0.975, degrees + 2 * PRIOR_DEGREES))
     return Estimate(value, *wilson(value, n_effective, z=z), n=n)
 
 

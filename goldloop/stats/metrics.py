@@ -150,8 +150,8 @@ def wilson(share: float, n_effective: float, *, z: float = Z_95) -> tuple[float,
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
-PRIOR_SURPRISES = 8.0
-"""Weight of the expected design effect in `effective_size`, as a number of observed errors.
+PRIOR_DEGREES = 8.0
+"""Weight of the expected design effect in `effective_size`, in degrees of freedom.
 
 Between 2 and 32 the coverage of weighted estimates changes by at most 3 points, most where a model is badly
 calibrated (measured on real outputs by `scripts/bench/_guarantees_audit.py`).
@@ -169,9 +169,9 @@ def effective_size(contributions: Weights, *, variance: float, expected: float) 
     n, total = len(contributions), float(contributions.sum())
     if total <= 0 or variance <= 0:
         return n / max(expected, 1e-12), 0.0
-    surprises = total**2 / float(np.square(contributions).sum())
-    effect = (surprises * n * total / variance + PRIOR_SURPRISES * expected) / (surprises + PRIOR_SURPRISES)
-    return n / max(effect, 1e-12), surprises
+    degrees = total**2 / float(np.square(contributions).sum())
+    effect = (degrees * n * total / variance + PRIOR_DEGREES * expected) / (degrees + PRIOR_DEGREES)
+    return n / max(effect, 1e-12), degrees
 
 
 def share_estimate(hits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None) -> Estimate:
