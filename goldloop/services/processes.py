@@ -29,10 +29,12 @@ class ProcessMark:
     created: float | None = None
 
 
-def spawn(command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path) -> int:
-    """Start `command` in its own session, so that it outlives this command and its Ctrl-C; return its pid."""
+def spawn(
+    command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
+) -> subprocess.Popen[bytes]:
+    """Start `command` in its own session, so that it outlives this command and its Ctrl-C."""
     with log.open("ab") as output:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             command,
             env=dict(environment),
             cwd=folder,
@@ -41,8 +43,6 @@ def spawn(command: Sequence[str], *, environment: Mapping[str, str], folder: Pat
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    process.returncode = 0  # nobody waits for it; without a return code, Popen warns
-    return process.pid
 
 
 def created_at(pid: int) -> float | None:

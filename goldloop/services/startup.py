@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -46,7 +47,7 @@ class Start:
     ) -> None:
         self._workspace, self._state, self._say = workspace, state, say
         self._credentials, self._endpoints = credentials, endpoints
-        self._started: set[str] = set()
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
 
     def run(self, names: Sequence[str]) -> None:
         """Return when all servers are healthy; if one fails, end the servers that were started here.
@@ -67,6 +68,9 @@ class Start:
         except BaseException:  # also on Ctrl-C
             self._end(self._started)
             raise
+        finally:
+            for child in self._started.values():
+                child.returncode = child.returncode or 0  # it outlives this command: Popen must not warn
 
     def _ensure(self, name: str) -> float:
         """Return the moment (monotonic, seconds) until which the server has to be healthy."""
@@ -77,11 +81,11 @@ class Start:
         port = self._state[name].port
         launch = prepare(name, self._workspace, port, credentials=self._credentials, say=self._say)
         process = ProcessMark(token_hex(16))
-        self._started.add(name)
         self._note(name, process)  # before the start, so that `down` finds it
         environment = launch.environment | {MARK_VARIABLE: process.mark}
-        pid = spawn(launch.command, environment=environment, folder=launch.folder, log=self._log(name))
-        self._note(name, replace(process, pid=pid, created=created_at(pid)))
+        child = spawn(launch.command, environment=environment, folder=launch.folder, log=self._log(name))
+        self._started[name] = child
+        self._note(name, replace(process, pid=child.pid, created=created_at(child.pid)))
         return time.monotonic() + HEALTHY_WITHIN_S
 
     def _is_healthy(self, name: str, deadline: float) -> bool:
@@ -105,7 +109,10 @@ class Start:
 
     def _check(self, name: str, deadline: float) -> bool:
         port, process = self._state[name].port, self._state[name].process
-        if process is None or not is_running(process):
+        child = self._started.get(name)
+        # a new process has no mark for a moment, so `is_running` might miss it
+        is_alive = child.poll() is None if child else process is not None and is_running(process)
+        if process is None or not is_alive:
             taken = "" if is_free(port) else f"; port {port} is taken by {port_holder(port)}"
             raise self._failure(name, f"ended{taken}")
         try:
