@@ -1,1 +1,1 @@
-"""Auditing: what randomly drawn, blind labels say about the model, its lanes and its policy."""
+"""Audit: the accuracy of models, lanes and routing policies, from blind labels of randomly drawn samples."""

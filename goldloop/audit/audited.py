@@ -1,8 +1,8 @@
-"""Audited samples: what people, blind, say of randomly drawn samples, beside what a model said of them.
+"""Audited samples: blind labels of randomly drawn samples, beside the predictions of a model.
 
-Two views of them answer two questions. *As first scored*: what came of the traffic as it arrived; the
-population is known, every sample's first prediction is kept, and nothing has been learnt from it by then.
-*As judged*: what one model, today's champion, says of the whole holdout, which it never learnt from.
+There are two views. *As first scored*: the first prediction of each sample, made before any model was trained
+on it; together with `Traffic` it estimates the accuracy of the traffic. *As judged*: the predictions of one
+model, usually the champion, for the whole holdout, which is never trained on.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from goldloop.stats.metrics import Columns, Flags, Weights
 
 @dataclass(frozen=True, slots=True)
 class Audited:
-    """Randomly drawn samples with their true label and what was said of them, row by row.
+    """Randomly drawn samples with true labels and predictions, in the same order.
 
-    `truth` (n,) are label-set columns, `probs` (n, n_labels) calibrated, `weights` (n,) inverse inclusion
-    probabilities; only their ratios count. `lanes` (n,) hold the lane of the decision, `rounds` (n,) the
-    round in which the sample was scored; as judged these mean nothing and are "" and -1.
+    `truth` (n,) are label-set columns, `probs` (n, n_labels) are calibrated, `weights` (n,) are inverse
+    inclusion probabilities, of which only the ratios matter. `lanes` (n,) are the lanes routing chose,
+    `rounds` (n,) the rounds in which the samples were scored; as judged they are "" and -1.
     """
 
     sample_ids: tuple[SampleId, ...]
@@ -52,7 +52,7 @@ class Audited:
         return confidence(self.probs)
 
     def where(self, rows: npt.NDArray[np.bool_]) -> Audited:
-        """Return the samples whose entry in `rows` (n,) is true."""
+        """Return the samples for which `rows`, bool (n,), is true."""
         kept = np.flatnonzero(rows)
         return Audited(
             tuple(self.sample_ids[row] for row in kept.tolist()),
@@ -66,9 +66,10 @@ class Audited:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """Every sample a model has scored, as it was first scored: the population audits are drawn from.
+    """The first prediction of every scored sample: the population from which audits are drawn.
 
-    `probs` (N, n_labels), `lanes` (N,), `policies` (N,) versions of the policy that decided, `rounds` (N,).
+    `probs` (N, n_labels) are calibrated, `lanes` (N,) are the lanes routing chose, `policies` (N,) the
+    versions of the routing policy, `rounds` (N,) the rounds in which the samples were scored.
     """
 
     sample_ids: tuple[SampleId, ...]
@@ -82,7 +83,7 @@ class Traffic:
         return len(self.lanes)
 
     def where(self, rows: npt.NDArray[np.bool_]) -> Traffic:
-        """Return the samples whose entry in `rows` (N,) is true."""
+        """Return the samples for which `rows`, bool (N,), is true."""
         kept = np.flatnonzero(rows)
         return Traffic(
             tuple(self.sample_ids[row] for row in kept.tolist()),
@@ -94,15 +95,15 @@ class Traffic:
 
 
 def audited_traffic(traffic: Traffic, gold: Iterable[GoldRecord], labels: LabelSet) -> Audited:
-    """Return the audited samples of `traffic`, validation and holdout alike, in its order.
+    """Return the audited samples of `traffic`, from validation and holdout, in the order of `traffic`.
 
-    Both count here: nothing was ever fitted on them before they were first scored.
+    Both splits may be used: no model was fitted on a sample before the sample's first prediction.
     """
     places = {sample_id: place for place, sample_id in enumerate(traffic.sample_ids)}
     drawn = {
-        places[one.sample_id]: one
-        for one in gold
-        if one.purpose is Purpose.AUDIT and one.inclusion_probability and one.sample_id in places
+        places[record.sample_id]: record
+        for record in gold
+        if record.purpose is Purpose.AUDIT and record.inclusion_probability and record.sample_id in places
     }
     rows = np.array(sorted(drawn), dtype=np.intp)
     return Audited(

@@ -1,7 +1,8 @@
-"""A share of all traffic from a random draw of it, with the model's confidence as control variate.
+"""The share of hits in all traffic, from a random draw, with the model's confidence as control variate.
 
-What people say of the draw is unbiased but scattered; what the model says of all traffic is exact but may be
-biased. The draw measures that bias, and what is left to chance is only where the model surprises.
+The labels of the draw are unbiased but noisy; the model's probabilities for all traffic are exact but may be
+biased. The draw measures that bias. The remaining variance comes only from samples where the model was wrong
+about its own accuracy.
 """
 
 from __future__ import annotations
@@ -11,12 +12,12 @@ import numpy.typing as npt
 from scipy.stats import t as student
 
 from goldloop.core.errors import EmptyPoolError
-from goldloop.stats.metrics import PRIOR_SURPRISES, Estimate, Weights, checked_weights, wilson, worth
+from goldloop.stats.metrics import PRIOR_DEGREES, Estimate, Weights, checked_weights, effective_size, wilson
 
 Floats = npt.NDArray[np.float64]
 
 TRUST = 20.0
-"""Audits that the belief in a calibrated model, so in a slope of 1, is worth before any is seen."""
+"""Weight of the prior slope 1, which is right for a calibrated model, as a number of audits."""
 
 
 def share_of_traffic(
@@ -26,56 +27,65 @@ def share_of_traffic(
     *,
     weights: npt.ArrayLike | None = None,
 ) -> Estimate:
-    """Return the share of hits in the traffic that `hits`, bool (n,), were drawn from.
+    """Return the share of hits in the traffic from which `hits`, bool (n,), were drawn.
 
-    `confidence` (n,) is the probability that the model gave each hit, `traffic` (N,) that of all samples, the
-    drawn ones included. `weights` are inverse inclusion probabilities, of which only ratios count.
+    `confidence` (n,) is the model's probability of each hit, `traffic` (N,) that of all samples, including
+    the drawn ones. `weights` (n,) are inverse inclusion probabilities; only their ratios matter.
 
-    The value is the generalised regression estimator [sarndal1992] with a slope tuned to least variance
-    [angelopoulos2023]. Its linearised variance says how many plain random audits the draw is `worth`; the
-    interval is Wilson's for that number, with Student's quantile, as few errors tell little about their own
-    scatter. A draw that leaves little of the traffic out is as sure as that makes it.
+    The value is the generalised regression estimator [sarndal1992] with the slope of least variance
+    [angelopoulos2023]. The linearised variance gives the effective size of the draw. The interval is Wilson's
+    [wilson1927] for that size, with Student's quantile, because the variance is itself estimated. A finite
+    population correction narrows the interval if the draw covers most of the traffic.
+
+    The model is right on 80 of 100 audits, but the audits drawn were harder than the traffic:
+
+    >>> hits = np.arange(100) < 80
+    >>> confidence = np.where(np.arange(100) < 60, 0.95, 0.65)
+    >>> print(share_of_traffic(hits, confidence, np.repeat([0.95, 0.65], [700, 300])))
+    0.847 [0.78, 0.90], n=100
 
     Raises:
-        EmptyPoolError: there are no entries.
+        EmptyPoolError: `hits` is empty.
     """
     right = np.asarray(hits, dtype=np.float64)
     n = right.size
     if n == 0:
-        raise EmptyPoolError("0 audits give no estimate; label some audit samples and pull first")
-    checked_w = checked_weights(weights, n)
-    parts = checked_w / checked_w.sum()
-    spread = parts**2 * _left_out(parts, len(traffic))
-    plain, sure, mean = float(parts @ right), float(parts @ confidence), float(traffic.mean())
-    slope = _slope(confidence - sure, right - plain, spread, variance=float(traffic.var()))
-    value = min(1.0, max(0.0, plain + slope * (mean - sure)))
-    pulls = spread * np.square(right - plain - slope * (confidence - sure))
-    is_mixed = 0 < right.sum() < n  # else the hits tell nothing about their own scatter
-    n_effective, surprises = worth(
-        pulls,
+        raise EmptyPoolError(
+            "cannot estimate accuracy from 0 audits; label some audit samples, then run `goldloop pull`"
+        )
+    parts = checked_weights(weights, n)
+    parts = parts / parts.sum()
+    squares = parts**2 * _not_drawn(parts, len(traffic))
+    plain, drawn_mean, traffic_mean = float(parts @ right), float(parts @ confidence), float(traffic.mean())
+    slope = _slope(confidence - drawn_mean, right - plain, squares, variance=float(traffic.var()))
+    value = min(1.0, max(0.0, plain + slope * (traffic_mean - drawn_mean)))
+    is_mixed = 0 < right.sum() < n  # otherwise the hits do not show their own variance
+    n_effective, degrees = effective_size(
+        squares * np.square(right - plain - slope * (confidence - drawn_mean)),
         variance=plain * (1 - plain) if is_mixed else 0.0,
-        expected=_expected_effect(confidence, spread, mean),
+        expected=_expected_effect(confidence, squares, traffic_mean),
     )
-    z = float(student.ppf(0.975, surprises + 2 * PRIOR_SURPRISES))
+    z = float(student.ppf(0.975, degrees + 2 * PRIOR_DEGREES))
     return Estimate(value, *wilson(value, n_effective, z=z), n=n)
 
 
-def _left_out(parts: Weights, n_traffic: int) -> Floats:
-    """Return 1 - inclusion probability of each sample, the weights scaled to add up to the traffic."""
+def _not_drawn(parts: Weights, n_traffic: int) -> Floats:
+    """Return 1 - inclusion probability of each sample, with weights scaled to sum to the traffic."""
     return np.asarray(1 - np.minimum(1.0, 1 / (parts * max(n_traffic, len(parts)))))
 
 
-def _slope(sure: Floats, right: Floats, spread: Floats, *, variance: float) -> float:
-    """Return the slope of `right` on `sure`, both centred, of least variance, drawn to 1 by TRUST audits.
+def _slope(confidence: Floats, right: Floats, squares: Floats, *, variance: float) -> float:
+    """Return the slope of `right` on `confidence`, both centred, of least variance, shrunk towards 1.
 
-    These count with the `variance` of all traffic: a draw may by chance hold nothing the model is unsure of.
+    The prior audits have the `variance` of all traffic, because the draw may by chance hold no sample with
+    low confidence.
     """
-    trust = TRUST * float(spread.mean()) * variance
-    scatter = float(spread @ sure**2) + trust
-    return (float(spread @ (sure * right)) + trust) / scatter if scatter > 0 else 1.0
+    trust = TRUST * float(squares.mean()) * variance
+    scatter = float(squares @ confidence**2) + trust
+    return (float(squares @ (confidence * right)) + trust) / scatter if scatter > 0 else 1.0
 
 
-def _expected_effect(confidence: Floats, spread: Floats, mean_confidence: float) -> float:
-    """Return the design effect that there would be if the model were exactly as sure as it should be."""
-    sure, mean = (np.clip(one, 1e-4, 1 - 1e-4) for one in (confidence, mean_confidence))
-    return float(len(confidence) * (spread @ (sure * (1 - sure))) / (mean * (1 - mean)))
+def _expected_effect(confidence: Floats, squares: Floats, traffic_mean: float) -> float:
+    """Return the design effect of a model that is exactly calibrated."""
+    sure, mean = (np.clip(values, 1e-4, 1 - 1e-4) for values in (confidence, traffic_mean))
+    return float(len(confidence) * (squares @ (sure * (1 - sure))) / (mean * (1 - mean)))

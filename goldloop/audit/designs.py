@@ -1,7 +1,7 @@
-"""Audit designs: the probability with which chance draws a sample to be labelled blind.
+"""Audit designs: the probability with which a sample is drawn for the blind audit.
 
-Each design looks at one sample alone, so it works in a stream: the probability is fixed and stored when the
-sample is first scored, and the sample's permanent random number then decides.
+A design uses one sample at a time, so it works on a stream: goldloop stores the probability when the sample
+is first scored, and compares it with the sample's permanent random number.
 """
 
 from __future__ import annotations
@@ -16,46 +16,49 @@ from goldloop.core.probs import Probs, confidence
 from goldloop.stats.metrics import Weights, checked_weights
 
 LEAST = 0.2
-"""Share of the audit rate below which no sample's probability falls, however sure the model is.
+"""Least inclusion probability of any sample, as a share of the audit rate.
 
-A model may be wrong where it is sure; an error met there counts for up to 1 / LEAST ordinary ones. From 0.05
-to 0.3 the labels saved differ by less than 2 % on outputs of classifiers that are right on 80 to 93 %.
+A model may be wrong where it is sure; an audited error there has a weight of up to 1 / LEAST. Between 0.05
+and 0.3 the labels saved differ by less than 2 % (measured on classifiers with 80 to 93 % accuracy).
 """
 
-SUREST = 1 - 1e-6  # single precision rounds what lies above to 1, which would never be drawn
+SUREST = 1 - 1e-6  # single precision rounds larger confidences to 1, and such a sample would never be drawn
 
 
 class Design(StrEnum):
-    """How the audit's probabilities depend on the model: not at all, or by how unsure it is."""
+    """Inclusion probabilities of the audit: the same for all samples, or larger where the model is unsure."""
 
     UNIFORM = "uniform"
     POISSON = "poisson"
 
 
 def unsureness(probs: Probs) -> npt.NDArray[np.float64]:
-    """Return the standard deviation of being right, sqrt(c (1 - c)) of the confidence c, (n,) in (0, 0.5].
+    """Return sqrt(c (1 - c)), (n,) in (0, 0.5], for the confidence c (at most SUREST) of each row of `probs`.
 
-    With a calibrated model as control variate, drawing in proportion to it gives the least variance for a
-    given number of audits [zrnic2024]. No confidence counts as more than SUREST.
+    It is the standard deviation of the correctness of a calibrated model. Drawing in proportion to it gives
+    the control variate estimate the least variance for a given number of audits [zrnic2024].
     """
     sure = np.minimum(confidence(probs), SUREST)
     return np.asarray(np.sqrt(sure * (1 - sure)))
 
 
 def usual_unsureness(probs: Probs, *, audit_rate: float, weights: npt.ArrayLike | None = None) -> float:
-    """Return the unsureness of samples drawn at exactly `audit_rate`; store it, as it takes many samples.
+    """Return the unsureness at which a sample is drawn with exactly `audit_rate`.
 
-    `probs` (n, n_labels) stand for the traffic to come, for example what has been scored so far. With the
-    result, `audit_probabilities` draws `audit_rate` of samples like these on average, floor and cap included.
+    `probs` (n, n_labels) represent future traffic, for example the samples scored so far, and `weights` (n,)
+    are inverse inclusion probabilities. With the result, `audit_probabilities` draws `audit_rate` of such
+    samples on average, with floor and cap applied.
 
     Raises:
-        EmptyPoolError: no samples to learn it from.
+        EmptyPoolError: `probs` has no rows.
     """
     if not len(probs):
-        raise EmptyPoolError("0 samples tell nothing about how unsure a model usually is; score some first")
+        raise EmptyPoolError(
+            "cannot compute the usual unsureness of a model from 0 samples; run `goldloop score` first"
+        )
     unsure, checked_w = unsureness(probs), checked_weights(weights, len(probs))
     low, high = 1e-12, 10.0
-    for _ in range(80):  # the expected number falls as the usual unsureness rises
+    for _ in range(80):  # bisection: the expected number of audits falls as the usual unsureness rises
         middle = float(np.sqrt(low * high))
         drawn = float(np.average(_poisson(unsure, audit_rate, middle), weights=checked_w))
         low, high = (middle, high) if drawn > audit_rate else (low, middle)
@@ -67,8 +70,9 @@ def audit_probabilities(
 ) -> Weights:
     """Return the inclusion probability of each row of `probs` (n, n_labels), (n,) in [0, 1].
 
-    Uniform: `audit_rate` for all. Poisson: `audit_rate` times unsureness over `usual` (`usual_unsureness`),
-    never below LEAST of the rate and never above 1; without `usual`, so before any model, uniform.
+    Uniform: `audit_rate` for all samples. Poisson: `audit_rate` * unsureness / `usual`, at least LEAST *
+    `audit_rate` and at most 1, with `usual` from `usual_unsureness`. If `usual` is None, the design is
+    uniform.
     """
     if Design(design) is Design.UNIFORM or usual is None or audit_rate == 0:
         return np.full(len(probs), float(audit_rate))

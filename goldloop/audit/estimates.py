@@ -1,4 +1,4 @@
-"""Estimates from audits: how right the model was over all traffic, by lane, by label and by round."""
+"""Estimates from audits: the accuracy of the model over all traffic, by lane, by label and by round."""
 
 from __future__ import annotations
 
@@ -12,19 +12,17 @@ from goldloop.audit.control_variate import share_of_traffic
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
 from goldloop.core.probs import confidence
+from goldloop.stats.measures import MIN_N
 from goldloop.stats.metrics import Estimate, Flags, share_estimate
-
-FEWEST = 10
-"""Audits below which there is no estimate but the words "too few"."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What audits say of the traffic; each estimate is None where fewer than FEWEST audits speak for it.
+    """Estimates for all traffic; each is None if there are fewer than `MIN_N` audits for it.
 
     `accuracy` uses the model's confidence as control variate, `plain` does not. `let_through` is the share of
-    wrong labels among what was accepted, `n_let_through` their number (an estimate of a count). `by_label` is
-    the recall of each true label, `by_round` the accuracy of what was scored in each round.
+    wrong labels among accepted samples, `n_let_through` their number. `by_label` is the recall of each true
+    label, `by_round` the accuracy of the samples scored in each round.
     """
 
     n: int
@@ -40,7 +38,7 @@ class AuditReport:
 
 
 def report_audit(audited: Audited, traffic: Traffic, *, labels: LabelSet) -> AuditReport:
-    """Return every estimate that `audited`, drawn from `traffic`, supports."""
+    """Return the estimates from `audited`, which was drawn from `traffic`."""
 
     def share_where(of_audited: Flags, of_traffic: Flags) -> Estimate | None:
         return estimate_accuracy(audited.where(of_audited), traffic.where(of_traffic))
@@ -51,7 +49,8 @@ def report_audit(audited: Audited, traffic: Traffic, *, labels: LabelSet) -> Aud
         for lane in Lane
         if (traffic.lanes == str(lane)).any()
     }
-    let_through = _opposite(by_lane.get(str(Lane.AUTO)))
+    accepted = by_lane.get(str(Lane.AUTO))
+    let_through = None if accepted is None else accepted.complement()
     return AuditReport(
         n=len(audited),
         n_traffic=len(traffic),
@@ -59,7 +58,7 @@ def report_audit(audited: Audited, traffic: Traffic, *, labels: LabelSet) -> Aud
         accuracy=estimate_accuracy(audited, traffic),
         plain=_share(audited),
         let_through=let_through,
-        n_let_through=None if let_through is None else _times(let_through, n_accepted),
+        n_let_through=None if let_through is None else let_through.scaled(n_accepted),
         by_lane=by_lane,
         by_label={name: _share(audited.where(audited.truth == column)) for column, name in enumerate(labels)},
         by_round={
@@ -70,11 +69,11 @@ def report_audit(audited: Audited, traffic: Traffic, *, labels: LabelSet) -> Aud
 
 
 def estimate_accuracy(audited: Audited, traffic: Traffic) -> Estimate | None:
-    """Return the share of `traffic` that the model had right, from `audited`, which was drawn from it.
+    """Return the accuracy of the model on `traffic`, from `audited`, which was drawn from it.
 
-    None with fewer than FEWEST audits.
+    None if there are fewer than `MIN_N` audits.
     """
-    if len(audited) < FEWEST:
+    if len(audited) < MIN_N:
         return None
     return share_of_traffic(
         audited.is_right, audited.confidence, confidence(traffic.probs), weights=audited.weights
@@ -82,13 +81,5 @@ def estimate_accuracy(audited: Audited, traffic: Traffic) -> Estimate | None:
 
 
 def _share(audited: Audited) -> Estimate | None:
-    """Return how often the model was right, by audits alone, as nobody knows the true labels of traffic."""
-    return share_estimate(audited.is_right, weights=audited.weights) if len(audited) >= FEWEST else None
-
-
-def _opposite(share: Estimate | None) -> Estimate | None:
-    return None if share is None else Estimate(1 - share.value, 1 - share.high, 1 - share.low, share.n)
-
-
-def _times(share: Estimate, factor: int) -> Estimate:
-    return Estimate(share.value * factor, share.low * factor, share.high * factor, share.n)
+    """Return the accuracy from audits alone, without control variate."""
+    return share_estimate(audited.is_right, weights=audited.weights) if len(audited) >= MIN_N else None

@@ -1,7 +1,7 @@
-"""The guard: whether audits bear out that what is accepted by machine is right often enough.
+"""The guard: whether audits show that a routing policy accepts too many wrong labels.
 
-It is asked every week, so its evidence has to hold at every look: fifty looks at an ordinary 95 % interval
-would recall one good policy in five within a year.
+The guard runs every week, so its evidence must be valid at every look. Fifty looks at an ordinary 95 %
+interval would suspend one good policy in five within a year.
 """
 
 from __future__ import annotations
@@ -12,30 +12,32 @@ from math import ceil
 import numpy as np
 
 from goldloop.audit.audited import Audited
-from goldloop.stats.metrics import Estimate, share_and_worth, wilson
+from goldloop.stats.metrics import Estimate, share_and_effective_size, wilson
 
 FALSE_SUSPENSION = 0.05
 """Largest chance that a policy with exactly the allowed share of errors is ever suspended for one model.
 
-At that border, over 52 weekly looks at 5 to 20 new audits, 2 % were, below it fewer [ville1939]; of policies
-with twice that share 20 audits a week recall half within 8 weeks where 5 % is allowed, 20 weeks at 2 %. An
-ordinary interval takes 3 and 6 weeks, and recalls 20 to 24 % at the border
-(`scripts/bench/_guarantees_audit.py`).
+Measured over 52 weekly looks at 5 to 20 new audits: 2 % of such policies were suspended, fewer below the
+allowed share. Of policies with twice that share, 20 audits a week suspend half within 8 weeks if 5 % is
+allowed, and within 20 weeks if 2 % is allowed. An ordinary interval takes 3 and 6 weeks, and suspends 20 to
+24 % of policies with exactly the allowed share (`scripts/bench/_guarantees_audit.py`).
 """
 
 ODDS = (1.5, 2.0, 3.0, 5.0)
-"""How many times the allowed odds of an error are thought of as the truth when evidence is weighed."""
+"""Alternatives of the sequential test, as multiples of the allowed odds of an error."""
 
-MOST_AUDITS = 1_000_000  # nobody audits more; the advice stops counting there
+MOST_AUDITS = 1_000_000
+"""Largest number of further audits that `follows` names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Guarded:
-    """What audits say of samples that a policy accepts, or would accept while it is suspended.
+    """The evidence on samples that a policy accepts, or would accept if it were not suspended.
 
-    `errors` is the share of wrong ones with its ordinary 95 % interval, None before any audit; `at_least` is
-    a lower bound on it that holds at every look. `is_broken`: too many are wrong by evidence, so accepting
-    stops. `is_unproven`: too many may be. `seen` and `follows` say both in a sentence.
+    `errors` is the share of wrong labels with its 95 % interval, None without audits; `at_least` is a lower
+    bound of that share, valid at every look. `is_broken`: the share is too large by evidence. `is_unproven`:
+    the share may be too large. `seen` and `follows` state the evidence and its consequence in a sentence
+    each.
     """
 
     max_error: float
@@ -49,54 +51,72 @@ class Guarded:
 
 
 def guard(
-    accepted: Audited, *, max_error: float, is_recalled: bool = False, false_recall: float = FALSE_SUSPENSION
+    accepted: Audited,
+    *,
+    max_error: float,
+    is_suspended: bool = False,
+    false_suspension: float = FALSE_SUSPENSION,
 ) -> Guarded:
-    """Return whether `accepted`, audited samples that one policy accepts, are wrong too often.
+    """Return whether too many of the audited samples that one policy accepts, `accepted`, are wrong.
 
-    Broken is a share of errors whose lower bound, valid at every look, lies above `max_error`. While a policy
-    `is_recalled`, pass what it would accept: it stays broken until the share itself is back at `max_error`.
-    `false_recall` is the chance of ever being wrong about that, on audits that only grow in number.
+    `is_broken` if the lower bound of the share of errors, valid at every look [ville1939], is above
+    `max_error`. `false_suspension` is the chance that this ever happens to a policy with a share of
+    `max_error`, as its audits grow in number. If the policy `is_suspended`, pass the samples it would accept:
+    it stays broken until the share itself is at most `max_error`.
+
+    Of 100 audits 7 are wrong where 5 % are allowed: no evidence yet. With 15 wrong it is evidence.
+
+    >>> def audits(n_wrong: int) -> Audited:
+    ...     truth, probs = np.arange(100) < n_wrong, np.tile([0.9, 0.1], (100, 1))
+    ...     lanes, rounds = np.full(100, "auto"), np.zeros(100, int)
+    ...     return Audited(("",) * 100, truth.astype(int), probs, np.ones(100), lanes, rounds)
+    >>> print(guard(audits(7), max_error=0.05).follows)
+    the share may be too large; 184 more audits without an error would prove otherwise
+    >>> print(guard(audits(15), max_error=0.05).follows)
+    at least 7.0% are wrong, so people review what the policy would accept
     """
     if not len(accepted):
-        seen = "no sample that is accepted has been audited"
+        seen = "no accepted sample has been audited"
         follows = f"{_clean_audits(0.0, 0.0, max_error)} audits without an error would prove it"
-        return Guarded(max_error, None, 0.0, 0, is_recalled, True, seen, follows)
+        return Guarded(max_error, None, 0.0, 0, is_suspended, True, seen, follows)
     is_wrong = ~accepted.is_right
-    share, n_effective = share_and_worth(is_wrong, weights=accepted.weights)
+    share, n_effective = share_and_effective_size(is_wrong, weights=accepted.weights)
     errors = Estimate(share, *wilson(share, n_effective), n=len(accepted))
-    at_least = _least_share(share * n_effective, n_effective, false_recall)
-    is_broken = at_least > max_error or (is_recalled and share > max_error)
+    at_least = _least_share(share * n_effective, n_effective, false_suspension)
+    is_broken = at_least > max_error or (is_suspended and share > max_error)
     is_unproven = errors.high > max_error
     seen = (
         f"{int(is_wrong.sum())} of {len(accepted)} audited samples that are accepted were wrong: {errors}, "
         f"allowed {max_error:.1%}"
     )
-    if is_broken and is_recalled:
+    if is_broken and is_suspended:
         more = max(1, ceil(share * n_effective / max_error - n_effective))
-        follows = f"it stays with people; {more} more audits without an error would end the recall"
+        follows = f"the policy stays suspended; {more} more audits without an error would end the suspension"
     elif is_broken:
-        follows = f"at least {at_least:.1%} are wrong, so what it accepts returns to people"
+        follows = f"at least {at_least:.1%} are wrong, so people review what the policy would accept"
     elif is_unproven:
         more = _clean_audits(share * n_effective, n_effective, max_error)
-        follows = f"it may be too many; {more} more audits without an error would prove that it is not"
+        follows = f"the share may be too large; {more} more audits without an error would prove otherwise"
     else:
-        follows = "it is proven to be within what is allowed"
+        follows = "the share is proven to be within what is allowed"
     return Guarded(max_error, errors, at_least, int(is_wrong.sum()), is_broken, is_unproven, seen, follows)
 
 
-def _least_share(n_wrong: float, n: float, false_recall: float) -> float:
-    """Return the largest allowed share of errors that n_wrong of n speak against, at any look, or 0."""
+def _least_share(n_wrong: float, n: float, false_suspension: float) -> float:
+    """Return the largest share that n_wrong errors among n are evidence against, at any look; or 0."""
     low, high = 0.0, n_wrong / n
     for _ in range(50):
         middle = (low + high) / 2
-        low, high = (middle, high) if _evidence(n_wrong, n, middle) >= 1 / false_recall else (low, middle)
+        is_evidence = _evidence(n_wrong, n, middle) >= 1 / false_suspension
+        low, high = (middle, high) if is_evidence else (low, middle)
     return low
 
 
 def _evidence(n_wrong: float, n: float, allowed: float) -> float:
-    """Return how many times likelier n_wrong of n are under the ODDS, on average, than under `allowed`.
+    """Return the mean likelihood ratio, over ODDS, of n_wrong errors among n against the share `allowed`.
 
-    Where no more than `allowed` are wrong, this exceeds x at any look with a chance of at most 1 / x.
+    If the true share is at most `allowed`, the ratio ever exceeds x with a probability of at most 1 / x
+    [ville1939].
     """
     if allowed <= 0:
         return np.inf if n_wrong > 0 else 1.0

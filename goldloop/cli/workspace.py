@@ -1,4 +1,4 @@
-"""Making a workspace, its servers, and logins for its people."""
+"""Commands for a workspace, its servers, and the logins of its annotators."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from goldloop.tables.task_log import TaskLog
 from goldloop.wiring import open_workspace
 
 app = typer.Typer()
-annotator_app = typer.Typer(help="The people who answer.", no_args_is_help=True)
+annotator_app = typer.Typer(help="Logins of annotators.", no_args_is_help=True)
 
 
 @app.command()
@@ -34,7 +34,7 @@ def init(
     budget: Annotated[int, typer.Option(help="Annotations asked of people per round.")] = 200,
     overlap: Annotated[int, typer.Option(help="Different people asked about each task at first.")] = 1,
     alone: Annotated[
-        bool, typer.Option("--alone", help="One person answers: their word is gold, nothing is asked twice.")
+        bool, typer.Option("--alone", help="One annotator: each answer is gold, no task is asked twice.")
     ] = False,
     audit_rate: Annotated[
         float, typer.Option(help="Share of all samples reserved for the blind audit.")
@@ -42,9 +42,9 @@ def init(
     cron: Annotated[str, typer.Option(help="When the weekly round runs.")] = "0 6 * * 1",
     timezone: Annotated[str, typer.Option(help="Time zone of the cron.")] = "UTC",
 ) -> None:
-    """Make a workspace: a folder with goldloop.toml, ready for 'goldloop up'."""
+    """Create a workspace: a folder with goldloop.toml."""
     settings: dict[str, object] = {
-        "labels": [one.strip() for one in labels.split(",") if one.strip()],
+        "labels": [label.strip() for label in labels.split(",") if label.strip()],
         "policy": {"band": band},
         "selection": {"budget_per_round": budget, "overlap": overlap, "audit_rate": audit_rate},
         "model": {"preset": preset},
@@ -53,7 +53,7 @@ def init(
     if alone:
         settings |= ALONE
     workspace = Workspace.create(folder, **(settings | ({"name": name} if name else {})))
-    out.print(f"made {workspace.root}; every setting is in goldloop.toml", markup=False)
+    out.print(f"created {workspace.root}; all settings are in goldloop.toml", markup=False)
     out.print(f"next: goldloop up -w {folder}", markup=False)
 
 
@@ -61,28 +61,27 @@ def init(
 def up(
     where: Where = None,
     move_ports: Annotated[
-        bool, typer.Option(help="Take a new port where another program holds ours.")
+        bool, typer.Option(help="Move a server to a new port if another program has taken its port.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Start Label Studio, Prefect and MLflow, or check those that run elsewhere."""
+    """Start Label Studio, Prefect and MLflow, and check external servers."""
     from goldloop.services import up as start
 
-    workspace = Workspace.open(where)
-    found = start(workspace, say=say, move_ports=move_ports)
-    label_studio = found.label_studio
-    addresses = {"Label Studio": label_studio.url, "Prefect": found.prefect.url, "MLflow": found.mlflow.url}
+    servers = start(Workspace.open(where), say=say, move_ports=move_ports)
+    label_studio, prefect = servers.label_studio, servers.prefect
+    addresses = {"Label Studio": label_studio.url, "Prefect": prefect.url, "MLflow": servers.mlflow.url}
     lines = dict(addresses)
     if label_studio.username:
         lines["Label Studio login"] = f"{label_studio.username} / {label_studio.password}"
-    if found.prefect.auth:
-        lines["Prefect login"] = f"admin string {found.prefect.auth}"
+    if prefect.auth:
+        lines["Prefect login"] = f"admin string {prefect.auth}"
     show(addresses, pairs(lines), as_json=as_json)
 
 
 @app.command()
 def down(where: Where = None) -> None:
-    """End exactly the servers that 'goldloop up' started."""
+    """End the servers that `goldloop up` started."""
     from goldloop.services import down as stop
 
     stop(Workspace.open(where), say=say)
@@ -90,34 +89,32 @@ def down(where: Where = None) -> None:
 
 @annotator_app.command("add")
 def annotator_add(
-    email: Annotated[str, typer.Argument(help="The person's e-mail address, their Label Studio login.")],
+    email: Annotated[str, typer.Argument(help="The annotator's e-mail address, their Label Studio login.")],
     name: Annotated[str, typer.Option(help="First name shown in Label Studio.")] = "",
     where: Where = None,
 ) -> None:
-    """Make a Label Studio login for a person and print its first password, once."""
+    """Create a Label Studio login for an annotator and print its first password, once."""
     import secrets
 
     from goldloop.adapters.label_studio import add_annotator
 
-    parts = open_workspace(where)
-    server, places = parts.endpoints.label_studio, parts.queue().project_urls()
+    wiring = open_workspace(where)
+    server, projects = wiring.endpoints.label_studio, wiring.queue().project_urls()
     has_onboarding = any(
-        one.is_live and one.purpose is Purpose.ONBOARDING for one in TaskLog(parts.tables).statuses().values()
+        task.is_live and task.purpose is Purpose.ONBOARDING for task in TaskLog(wiring.tables).statuses().values()
     )
     password = secrets.token_urlsafe(12)
-    person = add_annotator(server.url, server.token, email=email, password=password, first_name=name)
+    annotator = add_annotator(server.url, server.token, email=email, password=password, first_name=name)
     rows = pairs(
         {
             "login": f"{server.url}/user/login/",
             "e-mail": email,
             "password": password,
-            "annotator": person.user_id,
-            **({"begins with known answers": places["onboarding"]} if has_onboarding else {}),
-            "works at": places["labeling"],
-            "an adjudicator also decides disputes at": places["adjudication"],
+            "annotator": annotator.user_id,
+            **({"begins with known answers": projects["onboarding"]} if has_onboarding else {}),
+            "works at": projects["labeling"],
+            "an adjudicator also decides disputes at": projects["adjudication"],
         }
     )
     show(None, rows, as_json=False)
-    out.print(
-        "hand the password over by a safe way; it is not stored and will not be shown again", markup=False
-    )
+    out.print("send the password over a safe channel; goldloop does not store or show it again", markup=False)

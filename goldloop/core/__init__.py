@@ -1,1 +1,1 @@
-"""The shared words: samples, labels, probabilities, annotations, tasks, lanes; imports nothing else of goldloop."""
+"""The shared words: samples, labels, probs, annotations, tasks, lanes. Imports nothing else of goldloop."""

@@ -1,4 +1,4 @@
-"""Annotations: one annotator's answer, or a skip, as last seen on the labelling server."""
+"""Annotations: an annotator's answer or skip, as last read from Label Studio."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class AnnotationStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """One annotator's answer to one task, as last seen.
+    """An annotator's answer to one task.
 
-    `label` is None for a skip and for an answer that could not be read; `problem` then names what was wrong
-    with the answer. `reason` is why the annotator skipped, or why an adjudicator decided so. `lead_time_s` is
-    what the browser reported, idle time included. The `shown_*` fields are the suggestion the annotator saw,
-    None on a blind task.
+    `label` is None for a skip and for an unreadable answer, whose fault is in `problem`. `reason` is the text
+    that the annotator gave for a skip, or the adjudicator for a decision. `lead_time_s` is reported by the
+    browser in seconds, idle time included. The `shown_*` fields describe the suggestion that the annotator
+    saw; they are None on a blind task.
     """
 
     annotation_id: int
@@ -50,7 +50,7 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """A task on the server and every annotation it holds now; drafts are not among them."""
+    """A task in Label Studio and its present annotations, without drafts."""
 
     task_id: int
     key: str

@@ -1,4 +1,4 @@
-"""Answers: annotations joined with why they were asked for and what was suggested."""
+"""Answers: annotations joined with the purpose and the suggestion of their tasks."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 
-EDIT_AFTER = timedelta(seconds=2)  # the server stamps creation and update of one submit within this
+EDIT_AFTER = timedelta(seconds=2)  # Label Studio's two timestamps of one submit differ by less
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One person's newest answer to one task, or a skip, in which case `label` is None.
+    """An annotator's newest answer to a task; for a skip, `label` is None.
 
-    `round` is the one that was open when it was given. `suggested_label` is what the model suggested, or
-    would have suggested where `is_shown` is False; None where there was no model.
+    `round` is the round that was open then. `suggested_label` is the model's suggestion, shown to the
+    annotator if `is_shown`; None if there was no model. `lead_time_s` is in seconds, idle time included.
     """
 
     annotation_id: int
@@ -34,10 +34,10 @@ class Answer:
 
     @property
     def is_skip(self) -> bool:
-        """Whether the person gave no label."""
+        """Whether the annotator skipped the task."""
         return self.label is None
 
     @property
     def is_edited(self) -> bool:
-        """Whether it was changed after it was given; its lead time then holds both sittings."""
+        """Whether the annotator changed the answer later; `lead_time_s` then includes both times."""
         return self.updated_at - self.created_at > EDIT_AFTER

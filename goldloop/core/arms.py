@@ -1,4 +1,4 @@
-"""Arms: how a review sample takes part in the measurement of automation bias."""
+"""Arms: the random groups of review samples that measure automation bias."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from goldloop.core.samples import SampleId
 
 
 class Arm(StrEnum):
-    """What chance decided for a review task: hide its suggestion, show and check it, or neither."""
+    """Group of a review task: hide the suggestion, show it and ask for a blind answer too, or no test."""
 
     HIDDEN = "hidden"
     SHOWN = "shown"
@@ -17,7 +17,10 @@ class Arm(StrEnum):
 
 
 def arm_of(sample_id: SampleId, *, hidden_share: float, seed: int) -> Arm:
-    """Return the arm of the sample's review task; a larger `hidden_share` (at most 0.5) only adds to both."""
+    """Return the arm of the sample's review task.
+
+    HIDDEN and SHOWN each hold `hidden_share` (at most 0.5) of the samples; a larger share only adds samples.
+    """
     number = permanent_random(sample_id, seed, "anchoring")
     if number < hidden_share:
         return Arm.HIDDEN

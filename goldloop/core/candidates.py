@@ -1,4 +1,4 @@
-"""Candidates: samples that annotators can be asked about, and the choice of some of them."""
+"""Candidates: samples that annotators can be asked to label, and the chosen ones."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from goldloop.core.tasks import Purpose
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A sample of the pool: it has arrived, and no live task asks people about it.
+    """A sample of the unlabeled pool: it has arrived and has no live task.
 
-    `margin` and `label` are those of its newest prediction; both None before any model has scored it.
-    `audit_probability` was fixed by its first prediction; None where nothing but the audit rate is known.
+    `margin` and `label` belong to the newest prediction; both are None before the first. `audit_probability`
+    was fixed by the first prediction; None means the audit rate.
     """
 
     sample_id: SampleId
@@ -27,10 +27,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A sample chosen for people, why, and with which probability chance would have chosen it.
+    """A candidate chosen for annotators, and the purpose of its task.
 
-    `inclusion_probability` is None for quick reviews and full reviews, where no chance is involved, and for a
-    seed drawn from what a model held.
+    `inclusion_probability` is the probability of the draw; None for quick and full reviews, which are not
+    drawn, and for a seed drawn from the lane `hold`.
     """
 
     candidate: Candidate
@@ -39,5 +39,5 @@ class Choice:
 
     @property
     def stratum(self) -> str:
-        """Batch and lane at the time of the draw."""
+        """Stratum of the draw: batch and lane."""
         return f"{self.candidate.batch}/{self.candidate.lane}"

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 def now() -> datetime:
-    """Return the present moment, aware, in UTC."""
+    """Return the present moment in UTC, timezone-aware."""
     return datetime.now(UTC)

@@ -1,34 +1,34 @@
-"""Every error goldloop raises on purpose.
+"""The errors that goldloop raises.
 
 GoldloopError
-├── SettingsError                 goldloop.toml or an environment variable is wrong
-│   └── WorkspaceError            no workspace here, or one is in the way
-├── LabelError                    a label outside the label set, or a bad label set
-├── InvalidProbabilitiesError     probs that are no probabilities
-├── InvalidBandError              a band that is no interval inside [0, 1]
-├── PolicyError                   a policy that contradicts itself, or that nobody knows
-├── SourceError                   a batch that cannot be listed or is empty
-├── UnreadableSampleError         one file that is no usable sample; carries a quarantine reason
-├── EmptyPoolError                nothing to draw from, train on or judge with
-├── HoldoutLeakError              a holdout sample, or a near-duplicate of one, in train
-├── GoldVersionError              a gold version that does not exist or does not match its digest
-├── TableConflictError            another writer kept winning the race for a table
-├── BusyError                     another process holds the lock for this work
-├── ModelError                    a model that cannot be loaded, trained or found
-└── ServiceError                  Label Studio, Prefect or MLflow did not do what was asked
-    ├── ServiceUnreachableError   it does not answer
-    ├── ServiceAuthError          it answers, and refuses our credentials
-    ├── TasksLostError            most tasks are gone from it at once
-    └── ServiceStartError         an embedded server did not come up; carries the end of its log
+├── SettingsError                 a setting or an environment variable is wrong
+│   └── WorkspaceError            there is no workspace, or the folder is already one
+├── LabelError                    a label is outside the label set, or the label set is unusable
+├── InvalidProbabilitiesError     an array does not hold probabilities
+├── InvalidBandError              a band is not an interval inside [0, 1]
+├── PolicyError                   a routing policy is contradictory or unknown
+├── SourceError                   a batch cannot be listed or is empty
+├── UnreadableSampleError         a file is not a usable sample
+├── EmptyPoolError                there are no samples to draw, train on or evaluate
+├── HoldoutLeakError              a holdout sample, or a near-duplicate of one, is in train
+├── GoldVersionError              a gold version does not exist or does not match its digest
+├── TableConflictError            every attempt to write a table lost to another writer
+├── BusyError                     another process holds the lock
+├── ModelError                    a model cannot be loaded, trained or found
+└── ServiceError                  Label Studio, Prefect or MLflow failed
+    ├── ServiceUnreachableError   a server does not answer
+    ├── ServiceAuthError          a server refuses the credentials
+    ├── TasksLostError            most tasks are gone from Label Studio at once
+    └── ServiceStartError         an embedded server did not start
 
-A message says what was wrong, the value seen and what to do next.
+A message says what was wrong, the value seen and what to do.
 """
 
 from __future__ import annotations
 
 
 class GoldloopError(Exception):
-    """Root of all errors that goldloop raises on purpose."""
+    """Base class of all errors of goldloop."""
 
 
 class SettingsError(GoldloopError):
@@ -36,15 +36,15 @@ class SettingsError(GoldloopError):
 
 
 class WorkspaceError(SettingsError):
-    """There is no workspace where one was expected, or one where none may be."""
+    """There is no workspace in the folder, or the folder is already one."""
 
 
 class LabelError(GoldloopError):
-    """A label is not in the label set, or the label set itself is unusable."""
+    """A label is not in the label set, or the label set is unusable."""
 
 
 class InvalidProbabilitiesError(GoldloopError):
-    """An array that should hold probabilities does not."""
+    """An array does not hold probabilities, logits or weights as required."""
 
 
 class InvalidBandError(GoldloopError):
@@ -60,7 +60,7 @@ class SourceError(GoldloopError):
 
 
 class UnreadableSampleError(GoldloopError):
-    """One file is no usable sample; `reason` is the quarantine reason."""
+    """A file is not a usable sample; `reason` is the quarantine reason."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
@@ -69,7 +69,7 @@ class UnreadableSampleError(GoldloopError):
 
 
 class EmptyPoolError(GoldloopError):
-    """There is nothing to draw from, train on or judge with."""
+    """There are no samples to draw, train on or evaluate."""
 
 
 class HoldoutLeakError(GoldloopError):
@@ -81,11 +81,11 @@ class GoldVersionError(GoldloopError):
 
 
 class TableConflictError(GoldloopError):
-    """Other writers kept winning the race for a table."""
+    """Every attempt to write a table lost to another writer."""
 
 
 class BusyError(GoldloopError):
-    """Another process is doing this work right now."""
+    """Another process holds the lock for this work."""
 
 
 class ModelError(GoldloopError):
@@ -93,7 +93,7 @@ class ModelError(GoldloopError):
 
 
 class ServiceError(GoldloopError):
-    """Label Studio, Prefect or MLflow did not do what was asked."""
+    """Label Studio, Prefect or MLflow failed, or their files in the workspace are damaged."""
 
 
 class ServiceUnreachableError(ServiceError):
@@ -101,12 +101,12 @@ class ServiceUnreachableError(ServiceError):
 
 
 class ServiceAuthError(ServiceError):
-    """A server answers and refuses our credentials."""
+    """A server refuses the credentials."""
 
 
 class TasksLostError(ServiceError):
-    """Most tasks, and with them people's answers, are gone from the labelling server at once."""
+    """Most tasks, with the answers of annotators, are gone from Label Studio at once."""
 
 
 class ServiceStartError(ServiceError):
-    """An embedded server did not come up."""
+    """An embedded server did not start; the message ends with the end of its log."""

@@ -1,4 +1,4 @@
-"""The label set: an ordered tuple of class names, whose order is the column order of every `probs`."""
+"""The label set: an ordered tuple of label names; their order is the column order of every `probs`."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class LabelSet:
         for name in self.names:
             if not name or name != name.strip() or len(name) > MAX_LABEL_LENGTH or not name.isprintable():
                 raise LabelError(
-                    f"label {name!r} is not usable; a label is 1 to {MAX_LABEL_LENGTH} printable characters "
-                    "without blanks at either end"
+                    f"label {name!r} is not usable; use 1 to {MAX_LABEL_LENGTH} printable characters "
+                    "without leading or trailing blanks"
                 )
         folded = [name.casefold() for name in self.names]
         for position, name in enumerate(folded):
             if name in folded[:position]:
-                raise LabelError(f"label {self.names[position]!r} stands twice in the label set; remove one")
+                raise LabelError(f"label {self.names[position]!r} is twice in the label set; remove one")
 
     @classmethod
     def of(cls, names: Sequence[str]) -> LabelSet:

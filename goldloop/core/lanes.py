@@ -1,4 +1,4 @@
-"""Lanes: the places a scored sample can go to, exactly one each."""
+"""Lanes: routing sends each scored sample to exactly one."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from enum import StrEnum
 
 
 class Lane(StrEnum):
-    """Where a scored sample goes: machine label, one person, several people, or nobody yet.
+    """Where a scored sample goes.
 
-    `REVIEW` is a quick review: one person, who is shown the suggestion. `FULL` is a full review: blind answers
-    of several people and, where they differ, an adjudicator.
+    `AUTO`: the model's label is accepted. `REVIEW`, a quick review: one annotator sees the suggestion.
+    `FULL`, a full review: several annotators answer blind and, if they differ, an adjudicator decides.
+    `HOLD`: the sample waits.
     """
 
     AUTO = "auto"

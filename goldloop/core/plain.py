@@ -1,4 +1,4 @@
-"""Values as JSON and TOML know them."""
+"""Conversion of values to the types of JSON and TOML."""
 
 from __future__ import annotations
 
@@ -11,23 +11,17 @@ from typing import Any
 
 
 def plain(value: Any) -> Any:
-    """Return `value` in the types JSON knows."""
+    """Return `value` as types of JSON: dataclasses and mappings become dicts, enums and moments text."""
     if hasattr(value, "to_dict"):
         return plain(value.to_dict())
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): plain(one) for key, one in value.items()}
+        return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, set, frozenset)):
-        return [plain(one) for one in value]
-    return _plain_single(value)
-
-
-def _plain_single(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value.value
+        return [plain(item) for item in value]
     if isinstance(value, datetime):
         return value.isoformat()
-    if isinstance(value, Path):
-        return str(value)
-    return value
+    if isinstance(value, Enum):
+        value = value.value
+    return str(value) if isinstance(value, Path) else value

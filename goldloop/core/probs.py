@@ -1,4 +1,4 @@
-"""Predictions: probabilities, and the numbers routing and selection read off them."""
+"""Probabilities of labels: their checks, confidence and margin."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ SUM_TOLERANCE = 1e-6
 
 
 def checked_probs(values: npt.ArrayLike, labels: LabelSet) -> Probs:
-    """Return `values` as float64 probabilities, or say what is wrong with them.
+    """Return `values` as float64 probabilities (n_samples, n_labels), after checking them.
 
-    Shape (n_samples, len(labels)), columns in label-set order, each row in [0, 1] and summing to 1 within
-    1e-6. Zero rows are allowed.
+    Columns are in label-set order. Each row must lie in [0, 1] and sum to 1 within SUM_TOLERANCE. `values`
+    may have no rows.
 
     Raises:
         InvalidProbabilitiesError: names the first bad row and its value.
@@ -33,29 +33,31 @@ def checked_probs(values: npt.ArrayLike, labels: LabelSet) -> Probs:
 
 
 def checked_rows(values: npt.ArrayLike) -> Probs:
-    """Return `values` as float64 probabilities (n_samples, n_labels), whatever their labels are.
+    """Return `values` as float64 probabilities (n_samples, n_labels); like `checked_probs` for any labels.
 
     Raises:
         InvalidProbabilitiesError: names the first bad row and its value.
     """
     probs = np.asarray(values, dtype=np.float64)
     if probs.ndim != 2:
-        raise InvalidProbabilitiesError(f"probs need shape (n, n_labels), got {probs.shape}; give a row each")
+        raise InvalidProbabilitiesError(
+            f"probs need shape (n, n_labels), got {probs.shape}; pass one row for each sample"
+        )
     bad = ~np.isfinite(probs).all(axis=1) | (probs < 0).any(axis=1) | (probs > 1 + SUM_TOLERANCE).any(axis=1)
     bad |= np.abs(probs.sum(axis=1) - 1) > SUM_TOLERANCE
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise InvalidProbabilitiesError(
             f"row {row} of probs is {probs[row].tolist()}; each row needs finite values in [0, 1] "
-            "that sum to 1: normalise it, or check the model for NaN"
+            "that sum to 1; check the model for NaN and for a missing softmax"
         )
     return probs
 
 
 def restored(rows: npt.ArrayLike) -> Probs:
-    """Return rows (n, n_labels) that tables keep in single precision as probs that sum to 1.
+    """Return `rows` (n, n_labels), rounded to the single precision of the tables, as probs that sum to 1.
 
-    Every decision is made on this form, so that it comes out the same when it is replayed from the tables.
+    Every decision uses this form, so that replaying it from the tables gives the same result.
     """
     single = np.asarray(rows, dtype=np.float32).astype(np.float64)
     return single / single.sum(axis=1, keepdims=True) if single.size else single
@@ -75,7 +77,7 @@ def margin(probs: Probs) -> npt.NDArray[np.float64]:
 
 
 def suggestion_hint(probs: npt.NDArray[np.float64], labels: LabelSet) -> str:
-    """Return one line an annotator reads at a glance, from one row of probs: best label, then runner-up."""
+    """Return a line for the annotator from one row of `probs`: the two likeliest labels with percentages."""
     order = np.argsort(-probs, kind="stable")
     best, second = int(order[0]), int(order[1])
     return f"Model suggests: {labels[best]} {probs[best]:.0%} ({labels[second]} {probs[second]:.0%})"

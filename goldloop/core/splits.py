@@ -8,11 +8,11 @@ from goldloop.core.chance import permanent_random
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 
-HOLDOUT_SHARE = 0.5  # of the audit; the other half is validation, where temperature and epoch are chosen
+HOLDOUT_SHARE = 0.5  # of the audit; the other half is validation, which selects temperature and epoch
 
 
 class Split(StrEnum):
-    """What a gold sample is used for; withheld ones are used for nothing."""
+    """What a gold sample is used for; withheld samples are not used."""
 
     TRAIN = "train"
     VALIDATION = "validation"
@@ -21,17 +21,20 @@ class Split(StrEnum):
 
 
 def wanted_split(sample_id: SampleId, purpose: Purpose, *, seed: int) -> Split:
-    """Return the split a sample has by itself: chosen samples train, samples drawn for the audit judge."""
+    """Return the split of a sample without near-duplicates.
+
+    Audit samples are drawn at random and go to validation or holdout; all others go to train.
+    """
     if purpose is not Purpose.AUDIT:
         return Split.TRAIN
     return Split.HOLDOUT if permanent_random(sample_id, seed, "split") < HOLDOUT_SHARE else Split.VALIDATION
 
 
 def split_beside(wanted: Split, of_group: Split | None) -> Split:
-    """Return the split of a sample whose near-duplicates already have split `of_group`.
+    """Return the split of a sample whose near-duplicates have split `of_group` (None: it has none).
 
-    A chosen sample beside a judging one is withheld: it may neither train (a leak) nor judge (not random).
-    A random sample follows its group.
+    A train sample with a near-duplicate in validation or holdout is withheld: training on it would be a leak,
+    and evaluating on it would be biased. A sample of validation or holdout follows its group.
     """
     if of_group is None or of_group is wanted:
         return wanted

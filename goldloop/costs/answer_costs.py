@@ -17,8 +17,7 @@ from goldloop.costs.prices import Prices
 from goldloop.costs.review_effort import compared
 from goldloop.costs.time import times_of
 from goldloop.settings import CostSettings
-from goldloop.stats.amounts import exact, less, product, scaled, total
-from goldloop.stats.measures import Measure, mean
+from goldloop.stats.measures import Measure, difference, exact, mean, product, scaled, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ class Answering:
 
     def sample(self, prices: Prices) -> Measure:
         """Return what labelling one sample so costs: the time, and the errors people would make."""
-        wrong = less(exact(1.0), self.accuracy)
+        wrong = difference(exact(1.0), self.accuracy)
         return total([scaled(self.seconds, prices.minute / 60), product(wrong, exact(prices.error))])
 
 

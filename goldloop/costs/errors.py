@@ -12,8 +12,7 @@ from goldloop.audit.audited import Audited, Traffic
 from goldloop.audit.estimates import estimate_accuracy
 from goldloop.core.lanes import Lane
 from goldloop.core.probs import Probs
-from goldloop.stats.amounts import exact
-from goldloop.stats.measures import Measure
+from goldloop.stats.measures import Measure, exact
 from goldloop.stats.metrics import Z_95, Estimate, effective_sample_size
 
 TOO_FEW_AUDITS = "too few audits"
@@ -59,7 +58,7 @@ def wrong_share(audits: Audited, accepted: Traffic) -> Measure:
     found = estimate_accuracy(audits, accepted)
     if found is None:
         return Measure(len(audits), None, TOO_FEW_AUDITS)
-    return Measure(found.n, Estimate(1 - found.value, 1 - found.high, 1 - found.low, found.n))
+    return Measure(found.n, found.complement())
 
 
 def price_of_error(accepted: Audited, errors: Floats) -> Measure:

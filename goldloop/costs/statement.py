@@ -21,8 +21,7 @@ from goldloop.costs.errors import audited_accepted, expected, price_of_error, wr
 from goldloop.costs.inputs import NO_LABEL, Books, Labelled
 from goldloop.costs.prices import Prices
 from goldloop.costs.time import minutes_spent
-from goldloop.stats.amounts import exact, less, product, scaled, total
-from goldloop.stats.measures import Measure
+from goldloop.stats.measures import Measure, difference, exact, product, scaled, total
 from goldloop.stats.metrics import Flags
 
 NOTHING_ACCEPTED = "nothing accepted"
@@ -97,7 +96,7 @@ def account(books: Books, prices: Prices, answering: Answering, rounds: Collecti
         caught=_caught(looked, corrected),
         let_through=let_through if accepted.any() else Measure(0, None, NOTHING_ACCEPTED),
         error_cost=error_cost,
-        saved_against_labelling=less(everything, total([spent, error_cost])),
+        saved_against_labelling=difference(everything, total([spent, error_cost])),
         saved_against_accepting=_against_accepting(gold, prices, spent),
     )
 
@@ -121,4 +120,4 @@ def _against_accepting(gold: Labelled, prices: Prices, spent: Measure) -> Measur
     if not len(met):
         return Measure(0, None, NO_MODEL)
     errors = prices.errors.T
-    return less(expected(errors[met.machine] - errors[met.label], met.posterior), spent)
+    return difference(expected(errors[met.machine] - errors[met.label], met.posterior), spent)

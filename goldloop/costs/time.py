@@ -1,7 +1,7 @@
 """Hours: the time people spent on their answers, with the idle part of it left out.
 
-What a browser reports holds coffee breaks; times beyond each person's fence (`goldloop.annotators.pace`) are not
-known to be work, and some answers carry no time at all. Those count as long as such answers usually take,
+What a browser reports holds coffee breaks; times beyond each person's fence (`goldloop.annotators.pace`) are
+not known to be work, and some answers carry no time at all. Those count as long as such answers usually take,
 and the interval is for not knowing how long these took.
 """
 
@@ -17,8 +17,7 @@ from scipy.stats import t
 from goldloop.annotators.pace import idle_limit_s
 from goldloop.core.answers import Answer
 from goldloop.core.tasks import Purpose
-from goldloop.stats.amounts import exact
-from goldloop.stats.measures import MIN_N, Measure
+from goldloop.stats.measures import MIN_N, Measure, exact
 from goldloop.stats.metrics import Estimate
 
 Seconds = npt.NDArray[np.float64]

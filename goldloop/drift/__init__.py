@@ -1,1 +1,1 @@
-"""Drift: how a batch differs from what the same model saw before, noticed before people's time is spent."""
+"""Drift: whether a batch differs from what the same model saw before."""

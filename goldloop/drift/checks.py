@@ -1,11 +1,10 @@
-"""Checks: what moved between a batch and what the same model saw before."""
+"""Checks: which statistics of a batch differ from those of the same model's earlier batches."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -15,28 +14,27 @@ from goldloop.drift.sketches import N_BINS, Sketch
 from goldloop.drift.statistics import homogeneity, mean_shift
 
 ALPHA = 0.004
-"""Chance of each of the three tests to see a move where there is none.
+"""Significance level of each of the three tests.
 
-52 weekly batches of three tests are 156: 0.6 false alarms a year are expected, and more than two come about
-in one year of 40.
+With 52 weekly batches, 0.6 false alarms a year are expected; more than two occur in one year of 40.
 """
 
 LEAST_N = 50
-"""Fewest predictions, in the batch and before it, that a check is made on."""
+"""Fewest predictions, in the batch and in the reference, for a check."""
 
 LEAST_LABEL_MOVE = 0.02
-"""Smallest change of a label's share of the predictions that is worth a word, however sure it is."""
+"""Smallest reported change of a label's share of predictions; smaller significant changes are ignored."""
 
 LEAST_CONFIDENCE_MOVE = 0.04
-"""The same for the share of a range of confidence."""
+"""Smallest reported change of the share of a range of confidence."""
 
 LEAST_SHIFT = 0.10
-"""The same for the mean embedding, in standard deviations of a single one."""
+"""Smallest reported shift of the mean embedding, in standard deviations of a single embedding."""
 
 MOST_LABELS = 3
-"""Labels that a check names, those that moved most."""
+"""Largest number of labels in a check; the labels with the largest changes are named."""
 
-_LEAST_Z = 2.0  # a label that is named moved by at least as many standard errors
+_LEAST_Z = 2.0  # a named label has changed by at least this number of standard errors
 
 Kind = Literal["confidence", "labels", "embeddings"]
 Shares = npt.NDArray[np.float64]
@@ -44,11 +42,11 @@ Shares = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One thing that moved: `what`, its share of the predictions `before` and `now`, said in `sentence`.
+    """A change of `what`: its share of the predictions `before` and `now`, and a `sentence` for the report.
 
-    For embeddings these are 0 and the distance of the mean embeddings in standard deviations. `low` and
-    `high` bound the range of confidence and are None for other kinds. `statistic` and `p_value` belong to
-    the test of the kind as a whole.
+    For embeddings, `before` is 0 and `now` the distance of the mean embeddings in standard deviations. `low`
+    and `high` are the ends of a range of confidence, None for other kinds. `statistic` and `p_value` belong
+    to the test of the whole kind.
     """
 
     kind: Kind
@@ -64,7 +62,10 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What moved between `n` predictions and `n_reference` earlier ones; `unknown` is why none is known."""
+    """The changes between `n` predictions and `n_reference` earlier ones.
+
+    `unknown` is the reason why the check could not be made, or empty.
+    """
 
     drifts: tuple[Drift, ...]
     n: int
@@ -73,34 +74,43 @@ class Check:
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What a person should read; empty when all is as before."""
-        return (self.unknown,) if self.unknown else tuple(one.sentence for one in self.drifts)
+        """Sentences for the report; none if nothing changed."""
+        return (self.unknown,) if self.unknown else tuple(drift.sentence for drift in self.drifts)
 
     def to_json(self) -> str:
-        """Return the check as text."""
+        """Return the check as JSON text."""
         return json.dumps(asdict(self), ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
         """Return the check that `to_json` wrote."""
-        values: Mapping[str, Any] = json.loads(text)
-        return cls(
-            drifts=tuple(Drift(**one) for one in values["drifts"]),
-            n=int(values["n"]),
-            n_reference=int(values["n_reference"]),
-            unknown=str(values["unknown"]),
-        )
+        values = json.loads(text)
+        return cls(**values | {"drifts": tuple(Drift(**fields) for fields in values["drifts"])})
 
 
 def check_drift(sketch: Sketch, reference: Sketch | None) -> Check:
-    """Return what moved between `sketch`, a batch, and `reference`, what the same model saw before it.
+    """Return the changes between `sketch`, a batch, and `reference`, the same model's earlier batches.
 
-    Three tests at ALPHA each: chi-square of the confidence histograms and of the predicted labels
-    [pearson1900], Hotelling's of the mean embeddings. What is significant is named if it is also large
-    enough to matter, so that a huge batch does not raise an alarm over a trifle.
+    Three tests, each at level ALPHA: chi-square of the confidence histograms and of the predicted labels
+    [pearson1900], and Hotelling's T2 of the mean embeddings [hotelling1931]. A significant change is reported
+    only if it is also large enough, so that a huge batch raises no alarm about a negligible shift.
+
+    >>> from goldloop.core.labels import LabelSet
+    >>> from goldloop.drift.sketches import SketchBuilder
+    >>> def sketch_of(counts: list[int]) -> Sketch:
+    ...     builder = SketchBuilder(LabelSet.of(["cat", "dog", "emu"]))
+    ...     builder.add(np.repeat(np.eye(3), counts, axis=0), np.ones((sum(counts), 4)))
+    ...     return builder.sketch()
+    >>> reference = sketch_of([200, 200, 200])
+    >>> check_drift(sketch_of([30, 34, 36]), reference).sentences
+    ()
+    >>> for sentence in check_drift(sketch_of([10, 40, 50]), reference).sentences:
+    ...     print(sentence)
+    label 'cat' went from 33.3 % to 10.0 % of predictions
+    label 'emu' went from 33.3 % to 50.0 % of predictions
 
     Raises:
-        LabelError: the two are of models with different labels.
+        LabelError: `sketch` and `reference` have different labels.
     """
     n_reference = reference.n if reference else 0
     if reference is None or n_reference < LEAST_N:
@@ -108,17 +118,20 @@ def check_drift(sketch: Sketch, reference: Sketch | None) -> Check:
             (),
             sketch.n,
             n_reference,
-            f"nothing to compare with yet: this model has seen {n_reference} samples before, {LEAST_N} are "
-            "needed; this batch is what later ones are compared with",
+            f"no drift check yet: this model has scored {n_reference} samples before, {LEAST_N} are needed; "
+            "later batches are compared with this one",
         )
     if sketch.n < LEAST_N:
         return Check(
-            (), sketch.n, n_reference, f"{sketch.n} samples are too few to tell a drift, {LEAST_N} are needed"
+            (),
+            sketch.n,
+            n_reference,
+            f"no drift check: the batch has {sketch.n} samples, {LEAST_N} are needed",
         )
     if sketch.labels != reference.labels:
         raise LabelError(
-            f"a batch with labels {list(sketch.labels)} cannot be compared with one with "
-            f"{list(reference.labels)}; take what the same model version saw before"
+            f"cannot compare a batch with labels {list(sketch.labels)} with batches with labels "
+            f"{list(reference.labels)}; pass the sketches of one model version"
         )
     drifts = (
         *_confidence_drift(sketch, reference),
@@ -129,7 +142,7 @@ def check_drift(sketch: Sketch, reference: Sketch | None) -> Check:
 
 
 def _confidence_drift(sketch: Sketch, reference: Sketch) -> tuple[Drift, ...]:
-    """The range of confidence that gained most."""
+    """Return the change of the range of confidence whose share grew most."""
     now, before = _shares(sketch.confidence_counts), _shares(reference.confidence_counts)
     statistic, p_value = homogeneity(sketch.confidence_counts, reference.confidence_counts, is_ordered=True)
     first, last = _largest_gain(now - before)
@@ -143,7 +156,7 @@ def _confidence_drift(sketch: Sketch, reference: Sketch) -> tuple[Drift, ...]:
 
 
 def _largest_gain(gains: Shares) -> tuple[int, int]:
-    """Return where the shortest run of neighbours with the largest sum begins and ends (excluded)."""
+    """Return start and end (exclusive) of the shortest run of neighbours with the largest sum."""
     sums = np.concatenate([[0.0], np.cumsum(gains)])
     last = int(np.argmax(sums - np.minimum.accumulate(sums)))
     return last - int(np.argmin(sums[last::-1])), last
@@ -158,19 +171,21 @@ def _label_drifts(sketch: Sketch, reference: Sketch) -> tuple[Drift, ...]:
     pooled = _shares(sketch.label_counts + reference.label_counts)
     errors = np.sqrt(pooled * (1 - pooled) * (1 / sketch.n + 1 / reference.n))
     is_named = (moves >= LEAST_LABEL_MOVE) & (moves >= _LEAST_Z * errors)
-    named = sorted(np.flatnonzero(is_named).tolist(), key=lambda one: (-moves[one], sketch.labels[one]))
+    named = sorted(
+        np.flatnonzero(is_named).tolist(), key=lambda column: (-moves[column], sketch.labels[column])
+    )
     return tuple(
         Drift(
             kind="labels",
-            what=sketch.labels[one],
-            before=float(before[one]),
-            now=float(now[one]),
+            what=sketch.labels[column],
+            before=float(before[column]),
+            now=float(now[column]),
             statistic=statistic,
             p_value=p_value,
-            sentence=f"label '{sketch.labels[one]}' went from {_percent(before[one])} to "
-            f"{_percent(now[one])} of predictions",
+            sentence=f"label '{sketch.labels[column]}' went from {_percent(before[column])} to "
+            f"{_percent(now[column])} of predictions",
         )
-        for one in named[:MOST_LABELS]
+        for column in named[:MOST_LABELS]
     )
 
 

@@ -1,4 +1,4 @@
-"""History: what models saw in earlier batches."""
+"""History: the earlier scoring passes of a model, and which of them a new batch is compared with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from goldloop.drift.sketches import Sketch, merged
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """One scoring pass of one model: what it saw, and what had moved."""
+    """One scoring pass of one model: its sketch and its drift check."""
 
     batch: str
     model_version: str
@@ -22,21 +22,22 @@ class Seen:
 
 
 def reference_of(seen: Sequence[Seen]) -> Sketch | None:
-    """Return the merged sketch of those passes of one model, oldest first, that count; None of none.
+    """Return the merged sketch of the passes of one model, oldest first, that count; None if there are none.
 
-    A batch that drifted does not count: what comes after a broken camera is compared with what came before
-    it. If the next one drifted as well and is like it, the change is here to stay: from then on these two,
-    and what follows, are what counts.
+    A batch that drifted does not count: after a week with a broken camera, the next batch is compared with
+    the batches before that week. If two batches in a row drifted and do not differ from each other, the
+    change is taken as permanent: from then on these two and the batches after them count.
     """
     counted: list[Sketch] = []
     drifted: Sketch | None = None
-    for one in seen:
-        if not one.check.drifts:
-            counted.append(one.sketch)
+    for scoring_pass in seen:
+        sketch = scoring_pass.sketch
+        if not scoring_pass.check.drifts:
+            counted.append(sketch)
             drifted = None
-        elif drifted is not None and not check_drift(one.sketch, drifted).drifts:
-            counted = [drifted, one.sketch]
+        elif drifted is not None and not check_drift(sketch, drifted).drifts:
+            counted = [drifted, sketch]
             drifted = None
         else:
-            drifted = one.sketch
+            drifted = sketch
     return merged(counted)

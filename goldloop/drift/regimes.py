@@ -1,32 +1,29 @@
-"""Regimes: which traffic looks like that to come, and may serve a new model for comparison.
+"""Regimes: which samples of the holdout a new model's first drift reference is built from.
 
-A model is compared with what it saw itself, but a new one has seen nothing. It is shown the holdout, a random
-draw of all traffic; of that, only what arrived in rounds that no lasting change has made obsolete. Otherwise
-every new model would raise the alarm over what the one before it had already reported: six times in the
-simulated year of `scripts/bench/year.py`, where this leaves none.
+A model is compared with what the same model saw before, and a new model has seen nothing. Its first reference
+is the holdout, a random draw of all traffic, without the rounds that a permanent change has made obsolete.
+With them, every new model would repeat the alarm of the model before: six times in the simulated year of
+`scripts/bench/year.py`, against none.
 """
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 
-import pyarrow.compute as pc
-
-from goldloop.core.ports import Tables
-from goldloop.core.samples import Arrived, SampleId
-from goldloop.tables.batches import read_seen
+from goldloop.core.samples import SampleId
 
 MOST_ROUNDS = 12
-"""Newest rounds that count: a slow change that nobody has to hear of every week makes older ones obsolete."""
+"""Number of newest rounds that count; older ones are obsolete, because traffic also changes slowly."""
 
 
 def rounds_that_count(arrived: Collection[int], drifted: Collection[int]) -> list[int]:
-    """Return the rounds with which a new model's traffic is compared, oldest first.
+    """Return the rounds that a new model's traffic is compared with, oldest first, at most MOST_ROUNDS.
 
-    Of the rounds in which something `arrived`, those in `drifted` raised an alarm. One by itself does not
-    count: after a week with a broken camera comes what came before it. Two in a row say that the change is
-    here to stay: then they count with what follows, and nothing before them.
+    `arrived` are the rounds in which samples arrived, `drifted` those with a drift alarm. A single round with
+    an alarm does not count (a broken camera). Two in a row mark a permanent change: they and the rounds after
+    them count, the rounds before them do not.
     """
     rounds = sorted(set(arrived))
     is_odd = [number in set(drifted) for number in rounds]
@@ -40,15 +37,18 @@ def rounds_that_count(arrived: Collection[int], drifted: Collection[int]) -> lis
     return counting[-MOST_ROUNDS:]
 
 
-def current_samples(tables: Tables) -> set[SampleId]:
-    """Return the samples that arrived in rounds that count."""
-    closed = sorted(tables.rounds.read(["closed_at"])["closed_at"].to_pylist())
-    rows = tables.samples.read(["sample_id", "arrived", "arrived_at"])
-    rows = rows.filter(pc.field("arrived") == str(Arrived.SAMPLE))
-    rounds = [bisect.bisect_left(closed, moment) for moment in rows["arrived_at"].to_pylist()]
-    drifted = {
-        bisect.bisect_left(closed, one.scored_at) for one in read_seen(tables.batches) if one.check.drifts
-    }
-    counting = set(rounds_that_count(rounds, drifted))
-    ids = rows["sample_id"].to_pylist()
-    return {SampleId(one) for one, number in zip(ids, rounds, strict=True) if number in counting}
+def current_samples(
+    arrived_at: Mapping[SampleId, datetime],
+    *,
+    closed_at: Sequence[datetime],
+    drifted_at: Collection[datetime],
+) -> set[SampleId]:
+    """Return the samples that arrived in `rounds_that_count`.
+
+    `closed_at` are the moments at which rounds were closed, in ascending order, `drifted_at` the moments of
+    drift alarms. A moment belongs to the round that was open then.
+    """
+    rounds = {sample_id: bisect.bisect_left(closed_at, moment) for sample_id, moment in arrived_at.items()}
+    drifted = {bisect.bisect_left(closed_at, moment) for moment in drifted_at}
+    counting = set(rounds_that_count(rounds.values(), drifted))
+    return {sample_id for sample_id, number in rounds.items() if number in counting}

@@ -1,4 +1,4 @@
-"""Statistics: whether two sets of counts, or two means, differ by more than chance."""
+"""Statistics: tests of whether two histograms, or two mean embeddings, differ."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from scipy.stats import chi2, f
 from goldloop.drift.sketches import Sketch
 
 LEAST_EXPECTED = 5.0
-"""Fewest counts a cell should have if nothing moved; smaller ones are put together [cochran1954]."""
+"""Least expected count of a cell; smaller cells are joined [cochran1954]."""
 
-_FLAT = 1e-6  # an axis with less of the largest variance is none: there were fewer features than directions
-_CONSTANT = 1e-10  # a feature with less of its square in its scatter is constant, up to rounding
+_FLAT = 1e-6  # an axis with less than this share of the largest variance is dropped
+_CONSTANT = 1e-10  # a feature with less than this share of its squares in its scatter is constant
 
 Counts = npt.NDArray[np.int64]
 
 
 def homogeneity(now: Counts, before: Counts, *, is_ordered: bool) -> tuple[float, float]:
-    """Return Pearson's chi-square that both counts (k,) have the same shares, and its p-value.
+    """Return Pearson's chi-square for equal shares of two counts (k,), and its p-value [pearson1900].
 
-    Cells too small for it are joined to their neighbours, or, where the order means nothing, to each other.
+    Small cells are joined to their neighbours if the counts are ordered, otherwise to each other.
     """
     cells = _joined(now, before, is_ordered=is_ordered)
     totals = cells.sum(axis=1, keepdims=True)
@@ -31,10 +31,10 @@ def homogeneity(now: Counts, before: Counts, *, is_ordered: bool) -> tuple[float
 
 
 def _joined(now: Counts, before: Counts, *, is_ordered: bool) -> npt.NDArray[np.float64]:
-    """Counts (2, cells) in which the smaller side expects LEAST_EXPECTED or more in every cell."""
+    """Return counts (2, cells) such that the smaller side expects at least LEAST_EXPECTED in every cell."""
     both = np.array([now, before], dtype=np.float64)
     share = both.sum(axis=1).min() / both.sum()
-    if not is_ordered:  # by size, so that the order of the labels means nothing
+    if not is_ordered:  # sort by size, so that the order of labels does not matter
         both = both[:, np.lexsort((both[0], -both.sum(axis=0)))]
     cells: list[npt.NDArray[np.float64]] = [np.zeros((2, 1))]
     for place in range(both.shape[1]):
@@ -47,10 +47,10 @@ def _joined(now: Counts, before: Counts, *, is_ordered: bool) -> npt.NDArray[np.
 
 
 def mean_shift(now: Sketch, before: Sketch) -> tuple[float, float, float]:
-    """Return how far the mean embedding moved: Hotelling's T2 [hotelling1931], its p-value, and the distance.
+    """Return Hotelling's T2 for equal mean embeddings [hotelling1931], its p-value, and the distance moved.
 
-    The distance is Mahalanobis', in standard deviations of a single embedding, with what chance adds to it
-    taken off; 0 where nothing moved.
+    The distance is the Mahalanobis distance in standard deviations of a single embedding, corrected for its
+    bias by chance, at least 0.
     """
     n, m = now.n, before.n
     scatter = now.scatter + before.scatter

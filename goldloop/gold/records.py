@@ -1,4 +1,4 @@
-"""Gold: immutable, human-made versions of labels, their digest and how two of them differ."""
+"""Gold: versioned labels made by people, their digest, and the difference of two versions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ from goldloop.core.tasks import Purpose
 
 @dataclass(frozen=True, slots=True)
 class GoldRecord:
-    """The label of one sample in one gold version, and how it came about."""
+    """The label of a sample in a gold version, and its evidence.
+
+    `posterior` maps labels to probabilities, `votes` to numbers of answers. `support` counts the answers that
+    agree with `label`. `inclusion_probability` is None for samples that were not drawn at random.
+    """
 
     sample_id: SampleId
     label: str
@@ -39,7 +43,7 @@ class GoldRecord:
     labelled_at: datetime
 
     def content(self) -> tuple[Any, ...]:
-        """Return what the digest covers: all but the ids and moments that servers hand out by themselves."""
+        """Return the fields in the digest: all but ids and moments, which servers assign."""
         probability = None if self.inclusion_probability is None else f"{self.inclusion_probability:.9g}"
         return (
             self.sample_id,
@@ -61,13 +65,12 @@ class GoldRecord:
 
 
 def gold_digest(records: Iterable[GoldRecord]) -> str:
-    """Return SHA-256, in hexadecimal, over the records' content in order of sample_id.
+    """Return SHA-256 (hexadecimal) of the records' `content`, in order of sample_id.
 
-    The same labels reached by the same votes give the same digest on every machine; annotation ids, user
-    ids, model version numbers and moments do not enter, because a server hands them out.
+    The same labels from the same votes give the same digest on every machine.
     """
     digest = hashlib.sha256(b"goldloop gold 1\n")
-    for record in sorted(records, key=lambda one: one.sample_id):
+    for record in sorted(records, key=lambda record: record.sample_id):
         digest.update(
             json.dumps(record.content(), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         )
@@ -76,7 +79,7 @@ def gold_digest(records: Iterable[GoldRecord]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class GoldVersion:
-    """One entry of the gold log; a reweighed record keeps its label and has other evidence behind it."""
+    """An entry of the gold log; a reweighed record has the same label as before and other evidence."""
 
     version: int
     digest: str
@@ -92,7 +95,7 @@ class GoldVersion:
 
 @dataclass(frozen=True, slots=True)
 class GoldChange:
-    """How one sample differs between two gold versions; `before` or `after` is None where it is absent."""
+    """The difference of one sample between two gold versions; `before` or `after` is None if it is absent."""
 
     sample_id: SampleId
     before: GoldRecord | None
@@ -100,7 +103,7 @@ class GoldChange:
 
     @property
     def kind(self) -> str:
-        """Return added, removed, changed (another label) or reweighed (the same label, other evidence)."""
+        """Return "added", "removed", "changed" (another label) or "reweighed" (other evidence)."""
         if self.before is None:
             return "added"
         if self.after is None:
@@ -110,11 +113,11 @@ class GoldChange:
 
 def gold_diff(before: Iterable[GoldRecord], after: Iterable[GoldRecord]) -> list[GoldChange]:
     """Return the samples whose content differs, in order of sample_id."""
-    old = {one.sample_id: one for one in before}
-    new = {one.sample_id: one for one in after}
+    old = {record.sample_id: record for record in before}
+    new = {record.sample_id: record for record in after}
     changes = []
     for sample_id in sorted(old.keys() | new.keys()):
-        one, other = old.get(sample_id), new.get(sample_id)
-        if one is None or other is None or one.content() != other.content():
-            changes.append(GoldChange(sample_id, one, other))
+        left, right = old.get(sample_id), new.get(sample_id)
+        if left is None or right is None or left.content() != right.content():
+            changes.append(GoldChange(sample_id, left, right))
     return changes

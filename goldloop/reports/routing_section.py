@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from goldloop.audit.estimates import FEWEST, AuditReport
+from goldloop.audit.estimates import AuditReport
 from goldloop.reports.plots.style import Plot
 from goldloop.reports.plots.traffic import traffic_plot
 from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.policies import Suspended
+from goldloop.stats.measures import MIN_N
 from goldloop.stats.metrics import Estimate
 
 
@@ -31,10 +32,10 @@ class RoutingSection:
     newest: str
     moved: tuple[str, ...]
     plots: tuple[Plot, ...]
-    fewest: int = FEWEST
+    fewest: int = MIN_N
 
     @property
-    def is_recalled(self) -> bool:
+    def is_suspended(self) -> bool:
         """Whether what the policy would accept has returned to people."""
         return self.policy is not None and isinstance(self.policy.policy, Suspended)
 

@@ -30,7 +30,7 @@ Fewer hold too few audits, more let a month of good traffic hide a week of bad.
 WINDOW_FALSE_SUSPENSION = FALSE_SUSPENSION / 3
 """For a window that forgets, and so begins anew each week; the holdout only grows.
 
-At the border, with 5 or 20 audits a week, the window recalls in 1 and 3 % of years at this level, 8 and 7 %
+At the border, with 5 or 20 audits a week, the window suspends in 1 and 3 % of years at this level, 8 and 7 %
 at the whole of it (1,500 simulated years each); at twice the allowed share 92 % within the year.
 """
 
@@ -59,7 +59,7 @@ def settle_policy(
     policy, reasons, warnings = fitted.policy, list(fitted.reasons), list(fitted.warnings)
     if not isinstance(policy, Target | Suspended):  # a target is certified anew each time
         present = log.in_force(model_version)
-        is_recalled = present is not None and isinstance(present.policy, Suspended)
+        is_suspended = present is not None and isinstance(present.policy, Suspended)
         recent = f"in the last {GUARDED_ROUNDS} rounds"
         seen = {
             "on holdout": (judged, FALSE_SUSPENSION),
@@ -68,14 +68,14 @@ def settle_policy(
         accepted = {where: (_accepted(one, policy), level) for where, (one, level) in seen.items()}
         allowed = settings.policy.max_error
         found = {
-            where: guard(one, max_error=allowed, is_recalled=is_recalled, false_recall=level)
+            where: guard(one, max_error=allowed, is_suspended=is_suspended, false_suspension=level)
             for where, (one, level) in accepted.items()
             if len(one)
         }
         for where, one in found.items():
             if one.is_broken or one.is_unproven:
                 warnings.append(f"{where}: {one.seen}; {one.follows}")
-        if any(one.is_broken for one in found.values()) or (is_recalled and not found):
+        if any(one.is_broken for one in found.values()) or (is_suspended and not found):
             policy = Suspended(policy)
             reasons.append("what it would accept returns to people until audits bear it out")
     entry = PolicyEntry(policy, model_version, gold_version, tuple(reasons), tuple(warnings), at)

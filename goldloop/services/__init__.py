@@ -1,4 +1,4 @@
-"""The embedded Label Studio, Prefect and MLflow servers of a workspace, and where to find them."""
+"""The embedded Label Studio, Prefect and MLflow servers of a workspace, and their addresses."""
 
 from goldloop.services.endpoints import (
     Endpoints,

@@ -1,4 +1,4 @@
-"""The secrets of the embedded servers: made once, kept in the workspace, readable by its owner only."""
+"""The secrets of the embedded servers, in a file of the workspace that only its owner can read."""
 
 from __future__ import annotations
 
@@ -41,25 +41,26 @@ def load_credentials(workspace: Workspace) -> Credentials:
     """Return the credentials in the workspace's secrets file.
 
     Raises:
-        ServiceError: the file is missing or is not what `goldloop up` wrote.
+        ServiceError: the file is missing or damaged.
     """
     path = workspace.secrets_file
     try:
         return Credentials(**json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise ServiceError(f"{path} does not exist; run 'goldloop up' to make it") from None
+        raise ServiceError(f"{path} does not exist; run `goldloop up` to create it") from None
     except (ValueError, TypeError) as error:
-        names = ", ".join(one.name for one in fields(Credentials))
+        names = ", ".join(field.name for field in fields(Credentials))
         raise ServiceError(
-            f"{path} is not the secrets file that 'goldloop up' makes ({names}): {type(error).__name__}; "
-            "restore it, or run 'goldloop down', remove it, and 'goldloop up' makes new secrets"
+            f"{path} is damaged ({type(error).__name__}), it needs {names}; restore it, or run "
+            "`goldloop down`, remove it and run `goldloop up`, which creates new secrets"
         ) from error
 
 
 def ensure_credentials(workspace: Workspace) -> Credentials:
-    """Return the workspace's credentials, making them first where there are none.
+    """Return the workspace's credentials, after creating them if there are none.
 
-    The file is written beside, with mode 0600 from its first byte, and linked into place only if absent.
+    The file is written under another name, with mode 0600 from the start, and then linked to its own name,
+    which fails if another process was faster.
     """
     path = workspace.secrets_file
     if not path.exists():
@@ -70,7 +71,7 @@ def ensure_credentials(workspace: Workspace) -> Credentials:
                 json.dump(asdict(new_credentials()), file, indent=2)
                 file.flush()
                 os.fsync(file.fileno())
-            with contextlib.suppress(FileExistsError):  # another `up` was faster; its secrets count
+            with contextlib.suppress(FileExistsError):  # another process was faster; use its secrets
                 path.hardlink_to(beside)
         finally:
             beside.unlink(missing_ok=True)

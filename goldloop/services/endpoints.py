@@ -1,4 +1,4 @@
-"""Where the three servers answer and how to log in, for every command that is not `up`."""
+"""The addresses and credentials of the three servers."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ TITLES = {"label_studio": "Label Studio", "prefect": "Prefect", "mlflow": "MLflo
 class LabelStudioEndpoint:
     """Label Studio's address and account.
 
-    `files_root` is Label Studio's local-files document root as that server sees it; its one subfolder
-    `images` is the workspace's images folder, so an image is `/data/local-files/?d=images/<path>`. None:
-    that server has no such folder. Username and password are None for a server that runs elsewhere.
+    `files_root` is Label Studio's document root for local files, as a path on the server. Its only subfolder
+    `images` is the workspace's images folder, so an image is `/data/local-files/?d=images/<path>`. None means
+    that the server has no such folder. Username and password are None for an external server.
     """
 
     url: str
@@ -35,7 +35,7 @@ class LabelStudioEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class PrefectEndpoint:
-    """Prefect's address and its "user:password", or None where it asks for none."""
+    """Prefect's address and its "user:password"; None if it has no authentication."""
 
     url: str
     auth: str | None = field(default=None, repr=False)
@@ -48,7 +48,7 @@ class PrefectEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class MlflowEndpoint:
-    """MLflow's address, to be used as tracking and registry URI."""
+    """MLflow's address, which is its tracking and registry URI."""
 
     url: str
 
@@ -63,7 +63,7 @@ class Endpoints:
 
 
 def external_urls(workspace: Workspace) -> dict[str, str]:
-    """Return the addresses of the servers that settings place elsewhere, by server name."""
+    """Return the addresses of the external servers in the settings, by server name."""
     services = workspace.settings.services
     given = {
         "label_studio": services.label_studio_url,
@@ -74,39 +74,41 @@ def external_urls(workspace: Workspace) -> dict[str, str]:
 
 
 def endpoints(workspace: Workspace) -> Endpoints:
-    """Return where the servers of `workspace` answer, without asking them.
+    """Return the endpoints of the servers of `workspace`, without a health check.
 
     Raises:
-        ServiceUnreachableError: an embedded server is not up.
-        ServiceAuthError: a server elsewhere needs a token that the environment does not hold.
+        ServiceUnreachableError: an embedded server is not running.
+        ServiceAuthError: an external server needs a token, and its environment variable is not set.
     """
     state = load_state(workspace)
-    elsewhere = external_urls(workspace)
-    urls = dict(elsewhere)
+    external = external_urls(workspace)
+    urls = dict(external)
     for name, title in TITLES.items():
-        if name not in elsewhere:
-            server = state.get(name)
-            if server is None or server.process is None or not is_running(server.process):
-                raise ServiceUnreachableError(
-                    f"{title} of the workspace {workspace.root} is not up; run 'goldloop up'"
-                )
-            urls[name] = server.url
+        if name in external:
+            continue
+        server = state.get(name)
+        if server is None or server.process is None or not is_running(server.process):
+            raise ServiceUnreachableError(
+                f"{title} of the workspace {workspace.root} is not running; run `goldloop up`"
+            )
+        urls[name] = server.url
     return resolved_endpoints(
-        workspace, urls, load_credentials(workspace) if len(elsewhere) < len(TITLES) else None
+        workspace, urls, load_credentials(workspace) if len(external) < len(TITLES) else None
     )
 
 
 def resolved_endpoints(
     workspace: Workspace, urls: dict[str, str], credentials: Credentials | None
 ) -> Endpoints:
-    """Return `urls` with the credentials that belong to them: made by `up`, or from the environment."""
-    elsewhere = external_urls(workspace)
-    if "label_studio" in elsewhere or credentials is None:
+    """Return the endpoints of `urls`: embedded servers use `credentials`, external ones the environment."""
+    external = external_urls(workspace)
+    if "label_studio" in external or credentials is None:
         token = os.environ.get(LABEL_STUDIO_TOKEN)
         if not token:
             raise ServiceAuthError(
-                f"goldloop.toml names the Label Studio at {urls['label_studio']}, and {LABEL_STUDIO_TOKEN} "
-                "is not set; set it to an access token of an account there (its Account & Settings page)"
+                f"the environment variable {LABEL_STUDIO_TOKEN} is not set, but goldloop.toml names the "
+                f"external Label Studio {urls['label_studio']}; set the variable to an access token of that "
+                "server (see its Account & Settings page)"
             )
         label_studio = LabelStudioEndpoint(
             urls["label_studio"], token, files_root=os.environ.get(LABEL_STUDIO_FILES) or None
@@ -119,8 +121,7 @@ def resolved_endpoints(
             credentials.label_studio_password,
             str(workspace.services / "label_studio" / "files"),
         )
-    if "prefect" in elsewhere or credentials is None:
-        prefect = PrefectEndpoint(urls["prefect"], os.environ.get(PREFECT_AUTH) or None)
-    else:
-        prefect = PrefectEndpoint(urls["prefect"], credentials.prefect_auth)
-    return Endpoints(label_studio, prefect, MlflowEndpoint(urls["mlflow"]))
+    auth = os.environ.get(PREFECT_AUTH) or None
+    if "prefect" not in external and credentials is not None:
+        auth = credentials.prefect_auth
+    return Endpoints(label_studio, PrefectEndpoint(urls["prefect"], auth), MlflowEndpoint(urls["mlflow"]))

@@ -1,70 +1,66 @@
-"""Is a server well: does it answer, and does it know us."""
+"""Health checks: whether a server answers and accepts the credentials."""
 
 from __future__ import annotations
 
 import base64
-import json
-import urllib.error
-import urllib.request
-from http.client import HTTPException
 from urllib.parse import urlsplit
+
+import httpx
 
 from goldloop.core.errors import ServiceAuthError, ServiceUnreachableError
 from goldloop.services.endpoints import Endpoints
 
 _TIMEOUT_S = 10.0
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_DIRECT = urllib.request.build_opener(
-    urllib.request.ProxyHandler({})
-)  # a proxy knows nothing of our loopback
 
 
 def check_health(name: str, endpoints: Endpoints) -> None:
-    """Return when the server `name` answers and accepts our credentials.
+    """Return if the server `name` answers and accepts the credentials.
 
     Raises:
-        ServiceUnreachableError: it does not answer, or not as that server would.
-        ServiceAuthError: it refuses our credentials.
+        ServiceUnreachableError: the server does not answer, or answers with an error.
+        ServiceAuthError: the server refuses the credentials.
     """
     if name == "label_studio":
         server = endpoints.label_studio
-        _get(f"{server.url}/health")
-        _get(f"{server.url}/api/current-user/whoami", _label_studio_header(server.url, server.token))
+        _request(f"{server.url}/health")
+        _request(f"{server.url}/api/current-user/whoami", _label_studio_header(server.url, server.token))
     elif name == "prefect":
         auth = endpoints.prefect.auth
         header = "Basic " + base64.b64encode(auth.encode()).decode() if auth else None
-        _get(f"{endpoints.prefect.api_url}/health")
-        _get(f"{endpoints.prefect.api_url}/admin/version", header)
+        _request(f"{endpoints.prefect.api_url}/health")
+        _request(f"{endpoints.prefect.api_url}/admin/version", header)
     else:
-        _get(f"{endpoints.mlflow.url}/health")
+        _request(f"{endpoints.mlflow.url}/health")
 
 
 def _label_studio_header(url: str, token: str) -> str:
     if token.count(".") != 2:
         return f"Token {token}"
-    answer = _get(f"{url}/api/token/refresh/", body={"refresh": token})  # a personal access token is a JWT
-    return f"Bearer {json.loads(answer)['access']}"
+    answer = _request(
+        f"{url}/api/token/refresh/", body={"refresh": token}
+    )  # a personal access token is a JWT
+    return f"Bearer {answer.json()['access']}"
 
 
-def _get(url: str, authorization: str | None = None, body: dict[str, str] | None = None) -> bytes:
-    request = urllib.request.Request(url, data=json.dumps(body).encode() if body else None)
-    if body:
-        request.add_header("Content-Type", "application/json")
-    if authorization:
-        request.add_header("Authorization", authorization)
-    send = _DIRECT.open if urlsplit(url).hostname in _LOOPBACK else urllib.request.urlopen
+def _request(
+    url: str, authorization: str | None = None, body: dict[str, str] | None = None
+) -> httpx.Response:
+    is_local = urlsplit(url).hostname in _LOOPBACK  # no proxy and no certificates on this machine
     try:
-        with send(request, timeout=_TIMEOUT_S) as response:
-            content: bytes = response.read()
-            return content
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code in (401, 403):
-                raise ServiceAuthError(
-                    f"{url} refuses our credentials (HTTP {error.code}); check the token or password"
-                ) from error
-            raise ServiceUnreachableError(
-                f"{url} answers HTTP {error.code}; look into that server's log"
-            ) from error
-    except (OSError, HTTPException) as error:
-        raise ServiceUnreachableError(f"{url} does not answer ({error}); is the server up?") from error
+        with httpx.Client(
+            trust_env=not is_local, verify=not is_local, timeout=_TIMEOUT_S, follow_redirects=True
+        ) as client:
+            headers = {"Authorization": authorization} if authorization else {}
+            answer = client.post(url, json=body) if body else client.get(url, headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise ServiceUnreachableError(
+            f"{url} does not answer ({error}); check that the server runs"
+        ) from error
+    if answer.status_code in (401, 403):
+        raise ServiceAuthError(
+            f"{url} refuses the credentials (HTTP {answer.status_code}); check the token or password"
+        )
+    if not answer.is_success:
+        raise ServiceUnreachableError(f"{url} answers HTTP {answer.status_code}; see the log of that server")
+    return answer

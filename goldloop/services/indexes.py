@@ -1,8 +1,8 @@
-"""uv's environment variables for the package indexes that this machine's pip is told to use.
+"""uv's environment variables for the package indexes in pip's configuration.
 
-uv does not read pip's configuration, so behind a mirror that only pip knows uv would install nothing.
-Runs as a script too, with nothing but Python and pip, before anything is installed: it then prints one
-`NAME=value` line per variable, for scripts/_environment.
+uv does not read pip's configuration, so it cannot install from a mirror that is set only there. This module
+also runs as a script, with only Python and pip, before goldloop is installed: it prints one `NAME=value` line
+per variable, for scripts/_environment.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _TIMEOUT_S = 60
 
 
 def pip_settings(python: str = sys.executable) -> dict[str, str]:
-    """Return pip's effective settings (files and PIP_ variables) by option name; none without a pip."""
+    """Return pip's settings from files and PIP_ variables, by option name; empty if there is no pip."""
     try:
         listed = subprocess.run(
             [python, "-m", "pip", "config", "list"],
@@ -42,29 +42,32 @@ def pip_settings(python: str = sys.executable) -> dict[str, str]:
 def uv_environment(settings: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
     """Return the UV_ variables that make uv use the indexes of pip's `settings`.
 
-    Whatever the user told uv itself wins: with any UV_ index variable set, or pip's settings naming no
-    index, nothing is added. `find-links` is left out while there is an index: pip takes such folders as an
-    addition, and a torch wheel lying there must not decide which torch is installed.
+    Return none if `environment` has an index variable of uv. `find-links` is used only with pip's `no-index`:
+    otherwise such a folder is an addition for pip, and a torch wheel in it must not select torch's version.
     """
     if any(
         environment.get(name)
         for name in ("UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_EXTRA_INDEX_URL", "UV_INDEX")
     ):
         return {}
-    told: dict[str, str] = {}
+
+    def items(option: str) -> list[str]:
+        return settings.get(option, "").replace("\\n", " ").split()
+
+    variables: dict[str, str] = {}
     if index := settings.get("index-url"):
-        told["UV_DEFAULT_INDEX"] = index
-    if extra := settings.get("extra-index-url"):
-        told["UV_INDEX"] = " ".join(extra.replace("\\n", " ").split())
-        told["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # pip's own rule: the best version of all indexes
+        variables["UV_DEFAULT_INDEX"] = index
+    if extra := items("extra-index-url"):
+        variables["UV_INDEX"] = " ".join(extra)
+        variables["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # as pip: the best version of all indexes
     if settings.get("no-index") in ("1", "true", "yes", "on"):
-        told["UV_NO_INDEX"] = "1"
-        told["UV_FIND_LINKS"] = ",".join(settings.get("find-links", "").replace("\\n", " ").split())
-    if hosts := settings.get("trusted-host"):
-        told["UV_INSECURE_HOST"] = " ".join(hosts.replace("\\n", " ").split())
+        variables["UV_NO_INDEX"] = "1"
+        variables["UV_FIND_LINKS"] = ",".join(items("find-links"))
+    if hosts := items("trusted-host"):
+        variables["UV_INSECURE_HOST"] = " ".join(hosts)
     if (cert := settings.get("cert")) and not environment.get("SSL_CERT_FILE"):
-        told["SSL_CERT_FILE"] = cert
-    return told
+        variables["SSL_CERT_FILE"] = cert
+    return variables
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`up` and `down`: the embedded servers start together, are used again, and end together."""
+"""`up` and `down`: start and end the embedded servers of a workspace."""
 
 from __future__ import annotations
 
@@ -18,75 +18,73 @@ from goldloop.services.startup import Start
 from goldloop.services.state import load_state, save_state
 from goldloop.settings.workspace import Workspace
 
-_PATIENCE_S = 600.0  # as long as another `up` may take that installs Label Studio first
+_PATIENCE_S = 600.0  # another `up` may have to install Label Studio first
 
 
 def up(workspace: Workspace, *, say: Callable[[str], None], move_ports: bool = False) -> Endpoints:
-    """Start the embedded servers that do not run yet, wait until all are well, return where they answer.
+    """Start the embedded servers that do not run, wait until all are healthy, and return their endpoints.
 
-    Servers that settings place elsewhere are only asked for their health. Ports stay what they were; with
-    `move_ports`, a port that another program holds by now is given up for a free one. When one server does
-    not come up, those that this call started are ended again.
+    External servers are only checked. A server keeps its port; with `move_ports`, it moves to a free port if
+    another program has taken its own. If a server does not start, the servers that this call started are
+    ended.
 
     Raises:
-        ServiceStartError: a server did not come up, or its port is taken; with the end of its log.
-        ServiceUnreachableError: a server elsewhere does not answer.
-        ServiceAuthError: a server elsewhere refuses our credentials.
-        BusyError: another `up` or `down` is at work here.
+        ServiceStartError: a server did not start, or its port is taken; the message has the end of its log.
+        ServiceUnreachableError: an external server does not answer.
+        ServiceAuthError: an external server refuses the credentials.
+        BusyError: another `up` or `down` is running in this workspace.
     """
-    elsewhere = external_urls(workspace)
-    names = [name for name in TITLES if name not in elsewhere]
+    external = external_urls(workspace)
+    names = [name for name in TITLES if name not in external]
     if not names:
-        found = resolved_endpoints(workspace, elsewhere, None)
-        _check(elsewhere, found)
-        return found
+        return _checked(external, resolved_endpoints(workspace, external, None))
     with _alone(workspace):
         credentials = ensure_credentials(workspace)
         state = load_state(workspace)
         for name in names:
             state[name] = placed(workspace, name, state, move_ports=move_ports, say=say)
         save_state(workspace, state)
-        urls = elsewhere | {name: state[name].url for name in names}
-        found = resolved_endpoints(workspace, urls, credentials)
-        _check(elsewhere, found)
-        Start(workspace, state, credentials, found, say).run(names)
-        return found
+        urls = external | {name: state[name].url for name in names}
+        endpoints = _checked(external, resolved_endpoints(workspace, urls, credentials))
+        Start(workspace, state, credentials, endpoints, say).run(names)
+        return endpoints
 
 
 def down(workspace: Workspace, *, say: Callable[[str], None]) -> int:
-    """End exactly the servers that `up` started in this workspace; return how many processes ended.
+    """End the servers that `up` started in this workspace; return the number of ended processes.
 
-    A process that merely got a recorded pid later is left alone. Nothing to end is fine.
+    Another process that later got a recorded pid is not ended.
 
     Raises:
-        BusyError: another `up` or `down` is at work here.
+        BusyError: another `up` or `down` is running in this workspace.
     """
     if not workspace.services.exists():
         return 0
     with _alone(workspace):
         state = load_state(workspace)
-        n_ended = stop([one.process for one in state.values() if one.process is not None])
-        save_state(workspace, {name: replace(one, process=None) for name, one in state.items()})
-    say(f"servers ended, processes: {n_ended}" if n_ended else "nothing was running")
+        n_ended = stop([server.process for server in state.values() if server.process is not None])
+        save_state(workspace, {name: replace(server, process=None) for name, server in state.items()})
+    say(f"ended {n_ended} processes of the servers" if n_ended else "no server was running")
     return n_ended
 
 
-def _check(elsewhere: dict[str, str], found: Endpoints) -> None:
-    for name in elsewhere:
-        check_health(name, found)
+def _checked(external: dict[str, str], endpoints: Endpoints) -> Endpoints:
+    for name in external:
+        check_health(name, endpoints)
+    return endpoints
 
 
 @contextmanager
 def _alone(workspace: Workspace) -> Iterator[None]:
     for folder in (workspace.services, workspace.logs):
         folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)  # databases and logs are for their owner's eyes only
+        folder.chmod(0o700)  # only the owner may read databases and logs
     lock = FileLock(workspace.services / "lock")
     try:
         lock.acquire(timeout=_PATIENCE_S)
     except Timeout:
         raise BusyError(
-            f"another 'goldloop up' or 'down' holds {lock.lock_file}; wait until it is done, or end it"
+            f"another `goldloop up` or `goldloop down` holds {lock.lock_file}; wait until it ends, or end it"
         ) from None
     try:
         yield

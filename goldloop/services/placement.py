@@ -1,4 +1,4 @@
-"""Which port each embedded server has: chosen once, kept for ever, never somebody else's."""
+"""Ports: each embedded server has one, which it keeps."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from goldloop.services.processes import end_of, is_running, port_holder, stop
 from goldloop.services.state import ServerState
 from goldloop.settings.workspace import Workspace
 
-_FIRST_PORT, _N_PORTS = 20_000, 10_000  # below the ports that systems lend to outgoing connections
+_FIRST_PORT, _N_PORTS = 20_000, 10_000  # below the ports that systems use for outgoing connections
 
 
 def placed(
@@ -23,10 +23,10 @@ def placed(
     move_ports: bool,
     say: Callable[[str], None],
 ) -> ServerState:
-    """Return where the server `name` runs, or where it is to run.
+    """Return the port of the server `name`, and its process if it is running.
 
     Raises:
-        ServiceStartError: another program holds its port, and `move_ports` is False.
+        ServiceStartError: another program holds the port, and `move_ports` is False.
     """
     known = state.get(name)
     if known is None:
@@ -40,8 +40,8 @@ def placed(
     holder = port_holder(known.port)
     if not move_ports:
         raise ServiceStartError(
-            f"port {known.port}, where people know this workspace's {TITLES[name]}, is taken by {holder}; "
-            "end it, or let the server move with 'goldloop up --move-ports'. The end of the last log:\n"
+            f"port {known.port} of this workspace's {TITLES[name]} is taken by {holder}; end that program, "
+            "or move the server to another port with `goldloop up --move-ports`. The end of the last log:\n"
             f"{end_of(workspace.logs / f'{name}.log')}"
         )
     moved = ServerState(_free_port(workspace, name, state))
@@ -50,11 +50,9 @@ def placed(
 
 
 def is_free(port: int) -> bool:
-    """Return whether a server could listen on 127.0.0.1:`port` now."""
+    """Return whether a server can listen on 127.0.0.1:`port` now."""
     with socket.socket() as probe:
-        probe.setsockopt(
-            socket.SOL_SOCKET, socket.SO_REUSEADDR, 1
-        )  # as servers do: closed connections linger
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
@@ -63,14 +61,14 @@ def is_free(port: int) -> bool:
 
 
 def _free_port(workspace: Workspace, name: str, state: Mapping[str, ServerState]) -> int:
-    """Return a free port that depends on the workspace's place, so that it is likely to stay free for it."""
+    """Return a free port, searched from a hash of path and name, so that workspaces rarely share one."""
     digest = hashlib.sha256(f"{workspace.root}:{name}".encode()).digest()
     start = int.from_bytes(digest[:4], "big") % _N_PORTS
-    reserved = {one.port for one in state.values()}
+    reserved = {server.port for server in state.values()}
     for step in range(_N_PORTS):
         port = _FIRST_PORT + (start + step) % _N_PORTS
         if port not in reserved and is_free(port):
             return port
     raise ServiceStartError(
-        f"no port from {_FIRST_PORT} to {_FIRST_PORT + _N_PORTS - 1} is free; end some of the programs there"
+        f"no port from {_FIRST_PORT} to {_FIRST_PORT + _N_PORTS - 1} is free; end a program that uses one"
     )

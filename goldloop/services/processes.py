@@ -1,4 +1,4 @@
-"""Processes that outlive the command that started them, and are still recognised for sure afterwards."""
+"""Processes that outlive the command that started them, and how later commands identify them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from pathlib import Path
 import psutil
 
 MARK_VARIABLE = "GOLDLOOP_SERVER_MARK"
-_CREATED_TOLERANCE_S = 2.0  # clock corrections move a process's computed start time by up to a second
-_GRACE_S = 10.0  # then SIGKILL
+_CREATED_TOLERANCE_S = 2.0  # clock corrections change a computed start time by up to a second
+_GRACE_S = 10.0  # from SIGTERM to SIGKILL
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessMark:
-    """Identifies a process we started beyond its pid, which the system gives to another one later.
+    """Identity of a process that goldloop started; a pid alone is reused by the system.
 
-    `mark` is a random word in the environment of the process and of all its children; `pid` and `created`
-    (seconds since the epoch) are None in the instant between the decision to start it and its start.
+    `mark` is a random word in the environment of the process and its children. `pid` and `created` (seconds
+    since the epoch) are None until the process has started.
     """
 
     mark: str
@@ -32,7 +32,7 @@ class ProcessMark:
 def spawn(
     command: Sequence[str], *, environment: Mapping[str, str], folder: Path, log: Path
 ) -> subprocess.Popen[bytes]:
-    """Start `command` in its own session, so that it outlives us and no Ctrl-C of ours reaches it."""
+    """Start `command` in its own session, so that it outlives this command and its Ctrl-C."""
     with log.open("ab") as output:
         return subprocess.Popen(
             command,
@@ -46,7 +46,7 @@ def spawn(
 
 
 def created_at(pid: int) -> float | None:
-    """Return when the process started, in seconds since the epoch; None when it is gone already."""
+    """Return when the process started, in seconds since the epoch; None if it has ended."""
     try:
         return float(psutil.Process(pid).create_time())
     except psutil.Error:
@@ -54,64 +54,62 @@ def created_at(pid: int) -> float | None:
 
 
 def is_running(process: ProcessMark) -> bool:
-    """Return whether exactly this process lives; another one with its pid does not count."""
+    """Return whether this process is running; another process with its pid does not count."""
     return _leader(process) is not None
 
 
 def members(process: ProcessMark) -> list[psutil.Process]:
-    """Return the process, its descendants, and whatever else carries its mark (children it left behind)."""
-    found = {}
+    """Return the process, its descendants, and all other processes with its mark (orphaned children)."""
+    by_pid = {}
     leader = _leader(process)
     if leader is not None:
-        found[leader.pid] = leader
+        by_pid[leader.pid] = leader
         with contextlib.suppress(psutil.Error):
-            found.update({child.pid: child for child in leader.children(recursive=True)})
+            by_pid.update({child.pid: child for child in leader.children(recursive=True)})
     for other in psutil.process_iter():
-        if other.pid not in found and _mark_of(other) == process.mark:
-            found[other.pid] = other
-    return list(found.values())
+        if other.pid not in by_pid and _mark_of(other) == process.mark:
+            by_pid[other.pid] = other
+    return list(by_pid.values())
 
 
 def stop(processes: Iterable[ProcessMark]) -> int:
-    """End these processes with all their members, politely and then surely; return how many there were."""
-    doomed = [member for process in processes for member in members(process)]
-    for member in doomed:
+    """End these processes and their members with SIGTERM, then SIGKILL; return how many there were."""
+    ending = [member for process in processes for member in members(process)]
+    for member in ending:
         with contextlib.suppress(psutil.NoSuchProcess):
             member.terminate()
-    _, alive = psutil.wait_procs(doomed, timeout=_GRACE_S)
+    _, alive = psutil.wait_procs(ending, timeout=_GRACE_S)
     for member in alive:
         with contextlib.suppress(psutil.NoSuchProcess):
             member.kill()
     psutil.wait_procs(alive, timeout=_GRACE_S)
-    return len(doomed)
+    return len(ending)
 
 
 def listens(process: ProcessMark, port: int) -> bool:
     """Return whether the process or one of its members listens on `port`."""
-    for member in members(process):
-        try:
-            connections = member.net_connections(kind="tcp")
-        except psutil.Error:
-            continue
-        if any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in connections):
-            return True
-    return False
+    return any(_listens(member, port) for member in members(process))
 
 
 def port_holder(port: int) -> str:
-    """Return who listens on `port`, as far as we may see it, for an error message."""
+    """Return the name and pid of the process that listens on `port`, for an error message."""
     for other in psutil.process_iter():
-        try:
-            connections = other.net_connections(kind="tcp")
-            if any(one.status == psutil.CONN_LISTEN and one.laddr.port == port for one in connections):
+        with contextlib.suppress(psutil.Error):
+            if _listens(other, port):
                 return f"{other.name()} (process {other.pid})"
-        except psutil.Error:
-            continue
     return "a program of another user"
 
 
+def _listens(process: psutil.Process, port: int) -> bool:
+    try:
+        sockets = process.net_connections(kind="tcp")
+    except psutil.Error:
+        return False
+    return any(socket.status == psutil.CONN_LISTEN and socket.laddr.port == port for socket in sockets)
+
+
 def end_of(log: Path, n_lines: int = 20) -> str:
-    """Return the last lines of a log, or say that there are none."""
+    """Return the last lines of a log, or "(the log is empty)"."""
     try:
         lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
@@ -134,7 +132,7 @@ def _leader(process: ProcessMark) -> psutil.Process | None:
 
 
 def _mark_of(process: psutil.Process) -> str | None:
-    """Return the mark in the process's environment, "" for none, None where we may not look."""
+    """Return the mark in the process's environment; "" if it has none, None if it cannot be read."""
     try:
         if process.uids().real != os.getuid():
             return ""

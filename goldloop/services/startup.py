@@ -1,14 +1,13 @@
-"""One start: several servers at once, each watched until it is well, all taken back when one fails."""
+"""One start of several servers: wait until each is healthy; if one fails, end those that were started."""
 
 from __future__ import annotations
 
+import subprocess
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from secrets import token_hex
-from threading import Event, Lock
 
 from goldloop.core.errors import ServiceAuthError, ServiceError, ServiceStartError
 from goldloop.services.credentials import Credentials
@@ -30,138 +29,121 @@ from goldloop.services.servers import prepare
 from goldloop.services.state import ServerState, save_state
 from goldloop.settings.workspace import Workspace
 
-HEALTHY_WITHIN_S = 240.0  # an idle machine takes 5 s; one busy with other work, fifty times that
-_BUSY_S = 90.0  # a running server may be deep in a large import
+HEALTHY_WITHIN_S = 240.0  # 5 s on an idle machine, up to fifty times that on a busy one
+_BUSY_S = 90.0  # a running server may be busy with a large import
 _POLL_S = 0.15
 
 
 class Start:
-    """The servers of one `up`, and what it has started so far."""
+    """One `up`: its servers, and which of them it has started."""
 
     def __init__(
         self,
         workspace: Workspace,
         state: dict[str, ServerState],
         credentials: Credentials,
-        found: Endpoints,
+        endpoints: Endpoints,
         say: Callable[[str], None],
     ) -> None:
-        self._workspace, self._state, self._credentials, self._found = workspace, state, credentials, found
-        self._say_line, self._lock, self._cancelled = say, Lock(), Event()
-        self._started: list[ProcessMark] = []
+        self._workspace, self._state, self._say = workspace, state, say
+        self._credentials, self._endpoints = credentials, endpoints
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
 
     def run(self, names: Sequence[str]) -> None:
-        """Return when all servers are well; when one is not, end those that were started here.
+        """Return when all servers are healthy; if one fails, end the servers that were started here.
 
         Raises:
-            ServiceStartError: from the first server that did not come up.
+            ServiceStartError: a server did not start.
         """
-        with ThreadPoolExecutor(len(names)) as pool:
-            futures = [pool.submit(self._one, name) for name in names]
-            try:
-                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-                for future in done:
-                    future.result()
-            except BaseException:  # Ctrl-C too: nothing half started is left behind
-                self._cancelled.set()
-                wait(futures)
-                self._take_back()
-                raise
-
-    def _one(self, name: str) -> None:
-        server = self._state[name]
-        if server.process is None or not self._is_well(name, server.process):
-            self._launch(name, server)
-
-    def _is_well(self, name: str, process: ProcessMark) -> bool:
-        """Return whether a running server is healthy; a busy one is given time, any other is ended."""
         try:
-            self._await_health(name, process, within_s=_BUSY_S, ended=lambda: not is_running(process))
+            # in reverse, because Label Studio may have to be installed while the others start
+            deadlines = {name: self._ensure(name) for name in reversed(names)}
+            while deadlines:
+                for name, deadline in list(deadlines.items()):
+                    if self._is_healthy(name, deadline):
+                        del deadlines[name]
+                    elif self._state[name].process is None:
+                        deadlines[name] = self._launch(name)
+                time.sleep(_POLL_S if deadlines else 0)
+        except BaseException:  # also on Ctrl-C
+            self._end(self._started)
+            raise
+        finally:
+            for child in self._started.values():
+                child.returncode = child.returncode or 0  # it outlives this command: Popen must not warn
+
+    def _ensure(self, name: str) -> float:
+        """Return the moment (monotonic, seconds) until which the server has to be healthy."""
+        is_new = self._state[name].process is None
+        return self._launch(name) if is_new else time.monotonic() + _BUSY_S
+
+    def _launch(self, name: str) -> float:
+        port = self._state[name].port
+        launch = prepare(name, self._workspace, port, credentials=self._credentials, say=self._say)
+        process = ProcessMark(token_hex(16))
+        self._note(name, process)  # before the start, so that `down` finds it
+        environment = launch.environment | {MARK_VARIABLE: process.mark}
+        child = spawn(launch.command, environment=environment, folder=launch.folder, log=self._log(name))
+        self._started[name] = child
+        self._note(name, replace(process, pid=child.pid, created=created_at(child.pid)))
+        return time.monotonic() + HEALTHY_WITHIN_S
+
+    def _is_healthy(self, name: str, deadline: float) -> bool:
+        """Return whether the server is healthy; end one that ran before and does not become healthy.
+
+        Raises:
+            ServiceStartError: a server that was started here ended, or is not healthy at its deadline.
+            ServiceAuthError: a server that was started here refuses the credentials.
+        """
+        try:
+            is_healthy = self._check(name, deadline)
         except ServiceError as error:
-            if self._cancelled.is_set():
+            if name in self._started:
                 raise
             self._say(f"{error}\nstarting {TITLES[name]} again")
-            stop([process])
+            self._end([name])
             return False
-        return True
+        if is_healthy and name in self._started:
+            self._say(f"{TITLES[name]} runs at {self._state[name].url}")
+        return is_healthy
 
-    def _launch(self, name: str, server: ServerState) -> None:
-        launch = prepare(
-            name,
-            self._workspace,
-            server.port,
-            credentials=self._credentials,
-            say=self._say,
-            cancelled=self._cancelled,
-        )
-        if self._cancelled.is_set():
-            return
-        process = self._note(name, ProcessMark(token_hex(16)))  # first the note, so that `down` finds it
-        child = spawn(
-            launch.command,
-            environment=launch.environment | {MARK_VARIABLE: process.mark},
-            folder=launch.folder,
-            log=self._log(name),
-        )
-        process = self._note(name, replace(process, pid=child.pid, created=created_at(child.pid)))
+    def _check(self, name: str, deadline: float) -> bool:
+        port, process = self._state[name].port, self._state[name].process
+        child = self._started.get(name)
+        # a new process has no mark for a moment, so `is_running` might miss it
+        is_alive = child.poll() is None if child else process is not None and is_running(process)
+        if process is None or not is_alive:
+            taken = "" if is_free(port) else f"; port {port} is taken by {port_holder(port)}"
+            raise self._failure(name, f"ended{taken}")
         try:
-            self._await_health(
-                name, process, within_s=HEALTHY_WITHIN_S, ended=lambda: child.poll() is not None
-            )
-        finally:
-            child.returncode = child.returncode or 0  # it outlives us on purpose: nobody waits for it
-        self._say(f"{TITLES[name]} is up at {server.url}")
-
-    def _await_health(
-        self, name: str, process: ProcessMark, *, within_s: float, ended: Callable[[], bool]
-    ) -> None:
-        port, reason = self._state[name].port, "it never answered"
-        deadline = time.monotonic() + within_s
-        while time.monotonic() < deadline and not self._cancelled.is_set():
-            if ended():
-                taken = "" if is_free(port) else f"; port {port} is taken by {port_holder(port)}"
-                raise _not_up(name, f"ended{taken}", self._log(name))
-            try:
-                check_health(name, self._found)
-                if listens(process, port):
-                    return
-                reason = f"port {port} is taken by {port_holder(port)}"
-            except ServiceAuthError as error:
-                if listens(process, port):  # ours, with a token that was changed: waiting does not help
-                    raise
-                reason = str(error)
-            except ServiceError as error:
-                reason = str(error)
-            self._cancelled.wait(_POLL_S)
-        if self._cancelled.is_set():
-            raise ServiceStartError(f"starting {TITLES[name]} was interrupted; run 'goldloop up' again")
-        raise _not_up(name, f"was not well within {within_s:.0f} s: {reason}", self._log(name))
+            check_health(name, self._endpoints)
+            if listens(process, port):
+                return True
+            reason = f"port {port} is taken by {port_holder(port)}"
+        except ServiceError as error:
+            # if it is our server with another token, waiting does not help
+            if isinstance(error, ServiceAuthError) and listens(process, port):
+                raise
+            reason = str(error)
+        if time.monotonic() > deadline:
+            raise self._failure(name, f"is not healthy: {reason}")
+        return False
 
     def _log(self, name: str) -> Path:
         return self._workspace.logs / f"{name}.log"
 
-    def _say(self, line: str) -> None:
-        with self._lock:
-            self._say_line(line)
-
-    def _note(self, name: str, process: ProcessMark) -> ProcessMark:
-        with self._lock:
-            self._started = [one for one in self._started if one.mark != process.mark] + [process]
-            self._state[name] = replace(self._state[name], process=process)
-            save_state(self._workspace, self._state)
-        return process
-
-    def _take_back(self) -> None:
-        stop(self._started)
-        ended = {one.mark for one in self._started}
-        for name, server in self._state.items():
-            if server.process is not None and server.process.mark in ended:
-                self._state[name] = replace(server, process=None)
+    def _note(self, name: str, process: ProcessMark | None) -> None:
+        self._state[name] = replace(self._state[name], process=process)
         save_state(self._workspace, self._state)
 
+    def _end(self, names: Iterable[str]) -> None:
+        stop([process for name in names if (process := self._state[name].process) is not None])
+        for name in names:
+            self._note(name, None)
 
-def _not_up(name: str, what: str, log: Path) -> ServiceStartError:
-    return ServiceStartError(
-        f"{TITLES[name]} {what}. The end of {log}:\n{end_of(log)}\n"
-        "Mend what it names and run 'goldloop up' again"
-    )
+    def _failure(self, name: str, what: str) -> ServiceStartError:
+        log = self._log(name)
+        return ServiceStartError(
+            f"{TITLES[name]} {what}. The end of {log}:\n{end_of(log)}\n"
+            "Fix the error above, then run `goldloop up` again."
+        )

@@ -1,4 +1,4 @@
-"""services/state.json: which server has which port, and which process it was when it was last started."""
+"""services/state.json: the port and the last process of each embedded server."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from goldloop.settings.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class ServerState:
-    """One embedded server: its port, kept for ever, and its process, None once ended."""
+    """An embedded server: its port, which it keeps, and its process, None after `down`."""
 
     port: int
     process: ProcessMark | None = None
@@ -25,7 +25,7 @@ class ServerState:
 
 
 def load_state(workspace: Workspace) -> dict[str, ServerState]:
-    """Return the recorded servers by name; none before the first `up`.
+    """Return the recorded servers by name; empty before the first `up`.
 
     Raises:
         ServiceError: the file is damaged.
@@ -34,22 +34,22 @@ def load_state(workspace: Workspace) -> dict[str, ServerState]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         return {
-            name: ServerState(one["port"], ProcessMark(**one["process"]) if one["process"] else None)
-            for name, one in content.items()
+            name: ServerState(fields["port"], ProcessMark(**fields["process"]) if fields["process"] else None)
+            for name, fields in content.items()
         }
     except FileNotFoundError:
         return {}
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ServiceError(
-            f"{path} is damaged ({error}); end the servers it described (see {workspace.logs}) and remove it"
+            f"{path} is damaged ({error}); end the servers of this workspace (see {workspace.logs}), then "
+            "remove it"
         ) from error
 
 
 def save_state(workspace: Workspace, state: dict[str, ServerState]) -> None:
-    """Replace the recorded servers by `state` in one step."""
+    """Replace the recorded servers by `state` atomically."""
     path = workspace.services / "state.json"
     beside = path.with_name(f".state.{os.getpid()}")
-    beside.write_text(
-        json.dumps({name: asdict(one) for name, one in state.items()}, indent=2), encoding="utf-8"
-    )
+    content = {name: asdict(server) for name, server in state.items()}
+    beside.write_text(json.dumps(content, indent=2), encoding="utf-8")
     beside.replace(path)

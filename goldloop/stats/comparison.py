@@ -1,4 +1,4 @@
-"""Comparison: a challenger beside the champion on the same samples, over all of them and label by label."""
+"""Comparison: the accuracies of two models on the same samples, over all labels and for each label."""
 
 from __future__ import annotations
 
@@ -12,16 +12,23 @@ from scipy.stats import norm
 
 from goldloop.core.errors import EmptyPoolError, LabelError
 from goldloop.core.labels import LabelSet
-from goldloop.stats.metrics import Z_95, Columns, Estimate, checked_weights, effective_sample_size, worth
+from goldloop.stats.metrics import (
+    Z_95,
+    Columns,
+    Estimate,
+    checked_weights,
+    effective_sample_size,
+    effective_size,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Challenger minus champion, in shares, on the samples both were judged on.
+    """Accuracy and recalls of the challenger minus those of the champion, as shares, on the same samples.
 
-    `accuracy` has an ordinary 95 % interval. `recalls` are by label, in label-set order and without labels
-    that no sample truly has; their intervals are so wide that with 95 % all of them hold at once
-    [bonferroni1936]: of ten labels one would else seem to fall, by chance, every fourth time.
+    `accuracy` has a 95 % interval. `recalls` maps label to difference, in label-set order, without labels
+    that no sample has. Their intervals hold jointly with 95 % [bonferroni1936]: with ten separate 95 %
+    intervals, a recall would seem to fall by chance in every fourth comparison.
     """
 
     accuracy: Estimate
@@ -36,13 +43,24 @@ def compare(
     labels: LabelSet,
     weights: npt.ArrayLike | None = None,
 ) -> Comparison:
-    """Return how the two differ; each is bool (n,) beside the true columns `truth` (n,), row by row.
+    """Return the differences between two models on n samples.
+
+    `challenger_correct` and `champion_correct` are bool (n,), `truth` (n,) are the true columns and `weights`
+    (n,) inverse inclusion probabilities, all in the same order.
+
+    >>> truth = np.array([0] * 50 + [1] * 50)
+    >>> challenger, champion = [1] * 90 + [0] * 10, [1] * 75 + [0] * 25
+    >>> comparison = compare(challenger, champion, truth, labels=LabelSet.of(["cat", "dog"]))
+    >>> print(comparison.accuracy)
+    0.150 [0.07, 0.22], n=100
+    >>> {label: str(recall) for label, recall in comparison.recalls.items()}
+    {'cat': '0.000 [-0.06, 0.06], n=50', 'dog': '0.300 [0.14, 0.44], n=50'}
 
     Raises:
         EmptyPoolError, LabelError: as `paired_difference`.
     """
     ours, theirs = np.asarray(challenger_correct, dtype=bool), np.asarray(champion_correct, dtype=bool)
-    difference = paired_difference(ours, theirs, weights=weights)
+    accuracy = paired_difference(ours, theirs, weights=weights)
     checked_w = checked_weights(weights, ours.size)
     present = np.unique(truth).tolist()
     z = float(norm.ppf(1 - 0.025 / len(present)))
@@ -51,16 +69,16 @@ def compare(
         for column in present
         for rows in [truth == column]
     }
-    return Comparison(difference, recalls)
+    return Comparison(accuracy, recalls)
 
 
 def paired_interval(
     gained: float, lost: float, n_effective: float, *, z: float = Z_95
 ) -> tuple[float, float]:
-    """Return the interval of `gained` - `lost`, the shares of samples only one of two models gets right.
+    """Return the adjusted Wald interval of `gained` - `lost` [bonettprice2012].
 
-    The adjusted Wald interval of [bonettprice2012], which adds one sample to each kind of disagreement. `z`
-    is the quantile, of 95 % unless another is given.
+    `gained` and `lost` are the shares of samples that only the first, or only the second, of two models gets
+    right. The method adds one sample to each. `z` is the normal quantile (default: 95 %).
     """
     up = (gained * n_effective + 1) / (n_effective + 2)
     down = (lost * n_effective + 1) / (n_effective + 2)
@@ -75,33 +93,37 @@ def paired_difference(
     weights: npt.ArrayLike | None = None,
     z: float = Z_95,
 ) -> Estimate:
-    """Return accuracy of the challenger minus that of the champion, in [-1, 1], on the same samples.
+    """Return the accuracy of the challenger minus that of the champion, in [-1, 1].
 
-    Both are bool (n,), row by row the same sample. Enumerated over 10 to 300 samples and 2 to 40 %
-    disagreement, `paired_interval` covers at least 93.6 %, and its lower bound alone at least 97.5 %. The
-    bound of Tango's score interval fell to 95.6 %, the coverage of Agresti and Min's Wald+2 to 88.5 %. Two
-    models that never disagree still get an interval of about +-2.8 / n.
+    Both arguments are bool (n,), in the same order of samples. For 10 to 300 samples and 2 to 40 %
+    disagreement, `paired_interval` covers at least 93.6 %, and its lower end alone at least 97.5 % (exact
+    enumeration; Tango's score interval: 95.6 %; the coverage of Agresti and Min's Wald+2: 88.5 %). Two models
+    that never disagree get an interval of about +-2.8 / n.
 
     Raises:
-        EmptyPoolError: no samples.
+        EmptyPoolError: there are no samples.
         LabelError: the two do not have the same shape (n,).
     """
     ours = np.asarray(challenger_correct, dtype=bool)
     theirs = np.asarray(champion_correct, dtype=bool)
     if ours.ndim != 1 or ours.shape != theirs.shape:
         raise LabelError(
-            f"the challenger was judged on {ours.shape} samples, the champion on {theirs.shape}; "
+            f"the challenger was evaluated on {ours.shape} samples, the champion on {theirs.shape}; "
             "score both on the same holdout"
         )
     if ours.size == 0:
-        raise EmptyPoolError("0 samples tell no models apart; label some audit samples and pull first")
-    checked_w = checked_weights(weights, ours.size)
-    parts = checked_w / checked_w.sum()
+        raise EmptyPoolError(
+            "cannot compare models: the holdout is empty (0 samples); label some audit samples, then run "
+            "`goldloop pull`"
+        )
+    parts = checked_weights(weights, ours.size)
+    parts = parts / parts.sum()
     gained, lost = float(parts[ours & ~theirs].sum()), float(parts[theirs & ~ours].sum())
     value = gained - lost
-    pulls = np.square(parts * (ours.astype(float) - theirs - value))
-    n_effective, _ = worth(
-        pulls, variance=gained + lost - value**2, expected=len(parts) / effective_sample_size(parts)
+    n_effective, _ = effective_size(
+        np.square(parts * (ours.astype(float) - theirs - value)),
+        variance=gained + lost - value**2,
+        expected=len(parts) / effective_sample_size(parts),
     )
     low, high = paired_interval(gained, lost, n_effective, z=z)
     return Estimate(value, min(value, low), max(value, high), n=ours.size)

@@ -1,8 +1,7 @@
-"""Accuracies with their intervals: nothing here returns a number alone.
+"""Metrics: accuracy, precision, recall and F1, each with its 95 % interval.
 
-Columns are label-set positions, int (n,). Weights are inverse inclusion probabilities, float (n,), positive;
-with them every share is a Hájek mean [hajek1971] and every interval rests on the number of equally weighted
-samples that would scatter as much (`worth`). All intervals are 95 %.
+Columns are positions in the label set, int (n,). Weights are inverse inclusion probabilities, float (n,),
+positive. A weighted share is a Hájek mean [hajek1971]; its interval uses `effective_size` instead of n.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A value, its 95 % interval and the number of samples it rests on."""
+    """A value, its 95 % interval [low, high] and the number of samples `n` it was computed from."""
 
     value: float
     low: float
@@ -38,26 +37,35 @@ class Estimate:
         if self.n < 1 or not self.low <= self.value <= self.high:
             raise ValueError(f"an estimate needs n >= 1 and low <= value <= high, got {self.to_dict()}")
 
+    def scaled(self, factor: float) -> Self:
+        """Return `factor` times this estimate; a negative factor swaps the ends of the interval."""
+        low, high = sorted((factor * self.low, factor * self.high))
+        return type(self)(factor * self.value, low, high, self.n)
+
+    def complement(self) -> Self:
+        """Return 1 minus this estimate: from the share of right labels, the share of wrong ones."""
+        return type(self)(1 - self.value, 1 - self.high, 1 - self.low, self.n)
+
     def __str__(self) -> str:
-        """Return for example '0.913 [0.85, 0.95], n=120'; a narrow interval gets a third digit."""
+        """Return for example '0.913 [0.85, 0.95], n=120'; an interval below 0.02 gets a third digit."""
         digits = 2 if self.high - self.low >= 0.02 else 3
         return f"{self.value:.3f} [{self.low:.{digits}f}, {self.high:.{digits}f}], n={self.n}"
 
     def to_dict(self) -> dict[str, float | int]:
-        """Return the fields as JSON knows them."""
+        """Return the fields for JSON."""
         return {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the estimate that `to_dict` described."""
+        """Return the estimate that `to_dict` wrote."""
         return cls(float(values["value"]), float(values["low"]), float(values["high"]), int(values["n"]))
 
 
 @dataclass(frozen=True, slots=True)
 class LabelMetrics:
-    """How one label fares; None where nothing was predicted (precision) or present (recall) or both (f1).
+    """Metrics of one label; `n` counts the samples whose true label it is.
 
-    `n` counts the samples whose true label it is.
+    `precision` is None if the label was never predicted, `recall` if no sample has it, `f1` if both hold.
     """
 
     label: str
@@ -67,7 +75,7 @@ class LabelMetrics:
     f1: Estimate | None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON knows them."""
+        """Return the fields for JSON."""
         parts = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
         return {"label": self.label, "n": self.n} | {
             name: None if estimate is None else estimate.to_dict() for name, estimate in parts.items()
@@ -75,7 +83,7 @@ class LabelMetrics:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the metrics that `to_dict` described."""
+        """Return the metrics that `to_dict` wrote."""
         parts = {
             name: None if values[name] is None else Estimate.from_dict(values[name])
             for name in ("precision", "recall", "f1")
@@ -84,16 +92,16 @@ class LabelMetrics:
 
 
 def checked_columns(columns: npt.ArrayLike, *, n_labels: int) -> Columns:
-    """Return `columns` as whole numbers (n,) in [0, n_labels).
+    """Return `columns` as integers (n,) in [0, n_labels).
 
     Raises:
-        LabelError: names the first column outside the label set, or the shape that is not (n,).
+        LabelError: the shape is not (n,), or a column is outside the label set; names the first.
     """
     checked = np.asarray(columns)
     if checked.ndim != 1:
-        raise LabelError(f"columns need shape (n,), got {checked.shape}; give one label for each sample")
+        raise LabelError(f"columns need shape (n,), got {checked.shape}; pass one label for each sample")
     if checked.size and not np.issubdtype(checked.dtype, np.integer):
-        raise LabelError(f"columns need to be whole numbers, got {checked.dtype}; use LabelSet.column")
+        raise LabelError(f"columns need to be integers, got {checked.dtype}; use LabelSet.column")
     outside = (checked < 0) | (checked >= n_labels)
     if outside.any():
         row = int(np.flatnonzero(outside)[0])
@@ -105,36 +113,36 @@ def checked_columns(columns: npt.ArrayLike, *, n_labels: int) -> Columns:
 
 
 def checked_weights(weights: npt.ArrayLike | None, n: int) -> Weights:
-    """Return `weights` as float64 (n,), ones if None.
+    """Return `weights` as float64 (n,); ones if `weights` is None.
 
     Raises:
-        InvalidProbabilitiesError: another length, or a weight that is no positive finite number.
+        InvalidProbabilitiesError: the shape is not (n,), or a weight is not a positive finite number.
     """
     if weights is None:
         return np.ones(n)
     checked = np.asarray(weights, dtype=np.float64)
     if checked.shape != (n,):
         raise InvalidProbabilitiesError(
-            f"weights have shape {checked.shape}, but there are {n} samples; give one each"
+            f"weights have shape {checked.shape}, but there are {n} samples; pass one weight for each sample"
         )
     bad = ~(np.isfinite(checked) & (checked > 0))
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
         raise InvalidProbabilitiesError(
-            f"weight {checked[row]} of row {row} is no positive number; a weight is 1 / inclusion probability"
+            f"weight {checked[row]} of row {row} is not a positive number; use 1 / inclusion probability"
         )
     return checked
 
 
 def effective_sample_size(weights: Weights) -> float:
-    """Return how many equally weighted samples carry as much, (sum w)^2 / sum w^2 [kish1965]."""
+    """Return Kish's effective sample size of `weights` (n,), (sum w)^2 / sum w^2 [kish1965]."""
     return float(weights.sum() ** 2 / np.square(weights).sum())
 
 
 def wilson(share: float, n_effective: float, *, z: float = Z_95) -> tuple[float, float]:
-    """Return the score interval of a share [wilson1927], inside [0, 1] and never of zero width.
+    """Return Wilson's score interval of `share` among `n_effective` samples [wilson1927].
 
-    `z` is the quantile, of 95 % unless another is given.
+    The interval lies inside [0, 1] and has a positive width. `z` is the normal quantile (default: 95 %).
     """
     z2 = z**2
     centre = (share + z2 / (2 * n_effective)) / (1 + z2 / n_effective)
@@ -142,65 +150,71 @@ def wilson(share: float, n_effective: float, *, z: float = Z_95) -> tuple[float,
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
 
 
-PRIOR_SURPRISES = 8.0
-"""Surprises, such as errors, that the scatter expected beforehand is worth; it rules where few were drawn.
+PRIOR_DEGREES = 8.0
+"""Weight of the expected design effect in `effective_size`, in degrees of freedom.
 
-From 2 to 32 the coverage of weighted estimates moves by at most 3 points, most where a model is badly
-calibrated; measured on real outputs, see `scripts/bench/_guarantees_audit.py`.
+Between 2 and 32 the coverage of weighted estimates changes by at most 3 points, most where a model is badly
+calibrated (measured on real outputs by `scripts/bench/_guarantees_audit.py`).
 """
 
 
-def worth(pulls: Weights, *, variance: float, expected: float) -> tuple[float, float]:
-    """Return how many equally weighted samples scatter as much as a draw does, and the surprises it rests on.
+def effective_size(contributions: Weights, *, variance: float, expected: float) -> tuple[float, float]:
+    """Return the number of equally weighted samples with the same variance, and its degrees of freedom.
 
-    `pulls` (n,) are what each sample adds to the estimate's variance, `variance` is that of one sample drawn
-    plainly. Their ratio, the design effect, is shrunk towards the `expected` one, as it rests on few samples
-    where errors are few: the count that [satterthwaite1946] gives, at most n.
+    `contributions` (n,) are the terms of the estimate's variance, `variance` is the variance of one sample
+    of a simple random draw. Their ratio is the design effect. It is shrunk towards the design effect
+    `expected` beforehand, because it rests on few samples where errors are rare. The degrees of freedom, at
+    most n, follow [satterthwaite1946].
     """
-    n, total = len(pulls), float(pulls.sum())
+    n, total = len(contributions), float(contributions.sum())
     if total <= 0 or variance <= 0:
         return n / max(expected, 1e-12), 0.0
-    surprises = total**2 / float(np.square(pulls).sum())
-    effect = (surprises * n * total / variance + PRIOR_SURPRISES * expected) / (surprises + PRIOR_SURPRISES)
-    return n / max(effect, 1e-12), surprises
+    degrees = total**2 / float(np.square(contributions).sum())
+    effect = (degrees * n * total / variance + PRIOR_DEGREES * expected) / (degrees + PRIOR_DEGREES)
+    return n / max(effect, 1e-12), degrees
 
 
 def share_estimate(hits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None) -> Estimate:
-    """Return the (weighted) share of true entries in `hits`, bool (n,).
+    """Return the (weighted) share of true entries in `hits`, bool (n,), with its score interval.
 
     Raises:
-        EmptyPoolError: there are no entries; nothing is not 0 %.
+        EmptyPoolError: `hits` is empty.
     """
-    share, n_effective = share_and_worth(hits, weights=weights)
+    share, n_effective = share_and_effective_size(hits, weights=weights)
     return Estimate(share, *wilson(share, n_effective), n=np.size(hits))
 
 
-def share_and_worth(hits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None) -> tuple[float, float]:
-    """Return the (weighted) share of true entries, and how many equally weighted samples scatter as much.
+def share_and_effective_size(
+    hits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
+) -> tuple[float, float]:
+    """Return the (weighted) share of true entries in `hits`, bool (n,), and its `effective_size`.
 
     Raises:
-        EmptyPoolError: there are no entries.
+        EmptyPoolError: `hits` is empty.
     """
     checked = np.asarray(hits, dtype=bool)
     if checked.size == 0:
-        raise EmptyPoolError("0 samples give no accuracy; label some audit samples and pull first")
-    checked_w = checked_weights(weights, checked.size)
-    parts = checked_w / checked_w.sum()
+        raise EmptyPoolError(
+            "cannot compute an accuracy from 0 samples; label some audit samples, then run `goldloop pull`"
+        )
+    parts = checked_weights(weights, checked.size)
+    parts = parts / parts.sum()
     share = 1.0 if checked.all() else float(parts[checked].sum())
-    pulls = np.square(parts * (checked - share))
-    n_effective, _ = worth(
-        pulls, variance=share * (1 - share), expected=len(parts) / effective_sample_size(parts)
+    n_effective, _ = effective_size(
+        np.square(parts * (checked - share)),
+        variance=share * (1 - share),
+        expected=len(parts) / effective_sample_size(parts),
     )
     return share, n_effective
 
 
 def _hits(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Flags:
-    true, said = np.asarray(truth), np.asarray(predicted)
-    if true.ndim != 1 or true.shape != said.shape:
+    true, guessed = np.asarray(truth), np.asarray(predicted)
+    if true.ndim != 1 or true.shape != guessed.shape:
         raise LabelError(
-            f"true columns have shape {true.shape}, predicted ones {said.shape}; both need the same (n,)"
+            f"true columns have shape {true.shape}, predicted columns {guessed.shape}; both need shape (n,)"
         )
-    return np.asarray(true == said, dtype=bool)
+    return np.asarray(true == guessed, dtype=bool)
 
 
 def accuracy(
@@ -209,8 +223,8 @@ def accuracy(
     """Return the share of samples whose predicted column is the true one, with its score interval.
 
     Raises:
-        EmptyPoolError: no samples.
-        LabelError: the two do not have the same shape (n,).
+        EmptyPoolError: there are no samples.
+        LabelError: `truth` and `predicted` do not have the same shape (n,).
     """
     return share_estimate(_hits(truth, predicted), weights=weights)
 
@@ -219,10 +233,10 @@ def _optional_share(hits: Flags, weights: Weights) -> Estimate | None:
     return share_estimate(hits, weights=weights) if hits.size else None
 
 
-def _f1(true: Flags, said: Flags, weights: Weights) -> Estimate | None:
-    """F1 = 2J / (1 + J), J being the share of agreement where either side says the label [lam2023]."""
-    either = true | said
-    agreed = _optional_share((true & said)[either], weights[either])
+def _f1(true: Flags, predicted: Flags, weights: Weights) -> Estimate | None:
+    """F1 = 2J / (1 + J); J is the Jaccard index of the true and the predicted samples [lam2023]."""
+    either = true | predicted
+    agreed = _optional_share((true & predicted)[either], weights[either])
     if agreed is None:
         return None
     value, low, high = (2 * j / (1 + j) for j in (agreed.value, agreed.low, agreed.high))
@@ -238,33 +252,33 @@ def per_label(
 ) -> tuple[LabelMetrics, ...]:
     """Return precision, recall and F1 of each label, in label-set order.
 
-    A figure that nothing speaks for is None, never 0 (see `LabelMetrics`).
+    A metric without samples is None, never 0 (see `LabelMetrics`).
 
     Raises:
-        LabelError: a column outside the label set, or shapes that differ.
+        LabelError: a column is outside the label set, or the shapes differ.
     """
     hits = _hits(truth, predicted)
-    true, said = (checked_columns(side, n_labels=len(labels)) for side in (truth, predicted))
+    true, guessed = (checked_columns(side, n_labels=len(labels)) for side in (truth, predicted))
     checked_w = checked_weights(weights, hits.size)
     return tuple(
         LabelMetrics(
             label=name,
             n=int((true == column).sum()),
-            precision=_optional_share(hits[said == column], checked_w[said == column]),
+            precision=_optional_share(hits[guessed == column], checked_w[guessed == column]),
             recall=_optional_share(hits[true == column], checked_w[true == column]),
-            f1=_f1(true == column, said == column, checked_w),
+            f1=_f1(true == column, guessed == column, checked_w),
         )
         for column, name in enumerate(labels)
     )
 
 
 def confusion(truth: npt.ArrayLike, predicted: npt.ArrayLike, *, n_labels: int) -> npt.NDArray[np.int64]:
-    """Return counts (n_labels, n_labels): row the true column, column the predicted one.
+    """Return counts (n_labels, n_labels); rows are true columns, columns are predicted columns.
 
     Raises:
-        LabelError: a column outside the label set, or shapes that differ.
+        LabelError: a column is outside the label set, or the shapes differ.
     """
     _hits(truth, predicted)
-    true, said = (checked_columns(side, n_labels=n_labels) for side in (truth, predicted))
-    counts = np.bincount(true * n_labels + said, minlength=n_labels**2)
+    true, guessed = (checked_columns(side, n_labels=n_labels) for side in (truth, predicted))
+    counts = np.bincount(true * n_labels + guessed, minlength=n_labels**2)
     return counts.reshape(n_labels, n_labels).astype(np.int64)

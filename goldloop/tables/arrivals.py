@@ -1,4 +1,4 @@
-"""Arrivals: what is known of samples since they arrived."""
+"""Arrivals: what is known of samples since they arrived, and which arrived in rounds like those to come."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import pyarrow.compute as pc
 
 from goldloop.core.ports import Tables
 from goldloop.core.samples import Arrived, BatchId, SampleId
+from goldloop.drift.regimes import current_samples
 from goldloop.tables import codec
+from goldloop.tables.batches import read_seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +35,14 @@ def read_samples(tables: Tables, sample_ids: Collection[SampleId]) -> dict[Sampl
     rows = tables.samples.read(["sample_id", "uri", "batch", "fingerprint", "arrived_at"], where=wanted)
     rows = rows.sort_by([("arrived_at", "descending")])
     return {sample.sample_id: sample for sample in codec.values_of(ArrivedSample, rows)}
+
+
+def read_current_samples(tables: Tables) -> set[SampleId]:
+    """Return the samples that `goldloop.drift.regimes.current_samples` selects."""
+    rows = tables.samples.read(["sample_id", "arrived_at"], where=pc.field("arrived") == str(Arrived.SAMPLE))
+    moments = zip(rows["sample_id"].to_pylist(), rows["arrived_at"].to_pylist(), strict=True)
+    return current_samples(
+        {SampleId(sample_id): moment for sample_id, moment in moments},
+        closed_at=sorted(tables.rounds.read(["closed_at"])["closed_at"].to_pylist()),
+        drifted_at=[seen.scored_at for seen in read_seen(tables.batches) if seen.check.drifts],
+    )

@@ -13,11 +13,11 @@ from goldloop.core.errors import EmptyPoolError, ModelError
 from goldloop.core.ports import ContentStore, Tables
 from goldloop.core.splits import Split
 from goldloop.drift.checks import check_drift
-from goldloop.drift.regimes import current_samples
 from goldloop.gold.near_duplicates import check_no_leak
 from goldloop.gold.records import GoldRecord, GoldVersion
 from goldloop.settings import Settings
 from goldloop.tables.annotations import read_annotations
+from goldloop.tables.arrivals import read_current_samples
 from goldloop.tables.batches import read_reference, save_batch
 from goldloop.tables.counts import annotation_counts
 from goldloop.tables.gold_store import GoldStore
@@ -95,7 +95,7 @@ def retrain(shop: RetrainContext) -> RoundRecord | None:
             settings=shop.settings,
             scorer_of=lambda model: shop.trainer.scorer(shop.registry.load(model).folder),
             store=shop.store,
-            current=current_samples(shop.tables),
+            current=read_current_samples(shop.tables),
         )
         plots = shop.plots(evaluation)
     except BaseException as error:

@@ -18,7 +18,7 @@ ALLOWED, WEEKS = 0.05, 52
 
 
 def guard_rows(repeats: int, seed: int) -> list[dict[str, Any]]:
-    """Return how often, and how soon, a year of weekly looks recalls policies of known shares of errors."""
+    """Return how often, and how soon, a year of weekly looks suspends policies of known shares of errors."""
     rows = []
     for a_week in (5, 20):
         looks = [a_week * week for week in range(1, WEEKS + 1)]
@@ -26,7 +26,7 @@ def guard_rows(repeats: int, seed: int) -> list[dict[str, Any]]:
             rng = np.random.default_rng((seed, a_week, int(10 * factor)))
             wrong = rng.random((repeats, WEEKS * a_week)) < factor * ALLOWED
             counts = wrong.reshape(repeats, WEEKS, a_week).sum(axis=2).cumsum(axis=1)
-            weeks = np.array([_first_recall(one, a_week) for one in counts])
+            weeks = np.array([_first_suspension(one, a_week) for one in counts])
             naive = [
                 any(wilson(k / n, n)[0] > ALLOWED for k, n in zip(one, looks, strict=True))
                 for one in counts.tolist()
@@ -38,14 +38,14 @@ def guard_rows(repeats: int, seed: int) -> list[dict[str, Any]]:
                     "errors": factor * ALLOWED,
                     "repeats": repeats,
                     "suspended": float((weeks <= WEEKS).mean()),
-                    "recalled_by_interval": float(np.mean(naive)),
+                    "suspended_by_interval": float(np.mean(naive)),
                     "median_week": float(np.median(weeks)),
                 }
             )
     return rows
 
 
-def _first_recall(counts: npt.NDArray[np.int_], a_week: int) -> int:
+def _first_suspension(counts: npt.NDArray[np.int_], a_week: int) -> int:
     """Return the first week in which the guard breaks, or one past the last."""
     for week, n_wrong in enumerate(counts.tolist(), start=1):
         if n_wrong > ALLOWED * week * a_week and _is_broken(week * a_week, n_wrong):
@@ -78,6 +78,6 @@ def guard_table(rows: list[dict[str, Any]]) -> str:
         week = "never" if row["median_week"] > WEEKS else f"{row['median_week']:.0f}"
         lines.append(
             f"| {row['size']} | {row['errors']:.1%} | {row['suspended']:.1%} | {week} | "
-            f"{row['recalled_by_interval']:.1%} |"
+            f"{row['suspended_by_interval']:.1%} |"
         )
     return "\n".join(lines)

@@ -346,7 +346,7 @@ class YearLoop:
         ).is_promoted
 
     def _settle(self) -> None:
-        """Fit the policy for the champion, and recall it where the guard says so, as `settle_policy` does."""
+        """Fit the champion's policy, and suspend it if the guard finds it broken, as `settle_policy` does."""
         assert self.model is not None
         judged = self.holdout.audited(self.model.probs(np.array(self.holdout.features)))
         policy = fit_policy(self.settings, judged, self.known_people()).policy

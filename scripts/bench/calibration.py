@@ -20,7 +20,6 @@ from _tiny_model import read, scored, trained
 from goldloop.core.labels import LabelSet
 from goldloop.stats.calibration import (
     Calibration,
-    calibrated,
     calibration_error,
     expected_calibration_error,
     fit_calibration,
@@ -70,7 +69,7 @@ def error_figures(
     temperature = fit_temperature(logits, truth)
     found: list[dict[str, object]] = []
     for state, factor in SHARPER.items():
-        probs = calibrated(logits * factor, temperature)
+        probs = Calibration(temperature).apply(logits * factor)
         true = expected_calibration_error(probs, truth)
         for design in ("uniform", "poisson"):
             for n in (one for one in SIZES if one <= len(truth) // 2):

@@ -31,7 +31,7 @@ from _labels_methods import (
 )
 
 from goldloop.consensus.fit import ConsensusFit, Method
-from goldloop.stats.calibration import calibrated, fit_temperature
+from goldloop.stats.calibration import Calibration, fit_temperature
 
 N_ORDERS = 5
 MAX_VOTES = 3
@@ -202,7 +202,7 @@ def main() -> None:
             cache=chosen.cache,
             is_quick=chosen.quick,
         )
-        probs[k] = calibrated(logits, fit_temperature(logits, votes[:, 0]))  # to answers: all there is
+        probs[k] = Calibration(fit_temperature(logits, votes[:, 0])).apply(logits)  # to answers: all there is
         accuracy = float((probs[k].argmax(axis=1) == answers.truth).mean())
         report.add(f"model_of_{k}_votes_accuracy", accuracy, "", seed=chosen.seed, note="cross-fitted")
     n_orders = 2 if chosen.quick else N_ORDERS

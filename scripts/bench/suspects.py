@@ -22,7 +22,7 @@ from _labels_data import answers_parser, load_answers
 
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
-from goldloop.stats.calibration import calibrated, fit_temperature
+from goldloop.stats.calibration import Calibration, fit_temperature
 from goldloop.stats.metrics import share_estimate
 from goldloop.training.label_errors import find_label_issues
 
@@ -74,7 +74,7 @@ def main() -> None:
     logits = cross_fitted_logits(
         answers.pictures, votes, n_labels=len(labels), cache=chosen.cache, is_quick=chosen.quick
     )
-    said, probs = votes[:, 0], calibrated(logits, fit_temperature(logits, votes[:, 0]))
+    said, probs = votes[:, 0], Calibration(fit_temperature(logits, votes[:, 0])).apply(logits)
     is_wrong = said != answers.truth
     report.add("pictures", len(said), "", note=f"wrong labels {is_wrong.sum()}")
     report.add("the model is right", float((probs.argmax(axis=1) == answers.truth).mean()), "")

@@ -97,7 +97,7 @@ def test_label_studio_may_go_away_in_the_middle_and_come_back(loop: Loop, tmp_pa
 
     gone = failed(loop, "push", SMALL)
 
-    assert re.search(r"Label Studio of the workspace .* is not up; run 'goldloop up'", gone)
+    assert re.search(r"Label Studio of the workspace .* is not running; run `goldloop up`", gone)
 
     loop.run("up")
     loop.run("push")

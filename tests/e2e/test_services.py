@@ -224,7 +224,7 @@ def test_stopped_servers_come_back_as_they_were(tmp_path: Path) -> None:
 
         assert down(workspace, say=print) >= 3
         assert not [process for process in processes if process.is_running()]
-        with pytest.raises(ServiceUnreachableError, match="run 'goldloop up'"):
+        with pytest.raises(ServiceUnreachableError, match="run `goldloop up`"):
             endpoints(workspace)
         assert down(workspace, say=print) == 0
 
@@ -254,7 +254,7 @@ def test_a_taken_port_is_a_clear_error(mlflow_only: Workspace) -> None:
     down(mlflow_only, say=print)
     port = int(found.mlflow.url.rsplit(":", 1)[1])
     with socket.create_server(("127.0.0.1", port)):
-        with pytest.raises(ServiceStartError, match=rf"port {port}.*taken by(?s:.*)Uvicorn running"):
+        with pytest.raises(ServiceStartError, match=rf"port {port} of .*taken by(?s:.*)Uvicorn running"):
             up(mlflow_only, say=print)
         moved = up(mlflow_only, say=print, move_ports=True)
         assert moved.mlflow.url != found.mlflow.url

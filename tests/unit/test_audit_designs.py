@@ -14,14 +14,14 @@ from goldloop.core.probs import Probs
 RATE = 0.1
 
 
-def said(confidences: list[float]) -> Probs:
+def probs_of(confidences: list[float]) -> Probs:
     """Return probs of two labels with these confidences."""
-    return np.array([[one, 1 - one] for one in confidences]).reshape(-1, 2)
+    return np.array([[confidence, 1 - confidence] for confidence in confidences]).reshape(-1, 2)
 
 
 def test_a_uniform_draw_takes_no_notice_of_the_model() -> None:
-    """Every sample has the audit rate; so it has by the other design before there is a usual unsureness."""
-    probs = said([0.5, 0.99, 1.0])
+    """Every sample has the audit rate; so do all samples of the Poisson design without a usual unsureness."""
+    probs = probs_of([0.5, 0.99, 1.0])
 
     for design, usual in [(Design.UNIFORM, 0.2), (Design.UNIFORM, None), (Design.POISSON, None)]:
         assert audit_probabilities(probs, audit_rate=RATE, design=design, usual=usual).tolist() == [RATE] * 3
@@ -30,8 +30,8 @@ def test_a_uniform_draw_takes_no_notice_of_the_model() -> None:
 @settings(deadline=None)
 @given(st.lists(st.floats(0.5, 1), min_size=1, max_size=50), st.floats(0.001, 0.9))
 def test_as_many_are_drawn_as_the_rate_says(confidences: list[float], rate: float) -> None:
-    """On traffic like that from which the usual unsureness was learnt, floor and cap included."""
-    probs = said(confidences)
+    """The mean probability is the audit rate on the traffic of the usual unsureness, with floor and cap."""
+    probs = probs_of(confidences)
     usual = usual_unsureness(probs, audit_rate=rate)
 
     chances = audit_probabilities(probs, audit_rate=rate, design=Design.POISSON, usual=usual)
@@ -43,7 +43,7 @@ def test_as_many_are_drawn_as_the_rate_says(confidences: list[float], rate: floa
 
 def test_the_unsurer_the_model_the_likelier_is_a_sample_drawn() -> None:
     """In proportion to the standard deviation of being right, 0.5 at 50 % and 0.3 at 90 %, above a floor."""
-    probs = said([0.5, 0.9, 0.9999])
+    probs = probs_of([0.5, 0.9, 0.9999])
 
     chances = audit_probabilities(probs, audit_rate=RATE, design="poisson", usual=0.3)
 
@@ -52,18 +52,18 @@ def test_the_unsurer_the_model_the_likelier_is_a_sample_drawn() -> None:
 
 
 def test_a_sample_alone_is_drawn_as_likely_as_in_a_batch() -> None:
-    """The design works in a stream: nothing but the sample's own probs matters."""
-    probs = said([0.5, 0.7, 0.9, 0.97])
+    """A sample's probability depends only on its own probs."""
+    probs = probs_of([0.5, 0.7, 0.9, 0.97])
     together = audit_probabilities(probs, audit_rate=RATE, design="poisson", usual=0.3)
 
-    alone = [audit_probabilities(one[None], audit_rate=RATE, design="poisson", usual=0.3)[0] for one in probs]
+    alone = [audit_probabilities(row[None], audit_rate=RATE, design="poisson", usual=0.3)[0] for row in probs]
 
     assert together.tolist() == alone
 
 
 def test_a_few_samples_stand_for_many_by_their_weights() -> None:
     """The usual unsureness of a weighted draw is that of the traffic it was drawn from."""
-    traffic, draw = said([0.5] * 1 + [0.95] * 9), said([0.5, 0.95])
+    traffic, draw = probs_of([0.5] * 1 + [0.95] * 9), probs_of([0.5, 0.95])
 
     assert usual_unsureness(draw, audit_rate=RATE, weights=[1, 9]) == pytest.approx(
         usual_unsureness(traffic, audit_rate=RATE)
@@ -71,8 +71,10 @@ def test_a_few_samples_stand_for_many_by_their_weights() -> None:
 
 
 def test_nothing_scored_tells_nothing_and_needs_nothing() -> None:
-    """No samples: no usual unsureness; none to draw: no probabilities; rate 0: none is ever drawn."""
-    with pytest.raises(EmptyPoolError, match="0 samples tell nothing about how unsure a model usually is"):
-        usual_unsureness(said([]), audit_rate=RATE)
-    assert audit_probabilities(said([]), audit_rate=RATE, design="poisson", usual=0.3).shape == (0,)
-    assert audit_probabilities(said([0.6]), audit_rate=0, design="poisson", usual=0.3).tolist() == [0]
+    """Without samples there is no usual unsureness; without draws no probabilities; with rate 0 all are 0."""
+    with pytest.raises(
+        EmptyPoolError, match="usual unsureness of a model from 0 samples; run `goldloop score`"
+    ):
+        usual_unsureness(probs_of([]), audit_rate=RATE)
+    assert audit_probabilities(probs_of([]), audit_rate=RATE, design="poisson", usual=0.3).shape == (0,)
+    assert audit_probabilities(probs_of([0.6]), audit_rate=0, design="poisson", usual=0.3).tolist() == [0]

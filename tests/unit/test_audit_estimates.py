@@ -9,10 +9,11 @@ import pytest
 from goldloop.audit.audited import Audited, Traffic
 from goldloop.audit.control_variate import share_of_traffic
 from goldloop.audit.designs import audit_probabilities, usual_unsureness
-from goldloop.audit.estimates import FEWEST, estimate_accuracy, report_audit
+from goldloop.audit.estimates import estimate_accuracy, report_audit
 from goldloop.core.errors import EmptyPoolError
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
+from goldloop.stats.measures import MIN_N
 from goldloop.stats.metrics import Estimate, share_estimate
 
 PETS = LabelSet.of(["cat", "dog"])
@@ -33,34 +34,34 @@ def estimates(design: str, *, n: int, repeats: int) -> tuple[npt.NDArray[np.floa
     usual = usual_unsureness(probs, audit_rate=n / len(sure))
     chance = audit_probabilities(probs, audit_rate=n / len(sure), design=design, usual=usual)
     rng = np.random.default_rng(6)
-    found = []
+    values = []
     for _ in range(repeats):
         drawn = rng.random(len(sure)) < chance
-        one = share_of_traffic(hits[drawn], sure[drawn], sure, weights=1 / chance[drawn])
-        found.append((one.value, one.low, one.high))
-    return np.array(found), float(hits.mean())
+        estimate = share_of_traffic(hits[drawn], sure[drawn], sure, weights=1 / chance[drawn])
+        values.append((estimate.value, estimate.low, estimate.high))
+    return np.array(values), float(hits.mean())
 
 
 @pytest.mark.parametrize(
     ("design", "n"), [("uniform", 60), ("uniform", 300), ("poisson", 60), ("poisson", 300)]
 )
 def test_estimates_are_right_on_average_and_hold_as_often_as_they_say(design: str, n: int) -> None:
-    """400 audits of one traffic: no bias beyond chance, and 95 % of the intervals hold, within chance."""
-    found, truth = estimates(design, n=n, repeats=400)
-    value, low, high = found.T
+    """Over 400 audits the estimate is unbiased and the intervals cover the truth in 95 %, within chance."""
+    values, truth = estimates(design, n=n, repeats=400)
+    value, low, high = values.T
 
     assert abs(value.mean() - truth) < 3.5 * value.std() / np.sqrt(400)
     assert abs(((low <= truth) & (truth <= high)).mean() - 0.96) < 3.5 * np.sqrt(0.96 * 0.04 / 400)
 
 
 def test_the_model_saves_labels() -> None:
-    """Against a plain draw of as many, the variance is less; far less where the draw follows the doubt."""
+    """The variance is smaller than that of a plain draw, and smallest with the Poisson design."""
     truth = population()[1].mean()
     of_plain_draw = truth * (1 - truth) * (1 / 300 - 1 / 4000)
 
     for design, saving in [("uniform", 1.1), ("poisson", 1.4)]:
-        found, _ = estimates(design, n=300, repeats=400)
-        assert of_plain_draw / found[:, 0].var() > saving
+        values, _ = estimates(design, n=300, repeats=400)
+        assert of_plain_draw / values[:, 0].var() > saving
 
 
 def test_a_slow_and_obvious_estimator_agrees() -> None:
@@ -71,15 +72,15 @@ def test_a_slow_and_obvious_estimator_agrees() -> None:
     plain = sum(w * hits[row] for w, row in zip(weights, drawn, strict=True)) / total
     mean = sum(w * sure[row] for w, row in zip(weights, drawn, strict=True)) / total
     spread = [(w / total) ** 2 * (1 - total / (w * 200)) for w in weights]
-    trust = 20 * sum(spread) / 50 * sum((one - sure.mean()) ** 2 for one in sure) / 200
+    trust = 20 * sum(spread) / 50 * sum((confidence - sure.mean()) ** 2 for confidence in sure) / 200
     slope = (
         trust
         + sum(s * (sure[row] - mean) * (hits[row] - plain) for s, row in zip(spread, drawn, strict=True))
     ) / (trust + sum(s * (sure[row] - mean) ** 2 for s, row in zip(spread, drawn, strict=True)))
 
-    found = share_of_traffic(hits[drawn], sure[drawn], sure, weights=weights)
+    estimate = share_of_traffic(hits[drawn], sure[drawn], sure, weights=weights)
 
-    assert found.value == pytest.approx(plain + slope * (sure.mean() - mean))
+    assert estimate.value == pytest.approx(plain + slope * (sure.mean() - mean))
 
 
 def test_only_ratios_of_weights_count() -> None:
@@ -97,10 +98,10 @@ def test_a_model_that_is_equally_sure_of_everything_adds_nothing() -> None:
     """Then the estimate is the share among audits."""
     hits = np.arange(50) < 40
 
-    found = share_of_traffic(hits, np.full(50, 0.7), np.full(5000, 0.7))
+    estimate = share_of_traffic(hits, np.full(50, 0.7), np.full(5000, 0.7))
 
-    assert found.value == pytest.approx(0.8)
-    assert found.low < share_estimate(hits).low < 0.8 < share_estimate(hits).high < found.high
+    assert estimate.value == pytest.approx(0.8)
+    assert estimate.low < share_estimate(hits).low < 0.8 < share_estimate(hits).high < estimate.high
 
 
 def test_all_right_is_no_proof_of_perfection_and_all_wrong_none_of_the_opposite() -> None:
@@ -122,25 +123,27 @@ def test_all_right_is_no_proof_of_perfection_and_all_wrong_none_of_the_opposite(
 
 def test_one_audit_leaves_nearly_everything_open() -> None:
     """A single answer gives an interval that covers most of the scale."""
-    found = share_of_traffic([True], np.array([0.9]), np.full(500, 0.9))
+    estimate = share_of_traffic([True], np.array([0.9]), np.full(500, 0.9))
 
-    assert found.n == 1
-    assert found.high - found.low > 0.7
+    assert estimate.n == 1
+    assert estimate.high - estimate.low > 0.7
 
 
 def test_auditing_everything_leaves_nothing_to_chance() -> None:
-    """A census is exact."""
+    """An audit of all traffic is exact."""
     sure, hits = population(300)
 
-    found = share_of_traffic(hits, sure, sure)
+    estimate = share_of_traffic(hits, sure, sure)
 
-    assert found.value == pytest.approx(hits.mean())
-    assert found.high - found.low < 1e-6
+    assert estimate.value == pytest.approx(hits.mean())
+    assert estimate.high - estimate.low < 1e-6
 
 
 def test_no_audits_give_no_estimate() -> None:
-    """Nothing is not 0 %."""
-    with pytest.raises(EmptyPoolError, match="0 audits give no estimate; label some audit samples"):
+    """Zero audits are an error, not 0 %."""
+    with pytest.raises(
+        EmptyPoolError, match="cannot estimate accuracy from 0 audits; label some audit samples"
+    ):
         share_of_traffic([], np.zeros(0), np.full(5, 0.9))
 
 
@@ -194,11 +197,11 @@ def test_a_report_holds_every_estimate_that_audits_support() -> None:
 
 
 def test_fewer_audits_than_it_takes_give_none() -> None:
-    """One less than FEWEST: too few; nothing audited, or nothing accepted: none either."""
+    """One less than MIN_N: too few; nothing audited, or nothing accepted: none either."""
     traffic, audited = traffic_and_audits()
 
-    assert estimate_accuracy(audited.where(np.arange(80) < FEWEST - 1), traffic) is None
-    assert estimate_accuracy(audited.where(np.arange(80) < FEWEST), traffic) is not None
+    assert estimate_accuracy(audited.where(np.arange(80) < MIN_N - 1), traffic) is None
+    assert estimate_accuracy(audited.where(np.arange(80) < MIN_N), traffic) is not None
     nothing = report_audit(audited.where(np.zeros(80, dtype=bool)), traffic, labels=PETS)
     assert (nothing.n, nothing.accuracy, nothing.plain, nothing.let_through) == (0, None, None, None)
     held = report_audit(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -14,7 +12,6 @@ from goldloop.core.errors import EmptyPoolError, InvalidProbabilitiesError, Labe
 from goldloop.stats.calibration import (
     TEMPERATURE_RANGE,
     Calibration,
-    calibrated,
     expected_calibration_error,
     fit_calibration,
     fit_offsets,
@@ -27,7 +24,7 @@ def honest_sample(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Return logits of a perfectly calibrated model over four labels and labels drawn from its probs."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(scale=2, size=(n, 4))
-    drawn = rng.random((n, 1)) < calibrated(logits, 1.0).cumsum(axis=1)
+    drawn = rng.random((n, 1)) < Calibration().apply(logits).cumsum(axis=1)
     return logits, drawn.argmax(axis=1)
 
 
@@ -46,18 +43,18 @@ def test_fitting_makes_an_overconfident_model_calibrated() -> None:
 
     temperature = fit_temperature(3 * logits[:4000], truth[:4000])
 
-    assert expected_calibration_error(calibrated(raw, 1.0), fresh) > 0.15
-    assert expected_calibration_error(calibrated(raw, temperature), fresh) < 0.03
+    assert expected_calibration_error(Calibration().apply(raw), fresh) > 0.15
+    assert expected_calibration_error(Calibration(temperature).apply(raw), fresh) < 0.03
 
 
 def test_a_few_perfect_samples_do_not_make_the_model_certain() -> None:
-    """Ten samples that are all right leave confidence below 1, so the band still sees something."""
+    """Ten samples that are all right leave confidence below 1."""
     logits = np.tile([4.0, 0.0, 0.0], (10, 1))
 
     temperature = fit_temperature(logits, np.zeros(10, dtype=int))
 
     assert temperature == pytest.approx(1.0, abs=0.35)
-    assert calibrated(logits, temperature).max() < 0.9999
+    assert Calibration(temperature).apply(logits).max() < 0.9999
 
 
 def test_weights_stand_for_the_samples_that_were_not_drawn() -> None:
@@ -74,7 +71,7 @@ def test_weights_stand_for_the_samples_that_were_not_drawn() -> None:
 @given(arrays(np.float64, (5, 3), elements=st.floats(-50, 50)), st.floats(*TEMPERATURE_RANGE))
 def test_calibrating_gives_probabilities_and_keeps_the_winner(logits: np.ndarray, temperature: float) -> None:
     """Rows sum to one, and the label of the largest logit stays among the most probable."""
-    probs = calibrated(logits, temperature)
+    probs = Calibration(temperature).apply(logits)
 
     assert np.allclose(probs.sum(axis=1), 1)
     assert (probs >= 0).all()
@@ -83,7 +80,7 @@ def test_calibrating_gives_probabilities_and_keeps_the_winner(logits: np.ndarray
 
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=20), st.integers(0, 2**32 - 1))
 def test_the_fitted_temperature_stays_in_its_range(truth: list[int], seed: int) -> None:
-    """Whatever the logits, the temperature is one that `calibrated` takes."""
+    """For any logits the temperature is valid."""
     logits = np.random.default_rng(seed).normal(scale=100, size=(len(truth), 3))
 
     assert TEMPERATURE_RANGE[0] <= fit_temperature(logits, truth) <= TEMPERATURE_RANGE[1]
@@ -95,12 +92,12 @@ def test_bins_hold_every_sample_once_and_the_edges_belong_to_the_upper_bin() -> 
 
     bins = reliability_bins(probs, [0, 0, 1, 0, 0], n_bins=5)
 
-    assert [(round(one.low, 1), round(one.high, 1), one.n) for one in bins] == [
+    assert [(round(part.low, 1), round(part.high, 1), part.n) for part in bins] == [
         (0.4, 0.6, 1),
         (0.6, 0.8, 2),
         (0.8, 1.0, 2),
     ]
-    assert [one.accuracy.value for one in bins] == [1.0, 0.5, 0.5]
+    assert [part.accuracy.value for part in bins] == [1.0, 0.5, 0.5]
     assert bins[1].mean_confidence == pytest.approx(0.695)
     assert bins[1].accuracy.low < 0.5 < bins[1].accuracy.high
 
@@ -126,7 +123,7 @@ def test_the_calibration_error_weighs_bins_by_what_they_stand_for() -> None:
 @pytest.mark.parametrize(
     ("logits", "columns", "error", "message"),
     [
-        (np.zeros((0, 3)), np.zeros(0, dtype=int), EmptyPoolError, "0 samples say nothing about calibration"),
+        (np.zeros((0, 3)), np.zeros(0, dtype=int), EmptyPoolError, "cannot calibrate with 0 samples"),
         (
             np.zeros(3),
             [0, 0, 0],
@@ -135,7 +132,7 @@ def test_the_calibration_error_weighs_bins_by_what_they_stand_for() -> None:
         ),
         ([[0.0, np.nan]], [0], InvalidProbabilitiesError, "logits of row 0 are not finite"),
         ([[0.0, 1.0]], [2], LabelError, "column 2 of row 0 is outside the label set of 2 labels"),
-        ([[0.0, 1.0]], [0.5], LabelError, "columns need to be whole numbers, got float64"),
+        ([[0.0, 1.0]], [0.5], LabelError, "columns need to be integers, got float64"),
         ([[0.0, 1.0]], [[0]], LabelError, r"columns need shape \(n,\)"),
         ([[0.0, 1.0]], [0, 1], LabelError, "there are 2 columns for 1 rows"),
     ],
@@ -152,7 +149,7 @@ def test_what_cannot_be_calibrated_is_named(
 def test_a_temperature_that_is_no_positive_number_is_refused(temperature: float) -> None:
     """A temperature of zero, below it or not finite never reaches the logits."""
     with pytest.raises(InvalidProbabilitiesError, match="temperature must be a positive number"):
-        calibrated([[0.0, 1.0]], temperature)
+        Calibration(temperature)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +176,7 @@ def loss(calibration: Calibration, logits: np.ndarray, truth: np.ndarray) -> flo
 
 
 def test_offsets_undo_what_training_tilted() -> None:
-    """Where two labels are off in opposite ways, offsets find by how much, and new samples profit."""
+    """If two labels are biased in opposite directions, offsets find the bias and lower the loss."""
     fit = fit_calibration(*tilted_sample(3000, tilt=2.0, seed=1))
     new = tilted_sample(3000, tilt=2.0, seed=2)
 
@@ -190,19 +187,19 @@ def test_offsets_undo_what_training_tilted() -> None:
 
 
 def test_offsets_that_do_not_pay_are_left_out() -> None:
-    """Where nothing is tilted, most audits end with a temperature alone, and the rest do no harm."""
+    """Without a bias, most fits have no offsets, and the others do not raise the loss."""
     fits = [fit_calibration(*honest_sample(200, seed)) for seed in range(20)]
     logits, truth = honest_sample(20_000, 99)
 
-    assert np.mean([one.calibration.offsets == () for one in fits]) >= 0.75
+    assert np.mean([fit.calibration.offsets == () for fit in fits]) >= 0.75
     assert (
-        np.mean([loss(one.calibration, logits, truth) for one in fits])
+        np.mean([loss(fit.calibration, logits, truth) for fit in fits])
         < loss(Calibration(), logits, truth) + 0.01
     )
 
 
 def test_few_samples_get_no_offsets() -> None:
-    """Under 50 samples offsets are not even tried, whatever they promise."""
+    """With fewer than 50 samples offsets are not tried."""
     fit = fit_calibration(*tilted_sample(49, tilt=4.0, seed=3))
 
     assert fit.calibration.offsets == ()
@@ -210,15 +207,15 @@ def test_few_samples_get_no_offsets() -> None:
 
 
 def test_permuting_labels_permutes_offsets() -> None:
-    """No label is special: another order of labels gives the same offsets in that order."""
+    """The order of labels does not change the offsets."""
     logits, truth = tilted_sample(400, tilt=2.0, seed=4)
     order = np.array([2, 0, 3, 1])
 
-    one = fit_calibration(logits, truth).calibration
+    calibration = fit_calibration(logits, truth).calibration
     other = fit_calibration(logits[:, order], np.argsort(order)[truth]).calibration
 
-    assert other.temperature == pytest.approx(one.temperature, rel=1e-3)
-    assert other.offsets == pytest.approx(tuple(np.array(one.offsets)[order]), abs=1e-3)
+    assert other.temperature == pytest.approx(calibration.temperature, rel=1e-3)
+    assert other.offsets == pytest.approx(tuple(np.array(calibration.offsets)[order]), abs=1e-3)
 
 
 def test_offsets_are_fitted_to_all_traffic_not_to_what_was_audited_most() -> None:
@@ -233,14 +230,6 @@ def test_offsets_are_fitted_to_all_traffic_not_to_what_was_audited_most() -> Non
 
     assert abs(weighted[0]) < 0.15
     assert unweighted[0] > 0.5
-
-
-def test_a_calibration_is_what_was_saved() -> None:
-    """It survives JSON, and one from before there were offsets has none."""
-    one = Calibration(1.5, (0.25, -0.25))
-
-    assert Calibration.from_dict(json.loads(json.dumps(one.to_dict()))) == one
-    assert Calibration.from_dict({"temperature": 2}) == Calibration(2.0)
 
 
 def test_offsets_that_do_not_fit_are_refused() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from goldloop.core.errors import EmptyPoolError, InvalidProbabilitiesError, LabelError
 from goldloop.stats.calibration import (
-    calibrated,
+    Calibration,
     calibration_error,
     error_of_bins,
     expected_calibration_error,
@@ -21,8 +21,8 @@ def sample(n: int, *, sharpness: float, seed: int) -> tuple[np.ndarray, np.ndarr
     """Return probs of a model over six labels that is overconfident by `sharpness`, and true columns."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(scale=2.5, size=(n, 6))
-    drawn = rng.random((n, 1)) < calibrated(logits, 1.0).cumsum(axis=1)
-    return calibrated(logits * sharpness, 1.0), drawn.argmax(axis=1)
+    drawn = rng.random((n, 1)) < Calibration().apply(logits).cumsum(axis=1)
+    return Calibration().apply(logits * sharpness), drawn.argmax(axis=1)
 
 
 def true_error(sharpness: float) -> float:
@@ -35,37 +35,37 @@ def test_the_interval_covers_and_the_bias_is_mostly_gone(n: int, sharpness: floa
     """Over 200 audits the interval covers what is true nine times in ten, and the value is nearer to it."""
     true = true_error(sharpness)
     audits = [sample(n, sharpness=sharpness, seed=seed) for seed in range(200)]
-    errors = [calibration_error(*one) for one in audits]
-    plain = np.mean([expected_calibration_error(*one) for one in audits])
+    errors = [calibration_error(*audit) for audit in audits]
+    plain = np.mean([expected_calibration_error(*audit) for audit in audits])
 
-    assert np.mean([one.low <= max(true, 0.002) and true <= one.high for one in errors]) > 0.9
-    assert abs(np.mean([one.value for one in errors]) - true) < max(0.005, 0.6 * (plain - true))
+    assert np.mean([error.low <= max(true, 0.002) and true <= error.high for error in errors]) > 0.9
+    assert abs(np.mean([error.value for error in errors]) - true) < max(0.005, 0.6 * (plain - true))
 
 
 def test_confidence_that_is_right_gives_an_interval_from_zero() -> None:
-    """A calibrated model is not blamed for what chance shows."""
-    one = calibration_error(*sample(300, sharpness=1.0, seed=3))
+    """The interval of a calibrated model starts at 0."""
+    error = calibration_error(*sample(300, sharpness=1.0, seed=3))
 
-    assert one.low == 0
-    assert one.high > 0.02
-    assert one.n == 300
+    assert error.low == 0
+    assert error.high > 0.02
+    assert error.n == 300
 
 
 def test_a_few_certain_and_right_answers_prove_little() -> None:
-    """Ten predictions of confidence 1 that are right leave an error rate of up to a quarter open."""
-    one = calibration_error(np.tile([1.0, 0.0], (10, 1)), np.zeros(10, dtype=int))
+    """Ten right predictions with confidence 1 still allow an error of up to a quarter."""
+    error = calibration_error(np.tile([1.0, 0.0], (10, 1)), np.zeros(10, dtype=int))
 
-    assert (one.value, one.low) == (0, 0)
-    assert 0.15 < one.high < 0.45
+    assert (error.value, error.low) == (0, 0)
+    assert 0.15 < error.high < 0.45
 
 
 def test_certain_and_always_wrong_is_the_largest_error() -> None:
     """Confidence 1 and never right is an error of 1, and so are both ends of its interval."""
-    one = calibration_error(np.tile([1.0, 0.0], (20, 1)), np.ones(20, dtype=int))
+    error = calibration_error(np.tile([1.0, 0.0], (20, 1)), np.ones(20, dtype=int))
 
-    assert one.value == pytest.approx(1)
-    assert one.high == pytest.approx(1)
-    assert one.low > 0.5
+    assert error.value == pytest.approx(1)
+    assert error.high == pytest.approx(1)
+    assert error.low > 0.5
 
 
 def test_weights_that_are_all_alike_change_nothing() -> None:
@@ -78,7 +78,7 @@ def test_weights_that_are_all_alike_change_nothing() -> None:
 
 
 def test_weights_undo_an_audit_that_asked_more_of_what_is_unsure() -> None:
-    """An audit whose rate grows with doubt finds the error of all traffic, and so does its interval."""
+    """A weighted audit estimates the error of all traffic, with a valid interval."""
     true = true_error(1.6)
     errors = []
     for seed in range(60):
@@ -87,8 +87,8 @@ def test_weights_undo_an_audit_that_asked_more_of_what_is_unsure() -> None:
         drawn = np.random.default_rng(seed + 1000).random(3000) < rates
         errors.append(calibration_error(probs[drawn], truth[drawn], weights=1 / rates[drawn]))
 
-    assert np.mean([one.value for one in errors]) == pytest.approx(true, abs=0.012)
-    assert np.mean([one.low <= true <= one.high for one in errors]) > 0.85
+    assert np.mean([error.value for error in errors]) == pytest.approx(true, abs=0.012)
+    assert np.mean([error.low <= true <= error.high for error in errors]) > 0.85
 
 
 @given(st.integers(1, 60), st.integers(0, 10_000), st.floats(0.2, 4))
@@ -97,16 +97,16 @@ def test_the_error_is_an_estimate_inside_its_range(n: int, seed: int, sharpness:
     probs, truth = sample(n, sharpness=sharpness, seed=seed)
     labels, rows = np.random.default_rng(seed).permutation(6), np.random.default_rng(seed).permutation(n)
 
-    one = calibration_error(probs, truth)
+    error = calibration_error(probs, truth)
     other = calibration_error(probs[:, labels][rows], np.argsort(labels)[truth][rows])
 
-    assert 0 <= one.low <= one.value <= one.high <= 1
+    assert 0 <= error.low <= error.value <= error.high <= 1
     for name in ("value", "low", "high"):
-        assert getattr(one, name) == pytest.approx(getattr(other, name), abs=1e-6)
+        assert getattr(error, name) == pytest.approx(getattr(other, name), abs=1e-6)
 
 
 def test_the_error_of_bins_is_that_of_their_samples() -> None:
-    """Whoever has the bins need not go back to the samples."""
+    """The error follows from the bins alone."""
     probs, truth = sample(200, sharpness=2, seed=8)
 
     assert error_of_bins(reliability_bins(probs, truth)) == calibration_error(probs, truth)
@@ -114,9 +114,9 @@ def test_the_error_of_bins_is_that_of_their_samples() -> None:
 
 def test_no_samples_and_bad_ones_are_refused() -> None:
     """Nothing, a column outside the labels and NaN have an error each."""
-    with pytest.raises(EmptyPoolError, match="0 samples say nothing about calibration"):
+    with pytest.raises(EmptyPoolError, match="calibration error from 0 samples"):
         error_of_bins(())
-    with pytest.raises(EmptyPoolError, match="0 samples say nothing about calibration"):
+    with pytest.raises(EmptyPoolError, match="cannot calibrate with 0 samples"):
         calibration_error(np.zeros((0, 2)), [])
     with pytest.raises(LabelError, match="column 2 of row 0 is outside"):
         calibration_error([[0.5, 0.5]], [2])

@@ -20,8 +20,7 @@ from goldloop.costs.prices import Prices, prices
 from goldloop.costs.statement import Account, account
 from goldloop.costs.time import minutes_spent, working_seconds
 from goldloop.settings import CostSettings
-from goldloop.stats.amounts import exact, less, product, total
-from goldloop.stats.measures import Measure
+from goldloop.stats.measures import Measure, difference, exact, product, total
 from goldloop.stats.metrics import Estimate
 
 LABELS = LabelSet(("cat", "dog"))
@@ -222,8 +221,8 @@ def test_sums_have_the_interval_of_independent_parts() -> None:
     """Arms add in quadrature, and turn round where something is taken off."""
     one, other = Measure(9, Estimate(10, 7, 14, 9)), Measure(5, Estimate(4, 1, 5, 5))
     assert total([one, other]).estimate == Estimate(14, 14 - 18**0.5, 14 + 17**0.5, 5)
-    assert less(one, other).estimate == Estimate(6, 6 - 10**0.5, 6 + 5, 5)
-    assert less(one, Measure(3, None, "too few")) == Measure(3, None, "too few")
+    assert difference(one, other).estimate == Estimate(6, 6 - 10**0.5, 6 + 5, 5)
+    assert difference(one, Measure(3, None, "too few")) == Measure(3, None, "too few")
     times = product(one, exact(2.0)).estimate
     assert times == Estimate(20, 14, 28, 9)
 

@@ -15,15 +15,15 @@ from goldloop.drift.statistics import homogeneity, mean_shift
 
 DIGITS = LabelSet(tuple("012345678"))
 NEW = 9
-"""The digit no model here knows."""
+"""The digit that the model was not trained on."""
 
-Said = tuple[np.ndarray, np.ndarray]
-"""Probs and embeddings of some digits, row by row."""
+Outputs = tuple[np.ndarray, np.ndarray]
+"""Probs and embeddings of digits, in the same order."""
 
 
 @cache
 def digits() -> tuple[np.ndarray, np.ndarray, object, np.ndarray]:
-    """Return unseen pictures, what they show, a model of all digits but NEW, and what it sees them by."""
+    """Return test pictures, their labels, a model of all digits but NEW, and its scaling."""
     from sklearn.datasets import load_digits
     from sklearn.linear_model import LogisticRegression
 
@@ -35,34 +35,34 @@ def digits() -> tuple[np.ndarray, np.ndarray, object, np.ndarray]:
     return pixels[rest], truth[rest], model, basis
 
 
-def said_of(pixels: np.ndarray) -> Said:
-    """Return what the model says of pictures (n, 64), and what it saw in them."""
+def outputs_of(pixels: np.ndarray) -> Outputs:
+    """Return the model's probs and embeddings of pictures (n, 64)."""
     _, _, model, basis = digits()
     embeddings = np.maximum(pixels @ basis, 0).astype(np.float32)
     return model.predict_proba(pixels), embeddings  # type: ignore[attr-defined]
 
 
 def drawn(n: int, seed: int, shares: dict[int, float] | None = None, darkened: float = 1.0) -> Sketch:
-    """Return the sketch of n digits drawn with replacement, some of them oftener than usual."""
+    """Return the sketch of n digits drawn with replacement and with weights."""
     pixels, truth, _, _ = digits()
     weights = np.where(truth == NEW, 0.0, 1.0)
     for digit, share in (shares or {}).items():
         others = (truth != digit) & (truth != NEW)
         weights[truth == digit] = share / (1 - share) * others.sum() / (truth == digit).sum()
     rows = np.random.default_rng(seed).choice(len(truth), n, p=weights / weights.sum())
-    return sketch_of(said_of(pixels[rows] * darkened))
+    return sketch_of(outputs_of(pixels[rows] * darkened))
 
 
-def sketch_of(said: Said, labels: LabelSet = DIGITS) -> Sketch:
+def sketch_of(outputs: Outputs, labels: LabelSet = DIGITS) -> Sketch:
     """Return the sketch of one minibatch."""
     builder = SketchBuilder(labels)
-    builder.add(*said)
+    builder.add(*outputs)
     return builder.sketch()
 
 
 def kinds(check: Check) -> set[str]:
-    """Return which kinds of thing moved."""
-    return {one.kind for one in check.drifts}
+    """Return the kinds of the changes."""
+    return {drift.kind for drift in check.drifts}
 
 
 def test_a_year_of_the_same_traffic_raises_at_most_two_alarms() -> None:
@@ -89,9 +89,9 @@ def test_a_new_product_is_noticed_in_its_first_batch(seed: int) -> None:
 
 
 def test_a_label_that_grows_is_named_with_its_shares() -> None:
-    """The sentence tells which label, from where to where."""
+    """The sentence names the label and both shares."""
     check = check_drift(drawn(800, 1, {3: 0.25}), drawn(3000, 2))
-    first = next(one for one in check.drifts if one.kind == "labels")
+    first = next(drift for drift in check.drifts if drift.kind == "labels")
 
     assert first.what == "3"
     assert 0.08 < first.before < 0.14
@@ -103,10 +103,10 @@ def test_a_label_that_grows_is_named_with_its_shares() -> None:
 
 
 def test_a_dark_week_moves_confidence_and_embeddings() -> None:
-    """Pictures at a third of their light are noticed by how sure the model is and by how they look."""
+    """Pictures with a third of the brightness change confidence and embeddings."""
     check = check_drift(drawn(300, 3, darkened=0.3), drawn(1500, 4))
-    confidence = next(one for one in check.drifts if one.kind == "confidence")
-    embeddings = next(one for one in check.drifts if one.kind == "embeddings")
+    confidence = next(drift for drift in check.drifts if drift.kind == "confidence")
+    embeddings = next(drift for drift in check.drifts if drift.kind == "embeddings")
 
     assert confidence.low is not None
     assert confidence.high is not None
@@ -120,56 +120,56 @@ def test_a_dark_week_moves_confidence_and_embeddings() -> None:
 
 
 def test_a_huge_batch_does_not_raise_an_alarm_over_a_trifle() -> None:
-    """One point more of a label among 60,000 is certain, and not worth a word."""
+    """A change of one point among 60,000 predictions is significant but not reported."""
     check = check_drift(drawn(60_000, 5, {3: 0.12}), drawn(60_000, 6))
     larger = check_drift(drawn(60_000, 5, {3: 0.16}), drawn(60_000, 6))
 
     assert check.drifts == ()
-    assert [one.what for one in larger.drifts if one.kind == "labels"] == ["3"]
+    assert [drift.what for drift in larger.drifts if drift.kind == "labels"] == ["3"]
 
 
 def test_the_first_batch_of_a_model_has_nothing_to_be_compared_with() -> None:
-    """Without a reference, or with a tiny one, the check says so and raises no alarm."""
+    """Without a reference, or with a tiny one, the check gives the reason and no alarm."""
     for reference in (None, drawn(LEAST_N - 1, 7)):
         check = check_drift(drawn(500, 8, darkened=0.3), reference)
 
         assert check.drifts == ()
-        assert "nothing to compare with yet" in check.sentences[0]
+        assert "no drift check yet" in check.sentences[0]
 
 
 def test_a_tiny_batch_is_too_small_to_tell() -> None:
-    """Under 50 samples nothing is claimed, however strange they are."""
+    """A batch of fewer than 50 samples raises no alarm."""
     check = check_drift(drawn(LEAST_N - 1, 9, darkened=0.3), drawn(500, 10))
 
     assert check.drifts == ()
-    assert check.sentences == (f"{LEAST_N - 1} samples are too few to tell a drift, {LEAST_N} are needed",)
+    assert check.sentences == (f"no drift check: the batch has {LEAST_N - 1} samples, {LEAST_N} are needed",)
 
 
 def test_permuting_labels_permutes_what_moved() -> None:
-    """No label is special: in another order the same labels are named, as surely."""
+    """The order of labels does not change the result."""
     pixels, truth, _, _ = digits()
-    before, now = said_of(pixels[truth != NEW]), said_of(pixels[np.isin(truth, (2, 3, 4))])
+    before, now = outputs_of(pixels[truth != NEW]), outputs_of(pixels[np.isin(truth, (2, 3, 4))])
     order = np.random.default_rng(11).permutation(9)
     other = LabelSet(tuple(DIGITS[column] for column in order))
 
-    one = check_drift(sketch_of(now), sketch_of(before))
+    check = check_drift(sketch_of(now), sketch_of(before))
     same = check_drift(
         sketch_of((now[0][:, order], now[1]), other), sketch_of((before[0][:, order], before[1]), other)
     )
 
-    assert [(drift.what, drift.sentence) for drift in one.drifts] == [
+    assert [(drift.what, drift.sentence) for drift in check.drifts] == [
         (drift.what, drift.sentence) for drift in same.drifts
     ]
-    assert [drift.statistic for drift in one.drifts] == pytest.approx([d.statistic for d in same.drifts])
+    assert [drift.statistic for drift in check.drifts] == pytest.approx([d.statistic for d in same.drifts])
 
 
 def test_the_scale_of_embeddings_means_nothing() -> None:
     """Embeddings a thousand times larger, in batch and reference alike, give the same outcome."""
     pixels, _, _, _ = digits()
-    probs, embeddings = said_of(pixels)
+    probs, embeddings = outputs_of(pixels)
     half = len(probs) // 2
 
-    one, other = (
+    small, large = (
         check_drift(
             sketch_of((probs[:half], (embeddings[:half] + 9) * factor)),
             sketch_of((probs[half:], embeddings[half:] * factor)),
@@ -177,13 +177,13 @@ def test_the_scale_of_embeddings_means_nothing() -> None:
         for factor in (1.0, 1000.0)
     )
 
-    assert "embeddings" in kinds(one)
-    assert other.drifts[-1].now == pytest.approx(one.drifts[-1].now, rel=1e-4)
+    assert "embeddings" in kinds(small)
+    assert large.drifts[-1].now == pytest.approx(small.drifts[-1].now, rel=1e-4)
 
 
 def test_embeddings_that_never_change_are_no_drift() -> None:
-    """A scorer whose embeddings are all alike is compared by the rest alone."""
-    probs, _ = said_of(digits()[0])
+    """Constant embeddings raise no alarm of their own."""
+    probs, _ = outputs_of(digits()[0])
     for constant in (0.0, 3.0):
         flat = np.full((len(probs), 4), constant, np.float32)
 
@@ -191,7 +191,7 @@ def test_embeddings_that_never_change_are_no_drift() -> None:
 
 
 def test_a_check_is_what_was_saved() -> None:
-    """Both one with drifts and one that could not tell survive JSON."""
+    """A check with drifts and one without a result survive JSON."""
     for check in (
         check_drift(drawn(300, 3, darkened=0.3), drawn(1500, 4)),
         check_drift(drawn(10, 3), None),
@@ -200,16 +200,16 @@ def test_a_check_is_what_was_saved() -> None:
 
 
 def test_models_with_other_labels_are_not_compared() -> None:
-    """A batch is compared with what the same model version saw, or not at all."""
+    """Sketches with different labels are an error."""
     two = LabelSet(("cat", "dog"))
     other = sketch_of((np.full((60, 2), 0.5), np.zeros((60, 1), np.float32)), two)
 
-    with pytest.raises(LabelError, match="take what the same model version saw before"):
+    with pytest.raises(LabelError, match="pass the sketches of one model version"):
         check_drift(drawn(60, 1), other)
 
 
 def test_moves_that_are_certain_and_tiny_are_not_told() -> None:
-    """Among 60,000, two points of confidence and a twelfth of a deviation of the embeddings are trifles."""
+    """Drift ignores negligible shifts: two points of confidence, a twelfth of a standard deviation."""
     rng = np.random.default_rng(12)
     two = LabelSet(("cat", "dog"))
 
@@ -239,14 +239,14 @@ def test_rare_labels_are_put_together_whatever_their_order() -> None:
 
 
 def test_the_distance_told_is_without_what_chance_adds() -> None:
-    """Two hundred samples of each differ by half a deviation by chance alone; what is told is about none."""
+    """The distance is corrected for its bias: two draws of 200 samples have a distance near 0."""
     distances = [mean_shift(drawn(200, seed), drawn(200, 50 + seed))[2] for seed in range(10)]
 
     assert np.median(distances) < 0.25
 
 
 def test_a_model_with_few_features_is_judged_by_as_many() -> None:
-    """Three features make 32 directions that are copies of each other: no reason for alarm, nor for calm."""
+    """Embeddings of three features still give a valid test."""
     two = LabelSet(("cat", "dog"))
 
     def made(seed: int, moved: float) -> Sketch:

@@ -26,26 +26,26 @@ START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 def outputs(n: int, seed: int, *, dogs: float = 1.0, moved: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-    """Return probs and embeddings of n samples; `dogs` over 1 means more of them, `moved` other pictures."""
+    """Return probs and embeddings of n samples; `dogs` above 1 adds dogs, `moved` shifts embeddings."""
     rng = np.random.default_rng(seed)
     probs = rng.dirichlet((1.0, dogs, 1.0), n)
     return probs, (rng.normal(size=(n, 10)) + 2 + moved).astype(np.float32)
 
 
-def sketch_of(*said: tuple[np.ndarray, np.ndarray], labels: LabelSet = LABELS) -> Sketch:
+def sketch_of(*minibatches: tuple[np.ndarray, np.ndarray], labels: LabelSet = LABELS) -> Sketch:
     """Return the sketch of these minibatches."""
     builder = SketchBuilder(labels)
-    for probs, embeddings in said:
+    for probs, embeddings in minibatches:
         builder.add(probs, embeddings)
     return builder.sketch()
 
 
-def same(one: Sketch | None, other: Sketch | None) -> bool:
+def same(left: Sketch | None, right: Sketch | None) -> bool:
     """Return whether two sketches hold the same, up to rounding."""
-    assert one is not None
-    assert other is not None
-    return one.labels == other.labels and all(
-        np.allclose(getattr(one, name), getattr(other, name), rtol=1e-9)
+    assert left is not None
+    assert right is not None
+    return left.labels == right.labels and all(
+        np.allclose(getattr(left, name), getattr(right, name), rtol=1e-9)
         for name in ("confidence_counts", "label_counts", "sums", "products")
     )
 
@@ -55,7 +55,7 @@ def same(one: Sketch | None, other: Sketch | None) -> bool:
 
 @given(st.lists(st.integers(0, 300), max_size=5), st.randoms())
 def test_minibatches_and_their_order_mean_nothing(cuts: list[int], random: object) -> None:
-    """However a batch is cut and shuffled, its sketch is that of the whole."""
+    """The sketch does not depend on the minibatches or their order."""
     probs, embeddings = outputs(300, 1)
     parts = [
         (probs[start:end], embeddings[start:end])
@@ -90,18 +90,18 @@ def test_mean_and_scatter_are_those_of_all_samples_together() -> None:
 
 
 def test_a_sketch_is_small_and_what_was_saved() -> None:
-    """Its text is bit for bit the sketch, and does not grow with the number of samples."""
-    one, large = sketch_of(outputs(10, 3)), sketch_of(outputs(20_000, 3))
+    """JSON keeps every bit of a sketch, and its size does not depend on the number of samples."""
+    small, large = sketch_of(outputs(10, 3)), sketch_of(outputs(20_000, 3))
     read = Sketch.from_json(large.to_json())
 
     for name in ("confidence_counts", "label_counts", "sums", "products"):
         assert np.array_equal(getattr(read, name), getattr(large, name))
     assert len(large.to_json()) < 10_000
-    assert len(large.to_json()) - len(one.to_json()) < 100
+    assert len(large.to_json()) - len(small.to_json()) < 100
 
 
 def test_nothing_adds_up_to_nothing() -> None:
-    """There is no sketch of no sketches, and one without samples changes no other."""
+    """The sum of no sketches is None; an empty sketch changes no other."""
     whole = sketch_of(outputs(20, 4))
 
     assert merged([]) is None
@@ -114,9 +114,11 @@ def test_what_does_not_fit_is_refused() -> None:
     broken = embeddings.copy()
     broken[3, 0] = np.nan
 
-    with pytest.raises(LabelError, match="sketches over different labels"):
+    with pytest.raises(LabelError, match="cannot add sketches with different labels"):
         merged([sketch_of(), sketch_of(labels=LabelSet(("cat", "dog")))])
-    with pytest.raises(InvalidProbabilitiesError, match=r"embeddings have shape \(4, 10\) beside 5 rows"):
+    with pytest.raises(
+        InvalidProbabilitiesError, match=r"embeddings have shape \(4, 10\), but probs have 5 rows"
+    ):
         sketch_of((probs, embeddings[:4]))
     with pytest.raises(InvalidProbabilitiesError, match="embedding 3 is not finite"):
         sketch_of((probs, broken))
@@ -138,11 +140,11 @@ def passes(*sketches: Sketch) -> list[Seen]:
 
 def drifted(seen: list[Seen]) -> list[bool]:
     """Return which of them raised an alarm."""
-    return [bool(one.check.drifts) for one in seen]
+    return [bool(scoring_pass.check.drifts) for scoring_pass in seen]
 
 
 def test_after_a_broken_week_all_is_as_before() -> None:
-    """One strange batch raises one alarm: the next is compared with what came before it."""
+    """One unusual batch raises one alarm; the next is compared with the batches before it."""
     usual = [sketch_of(outputs(400, seed)) for seed in range(4)]
     broken = sketch_of(outputs(400, 9, moved=3.0))
 
@@ -153,7 +155,7 @@ def test_after_a_broken_week_all_is_as_before() -> None:
 
 
 def test_a_change_that_stays_is_told_twice_and_then_usual() -> None:
-    """The second batch like the first strange one makes it the new normal; going back is news again."""
+    """Two similar unusual batches become the reference; a return raises an alarm."""
     usual = [sketch_of(outputs(400, seed)) for seed in range(3)]
     other = [sketch_of(outputs(400, 10 + seed, dogs=4.0)) for seed in range(4)]
 
@@ -164,7 +166,7 @@ def test_a_change_that_stays_is_told_twice_and_then_usual() -> None:
 
 
 def test_two_strange_weeks_of_different_kinds_are_no_new_normal() -> None:
-    """Two alarms that are not alike leave the reference as it was."""
+    """Two different unusual batches do not change the reference."""
     usual = [sketch_of(outputs(400, seed)) for seed in range(3)]
     seen = passes(
         usual[0], sketch_of(outputs(400, 9, moved=3.0)), sketch_of(outputs(400, 10, dogs=4.0)), usual[1]
@@ -201,10 +203,10 @@ def test_a_batch_is_compared_with_what_its_own_model_saw(tmp_path: Path) -> None
         check=check_drift(sketch_of(), None),
     )
 
-    found = read_seen(batches, "1")
+    seen = read_seen(batches, "1")
 
-    assert [one.batch for one in found] == ["week-3", "week-2", "week-1"]
-    assert found[0].check == check_drift(sketches[0], None)
+    assert [scoring_pass.batch for scoring_pass in seen] == ["week-3", "week-2", "week-1"]
+    assert seen[0].check == check_drift(sketches[0], None)
     assert len(read_seen(batches)) == 4
     assert same(read_reference(batches, "1"), merged([*sketches[:2], sketches[3]]))
     assert same(read_reference(batches, "2"), sketches[2])

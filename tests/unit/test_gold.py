@@ -52,8 +52,8 @@ def test_diff_names_added_removed_and_changed() -> None:
     """One entry for each sample that differs, in order of sample_id."""
     before = [record("a"), record("b"), record("c")]
     after = [record("b", label="dog"), record("c", annotators=("9",)), record("d")]
-    found = {change.sample_id: change.kind for change in gold_diff(before, after)}
-    assert found == {
+    kinds = {change.sample_id: change.kind for change in gold_diff(before, after)}
+    assert kinds == {
         sample_id_of(b"a"): "removed",
         sample_id_of(b"b"): "changed",
         sample_id_of(b"d"): "added",

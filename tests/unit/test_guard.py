@@ -27,89 +27,91 @@ def accepted(n: int, n_wrong: int, weights: list[float] | None = None) -> Audite
 
 @cache
 def is_broken(n: int, n_wrong: int) -> bool:
-    """Return whether so many wrong of so many break a policy that is allowed 5 %."""
+    """Return whether `n_wrong` errors among `n` audits break a policy with 5 % allowed."""
     return guard(accepted(n, n_wrong), max_error=0.05).is_broken
 
 
-def advised(found: Guarded) -> int:
-    """Return the number of audits that the guard's sentence speaks of."""
-    return int(re.search(r"(\d+) (more )?audits without an error", found.follows)[1])  # type: ignore[index]
+def advised(guarded: Guarded) -> int:
+    """Return the number of audits in the guard's sentence."""
+    return int(re.search(r"(\d+) (more )?audits without an error", guarded.follows)[1])  # type: ignore[index]
 
 
 def test_nothing_audited_is_unproven_and_says_what_would_prove_it() -> None:
-    """No evidence recalls nothing, and proves nothing; as many clean audits as it asks for do."""
-    found = guard(accepted(0, 0), max_error=0.05)
+    """Without audits nothing is suspended or proven; the number of clean audits it names is just enough."""
+    guarded = guard(accepted(0, 0), max_error=0.05)
 
-    assert (found.errors, found.is_broken, found.is_unproven) == (None, False, True)
-    assert found.seen == "no sample that is accepted has been audited"
-    assert not guard(accepted(advised(found), 0), max_error=0.05).is_unproven
-    assert guard(accepted(advised(found) - 1, 0), max_error=0.05).is_unproven
+    assert (guarded.errors, guarded.is_broken, guarded.is_unproven) == (None, False, True)
+    assert guarded.seen == "no accepted sample has been audited"
+    assert not guard(accepted(advised(guarded), 0), max_error=0.05).is_unproven
+    assert guard(accepted(advised(guarded) - 1, 0), max_error=0.05).is_unproven
 
 
 def test_few_errors_among_many_audits_are_proof() -> None:
-    """2 wrong of 400 leave no room for 5 %."""
-    found = guard(accepted(400, 2), max_error=0.05)
+    """2 errors in 400 audits exclude a share of 5 %."""
+    guarded = guard(accepted(400, 2), max_error=0.05)
 
-    assert (found.is_broken, found.is_unproven) == (False, False)
-    assert found.seen.startswith("2 of 400 audited samples that are accepted were wrong: 0.005 [")
-    assert found.follows == "it is proven to be within what is allowed"
+    assert (guarded.is_broken, guarded.is_unproven) == (False, False)
+    assert guarded.seen.startswith("2 of 400 audited samples that are accepted were wrong: 0.005 [")
+    assert guarded.follows == "the share is proven to be within what is allowed"
 
 
 def test_a_share_that_may_be_too_large_is_a_warning_with_a_way_out() -> None:
-    """3 wrong of 100 admit 5 %; the clean audits it asks for are just enough."""
-    found = guard(accepted(100, 3), max_error=0.05)
+    """3 errors in 100 audits allow a share of 5 %; the number of clean audits it names is just enough."""
+    guarded = guard(accepted(100, 3), max_error=0.05)
 
-    assert (found.is_broken, found.is_unproven) == (False, True)
-    assert found.follows.startswith("it may be too many;")
-    more = advised(found)
+    assert (guarded.is_broken, guarded.is_unproven) == (False, True)
+    assert guarded.follows.startswith("the share may be too large;")
+    more = advised(guarded)
     assert not guard(accepted(100 + more, 3), max_error=0.05).is_unproven
     assert guard(accepted(100 + more - 1, 3), max_error=0.05).is_unproven
 
 
 def test_too_many_errors_by_evidence_break_it() -> None:
-    """25 wrong of 150 are not 5 %; the bound says how many there are at least."""
-    found = guard(accepted(150, 25), max_error=0.05)
+    """25 errors in 150 audits exclude 5 %; the lower bound is in the sentence."""
+    guarded = guard(accepted(150, 25), max_error=0.05)
 
-    assert found.is_broken
-    assert 0.05 < found.at_least < 25 / 150
-    assert re.match(r"at least \d+\.\d% are wrong, so what it accepts returns to people", found.follows)
+    assert guarded.is_broken
+    assert 0.05 < guarded.at_least < 25 / 150
+    assert re.match(
+        r"at least \d+\.\d% are wrong, so people review what the policy would accept", guarded.follows
+    )
 
 
 def test_more_wrong_than_allowed_is_no_evidence_yet() -> None:
-    """One wrong of five is 20 %, and nothing at all is known."""
-    found = guard(accepted(5, 1), max_error=0.05)
+    """1 error in 5 audits is no evidence."""
+    guarded = guard(accepted(5, 1), max_error=0.05)
 
-    assert not found.is_broken
-    assert found.is_unproven
+    assert not guarded.is_broken
+    assert guarded.is_unproven
 
 
-def test_a_recall_ends_when_the_share_itself_is_back() -> None:
-    """What no longer suffices as evidence still keeps a recall up, so that it does not flicker."""
+def test_a_suspension_ends_when_the_share_itself_is_back() -> None:
+    """A suspension lasts until the share itself is allowed, so that it does not flicker."""
     assert not guard(accepted(100, 7), max_error=0.05).is_broken
-    found = guard(accepted(100, 7), max_error=0.05, is_recalled=True)
-    assert found.is_broken
-    assert found.follows.startswith("it stays with people;")
+    guarded = guard(accepted(100, 7), max_error=0.05, is_suspended=True)
+    assert guarded.is_broken
+    assert guarded.follows.startswith("the policy stays suspended;")
 
-    more = advised(found)
-    assert not guard(accepted(100 + more, 7), max_error=0.05, is_recalled=True).is_broken
-    assert guard(accepted(100 + more - 1, 7), max_error=0.05, is_recalled=True).is_broken
-    assert not guard(accepted(1, 0), max_error=0.05, is_recalled=True).is_broken
+    more = advised(guarded)
+    assert not guard(accepted(100 + more, 7), max_error=0.05, is_suspended=True).is_broken
+    assert guard(accepted(100 + more - 1, 7), max_error=0.05, is_suspended=True).is_broken
+    assert not guard(accepted(1, 0), max_error=0.05, is_suspended=True).is_broken
 
 
-def test_a_recalled_policy_without_audits_stays_recalled() -> None:
-    """A new champion that nobody has audited is not trusted because nothing is known of it."""
-    assert guard(accepted(0, 0), max_error=0.05, is_recalled=True).is_broken
+def test_a_suspended_policy_without_audits_stays_suspended() -> None:
+    """Missing audits do not end a suspension."""
+    assert guard(accepted(0, 0), max_error=0.05, is_suspended=True).is_broken
 
 
 def test_everything_wrong_breaks_it_and_everything_right_never_does() -> None:
-    """The ends of the scale."""
+    """All wrong is evidence, none wrong never is."""
     assert guard(accepted(20, 20), max_error=0.05).is_broken
     assert guard(accepted(20, 20), max_error=0.05).errors.value == 1  # type: ignore[union-attr]
     assert guard(accepted(5000, 0), max_error=0.001).at_least == 0
 
 
 def test_an_error_that_stands_for_many_weighs_as_many() -> None:
-    """Ten wrong of 100 where the model is unsure are few of all; where it is sure they are many."""
+    """Errors count with their weights: the same ten errors are evidence only if they are drawn rarely."""
     unsure = guard(accepted(100, 10, [1.0] * 10 + [10.0] * 90), max_error=0.05)
     sure = guard(accepted(100, 10, [10.0] * 10 + [1.0] * 90), max_error=0.05)
 
@@ -121,8 +123,8 @@ def test_an_error_that_stands_for_many_weighs_as_many() -> None:
     assert sure.is_broken
 
 
-def test_a_good_policy_is_hardly_ever_recalled_however_often_one_looks() -> None:
-    """Exactly as many errors as allowed, looked at after every 10 of 520 audits, 300 times over."""
+def test_a_good_policy_is_hardly_ever_suspended_however_often_one_looks() -> None:
+    """With exactly the allowed share and 52 looks, at most FALSE_SUSPENSION of 300 policies are suspended."""
     rng = np.random.default_rng(0)
     counts = (rng.random((300, 52, 10)) < 0.05).sum(axis=2).cumsum(axis=1)
     looks = 10 * np.arange(1, 53)
@@ -130,16 +132,16 @@ def test_a_good_policy_is_hardly_ever_recalled_however_often_one_looks() -> None
     suspended = [
         any(
             n_wrong > 0.05 * n and is_broken(n, n_wrong)
-            for n, n_wrong in zip(looks.tolist(), one.tolist(), strict=True)
+            for n, n_wrong in zip(looks.tolist(), year.tolist(), strict=True)
         )
-        for one in counts
+        for year in counts
     ]
 
     assert np.mean(suspended) <= FALSE_SUSPENSION
 
 
-def test_a_policy_with_thrice_the_errors_is_recalled_within_a_quarter() -> None:
-    """15 % wrong where 5 % are allowed, 20 audits a week: nine of ten are suspended within 13 weeks."""
+def test_a_policy_with_thrice_the_errors_is_suspended_within_a_quarter() -> None:
+    """With 15 % errors, 5 % allowed and 20 audits a week, nine of ten are suspended within 13 weeks."""
     rng = np.random.default_rng(1)
     counts = (rng.random((200, 260)) < 0.15).sum(axis=1)
 

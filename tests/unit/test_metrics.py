@@ -21,9 +21,9 @@ from goldloop.stats.metrics import (
     accuracy,
     confusion,
     effective_sample_size,
+    effective_size,
     per_label,
     wilson,
-    worth,
 )
 
 PETS = LabelSet.of(["cat", "dog", "owl"])
@@ -38,7 +38,7 @@ def test_accuracy_is_wilsons_interval() -> None:
 
 
 def test_a_perfect_score_still_has_an_interval() -> None:
-    """Ten of ten right is no proof of perfection."""
+    """Ten of ten right still has an interval."""
     estimate = accuracy(np.ones(10, dtype=int), np.ones(10, dtype=int))
 
     assert (estimate.value, estimate.high) == (1.0, 1.0)
@@ -55,7 +55,7 @@ def test_an_estimate_reads_as_one_line() -> None:
     "bad", [(0.5, 0.6, 0.7, 1), (0.5, 0.4, 0.45, 1), (0.5, 0.4, 0.6, 0), (np.nan, 0, 1, 5)]
 )
 def test_an_estimate_outside_its_interval_or_resting_on_nothing_cannot_exist(bad: tuple[float, ...]) -> None:
-    """Construction checks what every reader assumes."""
+    """An impossible estimate is refused."""
     with pytest.raises(ValueError, match="an estimate needs n >= 1 and low <= value <= high"):
         Estimate(*bad)  # type: ignore[arg-type]
 
@@ -123,11 +123,11 @@ def test_swapping_the_models_turns_the_difference_round(pairs: list[tuple[bool, 
 
 def test_equal_weights_change_nothing() -> None:
     """A constant inclusion probability is a plain random sample."""
-    truth, said = np.array([0, 1, 2, 1, 0, 2]), np.array([0, 1, 1, 1, 0, 0])
+    truth, predicted = np.array([0, 1, 2, 1, 0, 2]), np.array([0, 1, 1, 1, 0, 0])
 
-    assert accuracy(truth, said, weights=[4.0] * 6) == accuracy(truth, said)
-    assert paired_difference(truth == said, said == 1, weights=[4.0] * 6) == paired_difference(
-        truth == said, said == 1
+    assert accuracy(truth, predicted, weights=[4.0] * 6) == accuracy(truth, predicted)
+    assert paired_difference(truth == predicted, predicted == 1, weights=[4.0] * 6) == paired_difference(
+        truth == predicted, predicted == 1
     )
 
 
@@ -149,24 +149,24 @@ def test_weights_remove_the_bias_of_an_uneven_draw_and_widen_the_interval() -> N
     assert wilson(0.75, 100)[1] < estimate.high < wilson(0.75, 36)[1]
 
 
-def test_what_a_draw_is_worth_leans_on_what_is_expected_while_surprises_are_few() -> None:
-    """No surprise: the expected effect alone. The more there are, the more they speak for themselves."""
-    assert worth(np.zeros(100), variance=0.1, expected=2.0) == (50, 0)
+def test_the_effective_size_is_near_the_expected_one_while_errors_are_few() -> None:
+    """Without errors the expected design effect counts alone; with many errors the observed one."""
+    assert effective_size(np.zeros(100), variance=0.1, expected=2.0) == (50, 0)
 
     for n_surprises, low, high in [(1, 50, 55), (8, 60, 75), (800, 98, 100)]:
         n = 100 * n_surprises
         pulls = np.where(np.arange(n) < n_surprises, 1.0, 0.0)  # as many as a plain draw would show
-        found, rests_on = worth(pulls, variance=pulls.sum() * n, expected=2.0)
+        size, rests_on = effective_size(pulls, variance=pulls.sum() * n, expected=2.0)
         assert rests_on == pytest.approx(n_surprises)
-        assert low < 100 * found / n < high
+        assert low < 100 * size / n < high
 
 
 def test_per_label_figures_by_eye() -> None:
     """Two of three cats found, one dog taken for a cat, owls never predicted and dogs found by half."""
     truth = np.array([0, 0, 0, 1, 1])
-    said = np.array([0, 0, 1, 0, 1])
+    predicted = np.array([0, 0, 1, 0, 1])
 
-    cat, dog, owl = per_label(truth, said, labels=PETS)
+    cat, dog, owl = per_label(truth, predicted, labels=PETS)
 
     assert (cat.label, cat.n, dog.n, owl.n) == ("cat", 3, 2, 0)
     assert cat.precision is not None
@@ -182,17 +182,17 @@ def test_per_label_figures_by_eye() -> None:
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40))
 def test_f1_is_the_harmonic_mean_wherever_both_parts_exist(pairs: list[tuple[int, int]]) -> None:
     """F1 agrees with its definition from precision and recall, and n adds up over the labels."""
-    truth, said = (np.array(side) for side in zip(*pairs, strict=True))
+    truth, predicted = (np.array(side) for side in zip(*pairs, strict=True))
 
-    metrics = per_label(truth, said, labels=PETS)
+    metrics = per_label(truth, predicted, labels=PETS)
 
-    assert sum(one.n for one in metrics) == len(pairs)
-    for one in metrics:
-        if one.precision is None or one.recall is None or one.f1 is None:
+    assert sum(metric.n for metric in metrics) == len(pairs)
+    for metric in metrics:
+        if metric.precision is None or metric.recall is None or metric.f1 is None:
             continue
-        total = one.precision.value + one.recall.value
-        assert one.f1.value == pytest.approx(
-            2 * one.precision.value * one.recall.value / total if total else 0
+        total = metric.precision.value + metric.recall.value
+        assert metric.f1.value == pytest.approx(
+            2 * metric.precision.value * metric.recall.value / total if total else 0
         )
 
 
@@ -202,26 +202,28 @@ def test_confusion_counts_rows_by_truth_and_columns_by_prediction() -> None:
 
 
 def test_estimates_and_label_metrics_survive_json() -> None:
-    """What goes into a table or MLflow comes back equal, missing figures included."""
-    for one in per_label(np.array([0, 1, 1]), np.array([0, 0, 1]), labels=PETS):
-        assert LabelMetrics.from_dict(json.loads(json.dumps(one.to_dict()))) == one
+    """Metrics survive JSON, with missing values."""
+    for metric in per_label(np.array([0, 1, 1]), np.array([0, 0, 1]), labels=PETS):
+        assert LabelMetrics.from_dict(json.loads(json.dumps(metric.to_dict()))) == metric
 
 
 def test_nothing_gives_no_number() -> None:
     """Zero samples are an error that says what to do, not an accuracy of 0 or nan."""
     none = np.zeros(0, dtype=int)
 
-    with pytest.raises(EmptyPoolError, match="0 samples give no accuracy; label some audit samples"):
+    with pytest.raises(
+        EmptyPoolError, match="cannot compute an accuracy from 0 samples; label some audit samples"
+    ):
         accuracy(none, none)
-    with pytest.raises(EmptyPoolError, match="0 samples tell no models apart"):
+    with pytest.raises(EmptyPoolError, match="cannot compare models: the holdout is empty"):
         paired_difference(none, none)
 
 
 def test_sides_of_different_length_are_refused() -> None:
     """Predictions of other samples than the truth are never compared, broadcast or cut."""
-    with pytest.raises(LabelError, match=r"true columns have shape \(2,\), predicted ones \(1,\)"):
+    with pytest.raises(LabelError, match=r"true columns have shape \(2,\), predicted columns \(1,\)"):
         accuracy([0, 1], [0])
-    with pytest.raises(LabelError, match=r"judged on \(2,\) samples, the champion on \(1,\)"):
+    with pytest.raises(LabelError, match=r"evaluated on \(2,\) samples, the champion on \(1,\)"):
         paired_difference([True, False], [True])
 
 
@@ -229,5 +231,5 @@ def test_columns_and_weights_are_checked_at_the_edge() -> None:
     """A column outside the label set or a weight that is no weight is named with its row."""
     with pytest.raises(LabelError, match="column 3 of row 1 is outside the label set of 3 labels"):
         per_label([0, 3], [0, 1], labels=PETS)
-    with pytest.raises(InvalidProbabilitiesError, match=r"weight -1\.0 of row 0 is no positive number"):
+    with pytest.raises(InvalidProbabilitiesError, match=r"weight -1\.0 of row 0 is not a positive number"):
         accuracy([0], [0], weights=[-1.0])

@@ -60,5 +60,5 @@ def test_it_runs_before_anything_is_installed(tmp_path: Path) -> None:
     environment = {"PIP_CONFIG_FILE": str(config), "PIP_INDEX_URL": MIRROR, "PATH": "/usr/bin:/bin"}
     script = Path(indexes.__file__)
     run = [sys.executable, "-I", "-S", str(script)]
-    said = subprocess.run(run, env=environment, capture_output=True, text=True, check=True).stdout
-    assert f"UV_DEFAULT_INDEX={MIRROR}\n" in said
+    printed = subprocess.run(run, env=environment, capture_output=True, text=True, check=True).stdout
+    assert f"UV_DEFAULT_INDEX={MIRROR}\n" in printed

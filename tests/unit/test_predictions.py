@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from goldloop.core.errors import InvalidProbabilitiesError
+from goldloop.core.errors import InvalidProbabilitiesError, LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.probs import checked_probs, confidence, margin, suggestion_hint
 
@@ -45,3 +45,20 @@ def test_confidence_and_margin() -> None:
 def test_hint_names_the_two_likeliest_labels() -> None:
     """The annotator reads best and runner-up in one line."""
     assert suggestion_hint(np.array([0.3, 0.1, 0.6]), LABELS) == "Model suggests: fox 60% (cat 30%)"
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["cat"], r"at least two labels, got \['cat'\]; add another label"),
+        (["cat", ""], "label '' is not usable; use 1 to 100 printable characters"),
+        (["cat", "dog "], "label 'dog ' is not usable; .* without leading or trailing blanks"),
+        (["cat", "dog\n"], "is not usable"),
+        (["cat", "x" * 101], "is not usable"),
+        (["cat", "Cat"], "label 'Cat' is twice in the label set; remove one"),
+    ],
+)
+def test_an_unusable_label_set_is_refused(names: list[str], message: str) -> None:
+    """One label, an empty, padded, unprintable or long name, and a repeated name each have a message."""
+    with pytest.raises(LabelError, match=message):
+        LabelSet.of(names)

@@ -66,7 +66,7 @@ def test_an_evaluation_holds_every_figure_with_its_origin() -> None:
     assert one.confusion == ((8, 2), (0, 0))
     assert one.ece == calibration_error([[0.8, 0.2]] * 8 + [[0.3, 0.7]] * 2, [0] * 10)
     assert [label.n for label in one.per_label] == [10, 0]
-    with pytest.raises(EmptyPoolError, match="0 samples give no accuracy"):
+    with pytest.raises(EmptyPoolError, match="cannot compute an accuracy from 0 samples"):
         evaluation("4", n=0, n_right=0)
 
 

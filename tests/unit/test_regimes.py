@@ -13,28 +13,29 @@ from goldloop.adapters.delta import open_tables
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Arrived
 from goldloop.drift.checks import Check, Drift
-from goldloop.drift.regimes import MOST_ROUNDS, current_samples, rounds_that_count
+from goldloop.drift.regimes import MOST_ROUNDS, rounds_that_count
 from goldloop.drift.sketches import SketchBuilder
+from goldloop.tables.arrivals import read_current_samples
 from goldloop.tables.batches import save_batch
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
 def test_without_alarms_the_newest_rounds_count() -> None:
-    """All of them at first, later the newest in which something arrived."""
+    """Without alarms, the newest MOST_ROUNDS rounds with arrivals count."""
     assert rounds_that_count([0, 1, 2, 3], []) == [0, 1, 2, 3]
     assert rounds_that_count(range(41), []) == list(range(41 - MOST_ROUNDS, 41))
     assert rounds_that_count([0, 0, 40], []) == [0, 40]
 
 
 def test_one_bad_week_does_not_count() -> None:
-    """What comes after a broken camera is compared with what came before it."""
+    """A single round with an alarm does not count."""
     assert rounds_that_count(range(4), [3]) == [0, 1, 2]
     assert rounds_that_count(range(6), [3]) == [0, 1, 2, 4, 5]
 
 
 def test_a_change_that_stays_makes_what_was_before_obsolete() -> None:
-    """Two alarms in a row: they and what follows count, but for odd weeks; more alarms move on."""
+    """After two alarms in a row, only these and later rounds count."""
     assert rounds_that_count(range(5), [3, 4]) == [3, 4]
     assert rounds_that_count(range(9), [3, 4, 7]) == [3, 4, 5, 6, 8]
     assert rounds_that_count(range(7), [3, 4, 5]) == [4, 5, 6]
@@ -44,11 +45,11 @@ def test_a_change_that_stays_makes_what_was_before_obsolete() -> None:
 @given(st.sets(st.integers(0, 30)), st.sets(st.integers(0, 30)))
 def test_they_are_few_in_order_and_had_arrivals(arrived: set[int], drifted: set[int]) -> None:
     """Whatever was flagged: at most MOST_ROUNDS, ascending, and the newest is there unless it was odd."""
-    found = rounds_that_count(arrived, drifted)
-    assert found == sorted(set(found))[-MOST_ROUNDS:]
-    assert set(found) <= arrived
+    counting = rounds_that_count(arrived, drifted)
+    assert counting == sorted(set(counting))[-MOST_ROUNDS:]
+    assert set(counting) <= arrived
     if arrived and max(arrived) not in drifted:
-        assert found[-1] == max(arrived)
+        assert counting[-1] == max(arrived)
 
 
 def test_samples_of_rounds_that_count_are_current(tmp_path: Path) -> None:
@@ -77,4 +78,4 @@ def test_samples_of_rounds_that_count_are_current(tmp_path: Path) -> None:
             sketch=builder.sketch(),
             check=check,
         )
-    assert current_samples(tables) == {"2", "3", "4"}
+    assert read_current_samples(tables) == {"2", "3", "4"}

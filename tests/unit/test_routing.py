@@ -164,7 +164,7 @@ def test_the_version_is_a_function_of_the_content(one: Cost, other: Cost) -> Non
 
 
 @given(probs(), policies())
-def test_what_is_recalled_accepts_nothing(rows: list[list[float]], policy: Policy) -> None:
+def test_a_suspended_policy_accepts_nothing(rows: list[list[float]], policy: Policy) -> None:
     """People get what would be accepted; all else stays where it was."""
     assume(not isinstance(policy, Suspended))
     assert not isinstance(policy, Suspended)

@@ -6,9 +6,10 @@ import threading
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
-from goldloop.core.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
-from goldloop.services import LabelStudioEndpoint, PrefectEndpoint, endpoints
+from goldloop.core.errors import BusyError, ServiceAuthError, ServiceError, ServiceUnreachableError
+from goldloop.services import LabelStudioEndpoint, PrefectEndpoint, down, endpoints, lifecycle
 from goldloop.services.credentials import ensure_credentials, load_credentials
 from goldloop.services.environment import cache_folder, server_environment
 from goldloop.services.processes import ProcessMark, end_of
@@ -26,16 +27,18 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def test_secrets_are_made_once(workspace: Workspace) -> None:
     """Several who ask at the same time get the same secrets, in a file for the owner only."""
-    found = []
-    threads = [threading.Thread(target=lambda: found.append(ensure_credentials(workspace))) for _ in range(8)]
+    secrets = []
+    threads = [
+        threading.Thread(target=lambda: secrets.append(ensure_credentials(workspace))) for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
 
-    assert found == [load_credentials(workspace)] * 8
+    assert secrets == [load_credentials(workspace)] * 8
     assert workspace.secrets_file.stat().st_mode & 0o777 == 0o600
-    assert [one.name for one in workspace.services.iterdir()] == ["secrets.json"]
+    assert [file.name for file in workspace.services.iterdir()] == ["secrets.json"]
 
 
 def test_two_workspaces_share_no_secret(tmp_path: Path) -> None:
@@ -62,7 +65,9 @@ def test_a_secrets_file_open_to_others_is_closed(workspace: Workspace) -> None:
 def test_a_damaged_secrets_file_is_named(workspace: Workspace) -> None:
     """The error names the file and what to do, and shows none of its content."""
     workspace.secrets_file.write_text('{"label_studio_token": "abcdef"}')
-    with pytest.raises(ServiceError, match=r"secrets\.json is not the secrets file") as caught:
+    with pytest.raises(
+        ServiceError, match=r"secrets\.json is damaged .*, it needs label_studio_username"
+    ) as caught:
         ensure_credentials(workspace)
     assert "abcdef" not in str(caught.value)
 
@@ -81,9 +86,23 @@ def test_state_is_read_back_as_saved(workspace: Workspace) -> None:
     assert load_state(workspace) == state
 
 
+def test_two_commands_never_change_the_servers_at_once(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that waits too long for another one names the lock and what to do."""
+    monkeypatch.setattr(lifecycle, "_PATIENCE_S", 0.05)
+    with (
+        FileLock(workspace.services / "lock", is_singleton=False),
+        pytest.raises(BusyError, match=r"another `goldloop up` or `goldloop down` holds .*lock; wait"),
+    ):
+        down(workspace, say=print)
+
+
 def test_without_up_every_command_says_what_to_run(workspace: Workspace) -> None:
     """Endpoints of a workspace whose servers were never started are an error with the next step."""
-    with pytest.raises(ServiceUnreachableError, match=r"Label Studio of .* is not up; run 'goldloop up'"):
+    with pytest.raises(
+        ServiceUnreachableError, match=r"Label Studio of .* is not running; run `goldloop up`"
+    ):
         endpoints(workspace)
 
 
@@ -97,18 +116,18 @@ def test_servers_elsewhere_get_their_secrets_from_the_environment(
         "mlflow_url": "http://mlflow:5000",
     }
     workspace = Workspace.create(tmp_path / "w", labels=["cat", "dog"], services=services)
-    with pytest.raises(ServiceAuthError, match=r"http://ls:8080, and GOLDLOOP_LABEL_STUDIO_TOKEN is not set"):
+    with pytest.raises(ServiceAuthError, match=r"GOLDLOOP_LABEL_STUDIO_TOKEN is not set, .* http://ls:8080"):
         endpoints(workspace)
     monkeypatch.setenv("GOLDLOOP_LABEL_STUDIO_TOKEN", "token")
     monkeypatch.setenv("GOLDLOOP_LABEL_STUDIO_FILES", "/files")
     monkeypatch.setenv("GOLDLOOP_PREFECT_AUTH", "user:word")
 
-    found = endpoints(workspace)
+    servers = endpoints(workspace)
 
-    assert found.label_studio == LabelStudioEndpoint("http://ls:8080", "token", files_root="/files")
-    assert found.prefect == PrefectEndpoint("http://prefect:4200", "user:word")
-    assert found.prefect.api_url == "http://prefect:4200/api"
-    assert found.mlflow.url == "http://mlflow:5000"
+    assert servers.label_studio == LabelStudioEndpoint("http://ls:8080", "token", files_root="/files")
+    assert servers.prefect == PrefectEndpoint("http://prefect:4200", "user:word")
+    assert servers.prefect.api_url == "http://prefect:4200/api"
+    assert servers.mlflow.url == "http://mlflow:5000"
 
 
 def test_no_secret_in_a_repr() -> None:

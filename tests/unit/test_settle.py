@@ -118,7 +118,7 @@ def test_too_many_errors_among_accepted_return_them_to_people_and_back(tmp_path:
 
 
 def test_a_few_errors_are_no_evidence(tmp_path: Path) -> None:
-    """One wrong of ten may be chance: a warning, no recall."""
+    """One wrong of ten may be chance: a warning, no suspension."""
     tables = open_tables(tmp_path)
     tables.evaluations.append(evaluations(range(10)))
 
@@ -129,7 +129,7 @@ def test_a_few_errors_are_no_evidence(tmp_path: Path) -> None:
 
 
 def test_samples_below_the_band_say_nothing_about_what_is_accepted(tmp_path: Path) -> None:
-    """Errors in the review lane never recall anything."""
+    """Errors in the review lane never suspend anything."""
     tables = open_tables(tmp_path)
     tables.evaluations.append(evaluations(range(100), spam=0.6))
 
@@ -144,7 +144,7 @@ def test_another_models_judgements_do_not_count(tmp_path: Path) -> None:
     assert settled(tables, holdout(n_right=30, n_wrong=30)).policy == Band(0.4, 0.7)
 
 
-def test_errors_in_recent_traffic_recall_too(tmp_path: Path) -> None:
+def test_errors_in_recent_traffic_suspend_too(tmp_path: Path) -> None:
     """A week of bad pictures is seen in the model's own traffic, validation included, before any retrain."""
     tables = open_tables(tmp_path)
     gold = [audited(i, "ham", split=Split.VALIDATION) for i in range(30)]
@@ -156,7 +156,7 @@ def test_errors_in_recent_traffic_recall_too(tmp_path: Path) -> None:
     assert any("last 4 rounds" in one for one in entry.warnings)
 
 
-def test_errors_of_long_ago_recall_nothing(tmp_path: Path) -> None:
+def test_errors_of_long_ago_suspend_nothing(tmp_path: Path) -> None:
     """Rounds that lie further back than the window are not its business; the holdout remembers them."""
     tables = open_tables(tmp_path)
     gold = [audited(i, "ham", split=Split.VALIDATION) for i in range(30)]
@@ -168,8 +168,8 @@ def test_errors_of_long_ago_recall_nothing(tmp_path: Path) -> None:
     assert settled(tables, gold, weeks=6).policy == Band(0.4, 0.7)
 
 
-def test_a_recall_outlives_the_audits_it_rests_on(tmp_path: Path) -> None:
-    """Where no accepted sample is audited any more, nothing speaks for taking the recall back."""
+def test_a_suspension_outlives_the_audits_it_rests_on(tmp_path: Path) -> None:
+    """Where no accepted sample is audited any more, the suspension stays."""
     tables = open_tables(tmp_path)
     tables.evaluations.append(evaluations(range(60)))
     settled(tables, holdout(n_right=40, n_wrong=20))

@@ -1,4 +1,4 @@
-"""Puts our script and styles into Label Studio's pages; runs inside Label Studio's own environment."""
+"""Adds goldloop's script and styles to Label Studio's pages; runs inside Label Studio's own environment."""
 
 from pathlib import Path
 
@@ -9,13 +9,13 @@ END = b"</body>"
 
 
 class AnnotatorKeys:
-    """Django middleware that adds both to every page."""
+    """Django middleware that adds script and styles to every HTML page."""
 
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request):
-        """Return the page with both at its end, anything else as it is."""
+        """Return an HTML page with both at its end, and other responses unchanged."""
         response = self.get_response(request)
         if not response.streaming and response.get("Content-Type", "").startswith("text/html"):
             response.content = response.content.replace(END, STYLE + SCRIPT + END)

@@ -1,8 +1,8 @@
 """Migrates or serves an embedded Label Studio; runs inside Label Studio's own environment.
 
-`label-studio start` applies user, password and token only when the account is made, moves to the next port
-when its own is taken, and checks all migrations at every start. This launcher makes the account agree with
-the environment at every start, serves exactly the port it is given, and migrates only when told to.
+`label-studio start` sets user, password and token only when it creates the account, moves to the next port if
+its own is taken, and checks all migrations at every start. This launcher sets the account from the
+environment at every start, serves only the given port, and migrates only on request.
 """
 
 import os
@@ -33,7 +33,7 @@ def migrate() -> None:
 
 
 def ensure_account(username: str, password: str, token: str) -> None:
-    """Make the owner's account and its token what the environment says, whatever they were."""
+    """Set the owner's account and its token, after creating them if they are missing."""
     from django.db import transaction
     from organizations.models import Organization
     from rest_framework.authtoken.models import Token
@@ -71,7 +71,7 @@ def serve(port: int) -> None:
 
 
 def main() -> None:
-    """Do what the first argument says: `migrate` or `serve`."""
+    """Run the command in the first argument: `migrate` or `serve`."""
     set_up()
     if sys.argv[1] == "migrate":
         migrate()

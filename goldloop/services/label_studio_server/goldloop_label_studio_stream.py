@@ -1,9 +1,9 @@
-"""Keeps the task that somebody was given from everybody else; runs inside Label Studio's own environment.
+"""Gives each task to one annotator at a time; runs inside Label Studio's own environment.
 
-When Label Studio's page asks for the next task it sends the filter, order and selection of its tab along,
-even where they are empty, and with any of them Label Studio hands out the first task that is open, locked or
-not. Two people who follow the same link are then given the same tasks, one after the other. Only a click on
-"Label All Tasks" makes the page leave them out, and the filter of the tab as well.
+When Label Studio's page requests the next task, it sends filter, order and selection of its tab, even if they
+are empty. With any of them, Label Studio returns the first open task, even if it is locked: two annotators
+who follow the same link get the same tasks. Only "Label All Tasks" omits them, together with the tab's
+filter.
 """
 
 from threading import Lock
@@ -11,7 +11,7 @@ from threading import Lock
 from django.apps import AppConfig
 from django.conf import settings
 
-_ONE_AT_A_TIME = Lock()  # on SQLite, Label Studio looks for a task and locks it in two transactions
+_ONE_AT_A_TIME = Lock()  # on SQLite, Label Studio finds and locks a task in two transactions
 
 
 class Stream(AppConfig):
@@ -20,14 +20,14 @@ class Stream(AppConfig):
     name = "goldloop_label_studio_stream"
 
     def ready(self):
-        """Register ours once Label Studio has registered its own."""
+        """Register our `next_task` after Label Studio has registered its own."""
         import data_manager.actions  # noqa: F401  # registers them
 
         settings.DATA_MANAGER_ACTIONS["next_task"]["entry_point"] = next_task
 
 
 def next_task(project, queryset, *, request, **_):
-    """Return the next task of the tab that `request` comes from, of those that it selects, and lock it."""
+    """Return the next task among the selected tasks of the tab that sent `request`, and lock it."""
     from projects.functions.next_task import get_next_task
     from rest_framework.exceptions import NotFound
     from tasks.serializers import NextTaskSerializer
@@ -43,7 +43,7 @@ def next_task(project, queryset, *, request, **_):
 
 
 def _in_tab(project, request):
-    """Return the tasks that the tab shows, of those selected; None where the page comes from no saved tab."""
+    """Return the selected tasks that the tab shows; None if the page has no saved tab."""
     from core.utils.common import int_from_request
     from data_manager.functions import get_prepare_params
     from data_manager.models import View

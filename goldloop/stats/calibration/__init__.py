@@ -1,6 +1,6 @@
-"""Calibration: a correction that makes confidence mean what it says, and how well it does so."""
+"""Calibration: fit a correction of the logits, and measure how far confidence and accuracy differ."""
 
-from goldloop.stats.calibration.correction import Calibration, calibrated
+from goldloop.stats.calibration.correction import Calibration
 from goldloop.stats.calibration.fit import (
     TEMPERATURE_RANGE,
     Fit,
@@ -21,7 +21,6 @@ __all__ = [
     "Calibration",
     "Fit",
     "ReliabilityBin",
-    "calibrated",
     "calibration_error",
     "error_of_bins",
     "expected_calibration_error",

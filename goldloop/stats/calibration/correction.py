@@ -1,11 +1,9 @@
-"""Correction: one temperature for all labels and, where it pays, an offset for each."""
+"""Correction: one temperature for all labels and, optionally, one offset for each label."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +15,13 @@ from goldloop.stats.calibration.inputs import Matrix, checked_matrix
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """What turns logits into probs: softmax(logits / temperature + offsets) [guo2017] [alexandari2020].
+    """Turns logits into probs: softmax(logits / temperature + offsets) [guo2017] [alexandari2020].
 
-    `offsets` has one number for each label, in label-set order, or is empty: then the order of the labels in
-    a row never changes.
+    `offsets` has one number for each label, in label-set order, or is empty. Without offsets, calibration
+    never changes the predicted label.
+
+    >>> Calibration(temperature=2.0).apply([[4.0, 0.0]]).round(3)
+    array([[0.881, 0.119]])
     """
 
     temperature: float = 1.0
@@ -29,41 +30,25 @@ class Calibration:
     def __post_init__(self) -> None:
         if not (math.isfinite(self.temperature) and self.temperature > 0):
             raise InvalidProbabilitiesError(
-                f"temperature must be a positive number, got {self.temperature}; fit it again"
+                f"temperature must be a positive number, got {self.temperature}; fit the calibration again"
             )
-        if not all(math.isfinite(one) for one in self.offsets):
-            raise InvalidProbabilitiesError(f"offsets must be finite, got {self.offsets}; fit them again")
+        if not all(math.isfinite(offset) for offset in self.offsets):
+            raise InvalidProbabilitiesError(
+                f"offsets must be finite, got {self.offsets}; fit the calibration again"
+            )
 
     def apply(self, logits: npt.ArrayLike) -> Matrix:
-        """Return the probs of `logits` (n, n_labels), rows summing to 1.
+        """Return the probs of `logits` (n, n_labels); each row sums to 1.
 
         Raises:
-            InvalidProbabilitiesError: logits that are not finite, or of another number of labels.
+            InvalidProbabilitiesError: a logit is not finite, or the number of labels differs.
         """
         matrix = checked_matrix(logits, "logits")
         if self.offsets and len(self.offsets) != matrix.shape[1]:
             raise InvalidProbabilitiesError(
-                f"there are {len(self.offsets)} offsets for {matrix.shape[1]} labels; fit them again"
+                f"there are {len(self.offsets)} offsets for {matrix.shape[1]} labels; "
+                "fit the calibration again"
             )
         shifted = matrix / self.temperature + (np.array(self.offsets) if self.offsets else 0.0)
         probs: Matrix = softmax(shifted, axis=1)
         return probs
-
-    def to_dict(self) -> dict[str, float | list[float]]:
-        """Return the fields as JSON knows them."""
-        return {"temperature": self.temperature, "offsets": list(self.offsets)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the calibration that `to_dict` described; without "offsets" it has none."""
-        offsets: Sequence[float] = values.get("offsets", ())
-        return cls(float(values["temperature"]), tuple(float(one) for one in offsets))
-
-
-def calibrated(logits: npt.ArrayLike, temperature: float) -> Matrix:
-    """Return probs (n, n_labels) under one temperature.
-
-    Raises:
-        InvalidProbabilitiesError: as `Calibration`.
-    """
-    return Calibration(temperature).apply(logits)

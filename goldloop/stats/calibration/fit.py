@@ -1,4 +1,4 @@
-"""Fitting: the calibration that explains randomly drawn labels best."""
+"""Fit: the calibration with the least loss on randomly drawn, labelled samples."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from goldloop.stats.calibration.inputs import Matrix, checked_matrix, checked_tr
 from goldloop.stats.metrics import Columns, Weights, checked_weights, effective_sample_size
 
 TEMPERATURE_RANGE = (0.05, 20.0)
-"""No network needs more; what reaches an end has logits of an odd scale."""
+"""Bounds of a fitted temperature; a network that reaches one has logits of an unusual scale."""
 
 PRIOR_SPREAD = 1.0
-"""Standard deviation of log T before any evidence, around T = 1.
+"""Standard deviation of the log-normal prior of T around 1.
 
-A handful of validation samples that are all right would otherwise call for T = 0, and every later
-confidence would be 1.00. Worth less than one sample; from 100 samples on T moves by under 2 %.
+Without it, a few validation samples that are all right would give T = 0 and confidences of 1.00. The prior
+weighs less than one sample; with 100 samples or more it changes T by less than 2 %.
 """
 
 OFFSET_SPREAD = 0.35
-"""Standard deviation of an offset before any evidence; 0.25 is best with 50 samples, 0.5 with 400."""
+"""Standard deviation of the prior of an offset; 0.25 is best with 50 samples, 0.5 with 400."""
 
 LEAST_FOR_OFFSETS = 50
-"""Fewest samples that offsets are tried on."""
+"""Fewest samples for which offsets are tried."""
 
 N_FOLDS = 10
 MARGIN = 1.0
-"""Standard errors by which offsets have to lower the loss on labels they were not fitted on."""
+"""Standard errors by which offsets must lower the loss on left-out folds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """A calibration and why it has offsets or none; the losses are in nats a sample, on left-out folds.
+    """A calibration fitted on `n` samples, and the evidence for or against offsets.
 
-    `gain` is how much less the loss is with offsets than without, `gain_error` its standard error; both None
-    where there were too few samples to try.
+    `gain` is the loss without offsets minus the loss with them, in nats a sample on left-out folds, and
+    `gain_error` its standard error. Both are None if there were fewer than LEAST_FOR_OFFSETS samples.
     """
 
     calibration: Calibration
@@ -51,51 +51,49 @@ class Fit:
 def fit_temperature(
     logits: npt.ArrayLike, columns: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
 ) -> float:
-    """Return the temperature in [0.05, 20] under which `logits` (n, n_labels) explain `columns` (n,) best.
+    """Return the temperature in [0.05, 20] with the least loss for `logits` (n, n_labels), `columns` (n,).
 
-    Least negative log-likelihood [guo2017] plus a weak log-normal prior around 1, see PRIOR_SPREAD. Weights
-    are inverse inclusion probabilities. The samples must be drawn at random: what was chosen for its
-    confidence cannot tell whether confidence is right.
+    The loss is the negative log-likelihood [guo2017] plus a weak prior, see PRIOR_SPREAD. `weights` (n,) are
+    inverse inclusion probabilities. The samples must be drawn at random: samples selected by confidence give
+    a biased temperature.
+
+    An overconfident model, sure at odds of 55 to 1 but right on 3 of 4 samples, is cooled down:
+
+    >>> round(fit_temperature([[4.0, 0.0]] * 100, [0, 0, 0, 1] * 25), 2)
+    3.46
 
     Raises:
-        EmptyPoolError: no samples.
-        InvalidProbabilitiesError: logits or weights of a wrong shape or not finite; names the first bad row.
-        LabelError: a column outside the label set.
+        EmptyPoolError: there are no samples.
+        InvalidProbabilitiesError: logits or weights have a wrong shape or are not finite; names the row.
+        LabelError: a column is outside the label set.
     """
-    matrix = checked_matrix(logits, "logits")
-    truth = checked_truth(columns, matrix)
-    return _temperature(matrix, truth, _scaled(checked_weights(weights, len(truth))))
+    return _temperature(*_checked(logits, columns, weights))
 
 
 def fit_offsets(
     logits: npt.ArrayLike, columns: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
 ) -> Calibration:
-    """Return temperature and offsets together, whether the offsets pay or not.
+    """Return a temperature and offsets, fitted together, even if the offsets do not lower the loss.
 
-    Bias-corrected temperature scaling [alexandari2020], with offsets drawn towards 0, see OFFSET_SPREAD.
+    This is bias-corrected temperature scaling [alexandari2020] with a prior of offsets, see OFFSET_SPREAD.
 
     Raises:
         EmptyPoolError, InvalidProbabilitiesError, LabelError: as `fit_temperature`.
     """
-    matrix = checked_matrix(logits, "logits")
-    truth = checked_truth(columns, matrix)
-    return _with_offsets(matrix, truth, _scaled(checked_weights(weights, len(truth))))
+    return _with_offsets(*_checked(logits, columns, weights))
 
 
 def fit_calibration(
     logits: npt.ArrayLike, columns: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
 ) -> Fit:
-    """Return the temperature, and offsets where they pay, that explain `columns` (n,) best.
+    """Return the temperature of `fit_temperature`, or the temperature and offsets of `fit_offsets`.
 
-    Offsets (`fit_offsets`) are kept only where they lower the loss of left-out folds by MARGIN standard
-    errors. The rest is as in `fit_temperature`.
+    Offsets are kept only if they lower the loss on left-out folds by more than MARGIN standard errors.
 
     Raises:
         EmptyPoolError, InvalidProbabilitiesError, LabelError: as `fit_temperature`.
     """
-    matrix = checked_matrix(logits, "logits")
-    truth = checked_truth(columns, matrix)
-    weight = _scaled(checked_weights(weights, len(truth)))
+    matrix, truth, weight = _checked(logits, columns, weights)
     plain = Calibration(_temperature(matrix, truth, weight))
     if len(truth) < LEAST_FOR_OFFSETS:
         return Fit(plain, len(truth), None, None)
@@ -105,10 +103,14 @@ def fit_calibration(
     return Fit(plain, len(truth), gain, gain_error)
 
 
-def _scaled(weights: Weights) -> Weights:
-    """Weights that sum to the effective number of samples, which is what priors are weighed against."""
-    scaled: Weights = weights * (effective_sample_size(weights) / weights.sum())
-    return scaled
+def _checked(
+    logits: npt.ArrayLike, columns: npt.ArrayLike, weights: npt.ArrayLike | None
+) -> tuple[Matrix, Columns, Weights]:
+    """Return the checked inputs; weights sum to the effective sample size, so that the priors keep theirs."""
+    matrix = checked_matrix(logits, "logits")
+    truth = checked_truth(columns, matrix)
+    weight = checked_weights(weights, len(truth))
+    return matrix, truth, weight * (effective_sample_size(weight) / weight.sum())
 
 
 def _temperature(matrix: Matrix, truth: Columns, weights: Weights) -> float:
@@ -124,7 +126,7 @@ def _temperature(matrix: Matrix, truth: Columns, weights: Weights) -> float:
 
 
 def _with_offsets(matrix: Matrix, truth: Columns, weights: Weights) -> Calibration:
-    """Least loss over log T and the offsets together; smooth and, in 1 / T and the offsets, convex."""
+    """Minimise the loss over log T and the offsets; it is smooth and, in 1 / T and the offsets, convex."""
     n_labels = matrix.shape[1]
     hits = np.zeros_like(matrix)
     hits[np.arange(len(truth)), truth] = 1
@@ -147,7 +149,7 @@ def _with_offsets(matrix: Matrix, truth: Columns, weights: Weights) -> Calibrati
 
 
 def _gain(matrix: Matrix, truth: Columns, weights: Weights) -> tuple[float, float]:
-    """Loss without offsets minus loss with them on left-out folds, nats a sample, and its standard error."""
+    """Return `Fit.gain` and `Fit.gain_error`."""
     differences = np.empty(len(truth))
     for fold in range(N_FOLDS):
         left_out = np.arange(len(truth)) % N_FOLDS == fold
@@ -163,7 +165,7 @@ def _gain(matrix: Matrix, truth: Columns, weights: Weights) -> tuple[float, floa
 
 
 def _log_likelihood(calibration: Calibration, matrix: Matrix, truth: Columns) -> Matrix:
-    """Return the logarithm of the probability of each true column, (n,), finite however small it is."""
+    """Return the log-probability of each true column, (n,); always finite."""
     shifted = matrix / calibration.temperature + np.array(calibration.offsets or 0.0)
     logarithms: Matrix = log_softmax(shifted, axis=1)[np.arange(len(truth)), truth]
     return logarithms

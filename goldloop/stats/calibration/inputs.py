@@ -1,4 +1,4 @@
-"""Inputs: what calibration is fitted on and judged with, checked once."""
+"""Checks of the inputs of calibration."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Matrix = npt.NDArray[np.float64]
 
 
 def checked_matrix(values: npt.ArrayLike, what: str) -> Matrix:
-    """Return `values` as finite float64 (n, at least 2 labels); `what` names them in an error.
+    """Return `values` as finite float64 (n, at least 2 labels); error messages call them `what`.
 
     Raises:
-        InvalidProbabilitiesError: a wrong shape, or the first row that is not finite.
+        InvalidProbabilitiesError: the shape is wrong, or a row is not finite; names the first.
     """
     matrix = np.asarray(values, dtype=np.float64)
     if matrix.ndim != 2 or matrix.shape[1] < 2:
@@ -33,15 +33,15 @@ def checked_truth(columns: npt.ArrayLike, matrix: Matrix) -> Columns:
     """Return the true columns (n,) of the rows of `matrix`.
 
     Raises:
-        EmptyPoolError: no rows.
-        LabelError: a column outside the label set, or another number of them.
+        EmptyPoolError: `matrix` has no rows.
+        LabelError: a column is outside the label set, or their number is not that of the rows.
     """
     n, n_labels = matrix.shape
     if n == 0:
         raise EmptyPoolError(
-            "0 samples say nothing about calibration; label some audit samples and pull first"
+            "cannot calibrate with 0 samples; label some audit samples, then run `goldloop pull`"
         )
     checked = checked_columns(columns, n_labels=n_labels)
     if checked.shape != (n,):
-        raise LabelError(f"there are {len(checked)} columns for {n} rows; give one label for each row")
+        raise LabelError(f"there are {len(checked)} columns for {n} rows; pass one label for each row")
     return checked
