@@ -11,6 +11,7 @@ from goldloop.core.clock import now
 from goldloop.core.errors import EmptyPoolError
 from goldloop.core.samples import SampleId
 from goldloop.routing.entry import PolicyEntry
+from goldloop.routing.explanation import Explanation, explain
 from goldloop.routing.fit import fit_policy
 from goldloop.routing.policies import Policy
 from goldloop.routing.reroute import reroute
@@ -18,7 +19,8 @@ from goldloop.routing.settle import is_asked_for, settle_policy
 from goldloop.routing.tuning import Tuning, tune
 from goldloop.tables.batches import read_seen
 from goldloop.tables.policy_log import PolicyLog
-from goldloop.tables.traffic import judged_by
+from goldloop.tables.predictions import find_prediction, predictions_under_other_policies, save_lane_changes
+from goldloop.tables.traffic import evaluated_holdout, policy_evidence
 from goldloop.wiring import Wiring, connect
 
 
@@ -27,15 +29,17 @@ def settle(parts: Wiring) -> PolicyEntry | None:
     champion = parts.registry.version_at("champion")
     if champion is None:
         return None
-    return settle_policy(
-        tables=parts.tables,
-        gold=parts.gold.records(),
-        gold_version=parts.gold.newest().version,
+    settings = parts.workspace.settings
+    entry = settle_policy(
+        policy_evidence(parts.tables, parts.gold.records(), settings.label_set, champion),
+        settings,
         model_version=champion,
-        settings=parts.workspace.settings,
+        gold_version=parts.gold.newest().version,
         people=parts.known_people(),
         at=now(),
     )
+    PolicyLog(parts.tables.policies).settle(entry)
+    return entry
 
 
 @task(name="settle the policy")
@@ -68,7 +72,28 @@ def reroute_waiting(parts: Wiring, champion: str, policy: Policy) -> Counter[str
     def is_wanted(sample_id: SampleId) -> bool:
         return sample_id not in taken
 
-    return reroute(tables=parts.tables, model_version=champion, policy=policy, is_wanted=is_wanted, clock=now)
+    predictions = predictions_under_other_policies(
+        parts.tables, model_version=champion, policy=policy, is_wanted=is_wanted
+    )
+    changes = reroute(predictions, policy)
+    save_lane_changes(parts.tables, changes, policy=policy, at=now())
+    return Counter(str(change) for change in changes)
+
+
+def explain_sample(parts: Wiring, prefix: str) -> Explanation:
+    """Return why the one sample whose id begins with `prefix` went to its lane.
+
+    Raises:
+        SourceError: no scored sample has such an id, or several have.
+    """
+    prediction = find_prediction(parts.tables, prefix)
+    asked = {
+        task.purpose
+        for task in parts.task_log.statuses().values()
+        if task.sample_id == prediction.sample_id and task.is_live
+    }
+    policies = [entry.policy for entry in PolicyLog(parts.tables.policies).entries()]
+    return explain(prediction, parts.workspace.settings, policies=policies, asked=asked)
 
 
 def newest_entry(parts: Wiring) -> PolicyEntry:
@@ -85,10 +110,10 @@ def newest_entry(parts: Wiring) -> PolicyEntry:
     return entries[-1]
 
 
-def judged_for(parts: Wiring, entry: PolicyEntry) -> Audited:
-    """Return the holdout as the model of `entry` judged it."""
+def holdout_of(parts: Wiring, entry: PolicyEntry) -> Audited:
+    """Return the holdout as the model of `entry` evaluated it."""
     labels = parts.workspace.settings.label_set
-    return judged_by(parts.tables, parts.gold.records(), labels, entry.model_version)
+    return evaluated_holdout(parts.tables, parts.gold.records(), labels, entry.model_version)
 
 
 def champion_tuning(parts: Wiring) -> Tuning:
@@ -98,4 +123,4 @@ def champion_tuning(parts: Wiring) -> Tuning:
         EmptyPoolError: there is no champion yet, or no audit it was judged on.
     """
     entry, settings = newest_entry(parts), parts.workspace.settings
-    return tune(judged_for(parts, entry), settings, present=entry.policy, people=parts.known_people())
+    return tune(holdout_of(parts, entry), settings, present=entry.policy, people=parts.known_people())

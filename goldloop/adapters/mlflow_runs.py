@@ -13,6 +13,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from mlflow.exceptions import MlflowException
 
 from goldloop.adapters.mlflow_connection import mlflow_at
+from goldloop.core.codec import to_plain
 from goldloop.core.errors import ModelError
 from goldloop.training.run_record import GoldSource, TrainingRecord, TrainingStart, metrics_of
 
@@ -73,9 +74,9 @@ class MlflowRuns:
             metrics = list(_metrics(record, model_id=models[-1].model_id if models else None))
             for first in range(0, len(metrics), BATCH):
                 client.log_batch(mlflow_run_id, metrics=metrics[first : first + BATCH])
-            for role, one in record.evaluations.items():
-                client.log_dict(mlflow_run_id, one.to_dict(), f"evaluations/{role}.json")
-            client.log_dict(mlflow_run_id, record.decision.to_dict(), "decision.json")
+            for role, evaluation in record.evaluations.items():
+                client.log_dict(mlflow_run_id, to_plain(evaluation), f"evaluations/{role}.json")
+            client.log_dict(mlflow_run_id, to_plain(record.decision), "decision.json")
             client.set_tag(mlflow_run_id, "goldloop.promoted", str(record.decision.is_promoted).lower())
             client.set_tag(mlflow_run_id, "mlflow.note.content", "\n\n".join(record.decision.reasons))
             with tempfile.TemporaryDirectory() as folder:

@@ -31,10 +31,10 @@ class Kind(StrEnum):
 def policy_show(where: Where = None, as_json: Json = False) -> None:
     """The policy in force, the reasons for what was fitted in it, and what to beware of."""
     from flows.policy import newest_entry
-    from goldloop.routing.policies import policy_to_dict
+    from goldloop.core.codec import to_plain
 
     entry = newest_entry(connect(where))
-    value: dict[str, Any] = {"version": entry.policy.version, "policy": policy_to_dict(entry.policy)}
+    value: dict[str, Any] = {"version": entry.policy.version, "policy": to_plain(entry.policy)}
     value |= {"model_version": entry.model_version, "gold_version": entry.gold_version}
     value |= {"reasons": entry.reasons, "warnings": entry.warnings, "settled_at": entry.settled_at}
     if as_json:
@@ -55,14 +55,13 @@ def policy_explain(
     as_json: Json = False,
 ) -> None:
     """Why a sample went where it went."""
-    from goldloop.routing.explanation import explain
+    from flows.policy import explain_sample
 
-    parts = connect(where)
-    found = explain(parts.tables, parts.workspace.settings, sample)
+    explanation = explain_sample(connect(where), sample)
     if as_json:
-        show(found, [], as_json=True)
+        show(explanation, [], as_json=True)
     else:
-        out.print(str(found), markup=False)
+        out.print(str(explanation), markup=False)
 
 
 @app.command("tune")
@@ -105,7 +104,7 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """What past rounds' decisions would have been under another policy; touches nothing."""
-    from flows.policy import judged_for, newest_entry
+    from flows.policy import holdout_of, newest_entry
     from goldloop.audit.audited import audited_traffic
     from goldloop.reports.policies_table import replay_rows
     from goldloop.routing.fit import fit_policy
@@ -114,7 +113,7 @@ def replay(
 
     parts = connect(where)
     settings = _changed(parts.workspace.settings, kind, band, target)
-    audited = judged_for(parts, newest_entry(parts)) if kind is Kind.TARGET else None
+    audited = holdout_of(parts, newest_entry(parts)) if kind is Kind.TARGET else None
     people = parts.known_people() if kind is Kind.COST else None
     fitted = fit_policy(settings, audited, people)
     traffic = read_traffic(parts.tables, settings.label_set)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -40,28 +39,6 @@ class Evaluation:
     def n(self) -> int:
         """Number of samples judged."""
         return self.accuracy.n
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON knows them."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the evaluation that `to_dict` described.
-
-        Earlier goldloops kept a bare number as `ece`; of its interval nothing is known.
-        """
-        judged, ece = Estimate.from_dict(values["accuracy"]), values["ece"]
-        return cls(
-            model_version=str(values["model_version"]),
-            split=str(values["split"]),
-            gold_version=int(values["gold_version"]),
-            gold_digest=str(values["gold_digest"]),
-            accuracy=judged,
-            per_label=tuple(LabelMetrics.from_dict(one) for one in values["per_label"]),
-            ece=Estimate.from_dict(ece) if isinstance(ece, Mapping) else Estimate(ece, 0.0, 1.0, judged.n),
-            confusion=tuple(tuple(int(count) for count in row) for row in values["confusion"]),
-        )
 
 
 def evaluate(
@@ -106,23 +83,6 @@ class Decision:
     challenger: str
     champion: str | None
     difference: Estimate | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON knows them."""
-        return asdict(self) | {"reasons": list(self.reasons)}
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the decision that `to_dict` described."""
-        difference, champion = values["difference"], values["champion"]
-        return cls(
-            is_promoted=bool(values["is_promoted"]),
-            rule=str(values["rule"]),
-            reasons=tuple(str(reason) for reason in values["reasons"]),
-            challenger=str(values["challenger"]),
-            champion=None if champion is None else str(champion),
-            difference=None if difference is None else Estimate.from_dict(difference),
-        )
 
 
 def _judged_alike(champion: Evaluation, challenger: Evaluation, difference: Estimate) -> None:

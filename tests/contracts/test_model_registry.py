@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from goldloop.core.codec import to_plain
 from goldloop.core.errors import (
     GoldloopError,
     ModelError,
@@ -263,7 +264,7 @@ def test_a_run_holds_parameters_data_version_figures_and_decision(
         "plots/confusion.png",
     }
     files = Path(client.download_artifacts(mlflow_run_id, "decision.json", str(tmp_path)))
-    assert json.loads(files.read_text()) == told.decision.to_dict()
+    assert json.loads(files.read_text()) == to_plain(told.decision)
     assert urllib.request.urlopen(runs.address(mlflow_run_id).split("/#")[0], timeout=30).status == 200
 
 

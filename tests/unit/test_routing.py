@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from goldloop.core.codec import from_plain, to_plain
 from goldloop.core.errors import InvalidBandError, InvalidProbabilitiesError, PolicyError
 from goldloop.core.lanes import Lane
+from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.policies import (
     Band,
     Cost,
@@ -20,8 +23,6 @@ from goldloop.routing.policies import (
     Review,
     Suspended,
     Target,
-    policy_from_dict,
-    policy_to_dict,
     route,
 )
 from tests.strategies import answers, bands, cost_policies, error_costs, policies, probs
@@ -149,9 +150,11 @@ def test_no_probabilities_have_no_lane(row: list[float], policy: Policy) -> None
 @given(policies())
 def test_a_policy_comes_back_from_json_as_it_was(policy: Policy) -> None:
     """Value and version survive JSON that any parser reads, infinite prices included."""
-    text = json.dumps(policy_to_dict(policy), allow_nan=False)
+    text = json.dumps(
+        to_plain(PolicyEntry(policy, "1", 1, (), (), datetime(2026, 3, 2, tzinfo=UTC))), allow_nan=False
+    )
 
-    again = policy_from_dict(json.loads(text))
+    again = from_plain(PolicyEntry, json.loads(text)).policy
 
     assert again == policy
     assert again.version == policy.version
@@ -261,9 +264,3 @@ def test_a_target_nobody_can_show_is_refused(accuracy: float, delta: float, thre
     """Neither certainty nor an accuracy of 1 can be had."""
     with pytest.raises(PolicyError, match=f"got {accuracy} and {delta}"):
         Target(accuracy, delta, threshold)
-
-
-def test_a_policy_of_no_known_kind_is_refused() -> None:
-    """The error names the kind and the known ones."""
-    with pytest.raises(PolicyError, match="'coin' is no kind of policy; known are band"):
-        policy_from_dict({"kind": "coin"})
