@@ -34,7 +34,7 @@ _NOTHING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class AssessedAnswer:
     """An answer beside what others say.
 
     `known` is the known answer, found without this person, where the answer was asked for *because* it was
@@ -68,10 +68,10 @@ class RoundAccuracy:
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class AnnotatorProfile:
     """What one annotator's answers are worth.
 
-    `accuracy` rests on all blind answers that anything else speaks to: `on_controls` on those with known
+    `accuracy` rests on all blind answers that anything else speaks to: `on_honeypots` on those with known
     labels (the easy ones, as a rule), `against_others` on those that other people or the model judge, without
     this person. The `n_suggested` answers given beside a suggestion judge nobody: who adopts it agrees with
     the model whether it is right or not. `drift` is the accuracy in the newest rounds, at least `MIN_N`
@@ -83,7 +83,7 @@ class Person:
     n_answers: int
     n_suggested: int
     accuracy: Measure
-    on_controls: Measure
+    on_honeypots: Measure
     against_others: Measure
     confusions: tuple[Confusion, ...]
     pace: Pace
@@ -100,13 +100,15 @@ class Person:
         return f"annotator {self.annotator}"
 
 
-def people(judged: Sequence[Judged], *, labels: LabelSet, bar: float) -> tuple[Person, ...]:
+def annotator_profiles(
+    judged: Sequence[AssessedAnswer], *, labels: LabelSet, bar: float
+) -> tuple[AnnotatorProfile, ...]:
     """Return everybody who answered or skipped, by id; the order of `judged` does not matter.
 
     Raises:
         LabelError: an answer, known answer or posterior outside `labels`.
     """
-    by_person: dict[str, list[Judged]] = {}
+    by_person: dict[str, list[AssessedAnswer]] = {}
     for one in sorted(judged, key=lambda one: one.answer.annotation_id):
         by_person.setdefault(one.answer.annotator, []).append(one)
     compared = {annotator: _compared(found, labels) for annotator, found in by_person.items()}
@@ -140,7 +142,7 @@ class _Compared:
         return accuracy_against(self.right[rows], self.said[rows], wrong)
 
 
-def _compared(judged: Sequence[Judged], labels: LabelSet) -> _Compared:
+def _compared(judged: Sequence[AssessedAnswer], labels: LabelSet) -> _Compared:
     kept = [
         one
         for one in judged
@@ -163,8 +165,8 @@ def _compared(judged: Sequence[Judged], labels: LabelSet) -> _Compared:
 
 
 def _person(
-    judged: Sequence[Judged], compared: _Compared, *, labels: LabelSet, wrong: Floats, bar: float
-) -> Person:
+    judged: Sequence[AssessedAnswer], compared: _Compared, *, labels: LabelSet, wrong: Floats, bar: float
+) -> AnnotatorProfile:
     answers = [one.answer for one in judged]
     given = [one for one in answers if not one.is_skip]
     reasons = Counter(one.reason or "no reason given" for one in answers if one.is_skip)
@@ -172,12 +174,12 @@ def _person(
     is_heard = compared.others.any(axis=1)
     controls = compared.said[compared.is_known] == compared.right[compared.is_known].argmax(axis=1)
     drift = _drift(compared, wrong)
-    return Person(
+    return AnnotatorProfile(
         annotator=answers[0].annotator,
         n_answers=len(given),
         n_suggested=sum(one.is_shown for one in given),
         accuracy=accuracy,
-        on_controls=share(int(controls.sum()), len(controls)),
+        on_honeypots=share(int(controls.sum()), len(controls)),
         against_others=accuracy_against(compared.others[is_heard], compared.said[is_heard], wrong),
         confusions=_confusions(compared, labels, wrong, accuracy),
         pace=pace(answers),

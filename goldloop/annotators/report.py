@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from goldloop.annotators.agreement import Agreement, agreement, independent_votes
+from goldloop.annotators.assessed_answers import assessed_answers
 from goldloop.annotators.automation_bias import Anchoring, measure_anchoring
-from goldloop.annotators.judged_answers import judged_answers
 from goldloop.annotators.prefill_advice import Advice, recommend
-from goldloop.annotators.profiles import Person, people
+from goldloop.annotators.profiles import AnnotatorProfile, annotator_profiles
 from goldloop.consensus.outcomes import Outcomes, observations_of
 from goldloop.core.requests import AnswerRequest
 from goldloop.core.tasks import Purpose, n_first_answers
@@ -25,7 +25,7 @@ class AnnotatorReport:
     Accuracies are compared with `bar`, adoption gaps with `max_gap`.
     """
 
-    people: tuple[Person, ...]
+    people: tuple[AnnotatorProfile, ...]
     bar: float
     agreement: Agreement
     anchoring: Anchoring
@@ -33,12 +33,12 @@ class AnnotatorReport:
     max_gap: float
 
     @property
-    def flagged(self) -> tuple[Person, ...]:
+    def flagged(self) -> tuple[AnnotatorProfile, ...]:
         """Who is below the bar by evidence."""
         return tuple(one for one in self.people if one.is_flagged)
 
     @property
-    def falling(self) -> tuple[Person, ...]:
+    def falling(self) -> tuple[AnnotatorProfile, ...]:
         """Whose newest rounds are worse than those before, by evidence."""
         return tuple(one for one in self.people if one.is_falling)
 
@@ -50,8 +50,8 @@ def annotator_report(
     labels = settings.label_set
     anchoring, advice = suggestion_advice(outcomes, settings)
     return AnnotatorReport(
-        people=people(
-            judged_answers(outcomes, answer_requests, labels), labels=labels, bar=settings.annotators.bar
+        people=annotator_profiles(
+            assessed_answers(outcomes, answer_requests, labels), labels=labels, bar=settings.annotators.bar
         ),
         bar=settings.annotators.bar,
         agreement=agreement_of(outcomes, settings),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import fields
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
@@ -28,7 +28,7 @@ def from_plain(form: type[T], values: Any) -> T:
         StoredValueError: `values` do not describe such a value.
     """
     try:
-        value: T = _adapter(form).validate_python(values)
+        value: T = _adapter(cast("Any", form)).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
@@ -61,5 +61,5 @@ def _text(value: Any) -> str:
 
 
 @cache
-def _adapter(form: Hashable) -> TypeAdapter[Any]:
+def _adapter(form: Any) -> TypeAdapter[Any]:
     return TypeAdapter(form)

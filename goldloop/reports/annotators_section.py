@@ -58,7 +58,7 @@ def annotator_section(report: AnnotatorReport) -> AnnotatorSection:
 
 def _skill_plots(report: AnnotatorReport) -> tuple[Plot, ...]:
     plots = []
-    if any(one.accuracy.estimate or one.on_controls.estimate for one in report.people):
+    if any(one.accuracy.estimate or one.on_honeypots.estimate for one in report.people):
         caption = "Blind answers against known labels and what everybody else says; red: below the bar"
         plots.append(Plot(caption, skill_plot(report.people, bar=report.bar)))
     if any(one.pace.decision_s.estimate for one in report.people):

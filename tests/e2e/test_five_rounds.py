@@ -13,9 +13,9 @@ import pytest
 
 from flows.pull import pull_answers
 from flows.push import push_round
-from goldloop.annotators.judged_answers import judged_answers
-from goldloop.annotators.profiles import Person as Measured
-from goldloop.annotators.profiles import people as measured_people
+from goldloop.annotators.assessed_answers import assessed_answers
+from goldloop.annotators.profiles import AnnotatorProfile as Measured
+from goldloop.annotators.profiles import annotator_profiles as measured_people
 from goldloop.consensus.outcomes import read_outcomes
 from goldloop.core.clock import now
 from goldloop.core.labels import LabelSet
@@ -116,7 +116,7 @@ class Project:
         """Return what is known of everybody, by the id that the server gave them."""
         settings, labels = self.parts.workspace.settings, LabelSet(LABELS)
         outcomes = read_outcomes(self.parts.tables, self.parts.task_log, self.parts.answer_requests, settings)
-        judged = judged_answers(outcomes, self.parts.answer_requests.all(), labels)
+        judged = assessed_answers(outcomes, self.parts.answer_requests.all(), labels)
         return {
             one.annotator: one for one in measured_people(judged, labels=labels, bar=settings.annotators.bar)
         }

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldloop.annotators.pace import idle_limit_s
-from goldloop.annotators.profiles import Judged, Person, people
+from goldloop.annotators.profiles import AnnotatorProfile, AssessedAnswer, annotator_profiles
 from goldloop.annotators.skill import accuracy_against, wrong_answers
 from goldloop.core.answers import Answer
 from goldloop.core.errors import LabelError
@@ -36,7 +36,7 @@ def judged(
     others: Mapping[str, float] | None = None,
     who: str = "1",
     **changes: object,
-) -> Judged:
+) -> AssessedAnswer:
     """Return a blind answer of four seconds, the `number`-th of an hour's work."""
     at = START + timedelta(seconds=5 * number)
     answer = Answer(
@@ -53,15 +53,15 @@ def judged(
         suggested_label=None,
         is_shown=False,
     )
-    return Judged(replace(answer, **changes), known, others)  # type: ignore[arg-type]
+    return AssessedAnswer(replace(answer, **changes), known, others)  # type: ignore[arg-type]
 
 
-def measured(seen: Sequence[Judged], who: str = "1") -> Person:
+def measured(seen: Sequence[AssessedAnswer], who: str = "1") -> AnnotatorProfile:
     """Return what is known of one person."""
-    return next(one for one in people(seen, labels=LABELS, bar=BAR) if one.annotator == who)
+    return next(one for one in annotator_profiles(seen, labels=LABELS, bar=BAR) if one.annotator == who)
 
 
-def controls(n_right: int, n: int, **changes: object) -> list[Judged]:
+def controls(n_right: int, n: int, **changes: object) -> list[AssessedAnswer]:
     """Return `n` answers to known labels, the first `n_right` of them right."""
     return [judged(number, "a" if number < n_right else "b", known="a", **changes) for number in range(n)]  # type: ignore[arg-type]
 
@@ -94,7 +94,7 @@ def test_with_known_labels_it_is_the_plain_share_with_wilsons_interval(n_right: 
     one = measured(controls(n_right, n))
 
     expected = Estimate(n_right / n, *wilson(n_right / n, n), n)
-    for found in (one.accuracy, one.on_controls):
+    for found in (one.accuracy, one.on_honeypots):
         assert found.estimate is not None
         assert found.estimate.to_dict() == pytest.approx(expected.to_dict(), abs=1e-6)
     assert one.against_others == Measure(0, None)
@@ -183,7 +183,7 @@ def test_answers_beside_a_suggestion_judge_nobody() -> None:
     one = measured(seen)
 
     assert (one.n_answers, one.n_suggested) == (30, 30)
-    assert [one.accuracy.n, one.on_controls.n, one.against_others.n] == [0, 0, 0]
+    assert [one.accuracy.n, one.on_honeypots.n, one.against_others.n] == [0, 0, 0]
 
 
 def test_a_known_label_outranks_what_others_believe() -> None:
@@ -228,7 +228,7 @@ def test_confusions_name_the_pairs_that_happened() -> None:
     seen = [judged(number, "cat" if number < 8 else "dog", known="dog") for number in range(24)]
     seen += [judged(100 + number, "fox", known="fox") for number in range(24)]
 
-    (found,) = people(seen, labels=labels, bar=BAR)[0].confusions
+    (found,) = annotator_profiles(seen, labels=labels, bar=BAR)[0].confusions
 
     assert (found.right, found.said) == ("dog", "cat")
     assert found.n_expected == pytest.approx(8)
@@ -239,12 +239,12 @@ def test_confusions_name_the_pairs_that_happened() -> None:
 def test_an_unknown_label_is_named() -> None:
     """Answers outside the label set are a mistake of the caller."""
     with pytest.raises(LabelError, match="'zebra' is not in the label set"):
-        people([judged(1, "zebra", known="a")], labels=LABELS, bar=BAR)
+        annotator_profiles([judged(1, "zebra", known="a")], labels=LABELS, bar=BAR)
 
 
 def test_nobody_answered() -> None:
     """Without answers there are no people."""
-    assert people([], labels=LABELS, bar=BAR) == ()
+    assert annotator_profiles([], labels=LABELS, bar=BAR) == ()
 
 
 @settings(deadline=None, max_examples=20)
@@ -278,9 +278,9 @@ def test_neither_order_nor_names_of_labels_matter(random: object) -> None:
         for one in shuffled
     ]
 
-    before, after = (people(found, labels=LABELS, bar=BAR) for found in (seen, other))
+    before, after = (annotator_profiles(found, labels=LABELS, bar=BAR) for found in (seen, other))
 
-    assert people(shuffled, labels=LABELS, bar=BAR) == before
+    assert annotator_profiles(shuffled, labels=LABELS, bar=BAR) == before
     assert [one.name for one in before] == ["annotator 1", "annotator 2", "annotator 10"]
     for one, again in zip(before, after, strict=True):
         assert one.accuracy.to_dict() == pytest.approx(again.accuracy.to_dict(), abs=1e-6)
@@ -289,7 +289,7 @@ def test_neither_order_nor_names_of_labels_matter(random: object) -> None:
 # --- rounds
 
 
-def rounds(*n_right_of_20: int) -> list[Judged]:
+def rounds(*n_right_of_20: int) -> list[AssessedAnswer]:
     """Return 20 controls in each round, so many of them right."""
     return [
         judged(100 * number + one, "a" if one < n_right else "b", known="a", round=number)
@@ -336,7 +336,7 @@ def test_a_single_round_cannot_drift() -> None:
 # --- pace
 
 
-def timed(*times: float | None, **changes: object) -> list[Judged]:
+def timed(*times: float | None, **changes: object) -> list[AssessedAnswer]:
     """Return an answer for each time."""
     return [judged(number, "a", lead_time_s=time, **changes) for number, time in enumerate(times)]  # type: ignore[arg-type]
 

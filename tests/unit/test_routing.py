@@ -246,9 +246,9 @@ def test_a_dear_error_sends_a_likelier_label_to_people() -> None:
         (((0.0, 1.0), (1.0, 0.0)), FAULTLESS, 1.0, r"quick.answers of a cost policy needs 2 x 2"),
         (((1.0, 1.0, 1.0),) * 3, FAULTLESS, 1.0, r"got \[1.0, 1.0, 1.0\] on the diagonal"),
         (((0.0, -1.0, 1.0),) * 3, FAULTLESS, 1.0, r"errors of a cost policy needs 3 x 3 finite values"),
-        (FLAT, ((0.5, 0.5, 0.5),) * 3, 1.0, r"each row of quick.answers needs to sum to 1"),
-        (FLAT, FAULTLESS, -1.0, r"the price of a look is at least 0, got -1.0"),
-        (FLAT, FAULTLESS, float("nan"), r"the price of a look is at least 0, got nan"),
+        (FLAT, ((0.5, 0.5, 0.5),) * 3, 1.0, r"Each row of quick.answers must sum to 1"),
+        (FLAT, FAULTLESS, -1.0, r"The price of a review must be at least 0, got -1.0"),
+        (FLAT, FAULTLESS, float("nan"), r"The price of a review must be at least 0, got nan"),
     ],
 )
 def test_a_cost_policy_that_makes_no_sense_is_refused(

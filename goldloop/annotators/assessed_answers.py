@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from goldloop.annotators.known_labels import known_label
-from goldloop.annotators.profiles import Judged
+from goldloop.annotators.profiles import AssessedAnswer
 from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.answers import Answer
@@ -15,9 +15,9 @@ from goldloop.core.requests import AnswerRequest, RequestReason
 from goldloop.core.tasks import Purpose
 
 
-def judged_answers(
+def assessed_answers(
     outcomes: Outcomes, answer_requests: Iterable[AnswerRequest], labels: LabelSet
-) -> list[Judged]:
+) -> list[AssessedAnswer]:
     """Return every answer and skip but adjudicators' decisions, by annotation id, beside what others say.
 
     Known answers are those of onboarding, and of tasks that were asked once more *because* they were known:
@@ -34,7 +34,7 @@ def judged_answers(
         others = None
         if place is not None and evidence is not None and answer in evidence.votes:
             others = _others(outcomes, place, answer.annotator, labels)
-        found.append(Judged(answer, _known(answer, evidence, controls), others))
+        found.append(AssessedAnswer(answer, _known(answer, evidence, controls), others))
     return found
 
 
