@@ -10,7 +10,7 @@ from prefect import flow, task
 from flows.publish import publish_retrain
 from goldloop.cli.progress import share_done
 from goldloop.consensus.outcomes import open_audit_note
-from goldloop.training.retrain import retrain as retrain_and_judge
+from goldloop.loop.retrain import retrain as retrain_and_evaluate
 from goldloop.training.round_record import RoundRecord
 from goldloop.wiring import Wiring, connect
 
@@ -24,7 +24,9 @@ def retrain_model(parts: Wiring, notes: list[str]) -> RoundRecord | None:
         tempfile.TemporaryDirectory(prefix="goldloop-retrain-") as scratch,
         share_done("training") as advance,
     ):
-        return retrain_and_judge(parts.workshop(say=notes.append, advance=advance, scratch=Path(scratch)))
+        return retrain_and_evaluate(
+            parts.retrain_ports(say=notes.append, advance=advance, scratch=Path(scratch))
+        )
 
 
 @task(name="train, judge and decide")

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from goldloop.adapters.label_studio import LabelStudioQueue
     from goldloop.adapters.mlflow_registry import MlflowRegistry
     from goldloop.adapters.mlflow_runs import MlflowRuns
+    from goldloop.loop.retrain import RetrainPorts
     from goldloop.modalities.image import ImageReader, ImageStore
-    from goldloop.training.retrain import RetrainContext
     from models.image.trainer import TorchTrainer
 
 
@@ -171,14 +171,14 @@ class Wiring:
             server.url, server.token, projects, settings.label_set, image_url=local_image_urls()
         )
 
-    def workshop(
+    def retrain_ports(
         self, *, say: Callable[[str], None], advance: Callable[[float], None], scratch: Path
-    ) -> RetrainContext:
+    ) -> RetrainPorts:
         """Return what retraining works with."""
+        from goldloop.loop.retrain import RetrainPorts
         from goldloop.reports.round_plots import plots_of
-        from goldloop.training.retrain import RetrainContext
 
-        return RetrainContext(
+        return RetrainPorts(
             tables=self.tables,
             gold=self.gold,
             gold_uri=str(self.workspace.tables / "gold"),
@@ -190,7 +190,7 @@ class Wiring:
             scratch=scratch,
             plots=plots_of(self),
             clock=now,
-            say=say,
+            notify=say,
             advance=advance,
         )
 

@@ -214,8 +214,8 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Make an earlier model champion again; the next score gives its word on the pool."""
+    from goldloop.loop.retrain import rollback as move
     from goldloop.tables.rounds import read_rounds
-    from goldloop.training.retrain import rollback as move
 
     parts = connect(where)
     before, after = move(parts.registry, read_rounds(parts.tables.rounds), to=to)

@@ -8,7 +8,7 @@ from goldloop.core.samples import sample_id_of
 from goldloop.core.splits import Split
 from goldloop.gold.records import GoldVersion
 from goldloop.settings import Settings
-from goldloop.training.evaluate import CHALLENGER, judge
+from goldloop.training.evaluate import CHALLENGER, evaluate_on_holdout
 from tests.loop import LABELS, LengthScorer, TextReader, TextStore
 from tests.unit.test_retraining import NOW, record
 
@@ -21,7 +21,7 @@ def test_a_new_model_is_compared_with_current_traffic_alone() -> None:
     for uri, one in zip(texts, ids, strict=True):
         store.keep(one, uri)
     holdout = [replace(record(number, Split.HOLDOUT, 0.1), sample_id=one) for number, one in enumerate(ids)]
-    found = judge(
+    evaluation = evaluate_on_holdout(
         roles={CHALLENGER: "1"},
         holdout=holdout,
         version=GoldVersion(1, "digest", 6, 6, 0, 0, 0, NOW, None, "pull"),
@@ -30,6 +30,6 @@ def test_a_new_model_is_compared_with_current_traffic_alone() -> None:
         store=store,
         current=ids[2:],
     )
-    assert found.evaluations[CHALLENGER].n == 6
-    assert found.sketch.n == 4
-    assert found.sketch.label_counts.tolist() == [3, 1]
+    assert evaluation.evaluations[CHALLENGER].n == 6
+    assert evaluation.sketch.n == 4
+    assert evaluation.sketch.label_counts.tolist() == [3, 1]

@@ -15,8 +15,8 @@ from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose
 from goldloop.gold.records import GoldRecord, GoldVersion
+from goldloop.loop.retrain import RetrainPorts, retrain
 from goldloop.settings import Settings
-from goldloop.training.retrain import RetrainContext, retrain
 from tests.fake_registry import FakeRegistry, FakeRuns
 from tests.loop import TextReader, TextStore
 from tests.records import gold_record
@@ -88,7 +88,7 @@ def test_a_validation_sample_weighs_as_much_as_it_stands_for(tmp_path: Path) -> 
         *validation,
     ]
     listener, runs = Listener(), FakeRuns()
-    shop = RetrainContext(
+    ports = RetrainPorts(
         tables=open_tables(tmp_path / "tables"),
         gold=Gold(gold),  # type: ignore[arg-type]
         gold_uri="gold",
@@ -100,14 +100,14 @@ def test_a_validation_sample_weighs_as_much_as_it_stands_for(tmp_path: Path) -> 
         scratch=tmp_path,
         plots=lambda *_: {},
         clock=lambda: NOW,
-        say=lambda _: None,
+        notify=lambda _: None,
     )
 
     with pytest.raises(EnoughError):
-        retrain(shop)
+        retrain(ports)
 
     told = dict(zip(listener.validation, listener.weights, strict=True))
     assert told == {
         one.sample_id: pytest.approx(1 / p) for one, p in zip(validation, probabilities, strict=True)
     }
-    assert "training broke off" in runs.failed["run-1"]
+    assert "training failed" in runs.failed["run-1"]
