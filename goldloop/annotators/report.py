@@ -1,4 +1,4 @@
-"""People: everything that reports say about who answers, drawn from the outcomes."""
+"""The annotator report: profiles, agreement and automation bias, computed from the outcomes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from goldloop.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorReport:
-    """What is known of the people, how far they agree, and how far suggestions pull them.
+    """The profiles of all annotators, their agreement, and their automation bias.
 
     Accuracies are compared with `bar`, adoption gaps with `max_gap`.
     """
@@ -34,19 +34,19 @@ class AnnotatorReport:
 
     @property
     def flagged(self) -> tuple[AnnotatorProfile, ...]:
-        """Who is below the bar by evidence."""
-        return tuple(one for one in self.people if one.is_flagged)
+        """Annotators whose accuracy is below the bar by its whole interval."""
+        return tuple(person for person in self.people if person.is_flagged)
 
     @property
     def falling(self) -> tuple[AnnotatorProfile, ...]:
-        """Whose newest rounds are worse than those before, by evidence."""
-        return tuple(one for one in self.people if one.is_falling)
+        """Annotators whose accuracy has fallen, by the whole interval."""
+        return tuple(person for person in self.people if person.is_falling)
 
 
 def annotator_report(
     outcomes: Outcomes, answer_requests: Sequence[AnswerRequest], settings: Settings
 ) -> AnnotatorReport:
-    """Return what the outcomes say of everybody who answered; `asks` is everything ever asked."""
+    """Return the report on everybody who answered; `answer_requests` are all that were ever made."""
     labels = settings.label_set
     anchoring, advice = suggestion_advice(outcomes, settings)
     return AnnotatorReport(
@@ -62,14 +62,14 @@ def annotator_report(
 
 
 def suggestion_advice(outcomes: Outcomes, settings: Settings) -> tuple[Anchoring, Advice]:
-    """Return how far suggestions pull people, and whether they are shown."""
+    """Return the measured automation bias, and whether suggestions are shown."""
     anchoring = measure_anchoring(observations_of(outcomes), labels=settings.label_set)
     advice = recommend(anchoring.gap, anchoring.by_label, max_gap=settings.suggestions.max_gap)
     return anchoring, advice
 
 
 def agreement_of(outcomes: Outcomes, settings: Settings) -> Agreement:
-    """Return how far people agree on samples drawn at random; the same answers give the same intervals."""
+    """Return the agreement on samples drawn at random; the same answers give the same intervals."""
     overlap, audit_answers = settings.selection.overlap, settings.consensus.audit_answers
     n_first = {
         purpose: n_first_answers(purpose, overlap=overlap, audit_answers=audit_answers, is_checked=False)

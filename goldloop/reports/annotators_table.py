@@ -85,7 +85,9 @@ def remarks(report: AnnotatorReport) -> list[str]:
 
 
 def _confusions(person: AnnotatorProfile) -> str:
-    return ", ".join(f"{one.right} for {one.said} (about {one.n_expected:.0f})" for one in person.confusions)
+    return ", ".join(
+        f"{one.right} for {one.answered} (about {one.n_expected:.0f})" for one in person.confusions
+    )
 
 
 def _flags(person: AnnotatorProfile) -> str:

@@ -335,7 +335,7 @@ def test_one_label_alone_is_switched_off() -> None:
 
 
 def test_the_arms_go_on_measuring_when_suggestions_are_off() -> None:
-    """A project that is switched off still shows the checked arm and hides the hidden one."""
+    """A project that is switched off still shows the shown arm and hides the hidden one."""
     advice = recommend(gap_of_counts(None, shown=(40, 50), hidden=(5, 50)), [], max_gap=0.1)
 
     assert not advice.is_on

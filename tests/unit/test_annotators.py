@@ -61,7 +61,7 @@ def measured(seen: Sequence[AssessedAnswer], who: str = "1") -> AnnotatorProfile
     return next(one for one in annotator_profiles(seen, labels=LABELS, bar=BAR) if one.annotator == who)
 
 
-def controls(n_right: int, n: int, **changes: object) -> list[AssessedAnswer]:
+def honeypots(n_right: int, n: int, **changes: object) -> list[AssessedAnswer]:
     """Return `n` answers to known labels, the first `n_right` of them right."""
     return [judged(number, "a" if number < n_right else "b", known="a", **changes) for number in range(n)]  # type: ignore[arg-type]
 
@@ -91,7 +91,7 @@ def simulated(
 @pytest.mark.parametrize(("n_right", "n"), [(0, 30), (27, 30), (30, 30), (111, 120)])
 def test_with_known_labels_it_is_the_plain_share_with_wilsons_interval(n_right: int, n: int) -> None:
     """Known labels are the special case in which nothing is uncertain."""
-    one = measured(controls(n_right, n))
+    one = measured(honeypots(n_right, n))
 
     expected = Estimate(n_right / n, *wilson(n_right / n, n), n)
     for found in (one.accuracy, one.on_honeypots):
@@ -167,7 +167,7 @@ def test_flat_others_say_nothing() -> None:
 
 def test_small_n_says_too_few() -> None:
     """Below ten answers there is no number, and nobody is flagged."""
-    one = measured(controls(0, MIN_N - 1))
+    one = measured(honeypots(0, MIN_N - 1))
 
     assert str(one.accuracy) == "too few, n=9"
     assert one.accuracy.to_dict() == {"n": 9, "missing": "too few"}
@@ -187,7 +187,7 @@ def test_answers_beside_a_suggestion_judge_nobody() -> None:
 
 
 def test_a_known_label_outranks_what_others_believe() -> None:
-    """On a control it does not matter what a few others think."""
+    """On a honeypot it does not matter what a few others think."""
     seen = [judged(number, "a", known="a", others={"b": 1.0}) for number in range(40)]
 
     one = measured(seen)
@@ -200,7 +200,7 @@ def test_a_known_label_outranks_what_others_believe() -> None:
 
 def test_only_evidence_flags() -> None:
     """An estimate below the bar flags nobody while the interval reaches over it."""
-    below_by_chance, below_by_evidence = measured(controls(13, 20)), measured(controls(130, 250))
+    below_by_chance, below_by_evidence = measured(honeypots(13, 20)), measured(honeypots(130, 250))
 
     assert below_by_chance.accuracy.estimate is not None
     assert below_by_chance.accuracy.estimate.value < BAR
@@ -230,7 +230,7 @@ def test_confusions_name_the_pairs_that_happened() -> None:
 
     (found,) = annotator_profiles(seen, labels=labels, bar=BAR)[0].confusions
 
-    assert (found.right, found.said) == ("dog", "cat")
+    assert (found.right, found.answered) == ("dog", "cat")
     assert found.n_expected == pytest.approx(8)
     assert found.share.estimate is not None
     assert found.share.estimate.value == pytest.approx(1 / 3)
@@ -290,7 +290,7 @@ def test_neither_order_nor_names_of_labels_matter(random: object) -> None:
 
 
 def rounds(*n_right_of_20: int) -> list[AssessedAnswer]:
-    """Return 20 controls in each round, so many of them right."""
+    """Return 20 honeypots in each round, so many of them right."""
     return [
         judged(100 * number + one, "a" if one < n_right else "b", known="a", round=number)
         for number, n_right in enumerate(n_right_of_20)
@@ -388,7 +388,7 @@ def test_skips_count_with_their_reasons() -> None:
     """A skip is no answer; who gives no reason is said to."""
     skips = [judged(50 + n, None, reason="blurred" if n else None) for n in range(3)]
 
-    one = measured([*controls(20, 20), *skips])
+    one = measured([*honeypots(20, 20), *skips])
 
     assert one.n_answers == 20
     assert one.skips.estimate is not None
