@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log, sqrt
 
-from goldloop.annotators.automation_bias import Gap, adjusted_difference
+from goldloop.annotators.automation_bias import AdoptionGap, adjusted_difference
 from goldloop.core.arms import Arm
 
 ERROR = 0.05  # probability of ever turning off without cause, half of it for the project, half for labels
@@ -41,7 +41,7 @@ class Advice:
         return arm is Arm.SHOWN
 
 
-def sure_gap(gap: Gap, *, error: float) -> float:
+def sure_gap(gap: AdoptionGap, *, error: float) -> float:
     """Return a lower bound of the gap that holds at every look with probability 1 - `error`.
 
     The one-sided normal mixture bound [howard2021] on the adjusted difference; -1 while the gap is unknown.
@@ -54,7 +54,7 @@ def sure_gap(gap: Gap, *, error: float) -> float:
     return value - variance * sqrt(2 * total * log(1 + sqrt(total / BEST_AT) / (2 * error)))
 
 
-def recommend(gap: Gap, by_label: Sequence[Gap], *, max_gap: float) -> Advice:
+def recommend(gap: AdoptionGap, by_label: Sequence[AdoptionGap], *, max_gap: float) -> Advice:
     """Return whether to show suggestions, given the gap over all labels and that of each.
 
     With ten labels, and one blind answer in ten that repeats a wrong suggestion, suggestions are turned off
@@ -75,9 +75,9 @@ def recommend(gap: Gap, by_label: Sequence[Gap], *, max_gap: float) -> Advice:
     )
 
 
-def _is_leading(gap: Gap, *, max_gap: float, error: float) -> bool:
+def _is_leading(gap: AdoptionGap, *, max_gap: float, error: float) -> bool:
     return gap.difference is not None and gap.difference.high > max_gap and sure_gap(gap, error=error) > 0
 
 
-def _in_words(gap: Gap, max_gap: float) -> str:
+def _in_words(gap: AdoptionGap, max_gap: float) -> str:
     return f"adoption gap {gap.difference}, limit {max_gap:g}"

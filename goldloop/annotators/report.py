@@ -9,7 +9,7 @@ import numpy as np
 
 from goldloop.annotators.agreement import Agreement, agreement, independent_votes
 from goldloop.annotators.assessed_answers import assessed_answers
-from goldloop.annotators.automation_bias import Anchoring, measure_anchoring
+from goldloop.annotators.automation_bias import AutomationBias, measure_automation_bias
 from goldloop.annotators.prefill_advice import Advice, recommend
 from goldloop.annotators.profiles import AnnotatorProfile, annotator_profiles
 from goldloop.consensus.outcomes import Outcomes, observations_of
@@ -28,7 +28,7 @@ class AnnotatorReport:
     people: tuple[AnnotatorProfile, ...]
     bar: float
     agreement: Agreement
-    anchoring: Anchoring
+    anchoring: AutomationBias
     advice: Advice
     max_gap: float
 
@@ -61,9 +61,9 @@ def annotator_report(
     )
 
 
-def suggestion_advice(outcomes: Outcomes, settings: Settings) -> tuple[Anchoring, Advice]:
+def suggestion_advice(outcomes: Outcomes, settings: Settings) -> tuple[AutomationBias, Advice]:
     """Return the measured automation bias, and whether suggestions are shown."""
-    anchoring = measure_anchoring(observations_of(outcomes), labels=settings.label_set)
+    anchoring = measure_automation_bias(observations_of(outcomes), labels=settings.label_set)
     advice = recommend(anchoring.gap, anchoring.by_label, max_gap=settings.suggestions.max_gap)
     return anchoring, advice
 

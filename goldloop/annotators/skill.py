@@ -55,8 +55,7 @@ def _normalised(counts: Floats) -> Floats:
 def expected_answers(
     others: Floats, answered: Columns, wrong: Floats, accuracy: float
 ) -> tuple[Floats, float]:
-    """Return the expected count of each answer (column) for each true label (row), and the share of right
-    ones.
+    """Return the expected counts of answers (columns) by true label (rows), and the share of right answers.
 
     The counts have shape (n_labels, n_labels) and sum to n. Here the annotator's own answer counts as
     evidence too, because the question is what happened and not how accurate the annotator is.

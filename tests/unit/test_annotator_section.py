@@ -17,7 +17,7 @@ from flows.annotators import annotators_markdown
 from flows.publish import label_issue_rows
 from goldloop.annotators.agreement import agreement, independent_votes
 from goldloop.annotators.anchoring import Observation
-from goldloop.annotators.automation_bias import measure_anchoring
+from goldloop.annotators.automation_bias import measure_automation_bias
 from goldloop.annotators.prefill_advice import recommend
 from goldloop.annotators.profiles import AssessedAnswer, annotator_profiles
 from goldloop.annotators.report import AnnotatorReport
@@ -74,7 +74,7 @@ def made_report(*skills: float, n: int = 100, n_observations: int = 400) -> Anno
                 AssessedAnswer(given, right if number % 4 == 0 else None, {right: 0.95, LABELS[0]: 0.05})
             )
     votes = independent_votes([one.answer for one in seen], n_first={Purpose.AUDIT: len(skills)})
-    anchoring = measure_anchoring(observed(n_observations, rng), labels=LABELS)
+    anchoring = measure_automation_bias(observed(n_observations, rng), labels=LABELS)
     return AnnotatorReport(
         people=annotator_profiles(seen, labels=LABELS, bar=0.7),
         bar=0.7,
