@@ -34,7 +34,8 @@ def policy_show(where: Where = None, as_json: Json = False) -> None:
     from goldloop.core.codec import to_plain
 
     entry = newest_entry(connect(where))
-    value: dict[str, Any] = {"version": entry.policy.version, "policy": to_plain(entry.policy)}
+    policy = {"kind": type(entry.policy).__name__.lower(), **to_plain(entry.policy)}
+    value: dict[str, Any] = {"version": entry.policy.version, "policy": policy}
     value |= {"model_version": entry.model_version, "gold_version": entry.gold_version}
     value |= {"reasons": entry.reasons, "warnings": entry.warnings, "settled_at": entry.settled_at}
     if as_json:
