@@ -105,7 +105,8 @@ def newest_entry(parts: Wiring) -> PolicyEntry:
     entries = PolicyLog(parts.tables.policies).entries()
     if not entries:
         raise EmptyPoolError(
-            "no policy was settled yet, as there is no champion; run 'goldloop round' once people answered"
+            "There is no policy yet, because there is no champion. Answer some tasks, then run "
+            "`goldloop round`."
         )
     return entries[-1]
 

@@ -53,7 +53,7 @@ def test_a_target_without_evidence_accepts_nothing_and_says_so() -> None:
     assert fitted.reasons == (
         "at least 149 audits, all of them right, are needed to show 98.0%; there are 60",
     )
-    assert fitted.warnings == ("the target policy accepts nothing: people get all of it",)
+    assert fitted.warnings == ("the target policy accepts nothing: annotators get every sample",)
     assert fit_policy(settings(policy={"kind": "target"}), None).policy == fitted.policy
 
 
