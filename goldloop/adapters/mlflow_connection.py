@@ -1,4 +1,4 @@
-"""One way to speak with MLflow: bounded retries, no pickle, no chatter, our errors."""
+"""The connection to MLflow: bounded retries, no pickle, no console output, and goldloop's errors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from urllib3.exceptions import HTTPError
 from goldloop.core.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
 
 ENVIRONMENT = {
-    # Seven retries with doubling pauses and two minutes each would hide a stopped server for many minutes.
+    # MLflow's default, seven retries of two minutes each, would hide a stopped server for many minutes.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
     "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "MLFLOW_HTTP_REQUEST_BACKOFF_JITTER": "0.2",
@@ -26,10 +26,10 @@ ENVIRONMENT = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""MLflow takes these only from the environment; they hold during a call and are put back after it."""
+"""MLflow reads these only from the environment; they are set during a call and restored after it."""
 
 NOISE = (r".*Any type hint is inferred as AnyType",)
-"""Warnings of MLflow about its own parts, of no use to anybody here."""
+"""Warnings of MLflow about its own code, which a goldloop user cannot act on."""
 
 _NO_CONNECTION = (requests.ConnectionError, requests.Timeout, requests.exceptions.RetryError)
 _FOREIGN = (MlflowException, UnsupportedModelRegistryStoreURIException, requests.RequestException, HTTPError)
@@ -50,31 +50,31 @@ def _status(error: BaseException) -> int | None:
 
 
 def translated(error: Exception, *, uri: str, doing: str) -> ServiceError:
-    """Return `error`, raised by MLflow or its HTTP client while `doing` something, as one of ours."""
+    """Return `error`, which MLflow raised while `doing` something, as an error of goldloop."""
     first_line = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
-    is_lost = any(isinstance(one, _NO_CONNECTION) for one in _chain(error))
-    # Failed downloads come as a text that lists the failures, without the exceptions themselves.
+    is_lost = any(isinstance(cause, _NO_CONNECTION) for cause in _chain(error))
+    # MLflow reports failed downloads as a text that lists the failures, without the exceptions.
     if is_lost or "Max retries exceeded" in str(error):
         return ServiceUnreachableError(
-            f"MLflow at {uri} does not answer while {doing}: {first_line}; "
-            "run 'goldloop up', or check services.mlflow_url"
+            f"MLflow at {uri} does not answer while {doing}: {first_line}. "
+            "Run `goldloop up`, or check services.mlflow_url."
         )
-    if any(_status(one) in (401, 403) for one in _chain(error)):
+    if any(_status(cause) in (401, 403) for cause in _chain(error)):
         return ServiceAuthError(
-            f"MLflow at {uri} refuses us while {doing}: {first_line}; set MLFLOW_TRACKING_USERNAME and "
-            "MLFLOW_TRACKING_PASSWORD, or name this host in the server's --allowed-hosts"
+            f"MLflow at {uri} refuses access while {doing}: {first_line}. Set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD, or add this host to the server's --allowed-hosts."
         )
-    return ServiceError(f"MLflow at {uri} failed while {doing}: {first_line}; its log says more")
+    return ServiceError(f"MLflow at {uri} failed while {doing}: {first_line}. See its log.")
 
 
 @contextmanager
 def mlflow_at(uri: str, *, doing: str) -> Iterator[None]:
-    """Make MLflow's functions speak to the server at `uri`, and raise our errors, inside the block.
+    """Connect MLflow's functions to the server at `uri`, and raise goldloop's errors, inside the block.
 
     Raises:
-        ServiceUnreachableError: it does not answer, seconds after the first attempt.
-        ServiceAuthError: it refuses us.
-        ServiceError: anything else MLflow complains about.
+        ServiceUnreachableError: the server does not answer within seconds.
+        ServiceAuthError: the server refuses the credentials or the host.
+        ServiceError: any other error of MLflow.
     """
     names = [*ENVIRONMENT, "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"]
     kept = {name: os.environ.get(name) for name in names}

@@ -1,4 +1,4 @@
-"""MLflow's registry: the versions of one model, found by alias, and everything needed to train on."""
+"""MLflow's registry: the versions of one model, by alias, with the files to score with and to train on."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class MlflowRegistry:
         """Store the files of `folder`, and `graph` as a torch.export program; return the version.
 
         `graph` is a torch module that takes a uint8 batch like `example` and returns probs. The program is
-        what other systems serve: its batch size is free, height and width are those of `example`. We
-        ourselves load the files, which can be trained on. Nothing is pickled.
+        for serving by other systems: its batch size is free, height and width are those of `example`.
+        goldloop itself loads the files. Nothing is pickled.
 
         Raises:
             ModelError: `folder` holds no files, or `example` fewer than two samples.
@@ -56,10 +56,10 @@ class MlflowRegistry:
         """
         files = sorted(str(path) for path in folder.iterdir() if path.is_file())
         if not files:
-            raise ModelError(f"{folder} holds no files; save the model there first")
+            raise ModelError(f"{folder} holds no files. Save the model there first.")
         if len(example) < 2:
             raise ModelError(
-                f"the example holds {len(example)} samples; one sample would freeze the batch size, give two"
+                f"The example holds {len(example)} samples. Give at least two: one would fix the batch size."
             )
         with mlflow_at(self.uri, doing="registering a model"):
             logged = mlflow.models.Model.log(
@@ -70,7 +70,7 @@ class MlflowRegistry:
                 pytorch_model=graph,
                 serialization_format="pt2",
                 input_example=example,
-                pip_requirements=["torch"],  # else MLflow spends 12 s on finding out
+                pip_requirements=["torch"],  # else MLflow spends 12 s on inferring them
                 extra_files=files,
             )
             client = self._client()
@@ -85,12 +85,12 @@ class MlflowRegistry:
                 run_id=mlflow_run_id,
                 tags=tags,
                 model_id=logged.model_id,
-                await_creation_for=0,  # it is ready at once; waiting only prints that it waits
+                await_creation_for=0,  # the version is ready at once; waiting only prints a message
             )
             return str(version.version)
 
     def version_at(self, alias: str) -> str | None:
-        """Return the version under `alias`, or None while there is none.
+        """Return the version under `alias`, or None.
 
         Raises:
             ServiceError: as `mlflow_at`.
@@ -122,17 +122,17 @@ class MlflowRegistry:
             ModelError: there is no such version, or goldloop did not register it.
             ServiceError: as `mlflow_at`.
         """
-        found = self._version(version)
-        model_id = str(found.source).removeprefix(MODEL_URI_PREFIX)
-        if not model_id.startswith("m-") or not found.run_id:
+        entry = self._version(version)
+        model_id = str(entry.source).removeprefix(MODEL_URI_PREFIX)
+        if not model_id.startswith("m-") or not entry.run_id:
             raise ModelError(
-                f"version {version} of {self.name} has source {found.source!r}, which goldloop did not "
-                "register; point the alias at one that 'goldloop retrain' made"
+                f"Version {version} of {self.name} has source {entry.source!r}: not goldloop's. "
+                "Point the alias at a version that `goldloop retrain` registered."
             )
         folder = self._cache / model_id
         if not folder.is_dir():
             self._download(version, folder)
-        return RegisteredModel(version, folder, mlflow_run_id=str(found.run_id), tags=dict(found.tags))
+        return RegisteredModel(version, folder, mlflow_run_id=str(entry.run_id), tags=dict(entry.tags))
 
     def _download(self, version: str, folder: Path) -> None:
         self._cache.mkdir(parents=True, exist_ok=True)
@@ -146,7 +146,7 @@ class MlflowRegistry:
             try:
                 Path(files).rename(folder)
             except OSError:
-                if not folder.is_dir():  # else another process was faster, with the same files
+                if not folder.is_dir():  # another process downloaded the same files
                     raise
 
     def _version(self, version: str) -> ModelVersion:
@@ -157,8 +157,8 @@ class MlflowRegistry:
                 if error.error_code not in ABSENT:
                     raise
         raise ModelError(
-            f"there is no version {version} of model {self.name} at {self.uri}; "
-            "'goldloop retrain' makes versions"
+            f"There is no version {version} of model {self.name} at {self.uri}. "
+            "`goldloop retrain` registers versions."
         )
 
     def _client(self) -> MlflowClient:

@@ -1,4 +1,4 @@
-"""MLflow's experiment: one run per retrain, with its data version, figures, plots and decision."""
+"""MLflow's experiment: one run for each retrain, with the gold version, figures, plots and decision."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from mlflow.exceptions import MlflowException
 
 from goldloop.adapters.mlflow_connection import mlflow_at
+from goldloop.core.codec import to_plain
 from goldloop.core.errors import ModelError
 from goldloop.training.run_record import GoldSource, TrainingRecord, TrainingStart, metrics_of
 
-DIGEST_LENGTH = 32  # MLflow takes at most 36 characters, a SHA-256 has 64; the whole one is a parameter
-BATCH = 100  # parameters MLflow takes in one request; it takes 1,000 metrics
+DIGEST_LENGTH = 32  # MLflow allows 36 characters, a SHA-256 has 64; a parameter holds all of it
+BATCH = 100  # parameters that MLflow accepts in one request; it accepts 1,000 metrics
 DATASET_NAME = "gold"
-DELTA_SOURCE = "delta_table"  # under this name MLflow's page and loader know the kind of source
+DELTA_SOURCE = "delta_table"  # MLflow's name for this kind of source
 
 
 class MlflowRuns:
     """The runs of the experiment `name` on the server at `uri`.
 
-    `artifact_location` is for a `uri` that is a database and no server: without it MLflow would write
-    artifacts into the current folder.
+    `artifact_location` is for a `uri` that is a database: without it MLflow would write artifacts into the
+    current folder.
     """
 
     def __init__(self, uri: str, name: str, *, artifact_location: str | None = None) -> None:
@@ -56,7 +57,7 @@ class MlflowRuns:
     def record(self, mlflow_run_id: str, record: TrainingRecord) -> None:
         """Log figures, artifacts and the decision, and close the run.
 
-        If the run's model is registered by then, the figures show on the model's page too.
+        If the run's model is registered, its page shows the figures too.
 
         Raises:
             ModelError: an artifact path that leaves the run's folder.
@@ -65,7 +66,7 @@ class MlflowRuns:
         for path in record.artifacts:
             pure = PurePosixPath(path)
             if pure.is_absolute() or ".." in pure.parts or not pure.name:
-                raise ModelError(f"artifact path {path!r} is no relative path inside the run; rename it")
+                raise ModelError(f"Artifact path {path!r} is not a relative path inside the run. Rename it.")
         with mlflow_at(self.uri, doing="recording a run"):
             client = self._client()
             outputs = client.get_run(mlflow_run_id).outputs
@@ -73,9 +74,9 @@ class MlflowRuns:
             metrics = list(_metrics(record, model_id=models[-1].model_id if models else None))
             for first in range(0, len(metrics), BATCH):
                 client.log_batch(mlflow_run_id, metrics=metrics[first : first + BATCH])
-            for role, one in record.evaluations.items():
-                client.log_dict(mlflow_run_id, one.to_dict(), f"evaluations/{role}.json")
-            client.log_dict(mlflow_run_id, record.decision.to_dict(), "decision.json")
+            for role, evaluation in record.evaluations.items():
+                client.log_dict(mlflow_run_id, to_plain(evaluation), f"evaluations/{role}.json")
+            client.log_dict(mlflow_run_id, to_plain(record.decision), "decision.json")
             client.set_tag(mlflow_run_id, "goldloop.promoted", str(record.decision.is_promoted).lower())
             client.set_tag(mlflow_run_id, "mlflow.note.content", "\n\n".join(record.decision.reasons))
             with tempfile.TemporaryDirectory() as folder:
@@ -87,7 +88,7 @@ class MlflowRuns:
             client.set_terminated(mlflow_run_id)
 
     def fail(self, mlflow_run_id: str, reason: str) -> None:
-        """Close a run that came to no decision as failed.
+        """Close a run without a decision as failed.
 
         Raises:
             ServiceError: as `mlflow_at`.
@@ -98,7 +99,7 @@ class MlflowRuns:
             client.set_terminated(mlflow_run_id, status="FAILED")
 
     def address(self, mlflow_run_id: str) -> str:
-        """Return where a browser shows the run.
+        """Return the address of the run's page.
 
         Raises:
             ServiceError: as `mlflow_at`.
@@ -108,17 +109,17 @@ class MlflowRuns:
         return f"{self.uri}/#/experiments/{experiment_id}/runs/{mlflow_run_id}"
 
     def _experiment_id(self, client: MlflowClient) -> str:
-        found = client.get_experiment_by_name(self.name)
-        if found is None:
+        experiment = client.get_experiment_by_name(self.name)
+        if experiment is None:
             try:
                 return str(client.create_experiment(self.name, artifact_location=self._artifact_location))
             except MlflowException as error:
-                found = client.get_experiment_by_name(self.name)  # another process made it meanwhile
-                if error.error_code != "RESOURCE_ALREADY_EXISTS" or found is None:
+                experiment = client.get_experiment_by_name(self.name)  # another process created it meanwhile
+                if error.error_code != "RESOURCE_ALREADY_EXISTS" or experiment is None:
                     raise
-        if found.lifecycle_stage == "deleted":
-            client.restore_experiment(found.experiment_id)
-        return str(found.experiment_id)
+        if experiment.lifecycle_stage == "deleted":
+            client.restore_experiment(experiment.experiment_id)
+        return str(experiment.experiment_id)
 
     def _client(self) -> MlflowClient:
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
@@ -131,10 +132,10 @@ def _dataset(gold: GoldSource) -> Dataset:
 
 def _metrics(record: TrainingRecord, *, model_id: str | None) -> Iterator[Metric]:
     now_ms = int(time.time() * 1000)
-    digests = {one.gold_digest[:DIGEST_LENGTH] for one in record.evaluations.values()}
-    judged_on = {"dataset_name": DATASET_NAME, "dataset_digest": digests.pop()} if len(digests) == 1 else {}
+    digests = {evaluation.gold_digest[:DIGEST_LENGTH] for evaluation in record.evaluations.values()}
+    dataset = {"dataset_name": DATASET_NAME, "dataset_digest": digests.pop()} if len(digests) == 1 else {}
     for name, value in metrics_of(record).items():
-        yield Metric(name, value, now_ms, 0, model_id=model_id, **judged_on)
+        yield Metric(name, value, now_ms, 0, model_id=model_id, **dataset)
     for name, values in record.history.items():
         for epoch, value in enumerate(values):
             yield Metric(name, value, now_ms, epoch)

@@ -1,1 +1,1 @@
-"""The people who answer: what their answers are worth, and how far they agree, measured fairly."""
+"""Annotators: their accuracy, pace and agreement, and the pull of shown suggestions."""

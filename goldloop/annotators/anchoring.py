@@ -1,13 +1,14 @@
-"""Anchoring: how far a shown suggestion pulls people towards it, and what it saves them.
+"""Observations: one answer of each review task of the two arms, for measuring automation bias.
 
 Permanent random numbers draw two equally large shares of the review tasks beforehand. In the *hidden* arm the
-suggestion is not shown; in the *checked* arm it always is. Both get one more answer, blind and by somebody
-else, and where the two differ an adjudicator decides, so truth is found alike in both arms. Only these tasks
-enter the figures: further answers to other tasks were asked because the posterior was low, that is because
-people had disagreed with the model, and counting those would make people look less led than they are.
+suggestion is not shown; in the *shown* arm it always is. Tasks of both arms get one more blind answer from
+somebody else, and an adjudicator where the two differ, so the true label is found in the same way in both
+arms. Only these tasks count: further answers to other tasks were requested because the posterior was low,
+that is, because annotators disagreed with the model, and counting them would make the automation bias look
+smaller.
 
-What stays undetected is a wrong suggestion that the answer and the blind answer both repeat. Simulated, a gap
-of 0.27 is read as 0.25 where one blind answer in ten repeats it; docs/decisions/0010-anchoring.md has more.
+A wrong suggestion that both the answer and the blind answer repeat stays undetected. Simulated, a gap of 0.27
+is measured as 0.25 where one blind answer in ten repeats it; docs/decisions/0010-anchoring.md has more.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from goldloop.core.tasks import Purpose
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """One answer of the two arms. `truth` is None while nothing independent settles it.
+    """One answer of the two arms. `truth` is None while the true label is unknown.
 
     `lead_time_s` is None where the answer was edited or the browser reported none.
     """
@@ -37,7 +38,7 @@ class Observation:
 
     @property
     def is_adopted(self) -> bool:
-        """Whether the answer is what the model suggested, or would have."""
+        """Whether the answer equals the suggestion, shown or hidden."""
         return self.answer_label == self.suggested_label
 
     @property
@@ -51,49 +52,49 @@ def observations(
 ) -> list[Observation]:
     """Return one observation for each sample of the two arms whose review task was answered, by sample_id.
 
-    `arms` says what was decided when the task was planned; samples it lacks count as plain. The first answer
-    with a label is the one under test. Truth is the adjudicator's decision (`decisions`); without one, what
-    the next blind answer of somebody else says too, or else the label that two people give blind. Consensus
-    is not asked, because it leans on the model that made the suggestion.
+    `arms` holds the arm of each planned task; a missing sample is in neither arm. The first answer with a
+    label is the observed one. The true label is the adjudicator's decision (`decisions`). Without a decision
+    it is the observed label if the next blind answer of somebody else agrees, else the label that two
+    annotators give blind. Consensus is not used, because it uses the model that made the suggestion.
     """
     of_sample: dict[SampleId, list[Answer]] = {}
-    for one in answers:
-        if one.label is not None and one.purpose.has_votes:
-            of_sample.setdefault(one.sample_id, []).append(one)
-    found = []
-    for sample_id, all_of_it in sorted(of_sample.items()):
+    for answer in answers:
+        if answer.label is not None and answer.purpose.has_votes:
+            of_sample.setdefault(answer.sample_id, []).append(answer)
+    observed = []
+    for sample_id, given in sorted(of_sample.items()):
         arm = arms.get(sample_id, Arm.UNTESTED)
-        ordered = sorted(all_of_it, key=lambda one: (one.created_at, one.annotation_id))
-        tested = next((one for one in ordered if one.purpose is Purpose.REVIEW), None)
+        ordered = sorted(given, key=lambda answer: (answer.created_at, answer.annotation_id))
+        tested = next((answer for answer in ordered if answer.purpose is Purpose.REVIEW), None)
         if arm is Arm.UNTESTED or tested is None or tested.suggested_label is None or tested.label is None:
             continue
         if tested.is_shown is not (arm is Arm.SHOWN):
-            continue  # not what was planned: no evidence on either
-        blind = [one for one in ordered if one is not tested and not one.is_shown]
-        found.append(
+            continue  # not shown as planned, so it belongs to neither arm
+        blind = [answer for answer in ordered if answer is not tested and not answer.is_shown]
+        observed.append(
             Observation(
                 suggested_label=tested.suggested_label,
                 answer_label=tested.label,
-                truth=decisions.get(sample_id) or _settled(tested, blind),
+                truth=decisions.get(sample_id) or _truth_of(tested, blind),
                 is_shown=tested.is_shown,
                 lead_time_s=None if tested.is_edited else tested.lead_time_s,
             )
         )
-    return found
+    return observed
 
 
-def _settled(tested: Answer, blind: Sequence[Answer]) -> str | None:
-    others = [one.label for one in blind if one.annotator != tested.annotator]
+def _truth_of(tested: Answer, blind: Sequence[Answer]) -> str | None:
+    others = [answer.label for answer in blind if answer.annotator != tested.annotator]
     if others and others[0] == tested.label:
         return tested.label
-    # Whoever meets the sample again blind and thinks better of it no longer disagrees with anybody, so no
-    # adjudicator is asked; leaving such samples open would lose just those who had been led.
+    # An annotator who later answers the same sample blind and changes their mind no longer disagrees with
+    # anybody, so no adjudicator is asked. Without these samples exactly the adopted errors would be missing.
     people_by_label: dict[str, set[str]] = {}
-    for one in blind:
-        people = people_by_label.setdefault(one.label or "", set())
-        people.add(one.annotator)
+    for answer in blind:
+        people = people_by_label.setdefault(answer.label or "", set())
+        people.add(answer.annotator)
         if len(people) > 1:
-            return one.label
+            return answer.label
     return None
 
 

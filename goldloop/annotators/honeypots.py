@@ -1,8 +1,8 @@
-"""Controls: samples whose label is known, given to one more person; and what somebody new begins with.
+"""Honeypots: samples with a known label that one more annotator answers; and the onboarding set.
 
-A control *is* an ordinary blind task that one more person is asked to answer, so nobody can tell it from
-others, and the labelling server gives it to somebody who has not seen it. Unanimous samples are easier than
-the rest, adjudicated ones harder: accuracy on controls is accuracy on these.
+A honeypot is an ordinary blind task that one more annotator is asked to answer, so nobody can tell it apart,
+and the labelling server gives it to somebody who has not answered it yet. Unanimous samples are easier than
+the rest and adjudicated ones are harder: accuracy on honeypots is accuracy on these samples.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from math import floor
 from goldloop.core.chance import permanent_random
 from goldloop.core.samples import SampleId
 
-MIN_UNANIMOUS = 2  # blind votes that say the same and nothing else make an answer known
+MIN_UNANIMOUS = 2  # blind votes that agree, with none against them, make a label known
 
 
 @dataclass(frozen=True, slots=True)
 class Honeypot:
-    """A sample whose label is known; `annotators` answered it, `n_asked` times it was asked as a control."""
+    """A sample whose label is known, who answered it, and how often it was requested as a honeypot."""
 
     sample_id: SampleId
     label: str
@@ -29,15 +29,15 @@ class Honeypot:
 
 
 def is_known(*, n_blind_votes: int, n_agreeing: int, is_adjudicated: bool) -> bool:
-    """Return whether a gold label may measure people: unanimous among blind votes, or adjudicated."""
+    """Return whether a gold label may assess annotators: unanimous among blind votes, or adjudicated."""
     return is_adjudicated or n_agreeing == n_blind_votes >= MIN_UNANIMOUS
 
 
 def n_honeypots_due(*, n_answers: int, n_honeypots: int, honeypot_rate: float) -> int:
-    """Return how many controls to ask now, so that they are `honeypot_rate` of all answers.
+    """Return how many honeypots to request now, so that they are `honeypot_rate` of all answers.
 
-    `n_answers` counts all answers so far, those to controls included; `n_honeypots` the controls asked so far,
-    answered or not.
+    `n_answers` counts all answers so far, including those to honeypots; `n_honeypots` counts the honeypots
+    requested so far, answered or not.
     """
     return max(0, floor(honeypot_rate * n_answers + 1e-9) - n_honeypots)
 
@@ -45,40 +45,40 @@ def n_honeypots_due(*, n_answers: int, n_honeypots: int, honeypot_rate: float) -
 def choose_honeypots(
     known: Collection[Honeypot], *, n: int, people: Collection[str], seed: int
 ) -> list[SampleId]:
-    """Return at most `n` samples to ask one more person about, none twice.
+    """Return at most `n` samples to request one more answer for, none twice.
 
-    Only what somebody of `people` has not answered comes into question. Labels asked least come first; within
-    a label, samples asked least, then chance (the samples' permanent random numbers).
+    Only samples that somebody of `people` has not answered are eligible. Labels requested least come first;
+    within a label, samples requested least, then by the samples' permanent random numbers.
     """
     n_of_label = Counter[str]()
-    for one in known:
-        n_of_label[one.label] += one.n_asked
-    useful = sorted(
-        (one for one in known if set(people) - one.annotators),
-        key=lambda one: (one.n_asked, permanent_random(one.sample_id, seed, "control")),
+    for sample in known:
+        n_of_label[sample.label] += sample.n_asked
+    eligible = sorted(
+        (sample for sample in known if set(people) - sample.annotators),
+        key=lambda sample: (sample.n_asked, permanent_random(sample.sample_id, seed, "control")),
     )
-    return _levelled(useful, n_of_label)[:n]
+    return _balanced(eligible, n_of_label)[:n]
 
 
 def choose_onboarding(
     known: Collection[Honeypot], *, n: int, current: Collection[SampleId] = (), seed: int
 ) -> list[SampleId]:
-    """Return at most `n` samples for newcomers, the labels as equally often as there are samples for.
+    """Return at most `n` samples for newcomers, with as equal numbers of each label as there are samples.
 
-    Those of `current` whose answer is still known stay, so that whoever comes is measured on the same; the
-    rest is filled up by chance, where labels are fewest.
+    Samples of `current` whose label is still known stay, so that all newcomers are assessed on the same ones.
+    The rest is filled at random with the labels that have the fewest samples.
     """
-    ranked = sorted(known, key=lambda one: permanent_random(one.sample_id, seed, "onboarding"))
-    kept = [one for one in ranked if one.sample_id in current][:n]
-    others = [one for one in ranked if one.sample_id not in current]
-    filled = _levelled(others, Counter(one.label for one in kept))[: n - len(kept)]
-    return [one.sample_id for one in kept] + filled
+    ranked = sorted(known, key=lambda sample: permanent_random(sample.sample_id, seed, "onboarding"))
+    kept = [sample for sample in ranked if sample.sample_id in current][:n]
+    others = [sample for sample in ranked if sample.sample_id not in current]
+    added = _balanced(others, Counter(sample.label for sample in kept))[: n - len(kept)]
+    return [sample.sample_id for sample in kept] + added
 
 
-def _levelled(ranked: Iterable[Honeypot], n_of_label: Counter[str]) -> list[SampleId]:
-    """Return `ranked` so that each next one is of a label of which there are fewest so far."""
+def _balanced(ranked: Iterable[Honeypot], n_of_label: Counter[str]) -> list[SampleId]:
+    """Return `ranked` in an order in which each next sample has the label with the fewest so far."""
     counts, places = n_of_label.copy(), []
-    for rank, one in enumerate(ranked):
-        places.append((counts[one.label], rank, one.sample_id))
-        counts[one.label] += 1
+    for rank, sample in enumerate(ranked):
+        places.append((counts[sample.label], rank, sample.sample_id))
+        counts[sample.label] += 1
     return [sample_id for _, _, sample_id in sorted(places)]

@@ -1,4 +1,4 @@
-"""Known answers: samples whose label is beyond doubt, also without the person who is measured with them."""
+"""Known labels: samples whose label is certain, also without the annotator who is assessed on them."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from goldloop.core.tasks import split_key
 
 
 def known_answers(outcomes: Outcomes, answer_requests: Iterable[AnswerRequest]) -> list[Honeypot]:
-    """Return the samples that may measure people: gold, blind, unanimous or adjudicated, all answers in."""
+    """Return the samples that may be honeypots: gold, blind, unanimous or adjudicated, all answers in."""
     n_asked = Counter(
-        split_key(one.key)[0] for one in answer_requests if one.reason is RequestReason.HONEYPOT
+        split_key(request.key)[0] for request in answer_requests if request.reason is RequestReason.HONEYPOT
     )
     return [
         Honeypot(
-            one.evidence.sample_id,
-            one.consensus.label,
-            one.evidence.people,
-            n_asked[one.evidence.sample_id],
+            sample.evidence.sample_id,
+            sample.consensus.label,
+            sample.evidence.people,
+            n_asked[sample.evidence.sample_id],
         )
-        for one in outcomes.samples
-        if one.is_gold
-        and one.consensus.label is not None
-        and not one.evidence.plan.is_shown
-        and len(one.evidence.votes) >= one.evidence.state.n_asked
-        and known_label(one.evidence) == one.consensus.label
+        for sample in outcomes.samples
+        if sample.is_gold
+        and sample.consensus.label is not None
+        and not sample.evidence.plan.is_shown
+        and len(sample.evidence.votes) >= sample.evidence.state.n_asked
+        and known_label(sample.evidence) == sample.consensus.label
     ]
 
 
 def known_label(
     evidence: SampleEvidence, *, without: str | None = None, before: datetime | None = None
 ) -> str | None:
-    """Return the sample's known label as found by everybody but `without`; None where it is not known.
+    """Return the sample's label as known from everybody except `without`; None where it is not known.
 
-    It is known when an adjudicator decided, or when all blind votes (those given before a moment), two or
-    more, say the same.
+    It is known when an adjudicator decided, or when at least two blind votes, given not later than `before`,
+    all agree.
     """
     decision = evidence.decision
     if decision is not None and decision.annotator != without:
         return decision.label
     blind = [
-        one.label
-        for one in evidence.votes
-        if not one.is_shown and one.annotator != without and (before is None or one.created_at <= before)
+        vote.label
+        for vote in evidence.votes
+        if not vote.is_shown and vote.annotator != without and (before is None or vote.created_at <= before)
     ]
     if not blind or not is_known(
         n_blind_votes=len(blind), n_agreeing=blind.count(blind[0]), is_adjudicated=False

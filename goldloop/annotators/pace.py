@@ -1,8 +1,8 @@
-"""Pace: how long decisions take, and how many answers come of an hour and of a day.
+"""Pace: how long decisions take, and the number of answers an hour and a day.
 
-The browser reports the seconds since the task was on the screen: coffee included, and after an edit both
-sittings. Edited answers and skips are left out; so are times beyond Tukey's outer fence, three interquartile
-ranges above the upper quartile [tukey1977], taken on the log scale as decision times are skewed.
+The browser reports the seconds since the task appeared on the screen. That includes breaks, and after an edit
+both sittings. Edited answers and skips are excluded; so are times beyond Tukey's outer fence, three
+interquartile ranges above the upper quartile [tukey1977], on the log scale because decision times are skewed.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ _FENCE = 3.0  # interquartile ranges: Tukey's "far out"
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How fast somebody answers.
+    """How fast an annotator answers.
 
     `decision_s` is the median, `quartiles_s` the first and third quartile of decision times in seconds, None
-    with too few of them. `per_hour` is answers an hour of deciding, breaks and loading left out; `per_day`
-    is answers on a day (UTC) with any. Of the answers with a label `n_idle` took too long to be decisions,
-    `n_edited` were changed later and `n_untimed` carry no time; none of them counts for the times.
+    with fewer than MIN_N of them. `per_hour` is the number of answers in an hour of deciding, without breaks
+    and loading; `per_day` is the number of answers on a day (UTC) with any. Of the answers with a label,
+    `n_idle` took longer than the idle limit, `n_edited` were changed later and `n_untimed` carry no time; the
+    times exclude all three.
     """
 
     decision_s: Measure
@@ -40,13 +41,13 @@ class Pace:
 
 
 def pace(answers: Sequence[Answer]) -> Pace:
-    """Return the pace of one person's `answers`."""
-    given = [one for one in answers if not one.is_skip]
-    unedited = [one for one in given if not one.is_edited]
-    times = np.array([one.lead_time_s for one in unedited if one.lead_time_s], dtype=np.float64)
+    """Return the pace of one annotator's `answers`."""
+    given = [answer for answer in answers if not answer.is_skip]
+    unedited = [answer for answer in given if not answer.is_edited]
+    times = np.array([answer.lead_time_s for answer in unedited if answer.lead_time_s], dtype=np.float64)
     times = times[np.isfinite(times) & (times > 0)]
     kept = times[times <= idle_limit_s(times)]
-    days = Counter(one.created_at.date() for one in given)
+    days = Counter(answer.created_at.date() for answer in given)
     return Pace(
         decision_s=median(kept),
         quartiles_s=_quartiles(kept),
@@ -59,7 +60,7 @@ def pace(answers: Sequence[Answer]) -> Pace:
 
 
 def idle_limit_s(times: npt.NDArray[np.float64]) -> float:
-    """Return the seconds above which a time holds a break; infinity with too few `times` (n,) to tell."""
+    """Return the seconds above which a time includes a break; infinity with fewer than MIN_N `times` (n,)."""
     if len(times) < MIN_N:
         return float("inf")
     low, high = np.quantile(np.log(times), [0.25, 0.75])

@@ -1,10 +1,10 @@
-"""Suggesting: whether people see what the model suggests, for all labels and for each.
+"""Prefill advice: whether annotators see the model's suggestion, for all labels and for each.
 
-Suggestions are shown unless they are known to lead people. They go off where the adoption gap's upper bound
-passes the limit *and* its lower bound for any number of looks lies above zero. The first alone would switch
-off every young project, whose interval is wide; the second alone would act on a gap too small to matter.
-Simulated (scripts/bench/anchoring.py), with no anchoring they ever go off in 0 to 3 % of projects over two
-years of weekly looks, the project and its ten labels together.
+Suggestions are shown unless automation bias is proven. They are turned off where the upper bound of the
+adoption gap exceeds the limit and its lower bound, valid at every look, is above zero. The first condition
+alone would turn them off in every young project, whose interval is wide; the second alone would act on a
+negligible gap. Simulated (scripts/bench/anchoring.py) without any automation bias, they are ever turned off
+in 0 to 3 % of projects over two years of weekly looks, the project and its ten labels together.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log, sqrt
 
-from goldloop.annotators.automation_bias import Gap, adjusted_difference
+from goldloop.annotators.automation_bias import AdoptionGap, adjusted_difference
 from goldloop.core.arms import Arm
 
-ERROR = 0.05  # probability of ever switching off without cause, half of it for the project, half for labels
+ERROR = 0.05  # probability of ever turning off without cause, half of it for the project, half for labels
 BEST_AT = (
     12.0  # 1 / variance of the gap at which the bound is tightest, about; 6 and 25 gave the same figures
 )
@@ -24,7 +24,7 @@ BEST_AT = (
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """Whether suggestions are shown: nowhere when `is_on` is False, else everywhere but for `off_labels`."""
+    """Whether suggestions are shown: not at all without `is_on`, else for all labels but `off_labels`."""
 
     is_on: bool
     off_labels: tuple[str, ...]
@@ -33,17 +33,18 @@ class Advice:
     def is_shown(self, arm: Arm, suggested_label: str) -> bool:
         """Return whether a review task of this arm shows its suggestion.
 
-        The two arms ignore the advice, so that the gap goes on being measured alike when they are off.
+        The shown and the hidden arm ignore the advice, so that the gap is still measured while suggestions
+        are turned off.
         """
         if arm is Arm.UNTESTED:
             return self.is_on and suggested_label not in self.off_labels
         return arm is Arm.SHOWN
 
 
-def sure_gap(gap: Gap, *, error: float) -> float:
-    """Return a lower bound of the gap that is ever too high, however often one looks, in a share `error`.
+def sure_gap(gap: AdoptionGap, *, error: float) -> float:
+    """Return a lower bound of the gap that holds at every look with probability 1 - `error`.
 
-    The one-sided normal mixture bound [howard2021] on the adjusted difference; -1 while there are too few.
+    The one-sided normal mixture bound [howard2021] on the adjusted difference; -1 while the gap is unknown.
     """
     if gap.shown is None or gap.hidden is None or gap.difference is None:
         return -1.0
@@ -53,24 +54,30 @@ def sure_gap(gap: Gap, *, error: float) -> float:
     return value - variance * sqrt(2 * total * log(1 + sqrt(total / BEST_AT) / (2 * error)))
 
 
-def recommend(gap: Gap, by_label: Sequence[Gap], *, max_gap: float) -> Advice:
+def recommend(gap: AdoptionGap, by_label: Sequence[AdoptionGap], *, max_gap: float) -> Advice:
     """Return whether to show suggestions, given the gap over all labels and that of each.
 
-    They stay on until evidence says no. With ten labels, and one blind answer in ten that repeats a wrong
-    suggestion, a true gap of 0.45 is switched off after a median of 21 wrong suggestions in each arm, 0.27
-    after 41, 0.18 after 77 (scripts/bench/anchoring.py).
+    With ten labels, and one blind answer in ten that repeats a wrong suggestion, suggestions are turned off
+    at a true gap of 0.45 after a median of 21 wrong suggestions in each arm, at 0.27 after 41 and at 0.18
+    after 77 (scripts/bench/anchoring.py).
     """
     if _is_leading(gap, max_gap=max_gap, error=ERROR / 2):
-        return Advice(False, (), (f"off: {_said(gap, max_gap)}",))
-    off = [one for one in by_label if _is_leading(one, max_gap=max_gap, error=ERROR / 2 / len(by_label))]
-    kept = gap.shortage or f"no sure sign that people are led: {_said(gap, max_gap)}"
-    reasons = [f"off for {one.label}: {_said(one, max_gap)}" for one in off]
-    return Advice(True, tuple(one.label for one in off if one.label), (f"on: {kept}", *reasons))
+        return Advice(False, (), (f"off: {_in_words(gap, max_gap)}",))
+    off = [
+        of_label
+        for of_label in by_label
+        if _is_leading(of_label, max_gap=max_gap, error=ERROR / 2 / len(by_label))
+    ]
+    kept = gap.shortage or f"automation bias is not proven: {_in_words(gap, max_gap)}"
+    reasons = [f"off for {of_label.label}: {_in_words(of_label, max_gap)}" for of_label in off]
+    return Advice(
+        True, tuple(of_label.label for of_label in off if of_label.label), (f"on: {kept}", *reasons)
+    )
 
 
-def _is_leading(gap: Gap, *, max_gap: float, error: float) -> bool:
+def _is_leading(gap: AdoptionGap, *, max_gap: float, error: float) -> bool:
     return gap.difference is not None and gap.difference.high > max_gap and sure_gap(gap, error=error) > 0
 
 
-def _said(gap: Gap, max_gap: float) -> str:
+def _in_words(gap: AdoptionGap, max_gap: float) -> str:
     return f"adoption gap {gap.difference}, limit {max_gap:g}"

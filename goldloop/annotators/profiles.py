@@ -1,6 +1,6 @@
-"""Annotators: what each person's answers are worth, every figure with its interval and n.
+"""Profiles: the accuracy and pace of each annotator, every figure with its interval and n.
 
-People are pseudonymous: the id that the labelling server gave them, never a name or an address.
+Annotators are pseudonymous: the id that the labelling server gave them, never a name or an address.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ Flags = npt.NDArray[np.bool_]
 
 
 WEEKLY_Z = 3.3
-"""Quantile at which somebody is called falling: one steady week in 2,000.
+"""Quantile at which an annotator is called falling: one steady week in 2,000.
 
-At 1.96 four steady people who are looked at for 52 weeks were called falling eight times a year
+At 1.96 four steady annotators, checked weekly for 52 weeks, were called falling eight times a year
 (scripts/bench/year.py).
 """
 
@@ -34,14 +34,14 @@ _NOTHING = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """An answer beside what others say.
+class AssessedAnswer:
+    """An answer beside its references.
 
-    `known` is the known answer, found without this person, where the answer was asked for *because* it was
-    known: a control or onboarding. It must not be filled in afterwards from samples that were asked again
-    because somebody doubted this answer; those are mainly its mistakes. `others` is the posterior over labels
-    from everybody else's votes and the model, found without this answer, also where only the model speaks;
-    None where nobody does.
+    `known` is the label known without this annotator, where the answer was requested because the label was
+    known: a honeypot or an onboarding task. It must not be filled in afterwards from samples that were
+    answered again because this answer was doubted; those are mainly this annotator's errors. `others` is the
+    posterior over labels from everybody else's votes and the model, without this answer; None where there is
+    neither.
     """
 
     answer: Answer
@@ -51,39 +51,39 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """A pair of labels: of the answers where `right` was right, the share that said `said`."""
+    """A pair of labels: the share of answers `answered` among those where `right` is the true label."""
 
     right: str
-    said: str
+    answered: str
     n_expected: float
     share: Measure
 
 
 @dataclass(frozen=True, slots=True)
 class RoundAccuracy:
-    """How good somebody was in one round."""
+    """The accuracy of one annotator in one round."""
 
     round: int
     accuracy: Measure
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """What one annotator's answers are worth.
+class AnnotatorProfile:
+    """The accuracy and pace of one annotator.
 
-    `accuracy` rests on all blind answers that anything else speaks to: `on_controls` on those with known
-    labels (the easy ones, as a rule), `against_others` on those that other people or the model judge, without
-    this person. The `n_suggested` answers given beside a suggestion judge nobody: who adopts it agrees with
-    the model whether it is right or not. `drift` is the accuracy in the newest rounds, at least `MIN_N`
-    answers of them, minus that before. `is_flagged` is who is below the bar, by evidence: the whole interval
-    says so. `is_falling` is who is worse than before, by more evidence, as everybody is looked at each week.
+    `accuracy` rests on all blind answers with a reference: `on_honeypots` on those with a known label (mostly
+    easy ones), `against_others` on those with a posterior from other annotators or the model. The
+    `n_suggested` answers beside a shown suggestion do not count: an annotator who adopts it agrees with the
+    model whether it is right or not. `drift` is the accuracy in the newest rounds that hold at least `MIN_N`
+    answers, minus the accuracy before. `is_flagged`: the whole interval of `accuracy` is below the bar.
+    `is_falling`: `drift` is negative at the stricter level WEEKLY_Z, because everybody is checked each week.
     """
 
     annotator: str
     n_answers: int
     n_suggested: int
     accuracy: Measure
-    on_controls: Measure
+    on_honeypots: Measure
     against_others: Measure
     confusions: tuple[Confusion, ...]
     pace: Pace
@@ -96,89 +96,93 @@ class Person:
 
     @property
     def name(self) -> str:
-        """How reports call this person, for example 'annotator 3'."""
+        """The name in reports, for example 'annotator 3'."""
         return f"annotator {self.annotator}"
 
 
-def people(judged: Sequence[Judged], *, labels: LabelSet, bar: float) -> tuple[Person, ...]:
-    """Return everybody who answered or skipped, by id; the order of `judged` does not matter.
+def annotator_profiles(
+    assessed: Sequence[AssessedAnswer], *, labels: LabelSet, bar: float
+) -> tuple[AnnotatorProfile, ...]:
+    """Return the profiles of all annotators, by id, whatever the order of `assessed`.
 
     Raises:
-        LabelError: an answer, known answer or posterior outside `labels`.
+        LabelError: an answer, known label or posterior outside `labels`.
     """
-    by_person: dict[str, list[Judged]] = {}
-    for one in sorted(judged, key=lambda one: one.answer.annotation_id):
-        by_person.setdefault(one.answer.annotator, []).append(one)
-    compared = {annotator: _compared(found, labels) for annotator, found in by_person.items()}
+    of_annotator: dict[str, list[AssessedAnswer]] = {}
+    for entry in sorted(assessed, key=lambda entry: entry.answer.annotation_id):
+        of_annotator.setdefault(entry.answer.annotator, []).append(entry)
+    compared = {annotator: _compared(entries, labels) for annotator, entries in of_annotator.items()}
     if not compared:
         return ()
     wrong = wrong_answers(
-        np.concatenate([one.right for one in compared.values()]),
-        np.concatenate([one.said for one in compared.values()]),
+        np.concatenate([rows.right for rows in compared.values()]),
+        np.concatenate([rows.answered for rows in compared.values()]),
     )
     return tuple(
-        _person(by_person[annotator], compared[annotator], labels=labels, wrong=wrong, bar=bar)
-        for annotator in sorted(by_person, key=lambda name: (len(name), name))
+        _profile(of_annotator[annotator], compared[annotator], labels=labels, wrong=wrong, bar=bar)
+        for annotator in sorted(of_annotator, key=lambda name: (len(name), name))
     )
 
 
 @dataclass(frozen=True, slots=True)
 class _Compared:
-    """One person's blind answers that something else speaks to, a row each.
+    """One annotator's blind answers that have a reference, a row each.
 
-    `right` (n, n_labels) is what is taken to be right: a 1 at the known label, else what others say.
-    `others` is the same without known labels, zeros where nobody else says anything.
+    `right` (n, n_labels) is the reference: a 1 at the known label, else the posterior without this annotator.
+    `others` is the posterior alone, zeros where there is none.
     """
 
     right: Floats
     others: Floats
-    said: Columns
+    answered: Columns
     is_known: Flags
     rounds: Columns
 
     def accuracy(self, wrong: Floats, rows: Flags) -> Measure:
-        return accuracy_against(self.right[rows], self.said[rows], wrong)
+        return accuracy_against(self.right[rows], self.answered[rows], wrong)
 
 
-def _compared(judged: Sequence[Judged], labels: LabelSet) -> _Compared:
+def _compared(assessed: Sequence[AssessedAnswer], labels: LabelSet) -> _Compared:
     kept = [
-        one
-        for one in judged
-        if not one.answer.is_skip and not one.answer.is_shown and (one.known is not None or one.others)
+        entry
+        for entry in assessed
+        if not entry.answer.is_skip
+        and not entry.answer.is_shown
+        and (entry.known is not None or entry.others)
     ]
     others, right = np.zeros((2, len(kept), len(labels)))
-    for row, one in enumerate(kept):
-        for label, probability in (one.others or {}).items():
+    for row, entry in enumerate(kept):
+        for label, probability in (entry.others or {}).items():
             others[row, labels.column(label)] = probability
         right[row] = others[row]
-        if one.known is not None:
-            right[row] = np.eye(len(labels))[labels.column(one.known)]
+        if entry.known is not None:
+            right[row] = np.eye(len(labels))[labels.column(entry.known)]
     return _Compared(
         right=right / right.sum(axis=1, keepdims=True),
         others=others / np.maximum(others.sum(axis=1, keepdims=True), _NOTHING),
-        said=np.array([labels.column(str(one.answer.label)) for one in kept], dtype=np.intp),
-        is_known=np.array([one.known is not None for one in kept], dtype=bool),
-        rounds=np.array([one.answer.round for one in kept], dtype=np.intp),
+        answered=np.array([labels.column(str(entry.answer.label)) for entry in kept], dtype=np.intp),
+        is_known=np.array([entry.known is not None for entry in kept], dtype=bool),
+        rounds=np.array([entry.answer.round for entry in kept], dtype=np.intp),
     )
 
 
-def _person(
-    judged: Sequence[Judged], compared: _Compared, *, labels: LabelSet, wrong: Floats, bar: float
-) -> Person:
-    answers = [one.answer for one in judged]
-    given = [one for one in answers if not one.is_skip]
-    reasons = Counter(one.reason or "no reason given" for one in answers if one.is_skip)
-    accuracy = compared.accuracy(wrong, np.full(len(compared.said), True))
-    is_heard = compared.others.any(axis=1)
-    controls = compared.said[compared.is_known] == compared.right[compared.is_known].argmax(axis=1)
+def _profile(
+    assessed: Sequence[AssessedAnswer], compared: _Compared, *, labels: LabelSet, wrong: Floats, bar: float
+) -> AnnotatorProfile:
+    answers = [entry.answer for entry in assessed]
+    given = [answer for answer in answers if not answer.is_skip]
+    reasons = Counter(answer.reason or "no reason given" for answer in answers if answer.is_skip)
+    accuracy = compared.accuracy(wrong, np.full(len(compared.answered), True))
+    has_others = compared.others.any(axis=1)
+    is_right = compared.answered[compared.is_known] == compared.right[compared.is_known].argmax(axis=1)
     drift = _drift(compared, wrong)
-    return Person(
+    return AnnotatorProfile(
         annotator=answers[0].annotator,
         n_answers=len(given),
-        n_suggested=sum(one.is_shown for one in given),
+        n_suggested=sum(answer.is_shown for answer in given),
         accuracy=accuracy,
-        on_controls=share(int(controls.sum()), len(controls)),
-        against_others=accuracy_against(compared.others[is_heard], compared.said[is_heard], wrong),
+        on_honeypots=share(int(is_right.sum()), len(is_right)),
+        against_others=accuracy_against(compared.others[has_others], compared.answered[has_others], wrong),
         confusions=_confusions(compared, labels, wrong, accuracy),
         pace=pace(answers),
         skips=share(len(answers) - len(given), len(answers)),
@@ -198,27 +202,27 @@ def _is_surely_below(measure: Measure, limit: float) -> bool:
 
 
 def _is_falling(drift: Measure) -> bool:
-    """Return whether the loss is beyond chance at WEEKLY_Z, the interval's distance to 0 being at Z_95."""
-    found = drift.estimate
-    if found is None or found.value >= 0:
+    """Return whether the interval of `drift`, widened from Z_95 to WEEKLY_Z, lies below 0."""
+    change = drift.estimate
+    if change is None or change.value >= 0:
         return False
-    return found.value + (found.high - found.value) * WEEKLY_Z / Z_95 < 0
+    return change.value + (change.high - change.value) * WEEKLY_Z / Z_95 < 0
 
 
 def _confusions(
     compared: _Compared, labels: LabelSet, wrong: Floats, accuracy: Measure
 ) -> tuple[Confusion, ...]:
-    """Return the pairs that probably happened at least once, most frequent first."""
+    """Return the pairs with an expected count of at least 1, most frequent first."""
     if accuracy.estimate is None:
         return ()
-    counts, _ = expected_answers(compared.right, compared.said, wrong, accuracy.estimate.value)
+    counts, _ = expected_answers(compared.right, compared.answered, wrong, accuracy.estimate.value)
     totals = counts.sum(axis=1)
-    found = [
+    confusions = [
         Confusion(labels[row], labels[column], float(n), share(round(n), round(totals[row])))
         for (row, column), n in np.ndenumerate(counts)
         if row != column and n >= 1
     ]
-    return tuple(sorted(found, key=lambda one: -one.n_expected)[:MOST_CONFUSIONS])
+    return tuple(sorted(confusions, key=lambda pair: -pair.n_expected)[:MOST_CONFUSIONS])
 
 
 def _drift(compared: _Compared, wrong: Floats) -> Measure:

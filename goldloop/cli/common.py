@@ -1,4 +1,4 @@
-"""What all commands share: how they name a workspace, open it, and run a flow."""
+"""Shared by all commands: the workspace option, the JSON option, and running a flow."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ Where = Annotated[
     typer.Option(
         "--workspace",
         "-w",
-        help="The workspace; default $GOLDLOOP_WORKSPACE, else the one around the current folder.",
+        help="The workspace [default: $GOLDLOOP_WORKSPACE, else the one that contains the current folder].",
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def open_workspace(where: Path | None) -> Wiring:
@@ -46,6 +46,6 @@ def run_flow(where: Path | None, run: Callable[[str], Any]) -> tuple[Workspace, 
     except (httpx.TransportError, RuntimeError) as error:
         if isinstance(error, httpx.TransportError) or "Failed to reach API" in str(error):
             raise ServiceUnreachableError(
-                f"Prefect at {os.environ['PREFECT_API_URL']} does not answer ({error}); run 'goldloop up'"
+                f"Prefect at {os.environ['PREFECT_API_URL']} does not answer ({error}). Run `goldloop up`."
             ) from error
         raise

@@ -12,52 +12,52 @@ from goldloop.cli.console import out, show
 from goldloop.gold.export import Format
 from goldloop.wiring import open_workspace
 
-app = typer.Typer(help="Look at, compare and export gold versions.", no_args_is_help=True)
+app = typer.Typer(help="List, show, compare and export gold versions.", no_args_is_help=True)
 
 
 @app.command("log")
 def gold_log(where: Where = None, as_json: Json = False) -> None:
-    """Every gold version, newest first."""
+    """List all gold versions, newest first."""
     log = open_workspace(where).gold.log()
     rows = [
         {
-            "version": one.version,
-            "samples": one.n_records,
-            "added": one.n_added,
-            "changed": one.n_changed,
-            "removed": one.n_removed,
-            "made": f"{one.created_at:%Y-%m-%d %H:%M:%S}Z",
-            "digest": one.digest[:16],
-            "why": one.reason,
+            "version": version.version,
+            "samples": version.n_records,
+            "added": version.n_added,
+            "changed": version.n_changed,
+            "removed": version.n_removed,
+            "made": f"{version.created_at:%Y-%m-%d %H:%M:%S}Z",
+            "digest": version.digest[:16],
+            "why": version.reason,
         }
-        for one in log
+        for version in log
     ]
     show(log, rows, as_json=as_json)
 
 
 @app.command("show")
 def gold_show(
-    version: Annotated[int | None, typer.Argument(help="Gold version; default the newest.")] = None,
+    version: Annotated[int | None, typer.Argument(help="Gold version [default: the newest].")] = None,
     where: Where = None,
     limit: Annotated[int, typer.Option(help="Rows to print.")] = 20,
     as_json: Json = False,
 ) -> None:
-    """The records of a gold version, checked against its digest."""
+    """Show the records of a gold version, checked against its digest."""
     gold = open_workspace(where).gold
-    found, records = gold.version(version), gold.records(version)
+    shown, records = gold.version(version), gold.records(version)
     rows = [
         {
-            "sample": one.sample_id[:12],
-            "label": one.label,
-            "split": str(one.split),
-            "why asked": str(one.purpose),
-            "votes": ", ".join(f"{label} {n}" for label, n in one.votes.items()),
-            "suggested": one.suggested_label,
+            "sample": record.sample_id[:12],
+            "label": record.label,
+            "split": str(record.split),
+            "purpose": str(record.purpose),
+            "votes": ", ".join(f"{label} {n}" for label, n in record.votes.items()),
+            "suggested": record.suggested_label,
         }
-        for one in records[:limit]
+        for record in records[:limit]
     ]
-    title = f"gold version {found.version}, {len(records)} samples, digest {found.digest}"
-    show({"version": found, "records": records}, rows, as_json=as_json, title=title)
+    title = f"gold version {shown.version}, {len(records)} samples, digest {shown.digest}"
+    show({"version": shown, "records": records}, rows, as_json=as_json, title=title)
 
 
 @app.command("diff")
@@ -67,19 +67,19 @@ def gold_diff_(
     where: Where = None,
     as_json: Json = False,
 ) -> None:
-    """What differs between two gold versions."""
+    """Show the difference between two gold versions."""
     from goldloop.gold.records import gold_diff
 
     gold = open_workspace(where).gold
     changes = gold_diff(gold.records(before), gold.records(after))
     rows = [
         {
-            "sample": one.sample_id[:12],
-            "what": one.kind,
-            f"label in {before}": one.before.label if one.before else None,
-            f"label in {after}": one.after.label if one.after else None,
+            "sample": change.sample_id[:12],
+            "change": change.kind,
+            f"label in {before}": change.before.label if change.before else None,
+            f"label in {after}": change.after.label if change.after else None,
         }
-        for one in changes
+        for change in changes
     ]
     show(changes, rows, as_json=as_json, title=f"{len(changes)} samples differ")
 
@@ -87,15 +87,15 @@ def gold_diff_(
 @app.command("export")
 def gold_export(
     to: Annotated[Path, typer.Option(help="New file or folder.")],
-    form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.CSV,
-    version: Annotated[int | None, typer.Option(help="Gold version; default the newest.")] = None,
+    form: Annotated[Format, typer.Option("--format", help="File format.")] = Format.CSV,
+    version: Annotated[int | None, typer.Option(help="Gold version [default: the newest].")] = None,
     where: Where = None,
 ) -> None:
-    """Write a gold version for a notebook (csv, parquet) or a trainer (imagefolder, coco-cls)."""
+    """Export a gold version as csv, parquet, imagefolder or coco-cls."""
     from goldloop.gold.export import export_gold
 
     parts = open_workspace(where)
-    found, records = parts.gold.version(version), parts.gold.records(version)
+    exported, records = parts.gold.version(version), parts.gold.records(version)
     labels = parts.workspace.settings.label_set
-    n = export_gold(records, found, form=form, target=to, labels=labels, file_of=parts.store.file)
-    out.print(f"wrote {n} samples of gold version {found.version} to {to}", markup=False)
+    n = export_gold(records, exported, form=form, target=to, labels=labels, file_of=parts.store.file)
+    out.print(f"wrote {n} samples of gold version {exported.version} to {to}", markup=False)

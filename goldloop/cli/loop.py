@@ -1,4 +1,4 @@
-"""The loop itself: score, push, pull, retrain, the round, and where everything stands."""
+"""The loop: score, push, pull, retrain, round, serve, status and rollback."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ app = typer.Typer()
 def score(
     source: Annotated[
         str | None,
-        typer.Argument(help="Folder, glob, list file (.txt) or fsspec URI; without it the pool is scored."),
+        typer.Argument(help="Folder, glob, list file (.txt) or fsspec URI [default: score the pool only]."),
     ] = None,
     where: Where = None,
     as_json: Json = False,
 ) -> None:
-    """Read new files, set bad ones aside, and give each sample a lane."""
+    """Read new files, quarantine unreadable ones, and give each sample a lane."""
     from goldloop.tables.counts import conservation
 
     if source and "://" not in source:
@@ -42,8 +42,8 @@ def score(
         say(f"lost: {lost}")
     if reports[-1].model_version == "none":
         say(
-            "no model yet (cold start): everything is held; "
-            "'goldloop push' sends a random seed draw to people"
+            "no model yet (cold start): all samples are held; "
+            "`goldloop push` sends a random draw of them to annotators"
         )
     if not as_json:
         out.print(str(conservation(open_workspace(workspace.root).tables)), markup=False)
@@ -51,7 +51,7 @@ def score(
 
 @app.command()
 def push(where: Where = None, as_json: Json = False) -> None:
-    """Choose this round's samples and push them into Label Studio, each exactly once."""
+    """Choose the samples of this round and push them to Label Studio, each exactly once."""
 
     def run(workspace: str) -> Any:
         from flows.publish import push_rows
@@ -73,7 +73,7 @@ def pull(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Pull what people answered since the last pull into a new gold version."""
+    """Pull the answers since the last pull and update gold."""
 
     def run(workspace: str) -> Any:
         from flows.publish import pull_rows
@@ -89,7 +89,7 @@ def pull(
 
 @app.command()
 def retrain(where: Where = None, as_json: Json = False) -> None:
-    """Train a challenger on the newest gold and let the gate decide."""
+    """Train a challenger on the newest gold; the gate decides whether it becomes champion."""
 
     def run(workspace: str) -> Any:
         from flows.retrain import retrain as flow
@@ -102,7 +102,7 @@ def retrain(where: Where = None, as_json: Json = False) -> None:
 
 @app.command("round")
 def round_(where: Where = None, as_json: Json = False) -> None:
-    """The weekly pass: pull, retrain, score the pool, push, and write the round's page."""
+    """Run the weekly pass: pull, retrain, score the pool, push, and write the round's page."""
 
     def run(workspace: str) -> Any:
         from flows.publish import pull_rows, push_rows, score_rows
@@ -140,11 +140,11 @@ def _show_record(record: Any, notes: list[str], *, as_json: bool) -> None:
     rows = [
         {
             "role": role,
-            "model": one.model_version,
-            "accuracy on holdout, 95 %": str(one.accuracy),
-            "ECE, 95 %": str(one.ece),
+            "model": evaluation.model_version,
+            "accuracy on holdout, 95 %": str(evaluation.accuracy),
+            "ECE, 95 %": str(evaluation.ece),
         }
-        for role, one in record.evaluations.items()
+        for role, evaluation in record.evaluations.items()
     ]
     show(
         record,
@@ -159,7 +159,7 @@ def _show_record(record: Any, notes: list[str], *, as_json: bool) -> None:
 
 @app.command()
 def serve(where: Where = None) -> None:
-    """Run the schedules on this machine: pull every 15 minutes, the weekly round by its cron."""
+    """Run the schedules on this machine: a pull every 15 minutes, and the weekly round."""
 
     def run(workspace: str) -> Any:
         from flows.serve import serve_all
@@ -171,7 +171,7 @@ def serve(where: Where = None) -> None:
 
 @app.command()
 def status(where: Where = None, as_json: Json = False) -> None:
-    """Where every file, task, answer, gold version and model stands."""
+    """Show the state of files, tasks, answers, gold and models."""
     from goldloop.loop.policy import cautions
     from goldloop.reports.status import read_status
     from goldloop.tables.policy_log import PolicyLog
@@ -180,19 +180,19 @@ def status(where: Where = None, as_json: Json = False) -> None:
     champion = problem = None
     servers: dict[str, str] = {}
     try:
-        found = parts.endpoints
+        endpoints = parts.endpoints
         servers = {
-            "Label Studio": found.label_studio.url,
-            "Prefect": found.prefect.url,
-            "MLflow": found.mlflow.url,
+            "Label Studio": endpoints.label_studio.url,
+            "Prefect": endpoints.prefect.url,
+            "MLflow": endpoints.mlflow.url,
         }
         champion = parts.registry.version_at("champion")
     except GoldloopError as error:
         problem = f"unknown: {error}"
     entries = PolicyLog(parts.tables.policies).entries()
-    settled = [one for one in entries if champion in (None, one.model_version)]
+    settled = [entry for entry in entries if champion in (None, entry.model_version)]
     entry = settled[-1] if settled else None
-    found_status = read_status(
+    state = read_status(
         parts.tables,
         parts.gold,
         outcomes=parts.read_state().outcomes.samples,
@@ -203,20 +203,20 @@ def status(where: Where = None, as_json: Json = False) -> None:
         cautions=cautions(parts.tables),
         servers=servers,
     )
-    show(found_status, pairs(found_status.lines()), as_json=as_json)
+    show(state, pairs(state.lines()), as_json=as_json)
 
 
 @app.command()
 def rollback(
     to: Annotated[
-        str | None, typer.Option(help="Model version; default the champion before the present one.")
+        str | None, typer.Option(help="Model version [default: the champion before the present one].")
     ] = None,
     where: Where = None,
     as_json: Json = False,
 ) -> None:
-    """Make an earlier model champion again; the next score gives its word on the pool."""
+    """Make an earlier model champion again; the next `goldloop score` uses it."""
+    from goldloop.loop.challenge import rollback as move
     from goldloop.tables.rounds import read_rounds
-    from goldloop.training.retrain import rollback as move
 
     parts = open_workspace(where)
     before, after = move(parts.registry, read_rounds(parts.tables.rounds), to=to)

@@ -1,4 +1,4 @@
-"""Policies: the one in force, which one audits speak for, why a sample went where it went, and replays."""
+"""Policies: the one in force, the lane of a sample explained, tuning on audits, and replays."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from goldloop.wiring import open_workspace
 if TYPE_CHECKING:
     from goldloop.settings import Settings
 
-app = typer.Typer(help="Which samples go to people, why, and what else there would be.", no_args_is_help=True)
+app = typer.Typer(
+    help="The routing policy: show it, explain a sample's lane, compare policies.", no_args_is_help=True
+)
 replay_app = typer.Typer()
 
 
@@ -31,12 +33,13 @@ class Kind(StrEnum):
 
 @app.command("show")
 def policy_show(where: Where = None, as_json: Json = False) -> None:
-    """The policy in force, the reasons for what was fitted in it, and what to beware of."""
+    """Show the policy in force, with reasons and warnings."""
+    from goldloop.core.codec import to_plain
     from goldloop.loop.policy import newest_entry
-    from goldloop.routing.policies import policy_to_dict
 
     entry = newest_entry(open_workspace(where).ports)
-    value: dict[str, Any] = {"version": entry.policy.version, "policy": policy_to_dict(entry.policy)}
+    policy = {"kind": type(entry.policy).__name__.lower(), **to_plain(entry.policy)}
+    value: dict[str, Any] = {"version": entry.policy.version, "policy": policy}
     value |= {"model_version": entry.model_version, "gold_version": entry.gold_version}
     value |= {"reasons": entry.reasons, "warnings": entry.warnings, "settled_at": entry.settled_at}
     if as_json:
@@ -46,69 +49,71 @@ def policy_show(where: Where = None, as_json: Json = False) -> None:
     out.print(
         f"settled {entry.settled_at:%Y-%m-%d %H:%M}Z on gold version {entry.gold_version}", markup=False
     )
-    for one in [*entry.reasons, *(f"warning: {one}" for one in entry.warnings)]:
-        out.print(f"- {one}", markup=False)
+    for sentence in [*entry.reasons, *(f"warning: {warning}" for warning in entry.warnings)]:
+        out.print(f"- {sentence}", markup=False)
 
 
 @app.command("explain")
 def policy_explain(
-    sample: Annotated[str, typer.Argument(metavar="SAMPLE", help="A sample_id, or enough of its beginning.")],
+    sample: Annotated[str, typer.Argument(metavar="SAMPLE", help="A sample_id, or a unique prefix of it.")],
     where: Where = None,
     as_json: Json = False,
 ) -> None:
-    """Why a sample went where it went."""
-    from goldloop.routing.explanation import explain
+    """Explain why a sample is in its lane."""
+    from goldloop.loop.policy import explain_sample
 
-    parts = open_workspace(where)
-    found = explain(parts.tables, parts.workspace.settings, sample)
+    explanation = explain_sample(open_workspace(where).ports, sample)
     if as_json:
-        show(found, [], as_json=True)
+        show(explanation, [], as_json=True)
     else:
-        out.print(str(found), markup=False)
+        out.print(str(explanation), markup=False)
 
 
 @app.command("tune")
 def policy_tune(
     where: Where = None,
     plot: Annotated[
-        Path | None, typer.Option(help="Also draw risk against coverage and cost, as .png or .svg.")
+        Path | None, typer.Option(help="Also plot risk and cost against coverage, as .png or .svg.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """What other policies would have meant for the audited samples, and which one they speak for."""
+    """Compare policies on the audited samples and recommend one."""
     from goldloop.loop.policy import champion_tuning
     from goldloop.reports.policies_table import tuning_json, tuning_rows, tuning_title
 
     parts = open_workspace(where)
     if plot is not None and plot.suffix not in (".png", ".svg"):
-        raise SettingsError(f"--plot needs a file that ends in .png or .svg, got {plot}")
-    found = champion_tuning(parts.ports)
+        raise SettingsError(
+            f"--plot needs a file that ends in .png or .svg, got {plot}. Choose another name."
+        )
+    tuning = champion_tuning(parts.ports)
     if plot is not None:
         from goldloop.reports.plots import tuning_plot
 
-        plot.write_bytes(tuning_plot(found, kind="png" if plot.suffix == ".png" else "svg"))
-        say(f"drew {plot}")
-    show(tuning_json(found), tuning_rows(found), as_json=as_json, title=tuning_title(found))
+        plot.write_bytes(tuning_plot(tuning, kind="png" if plot.suffix == ".png" else "svg"))
+        say(f"plot written to {plot}")
+    show(tuning_json(tuning), tuning_rows(tuning), as_json=as_json, title=tuning_title(tuning))
     if not as_json:
-        for one in found.reasons:
-            out.print(f"- {one}", markup=False)
+        for reason in tuning.reasons:
+            out.print(f"- {reason}", markup=False)
 
 
 @replay_app.command("replay")
 def replay(
     kind: Annotated[Kind, typer.Option(help="Kind of the other policy.")],
     band: Annotated[
-        tuple[float, float] | None, typer.Option(help="Confidence people review; default as in the settings.")
+        tuple[float, float] | None,
+        typer.Option(help="Confidence that is reviewed [default: settings]."),
     ] = None,
     target: Annotated[
-        float | None, typer.Option(help="Accuracy of what is accepted; default as in the settings.")
+        float | None, typer.Option(help="Accuracy of accepted labels [default: settings].")
     ] = None,
     where: Where = None,
     as_json: Json = False,
 ) -> None:
-    """What past rounds' decisions would have been under another policy; touches nothing."""
+    """Recompute the decisions of past rounds under another policy; changes nothing."""
     from goldloop.audit.audited import audited_traffic
-    from goldloop.loop.policy import judged_for, newest_entry
+    from goldloop.loop.policy import holdout_of, newest_entry
     from goldloop.reports.policies_table import replay_rows
     from goldloop.routing.fit import fit_policy
     from goldloop.routing.replay import replay as replayed
@@ -116,18 +121,18 @@ def replay(
 
     parts = open_workspace(where)
     settings = _changed(parts.workspace.settings, kind, band, target)
-    audited = judged_for(parts.ports, newest_entry(parts.ports)) if kind is Kind.TARGET else None
+    audited = holdout_of(parts.ports, newest_entry(parts.ports)) if kind is Kind.TARGET else None
     people = known_people(parts.ports) if kind is Kind.COST else None
     fitted = fit_policy(settings, audited, people)
     traffic = read_traffic(parts.tables, settings.label_set)
-    found = replayed(
+    rounds = replayed(
         traffic, audited_traffic(traffic, parts.gold.records(), settings.label_set), fitted.policy
     )
-    value = {"policy": fitted.policy.version, "rounds": found}
-    show(value, replay_rows(found), as_json=as_json, title=f"under {fitted.policy.version}")
+    value = {"policy": fitted.policy.version, "rounds": rounds}
+    show(value, replay_rows(rounds), as_json=as_json, title=f"under {fitted.policy.version}")
     if not as_json:
-        for one in [*fitted.reasons, *fitted.warnings]:
-            out.print(f"- {one}", markup=False)
+        for sentence in [*fitted.reasons, *fitted.warnings]:
+            out.print(f"- {sentence}", markup=False)
 
 
 def _changed(

@@ -101,7 +101,8 @@ def annotator_add(
     wiring = open_workspace(where)
     server, projects = wiring.endpoints.label_studio, wiring.queue().project_urls()
     has_onboarding = any(
-        task.is_live and task.purpose is Purpose.ONBOARDING for task in TaskLog(wiring.tables).statuses().values()
+        task.is_live and task.purpose is Purpose.ONBOARDING
+        for task in TaskLog(wiring.tables).statuses().values()
     )
     password = secrets.token_urlsafe(12)
     annotator = add_annotator(server.url, server.token, email=email, password=password, first_name=name)

@@ -12,6 +12,7 @@ GoldloopError
 ├── EmptyPoolError                there are no samples to draw, train on or evaluate
 ├── HoldoutLeakError              a holdout sample, or a near-duplicate of one, is in train
 ├── GoldVersionError              a gold version does not exist or does not match its digest
+├── StoredValueError              a stored value does not describe what it should
 ├── TableConflictError            every attempt to write a table lost to another writer
 ├── BusyError                     another process holds the lock
 ├── ModelError                    a model cannot be loaded, trained or found
@@ -78,6 +79,10 @@ class HoldoutLeakError(GoldloopError):
 
 class GoldVersionError(GoldloopError):
     """A gold version does not exist, or its content does not match its digest."""
+
+
+class StoredValueError(GoldloopError):
+    """A stored value does not describe what it should."""
 
 
 class TableConflictError(GoldloopError):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -61,6 +63,14 @@ def restored(rows: npt.ArrayLike) -> Probs:
     """
     single = np.asarray(rows, dtype=np.float32).astype(np.float64)
     return single / single.sum(axis=1, keepdims=True) if single.size else single
+
+
+def stored_probs(rows: Sequence[Sequence[float]], labels: LabelSet) -> Probs:
+    """Return stored rows as probs (n, n_labels); labels that are newer than a row have probability 0."""
+    padded = np.zeros((len(rows), len(labels)))
+    for place, row in enumerate(rows):
+        padded[place, : len(row)] = row
+    return restored(padded)
 
 
 def confidence(probs: Probs) -> npt.NDArray[np.float64]:

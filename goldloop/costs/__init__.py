@@ -1,1 +1,1 @@
-"""Costs: what the loop spends, what it brings, and what a look of people costs and is worth."""
+"""Costs: what the annotators' time costs, what it saves, and what a review costs."""

@@ -1,7 +1,6 @@
-"""Answering: what it takes to have people label everything, one blind answer a sample.
+"""Answer costs: what labelling everything would take, with one blind answer for each sample.
 
-Measured on the first answers to audit samples: blind, and drawn at random from all traffic, as everything
-would be.
+Both figures are measured on the answers to audit samples, which are blind and a random draw of all traffic.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from goldloop.annotators.skill import accuracy_against, wrong_answers
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import Purpose
-from goldloop.costs.inputs import Books
+from goldloop.costs.inputs import CostInputs
 from goldloop.costs.prices import Prices
 from goldloop.costs.review_effort import compared
 from goldloop.costs.time import times_of
@@ -24,7 +23,7 @@ from goldloop.stats.measures import Measure, difference, exact, mean, product, s
 class Answering:
     """One blind answer to a sample of all traffic: its mean `seconds`, and its `accuracy`.
 
-    `assumptions` says in a sentence each what is not known yet and taken from the settings.
+    `assumptions` holds a sentence for each figure that is not known yet and comes from the settings.
     """
 
     seconds: Measure
@@ -32,20 +31,22 @@ class Answering:
     assumptions: tuple[str, ...] = ()
 
     def sample(self, prices: Prices) -> Measure:
-        """Return what labelling one sample so costs: the time, and the errors people would make."""
+        """Return what labelling one sample costs: the time, and the expected cost of a wrong answer."""
         wrong = difference(exact(1.0), self.accuracy)
         return total([scaled(self.seconds, prices.minute / 60), product(wrong, exact(prices.error))])
 
 
-def answering(books: Books, settings: CostSettings, labels: LabelSet, rounds: Collection[int]) -> Answering:
-    """Return what one blind answer took and was worth in `rounds`, by audits, else what `settings` say."""
+def answering(
+    inputs: CostInputs, settings: CostSettings, labels: LabelSet, rounds: Collection[int]
+) -> Answering:
+    """Return time and accuracy of one blind answer in `rounds`, from audits, else from `settings`."""
     audits = (Purpose.AUDIT,)
-    gave = [place for place, one in enumerate(books.answers) if one.round in rounds]
-    answers = [books.answers[place] for place in gave]
-    seconds = mean(times_of(answers, books.seconds[gave], audits, is_shown=False))
-    judged = [one for one in books.judged if one.answer.round in rounds]
-    others, said = compared(judged, audits, labels)
-    accuracy = accuracy_against(others, said, wrong_answers(others, said))
+    places = [place for place, answer in enumerate(inputs.answers) if answer.round in rounds]
+    answers = [inputs.answers[place] for place in places]
+    seconds = mean(times_of(answers, inputs.seconds[places], audits, is_shown=False))
+    assessed = [entry for entry in inputs.assessed if entry.answer.round in rounds]
+    others, answered = compared(assessed, audits, labels)
+    accuracy = accuracy_against(others, answered, wrong_answers(others, answered))
     assumptions = []
     if seconds.estimate is None:
         assumptions.append(f"a blind answer takes {settings.quick_s:g} s ({seconds}; cost.quick_s)")

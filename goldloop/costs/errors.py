@@ -1,4 +1,4 @@
-"""Mistakes: how many wrong labels there are where not every label is checked, and what they cost."""
+"""Errors: how many labels are wrong where not every label is checked, and what they cost."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from goldloop.stats.metrics import Z_95, Estimate, effective_sample_size
 TOO_FEW_AUDITS = "too few audits"
 
 DOUBT_OFF = 0.5
-"""By what share of itself gold's doubt may be too large or too small as a whole.
+"""Relative error allowed for the number of wrong labels that the posterior expects in gold.
 
-In a simulated year people had made 885 mistakes where the posterior expected 947; among labels that they had
-changed 252 where it expected 346, among audits that nobody had to adjudicate 19 where it expected 34
+In a simulated year annotators had made 885 errors where the posterior expected 947; among labels that they
+had changed 252 where it expected 346, among audits without an adjudicator 19 where it expected 34
 (`scripts/bench/year.py`). An interval for chance alone would hold the truth in one quarter of four.
 """
 
@@ -31,8 +31,8 @@ Floats = npt.NDArray[np.float64]
 def expected(amounts: Floats, posterior: Probs) -> Measure:
     """Return the sum over samples of `amounts`, which depend on the true label; both (n, n_labels).
 
-    The interval is for not knowing the true labels: what chance does to each sample, and how far off the
-    posterior may be as a whole (DOUBT_OFF).
+    The interval accounts for the unknown true labels: the variance of each sample, and the error of the
+    posterior over all samples together (DOUBT_OFF).
     """
     n = len(posterior)
     if not n:
@@ -55,14 +55,14 @@ def audited_accepted(audited: Audited, rounds: Collection[int]) -> Audited:
 
 def wrong_share(audits: Audited, accepted: Traffic) -> Measure:
     """Return the share of wrong labels in `accepted` traffic, from the `audits` of it."""
-    found = estimate_accuracy(audits, accepted)
-    if found is None:
+    right = estimate_accuracy(audits, accepted)
+    if right is None:
         return Measure(len(audits), None, TOO_FEW_AUDITS)
-    return Measure(found.n, found.complement())
+    return Measure(right.n, right.complement())
 
 
 def price_of_error(accepted: Audited, errors: Floats) -> Measure:
-    """Return the mean price of the errors among `accepted`; that of all kinds of error alike before any.
+    """Return the mean price of the errors among `accepted`; without any error the mean over all kinds.
 
     `errors` (n_labels, n_labels): rows the true label, columns what it is taken for.
     """

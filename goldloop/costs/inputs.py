@@ -1,4 +1,4 @@
-"""Books: everything that counting costs needs, read once from the tables, none of which it changes."""
+"""Inputs: everything that cost statements are computed from."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
 
-from goldloop.annotators.judged_answers import judged_answers
-from goldloop.annotators.profiles import Judged
+from goldloop.annotators.assessed_answers import assessed_answers
+from goldloop.annotators.profiles import AssessedAnswer
 from goldloop.audit.audited import Audited, Traffic, audited_traffic
 from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.answers import Answer
 from goldloop.core.labels import LabelSet
-from goldloop.core.ports import Tables
 from goldloop.core.probs import Probs
 from goldloop.core.requests import AnswerRequest
 from goldloop.core.samples import SampleId
@@ -26,18 +23,17 @@ from goldloop.core.tasks import Purpose
 from goldloop.costs.time import Seconds, working_seconds
 from goldloop.gold.records import GoldRecord
 from goldloop.stats.metrics import Columns, Flags
-from goldloop.tables.traffic import read_traffic
 
 NO_LABEL = -1
-"""In place of a column: no model had said anything of the sample when people were asked."""
+"""In place of a column: no model had scored the sample when it was pushed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Gold beside what the machine said when people were asked, a row for each sample.
+    """Gold beside the model's label at the time of the push, a row for each sample.
 
-    `rounds`, `purposes`, `label` and `machine` (columns, or `NO_LABEL`) are (n,), `posterior` (n, n_labels)
-    is how sure gold is of each label.
+    `rounds`, `purposes`, `label` and `machine` (columns, or `NO_LABEL`) are (n,); `posterior` (n, n_labels)
+    is the probability of each label.
     """
 
     rounds: npt.NDArray[np.intp]
@@ -51,8 +47,8 @@ class Labelled:
         return len(self.label)
 
     @property
-    def is_looked_at(self) -> Flags:
-        """Whether the policy had sent the sample to people, who were to check the machine's label, (n,)."""
+    def is_reviewed(self) -> Flags:
+        """Whether the policy had sent the sample to annotators, who checked the model's label, (n,)."""
         chosen = np.isin(self.purposes, [str(Purpose.REVIEW), str(Purpose.FULL)])
         return np.asarray(chosen & (self.machine != NO_LABEL), dtype=bool)
 
@@ -64,17 +60,17 @@ class Labelled:
 
 
 @dataclass(frozen=True, slots=True)
-class Books:
-    """What people gave, what it made of the traffic, and what audits say of the rest.
+class CostInputs:
+    """The answers, the gold and the traffic of all rounds, and the audits of the traffic.
 
     `seconds` (n_answers,) are the working times of `answers`, NaN where unknown. `closed` holds when each
-    round was closed, from round 0 on; the one after them is open. `is_labelled` (N,) says of the samples of
-    `traffic` whether they are gold.
+    round was closed, oldest first; the round after them is open. `is_labelled` (N,) tells which samples of
+    `traffic` are gold.
     """
 
     answers: Sequence[Answer]
     seconds: Seconds
-    judged: Sequence[Judged]
+    assessed: Sequence[AssessedAnswer]
     labelled: Labelled
     traffic: Traffic
     is_labelled: npt.NDArray[np.bool_]
@@ -87,41 +83,32 @@ class Books:
         return tuple(range(len(self.closed) + 1))
 
 
-def read_books(
-    tables: Tables,
+def cost_inputs(
+    *,
     outcomes: Outcomes,
     answer_requests: Iterable[AnswerRequest],
     gold: Collection[GoldRecord],
+    traffic: Traffic,
+    suggested: Mapping[SampleId, str],
+    closed: Sequence[datetime],
     labels: LabelSet,
-) -> Books:
-    """Return the books of a workspace as they stand now; `asks` is everything ever asked."""
-    closed = tuple(sorted(tables.rounds.read(["closed_at"])["closed_at"].to_pylist()))
-    traffic = read_traffic(tables, labels)
-    gold_ids = {one.sample_id for one in gold}
-    return Books(
+) -> CostInputs:
+    """Return what the statements of all rounds are computed from.
+
+    `answer_requests` are all that were ever made. `suggested` is the model's label of each gold sample when
+    it was pushed. `closed` holds when each round was closed, oldest first.
+    """
+    gold_ids = {record.sample_id for record in gold}
+    return CostInputs(
         answers=outcomes.answers,
         seconds=working_seconds(outcomes.answers),
-        judged=judged_answers(outcomes, answer_requests, labels),
-        labelled=labelled(gold, machine_labels(tables, gold), labels, closed=closed),
+        assessed=assessed_answers(outcomes, answer_requests, labels),
+        labelled=labelled(gold, suggested, labels, closed=closed),
         traffic=traffic,
-        is_labelled=np.array([one in gold_ids for one in traffic.sample_ids], dtype=bool),
+        is_labelled=np.array([sample_id in gold_ids for sample_id in traffic.sample_ids], dtype=bool),
         audited=audited_traffic(traffic, gold, labels),
-        closed=closed,
+        closed=tuple(closed),
     )
-
-
-def machine_labels(tables: Tables, gold: Iterable[GoldRecord]) -> dict[SampleId, str]:
-    """Return what the model had said of each gold sample when people were asked; nothing before a model."""
-    wanted = {(one.sample_id, one.model_version) for one in gold}
-    rows = tables.predictions.read(["sample_id", "model_version", "label"])
-    ids = pa.array(sorted(sample_id for sample_id, _ in wanted), pa.string())
-    rows = rows.filter(pc.field("sample_id").isin(ids) & pc.field("label").is_valid())
-    columns = (rows[name].to_pylist() for name in ("sample_id", "model_version", "label"))
-    return {
-        SampleId(sample_id): label
-        for sample_id, version, label in zip(*columns, strict=True)
-        if (sample_id, version) in wanted
-    }
 
 
 def labelled(
@@ -132,19 +119,21 @@ def labelled(
     closed: Sequence[datetime],
 ) -> Labelled:
     """Return `gold` in order of sample_id; its round is the one that was open when the label was reached."""
-    records = sorted(gold, key=lambda one: one.sample_id)
+    records = sorted(gold, key=lambda record: record.sample_id)
     posterior = np.zeros((len(records), len(labels)))
-    for row, one in enumerate(records):
-        for label, probability in one.posterior.items():
+    for row, record in enumerate(records):
+        for label, probability in record.posterior.items():
             posterior[row, labels.column(label)] = probability
-        posterior[row, labels.column(one.label)] += not posterior[row].any()
-    said = [machine.get(one.sample_id) for one in records]
+        posterior[row, labels.column(record.label)] += not posterior[row].any()
+    suggested = [machine.get(record.sample_id) for record in records]
     return Labelled(
-        rounds=np.array([bisect.bisect_left(closed, one.labelled_at) for one in records], dtype=np.intp),
-        purposes=np.array([str(one.purpose) for one in records], dtype=str),
-        label=np.array([labels.column(one.label) for one in records], dtype=np.intp),
+        rounds=np.array(
+            [bisect.bisect_left(closed, record.labelled_at) for record in records], dtype=np.intp
+        ),
+        purposes=np.array([str(record.purpose) for record in records], dtype=str),
+        label=np.array([labels.column(record.label) for record in records], dtype=np.intp),
         machine=np.array(
-            [NO_LABEL if one not in labels else labels.column(str(one)) for one in said], np.intp
+            [labels.column(str(label)) if label in labels else NO_LABEL for label in suggested], np.intp
         ),
         posterior=posterior / posterior.sum(axis=1, keepdims=True),
     )

@@ -1,4 +1,4 @@
-"""Prices: what a wrong label and a minute of people cost, as arrays over the label set."""
+"""Prices: what a wrong label and a minute of an annotator cost, as arrays over the label set."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from goldloop.settings import CostSettings
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Prices in `currency`: of a `minute` of people, and of each error.
+    """Prices in `currency`: of a `minute` of an annotator, and of each error.
 
     `errors` (n_labels, n_labels): rows the true label, columns what it is taken for; the diagonal is 0.
     """
@@ -25,11 +25,11 @@ class Prices:
 
     @property
     def error(self) -> float:
-        """Mean price of an error, all pairs of labels alike."""
+        """Mean price of an error over all pairs of labels."""
         n = len(self.errors)
         return float(self.errors.sum() / (n * (n - 1)))
 
 
 def prices(settings: CostSettings, labels: LabelSet) -> Prices:
-    """Return the prices that `settings` name; pairs of labels they do not name cost its `error`."""
+    """Return the prices of `settings`; pairs of labels without a price of their own cost its `error`."""
     return Prices(settings.currency, settings.minute, np.asarray(error_costs(settings, labels)))

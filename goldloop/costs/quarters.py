@@ -27,20 +27,20 @@ class Quarter:
     @classmethod
     def of(cls, moment: datetime) -> Self:
         """Return the quarter that holds `moment`, in UTC."""
-        there = moment.astimezone(UTC)
-        return cls(there.year, (there.month + 2) // 3)
+        utc = moment.astimezone(UTC)
+        return cls(utc.year, (utc.month + 2) // 3)
 
     @classmethod
     def named(cls, name: str) -> Self:
         """Return the quarter called `name`.
 
         Raises:
-            SettingsError: it is called nothing like 2026Q4.
+            SettingsError: the name is not of the form 2026Q4.
         """
-        found = _QUARTER.match(name)
-        if found is None:
-            raise SettingsError(f"a quarter is written like 2026Q4, got {name!r}; correct --quarter")
-        return cls(int(found[1]), int(found[2]))
+        parts = _QUARTER.match(name)
+        if parts is None:
+            raise SettingsError(f"A quarter is written like 2026Q4, got {name!r}. Correct --quarter.")
+        return cls(int(parts[1]), int(parts[2]))
 
     def rounds(self, closed: Sequence[datetime], *, now: datetime) -> tuple[int, ...]:
         """Return the rounds closed in this quarter; `closed` holds when each was, in order from round 0.

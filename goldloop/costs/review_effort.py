@@ -1,4 +1,4 @@
-"""Looks: how long people take and how often they are right, by how they are asked, for the cost policy."""
+"""Review effort: how long annotators take and how often they are right, by kind of review."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from goldloop.annotators.anchoring import Observation, observations_of
-from goldloop.annotators.judged_answers import judged_answers
-from goldloop.annotators.profiles import Judged
+from goldloop.annotators.assessed_answers import assessed_answers
+from goldloop.annotators.profiles import AssessedAnswer
 from goldloop.annotators.skill import Columns, Floats, accuracy_against, expected_answers, wrong_answers
 from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.labels import LabelSet
@@ -23,21 +23,22 @@ BLIND = (Purpose.AUDIT, Purpose.FULL, Purpose.RECHECK)
 def people_costs(
     outcomes: Outcomes, answer_requests: Iterable[AnswerRequest], labels: LabelSet
 ) -> KnownPeople:
-    """Return how long people's answers took and how often which was given for which label.
+    """Return how long answers took, and how often each answer was given for each true label.
 
-    A quick review is judged on the checked arm of anchoring alone, which chance drew from the review tasks and
-    somebody else answered blind; blind answers by what everybody else says. Decisions have nobody above them
-    who could judge them: they bring their times only. None where nobody was asked in that way.
+    Quick reviews are assessed on the shown arm alone: a random draw of review tasks that somebody else
+    answered blind too. Blind answers are assessed by everybody else's evidence. Nobody assesses an
+    adjudicator's decisions, so that only their times are known. A kind of review is None where nobody was
+    asked for it.
     """
     answers = outcomes.answers
     seconds = working_seconds(answers)
-    judged = judged_answers(outcomes, answer_requests, labels)
+    assessed = assessed_answers(outcomes, answer_requests, labels)
     shown = times_of(answers, seconds, (Purpose.REVIEW,), is_shown=True)
     blind = times_of(answers, seconds, BLIND, is_shown=False)
     deciding = times_of(answers, seconds, (Purpose.ADJUDICATION,), is_shown=False)
     return KnownPeople(
-        quick=_answered(shown, checked_counts(observations_of(outcomes), labels)),
-        blind=_answered(blind, blind_counts(judged, BLIND, labels)),
+        quick=_answered(shown, shown_counts(observations_of(outcomes), labels)),
+        blind=_answered(blind, blind_counts(assessed, BLIND, labels)),
         adjudicating=_answered(deciding, np.zeros((len(labels), len(labels)))),
     )
 
@@ -48,39 +49,39 @@ def _answered(seconds: Floats, counts: Floats) -> Answered | None:
     return Answered(tuple(seconds.tolist()), tuple(tuple(row) for row in counts.tolist()))
 
 
-def checked_counts(seen: Iterable[Observation], labels: LabelSet) -> Floats:
-    """Return how often each label (row) was answered by each (column) beside a suggestion."""
+def shown_counts(observations: Iterable[Observation], labels: LabelSet) -> Floats:
+    """Return how often each true label (row) got each answer (column) where the suggestion was shown."""
     counts = np.zeros((len(labels), len(labels)))
-    for one in seen:
-        if one.is_shown and one.truth in labels and one.truth is not None:
-            counts[labels.column(one.truth), labels.column(one.answer_label)] += 1
+    for seen in observations:
+        if seen.is_shown and seen.truth in labels and seen.truth is not None:
+            counts[labels.column(seen.truth), labels.column(seen.answer_label)] += 1
     return counts
 
 
-def blind_counts(judged: Sequence[Judged], purposes: Iterable[Purpose], labels: LabelSet) -> Floats:
-    """Return how often each label (row) was probably answered by each (column), blind, by everybody."""
-    others, said = compared(judged, purposes, labels)
-    wrong = wrong_answers(others, said)
-    found = accuracy_against(others, said, wrong).estimate
-    if found is None:
+def blind_counts(assessed: Sequence[AssessedAnswer], purposes: Iterable[Purpose], labels: LabelSet) -> Floats:
+    """Return the expected count of each blind answer (column) for each true label (row), over everybody."""
+    others, answered = compared(assessed, purposes, labels)
+    wrong = wrong_answers(others, answered)
+    accuracy = accuracy_against(others, answered, wrong).estimate
+    if accuracy is None:
         return np.zeros((len(labels), len(labels)))
-    counts, _ = expected_answers(others, said, wrong, found.value)
+    counts, _ = expected_answers(others, answered, wrong, accuracy.value)
     return counts
 
 
 def compared(
-    judged: Sequence[Judged], purposes: Iterable[Purpose], labels: LabelSet
+    assessed: Sequence[AssessedAnswer], purposes: Iterable[Purpose], labels: LabelSet
 ) -> tuple[Floats, Columns]:
-    """Return what others say (n, n_labels) of each blind answer, and the answers (n,)."""
+    """Return the posterior (n, n_labels) without each blind answer, and the columns answered (n,)."""
     wanted = set(purposes)
-    seen = [
-        (labels.column(one.answer.label), one.others)
-        for one in judged
-        if one.answer.purpose in wanted
-        and not one.answer.is_shown
-        and one.answer.label is not None
-        and one.others is not None
+    pairs = [
+        (labels.column(answer.label), others)
+        for answer, others in ((entry.answer, entry.others) for entry in assessed)
+        if answer.purpose in wanted
+        and not answer.is_shown
+        and answer.label is not None
+        and others is not None
     ]
-    others = np.array([[posterior.get(label, 0.0) for label in labels] for _, posterior in seen])
-    said = np.array([column for column, _ in seen], dtype=np.intp)
-    return others.reshape(len(seen), len(labels)), said
+    posteriors = np.array([[others.get(label, 0.0) for label in labels] for _, others in pairs])
+    answered = np.array([column for column, _ in pairs], dtype=np.intp)
+    return posteriors.reshape(len(pairs), len(labels)), answered

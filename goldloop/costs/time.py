@@ -1,8 +1,8 @@
-"""Hours: the time people spent on their answers, with the idle part of it left out.
+"""Working time: the time annotators spent on their answers, without idle time.
 
-What a browser reports holds coffee breaks; times beyond each person's fence (`goldloop.annotators.pace`) are
-not known to be work, and some answers carry no time at all. Those count as long as such answers usually take,
-and the interval is for not knowing how long these took.
+The times that a browser reports include breaks. Times beyond an annotator's idle limit
+(`goldloop.annotators.pace`) count as unknown, and some answers carry no time at all. An unknown time is
+replaced by the mean of answers of its kind, and the interval accounts for that.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from goldloop.stats.measures import MIN_N, Measure, exact
 from goldloop.stats.metrics import Estimate
 
 Seconds = npt.NDArray[np.float64]
-"""Shape (n,), one for each answer; NaN where it is not known how long somebody worked on it."""
+"""Shape (n,), one for each answer; NaN where the working time is unknown."""
 
 
 def working_seconds(answers: Sequence[Answer]) -> Seconds:
-    """Return how long each answer or skip took; an edited one took both sittings together."""
-    reported = np.array([one.lead_time_s or np.nan for one in answers], dtype=np.float64)
+    """Return how long each answer or skip took; for an edited answer both sittings together."""
+    reported = np.array([answer.lead_time_s or np.nan for answer in answers], dtype=np.float64)
     reported[~(np.isfinite(reported) & (reported > 0))] = np.nan
-    people = np.array([one.annotator for one in answers], dtype=str)
-    is_plain = np.array([not (one.is_skip or one.is_edited) for one in answers], dtype=bool)
+    people = np.array([answer.annotator for answer in answers], dtype=str)
+    is_plain = np.array([not (answer.is_skip or answer.is_edited) for answer in answers], dtype=bool)
     for who in np.unique(people):
         mine = people == who
         limit = idle_limit_s(reported[mine & is_plain & np.isfinite(reported)])
@@ -38,16 +38,16 @@ def working_seconds(answers: Sequence[Answer]) -> Seconds:
 
 
 def minutes_spent(answers: Sequence[Answer], seconds: Seconds, rows: npt.NDArray[np.bool_]) -> Measure:
-    """Return the minutes spent on the answers in `rows` (n,), which rests on so many answers.
+    """Return the minutes spent on the answers in `rows` (n,); its n counts these answers.
 
-    An unknown time is taken to be the mean of all known ones with the same purpose, or of all where those are
-    too few; unknown where there are fewer than `MIN_N` of any.
+    An unknown time is replaced by the mean of the known times with the same purpose, or of all known times
+    where those are fewer than `MIN_N`. The result is unknown where there are fewer than `MIN_N` in all.
     """
     if not rows.any():
         return exact(0.0, 0)
     known = np.isfinite(seconds)
     value, variance = float(seconds[rows & known].sum()), 0.0
-    purposes = np.array([one.purpose for one in answers], dtype=str)
+    purposes = np.array([answer.purpose for answer in answers], dtype=str)
     for purpose in np.unique(purposes[rows & ~known]):
         pool = seconds[known & (purposes == purpose)]
         pool = pool if len(pool) >= MIN_N else seconds[known]
@@ -66,8 +66,10 @@ def times_of(
 ) -> Seconds:
     """Return the known times of labels given for one of `purposes`, edits left out."""
     rows = [
-        one.purpose in purposes and one.is_shown is is_shown and not (one.is_skip or one.is_edited)
-        for one in answers
+        answer.purpose in purposes
+        and answer.is_shown is is_shown
+        and not (answer.is_skip or answer.is_edited)
+        for answer in answers
     ]
     chosen = seconds[np.array(rows, dtype=bool)]
     known: Seconds = chosen[np.isfinite(chosen)]

@@ -61,8 +61,8 @@ def check_no_leak(rows: Iterable[tuple[SampleId, str, Split]]) -> None:
     leaks = sorted(judged.keys() & trained.keys())
     if leaks:
         raise HoldoutLeakError(
-            f"{len(leaks)} near-duplicate groups are in train and in validation or holdout, "
-            f"the first with train sample {trained[leaks[0]]} and judging sample {judged[leaks[0]]}; "
-            "the gold version is damaged: inspect it with 'goldloop gold show' "
-            "and train from an earlier version"
+            f"{len(leaks)} near-duplicate groups are in train and in validation or holdout, the first with "
+            f"train sample {trained[leaks[0]]} and judging sample {judged[leaks[0]]}. "
+            "This gold version cannot be trained on. Run `goldloop pull`, which derives gold again from the "
+            "answers; if the error stays, report it with the output of `goldloop gold show`."
         )

@@ -1,4 +1,4 @@
-"""policy: which policy is in force for the champion, settled from settings, audits and people."""
+"""The policy: which policy is in force for the champion, settled from settings, audits and people."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from goldloop.costs.review_effort import people_costs
 from goldloop.labeling.state import read_state
 from goldloop.loop.ports import LoopPorts
 from goldloop.routing.entry import PolicyEntry
+from goldloop.routing.explanation import Explanation, explain
 from goldloop.routing.fit import KnownPeople, fit_policy
 from goldloop.routing.policies import Policy
 from goldloop.routing.reroute import reroute
@@ -24,7 +25,9 @@ from goldloop.scoring.writer import AuditProbabilities
 from goldloop.tables.batches import read_seen
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.policy_log import PolicyLog
-from goldloop.tables.traffic import judged_by, read_traffic
+from goldloop.tables.predictions import find_prediction, predictions_under_other_policies, save_lane_changes
+from goldloop.tables.task_log import TaskLog
+from goldloop.tables.traffic import evaluated_holdout, policy_evidence, read_traffic
 
 
 def settle(ports: LoopPorts) -> PolicyEntry | None:
@@ -32,16 +35,17 @@ def settle(ports: LoopPorts) -> PolicyEntry | None:
     champion = ports.open_registry().version_at("champion")
     if champion is None:
         return None
-    gold = GoldStore(ports.tables.gold).read()
-    return settle_policy(
-        tables=ports.tables,
-        gold=list(gold.records),
-        gold_version=gold.version.version,
+    settings = ports.settings
+    entry = settle_policy(
+        policy_evidence(ports.tables, gold_store(ports).records(), settings.label_set, champion),
+        settings,
         model_version=champion,
-        settings=ports.settings,
+        gold_version=gold_store(ports).newest().version,
         people=known_people(ports),
         at=ports.clock(),
     )
+    PolicyLog(ports.tables.policies).settle(entry)
+    return entry
 
 
 def cautions(tables: Tables) -> list[str]:
@@ -65,13 +69,15 @@ def reroute_pool(
     ports: LoopPorts, champion: str, policy: Policy, taken: Collection[SampleId]
 ) -> Counter[str]:
     """Give samples that nobody has been asked about the lane that `policy` gives them; count the moves."""
-    return reroute(
-        tables=ports.tables,
+    predictions = predictions_under_other_policies(
+        ports.tables,
         model_version=champion,
         policy=policy,
         is_wanted=lambda sample_id: sample_id not in taken,
-        clock=ports.clock,
     )
+    changes = reroute(predictions, policy)
+    save_lane_changes(ports.tables, changes, policy=policy, at=ports.clock())
+    return Counter(str(change) for change in changes)
 
 
 def known_people(ports: LoopPorts) -> KnownPeople:
@@ -80,8 +86,13 @@ def known_people(ports: LoopPorts) -> KnownPeople:
     return people_costs(state.outcomes, state.snapshot.requests.requests, ports.settings.label_set)
 
 
+def gold_store(ports: LoopPorts) -> GoldStore:
+    """Return the gold versions."""
+    return GoldStore(ports.tables.gold)
+
+
 def audit_probabilities_of(ports: LoopPorts) -> AuditProbabilities:
-    """Return how likely each row of probs (n, n_labels) shall be audited, as a function of probs."""
+    """Return the function from probs (n, n_labels) to the chance (n,) that each row is audited."""
     selection = ports.settings.selection
     usual = None
     if Design(selection.audit_design) is Design.POISSON:
@@ -90,6 +101,22 @@ def audit_probabilities_of(ports: LoopPorts) -> AuditProbabilities:
     return partial(
         audit_probabilities, audit_rate=selection.audit_rate, design=selection.audit_design, usual=usual
     )
+
+
+def explain_sample(ports: LoopPorts, prefix: str) -> Explanation:
+    """Return why the one sample whose id begins with `prefix` went to its lane.
+
+    Raises:
+        SourceError: no scored sample has such an id, or several have.
+    """
+    prediction = find_prediction(ports.tables, prefix)
+    asked = {
+        task.purpose
+        for task in TaskLog(ports.tables).statuses().values()
+        if task.sample_id == prediction.sample_id and task.is_live
+    }
+    policies = [entry.policy for entry in PolicyLog(ports.tables.policies).entries()]
+    return explain(prediction, ports.settings, policies=policies, asked=asked)
 
 
 def newest_entry(ports: LoopPorts) -> PolicyEntry:
@@ -101,24 +128,23 @@ def newest_entry(ports: LoopPorts) -> PolicyEntry:
     entries = PolicyLog(ports.tables.policies).entries()
     if not entries:
         raise EmptyPoolError(
-            "no policy was settled yet, as there is no champion; run 'goldloop round' once people answered"
+            "There is no policy yet, because there is no champion. Answer some tasks, then run "
+            "`goldloop round`."
         )
     return entries[-1]
 
 
-def judged_for(ports: LoopPorts, entry: PolicyEntry) -> Audited:
-    """Return the holdout as the model of `entry` judged it."""
+def holdout_of(ports: LoopPorts, entry: PolicyEntry) -> Audited:
+    """Return the holdout as the model of `entry` evaluated it."""
     labels = ports.settings.label_set
-    return judged_by(
-        ports.tables, list(GoldStore(ports.tables.gold).read().records), labels, entry.model_version
-    )
+    return evaluated_holdout(ports.tables, gold_store(ports).records(), labels, entry.model_version)
 
 
 def champion_tuning(ports: LoopPorts) -> Tuning:
     """Return what the champion's audits say of other policies than the one in force.
 
     Raises:
-        EmptyPoolError: there is no champion yet, or no audit it was judged on.
+        EmptyPoolError: there is no champion yet, or its holdout is empty.
     """
     entry, settings = newest_entry(ports), ports.settings
-    return tune(judged_for(ports, entry), settings, present=entry.policy, people=known_people(ports))
+    return tune(holdout_of(ports, entry), settings, present=entry.policy, people=known_people(ports))

@@ -8,10 +8,10 @@ from pathlib import Path
 from goldloop.consensus.outcomes import open_audit_note
 from goldloop.core.errors import EmptyPoolError
 from goldloop.labeling.state import read_state
+from goldloop.loop.challenge import RetrainContext
+from goldloop.loop.challenge import retrain as train_and_decide
 from goldloop.loop.ports import LoopPorts
 from goldloop.tables.gold_store import GoldStore
-from goldloop.training.retrain import RetrainContext
-from goldloop.training.retrain import retrain as train_and_decide
 from goldloop.training.round_record import RoundRecord
 
 
@@ -42,7 +42,7 @@ def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
                 scratch=Path(scratch),
                 plots=ports.plots,
                 clock=ports.clock,
-                say=notes.append,
+                notify=notes.append,
                 advance=advance,
             )
         )

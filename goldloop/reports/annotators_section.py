@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from goldloop.annotators.agreement import MIN_SHARED
-from goldloop.annotators.automation_bias import Gap
+from goldloop.annotators.automation_bias import AdoptionGap
 from goldloop.annotators.report import AnnotatorReport
 from goldloop.reports.plots import drift_plot, gap_plot, kappa_plot, pace_plot, skill_plot
 from goldloop.reports.plots.style import Plot
@@ -24,7 +24,7 @@ class AnnotatorSection:
     suggestions: tuple[Plot, ...]
 
     @property
-    def gaps(self) -> tuple[Gap, ...]:
+    def gaps(self) -> tuple[AdoptionGap, ...]:
         """The gap over all labels, then of each label that was ever suggested wrongly."""
         anchoring = self.report.anchoring
         return (anchoring.gap, *(one for one in anchoring.by_label if one.n_shown + one.n_hidden))
@@ -58,7 +58,7 @@ def annotator_section(report: AnnotatorReport) -> AnnotatorSection:
 
 def _skill_plots(report: AnnotatorReport) -> tuple[Plot, ...]:
     plots = []
-    if any(one.accuracy.estimate or one.on_controls.estimate for one in report.people):
+    if any(one.accuracy.estimate or one.on_honeypots.estimate for one in report.people):
         caption = "Blind answers against known labels and what everybody else says; red: below the bar"
         plots.append(Plot(caption, skill_plot(report.people, bar=report.bar)))
     if any(one.pace.decision_s.estimate for one in report.people):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from goldloop.annotators.agreement import Agreement
-from goldloop.annotators.profiles import Person
+from goldloop.annotators.profiles import AnnotatorProfile
 from goldloop.annotators.report import AnnotatorReport
 from goldloop.stats.measures import MIN_N, Measure
 from goldloop.stats.metrics import Estimate
@@ -14,14 +14,14 @@ from goldloop.stats.metrics import Estimate
 NOBODY = "Nobody has answered yet; push tasks, let people label them, then pull."
 
 
-def annotator_rows(people: Sequence[Person]) -> list[dict[str, Any]]:
+def annotator_rows(people: Sequence[AnnotatorProfile]) -> list[dict[str, Any]]:
     """Return how good each person is, in percent with 95 % intervals, a row each."""
     return [
         {
             "who": one.name,
             "answers": one.n_answers,
             "accuracy, %": _percent(one.accuracy),
-            "on controls": _percent(one.on_controls),
+            "on controls": _percent(one.on_honeypots),
             "against others": _percent(one.against_others),
             "look at": _flags(one),
         }
@@ -29,7 +29,7 @@ def annotator_rows(people: Sequence[Person]) -> list[dict[str, Any]]:
     ]
 
 
-def pace_rows(people: Sequence[Person]) -> list[dict[str, Any]]:
+def pace_rows(people: Sequence[AnnotatorProfile]) -> list[dict[str, Any]]:
     """Return how fast each person is and how often they skip, a row each."""
     return [
         {
@@ -84,16 +84,18 @@ def remarks(report: AnnotatorReport) -> list[str]:
     return below + falling + confused
 
 
-def _confusions(person: Person) -> str:
-    return ", ".join(f"{one.right} for {one.said} (about {one.n_expected:.0f})" for one in person.confusions)
+def _confusions(person: AnnotatorProfile) -> str:
+    return ", ".join(
+        f"{one.right} for {one.answered} (about {one.n_expected:.0f})" for one in person.confusions
+    )
 
 
-def _flags(person: Person) -> str:
+def _flags(person: AnnotatorProfile) -> str:
     found = {"below the bar": person.is_flagged, "falling": person.is_falling}
     return ", ".join(word for word, is_so in found.items() if is_so)
 
 
-def _quartiles(person: Person) -> str:
+def _quartiles(person: AnnotatorProfile) -> str:
     found = person.pace.quartiles_s
     return "" if found is None else f"{found[0]:.1f} to {found[1]:.1f}"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from goldloop.costs.report import CostReport
-from goldloop.costs.statement import Account
+from goldloop.costs.statement import Statement
 from goldloop.stats.measures import Measure
 
 
-def account_lines(account: Account) -> dict[str, str]:
+def account_lines(account: Statement) -> dict[str, str]:
     """Return one account for people, a line each; below 0 a saving is a loss."""
     money = account.currency
     kinds = ", ".join(f"{n:,} {purpose}" for purpose, n in account.answers.items())

@@ -34,7 +34,7 @@ from goldloop.tables.batches import read_seen
 from goldloop.tables.counts import conservation
 from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.rounds import read_rounds
-from goldloop.tables.traffic import judged_by, read_traffic
+from goldloop.tables.traffic import evaluated_holdout, read_traffic
 from goldloop.training.promotion import Evaluation, winner
 from goldloop.training.round_record import RoundRecord
 from goldloop.wiring import Wiring
@@ -134,7 +134,7 @@ def routing_of(parts: Wiring, champion: str | None) -> RoutingSection | None:
     traffic = read_traffic(parts.tables, labels)
     seen = read_seen(parts.tables.batches)
     entry = PolicyLog(parts.tables.policies).in_force(champion)
-    judged = judged_by(parts.tables, gold, labels, champion)
+    judged = evaluated_holdout(parts.tables, gold, labels, champion)
     return routing_section(
         entry,
         report_audit(audited_traffic(traffic, gold, labels), traffic, labels=labels),

@@ -1,10 +1,21 @@
-"""Certifying: from which confidence on labels can be accepted, with a guarantee, by what audits say.
+"""Certification: the confidence threshold above which labels can be accepted with a guarantee, from audits.
 
-The hypotheses "of what is accepted from this confidence on, too much is wrong" are tested one after the
-other, from few accepted to many, each by the exact binomial tail and at the full `delta`; the first that is
-not refuted ends it. Such a fixed sequence needs no correction for how many tests there are
-[angelopoulos2021]: to go wrong, the first true hypothesis in it must be refuted. The sequence is planned from
-confidences alone (`goldloop.routing.sequences`).
+For each threshold the hypothesis is that too many of the labels accepted above it are wrong. The hypotheses
+are tested in a fixed sequence, from few accepted samples to many, each by the exact binomial tail at the full
+level `delta`; the first that is not rejected ends the sequence. A fixed sequence needs no correction for
+multiple tests [angelopoulos2021]: an error requires that the first true hypothesis is rejected. The sequence
+is planned from the confidences alone (`goldloop.routing.sequences`).
+
+200 audits, of which the 150 with the highest confidence are all right and half of the others are wrong:
+
+>>> confidence = np.linspace(0.99, 0.5, 200)
+>>> is_right = np.arange(200) < 150
+>>> is_right[151::2] = True
+>>> certificate = certify(confidence, is_right, accuracy=0.98, delta=0.05)
+>>> round(certificate.threshold, 4), certificate.n_accepted, certificate.n_errors
+(0.6207, 150, 0)
+>>> certify(confidence[:50], is_right[:50], accuracy=0.98, delta=0.05).reason
+'at least 149 audits, all of them right, are needed to show 98.0%; there are 50'
 """
 
 from __future__ import annotations
@@ -23,10 +34,10 @@ from goldloop.routing.sequences import most_errors, planned_sequence
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """From which confidence on labels are right at least as often as `accuracy`, None if nowhere; and why.
+    """The `threshold` from which at least a share `accuracy` of the labels is right, None for nowhere.
 
-    True with probability 1 - `delta` over the draw of the audits. There were `n` of them; `n_accepted` lie in
-    the accepted region, `n_errors` of those are wrong.
+    This holds with probability 1 - `delta` over the draw of the `n` audits. Of these, `n_accepted` have a
+    confidence of at least `threshold`, and `n_errors` of those are wrong. `reason` explains it in a sentence.
     """
 
     accuracy: float
@@ -39,44 +50,48 @@ class Certificate:
 
 
 def fewest_audits(accuracy: float, delta: float) -> int:
-    """Return how many accepted audits without a single error are needed to show `accuracy`."""
+    """Return how many accepted audits, all of them right, are needed to show `accuracy`."""
     return ceil(log(delta) / log(accuracy))
 
 
 def evenly_drawn(audited: Audited, *, seed: int) -> Audited:
-    """Return audits of which each sample was equally likely, by leaving out some of those that were likelier.
+    """Return audits that were drawn with equal probabilities, by thinning those with a higher probability.
 
-    A permanent random number decides who stays, so that most stay from round to round. Betting on weighted
-    errors [waudbysmith2024], which uses all audits, certified less: the errors may all hide where the
-    fewest audits are.
+    A permanent random number decides which audits stay, so that most stay from round to round. Betting on
+    weighted errors [waudbysmith2024], which uses all audits, certified less, because all errors may lie where
+    the audits are fewest.
     """
     if not len(audited):
         return audited
     kept = audited.weights / audited.weights.max()
-    numbers = np.array([permanent_random(one, seed, "thinning") for one in audited.sample_ids])
+    numbers = np.array([permanent_random(sample_id, seed, "thinning") for sample_id in audited.sample_ids])
     return audited.where(numbers < kept)
 
 
 def certify(
     confidence: npt.ArrayLike, is_right: npt.ArrayLike, *, accuracy: float, delta: float
 ) -> Certificate:
-    """Return from which confidence on labels may be accepted, by audits drawn with equal probabilities.
+    """Return the certified threshold, from audits drawn with equal probabilities.
 
-    `confidence` (n,) in [0, 1] is the model's, `is_right` (n,) says whether its label was the true one; the
-    audits must be a random draw that no part of the model was fitted on.
+    `confidence` (n,) in [0, 1] is the model's; `is_right` (n,) is true where its label is the true one. The
+    audits must be a random draw on which no part of the model was fitted.
 
     Raises:
         InvalidProbabilitiesError: a confidence outside [0, 1].
-        LabelError: answers and confidences differ in number.
+        LabelError: the numbers of answers and confidences differ.
         PolicyError: accuracy or delta outside (0, 1).
     """
     sure, right = np.asarray(confidence, dtype=np.float64), np.asarray(is_right, dtype=bool)
     if sure.ndim != 1 or sure.shape != right.shape:
-        raise LabelError(f"{right.shape} answers for {sure.shape} confidences; give one for each audit")
+        raise LabelError(
+            f"{right.shape} answers for {sure.shape} confidences. Give one answer for each audit."
+        )
     if not ((sure >= 0) & (sure <= 1)).all():
-        raise InvalidProbabilitiesError("a confidence lies outside [0, 1]; check the probs they come from")
+        raise InvalidProbabilitiesError("A confidence lies outside [0, 1]. Check the probs of the model.")
     if not (0 < accuracy < 1 and 0 < delta < 1):
-        raise PolicyError(f"accuracy and delta lie between 0 and 1, got {accuracy} and {delta}")
+        raise PolicyError(
+            f"accuracy and delta must lie between 0 and 1, got {accuracy} and {delta}. Correct [policy]."
+        )
     order = np.argsort(-sure, kind="stable")
     sure, n_wrong = sure[order], np.cumsum(~right[order])
     # samples of equal confidence are accepted together, so a region ends only where confidence falls
@@ -88,32 +103,34 @@ def certify(
     n_errors = int(n_wrong[n_accepted - 1]) if n_accepted else 0
     if last is not None:
         reason = (
-            f"{n_errors} of the {n_accepted} surest audits are wrong, and up to {most[last]} may be: "
-            f"they show {accuracy:.1%} with certainty {1 - delta:.0%}"
+            f"{n_errors} of the {n_accepted} audits with the highest confidence are wrong; up to "
+            f"{most[last]} may be wrong to show {accuracy:.1%} with certainty {1 - delta:.0%}"
         )
     elif len(sure) < (least := fewest_audits(accuracy, delta)):
-        reason = f"{least} audits without an error are the least that can show {accuracy:.1%}; "
+        reason = f"at least {least} audits, all of them right, are needed to show {accuracy:.1%}; "
         reason += f"there are {len(sure)}"
     else:
         first = sequence[0]
-        size, found = sizes[first], n_wrong[sizes[first] - 1]
-        reason = f"{found} of the {size} surest audits are wrong; to show {accuracy:.1%} it may be "
-        reason += f"{most[first]} at most, of {len(sure)} audits in all"
+        size, n_seen = sizes[first], n_wrong[sizes[first] - 1]
+        reason = (
+            f"{n_seen} of the {size} audits with the highest confidence are wrong; at most {most[first]} "
+        )
+        reason += f"may be wrong to show {accuracy:.1%} (of {len(sure)} audits in all)"
     return Certificate(accuracy, delta, _threshold(sure, n_accepted), len(sure), n_accepted, n_errors, reason)
 
 
 def _last_passed(passed: npt.NDArray[np.bool_], sequence: npt.NDArray[np.intp]) -> int | None:
-    """Return the last place in `sequence` before the first that did not pass, None if the first did not."""
+    """Return the last entry of `sequence` before the first that did not pass, None if the first did not."""
     stops = np.flatnonzero(~passed[sequence])
     n_passed = int(stops[0]) if len(stops) else len(sequence)
     return int(sequence[n_passed - 1]) if n_passed else None
 
 
 def _threshold(sure: npt.NDArray[np.float64], n_accepted: int) -> float | None:
-    """Return where the region begins: just above the surest audit left out.
+    """Return the lower end of the accepted region: just above the highest confidence that is not accepted.
 
-    Given that audit, the accepted ones are a random draw of all that is surer than it: the region that the
-    binomial test is exact for.
+    Given that audit, the accepted ones are a random draw of all samples with a higher confidence. The
+    binomial test is exact for that region.
     """
     if not n_accepted:
         return None

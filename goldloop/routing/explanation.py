@@ -1,39 +1,33 @@
-"""Explaining: why a sample went where it went, in words and with the numbers that decided."""
+"""Explaining: why a sample went to its lane, in sentences and with the numbers that decided."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import pyarrow.compute as pc
 
 from goldloop.core.chance import is_reserved, permanent_random
-from goldloop.core.errors import SourceError
 from goldloop.core.lanes import Lane
-from goldloop.core.ports import Tables
+from goldloop.core.predictions import Prediction
+from goldloop.core.probs import stored_probs
 from goldloop.core.samples import SampleId
+from goldloop.core.tasks import Purpose
 from goldloop.routing.policies import Band, Cost, Policy, Suspended, Target
 from goldloop.settings import Settings
-from goldloop.tables.policy_log import PolicyLog
-from goldloop.tables.task_log import TaskLog
-from goldloop.tables.traffic import stored_probs
-from goldloop.tables.unlabeled_pool import newest_predictions
 
 MEANING = {
-    Lane.AUTO: "accepted by machine",
-    Lane.REVIEW: "a quick review of one person",
-    Lane.FULL: "a full review: blind answers, and a decision where they differ",
-    Lane.HOLD: "nobody decides yet",
+    Lane.AUTO: "accepted by the model",
+    Lane.REVIEW: "a quick review by one annotator",
+    Lane.FULL: "a full review: blind answers, and an adjudicator where they differ",
+    Lane.HOLD: "held: nobody decides yet",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """Why a sample lies in its lane: `rule` are sentences, `asked` why people were asked about it.
+    """Why a sample lies in its lane: `rule` holds sentences, `asked` the purposes of its tasks.
 
-    `costs` are the expected costs by lane in currency where a cost policy decided, else empty.
-    `audit_probability` is the chance with which it was drawn for the audit.
+    `costs` are the expected costs by lane, in currency, where a cost policy decided, else empty.
+    `audit_probability` is the chance with which the sample was drawn for the audit.
     """
 
     sample_id: SampleId
@@ -51,105 +45,86 @@ class Explanation:
 
     def __str__(self) -> str:
         """Return the explanation in lines."""
-        drawn = "in" if self.is_reserved else "not in"
-        judged = [
-            f"model {self.model_version} says {self.label} with confidence {self.confidence or 0:.4f}",
+        scored = [
+            f"model {self.model_version} predicts {self.label} with confidence {self.confidence or 0:.4f}",
             f"decided by {self.policy}",
         ]
+        reserved = "reserved" if self.is_reserved else "not reserved"
         lines = [
             f"sample {self.sample_id}",
             f"{self.lane}: {MEANING[self.lane]}",
-            *(judged if self.label is not None else ()),
-            *(f"- {one}" for one in self.rule),
-            f"{drawn} the audit reserve: its number {self.audit_number:.4f}, drawn below "
-            f"{self.audit_probability:.4f}",
-            "people were asked: " + (", ".join(self.asked) or "not yet"),
+            *(scored if self.label is not None else ()),
+            *(f"- {sentence}" for sentence in self.rule),
+            f"{reserved} for the audit: random number {self.audit_number:.4f}, "
+            f"reserved below {self.audit_probability:.4f}",
+            "tasks: " + (", ".join(self.asked) or "none yet"),
         ]
         return "\n".join(lines)
 
 
-def explain(tables: Tables, settings: Settings, prefix: str) -> Explanation:
-    """Return why the one sample whose id begins with `prefix` went where it went, by its newest prediction.
+def explain(
+    prediction: Prediction, settings: Settings, *, policies: Iterable[Policy], asked: Collection[Purpose]
+) -> Explanation:
+    """Return why a sample went to the lane of its newest `prediction`.
 
-    Raises:
-        SourceError: no scored sample has such an id, or several have.
+    `policies` are all that were ever in force; `asked` are the purposes of the sample's live tasks.
     """
-    row = _row_of(tables, prefix)
-    sample_id, seed = SampleId(row["sample_id"]), settings.selection.seed
-    probability = row["audit_probability"]
-    chance = settings.selection.audit_rate if probability is None else float(probability)
-    rule, costs = rule_of(row, tables, settings)
-    asked = {
-        str(one.purpose)
-        for one in TaskLog(tables).statuses().values()
-        if one.sample_id == sample_id and one.is_live
-    }
+    seed, known = settings.selection.seed, prediction.audit_probability
+    chance = settings.selection.audit_rate if known is None else known
+    rule, costs = rule_of(prediction, settings, policies=policies)
     return Explanation(
-        sample_id=sample_id,
-        lane=Lane(row["lane"]),
-        label=row["label"],
-        confidence=row["confidence"],
-        model_version=row["model_version"],
-        policy=row["policy"],
+        sample_id=prediction.sample_id,
+        lane=prediction.lane,
+        label=prediction.label,
+        confidence=prediction.confidence,
+        model_version=prediction.model_version,
+        policy=prediction.policy,
         rule=rule,
         costs=costs,
-        is_reserved=is_reserved(sample_id, audit_rate=chance, seed=seed),
+        is_reserved=is_reserved(prediction.sample_id, audit_rate=chance, seed=seed),
         audit_probability=chance,
-        audit_number=permanent_random(sample_id, seed, "audit"),
-        asked=tuple(sorted(asked)),
+        audit_number=permanent_random(prediction.sample_id, seed, "audit"),
+        asked=tuple(sorted(str(purpose) for purpose in asked)),
     )
 
 
-def _row_of(tables: Tables, prefix: str) -> Mapping[str, Any]:
-    rows = newest_predictions(tables, ["probs", "policy", "model_version", "audit_probability"])
-    found = rows.filter(pc.starts_with(pc.field("sample_id"), pattern=prefix.lower())).to_pylist()
-    if len(found) != 1:
-        raise SourceError(
-            f"{len(found)} scored samples have an id that begins with {prefix!r}; give more of one, "
-            "as 'goldloop gold show' or a task in Label Studio has it"
-        )
-    one: Mapping[str, Any] = found[0]
-    return one
-
-
 def rule_of(
-    row: Mapping[str, Any], tables: Tables, settings: Settings
+    prediction: Prediction, settings: Settings, *, policies: Iterable[Policy]
 ) -> tuple[tuple[str, ...], dict[str, float]]:
-    """Return the sentences that say why, and the expected costs where a cost policy decided."""
-    if row["label"] is None:
-        return ("no model has scored it yet; answers to seed tasks train the first one",), {}
-    known = [one.policy for one in PolicyLog(tables.policies).entries()]
-    known.append(Band(*settings.policy.band, Lane(settings.policy.below)))
-    policy = next((one for one in known if one.version == row["policy"]), None)
+    """Return the sentences of the rule that decided, and the expected costs where a cost policy did."""
+    if prediction.label is None or prediction.confidence is None:
+        return ("no model has scored it yet; the first model is trained on answers to seed tasks",), {}
+    known = {policy.version: policy for policy in policies}
+    band = Band(*settings.policy.band, Lane(settings.policy.below))
+    policy = known.get(prediction.policy or "", band if band.version == prediction.policy else None)
     if policy is None:
         return ("the policy log does not hold this policy; only its lane is known",), {}
-    probs = stored_probs([row["probs"]], settings.label_set)
     inner = policy.policy if isinstance(policy, Suspended) else policy
     costs = {}
     if isinstance(inner, Cost):
-        priced = inner.expected(probs)[0].tolist()
-        costs = dict(zip((str(Lane.AUTO), str(Lane.REVIEW), str(Lane.FULL)), priced, strict=True))
-    return tuple(rule_in_words(policy, row["confidence"], costs, settings.cost.currency)), costs
+        expected = inner.expected(stored_probs([prediction.probs], settings.label_set))[0].tolist()
+        costs = dict(zip((str(Lane.AUTO), str(Lane.REVIEW), str(Lane.FULL)), expected, strict=True))
+    return tuple(rule_in_words(policy, prediction.confidence, costs, settings.cost.currency)), costs
 
 
 def rule_in_words(policy: Policy, confidence: float, costs: Mapping[str, float], currency: str) -> list[str]:
     """Return the sentences of the rule by which `policy` places a sample of this confidence."""
     if isinstance(policy, Suspended):
         inner = rule_in_words(policy.policy, confidence, costs, currency)
-        return [*inner, "audits show too many errors among what it would accept: that goes to people instead"]
+        return [*inner, "suspended: audits show too many errors among what it accepts, so annotators get it"]
     if isinstance(policy, Band):
         where = "above" if confidence > policy.high else "below" if confidence < policy.low else "inside"
         return [
             f"confidence {confidence:.4f} is {where} the band of {policy.low:g} to {policy.high:g}, both "
-            f"ends included: inside it people look, above it is accepted, below it goes to {policy.below}"
+            f"ends included: inside it is reviewed, above it is accepted, below it goes to {policy.below}"
         ]
     if isinstance(policy, Target):
         if policy.threshold is None:
-            return [f"audits do not suffice to show {policy.accuracy:.1%}: people get everything"]
+            return [f"there are too few audits to show {policy.accuracy:.1%}: annotators get everything"]
         return [
-            f"accepted is what reaches confidence {policy.threshold:.4f}, from where on audits show "
+            f"samples are accepted from confidence {policy.threshold:.4f}, where audits show "
             f"{policy.accuracy:.1%} with certainty {1 - policy.delta:.0%}; this sample has {confidence:.4f}"
         ]
     words = {"auto": "accepting", "review": "a quick review", "full": "a full review"}
     priced = ", ".join(f"{words[lane]} {amount:.3f}" for lane, amount in costs.items())
-    return [f"the cheapest counts; expected costs in {currency}: {priced}"]
+    return [f"the cheapest lane is taken; expected costs in {currency}: {priced}"]

@@ -1,9 +1,9 @@
-"""Outcomes: what a policy would have meant for audited samples, whose true label is known.
+"""Policy outcomes: the result of a policy on audited samples, whose true label is known.
 
-Shares have the score interval of `goldloop.stats.metrics`, costs the normal interval of a weighted mean
-[hajek1971], widened by two errors that were not seen; both from the audits' weights, all 95 %. What a person
-would have answered is not known: their errors count with the probability that the cost policy knows for them.
-A held sample is priced as a full review: somebody has to look at it in the end.
+Shares have the score interval of `goldloop.stats.metrics`; costs have the normal interval of a weighted mean
+[hajek1971], widened by two errors that were not seen. Both use the audits' weights; all intervals are 95 %.
+An annotator's answer under another policy is unknown: errors count with the probability in the cost policy. A
+held sample is priced as a full review, because somebody has to label it in the end.
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What `policy` would have meant, of all samples: shares in [0, 1], cost in currency per 1,000 samples.
+    """The result of `policy` over all samples: shares in [0, 1], cost in currency per 1,000 samples.
 
-    `by_lane` are shares of all, `to_people` is that of quick reviews and full reviews, `wrong_accepted` that of
-    samples accepted with a wrong label. `let_through` is the share of wrong labels among what is accepted,
-    None where no audit was. `cost` holds people's time and all errors, theirs and the model's.
+    `by_lane` are shares of all samples, `to_people` is the share of quick and full reviews, `wrong_accepted`
+    the share that is accepted with a wrong label. `let_through` is the share of wrong labels among the
+    accepted samples, None where no accepted sample was audited. `cost` adds up the annotators' time and all
+    errors, theirs and the model's.
     """
 
     policy: Policy
@@ -41,7 +42,7 @@ class Outcome:
 
 
 def outcome(policy: Policy, audited: Audited, costs: Cost) -> Outcome:
-    """Return what `policy` would have meant for `audited`, priced by `costs`.
+    """Return the result of `policy` on `audited`, priced by `costs`.
 
     Raises:
         EmptyPoolError: no audits.
@@ -64,12 +65,12 @@ def outcome(policy: Policy, audited: Audited, costs: Cost) -> Outcome:
 
 
 def costs_of(lanes: LaneRow, audited: Audited, costs: Cost) -> Floats:
-    """Return what each audited sample (n,) costs in currency per 1,000 in its lane, given its true label."""
+    """Return the cost of each audited sample (n,) in its lane, in currency per 1,000 samples."""
     errors = np.asarray(costs.errors)
     accepted = errors[audited.truth, audited.probs.argmax(axis=1)]
     quick, full = (
-        look.price + (np.asarray(look.answers) * errors).sum(axis=1)[audited.truth]
-        for look in (costs.quick, costs.full)
+        review.price + (np.asarray(review.answers) * errors).sum(axis=1)[audited.truth]
+        for review in (costs.quick, costs.full)
     )
     by_people = np.where(lanes == str(Lane.REVIEW), quick, full)
     return np.asarray(1000 * np.where(lanes == str(Lane.AUTO), accepted, by_people))
@@ -78,8 +79,8 @@ def costs_of(lanes: LaneRow, audited: Audited, costs: Cost) -> Floats:
 def mean_cost(values: Floats, audited: Audited, *, z: float = Z_95, unseen: float = 0.0) -> Estimate:
     """Return the weighted mean of `values` (n,) with its normal interval, by default of 95 %.
 
-    `unseen` is what one error more would add to one value: the interval is that of two errors more, one on
-    either side, as no error among few audits is no proof that there are none.
+    `unseen` is what one more error would add to one value. The interval is that of two more errors, one in
+    each direction, because few audits without an error do not prove that there are none.
     """
     weights = audited.weights / audited.weights.sum()
     mean = float(weights @ values)
@@ -90,7 +91,7 @@ def mean_cost(values: Floats, audited: Audited, *, z: float = Z_95, unseen: floa
 
 
 def one_error(costs: Cost) -> float:
-    """Return what an error costs on average over pairs of labels, in currency per 1,000 samples."""
+    """Return the mean cost of an error over all pairs of labels, in currency per 1,000 samples."""
     errors = np.asarray(costs.errors)
     n = len(errors)
     return float(1000 * errors.sum() / (n * (n - 1)))

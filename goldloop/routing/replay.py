@@ -1,4 +1,4 @@
-"""Replaying: past rounds' decisions as another policy would have taken them; nothing is written."""
+"""Replay: the decisions of past rounds under another policy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from goldloop.stats.metrics import Estimate, share_estimate
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One policy's part: share of the round's samples to people, and of errors among what it accepts.
+    """Under one policy: the share of the round's samples for annotators, and of errors among the accepted.
 
     `let_through` is None where no audited sample was accepted.
     """
@@ -28,7 +28,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class ReplayedRound:
-    """One round's decisions as they were taken and as another policy takes them.
+    """The decisions of one round, as they were made and under another policy.
 
     `moves` counts the samples whose lane changes, by "from -> to".
     """
@@ -47,26 +47,26 @@ class ReplayedRound:
 
 
 def replay(traffic: Traffic, audited: Audited, policy: Policy) -> list[ReplayedRound]:
-    """Return each round's decisions of `traffic` under `policy`, beside those that were taken, oldest first.
+    """Return the decisions of each round under `policy`, beside those that were made, oldest first.
 
-    `audited` are the audited ones of the same traffic as it was first scored.
+    `audited` are the audited samples of `traffic`, as they were first scored.
     """
     lanes, of_audited = policy.lanes(traffic.probs), policy.lanes(audited.probs)
-    found = []
+    replayed = []
     for number in np.unique(traffic.rounds).tolist():
-        rows, judged = traffic.rounds == number, audited.rounds == number
+        rows, is_audited = traffic.rounds == number, audited.rounds == number
         pairs = Counter(zip(traffic.lanes[rows].tolist(), lanes[rows].tolist(), strict=True))
-        found.append(
+        replayed.append(
             ReplayedRound(
                 round=number,
                 n=int(rows.sum()),
-                n_audited=int(judged.sum()),
+                n_audited=int(is_audited.sum()),
                 moves={f"{old} -> {new}": n for (old, new), n in sorted(pairs.items()) if old != new},
-                before=_side(traffic.lanes[rows], audited.lanes[judged], audited.where(judged)),
-                after=_side(lanes[rows], of_audited[judged], audited.where(judged)),
+                before=_side(traffic.lanes[rows], audited.lanes[is_audited], audited.where(is_audited)),
+                after=_side(lanes[rows], of_audited[is_audited], audited.where(is_audited)),
             )
         )
-    return found
+    return replayed
 
 
 def _side(lanes: LaneRow, of_audited: LaneRow, audited: Audited) -> Side:

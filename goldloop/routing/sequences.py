@@ -1,10 +1,11 @@
-"""Sequences: in which order the sizes of an accepted region are tested, planned before looking at labels.
+"""Sequences: the order in which the sizes of an accepted region are tested, planned without the labels.
 
-A test at every size stops early by bad luck: while the binomial limit has not moved for a while, one error
-ends it that the next step of the limit would forgive. A test only where the limit moves skips what lies
-between. Which mixture is best depends on where the errors are, and confidence gives an idea of that: the
-sequence is taken that would accept most on average if confidence meant what it says. Any sequence that the
-labels have no part in keeps the guarantee; a wrong idea costs coverage, never validity.
+A test at every size can stop early by bad luck: between two steps of the binomial limit, one error ends the
+sequence that the next step would allow. Tests only at the steps of the limit skip the sizes between them. The
+best mixture depends on where the errors are, and the confidences predict that: the sequence is chosen that
+would accept most samples on average if the confidences were calibrated. Every sequence that does not depend
+on the labels keeps the guarantee; badly calibrated confidences reduce the number of accepted samples, never
+validity.
 """
 
 from __future__ import annotations
@@ -19,15 +20,16 @@ Sizes = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
 
 MOST_STATIONS = 60
-"""Stations that are looked at; with more of them the limit moves so often that leaping gains nothing."""
+"""Largest number of stations; with more of them the limit moves so often that leaping gains nothing."""
 
-NEGLIGIBLE = 1e-12  # chance of more errors that planning leaves out
+NEGLIGIBLE = 1e-12  # probability of more errors that planning ignores
 
 
 def most_errors(sizes: Sizes, *, risk: float, delta: float) -> Sizes:
-    """Return for each size the most errors that still refute "more than `risk` are wrong", -1 for none.
+    """Return for each size the largest number of errors that rejects "over `risk` are wrong", -1 for none.
 
-    Exact: if more than `risk` are wrong, so few errors come up with a probability of `delta` at most.
+    Exact: if a share of more than `risk` is wrong, at most that many errors have a probability of at most
+    `delta`.
     """
     most = binom.ppf(delta, sizes, risk)
     exact: Sizes = np.where(binom.cdf(most, sizes, risk) > delta, most - 1, most).astype(np.intp)
@@ -37,8 +39,9 @@ def most_errors(sizes: Sizes, *, risk: float, delta: float) -> Sizes:
 def planned_sequence(confidence: Floats, sizes: Sizes, most: Sizes) -> Sizes:
     """Return the places in `sizes` (ascending) to test, in order; none where no size can pass.
 
-    `confidence` (n,) descending, `most` as `most_errors` gives it. The sequence leaps from one station, where
-    the limit `most` moves, to the next, and from some station on tests every size.
+    `confidence` (n,) is in descending order, `most` comes from `most_errors`. A station is a size at which
+    the limit `most` increases. The sequence leaps from station to station, and after the last one tests every
+    size.
     """
     stations = np.flatnonzero(np.diff(most, prepend=-1) > 0)
     if not len(stations):
@@ -49,7 +52,7 @@ def planned_sequence(confidence: Floats, sizes: Sizes, most: Sizes) -> Sizes:
 
 
 def _best(risks: Floats, sizes: Sizes, most: Sizes, stations: Sizes) -> tuple[int, int]:
-    """Return between which stations to leap: the pair after which most is accepted on average."""
+    """Return the first and last station of the sequence that accepts most samples on average."""
     n_counts = int(most[-1]) + 1  # more errors than that pass nowhere
     walking = _walking(risks, sizes, most, n_counts)[stations]
     errors: Floats = _error_counts(risks[: sizes[stations[0]]], n_counts)
@@ -58,7 +61,7 @@ def _best(risks: Floats, sizes: Sizes, most: Sizes, stations: Sizes) -> tuple[in
         gaps.append(_error_counts(risks[sizes[here] : sizes[ahead]], n_counts))
         errors = np.asarray(np.convolve(errors, gaps[-1])[:n_counts], dtype=np.float64)
         chances.append(errors)
-    best, found = -1.0, (0, 0)
+    best, pair = -1.0, (0, 0)
     reached: Floats = np.zeros((0, n_counts))  # by the station to leave at, and by the errors so far
     for begin in reversed(range(len(stations))):
         if len(reached):
@@ -68,14 +71,14 @@ def _best(risks: Floats, sizes: Sizes, most: Sizes, stations: Sizes) -> tuple[in
         passing = chances[begin][: int(most[stations[begin]]) + 1]
         accepted = reached[:, : len(passing)] @ passing
         if accepted.max() > best:
-            best, found = float(accepted.max()), (begin, begin + int(accepted.argmax()))
-    return found
+            best, pair = float(accepted.max()), (begin, begin + int(accepted.argmax()))
+    return pair
 
 
 def _walking(risks: Floats, sizes: Sizes, most: Sizes, n_counts: int) -> Floats:
-    """Return the size reached on average from each size on, when all are tested (n_sizes, n_counts).
+    """Return the mean size reached after each size, when all following sizes are tested (n_sizes, n_counts).
 
-    Columns are the errors up to that size, which has passed.
+    Columns are the numbers of errors up to that size, which has passed.
     """
     reached = np.empty((len(sizes), n_counts))
     reached[-1] = sizes[-1]
@@ -86,22 +89,22 @@ def _walking(risks: Floats, sizes: Sizes, most: Sizes, n_counts: int) -> Floats:
 
 
 def _one_test_before(reached: Floats, gap: Floats, most: int, size: int) -> Floats:
-    """Return what is reached on average from `size`, where the next test allows `most` errors.
+    """Return the mean size reached after `size`, where the next test allows `most` errors.
 
-    `reached` (..., n_counts) is what is reached after that test, by errors so far; `gap` (n,) are the
-    chances of 0, 1, ... further errors until it.
+    `reached` (..., n_counts) is the mean size reached after that test, by number of errors; `gap` (n,) are
+    the probabilities of 0, 1, ... more errors until then.
     """
     n_counts = reached.shape[-1]
     ahead = np.full((*reached.shape[:-1], n_counts + len(gap)), float(size))
     ahead[..., : most + 1] = reached[..., : most + 1]
-    found = np.full(reached.shape, (1 - gap.sum()) * size)
+    before = np.full(reached.shape, (1 - gap.sum()) * size)
     for n_more, chance in enumerate(gap.tolist()):
-        found += chance * ahead[..., n_more : n_more + n_counts]
-    return found
+        before += chance * ahead[..., n_more : n_more + n_counts]
+    return before
 
 
 def _error_counts(risks: Floats, n_counts: int) -> Floats:
-    """Return the chances of 0, 1, ... errors, at most `n_counts` of them, among audits with these risks."""
+    """Return the probabilities of 0, 1, ... errors among audits with these risks, at most `n_counts`."""
     chances = np.ones(1)
     for risk in risks.tolist():
         further = np.append(chances, 0.0) * (1 - risk)

@@ -1,90 +1,99 @@
-"""Settling: the policy that comes into force for a model, and when what it accepts returns to people."""
+"""Settling: the policy that comes into force for a model, and when what it accepts returns to annotators."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
 
-from goldloop.audit.audited import Audited, audited_traffic
+from goldloop.audit.audited import Audited
 from goldloop.audit.guard import FALSE_SUSPENSION, guard
 from goldloop.core.lanes import Lane
-from goldloop.core.ports import Tables
-from goldloop.gold.records import GoldRecord
 from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.fit import KnownPeople, error_costs, fit_policy
 from goldloop.routing.policies import Band, Policy, Suspended, Target
 from goldloop.settings import Settings
-from goldloop.tables.policy_log import PolicyLog
-from goldloop.tables.rounds import current_round
-from goldloop.tables.traffic import judged_by, read_traffic
 
 GUARDED_ROUNDS = 4
-"""Rounds of traffic, the open one included, whose accepted samples the guard looks at.
+"""Rounds of traffic, the open one included, whose accepted samples the guard checks.
 
-Fewer hold too few audits, more let a month of good traffic hide a week of bad.
+Fewer rounds hold too few audits; more rounds let a month of good traffic hide a bad week.
 """
-
 
 WINDOW_FALSE_SUSPENSION = FALSE_SUSPENSION / 3
-"""For a window that forgets, and so begins anew each week; the holdout only grows.
+"""Level for the window of recent rounds, which starts anew each week, while the holdout only grows.
 
 At the border, with 5 or 20 audits a week, the window suspends in 1 and 3 % of years at this level, 8 and 7 %
-at the whole of it (1,500 simulated years each); at twice the allowed share 92 % within the year.
+at the full level (1,500 simulated years each); at twice the allowed share it suspends in 92 % of years.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyEvidence:
+    """What audits show about one model, and the policy that is in force for it, None before its first.
+
+    `holdout` is the holdout as the model last evaluated it. `traffic` holds the audited samples that this
+    model was the first to score; `open_round` is the number of the round that is not closed yet.
+    """
+
+    holdout: Audited
+    traffic: Audited
+    open_round: int
+    in_force: Policy | None
 
 
 def settle_policy(
-    *,
-    tables: Tables,
-    gold: Sequence[GoldRecord],
-    gold_version: int | None,
-    model_version: str,
+    evidence: PolicyEvidence,
     settings: Settings,
+    *,
+    model_version: str,
+    gold_version: int | None,
     people: KnownPeople | None,
     at: datetime,
 ) -> PolicyEntry:
-    """Return the policy that is in force for `model_version` from now on, and put it in the log if it is new.
+    """Return the entry of the policy that is in force for `model_version` from now on.
 
-    The settings' policy is fitted to the holdout as the model judged it. Where audits show by evidence that
-    more of what it accepts is wrong than `policy.max_error` allows, be it on the holdout or in the model's
-    own traffic of the last rounds, the policy is suspended: people get what it would accept, until the
-    audits, which go on, say otherwise.
+    The policy of the settings is fitted to the holdout. It is suspended where audits show that more of what
+    it accepts is wrong than `policy.max_error` allows, on the holdout or in the model's own traffic of the
+    last rounds. Annotators then get what it would accept until further audits show that it is right often
+    enough. A target policy is never suspended: it is certified anew each time.
     """
-    labels = settings.label_set
-    judged = judged_by(tables, gold, labels, model_version)
-    fitted = fit_policy(settings, judged, people)
-    log = PolicyLog(tables.policies)
-    policy, reasons, warnings = fitted.policy, list(fitted.reasons), list(fitted.warnings)
-    if not isinstance(policy, Target | Suspended):  # a target is certified anew each time
-        present = log.in_force(model_version)
-        is_suspended = present is not None and isinstance(present.policy, Suspended)
-        recent = f"in the last {GUARDED_ROUNDS} rounds"
-        seen = {
-            "on holdout": (judged, FALSE_SUSPENSION),
-            recent: (_recent(tables, gold, settings, model_version), WINDOW_FALSE_SUSPENSION),
-        }
-        accepted = {where: (_accepted(one, policy), level) for where, (one, level) in seen.items()}
-        allowed = settings.policy.max_error
-        found = {
-            where: guard(one, max_error=allowed, is_suspended=is_suspended, false_suspension=level)
-            for where, (one, level) in accepted.items()
-            if len(one)
-        }
-        for where, one in found.items():
-            if one.is_broken or one.is_unproven:
-                warnings.append(f"{where}: {one.seen}; {one.follows}")
-        if any(one.is_broken for one in found.values()) or (is_suspended and not found):
+    fitted = fit_policy(settings, evidence.holdout, people)
+    policy, reasons, warnings = fitted.policy, fitted.reasons, fitted.warnings
+    if not isinstance(policy, Target | Suspended):
+        is_suspended, doubts = _guarded(policy, evidence, max_error=settings.policy.max_error)
+        warnings = (*warnings, *doubts)
+        if is_suspended:
             policy = Suspended(policy)
-            reasons.append("what it would accept returns to people until audits bear it out")
-    entry = PolicyEntry(policy, model_version, gold_version, tuple(reasons), tuple(warnings), at)
-    log.settle(entry)
-    return entry
+            reasons = (*reasons, "suspended: annotators get what it would accept until audits clear it")
+    return PolicyEntry(policy, model_version, gold_version, reasons, warnings, at)
+
+
+def _guarded(policy: Policy, evidence: PolicyEvidence, *, max_error: float) -> tuple[bool, list[str]]:
+    """Return whether `policy` must be suspended, and a warning for each doubt."""
+    was_suspended = isinstance(evidence.in_force, Suspended)
+    recent = evidence.traffic.where(evidence.traffic.rounds > evidence.open_round - GUARDED_ROUNDS)
+    samples = {
+        "on holdout": (evidence.holdout, FALSE_SUSPENSION),
+        f"in the last {GUARDED_ROUNDS} rounds": (recent, WINDOW_FALSE_SUSPENSION),
+    }
+    verdicts = {
+        where: guard(accepted, max_error=max_error, is_suspended=was_suspended, false_suspension=level)
+        for where, (audited, level) in samples.items()
+        if len(accepted := _accepted(audited, policy))
+    }
+    doubts = [
+        f"{where}: {verdict.seen}; {verdict.follows}"
+        for where, verdict in verdicts.items()
+        if verdict.is_broken or verdict.is_unproven
+    ]
+    is_broken = any(verdict.is_broken for verdict in verdicts.values())
+    return is_broken or (was_suspended and not verdicts), doubts
 
 
 def is_asked_for(policy: Policy, settings: Settings) -> bool:
-    """Return whether `policy` is what the settings ask for, whatever was fitted in it."""
+    """Return whether `policy` is the kind, with the numbers, that the settings ask for."""
     if isinstance(policy, Suspended):
         return is_asked_for(policy.policy, settings)
     wanted = settings.policy
@@ -93,12 +102,6 @@ def is_asked_for(policy: Policy, settings: Settings) -> bool:
     if isinstance(policy, Target):
         return wanted.kind == "target" and (policy.accuracy, policy.delta) == (wanted.target, wanted.delta)
     return wanted.kind == "cost" and policy.errors == error_costs(settings.cost, settings.label_set)
-
-
-def _recent(tables: Tables, gold: Sequence[GoldRecord], settings: Settings, model_version: str) -> Audited:
-    traffic = read_traffic(tables, settings.label_set, model_version)
-    audited = audited_traffic(traffic, gold, settings.label_set)
-    return audited.where(audited.rounds > current_round(tables) - GUARDED_ROUNDS)
 
 
 def _accepted(audited: Audited, policy: Policy) -> Audited:

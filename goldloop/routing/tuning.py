@@ -1,10 +1,9 @@
-"""Tuning: what any policy would have meant for the audited samples, and which one they speak for.
+"""Tuning: the result of many policies on the audited samples, and a recommendation.
 
-Many policies compared on one set of audits make one of them look good by luck. So a policy is recommended
-only if its saving over the policy in force, sample by sample, is positive at a bound that holds for all
-candidates at once [dunn1961]; and only if its errors stay within what the settings allow. Half of the risk of
-being wrong is kept for the cost policy, the one candidate that follows from the settings alone; a grid of the
-others shares the rest.
+Of many policies compared on the same audits, one looks good by luck. A policy is therefore recommended only
+if its saving over the policy in force, sample by sample, is positive at a bound that holds for all candidates
+at once [dunn1961], and only if its errors stay within the settings. Half of the error probability is kept for
+the cost policy, the only candidate that follows from the settings alone; the other candidates share the rest.
 """
 
 from __future__ import annotations
@@ -29,16 +28,16 @@ from goldloop.stats.metrics import Estimate, share_estimate
 LOWS, HIGHS = (0.0, 0.40), (0.60, 0.70, 0.80, 0.85, 0.90, 0.95, 0.98)  # of the bands compared
 TARGETS = (0.90, 0.95, 0.98, 0.99)
 FEWEST = 30
-"""Audits below which nothing is recommended: not even a share of one half is known within 18 points."""
+"""Audits below which nothing is recommended: the interval of a share of one half is +- 18 points wide."""
 RESAMPLES = 400
 POINTS = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """What accepting from `threshold` on would have meant; below it one person takes a quick review.
+    """The result of accepting from `threshold` on, with a quick review below it.
 
-    `accepted` is the share of all samples, `let_through` that of errors among the accepted, `cost` in
+    `accepted` is the share of all samples, `let_through` the share of errors among the accepted, `cost` in
     currency per 1,000 samples.
     """
 
@@ -50,7 +49,7 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A policy that was looked at; `saving` is in currency per 1,000 samples against the one in force.
+    """A compared policy; `saving` is in currency per 1,000 samples against the policy in force.
 
     The interval of `saving` holds for all candidates together.
     """
@@ -61,10 +60,10 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
-    """What audits say of policies: the one in force, the candidates, and the one they speak for, and why.
+    """The policy in force, the candidates, and the recommended policy with the reasons.
 
-    `break_even` is the confidence from which on accepting is cheaper than a quick review; None if that is never
-    so. `points` are thresholds in ascending order, for plots.
+    `break_even` is the confidence above which accepting is cheaper than a quick review, None where it never
+    is. `points` are thresholds in ascending order, for plots.
     """
 
     currency: str
@@ -80,25 +79,25 @@ class Tuning:
 def tune(
     audited: Audited, settings: Settings, *, present: Policy, people: KnownPeople | None = None
 ) -> Tuning:
-    """Return what `audited`, the holdout as today's champion judged it, says of policies.
+    """Return the comparison of policies on `audited`, the holdout as today's champion evaluated it.
 
     Raises:
         EmptyPoolError: no audits.
     """
     if not len(audited):
         raise EmptyPoolError(
-            "there are no audits that today's champion was judged on; let people answer, then run "
-            "'goldloop round'"
+            "Cannot compare policies: the holdout of today's champion is empty. Answer some audit tasks, "
+            "then run `goldloop round`."
         )
     costs, why = cost_policy(settings, people or KnownPeople())
     policies = candidate_policies(audited, settings, costs)
     z_cost, z_grid = norm.ppf(1 - 0.05 / 4), norm.ppf(1 - 0.05 / (4 * (len(policies) - 1)))
     candidates = tuple(
         Candidate(
-            outcome(one, audited, costs),
-            _saving(present, one, audited, costs, z=float(z_cost if one is costs else z_grid)),
+            outcome(policy, audited, costs),
+            _saving(present, policy, audited, costs, z=float(z_cost if policy is costs else z_grid)),
         )
-        for one in policies
+        for policy in policies
     )
     today = outcome(present, audited, costs)
     best, reasons = _recommended(today, candidates, settings)
@@ -121,70 +120,70 @@ def _saving(present: Policy, other: Policy, audited: Audited, costs: Cost, *, z:
 
 
 def candidate_policies(audited: Audited, settings: Settings, costs: Cost) -> list[Policy]:
-    """Return the policies that are compared: a grid of bands, certified targets, the cost policy."""
+    """Return the compared policies: a grid of bands, certified targets, the cost policy."""
     below = Lane(settings.policy.below)
     bands: list[Policy] = [Band(low, high, below) for low in LOWS for high in HIGHS]
     if Band(*settings.policy.band, below) not in bands:
         bands.append(Band(*settings.policy.band, below))
     targets = [
-        fit_target(one, settings.policy.delta, audited, seed=settings.selection.seed).policy
-        for one in sorted({*TARGETS, settings.policy.target})
+        fit_target(accuracy, settings.policy.delta, audited, seed=settings.selection.seed).policy
+        for accuracy in sorted({*TARGETS, settings.policy.target})
     ]
-    certified = [one for one in targets if isinstance(one, Target) and one.threshold is not None]
+    certified = [policy for policy in targets if isinstance(policy, Target) and policy.threshold is not None]
     return [*bands, *certified, costs]
 
 
 def _recommended(
     present: Outcome, candidates: Sequence[Candidate], settings: Settings
 ) -> tuple[Outcome, tuple[str, ...]]:
-    """Return the policy that audits speak for; the present one where they speak for none."""
+    """Return the recommended policy, which is the present one where no other is shown to be cheaper."""
     n, unit = present.cost.n, f"{settings.cost.currency} per 1,000 samples"
     if n < FEWEST:
-        return present, (f"{n} audits are too few to compare policies by; {FEWEST} are the least",)
-    allowed = [one for one in candidates if _is_within(one.outcome, settings)]
-    best = max(allowed, key=lambda one: one.saving.low, default=None)
+        return present, (f"{n} audits are too few to compare policies; at least {FEWEST} are needed",)
+    allowed = [candidate for candidate in candidates if _is_within(candidate.outcome, settings)]
+    best = max(allowed, key=lambda candidate: candidate.saving.low, default=None)
     if best is None or best.saving.low <= 0:
         return present, (_nothing_shown(present, allowed, unit),)
     return best.outcome, (
-        f"{best.outcome.policy.version} saves {best.saving.low:.0f} {unit} or more against "
+        f"{best.outcome.policy.version} saves at least {best.saving.low:.0f} {unit} against "
         f"{present.policy.version} (estimate {best.saving.value:.0f}); the bound holds for all "
-        f"{len(candidates)} policies at once, so that the best is not merely the luckiest",
-        f"it sends {best.outcome.to_people.value:.1%} to people instead of {present.to_people.value:.1%}, "
-        f"and accepts {1000 * best.outcome.wrong_accepted.value:.1f} wrong labels in 1,000 samples instead "
-        f"of {1000 * present.wrong_accepted.value:.1f}",
+        f"{len(candidates)} policies at once, so the choice of the best one does not inflate it",
+        f"it sends {best.outcome.to_people.value:.1%} to annotators instead of "
+        f"{present.to_people.value:.1%}, and accepts {1000 * best.outcome.wrong_accepted.value:.1f} wrong "
+        f"labels in 1,000 samples instead of {1000 * present.wrong_accepted.value:.1f}",
     )
 
 
 def _nothing_shown(present: Outcome, allowed: Sequence[Candidate], unit: str) -> str:
-    """Return that audits speak for no other policy, and how many of them would settle the likeliest."""
+    """Return that no policy is shown to be cheaper, and how many audits would show it for the best one."""
     words = f"no policy is shown to be cheaper than {present.policy.version}"
-    likeliest = max(allowed, key=lambda one: one.saving.value, default=None)
-    if likeliest is None or likeliest.saving.value <= 0:
+    best = max(allowed, key=lambda candidate: candidate.saving.value, default=None)
+    if best is None or best.saving.value <= 0:
         return words
-    saving = likeliest.saving
+    saving = best.saving
     n_enough = ceil(saving.n * ((saving.value - saving.low) / saving.value) ** 2)
     return (
-        f"{words}; {likeliest.outcome.policy.version} may save {saving.value:.0f} {unit}, which about "
+        f"{words}; {best.outcome.policy.version} may save {saving.value:.0f} {unit}, which about "
         f"{n_enough:,} audits in all would show"
     )
 
 
-def _is_within(found: Outcome, settings: Settings) -> bool:
-    """Return whether audits bear out the limit on errors; a target has its own, a cost policy prices them."""
-    if not isinstance(found.policy, Band) or found.let_through is None:
+def _is_within(result: Outcome, settings: Settings) -> bool:
+    """Return whether a band is shown to keep `policy.max_error`; other policies need not."""
+    if not isinstance(result.policy, Band) or result.let_through is None:
         return True
-    return found.let_through.high <= settings.policy.max_error
+    return result.let_through.high <= settings.policy.max_error
 
 
 def threshold_points(audited: Audited, costs: Cost) -> tuple[Point, ...]:
-    """Return up to POINTS thresholds at quantiles of confidence, ascending, with what each had meant."""
+    """Return the results of up to POINTS thresholds at quantiles of confidence, ascending."""
     sure = audited.confidence
-    found = []
+    points = []
     for threshold in np.unique(np.quantile(sure, np.linspace(0, 1, POINTS), method="lower")).tolist():
         is_accepted = sure >= threshold
         kept = audited.where(is_accepted)
         lanes = np.where(is_accepted, str(Lane.AUTO), str(Lane.REVIEW))
-        found.append(
+        points.append(
             Point(
                 threshold,
                 share_estimate(is_accepted, weights=audited.weights),
@@ -192,36 +191,36 @@ def threshold_points(audited: Audited, costs: Cost) -> tuple[Point, ...]:
                 mean_cost(costs_of(lanes, audited, costs), audited),
             )
         )
-    return tuple(found)
+    return tuple(points)
 
 
 def break_even(audited: Audited, costs: Cost, *, seed: int) -> Estimate | None:
-    """Return the confidence from which on accepting costs least beside a quick review below it.
+    """Return the threshold with the least cost, accepting above it and a quick review below it.
 
-    Its interval are percentiles over resamples of the audits [efrontibshirani1993]; None where a quick review
-    of everything is cheapest.
+    Its interval holds the percentiles over resamples of the audits [efrontibshirani1993]; None where a quick
+    review of everything is cheapest.
     """
     order = np.argsort(-audited.confidence, kind="stable")
     is_last = np.append(np.diff(audited.confidence[order]) < 0, True)
-    accepting, looking = (
+    accepting, reviewing = (
         costs_of(np.full(len(audited), str(lane)), audited, costs)[order] for lane in (Lane.AUTO, Lane.REVIEW)
     )
-    gains = (looking - accepting) * audited.weights[order]
+    gains = (reviewing - accepting) * audited.weights[order]
     at = _cheapest(gains, is_last)
     if at is None:
         return None
     rng = np.random.default_rng(seed)
     times = rng.multinomial(len(gains), np.full(len(gains), 1 / len(gains)), size=RESAMPLES)
     sure = audited.confidence[order]
-    found = [_cheapest(gains * one, is_last) for one in times]
-    thresholds = [1.0 if one is None else float(sure[one]) for one in found]
+    places = [_cheapest(gains * counts, is_last) for counts in times]
+    thresholds = [1.0 if place is None else float(sure[place]) for place in places]
     low, high = np.quantile(thresholds, [0.025, 0.975]).tolist()
     value = float(sure[at])
     return Estimate(value, min(low, value), max(high, value), len(audited))
 
 
 def _cheapest(gains: npt.NDArray[np.float64], is_last: npt.NDArray[np.bool_]) -> int | None:
-    """Return the place down to which accepting gains most, among ends of equal confidence; None for none."""
+    """Return the last place of the accepted samples at the largest gain; None where nothing gains."""
     total = np.where(is_last, np.cumsum(gains), -np.inf)
     best = int(total.argmax())
     return best if total[best] > 0 else None

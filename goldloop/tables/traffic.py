@@ -1,21 +1,26 @@
-"""Traffic: what models said of all samples, and of those that were audited."""
+"""Traffic: the named queries on what models predicted for all samples, and for the holdout."""
 
 from __future__ import annotations
 
 import bisect
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from goldloop.audit.audited import Audited, Traffic
+from goldloop.audit.audited import Audited, Traffic, audited_traffic
 from goldloop.core.labels import LabelSet
-from goldloop.core.ports import Tables
-from goldloop.core.probs import Probs, restored
+from goldloop.core.ports import Table, Tables
+from goldloop.core.probs import stored_probs
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
 from goldloop.gold.records import GoldRecord
+from goldloop.routing.settle import PolicyEvidence
+from goldloop.tables.policy_log import PolicyLog
+from goldloop.tables.rounds import closing_times, current_round
+from goldloop.training.evaluate import HoldoutEvaluation
 
 
 def read_traffic(tables: Tables, labels: LabelSet, model_version: str | None = None) -> Traffic:
@@ -31,9 +36,9 @@ def read_traffic(tables: Tables, labels: LabelSet, model_version: str | None = N
     rows = rows.take(first["row_min"]).sort_by("sample_id")
     if model_version is not None:
         rows = rows.filter(pc.field("model_version") == model_version)
-    closed = sorted(tables.rounds.read(["closed_at"])["closed_at"].to_pylist())
+    closed = closing_times(tables.rounds)
     return Traffic(
-        sample_ids=tuple(SampleId(one) for one in rows["sample_id"].to_pylist()),
+        sample_ids=tuple(SampleId(sample_id) for sample_id in rows["sample_id"].to_pylist()),
         probs=stored_probs(rows["probs"].to_pylist(), labels),
         lanes=np.array(rows["lane"].to_pylist(), dtype=str),
         policies=np.array(rows["policy"].to_pylist(), dtype=str),
@@ -43,31 +48,56 @@ def read_traffic(tables: Tables, labels: LabelSet, model_version: str | None = N
     )
 
 
-def judged_by(tables: Tables, gold: Iterable[GoldRecord], labels: LabelSet, model_version: str) -> Audited:
-    """Return the holdout as `model_version` last judged it; samples it never met are missing."""
+def evaluated_holdout(
+    tables: Tables, gold: Iterable[GoldRecord], labels: LabelSet, model_version: str
+) -> Audited:
+    """Return the holdout as `model_version` last evaluated it; samples without its evaluation are missing."""
     rows = tables.evaluations.read(["sample_id", "model_version", "probs", "evaluated_at"])
     rows = rows.filter(pc.field("model_version") == model_version).sort_by("evaluated_at")
-    said: Mapping[str, list[float]] = dict(
+    probs_of: Mapping[str, list[float]] = dict(
         zip(rows["sample_id"].to_pylist(), rows["probs"].to_pylist(), strict=True)
     )
     holdout = sorted(
-        (one for one in gold if one.split is Split.HOLDOUT and one.sample_id in said),
-        key=lambda one: one.sample_id,
+        (record for record in gold if record.split is Split.HOLDOUT and record.sample_id in probs_of),
+        key=lambda record: record.sample_id,
     )
     n = len(holdout)
     return Audited(
-        sample_ids=tuple(one.sample_id for one in holdout),
-        truth=np.array([labels.column(one.label) for one in holdout], dtype=np.intp),
-        probs=stored_probs([said[one.sample_id] for one in holdout], labels),
-        weights=np.array([1 / (one.inclusion_probability or 1) for one in holdout], dtype=np.float64),
+        sample_ids=tuple(record.sample_id for record in holdout),
+        truth=np.array([labels.column(record.label) for record in holdout], dtype=np.intp),
+        probs=stored_probs([probs_of[record.sample_id] for record in holdout], labels),
+        weights=np.array([1 / (record.inclusion_probability or 1) for record in holdout], dtype=np.float64),
         lanes=np.full(n, "", dtype="<U6"),
         rounds=np.full(n, -1, dtype=np.intp),
     )
 
 
-def stored_probs(rows: list[list[float]], labels: LabelSet) -> Probs:
-    """Return stored rows as probs (n, n_labels); labels that are newer than a row have probability 0."""
-    padded = np.zeros((len(rows), len(labels)))
-    for place, row in enumerate(rows):
-        padded[place, : len(row)] = row
-    return restored(padded)
+def save_evaluation(evaluations: Table, evaluation: HoldoutEvaluation, *, at: datetime) -> None:
+    """Append a row for each model and holdout sample."""
+    evaluations.append(
+        [
+            {
+                "sample_id": sample_id,
+                "model_version": model,
+                "gold_version": evaluation.gold_version,
+                "probs": probs.tolist(),
+                "evaluated_at": at,
+            }
+            for model, rows in sorted(evaluation.probs.items())
+            for sample_id, probs in zip(evaluation.sample_ids, rows, strict=True)
+        ]
+    )
+
+
+def policy_evidence(
+    tables: Tables, gold: Collection[GoldRecord], labels: LabelSet, model_version: str
+) -> PolicyEvidence:
+    """Return what audits show about `model_version`, and the policy in force for it."""
+    traffic = read_traffic(tables, labels, model_version)
+    entry = PolicyLog(tables.policies).in_force(model_version)
+    return PolicyEvidence(
+        holdout=evaluated_holdout(tables, gold, labels, model_version),
+        traffic=audited_traffic(traffic, gold, labels),
+        open_round=current_round(tables),
+        in_force=None if entry is None else entry.policy,
+    )

@@ -1,10 +1,9 @@
-"""HoldoutEvaluation: baseline, champion and challenger side by side on one holdout, and what the gate makes of it."""
+"""Evaluation on the holdout: baseline, champion and challenger side by side, and the decision of the gate."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from goldloop.audit.audited import Audited
 from goldloop.core.chance import permanent_random
 from goldloop.core.errors import ModelError
 from goldloop.core.labels import LabelSet
-from goldloop.core.ports import ContentStore, Row, Scorer, Scores
+from goldloop.core.ports import ContentStore, Scorer, Scores
 from goldloop.core.probs import Probs, checked_probs, restored
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
@@ -30,12 +29,11 @@ MINIBATCH = 128
 
 @dataclass(frozen=True, slots=True)
 class HoldoutEvaluation:
-    """What each model said of the holdout, how well it did there, and the gate's decision.
+    """What each model predicted on the holdout, how accurate it was, and the decision of the gate.
 
     `probs` (n, n_labels) are by model version, `evaluations` by role; `truth` (n,) are label-set columns,
-    `weights` (n,) inverse inclusion probabilities.
-    `sketch` sums up what the challenger saw of current traffic, drawn at random, to which its first batch can
-    be compared.
+    `weights` (n,) inverse inclusion probabilities. `sketch` summarises the challenger's predictions on a
+    random draw of current traffic; its first batch is compared with it.
     """
 
     sample_ids: tuple[SampleId, ...]
@@ -48,28 +46,14 @@ class HoldoutEvaluation:
     sketch: Sketch
 
     def audited(self, role: str) -> Audited:
-        """Return the holdout as the model in `role` judged it."""
+        """Return the holdout as the model in `role` evaluated it."""
         n = len(self.truth)
         probs = self.probs[self.evaluations[role].model_version]
         lanes, rounds = np.full(n, "", dtype="<U6"), np.full(n, -1, dtype=np.intp)
         return Audited(self.sample_ids, self.truth, probs, self.weights, lanes, rounds)
 
-    def rows(self, at: datetime) -> list[Row]:
-        """Return a row of the evaluations table for each model and sample."""
-        return [
-            {
-                "sample_id": sample_id,
-                "model_version": model,
-                "gold_version": self.gold_version,
-                "probs": said.tolist(),
-                "evaluated_at": at,
-            }
-            for model, probs in sorted(self.probs.items())
-            for sample_id, said in zip(self.sample_ids, probs, strict=True)
-        ]
 
-
-def judge(
+def evaluate_on_holdout(
     *,
     roles: Mapping[str, str | None],
     holdout: Sequence[GoldRecord],
@@ -79,22 +63,22 @@ def judge(
     store: ContentStore,
     current: Collection[SampleId],
 ) -> HoldoutEvaluation:
-    """Judge the models that `roles` name on the same `holdout` and let the gate decide.
+    """Return the evaluation of the models in `roles` on the same `holdout`, and the decision of the gate.
 
-    `current` are the samples that look like those to come; the sketch is of these alone.
-    Samples weigh by how likely the audit drew them, so the holdout speaks for all traffic by either design.
+    Each sample has the weight 1 / its inclusion probability, so that the holdout stands for all traffic.
+    `current` are the samples of the rounds that still count; the sketch is of these alone.
 
     Raises:
         ModelError: a model knows a label that the settings lack.
     """
     labels = settings.label_set
-    truth = np.array([labels.column(one.label) for one in holdout], dtype=np.intp)
+    truth = np.array([labels.column(record.label) for record in holdout], dtype=np.intp)
     weights = weights_of(holdout)
     models = {role: model for role, model in roles.items() if model is not None}
     scores = {
         model: scored(scorer_of(model), holdout, store, labels) for model in sorted(set(models.values()))
     }
-    probs = {model: one.probs for model, one in scores.items()}
+    probs = {model: found.probs for model, found in scores.items()}
     evaluations = {
         role: evaluate(
             probs[model],
@@ -118,14 +102,14 @@ def judge(
         challenger=evaluations[CHALLENGER],
         comparison=comparison,
     )
-    ids = tuple(one.sample_id for one in holdout)
+    ids = tuple(record.sample_id for record in holdout)
     sketch = _sketch(scores[models[CHALLENGER]], ids, weights, settings, current=current)
     return HoldoutEvaluation(ids, truth, weights, probs, evaluations, decision, version.version, sketch)
 
 
 def weights_of(records: Sequence[GoldRecord]) -> Weights:
     """Return inverse inclusion probabilities (n,) of audited samples; 1 where none is known."""
-    return np.array([1 / (one.inclusion_probability or 1.0) for one in records])
+    return np.array([1 / (record.inclusion_probability or 1.0) for record in records])
 
 
 def _sketch(
@@ -136,12 +120,12 @@ def _sketch(
     *,
     current: Collection[SampleId],
 ) -> Sketch:
-    """Return what the model saw of a uniform draw: of samples drawn likelier than others fewer are kept."""
+    """Return the sketch of a uniform draw: of samples drawn with a higher probability fewer are kept."""
     seed, most = settings.selection.seed, weights.max()
     kept = [
         row
-        for row, (one, weight) in enumerate(zip(ids, weights, strict=True))
-        if one in current and permanent_random(one, seed, "drift") < weight / most
+        for row, (sample_id, weight) in enumerate(zip(ids, weights, strict=True))
+        if sample_id in current and permanent_random(sample_id, seed, "drift") < weight / most
     ]
     builder = SketchBuilder(settings.label_set)
     builder.add(scores.probs[kept], scores.embeddings[kept])
@@ -149,9 +133,9 @@ def _sketch(
 
 
 def scored(scorer: Scorer, records: Sequence[GoldRecord], store: ContentStore, labels: LabelSet) -> Scores:
-    """Return scores with probs over `labels`; a model older than some of them gives those probability 0.
+    """Return scores with probs over `labels`; labels that are newer than the model have probability 0.
 
-    The probs are in the form in which tables keep them, so that whoever reads them judges the same.
+    The probs are rounded as tables keep them, so that figures computed from the tables are the same.
 
     Raises:
         ModelError: the model knows a label that is not among `labels`.
@@ -159,14 +143,14 @@ def scored(scorer: Scorer, records: Sequence[GoldRecord], store: ContentStore, l
     known = [labels.column(name) for name in scorer.labels if name in labels]
     if len(known) != len(scorer.labels):
         raise ModelError(
-            f"a model was trained on labels {list(scorer.labels)}, of which goldloop.toml lacks some: "
-            f"{list(labels)}; put them back, or begin a new workspace"
+            f"A model was trained on labels {list(scorer.labels)}, but goldloop.toml has {list(labels)}. Add "
+            "the missing labels again, or create a new workspace."
         )
     rows, embeddings = [], []
     for start in range(0, len(records), MINIBATCH):
-        part = records[start : start + MINIBATCH]
-        minibatch = scorer([store.load(one.sample_id).payload for one in part])
-        rows.append(np.zeros((len(part), len(labels))))
+        chunk = records[start : start + MINIBATCH]
+        minibatch = scorer([store.load(record.sample_id).payload for record in chunk])
+        rows.append(np.zeros((len(chunk), len(labels))))
         rows[-1][:, known] = checked_probs(minibatch.probs, scorer.labels)
         embeddings.append(minibatch.embeddings)
     return Scores(restored(np.concatenate(rows)), np.concatenate(embeddings))

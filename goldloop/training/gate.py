@@ -1,4 +1,16 @@
-"""The gate: what a challenger has to show on the holdout before it becomes champion."""
+"""The gate: what a challenger has to show on the holdout before it becomes champion.
+
+>>> from goldloop.stats.comparison import Comparison
+>>> gate, ece = Gate(margin=0.03, min_holdout=100), Estimate(0.02, 0.01, 0.03, n=200)
+>>> unsure = Comparison(Estimate(0.01, -0.04, 0.06, n=200), recalls={})
+>>> reason, advice = gate.objections(unsure, ece=ece)
+>>> reason.split(": ")[-1]
+'the 95 % interval still allows a drop of 4.0 points; gate.margin allows 3.0'
+>>> advice
+'about 109 more holdout samples would decide it, at the same difference'
+>>> gate.objections(Comparison(Estimate(0.04, 0.01, 0.07, n=200), recalls={}), ece=ece)
+()
+"""
 
 from __future__ import annotations
 
@@ -15,16 +27,17 @@ RULES = {
     "non_inferiority": "non-inferiority on the holdout",
     "superiority": "superiority on the holdout",
 }
-MOST_SAMPLES = 1_000_000  # nobody labels a larger holdout; the advice stops counting there
+MOST_SAMPLES = 1_000_000  # the advice counts no further: nobody labels a larger holdout
 
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """What a challenger has to show; all of it are shares.
+    """The conditions for a promotion; all limits are shares.
 
-    The difference has to be 0 at least. By `rule` "non_inferiority" its interval may not admit a loss of
-    `margin`, by "superiority" no loss at all. Whatever the rule, no label's recall may be shown to have
-    fallen by more than `max_class_fall`, nor the calibration error to be above `max_ece`; at 1 neither is.
+    The difference of the accuracies must be at least 0. Under the rule "non_inferiority" its interval must
+    rule out a drop of `margin`, under "superiority" any drop. In both cases no label's recall may have fallen
+    by more than `max_class_fall`, and the calibration error may not be above `max_ece`, each by its interval;
+    the limit 1 turns a condition off.
     """
 
     margin: float
@@ -36,40 +49,41 @@ class Gate:
     def __post_init__(self) -> None:
         if not (0 <= self.margin < 1 and self.min_holdout >= 1):
             raise SettingsError(
-                f"the gate needs 0 <= margin < 1 and min_holdout >= 1, got {self.margin} and "
-                f"{self.min_holdout}; correct [gate] in goldloop.toml"
+                f"The gate needs 0 <= margin < 1 and min_holdout >= 1, got {self.margin} and "
+                f"{self.min_holdout}. Correct [gate] in goldloop.toml."
             )
         if self.rule not in RULES or not (0 < self.max_class_fall <= 1 and 0 < self.max_ece <= 1):
             raise SettingsError(
-                f"the gate needs a rule of {sorted(RULES)} and 0 < max_class_fall, max_ece <= 1, got "
-                f"{self.rule!r}, {self.max_class_fall} and {self.max_ece}; correct [gate] in goldloop.toml"
+                f"The gate needs a rule of {sorted(RULES)} and 0 < max_class_fall, max_ece <= 1, got "
+                f"{self.rule!r}, {self.max_class_fall} and {self.max_ece}. Correct [gate] in goldloop.toml."
             )
 
     def objections(self, comparison: Comparison, *, ece: Estimate) -> tuple[str, ...]:
-        """Return what speaks against the challenger and what would settle it; nothing if nothing does.
+        """Return the reasons to refuse the challenger, with what would decide them; empty for a promotion.
 
         `ece` is the challenger's calibration error.
         """
         n = comparison.accuracy.n
         if n < self.min_holdout:
             return (
-                f"{n} holdout samples, gate.min_holdout asks for {self.min_holdout}; "
+                f"{n} holdout samples, gate.min_holdout requires {self.min_holdout}; "
                 f"label {self.min_holdout - n} more audit samples",
             )
         return (
-            *_against_accuracy(comparison.accuracy, loss=self.loss),
+            *_against_accuracy(comparison.accuracy, max_drop=self.max_drop),
             *_against_labels(comparison.recalls, max_fall=self.max_class_fall),
             *_against_calibration(ece, max_ece=self.max_ece),
         )
 
     def approval(self, difference: Estimate) -> str:
-        """Return in a sentence what a `difference` without objections shows."""
-        shown = f"a loss of {_points(self.loss, signed=False)} is ruled out" if self.loss else "it is better"
+        """Return what a `difference` without objections shows, as a sentence."""
+        drop = _points(self.max_drop, signed=False)
+        shown = f"the interval rules out a drop of {drop}" if self.max_drop else "the challenger is better"
         return f"{_in_points(difference)}: {shown}"
 
     @property
-    def loss(self) -> float:
-        """The loss of accuracy that the interval of the difference has to rule out."""
+    def max_drop(self) -> float:
+        """The drop of accuracy that the interval of the difference must rule out."""
         return 0.0 if self.rule == "superiority" else self.margin
 
 
@@ -78,7 +92,7 @@ def _points(share: float, *, signed: bool = True) -> str:
 
 
 def _more_samples(difference: Estimate, is_settled: Callable[[float, float], bool]) -> str:
-    """Return how many more samples give an interval (low, high) that `is_settled`, if the shares stay."""
+    """Return how many more samples give an interval (low, high) that `is_settled`, at the same shares."""
     n = difference.n
     middle, half = (difference.low + difference.high) / 2, (difference.high - difference.low) / 2
     adjusted = (half / Z_95) ** 2 * (n + 2) + middle**2  # undoes `paired_interval` for the disagreement
@@ -97,44 +111,47 @@ def _in_points(difference: Estimate) -> str:
     )
 
 
-def _against_accuracy(difference: Estimate, *, loss: float) -> tuple[str, ...]:
-    """Return why `difference` does not rule out `loss`, and what would settle it; nothing if it does."""
-    seen = _in_points(difference)
+def _against_accuracy(difference: Estimate, *, max_drop: float) -> tuple[str, ...]:
+    """Return why `difference` does not rule out `max_drop`, and what would decide it; empty if it does."""
+    figures = _in_points(difference)
     if difference.high < 0:
-        return (f"{seen}: it is worse; train it on more or better gold",)
+        return (f"{figures}: the challenger is worse; train it on more or better gold",)
     if difference.value < 0:
         more = _more_samples(difference, lambda _, high: high < 0)
         return (
-            f"{seen}: no better than the champion so far",
-            f"{more} more holdout samples would show whether it is worse, if the difference stays",
+            f"{figures}: no better than the champion so far",
+            f"{more} more holdout samples would show whether it is worse, at the same difference",
         )
-    if difference.low > -loss:
+    if difference.low > -max_drop:
         return ()
-    more = _more_samples(difference, lambda low, _: low > -loss)
-    allowed = f"{_points(loss, signed=False)} allowed" if loss else "it has to be better"
+    more = _more_samples(difference, lambda low, _: low > -max_drop)
+    allowed = (
+        f"gate.margin allows {100 * max_drop:.1f}" if max_drop else "gate.rule 'superiority' allows none"
+    )
+    drop = _points(-difference.low, signed=False)
     return (
-        f"{seen}: the interval admits a loss of {_points(-difference.low, signed=False)}, {allowed}",
-        f"{more} more holdout samples would settle it, if the difference stays",
+        f"{figures}: the 95 % interval still allows a drop of {drop}; {allowed}",
+        f"{more} more holdout samples would decide it, at the same difference",
     )
 
 
 def _against_labels(recalls: Mapping[str, Estimate], *, max_fall: float) -> tuple[str, ...]:
-    """Return a sentence for each label whose recall has fallen by more than allowed, by evidence."""
+    """Return a sentence for each label whose recall fell by more than `max_fall` by the whole interval."""
     allowed = _points(max_fall, signed=False)
     return tuple(
         f"recall of {label} fell by {_points(-fall.value, signed=False)}, at least by "
-        f"{_points(-fall.high, signed=False)} (n={fall.n}), {allowed} allowed; label more of it and look at "
-        "what is new in its gold"
+        f"{_points(-fall.high, signed=False)} (n={fall.n}); gate.max_class_fall allows {allowed}. Label more "
+        f"samples of {label} and check its new gold labels"
         for label, fall in recalls.items()
         if fall.high < -max_fall
     )
 
 
 def _against_calibration(ece: Estimate, *, max_ece: float) -> tuple[str, ...]:
-    """Return that the calibration error is too large, if that is shown."""
+    """Return a sentence if the calibration error is above `max_ece` by the whole interval."""
     if ece.low <= max_ece:
         return ()
     return (
-        f"calibration error {ece}, {max_ece:g} allowed: nothing can be routed by its confidence; more "
-        "validation samples calibrate it better",
+        f"calibration error {ece}; gate.max_ece allows {max_ece:g}. Its confidence cannot route samples; "
+        "label more audit samples: those of the validation split calibrate the model",
     )

@@ -1,19 +1,19 @@
-"""LabelIssues: gold labels that a model which never saw them finds unlikely.
+"""Label errors: gold labels that a model finds unlikely although it was not trained on them.
 
-Confident learning [northcutt2021]: a sample is counted for a label when its probability reaches the average
-probability that samples *of that label* have for it. Who is counted for another label than its own is a
-issue. They go back to people as blind second looks; the model only says where to look.
+Confident learning [northcutt2021]: a sample counts for a label when its probability reaches the average
+probability that samples of that label have for it. A sample that counts for another label than its own is a
+label issue. Label issues go back to annotators, who answer blind.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.core.chance import permanent_random
 from goldloop.core.errors import EmptyPoolError, LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.probs import Probs, checked_probs
@@ -30,7 +30,7 @@ FitAndScore = Callable[[Rows, Rows], Probs]
 
 @dataclass(frozen=True, slots=True)
 class LabelIssue:
-    """A gold label in doubt. `self_confidence` is its cross-validated probability; rank 1 is most issue."""
+    """A gold label in doubt. `self_confidence` is its cross-validated probability; rank 1 has the lowest."""
 
     rank: int
     sample_id: SampleId
@@ -47,14 +47,14 @@ def find_label_issues(
     labels: LabelSet,
     n_max: int | None = None,
 ) -> list[LabelIssue]:
-    """Return the samples counted for another label than their own, most issue first, at most `n_max`.
+    """Return the samples that count for another label than their own, at most `n_max`.
 
-    What the model still finds likeliest is no issue, however far it stays below its label's average.
+    A label that the model finds likeliest is no issue, however far it stays below its label's average.
 
-    Row by row: `columns` (n,) are the gold labels, `probs` (n, n_labels) come from models that did not train
-    on the sample (`cross_validated_probs`). The order is that of the gold label's probability, ties going by
-    sample_id: on real people's answers its first 500 held more wrong labels than those of the margin
-    (scripts/bench/label_issues.py).
+    Row by row: `columns` (n,) are the gold labels, `probs` (n, n_labels) come from models that were not
+    trained on the sample (`cross_validated_probs`). The order is that of the gold label's probability, lowest
+    first, ties by sample_id: on real answers its first 500 held more wrong labels than those of the margin
+    (scripts/bench/suspects.py).
 
     Raises:
         LabelError, InvalidProbabilitiesError: the rows do not fit each other or the label set.
@@ -63,13 +63,13 @@ def find_label_issues(
     checked = checked_probs(probs, labels)
     if not len(sample_ids) == len(given) == len(checked):
         raise LabelError(
-            f"{len(sample_ids)} samples, {len(given)} labels and {len(checked)} rows of probs do not fit; "
-            "give one of each for every sample"
+            f"{len(sample_ids)} samples, {len(given)} labels and {len(checked)} rows of probs do not match. "
+            "Give one label and one row for each sample."
         )
     counted = _counted_for(given, checked)
     own = checked[np.arange(len(given)), given]
-    is_suspect = (counted != given) & (own < checked.max(axis=1, initial=0.0))
-    ranked = sorted(np.flatnonzero(is_suspect).tolist(), key=lambda row: (own[row], sample_ids[row]))
+    is_issue = (counted != given) & (own < checked.max(axis=1, initial=0.0))
+    ranked = sorted(np.flatnonzero(is_issue).tolist(), key=lambda row: (own[row], sample_ids[row]))
     return [
         LabelIssue(rank, sample_ids[row], labels[given[row]], labels[counted[row]], float(own[row]))
         for rank, row in enumerate(ranked[:n_max], start=1)
@@ -77,9 +77,9 @@ def find_label_issues(
 
 
 def _counted_for(given: Columns, probs: Probs) -> Columns:
-    """Return the label each row is counted for: the likeliest that reaches its threshold, else its own.
+    """Return the label each row counts for: the likeliest that reaches its threshold, else its own.
 
-    A label without samples has no threshold, and nothing is counted for it.
+    A label without samples has no threshold, and no row counts for it.
     """
     thresholds = np.full(probs.shape[1], np.inf)
     for column in np.unique(given):
@@ -102,40 +102,28 @@ def cross_validated_probs(
 ) -> Probs:
     """Return probs (n, n_labels) of each sample by a model trained on the other folds.
 
-    Near-duplicates (`groups`) share a fold, or a copy in train would tell the model its own wrong label.
+    Near-duplicates (`groups`) share a fold: a copy in train would teach the model its own wrong label. Each
+    label is spread over the folds as evenly as the groups allow.
 
     Raises:
-        EmptyPoolError: there are fewer groups than folds.
+        EmptyPoolError: there are fewer groups than folds, or no label with as many samples as folds.
     """
+    from sklearn.model_selection import StratifiedGroupKFold
+
     given = checked_columns(columns, n_labels=len(labels))
-    folds = fold_of(given, groups, n_folds=n_folds, seed=seed)
-    probs = np.zeros((len(given), len(labels)))
-    for fold in range(n_folds):
-        held_out = np.flatnonzero(folds == fold)
-        probs[held_out] = checked_probs(fit(np.flatnonzero(folds != fold), held_out), labels)
-    return probs
-
-
-def fold_of(columns: npt.ArrayLike, groups: Sequence[str], *, n_folds: int, seed: int) -> Rows:
-    """Return the fold (n,) of each sample: whole groups, dealt out by chance label by label.
-
-    The folds differ by few samples of any label, as far as groups allow. A group goes by the label that its
-    first sample has.
-
-    Raises:
-        EmptyPoolError: there are fewer groups than folds.
-    """
-    given = np.asarray(columns)
-    label_of_group: dict[str, int] = {}
-    for column, group in zip(given.tolist(), groups, strict=True):
-        label_of_group.setdefault(group, column)
-    if len(label_of_group) < n_folds:
+    n_groups, n_most = len(set(groups)), int(np.bincount(given).max(initial=0))
+    if min(n_groups, n_most) < n_folds:
         raise EmptyPoolError(
-            f"{len(label_of_group)} groups of samples cannot make {n_folds} folds; label more samples first"
+            f"{n_folds} folds need at least {n_folds} groups of near-duplicates and a label with {n_folds} "
+            f"samples, got {n_groups} groups and at most {n_most} samples of a label. Label more samples."
         )
-    dealt = sorted(
-        label_of_group,
-        key=lambda group: (label_of_group[group], permanent_random(SampleId(group), seed, "folds")),
-    )
-    fold = {group: place % n_folds for place, group in enumerate(dealt)}
-    return np.array([fold[group] for group in groups], dtype=np.intp)
+    probs = np.zeros((len(given), len(labels)))
+    splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
+    with warnings.catch_warnings():
+        # a label with fewer samples than folds is missing from some folds, which is fine
+        warnings.filterwarnings("ignore", "The least populated class")
+        folds = list(splitter.split(given, given, groups))
+    for train, held_out in folds:
+        if len(held_out):
+            probs[held_out] = checked_probs(fit(train, held_out), labels)
+    return probs

@@ -1,4 +1,4 @@
-"""What training asks of the outside; models/ and the adapters answer."""
+"""Ports of training: the trainer, the model registry and the experiment tracker."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from goldloop.training.run_record import TrainingRecord, TrainingStart
 class TrainedModel:
     """A model saved in `folder`; `params` and `history` (one value an epoch, by name) are for the tracker.
 
-    `notes` are sentences the user has to read, such as that pretrained weights could not be had.
+    `notes` are sentences for the user, for example that the pretrained weights could not be downloaded.
     """
 
     folder: Path
@@ -30,7 +30,7 @@ class TrainedModel:
 
 
 class Trainer(Protocol):
-    """Makes models from labelled samples."""
+    """Trains models on labelled samples."""
 
     def train(
         self,
@@ -45,8 +45,8 @@ class Trainer(Protocol):
     ) -> TrainedModel:
         """Train on (sample, column) pairs, calibrate on validation and save to `folder`.
 
-        `advance` gets the share done, in [0, 1]. `validation_weights`, one for each of `validation`, are
-        inverse inclusion probabilities; None where all were drawn with the same one.
+        `advance` gets the share that is done, in [0, 1]. `validation_weights`, one for each of `validation`,
+        are inverse inclusion probabilities; None where all are equal.
 
         Raises:
             EmptyPoolError: there is nothing to train on.
@@ -68,7 +68,7 @@ class Trainer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RegisteredModel:
-    """A model version in the registry and where its files were downloaded to."""
+    """A model version in the registry, and the folder of its downloaded files."""
 
     version: str
     folder: Path
@@ -90,8 +90,8 @@ class ModelRegistry(Protocol):
     ) -> str:
         """Store the model saved in `folder` as a new version of the run; return the version.
 
-        `graph` is the same model as a function from a uint8 batch like `example` (two samples or more) to
-        probs, for other systems to serve.
+        `graph` is the same model as a function from a uint8 batch like `example` (at least two samples) to
+        probs, for serving by other systems.
         """
         ...
 
@@ -128,5 +128,5 @@ class TrainingRuns(Protocol):
         ...
 
     def fail(self, mlflow_run_id: str, reason: str) -> None:
-        """Close a run that came to no decision."""
+        """Close a run that ended without a decision."""
         ...

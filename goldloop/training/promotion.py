@@ -1,10 +1,9 @@
-"""Promotion: whether a challenger becomes champion, by which rule and for which reasons."""
+"""Promotion: the evaluation of one model, and whether a challenger becomes champion."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +12,7 @@ from goldloop.core.errors import GoldVersionError
 from goldloop.core.labels import LabelSet
 from goldloop.stats.calibration import calibration_error
 from goldloop.stats.comparison import Comparison
-from goldloop.stats.metrics import Estimate, LabelMetrics, accuracy, confusion, per_label
+from goldloop.stats.metrics import Estimate, LabelMetrics, accuracy, per_label
 from goldloop.training.gate import RULES, Gate
 
 FIRST_MODEL = "first model"
@@ -21,7 +20,7 @@ FIRST_MODEL = "first model"
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What one model version did on one split of one gold version.
+    """How accurate one model version is on one split of one gold version.
 
     `confusion` holds counts, rows the true label and columns the predicted one, in label-set order;
     `per_label` follows the same order. `ece` is the expected calibration error.
@@ -38,30 +37,8 @@ class Evaluation:
 
     @property
     def n(self) -> int:
-        """Number of samples judged."""
+        """Number of samples."""
         return self.accuracy.n
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON knows them."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the evaluation that `to_dict` described.
-
-        Earlier goldloops kept a bare number as `ece`; of its interval nothing is known.
-        """
-        judged, ece = Estimate.from_dict(values["accuracy"]), values["ece"]
-        return cls(
-            model_version=str(values["model_version"]),
-            split=str(values["split"]),
-            gold_version=int(values["gold_version"]),
-            gold_digest=str(values["gold_digest"]),
-            accuracy=judged,
-            per_label=tuple(LabelMetrics.from_dict(one) for one in values["per_label"]),
-            ece=Estimate.from_dict(ece) if isinstance(ece, Mapping) else Estimate(ece, 0.0, 1.0, judged.n),
-            confusion=tuple(tuple(int(count) for count in row) for row in values["confusion"]),
-        )
 
 
 def evaluate(
@@ -75,14 +52,16 @@ def evaluate(
     gold_digest: str,
     weights: npt.ArrayLike | None = None,
 ) -> Evaluation:
-    """Return how well `probs` (n, n_labels) find the columns `truth` (n,).
+    """Return how well `probs` (n, n_labels) match the true columns `truth` (n,).
 
-    `weights` are inverse inclusion probabilities; the confusion matrix counts samples regardless of them.
+    `weights` are inverse inclusion probabilities; the confusion matrix counts samples without them.
 
     Raises:
         EmptyPoolError: no samples.
         InvalidProbabilitiesError, LabelError: probs, weights or columns that do not fit the label set.
     """
+    from sklearn.metrics import confusion_matrix
+
     predicted = probs.argmax(axis=1)
     return Evaluation(
         model_version=model_version,
@@ -92,13 +71,15 @@ def evaluate(
         accuracy=accuracy(truth, predicted, weights=weights),
         per_label=per_label(truth, predicted, labels=labels, weights=weights),
         ece=calibration_error(probs, truth, weights=weights),
-        confusion=tuple(tuple(row) for row in confusion(truth, predicted, n_labels=len(labels)).tolist()),
+        confusion=tuple(
+            tuple(row) for row in confusion_matrix(truth, predicted, labels=range(len(labels))).tolist()
+        ),
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What the gate decided; `difference` is challenger minus champion, None where there was none to take."""
+    """What the gate decided; `difference` is challenger minus champion, None without a champion."""
 
     is_promoted: bool
     rule: str
@@ -107,32 +88,16 @@ class Decision:
     champion: str | None
     difference: Estimate | None
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields as JSON knows them."""
-        return asdict(self) | {"reasons": list(self.reasons)}
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the decision that `to_dict` described."""
-        difference, champion = values["difference"], values["champion"]
-        return cls(
-            is_promoted=bool(values["is_promoted"]),
-            rule=str(values["rule"]),
-            reasons=tuple(str(reason) for reason in values["reasons"]),
-            challenger=str(values["challenger"]),
-            champion=None if champion is None else str(champion),
-            difference=None if difference is None else Estimate.from_dict(difference),
-        )
-
-
-def _judged_alike(champion: Evaluation, challenger: Evaluation, difference: Estimate) -> None:
-    seen = {(one.split, one.gold_version, one.gold_digest, one.n) for one in (champion, challenger)}
-    if len(seen) > 1 or difference.n != challenger.n:
+def _check_comparable(champion: Evaluation, challenger: Evaluation, difference: Estimate) -> None:
+    models = (champion, challenger)
+    samples = {(model.split, model.gold_version, model.gold_digest, model.n) for model in models}
+    if len(samples) > 1 or difference.n != challenger.n:
         raise GoldVersionError(
-            f"champion {champion.model_version} was judged on {champion.split} of gold version "
+            f"Champion {champion.model_version} was evaluated on {champion.split} of gold version "
             f"{champion.gold_version} (n={champion.n}), challenger {challenger.model_version} on "
             f"{challenger.split} of {challenger.gold_version} (n={challenger.n}), their difference on "
-            f"n={difference.n}; judge all on the same samples"
+            f"n={difference.n}. Evaluate all on the same samples."
         )
 
 
@@ -141,21 +106,19 @@ def decide(
 ) -> Decision:
     """Return whether `challenger` becomes champion.
 
-    Without a champion it does. Else it needs `gate.min_holdout` samples, a difference of at least 0 whose
-    interval rules out `gate.loss`, and nothing shown against its labels or its calibration. A refusal is a
-    normal result.
+    Without a champion it does. Otherwise `gate.objections` decides. A refusal is a normal result.
 
     Raises:
-        GoldVersionError: the two were not judged on the same samples.
+        GoldVersionError: the two were not evaluated on the same samples.
         ValueError: there is a champion and no comparison.
     """
     if champion is None:
         reason = f"there is no champion yet; accuracy on {challenger.split} {challenger.accuracy}"
         return Decision(True, FIRST_MODEL, (reason,), challenger.model_version, None, None)
     if comparison is None:
-        raise ValueError(f"champion {champion.model_version} needs a comparison to be challenged")
+        raise ValueError(f"champion {champion.model_version} can only be challenged with a comparison")
     difference = comparison.accuracy
-    _judged_alike(champion, challenger, difference)
+    _check_comparable(champion, challenger, difference)
     objections = gate.objections(comparison, ece=challenger.ece)
     return Decision(
         is_promoted=not objections,
@@ -168,6 +131,6 @@ def decide(
 
 
 def winner(evaluations: Mapping[str, Evaluation], decision: Decision | None) -> Evaluation | None:
-    """Return the evaluation, of those by role, of the model that scores after the decision; None of none."""
+    """Return the evaluation, out of those by role, of the model that scores after the decision, if any."""
     is_promoted = decision is not None and decision.is_promoted
     return evaluations.get("challenger" if is_promoted else "champion")

@@ -1,4 +1,4 @@
-"""Round records: what one weekly pass leaves."""
+"""Round records: what is stored about one weekly pass."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from goldloop.training.promotion import Decision, Evaluation
 
 @dataclass(frozen=True, slots=True)
 class RoundRecord:
-    """One closed round: the gold it trained on, what was decided, and the lanes the winner gave the pool.
+    """One closed round: the gold version, the decision of the gate, and the lanes of the pool after it.
 
-    `evaluations` holds baseline, champion and challenger as far as they exist; `decision` is None when
-    nothing could be trained, and `outcome` says why. `lanes` counts samples by lane once the round has
-    scored its pool.
+    `evaluations` holds baseline, champion and challenger, as far as they exist. `decision` is None when
+    nothing could be trained; `outcome` then gives the reason. `lanes` counts samples by lane once the round
+    has scored its pool.
     """
 
     round: int
@@ -30,3 +30,8 @@ class RoundRecord:
     evaluations: Mapping[str, Evaluation]
     mlflow_run_id: str | None
     lanes: Mapping[str, int]
+
+    @property
+    def is_promoted(self) -> bool:
+        """Whether the challenger became champion."""
+        return self.decision is not None and self.decision.is_promoted

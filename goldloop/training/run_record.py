@@ -1,4 +1,4 @@
-"""Training runs: what is told to the experiment tracker about one retrain, and under which names."""
+"""Training runs: what the experiment tracker stores about one retrain, and under which names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOT_IN_A_NAME = re.compile(r"[^\w.\- ]")  # letters of any script may stay
 
 @dataclass(frozen=True, slots=True)
 class GoldSource:
-    """The gold version a model was trained on: where its table lies, its version and its content digest."""
+    """The gold version a model was trained on: address of the table, version and content digest."""
 
     uri: str
     version: int
@@ -25,7 +25,7 @@ class GoldSource:
 
 @dataclass(frozen=True, slots=True)
 class TrainingStart:
-    """What is known before training starts."""
+    """The parameters of a run, known before training starts."""
 
     name: str
     params: Mapping[str, str | int | float | bool | None]
@@ -35,7 +35,7 @@ class TrainingStart:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRecord:
-    """What is known once the gate has decided.
+    """The results of a run, known once the gate has decided.
 
     `evaluations` are by role: challenger, champion, baseline. `history` holds one value per epoch by name
     ("train/loss"). `artifacts` are the bytes of files by relative path ("plots/confusion.svg").
@@ -54,7 +54,7 @@ def _of_estimate(name: str, estimate: Estimate | None) -> dict[str, float]:
 
 
 def _metric_names(labels: list[str]) -> list[str]:
-    """Return the labels as a tracker takes them in a name; two that would coincide get their column."""
+    """Return the labels in characters that a tracker accepts; equal ones get their column as a prefix."""
     names = [_NOT_IN_A_NAME.sub("_", label) for label in labels]
     seen = Counter(names)
     return [
@@ -66,22 +66,21 @@ def _metric_names(labels: list[str]) -> list[str]:
 def metrics_of(record: TrainingRecord) -> dict[str, float]:
     """Return every figure of `record` by name, bounds of intervals as figures of their own.
 
-    The challenger's stand under `<split>/accuracy`, `<split>/recall/<label>` and so on, those of other roles
-    under `<role>/<split>/accuracy`, the paired difference under `<split>/difference`. A figure nothing
-    speaks for is absent.
+    The challenger's names are `<split>/accuracy`, `<split>/recall/<label>` and so on, those of other roles
+    `<role>/<split>/accuracy`; the paired difference is `<split>/difference`. An unknown figure is absent.
     """
     figures: dict[str, float] = {}
-    for role, one in record.evaluations.items():
-        prefix = one.split if role == CHALLENGER else f"{role}/{one.split}"
-        figures |= _of_estimate(f"{prefix}/accuracy", one.accuracy)
-        figures |= {f"{prefix}/n": one.n} | _of_estimate(f"{prefix}/ece", one.ece)
-        names = _metric_names([label.label for label in one.per_label])
-        for name, label in zip(names, one.per_label, strict=True):
+    for role, evaluation in record.evaluations.items():
+        prefix = evaluation.split if role == CHALLENGER else f"{role}/{evaluation.split}"
+        figures |= _of_estimate(f"{prefix}/accuracy", evaluation.accuracy)
+        figures |= {f"{prefix}/n": evaluation.n} | _of_estimate(f"{prefix}/ece", evaluation.ece)
+        names = _metric_names([label.label for label in evaluation.per_label])
+        for name, label in zip(names, evaluation.per_label, strict=True):
             figures[f"{prefix}/n/{name}"] = label.n
             figures |= _of_estimate(f"{prefix}/precision/{name}", label.precision)
             figures |= _of_estimate(f"{prefix}/recall/{name}", label.recall)
             figures |= _of_estimate(f"{prefix}/f1/{name}", label.f1)
-    judged = record.evaluations.get(CHALLENGER)
-    if judged is not None:
-        figures |= _of_estimate(f"{judged.split}/difference", record.decision.difference)
+    challenger = record.evaluations.get(CHALLENGER)
+    if challenger is not None:
+        figures |= _of_estimate(f"{challenger.split}/difference", record.decision.difference)
     return figures

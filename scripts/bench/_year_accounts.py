@@ -16,17 +16,17 @@ from goldloop.core.probs import Probs
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 from goldloop.costs.answer_costs import answering
-from goldloop.costs.inputs import Books, Labelled
+from goldloop.costs.inputs import CostInputs, Labelled
 from goldloop.costs.prices import prices
-from goldloop.costs.statement import Account, account
+from goldloop.costs.statement import Statement, statement
 from goldloop.costs.time import working_seconds
 from goldloop.stats.measures import Measure
 
 QUARTER = 13  # rounds
 
 
-def books_of(loop: YearLoop) -> Books:
-    """Return the year's books, as `goldloop.costs.inputs.read_books` reads them off tables."""
+def inputs_of(loop: YearLoop) -> CostInputs:
+    """Return what the year's cost statements are computed from."""
     traffic = Traffic(
         sample_ids=tuple(one for part in loop.traffic for one in part.sample_ids),
         probs=np.concatenate([one.probs for one in loop.traffic]),
@@ -35,10 +35,10 @@ def books_of(loop: YearLoop) -> Books:
         rounds=np.concatenate([one.rounds for one in loop.traffic]),
     )
     gold = {choice.candidate.sample_id for _, choice, *_ in loop.made}
-    return Books(
+    return CostInputs(
         answers=loop.desk.answers,
         seconds=working_seconds(loop.desk.answers),
-        judged=loop.desk.judged,
+        assessed=loop.desk.judged,
         labelled=Labelled(
             rounds=np.array([number for number, *_ in loop.made], dtype=np.intp),
             purposes=np.array([str(choice.purpose) for _, choice, *_ in loop.made]),
@@ -81,10 +81,10 @@ def posteriors(loop: YearLoop) -> Probs:
 
 def held_amounts(loop: YearLoop, rounds: Sequence[Round]) -> dict[str, list[bool]]:
     """Return by figure, for each round or quarter where it is known, whether its interval holds the truth."""
-    books, cost = books_of(loop), loop.settings.cost
+    inputs, cost = inputs_of(loop), loop.settings.cost
     paid, everything = prices(cost, loop.labels), {one.number for one in rounds}
-    usual = answering(books, cost, loop.labels, everything)
-    accounts = {one.number: account(books, paid, usual, {one.number}) for one in rounds}
+    usual = answering(inputs, cost, loop.labels, everything)
+    accounts = {one.number: statement(inputs, paid, usual, {one.number}) for one in rounds}
     held: dict[str, list[bool]] = {"errors let through in a round": []}
     for one in rounds:
         _note(held["errors let through in a round"], accounts[one.number].let_through, one.n_let_through)
@@ -93,13 +93,13 @@ def held_amounts(loop: YearLoop, rounds: Sequence[Round]) -> dict[str, list[bool
     for first in range(0, len(rounds), QUARTER):
         part = rounds[first : first + QUARTER]
         numbers = {one.number for one in part}
-        found = account(books, paid, answering(books, cost, loop.labels, numbers), numbers)
+        found = statement(inputs, paid, answering(inputs, cost, loop.labels, numbers), numbers)
         for name, (measure, truth) in zip(names, _beside_truth(found, part, loop), strict=True):
             _note(held[f"{name} in a quarter"], measure, truth)
     return held
 
 
-def _beside_truth(found: Account, part: Sequence[Round], loop: YearLoop) -> list[tuple[Measure, float]]:
+def _beside_truth(found: Statement, part: Sequence[Round], loop: YearLoop) -> list[tuple[Measure, float]]:
     price = loop.settings.cost.error
     spent, lost = sum(one.spent for one in part), sum(one.lost for one in part)
     n = sum(sum(one.lanes.values()) for one in part)

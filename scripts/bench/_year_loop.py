@@ -15,7 +15,7 @@ from _year_model import Regression, train
 from _year_people import Desk, Found, flat
 from _year_world import N_WEEKS, Floats, People, Week, World
 
-from goldloop.annotators.profiles import people
+from goldloop.annotators.profiles import annotator_profiles
 from goldloop.audit.audited import Audited, Traffic
 from goldloop.audit.designs import Design, audit_probabilities, usual_unsureness
 from goldloop.audit.estimates import estimate_accuracy
@@ -26,7 +26,7 @@ from goldloop.core.probs import margin
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.splits import Split, wanted_split
 from goldloop.core.tasks import Purpose
-from goldloop.costs.review_effort import BLIND, blind_counts, checked_counts
+from goldloop.costs.review_effort import BLIND, blind_counts, shown_counts
 from goldloop.drift.checks import Check, check_drift
 from goldloop.drift.history import Seen, reference_of
 from goldloop.drift.regimes import rounds_that_count
@@ -276,7 +276,7 @@ class YearLoop:
 
     def _flagged(self, number: int) -> tuple[str, ...]:
         recent = [one for one in self.desk.judged if one.answer.round > number - MEMORY]
-        found = people(recent, labels=self.labels, bar=self.settings.annotators.bar)
+        found = annotator_profiles(recent, labels=self.labels, bar=self.settings.annotators.bar)
         return tuple(one.annotator for one in found if one.is_flagged or one.is_falling)
 
     def known_people(self) -> KnownPeople:
@@ -288,7 +288,7 @@ class YearLoop:
         deciding = [
             one.lead_time_s or 0.0 for one in self.desk.answers if one.purpose is Purpose.ADJUDICATION
         ]
-        checked = checked_counts(self.desk.observations, self.labels)
+        checked = shown_counts(self.desk.observations, self.labels)
         by_others = blind_counts(self.desk.judged[-RECENT_ANSWERS:], BLIND, self.labels)
         return KnownPeople(
             quick=Answered(tuple(quick), tuple(map(tuple, checked.tolist()))) if quick else None,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from _year_world import SENIOR, SENIOR_SKILL, Floats, People, Week
 
 from goldloop.annotators.anchoring import Observation
-from goldloop.annotators.profiles import Judged
+from goldloop.annotators.profiles import AssessedAnswer
 from goldloop.core.answers import Answer
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
@@ -40,7 +40,7 @@ class Desk:
     rng: np.random.Generator
     moment: datetime
     answers: list[Answer] = field(default_factory=list)
-    judged: list[Judged] = field(default_factory=list)
+    judged: list[AssessedAnswer] = field(default_factory=list)
     observations: list[Observation] = field(default_factory=list)
 
     def strict(self, week: Week, place: int, purpose: Purpose, prior: Floats) -> Found:
@@ -53,7 +53,7 @@ class Desk:
         for one, other in ((first, second), (second, first)):
             others = self._posterior(prior, [other], decision)
             told = dict(zip(self.labels, others.tolist(), strict=True))
-            self.judged.append(Judged(one, None, told))
+            self.judged.append(AssessedAnswer(one, None, told))
         posterior = self._posterior(prior, [first, second], decision)
         final = decision or first
         return Found(self.labels.column(str(final.label)), posterior)

@@ -15,7 +15,7 @@ import numpy as np
 from _common import Report, parser
 
 from goldloop.annotators.anchoring import Observation, observations
-from goldloop.annotators.automation_bias import Gap, adoption_gap, gap_of_counts, time_ratio
+from goldloop.annotators.automation_bias import AdoptionGap, adoption_gap, gap_of_counts, time_ratio
 from goldloop.annotators.prefill_advice import recommend
 from goldloop.core.answers import Answer
 from goldloop.core.arms import Arm, arm_of
@@ -83,7 +83,7 @@ def project(
 
 def estimates(
     habits: Habits, random: np.random.Generator, *, n_repeats: int, n_per_arm: int, is_whole: bool
-) -> list[Gap]:
+) -> list[AdoptionGap]:
     """Return the gaps estimated in repeats with about `n_per_arm` wrong suggestions in each arm.
 
     `is_whole` goes through answers, blind answers and adjudication; otherwise the truth is known.
@@ -103,7 +103,7 @@ def estimates(
     return [gap_of_counts(None, shown=(x, m), hidden=(y, n)) for x, m, y, n in counts]
 
 
-def report_estimates(report: Report, gaps: list[Gap], habits: Habits, name: str) -> None:
+def report_estimates(report: Report, gaps: list[AdoptionGap], habits: Habits, name: str) -> None:
     """Add bias and coverage of the gaps that had enough to go by."""
     known = [gap.difference for gap in gaps if gap.difference is not None]
     errors = np.array([one.value for one in known]) - habits.gap

@@ -23,7 +23,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from _common import Report, parser
 
-from goldloop.annotators.profiles import Judged, Person, people
+from goldloop.annotators.profiles import AnnotatorProfile, AssessedAnswer, annotator_profiles
 from goldloop.consensus.fit import ConsensusFit, Method, VotedSample, fit_consensus
 from goldloop.core.answers import Answer
 from goldloop.core.labels import LabelSet
@@ -120,7 +120,7 @@ def consensus(cases: Sequence[VotedSample]) -> ConsensusFit:
     return fit_consensus(cases, LABELS, method=Method.POSTERIOR, target=TARGET, overlap=1)
 
 
-def judged(rng: np.random.Generator, *, is_alike: bool = False) -> list[Judged]:
+def judged(rng: np.random.Generator, *, is_alike: bool = False) -> list[AssessedAnswer]:
     """Return everybody's answers beside what everybody else says, and controls mixed in at their rate."""
     world, fit = worked_through(rng, is_alike=is_alike)
     found = []
@@ -130,12 +130,16 @@ def judged(rng: np.random.Generator, *, is_alike: bool = False) -> list[Judged]:
         if case.probs is not None or case.decision is not None or len(case.votes) > 1:
             others = dict(zip(LABELS, fit.leave_one_out(number, who).tolist(), strict=True))
         number_of_round = 1 + place * N_ROUNDS // len(world.order)
-        found.append(Judged(answer(place, number, who, case.votes[who], number_of_round), None, others))
+        found.append(
+            AssessedAnswer(answer(place, number, who, case.votes[who], number_of_round), None, others)
+        )
         if rng.random() < CONTROL_RATE:
             right = int(rng.integers(len(LABELS)))
             label = LABELS[said(right, SKILLS[who], rng, is_alike=is_alike)]
             found.append(
-                Judged(answer(10**6 + place, 10**6 + place, who, label, number_of_round), LABELS[right], None)
+                AssessedAnswer(
+                    answer(10**6 + place, 10**6 + place, who, label, number_of_round), LABELS[right], None
+                )
             )
     return found
 
@@ -180,9 +184,9 @@ def repeat(seed: int, is_alike: bool) -> dict[str, dict[str, object]]:
     return found
 
 
-def measured(seen: Sequence[Judged]) -> tuple[Person, ...]:
+def measured(seen: Sequence[AssessedAnswer]) -> tuple[AnnotatorProfile, ...]:
     """Return goldloop's measures."""
-    return people(seen, labels=LABELS, bar=BAR)
+    return annotator_profiles(seen, labels=LABELS, bar=BAR)
 
 
 def coverage_on_controls(skill: float, n: int, repeats: int, rng: np.random.Generator) -> tuple[float, float]:

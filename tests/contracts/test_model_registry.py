@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from goldloop.adapters.memory.registry import MemoryRegistry
+from goldloop.core.codec import to_plain
 from goldloop.core.errors import (
     GoldloopError,
     ModelError,
@@ -175,9 +176,9 @@ def test_a_version_that_does_not_exist_is_named(
     """Neither loading nor an alias makes something of a version that nobody registered."""
     register({})
 
-    with pytest.raises(ModelError, match=f"there is no version {missing} of model"):
+    with pytest.raises(ModelError, match=f"There is no version {missing} of model"):
         registry.load(missing)
-    with pytest.raises(ModelError, match=f"there is no version {missing} of model"):
+    with pytest.raises(ModelError, match=f"There is no version {missing} of model"):
         registry.set_alias("champion", missing)
     assert registry.version_at("champion") is None
 
@@ -189,9 +190,9 @@ def test_what_cannot_be_loaded_again_is_not_registered(
     empty = tmp_path / "empty"
     empty.mkdir()
 
-    with pytest.raises(ModelError, match="holds no files; save the model there first"):
+    with pytest.raises(ModelError, match=r"holds no files\. Save the model there first"):
         registry.register(empty, graph=graph(), example=EXAMPLE, mlflow_run_id="r", tags={})
-    with pytest.raises(ModelError, match="the example holds 1 samples"):
+    with pytest.raises(ModelError, match="The example holds 1 samples"):
         registry.register(saved, graph=graph(), example=EXAMPLE[:1], mlflow_run_id="r", tags={})
 
 
@@ -263,7 +264,7 @@ def test_a_run_holds_parameters_data_version_figures_and_decision(
         "plots/confusion.png",
     }
     files = Path(client.download_artifacts(mlflow_run_id, "decision.json", str(tmp_path)))
-    assert json.loads(files.read_text()) == told.decision.to_dict()
+    assert json.loads(files.read_text()) == to_plain(told.decision)
     assert urllib.request.urlopen(runs.address(mlflow_run_id).split("/#")[0], timeout=30).status == 200
 
 
@@ -290,7 +291,7 @@ def test_an_artifact_cannot_leave_its_run(mlflow_url: str, run_id: str) -> None:
     told = record("1")
     outside = TrainingRecord(told.evaluations, told.decision, artifacts={"../evil": b""})
 
-    with pytest.raises(ModelError, match=r"artifact path '\.\./evil' is no relative path inside the run"):
+    with pytest.raises(ModelError, match=r"Artifact path '\.\./evil' is not a relative path inside the run"):
         MlflowRuns(mlflow_url, "pets").record(run_id, outside)
 
 
@@ -338,7 +339,7 @@ def test_a_stopped_server_is_reported_with_the_next_step(tmp_path: Path) -> None
         lambda: runs.begin(START),
     ):
         with pytest.raises(
-            ServiceUnreachableError, match=rf"MLflow at {url} does not answer while .*run 'goldloop up'"
+            ServiceUnreachableError, match=rf"MLflow at {url} does not answer while .*Run `goldloop up`"
         ):
             call()
 
@@ -350,9 +351,9 @@ def test_a_server_that_refuses_or_fails_is_reported_as_such(
     from goldloop.adapters.mlflow_registry import MlflowRegistry
 
     for code, error, message in [
-        (401, ServiceAuthError, "set MLFLOW_TRACKING_USERNAME"),
+        (401, ServiceAuthError, "Set MLFLOW_TRACKING_USERNAME"),
         (403, ServiceAuthError, "--allowed-hosts"),
-        (404, ServiceError, "its log says more"),
+        (404, ServiceError, "See its log"),
         (503, ServiceUnreachableError, "does not answer"),
     ]:
         with pytest.raises(error, match=message):

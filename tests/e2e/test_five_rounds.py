@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from goldloop.annotators.judged_answers import judged_answers
-from goldloop.annotators.profiles import Person as Measured
-from goldloop.annotators.profiles import people as measured_people
+from goldloop.annotators.assessed_answers import assessed_answers
+from goldloop.annotators.profiles import AnnotatorProfile as Measured
+from goldloop.annotators.profiles import annotator_profiles as measured_people
 from goldloop.core.clock import now
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
@@ -115,7 +115,7 @@ class Project:
         """Return what is known of everybody, by the id that the server gave them."""
         settings, labels = self.parts.workspace.settings, LabelSet(LABELS)
         state = self.parts.read_state()
-        judged = judged_answers(state.outcomes, state.snapshot.requests.requests, labels)
+        judged = assessed_answers(state.outcomes, state.snapshot.requests.requests, labels)
         return {
             one.annotator: one for one in measured_people(judged, labels=labels, bar=settings.annotators.bar)
         }

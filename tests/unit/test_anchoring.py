@@ -1,4 +1,4 @@
-"""Anchoring is measured in two arms drawn by chance, and suggestions go off only on evidence."""
+"""Automation bias is measured in two random arms, and suggestions are turned off only when it is proven."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from scipy.stats import binom
 from goldloop.annotators.anchoring import Observation, observations
 from goldloop.annotators.automation_bias import (
     MIN_PER_ARM,
-    Gap,
+    AdoptionGap,
     accuracy_by_arm,
     adoption_gap,
     gap_of_counts,
-    measure_anchoring,
+    measure_automation_bias,
     time_ratio,
 )
 from goldloop.annotators.prefill_advice import recommend
@@ -66,7 +66,7 @@ def counts(
     return np.stack([shown, n_shown, random.binomial(n_hidden, BLIND), n_hidden], axis=-1)
 
 
-def gap_of(row: npt.NDArray[np.int64], label: str | None = None) -> Gap:
+def gap_of(row: npt.NDArray[np.int64], label: str | None = None) -> AdoptionGap:
     """Return the gap of one row of `counts`."""
     x, m, y, n = row.tolist()
     return gap_of_counts(label, shown=(x, m), hidden=(y, n))
@@ -205,7 +205,7 @@ def test_too_few_is_a_sentence_and_no_number() -> None:
     gap = gap_of_counts(None, shown=(5, 50), hidden=(0, MIN_PER_ARM - 1))
 
     assert gap.difference is None
-    assert gap.shortage == "too few: 50 wrong suggestions shown and 9 hidden; 10 of each are needed"
+    assert gap.shortage == "too few: 50 wrong suggestions shown and 9 hidden; at least 10 of each are needed"
 
 
 @pytest.mark.parametrize(("n_shown", "n_hidden"), [(10, 10), (20, 20), (10, 30), (60, 60)])
@@ -299,7 +299,7 @@ def test_the_interval_of_the_time_ratio_covers() -> None:
 
 def test_suggestions_stay_on_while_there_is_too_little_evidence() -> None:
     """Nothing seen yet, and a wide interval around a small gap, leave them on and say why."""
-    nothing = measure_anchoring([], labels=PETS)
+    nothing = measure_automation_bias([], labels=PETS)
     young = gap_of_counts(None, shown=(2, 12), hidden=(1, 12))
 
     advice = recommend(nothing.gap, nothing.by_label, max_gap=0.1)
@@ -324,7 +324,7 @@ def test_one_label_alone_is_switched_off() -> None:
     seen = [wrong(True, number < 20) for number in range(25)]
     seen += [wrong(False, number < 2) for number in range(25)]
     seen += [wrong(number % 2 == 0, number % 20 < 2, "owl") for number in range(1000)]
-    found = measure_anchoring(seen, labels=PETS)
+    found = measure_automation_bias(seen, labels=PETS)
 
     advice = recommend(found.gap, found.by_label, max_gap=0.1)
 
@@ -335,7 +335,7 @@ def test_one_label_alone_is_switched_off() -> None:
 
 
 def test_the_arms_go_on_measuring_when_suggestions_are_off() -> None:
-    """A project that is switched off still shows the checked arm and hides the hidden one."""
+    """A project that is switched off still shows the shown arm and hides the hidden one."""
     advice = recommend(gap_of_counts(None, shown=(40, 50), hidden=(5, 50)), [], max_gap=0.1)
 
     assert not advice.is_on

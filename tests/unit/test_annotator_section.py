@@ -17,9 +17,9 @@ from flows.annotators import annotators_markdown
 from flows.publish import label_issue_rows
 from goldloop.annotators.agreement import agreement, independent_votes
 from goldloop.annotators.anchoring import Observation
-from goldloop.annotators.automation_bias import measure_anchoring
+from goldloop.annotators.automation_bias import measure_automation_bias
 from goldloop.annotators.prefill_advice import recommend
-from goldloop.annotators.profiles import Judged, people
+from goldloop.annotators.profiles import AssessedAnswer, annotator_profiles
 from goldloop.annotators.report import AnnotatorReport
 from goldloop.core.answers import Answer
 from goldloop.core.labels import LabelSet
@@ -70,11 +70,13 @@ def made_report(*skills: float, n: int = 100, n_observations: int = 400) -> Anno
                 suggested_label=None,
                 is_shown=False,
             )
-            seen.append(Judged(given, right if number % 4 == 0 else None, {right: 0.95, LABELS[0]: 0.05}))
+            seen.append(
+                AssessedAnswer(given, right if number % 4 == 0 else None, {right: 0.95, LABELS[0]: 0.05})
+            )
     votes = independent_votes([one.answer for one in seen], n_first={Purpose.AUDIT: len(skills)})
-    anchoring = measure_anchoring(observed(n_observations, rng), labels=LABELS)
+    anchoring = measure_automation_bias(observed(n_observations, rng), labels=LABELS)
     return AnnotatorReport(
-        people=people(seen, labels=LABELS, bar=0.7),
+        people=annotator_profiles(seen, labels=LABELS, bar=0.7),
         bar=0.7,
         agreement=agreement(votes, labels=LABELS, rng=rng),
         anchoring=anchoring,

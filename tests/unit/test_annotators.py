@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldloop.annotators.pace import idle_limit_s
-from goldloop.annotators.profiles import Judged, Person, people
+from goldloop.annotators.profiles import AnnotatorProfile, AssessedAnswer, annotator_profiles
 from goldloop.annotators.skill import accuracy_against, wrong_answers
 from goldloop.core.answers import Answer
 from goldloop.core.errors import LabelError
@@ -36,7 +36,7 @@ def judged(
     others: Mapping[str, float] | None = None,
     who: str = "1",
     **changes: object,
-) -> Judged:
+) -> AssessedAnswer:
     """Return a blind answer of four seconds, the `number`-th of an hour's work."""
     at = START + timedelta(seconds=5 * number)
     answer = Answer(
@@ -53,15 +53,15 @@ def judged(
         suggested_label=None,
         is_shown=False,
     )
-    return Judged(replace(answer, **changes), known, others)  # type: ignore[arg-type]
+    return AssessedAnswer(replace(answer, **changes), known, others)  # type: ignore[arg-type]
 
 
-def measured(seen: Sequence[Judged], who: str = "1") -> Person:
+def measured(seen: Sequence[AssessedAnswer], who: str = "1") -> AnnotatorProfile:
     """Return what is known of one person."""
-    return next(one for one in people(seen, labels=LABELS, bar=BAR) if one.annotator == who)
+    return next(one for one in annotator_profiles(seen, labels=LABELS, bar=BAR) if one.annotator == who)
 
 
-def controls(n_right: int, n: int, **changes: object) -> list[Judged]:
+def honeypots(n_right: int, n: int, **changes: object) -> list[AssessedAnswer]:
     """Return `n` answers to known labels, the first `n_right` of them right."""
     return [judged(number, "a" if number < n_right else "b", known="a", **changes) for number in range(n)]  # type: ignore[arg-type]
 
@@ -91,10 +91,10 @@ def simulated(
 @pytest.mark.parametrize(("n_right", "n"), [(0, 30), (27, 30), (30, 30), (111, 120)])
 def test_with_known_labels_it_is_the_plain_share_with_wilsons_interval(n_right: int, n: int) -> None:
     """Known labels are the special case in which nothing is uncertain."""
-    one = measured(controls(n_right, n))
+    one = measured(honeypots(n_right, n))
 
     expected = Estimate(n_right / n, *wilson(n_right / n, n), n)
-    for found in (one.accuracy, one.on_controls):
+    for found in (one.accuracy, one.on_honeypots):
         assert found.estimate is not None
         assert found.estimate.to_dict() == pytest.approx(expected.to_dict(), abs=1e-6)
     assert one.against_others == Measure(0, None)
@@ -167,7 +167,7 @@ def test_flat_others_say_nothing() -> None:
 
 def test_small_n_says_too_few() -> None:
     """Below ten answers there is no number, and nobody is flagged."""
-    one = measured(controls(0, MIN_N - 1))
+    one = measured(honeypots(0, MIN_N - 1))
 
     assert str(one.accuracy) == "too few, n=9"
     assert one.accuracy.to_dict() == {"n": 9, "missing": "too few"}
@@ -183,11 +183,11 @@ def test_answers_beside_a_suggestion_judge_nobody() -> None:
     one = measured(seen)
 
     assert (one.n_answers, one.n_suggested) == (30, 30)
-    assert [one.accuracy.n, one.on_controls.n, one.against_others.n] == [0, 0, 0]
+    assert [one.accuracy.n, one.on_honeypots.n, one.against_others.n] == [0, 0, 0]
 
 
 def test_a_known_label_outranks_what_others_believe() -> None:
-    """On a control it does not matter what a few others think."""
+    """On a honeypot it does not matter what a few others think."""
     seen = [judged(number, "a", known="a", others={"b": 1.0}) for number in range(40)]
 
     one = measured(seen)
@@ -200,7 +200,7 @@ def test_a_known_label_outranks_what_others_believe() -> None:
 
 def test_only_evidence_flags() -> None:
     """An estimate below the bar flags nobody while the interval reaches over it."""
-    below_by_chance, below_by_evidence = measured(controls(13, 20)), measured(controls(130, 250))
+    below_by_chance, below_by_evidence = measured(honeypots(13, 20)), measured(honeypots(130, 250))
 
     assert below_by_chance.accuracy.estimate is not None
     assert below_by_chance.accuracy.estimate.value < BAR
@@ -228,9 +228,9 @@ def test_confusions_name_the_pairs_that_happened() -> None:
     seen = [judged(number, "cat" if number < 8 else "dog", known="dog") for number in range(24)]
     seen += [judged(100 + number, "fox", known="fox") for number in range(24)]
 
-    (found,) = people(seen, labels=labels, bar=BAR)[0].confusions
+    (found,) = annotator_profiles(seen, labels=labels, bar=BAR)[0].confusions
 
-    assert (found.right, found.said) == ("dog", "cat")
+    assert (found.right, found.answered) == ("dog", "cat")
     assert found.n_expected == pytest.approx(8)
     assert found.share.estimate is not None
     assert found.share.estimate.value == pytest.approx(1 / 3)
@@ -239,12 +239,12 @@ def test_confusions_name_the_pairs_that_happened() -> None:
 def test_an_unknown_label_is_named() -> None:
     """Answers outside the label set are a mistake of the caller."""
     with pytest.raises(LabelError, match="'zebra' is not in the label set"):
-        people([judged(1, "zebra", known="a")], labels=LABELS, bar=BAR)
+        annotator_profiles([judged(1, "zebra", known="a")], labels=LABELS, bar=BAR)
 
 
 def test_nobody_answered() -> None:
     """Without answers there are no people."""
-    assert people([], labels=LABELS, bar=BAR) == ()
+    assert annotator_profiles([], labels=LABELS, bar=BAR) == ()
 
 
 @settings(deadline=None, max_examples=20)
@@ -278,9 +278,9 @@ def test_neither_order_nor_names_of_labels_matter(random: object) -> None:
         for one in shuffled
     ]
 
-    before, after = (people(found, labels=LABELS, bar=BAR) for found in (seen, other))
+    before, after = (annotator_profiles(found, labels=LABELS, bar=BAR) for found in (seen, other))
 
-    assert people(shuffled, labels=LABELS, bar=BAR) == before
+    assert annotator_profiles(shuffled, labels=LABELS, bar=BAR) == before
     assert [one.name for one in before] == ["annotator 1", "annotator 2", "annotator 10"]
     for one, again in zip(before, after, strict=True):
         assert one.accuracy.to_dict() == pytest.approx(again.accuracy.to_dict(), abs=1e-6)
@@ -289,8 +289,8 @@ def test_neither_order_nor_names_of_labels_matter(random: object) -> None:
 # --- rounds
 
 
-def rounds(*n_right_of_20: int) -> list[Judged]:
-    """Return 20 controls in each round, so many of them right."""
+def rounds(*n_right_of_20: int) -> list[AssessedAnswer]:
+    """Return 20 honeypots in each round, so many of them right."""
     return [
         judged(100 * number + one, "a" if one < n_right else "b", known="a", round=number)
         for number, n_right in enumerate(n_right_of_20)
@@ -336,7 +336,7 @@ def test_a_single_round_cannot_drift() -> None:
 # --- pace
 
 
-def timed(*times: float | None, **changes: object) -> list[Judged]:
+def timed(*times: float | None, **changes: object) -> list[AssessedAnswer]:
     """Return an answer for each time."""
     return [judged(number, "a", lead_time_s=time, **changes) for number, time in enumerate(times)]  # type: ignore[arg-type]
 
@@ -388,7 +388,7 @@ def test_skips_count_with_their_reasons() -> None:
     """A skip is no answer; who gives no reason is said to."""
     skips = [judged(50 + n, None, reason="blurred" if n else None) for n in range(3)]
 
-    one = measured([*controls(20, 20), *skips])
+    one = measured([*honeypots(20, 20), *skips])
 
     assert one.n_answers == 20
     assert one.skips.estimate is not None

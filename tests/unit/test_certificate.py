@@ -44,7 +44,7 @@ def test_too_few_audits_are_named() -> None:
     """The reason says how many there are and how many it takes."""
     found = certify(np.ones(60), np.ones(60), accuracy=0.98, delta=0.05)
 
-    assert found.reason == "149 audits without an error are the least that can show 98.0%; there are 60"
+    assert found.reason == "at least 149 audits, all of them right, are needed to show 98.0%; there are 60"
 
 
 def test_too_many_errors_are_named() -> None:
@@ -52,7 +52,7 @@ def test_too_many_errors_are_named() -> None:
     found = certify(np.linspace(0.5, 1, 200), np.zeros(200), accuracy=0.95, delta=0.05)
 
     assert found.threshold is None
-    assert "surest audits are wrong; to show 95.0% it may be" in found.reason
+    assert "highest confidence are wrong; at most 0 may be wrong to show 95.0%" in found.reason
 
 
 def test_no_audit_certifies_nothing() -> None:

@@ -15,7 +15,7 @@ from goldloop.cli.main import app
 from goldloop.core.errors import SettingsError
 from goldloop.core.plain import plain
 from goldloop.core.tasks import NewTask, Purpose
-from goldloop.costs.inputs import Books, read_books
+from goldloop.costs.inputs import CostInputs, cost_inputs
 from goldloop.costs.quarters import Quarter
 from goldloop.costs.report import CostReport, cost_report, quarter_report
 from goldloop.costs.review_effort import people_costs
@@ -25,7 +25,9 @@ from goldloop.reports.page import Page, render_page
 from goldloop.reports.plots import saved_plot, spent_plot
 from goldloop.settings import ConsensusSettings, SelectionSettings, SuggestionSettings
 from goldloop.settings.workspace import Workspace
-from goldloop.tables.rounds import save_round
+from goldloop.tables.predictions import suggested_labels
+from goldloop.tables.rounds import closing_times, save_round
+from goldloop.tables.traffic import read_traffic
 from goldloop.training.round_record import RoundRecord
 from tests.loop import Loop, texts
 from tests.unit.test_report import Reader
@@ -67,21 +69,24 @@ def loop(tmp_path_factory: pytest.TempPathFactory) -> Loop:
 
 
 @pytest.fixture(scope="module")
-def books(loop: Loop) -> Books:
-    """Return the loop's books."""
-    return read_books(
-        loop.tables,
-        loop.outcomes(),
-        loop.state().snapshot.requests.requests,
-        loop.gold.records(),
-        loop.settings.label_set,
+def inputs(loop: Loop) -> CostInputs:
+    """Return what the loop's cost statements are computed from."""
+    gold = loop.gold.records()
+    return cost_inputs(
+        outcomes=loop.outcomes(),
+        answer_requests=loop.state().snapshot.requests.requests,
+        gold=gold,
+        traffic=read_traffic(loop.tables, loop.settings.label_set),
+        suggested=suggested_labels(loop.tables, gold),
+        closed=closing_times(loop.tables.rounds),
+        labels=loop.settings.label_set,
     )
 
 
 @pytest.fixture(scope="module")
-def report(loop: Loop, books: Books) -> CostReport:
+def report(loop: Loop, inputs: CostInputs) -> CostReport:
     """Return the report of all rounds."""
-    return cost_report(books, loop.settings)
+    return cost_report(inputs, loop.settings)
 
 
 def test_every_answer_and_label_belongs_to_one_round(loop: Loop, report: CostReport) -> None:
@@ -121,15 +126,15 @@ def read_audits(loop: Loop) -> list[str]:
     return [one.sample_id for one in loop.gold.records() if one.purpose is Purpose.AUDIT]
 
 
-def test_a_quarter_holds_the_rounds_closed_in_it(loop: Loop, books: Books) -> None:
+def test_a_quarter_holds_the_rounds_closed_in_it(loop: Loop, inputs: CostInputs) -> None:
     """The open round belongs to the present quarter; a quarter without rounds is empty, not an error."""
-    first = quarter_report(books, loop.settings, Quarter(2026, 1), now=NOW)
+    first = quarter_report(inputs, loop.settings, Quarter(2026, 1), now=NOW)
     assert [one.rounds for one in first.by_round] == [(0,), (1,), (2,)]
     later = datetime(2026, 4, 1, tzinfo=UTC)
-    assert quarter_report(books, loop.settings, Quarter(2026, 1), now=later).whole.rounds == (0, 1)
-    second = quarter_report(books, loop.settings, Quarter(2026, 2), now=later)
+    assert quarter_report(inputs, loop.settings, Quarter(2026, 1), now=later).whole.rounds == (0, 1)
+    second = quarter_report(inputs, loop.settings, Quarter(2026, 2), now=later)
     assert (second.whole.rounds, second.is_open, second.newest) == ((2,), True, None)
-    empty = quarter_report(books, loop.settings, Quarter(2025, 4), now=later)
+    empty = quarter_report(inputs, loop.settings, Quarter(2025, 4), now=later)
     assert (empty.by_round, empty.is_open, empty.whole.n_answers) == ((), False, 0)
 
 
@@ -137,7 +142,7 @@ def test_quarters_are_named_like_2026q4() -> None:
     """Both ways: the name of a moment's quarter, and the quarter of a name."""
     assert str(Quarter.of(datetime(2026, 12, 31, 23, 59, tzinfo=UTC))) == "2026Q4"
     assert Quarter.named("2026q1") == Quarter.of(datetime(2026, 3, 31, tzinfo=UTC))
-    with pytest.raises(SettingsError, match="a quarter is written like 2026Q4, got '2026-4'"):
+    with pytest.raises(SettingsError, match="A quarter is written like 2026Q4, got '2026-4'"):
         Quarter.named("2026-4")
 
 
@@ -161,7 +166,7 @@ def test_the_page_shows_costs(report: CostReport) -> None:
     page = render_page(Page("texts", NOW, (), costs=cost_section(report)))
     reader = Reader(page)
     assert "What it cost and brought" in reader.text
-    assert "nothing looked at" in reader.text
+    assert "nothing reviewed" in reader.text
     assert page.count("data:image/svg+xml") == 2
     assert "What it cost" not in render_page(Page("texts", NOW, ()))
 
@@ -176,11 +181,11 @@ def test_plots_are_drawn_where_little_is_known(report: CostReport) -> None:
 def test_words_and_json_say_what_is_unknown(report: CostReport) -> None:
     """A person reads why, a script finds no value."""
     lines = account_lines(report.by_round[2])
-    assert lines["errors caught"] == "not known: nothing looked at, n=0"
+    assert lines["errors caught"] == "not known: nothing reviewed, n=0"
     assert lines["minutes of people"] == "0"
     assert round_rows(report)[-1]["round"] == "2 (open)"
     written = json.loads(json.dumps(plain(report)))
-    assert written["by_round"][2]["caught"] == {"n": 0, "missing": "nothing looked at"}
+    assert written["by_round"][2]["caught"] == {"n": 0, "missing": "nothing reviewed"}
     assert written["whole"]["spent"]["value"] == pytest.approx(report.whole.spent.estimate.value)  # type: ignore[union-attr]
 
 

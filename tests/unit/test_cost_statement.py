@@ -1,4 +1,4 @@
-"""Accounts: time, errors caught and let through, and savings, on books small enough to count by hand."""
+"""Statements: time, errors caught and let through, and savings, on inputs small enough to count by hand."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 from goldloop.costs.answer_costs import Answering
 from goldloop.costs.errors import expected, price_of_error
-from goldloop.costs.inputs import NO_LABEL, Books, Labelled
+from goldloop.costs.inputs import NO_LABEL, CostInputs, Labelled
 from goldloop.costs.prices import Prices, prices
-from goldloop.costs.statement import Account, account
+from goldloop.costs.statement import Statement, statement
 from goldloop.costs.time import minutes_spent, working_seconds
 from goldloop.settings import CostSettings
 from goldloop.stats.measures import Measure, difference, exact, product, total
@@ -81,17 +81,17 @@ def traffic(lanes: Sequence[str], rounds: Sequence[int]) -> Traffic:
     )
 
 
-def books(
+def inputs(
     answers: Sequence[Answer], gold: Labelled, arrived: Traffic, *, audited: Sequence[tuple[int, int]] = ()
-) -> Books:
-    """Return books in which round 0 is closed; `audited` are (row of the traffic, true label)."""
+) -> CostInputs:
+    """Return inputs in which round 0 is closed; `audited` are (row of the traffic, true label)."""
     rows = np.array([row for row, _ in audited], dtype=np.intp)
     is_labelled = np.zeros(len(arrived), dtype=bool)
     is_labelled[rows] = True
-    return Books(
+    return CostInputs(
         answers=answers,
         seconds=working_seconds(answers),
-        judged=(),
+        assessed=(),
         labelled=gold,
         traffic=arrived,
         is_labelled=is_labelled,
@@ -114,8 +114,8 @@ def value(measure: Measure) -> float:
 
 
 @pytest.fixture
-def found() -> Account:
-    """Return the account of a round in which 20 of 50 accepted samples were audited and four looked at."""
+def found() -> Statement:
+    """Return the statement of a round: 20 of 50 accepted samples were audited, four reviewed."""
     gold = labelled(
         [
             (0, Purpose.REVIEW, 1, 0, (0.1, 0.9)),  # corrected, nine times out of ten rightly
@@ -128,20 +128,20 @@ def found() -> Account:
     )
     arrived = traffic(["auto"] * 50 + ["hold"] + ["auto"] * 9, [0] * 51 + [1] * 9)
     answers = [answer(number, 30.0) for number in range(48)] + [answer(99, 30.0, round_=1)]
-    return account(
-        books(answers, gold, arrived, audited=[(row, int(row < 2)) for row in range(20)]),
+    return statement(
+        inputs(answers, gold, arrived, audited=[(row, int(row < 2)) for row in range(20)]),
         PRICES,
         ANSWERING,
         (0,),
     )
 
 
-def test_time_is_priced(found: Account) -> None:
+def test_time_is_priced(found: Statement) -> None:
     """48 answers of half a minute at 0.60 a minute."""
     assert (found.n_answers, value(found.minutes), value(found.spent)) == (48, 24.0, pytest.approx(14.4))
 
 
-def test_errors_caught_are_those_that_people_corrected_where_the_policy_sent_them(found: Account) -> None:
+def test_errors_caught_are_those_that_people_corrected_where_the_policy_sent_them(found: Statement) -> None:
     """Two of three machine labels were changed; each counts as far as gold is sure of it."""
     assert (found.n_looked, found.n_corrected) == (3, 2)
     assert value(found.caught) == pytest.approx(1.9)
@@ -149,7 +149,7 @@ def test_errors_caught_are_those_that_people_corrected_where_the_policy_sent_the
     assert found.caught.estimate.low < 1.9 < found.caught.estimate.high <= 2
 
 
-def test_errors_let_through_are_scaled_to_what_nobody_looked_at(found: Account) -> None:
+def test_errors_let_through_are_scaled_to_what_nobody_labelled(found: Statement) -> None:
     """2 of 20 audited were wrong; 30 accepted samples were not audited."""
     assert (found.n_scored, found.n_accepted) == (51, 50)
     assert value(found.let_through) == pytest.approx(3.0, abs=0.5)
@@ -157,7 +157,7 @@ def test_errors_let_through_are_scaled_to_what_nobody_looked_at(found: Account) 
     assert found.let_through.estimate.low < 3 < found.let_through.estimate.high
 
 
-def test_savings_compare_like_with_like(found: Account) -> None:
+def test_savings_compare_like_with_like(found: Statement) -> None:
     """The 54 samples with a label, at a third of 0.60 and a tenth of the mean error each, less what was paid.
 
     Against accepting, the machine's errors in gold are what was spared: 0.9 x 10 - 0.1 x 2 for the doubtful
@@ -171,8 +171,8 @@ def test_savings_compare_like_with_like(found: Account) -> None:
 
 def test_what_is_not_known_is_no_number() -> None:
     """With nine audits nothing is said of errors let through, nor of what hangs on them."""
-    found = account(
-        books([], labelled([]), traffic(["auto"] * 50, [0] * 50), audited=[(row, 0) for row in range(9)]),
+    found = statement(
+        inputs([], labelled([]), traffic(["auto"] * 50, [0] * 50), audited=[(row, 0) for row in range(9)]),
         PRICES,
         ANSWERING,
         (0,),
@@ -180,7 +180,7 @@ def test_what_is_not_known_is_no_number() -> None:
     assert str(found.let_through) == "too few audits, n=9"
     assert found.saved_against_labelling.estimate is None
     assert (str(found.caught), str(found.saved_against_accepting)) == (
-        "nothing looked at, n=0",
+        "nothing reviewed, n=0",
         "no model yet, n=0",
     )
     assert value(found.spent) == 0
@@ -188,7 +188,7 @@ def test_what_is_not_known_is_no_number() -> None:
 
 def test_without_accepted_samples_nothing_was_let_through() -> None:
     """No audit is needed to know it, and the saving is known too."""
-    found = account(books([], labelled([]), traffic(["hold"], [0]), audited=[]), PRICES, ANSWERING, (0,))
+    found = statement(inputs([], labelled([]), traffic(["hold"], [0]), audited=[]), PRICES, ANSWERING, (0,))
     assert str(found.let_through) == "nothing accepted, n=0"
     assert value(found.saved_against_labelling) == 0
 
@@ -248,7 +248,7 @@ def test_what_gold_is_sure_of_needs_no_interval() -> None:
 def test_errors_cost_what_they_are() -> None:
     """The price of an error is that of the errors seen; before any, all kinds count alike."""
     arrived = traffic(["auto"] * 3, [0] * 3)
-    seen = books([], labelled([]), arrived, audited=[(0, 1), (1, 1), (2, 0)]).audited
+    seen = inputs([], labelled([]), arrived, audited=[(0, 1), (1, 1), (2, 0)]).audited
     assert value(price_of_error(seen, PRICES.errors)) == 10
     assert value(price_of_error(seen.where(seen.truth == 0), PRICES.errors)) == 6
 

@@ -9,11 +9,16 @@ import pytest
 
 from goldloop.core.errors import SourceError
 from goldloop.core.lanes import Lane
+from goldloop.core.ports import Tables
 from goldloop.core.tasks import Purpose
-from goldloop.routing.explanation import explain
+from goldloop.routing.explanation import Explanation, explain
 from goldloop.routing.fit import KnownPeople, cost_policy
 from goldloop.routing.policies import Band, Suspended, Target
 from goldloop.scoring.score import Model
+from goldloop.settings import Settings
+from goldloop.tables.policy_log import PolicyLog
+from goldloop.tables.predictions import find_prediction
+from goldloop.tables.task_log import TaskLog
 from tests.loop import Loop, texts
 from tests.policy_stage import BAND, N, Stage, made_stage, sample, spam
 
@@ -22,6 +27,18 @@ from tests.policy_stage import BAND, N, Stage, made_stage, sample, spam
 def stage(tmp_path: Path) -> Stage:
     """Return the workspace of these tests."""
     return made_stage(tmp_path)
+
+
+def explained(tables: Tables, settings: Settings, prefix: str) -> Explanation:
+    """Explain the one sample whose id begins with `prefix`, as the tables know it."""
+    prediction = find_prediction(tables, prefix)
+    tasks = TaskLog(tables).statuses().values()
+    return explain(
+        prediction,
+        settings,
+        policies=[entry.policy for entry in PolicyLog(tables.policies).entries()],
+        asked={task.purpose for task in tasks if task.sample_id == prediction.sample_id},
+    )
 
 
 @pytest.mark.parametrize(
@@ -48,7 +65,7 @@ def test_a_cost_policy_is_explained_by_three_costs(stage: Stage) -> None:
     stage.settle(policy)
     stage.reroute(30, policy)
 
-    found = explain(stage.tables, stage.workspace.settings, sample(30))
+    found = explained(stage.tables, stage.workspace.settings, sample(30))
 
     assert found.policy == policy.version
     assert min(found.costs, key=lambda lane: found.costs[lane]) == found.lane
@@ -62,9 +79,9 @@ def test_a_target_is_explained_by_its_threshold(stage: Stage) -> None:
     stage.settle(policy)
     stage.reroute(59, policy)
 
-    (rule,) = explain(stage.tables, stage.workspace.settings, sample(59)).rule
+    (rule,) = explained(stage.tables, stage.workspace.settings, sample(59)).rule
 
-    assert "reaches confidence 0.9000, from where on audits show 98.0% with certainty 95%" in rule
+    assert "accepted from confidence 0.9000, where audits show 98.0% with certainty 95%" in rule
 
 
 def test_a_recalled_policy_is_explained_with_its_recall(stage: Stage) -> None:
@@ -72,7 +89,7 @@ def test_a_recalled_policy_is_explained_with_its_recall(stage: Stage) -> None:
     stage.settle(Suspended(BAND))
     stage.reroute(59, Suspended(BAND))
 
-    found = explain(stage.tables, stage.workspace.settings, sample(59))
+    found = explained(stage.tables, stage.workspace.settings, sample(59))
 
     assert found.lane is Lane.REVIEW
     assert "above the band" in found.rule[0]
@@ -83,7 +100,7 @@ def test_a_policy_that_no_log_holds_is_not_made_up(stage: Stage) -> None:
     """Its name and lane are told, and that the rule is not known."""
     stage.reroute(59, Band(0.2, 0.3))
 
-    (rule,) = explain(stage.tables, stage.workspace.settings, sample(59)).rule
+    (rule,) = explained(stage.tables, stage.workspace.settings, sample(59)).rule
 
     assert "log does not hold this policy" in rule
 
@@ -96,7 +113,7 @@ def test_the_audit_and_what_people_were_asked_are_told(tmp_path: Path) -> None:
     asked = {one.pushed.sample_id: one.pushed.purpose for one in loop.queue.tasks.values()}
 
     for sample_id, purpose in asked.items():
-        found = explain(loop.tables, loop.settings, sample_id)
+        found = explained(loop.tables, loop.settings, sample_id)
         assert found.asked == (str(purpose),)
         assert found.is_reserved == (purpose is Purpose.AUDIT)
         assert found.is_reserved == (found.audit_number < found.audit_probability)
@@ -106,7 +123,7 @@ def test_the_audit_and_what_people_were_asked_are_told(tmp_path: Path) -> None:
 def test_an_id_that_names_no_single_sample_is_refused(stage: Stage, prefix: str, n: int) -> None:
     """The error counts the samples that it could mean."""
     with pytest.raises(SourceError, match=f"{n} scored samples have an id that begins with '{prefix}'"):
-        explain(stage.tables, stage.workspace.settings, prefix)
+        explained(stage.tables, stage.workspace.settings, prefix)
 
 
 def test_a_sample_that_no_model_has_scored_is_explained_too(tmp_path: Path) -> None:
@@ -115,8 +132,8 @@ def test_a_sample_that_no_model_has_scored_is_explained_too(tmp_path: Path) -> N
     loop.score(Model())
     (first, *_) = loop.tables.predictions.read(["sample_id"])["sample_id"].to_pylist()
 
-    found = explain(loop.tables, loop.settings, first)
+    found = explained(loop.tables, loop.settings, first)
 
     assert found.lane is Lane.HOLD
-    assert found.rule == ("no model has scored it yet; answers to seed tasks train the first one",)
+    assert found.rule == ("no model has scored it yet; the first model is trained on answers to seed tasks",)
     assert "decided by" not in str(found)

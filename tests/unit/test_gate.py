@@ -55,8 +55,8 @@ def test_a_gain_that_rules_out_the_margin_may_still_not_be_shown() -> None:
 
     assert not Gate(margin=0.03, min_holdout=30).objections(few, ece=SURE)
     objections = SUPERIOR.objections(few, ece=SURE)
-    assert objections[0].endswith("points, it has to be better")
-    more = int(re.match(r"about (\d+) more holdout samples would settle it", objections[1])[1])  # type: ignore[index]
+    assert objections[0].endswith("points; gate.rule 'superiority' allows none")
+    more = int(re.match(r"about (\d+) more holdout samples would decide it", objections[1])[1])  # type: ignore[index]
     for share, is_settled in [(0.9, False), (1.1, True)]:
         times = (300 + share * more) / 300
         again = compared(round(300 * times), gained=round(10 * times), lost=round(7 * times))
@@ -67,8 +67,8 @@ def test_what_is_shown_is_said_when_promoted() -> None:
     """Each rule names what the interval rules out."""
     difference = compared(300, gained=60, lost=2).accuracy
 
-    assert SUPERIOR.approval(difference).endswith("n=300: it is better")
-    assert STRICT.approval(difference).endswith("n=300: a loss of 3.0 points is ruled out")
+    assert SUPERIOR.approval(difference).endswith("n=300: the challenger is better")
+    assert STRICT.approval(difference).endswith("n=300: the interval rules out a drop of 3.0 points")
 
 
 def test_a_label_that_fell_by_evidence_is_an_objection_that_names_it() -> None:
@@ -79,7 +79,7 @@ def test_a_label_that_fell_by_evidence_is_an_objection_that_names_it() -> None:
     (objection,) = STRICT.objections(comparison, ece=SURE)
 
     assert objection.startswith("recall of dog fell by 30.0 points, at least by 1")
-    assert "(n=100), 10.0 points allowed; label more of it" in objection
+    assert "(n=100); gate.max_class_fall allows 10.0 points. Label more samples of dog" in objection
     assert not Gate(margin=0.03, min_holdout=30).objections(comparison, ece=SURE)
 
 
@@ -113,7 +113,7 @@ def test_confidence_that_is_wrong_by_evidence_is_an_objection() -> None:
     better = compared(300, gained=60, lost=2)
 
     (objection,) = STRICT.objections(better, ece=Estimate(0.09, 0.06, 0.12, 300))
-    assert objection.startswith("calibration error 0.090 [0.06, 0.12], n=300, 0.05 allowed")
+    assert objection.startswith("calibration error 0.090 [0.06, 0.12], n=300; gate.max_ece allows 0.05")
     assert not STRICT.objections(better, ece=Estimate(0.09, 0.04, 0.14, 40))
 
 
@@ -161,6 +161,6 @@ def test_a_gate_with_odd_conditions_is_refused() -> None:
     """A rule nobody knows, or a limit that is no share."""
     for odd in [{"rule": "luck"}, {"max_class_fall": 0.0}, {"max_ece": 1.5}]:
         with pytest.raises(
-            SettingsError, match=r"the gate needs a rule of \['non_inferiority', 'superiority'\]"
+            SettingsError, match=r"The gate needs a rule of \['non_inferiority', 'superiority'\]"
         ):
             Gate(margin=0.03, min_holdout=30, **odd)  # type: ignore[arg-type]

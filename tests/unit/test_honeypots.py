@@ -1,4 +1,4 @@
-"""Controls measure people with samples whose label is known; newcomers begin with such samples."""
+"""Honeypots measure people with samples whose label is known; newcomers begin with such samples."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def test_known_means_unanimous_or_adjudicated(
 
 
 @given(st.lists(st.integers(0, 30), max_size=60), st.floats(0, 0.5))
-def test_controls_keep_their_share_of_the_answers(pulls: list[int], rate: float) -> None:
-    """However answers come in, the controls asked are the set share of them, to the last whole one."""
+def test_honeypots_keep_their_share_of_the_answers(pulls: list[int], rate: float) -> None:
+    """However answers come in, the honeypots asked are the set share of them, to the last whole one."""
     n_answers = n_honeypots = 0
     for new in pulls:
         n_answers += new
@@ -65,7 +65,7 @@ def test_controls_keep_their_share_of_the_answers(pulls: list[int], rate: float)
 
 
 @given(known_answers(), st.integers(0, 50), st.integers(0, 3))
-def test_a_control_is_new_to_somebody(known: list[Honeypot], n: int, seed: int) -> None:
+def test_a_honeypot_is_new_to_somebody(known: list[Honeypot], n: int, seed: int) -> None:
     """No sample is chosen twice, and none that everybody has answered; all others are within reach."""
     chosen = choose_honeypots(known, n=n, people=PEOPLE, seed=seed)
     useful = {one.sample_id for one in known if one.annotators < set(PEOPLE)}
@@ -74,7 +74,7 @@ def test_a_control_is_new_to_somebody(known: list[Honeypot], n: int, seed: int) 
     assert set(chosen) <= useful
 
 
-def test_nobody_to_ask_means_no_controls() -> None:
+def test_nobody_to_ask_means_no_honeypots() -> None:
     """Without annotators nothing is chosen."""
     assert choose_honeypots(plain(5), n=3, people=(), seed=0) == []
 
@@ -83,7 +83,7 @@ def test_nobody_to_ask_means_no_controls() -> None:
 def test_the_order_of_the_known_answers_does_not_matter(
     known: list[Honeypot], n: int, random: object
 ) -> None:
-    """Shuffled input gives the same controls and the same onboarding set."""
+    """Shuffled input gives the same honeypots and the same onboarding set."""
     shuffled = list(known)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
 
@@ -93,8 +93,8 @@ def test_the_order_of_the_known_answers_does_not_matter(
     assert choose_onboarding(shuffled, n=n, seed=1) == choose_onboarding(known, n=n, seed=1)
 
 
-def test_controls_asked_one_by_one_spread_over_labels_and_samples() -> None:
-    """Thirty single controls of three labels with ten samples each: every sample is asked once."""
+def test_honeypots_asked_one_by_one_spread_over_labels_and_samples() -> None:
+    """Thirty single honeypots of three labels with ten samples each: every sample is asked once."""
     known = plain(10, "a") + plain(10, "b") + plain(10, "c")
     asked = Counter[SampleId]()
     for n_so_far in range(30):

@@ -1,4 +1,4 @@
-"""LabelIssues are gold labels that a model which never saw them finds unlikely."""
+"""Label issues are gold labels that a model which was not trained on them finds unlikely."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from goldloop.core.errors import EmptyPoolError, LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.probs import Probs
 from goldloop.core.samples import SampleId, sample_id_of
-from goldloop.training.label_errors import Rows, cross_validated_probs, find_label_issues, fold_of
+from goldloop.training.label_errors import Rows, cross_validated_probs, find_label_issues
 
 PETS = LabelSet.of(["cat", "dog", "owl"])
 IDS = [SampleId(f"s{number}") for number in range(1000)]
@@ -28,7 +28,7 @@ def noisy(seed: int, n: int = 600) -> tuple[npt.NDArray[np.intp], npt.NDArray[np
 
 
 def by_hand(given: npt.NDArray[np.intp], probs: Probs) -> list[int]:
-    """Return the rows that are label_issues, most issue first, written down slowly."""
+    """Return the rows that are label issues, lowest probability first, by a slow definition."""
     thresholds = {}
     for column in range(probs.shape[1]):
         own = [probs[row, column] for row in range(len(given)) if given[row] == column]
@@ -70,8 +70,8 @@ def test_it_does_what_confident_learning_says(seed: int, n: int) -> None:
     assert [one.sample_id for one in found] == [IDS[row] for row in by_hand(given, probs)]
 
 
-def test_the_first_suspects_are_wrong_labels() -> None:
-    """With a fair model nine in ten of the first twenty label_issues are wrong, where one label in ten is."""
+def test_the_first_issues_are_wrong_labels() -> None:
+    """With a fair model nine in ten of the first twenty label issues are wrong, where one label in ten is."""
     wrong = []
     for seed in range(8):
         truth, given, probs = noisy(seed)
@@ -83,7 +83,7 @@ def test_the_first_suspects_are_wrong_labels() -> None:
 
 
 def test_the_order_of_the_samples_does_not_matter() -> None:
-    """Shuffled rows give the same label_issues in the same order."""
+    """Shuffled rows give the same label issues in the same order."""
     _, given, probs = noisy(1)
     order = np.random.default_rng(2).permutation(600)
 
@@ -92,15 +92,28 @@ def test_the_order_of_the_samples_does_not_matter() -> None:
     assert shuffled == find_label_issues(IDS[:600], given, probs, labels=PETS)
 
 
-def test_no_gold_means_no_suspects() -> None:
+def test_no_gold_means_no_issues() -> None:
     """Nothing in, nothing out."""
     assert find_label_issues([], np.zeros(0, dtype=int), np.zeros((0, 3)), labels=PETS) == []
 
 
 def test_rows_that_do_not_fit_are_refused() -> None:
     """Two samples with one row of probs are an error that says so."""
-    with pytest.raises(LabelError, match="2 samples, 2 labels and 1 rows of probs do not fit"):
+    with pytest.raises(LabelError, match="2 samples, 2 labels and 1 rows of probs do not match"):
         find_label_issues(IDS[:2], [0, 1], [[1.0, 0.0, 0.0]], labels=PETS)
+
+
+def folds_of(columns: list[int], groups: list[str], *, n_folds: int, seed: int) -> list[Rows]:
+    """Return the rows of each fold, as a model is asked to score them."""
+    folds: list[Rows] = []
+
+    def fit(train: Rows, held_out: Rows) -> Probs:
+        assert {*train.tolist(), *held_out.tolist()} == set(range(len(columns)))
+        folds.append(held_out)
+        return np.full((len(held_out), 3), 1 / 3)
+
+    cross_validated_probs(columns, groups, labels=PETS, fit=fit, n_folds=n_folds, seed=seed)
+    return folds
 
 
 @given(
@@ -108,24 +121,32 @@ def test_rows_that_do_not_fit_are_refused() -> None:
     st.integers(0, 5),
 )
 def test_near_duplicates_share_a_fold(rows: list[tuple[int, int]], seed: int) -> None:
-    """Groups are never parted, and of groups of one label each fold has as many as any other, or one more."""
+    """Every sample is in one fold, and no group is in two."""
     groups = [f"g{label}-{number}" for label, number in rows]
     columns = [label for label, _ in rows]
     assume(len(set(groups)) >= 3)
+    assume(max(columns.count(label) for label in set(columns)) >= 3)
 
-    folds = fold_of(columns, groups, n_folds=3, seed=seed)
+    folds = folds_of(columns, groups, n_folds=3, seed=seed)
 
-    fold_of_group = dict(zip(groups, folds.tolist(), strict=True))
-    assert [fold_of_group[group] for group in groups] == folds.tolist()
+    assert sorted(row for fold in folds for row in fold.tolist()) == list(range(len(rows)))
+    held = [{groups[row] for row in fold} for fold in folds]
+    assert sum(len(one) for one in held) == len(set(groups))
+
+
+@given(st.lists(st.integers(0, 2), min_size=6, max_size=90), st.integers(0, 5))
+def test_each_label_is_spread_over_the_folds(columns: list[int], seed: int) -> None:
+    """Without near-duplicates each fold has as many samples of a label as any other, or one more."""
+    assume(max(columns.count(label) for label in set(columns)) >= 3)
+
+    folds = folds_of(columns, [str(row) for row in range(len(columns))], n_folds=3, seed=seed)
+
     for label in set(columns):
-        counts = [
-            sum(group.startswith(f"g{label}-") and at == fold for group, at in fold_of_group.items())
-            for fold in range(3)
-        ]
+        counts = [sum(columns[row] == label for row in fold) for fold in folds]
         assert max(counts) - min(counts) <= 1
 
 
-def test_nobody_is_judged_by_a_model_that_saw_it_or_its_copy() -> None:
+def test_no_sample_is_scored_by_a_model_that_saw_it_or_its_copy() -> None:
     """Each row's probs come from the one model that trained on no sample of its group."""
     groups = [sample_id_of(str(number // 2).encode()) for number in range(40)]
     columns = np.arange(40) // 2 % 3
@@ -145,6 +166,8 @@ def test_nobody_is_judged_by_a_model_that_saw_it_or_its_copy() -> None:
 
 
 def test_too_few_groups_for_the_folds_are_refused() -> None:
-    """Ten copies of one picture cannot be cross-validated."""
-    with pytest.raises(EmptyPoolError, match="1 groups of samples cannot make 2 folds; label more samples"):
-        fold_of([0] * 10, ["same"] * 10, n_folds=2, seed=0)
+    """Ten copies of one image cannot be cross-validated, nor a single sample of each label."""
+    with pytest.raises(EmptyPoolError, match=r"got 1 groups and at most 10 samples of a label\. Label more"):
+        folds_of([0] * 10, ["same"] * 10, n_folds=2, seed=0)
+    with pytest.raises(EmptyPoolError, match="got 3 groups and at most 1 samples of a label"):
+        folds_of([0, 1, 2], ["a", "b", "c"], n_folds=2, seed=0)

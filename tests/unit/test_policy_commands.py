@@ -34,7 +34,7 @@ def test_the_policy_in_force_is_shown_with_its_reasons(stage: Stage) -> None:
 
 def test_without_a_champion_there_is_no_policy_to_show(stage: Stage) -> None:
     """The error says what makes one."""
-    with pytest.raises(EmptyPoolError, match="run 'goldloop round'"):
+    with pytest.raises(EmptyPoolError, match="run `goldloop round`"):
         stage.run("policy", "show")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,11 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from goldloop.adapters.delta import open_tables
+from goldloop.core.samples import SampleId
 from goldloop.routing.entry import PolicyEntry
-from goldloop.routing.policies import Band, Suspended, Target
+from goldloop.routing.policies import Band, Policy, Suspended, Target
 from goldloop.routing.reroute import reroute
 from goldloop.tables.counts import conservation
 from goldloop.tables.policy_log import PolicyLog
+from goldloop.tables.predictions import predictions_under_other_policies, save_lane_changes
 from goldloop.tables.unlabeled_pool import newest_predictions
 from tests.loop import Loop, texts
 
@@ -60,6 +64,22 @@ def test_a_model_that_becomes_champion_again_is_settled_again(tmp_path: Path) ->
     assert [one.model_version for one in log.entries()] == ["3", "4", "3"]
 
 
+def rerouted(
+    loop: Loop,
+    policy: Policy,
+    *,
+    model_version: str = "1",
+    is_wanted: Callable[[SampleId], bool] = lambda _: True,
+) -> Counter[str]:
+    """Reroute what `model_version` scored, save it, and return the moves."""
+    predictions = predictions_under_other_policies(
+        loop.tables, model_version=model_version, policy=policy, is_wanted=is_wanted
+    )
+    changes = reroute(predictions, policy)
+    save_lane_changes(loop.tables, changes, policy=policy, at=loop.clock())
+    return Counter(str(change) for change in changes)
+
+
 def test_a_new_policy_reroutes_without_asking_the_model_again(tmp_path: Path) -> None:
     """Only samples whose lane changes get a new row, with the new policy; everything else stays."""
     loop = Loop(tmp_path, texts(60))
@@ -68,9 +88,7 @@ def test_a_new_policy_reroutes_without_asking_the_model_again(tmp_path: Path) ->
     n_rows = len(loop.tables.predictions.read())
     wide = Band(0.4, 0.99)
 
-    moves = reroute(
-        tables=loop.tables, model_version="1", policy=wide, is_wanted=lambda _: True, clock=loop.clock
-    )
+    moves = rerouted(loop, wide)
     after = conservation(loop.tables)
 
     assert moves == {"auto -> review": before.auto - after.auto}
@@ -78,10 +96,7 @@ def test_a_new_policy_reroutes_without_asking_the_model_again(tmp_path: Path) ->
     assert len(loop.tables.predictions.read()) == n_rows + moves["auto -> review"]
     rows = newest_predictions(loop.tables, ["policy"]).to_pylist()
     assert {row["policy"] for row in rows if 0.7 < row["confidence"] <= 0.99} == {wide.version}
-    again = reroute(
-        tables=loop.tables, model_version="1", policy=wide, is_wanted=lambda _: True, clock=loop.clock
-    )
-    assert not again
+    assert not rerouted(loop, wide)
 
 
 def test_other_models_and_unwanted_samples_are_not_rerouted(tmp_path: Path) -> None:
@@ -90,10 +105,8 @@ def test_other_models_and_unwanted_samples_are_not_rerouted(tmp_path: Path) -> N
     loop.score()
 
     nobody = Suspended(loop.policy)  # type: ignore[arg-type]
-    asked = {"is_wanted": lambda _: False, "clock": loop.clock}
-    assert not reroute(tables=loop.tables, model_version="1", policy=nobody, **asked)
-    everything = {"is_wanted": lambda _: True, "clock": loop.clock}
-    assert not reroute(tables=loop.tables, model_version="2", policy=nobody, **everything)
+    assert not rerouted(loop, nobody, is_wanted=lambda _: False)
+    assert not rerouted(loop, nobody, model_version="2")
 
 
 def test_a_sample_keeps_the_audit_probability_of_its_first_prediction(tmp_path: Path) -> None:

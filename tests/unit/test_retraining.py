@@ -1,113 +1,245 @@
-"""Retraining: what it hands to the trainer."""
+"""Retraining: a challenger is trained, evaluated, decided on and recorded, also after it was killed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from goldloop.adapters.delta import open_tables
-from goldloop.adapters.memory.registry import MemoryRegistry, MemoryRuns
-from goldloop.core.samples import SampleId
+from goldloop.adapters.memory import MemoryRegistry, MemoryRuns
+from goldloop.core.errors import EmptyPoolError, HoldoutLeakError, ModelError
+from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose
-from goldloop.gold.records import GoldRecord, GoldVersion
+from goldloop.gold.records import GoldRecord
+from goldloop.loop.challenge import RetrainContext, retrain, rollback
 from goldloop.settings import Settings
-from goldloop.training.retrain import RetrainContext, retrain
-from tests.loop import TextReader, TextStore
-from tests.records import gold_record
-
-NOW = datetime(2026, 3, 2, tzinfo=UTC)
-
-
-class EnoughError(Exception):
-    """Ends a retrain once the trainer has what the test looks at."""
+from goldloop.tables.gold_store import GoldStore
+from goldloop.tables.rounds import read_rounds
+from goldloop.tables.traffic import evaluated_holdout
+from goldloop.training.ports import TrainedModel
+from tests.loop import FakeClock, Killed, LengthScorer, TextReader, TextStore
+from tests.records import audited_record, gold_record
 
 
 @dataclass
-class Listener:
-    """A trainer that only listens."""
+class FakeTrainer:
+    """A trainer whose models all score by length; it remembers what it was given."""
 
     validation: list[SampleId] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
+    n_trained: int = 0
+    is_broken: bool = False
 
     def train(
         self,
         train: Sequence[tuple[SampleId, int]],
         validation: Sequence[tuple[SampleId, int]],
         *,
+        folder: Path,
         validation_weights: Sequence[float] | None = None,
         **_: Any,
-    ) -> Any:
-        """Remember what validation there is and what each sample of it stands for."""
-        del train
+    ) -> TrainedModel:
+        """Write a file, and remember what validation there is and the weight of each sample of it."""
         self.validation = [sample_id for sample_id, _column in validation]
         self.weights = list(validation_weights or ())
-        raise EnoughError
+        self.n_trained += 1
+        if self.is_broken:
+            raise ModelError("out of memory")
+        folder.mkdir(parents=True)
+        (folder / "model.txt").write_text(f"{len(train)} samples")
+        return TrainedModel(folder, {}, {"train/loss": (1.0, 0.5)}, notes=("no pretrained weights",))
+
+    def exportable(self, folder: Path) -> tuple[Any, Any]:
+        """Return something to serve."""
+        return folder.name, np.zeros((2, 1), dtype=np.uint8)
+
+    def scorer(self, _folder: Path) -> LengthScorer:
+        """Return the one model there is."""
+        return LengthScorer()
 
 
 @dataclass
-class Gold:
-    """One gold version."""
+class Bench:
+    """Gold of texts, whose label the fake model finds by length, and everything around it."""
 
-    content: list[GoldRecord]
+    folder: Path
+    trainer: FakeTrainer = field(default_factory=FakeTrainer)
+    runs: MemoryRuns = field(default_factory=MemoryRuns)
+    notes: list[str] = field(default_factory=list)
 
-    def newest(self) -> GoldVersion:
-        """Return it."""
-        n = len(self.content)
-        return GoldVersion(1, "digest", n, n, 0, 0, 0, NOW, None, "pull")
+    def __post_init__(self) -> None:
+        self.tables = open_tables(self.folder / "tables")
+        self.gold = GoldStore(self.tables.gold)
+        self.registry = MemoryRegistry(self.folder / "models")
+        self.store = TextStore(TextReader({str(n): "x" * n for n in range(1, 101)}))
+        for number in range(1, 101):
+            self.store.keep(text_id(number), str(number))
+        self.clock = FakeClock()
+        self.ports = RetrainContext(
+            tables=self.tables,
+            gold=self.gold,
+            gold_uri="gold",
+            store=self.store,
+            trainer=self.trainer,
+            registry=self.registry,
+            runs=self.runs,
+            settings=Settings(name="texts", labels=("ham", "spam")),
+            scratch=self.folder / "scratch",
+            plots=lambda _: {"plots/a.svg": b"<svg/>"},
+            clock=self.clock,
+            notify=self.notes.append,
+        )
 
-    def records(self, version: int) -> list[GoldRecord]:
-        """Return its records."""
-        assert version == 1
-        return self.content
+    def commit(self, *records: GoldRecord) -> None:
+        """Make these records the newest gold version."""
+        self.gold.commit(lambda: list(records), reason=lambda _: "pull")
 
 
-def record(number: int, split: Split, probability: float | None) -> GoldRecord:
-    """Return a record drawn with this probability, or chosen."""
-    return gold_record(
-        SampleId(f"{number:064x}"),
-        ("ham", "spam")[number % 2],
-        split=split,
-        purpose=Purpose.REVIEW if probability is None else Purpose.AUDIT,
-        inclusion_probability=probability,
-    )
+def text_id(number: int) -> SampleId:
+    """Return the id of the text of this many letters."""
+    return sample_id_of(b"x" * number)
 
 
-def test_a_validation_sample_weighs_as_much_as_it_stands_for(tmp_path: Path) -> None:
-    """Drawn with probability 0.1 it stands for ten samples, and the trainer is told so, sample by sample."""
-    probabilities = [0.1, 0.5, 0.25]
-    validation = [record(10 + number, Split.VALIDATION, one) for number, one in enumerate(probabilities)]
-    gold = [
-        *(record(number, Split.TRAIN, None) for number in range(4)),
-        record(20, Split.HOLDOUT, 0.1),
-        *validation,
+def train_record(number: int) -> GoldRecord:
+    """Return a train sample that is spam from 50 letters on, as the fake model says."""
+    return gold_record(text_id(number), "spam" if number > 50 else "ham")
+
+
+def holdout_record(number: int, label: str | None = None) -> GoldRecord:
+    """Return a holdout sample, by default with the label that the fake model gives it."""
+    return audited_record(text_id(number), label or ("spam" if number > 50 else "ham"))
+
+
+TRAIN = tuple(train_record(number) for number in (10, 20, 80, 90))
+HOLDOUT = tuple(holdout_record(number) for number in (15, 25, 75, 85))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    """Return everything that retraining needs, with four train and four holdout samples."""
+    bench = Bench(tmp_path)
+    bench.commit(*TRAIN, *HOLDOUT)
+    return bench
+
+
+def test_the_first_model_becomes_champion_and_baseline(bench: Bench) -> None:
+    """The round is closed, and run, evaluation and first batch are recorded."""
+    record = retrain(bench.ports)
+
+    assert record is not None
+    assert bench.registry.aliases == {"challenger": "1", "champion": "1", "baseline": "1"}
+    assert (record.round, record.outcome, record.n_gold) == (0, "promoted", 8)
+    assert read_rounds(bench.tables.rounds) == [record]
+    recorded = bench.runs.recorded["run-1"]
+    assert recorded.evaluations["challenger"].accuracy.value == 1.0
+    assert (recorded.history, recorded.artifacts) == ({"train/loss": (1.0, 0.5)}, {"plots/a.svg": b"<svg/>"})
+    assert bench.runs.begun["run-1"].params["n_train"] == 4
+    labels = bench.ports.settings.label_set
+    assert len(evaluated_holdout(bench.tables, bench.gold.records(), labels, "1")) == 4
+    assert bench.notes == ["no pretrained weights"]
+
+
+def test_the_same_gold_is_not_trained_on_twice(bench: Bench) -> None:
+    """A second call returns None; new gold is trained on, and the gate refuses on a small holdout."""
+    retrain(bench.ports)
+
+    assert retrain(bench.ports) is None
+    bench.commit(*TRAIN, *HOLDOUT, train_record(30))
+    second = retrain(bench.ports)
+
+    assert second is not None
+    assert (second.round, second.model_version, second.outcome) == (1, "2", "refused")
+    assert bench.registry.aliases == {"challenger": "2", "champion": "1", "baseline": "1"}
+    assert set(second.evaluations) == {"challenger", "champion", "baseline"}
+    assert bench.trainer.n_trained == 2
+
+
+def test_a_retrain_that_was_killed_is_finished_without_training_again(bench: Bench) -> None:
+    """Killed after registration, the next retrain evaluates the same model in the same run."""
+
+    def killed(_: object) -> dict[str, bytes]:
+        raise Killed
+
+    with pytest.raises(Killed):
+        retrain(replace(bench.ports, plots=killed))
+    assert "evaluation failed" in bench.runs.failed["run-1"]
+    assert "champion" not in bench.registry.aliases
+
+    record = retrain(bench.ports)
+
+    assert record is not None
+    assert (record.model_version, record.mlflow_run_id, bench.trainer.n_trained) == ("1", "run-1", 1)
+    assert "broke off after training model 1" in bench.notes[-1]
+    assert bench.registry.aliases["champion"] == "1"
+
+
+def test_a_training_that_fails_closes_its_run_as_failed(bench: Bench) -> None:
+    """The reason is in the run, nothing is registered, and no round is closed."""
+    bench.trainer.is_broken = True
+
+    with pytest.raises(ModelError, match="out of memory"):
+        retrain(bench.ports)
+
+    assert bench.runs.failed == {"run-1": "training failed: out of memory"}
+    assert not bench.registry.aliases
+    assert not read_rounds(bench.tables.rounds)
+
+
+def test_a_validation_sample_weighs_as_much_as_it_stands_for(bench: Bench) -> None:
+    """Drawn with probability 0.1 it stands for ten samples; the trainer gets a weight for each sample."""
+    probabilities = {text_id(31): 0.1, text_id(32): 0.5, text_id(33): 0.25}
+    validation = [
+        gold_record(
+            sample_id, "ham", split=Split.VALIDATION, purpose=Purpose.AUDIT, inclusion_probability=chance
+        )
+        for sample_id, chance in probabilities.items()
     ]
-    listener, runs = Listener(), MemoryRuns()
-    shop = RetrainContext(
-        tables=open_tables(tmp_path / "tables"),
-        gold=Gold(gold),  # type: ignore[arg-type]
-        gold_uri="gold",
-        store=TextStore(TextReader({})),
-        trainer=listener,  # type: ignore[arg-type]
-        registry=MemoryRegistry(tmp_path / "models"),
-        runs=runs,
-        settings=Settings(name="texts", labels=("ham", "spam")),
-        scratch=tmp_path,
-        plots=lambda *_: {},
-        clock=lambda: NOW,
-        say=lambda _: None,
-    )
+    bench.commit(*TRAIN, *HOLDOUT, *validation)
 
-    with pytest.raises(EnoughError):
-        retrain(shop)
+    retrain(bench.ports)
 
-    told = dict(zip(listener.validation, listener.weights, strict=True))
-    assert told == {
-        one.sample_id: pytest.approx(1 / p) for one, p in zip(validation, probabilities, strict=True)
+    assert dict(zip(bench.trainer.validation, bench.trainer.weights, strict=True)) == {
+        sample_id: pytest.approx(1 / chance) for sample_id, chance in probabilities.items()
     }
-    assert "training broke off" in runs.failed["run-1"]
+
+
+def test_too_little_gold_is_refused_with_what_is_missing(bench: Bench) -> None:
+    """One label cannot be trained on, and without a holdout nothing can be evaluated."""
+    bench.commit(train_record(10), train_record(20), *HOLDOUT)
+    with pytest.raises(EmptyPoolError, match="has 2 train samples of 1 labels; training needs at least two"):
+        retrain(bench.ports)
+    bench.commit(*TRAIN)
+    with pytest.raises(EmptyPoolError, match="has no holdout sample"):
+        retrain(bench.ports)
+
+
+def test_a_leak_is_refused_before_training(bench: Bench) -> None:
+    """A near-duplicate of a holdout sample in train stops the retrain."""
+    bench.commit(*TRAIN, *HOLDOUT, replace(train_record(30), group=HOLDOUT[0].group))
+
+    with pytest.raises(HoldoutLeakError, match="Run `goldloop pull`"):
+        retrain(bench.ports)
+    assert bench.trainer.n_trained == 0
+
+
+def test_a_rollback_returns_to_the_champion_before(bench: Bench) -> None:
+    """Without a version it is the model promoted before the present one; else the one that is named."""
+    with pytest.raises(ModelError, match="no champion to roll back from"):
+        rollback(bench.registry, [])
+    first = retrain(bench.ports)
+    assert first is not None
+    with pytest.raises(ModelError, match="No model was champion before version 1"):
+        rollback(bench.registry, [first])
+    bench.commit(*TRAIN, *HOLDOUT, train_record(30))
+    second = retrain(bench.ports)
+    assert second is not None
+
+    assert rollback(bench.registry, [first, second], to="2") == ("1", "2")
+    assert rollback(bench.registry, [first, second]) == ("2", "1")
+    assert bench.registry.aliases["champion"] == "1"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from goldloop.core.codec import from_plain, to_plain
 from goldloop.core.errors import InvalidBandError, InvalidProbabilitiesError, PolicyError
 from goldloop.core.lanes import Lane
+from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.policies import (
     Band,
     Cost,
@@ -20,8 +23,6 @@ from goldloop.routing.policies import (
     Review,
     Suspended,
     Target,
-    policy_from_dict,
-    policy_to_dict,
     route,
 )
 from tests.strategies import answers, bands, cost_policies, error_costs, policies, probs
@@ -149,9 +150,11 @@ def test_no_probabilities_have_no_lane(row: list[float], policy: Policy) -> None
 @given(policies())
 def test_a_policy_comes_back_from_json_as_it_was(policy: Policy) -> None:
     """Value and version survive JSON that any parser reads, infinite prices included."""
-    text = json.dumps(policy_to_dict(policy), allow_nan=False)
+    text = json.dumps(
+        to_plain(PolicyEntry(policy, "1", 1, (), (), datetime(2026, 3, 2, tzinfo=UTC))), allow_nan=False
+    )
 
-    again = policy_from_dict(json.loads(text))
+    again = from_plain(PolicyEntry, json.loads(text)).policy
 
     assert again == policy
     assert again.version == policy.version
@@ -243,9 +246,9 @@ def test_a_dear_error_sends_a_likelier_label_to_people() -> None:
         (((0.0, 1.0), (1.0, 0.0)), FAULTLESS, 1.0, r"quick.answers of a cost policy needs 2 x 2"),
         (((1.0, 1.0, 1.0),) * 3, FAULTLESS, 1.0, r"got \[1.0, 1.0, 1.0\] on the diagonal"),
         (((0.0, -1.0, 1.0),) * 3, FAULTLESS, 1.0, r"errors of a cost policy needs 3 x 3 finite values"),
-        (FLAT, ((0.5, 0.5, 0.5),) * 3, 1.0, r"each row of quick.answers needs to sum to 1"),
-        (FLAT, FAULTLESS, -1.0, r"the price of a look is at least 0, got -1.0"),
-        (FLAT, FAULTLESS, float("nan"), r"the price of a look is at least 0, got nan"),
+        (FLAT, ((0.5, 0.5, 0.5),) * 3, 1.0, r"Each row of quick.answers must sum to 1"),
+        (FLAT, FAULTLESS, -1.0, r"The price of a review must be at least 0, got -1.0"),
+        (FLAT, FAULTLESS, float("nan"), r"The price of a review must be at least 0, got nan"),
     ],
 )
 def test_a_cost_policy_that_makes_no_sense_is_refused(
@@ -261,9 +264,3 @@ def test_a_target_nobody_can_show_is_refused(accuracy: float, delta: float, thre
     """Neither certainty nor an accuracy of 1 can be had."""
     with pytest.raises(PolicyError, match=f"got {accuracy} and {delta}"):
         Target(accuracy, delta, threshold)
-
-
-def test_a_policy_of_no_known_kind_is_refused() -> None:
-    """The error names the kind and the known ones."""
-    with pytest.raises(PolicyError, match="'coin' is no kind of policy; known are band"):
-        policy_from_dict({"kind": "coin"})

@@ -50,8 +50,10 @@ def test_a_target_without_evidence_accepts_nothing_and_says_so() -> None:
     fitted = fit_policy(settings(policy={"kind": "target"}), audited(60))
 
     assert fitted.policy == Target(0.98, 0.05, None)
-    assert fitted.reasons == ("149 audits without an error are the least that can show 98.0%; there are 60",)
-    assert fitted.warnings == ("the target policy accepts nothing: people get all of it",)
+    assert fitted.reasons == (
+        "at least 149 audits, all of them right, are needed to show 98.0%; there are 60",
+    )
+    assert fitted.warnings == ("the target policy accepts nothing: annotators get every sample",)
     assert fit_policy(settings(policy={"kind": "target"}), None).policy == fitted.policy
 
 
@@ -63,7 +65,7 @@ def test_a_target_is_certified_by_audits() -> None:
     assert fitted.policy.threshold is not None
     assert 0.6 < fitted.policy.threshold < 0.64
     assert fitted.warnings == ()
-    assert "surest audits are wrong" in fitted.reasons[0]
+    assert "audits with the highest confidence are wrong" in fitted.reasons[0]
 
 
 def test_audits_that_cannot_count_are_told() -> None:
@@ -72,7 +74,7 @@ def test_audits_that_cannot_count_are_told() -> None:
 
     fitted = fit_policy(settings(policy={"kind": "target", "target": 0.95}), audited(400, weights=weights))
 
-    assert any("could not count" in one and "'uniform'" in one for one in fitted.warnings)
+    assert any("were left out" in warning and "'uniform'" in warning for warning in fitted.warnings)
 
 
 def test_without_people_the_cost_policy_rests_on_the_settings() -> None:
@@ -83,7 +85,7 @@ def test_without_people_the_cost_policy_rests_on_the_settings() -> None:
     assert policy.quick.answers == ((0.95, pytest.approx(0.05)), (pytest.approx(0.05), 0.95))
     assert policy.full.price == pytest.approx(0.9)
     assert policy.full.answers[0][0] == pytest.approx(0.99)
-    assert "20 s (as [cost] says; only 0 times are known)" in why
+    assert "20 s (from [cost]; only 0 times are known)" in why
 
 
 def test_errors_cost_what_the_settings_say() -> None:

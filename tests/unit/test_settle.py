@@ -18,6 +18,7 @@ from goldloop.routing.policies import Band, Policy, Suspended, Target
 from goldloop.routing.settle import is_asked_for, settle_policy
 from goldloop.settings import PolicySettings, Settings
 from goldloop.tables.policy_log import PolicyLog
+from goldloop.tables.traffic import policy_evidence
 from tests.records import audited_record
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
@@ -71,16 +72,18 @@ def _id(number: int) -> SampleId:
 def settled(
     tables: Tables, gold: list[GoldRecord], asked_for: Settings | None = None, *, weeks: int = 0
 ) -> PolicyEntry:
-    """Settle the policy of model 1, `weeks` later."""
-    return settle_policy(
-        tables=tables,
-        gold=gold,
-        gold_version=1,
+    """Settle the policy of model 1, `weeks` later, and log it."""
+    wanted = asked_for or settings()
+    entry = settle_policy(
+        policy_evidence(tables, gold, wanted.label_set, "1"),
+        wanted,
         model_version="1",
-        settings=asked_for or settings(),
+        gold_version=1,
         people=None,
         at=NOW + timedelta(weeks=weeks),
     )
+    PolicyLog(tables.policies).settle(entry)
+    return entry
 
 
 def holdout(*, n_right: int, n_wrong: int) -> list[GoldRecord]:
@@ -101,8 +104,8 @@ def test_the_band_of_the_settings_comes_into_force(tmp_path: Path) -> None:
     assert PolicyLog(tables.policies).entries() == [entry]
 
 
-def test_too_many_errors_among_accepted_return_them_to_people_and_back(tmp_path: Path) -> None:
-    """Suspended by evidence, with the figure seen; taken back once later audits bear the policy out."""
+def test_too_many_errors_among_accepted_suspend_the_policy_until_audits_clear_it(tmp_path: Path) -> None:
+    """The warning states the share seen; the suspension ends once later audits show few errors."""
     tables = open_tables(tmp_path)
     tables.evaluations.append(evaluations(range(1000)))
 
@@ -111,7 +114,7 @@ def test_too_many_errors_among_accepted_return_them_to_people_and_back(tmp_path:
     good = settled(tables, holdout(n_right=900, n_wrong=20), weeks=2)
 
     assert bad.policy == Suspended(Band(0.4, 0.7))
-    assert any("holdout" in one and "0.333" in one for one in bad.warnings)
+    assert any("holdout" in warning and "0.333" in warning for warning in bad.warnings)
     assert still.policy == Suspended(Band(0.4, 0.7))
     assert good.policy == Band(0.4, 0.7)
     assert PolicyLog(tables.policies).in_force("1") == good
@@ -129,15 +132,15 @@ def test_a_few_errors_are_no_evidence(tmp_path: Path) -> None:
 
 
 def test_samples_below_the_band_say_nothing_about_what_is_accepted(tmp_path: Path) -> None:
-    """Errors in the review lane never suspend anything."""
+    """Errors in the review lane never suspend the policy."""
     tables = open_tables(tmp_path)
     tables.evaluations.append(evaluations(range(100), spam=0.6))
 
     assert settled(tables, holdout(n_right=40, n_wrong=60)).policy == Band(0.4, 0.7)
 
 
-def test_another_models_judgements_do_not_count(tmp_path: Path) -> None:
-    """A policy is settled for one model, from what that model said."""
+def test_another_models_evaluations_do_not_count(tmp_path: Path) -> None:
+    """A policy is settled for one model, from the predictions of that model."""
     tables = open_tables(tmp_path)
     tables.evaluations.append(evaluations(range(60), model="2"))
 
@@ -145,7 +148,7 @@ def test_another_models_judgements_do_not_count(tmp_path: Path) -> None:
 
 
 def test_errors_in_recent_traffic_suspend_too(tmp_path: Path) -> None:
-    """A week of bad pictures is seen in the model's own traffic, validation included, before any retrain."""
+    """A week of bad images shows in the model's own traffic, validation included, before any retrain."""
     tables = open_tables(tmp_path)
     gold = [audited(i, "ham", split=Split.VALIDATION) for i in range(30)]
     tables.predictions.append([accepted_as_spam(i) for i in range(30)])
@@ -153,11 +156,11 @@ def test_errors_in_recent_traffic_suspend_too(tmp_path: Path) -> None:
     entry = settled(tables, gold)
 
     assert entry.policy == Suspended(Band(0.4, 0.7))
-    assert any("last 4 rounds" in one for one in entry.warnings)
+    assert any("last 4 rounds" in warning for warning in entry.warnings)
 
 
-def test_errors_of_long_ago_suspend_nothing(tmp_path: Path) -> None:
-    """Rounds that lie further back than the window are not its business; the holdout remembers them."""
+def test_errors_outside_the_window_do_not_suspend(tmp_path: Path) -> None:
+    """Traffic of rounds before the window does not count; the holdout still holds its samples."""
     tables = open_tables(tmp_path)
     gold = [audited(i, "ham", split=Split.VALIDATION) for i in range(30)]
     tables.predictions.append([accepted_as_spam(i) for i in range(30)])
@@ -169,7 +172,7 @@ def test_errors_of_long_ago_suspend_nothing(tmp_path: Path) -> None:
 
 
 def test_a_suspension_outlives_the_audits_it_rests_on(tmp_path: Path) -> None:
-    """Where no accepted sample is audited any more, the suspension stays."""
+    """Without any audit of an accepted sample the policy stays suspended."""
     tables = open_tables(tmp_path)
     tables.evaluations.append(evaluations(range(60)))
     settled(tables, holdout(n_right=40, n_wrong=20))

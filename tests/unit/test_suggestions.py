@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.annotators.automation_bias import Anchoring
+from goldloop.annotators.automation_bias import AutomationBias
 from goldloop.annotators.prefill_advice import Advice
 from goldloop.annotators.report import suggestion_advice
 from goldloop.core.arms import Arm
@@ -49,7 +49,7 @@ def loop(tmp_path: Path) -> Loop:
     return found
 
 
-def worked_through(loop: Loop, crew: dict[str, object]) -> tuple[Anchoring, Advice]:
+def worked_through(loop: Loop, crew: dict[str, object]) -> tuple[AutomationBias, Advice]:
     """Let people answer, an adjudicator decide, and return what is then known of suggestions."""
     for _ in range(4):
         loop.work(crew)  # type: ignore[arg-type]

@@ -121,7 +121,7 @@ def test_a_clear_saving_is_recommended_with_its_bound() -> None:
     best = next(one for one in found.candidates if one.outcome is found.recommended)
     assert found.recommended.cost.value < found.present.cost.value
     assert best.saving.low > 0
-    assert f"saves {best.saving.low:.0f} EUR per 1,000 samples or more" in found.reasons[0]
+    assert f"saves at least {best.saving.low:.0f} EUR per 1,000 samples" in found.reasons[0]
 
 
 def test_nothing_is_recommended_by_luck() -> None:
@@ -163,7 +163,7 @@ def test_too_few_audits_recommend_nothing() -> None:
     found = tune(calibrated(20), settings(cost={"error": 100}), present=BAND)
 
     assert found.recommended is found.present
-    assert found.reasons[0] == "20 audits are too few to compare policies by; 30 are the least"
+    assert found.reasons[0] == "20 audits are too few to compare policies; at least 30 are needed"
 
 
 def test_how_many_audits_would_settle_it_is_told() -> None:
@@ -176,7 +176,7 @@ def test_how_many_audits_would_settle_it_is_told() -> None:
 
 def test_no_audits_are_an_error_that_says_what_to_do() -> None:
     """Nothing can be said of nothing."""
-    with pytest.raises(EmptyPoolError, match="run 'goldloop round'"):
+    with pytest.raises(EmptyPoolError, match="run `goldloop round`"):
         tune(audited([], []), settings(), present=BAND)
 
 

@@ -25,9 +25,9 @@ class MemoryRegistry:
     ) -> str:
         """Copy the files of `folder` as the next version."""
         if not any(path.is_file() for path in folder.iterdir()):
-            raise ModelError(f"{folder} holds no files; save the model there first")
+            raise ModelError(f"{folder} holds no files. Save the model there first.")
         if len(example) < 2:
-            raise ModelError(f"the example holds {len(example)} samples; give two")
+            raise ModelError(f"The example holds {len(example)} samples. Give at least two.")
         version = str(len(self._models) + 1)
         kept = Path(shutil.copytree(folder, self.folder / version))
         self._models[version] = RegisteredModel(version, kept, mlflow_run_id, dict(tags))
@@ -45,7 +45,7 @@ class MemoryRegistry:
     def load(self, version: str) -> RegisteredModel:
         """Return the version's copy."""
         if version not in self._models:
-            raise ModelError(f"there is no version {version} of model fake")
+            raise ModelError(f"There is no version {version} of model fake.")
         return self._models[version]
 
 

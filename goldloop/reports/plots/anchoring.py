@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import matplotlib as mpl
 
-from goldloop.annotators.automation_bias import Gap
+from goldloop.annotators.automation_bias import AdoptionGap
 from goldloop.reports.plots.dots import Dots, dots_figure, draw_line, draw_rows, draw_words, in_percent
 from goldloop.reports.plots.style import BLUE, GREY, STYLE, Format, rendered
 from goldloop.stats.measures import Measure
 
 
-def gap_plot(gaps: Sequence[Gap], *, max_gap: float, kind: Format = "svg") -> bytes:
+def gap_plot(gaps: Sequence[AdoptionGap], *, max_gap: float, kind: Format = "svg") -> bytes:
     """Return the adoption gap of each of `gaps`; that over all labels has the label None."""
     with mpl.rc_context(STYLE):
         figure, axes = dots_figure(len(gaps))

@@ -11,14 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from goldloop.annotators.profiles import Person
+from goldloop.annotators.profiles import AnnotatorProfile
 from goldloop.reports.plots.dots import Dots, dots_figure, draw_line, draw_rows, draw_words, in_percent
 from goldloop.reports.plots.style import BLUE, GREY, ORANGE, STYLE, VERMILION, Format, n_text, rendered
 
 N_COLUMNS = 4  # most small drift plots side by side
 
 
-def skill_plot(people: Sequence[Person], *, bar: float, kind: Format = "svg") -> bytes:
+def skill_plot(people: Sequence[AnnotatorProfile], *, bar: float, kind: Format = "svg") -> bytes:
     """Return everybody's accuracy against the bar: over all blind answers, and on controls alone."""
     with mpl.rc_context(STYLE):
         figure, axes = dots_figure(len(people))
@@ -28,7 +28,7 @@ def skill_plot(people: Sequence[Person], *, bar: float, kind: Format = "svg") ->
             [one.name for one in people],
             [
                 Dots("all blind answers", overall, BLUE, "o", shift=0.14),
-                Dots("controls alone", [one.on_controls for one in people], GREY, "s", shift=-0.14),
+                Dots("controls alone", [one.on_honeypots for one in people], GREY, "s", shift=-0.14),
             ],
         )
         for row, one in enumerate(people):
@@ -41,19 +41,22 @@ def skill_plot(people: Sequence[Person], *, bar: float, kind: Format = "svg") ->
         in_percent(axes)
         axes.set_xlabel("accuracy, 95 % interval; n: all blind answers")
         axes.set_title("How often each annotator is right", pad=20)
-        if any(one.accuracy.estimate or one.on_controls.estimate for one in people):
+        if any(one.accuracy.estimate or one.on_honeypots.estimate for one in people):
             figure.legend(loc="outside lower center", ncols=2)
         return rendered(figure, kind)
 
 
-def _lowest(people: Sequence[Person], bar: float) -> float:
+def _lowest(people: Sequence[AnnotatorProfile], bar: float) -> float:
     lows = [
-        one.estimate.low for person in people for one in (person.accuracy, person.on_controls) if one.estimate
+        one.estimate.low
+        for person in people
+        for one in (person.accuracy, person.on_honeypots)
+        if one.estimate
     ]
     return max(0.0, float(np.floor(10 * min([*lows, bar]) - 0.5) / 10))
 
 
-def pace_plot(people: Sequence[Person], *, kind: Format = "svg") -> bytes:
+def pace_plot(people: Sequence[AnnotatorProfile], *, kind: Format = "svg") -> bytes:
     """Return everybody's decision times: the middle half, and the median with its interval."""
     with mpl.rc_context(STYLE):
         figure, axes = dots_figure(len(people))
@@ -75,7 +78,7 @@ def pace_plot(people: Sequence[Person], *, kind: Format = "svg") -> bytes:
         return rendered(figure, kind)
 
 
-def drift_plot(people: Sequence[Person], *, bar: float, kind: Format = "svg") -> bytes:
+def drift_plot(people: Sequence[AnnotatorProfile], *, bar: float, kind: Format = "svg") -> bytes:
     """Return everybody's accuracy in each round, a small plot a person; who is falling says so."""
     n_rows = max(1, ceil(len(people) / N_COLUMNS))
     n_columns = max(1, ceil(len(people) / n_rows))
@@ -104,7 +107,7 @@ def drift_plot(people: Sequence[Person], *, bar: float, kind: Format = "svg") ->
         return rendered(figure, kind)
 
 
-def _draw_drift(axes: Axes, person: Person, bar: float) -> None:
+def _draw_drift(axes: Axes, person: AnnotatorProfile, bar: float) -> None:
     colour = VERMILION if person.is_falling else BLUE
     found = [(one.round, one.accuracy.estimate) for one in person.rounds if one.accuracy.estimate]
     if found:

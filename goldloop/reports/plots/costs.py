@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from goldloop.costs.statement import Account
+from goldloop.costs.statement import Statement
 from goldloop.reports.plots.style import (
     BLUE,
     GREEN,
@@ -25,7 +25,7 @@ from goldloop.reports.plots.style import (
 from goldloop.stats.measures import Measure
 
 
-def spent_plot(accounts: Sequence[Account], *, kind: Format = "svg") -> bytes:
+def spent_plot(accounts: Sequence[Statement], *, kind: Format = "svg") -> bytes:
     """Return what people's time and wrong labels cost in each round, side by side."""
     with mpl.rc_context(STYLE):
         figure, axes = new_figure(7.6, 3.9)
@@ -39,7 +39,7 @@ def spent_plot(accounts: Sequence[Account], *, kind: Format = "svg") -> bytes:
         return rendered(figure, kind)
 
 
-def saved_plot(accounts: Sequence[Account], *, kind: Format = "svg") -> bytes:
+def saved_plot(accounts: Sequence[Statement], *, kind: Format = "svg") -> bytes:
     """Return what each round saved against labelling, and against accepting, everything; below 0: lost."""
     with mpl.rc_context(STYLE):
         figure, axes = new_figure(7.6, 3.9)
@@ -103,7 +103,7 @@ def _draw_dots(axes: Axes, series: _Series, shift: float) -> None:
     )
 
 
-def _name_rounds(axes: Axes, accounts: Sequence[Account]) -> None:
+def _name_rounds(axes: Axes, accounts: Sequence[Statement]) -> None:
     axes.set_xlim(-0.6, max(len(accounts), 1) - 0.4)
     axes.xaxis.set_major_locator(MaxNLocator(12, integer=True))
     axes.xaxis.set_major_formatter(

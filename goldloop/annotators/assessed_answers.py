@@ -1,4 +1,4 @@
-"""Judging answers: each beside what everybody else says, so that nobody is measured against himself."""
+"""Assessed answers: each answer beside the evidence without it, so that nobody confirms themselves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from goldloop.annotators.known_labels import known_label
-from goldloop.annotators.profiles import Judged
+from goldloop.annotators.profiles import AssessedAnswer
 from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.answers import Answer
@@ -15,17 +15,18 @@ from goldloop.core.requests import AnswerRequest, RequestReason
 from goldloop.core.tasks import Purpose
 
 
-def judged_answers(
+def assessed_answers(
     outcomes: Outcomes, answer_requests: Iterable[AnswerRequest], labels: LabelSet
-) -> list[Judged]:
-    """Return every answer and skip but adjudicators' decisions, by annotation id, beside what others say.
+) -> list[AssessedAnswer]:
+    """Return every answer and skip but adjudicators' decisions, by annotation id, with its references.
 
-    Known answers are those of onboarding, and of tasks that were asked once more *because* they were known:
-    taking in other answers to samples that turned out to be known would pick people's mistakes.
+    The label is known for onboarding tasks, and for tasks that were requested once more because their label
+    was known (honeypots). Other samples whose label became known later do not count: they were answered again
+    because an answer was doubted, and would be mostly annotators' errors.
     """
-    places = {one.evidence.sample_id: place for place, one in enumerate(outcomes.samples)}
-    controls = _controls_since(answer_requests)
-    found = []
+    places = {sample.evidence.sample_id: place for place, sample in enumerate(outcomes.samples)}
+    honeypots = _honeypots_since(answer_requests)
+    assessed = []
     for answer in outcomes.answers:
         if answer.purpose is Purpose.ADJUDICATION:
             continue
@@ -34,33 +35,33 @@ def judged_answers(
         others = None
         if place is not None and evidence is not None and answer in evidence.votes:
             others = _others(outcomes, place, answer.annotator, labels)
-        found.append(Judged(answer, _known(answer, evidence, controls), others))
-    return found
+        assessed.append(AssessedAnswer(answer, _known(answer, evidence, honeypots), others))
+    return assessed
 
 
-def _controls_since(answer_requests: Iterable[AnswerRequest]) -> dict[str, datetime]:
-    """Return since when each task has been a control, by key."""
+def _honeypots_since(answer_requests: Iterable[AnswerRequest]) -> dict[str, datetime]:
+    """Return since when each task has been a honeypot, by key."""
     since: dict[str, datetime] = {}
-    for one in answer_requests:
-        if one.reason is RequestReason.HONEYPOT and one.at is not None:
-            since.setdefault(one.key, one.at)
+    for request in answer_requests:
+        if request.reason is RequestReason.HONEYPOT and request.at is not None:
+            since.setdefault(request.key, request.at)
     return since
 
 
-def _known(answer: Answer, evidence: SampleEvidence | None, controls: Mapping[str, datetime]) -> str | None:
+def _known(answer: Answer, evidence: SampleEvidence | None, honeypots: Mapping[str, datetime]) -> str | None:
     if evidence is None or answer.is_skip:
         return None
     if answer.purpose is Purpose.ONBOARDING:
         return known_label(evidence, without=answer.annotator)
-    since = controls.get(evidence.plan.key)
+    since = honeypots.get(evidence.plan.key)
     if since is None or answer.created_at <= since:
         return None
     return known_label(evidence, without=answer.annotator, before=since)
 
 
 def _others(outcomes: Outcomes, place: int, annotator: str, labels: LabelSet) -> dict[str, float] | None:
-    case = outcomes.samples[place].evidence.voted
-    if case.probs is None and case.decision is None and not case.votes.keys() - {annotator}:
+    voted = outcomes.samples[place].evidence.voted
+    if voted.probs is None and voted.decision is None and not voted.votes.keys() - {annotator}:
         return None
     posterior = outcomes.fit.leave_one_out(place, annotator)
     return {name: float(share) for name, share in zip(labels, posterior, strict=True)}

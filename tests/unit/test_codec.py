@@ -1,0 +1,72 @@
+"""The codec: frozen dataclasses become plain JSON types and rows, and come back equal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import pytest
+
+from goldloop.core.codec import from_plain, from_row, to_plain, to_row
+from goldloop.core.errors import StoredValueError
+from goldloop.core.lanes import Lane
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A nested value that refuses what is no share."""
+
+    value: float
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.value <= 1:
+            raise ValueError(f"a share lies in [0, 1], got {self.value}")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A record with every kind of field that tables hold."""
+
+    name: str
+    lane: Lane
+    shares: Mapping[str, Share]
+    best: Share | None
+    words: tuple[str, ...]
+    at: datetime
+
+
+EXAMPLE = Example(
+    "a", Lane.AUTO, {"ham": Share(0.25)}, None, ("b", "c"), datetime(2026, 3, 2, 12, 30, 1, 5, tzinfo=UTC)
+)
+
+
+def test_a_value_comes_back_from_plain_types_as_it_was() -> None:
+    """Nested values, enums, tuples, mappings and moments; keys nobody knows are passed over."""
+    told = to_plain(EXAMPLE)
+
+    assert told["shares"] == {"ham": {"value": 0.25}}
+    assert told["lane"] == "auto"
+    assert from_plain(Example, told | {"later": 1}) == EXAMPLE
+
+
+def test_a_row_holds_nested_values_as_text() -> None:
+    """Moments stay moments, tuples become lists, and None stays None."""
+    row = to_row(EXAMPLE, as_json=("shares", "best"))
+
+    assert row["shares"] == '{"ham":{"value":0.25}}'
+    assert (row["best"], row["words"], row["at"]) == (None, ["b", "c"], EXAMPLE.at)
+    assert from_row(Example, row | {"seq": 3}, as_json=("shares", "best")) == EXAMPLE
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lane": "attic"}, "Example cannot be read: lane: Input should be"),
+        ({"best": {"value": 2}}, "best: Value error, a share lies in"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused(change: dict[str, object], message: str) -> None:
+    """The error names the type, the field and what was seen."""
+    with pytest.raises(StoredValueError, match=message):
+        from_plain(Example, to_plain(EXAMPLE) | change)
