@@ -113,21 +113,16 @@ def check_drift(sketch: Sketch, reference: Sketch | None) -> Check:
         LabelError: `sketch` and `reference` have different labels.
     """
     n_reference = reference.n if reference else 0
-    if reference is None or n_reference < LEAST_N:
-        return Check(
-            (),
-            sketch.n,
-            n_reference,
+    unknown = ""
+    if n_reference < LEAST_N:
+        unknown = (
             f"no drift check yet: this model has scored {n_reference} samples before, {LEAST_N} are needed; "
-            "later batches are compared with this one",
+            "later batches are compared with this one"
         )
-    if sketch.n < LEAST_N:
-        return Check(
-            (),
-            sketch.n,
-            n_reference,
-            f"no drift check: the batch has {sketch.n} samples, {LEAST_N} are needed",
-        )
+    elif sketch.n < LEAST_N:
+        unknown = f"no drift check: the batch has {sketch.n} samples, {LEAST_N} are needed"
+    if reference is None or unknown:
+        return Check((), sketch.n, n_reference, unknown)
     if sketch.labels != reference.labels:
         raise LabelError(
             f"cannot compare a batch with labels {list(sketch.labels)} with batches with labels "

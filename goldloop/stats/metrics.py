@@ -7,7 +7,7 @@ positive. A weighted share is a Hájek mean [hajek1971]; its interval uses `effe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import sqrt
 from typing import Any, Self
 
@@ -53,7 +53,7 @@ class Estimate:
 
     def to_dict(self) -> dict[str, float | int]:
         """Return the fields for JSON."""
-        return {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
@@ -76,10 +76,7 @@ class LabelMetrics:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields for JSON."""
-        parts = {"precision": self.precision, "recall": self.recall, "f1": self.f1}
-        return {"label": self.label, "n": self.n} | {
-            name: None if estimate is None else estimate.to_dict() for name, estimate in parts.items()
-        }
+        return asdict(self)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
