@@ -54,15 +54,15 @@ def retrain_if_possible_task(workspace: str) -> tuple[RoundRecord | None, list[s
 @task(name="write the round's page")
 def write_page_task(workspace: str) -> Path:
     """Note the lanes in the newest round's record and write its page; return where it lies."""
+    from goldloop.reports.inputs import read_page_inputs
     from goldloop.reports.round_page import write_page
 
     parts = connect(workspace)
-    where = conservation(parts.tables)
-    lanes = {"auto": where.auto, "review": where.review, "full": where.full, "hold": where.hold}
+    lanes = conservation(parts.tables).lanes
     closed = read_rounds(parts.tables.rounds)
     if closed and not closed[-1].lanes:
         save_round(parts.tables.rounds, replace(closed[-1], lanes=lanes))
-    return write_page(parts)
+    return write_page(read_page_inputs(parts), parts.workspace.reports)
 
 
 @flow(name="round", validate_parameters=False)

@@ -175,7 +175,8 @@ class Wiring:
         self, *, say: Callable[[str], None], advance: Callable[[float], None], scratch: Path
     ) -> RetrainContext:
         """Return what retraining works with."""
-        from goldloop.reports.round_plots import plots_of
+        from goldloop.reports.retrain_plots import retrain_plots
+        from goldloop.tables.rounds import read_rounds
         from goldloop.training.retrain import RetrainContext
 
         return RetrainContext(
@@ -188,7 +189,9 @@ class Wiring:
             runs=self.runs,
             settings=self.workspace.settings,
             scratch=scratch,
-            plots=plots_of(self),
+            plots=lambda evaluation: retrain_plots(
+                evaluation, self.workspace.settings, self.known_people(), read_rounds(self.tables.rounds)
+            ),
             clock=now,
             say=say,
             advance=advance,

@@ -75,16 +75,16 @@ def policy_tune(
 ) -> None:
     """What other policies would have meant for the audited samples, and which one they speak for."""
     from flows.policy import champion_tuning
-    from goldloop.reports.policies_table import tuning_json, tuning_rows, tuning_title
+    from goldloop.reports.policies import tuning_json, tuning_rows, tuning_title
 
     parts = connect(where)
     if plot is not None and plot.suffix not in (".png", ".svg"):
         raise SettingsError(f"--plot needs a file that ends in .png or .svg, got {plot}")
     found = champion_tuning(parts)
     if plot is not None:
-        from goldloop.reports.plots import tuning_plot
+        from goldloop.reports.plots.policies import tuning_plot
 
-        plot.write_bytes(tuning_plot(found, kind="png" if plot.suffix == ".png" else "svg"))
+        plot.write_bytes(tuning_plot(found)("png" if plot.suffix == ".png" else "svg"))
         say(f"drew {plot}")
     show(tuning_json(found), tuning_rows(found), as_json=as_json, title=tuning_title(found))
     if not as_json:
@@ -107,7 +107,7 @@ def replay(
     """What past rounds' decisions would have been under another policy; touches nothing."""
     from flows.policy import judged_for, newest_entry
     from goldloop.audit.audited import audited_traffic
-    from goldloop.reports.policies_table import replay_rows
+    from goldloop.reports.policies import replay_rows
     from goldloop.routing.fit import fit_policy
     from goldloop.routing.replay import replay as replayed
     from goldloop.tables.traffic import read_traffic

@@ -1,15 +1,27 @@
-"""Accuracy over rounds: a curve for each role a model can have."""
+"""Accuracy over rounds: a curve for each role a model can have, and one for all traffic."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
-from goldloop.reports.plots.style import BLUE, GREY, STYLE, VERMILION, Format, n_text, new_figure, rendered
+from goldloop.reports.formatting import n_text
+from goldloop.reports.plots.intervals import draw_intervals
+from goldloop.reports.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    VERMILION,
+    Picture,
+    in_percent,
+    name_rounds,
+    new_figure,
+    picture,
+)
 from goldloop.stats.metrics import Estimate
 
 
@@ -39,6 +51,7 @@ def random_labels_curve(estimates: Sequence[Estimate | None]) -> Curve:
     return Curve("random labels, same budget", estimates, VERMILION, "^", ":")
 
 
+@picture
 def accuracy_plot(
     rounds: Sequence[int],
     curves: Sequence[Curve],
@@ -46,51 +59,44 @@ def accuracy_plot(
     split: str,
     labels_spent: Sequence[int] | None = None,
     title: str | None = None,
-    kind: Format = "svg",
-) -> bytes:
+) -> Figure:
     """Return accuracy with 95 % intervals over the rounds; `labels_spent` stand below each round.
 
-    The curves are set beside each other by a little, so that no interval hides another.
+    The curves stand a little beside each other, so that no interval hides another.
     """
-    with mpl.rc_context(STYLE):
-        figure, axes = new_figure(7.6, 4.4)
-        sizes = []
-        lows = []
-        for place, curve in enumerate(curves):
-            there = [(x, one) for x, one in enumerate(curve.estimates) if one is not None]
-            if not there:
-                continue
-            shift = 0.07 * (place - (len(curves) - 1) / 2)
-            xs = np.array([x for x, _ in there]) + shift
-            values = np.array([one.value for _, one in there])
-            below = values - [one.low for _, one in there]
-            above = np.array([one.high for _, one in there]) - values
-            axes.errorbar(
-                xs,
-                values,
-                yerr=np.vstack([below, above]),
-                label=curve.name,
-                color=curve.colour,
-                marker=curve.marker,
-                linestyle=curve.line,
-                capsize=4,
-                linewidth=2,
-                elinewidth=1.4,
-                markersize=7,
-            )
-            sizes += [one.n for _, one in there]
-            lows += [one.low for _, one in there]
-        names = [f"round {number}" for number in rounds]
-        if labels_spent is not None:
-            names = [f"{name}\n{n:,} answers" for name, n in zip(names, labels_spent, strict=True)]
-        axes.set_xticks(range(len(rounds)), names)
-        axes.set_xlim(-0.5, len(rounds) - 0.5)
-        axes.set_ylim(max(0.0, np.floor(10 * min(lows, default=0.0)) / 10), 1.005)
-        axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-        axes.set_ylabel("accuracy, 95 % interval")
-        axes.grid(axis="y", color="#DDDDDD")
-        axes.set_title(f"{title or f'Accuracy on the {split} split'} ({n_text(sizes)})")
-        if sizes:
-            figure.legend(loc="outside lower center", ncols=len(curves))
-        return rendered(figure, kind)
+    figure, axes = new_figure(7.6, 4.4)
+    for place, curve in enumerate(curves):
+        shift = 0.07 * (place - (len(curves) - 1) / 2)
+        draw_intervals(
+            axes,
+            np.arange(len(rounds)) + shift,
+            curve.estimates,
+            label=curve.name,
+            color=curve.colour,
+            marker=curve.marker,
+            linestyle=curve.line,
+            linewidth=2,
+        )
+    known = [estimate for curve in curves for estimate in curve.estimates if estimate is not None]
+    names = [f"round {number}" for number in rounds]
+    if labels_spent is not None:
+        names = [f"{name}\n{n:,} answers" for name, n in zip(names, labels_spent, strict=True)]
+    name_rounds(axes, names, most=6)
+    lowest = min((estimate.low for estimate in known), default=0.0)
+    axes.set_ylim(max(0.0, np.floor(10 * lowest) / 10), 1.005)
+    in_percent(axes.yaxis)
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
+    axes.set_ylabel("accuracy, 95 % interval")
+    axes.grid(axis="y")
+    sizes = [estimate.n for estimate in known]
+    axes.set_title(f"{title or f'Accuracy on the {split} split'} ({n_text(sizes)})")
+    if known:
+        figure.legend(loc="outside lower center", ncols=len(curves))
+    return figure
+
+
+def traffic_plot(by_round: Mapping[int, Estimate | None]) -> Picture:
+    """Return the accuracy over all traffic with 95 % intervals, over the rounds that have enough audits."""
+    known = {number: by_round[number] for number in sorted(by_round) if by_round[number] is not None}
+    curve = Curve("all traffic", list(known.values()), GREEN, "D", "-")
+    return accuracy_plot(list(known), [curve], split="audit", title="Accuracy over all traffic")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
-from goldloop.reports.plots.style import GREY, VERMILION, shortened
+from goldloop.reports.formatting import shortened
+from goldloop.reports.plots.intervals import draw_intervals
+from goldloop.reports.plots.style import GREY, VERMILION, new_figure
 from goldloop.stats.measures import Measure
 
 ROW_INCHES = 0.42
@@ -26,47 +27,35 @@ class Dots:
     shift: float = 0.0
 
 
-def dots_figure(n_rows: int, *, width: float = 7.6) -> tuple[Figure, Axes]:
-    """Return a figure of its own with room for `n_rows` rows."""
-    figure = Figure(figsize=(width, 1.75 + ROW_INCHES * max(n_rows, 2)), layout="constrained")
-    return figure, figure.add_subplot()
+def dots_figure(n_rows: int) -> tuple[Figure, Axes]:
+    """Return a figure with room for `n_rows` rows."""
+    return new_figure(7.6, 1.75 + ROW_INCHES * max(n_rows, 2))
 
 
 def draw_rows(axes: Axes, names: Sequence[str], series: Sequence[Dots]) -> None:
-    """Draw the series from the top down; where there is no estimate, its words stand in its place."""
-    for one in series:
-        label: str | None = one.name
-        for row, measure in enumerate(one.measures):
-            y = row - one.shift
-            found = measure.estimate
-            if found is None:
-                continue
-            axes.errorbar(
-                found.value,
-                y,
-                xerr=[[found.value - found.low], [found.high - found.value]],
-                color=one.colour,
-                marker=one.marker,
-                markerfacecolor="white" if one.shift < 0 else one.colour,
-                markersize=7,
-                capsize=4,
-                elinewidth=1.6,
-                linestyle="none",
-                label=label,
-            )
-            label = None
+    """Draw the series from the top down, nothing where there is no estimate."""
+    for dots in series:
+        draw_intervals(
+            axes,
+            [row - dots.shift for row in range(len(names))],
+            [measure.estimate for measure in dots.measures],
+            is_sideways=True,
+            color=dots.colour,
+            marker=dots.marker,
+            markerfacecolor="white" if dots.shift < 0 else dots.colour,
+            label=dots.name,
+        )
     axes.set_yticks(range(len(names)), [shortened(name, 22) for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x", color="#DDDDDD")
+    axes.grid(axis="x")
 
 
 def draw_words(axes: Axes, measures: Sequence[Measure]) -> None:
-    """Write n to the right of each row, or that there is too little for a figure."""
+    """Write n to the right of each row, or why there is no estimate."""
     for row, measure in enumerate(measures):
-        words = f"n={measure.n:,}" if measure.estimate is not None else str(measure)
         axes.annotate(
-            words,
+            f"n={measure.n:,}" if measure.estimate is not None else str(measure),
             (1, row),
             xycoords=("axes fraction", "data"),
             xytext=(8, 0),
@@ -91,8 +80,3 @@ def draw_line(axes: Axes, at: float, words: str) -> None:
         fontsize=10,
         color=VERMILION,
     )
-
-
-def in_percent(axes: Axes) -> None:
-    """Write the values of the x axis as percentages."""
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))

@@ -1,122 +1,93 @@
-"""Policies: what audits say of every threshold, errors let through against coverage, and cost."""
+"""Policies: errors let through against coverage, and cost against the threshold, from audits."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 
-from goldloop.reports.plots.style import BLUE, GREY, ORANGE, STYLE, VERMILION, Format, new_figure, rendered
+from goldloop.core.lanes import Lane
+from goldloop.reports.formatting import number
+from goldloop.reports.plots.intervals import draw_band, draw_intervals
+from goldloop.reports.plots.style import GREY, ORANGE, VERMILION, in_percent, new_figure, picture
 from goldloop.routing.outcomes import Outcome
-from goldloop.routing.tuning import Point, Tuning
-from goldloop.stats.metrics import Estimate
+from goldloop.routing.tuning import Tuning
 
-NARROWEST = 0.99  # where the axis of confidence begins at the latest, also if a model is sure of everything
+NARROWEST = 0.99  # largest start of the confidence axis, also if a model is sure of everything
 HEADROOM = 1.65  # of the y axis, for the legend
-LEAST_ACCEPTED = 0.05  # share of all below which the risk of so few is left out: its interval fills the plot
+LEAST_ACCEPTED = (
+    0.05  # share accepted below which the risk is left out: the interval of so few fills the plot
+)
 
 
-def tuning_plot(found: Tuning, *, kind: Format = "svg") -> bytes:
+@picture
+def tuning_plot(tuning: Tuning) -> Figure:
     """Return risk against coverage above cost against threshold; marks what is in force and recommended."""
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(7.6, 8.2), layout="constrained")
-        upper, lower = figure.subplots(2, 1)
-        _draw_risk(upper, found)
-        _draw_cost(lower, found)
-        return rendered(figure, kind)
+    figure = Figure(figsize=(7.6, 8.2), layout="constrained")
+    upper, lower = figure.subplots(2, 1)
+    _draw_risk(upper, tuning)
+    _draw_cost(lower, tuning)
+    return figure
 
 
-def risk_plot(found: Tuning, *, kind: Format = "svg") -> bytes:
+@picture
+def risk_plot(tuning: Tuning) -> Figure:
     """Return errors among accepted labels against the share accepted."""
-    with mpl.rc_context(STYLE):
-        figure, axes = new_figure(7.6, 4.4)
-        _draw_risk(axes, found)
-        return rendered(figure, kind)
+    figure, axes = new_figure(7.6, 4.4)
+    _draw_risk(axes, tuning)
+    return figure
 
 
-def cost_plot(found: Tuning, *, kind: Format = "svg") -> bytes:
-    """Return the cost of people and errors against the threshold from which on labels are accepted."""
-    with mpl.rc_context(STYLE):
-        figure, axes = new_figure(7.6, 4.4)
-        _draw_cost(axes, found)
-        return rendered(figure, kind)
+@picture
+def cost_plot(tuning: Tuning) -> Figure:
+    """Return the cost of people and errors against the threshold above which labels are accepted."""
+    figure, axes = new_figure(7.6, 4.4)
+    _draw_cost(axes, tuning)
+    return figure
 
 
-def _marked(found: Tuning) -> list[tuple[str, Outcome, str, str]]:
+def _marked(tuning: Tuning) -> list[tuple[str, Outcome, str, str]]:
     """Return the policies to mark, with their marker and colour: one point where both are the same."""
-    if found.recommended is found.present:
-        return [("in force, and recommended", found.present, "D", VERMILION)]
-    return [("in force", found.present, "s", ORANGE), ("recommended", found.recommended, "D", VERMILION)]
+    if tuning.recommended is tuning.present:
+        return [("in force, and recommended", tuning.present, "D", VERMILION)]
+    return [("in force", tuning.present, "s", ORANGE), ("recommended", tuning.recommended, "D", VERMILION)]
 
 
-def _draw_risk(axes: Axes, found: Tuning) -> None:
-    points = [one for one in found.points if one.accepted.value >= LEAST_ACCEPTED]
-    accepted = [one.accepted.value for one in points]
-    _draw_curve(axes, accepted, [one.let_through for one in points], "accepting from a threshold on")
-    for name, one, marker, colour in _marked(found):
-        if one.let_through is not None:
-            value = one.let_through
-            axes.errorbar(
-                one.by_lane["auto"],
-                value.value,
-                yerr=[[value.value - value.low], [value.high - value.value]],
-                color=colour,
-                marker=marker,
-                markersize=8,
-                capsize=4,
-                linestyle="none",
-                label=f"{name}: {one.policy.version}",
-            )
-    n = found.present.cost.n
-    axes.set_title(f"Errors among accepted labels, audits of the holdout (n={n:,})")
-    axes.set_xlabel("share of all samples accepted by machine")
+def _draw_risk(axes: Axes, tuning: Tuning) -> None:
+    points = [point for point in tuning.points if point.accepted.value >= LEAST_ACCEPTED]
+    accepted, errors = [point.accepted.value for point in points], [point.let_through for point in points]
+    draw_band(axes, accepted, errors, label="accepting above a threshold")
+    for name, outcome, marker, colour in _marked(tuning):
+        words = f"{name}: {outcome.policy.version}"
+        place, share = outcome.by_lane[Lane.AUTO], outcome.let_through
+        draw_intervals(axes, [place], [share], color=colour, marker=marker, markersize=8, label=words)
+    axes.set_title(f"Errors among accepted labels, audits of the holdout (n={tuning.present.cost.n:,})")
+    axes.set_xlabel("share of all samples accepted by the model")
     axes.set_ylabel("wrong among accepted")
     axes.set_xlim(0, 1)
-    axes.set_ylim(0, HEADROOM * axes.get_ylim()[1])
-    for axis in (axes.xaxis, axes.yaxis):
-        axis.set_major_formatter(PercentFormatter(1.0))
-    axes.grid(color="#DDDDDD")
-    axes.legend(loc="upper left")
+    in_percent(axes.xaxis, axes.yaxis, decimals=None)
+    _finish(axes)
 
 
-def _draw_cost(axes: Axes, found: Tuning) -> None:
-    points: Sequence[Point] = found.points
-    thresholds = [one.threshold for one in points]
-    words = "accepting from a threshold on, a quick review below"
-    _draw_curve(axes, thresholds, [one.cost for one in points], words)
-    for (name, one, _, colour), dashes in zip(_marked(found), ("--", "-."), strict=False):
-        axes.axhline(
-            one.cost.value,
-            color=colour,
-            linestyle=dashes,
-            linewidth=1.6,
-            label=f"{name}: {one.policy.version}",
-        )
-    even = found.break_even
+def _draw_cost(axes: Axes, tuning: Tuning) -> None:
+    thresholds = [point.threshold for point in tuning.points]
+    words = "accepting above a threshold, a quick review below"
+    draw_band(axes, thresholds, [point.cost for point in tuning.points], label=words)
+    for (name, outcome, _, colour), dashes in zip(_marked(tuning), ("--", "-."), strict=False):
+        words = f"{name}: {outcome.policy.version}"
+        axes.axhline(outcome.cost.value, color=colour, linestyle=dashes, linewidth=1.6, label=words)
+    even = tuning.break_even
     if even is not None:
-        axes.axvline(
-            even.value,
-            color=GREY,
-            linestyle=":",
-            linewidth=1.6,
-            label=f"accepting pays from {even.value:.2f} on",
-        )
+        words = f"accepting pays above {number(even.value, 2)}"
+        axes.axvline(even.value, color=GREY, linestyle=":", linewidth=1.6, label=words)
         axes.axvspan(even.low, even.high, color=GREY, alpha=0.15, linewidth=0, label="its 95 % interval")
-    n = found.present.cost.n
-    axes.set_title(f"Cost of people and errors, audits of the holdout (n={n:,})")
+    axes.set_title(f"Cost of people and errors, audits of the holdout (n={tuning.present.cost.n:,})")
     axes.set_xlabel("threshold of confidence")
-    axes.set_ylabel(f"{found.currency} per 1,000 samples")
+    axes.set_ylabel(f"{tuning.currency} per 1,000 samples")
     axes.set_xlim(min(*thresholds, NARROWEST), 1)
+    _finish(axes)
+
+
+def _finish(axes: Axes) -> None:
     axes.set_ylim(0, HEADROOM * axes.get_ylim()[1])
-    axes.grid(color="#DDDDDD")
+    axes.grid()
     axes.legend(loc="upper left")
-
-
-def _draw_curve(axes: Axes, at: Sequence[float], values: Sequence[Estimate], words: str) -> None:
-    low, high = np.array([one.low for one in values]), np.array([one.high for one in values])
-    axes.fill_between(at, low, high, color=BLUE, alpha=0.18, linewidth=0, label="95 % interval")
-    axes.plot(at, [one.value for one in values], color=BLUE, linewidth=1.8, label=words)

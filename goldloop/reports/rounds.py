@@ -1,0 +1,181 @@
+"""The sections about rounds: what each had, spent and decided, and the accuracy over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from goldloop.core.lanes import Lane, lane_shares
+from goldloop.core.splits import Split
+from goldloop.reports.formatting import NOTHING, Cell, Tone, lanes_cell, number, percent, percent_cell
+from goldloop.reports.plots.accuracy import accuracy_plot, baseline_curve, champion_curve, random_labels_curve
+from goldloop.reports.plots.evaluation import confusion_plot
+from goldloop.reports.plots.lanes import lanes_plot
+from goldloop.reports.plots.style import Picture
+from goldloop.reports.section import Plot, Row, Section, Table
+from goldloop.reports.steps import evaluation_rows, retrain_title
+from goldloop.stats.metrics import Estimate
+from goldloop.training.evaluate import BASELINE, CHALLENGER
+from goldloop.training.promotion import Decision, Evaluation, winner
+from goldloop.training.round_record import RoundRecord
+
+NO_ROUND = (
+    "No round has been closed yet. Run `goldloop push`, let annotators label the tasks, "
+    "then run `goldloop round`."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRow:
+    """What one round had, spent and decided.
+
+    `lanes` counts scored samples by lane. `random_labels` is a model trained on as many randomly chosen
+    labels, where there is one to compare with.
+    """
+
+    round: int
+    gold_version: int
+    n_gold: int
+    n_labels_spent: int
+    lanes: Mapping[str, int]
+    baseline: Estimate | None
+    champion: Estimate | None
+    random_labels: Estimate | None = None
+    decision: Decision | None = None
+    outcome: str = ""
+
+
+def round_rows(records: Sequence[RoundRecord]) -> list[RoundRow]:
+    """Return a row for each record; the champion is the one after the round's decision."""
+    return [
+        RoundRow(
+            round=record.round,
+            gold_version=record.gold_version,
+            n_gold=record.n_gold,
+            n_labels_spent=record.n_annotations,
+            lanes=record.lanes,
+            baseline=_accuracy(record.evaluations.get(BASELINE) or record.evaluations.get(CHALLENGER)),
+            champion=_accuracy(winner_of(record)),
+            decision=record.decision,
+            outcome=record.outcome,
+        )
+        for record in records
+    ]
+
+
+def _accuracy(evaluation: Evaluation | None) -> Estimate | None:
+    return evaluation.accuracy if evaluation else None
+
+
+def winner_of(record: RoundRecord) -> Evaluation | None:
+    """Return the evaluation of the model that scores after the round."""
+    return winner(record.evaluations, record.decision)
+
+
+def facts(rows: Sequence[RoundRow]) -> dict[str, Cell]:
+    """Return the newest round in four figures; nothing before the first round."""
+    if not rows:
+        return {}
+    newest = rows[-1]
+    shares = lane_shares(newest.lanes)
+    accepted = percent(shares[Lane.AUTO]) if shares else NOTHING
+    return {
+        "Champion accuracy": percent_cell(newest.champion),
+        "Baseline accuracy": percent_cell(newest.baseline),
+        "Accepted by the model": Cell(accepted, "of the scored samples"),
+        "Labels spent": Cell(number(newest.n_labels_spent), f"for {newest.n_gold:,} gold samples"),
+    }
+
+
+def rounds_section(rows: Sequence[RoundRow], plots: Sequence[Plot] = ()) -> Section:
+    """Return every round with its accuracies and decision, oldest first."""
+    if not rows:
+        return Section("Rounds", prose=(NO_ROUND,))
+    tables = (
+        Table(tuple(_summary_rows(rows))),
+        Table(tuple(_decision_row(row) for row in rows), "what the gate decided"),
+    )
+    return Section("Rounds", tables=tables, plots=tuple(plots))
+
+
+def _summary_rows(rows: Sequence[RoundRow]) -> list[Row]:
+    has_random = any(row.random_labels is not None for row in rows)
+    return [
+        {
+            "round": row.round,
+            "gold version": row.gold_version,
+            "gold": row.n_gold,
+            "labels spent": row.n_labels_spent,
+            "lanes": lanes_cell(row.lanes),
+            "baseline": percent_cell(row.baseline),
+            "champion": percent_cell(row.champion),
+            **({"random labels, same budget": percent_cell(row.random_labels)} if has_random else {}),
+            "decision": _decision(row.decision),
+        }
+        for row in rows
+    ]
+
+
+def _decision(decision: Decision | None) -> Cell:
+    if decision is None:
+        return Cell("none", tone="soft")
+    tone: Tone = "good" if decision.is_promoted else "bad"
+    return Cell("promoted" if decision.is_promoted else "refused", tone=tone)
+
+
+def _decision_row(row: RoundRow) -> Row:
+    if row.decision is None:
+        return {"round": row.round, "decision": row.outcome or "nothing to decide", "rule": "", "reasons": ""}
+    return {
+        "round": row.round,
+        "decision": _decision(row.decision),
+        "rule": row.decision.rule,
+        "reasons": "; ".join(row.decision.reasons),
+    }
+
+
+def curve_plot(rows: Sequence[RoundRow], *, split: str = Split.HOLDOUT) -> Picture:
+    """Return the accuracies over rounds."""
+    curves = [champion_curve([row.champion for row in rows]), baseline_curve([row.baseline for row in rows])]
+    if any(row.random_labels for row in rows):
+        curves.append(random_labels_curve([row.random_labels for row in rows]))
+    spent = [row.n_labels_spent for row in rows]
+    return accuracy_plot([row.round for row in rows], curves, split=str(split), labels_spent=spent)
+
+
+def round_plots(records: Sequence[RoundRecord]) -> tuple[Plot, ...]:
+    """Return curve, lanes and the newest winner's confusion matrix; none before the first round."""
+    if not records:
+        return ()
+    plots = [
+        Plot("Accuracy over rounds, on the holdout that was drawn at random", curve_plot(round_rows(records)))
+    ]
+    with_lanes = [record for record in records if record.lanes]
+    if with_lanes:
+        caption = "The lane of every sample at the end of each round; labelled samples keep the lane they had"
+        lanes = lanes_plot([record.round for record in with_lanes], [record.lanes for record in with_lanes])
+        plots.append(Plot(caption, lanes))
+    newest = winner_of(records[-1])
+    if newest is not None:
+        caption = f"Labels that model {newest.model_version} confuses, on holdout"
+        plots.append(Plot(caption, confusion_plot(newest)))
+    return tuple(plots)
+
+
+def retrain_section(
+    records: Sequence[RoundRecord], record: RoundRecord | None, notes: Sequence[str]
+) -> Section:
+    """Return the decision about `record` with its reasons, and the accuracies over all `records`."""
+    said = tuple(Cell(note) for note in notes)
+    if record is None or record.decision is None:
+        return Section("Retrain", remarks=said or (Cell("Nothing new."),))
+    gold = (
+        f"Gold version {record.gold_version}, {record.n_gold:,} samples, digest `{record.gold_digest[:16]}`"
+    )
+    return Section(
+        title=retrain_title(record).capitalize(),
+        remarks=(*said, *(Cell(reason) for reason in record.decision.reasons)),
+        tables=(Table(tuple(evaluation_rows(record))),),
+        plots=(Plot("accuracy over rounds", curve_plot(round_rows(records))),),
+        notes=(gold,),
+    )
