@@ -82,7 +82,7 @@ def policy_tune(
         raise SettingsError(f"--plot needs a file that ends in .png or .svg, got {plot}")
     found = champion_tuning(parts)
     if plot is not None:
-        from goldloop.reports.plots.policies import tuning_plot
+        from goldloop.reports.plots.audits import tuning_plot
 
         plot.write_bytes(tuning_plot(found)("png" if plot.suffix == ".png" else "svg"))
         say(f"drew {plot}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from goldloop.annotators.agreement import MIN_SHARED, Agreement
 from goldloop.annotators.automation_bias import Gap
@@ -19,8 +20,8 @@ from goldloop.reports.formatting import (
     points_cell,
     share_cell,
 )
-from goldloop.reports.plots.agreement import kappa_plot
 from goldloop.reports.plots.annotators import drift_plot, gap_plot, pace_plot, skill_plot
+from goldloop.reports.plots.matrices import kappa_plot
 from goldloop.reports.section import Plot, Row, Section, Table
 from goldloop.stats.measures import Measure
 
@@ -171,7 +172,8 @@ def agreement_section(agreement: Agreement) -> Section:
     return Section(
         title="Agreement",
         prose=(
-            f"Krippendorff's alpha is {number_cell(agreement.alpha, 2)} (1: perfect, 0: chance). "
+            f"Krippendorff's alpha is {number_cell(agreement.alpha, 2)}; pairs have Cohen's kappa "
+            "(1: perfect, 0: chance). "
             "Only blind answers to samples drawn at random count, and only those requested from the start: "
             "later ones are requested where somebody was in doubt.",
         ),
@@ -182,20 +184,16 @@ def agreement_section(agreement: Agreement) -> Section:
 
 def agreement_rows(agreement: Agreement) -> list[Row]:
     """Return a row for everybody together, and one for each pair while there are at most `MOST_PAIRS`."""
-    rows = [("everybody", agreement.equal, "Krippendorff's alpha", agreement.alpha)]
+    rows = [("everybody", agreement.equal, "alpha", agreement.alpha)]
     if len(agreement.pairs) <= MOST_PAIRS:
         rows += [
-            (f"annotators {pair.first} and {pair.second}", pair.equal, "Cohen's kappa", pair.kappa)
+            (f"annotators {pair.first} and {pair.second}", pair.equal, "kappa", pair.kappa)
             for pair in agreement.pairs
         ]
+    cells = [(who, percent_cell(equal), name, number_cell(beyond, 2)) for who, equal, name, beyond in rows]
     return [
-        {
-            "who": who,
-            "equal answers": percent_cell(equal),
-            "coefficient": name,
-            "value": number_cell(value, 2),
-        }
-        for who, equal, name, value in rows
+        {"who": who, "equal answers": equal, "beyond chance": replace(beyond, text=f"{name} {beyond.text}")}
+        for who, equal, name, beyond in cells
     ]
 
 

@@ -21,8 +21,11 @@ from goldloop.reports.section import Section, Value
 
 TEMPLATE = "page.html.jinja"
 SMALL_PIXELS = 64
-NARROW_COLUMNS = 4
+NARROW_COLUMNS = 3
 """Columns up to which a table stands beside others and beside plots."""
+
+LONG_TEXT = 42
+"""Characters of a cell above which it may be broken over lines."""
 
 _MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
 
@@ -55,7 +58,7 @@ def render_page(page: Page) -> str:
     environment.filters |= {"data_uri": data_uri, "cell": _cell, "unbroken": _unbroken}
     environment.tests["small"] = is_small
     return environment.get_template(TEMPLATE).render(
-        page=page, lanes=LANE_LOOKS, narrow_columns=NARROW_COLUMNS
+        page=page, lanes=LANE_LOOKS, narrow_columns=NARROW_COLUMNS, long_text=LONG_TEXT
     )
 
 

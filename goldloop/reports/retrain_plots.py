@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from goldloop.core.splits import Split
-from goldloop.reports.plots.accuracy import accuracy_plot, baseline_curve, champion_curve
-from goldloop.reports.plots.evaluation import confusion_plot, reliability_plot
-from goldloop.reports.plots.policies import tuning_plot
+from goldloop.reports.plots.audits import reliability_plot, tuning_plot
+from goldloop.reports.plots.matrices import confusion_plot
+from goldloop.reports.plots.rounds import accuracy_plot
 from goldloop.reports.plots.style import Format, Picture
+from goldloop.reports.rounds import baseline_accuracy, champion_accuracy
 from goldloop.routing.fit import KnownPeople, fit_policy
 from goldloop.routing.tuning import tune
 from goldloop.settings import Settings
 from goldloop.stats.calibration import reliability_bins
-from goldloop.training.evaluate import BASELINE, CHALLENGER, HoldoutEvaluation
-from goldloop.training.promotion import winner
+from goldloop.training.evaluate import CHALLENGER, HoldoutEvaluation
 from goldloop.training.round_record import RoundRecord
 
 KINDS: tuple[Format, ...] = ("png", "svg")
@@ -40,15 +40,12 @@ def retrain_plots(
 
 
 def _over_rounds(evaluation: HoldoutEvaluation, past: Sequence[RoundRecord]) -> Picture:
-    judged = [
-        *((record.evaluations, record.decision) for record in past),
-        (evaluation.evaluations, evaluation.decision),
-    ]
-    champions = [winner(evaluations, decision) for evaluations, decision in judged]
-    baselines = [evaluations.get(BASELINE) or evaluations.get(CHALLENGER) for evaluations, _ in judged]
-    curves = [
-        champion_curve([model.accuracy if model else None for model in champions]),
-        baseline_curve([model.accuracy if model else None for model in baselines]),
-    ]
+    judged = [(record.evaluations, record.decision) for record in past]
+    judged.append((evaluation.evaluations, evaluation.decision))
+    curves = {
+        "champion": [champion_accuracy(*models) for models in judged],
+        "baseline": [baseline_accuracy(models) for models, _ in judged],
+    }
     rounds = [record.round for record in past]
-    return accuracy_plot([*rounds, max(rounds, default=-1) + 1], curves, split=str(Split.HOLDOUT))
+    title = f"Accuracy on the {Split.HOLDOUT} split"
+    return accuracy_plot([*rounds, max(rounds, default=-1) + 1], curves, title=title)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from goldloop.core.lanes import Lane, lane_shares
 from goldloop.core.splits import Split
 from goldloop.reports.formatting import NOTHING, Cell, Tone, lanes_cell, number, percent, percent_cell
-from goldloop.reports.plots.accuracy import accuracy_plot, baseline_curve, champion_curve, random_labels_curve
-from goldloop.reports.plots.evaluation import confusion_plot
-from goldloop.reports.plots.lanes import lanes_plot
+from goldloop.reports.plots.matrices import confusion_plot
+from goldloop.reports.plots.rounds import RANDOM_LABELS, accuracy_plot, lanes_plot
 from goldloop.reports.plots.style import Picture
 from goldloop.reports.section import Plot, Row, Section, Table
 from goldloop.reports.steps import evaluation_rows, retrain_title
@@ -54,8 +53,8 @@ def round_rows(records: Sequence[RoundRecord]) -> list[RoundRow]:
             n_gold=record.n_gold,
             n_labels_spent=record.n_annotations,
             lanes=record.lanes,
-            baseline=_accuracy(record.evaluations.get(BASELINE) or record.evaluations.get(CHALLENGER)),
-            champion=_accuracy(winner_of(record)),
+            baseline=baseline_accuracy(record.evaluations),
+            champion=champion_accuracy(record.evaluations, record.decision),
             decision=record.decision,
             outcome=record.outcome,
         )
@@ -63,8 +62,16 @@ def round_rows(records: Sequence[RoundRecord]) -> list[RoundRow]:
     ]
 
 
-def _accuracy(evaluation: Evaluation | None) -> Estimate | None:
-    return evaluation.accuracy if evaluation else None
+def baseline_accuracy(evaluations: Mapping[str, Evaluation]) -> Estimate | None:
+    """Return the accuracy of the fixed reference, which the first model is itself."""
+    model = evaluations.get(BASELINE) or evaluations.get(CHALLENGER)
+    return model.accuracy if model else None
+
+
+def champion_accuracy(evaluations: Mapping[str, Evaluation], decision: Decision | None) -> Estimate | None:
+    """Return the accuracy of the model that scores after `decision`."""
+    model = winner(evaluations, decision)
+    return model.accuracy if model else None
 
 
 def winner_of(record: RoundRecord) -> Evaluation | None:
@@ -136,11 +143,12 @@ def _decision_row(row: RoundRow) -> Row:
 
 def curve_plot(rows: Sequence[RoundRow], *, split: str = Split.HOLDOUT) -> Picture:
     """Return the accuracies over rounds."""
-    curves = [champion_curve([row.champion for row in rows]), baseline_curve([row.baseline for row in rows])]
+    curves = {"champion": [row.champion for row in rows], "baseline": [row.baseline for row in rows]}
     if any(row.random_labels for row in rows):
-        curves.append(random_labels_curve([row.random_labels for row in rows]))
+        curves[RANDOM_LABELS] = [row.random_labels for row in rows]
     spent = [row.n_labels_spent for row in rows]
-    return accuracy_plot([row.round for row in rows], curves, split=str(split), labels_spent=spent)
+    title = f"Accuracy on the {split} split"
+    return accuracy_plot([row.round for row in rows], curves, title=title, labels_spent=spent)
 
 
 def round_plots(records: Sequence[RoundRecord]) -> tuple[Plot, ...]:

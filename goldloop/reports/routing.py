@@ -10,10 +10,9 @@ from goldloop.audit.estimates import FEWEST, AuditReport
 from goldloop.core.splits import Split
 from goldloop.drift.history import Seen, reference_of
 from goldloop.reports.formatting import Cell, interval, number, percent, percent_cell
-from goldloop.reports.plots.accuracy import traffic_plot
+from goldloop.reports.plots.audits import reliability_plot, tuning_plot
 from goldloop.reports.plots.drift import batch_plot
-from goldloop.reports.plots.evaluation import reliability_plot
-from goldloop.reports.plots.policies import cost_plot, risk_plot
+from goldloop.reports.plots.rounds import ALL_TRAFFIC, accuracy_plot
 from goldloop.reports.section import Plot, Row, Section, Table
 from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.policies import Suspended
@@ -111,10 +110,12 @@ def _audit_tables(audit: AuditReport, n_by_lane: Mapping[str, int]) -> tuple[Tab
 
 
 def _traffic_plots(audit: AuditReport) -> tuple[Plot, ...]:
-    if not any(audit.by_round.values()):
+    known = {number: share for number, share in sorted(audit.by_round.items()) if share is not None}
+    if not known:
         return ()
     caption = "Accuracy over all traffic as first scored, by the round of scoring, from blind audits"
-    return (Plot(caption, traffic_plot(audit.by_round)),)
+    curves = {ALL_TRAFFIC: list(known.values())}
+    return (Plot(caption, accuracy_plot(list(known), curves, title="Accuracy over all traffic")),)
 
 
 def champion_plots(judged: Audited | None, tuning: Tuning | None) -> tuple[Plot, ...]:
@@ -126,10 +127,8 @@ def champion_plots(judged: Audited | None, tuning: Tuning | None) -> tuple[Plot,
         caption = "How well confidence is calibrated: each dot is a bin of confidence on holdout"
         plots.append(Plot(caption, reliability_plot(bins, split=str(Split.HOLDOUT), ece=error)))
     if tuning is not None:
-        plots += [
-            Plot("Errors among accepted labels if more were accepted, on holdout", risk_plot(tuning)),
-            Plot("Cost if labels were accepted above a threshold, on holdout", cost_plot(tuning)),
-        ]
+        caption = "Errors and cost if labels were accepted above another threshold, on holdout"
+        plots.append(Plot(caption, tuning_plot(tuning)))
     return tuple(plots)
 
 

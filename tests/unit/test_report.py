@@ -23,14 +23,9 @@ from goldloop.reports.formatting import Cell, amount_cell, lanes_cell, percent_c
 from goldloop.reports.gallery import MOST_TILES, gallery_section
 from goldloop.reports.markdown import markdown
 from goldloop.reports.page import Page, data_uri, render_page
-from goldloop.reports.plots.accuracy import (
-    accuracy_plot,
-    baseline_curve,
-    champion_curve,
-    random_labels_curve,
-)
-from goldloop.reports.plots.evaluation import confusion_plot, reliability_plot
-from goldloop.reports.plots.lanes import lanes_plot
+from goldloop.reports.plots.audits import reliability_plot
+from goldloop.reports.plots.matrices import confusion_plot
+from goldloop.reports.plots.rounds import RANDOM_LABELS, accuracy_plot, lanes_plot
 from goldloop.reports.plots.style import LANE_LOOKS
 from goldloop.reports.retrain_plots import retrain_plots
 from goldloop.reports.round_page import conservation_section
@@ -289,10 +284,10 @@ def test_every_plot_is_a_picture_a_browser_shows() -> None:
     few, probs, truth = judged(("cat", "$x^2$", "猫<b>&", "a label of forty or so characters, at least"))
     many, _, _ = judged(tuple(f"label {number}" for number in range(40)))
     estimates = [None, estimate(0.8), estimate(0.97, 120)]
-    curves = [baseline_curve([estimate(0.7)] * 3), champion_curve(estimates), random_labels_curve([None] * 3)]
+    curves = {"baseline": [estimate(0.7)] * 3, "champion": estimates, RANDOM_LABELS: [None] * 3}
     pictures = [
-        accuracy_plot([1, 2, 3], curves, split="holdout", labels_spent=[10, 20, 30]),
-        accuracy_plot([1], [champion_curve([None])], split="holdout"),
+        accuracy_plot([1, 2, 3], curves, title="t", labels_spent=[10, 20, 30]),
+        accuracy_plot([1], {"champion": [None]}, title="t"),
         lanes_plot([1, 2], [{"auto": 3, "review": 2, "hold": 1}, {}]),
         lanes_plot(range(60), [{"auto": 3, "full": 2}] * 60),
         confusion_plot(few),

@@ -122,7 +122,7 @@ def test_the_champion_is_drawn_once_it_was_judged() -> None:
     plain = routing_section(RoutingInputs(ENTRY, audit(), {}))
     full = routing_section(RoutingInputs(ENTRY, audit(), {}, judged=judged, tuning=tuning))
 
-    assert len(full.plots) == len(plain.plots) + 3
+    assert len(full.plots) == len(plain.plots) + 2
     assert all(b"<svg" in plot.picture("svg") for plot in full.plots)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -12,31 +13,42 @@ from matplotlib.ticker import MaxNLocator
 
 from goldloop.annotators.automation_bias import Gap
 from goldloop.annotators.profiles import Person
-from goldloop.reports.formatting import n_text, percent
-from goldloop.reports.plots.dots import Dots, dots_figure, draw_line, draw_rows, draw_words
+from goldloop.reports.formatting import n_text, percent, shortened
 from goldloop.reports.plots.intervals import draw_intervals
-from goldloop.reports.plots.style import BLUE, GREY, ORANGE, VERMILION, in_percent, picture
+from goldloop.reports.plots.style import BLUE, GREY, ORANGE, VERMILION, in_percent, new_figure, picture
 from goldloop.stats.measures import Measure
 
 N_COLUMNS = 4  # most small drift plots side by side
+ROW_INCHES = 0.42
+
+
+@dataclass(frozen=True, slots=True)
+class Dots:
+    """One series, a measure for each row; `shift` is how many rows above the middle it is drawn."""
+
+    name: str
+    measures: Sequence[Measure]
+    colour: str
+    marker: str
+    shift: float = 0.0
 
 
 @picture
 def skill_plot(people: Sequence[Person], *, bar: float) -> Figure:
     """Return everybody's accuracy against the bar: over all blind answers, and on honeypots alone."""
-    figure, axes = dots_figure(len(people))
+    figure, axes = _dots_figure(len(people))
     overall, alone = [person.accuracy for person in people], [person.on_controls for person in people]
     series = [
         Dots("all blind answers", overall, BLUE, "o", shift=0.14),
         Dots("honeypots alone", alone, GREY, "s", shift=-0.14),
     ]
-    draw_rows(axes, [person.name for person in people], series)
+    _draw_rows(axes, [person.name for person in people], series)
     for text, person in zip(axes.get_yticklabels(), people, strict=True):
         if person.is_flagged:
             text.set_color(VERMILION)
             text.set_fontweight("bold")
-    draw_words(axes, overall)
-    draw_line(axes, bar, f"bar {percent(bar, 0)}")
+    _draw_words(axes, overall)
+    _draw_line(axes, bar, f"bar {percent(bar, 0)}")
     known = [measure.estimate for measure in (*overall, *alone) if measure.estimate]
     lowest = min([*(estimate.low for estimate in known), bar])
     axes.set_xlim(max(0.0, float(np.floor(10 * lowest - 0.5) / 10)), 1.012)
@@ -51,7 +63,7 @@ def skill_plot(people: Sequence[Person], *, bar: float) -> Figure:
 @picture
 def pace_plot(people: Sequence[Person]) -> Figure:
     """Return everybody's decision times: the middle half, and the median with its interval."""
-    figure, axes = dots_figure(len(people))
+    figure, axes = _dots_figure(len(people))
     halves = [(row, person.pace.quartiles_s) for row, person in enumerate(people) if person.pace.quartiles_s]
     if halves:
         axes.barh(
@@ -64,8 +76,8 @@ def pace_plot(people: Sequence[Person]) -> Figure:
             label="middle half of the answers",
         )
     medians = [person.pace.decision_s for person in people]
-    draw_rows(axes, [person.name for person in people], [Dots("median, 95 % interval", medians, BLUE, "o")])
-    draw_words(axes, medians)
+    _draw_rows(axes, [person.name for person in people], [Dots("median, 95 % interval", medians, BLUE, "o")])
+    _draw_words(axes, medians)
     axes.set_xlim(left=0)
     axes.xaxis.set_major_locator(MaxNLocator(8))
     axes.set_xlabel("seconds; edited answers and idle times left out")
@@ -120,15 +132,15 @@ def _draw_drift(axes: Axes, person: Person, bar: float) -> None:
 @picture
 def gap_plot(gaps: Sequence[Gap], *, max_gap: float) -> Figure:
     """Return the adoption gap of each of `gaps`; that over all labels has the label None."""
-    figure, axes = dots_figure(len(gaps))
+    figure, axes = _dots_figure(len(gaps))
     measures = [Measure(gap.n_shown + gap.n_hidden, gap.difference) for gap in gaps]
     names = [gap.label or "all labels" for gap in gaps]
-    draw_rows(axes, names, [Dots("adoption gap", measures, BLUE, "o")])
+    _draw_rows(axes, names, [Dots("adoption gap", measures, BLUE, "o")])
     for text, gap in zip(axes.get_yticklabels(), gaps, strict=True):
         text.set_fontweight("normal" if gap.label else "bold")
-    draw_words(axes, measures)
+    _draw_words(axes, measures)
     axes.axvline(0, color=GREY, linewidth=1)
-    draw_line(axes, max_gap, f"limit {percent(max_gap, 0)}")
+    _draw_line(axes, max_gap, f"limit {percent(max_gap, 0)}")
     known = [gap.difference for gap in gaps if gap.difference]
     lowest = min([-0.1, *(estimate.low for estimate in known)])
     highest = max([max_gap + 0.1, *(estimate.high for estimate in known)])
@@ -137,3 +149,58 @@ def gap_plot(gaps: Sequence[Gap], *, max_gap: float) -> Figure:
     axes.set_xlabel("wrong suggestions adopted when shown minus when hidden, 95 % interval; n: both")
     axes.set_title("How far suggestions pull annotators", pad=20)
     return figure
+
+
+def _dots_figure(n_rows: int) -> tuple[Figure, Axes]:
+    """Return a figure with room for `n_rows` rows."""
+    return new_figure(7.6, 1.75 + ROW_INCHES * max(n_rows, 2))
+
+
+def _draw_rows(axes: Axes, names: Sequence[str], series: Sequence[Dots]) -> None:
+    """Draw the series from the top down, nothing where there is no estimate."""
+    for dots in series:
+        draw_intervals(
+            axes,
+            [row - dots.shift for row in range(len(names))],
+            [measure.estimate for measure in dots.measures],
+            is_sideways=True,
+            color=dots.colour,
+            marker=dots.marker,
+            markerfacecolor="white" if dots.shift < 0 else dots.colour,
+            label=dots.name,
+        )
+    axes.set_yticks(range(len(names)), [shortened(name, 22) for name in names])
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
+
+
+def _draw_words(axes: Axes, measures: Sequence[Measure]) -> None:
+    """Write n to the right of each row, or why there is no estimate."""
+    for row, measure in enumerate(measures):
+        axes.annotate(
+            f"n={measure.n:,}" if measure.estimate is not None else str(measure),
+            (1, row),
+            xycoords=("axes fraction", "data"),
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=10,
+            color=GREY,
+            annotation_clip=False,
+        )
+
+
+def _draw_line(axes: Axes, at: float, words: str) -> None:
+    """Draw a limit across all rows, its words above it."""
+    axes.axvline(at, color=VERMILION, linestyle="--", linewidth=1.4)
+    axes.annotate(
+        words,
+        (at, 1),
+        xycoords=("data", "axes fraction"),
+        xytext=(0, 3),
+        textcoords="offset points",
+        ha="center",
+        fontsize=10,
+        color=VERMILION,
+    )

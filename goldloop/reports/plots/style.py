@@ -99,7 +99,7 @@ def rendered(figure: Figure, kind: Format) -> bytes:
 def in_percent(*axes: Axis, decimals: int | None = 0) -> None:
     """Write the values of these axes, shares in [0, 1], as percentages."""
     for axis in axes:
-        axis.set_major_formatter(PercentFormatter(1.0, decimals=decimals))
+        axis.set_major_formatter(PercentFormatter(1.0, decimals=decimals, symbol=" %"))
 
 
 def name_rounds(axes: Axes, names: list[str], *, most: int = 12) -> None:

@@ -1,16 +1,21 @@
-"""Policies: errors let through against coverage, and cost against the threshold, from audits."""
+"""What audits show of a model: its reliability, and the errors and cost of every threshold."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from goldloop.core.lanes import Lane
-from goldloop.reports.formatting import number
+from goldloop.reports.formatting import interval, number
 from goldloop.reports.plots.intervals import draw_band, draw_intervals
-from goldloop.reports.plots.style import GREY, ORANGE, VERMILION, in_percent, new_figure, picture
+from goldloop.reports.plots.style import BLUE, GREY, ORANGE, VERMILION, in_percent, picture
 from goldloop.routing.outcomes import Outcome
 from goldloop.routing.tuning import Tuning
+from goldloop.stats.calibration import ReliabilityBin
+from goldloop.stats.metrics import Estimate
 
 NARROWEST = 0.99  # largest start of the confidence axis, also if a model is sure of everything
 HEADROOM = 1.65  # of the y axis, for the legend
@@ -30,18 +35,52 @@ def tuning_plot(tuning: Tuning) -> Figure:
 
 
 @picture
-def risk_plot(tuning: Tuning) -> Figure:
-    """Return errors among accepted labels against the share accepted."""
-    figure, axes = new_figure(7.6, 4.4)
-    _draw_risk(axes, tuning)
-    return figure
+def reliability_plot(bins: Sequence[ReliabilityBin], *, split: str, ece: Estimate) -> Figure:
+    """Return accuracy against confidence with intervals, above the number of samples in each bin.
 
-
-@picture
-def cost_plot(tuning: Tuning) -> Figure:
-    """Return the cost of people and errors against the threshold above which labels are accepted."""
-    figure, axes = new_figure(7.6, 4.4)
-    _draw_cost(axes, tuning)
+    `ece` is the calibration error of the same samples.
+    """
+    figure = Figure(figsize=(6.2, 5.8), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, 1])
+    upper.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1.4, label="perfectly calibrated")
+    draw_intervals(
+        upper,
+        [bin_.mean_confidence for bin_ in bins],
+        [bin_.accuracy for bin_ in bins],
+        color=BLUE,
+        label="accuracy, 95 % interval",
+    )
+    total = sum(bin_.n for bin_ in bins)
+    upper.set_title(f"Reliability, {split} (n={total:,})")
+    upper.text(
+        0.98,
+        0.04,
+        f"calibration error {number(ece.value, 3)}\n95 % interval {interval(ece, 3, factor=1)}",
+        transform=upper.transAxes,
+        ha="right",
+        va="bottom",
+        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85},
+    )
+    upper.set_ylabel("accuracy")
+    upper.set_xlim(-0.01, 1.02)  # room for a marker at 100 %
+    upper.set_ylim(-0.02, 1.02)
+    upper.grid()
+    upper.legend(loc="upper left")
+    heights = [bin_.n for bin_ in bins]
+    bars = lower.bar(
+        [bin_.low for bin_ in bins],
+        heights,
+        width=[bin_.high - bin_.low for bin_ in bins],
+        align="edge",
+        color=ORANGE,
+        edgecolor="white",
+    )
+    lower.bar_label(bars, labels=[f"{n:,}" for n in heights], fontsize=8, padding=1)
+    lower.margins(y=0.25)
+    lower.set_ylabel("samples")
+    lower.set_xlabel("confidence")
+    in_percent(upper.xaxis, lower.xaxis, upper.yaxis)
+    lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     return figure
 
 
@@ -63,7 +102,7 @@ def _draw_risk(axes: Axes, tuning: Tuning) -> None:
     axes.set_title(f"Errors among accepted labels, audits of the holdout (n={tuning.present.cost.n:,})")
     axes.set_xlabel("share of all samples accepted by the model")
     axes.set_ylabel("wrong among accepted")
-    axes.set_xlim(0, 1)
+    axes.set_xlim(0, 1.02)  # room for a marker at 100 %
     in_percent(axes.xaxis, axes.yaxis, decimals=None)
     _finish(axes)
 
