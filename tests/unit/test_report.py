@@ -14,8 +14,6 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane, listed_lanes
 from goldloop.core.requests import RequestReason
 from goldloop.core.samples import SampleId, sample_id_of
-from goldloop.core.splits import Split
-from goldloop.core.tasks import Purpose
 from goldloop.drift.sketches import SketchBuilder
 from goldloop.gold.records import GoldRecord
 from goldloop.labeling.follow_up import FollowUpReport
@@ -40,6 +38,7 @@ from goldloop.stats.metrics import Estimate
 from goldloop.tables.counts import Conservation
 from goldloop.training.evaluate import HoldoutEvaluation
 from goldloop.training.promotion import Decision, Evaluation, evaluate
+from tests.records import gold_record
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 HOSTILE = '<script>alert("1")</script><img src=http://evil.example/x.png onerror=alert(1)>'
@@ -109,27 +108,8 @@ def page_of(*sections: Section, rounds: tuple[RoundRow, ...] = ()) -> Page:
 
 def gold(number: int, label: str = "cat", *, suggested: str | None = None) -> GoldRecord:
     """Return a gold record that two of three annotators agreed on."""
-    return GoldRecord(
-        sample_id=SampleId(f"{number:064d}"),
-        label=label,
-        split=Split.TRAIN,
-        group="",
-        purpose=Purpose.REVIEW,
-        method="majority",
-        support=2,
-        n_votes=3,
-        votes={label: 2, "dog": 1},
-        posterior={label: 1.0},
-        batch="b",  # type: ignore[arg-type]
-        lane="review",
-        policy="band",
-        inclusion_probability=None,
-        model_version="1",
-        suggested_label=suggested,
-        annotators=("1", "2", "3"),
-        annotation_ids=(1, 2, 3),
-        labelled_at=NOW,
-    )
+    votes = {label: 2, "dog": 1}
+    return gold_record(SampleId(f"{number:064d}"), label, votes=votes, suggested_label=suggested)
 
 
 def gallery(*records: GoldRecord) -> Section:
