@@ -175,7 +175,7 @@ class Wiring:
         self, *, say: Callable[[str], None], advance: Callable[[float], None], scratch: Path
     ) -> RetrainContext:
         """Return what retraining works with."""
-        from goldloop.reports.retrain_plots import retrain_plots
+        from goldloop.reports.rounds import retrain_plots
         from goldloop.tables.rounds import read_rounds
         from goldloop.training.retrain import RetrainContext
 

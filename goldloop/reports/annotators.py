@@ -204,20 +204,17 @@ def adoption_section(report: AnnotatorReport) -> Section:
     caption = "The gap is what showing a wrong suggestion adds to the chance that it is the answer"
     return Section(
         title="How far suggestions pull annotators",
-        prose=(_suggestion_words(report), _arm_words(report)),
-        remarks=tuple(Cell(reason) for reason in report.advice.reasons),
+        prose=(_arm_words(report),),
+        remarks=tuple(
+            Cell(f"suggestions {reason}", tone="bad" if reason.startswith("off") else "")
+            for reason in report.advice.reasons
+        ),
         tables=(
             Table(tuple(adoption_rows(report)), "wrong suggestions"),
             Table(tuple(_arm_rows(report)), "answers to all suggestions"),
         ),
         plots=(Plot(caption, gap_plot(gaps, max_gap=report.max_gap)),) if gaps else (),
     )
-
-
-def _suggestion_words(report: AnnotatorReport) -> str:
-    advice = report.advice
-    off = f", but off for {', '.join(advice.off_labels)}" if advice.is_on and advice.off_labels else ""
-    return f"Suggestions are {'on' if advice.is_on else 'off'}{off}."
 
 
 def _arm_words(report: AnnotatorReport) -> str:

@@ -8,16 +8,22 @@ from dataclasses import dataclass
 from goldloop.core.lanes import Lane, lane_shares
 from goldloop.core.splits import Split
 from goldloop.reports.formatting import NOTHING, Cell, Tone, lanes_cell, number, percent, percent_cell
+from goldloop.reports.plots.audits import reliability_plot, tuning_plot
 from goldloop.reports.plots.matrices import confusion_plot
 from goldloop.reports.plots.rounds import RANDOM_LABELS, accuracy_plot, lanes_plot
-from goldloop.reports.plots.style import Picture
+from goldloop.reports.plots.style import Format, Picture
 from goldloop.reports.section import Plot, Row, Section, Table
 from goldloop.reports.steps import evaluation_rows, retrain_title
+from goldloop.routing.fit import KnownPeople, fit_policy
+from goldloop.routing.tuning import tune
+from goldloop.settings import Settings
+from goldloop.stats.calibration import reliability_bins
 from goldloop.stats.metrics import Estimate
-from goldloop.training.evaluate import BASELINE, CHALLENGER
+from goldloop.training.evaluate import BASELINE, CHALLENGER, HoldoutEvaluation
 from goldloop.training.promotion import Decision, Evaluation, winner
 from goldloop.training.round_record import RoundRecord
 
+KINDS: tuple[Format, ...] = ("png", "svg")
 NO_ROUND = (
     "No round has been closed yet. Run `goldloop push`, let annotators label the tasks, "
     "then run `goldloop round`."
@@ -26,37 +32,24 @@ NO_ROUND = (
 
 @dataclass(frozen=True, slots=True)
 class RoundRow:
-    """What one round had, spent and decided.
+    """One closed round with the accuracies to show.
 
-    `lanes` counts scored samples by lane. `random_labels` is a model trained on as many randomly chosen
-    labels, where there is one to compare with.
+    `random_labels` is a model trained on as many randomly chosen labels, where there is one to compare with.
     """
 
-    round: int
-    gold_version: int
-    n_gold: int
-    n_labels_spent: int
-    lanes: Mapping[str, int]
+    record: RoundRecord
     baseline: Estimate | None
     champion: Estimate | None
     random_labels: Estimate | None = None
-    decision: Decision | None = None
-    outcome: str = ""
 
 
 def round_rows(records: Sequence[RoundRecord]) -> list[RoundRow]:
     """Return a row for each record; the champion is the one after the round's decision."""
     return [
         RoundRow(
-            round=record.round,
-            gold_version=record.gold_version,
-            n_gold=record.n_gold,
-            n_labels_spent=record.n_annotations,
-            lanes=record.lanes,
+            record,
             baseline=baseline_accuracy(record.evaluations),
             champion=champion_accuracy(record.evaluations, record.decision),
-            decision=record.decision,
-            outcome=record.outcome,
         )
         for record in records
     ]
@@ -84,13 +77,13 @@ def facts(rows: Sequence[RoundRow]) -> dict[str, Cell]:
     if not rows:
         return {}
     newest = rows[-1]
-    shares = lane_shares(newest.lanes)
+    record, shares = newest.record, lane_shares(newest.record.lanes)
     accepted = percent(shares[Lane.AUTO]) if shares else NOTHING
     return {
         "Champion accuracy": percent_cell(newest.champion),
         "Baseline accuracy": percent_cell(newest.baseline),
         "Accepted by the model": Cell(accepted, "of the scored samples"),
-        "Labels spent": Cell(number(newest.n_labels_spent), f"for {newest.n_gold:,} gold samples"),
+        "Labels spent": Cell(number(record.n_annotations), f"for {record.n_gold:,} gold samples"),
     }
 
 
@@ -100,7 +93,7 @@ def rounds_section(rows: Sequence[RoundRow], plots: Sequence[Plot] = ()) -> Sect
         return Section("Rounds", prose=(NO_ROUND,))
     tables = (
         Table(tuple(_summary_rows(rows))),
-        Table(tuple(_decision_row(row) for row in rows), "what the gate decided"),
+        Table(tuple(_decision_row(row.record) for row in rows), "what the gate decided"),
     )
     return Section("Rounds", tables=tables, plots=tuple(plots))
 
@@ -109,15 +102,15 @@ def _summary_rows(rows: Sequence[RoundRow]) -> list[Row]:
     has_random = any(row.random_labels is not None for row in rows)
     return [
         {
-            "round": row.round,
-            "gold version": row.gold_version,
-            "gold": row.n_gold,
-            "labels spent": row.n_labels_spent,
-            "lanes": lanes_cell(row.lanes),
+            "round": row.record.round,
+            "gold version": row.record.gold_version,
+            "gold": row.record.n_gold,
+            "labels spent": row.record.n_annotations,
+            "lanes": lanes_cell(row.record.lanes),
             "baseline": percent_cell(row.baseline),
             "champion": percent_cell(row.champion),
             **({"random labels, same budget": percent_cell(row.random_labels)} if has_random else {}),
-            "decision": _decision(row.decision),
+            "decision": _decision(row.record.decision),
         }
         for row in rows
     ]
@@ -130,14 +123,13 @@ def _decision(decision: Decision | None) -> Cell:
     return Cell("promoted" if decision.is_promoted else "refused", tone=tone)
 
 
-def _decision_row(row: RoundRow) -> Row:
-    if row.decision is None:
-        return {"round": row.round, "decision": row.outcome or "nothing to decide", "rule": "", "reasons": ""}
+def _decision_row(record: RoundRecord) -> Row:
+    decision = record.decision
     return {
-        "round": row.round,
-        "decision": _decision(row.decision),
-        "rule": row.decision.rule,
-        "reasons": "; ".join(row.decision.reasons),
+        "round": record.round,
+        "decision": _decision(decision) if decision else record.outcome or "nothing to decide",
+        "rule": decision.rule if decision else "",
+        "reasons": "; ".join(decision.reasons) if decision else "",
     }
 
 
@@ -146,9 +138,9 @@ def curve_plot(rows: Sequence[RoundRow], *, split: str = Split.HOLDOUT) -> Pictu
     curves = {"champion": [row.champion for row in rows], "baseline": [row.baseline for row in rows]}
     if any(row.random_labels for row in rows):
         curves[RANDOM_LABELS] = [row.random_labels for row in rows]
-    spent = [row.n_labels_spent for row in rows]
+    spent = [row.record.n_annotations for row in rows]
     title = f"Accuracy on the {split} split"
-    return accuracy_plot([row.round for row in rows], curves, title=title, labels_spent=spent)
+    return accuracy_plot([row.record.round for row in rows], curves, title=title, labels_spent=spent)
 
 
 def round_plots(records: Sequence[RoundRecord]) -> tuple[Plot, ...]:
@@ -187,3 +179,34 @@ def retrain_section(
         plots=(Plot("accuracy over rounds", curve_plot(round_rows(records))),),
         notes=(gold,),
     )
+
+
+def retrain_plots(
+    evaluation: HoldoutEvaluation, settings: Settings, people: KnownPeople, past: Sequence[RoundRecord]
+) -> dict[str, bytes]:
+    """Return the files by name: the challenger's confusion and reliability, policies, accuracy over rounds.
+
+    `past` holds the closed rounds, oldest first; the evaluated one follows them.
+    """
+    challenger, judged = evaluation.evaluations[CHALLENGER], evaluation.audited(CHALLENGER)
+    policy = fit_policy(settings, judged, people).policy
+    bins = reliability_bins(judged.probs, judged.truth, weights=judged.weights)
+    pictures = {
+        "confusion": confusion_plot(challenger),
+        "reliability": reliability_plot(bins, split=challenger.split, ece=challenger.ece),
+        "policies": tuning_plot(tune(judged, settings, present=policy, people=people)),
+        "accuracy": _over_rounds(evaluation, past),
+    }
+    return {f"plots/{name}.{kind}": draw(kind) for name, draw in pictures.items() for kind in KINDS}
+
+
+def _over_rounds(evaluation: HoldoutEvaluation, past: Sequence[RoundRecord]) -> Picture:
+    judged = [(record.evaluations, record.decision) for record in past]
+    judged.append((evaluation.evaluations, evaluation.decision))
+    curves = {
+        "champion": [champion_accuracy(*models) for models in judged],
+        "baseline": [baseline_accuracy(models) for models, _ in judged],
+    }
+    rounds = [record.round for record in past]
+    title = f"Accuracy on the {Split.HOLDOUT} split"
+    return accuracy_plot([*rounds, max(rounds, default=-1) + 1], curves, title=title)

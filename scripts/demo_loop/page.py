@@ -21,18 +21,7 @@ if TYPE_CHECKING:
 def write_demo_page(inputs: PageInputs, folder: Path, rows: Sequence[Row], pictures: Pictures) -> Path:
     """Write the demo's page into `folder` and return where it lies."""
     judged_outside = [
-        RoundRow(
-            round=row.round,
-            gold_version=record.gold_version,
-            n_gold=row.n_gold,
-            n_labels_spent=row.n_labels,
-            lanes=row.lanes,
-            baseline=row.baseline,
-            champion=row.champion,
-            random_labels=row.random,
-            decision=record.decision,
-            outcome=row.outcome,
-        )
+        RoundRow(record, baseline=row.baseline, champion=row.champion, random_labels=row.random)
         for row, record in zip(rows, inputs.rounds, strict=True)
     ]
     n_test = len(pictures.test)

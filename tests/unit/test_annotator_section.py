@@ -127,7 +127,7 @@ def test_the_page_says_agreement_anchoring_and_doubts() -> None:
 
     assert re.search(r"Krippendorff's alpha is 0\.\d\d \[0\.\d\d, 0\.\d\d\]", read.text)
     assert "1 and 2" in read.text
-    assert "Suggestions are off." in read.text
+    assert "suggestions off: adoption gap" in read.text
     assert re.search(r"a decision takes 50\.0.% \[50\.0, 50\.0\], n=400", read.text)
     assert re.search(r"all labels \d\d\.\d", read.text)
     assert "3 of 3 labels that models which never saw the sample find unlikely" in read.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from io import BytesIO
@@ -25,9 +26,8 @@ from goldloop.reports.plots.audits import reliability_plot
 from goldloop.reports.plots.matrices import confusion_plot
 from goldloop.reports.plots.rounds import RANDOM_LABELS, accuracy_plot, lanes_plot
 from goldloop.reports.plots.style import LANE_LOOKS
-from goldloop.reports.retrain_plots import retrain_plots
 from goldloop.reports.round_page import conservation_section
-from goldloop.reports.rounds import RoundRow, facts, rounds_section
+from goldloop.reports.rounds import RoundRow, facts, retrain_plots, rounds_section
 from goldloop.reports.section import Plot, Section, Table, Tile
 from goldloop.reports.steps import follow_up_figures
 from goldloop.routing.fit import KnownPeople
@@ -38,6 +38,7 @@ from goldloop.stats.metrics import Estimate
 from goldloop.tables.counts import Conservation
 from goldloop.training.evaluate import HoldoutEvaluation
 from goldloop.training.promotion import Decision, Evaluation, evaluate
+from goldloop.training.round_record import RoundRecord
 from tests.records import gold_record
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
@@ -53,19 +54,18 @@ def estimate(value: float, n: int = 100) -> Estimate:
     return Estimate(value, value - 0.05, min(1.0, value + 0.05), n)
 
 
-def row(number: int, **changes: object) -> RoundRow:
-    """Return the line of a plain round."""
-    values: dict[str, object] = {
-        "round": number,
-        "gold_version": number + 10,
-        "n_gold": 90 * number,
-        "n_labels_spent": 100 * number,
-        "lanes": {"auto": 600, "review": 300, "hold": 100},
-        "baseline": estimate(0.7),
-        "champion": estimate(0.9),
-        "decision": Decision(False, "a rule", ("too few samples",), "2", "1", estimate(0.0)),
-    }
-    return RoundRow(**(values | changes))  # type: ignore[arg-type]
+CHAMPION = estimate(0.9)
+
+
+def row(
+    number: int, *, champion: Estimate | None = CHAMPION, random: Estimate | None = None, **changes: object
+) -> RoundRow:
+    """Return the line of a plain round, the `changes` being those of its record."""
+    decision = Decision(False, "a rule", ("too few samples",), "2", "1", estimate(0.0))
+    lanes = {"auto": 600, "review": 300, "hold": 100}
+    plain = RoundRecord(number, NOW, 12, "d", 180, 200, "2", "", decision, {}, None, lanes)
+    record = replace(plain, **changes)  # type: ignore[arg-type]
+    return RoundRow(record, estimate(0.7), champion, random)
 
 
 class Reader(HTMLParser):
@@ -119,7 +119,7 @@ def gallery(*records: GoldRecord) -> Section:
 
 def whole_page(name: str = "cat") -> Page:
     """Return a page with everything filled, `name` wherever a user may choose one."""
-    rows = (row(1, decision=None, outcome=name), row(2, random_labels=estimate(0.8)))
+    rows = (row(1, decision=None, outcome=name), row(2, random=estimate(0.8)))
     svg = b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>"
     plots = (Plot(name, lambda kind: PIXEL), Plot("svg", lambda kind: svg))
     everything = Section(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,3 +91,15 @@ def test_the_page_of_a_fresh_workspace_says_what_to_do(tmp_path: Path) -> None:
     assert "No model yet: too little gold to train and judge one." in text
     assert "= 0 files" in text
     assert [entry.name for entry in workspace.reports.iterdir()] == [path.name]
+
+
+def test_the_status_names_warnings_or_none(tmp_path: Path) -> None:
+    """Whoever asks for the status reads what to be warned of, also that there is nothing."""
+    stage = made_stage(tmp_path)
+
+    calm = stage.run("status").stdout
+    stage.settle(BAND)
+    warned = stage.run("status").stdout
+
+    assert re.search(r"warnings +none", calm)
+    assert re.search(r"warnings +beware", warned)

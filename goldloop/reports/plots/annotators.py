@@ -177,30 +177,14 @@ def _draw_rows(axes: Axes, names: Sequence[str], series: Sequence[Dots]) -> None
 
 def _draw_words(axes: Axes, measures: Sequence[Measure]) -> None:
     """Write n to the right of each row, or why there is no estimate."""
+    beside = axes.get_yaxis_transform()
     for row, measure in enumerate(measures):
-        axes.annotate(
-            f"n={measure.n:,}" if measure.estimate is not None else str(measure),
-            (1, row),
-            xycoords=("axes fraction", "data"),
-            xytext=(8, 0),
-            textcoords="offset points",
-            va="center",
-            fontsize=10,
-            color=GREY,
-            annotation_clip=False,
-        )
+        words = str(measure) if measure.estimate is None else f"n={measure.n:,}"
+        axes.text(1.02, row, words, transform=beside, va="center", fontsize=10, color=GREY)
 
 
 def _draw_line(axes: Axes, at: float, words: str) -> None:
     """Draw a limit across all rows, its words above it."""
     axes.axvline(at, color=VERMILION, linestyle="--", linewidth=1.4)
-    axes.annotate(
-        words,
-        (at, 1),
-        xycoords=("data", "axes fraction"),
-        xytext=(0, 3),
-        textcoords="offset points",
-        ha="center",
-        fontsize=10,
-        color=VERMILION,
-    )
+    above = axes.get_xaxis_transform()
+    axes.text(at, 1.02, words, transform=above, ha="center", fontsize=10, color=VERMILION)
