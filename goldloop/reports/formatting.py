@@ -63,19 +63,19 @@ def shortened(label: str, limit: int = 18) -> str:
     return label if len(label) <= limit else f"{label[: limit - 1]}…"
 
 
-def percent_cell(found: Measure | Estimate | None, *, missing: str = NOTHING) -> Cell:
+def percent_cell(figure: Measure | Estimate | None, *, missing: str = NOTHING) -> Cell:
     """Return a share with interval and n, for example '93.4 % [91.0, 95.2], n=140', or why there is none."""
-    return _cell(found, 1, factor=100, unit=" %", missing=missing)
+    return _cell(figure, 1, factor=100, unit=" %", missing=missing)
 
 
-def number_cell(found: Measure | Estimate | None, digits: int = 0) -> Cell:
+def number_cell(figure: Measure | Estimate | None, digits: int = 0) -> Cell:
     """Return a figure with interval and n, for example '4.2 [3.9, 4.6], n=140', or why there is none."""
-    return _cell(found, digits, factor=1, unit="", missing=NOTHING)
+    return _cell(figure, digits, factor=1, unit="", missing=NOTHING)
 
 
-def points_cell(found: Measure | Estimate | None) -> Cell:
+def points_cell(figure: Measure | Estimate | None) -> Cell:
     """Return a difference of two shares, for example '−12.0 points [−20.1, −4.0], n=40'."""
-    return _cell(found, 1, factor=100, unit=" points", missing=NOTHING)
+    return _cell(figure, 1, factor=100, unit=" points", missing=NOTHING)
 
 
 def share_cell(share: Estimate | None) -> Cell:
@@ -108,15 +108,15 @@ def lanes_cell(counts: Mapping[str, int]) -> Cell:
     return Cell("", words, shares={str(lane): share for lane, share in shares.items()})
 
 
-def _cell(found: Measure | Estimate | None, digits: int, *, factor: float, unit: str, missing: str) -> Cell:
-    estimate = found.estimate if isinstance(found, Measure) else found
+def _cell(figure: Measure | Estimate | None, digits: int, *, factor: float, unit: str, missing: str) -> Cell:
+    estimate = figure.estimate if isinstance(figure, Measure) else figure
     if estimate is None:
-        return Cell(missing, tone="soft") if found is None else _missing(found)
+        return Cell(missing, tone="soft") if figure is None else _missing(figure)
     beside = f"{interval(estimate, digits, factor=factor)}, n={estimate.n:,}"
     return Cell(f"{number(factor * estimate.value, digits)}{unit}", beside)
 
 
-def _missing(found: Measure | Estimate) -> Cell:
-    n = found.n
-    reason = found.missing if isinstance(found, Measure) else TOO_FEW
+def _missing(figure: Measure | Estimate) -> Cell:
+    n = figure.n
+    reason = figure.missing if isinstance(figure, Measure) else TOO_FEW
     return Cell(f"{reason}, n={n:,}", tone="soft")

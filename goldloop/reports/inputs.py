@@ -9,21 +9,20 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from goldloop.annotators.report import AnnotatorReport, annotator_report
-from goldloop.audit.audited import audited_traffic
-from goldloop.audit.estimates import report_audit
+from goldloop.audit.audited import Audited, audited_traffic
+from goldloop.audit.estimates import AuditReport, report_audit
 from goldloop.consensus.outcomes import SampleOutcome, n_by_step, open_audit_note
 from goldloop.core.clock import now
 from goldloop.core.ports import Tables
 from goldloop.costs.inputs import read_books
 from goldloop.costs.report import CostReport, cost_report
+from goldloop.drift.history import Seen
 from goldloop.gold.records import GoldRecord
 from goldloop.labeling.relabel import Relabel, read_relabels
-from goldloop.modalities.image.thumbnail import thumbnail
 from goldloop.reports.gallery import MOST_TILES, Thumbnails, shown_gold
-from goldloop.reports.rounds import winner_of
-from goldloop.reports.routing import RoutingInputs
 from goldloop.reports.status import Status
-from goldloop.routing.tuning import tune
+from goldloop.routing.entry import PolicyEntry
+from goldloop.routing.tuning import Tuning, tune
 from goldloop.services import Endpoints
 from goldloop.tables.batches import read_seen
 from goldloop.tables.counts import Conservation, annotation_counts, conservation, task_counts
@@ -31,10 +30,28 @@ from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.rounds import current_round, read_rounds
 from goldloop.tables.traffic import judged_by, read_traffic
+from goldloop.training.promotion import winner
 from goldloop.training.round_record import RoundRecord
 
 if TYPE_CHECKING:
     from goldloop.wiring import Wiring
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingInputs:
+    """What is known of routing, once there is a champion.
+
+    `entry` is None while no policy is in force for the champion. `n_by_lane` counts the traffic as first
+    scored. `seen` holds the scoring passes, oldest first. `judged` is the holdout as the champion judged it,
+    `tuning` what these audits say of policies; None while there are none.
+    """
+
+    entry: PolicyEntry | None
+    audit: AuditReport
+    n_by_lane: Mapping[str, int]
+    seen: Sequence[Seen] = ()
+    judged: Audited | None = None
+    tuning: Tuning | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +79,8 @@ class PageInputs:
 
 def read_page_inputs(parts: Wiring) -> PageInputs:
     """Return the values behind the page of a workspace's newest round."""
+    from goldloop.modalities.image.thumbnail import thumbnail
+
     settings, tables = parts.workspace.settings, parts.tables
     outcomes, requests, gold = parts.read_outcomes(), parts.answer_requests.all(), parts.gold.records()
     rounds = read_rounds(tables.rounds)
@@ -88,7 +107,7 @@ def read_page_inputs(parts: Wiring) -> PageInputs:
 def _routing_inputs(
     parts: Wiring, gold: Sequence[GoldRecord], rounds: Sequence[RoundRecord]
 ) -> RoutingInputs | None:
-    champion = winner_of(rounds[-1]) if rounds else None
+    champion = winner(rounds[-1].evaluations, rounds[-1].decision) if rounds else None
     if champion is None:
         return None
     settings, tables, version = parts.workspace.settings, parts.tables, champion.model_version

@@ -166,15 +166,15 @@ def retrain_section(
     records: Sequence[RoundRecord], record: RoundRecord | None, notes: Sequence[str]
 ) -> Section:
     """Return the decision about `record` with its reasons, and the accuracies over all `records`."""
-    said = tuple(Cell(note) for note in notes)
+    told = tuple(Cell(note) for note in notes)
     if record is None or record.decision is None:
-        return Section("Retrain", remarks=said or (Cell("Nothing new."),))
+        return Section("Retrain", remarks=told or (Cell("Nothing new."),))
     gold = (
         f"Gold version {record.gold_version}, {record.n_gold:,} samples, digest `{record.gold_digest[:16]}`"
     )
     return Section(
         title=retrain_title(record).capitalize(),
-        remarks=(*said, *(Cell(reason) for reason in record.decision.reasons)),
+        remarks=(*told, *(Cell(reason) for reason in record.decision.reasons)),
         tables=(Table(tuple(evaluation_rows(record))),),
         plots=(Plot("accuracy over rounds", curve_plot(round_rows(records))),),
         notes=(gold,),

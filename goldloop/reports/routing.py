@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from goldloop.audit.audited import Audited
 from goldloop.audit.estimates import FEWEST, AuditReport
 from goldloop.core.splits import Split
 from goldloop.drift.history import Seen, reference_of
 from goldloop.reports.formatting import Cell, interval, number, percent, percent_cell
+from goldloop.reports.inputs import RoutingInputs
 from goldloop.reports.plots.audits import reliability_plot, tuning_plot
 from goldloop.reports.plots.drift import batch_plot
 from goldloop.reports.plots.rounds import ALL_TRAFFIC, accuracy_plot
@@ -20,23 +20,6 @@ from goldloop.routing.tuning import Tuning
 from goldloop.stats.calibration import calibration_error, reliability_bins
 
 TOO_FEW_AUDITS = f"fewer than {FEWEST} audits"
-
-
-@dataclass(frozen=True, slots=True)
-class RoutingInputs:
-    """What is known of routing, once there is a champion.
-
-    `entry` is None while no policy is in force for the champion. `n_by_lane` counts the traffic as first
-    scored. `seen` holds the scoring passes, oldest first. `judged` is the holdout as the champion judged it,
-    `tuning` what these audits say of policies; None while there are none.
-    """
-
-    entry: PolicyEntry | None
-    audit: AuditReport
-    n_by_lane: Mapping[str, int]
-    seen: Sequence[Seen] = ()
-    judged: Audited | None = None
-    tuning: Tuning | None = None
 
 
 def routing_section(routing: RoutingInputs) -> Section:

@@ -8,6 +8,7 @@ from typing import Any
 
 from goldloop.core.plain import plain
 from goldloop.gold.records import GoldVersion
+from goldloop.reports.formatting import percent_cell
 from goldloop.tables.counts import AnnotationCounts, Conservation, TaskCounts
 from goldloop.training.evaluate import CHALLENGER, CHAMPION
 from goldloop.training.round_record import RoundRecord
@@ -76,5 +77,5 @@ class Status:
 
 def _round_words(record: RoundRecord) -> str:
     judged = record.evaluations.get(CHAMPION if record.outcome == "refused" else CHALLENGER)
-    accuracy = f", {judged.accuracy} on holdout" if judged else ""
+    accuracy = f", accuracy {percent_cell(judged.accuracy)} on holdout" if judged else ""
     return f"{record.round}: model {record.model_version} {record.outcome}{accuracy}"

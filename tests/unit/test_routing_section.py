@@ -14,8 +14,9 @@ from goldloop.core.samples import sample_id_of
 from goldloop.drift.checks import check_drift
 from goldloop.drift.history import Seen
 from goldloop.drift.sketches import Sketch, SketchBuilder
+from goldloop.reports.inputs import RoutingInputs
 from goldloop.reports.page import Page, render_page
-from goldloop.reports.routing import RoutingInputs, policy_lines, routing_section
+from goldloop.reports.routing import policy_lines, routing_section
 from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.policies import Band, Suspended
 from goldloop.routing.tuning import tune

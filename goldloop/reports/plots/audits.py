@@ -43,38 +43,20 @@ def reliability_plot(bins: Sequence[ReliabilityBin], *, split: str, ece: Estimat
     figure = Figure(figsize=(6.2, 5.8), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, 1])
     upper.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1.4, label="perfectly calibrated")
-    draw_intervals(
-        upper,
-        [bin_.mean_confidence for bin_ in bins],
-        [bin_.accuracy for bin_ in bins],
-        color=BLUE,
-        label="accuracy, 95 % interval",
-    )
-    total = sum(bin_.n for bin_ in bins)
-    upper.set_title(f"Reliability, {split} (n={total:,})")
-    upper.text(
-        0.98,
-        0.04,
-        f"calibration error {number(ece.value, 3)}\n95 % interval {interval(ece, 3, factor=1)}",
-        transform=upper.transAxes,
-        ha="right",
-        va="bottom",
-        bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.85},
-    )
+    places, accuracies = [bin_.mean_confidence for bin_ in bins], [bin_.accuracy for bin_ in bins]
+    draw_intervals(upper, places, accuracies, color=BLUE, label="accuracy, 95 % interval")
+    upper.set_title(f"Reliability, {split} (n={sum(bin_.n for bin_ in bins):,})")
+    words = f"calibration error {number(ece.value, 3)}\n95 % interval {interval(ece, 3, factor=1)}"
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+    upper.text(0.98, 0.04, words, transform=upper.transAxes, ha="right", va="bottom", bbox=box)
     upper.set_ylabel("accuracy")
     upper.set_xlim(-0.01, 1.02)  # room for a marker at 100 %
     upper.set_ylim(-0.02, 1.02)
     upper.grid()
     upper.legend(loc="upper left")
+    lows, widths = [bin_.low for bin_ in bins], [bin_.high - bin_.low for bin_ in bins]
     heights = [bin_.n for bin_ in bins]
-    bars = lower.bar(
-        [bin_.low for bin_ in bins],
-        heights,
-        width=[bin_.high - bin_.low for bin_ in bins],
-        align="edge",
-        color=ORANGE,
-        edgecolor="white",
-    )
+    bars = lower.bar(lows, heights, width=widths, align="edge", color=ORANGE, edgecolor="white")
     lower.bar_label(bars, labels=[f"{n:,}" for n in heights], fontsize=8, padding=1)
     lower.margins(y=0.25)
     lower.set_ylabel("samples")
