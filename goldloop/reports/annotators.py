@@ -72,7 +72,7 @@ def _left_out(people: Sequence[Person]) -> str:
     return (
         (beside if n_suggested else "")
         + f"The pace leaves out {sum(pace.n_idle for pace in paces)} times too long to be decisions, "
-        + f"{sum(pace.n_edited for pace in paces)} of answers changed later, "
+        + f"{sum(pace.n_edited for pace in paces)} times of answers that were changed later, "
         + f"and {sum(pace.n_untimed for pace in paces)} answers without a time. "
         + "An hour is an hour of deciding, without breaks and loading."
     )
