@@ -17,6 +17,7 @@ from goldloop.adapters.delta import open_tables
 from goldloop.adapters.progress import TerminalProgress
 from goldloop.core.errors import BusyError
 from goldloop.core.ports import Tables
+from goldloop.core.samples import SampleId
 from goldloop.labeling import context
 from goldloop.labeling.state import LoopState, read_state
 from goldloop.loop.ports import LoopPorts, Progress
@@ -48,8 +49,6 @@ class Wiring:
     @cached_property
     def ports(self) -> LoopPorts:
         """What the routine works with."""
-        from goldloop.reports.round_plots import plots_of
-
         return LoopPorts(
             settings=self.settings,
             tables=self.tables,
@@ -65,7 +64,6 @@ class Wiring:
             progress=self.progress,
             import_size=context.IMPORT_SIZE,
             lease_s=context.LEASE_S,
-            plots=lambda evaluation: plots_of(self)(evaluation),
         )
 
     def read_state(self) -> LoopState:
@@ -136,6 +134,23 @@ class Wiring:
             server.url, server.token, name=self.settings.name, labels=labels, images_root=root
         )
         return LabelStudioQueue(server.url, server.token, projects, labels, image_url=local_image_urls())
+
+    def links(self) -> dict[str, str]:
+        """Return the addresses of the servers, and where annotators begin to work on each queue."""
+        found = self.endpoints
+        servers = {
+            "Label Studio": found.label_studio.url,
+            "Prefect": found.prefect.url,
+            "MLflow": found.mlflow.url,
+        }
+        return servers | self.queue().project_urls()
+
+    def thumbnail(self, sample_id: SampleId) -> bytes | None:
+        """Return a small picture of a sample that annotators were shown, or None."""
+        from goldloop.modalities.image.thumbnail import thumbnail
+
+        file = self.store.file(sample_id)
+        return None if file is None else thumbnail(file)
 
     @contextmanager
     def alone(self, work: str) -> Iterator[None]:

@@ -1,4 +1,4 @@
-"""People: what annotators' answers are worth, how far they agree, and which gold labels are in doubt."""
+"""Annotators: what their answers are worth, how far they agree, and which gold labels are in doubt."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from goldloop.cli.common import Json, Where, run_flow
-from goldloop.cli.console import out, say, show
+from goldloop.cli.console import say, show, show_section
 from goldloop.wiring import open_workspace
 
 if TYPE_CHECKING:
@@ -20,36 +20,29 @@ def _read(where: Where) -> AnnotatorReport:
     from goldloop.annotators.report import annotator_report
 
     parts = open_workspace(where)
-    return annotator_report(
-        parts.read_state().outcomes, parts.read_state().snapshot.requests.requests, parts.settings
-    )
+    state = parts.read_state()
+    return annotator_report(state.outcomes, state.snapshot.requests.requests, parts.settings)
 
 
 @app.command()
 def annotators(where: Where = None, as_json: Json = False) -> None:
-    """What each annotator's answers are worth, and how far suggestions pull people; pseudonymous."""
-    from goldloop.reports.annotators_table import NOBODY, anchoring_rows, annotator_rows, pace_rows, remarks
+    """How accurate and fast each annotator is, and how far suggestions pull them; pseudonymous."""
+    from goldloop.reports.annotators import NOBODY, adoption_section, skill_section
 
     report = _read(where)
     if as_json:
         show(report, [], as_json=True)
-        return
-    if not report.people:
+    elif not report.people:
         say(NOBODY)
-        return
-    show(None, annotator_rows(report.people), as_json=False, title=f"how good, bar {report.bar:.0%}")
-    show(None, pace_rows(report.people), as_json=False, title="how fast")
-    for remark in remarks(report):
-        out.print(f"- {remark}", markup=False)
-    show(None, anchoring_rows(report), as_json=False, title="how far suggestions pull them")
-    for reason in report.advice.reasons:
-        out.print(f"- suggestions {reason}", markup=False)
+    else:
+        show_section(skill_section(report))
+        show_section(adoption_section(report))
 
 
 @app.command()
 def agreement(where: Where = None, as_json: Json = False) -> None:
-    """How far people agree on blind samples drawn at random: Krippendorff's alpha, and kappa of pairs."""
-    from goldloop.reports.annotators_table import agreement_rows
+    """How far annotators agree on blind samples drawn at random: Krippendorff's alpha, and kappa of pairs."""
+    from goldloop.reports.annotators import agreement_rows
 
     report = _read(where).agreement
     show(report, agreement_rows(report), as_json=as_json, title="agreement")
@@ -59,20 +52,22 @@ def agreement(where: Where = None, as_json: Json = False) -> None:
 def label_errors(
     where: Where = None,
     send: Annotated[
-        int, typer.Option(min=0, help="Send so many of them to people, for a blind second look.")
+        int, typer.Option(min=0, help="Send this many of them to annotators, for a blind second look.")
     ] = 0,
     is_last: Annotated[
         bool, typer.Option("--last", help="Show the last search instead of searching, which takes minutes.")
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Which labels inside gold are probably wrong, by models that never saw them, and what people decided."""
+    """Gold labels that are probably wrong, by models that never saw them, and what annotators decided."""
 
     def run(workspace: str) -> Any:
-        from flows.publish import label_issue_rows
         from flows.relabel import label_errors as flow
 
-        return (looks := flow(workspace, is_searching=not is_last, n_send=send)), label_issue_rows(looks)
+        return flow(workspace, is_searching=not is_last, n_send=send)
 
-    _, (looks, rows) = run_flow(where, run)
-    show(looks, rows, as_json=as_json, title=f"{len(looks)} gold labels in doubt")
+    _, relabels = run_flow(where, run)
+    from goldloop.reports.gallery import label_error_rows
+
+    title = f"{len(relabels)} gold labels in doubt"
+    show(relabels, label_error_rows(relabels), as_json=as_json, title=title)

@@ -31,13 +31,14 @@ def score(
         source = str(Path(source).expanduser().absolute())
 
     def run(workspace: str) -> Any:
-        from flows.publish import score_rows
         from flows.score import score as flow
 
-        return (reports := flow(workspace, source)), score_rows(reports)
+        return flow(workspace, source)
 
-    workspace, (reports, rows) = run_flow(where, run)
-    show(reports, rows, as_json=as_json)
+    workspace, reports = run_flow(where, run)
+    from goldloop.reports.steps import score_rows
+
+    show(reports, score_rows(reports), as_json=as_json)
     for lost in [line for report in reports for line in report.lost]:
         say(f"lost: {lost}")
     if reports[-1].model_version == "none":
@@ -54,13 +55,14 @@ def push(where: Where = None, as_json: Json = False) -> None:
     """Choose the samples of this round and push them to Label Studio, each exactly once."""
 
     def run(workspace: str) -> Any:
-        from flows.publish import push_rows
         from flows.push import push as flow
 
-        return (report := flow(workspace)), push_rows(report)
+        return flow(workspace)
 
-    _, (report, rows) = run_flow(where, run)
-    show(report, rows, as_json=as_json)
+    _, report = run_flow(where, run)
+    from goldloop.reports.steps import push_rows
+
+    show(report, push_rows(report), as_json=as_json)
     for lost in report.lost:
         say(f"lost: {lost}")
 
@@ -76,13 +78,14 @@ def pull(
     """Pull the answers since the last pull and update gold."""
 
     def run(workspace: str) -> Any:
-        from flows.publish import pull_rows
         from flows.pull import pull as flow
 
-        return (report := flow(workspace, accept_lost=accept_lost)), pull_rows(report)
+        return flow(workspace, accept_lost=accept_lost)
 
-    _, (report, rows) = run_flow(where, run)
-    show(report, rows, as_json=as_json)
+    _, report = run_flow(where, run)
+    from goldloop.reports.steps import pull_rows
+
+    show(report, pull_rows(report), as_json=as_json)
     for problem in report.problems:
         say(f"not counted: {problem}")
 
@@ -105,25 +108,23 @@ def round_(where: Where = None, as_json: Json = False) -> None:
     """Run the weekly pass: pull, retrain, score the pool, push, and write the round's page."""
 
     def run(workspace: str) -> Any:
-        from flows.publish import pull_rows, push_rows, score_rows
         from flows.round import round_ as flow
 
-        report = flow(workspace)
-        return report, (pull_rows(report.pull), score_rows([report.score]), push_rows(report.push))
+        return flow(workspace)
 
-    _, (report, (pulled, scored, pushed)) = run_flow(where, run)
+    _, report = run_flow(where, run)
     if as_json:
         show(report, [], as_json=True)
         return
-    from flows.publish import policy_lines
+    from goldloop.reports.routing import policy_lines
+    from goldloop.reports.steps import pull_rows, push_rows, score_rows
 
-    show(None, pulled, as_json=False, title="pull")
+    show(None, pull_rows(report.pull), as_json=False, title="pull")
     _show_record(report.record, report.notes, as_json=False)
-    if report.policy is not None:
-        for line in policy_lines(report.policy):
-            out.print(f"policy: {line}", markup=False)
-    show(None, scored, as_json=False, title="score")
-    show(None, pushed, as_json=False, title="push")
+    for line in policy_lines(report.policy):
+        out.print(f"policy: {line}", markup=False)
+    show(None, score_rows([report.score]), as_json=False, title="score")
+    show(None, push_rows(report.push), as_json=False, title="push")
     out.print(f"page: {report.page}", markup=False)
 
 
@@ -137,21 +138,9 @@ def _show_record(record: Any, notes: list[str], *, as_json: bool) -> None:
             as_json=as_json,
         )
         return
-    rows = [
-        {
-            "role": role,
-            "model": evaluation.model_version,
-            "accuracy on holdout, 95 %": str(evaluation.accuracy),
-            "ECE, 95 %": str(evaluation.ece),
-        }
-        for role, evaluation in record.evaluations.items()
-    ]
-    show(
-        record,
-        rows,
-        as_json=as_json,
-        title=f"round {record.round}: model {record.model_version} {record.outcome}",
-    )
+    from goldloop.reports.steps import evaluation_rows, retrain_title
+
+    show(record, evaluation_rows(record), as_json=as_json, title=retrain_title(record))
     if not as_json:
         for reason in record.decision.reasons:
             out.print(f"- {reason}", markup=False)
@@ -172,20 +161,14 @@ def serve(where: Where = None) -> None:
 @app.command()
 def status(where: Where = None, as_json: Json = False) -> None:
     """Show the state of files, tasks, answers, gold and models."""
-    from goldloop.loop.policy import cautions
-    from goldloop.reports.status import read_status
+    from goldloop.reports.inputs import read_status, server_addresses
     from goldloop.tables.policy_log import PolicyLog
 
     parts = open_workspace(where)
     champion = problem = None
     servers: dict[str, str] = {}
     try:
-        endpoints = parts.endpoints
-        servers = {
-            "Label Studio": endpoints.label_studio.url,
-            "Prefect": endpoints.prefect.url,
-            "MLflow": endpoints.mlflow.url,
-        }
+        servers = server_addresses(parts.endpoints)
         champion = parts.registry.version_at("champion")
     except GoldloopError as error:
         problem = f"unknown: {error}"
@@ -194,13 +177,11 @@ def status(where: Where = None, as_json: Json = False) -> None:
     entry = settled[-1] if settled else None
     state = read_status(
         parts.tables,
-        parts.gold,
-        outcomes=parts.read_state().outcomes.samples,
+        parts.read_state(),
         workspace=str(parts.workspace.root),
         champion=champion,
         champion_problem=problem,
         policy=entry.policy.version if entry else None,
-        cautions=cautions(parts.tables),
         servers=servers,
     )
     show(state, pairs(state.lines()), as_json=as_json)

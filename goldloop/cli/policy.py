@@ -77,9 +77,9 @@ def policy_tune(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Compare policies on the audited samples and recommend one."""
+    """What other policies would have meant for the audited samples, and which one they speak for."""
     from goldloop.loop.policy import champion_tuning
-    from goldloop.reports.policies_table import tuning_json, tuning_rows, tuning_title
+    from goldloop.reports.policies import tuning_json, tuning_rows, tuning_title
 
     parts = open_workspace(where)
     if plot is not None and plot.suffix not in (".png", ".svg"):
@@ -88,9 +88,9 @@ def policy_tune(
         )
     tuning = champion_tuning(parts.ports)
     if plot is not None:
-        from goldloop.reports.plots import tuning_plot
+        from goldloop.reports.plots.audits import tuning_plot
 
-        plot.write_bytes(tuning_plot(tuning, kind="png" if plot.suffix == ".png" else "svg"))
+        plot.write_bytes(tuning_plot(tuning)("png" if plot.suffix == ".png" else "svg"))
         say(f"plot written to {plot}")
     show(tuning_json(tuning), tuning_rows(tuning), as_json=as_json, title=tuning_title(tuning))
     if not as_json:
@@ -114,7 +114,7 @@ def replay(
     """Recompute the decisions of past rounds under another policy; changes nothing."""
     from goldloop.audit.audited import audited_traffic
     from goldloop.loop.policy import holdout_of, newest_entry
-    from goldloop.reports.policies_table import replay_rows
+    from goldloop.reports.policies import replay_rows
     from goldloop.routing.fit import fit_policy
     from goldloop.routing.replay import replay as replayed
     from goldloop.tables.traffic import read_traffic

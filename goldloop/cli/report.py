@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from goldloop.cli.common import Json, Where
-from goldloop.cli.console import out, pairs, say, show
+from goldloop.cli.console import say, show, show_section
 from goldloop.wiring import open_workspace
 
 app = typer.Typer()
@@ -24,21 +24,24 @@ def report(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """What people's time cost, which errors it caught, and what it saved; by round, and in all."""
-    from flows.costs import report_costs, report_quarter
-    from goldloop.reports.costs_table import account_lines, round_rows
+    """What annotators' time cost, which errors it caught, and what it saved; by round, and in all."""
+    from goldloop.core.clock import now
+    from goldloop.costs.quarters import Quarter
+    from goldloop.costs.report import cost_report, quarter_report
+    from goldloop.reports.costs import cost_section
+    from goldloop.reports.inputs import read_cost_inputs
 
-    parts = open_workspace(where)
+    wiring, moment = open_workspace(where), now()
+    settings = wiring.settings
+    quarter = Quarter.of(moment) if name is None else Quarter.named(name)
+    inputs = read_cost_inputs(wiring.tables, wiring.read_state(), settings)
     is_part = is_quarter or name is not None
-    found = report_quarter(parts, name) if is_part else report_costs(parts)
+    costs = (
+        quarter_report(inputs, settings, quarter, now=moment) if is_part else cost_report(inputs, settings)
+    )
     if as_json:
-        show(found, [], as_json=True)
-        return
-    span = "all rounds" if found.quarter is None else str(found.quarter)
-    if not found.by_round:
-        say(f"No round was closed in {span}.")
-        return
-    show(None, pairs(account_lines(found.whole)), as_json=False, title=f"{span}, 95 % intervals")
-    show(None, round_rows(found), as_json=False, title="by round")
-    for assumption in found.assumptions:
-        out.print(f"- not known yet, so assumed: {assumption}", markup=False)
+        show(costs, [], as_json=True)
+    elif not costs.by_round:
+        say(f"No round was closed in {quarter}.")
+    else:
+        show_section(cost_section(costs))

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
-from goldloop.core.lanes import Lane
+from goldloop.core.lanes import Lane, listed_lanes
 from goldloop.core.planned_tasks import Event
 from goldloop.core.ports import Tables
 from goldloop.core.samples import Arrived
@@ -34,19 +34,13 @@ class Conservation:
 
     @property
     def lanes(self) -> dict[str, int]:
-        """Samples by lane."""
-        return {
-            str(Lane.AUTO): self.auto,
-            str(Lane.REVIEW): self.review,
-            str(Lane.FULL): self.full,
-            str(Lane.HOLD): self.hold,
-        }
+        """The number of samples in each lane."""
+        return {str(lane): getattr(self, lane) for lane in Lane}
 
     @property
     def n_missing(self) -> int:
         """Files in no place: samples whose scoring was cut short; `goldloop score` scores them."""
-        in_lanes = self.auto + self.review + self.full + self.hold
-        return self.n_files - in_lanes - self.quarantine - self.duplicate
+        return self.n_files - sum(self.lanes.values()) - self.quarantine - self.duplicate
 
     @property
     def is_conserved(self) -> bool:
@@ -55,9 +49,8 @@ class Conservation:
 
     def __str__(self) -> str:
         """Return the sum, and when it does not add up what to do."""
-        parts = f"auto {self.auto} + review {self.review}"
-        parts += f" + full {self.full}" if self.full else ""
-        parts += f" + hold {self.hold}"
+        lanes = self.lanes
+        parts = " + ".join(f"{lane} {lanes[lane]}" for lane in listed_lanes(lanes))
         parts += f" + quarantine {self.quarantine} + duplicate {self.duplicate}"
         if self.is_conserved:
             return f"{parts} = {self.n_files} files"
@@ -81,10 +74,7 @@ def conservation(tables: Tables) -> Conservation:
     )
     return Conservation(
         n_files=len(rows),
-        auto=lanes[Lane.AUTO],
-        review=lanes[Lane.REVIEW],
-        full=lanes[Lane.FULL],
-        hold=lanes[Lane.HOLD],
+        **{str(lane): lanes[lane] for lane in Lane},
         quarantine=arrived[Arrived.QUARANTINE],
         duplicate=arrived[Arrived.DUPLICATE],
         reasons=dict(sorted(reasons.items())),

@@ -13,7 +13,7 @@ import numpy as np
 
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
-from goldloop.reports.round_page import winner_of
+from goldloop.reports.rounds import winner_of
 from goldloop.stats.metrics import Estimate, accuracy
 from goldloop.tables.rounds import read_rounds
 from goldloop.training.round_record import RoundRecord

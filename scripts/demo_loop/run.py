@@ -12,8 +12,10 @@ from typing import Any
 
 from goldloop.cli.console import out, say, show
 from goldloop.core.errors import GoldloopError
+from goldloop.core.lanes import lane_shares
 from goldloop.core.plain import plain
 from goldloop.labeling.pull import PullReport
+from goldloop.reports.formatting import number
 from goldloop.services import Endpoints, down, up
 from goldloop.settings.workspace import Workspace
 from scripts.demo_loop import people
@@ -156,19 +158,19 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
     show(rows, [_printed(row) for row in rows], as_json=False, title="accuracy with 95 % interval")
     if options.json_file:
         options.json_file.write_text(json.dumps(plain(rows), indent=1), encoding="utf-8")
-    from flows.costs import report_costs
     from goldloop.loop.policy import champion_tuning
-    from goldloop.reports.costs_table import account_lines
+    from goldloop.reports.costs import account_rows
+    from goldloop.reports.inputs import read_page_inputs
     from scripts.demo_loop.page import write_demo_page
 
     say("$ goldloop report")
-    whole = report_costs(parts).whole
-    for what, amount in account_lines(whole).items():
-        say(f"  {what}: {amount}")
+    inputs = read_page_inputs(parts.ports, links=parts.links(), thumbnail_of=parts.thumbnail)
+    for row in account_rows(inputs.costs.whole):
+        say(f"  {row['what']}: {row['amount']}")
     say("$ goldloop policy tune")
-    for reason in champion_tuning(parts).reasons:
+    for reason in champion_tuning(parts.ports).reasons:
         say(f"  {reason}")
-    out.print(f"page: {write_demo_page(parts, rows, pictures)}", markup=False)
+    out.print(f"page: {write_demo_page(inputs, parts.workspace.reports, rows, pictures)}", markup=False)
     return _addresses(found)
 
 
@@ -194,10 +196,7 @@ def _addresses(found: Endpoints) -> None:
 
 
 def _printed(row: Row) -> dict[str, Any]:
-    total = sum(row.lanes.values()) or 1
-    shares = {
-        f"{lane} %": f"{100 * row.lanes.get(lane, 0) / total:.0f}" for lane in ("auto", "review", "hold")
-    }
+    shares = {f"{lane} %": number(100 * share) for lane, share in lane_shares(row.lanes).items()}
     return {
         "round": row.round, "gold": row.n_gold, "labels": row.n_labels, **shares, "gate": row.outcome,
         "champion, loop's holdout": str(row.holdout), "baseline, test": str(row.baseline),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -13,31 +12,36 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from flows.annotators import annotators_markdown
-from flows.publish import label_issue_rows
 from goldloop.annotators.agreement import agreement, independent_votes
 from goldloop.annotators.anchoring import Observation
 from goldloop.annotators.automation_bias import measure_automation_bias
 from goldloop.annotators.prefill_advice import recommend
 from goldloop.annotators.profiles import AssessedAnswer, annotator_profiles
 from goldloop.annotators.report import AnnotatorReport
+from goldloop.cli.annotators import agreement as agreement_command
+from goldloop.cli.annotators import annotators as annotators_command
 from goldloop.core.answers import Answer
 from goldloop.core.labels import LabelSet
 from goldloop.core.plain import plain
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 from goldloop.labeling.relabel import Relabel
-from goldloop.reports.annotators_section import LabelIssueTile, annotator_section
-from goldloop.reports.annotators_table import (
-    NOBODY,
+from goldloop.reports.annotators import (
+    adoption_rows,
     agreement_rows,
-    anchoring_rows,
     annotator_rows,
+    annotator_sections,
     pace_rows,
     remarks,
+    skill_section,
 )
-from goldloop.reports.page import MOST_LABEL_ISSUES, Page, data_uri, render_page
-from goldloop.reports.plots import drift_plot, gap_plot, kappa_plot, pace_plot, skill_plot
+from goldloop.reports.gallery import MOST_TILES, label_error_rows, label_error_section
+from goldloop.reports.markdown import markdown
+from goldloop.reports.page import Page, data_uri, render_page
+from goldloop.reports.plots.annotators import drift_plot, gap_plot, pace_plot, skill_plot
+from goldloop.reports.plots.matrices import kappa_plot
+from goldloop.reports.plots.style import Format
+from goldloop.settings.workspace import Workspace
 from goldloop.training.label_errors import LabelIssue
 from tests.unit.test_report import HOSTILE, PIXEL, Reader
 
@@ -96,31 +100,36 @@ def observed(n: int, rng: np.random.Generator) -> list[Observation]:
     return found
 
 
-def page_of(report: AnnotatorReport, *, n_suspects: int = 0) -> str:
-    """Return the page of nothing but people and label_issues."""
-    tiles = tuple(
-        LabelIssueTile(PIXEL, "cat", HOSTILE_LABEL, 0.02, "corrected to dog" if number == 0 else "not sent")
-        for number in range(n_suspects)
-    )
-    return render_page(Page("t", NOW, (), people=annotator_section(report), label_issues=tiles))
+def relabel(number: int, state: str, *, suggested: str = HOSTILE_LABEL) -> Relabel:
+    """Return a gold label in doubt."""
+    issue = LabelIssue(number, SampleId(f"{number:064d}"), "cat", suggested, 0.021)
+    return Relabel(issue, state, "dog" if state.startswith("corrected") else "cat")
+
+
+def page_of(report: AnnotatorReport, *, n_issues: int = 0) -> str:
+    """Return the page of nothing but annotators and gold labels in doubt."""
+    doubted = [relabel(number, "not sent" if number else "corrected to dog") for number in range(n_issues)]
+    thumbnails = {entry.issue.sample_id: PIXEL for entry in doubted}
+    sections = (*annotator_sections(report), label_error_section(doubted, thumbnails))
+    return render_page(Page("t", NOW, sections))
 
 
 def test_the_page_says_who_is_below_the_bar_and_who_is_falling() -> None:
     """Flags stand above the tables, with the figure and its interval."""
     text = Reader(page_of(made_report(0.97, 0.3, 0.95))).text
 
-    assert re.search(r"annotator 2 is below the bar: accuracy \d\d\.\d.% \[\d\d\.\d, \d\d\.\d\], n=100", text)
+    assert re.search(r"2 is below the bar of 70.%: accuracy \d\d\.\d.% \[\d\d\.\d, \d\d\.\d\], n=100", text)
     assert re.search(r"annotator 3 is falling: −\d\d\.\d points \[−\d\d\.\d, −\d+\.\d\], n=25", text)
     assert "annotator 1 is" not in text
 
 
 def test_the_page_says_agreement_anchoring_and_doubts() -> None:
     """Alpha, kappas, gaps with their recommendation and time saved, and the thumbnails of doubted gold."""
-    read = Reader(page_of(made_report(0.97, 0.9), n_suspects=3))
+    read = Reader(page_of(made_report(0.97, 0.9), n_issues=3))
 
     assert re.search(r"Krippendorff's alpha is 0\.\d\d \[0\.\d\d, 0\.\d\d\]", read.text)
     assert "1 and 2" in read.text
-    assert "Suggestions are off" in read.text
+    assert "suggestions off: adoption gap" in read.text
     assert re.search(r"a decision takes 50\.0.% \[50\.0, 50\.0\], n=400", read.text)
     assert re.search(r"all labels \d\d\.\d", read.text)
     assert "3 of 3 labels that models which never saw the sample find unlikely" in read.text
@@ -130,7 +139,7 @@ def test_the_page_says_agreement_anchoring_and_doubts() -> None:
 
 def test_hostile_labels_come_out_as_text_and_nothing_is_loaded() -> None:
     """A label full of markup is shown, never run, also in these sections."""
-    read = Reader(page_of(made_report(0.9, 0.8), n_suspects=2))
+    read = Reader(page_of(made_report(0.9, 0.8), n_issues=2))
 
     assert "script" not in read.tags
     assert HOSTILE_LABEL in read.text
@@ -151,44 +160,44 @@ def test_nobody_and_one_person() -> None:
     nobody = Reader(page_of(made_report(n_observations=0))).text
     alone = Reader(page_of(made_report(0.9, n_observations=0))).text
 
-    assert "People" not in nobody
+    assert "Annotators" not in nobody
     assert "annotator 1" in alone
     assert "No sample drawn at random has two blind answers yet" in alone
-    assert "How far suggestions pull people" not in alone
+    assert "How far suggestions pull annotators" not in alone
 
 
 def test_many_pairs_are_left_to_the_heat_map() -> None:
     """Seven people make 21 pairs, more than a table is good for."""
     html = page_of(made_report(*[0.9] * 7, n=40, n_observations=0))
 
-    assert "Cohen's kappa" not in html
-    assert "Blind answers to the same samples" in html
+    assert "kappa 0." not in html
+    assert "Blind answers to the same n samples" in html
 
 
 def test_the_doubted_are_bounded() -> None:
     """However many labels are in doubt, the page stays small and says how many there are."""
-    text = Reader(page_of(made_report(0.9), n_suspects=MOST_LABEL_ISSUES + 5)).text
+    text = Reader(page_of(made_report(0.9), n_issues=MOST_TILES + 5)).text
 
-    assert f"{MOST_LABEL_ISSUES} of {MOST_LABEL_ISSUES + 5} labels" in text
+    assert f"{MOST_TILES} of {MOST_TILES + 5} labels" in text
 
 
 @pytest.mark.parametrize(
     ("skills", "n", "kind"),
     [((), 60, "svg"), ((0.9,), 60, "png"), ((0.9, 0.3), 5, "svg"), ((0.9,) * 13, 60, "png")],
 )
-def test_every_plot_is_a_picture_a_browser_shows(skills: tuple[float, ...], n: int, kind: str) -> None:
+def test_every_plot_is_a_picture_a_browser_shows(skills: tuple[float, ...], n: int, kind: Format) -> None:
     """With nobody, one, some or many people, with enough answers or too few."""
     report = made_report(*skills, n=n, n_observations=n)
-    drawn: list[Callable[..., bytes]] = [
-        lambda kind: skill_plot(report.people, bar=0.7, kind=kind),
-        lambda kind: pace_plot(report.people, kind=kind),
-        lambda kind: drift_plot(report.people, bar=0.7, kind=kind),
-        lambda kind: gap_plot([report.anchoring.gap], max_gap=0.1, kind=kind),
+    pictures = [
+        skill_plot(report.people, bar=0.7),
+        pace_plot(report.people),
+        drift_plot(report.people, bar=0.7),
+        gap_plot([report.anchoring.gap], max_gap=0.1),
     ]
     if report.agreement.pairs:
-        drawn.append(lambda kind: kappa_plot(report.agreement, kind=kind))
-    for draw in drawn:
-        picture = draw(kind=kind)
+        pictures.append(kappa_plot(report.agreement))
+    for draw in pictures:
+        picture = draw(kind)
         assert data_uri(picture).startswith("data:image/" + ("svg+xml" if kind == "svg" else "png"))
         if kind == "png":
             assert Image.open(BytesIO(picture)).width >= 600
@@ -201,12 +210,12 @@ def test_the_tables_say_the_same_in_words() -> None:
     rows = annotator_rows(report.people)
 
     assert [row["who"] for row in rows] == ["annotator 1", "annotator 2"]
-    assert rows[1]["look at"].startswith("below the bar")
-    assert re.fullmatch(r"\d\d\.\d \[\d\d\.\d, \d\d\.\d\], n=100", rows[0]["accuracy, %"])
+    assert str(rows[1]["look at"]).startswith("below the bar")
+    assert re.fullmatch(r"\d\d\.\d % \[\d\d\.\d, \d\d\.\d\], n=100", str(rows[0]["accuracy"]))
     assert [row["who"] for row in agreement_rows(report.agreement)] == ["everybody", "annotators 1 and 2"]
-    assert [row["wrongly suggested"] for row in anchoring_rows(report)] == ["all labels", *LABELS]
+    assert [str(row["wrongly suggested"]) for row in adoption_rows(report)] == ["all labels", *LABELS]
     assert [row["who"] for row in pace_rows(report.people)] == ["annotator 1", "annotator 2"]
-    assert any(one.startswith("annotator 2 is below the bar of 70%: accuracy ") for one in remarks(report))
+    assert str(remarks(report)[0]).startswith("annotator 2 is below the bar of 70 %: accuracy ")
 
 
 def test_few_answers_are_words_in_the_tables() -> None:
@@ -215,11 +224,11 @@ def test_few_answers_are_words_in_the_tables() -> None:
 
     (skill,), (pace,) = annotator_rows(report.people), pace_rows(report.people)
 
-    assert skill["accuracy, %"] == pace["seconds a decision, median"] == "too few, n=5"
-    assert pace["answers an hour"] == pace["skipped, %"] == "too few, n=5"
-    assert pace["a day"] == "too few, n=1"
+    words = [skill["accuracy"], pace["seconds a decision, median"], pace["answers an hour"], pace["skipped"]]
+    assert [str(cell) for cell in words] == ["too few, n=5"] * 4
+    assert str(pace["answers a day"]) == "too few, n=1"
     assert remarks(report) == []
-    assert all(row["gap"].startswith("too few") for row in anchoring_rows(report))
+    assert all(str(row["gap"]).startswith("too few") for row in adoption_rows(report))
 
 
 def test_json_holds_every_figure_by_name() -> None:
@@ -237,39 +246,35 @@ def test_json_holds_every_figure_by_name() -> None:
     assert found["anchoring"]["gap"]["difference"]["n"] > 0
 
 
-def test_prefect_gets_the_table_with_its_plot() -> None:
-    """The artifact is readable without the page; before anybody answered it says what to do."""
-    text = annotators_markdown("shop", made_report(0.97, 0.3))
+def test_prefect_gets_the_tables_with_a_plot() -> None:
+    """The artifact is readable without the page."""
+    text = markdown(skill_section(made_report(0.97, 0.3)))
 
-    assert "- annotator 2 is below the bar of 70%" in text
+    assert "- annotator 2 is below the bar of 70 %" in text
     assert "| annotator 1 |" in text
     assert "data:image/png;base64," in text
-    assert annotators_markdown("shop", made_report(n_observations=0)) == NOBODY
 
 
 def test_doubted_gold_is_a_table() -> None:
-    """Rank, label, what the model says, and what became of it."""
-    issue = LabelIssue(1, SampleId("f" * 64), "cat", "dog", 0.021)
-
-    (row,) = label_issue_rows([Relabel(issue, "corrected to dog", "dog")])
+    """Rank, label, the model's label, and what became of it; nothing in doubt is a row that says so."""
+    (row,) = label_error_rows([relabel(1, "corrected to dog", suggested="dog")])
 
     assert row["label"] == "cat"
-    assert row["model says"] == "dog"
-    assert row["probability of the label"] == "0.02"
+    assert row["model's label"] == "dog"
+    assert row["probability of the label"] == "2.1 %"
     assert row["state"] == "corrected to dog"
+    assert label_error_rows([])[0]["state"] == "nothing in doubt"
 
 
-def test_people_are_measured_from_a_workspace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_annotators_are_measured_from_a_workspace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A fresh workspace has nobody to measure, and the commands say so instead of failing."""
-    from goldloop.cli.annotators import agreement as agreement_command
-    from goldloop.cli.annotators import annotators as people_command
-    from goldloop.settings.workspace import Workspace
-
     workspace = Workspace.create(tmp_path / "shop", labels=["cat", "dog"])
 
-    people_command(where=workspace.root, as_json=True)
+    annotators_command(where=workspace.root, as_json=True)
     agreement_command(where=workspace.root, as_json=True)
+    annotators_command(where=workspace.root)
 
-    printed = capsys.readouterr().out
-    assert '"people": []' in printed
-    assert '"missing": "too few"' in printed
+    printed = capsys.readouterr()
+    assert '"people": []' in printed.out
+    assert '"missing": "too few"' in printed.out
+    assert "Nobody has answered yet" in printed.err

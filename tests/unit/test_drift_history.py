@@ -223,7 +223,7 @@ def test_the_plot_is_drawn_with_and_without_anything_to_compare() -> None:
     probs = np.random.default_rng(3).dirichlet(np.full(60, 0.1), 300)
     wide = sketch_of((probs, np.ones((300, 1), np.float32)), labels=many)
     pictures = [
-        batch_plot(sketch, reference, check_drift(sketch, reference), kind="png")
+        batch_plot(sketch, reference, check_drift(sketch, reference))("png")
         for sketch, reference in ((now, before), (now, None), (wide, wide))
     ]
 
@@ -231,4 +231,4 @@ def test_the_plot_is_drawn_with_and_without_anything_to_compare() -> None:
         image = Image.open(BytesIO(picture)).convert("L")
         assert image.width >= 1000
         assert image.getextrema() == (0, 255)
-    assert pictures[0] == batch_plot(now, before, check_drift(now, before), kind="png")
+    assert pictures[0] == batch_plot(now, before, check_drift(now, before))("png")

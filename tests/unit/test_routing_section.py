@@ -11,12 +11,19 @@ from goldloop.audit.audited import Audited, Traffic
 from goldloop.audit.estimates import AuditReport, report_audit
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import sample_id_of
+from goldloop.drift.checks import check_drift
+from goldloop.drift.history import Seen
+from goldloop.drift.sketches import Sketch, SketchBuilder
+from goldloop.reports.inputs import RoutingInputs
 from goldloop.reports.page import Page, render_page
-from goldloop.reports.routing_section import RoutingSection, routing_section
+from goldloop.reports.routing import policy_lines, routing_section
 from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.policies import Band, Suspended
+from goldloop.routing.tuning import tune
+from goldloop.settings import Settings
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
+LABELS = LabelSet.of(["ham", "spam"])
 ENTRY = PolicyEntry(
     policy=Band(0.4, 0.7),
     model_version="3",
@@ -45,19 +52,19 @@ def audit(n: int = 400, n_audited: int = 100, *, n_wrong: int = 10) -> AuditRepo
         lanes[rows],
         rounds[rows],
     )
-    return report_audit(audited, traffic, labels=LabelSet.of(["ham", "spam"]))
+    return report_audit(audited, traffic, labels=LABELS)
 
 
-def rendered(section: RoutingSection | None) -> str:
-    """Return the page that has nothing but `section`."""
-    return render_page(Page("t", NOW, (), routing=section))
+def rendered(routing: RoutingInputs) -> str:
+    """Return the page that has nothing but the section about `routing`."""
+    return render_page(Page("t", NOW, (routing_section(routing),)))
 
 
 def test_the_page_tells_policy_reasons_and_what_audits_say() -> None:
     """The version in force, its reasons and warnings as text, and a row for all traffic and each lane."""
     report = audit()
 
-    html = rendered(routing_section(ENTRY, report, n_by_lane={"auto": 200, "review": 200}))
+    html = rendered(RoutingInputs(ENTRY, report, {"auto": 200, "review": 200}))
 
     assert "band[0.4,0.7]" in html
     assert "the band is set in [policy]" in html
@@ -67,32 +74,64 @@ def test_the_page_tells_policy_reasons_and_what_audits_say() -> None:
     assert "lane auto" in html
     assert "lane review" in html
     assert "lane hold" not in html
-    assert "of the 200 accepted by machine" in html
+    assert "of the 200 accepted by the model" in html
     assert "Accuracy over all traffic" in html
 
 
 def test_few_audits_say_so_in_place_of_a_number() -> None:
     """Five audits are no estimate."""
-    html = rendered(routing_section(ENTRY, audit(n_audited=5, n_wrong=1), n_by_lane={}))
+    html = rendered(RoutingInputs(ENTRY, audit(n_audited=5, n_wrong=1), {}))
 
     assert html.count("fewer than 10 audits") == 5  # all traffic, two lanes, two labels
 
 
-def test_a_recall_and_what_moved_stand_out() -> None:
-    """A suspended policy's warnings are marked, and each sentence names the batch that moved."""
-    calm = rendered(routing_section(ENTRY, audit(), n_by_lane={}))
+def scored(number: int, *, share: float, reference: Sketch | None = None) -> Seen:
+    """Return a pass over 400 samples of which the model called `share` spam, checked against `reference`."""
+    builder = SketchBuilder(LABELS)
+    spam = np.arange(400) < 400 * share
+    builder.add(np.where(spam[:, None], [0.1, 0.9], [0.9, 0.1]), np.zeros((400, 1), dtype=np.float32))
+    sketch = builder.sketch()
+    return Seen(f"march-{number}", "3", NOW, sketch, check_drift(sketch, reference))
+
+
+def test_a_suspended_policy_and_drift_stand_out() -> None:
+    """A suspended policy's warnings are marked, and each sentence names the batch that drifted."""
+    before = scored(1, share=0.05)
+    drifted = scored(2, share=0.4, reference=before.sketch)
+    calm = rendered(RoutingInputs(ENTRY, audit(), {}, seen=[before]))
     suspended = replace(ENTRY, policy=Suspended(Band(0.4, 0.7)))
-    loud = rendered(
-        routing_section(
-            suspended, audit(), n_by_lane={}, newest="march-1", moved=("label 'spam' went from 5 % to 20 %",)
-        )
+    loud = rendered(RoutingInputs(suspended, audit(), {}, seen=[before, drifted]))
+
+    assert drifted.check.drifts
+    assert '<li><span class="bad">warning: 20 more audits' in loud
+    assert '<li><span class="bad">' not in calm
+    assert "Newest files, march-2: " in loud
+    assert "Newest files" not in calm
+
+
+def test_the_champion_is_drawn_once_it_was_judged() -> None:
+    """Reliability, and what other policies would cost, once the holdout was judged."""
+    judged = Audited(
+        tuple(sample_id_of(f"{i}".encode()) for i in range(40)),
+        np.arange(40) % 2,
+        np.tile([0.2, 0.8], (40, 1)),
+        np.ones(40),
+        np.full(40, ""),
+        np.full(40, -1),
     )
+    tuning = tune(judged, Settings(name="mail", labels=("ham", "spam")), present=ENTRY.policy)
+    plain = routing_section(RoutingInputs(ENTRY, audit(), {}))
+    full = routing_section(RoutingInputs(ENTRY, audit(), {}, judged=judged, tuning=tuning))
 
-    assert '<li class="bad">20 more audits' in loud
-    assert '<li class="bad">' not in calm
-    assert "Newest files, march-1: label &#39;spam&#39; went from 5 % to 20 %" in loud
+    assert len(full.plots) == len(plain.plots) + 2
+    assert all(b"<svg" in plot.picture("svg") for plot in full.plots)
 
 
-def test_before_a_champion_there_is_no_such_part() -> None:
-    """Nothing is said of routing while nothing is routed."""
-    assert "Where samples go" not in rendered(None)
+def test_policy_lines_name_version_reasons_and_warnings() -> None:
+    """Every command says which policy is in force, why, and what to be warned of."""
+    assert policy_lines(ENTRY) == [
+        "band[0.4,0.7] for model 3",
+        "the band is set in [policy]",
+        "warning: 20 more audits would prove <it>",
+    ]
+    assert policy_lines(None) == []

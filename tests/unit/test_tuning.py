@@ -14,9 +14,8 @@ from goldloop.core.errors import EmptyPoolError
 from goldloop.core.lanes import Lane
 from goldloop.core.plain import plain
 from goldloop.core.samples import SampleId
-from goldloop.reports.plots import tuning_plot
-from goldloop.reports.plots.policies import cost_plot, risk_plot
-from goldloop.reports.policies_table import tuning_json, tuning_rows, tuning_title
+from goldloop.reports.plots.audits import tuning_plot
+from goldloop.reports.policies import tuning_json, tuning_rows, tuning_title
 from goldloop.routing.outcomes import mean_cost, outcome
 from goldloop.routing.policies import Band, Cost, Matrix, Review
 from goldloop.routing.tuning import break_even, candidate_policies, threshold_points, tune
@@ -230,8 +229,8 @@ def test_a_tuning_is_told_in_rows_json_and_a_picture() -> None:
     assert len(rows) == 1 + len(told["candidates"])
     assert told["recommended"]["policy"] == found.recommended.policy.version
     assert "400 audits" in tuning_title(found)
-    assert tuning_plot(found, kind="png").startswith(b"\x89PNG")
-    assert b"<svg" in tuning_plot(found)
+    assert tuning_plot(found)("png").startswith(b"\x89PNG")
+    assert b"<svg" in tuning_plot(found)()
 
 
 @pytest.mark.parametrize("is_right", [True, False])
@@ -239,5 +238,4 @@ def test_a_single_audit_of_a_model_that_is_sure_of_everything_is_drawn(is_right:
     """However little there is, a retrain's plots are made, and no axis shrinks to a point."""
     found = tune(audited([1.0], [is_right]), Settings(name="texts", labels=("ham", "spam")), present=BAND)
 
-    for draw in (tuning_plot, risk_plot, cost_plot):
-        assert b"<svg" in draw(found)
+    assert b"<svg" in tuning_plot(found)()

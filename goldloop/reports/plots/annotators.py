@@ -1,132 +1,190 @@
-"""People: how good, how fast and how steady each annotator is, always with interval and n."""
+"""Annotators: how accurate, fast and steady each is, and how far suggestions pull them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import ceil
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
+from goldloop.annotators.automation_bias import AdoptionGap
 from goldloop.annotators.profiles import AnnotatorProfile
-from goldloop.reports.plots.dots import Dots, dots_figure, draw_line, draw_rows, draw_words, in_percent
-from goldloop.reports.plots.style import BLUE, GREY, ORANGE, STYLE, VERMILION, Format, n_text, rendered
+from goldloop.reports.formatting import n_text, percent, shortened
+from goldloop.reports.plots.intervals import draw_intervals
+from goldloop.reports.plots.style import BLUE, GREY, ORANGE, VERMILION, in_percent, new_figure, picture
+from goldloop.stats.measures import Measure
 
 N_COLUMNS = 4  # most small drift plots side by side
+ROW_INCHES = 0.42
 
 
-def skill_plot(people: Sequence[AnnotatorProfile], *, bar: float, kind: Format = "svg") -> bytes:
-    """Return everybody's accuracy against the bar: over all blind answers, and on controls alone."""
-    with mpl.rc_context(STYLE):
-        figure, axes = dots_figure(len(people))
-        overall = [one.accuracy for one in people]
-        draw_rows(
-            axes,
-            [one.name for one in people],
-            [
-                Dots("all blind answers", overall, BLUE, "o", shift=0.14),
-                Dots("controls alone", [one.on_honeypots for one in people], GREY, "s", shift=-0.14),
-            ],
-        )
-        for row, one in enumerate(people):
-            if one.is_flagged:
-                axes.get_yticklabels()[row].set_color(VERMILION)
-                axes.get_yticklabels()[row].set_fontweight("bold")
-        draw_words(axes, overall)
-        draw_line(axes, bar, f"bar {bar:.0%}")
-        axes.set_xlim(_lowest(people, bar), 1.012)
-        in_percent(axes)
-        axes.set_xlabel("accuracy, 95 % interval; n: all blind answers")
-        axes.set_title("How often each annotator is right", pad=20)
-        if any(one.accuracy.estimate or one.on_honeypots.estimate for one in people):
-            figure.legend(loc="outside lower center", ncols=2)
-        return rendered(figure, kind)
+@dataclass(frozen=True, slots=True)
+class Dots:
+    """One series, a measure for each row; `shift` is how many rows above the middle it is drawn."""
+
+    name: str
+    measures: Sequence[Measure]
+    colour: str
+    marker: str
+    shift: float = 0.0
 
 
-def _lowest(people: Sequence[AnnotatorProfile], bar: float) -> float:
-    lows = [
-        one.estimate.low
-        for person in people
-        for one in (person.accuracy, person.on_honeypots)
-        if one.estimate
+@picture
+def skill_plot(people: Sequence[AnnotatorProfile], *, bar: float) -> Figure:
+    """Return everybody's accuracy against the bar: over all blind answers, and on honeypots alone."""
+    figure, axes = _dots_figure(len(people))
+    overall, alone = [person.accuracy for person in people], [person.on_honeypots for person in people]
+    series = [
+        Dots("all blind answers", overall, BLUE, "o", shift=0.14),
+        Dots("honeypots alone", alone, GREY, "s", shift=-0.14),
     ]
-    return max(0.0, float(np.floor(10 * min([*lows, bar]) - 0.5) / 10))
+    _draw_rows(axes, [person.name for person in people], series)
+    for text, person in zip(axes.get_yticklabels(), people, strict=True):
+        if person.is_flagged:
+            text.set_color(VERMILION)
+            text.set_fontweight("bold")
+    _draw_words(axes, overall)
+    _draw_line(axes, bar, f"bar {percent(bar, 0)}")
+    known = [measure.estimate for measure in (*overall, *alone) if measure.estimate]
+    lowest = min([*(estimate.low for estimate in known), bar])
+    axes.set_xlim(max(0.0, float(np.floor(10 * lowest - 0.5) / 10)), 1.012)
+    in_percent(axes.xaxis)
+    axes.set_xlabel("accuracy, 95 % interval; n: all blind answers")
+    axes.set_title("How often each annotator is right", pad=20)
+    if known:
+        figure.legend(loc="outside lower center", ncols=2)
+    return figure
 
 
-def pace_plot(people: Sequence[AnnotatorProfile], *, kind: Format = "svg") -> bytes:
+@picture
+def pace_plot(people: Sequence[AnnotatorProfile]) -> Figure:
     """Return everybody's decision times: the middle half, and the median with its interval."""
-    with mpl.rc_context(STYLE):
-        figure, axes = dots_figure(len(people))
-        label: str | None = "middle half of the answers"
-        for row, one in enumerate(people):
-            if one.pace.quartiles_s is not None:
-                low, high = one.pace.quartiles_s
-                axes.barh(row, high - low, left=low, height=0.5, color=ORANGE, alpha=0.45, label=label)
-                label = None
-        medians = [one.pace.decision_s for one in people]
-        draw_rows(axes, [one.name for one in people], [Dots("median, 95 % interval", medians, BLUE, "o")])
-        draw_words(axes, medians)
-        axes.set_xlim(left=0)
-        axes.xaxis.set_major_locator(MaxNLocator(8))
-        axes.set_xlabel("seconds; edited answers and idle times left out")
-        axes.set_title("How long a decision takes")
-        if any(one.estimate for one in medians):
-            figure.legend(loc="outside lower center", ncols=2)
-        return rendered(figure, kind)
+    figure, axes = _dots_figure(len(people))
+    halves = [(row, person.pace.quartiles_s) for row, person in enumerate(people) if person.pace.quartiles_s]
+    if halves:
+        axes.barh(
+            [row for row, _ in halves],
+            [high - low for _, (low, high) in halves],
+            left=[low for _, (low, _) in halves],
+            height=0.5,
+            color=ORANGE,
+            alpha=0.45,
+            label="middle half of the answers",
+        )
+    medians = [person.pace.decision_s for person in people]
+    _draw_rows(axes, [person.name for person in people], [Dots("median, 95 % interval", medians, BLUE, "o")])
+    _draw_words(axes, medians)
+    axes.set_xlim(left=0)
+    axes.xaxis.set_major_locator(MaxNLocator(8))
+    axes.set_xlabel("seconds; edited answers and idle times left out")
+    axes.set_title("How long a decision takes")
+    if any(median.estimate for median in medians):
+        figure.legend(loc="outside lower center", ncols=2)
+    return figure
 
 
-def drift_plot(people: Sequence[AnnotatorProfile], *, bar: float, kind: Format = "svg") -> bytes:
-    """Return everybody's accuracy in each round, a small plot a person; who is falling says so."""
+@picture
+def drift_plot(people: Sequence[AnnotatorProfile], *, bar: float) -> Figure:
+    """Return everybody's accuracy in each round, a small plot for each; falling annotators are marked."""
     n_rows = max(1, ceil(len(people) / N_COLUMNS))
     n_columns = max(1, ceil(len(people) / n_rows))
-    rounds = [one.round for person in people for one in person.rounds]
-    with mpl.rc_context(STYLE | {"font.size": 9, "axes.titlesize": 10}):
-        figure = Figure(figsize=(max(4.8, 2.1 * n_columns), 0.9 + 1.9 * n_rows), layout="constrained")
-        panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
-        for axes, one in zip(panels.flat, people, strict=False):
-            _draw_drift(axes, one, bar)
-        for axes in list(panels.flat)[len(people) :]:
-            axes.set_visible(False)
-        first = panels[0, 0]
-        first.set_xlim(min(rounds, default=0) - 0.5, max(rounds, default=1) + 0.5)
-        first.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
-        first.set_ylim(-0.03, 1.03)
-        first.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-        sizes = [one.accuracy.n for person in people for one in person.rounds if one.accuracy.estimate]
-        figure.suptitle(
-            f"Accuracy over rounds ({f'{n_text(sizes)} a round' if sizes else 'too few in every round'})",
-            x=0.01,
-            ha="left",
-            fontweight="bold",
-            fontsize=11,
-        )
-        figure.supxlabel(f"round; 95 % intervals; dashed: the bar, {bar:.0%}", fontsize=9)
-        return rendered(figure, kind)
+    rounds = [past.round for person in people for past in person.rounds]
+    figure = Figure(figsize=(max(4.8, 2.1 * n_columns), 0.9 + 1.9 * n_rows), layout="constrained")
+    panels = figure.subplots(n_rows, n_columns, sharex=True, sharey=True, squeeze=False)
+    for axes, person in zip(panels.flat, people, strict=False):
+        _draw_drift(axes, person, bar)
+    for axes in list(panels.flat)[len(people) :]:
+        axes.set_visible(False)
+    first = panels[0, 0]
+    first.set_xlim(min(rounds, default=0) - 0.5, max(rounds, default=1) + 0.5)
+    first.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
+    first.set_ylim(-0.03, 1.03)
+    in_percent(first.yaxis)
+    sizes = [past.accuracy.n for person in people for past in person.rounds if past.accuracy.estimate]
+    words = f"{n_text(sizes)} a round" if sizes else "too few in every round"
+    title = f"Accuracy over rounds ({words})"
+    figure.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=11)
+    figure.supxlabel(f"round; 95 % intervals; dashed: the bar, {percent(bar, 0)}", fontsize=9)
+    return figure
 
 
 def _draw_drift(axes: Axes, person: AnnotatorProfile, bar: float) -> None:
     colour = VERMILION if person.is_falling else BLUE
-    found = [(one.round, one.accuracy.estimate) for one in person.rounds if one.accuracy.estimate]
-    if found:
-        values = np.array([one.value for _, one in found])
-        low, high = np.array([one.low for _, one in found]), np.array([one.high for _, one in found])
-        axes.errorbar(
-            [number for number, _ in found],
-            values,
-            yerr=np.vstack([values - low, high - values]),
-            color=colour,
-            marker="o",
-            markersize=4,
-            capsize=2,
-            linewidth=1.4,
-            elinewidth=1,
-        )
-    else:
-        axes.text(0.5, 0.5, "too few a round", transform=axes.transAxes, ha="center", color=GREY)
+    estimates = [past.accuracy.estimate for past in person.rounds]
+    rounds = [past.round for past in person.rounds]
+    draw_intervals(
+        axes, rounds, estimates, color=colour, markersize=4, capsize=2, linestyle="-", linewidth=1.4
+    )
+    if not any(estimates):
+        words = "too few a round"
+        axes.text(0.5, 0.5, words, transform=axes.transAxes, ha="center", color=GREY, fontsize=9)
     axes.axhline(bar, color=VERMILION, linestyle="--", linewidth=1)
-    axes.grid(axis="y", color="#DDDDDD")
-    axes.set_title(f"{person.name}: falling" if person.is_falling else person.name, color=colour)
-    axes.tick_params(labelbottom=True)
+    axes.grid(axis="y")
+    title = f"{person.name}: falling" if person.is_falling else person.name
+    axes.set_title(title, color=colour, fontsize=10)
+    axes.tick_params(labelbottom=True, labelsize=9)
+
+
+@picture
+def gap_plot(gaps: Sequence[AdoptionGap], *, max_gap: float) -> Figure:
+    """Return the adoption gap of each of `gaps`; that over all labels has the label None."""
+    figure, axes = _dots_figure(len(gaps))
+    measures = [Measure(gap.n_shown + gap.n_hidden, gap.difference) for gap in gaps]
+    names = [gap.label or "all labels" for gap in gaps]
+    _draw_rows(axes, names, [Dots("adoption gap", measures, BLUE, "o")])
+    for text, gap in zip(axes.get_yticklabels(), gaps, strict=True):
+        text.set_fontweight("normal" if gap.label else "bold")
+    _draw_words(axes, measures)
+    axes.axvline(0, color=GREY, linewidth=1)
+    _draw_line(axes, max_gap, f"limit {percent(max_gap, 0)}")
+    known = [gap.difference for gap in gaps if gap.difference]
+    lowest = min([-0.1, *(estimate.low for estimate in known)])
+    highest = max([max_gap + 0.1, *(estimate.high for estimate in known)])
+    axes.set_xlim(lowest - 0.02, highest + 0.02)
+    in_percent(axes.xaxis)
+    axes.set_xlabel("wrong suggestions adopted when shown minus when hidden, 95 % interval; n: both")
+    axes.set_title("How far suggestions pull annotators", pad=20)
+    return figure
+
+
+def _dots_figure(n_rows: int) -> tuple[Figure, Axes]:
+    """Return a figure with room for `n_rows` rows."""
+    return new_figure(7.6, 1.75 + ROW_INCHES * max(n_rows, 2))
+
+
+def _draw_rows(axes: Axes, names: Sequence[str], series: Sequence[Dots]) -> None:
+    """Draw the series from the top down, nothing where there is no estimate."""
+    for dots in series:
+        draw_intervals(
+            axes,
+            [row - dots.shift for row in range(len(names))],
+            [measure.estimate for measure in dots.measures],
+            is_sideways=True,
+            color=dots.colour,
+            marker=dots.marker,
+            markerfacecolor="white" if dots.shift < 0 else dots.colour,
+            label=dots.name,
+        )
+    axes.set_yticks(range(len(names)), [shortened(name, 22) for name in names])
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.tick_params(axis="y", length=0)
+    axes.grid(axis="x")
+
+
+def _draw_words(axes: Axes, measures: Sequence[Measure]) -> None:
+    """Write n to the right of each row, or why there is no estimate."""
+    beside = axes.get_yaxis_transform()
+    for row, measure in enumerate(measures):
+        words = str(measure) if measure.estimate is None else f"n={measure.n:,}"
+        axes.text(1.02, row, words, transform=beside, va="center", fontsize=10, color=GREY)
+
+
+def _draw_line(axes: Axes, at: float, words: str) -> None:
+    """Draw a limit across all rows, its words above it."""
+    axes.axvline(at, color=VERMILION, linestyle="--", linewidth=1.4)
+    above = axes.get_xaxis_transform()
+    axes.text(at, 1.02, words, transform=above, ha="center", fontsize=10, color=VERMILION)

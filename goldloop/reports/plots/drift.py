@@ -1,66 +1,65 @@
-"""Drift: a batch beside what the same model saw before, with what moved marked."""
+"""Drift: a batch beside what the same model saw before, with what drifted marked."""
 
 from __future__ import annotations
 
-import matplotlib as mpl
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import MaxNLocator
 
 from goldloop.drift.checks import Check
 from goldloop.drift.sketches import N_BINS, Sketch
-from goldloop.reports.plots.style import BLUE, STYLE, VERMILION, Format, rendered, shortened
+from goldloop.reports.formatting import number, shortened
+from goldloop.reports.plots.style import BLUE, VERMILION, in_percent, picture
 
 MOST_LABELS = 15  # labels with a bar of their own; the others moved less
 
 Shares = npt.NDArray[np.float64]
 
 
-def batch_plot(sketch: Sketch, reference: Sketch | None, check: Check, *, kind: Format = "svg") -> bytes:
+@picture
+def batch_plot(sketch: Sketch, reference: Sketch | None, check: Check) -> Figure:
     """Return confidence and predicted labels of a batch of one prediction or more, before and now."""
-    with mpl.rc_context(STYLE):
-        labels = _shown_labels(sketch, reference, check)
-        height = max(3.9, 1.9 + 0.32 * len(labels))
-        figure = Figure(figsize=(11, height), layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
-        _draw_confidence(left, sketch, reference, check)
-        _draw_labels(right, sketch, reference, check, labels)
-        figure.suptitle(
-            f"This batch (n={sketch.n:,}) beside what came before (n={reference.n if reference else 0:,}): "
-            f"{_verdict(check)}",
-            x=0.01,
-            ha="left",
-            fontweight="bold",
-            fontsize=12,
-            color=VERMILION if check.drifts else "black",
-        )
-        handles, names = left.get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside lower center", ncols=3)
-        return rendered(figure, kind)
+    labels = _shown_labels(sketch, reference, check)
+    height = max(3.9, 1.9 + 0.32 * len(labels))
+    figure = Figure(figsize=(11, height), layout="constrained")
+    left, right = figure.subplots(1, 2, width_ratios=[1.15, 1])
+    _draw_confidence(left, sketch, reference, check)
+    _draw_labels(right, sketch, reference, check, labels)
+    figure.suptitle(
+        f"This batch (n={sketch.n:,}) beside what came before (n={reference.n if reference else 0:,}): "
+        f"{_outcome(check)}",
+        x=0.01,
+        ha="left",
+        fontweight="bold",
+        fontsize=12,
+        color=VERMILION if check.drifts else "black",
+    )
+    handles, names = left.get_legend_handles_labels()
+    figure.legend(handles, names, loc="outside lower center", ncols=3)
+    return figure
 
 
-def _verdict(check: Check) -> str:
+def _outcome(check: Check) -> str:
     if check.unknown:
-        return "too little to tell"
+        return "too few to compare"
     if not check.drifts:
-        return "nothing moved"
-    kinds = dict.fromkeys(one.kind for one in check.drifts)
-    shift = sum(one.now for one in check.drifts if one.kind == "embeddings")
-    return "moved: " + ", ".join(f"{one} by {shift:.1f} SD" if one == "embeddings" else one for one in kinds)
+        return "no drift"
+    kinds = dict.fromkeys(drift.kind for drift in check.drifts)
+    shift = sum(drift.now for drift in check.drifts if drift.kind == "embeddings")
+    words = [f"{kind} by {number(shift, 1)} SD" if kind == "embeddings" else kind for kind in kinds]
+    return "drift in " + ", ".join(words)
 
 
 def _draw_confidence(axes: Axes, sketch: Sketch, reference: Sketch | None, check: Check) -> None:
     edges = np.arange(N_BINS + 1) / N_BINS
-    for place, one in enumerate(one for one in check.drifts if one.low is not None and one.high is not None):
+    spans = [
+        (drift.low, drift.high) for drift in check.drifts if drift.low is not None and drift.high is not None
+    ]
+    for place, (low, high) in enumerate(spans):
         axes.axvspan(
-            one.low or 0.0,
-            one.high or 1.0,
-            color=VERMILION,
-            alpha=0.13,
-            linewidth=0,
-            label="what moved" if place == 0 else None,
+            low, high, color=VERMILION, alpha=0.13, linewidth=0, label="drift" if place == 0 else None
         )
     axes.bar(
         edges[:-1],
@@ -75,9 +74,9 @@ def _draw_confidence(axes: Axes, sketch: Sketch, reference: Sketch | None, check
     if reference:
         axes.stairs(_shares(reference.confidence_counts), edges, color="black", linewidth=1.8, label="before")
     axes.set_xlim(0, 1)
-    axes.grid(axis="y", color="#DDDDDD")
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.grid(axis="y")
+    in_percent(axes.xaxis)
+    in_percent(axes.yaxis, decimals=None)
     axes.set_xlabel("confidence")
     axes.set_title("Share of predictions by confidence")
 
@@ -85,33 +84,33 @@ def _draw_confidence(axes: Axes, sketch: Sketch, reference: Sketch | None, check
 def _draw_labels(
     axes: Axes, sketch: Sketch, reference: Sketch | None, check: Check, labels: list[int]
 ) -> None:
-    moved = {one.what for one in check.drifts if one.kind == "labels"}
+    drifted = {drift.what for drift in check.drifts if drift.kind == "labels"}
     rows = np.arange(len(labels))[::-1]
     now = _shares(sketch.label_counts)[labels]
     axes.barh(rows, now, height=0.62, color=BLUE, alpha=0.55)
     if reference:
         before = _shares(reference.label_counts)[labels]
         axes.vlines(before, rows - 0.38, rows + 0.38, color="black", linewidth=2.2)
-    axes.set_yticks(rows, [shortened(sketch.labels[one]) for one in labels])
-    for text, one in zip(axes.get_yticklabels(), labels, strict=True):
-        if sketch.labels[one] in moved:
+    axes.set_yticks(rows, [shortened(sketch.labels[column]) for column in labels])
+    for text, column in zip(axes.get_yticklabels(), labels, strict=True):
+        if sketch.labels[column] in drifted:
             text.set_color(VERMILION)
             text.set_fontweight("bold")
     axes.tick_params(axis="y", length=0)
     axes.set_xlim(left=0)
-    axes.grid(axis="x", color="#DDDDDD")
+    axes.grid(axis="x")
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    in_percent(axes.xaxis, decimals=None)
     left_out = len(sketch.labels) - len(labels)
     axes.set_xlabel("share of predictions" + (f"; {left_out} labels not shown" if left_out else ""))
-    axes.set_title("Predicted labels", color=VERMILION if moved else "black")
+    axes.set_title("Predicted labels", color=VERMILION if drifted else "black")
 
 
 def _shown_labels(sketch: Sketch, reference: Sketch | None, check: Check) -> list[int]:
-    """Columns in label-set order: those that moved, then the largest."""
-    moved = {one.what for one in check.drifts if one.kind == "labels"}
+    """Return columns in label-set order: those that drifted, then the largest."""
+    drifted = {drift.what for drift in check.drifts if drift.kind == "labels"}
     size = np.maximum(_shares(sketch.label_counts), _shares(reference.label_counts) if reference else 0)
-    order = sorted(range(len(size)), key=lambda one: (sketch.labels[one] not in moved, -size[one]))
+    order = sorted(range(len(size)), key=lambda column: (sketch.labels[column] not in drifted, -size[column]))
     return sorted(order[:MOST_LABELS])
 
 

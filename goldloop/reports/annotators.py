@@ -1,0 +1,263 @@
+"""The sections about annotators: accuracy, pace, agreement, and how far suggestions pull them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from goldloop.annotators.agreement import MIN_SHARED, Agreement
+from goldloop.annotators.automation_bias import AdoptionGap
+from goldloop.annotators.profiles import AnnotatorProfile
+from goldloop.annotators.report import AnnotatorReport
+from goldloop.reports.formatting import (
+    NOTHING,
+    Cell,
+    interval,
+    number,
+    number_cell,
+    percent,
+    percent_cell,
+    points_cell,
+    share_cell,
+)
+from goldloop.reports.plots.annotators import drift_plot, gap_plot, pace_plot, skill_plot
+from goldloop.reports.plots.matrices import kappa_plot
+from goldloop.reports.section import Plot, Row, Section, Table
+from goldloop.stats.measures import Measure
+
+NOBODY = (
+    "Nobody has answered yet. Run `goldloop push`, let annotators label the tasks, then run `goldloop pull`."
+)
+
+MOST_PAIRS = 15
+"""Pairs of six annotators; a table of more is harder to read than the heat map beside it."""
+
+
+def annotator_sections(report: AnnotatorReport) -> tuple[Section, ...]:
+    """Return the sections about annotators; none before anybody answered."""
+    if not report.people:
+        return ()
+    anchoring = report.anchoring
+    has_arms = bool(anchoring.n_shown + anchoring.n_hidden)
+    adoption = (adoption_section(report),) if has_arms else ()
+    return (skill_section(report), agreement_section(report.agreement), *adoption)
+
+
+def skill_section(report: AnnotatorReport) -> Section:
+    """Return how accurate and how fast everybody is, with whoever needs attention first."""
+    return Section(
+        title="Annotators",
+        prose=(
+            "Accuracy counts blind answers, against known labels and against what everybody else says. "
+            f"Nobody is judged by their own answers. The bar is {percent(report.bar, 0)}; "
+            "an annotator is below it only when the whole interval is.",
+        ),
+        remarks=tuple(remarks(report)),
+        tables=(
+            Table(tuple(annotator_rows(report.people)), f"accuracy, bar {percent(report.bar, 0)}"),
+            Table(tuple(pace_rows(report.people)), "pace"),
+        ),
+        plots=_skill_plots(report),
+        notes=(_left_out(report.people),),
+    )
+
+
+def _left_out(people: Sequence[AnnotatorProfile]) -> str:
+    n_suggested = sum(person.n_suggested for person in people)
+    paces = [person.pace for person in people]
+    beside = (
+        f"{number(n_suggested)} answers were given beside a suggestion and judge nobody: an annotator who "
+        "adopts suggestions agrees with the model whether it is right or not. "
+    )
+    return (
+        (beside if n_suggested else "")
+        + f"The pace leaves out {sum(pace.n_idle for pace in paces)} times too long to be decisions, "
+        + f"{sum(pace.n_edited for pace in paces)} times of answers that were changed later, "
+        + f"and {sum(pace.n_untimed for pace in paces)} answers without a time. "
+        + "An hour is an hour of deciding, without breaks and loading."
+    )
+
+
+def annotator_rows(people: Sequence[AnnotatorProfile]) -> list[Row]:
+    """Return how accurate each annotator is, a row each."""
+    return [
+        {
+            "who": person.name,
+            "answers": person.n_answers,
+            "accuracy": percent_cell(person.accuracy),
+            "on honeypots": percent_cell(person.on_honeypots),
+            "against others": percent_cell(person.against_others),
+            "often confused": Cell("", _confusions(person)),
+            "look at": Cell(_flags(person), tone="bad"),
+        }
+        for person in people
+    ]
+
+
+def pace_rows(people: Sequence[AnnotatorProfile]) -> list[Row]:
+    """Return how fast each annotator is, and how often and why they skip, a row each."""
+    return [
+        {
+            "who": person.name,
+            "seconds a decision, median": number_cell(person.pace.decision_s, 1),
+            "half of them": _quartiles(person),
+            "answers an hour": number_cell(person.pace.per_hour),
+            "answers a day": number_cell(person.pace.per_day),
+            "skipped": percent_cell(person.skips),
+            "why skipped": Cell("", ", ".join(f"{why} ×{n}" for why, n in person.skip_reasons.items())),
+        }
+        for person in people
+    ]
+
+
+def remarks(report: AnnotatorReport) -> list[Cell]:
+    """Return a sentence for each annotator who needs attention."""
+    bar = percent(report.bar, 0)
+    below = [
+        Cell(f"{person.name} is below the bar of {bar}:", f"accuracy {percent_cell(person.accuracy)}", "bad")
+        for person in report.flagged
+    ]
+    falling = [
+        Cell(
+            f"{person.name} is falling:",
+            f"{points_cell(person.drift)} in the newest rounds, against those before",
+            "bad",
+        )
+        for person in report.falling
+    ]
+    return below + falling
+
+
+def _confusions(person: AnnotatorProfile) -> str:
+    pairs = [
+        f"{pair.right} as {pair.answered} (about {number(pair.n_expected)})" for pair in person.confusions
+    ]
+    return ", ".join(pairs)
+
+
+def _flags(person: AnnotatorProfile) -> str:
+    flags = {"below the bar": person.is_flagged, "falling": person.is_falling}
+    return ", ".join(words for words, is_so in flags.items() if is_so)
+
+
+def _quartiles(person: AnnotatorProfile) -> str:
+    quartiles = person.pace.quartiles_s
+    return NOTHING if quartiles is None else f"{number(quartiles[0], 1)} to {number(quartiles[1], 1)}"
+
+
+def _skill_plots(report: AnnotatorReport) -> tuple[Plot, ...]:
+    people, plots = report.people, []
+    if any(person.accuracy.estimate or person.on_honeypots.estimate for person in people):
+        caption = "Blind answers against known labels and against everybody else; red: below the bar"
+        plots.append(Plot(caption, skill_plot(people, bar=report.bar)))
+    if any(person.pace.decision_s.estimate for person in people):
+        plots.append(Plot("Seconds from seeing a sample to answering it", pace_plot(people)))
+    if any(sum(past.accuracy.estimate is not None for past in person.rounds) > 1 for person in people):
+        caption = "Falling: the newest rounds are worse than those before, by evidence"
+        plots.append(Plot(caption, drift_plot(people, bar=report.bar)))
+    return tuple(plots)
+
+
+def agreement_section(agreement: Agreement) -> Section:
+    """Return how far annotators agree on samples drawn at random: everybody together, then each pair."""
+    if not agreement.alpha.n:
+        nothing = (
+            "No sample drawn at random has two blind answers yet; "
+            "[consensus] audit_answers sets how many annotators label each audit sample."
+        )
+        return Section("Agreement", prose=(nothing,))
+    caption = (
+        "Blind answers to the same n samples, drawn at random; "
+        f"–: fewer than {MIN_SHARED} in common, an empty field: none"
+    )
+    has_kappa = any(pair.kappa.estimate for pair in agreement.pairs)
+    return Section(
+        title="Agreement",
+        prose=(
+            f"Krippendorff's alpha is {number_cell(agreement.alpha, 2)}; pairs have Cohen's kappa "
+            "(1: perfect, 0: chance). "
+            "Only blind answers to samples drawn at random count, and only those requested from the start: "
+            "later ones are requested where somebody was in doubt.",
+        ),
+        tables=(Table(tuple(agreement_rows(agreement))),),
+        plots=(Plot(caption, kappa_plot(agreement)),) if has_kappa else (),
+    )
+
+
+def agreement_rows(agreement: Agreement) -> list[Row]:
+    """Return a row for everybody together, and one for each pair while there are at most `MOST_PAIRS`."""
+    rows = [("everybody", agreement.equal, "alpha", agreement.alpha)]
+    if len(agreement.pairs) <= MOST_PAIRS:
+        rows += [
+            (f"annotators {pair.first} and {pair.second}", pair.equal, "kappa", pair.kappa)
+            for pair in agreement.pairs
+        ]
+    cells = [(who, percent_cell(equal), name, number_cell(beyond, 2)) for who, equal, name, beyond in rows]
+    return [
+        {"who": who, "equal answers": equal, "beyond chance": replace(beyond, text=f"{name} {beyond.text}")}
+        for who, equal, name, beyond in cells
+    ]
+
+
+def adoption_section(report: AnnotatorReport) -> Section:
+    """Return how often wrong suggestions are adopted, and what follows for showing suggestions."""
+    anchoring = report.anchoring
+    gaps = [gap for gap in (anchoring.gap, *anchoring.by_label) if gap.difference is not None]
+    caption = "The gap is what showing a wrong suggestion adds to the chance that it is the answer"
+    return Section(
+        title="How far suggestions pull annotators",
+        prose=(_arm_words(report),),
+        remarks=tuple(
+            Cell(f"suggestions {reason}", tone="bad" if reason.startswith("off") else "")
+            for reason in report.advice.reasons
+        ),
+        tables=(
+            Table(tuple(adoption_rows(report)), "wrong suggestions"),
+            Table(tuple(_arm_rows(report)), "answers to all suggestions"),
+        ),
+        plots=(Plot(caption, gap_plot(gaps, max_gap=report.max_gap)),) if gaps else (),
+    )
+
+
+def _arm_words(report: AnnotatorReport) -> str:
+    anchoring, ratio = report.anchoring, report.anchoring.time_ratio
+    saved = "Too few answers are timed to say how much time suggestions save."
+    if ratio is not None:
+        beside = f"{interval(ratio)}, n={ratio.n:,}"
+        saved = (
+            f"With a suggestion a decision takes {percent(ratio.value)} {beside}, of the time without one."
+        )
+    return (
+        f"{saved} Hidden by chance: {number(anchoring.n_hidden)}; shown and checked: "
+        f"{number(anchoring.n_shown)}; truth still open: {number(anchoring.n_open)}."
+    )
+
+
+def adoption_rows(report: AnnotatorReport) -> list[Row]:
+    """Return how often wrong suggestions are the answer: all together, then by suggested label."""
+    anchoring = report.anchoring
+    known = [gap for gap in anchoring.by_label if gap.n_shown + gap.n_hidden]
+    return [
+        {
+            "wrongly suggested": gap.label or Cell("all labels", tone="strong"),
+            "adopted when shown": share_cell(gap.shown),
+            "same answer when hidden": share_cell(gap.hidden),
+            "gap": points_cell(_difference(gap)),
+        }
+        for gap in (anchoring.gap, *known)
+    ]
+
+
+def _difference(gap: AdoptionGap) -> Measure:
+    return Measure(gap.n_shown + gap.n_hidden, gap.difference)
+
+
+def _arm_rows(report: AnnotatorReport) -> list[Row]:
+    return [
+        {
+            "suggestion": "right" if is_right else "wrong",
+            "shown": "yes" if is_shown else "no",
+            "right answers": share_cell(accuracy),
+        }
+        for (is_shown, is_right), accuracy in report.anchoring.accuracy.items()
+    ]

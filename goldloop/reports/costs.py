@@ -1,0 +1,94 @@
+"""The section about costs: what rounds cost, which errors people caught, and what that saved."""
+
+from __future__ import annotations
+
+from goldloop.costs.report import CostReport
+from goldloop.costs.statement import Statement
+from goldloop.reports.formatting import Cell, amount_cell, money_cell, number
+from goldloop.reports.plots.costs import saved_plot, spent_plot
+from goldloop.reports.section import Plot, Row, Section, Table
+
+MOST_ROUNDS = 60
+"""Newest rounds that tables and plots show: a year of weeks, and a few more."""
+
+_PROSE = (
+    "An error is caught when annotators, asked by the policy, correct the model's label. "
+    "An error is let through when a sample that nobody looked at was accepted with a wrong label; "
+    "the audit estimates how many there are. "
+    "Savings count samples that have a label. They compare annotators' time and wrong labels with one blind "
+    "answer to each sample, and with the model's label for each. Below 0 they are losses."
+)
+
+
+def cost_section(report: CostReport) -> Section:
+    """Return the section of `report`, the newest `MOST_ROUNDS` rounds and all together."""
+    shown = [account for account in report.by_round if account.n_answers or account.n_scored][-MOST_ROUNDS:]
+    plots = []
+    if any(account.spent.estimate or account.error_cost.estimate for account in shown):
+        caption = (
+            "Annotators' time at the price of [cost] minute; wrong labels let through, and those in gold"
+        )
+        plots.append(Plot(caption, spent_plot(shown)))
+    if any(_is_saving_known(account) for account in shown):
+        caption = "Counted on the samples that have a label; below 0 the other way would have been cheaper"
+        plots.append(Plot(caption, saved_plot(shown)))
+    span = "all rounds" if report.quarter is None else str(report.quarter)
+    return Section(
+        title="What it cost and brought",
+        prose=(_PROSE,),
+        tables=(
+            Table(tuple(round_rows(report)[-MOST_ROUNDS - 1 :]), "by round"),
+            Table(tuple(account_rows(report.whole)), f"{span}, 95 % intervals"),
+        ),
+        plots=tuple(plots),
+        notes=tuple(f"Not known yet, so assumed: {assumption}." for assumption in report.assumptions),
+    )
+
+
+def _is_saving_known(account: Statement) -> bool:
+    savings = (account.saved_against_labelling, account.saved_against_accepting)
+    return any(saving.estimate is not None for saving in savings)
+
+
+def account_rows(account: Statement) -> list[Row]:
+    """Return one account, a row for each amount; below 0 a saving is a loss."""
+    money = account.currency
+    kinds = ", ".join(f"{n:,} {purpose}" for purpose, n in account.answers.items())
+    amounts: dict[str, Cell] = {
+        "answers": Cell(number(account.n_answers), f"({kinds})" if kinds else ""),
+        "annotators' minutes": amount_cell(account.minutes),
+        f"spent, {money}": money_cell(account.spent),
+        "accepted by the model": Cell(
+            number(account.n_accepted), f"of {account.n_scored:,} newly scored samples"
+        ),
+        "labelled by annotators": Cell(number(account.n_gold), f"({account.n_looked:,} sent by the policy)"),
+        "model labels they changed": Cell(number(account.n_corrected)),
+        "errors caught": amount_cell(account.caught),
+        "errors let through, as first scored": amount_cell(account.let_through),
+        f"cost of wrong labels, {money}": money_cell(account.error_cost),
+        f"saved against labelling everything, {money}": money_cell(account.saved_against_labelling),
+        f"saved against accepting everything, {money}": money_cell(account.saved_against_accepting),
+    }
+    return [{"what": what, "amount": amount} for what, amount in amounts.items()]
+
+
+def round_rows(report: CostReport) -> list[Row]:
+    """Return a row for each round, oldest first, then one for all together."""
+    last = report.by_round[-1].rounds if report.is_open else ()
+    named = [
+        (f"{account.rounds[0]}" + (" (open)" if account.rounds == last else ""), account)
+        for account in report.by_round
+    ]
+    return [
+        {
+            "round": name,
+            "answers": account.n_answers,
+            "minutes": amount_cell(account.minutes),
+            f"spent, {account.currency}": money_cell(account.spent),
+            "errors caught": amount_cell(account.caught),
+            "let through": amount_cell(account.let_through),
+            "saved against labelling": money_cell(account.saved_against_labelling),
+            "against accepting": money_cell(account.saved_against_accepting),
+        }
+        for name, account in [*named, ("all", report.whole)]
+    ]

@@ -1,0 +1,122 @@
+"""What the steps of a round did, as rows: scored, pushed, pulled, judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from goldloop.core.requests import RequestReason
+from goldloop.labeling.follow_up import FollowUpReport
+from goldloop.labeling.pull import PullReport
+from goldloop.labeling.push import PushReport
+from goldloop.reports.formatting import number_cell, percent_cell
+from goldloop.reports.section import Row
+from goldloop.scoring.writer import ScoreReport
+from goldloop.training.round_record import RoundRecord
+
+_FOLLOW_UPS = {
+    RequestReason.FIRST: "tasks requested from several annotators from the start",
+    RequestReason.CHECK: "blind answers requested behind hidden suggestions",
+    RequestReason.UNSURE: "further answers requested where a label is not sure",
+    RequestReason.HONEYPOT: "honeypots requested",
+    RequestReason.UNCOUNTED: "requested from another annotator, as an answer there cannot count",
+}
+
+
+def score_rows(reports: Sequence[ScoreReport]) -> list[Row]:
+    """Return what was scored, a row for each figure that is not 0, then what drifted."""
+    rows: list[Row] = [
+        {"batch": report.batch, "model": report.model_version, "what": what, "n": n}
+        for report in reports
+        for what, n in _score_figures(report).items()
+        if n
+    ]
+    rows += [
+        {
+            "batch": report.batch,
+            "model": report.model_version,
+            "what": f"drift: {sentence}",
+            "n": report.drift.n,
+        }
+        for report in reports
+        if report.drift is not None
+        for sentence in report.drift.sentences
+    ]
+    return rows or [{"batch": "-", "model": "-", "what": "nothing new", "n": 0}]
+
+
+def _score_figures(report: ScoreReport) -> dict[str, int]:
+    figures = {
+        "files read": report.n_files,
+        "known before": report.n_known,
+        "duplicates": report.n_duplicates,
+    }
+    figures |= {f"lane {lane}": n for lane, n in sorted(report.lanes.items())}
+    figures |= {f"rerouted {move}": n for move, n in sorted(report.rerouted.items())}
+    figures |= {f"quarantine: {reason}": n for reason, n in sorted(report.quarantined.items())}
+    return figures | {"lost since they arrived": len(report.lost)}
+
+
+def push_rows(report: PushReport) -> list[Row]:
+    """Return what was pushed, a row for each figure that is not 0, then the warnings."""
+    figures = {f"tasks for {purpose}": n for purpose, n in sorted(report.purposes.items())}
+    figures |= {
+        "found on the server": report.n_adopted,
+        "duplicates removed": report.n_duplicates_removed,
+        "samples lost since they arrived": len(report.lost),
+    }
+    rows = _rows({"round": report.round}, figures | follow_up_figures(report.follow_ups))
+    rows += [{"round": report.round, "what": f"warning: {caution}", "n": 0} for caution in report.cautions]
+    return rows or [{"round": report.round, "what": "nothing to push", "n": 0}]
+
+
+def pull_rows(report: PullReport) -> list[Row]:
+    """Return what was pulled, a row for each figure that is not 0."""
+    figures = {
+        "tasks changed": report.n_tasks_changed,
+        "annotations new": report.n_new,
+        "annotations edited": report.n_edited,
+        "annotations retracted": report.n_retracted,
+        "samples waiting for answers": report.n_waiting,
+        "samples that need one more annotator": report.n_unsure,
+        "samples to adjudicate": report.n_disputed,
+        "answers with a problem": len(report.problems),
+        "tasks goldloop did not make": report.n_foreign,
+        "gold records changed": report.n_gold_changes,
+    }
+    gold = "gold unchanged" if report.gold_version is None else f"gold version {report.gold_version}"
+    rows = _rows({"gold": gold}, figures | follow_up_figures(report.follow_ups))
+    return rows or [{"gold": gold, "what": "nothing new", "n": 0}]
+
+
+def _rows(beside: Mapping[str, str | int], figures: Mapping[str, int]) -> list[Row]:
+    return [{**beside, "what": what, "n": n} for what, n in figures.items() if n]
+
+
+def follow_up_figures(report: FollowUpReport | None) -> dict[str, int]:
+    """Return how many answers were requested after the first ones, by reason; nothing where none could be."""
+    if report is None:
+        return {}
+    figures = {_FOLLOW_UPS[RequestReason(reason)]: n for reason, n in report.asked.items()}
+    figures |= {f"tasks for {purpose}": n for purpose, n in report.planned.items()}
+    return figures | {
+        "disputes settled without an adjudicator": report.n_withdrawn,
+        "left for the next round's budget": report.n_postponed,
+    }
+
+
+def evaluation_rows(record: RoundRecord) -> list[Row]:
+    """Return what each model of a retrain did on holdout, a row for each role."""
+    return [
+        {
+            "role": role,
+            "model": evaluation.model_version,
+            "accuracy on holdout, 95 %": percent_cell(evaluation.accuracy),
+            "ECE, 95 %": number_cell(evaluation.ece, 3),
+        }
+        for role, evaluation in record.evaluations.items()
+    ]
+
+
+def retrain_title(record: RoundRecord) -> str:
+    """Return for example 'round 3: model 4 promoted'."""
+    return f"round {record.round}: model {record.model_version} {record.outcome}"

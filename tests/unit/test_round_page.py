@@ -1,0 +1,100 @@
+"""The page of a round, made from a workspace's tables without any server."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from PIL import Image
+
+from goldloop.reports.inputs import PageInputs, read_page_inputs
+from goldloop.reports.page import render_page
+from goldloop.reports.round_page import round_page, write_page
+from goldloop.settings.workspace import Workspace
+from goldloop.tables.rounds import save_round
+from goldloop.training.promotion import Decision
+from goldloop.training.round_record import RoundRecord
+from goldloop.wiring import Wiring
+from tests.policy_stage import BAND, NOW, N, made_stage, sample
+from tests.unit.test_report import Reader, judged
+
+
+LINKS = {
+    "Label Studio": "http://127.0.0.1:8080",
+    "Prefect": "http://127.0.0.1:4200",
+    "MLflow": "http://127.0.0.1:5000",
+    "review queue": "http://127.0.0.1:8080/projects/1",
+}
+
+
+def read_inputs(workspace: Workspace) -> PageInputs:
+    """Return the inputs of a workspace whose servers have addresses and are never asked."""
+    wiring = Wiring(workspace)
+    return read_page_inputs(wiring.ports, links=LINKS, thumbnail_of=wiring.thumbnail)
+
+
+def staged_inputs(folder: Path) -> PageInputs:
+    """Return the inputs of a workspace with two rounds, a champion, 40 audits and one stored picture."""
+    stage = made_stage(folder)
+    stage.settle(BAND)
+    evaluation, _, _ = judged(("ham", "spam"))
+    champion = {"challenger": replace(evaluation, model_version="1")}
+    decision = Decision(True, "first model", ("there is no champion yet",), "1", None, None)
+    lanes = {"auto": 60, "review": 30, "full": 20, "hold": 10}
+    save_round(
+        stage.tables.rounds,
+        RoundRecord(1, NOW, 1, "d", 40, 80, "1", "promoted", decision, champion, None, lanes),
+    )
+    picture = stage.workspace.images / sample(0)[:2] / f"{sample(0)}.png"
+    picture.parent.mkdir(parents=True)
+    Image.new("RGB", (32, 32), "red").save(picture)
+    return read_inputs(stage.workspace)
+
+
+def test_the_page_of_a_round_is_made_from_the_tables(tmp_path: Path) -> None:
+    """Everything that is known becomes a section, in order; what nothing is known of becomes none."""
+    inputs = staged_inputs(tmp_path)
+    page = round_page(inputs)
+    html = render_page(page)
+    text = Reader(html).text
+
+    shown = [section.title for section in page.sections if not section.is_empty]
+    assert shown == [
+        "Rounds",
+        "Where samples go, and how well",
+        "What annotators labelled",
+        "Every file counted once",
+    ]
+    assert page.title == "texts: round 1"
+    assert "review queue" in page.links
+    assert "Policy in force: band[0.4,0.7] for model 1." in text
+    assert "auto 50 %, review 25 %, full 17 %, hold 8 %" in text
+    assert f"1 of {N // 3} gold samples" in text
+    assert "data:image/png" in html
+
+
+def test_the_page_of_a_fresh_workspace_says_what_to_do(tmp_path: Path) -> None:
+    """Before the first round there are no figures, and no error."""
+    workspace = Workspace.create(tmp_path / "pets", labels=["cat", "dog"])
+
+    path = write_page(read_inputs(workspace), workspace.reports)
+
+    text = Reader(path.read_text(encoding="utf-8")).text
+    assert path == workspace.reports / "round-000.html"
+    assert "No round has been closed yet." in text
+    assert "No model yet: too little gold to train and judge one." in text
+    assert "= 0 files" in text
+    assert [entry.name for entry in workspace.reports.iterdir()] == [path.name]
+
+
+def test_the_status_names_warnings_or_none(tmp_path: Path) -> None:
+    """Whoever asks for the status reads what to be warned of, also that there is nothing."""
+    stage = made_stage(tmp_path)
+
+    calm = stage.run("status").stdout
+    stage.settle(BAND)
+    warned = stage.run("status").stdout
+
+    assert re.search(r"warnings +none", calm)
+    assert re.search(r"warnings +beware", warned)
