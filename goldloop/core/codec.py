@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import fields
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -18,7 +16,7 @@ T = TypeVar("T")
 
 def to_plain(value: Any) -> Any:
     """Return `value` in the types JSON knows: tuples as lists, enums by value, infinity as a word."""
-    return json.loads(_text(value))
+    return json.loads(to_text(value))
 
 
 def from_plain(form: type[T], values: Any) -> T:
@@ -31,32 +29,17 @@ def from_plain(form: type[T], values: Any) -> T:
         value: T = _adapter(cast("Any", form)).validate_python(values)
     except ValidationError as error:
         first = error.errors()[0]
+        name = getattr(form, "__name__", str(form))
         where = ".".join(str(part) for part in first["loc"])
         raise StoredValueError(
-            f"A stored {form.__name__} cannot be read: {where}: {first['msg']}, got {str(values)[:200]}. "
+            f"A stored {getattr(form, '__name__', form)} cannot be read: {where}: {first['msg']}, got {str(values)[:200]}. "
             "Use the goldloop release that wrote this workspace."
         ) from error
     return value
 
 
-def to_row(record: Any, *, as_json: Collection[str]) -> dict[str, Any]:
-    """Return a dataclass as a table row; the fields `as_json` become JSON text, None stays None."""
-    row = {field.name: getattr(record, field.name) for field in fields(record)}
-    lists = {name: list(value) for name, value in row.items() if isinstance(value, tuple)}
-    return row | lists | {name: _text(row[name]) for name in as_json if row[name] is not None}
-
-
-def from_row(form: type[T], row: Mapping[str, Any], *, as_json: Collection[str]) -> T:
-    """Return the dataclass that `to_row` described; columns that it lacks are ignored.
-
-    Raises:
-        StoredValueError: the row does not describe such a value.
-    """
-    parsed = {name: None if row[name] is None else json.loads(row[name]) for name in as_json}
-    return from_plain(form, {**row, **parsed})
-
-
-def _text(value: Any) -> str:
+def to_text(value: Any) -> str:
+    """Return `value` as JSON text that `from_plain` reads back once it is parsed."""
     return to_json(value, inf_nan_mode="strings").decode()
 
 

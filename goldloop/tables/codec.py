@@ -1,18 +1,18 @@
-"""The codec: dataclasses as rows of a table and back; mappings and nested dataclasses become JSON text."""
+"""Rows: dataclasses as rows of a table and back; mappings and nested dataclasses become JSON text."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Iterable, Mapping
-from dataclasses import asdict, fields, is_dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from functools import cache
-from types import NoneType, UnionType
+from types import UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
-from pydantic import TypeAdapter
 
+from goldloop.core.codec import from_plain, to_text
 from goldloop.core.ports import Row
 
 Value = TypeVar("Value")
@@ -27,14 +27,16 @@ def rows_of(values: Iterable[Any], **extra: Any) -> list[Row]:
 
 
 def values_of(kind: type[Value], rows: pa.Table) -> list[Value]:
-    """Return one `kind` for each of `rows`, in order; columns that `kind` does not have are left out."""
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
-    records = rows.select(names).to_pylist()
-    for name in _json_fields(cast("Hashable", kind)):
+    """Return one `kind` for each of `rows`, in order; columns that `kind` does not have are left out.
+
+    Raises:
+        StoredValueError: a row does not describe a `kind`.
+    """
+    records = rows.select([field.name for field in fields(kind)]).to_pylist()  # type: ignore[arg-type]
+    for name in _json_fields(cast("Any", kind)):
         for record in records:
             record[name] = None if record[name] is None else json.loads(record[name])
-    values: list[Value] = _adapter(cast("Hashable", kind)).validate_python(records)
-    return values
+    return from_plain(list[kind], records)  # type: ignore[valid-type]
 
 
 def _cell(value: Any) -> Any:
@@ -42,16 +44,7 @@ def _cell(value: Any) -> Any:
         return value.value
     if isinstance(value, tuple):
         return list(value)
-    if isinstance(value, Mapping):
-        return json.dumps(dict(value), ensure_ascii=False)
-    if is_dataclass(value) and not isinstance(value, type):
-        return json.dumps(asdict(value), ensure_ascii=False)
-    return value
-
-
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(list[kind])
+    return to_text(value) if isinstance(value, Mapping) or is_dataclass(value) else value
 
 
 @cache
@@ -60,7 +53,7 @@ def _json_fields(kind: Any) -> tuple[str, ...]:
 
 
 def _is_json(hint: Any) -> bool:
-    if get_origin(hint) in (Union, UnionType):
-        return any(_is_json(option) for option in get_args(hint) if option is not NoneType)
     origin = get_origin(hint) or hint
+    if origin in (Union, UnionType):
+        return any(_is_json(option) for option in get_args(hint))
     return is_dataclass(origin) or (isinstance(origin, type) and issubclass(origin, Mapping))

@@ -26,7 +26,7 @@ from tests.e2e.interrupted import Interruption
 
 LONGEST_COMMAND_S = 300  # a command that hangs fails its test rather than the whole run
 _CHECKOUT = Path(__file__).parents[2]
-_REAL = (sys.executable, "-c", "from goldloop.cli import main; main()")
+_REAL = (sys.executable, "-c", "from goldloop.cli.main import main; main()")
 _INTERRUPTED = (sys.executable, "-m", "tests.e2e.interrupted")
 
 

@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import pyarrow as pa
 import pytest
 
-from goldloop.core.codec import from_plain, from_row, to_plain, to_row
+from goldloop.core.codec import from_plain, to_plain
 from goldloop.core.errors import StoredValueError
 from goldloop.core.lanes import Lane
+from goldloop.tables import codec
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,11 @@ def test_a_value_comes_back_from_plain_types_as_it_was() -> None:
 
 def test_a_row_holds_nested_values_as_text() -> None:
     """Moments stay moments, tuples become lists, and None stays None."""
-    row = to_row(EXAMPLE, as_json=("shares", "best"))
+    (row,) = codec.rows_of([EXAMPLE], seq=3)
 
     assert row["shares"] == '{"ham":{"value":0.25}}'
     assert (row["best"], row["words"], row["at"]) == (None, ["b", "c"], EXAMPLE.at)
-    assert from_row(Example, row | {"seq": 3}, as_json=("shares", "best")) == EXAMPLE
+    assert codec.values_of(Example, pa.Table.from_pylist([row])) == [EXAMPLE]
 
 
 @pytest.mark.parametrize(

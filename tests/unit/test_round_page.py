@@ -19,7 +19,6 @@ from goldloop.wiring import Wiring
 from tests.policy_stage import BAND, NOW, N, made_stage, sample
 from tests.unit.test_report import Reader, judged
 
-
 LINKS = {
     "Label Studio": "http://127.0.0.1:8080",
     "Prefect": "http://127.0.0.1:4200",
