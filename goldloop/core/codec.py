@@ -32,7 +32,7 @@ def from_plain(form: type[T], values: Any) -> T:
         name = getattr(form, "__name__", str(form))
         where = ".".join(str(part) for part in first["loc"])
         raise StoredValueError(
-            f"A stored {getattr(form, '__name__', form)} cannot be read: {where}: {first['msg']}, got {str(values)[:200]}. "
+            f"A stored {name} cannot be read: {where}: {first['msg']}, got {str(values)[:200]}. "
             "Use the goldloop release that wrote this workspace."
         ) from error
     return value
