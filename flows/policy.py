@@ -121,7 +121,7 @@ def champion_tuning(parts: Wiring) -> Tuning:
     """Return what the champion's audits say of other policies than the one in force.
 
     Raises:
-        EmptyPoolError: there is no champion yet, or no audit it was judged on.
+        EmptyPoolError: there is no champion yet, or its holdout is empty.
     """
     entry, settings = newest_entry(parts), parts.workspace.settings
     return tune(holdout_of(parts, entry), settings, present=entry.policy, people=parts.known_people())

@@ -48,13 +48,14 @@ def predictions_under_other_policies(
         & (pc.field("policy") != policy.version)
         & pc.field("label").is_valid()
     )
-    return [one for one in _predictions(rows) if is_wanted(one.sample_id)]
+    return [prediction for prediction in _predictions(rows) if is_wanted(prediction.sample_id)]
 
 
 def save_lane_changes(tables: Tables, changes: Iterable[LaneChange], *, policy: Policy, at: datetime) -> None:
     """Append one prediction for each change, with the new lane and policy, in one commit."""
     rows = [
-        asdict(replace(one.prediction, lane=one.lane, policy=policy.version, scored_at=at)) for one in changes
+        asdict(replace(change.prediction, lane=change.lane, policy=policy.version, scored_at=at))
+        for change in changes
     ]
     if rows:
         tables.predictions.append(rows)

@@ -78,7 +78,7 @@ def evaluate_on_holdout(
     scores = {
         model: scored(scorer_of(model), holdout, store, labels) for model in sorted(set(models.values()))
     }
-    probs = {model: found.probs for model, found in scores.items()}
+    probs = {model: of_model.probs for model, of_model in scores.items()}
     evaluations = {
         role: evaluate(
             probs[model],
