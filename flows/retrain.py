@@ -10,7 +10,7 @@ from prefect import flow, task
 from flows.publish import publish_retrain
 from goldloop.cli.progress import share_done
 from goldloop.consensus.outcomes import open_audit_note
-from goldloop.loop.retrain import retrain as retrain_and_evaluate
+from goldloop.loop.challenger import retrain as retrain_and_evaluate
 from goldloop.training.round_record import RoundRecord
 from goldloop.wiring import Wiring, connect
 

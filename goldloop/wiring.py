@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from goldloop.adapters.label_studio import LabelStudioQueue
     from goldloop.adapters.mlflow_registry import MlflowRegistry
     from goldloop.adapters.mlflow_runs import MlflowRuns
-    from goldloop.loop.retrain import RetrainPorts
+    from goldloop.loop.challenger import RetrainPorts
     from goldloop.modalities.image import ImageReader, ImageStore
     from models.image.trainer import TorchTrainer
 
@@ -175,7 +175,7 @@ class Wiring:
         self, *, say: Callable[[str], None], advance: Callable[[float], None], scratch: Path
     ) -> RetrainPorts:
         """Return what retraining works with."""
-        from goldloop.loop.retrain import RetrainPorts
+        from goldloop.loop.challenger import RetrainPorts
         from goldloop.reports.round_plots import plots_of
 
         return RetrainPorts(

@@ -12,7 +12,6 @@ GoldloopError
 ├── EmptyPoolError                nothing to draw from, train on or judge with
 ├── HoldoutLeakError              a holdout sample, or a near-duplicate of one, in train
 ├── GoldVersionError              a gold version that does not exist or does not match its digest
-├── StoredValueError              a stored value that this goldloop cannot read
 ├── TableConflictError            another writer kept winning the race for a table
 ├── BusyError                     another process holds the lock for this work
 ├── ModelError                    a model that cannot be loaded, trained or found
@@ -79,10 +78,6 @@ class HoldoutLeakError(GoldloopError):
 
 class GoldVersionError(GoldloopError):
     """A gold version does not exist, or its content does not match its digest."""
-
-
-class StoredValueError(GoldloopError):
-    """A stored value does not describe what it should."""
 
 
 class TableConflictError(GoldloopError):

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from goldloop.core.codec import from_row, to_row
 from goldloop.core.ports import Row, Table
 from goldloop.routing.entry import PolicyEntry
-
-_AS_JSON = ("policy",)
+from goldloop.tables.codec import rows_of, values_of
 
 
 class PolicyLog:
@@ -20,8 +18,7 @@ class PolicyLog:
 
     def entries(self) -> list[PolicyEntry]:
         """Return every entry, oldest first."""
-        rows = self._table.read().sort_by("seq").to_pylist()
-        return [from_row(PolicyEntry, row, as_json=_AS_JSON) for row in rows]
+        return values_of(PolicyEntry, self._table.read().sort_by("seq"))
 
     def in_force(self, model_version: str) -> PolicyEntry | None:
         """Return the newest entry for `model_version`, None before its first."""
@@ -40,8 +37,7 @@ class PolicyLog:
             nonlocal is_new
             entries = self.entries()
             is_new = not entries or not entries[-1].is_same(entry)
-            row = to_row(entry, as_json=_AS_JSON)
-            return [row | {"seq": seq, "version": entry.policy.version}] if is_new else []
+            return rows_of([entry], seq=seq, version=entry.policy.version) if is_new else []
 
         self._table.append_next(make_rows)
         return is_new

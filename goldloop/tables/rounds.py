@@ -4,23 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from goldloop.core.codec import from_row, to_row
-from goldloop.core.ports import Row, Table, Tables
+from goldloop.core.ports import Table, Tables
+from goldloop.tables.codec import rows_of, values_of
 from goldloop.training.round_record import RoundRecord
-
-_AS_JSON = ("decision", "evaluations", "lanes")
 
 
 def save_round(rounds: Table, record: RoundRecord) -> None:
     """Put the record in the rounds table, in place of an earlier one of the same round."""
-    row: Row = to_row(record, as_json=_AS_JSON)
-    rounds.merge_next(lambda _: ([row], [], {}), key="round")
+    rounds.merge_next(lambda _: (rows_of([record]), [], {}), key="round")
 
 
 def read_rounds(rounds: Table) -> list[RoundRecord]:
     """Return all closed rounds, oldest first."""
-    rows = rounds.read().sort_by("round").to_pylist()
-    return [from_row(RoundRecord, row, as_json=_AS_JSON) for row in rows]
+    return values_of(RoundRecord, rounds.read().sort_by("round"))
 
 
 def closing_times(rounds: Table) -> list[datetime]:

@@ -1,4 +1,4 @@
-"""The codec: frozen dataclasses become plain JSON types and rows, and come back equal."""
+"""The codecs: frozen dataclasses become JSON and rows of tables, and come back equal."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import pyarrow as pa
 import pytest
+from pydantic import ValidationError
 
-from goldloop.core.codec import from_plain, from_row, to_plain, to_row
-from goldloop.core.errors import StoredValueError
+from goldloop.core.codec import to_plain
 from goldloop.core.lanes import Lane
+from goldloop.tables.codec import rows_of, values_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +43,27 @@ EXAMPLE = Example(
 )
 
 
-def test_a_value_comes_back_from_plain_types_as_it_was() -> None:
-    """Nested values, enums, tuples, mappings and moments; keys nobody knows are passed over."""
-    told = to_plain(EXAMPLE)
-
-    assert told["shares"] == {"ham": {"value": 0.25}}
-    assert told["lane"] == "auto"
-    assert from_plain(Example, told | {"later": 1}) == EXAMPLE
+def test_a_value_is_written_in_the_types_json_has() -> None:
+    """Nested values, enums, tuples, moments and infinity."""
+    assert to_plain(EXAMPLE)["shares"] == {"ham": {"value": 0.25}}
+    assert (to_plain(EXAMPLE)["lane"], to_plain(EXAMPLE)["words"]) == ("auto", ["b", "c"])
+    assert to_plain({"price": float("inf")}) == {"price": "Infinity"}
 
 
-def test_a_row_holds_nested_values_as_text() -> None:
-    """Moments stay moments, tuples become lists, and None stays None."""
-    row = to_row(EXAMPLE, as_json=("shares", "best"))
+def test_a_row_holds_nested_values_as_text_and_comes_back_as_it_was() -> None:
+    """Moments stay moments, tuples become lists, None stays None; more columns are passed over."""
+    (row,) = rows_of([EXAMPLE], seq=3)
 
     assert row["shares"] == '{"ham":{"value":0.25}}'
     assert (row["best"], row["words"], row["at"]) == (None, ["b", "c"], EXAMPLE.at)
-    assert from_row(Example, row | {"seq": 3}, as_json=("shares", "best")) == EXAMPLE
+    assert values_of(Example, pa.Table.from_pylist([row])) == [EXAMPLE]
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"lane": "attic"}, "Example cannot be read: lane: Input should be"),
-        ({"best": {"value": 2}}, "best: Value error, a share lies in"),
-    ],
-)
-def test_a_value_that_does_not_fit_is_refused(change: dict[str, object], message: str) -> None:
-    """The error names the type, the field and what was seen."""
-    with pytest.raises(StoredValueError, match=message):
-        from_plain(Example, to_plain(EXAMPLE) | change)
+def test_a_row_that_does_not_fit_is_refused() -> None:
+    """The error names the field and what was seen."""
+    (row,) = rows_of([EXAMPLE])
+
+    with pytest.raises(ValidationError, match=r"lane\n.*Input should be.*attic"):
+        values_of(Example, pa.Table.from_pylist([{**row, "lane": "attic"}]))
+    with pytest.raises(ValidationError, match="a share lies in"):
+        values_of(Example, pa.Table.from_pylist([{**row, "best": '{"value": 2}'}]))

@@ -16,7 +16,7 @@ from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose
 from goldloop.gold.records import GoldRecord
-from goldloop.loop.retrain import RetrainPorts, retrain, rollback
+from goldloop.loop.challenger import RetrainPorts, retrain, rollback
 from goldloop.settings import Settings
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.rounds import read_rounds
