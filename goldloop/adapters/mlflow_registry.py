@@ -19,6 +19,7 @@ from goldloop.training.ports import RegisteredModel
 
 if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
+    from mlflow.models.model import ModelInfo
 
 MODEL_URI_PREFIX = "models:/"
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # the latter for a version that is no number
@@ -73,21 +74,24 @@ class MlflowRegistry:
                 pip_requirements=["torch"],  # else MLflow spends 12 s on inferring them
                 extra_files=files,
             )
-            client = self._client()
-            try:
-                client.create_registered_model(self.name)
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_ALREADY_EXISTS":
-                    raise
-            version = client.create_model_version(
-                self.name,
-                logged.model_uri,
-                run_id=mlflow_run_id,
-                tags=tags,
-                model_id=logged.model_id,
-                await_creation_for=0,  # the version is ready at once; waiting only prints a message
-            )
-            return str(version.version)
+            return self._new_version(logged, mlflow_run_id, tags)
+
+    def _new_version(self, logged: ModelInfo, mlflow_run_id: str, tags: dict[str, str]) -> str:
+        client = self._client()
+        try:
+            client.create_registered_model(self.name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        version = client.create_model_version(
+            self.name,
+            logged.model_uri,
+            run_id=mlflow_run_id,
+            tags=tags,
+            model_id=logged.model_id,
+            await_creation_for=0,  # the version is ready at once; waiting only prints a message
+        )
+        return str(version.version)
 
     def version_at(self, alias: str) -> str | None:
         """Return the version under `alias`, or None.

@@ -1,4 +1,4 @@
-"""Predictions: what one model said about one sample, and the lane that a policy gave it."""
+"""Predictions: what one model predicted for one sample, and the lane the policy in force gave it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,20 @@ from goldloop.core.samples import BatchId, SampleId
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One prediction.
+    """A row of the predictions table; the newest row of a sample is its present one.
 
-    `probs` (n_labels,) are in label-set order; a row that is older than a label lacks that label.
-    `label`, `confidence` and `margin` are None, and `probs` is empty, where no model has scored the sample.
-    `audit_probability` is the chance with which the sample is reserved for the audit.
+    `probs` (n_labels) are in single precision; they, `label`, `confidence` and `margin` are None before any
+    model. `audit_probability` is fixed by the first prediction; None where only the audit rate is known.
     """
 
     sample_id: SampleId
     batch: BatchId
-    model_version: str | None
-    policy: str | None
+    model_version: str
+    policy: str
     lane: Lane
-    label: str | None
-    confidence: float | None
-    margin: float | None
-    probs: tuple[float, ...]
     scored_at: datetime
-    audit_probability: float | None
+    label: str | None = None
+    confidence: float | None = None
+    margin: float | None = None
+    probs: tuple[float, ...] | None = None
+    audit_probability: float | None = None

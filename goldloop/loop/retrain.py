@@ -8,8 +8,8 @@ from pathlib import Path
 from goldloop.consensus.outcomes import open_audit_note
 from goldloop.core.errors import EmptyPoolError
 from goldloop.labeling.state import read_state
-from goldloop.loop.challenge import RetrainContext
-from goldloop.loop.challenge import retrain as train_and_decide
+from goldloop.loop.challenger import RetrainPorts
+from goldloop.loop.challenger import retrain as train_and_decide
 from goldloop.loop.ports import LoopPorts
 from goldloop.tables.gold_store import GoldStore
 from goldloop.training.round_record import RoundRecord
@@ -30,7 +30,7 @@ def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
         ports.progress.share_done("training") as advance,
     ):
         return train_and_decide(
-            RetrainContext(
+            RetrainPorts(
                 tables=ports.tables,
                 gold=GoldStore(ports.tables.gold),
                 gold_uri=ports.gold_uri,

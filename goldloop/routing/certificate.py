@@ -81,19 +81,11 @@ def certify(
         LabelError: the numbers of answers and confidences differ.
         PolicyError: accuracy or delta outside (0, 1).
     """
-    sure, right = np.asarray(confidence, dtype=np.float64), np.asarray(is_right, dtype=bool)
-    if sure.ndim != 1 or sure.shape != right.shape:
-        raise LabelError(
-            f"{right.shape} answers for {sure.shape} confidences. Give one answer for each audit."
-        )
-    if not ((sure >= 0) & (sure <= 1)).all():
-        raise InvalidProbabilitiesError("A confidence lies outside [0, 1]. Check the probs of the model.")
+    sure, n_wrong = _by_confidence(confidence, is_right)
     if not (0 < accuracy < 1 and 0 < delta < 1):
         raise PolicyError(
             f"accuracy and delta must lie between 0 and 1, got {accuracy} and {delta}. Correct [policy]."
         )
-    order = np.argsort(-sure, kind="stable")
-    sure, n_wrong = sure[order], np.cumsum(~right[order])
     # samples of equal confidence are accepted together, so a region ends only where confidence falls
     sizes = np.flatnonzero(np.diff(sure, append=-1.0) < 0) + 1
     most = most_errors(sizes, risk=1 - accuracy, delta=delta)
@@ -101,22 +93,30 @@ def certify(
     last = _last_passed(n_wrong[sizes - 1] <= most, sequence)
     n_accepted = 0 if last is None else int(sizes[last])
     n_errors = int(n_wrong[n_accepted - 1]) if n_accepted else 0
-    if last is not None:
-        reason = (
-            f"{n_errors} of the {n_accepted} audits with the highest confidence are wrong; up to "
-            f"{most[last]} may be wrong to show {accuracy:.1%} with certainty {1 - delta:.0%}"
-        )
-    elif len(sure) < (least := fewest_audits(accuracy, delta)):
+    if last is None and len(sure) < (least := fewest_audits(accuracy, delta)):
         reason = f"at least {least} audits, all of them right, are needed to show {accuracy:.1%}; "
         reason += f"there are {len(sure)}"
     else:
-        first = sequence[0]
-        size, n_seen = sizes[first], n_wrong[sizes[first] - 1]
-        reason = (
-            f"{n_seen} of the {size} audits with the highest confidence are wrong; at most {most[first]} "
-        )
-        reason += f"may be wrong to show {accuracy:.1%} (of {len(sure)} audits in all)"
+        place = sequence[0] if last is None else last
+        reason = f"{n_wrong[sizes[place] - 1]} of the {sizes[place]} audits with the highest confidence are "
+        reason += f"wrong; at most {most[place]} may be wrong to show {accuracy:.1%} "
+        reason += f"with certainty {1 - delta:.0%} ({len(sure)} audits in all)"
     return Certificate(accuracy, delta, _threshold(sure, n_accepted), len(sure), n_accepted, n_errors, reason)
+
+
+def _by_confidence(
+    confidence: npt.ArrayLike, is_right: npt.ArrayLike
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.intp]]:
+    """Return the confidences (n,) in descending order, and the number of wrong labels up to each (n,)."""
+    sure, right = np.asarray(confidence, dtype=np.float64), np.asarray(is_right, dtype=bool)
+    if sure.ndim != 1 or sure.shape != right.shape:
+        raise LabelError(
+            f"{right.shape} answers for {sure.shape} confidences. Give one answer for each audit."
+        )
+    if not ((sure >= 0) & (sure <= 1)).all():
+        raise InvalidProbabilitiesError("A confidence lies outside [0, 1]. Check the probs of the model.")
+    order = np.argsort(-sure, kind="stable")
+    return sure[order], np.cumsum(~right[order])
 
 
 def _last_passed(passed: npt.NDArray[np.bool_], sequence: npt.NDArray[np.intp]) -> int | None:

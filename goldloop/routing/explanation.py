@@ -102,7 +102,7 @@ def rule_of(
     inner = policy.policy if isinstance(policy, Suspended) else policy
     costs = {}
     if isinstance(inner, Cost):
-        expected = inner.expected(stored_probs([prediction.probs], settings.label_set))[0].tolist()
+        expected = inner.expected(stored_probs([prediction.probs or ()], settings.label_set))[0].tolist()
         costs = dict(zip((str(Lane.AUTO), str(Lane.REVIEW), str(Lane.FULL)), expected, strict=True))
     return tuple(rule_in_words(policy, prediction.confidence, costs, settings.cost.currency)), costs
 

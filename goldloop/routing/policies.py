@@ -144,7 +144,7 @@ class Cost:
     @property
     def version(self) -> str:
         """Name stored with each decision: a digest, as the matrices are long."""
-        body = json.dumps(to_plain(self), sort_keys=True).encode()
+        body = json.dumps({"kind": "cost", **to_plain(self)}, sort_keys=True).encode()
         return f"cost[{hashlib.sha256(body).hexdigest()[:12]}]"
 
     def expected(self, probs: Probs) -> npt.NDArray[np.float64]:

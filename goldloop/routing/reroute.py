@@ -30,7 +30,7 @@ def reroute(predictions: Sequence[Prediction], policy: Policy) -> list[LaneChang
     """
     if not predictions:
         return []
-    lanes = policy.lanes(restored([one.probs for one in predictions])).tolist()
+    lanes = policy.lanes(restored([prediction.probs or () for prediction in predictions])).tolist()
     return [
         LaneChange(prediction, Lane(lane))
         for prediction, lane in zip(predictions, lanes, strict=True)

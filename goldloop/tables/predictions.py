@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.core.errors import SourceError
-from goldloop.core.lanes import Lane
 from goldloop.core.ports import Tables
 from goldloop.core.predictions import Prediction
-from goldloop.core.samples import BatchId, SampleId
+from goldloop.core.samples import SampleId
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.policies import Policy
 from goldloop.routing.reroute import LaneChange
+from goldloop.tables.codec import rows_of, values_of
 from goldloop.tables.unlabeled_pool import newest_predictions
 
 _COLUMNS = ("batch", "model_version", "policy", "probs", "audit_probability")
@@ -35,7 +35,7 @@ def find_prediction(tables: Tables, prefix: str) -> Prediction:
             f"{len(matches)} scored samples have an id that begins with {prefix!r}. Give a longer prefix of "
             "one id: `goldloop gold show` and Label Studio show ids."
         )
-    return _predictions(matches)[0]
+    return values_of(Prediction, matches)[0]
 
 
 def predictions_under_other_policies(
@@ -48,16 +48,17 @@ def predictions_under_other_policies(
         & (pc.field("policy") != policy.version)
         & pc.field("label").is_valid()
     )
-    return [one for one in _predictions(rows) if is_wanted(one.sample_id)]
+    return [prediction for prediction in values_of(Prediction, rows) if is_wanted(prediction.sample_id)]
 
 
 def save_lane_changes(tables: Tables, changes: Iterable[LaneChange], *, policy: Policy, at: datetime) -> None:
     """Append one prediction for each change, with the new lane and policy, in one commit."""
-    rows = [
-        asdict(replace(one.prediction, lane=one.lane, policy=policy.version, scored_at=at)) for one in changes
+    predictions = [
+        replace(change.prediction, lane=change.lane, policy=policy.version, scored_at=at)
+        for change in changes
     ]
-    if rows:
-        tables.predictions.append(rows)
+    if predictions:
+        tables.predictions.append(rows_of(predictions))
 
 
 def suggested_labels(tables: Tables, gold: Iterable[GoldRecord]) -> dict[SampleId, str]:
@@ -72,18 +73,3 @@ def suggested_labels(tables: Tables, gold: Iterable[GoldRecord]) -> dict[SampleI
         for sample_id, version, label in zip(*columns, strict=True)
         if (sample_id, version) in wanted
     }
-
-
-def _predictions(rows: pa.Table) -> list[Prediction]:
-    return [
-        Prediction(
-            **row
-            | {
-                "sample_id": SampleId(row["sample_id"]),
-                "batch": BatchId(row["batch"]),
-                "lane": Lane(row["lane"]),
-                "probs": tuple(row["probs"] or ()),
-            }
-        )
-        for row in rows.to_pylist()
-    ]

@@ -80,7 +80,7 @@ def test_the_whole_loop(loop: Loop, services: Endpoints, prefect: PrefectApi, tm
     second = loop.json("round")
     assert second["record"]["model_version"] == "2"
     assert second["record"]["outcome"] == "refused"  # too small a holdout to dethrone a champion
-    assert "gate.min_holdout asks for 30" in second["record"]["decision"]["reasons"][0]
+    assert "gate.min_holdout requires 30" in second["record"]["decision"]["reasons"][0]
     page = Path(second["page"]).read_text(encoding="utf-8")
     assert Path(second["page"]).parent == loop.root / "reports"
     assert page.count("data:image/svg+xml") >= 3  # curve, lanes, confusion matrix

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from goldloop.core.codec import from_plain, to_plain
+from goldloop.core.codec import to_plain
 from goldloop.core.errors import EmptyPoolError, GoldVersionError, SettingsError
 from goldloop.core.labels import LabelSet
 from goldloop.stats.calibration import calibration_error
@@ -185,9 +185,9 @@ def test_decisions_and_evaluations_survive_json() -> None:
         judged(n=50, gained=5, lost=4),
         decide(GATE, champion=None, challenger=evaluation("1", n=5, n_right=3), comparison=None),
     ]:
-        assert from_plain(Decision, json.loads(json.dumps(to_plain(decision)))) == decision
+        assert TypeAdapter(Decision).validate_python(to_plain(decision)) == decision
     one = evaluation("4", n=10, n_right=8)
-    assert from_plain(Evaluation, json.loads(json.dumps(to_plain(one)))) == one
+    assert TypeAdapter(Evaluation).validate_python(to_plain(one)) == one
 
 
 def test_a_decision_names_the_rule_and_every_objection() -> None:

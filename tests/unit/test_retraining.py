@@ -17,7 +17,7 @@ from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose
 from goldloop.gold.records import GoldRecord
-from goldloop.loop.challenge import RetrainContext, retrain, rollback
+from goldloop.loop.challenger import RetrainPorts, retrain, rollback
 from goldloop.settings import Settings
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.rounds import read_rounds
@@ -81,7 +81,7 @@ class Bench:
         for number in range(1, 101):
             self.store.keep(text_id(number), str(number))
         self.clock = FakeClock()
-        self.ports = RetrainContext(
+        self.ports = RetrainPorts(
             tables=self.tables,
             gold=self.gold,
             gold_uri="gold",

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from goldloop.core.codec import from_plain, to_plain
+from goldloop.core.codec import to_plain
 from goldloop.core.errors import InvalidBandError, InvalidProbabilitiesError, PolicyError
 from goldloop.core.lanes import Lane
 from goldloop.routing.entry import PolicyEntry
@@ -154,7 +155,7 @@ def test_a_policy_comes_back_from_json_as_it_was(policy: Policy) -> None:
         to_plain(PolicyEntry(policy, "1", 1, (), (), datetime(2026, 3, 2, tzinfo=UTC))), allow_nan=False
     )
 
-    again = from_plain(PolicyEntry, json.loads(text)).policy
+    again = TypeAdapter(PolicyEntry).validate_python(json.loads(text)).policy
 
     assert again == policy
     assert again.version == policy.version

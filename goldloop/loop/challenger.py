@@ -1,4 +1,4 @@
-"""The challenge: a challenger from the newest gold, evaluated beside champion and baseline, and the gate."""
+"""Retraining: a challenger from the newest gold, evaluated beside champion and baseline, and the gate."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Plots = Callable[[HoldoutEvaluation], Mapping[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
-class RetrainContext:
+class RetrainPorts:
     """Everything that retraining reads, asks and writes.
 
     `gold_uri` is the address of the gold table, for the experiment tracker; `scratch` is an empty folder;
@@ -73,7 +73,7 @@ class _Challenger:
     history: Mapping[str, tuple[float, ...]]
 
 
-def retrain(context: RetrainContext) -> RoundRecord | None:
+def retrain(ports: RetrainPorts) -> RoundRecord | None:
     """Train a challenger on the newest gold, evaluate it on the holdout, let the gate decide, close the
     round.
 
@@ -84,68 +84,66 @@ def retrain(context: RetrainContext) -> RoundRecord | None:
         EmptyPoolError: too little gold to train or to evaluate; the message names what is missing.
         HoldoutLeakError: a sample, or a near-duplicate of it, is in train and in the holdout.
     """
-    version = context.gold.newest()
-    records = context.gold.records(version.version)
+    version = ports.gold.newest()
+    records = ports.gold.records(version.version)
     check_no_leak((record.sample_id, record.group, record.split) for record in records)
     _check_enough(records, version)
-    tags = {"goldloop.gold_digest": version.digest, "goldloop.settings": _settings_digest(context.settings)}
-    challenger = _registered(context, tags)
+    tags = {"goldloop.gold_digest": version.digest, "goldloop.settings": _settings_digest(ports.settings)}
+    challenger = _registered(ports, tags)
     if challenger is None:
-        challenger = _train(context, version, records, tags)
+        challenger = _train(ports, version, records, tags)
     else:
-        closed = read_rounds(context.tables.rounds)
+        closed = read_rounds(ports.tables.rounds)
         if closed and closed[-1].model_version == challenger.version:
             return None
-        context.notify(
-            f"The last retrain broke off after training model {challenger.version}; continuing it."
-        )
-    evaluation = _evaluate(context, version, records, challenger)
-    return _close_round(context, version, evaluation, challenger)
+        ports.notify(f"The last retrain broke off after training model {challenger.version}; continuing it.")
+    evaluation = _evaluate(ports, version, records, challenger)
+    return _close_round(ports, version, evaluation, challenger)
 
 
-def _registered(context: RetrainContext, tags: Mapping[str, str]) -> _Challenger | None:
+def _registered(ports: RetrainPorts, tags: Mapping[str, str]) -> _Challenger | None:
     """Return the newest challenger if it carries `tags`, that is, if gold and settings have not changed."""
-    version = context.registry.version_at(CHALLENGER)
+    version = ports.registry.version_at(CHALLENGER)
     if version is None:
         return None
-    model = context.registry.load(version)
+    model = ports.registry.load(version)
     if not tags.items() <= model.tags.items():
         return None
     return _Challenger(version, model.mlflow_run_id, model.tags.get("goldloop.champion") or None, {})
 
 
 def _train(
-    context: RetrainContext, version: GoldVersion, records: Sequence[GoldRecord], tags: Mapping[str, str]
+    ports: RetrainPorts, version: GoldVersion, records: Sequence[GoldRecord], tags: Mapping[str, str]
 ) -> _Challenger:
     """Train and register a challenger."""
-    champion = context.registry.version_at(CHAMPION)
+    champion = ports.registry.version_at(CHAMPION)
     train, validation = _of_split(records, Split.TRAIN), _of_split(records, Split.VALIDATION)
-    start = _start(context, version, records, {**tags, "goldloop.champion": champion or ""})
-    labels, run_id = context.settings.label_set, context.runs.begin(start)
-    with _failing(context.runs, run_id, "training"):
-        trained = context.trainer.train(
+    start = _start(ports, version, records, {**tags, "goldloop.champion": champion or ""})
+    labels, run_id = ports.settings.label_set, ports.runs.begin(start)
+    with _failing(ports.runs, run_id, "training"):
+        trained = ports.trainer.train(
             [(record.sample_id, labels.column(record.label)) for record in train],
             [(record.sample_id, labels.column(record.label)) for record in validation],
             labels=labels,
-            load=context.store.load,
-            folder=context.scratch / run_id,
-            advance=context.advance,
+            load=ports.store.load,
+            folder=ports.scratch / run_id,
+            advance=ports.advance,
             validation_weights=weights_of(validation).tolist(),
         )
         for note in trained.notes:
-            context.notify(note)
-        graph, example = context.trainer.exportable(trained.folder)
-        challenger = context.registry.register(
+            ports.notify(note)
+        graph, example = ports.trainer.exportable(trained.folder)
+        challenger = ports.registry.register(
             trained.folder, graph=graph, example=example, mlflow_run_id=run_id, tags=dict(start.tags)
         )
-        context.registry.set_alias(CHALLENGER, challenger)
+        ports.registry.set_alias(CHALLENGER, challenger)
     return _Challenger(challenger, run_id, champion, trained.history)
 
 
 def _start(
-    context: RetrainContext, version: GoldVersion, records: Sequence[GoldRecord], tags: Mapping[str, str]
+    ports: RetrainPorts, version: GoldVersion, records: Sequence[GoldRecord], tags: Mapping[str, str]
 ) -> TrainingStart:
-    model = context.settings.model
+    model = ports.settings.model
     return TrainingStart(
         name=f"retrain on gold {version.version}",
         params={
@@ -155,44 +153,44 @@ def _start(
             "n_train": len(_of_split(records, Split.TRAIN)),
             "n_validation": len(_of_split(records, Split.VALIDATION)),
             "n_holdout": len(_of_split(records, Split.HOLDOUT)),
-            "labels": ",".join(context.settings.label_set),
+            "labels": ",".join(ports.settings.label_set),
         },
-        gold=GoldSource(context.gold_uri, version.version, version.digest),
+        gold=GoldSource(ports.gold_uri, version.version, version.digest),
         tags=tags,
     )
 
 
 def _evaluate(
-    context: RetrainContext, version: GoldVersion, records: Sequence[GoldRecord], challenger: _Challenger
+    ports: RetrainPorts, version: GoldVersion, records: Sequence[GoldRecord], challenger: _Challenger
 ) -> HoldoutEvaluation:
     """Evaluate challenger, champion and baseline, store it, and close the run with figures and plots."""
-    with _failing(context.runs, challenger.mlflow_run_id, "evaluation"):
+    with _failing(ports.runs, challenger.mlflow_run_id, "evaluation"):
         evaluation = evaluate_on_holdout(
             roles={
                 CHALLENGER: challenger.version,
                 CHAMPION: challenger.champion,
-                BASELINE: context.registry.version_at(BASELINE),
+                BASELINE: ports.registry.version_at(BASELINE),
             },
             holdout=_of_split(records, Split.HOLDOUT),
             version=version,
-            settings=context.settings,
-            scorer_of=lambda model: context.trainer.scorer(context.registry.load(model).folder),
-            store=context.store,
-            current=read_current_samples(context.tables),
+            settings=ports.settings,
+            scorer_of=lambda model: ports.trainer.scorer(ports.registry.load(model).folder),
+            store=ports.store,
+            current=read_current_samples(ports.tables),
         )
-        plots = context.plots(evaluation)
-    at = context.clock()
-    save_evaluation(context.tables.evaluations, evaluation, at=at)
-    if read_reference(context.tables.batches, challenger.version) is None:
+        plots = ports.plots(evaluation)
+    at = ports.clock()
+    save_evaluation(ports.tables.evaluations, evaluation, at=at)
+    if read_reference(ports.tables.batches, challenger.version) is None:
         save_batch(
-            context.tables.batches,
+            ports.tables.batches,
             batch=str(Split.HOLDOUT),
             model_version=challenger.version,
             scored_at=at,
             sketch=evaluation.sketch,
             check=check_drift(evaluation.sketch, None),
         )
-    context.runs.record(
+    ports.runs.record(
         challenger.mlflow_run_id,
         TrainingRecord(
             evaluation.evaluations, evaluation.decision, history=challenger.history, artifacts=plots
@@ -202,21 +200,21 @@ def _evaluate(
 
 
 def _close_round(
-    context: RetrainContext, version: GoldVersion, evaluation: HoldoutEvaluation, challenger: _Challenger
+    ports: RetrainPorts, version: GoldVersion, evaluation: HoldoutEvaluation, challenger: _Challenger
 ) -> RoundRecord:
     """Move the aliases as the gate decided and save the round's record."""
     is_promoted = evaluation.decision.is_promoted
     if is_promoted:
-        context.registry.set_alias(CHAMPION, challenger.version)
-        if context.registry.version_at(BASELINE) is None:
-            context.registry.set_alias(BASELINE, challenger.version)
+        ports.registry.set_alias(CHAMPION, challenger.version)
+        if ports.registry.version_at(BASELINE) is None:
+            ports.registry.set_alias(BASELINE, challenger.version)
     record = RoundRecord(
-        round=current_round(context.tables),
-        closed_at=context.clock(),
+        round=current_round(ports.tables),
+        closed_at=ports.clock(),
         gold_version=version.version,
         gold_digest=version.digest,
         n_gold=version.n_records,
-        n_annotations=annotation_counts(read_annotations(context.tables.annotations)).answers,
+        n_annotations=annotation_counts(read_annotations(ports.tables.annotations)).answers,
         model_version=challenger.version,
         outcome="promoted" if is_promoted else "refused",
         decision=evaluation.decision,
@@ -224,7 +222,7 @@ def _close_round(
         mlflow_run_id=challenger.mlflow_run_id,
         lanes={},
     )
-    save_round(context.tables.rounds, record)
+    save_round(ports.tables.rounds, record)
     return record
 
 
