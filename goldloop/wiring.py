@@ -18,9 +18,11 @@ from goldloop.audit.designs import Design, audit_probabilities, usual_unsureness
 from goldloop.consensus.outcomes import OutcomeReader
 from goldloop.core.clock import now
 from goldloop.core.errors import BusyError
-from goldloop.core.ports import Tables
+from goldloop.core.modality import Modality
+from goldloop.core.ports import ContentStore, Reader, Tables
 from goldloop.core.probs import Probs
 from goldloop.core.samples import SampleId
+from goldloop.modalities.kinds import open_modality
 from goldloop.routing.fit import KnownPeople
 from goldloop.scoring.writer import Model
 from goldloop.services import Endpoints, endpoints
@@ -35,9 +37,8 @@ if TYPE_CHECKING:
     from goldloop.adapters.label_studio import LabelStudioQueue
     from goldloop.adapters.mlflow_registry import MlflowRegistry
     from goldloop.adapters.mlflow_runs import MlflowRuns
-    from goldloop.modalities.image import ImageReader, ImageStore
+    from goldloop.training.ports import Trainer
     from goldloop.training.retrain import RetrainContext
-    from models.image.trainer import TorchTrainer
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Wiring:
     @cached_property
     def task_log(self) -> TaskLog:
         """What happened to every task."""
-        return TaskLog(self.tables.tasks)
+        return TaskLog(self.tables.tasks, max_distance=self.modality.max_distance)
 
     @cached_property
     def answer_requests(self) -> AnswerRequests:
@@ -77,27 +78,29 @@ class Wiring:
         return GoldStore(self.tables.gold)
 
     @cached_property
-    def reader(self) -> ImageReader:
-        """Reads images at the size the preset wants."""
-        from goldloop.modalities.image import ImageReader
-        from models.image.presets import preset_named
+    def modality(self) -> Modality:
+        """The kind of samples in this workspace."""
+        from models.kinds import input_size
 
-        return ImageReader(size=preset_named(self.workspace.settings.model.preset).size)
+        settings = self.workspace.settings
+        return open_modality(settings.kind, self.workspace.root, size=input_size(settings.model))
+
+    @property
+    def reader(self) -> Reader:
+        """Reads samples."""
+        return self.modality.reader
+
+    @property
+    def store(self) -> ContentStore:
+        """The content of samples."""
+        return self.modality.store
 
     @cached_property
-    def store(self) -> ImageStore:
-        """The images people were shown."""
-        from goldloop.modalities.image import ImageStore
+    def trainer(self) -> Trainer:
+        """Makes classifiers of this kind of samples."""
+        from models.kinds import trainer_of
 
-        return ImageStore(self.workspace.images, self.reader)
-
-    @cached_property
-    def trainer(self) -> TorchTrainer:
-        """Makes classifiers."""
-        from models.image.trainer import TorchTrainer
-
-        model = self.workspace.settings.model
-        return TorchTrainer(preset=model.preset, weights=model.weights, seed=model.seed, epochs=model.epochs)
+        return trainer_of(self.workspace.settings.kind, self.workspace.settings.model)
 
     @cached_property
     def registry(self) -> MlflowRegistry:
@@ -165,10 +168,20 @@ class Wiring:
         server, settings = self.endpoints.label_studio, self.workspace.settings
         root = None if server.files_root is None else Path(server.files_root) / "images"
         projects = ensure_projects(
-            server.url, server.token, name=settings.name, labels=settings.label_set, images_root=root
+            server.url,
+            server.token,
+            name=settings.name,
+            labels=settings.label_set,
+            kind=settings.kind,
+            images_root=root if settings.kind == "image" else None,
         )
         return LabelStudioQueue(
-            server.url, server.token, projects, settings.label_set, image_url=local_image_urls()
+            server.url,
+            server.token,
+            projects,
+            settings.label_set,
+            image_url=local_image_urls(),
+            task_data=self.modality.task_data,
         )
 
     def workshop(

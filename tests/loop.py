@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ from goldloop.consensus.outcomes import OutcomeReader, Outcomes
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
-from goldloop.core.samples import Arrival, BatchId, Decoded, FileRef, Reason, SampleId, sample_id_of
+from goldloop.core.samples import Arrival, BatchId, Decoded, FileRef, SampleId, sample_id_of
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.labeling.follow_up import FollowUpReport, plan_follow_ups, withdraw_settled
 from goldloop.labeling.pull import PullReport, derive_gold, pull_annotations, retract_tasks
@@ -81,13 +81,21 @@ class TextReader:
         for uri, text in sorted(self.texts.items()):
             yield FileRef(uri, len(text), text)
 
+    def arrivals(self, source: str, *, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
+        """Yield the unknown texts."""
+        return (self.read(file) for file in self.files(source) if not is_known(file))
+
+    def again(self, samples: Iterable[tuple[SampleId, FileRef]]) -> Iterator[Arrival]:
+        """Yield the texts of `samples`."""
+        return (self.read(file) for _, file in samples)
+
     def read(self, file: FileRef) -> Arrival:
         """Return the text, or its reason."""
         self.reads.append(file.uri)
         text = self.texts.get(file.uri, "!unreadable")
         sample_id = sample_id_of(text.encode())
         if text.startswith("!"):
-            return Arrival(file, sample_id, reason=Reason(text[1:]), detail=f"{file.uri} is {text[1:]}")
+            return Arrival(file, sample_id, reason=text[1:], detail=f"{file.uri} is {text[1:]}")
         return Arrival(file, sample_id, Decoded(text))
 
 

@@ -90,11 +90,20 @@ def gold_export(
     version: Annotated[int | None, typer.Option(help="Gold version; default the newest.")] = None,
     where: Where = None,
 ) -> None:
-    """Write a gold version for a notebook (csv, parquet) or a trainer (imagefolder, coco-cls)."""
+    """Write a gold version as a table (csv, jsonl, parquet) or for an image trainer."""
     from goldloop.gold.export import export_gold
 
     parts = connect(where)
     found, records = parts.gold.version(version), parts.gold.records(version)
     labels = parts.workspace.settings.label_set
-    n = export_gold(records, found, form=form, target=to, labels=labels, file_of=parts.store.file)
+    is_image = parts.modality.kind == "image"
+    n = export_gold(
+        records,
+        found,
+        form=form,
+        target=to,
+        labels=labels,
+        file_of=parts.store.file if is_image else None,
+        columns_of=parts.modality.columns,
+    )
     out.print(f"wrote {n} samples of gold version {found.version} to {to}", markup=False)

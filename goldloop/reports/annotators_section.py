@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from goldloop.annotators.agreement import MIN_SHARED
 from goldloop.annotators.automation_bias import Gap
 from goldloop.annotators.report import AnnotatorReport
+from goldloop.core.modality import Preview
 from goldloop.reports.plots import drift_plot, gap_plot, kappa_plot, pace_plot, skill_plot
 from goldloop.reports.plots.style import Plot
 
@@ -34,7 +35,7 @@ class AnnotatorSection:
 class LabelIssueTile:
     """A gold label in doubt: what it was, what the model thinks, and what people made of it."""
 
-    image: bytes
+    preview: Preview
     label: str
     suggested_label: str
     self_confidence: float

@@ -15,6 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from goldloop.core.lanes import Lane
+from goldloop.core.modality import Preview
 from goldloop.reports.annotators_section import MOST_PAIRS, AnnotatorSection, LabelIssueTile
 from goldloop.reports.costs_section import MOST_ROUNDS, CostSection
 from goldloop.reports.plots.style import Plot
@@ -62,9 +63,9 @@ class RoundRow:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """One thumbnail of the gallery: what people said of it and what the model suggested."""
+    """One sample of the gallery: what people answered and what the model suggested."""
 
-    image: bytes
+    preview: Preview
     label: str | None
     suggestion: str | None = None
     confidence: float | None = None
@@ -115,7 +116,7 @@ def render_page(page: Page) -> str:
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = data_uri
-    environment.tests["small"] = is_small
+    environment.filters["shown"] = shown
     environment.filters["percent"] = percent
     environment.filters["interval"] = interval
     environment.filters["points"] = points
@@ -135,6 +136,15 @@ def render_page(page: Page) -> str:
 def is_small(image: bytes) -> bool:
     """Return whether it is a PNG so small that a browser enlarges it, keeping its pixels sharp."""
     return image.startswith(b"\x89PNG") and int.from_bytes(image[16:20], "big") < SMALL_PIXELS
+
+
+def shown(preview: Preview, alt: str) -> Markup:
+    """Return a sample as HTML: a picture, described by `alt`, or a quotation; both escaped."""
+    if preview.image is None:
+        return Markup("<blockquote>{}</blockquote>").format(preview.text)
+    small = Markup(' class="small"') if is_small(preview.image) else ""
+    uri = data_uri(preview.image)
+    return Markup('<img{} src="{}" alt="{}" loading="lazy">').format(small, uri, alt)
 
 
 def data_uri(image: bytes) -> Markup:

@@ -14,7 +14,6 @@ from goldloop.consensus.outcomes import open_audit_note
 from goldloop.core.clock import now
 from goldloop.gold.records import GoldRecord
 from goldloop.labeling.relabel import read_relabels
-from goldloop.modalities.image.thumbnail import thumbnail
 from goldloop.reports.annotators_section import LabelIssueTile, annotator_section
 from goldloop.reports.costs_section import cost_section
 from goldloop.reports.page import MOST_LABEL_ISSUES, Page, RoundRow, Tile, render_page
@@ -188,9 +187,9 @@ def gallery(parts: Wiring) -> tuple[Tile, ...]:
 
     tiles = []
     for one in sorted(parts.gold.records(), key=interest)[:N_TILES]:
-        file = parts.store.file(one.sample_id)
-        if file is not None:
-            tiles.append(Tile(thumbnail(file), one.label, one.suggested_label, None, one.votes, one.lane))
+        preview = parts.modality.preview(one.sample_id)
+        if preview is not None:
+            tiles.append(Tile(preview, one.label, one.suggested_label, None, one.votes, one.lane))
     return tuple(tiles)
 
 
@@ -199,11 +198,10 @@ def label_issue_tiles(parts: Wiring) -> tuple[LabelIssueTile, ...]:
     tiles = []
     for one in read_relabels(parts.tables, parts.task_log, parts.gold)[:MOST_LABEL_ISSUES]:
         found = one.issue
-        file = parts.store.file(found.sample_id)
-        if file is not None:
-            picture = thumbnail(file)
+        preview = parts.modality.preview(found.sample_id)
+        if preview is not None:
             tiles.append(
-                LabelIssueTile(picture, found.label, found.suggested_label, found.self_confidence, one.state)
+                LabelIssueTile(preview, found.label, found.suggested_label, found.self_confidence, one.state)
             )
     return tuple(tiles)
 

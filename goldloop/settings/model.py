@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from goldloop.settings.section import Section
 
-PRESETS = ("tiny", "resnet18", "convnext_tiny")
+PRESETS: Mapping[str, tuple[str, ...]] = {
+    "image": ("tiny", "resnet18", "convnext_tiny"),
+    "text": ("ngrams",),
+}
+"""Presets of each kind of samples, the default first."""
 
 
 class ModelSettings(Section):
     """Which classifier is trained."""
 
     preset: Annotated[
-        Literal["tiny", "resnet18", "convnext_tiny"],
-        Field(description="tiny (up to 64 px), resnet18 or convnext_tiny (224 px)."),
+        Literal["tiny", "resnet18", "convnext_tiny", "ngrams"],
+        Field(description="Images: tiny (up to 64 px), resnet18 or convnext_tiny (224 px). Texts: ngrams."),
     ] = "tiny"
     weights: Annotated[
         Literal["auto", "pretrained", "scratch"],
-        Field(description="auto: pretrained when they can be had, else from scratch, saying so."),
+        Field(
+            description="Images. auto: pretrained weights where they can be had, else scratch and a warning."
+        ),
     ] = "auto"
     seed: Annotated[int, Field(ge=0, description="Seed of training.")] = 0
-    epochs: Annotated[int | None, Field(ge=1, description="Training epochs; unset: the preset's own.")] = None
+    epochs: Annotated[
+        int | None, Field(ge=1, description="Images. Training epochs; unset: the preset's own.")
+    ] = None
 
 
 class GateSettings(Section):

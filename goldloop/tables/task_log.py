@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from goldloop.core.arms import Arm
 from goldloop.core.candidates import Choice
+from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE
 from goldloop.core.ports import Row, Table
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.splits import Split, split_beside, wanted_split
@@ -24,9 +25,9 @@ _EVENTS = {str(event): event for event in Event}
 class TaskLog:
     """Reads and adds task events; every addition is one commit that no other writer can also make."""
 
-    def __init__(self, tasks: Table) -> None:
-        """Read and write the tasks table `tasks`."""
-        self._tasks = tasks
+    def __init__(self, tasks: Table, *, max_distance: int = MAX_FINGERPRINT_DISTANCE) -> None:
+        """Read and write the tasks table `tasks`; `max_distance` is that of near-duplicates."""
+        self._tasks, self._max_distance = tasks, max_distance
 
     def statuses(self) -> dict[str, TaskStatus]:
         """Return the newest status of every task ever planned, by key, in the order of their first plans."""
@@ -92,7 +93,7 @@ class TaskLog:
             leaders.setdefault(group, fingerprint)
             if splits.get(group) in (None, Split.WITHHELD):
                 splits[group] = Split(split)
-        return Groups(leaders.items()), splits
+        return Groups(leaders.items(), max_distance=self._max_distance), splits
 
 
 def _event(key: str, seq: int, event: Event, at: datetime, *, owner: str) -> dict[str, Any]:

@@ -224,7 +224,7 @@ def _train(
         )
         for note in trained.notes:
             shop.say(note)
-        graph, example = shop.trainer.exportable(trained.folder)
+        graph, example = shop.trainer.exportable(trained.folder) or (None, None)
         challenger = shop.registry.register(
             trained.folder, graph=graph, example=example, mlflow_run_id=run_id, tags=tags
         )

@@ -23,6 +23,7 @@ from goldloop.annotators.profiles import Judged, people
 from goldloop.annotators.report import AnnotatorReport
 from goldloop.core.answers import Answer
 from goldloop.core.labels import LabelSet
+from goldloop.core.modality import Preview
 from goldloop.core.plain import plain
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
@@ -97,7 +98,13 @@ def observed(n: int, rng: np.random.Generator) -> list[Observation]:
 def page_of(report: AnnotatorReport, *, n_suspects: int = 0) -> str:
     """Return the page of nothing but people and label_issues."""
     tiles = tuple(
-        LabelIssueTile(PIXEL, "cat", HOSTILE_LABEL, 0.02, "corrected to dog" if number == 0 else "not sent")
+        LabelIssueTile(
+            Preview(image=PIXEL),
+            "cat",
+            HOSTILE_LABEL,
+            0.02,
+            "corrected to dog" if number == 0 else "not sent",
+        )
         for number in range(n_suspects)
     )
     return render_page(Page("t", NOW, (), people=annotator_section(report), label_issues=tiles))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from io import BytesIO
@@ -11,6 +12,7 @@ import pytest
 from PIL import Image
 
 from goldloop.core.labels import LabelSet
+from goldloop.core.modality import Preview
 from goldloop.core.samples import sample_id_of
 from goldloop.drift.sketches import SketchBuilder
 from goldloop.reports.page import MOST_TILES, Page, RoundRow, Tile, data_uri, render_page
@@ -102,7 +104,10 @@ def whole_page(name: str = "cat") -> Page:
             Plot(name, PIXEL),
             Plot("svg", b"<?xml version='1.0'?><svg xmlns='http://www.w3.org/2000/svg'/>"),
         ),
-        gallery=(Tile(PIXEL, name, name + "!", 0.61, {name: 2, "dog": 1}, "review"), Tile(PIXEL, None)),
+        gallery=(
+            Tile(Preview(image=PIXEL), name, name + "!", 0.61, {name: 2, "dog": 1}, "review"),
+            Tile(Preview(image=PIXEL), None),
+        ),
         conservation=Conservation(1000, 600, 300, 0, 50, 30, 20, {name: 30}),
         links={"MLflow": "http://127.0.0.1:5000/", name: "javascript:alert(1)"},
         notes=(name,),
@@ -131,6 +136,15 @@ def test_a_corrected_suggestion_stands_out_and_a_blind_task_says_so() -> None:
     assert [tile.is_corrected for tile in page.gallery] == [True, False]
     assert "cat suggested cat! (61 %) cat ×2, dog ×1 lane review" in text
     assert "no consensus blind" in text
+
+
+def test_texts_in_the_gallery_are_quoted_and_escaped() -> None:
+    """A text stands where a thumbnail would, and none of it is markup."""
+    page = replace(whole_page(), gallery=(Tile(Preview(text="<b>win</b> & more"), "spam"),))
+
+    html = render_page(page)
+
+    assert "<blockquote>&lt;b&gt;win&lt;/b&gt; &amp; more</blockquote>" in html
 
 
 def test_hostile_names_come_out_as_text() -> None:
@@ -178,7 +192,7 @@ def test_missing_figures_are_dashes_not_zeros() -> None:
 
 def test_the_gallery_is_bounded() -> None:
     """However much was labelled, the page stays small and says how much it leaves out."""
-    gallery = tuple(Tile(PIXEL, "cat") for _ in range(MOST_TILES + 5))
+    gallery = tuple(Tile(Preview(image=PIXEL), "cat") for _ in range(MOST_TILES + 5))
 
     html = render_page(Page("t", NOW, (), gallery=gallery))
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from PIL import Image, UnidentifiedImageError
 
 from goldloop.core.errors import UnreadableSampleError
-from goldloop.core.samples import Reason
 from goldloop.modalities.image.pixels import as_rgb
+from goldloop.modalities.image.reasons import Reason
 from goldloop.modalities.image.signatures import description, image_format, is_cut, unsupported_image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
