@@ -174,8 +174,8 @@ def _label_weights(columns: npt.NDArray[np.int64], *, n_labels: int) -> Tensor:
 
 def _groups(network: Classifier, weight_decay: float) -> list[dict[str, object]]:
     """Return the parameters for the optimiser: only matrices and kernels decay."""
-    kernels = [one for one in network.parameters() if one.ndim > 1]
-    others = [one for one in network.parameters() if one.ndim <= 1]
+    kernels = [tensor for tensor in network.parameters() if tensor.ndim > 1]
+    others = [tensor for tensor in network.parameters() if tensor.ndim <= 1]
     return [{"params": kernels, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from goldloop.core.errors import ModelError
 from goldloop.core.labels import LabelSet
@@ -33,8 +34,8 @@ _ABSENT = -10.0  # logit of a label without a training sample, the others being 
 class NgramTrainer:
     """Trains a logistic regression on hashed n-grams. Satisfies `goldloop.training.ports.Trainer`.
 
-    The same samples in the same order give the same weights. Rare labels weigh no more than others: scores of
-    a reweighted model would have to be corrected before any cost could be taken from them.
+    The same samples in the same order give the same weights, bit for bit. Rare labels weigh no more than
+    others: costs are computed from the probabilities, and reweighting would bias them.
     """
 
     preset: str = "ngrams"
@@ -141,11 +142,14 @@ def _fitted(features: Any, columns: npt.NDArray[np.intp], n_labels: int) -> tupl
     if len(present) == 1:
         return Linear(weights, intercepts), 0
     used = np.unique(features.indices)  # of the others the weights stay 0; they only make the steps slower
-    fit = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=_MAX_STEPS).fit(features[:, used], columns)
-    found, offsets = fit.coef_, fit.intercept_
+    with threadpool_limits(1):  # vectors this small gain nothing from threads, which wait for each other
+        fit = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=_MAX_STEPS).fit(
+            features[:, used], columns
+        )
+    rows, biases = fit.coef_, fit.intercept_
     if len(present) == 2:  # one row of weights for the second label; half of it for each gives the same probs
-        found, offsets = np.stack([-found[0] / 2, found[0] / 2]), np.array([-offsets[0] / 2, offsets[0] / 2])
-    weights[np.ix_(present, used)], intercepts[present] = found, offsets
+        rows, biases = np.stack([-rows[0] / 2, rows[0] / 2]), np.array([-biases[0] / 2, biases[0] / 2])
+    weights[np.ix_(present, used)], intercepts[present] = rows, biases
     return Linear(weights, intercepts), int(np.max(fit.n_iter_))
 
 

@@ -41,7 +41,8 @@ class TextReader:
         A row that repeats an earlier one of its file, id included, is passed over.
         """
         files = files_of(source)
-        return self._kept(one for file in files if not is_known(file) for one in self._rows(file, is_known))
+        unknown = (file for file in files if not is_known(file))
+        return self._kept(row for file in unknown for row in self._rows(file, is_known))
 
     def again(self, samples: Iterable[tuple[SampleId, FileRef]]) -> Iterator[Arrival]:
         """Yield `samples` from the store."""
@@ -53,7 +54,7 @@ class TextReader:
 
     def _kept(self, arrivals: Iterator[Arrival]) -> Iterator[Arrival]:
         while part := list(islice(arrivals, _KEPT_AT_ONCE)):
-            self.store.add({one.sample_id: one.decoded.payload for one in part if one.decoded})
+            self.store.add({row.sample_id: row.decoded.payload for row in part if row.decoded})
             yield from part
 
     def _rows(self, file: FileRef, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
