@@ -115,16 +115,7 @@ def score_pool(
     newest = newest_predictions(tables, ["model_version", "audit_probability"])
     first = dict(zip(newest["sample_id"].to_pylist(), newest["audit_probability"].to_pylist(), strict=True))
     scored = set(newest.filter(pc.field("model_version") == model.version)["sample_id"].to_pylist())
-    samples = tables.samples.read(["sample_id", "batch", "uri", "size", "stamp", "arrived"])
-    samples = samples.filter(pc.field("arrived") == str(Arrived.SAMPLE))
-    batches: dict[SampleId, BatchId] = {}
-    waiting: list[tuple[SampleId, FileRef]] = []
-    for row in samples.sort_by([("batch", "ascending"), ("uri", "ascending")]).to_pylist():
-        sample_id = SampleId(row["sample_id"])
-        if sample_id in scored or sample_id in batches or not is_wanted(sample_id):
-            continue
-        batches[sample_id] = BatchId(row["batch"])
-        waiting.append((sample_id, FileRef(row["uri"], row["size"], row["stamp"])))
+    waiting = _arrived(tables, lambda sample_id: sample_id not in scored and is_wanted(sample_id))
     writer = ScoreWriter(
         batch=BatchId(""),
         model=model,
@@ -135,7 +126,8 @@ def score_pool(
         audit_probabilities=audit_probabilities,
         fixed_before=first,
     )
-    for (expected, file), arrival in zip(waiting, reader.again(waiting), strict=True):
+    files = [(sample_id, file) for sample_id, (_, file) in waiting.items()]
+    for (expected, file), arrival in zip(files, reader.again(files), strict=True):
         report.n_files += 1
         advance(1)
         if arrival.reason is not None or arrival.sample_id != expected:
@@ -143,9 +135,24 @@ def score_pool(
                 f"{file.uri}: {arrival.detail or 'its bytes are no longer those that arrived'}"
             )
             continue
-        writer.add_scored(arrival, batches[expected])
+        writer.add_scored(arrival, waiting[expected][0])
     writer.flush()
     return report
+
+
+def _arrived(
+    tables: Tables, is_wanted: Callable[[SampleId], bool]
+) -> dict[SampleId, tuple[BatchId, FileRef]]:
+    """Return batch and place of every wanted good sample, those of the first row where it has several."""
+    samples = tables.samples.read(["sample_id", "batch", "uri", "size", "stamp", "arrived"])
+    samples = samples.filter(pc.field("arrived") == str(Arrived.SAMPLE))
+    places: dict[SampleId, tuple[BatchId, FileRef]] = {}
+    for row in samples.sort_by([("batch", "ascending"), ("uri", "ascending")]).to_pylist():
+        sample_id = SampleId(row["sample_id"])
+        if sample_id not in places and is_wanted(sample_id):
+            file = FileRef(row["uri"], row["size"], row["stamp"])
+            places[sample_id] = BatchId(row["batch"]), file
+    return places
 
 
 def _file_key(uri: str, stamp: str) -> bytes:

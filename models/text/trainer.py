@@ -86,15 +86,7 @@ class NgramTrainer:
         )
         save(folder, model, card)
         advance(1.0)
-        params: dict[str, str | int | float | bool | None] = {
-            "n_features": card.n_features,
-            "inverse_regularisation": INVERSE_REGULARISATION,
-            "steps": n_steps,
-            "temperature": calibration.temperature,
-            "largest_offset": max(map(abs, calibration.offsets), default=0.0),
-            "sklearn": card.sklearn,
-        }
-        return TrainedModel(folder, params, _history(logits, truth, weights), notes)
+        return TrainedModel(folder, _params(card, n_steps), _history(logits, truth, weights), notes)
 
     def scorer(self, folder: Path) -> NgramScorer:
         """Return the model saved in `folder`; raises ModelError where there is none."""
@@ -151,6 +143,17 @@ def _fitted(features: Any, columns: npt.NDArray[np.intp], n_labels: int) -> tupl
         rows, biases = np.stack([-rows[0] / 2, rows[0] / 2]), np.array([-biases[0] / 2, biases[0] / 2])
     weights[np.ix_(present, used)], intercepts[present] = rows, biases
     return Linear(weights, intercepts), int(np.max(fit.n_iter_))
+
+
+def _params(card: TextCard, n_steps: int) -> dict[str, str | int | float | bool | None]:
+    return {
+        "n_features": card.n_features,
+        "inverse_regularisation": INVERSE_REGULARISATION,
+        "steps": n_steps,
+        "temperature": card.temperature,
+        "largest_offset": max(map(abs, card.offsets), default=0.0),
+        "sklearn": card.sklearn,
+    }
 
 
 def _history(
