@@ -28,5 +28,5 @@ def write_page(wiring: Wiring) -> Path:
     from goldloop.reports import round_page
     from goldloop.reports.inputs import read_page_inputs
 
-    inputs = read_page_inputs(wiring.ports, links=wiring.links(), thumbnail_of=wiring.thumbnail)
+    inputs = read_page_inputs(wiring.ports, links=wiring.links())
     return round_page.write_page(inputs, wiring.workspace.reports)

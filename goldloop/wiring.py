@@ -16,11 +16,12 @@ from filelock import FileLock, Timeout
 from goldloop.adapters.delta import open_tables
 from goldloop.adapters.progress import TerminalProgress
 from goldloop.core.errors import BusyError
-from goldloop.core.ports import Tables
-from goldloop.core.samples import SampleId
+from goldloop.core.modality import Modality
+from goldloop.core.ports import ContentStore, Reader, Tables
 from goldloop.labeling import context
 from goldloop.labeling.state import LoopState, read_state
 from goldloop.loop.ports import LoopPorts, Progress
+from goldloop.modalities.kinds import open_modality
 from goldloop.services import Endpoints, endpoints
 from goldloop.settings import Settings
 from goldloop.settings.workspace import Workspace
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     from goldloop.adapters.label_studio import LabelStudioQueue
     from goldloop.adapters.mlflow_registry import MlflowRegistry
     from goldloop.adapters.mlflow_runs import MlflowRuns
-    from goldloop.modalities.image import ImageReader, ImageStore
-    from models.image.trainer import TorchTrainer
+    from goldloop.training.ports import Trainer
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,7 @@ class Wiring:
         return LoopPorts(
             settings=self.settings,
             tables=self.tables,
-            reader=self.reader,
-            store=self.store,
+            modality=self.modality,
             open_queue=self.queue,
             open_trainer=lambda: self.trainer,
             open_registry=lambda: self.registry,
@@ -86,27 +85,29 @@ class Wiring:
         return GoldStore(self.tables.gold)
 
     @cached_property
-    def reader(self) -> ImageReader:
-        """Reads images at the size the preset wants."""
-        from goldloop.modalities.image import ImageReader
-        from models.image.presets import preset_named
+    def modality(self) -> Modality:
+        """The kind of samples in this workspace."""
+        from models.kinds import input_size
 
-        return ImageReader(size=preset_named(self.settings.model.preset).size)
+        settings = self.settings
+        return open_modality(settings.kind, self.workspace.root, size=input_size(settings.model))
+
+    @property
+    def reader(self) -> Reader:
+        """Reads samples."""
+        return self.modality.reader
+
+    @property
+    def store(self) -> ContentStore:
+        """The content of samples."""
+        return self.modality.store
 
     @cached_property
-    def store(self) -> ImageStore:
-        """The images annotators were shown."""
-        from goldloop.modalities.image import ImageStore
+    def trainer(self) -> Trainer:
+        """Makes classifiers of this kind of samples."""
+        from models.kinds import trainer_of
 
-        return ImageStore(self.workspace.images, self.reader)
-
-    @cached_property
-    def trainer(self) -> TorchTrainer:
-        """Makes classifiers."""
-        from models.image.trainer import TorchTrainer
-
-        model = self.settings.model
-        return TorchTrainer(preset=model.preset, weights=model.weights, seed=model.seed, epochs=model.epochs)
+        return trainer_of(self.settings.kind, self.settings.model)
 
     @cached_property
     def registry(self) -> MlflowRegistry:
@@ -131,9 +132,21 @@ class Wiring:
         labels = self.settings.label_set
         root = None if server.files_root is None else Path(server.files_root) / "images"
         projects = ensure_projects(
-            server.url, server.token, name=self.settings.name, labels=labels, images_root=root
+            server.url,
+            server.token,
+            name=self.settings.name,
+            labels=labels,
+            kind=self.settings.kind,
+            images_root=root if self.settings.kind == "image" else None,
         )
-        return LabelStudioQueue(server.url, server.token, projects, labels, image_url=local_image_urls())
+        return LabelStudioQueue(
+            server.url,
+            server.token,
+            projects,
+            labels,
+            image_url=local_image_urls(),
+            task_data=self.modality.task_data,
+        )
 
     def links(self) -> dict[str, str]:
         """Return the addresses of the servers, and where annotators begin to work on each queue."""
@@ -144,13 +157,6 @@ class Wiring:
             "MLflow": found.mlflow.url,
         }
         return servers | self.queue().project_urls()
-
-    def thumbnail(self, sample_id: SampleId) -> bytes | None:
-        """Return a small picture of a sample that annotators were shown, or None."""
-        from goldloop.modalities.image.thumbnail import thumbnail
-
-        file = self.store.file(sample_id)
-        return None if file is None else thumbnail(file)
 
     @contextmanager
     def alone(self, work: str) -> Iterator[None]:

@@ -1,8 +1,9 @@
-"""What annotators see: the labelling interface, its instructions and the guide, rendered for a label set."""
+"""What annotators see: the labelling screen of each kind of samples and its guide, for a label set."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from html import escape
 from importlib import resources
 
@@ -11,7 +12,21 @@ from goldloop.core.labels import LabelSet
 FROM_NAME = "label"
 """Name of the control in interface.xml that holds the answer."""
 TO_NAME = "image"
-"""Name of the object in interface.xml that the answer is about."""
+"""Name of the object that the answer is about, for pictures: the kind, which also names the task's field."""
+
+KINDS: Mapping[str, Mapping[str, str]] = {
+    "image": {
+        "sample": "picture",
+        "whole": "Choose what the picture mainly shows. If it shows two things, take the larger one.",
+        "poor": "dark, blurred, cut off",
+    },
+    "text": {
+        "sample": "text",
+        "whole": "Choose what the text as a whole means. A single word decides nothing.",
+        "poor": "too short, garbled, in a language that nobody here reads",
+    },
+}
+"""Kinds of samples, each with a template `<kind>.xml`, and what the guides call them."""
 
 REASON_NAME = "reason"
 """Name of the control that holds why an adjudicator decided so, or why somebody skipped."""
@@ -36,14 +51,14 @@ HOTKEYS = {
 """Setting of a Label Studio user with which one key submits and one skips."""
 
 
-SKIP_REASONS = ("cannot tell", "nothing fits", "several things", "picture is broken")
-"""Why somebody skipped; Shift and a digit pick one, and the skip does without."""
+SKIP_REASONS = ("cannot tell", "nothing fits", "several things", "broken")
+"""Why an annotator skipped; Shift and a digit pick one. A skip needs none."""
 
 DECISIONS = (
     "clear on a second look",
-    "shows several things",
+    "several things",
     "labels overlap, needs a rule",
-    "picture too poor, best guess",
+    "too poor, best guess",
 )
 """Why an adjudicator decided so; Shift and a digit pick one."""
 
@@ -61,66 +76,62 @@ def key_of(column: int) -> str | None:
     return KEYS[column] if column < len(KEYS) else None
 
 
-def interface(labels: LabelSet, *, is_tiny: bool = False) -> str:
-    """Return the labelling interface for `labels` as Label Studio XML.
+def interface(labels: LabelSet, kind: str = "image", *, is_tiny: bool = False) -> str:
+    """Return the labelling interface for `labels` and samples of `kind` as Label Studio XML.
 
-    The picture fills the window; `is_tiny` keeps the pixels of pictures that are enlarged many times.
-    A label set with more labels than keys gets a search field above them.
+    A picture fills the window; `is_tiny` keeps the pixels of pictures that are enlarged many times.
+    A label set with more labels than keys gets a search field above them. The guide is behind GUIDE_KEY.
     """
-    return _interface("interface.xml", labels, SKIP_REASONS, instructions(labels), is_tiny=is_tiny)
+    guide = annotator_guide(labels, kind)
+    return _interface("interface.xml", labels, kind, SKIP_REASONS, guide, is_tiny=is_tiny)
 
 
-def adjudication_interface(labels: LabelSet, *, is_tiny: bool = False) -> str:
+def adjudication_interface(labels: LabelSet, kind: str = "image", *, is_tiny: bool = False) -> str:
     """Return the interface of the adjudication project for `labels` as Label Studio XML.
 
     As `interface`, with the answers so far in place of a suggestion, and a reason to be given.
     """
-    guide = adjudication_instructions(labels)
-    return _interface("adjudication.xml", labels, DECISIONS, guide, is_tiny=is_tiny)
+    guide = adjudicator_guide(labels, kind)
+    return _interface("adjudication.xml", labels, kind, DECISIONS, guide, is_tiny=is_tiny)
 
 
-def instructions(labels: LabelSet) -> str:
-    """Return what an annotator reads, as HTML."""
-    return _instructions("instructions.html", labels)
+def annotator_guide(labels: LabelSet, kind: str = "image") -> str:
+    """Return the guide for annotators as HTML: keys, how to decide, when to skip, what the queues are."""
+    return _guide("annotator_guide.html", labels, kind)
 
 
-def adjudication_instructions(labels: LabelSet) -> str:
-    """Return what an adjudicator reads, as HTML."""
-    return _instructions("adjudication_instructions.html", labels)
-
-
-def annotator_guide() -> str:
-    """Return the guide for annotators as Markdown: how to decide, when to skip, what happens with answers."""
-    return _template("annotator_guide.md")
-
-
-def adjudicator_guide() -> str:
-    """Return the guide for adjudicators as Markdown: what they decide, and what their reason is good for."""
-    return _template("adjudicator_guide.md")
+def adjudicator_guide(labels: LabelSet, kind: str = "image") -> str:
+    """Return the guide for adjudicators as HTML: what they decide, and what their reason is good for."""
+    return _guide("adjudicator_guide.html", labels, kind)
 
 
 def _interface(
-    template: str, labels: LabelSet, reasons: tuple[str, ...], guide: str, *, is_tiny: bool
+    template: str, labels: LabelSet, kind: str, reasons: tuple[str, ...], guide: str, *, is_tiny: bool
 ) -> str:
     is_long = len(labels) > _COLUMN_LABELS
     return _filled(
         template,
+        kind=kind,
         style=_filled("style.css", **(_DENSE if is_long else _AIRY)),
-        height="min(100vh - 120px, 448px)" if is_tiny else "calc(100vh - 120px)",
-        smoothing="false" if is_tiny else "true",
+        sample=_filled(
+            f"{kind}.xml",
+            height="min(100vh - 120px, 448px)" if is_tiny else "calc(100vh - 120px)",
+            smoothing="false" if is_tiny else "true",
+        ),
         search=_SEARCH if len(labels) > len(KEYS) else "",
         choices="\n".join(_choice(name, key_of(column)) for column, name in enumerate(labels)),
         reasons="\n".join(_choice(reason, f"shift+{n}") for n, reason in enumerate(reasons, start=1)),
-        guide=_filled("guide.xml", text=escape(_shown(" ".join(guide.split())))),
+        guide=_filled("guide.xml", kind=kind, text=escape(_shown(guide))),
     )
 
 
-def _instructions(template: str, labels: LabelSet) -> str:
+def _guide(template: str, labels: LabelSet, kind: str) -> str:
     rows = "".join(
         f"<li><b>{escape(key.upper())}</b> &nbsp;{escape(name)}</li>" if key else f"<li>{escape(name)}</li>"
         for name, key in ((name, key_of(column)) for column, name in enumerate(labels))
     )
-    return _filled(template, labels=rows, submit=SUBMIT_KEY, skip=SKIP_KEY, guide=GUIDE_KEY)
+    filled = _filled(template, labels=rows, submit=SUBMIT_KEY, skip=SKIP_KEY, guide=GUIDE_KEY, **KINDS[kind])
+    return " ".join(filled.split())
 
 
 def _choice(name: str, key: str | None) -> str:

@@ -1,1 +1,1 @@
-"""The classifier: presets, training, and the saved model; the only part of goldloop that knows torch."""
+"""The classifiers: one folder a kind of samples; the only part of goldloop that knows torch."""

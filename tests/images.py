@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin
 
-from goldloop.core.samples import Reason
+from goldloop.modalities.image import Reason
 
 
 def encoded(image: Image.Image, form: str, **options: Any) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -15,8 +15,9 @@ from goldloop.adapters.memory import MemoryLabelingServer, memory_tables
 from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.labels import LabelSet
+from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE, Preview
 from goldloop.core.ports import Scores, Tables
-from goldloop.core.samples import Arrival, Decoded, FileRef, Reason, SampleId, sample_id_of
+from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId, sample_id_of
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.labeling.context import LabelingContext
 from goldloop.labeling.follow_up import FollowUpReport
@@ -86,13 +87,21 @@ class TextReader:
         for uri, text in sorted(self.texts.items()):
             yield FileRef(uri, len(text), text)
 
+    def arrivals(self, source: str, *, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
+        """Yield the unknown texts."""
+        return (self.read(file) for file in self.files(source) if not is_known(file))
+
+    def again(self, samples: Iterable[tuple[SampleId, FileRef]]) -> Iterator[Arrival]:
+        """Yield the texts of `samples`."""
+        return (self.read(file) for _, file in samples)
+
     def read(self, file: FileRef) -> Arrival:
         """Return the text, or its reason."""
         self.reads.append(file.uri)
         text = self.texts.get(file.uri, "!unreadable")
         sample_id = sample_id_of(text.encode())
         if text.startswith("!"):
-            return Arrival(file, sample_id, reason=Reason(text[1:]), detail=f"{file.uri} is {text[1:]}")
+            return Arrival(file, sample_id, reason=text[1:], detail=f"{file.uri} is {text[1:]}")
         return Arrival(file, sample_id, Decoded(text))
 
 
@@ -125,6 +134,29 @@ class TextStore:
     def load(self, sample_id: SampleId) -> Decoded:
         """Return a kept text."""
         return Decoded(self.kept[sample_id])
+
+
+@dataclass(frozen=True)
+class MemoryTexts:
+    """The texts of a dict as a kind of samples. Satisfies `goldloop.core.modality.Modality`."""
+
+    reader: TextReader
+    store: TextStore
+    kind: str = "text"
+    max_distance: int = MAX_FINGERPRINT_DISTANCE
+
+    def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
+        """Return the text itself."""
+        return {"text": self.store.kept[task.sample_id]}
+
+    def preview(self, sample_id: SampleId) -> Preview | None:
+        """Return the text, if it was kept."""
+        text = self.store.kept.get(sample_id)
+        return None if text is None else Preview(text=text)
+
+    def columns(self, sample_id: SampleId) -> Mapping[str, str]:
+        """Return the text."""
+        return {"text": self.store.kept[sample_id]}
 
 
 @dataclass
@@ -165,8 +197,7 @@ class Loop:
         return LoopPorts(
             settings=self.settings,
             tables=self.tables,
-            reader=self.reader,
-            store=self.store,
+            modality=MemoryTexts(self.reader, self.store),
             open_queue=lambda: self.queue,
             open_trainer=_absent,
             open_registry=_absent,

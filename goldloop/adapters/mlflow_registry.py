@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import mlflow
-import mlflow.pytorch
 import numpy as np
 import numpy.typing as npt
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema, TensorSpec
 
 from goldloop.adapters.mlflow_connection import mlflow_at
 from goldloop.core.errors import ModelError
@@ -22,7 +24,38 @@ if TYPE_CHECKING:
     from mlflow.models.model import ModelInfo
 
 MODEL_URI_PREFIX = "models:/"
+_TEXT_SIGNATURE = ModelSignature(
+    inputs=Schema([ColSpec("string", "text")]), outputs=Schema([TensorSpec(np.dtype(np.float64), (-1, -1))])
+)
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # the latter for a version that is no number
+
+
+class _Files:
+    """A flavor in MLflow's sense: a model that is the files goldloop saved, and takes texts."""
+
+    @staticmethod
+    def save_model(path: str, mlflow_model: mlflow.models.Model, *, extra_files: list[str]) -> None:
+        """Write the model's description to `path` and the files to `extra_files` below it, as MLflow does."""
+        beside = Path(path) / "extra_files"
+        beside.mkdir(parents=True)
+        for file in extra_files:
+            shutil.copy(file, beside)
+        mlflow_model.add_flavor("goldloop", files="extra_files")
+        mlflow_model.signature = _TEXT_SIGNATURE
+        mlflow_model.save(str(Path(path) / "MLmodel"))
+
+
+def _program(graph: Any, example: npt.NDArray[np.uint8] | None) -> dict[str, Any]:
+    """Return what MLflow needs to store `graph` as a torch.export program."""
+    import mlflow.pytorch
+
+    return {
+        "flavor": mlflow.pytorch,
+        "pytorch_model": graph,
+        "serialization_format": "pt2",
+        "input_example": example,
+        "pip_requirements": ["torch"],  # else MLflow spends 12 s on finding out
+    }
 
 
 class MlflowRegistry:
@@ -40,16 +73,16 @@ class MlflowRegistry:
         self,
         folder: Path,
         *,
-        graph: Any,
-        example: npt.NDArray[np.uint8],
         mlflow_run_id: str,
         tags: dict[str, str],
+        graph: Any = None,
+        example: npt.NDArray[np.uint8] | None = None,
     ) -> str:
         """Store the files of `folder`, and `graph` as a torch.export program; return the version.
 
         `graph` is a torch module that takes a uint8 batch like `example` and returns probs. The program is
         for serving by other systems: its batch size is free, height and width are those of `example`.
-        goldloop itself loads the files. Nothing is pickled.
+        goldloop itself loads the files. Without a graph the files are all that is stored. Nothing is pickled.
 
         Raises:
             ModelError: `folder` holds no files, or `example` fewer than two samples.
@@ -58,21 +91,18 @@ class MlflowRegistry:
         files = sorted(str(path) for path in folder.iterdir() if path.is_file())
         if not files:
             raise ModelError(f"{folder} holds no files. Save the model there first.")
-        if len(example) < 2:
+        if graph is not None and (example is None or len(example) < 2):
+            n = 0 if example is None else len(example)
             raise ModelError(
-                f"The example holds {len(example)} samples. Give at least two: one would fix the batch size."
+                f"The example holds {n} samples. Give at least two: one would fix the batch size."
             )
         with mlflow_at(self.uri, doing="registering a model"):
             logged = mlflow.models.Model.log(
                 artifact_path=None,
                 name="model",
-                flavor=mlflow.pytorch,
                 run_id=mlflow_run_id,
-                pytorch_model=graph,
-                serialization_format="pt2",
-                input_example=example,
-                pip_requirements=["torch"],  # else MLflow spends 12 s on inferring them
                 extra_files=files,
+                **({"flavor": _Files} if graph is None else _program(graph, example)),
             )
             return self._new_version(logged, mlflow_run_id, tags)
 

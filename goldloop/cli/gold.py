@@ -97,5 +97,14 @@ def gold_export(
     parts = open_workspace(where)
     exported, records = parts.gold.version(version), parts.gold.records(version)
     labels = parts.workspace.settings.label_set
-    n = export_gold(records, exported, form=form, target=to, labels=labels, file_of=parts.store.file)
+    is_image = parts.modality.kind == "image"
+    n = export_gold(
+        records,
+        exported,
+        form=form,
+        target=to,
+        labels=labels,
+        file_of=parts.store.file if is_image else None,
+        columns_of=parts.modality.columns,
+    )
     out.print(f"wrote {n} samples of gold version {exported.version} to {to}", markup=False)

@@ -27,9 +27,13 @@ def init(
     name: Annotated[
         str | None, typer.Option(help="Names the project and the model; default the folder's name.")
     ] = None,
+    kind: Annotated[str, typer.Option(help="What is labelled: image (files) or text (rows).")] = "image",
     preset: Annotated[
-        str, typer.Option(help="Model: tiny (up to 64 px), resnet18 or convnext_tiny (224 px).")
-    ] = "tiny",
+        str | None,
+        typer.Option(
+            help="Model. Images: tiny (default, up to 64 px), resnet18, convnext_tiny (224 px). Texts: ngrams"
+        ),
+    ] = None,
     band: Annotated[tuple[float, float], typer.Option(help="Confidence people review.")] = (0.40, 0.70),
     budget: Annotated[int, typer.Option(help="Annotations asked of people per round.")] = 200,
     overlap: Annotated[int, typer.Option(help="Different people asked about each task at first.")] = 1,
@@ -44,10 +48,11 @@ def init(
 ) -> None:
     """Create a workspace: a folder with goldloop.toml."""
     settings: dict[str, object] = {
+        "kind": kind,
         "labels": [label.strip() for label in labels.split(",") if label.strip()],
         "policy": {"band": band},
         "selection": {"budget_per_round": budget, "overlap": overlap, "audit_rate": audit_rate},
-        "model": {"preset": preset},
+        "model": {"preset": preset} if preset else {},
         "schedule": {"cron": cron, "timezone": timezone},
     }
     if alone:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -108,30 +109,48 @@ class Tables:
 
 
 class Reader(Protocol):
-    """Lists and reads the files of a batch, whatever kind of data they hold."""
+    """Reads the samples of a batch, whatever kind they are; a file holds one sample or many."""
 
-    def files(self, source: str) -> Iterator[FileRef]:
-        """Yield the files of `source` (folder, glob, list file or fsspec URI) in a stable order."""
+    def arrivals(self, source: str, *, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
+        """Yield each sample of `source` (folder, glob, list, file or fsspec URI) that is not known, in order.
+
+        `is_known` is asked once for each sample, and for a file of many before it is opened. A bad sample
+        comes with the reason why it goes to quarantine.
+
+        Raises:
+            SourceError: there is nothing at `source`; raised by this call, not by the first `next`.
+        """
         ...
 
-    def read(self, file: FileRef) -> Arrival:
-        """Return the decoded file, or the reason why it goes to quarantine; never raises for a bad file."""
+    def again(self, samples: Iterable[tuple[SampleId, FileRef]]) -> Iterator[Arrival]:
+        """Yield an arrival for each of `samples`, which arrived before, in the order given.
+
+        One whose content is gone or has changed comes with a reason, or with another sample_id.
+        """
         ...
 
 
 class ContentStore(Protocol):
-    """Keeps the bytes of samples that people were asked about, addressed by sample_id."""
+    """Keeps the content of samples, addressed by sample_id."""
 
     def keep(self, sample_id: SampleId, uri: str) -> str:
-        """Copy the sample's bytes from `uri` into the store; return the relative path a browser is given.
+        """Keep the sample that arrived from `uri`; return the path for a browser, "" where it needs none.
 
         Raises:
-            UnreadableSampleError: the file is gone, or its bytes are no longer those of `sample_id`.
+            UnreadableSampleError: the content is gone, or is no longer that of `sample_id`.
         """
         ...
 
     def load(self, sample_id: SampleId) -> Decoded:
-        """Return a kept sample, decoded exactly as on arrival."""
+        """Return a kept sample, decoded exactly as on arrival.
+
+        Raises:
+            UnreadableSampleError: it is not in the store, or its content was altered.
+        """
+        ...
+
+    def file(self, sample_id: SampleId) -> Path | None:
+        """Return the file of a kept sample; None where it is missing or the kind keeps no files."""
         ...
 
 

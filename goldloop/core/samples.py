@@ -1,4 +1,4 @@
-"""Samples: what arrives in a batch, under which id, and why some files are set aside."""
+"""Samples: what arrives in a batch, under which id, and what is set aside."""
 
 from __future__ import annotations
 
@@ -8,23 +8,20 @@ from enum import StrEnum
 from typing import Any, NewType
 
 SampleId = NewType("SampleId", str)
-"""64 lower-case hexadecimal digits: SHA-256 of the file's bytes."""
+"""64 lower-case hexadecimal digits: SHA-256 of the sample's content, which its kind defines.
+
+An image is its file's bytes, a text its characters in Unicode's normal form C.
+"""
 
 BatchId = NewType("BatchId", str)
 
 
-class Reason(StrEnum):
-    """Why a file is in quarantine."""
-
-    EMPTY = "empty"
-    TRUNCATED = "truncated"
-    NOT_AN_IMAGE = "not an image"
-    BOMB = "bomb"
-    UNREADABLE = "unreadable"
+UNREADABLE = "unreadable"
+"""The reason of a file that could not be opened, the only one tried again; each kind has its own others."""
 
 
 class Arrived(StrEnum):
-    """What became of a file on arrival; lanes follow for those that are `SAMPLE`."""
+    """What became of a sample on arrival; lanes follow for those that are `SAMPLE`."""
 
     SAMPLE = "sample"
     DUPLICATE = "duplicate"
@@ -32,13 +29,17 @@ class Arrived(StrEnum):
 
 
 def sample_id_of(content: bytes) -> SampleId:
-    """Return the id of a sample: SHA-256 over its bytes, in lower-case hexadecimal."""
+    """Return SHA-256 over `content`, in lower-case hexadecimal."""
     return SampleId(hashlib.sha256(content).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
 class FileRef:
-    """A file of a batch before it is read; `stamp` changes when the file is replaced."""
+    """Where a sample comes from; `stamp` changes when its content is replaced.
+
+    `uri` is a path or fsspec URI; a row of a file has its id, or else its number, behind a hash sign:
+    `posts.csv#id=17`, `posts.csv#row=3`.
+    """
 
     uri: str
     size: int
@@ -47,11 +48,11 @@ class FileRef:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """What a reader makes of one good file.
+    """What a reader makes of one good sample.
 
-    `payload` is what the scorer takes (for an image: uint8, height x width x 3); the core hands it on
-    without looking. `fingerprint` is a 64-bit perceptual hash as 16 hexadecimal digits, equal or nearly
-    equal for near-duplicates, or None where the kind of data has no such thing.
+    `payload` is what the scorer takes (an image: uint8, height x width x 3; a text: str); the core passes it
+    on unread. `fingerprint` is a 64-bit hash as 16 hexadecimal digits, equal or nearly equal for
+    near-duplicates, or None where the kind has no such hash.
     """
 
     payload: Any
@@ -61,12 +62,12 @@ class Decoded:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A file that was read: either decoded, or set aside with a reason."""
+    """A sample that was read: either decoded, or set aside with a reason, a value of its kind's `Reason`."""
 
     file: FileRef
     sample_id: SampleId
     decoded: Decoded | None = None
-    reason: Reason | None = None
+    reason: str | None = None
     detail: str = ""
 
     def __post_init__(self) -> None:

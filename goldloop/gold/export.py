@@ -6,7 +6,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,15 @@ from goldloop.gold.records import GoldRecord, GoldVersion
 FileOf = Callable[[SampleId], Path | None]
 """Where the kept file of a sample lies, None when it is missing."""
 
+ColumnsOf = Callable[[SampleId], Mapping[str, str]]
+"""What a table holds of the sample itself: nothing of an image, the text of a text."""
+
 
 class Format(StrEnum):
     """How a gold version is written."""
 
     CSV = "csv"
+    JSONL = "jsonl"
     PARQUET = "parquet"
     IMAGEFOLDER = "imagefolder"
     COCO_CLS = "coco-cls"
@@ -40,17 +44,24 @@ def export_gold(
     form: Format,
     target: Path,
     labels: LabelSet,
-    file_of: FileOf,
+    file_of: FileOf | None,
+    columns_of: ColumnsOf = lambda _: {},
 ) -> int:
     """Write `records` to `target`, whole or not at all, and return how many there are.
 
-    csv and parquet write one file with a row per sample. imagefolder writes `split/label/sample_id.ext`, the
-    layout torchvision and Hugging Face read. coco-cls writes `annotations.json` (images, categories, one
-    annotation per image) beside a folder `images`.
+    csv, jsonl and parquet write one file with a row per sample, `columns_of` it included. The other formats
+    copy files and need `file_of`, which is None for samples that have none. imagefolder writes
+    `split/label/sample_id.ext`, the layout torchvision and Hugging Face read. coco-cls writes
+    `annotations.json` (images, categories, one annotation per image) beside a folder `images`.
 
     Raises:
-        SourceError: `target` exists already, or a kept file is missing.
+        SourceError: `target` exists already, a kept file is missing, or these samples have no files.
+        UnreadableSampleError: the content of a sample is missing.
     """
+    if form in (Format.IMAGEFOLDER, Format.COCO_CLS) and file_of is None:
+        raise SourceError(
+            f"{form} is a format of pictures, and these samples have no files; choose csv, jsonl or parquet"
+        )
     if target.exists():
         raise SourceError(f"{target} exists already; name a new place with --to")
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -58,16 +69,20 @@ def export_gold(
     try:
         match form:
             case Format.CSV:
-                pyarrow.csv.write_csv(_flat(records), beside)
+                pyarrow.csv.write_csv(_flat(records, columns_of), beside)
+            case Format.JSONL:
+                rows = _flat(records, columns_of).to_pylist()
+                lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+                beside.write_text("".join(lines), encoding="utf-8")
             case Format.PARQUET:
                 note = {
                     b"goldloop.gold_version": str(version.version).encode(),
                     b"goldloop.digest": version.digest.encode(),
                 }
-                pyarrow.parquet.write_table(_flat(records).replace_schema_metadata(note), beside)
-            case Format.IMAGEFOLDER:
+                pyarrow.parquet.write_table(_flat(records, columns_of).replace_schema_metadata(note), beside)
+            case Format.IMAGEFOLDER if file_of is not None:
                 _write_imagefolder(records, beside, labels, file_of)
-            case Format.COCO_CLS:
+            case Format.COCO_CLS if file_of is not None:
                 _write_coco(records, version, beside, labels, file_of)
         beside.replace(target)
     finally:
@@ -76,23 +91,26 @@ def export_gold(
     return len(records)
 
 
-def _flat(records: Sequence[GoldRecord]) -> pa.Table:
+def _flat(records: Sequence[GoldRecord], columns_of: ColumnsOf) -> pa.Table:
     columns: dict[str, list[Any]] = {
-        "sample_id": [one.sample_id for one in records],
-        "label": [one.label for one in records],
-        "split": [str(one.split) for one in records],
-        "group": [one.group for one in records],
-        "purpose": [str(one.purpose) for one in records],
-        "method": [one.method for one in records],
-        "support": [one.support for one in records],
-        "n_votes": [one.n_votes for one in records],
-        "votes": [json.dumps(dict(one.votes), ensure_ascii=False) for one in records],
-        "batch": [one.batch for one in records],
-        "lane": [one.lane for one in records],
-        "suggested_label": [one.suggested_label for one in records],
-        "inclusion_probability": [one.inclusion_probability for one in records],
-        "labelled_at": [one.labelled_at.isoformat() for one in records],
+        "sample_id": [record.sample_id for record in records],
+        "label": [record.label for record in records],
+        "split": [str(record.split) for record in records],
+        "group": [record.group for record in records],
+        "purpose": [str(record.purpose) for record in records],
+        "method": [record.method for record in records],
+        "support": [record.support for record in records],
+        "n_votes": [record.n_votes for record in records],
+        "votes": [json.dumps(dict(record.votes), ensure_ascii=False) for record in records],
+        "batch": [record.batch for record in records],
+        "lane": [record.lane for record in records],
+        "suggested_label": [record.suggested_label for record in records],
+        "inclusion_probability": [record.inclusion_probability for record in records],
+        "labelled_at": [record.labelled_at.isoformat() for record in records],
     }
+    contents = [columns_of(record.sample_id) for record in records]
+    for name in contents[0] if contents else ():
+        columns[name] = [content[name] for content in contents]
     return pa.table(columns)
 
 
@@ -124,8 +142,8 @@ def _write_imagefolder(
 ) -> None:
     folders = _folder_names(labels)
     target.mkdir()
-    for one in records:
-        _copy(one.sample_id, target / str(one.split) / folders[one.label], file_of)
+    for record in records:
+        _copy(record.sample_id, target / str(record.split) / folders[record.label], file_of)
 
 
 def _write_coco(
@@ -135,14 +153,14 @@ def _write_coco(
     images = [
         {
             "id": number,
-            "file_name": f"images/{_copy(one.sample_id, target / 'images', file_of).name}",
-            "split": str(one.split),
+            "file_name": f"images/{_copy(record.sample_id, target / 'images', file_of).name}",
+            "split": str(record.split),
         }
-        for number, one in enumerate(records, start=1)
+        for number, record in enumerate(records, start=1)
     ]
     annotations = [
-        {"id": number, "image_id": number, "category_id": labels.column(one.label) + 1}
-        for number, one in enumerate(records, start=1)
+        {"id": number, "image_id": number, "category_id": labels.column(record.label) + 1}
+        for number, record in enumerate(records, start=1)
     ]
     content = {
         "info": {"description": "goldloop gold", "version": str(version.version), "digest": version.digest},

@@ -1,4 +1,4 @@
-"""Splits: what trains, what calibrates, what judges; near-duplicates share one."""
+"""Near-duplicates: groups of samples that share a split, and the check that none trains and judges."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ import numpy as np
 import numpy.typing as npt
 
 from goldloop.core.errors import HoldoutLeakError
+from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
-
-MAX_FINGERPRINT_DISTANCE = 3  # bits of 64; measured, see docs/decisions/0004-near-duplicates.md
 
 
 class Groups:
     """Near-duplicate groups, each led by the first sample that had no near-duplicate before it.
 
-    Two samples are near-duplicates when their 64-bit fingerprints differ in at most
-    MAX_FINGERPRINT_DISTANCE bits. A sample without a fingerprint is its own group.
+    Two samples are near-duplicates when their 64-bit fingerprints differ in at most `max_distance` bits,
+    which each kind of samples has measured. A sample without a fingerprint is its own group.
     """
 
-    def __init__(self, leaders: Iterable[tuple[str, str | None]] = ()) -> None:
+    def __init__(
+        self,
+        leaders: Iterable[tuple[str, str | None]] = (),
+        *,
+        max_distance: int = MAX_FINGERPRINT_DISTANCE,
+    ) -> None:
         """Start from known (group, fingerprint) pairs."""
+        self._max_distance = max_distance
         self._groups: list[str] = []
         self._fingerprints: npt.NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
         for group, fingerprint in leaders:
@@ -38,7 +43,7 @@ class Groups:
         if fingerprint is not None and len(self._groups):
             distance = np.bitwise_count(self._fingerprints ^ np.uint64(int(fingerprint, 16)))
             nearest = int(distance.argmin())
-            if distance[nearest] <= MAX_FINGERPRINT_DISTANCE:
+            if distance[nearest] <= self._max_distance:
                 return self._groups[nearest]
         group = sample_id[:16]
         self._add(group, fingerprint)
@@ -51,18 +56,18 @@ def check_no_leak(rows: Iterable[tuple[SampleId, str, Split]]) -> None:
     Raises:
         HoldoutLeakError: names the first sample that leaks.
     """
-    judged: dict[str, SampleId] = {}
+    judging: dict[str, SampleId] = {}
     trained: dict[str, SampleId] = {}
     for sample_id, group, split in rows:
         if split in (Split.VALIDATION, Split.HOLDOUT):
-            judged.setdefault(group, sample_id)
+            judging.setdefault(group, sample_id)
         elif split is Split.TRAIN:
             trained.setdefault(group, sample_id)
-    leaks = sorted(judged.keys() & trained.keys())
+    leaks = sorted(judging.keys() & trained.keys())
     if leaks:
         raise HoldoutLeakError(
             f"{len(leaks)} near-duplicate groups are in train and in validation or holdout, the first with "
-            f"train sample {trained[leaks[0]]} and judging sample {judged[leaks[0]]}. "
+            f"train sample {trained[leaks[0]]} and judging sample {judging[leaks[0]]}. "
             "This gold version cannot be trained on. Run `goldloop pull`, which derives gold again from the "
             "answers; if the error stays, report it with the output of `goldloop gold show`."
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE
 from goldloop.core.ports import ContentStore, LabelingQueue, Tables
 from goldloop.labeling.state import LoopState, read_state
 from goldloop.settings import Settings
@@ -24,7 +25,7 @@ class LabelingContext:
     """What the labeling steps work with.
 
     `owner` names this process in claims, which run out after `lease_s` seconds of silence; `advance` is told
-    how many tasks were pushed.
+    how many tasks were pushed. Near-duplicates differ in at most `max_distance` bits of their fingerprints.
     """
 
     tables: Tables
@@ -33,6 +34,7 @@ class LabelingContext:
     store: ContentStore
     owner: str
     clock: Callable[[], datetime]
+    max_distance: int = MAX_FINGERPRINT_DISTANCE
     sleep: Callable[[float], None] = time.sleep
     advance: Callable[[int], None] = lambda _: None
     import_size: int = IMPORT_SIZE

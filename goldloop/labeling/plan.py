@@ -64,4 +64,5 @@ def _choose(
         is_shown=is_shown,
         round_=snapshot.round,
         at=context.clock(),
+        max_distance=context.max_distance,
     )

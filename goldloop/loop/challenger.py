@@ -132,7 +132,7 @@ def _train(
         )
         for note in trained.notes:
             ports.notify(note)
-        graph, example = ports.trainer.exportable(trained.folder)
+        graph, example = ports.trainer.exportable(trained.folder) or (None, None)
         challenger = ports.registry.register(
             trained.folder, graph=graph, example=example, mlflow_run_id=run_id, tags=dict(start.tags)
         )

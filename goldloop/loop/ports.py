@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Protocol
 
 from goldloop.core.clock import now
-from goldloop.core.ports import ContentStore, LabelingQueue, Reader, Tables
+from goldloop.core.modality import Modality
+from goldloop.core.ports import LabelingQueue, Tables
 from goldloop.labeling.context import IMPORT_SIZE, LEASE_S, LabelingContext
 from goldloop.scoring.writer import Model
 from goldloop.settings import Settings
@@ -57,8 +58,7 @@ class LoopPorts:
 
     settings: Settings
     tables: Tables
-    reader: Reader
-    store: ContentStore
+    modality: Modality
     open_queue: Callable[[], LabelingQueue]
     open_trainer: Callable[[], Trainer]
     open_registry: Callable[[], ModelRegistry]
@@ -81,7 +81,8 @@ class LoopPorts:
             tables=self.tables,
             settings=self.settings,
             queue=queue or self.open_queue(),
-            store=self.store,
+            store=self.modality.store,
+            max_distance=self.modality.max_distance,
             owner=self.owner,
             clock=self.clock,
             sleep=self.sleep,

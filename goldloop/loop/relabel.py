@@ -27,7 +27,7 @@ def find_label_errors(ports: LoopPorts) -> int:
         version, issues = search(
             gold=GoldStore(ports.tables.gold).read(),
             trainer=ports.open_trainer(),
-            store=ports.store,
+            store=ports.modality.store,
             labels=ports.settings.label_set,
             seed=ports.settings.selection.seed,
             scratch=Path(scratch),

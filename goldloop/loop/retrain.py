@@ -34,7 +34,7 @@ def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
                 tables=ports.tables,
                 gold=GoldStore(ports.tables.gold),
                 gold_uri=ports.gold_uri,
-                store=ports.store,
+                store=ports.modality.store,
                 trainer=ports.open_trainer(),
                 registry=ports.open_registry(),
                 runs=ports.open_runs(),

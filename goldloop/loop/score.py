@@ -20,7 +20,7 @@ def score_files(ports: LoopPorts, source: str) -> ScoreReport:
     with ports.alone("score"), ports.progress.counting("files read") as advance:
         return score_source(
             source,
-            reader=ports.reader,
+            reader=ports.modality.reader,
             model=model,
             policy=policy_in_force(ports, model.version),
             tables=ports.tables,
@@ -37,7 +37,7 @@ def score_pool(ports: LoopPorts) -> ScoreReport:
         policy = policy_in_force(ports, model.version)
         moves = reroute_pool(ports, model.version, policy, taken)
         report = score_samples(
-            reader=ports.reader,
+            reader=ports.modality.reader,
             model=model,
             policy=policy,
             tables=ports.tables,

@@ -1,16 +1,21 @@
-"""The bytes of one file, wherever it lies, without ever waiting for a pipe."""
+"""The content of one file, wherever it lies, without ever waiting for a pipe."""
 
 from __future__ import annotations
 
 import os
 import stat
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import fsspec
 
 from goldloop.core.errors import UnreadableSampleError
-from goldloop.core.samples import Reason
+from goldloop.core.samples import UNREADABLE
+
+TOO_LARGE = "bomb"
+"""Quarantine reason of content that is, or unpacks to, more than the limit."""
 
 LEAVES_FOLDER = "link leaves the folder"
 """Stamp of a symbolic link that points outside the folder being read; such a link is never followed."""
@@ -46,40 +51,69 @@ def path_of(uri: str) -> str:
     return path if os.path.lexists(path) else os.fsdecode(unquote_to_bytes(path))
 
 
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn whatever reading a file or object raises inside the block into a quarantine reason.
+
+    Raises:
+        UnreadableSampleError: the content is gone, forbidden, or cannot be read.
+    """
+    try:
+        yield
+    except UnreadableSampleError:
+        raise
+    except FileNotFoundError as error:
+        raise UnreadableSampleError(UNREADABLE, "the file is not there (any more)") from error
+    except PermissionError as error:
+        raise UnreadableSampleError(UNREADABLE, "no permission to read the file") from error
+    except Exception as error:  # object-store clients raise their own families of errors
+        text = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+        raise UnreadableSampleError(UNREADABLE, f"reading failed: {text}") from error
+
+
+def open_content(uri: str) -> IO[bytes]:
+    """Return the regular file or object at `uri`, open for reading; use it inside `translated`.
+
+    Raises:
+        UnreadableSampleError: it is no regular file.
+    """
+    if is_remote(uri):
+        filesystem, path = fsspec.core.url_to_fs(uri)
+        if filesystem.info(path).get("type") == "directory":
+            raise UnreadableSampleError(UNREADABLE, "it is a folder, not a file")
+        stream: IO[bytes] = filesystem.open(path, "rb")
+        return stream
+    path = path_of(uri)
+    # a pipe without a writer would block open() for ever; O_NONBLOCK changes nothing for regular files
+    kind = stat.S_IFMT(os.stat(path).st_mode)  # noqa: PTH116
+    if kind in _KINDS:
+        raise UnreadableSampleError(UNREADABLE, f"it is {_KINDS[kind]}")
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+    file = os.fdopen(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise UnreadableSampleError(UNREADABLE, "it is no regular file")
+    return file
+
+
 def read_content(uri: str, *, max_bytes: int) -> bytes:
     """Return all bytes of the regular file or object at `uri`.
 
     Raises:
         UnreadableSampleError: it is gone, forbidden, no regular file, or larger than `max_bytes`.
     """
-    try:
-        return _remote(uri, max_bytes) if is_remote(uri) else _local(path_of(uri), max_bytes)
-    except UnreadableSampleError:
-        raise
-    except FileNotFoundError as error:
-        raise UnreadableSampleError(Reason.UNREADABLE, "the file is not there (any more)") from error
-    except PermissionError as error:
-        raise UnreadableSampleError(Reason.UNREADABLE, "no permission to read the file") from error
-    except Exception as error:  # object-store clients raise their own families of errors
-        text = getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
-        raise UnreadableSampleError(Reason.UNREADABLE, f"reading failed: {text}") from error
+    with translated():
+        return _remote(uri, max_bytes) if is_remote(uri) else _local(uri, max_bytes)
 
 
-def _local(path: str, max_bytes: int) -> bytes:
-    # a pipe without a writer would block open() for ever; O_NONBLOCK changes nothing for regular files
-    kind = stat.S_IFMT(os.stat(path).st_mode)  # noqa: PTH116
-    if kind in _KINDS:
-        raise UnreadableSampleError(Reason.UNREADABLE, f"it is {_KINDS[kind]}")
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise UnreadableSampleError(Reason.UNREADABLE, "it is no regular file")
-        _refuse_larger(found.st_size, max_bytes)
-        content = file.read(min(found.st_size, max_bytes) + 1)  # one more: it may be growing
-    if len(content) > found.st_size:
+def _local(uri: str, max_bytes: int) -> bytes:
+    with open_content(uri) as file:
+        size = os.fstat(file.fileno()).st_size
+        _refuse_larger(size, max_bytes)
+        content = file.read(min(size, max_bytes) + 1)  # one more: it may be growing
+    if len(content) > size:
         raise UnreadableSampleError(
-            Reason.UNREADABLE, "the file grew while it was read; score it once it is complete"
+            UNREADABLE, "the file grew while it was read; score it once it is complete"
         )
     return content
 
@@ -88,7 +122,7 @@ def _remote(uri: str, max_bytes: int) -> bytes:
     filesystem, path = fsspec.core.url_to_fs(uri)
     info: dict[str, Any] = filesystem.info(path)
     if info.get("type") == "directory":
-        raise UnreadableSampleError(Reason.UNREADABLE, "it is a folder, not a file")
+        raise UnreadableSampleError(UNREADABLE, "it is a folder, not a file")
     _refuse_larger(int(info.get("size") or 0), max_bytes)
     content = bytes(filesystem.cat_file(path))
     _refuse_larger(len(content), max_bytes)
@@ -98,5 +132,5 @@ def _remote(uri: str, max_bytes: int) -> bytes:
 def _refuse_larger(size: int, max_bytes: int) -> None:
     if size > max_bytes:
         raise UnreadableSampleError(
-            Reason.BOMB, f"{size:,} bytes, the limit for one file is {max_bytes:,}; shrink the picture"
+            TOO_LARGE, f"{size:,} bytes, the limit for one file is {max_bytes:,}; shrink the picture"
         )

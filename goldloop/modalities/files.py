@@ -29,8 +29,8 @@ def files_of(source: str) -> Iterator[FileRef]:
         SourceError: there is nothing at `source`; raised by this call, not by the first `next`.
     """
     try:
-        found = _remote_files(source) if is_remote(source) else _local_files(source)
-        first = next(found, None)
+        files = _remote_files(source) if is_remote(source) else _local_files(source)
+        first = next(files, None)
     except SourceError:
         raise
     except ImportError as error:
@@ -45,7 +45,7 @@ def files_of(source: str) -> Iterator[FileRef]:
         ) from error
     if first is None:
         raise SourceError(f"{source!r} holds no files; {_HELP}")
-    return itertools.chain([first], found)
+    return itertools.chain([first], files)
 
 
 def _local_files(source: str) -> Iterator[FileRef]:
@@ -131,11 +131,11 @@ def _list_file(path: Path) -> Iterator[FileRef]:
 def _ref(path: str) -> FileRef:
     """Return the file at `path`; one that cannot be looked at has size 0 and is explained when it is read."""
     try:
-        found = os.stat(path)  # noqa: PTH116
+        state = os.stat(path)  # noqa: PTH116
     except OSError:
         return FileRef(uri_of(path), 0, "")
-    size = found.st_size if stat.S_ISREG(found.st_mode) else 0
-    return FileRef(uri_of(path), size, f"{found.st_size}-{found.st_mtime_ns}")
+    size = state.st_size if stat.S_ISREG(state.st_mode) else 0
+    return FileRef(uri_of(path), size, f"{state.st_size}-{state.st_mtime_ns}")
 
 
 def _remote_ref(uri: str) -> FileRef:

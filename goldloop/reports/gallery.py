@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from goldloop.core.modality import Preview
 from goldloop.core.samples import SampleId
 from goldloop.gold.records import GoldRecord
 from goldloop.labeling.relabel import Relabel
@@ -13,7 +14,7 @@ from goldloop.reports.section import Row, Section, Tile
 MOST_TILES = 60
 """A section holds at most this many thumbnails; at 3 KB each the page stays small enough to mail."""
 
-Thumbnails = Mapping[SampleId, bytes]
+Thumbnails = Mapping[SampleId, Preview]
 
 
 def shown_gold(records: Sequence[GoldRecord]) -> list[GoldRecord]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,7 +12,6 @@ from goldloop.audit.audited import Audited, audited_traffic
 from goldloop.audit.estimates import AuditReport, report_audit
 from goldloop.consensus.outcomes import n_by_step, open_audit_note
 from goldloop.core.ports import Tables
-from goldloop.core.samples import SampleId
 from goldloop.costs.inputs import CostInputs, cost_inputs
 from goldloop.costs.report import CostReport, cost_report
 from goldloop.drift.history import Seen
@@ -78,12 +77,10 @@ class PageInputs:
     unsettled: str | None
 
 
-def read_page_inputs(
-    ports: LoopPorts, *, links: Mapping[str, str], thumbnail_of: Callable[[SampleId], bytes | None]
-) -> PageInputs:
+def read_page_inputs(ports: LoopPorts, *, links: Mapping[str, str]) -> PageInputs:
     """Return the values behind the page of a workspace's newest round.
 
-    `links` are addresses by name; `thumbnail_of` gives the picture of a sample, None where it has none.
+    `links` are addresses by name.
     """
     settings, tables = ports.settings, ports.tables
     state = read_state(tables, settings)
@@ -92,14 +89,14 @@ def read_page_inputs(
     relabels = relabels_of(read_label_issues(tables.label_errors), state.snapshot)
     wanted = [record.sample_id for record in shown_gold(gold)]
     wanted += [relabel.issue.sample_id for relabel in relabels[:MOST_TILES]]
-    pictures = {sample_id: thumbnail_of(sample_id) for sample_id in wanted}
+    previews = {sample_id: ports.modality.preview(sample_id) for sample_id in wanted}
     return PageInputs(
         name=settings.name,
         generated_at=ports.clock(),
         rounds=rounds,
         gold=gold,
         relabels=relabels,
-        thumbnails={sample_id: picture for sample_id, picture in pictures.items() if picture is not None},
+        thumbnails={sample_id: preview for sample_id, preview in previews.items() if preview is not None},
         annotators=annotator_report(outcomes, requests, settings),
         costs=cost_report(read_cost_inputs(tables, state, settings), settings),
         routing=_routing_inputs(ports, gold, rounds),

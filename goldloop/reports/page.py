@@ -15,6 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from goldloop.core.modality import Preview
 from goldloop.reports.formatting import Cell, number
 from goldloop.reports.plots.style import LANE_LOOKS
 from goldloop.reports.section import Section, Value
@@ -55,8 +56,7 @@ def render_page(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"data_uri": data_uri, "cell": _cell, "unbroken": _unbroken}
-    environment.tests["small"] = is_small
+    environment.filters |= {"data_uri": data_uri, "cell": _cell, "unbroken": _unbroken, "shown": shown}
     return environment.get_template(TEMPLATE).render(
         page=page, lanes=LANE_LOOKS, narrow_columns=NARROW_COLUMNS, long_text=LONG_TEXT
     )
@@ -69,6 +69,15 @@ def save_page(page: Page, folder: Path, name: str) -> Path:
     beside = target.with_name(f".{name}.part")
     beside.write_text(render_page(page), encoding="utf-8")
     return beside.replace(target)
+
+
+def shown(preview: Preview, alt: str) -> Markup:
+    """Return a sample as HTML: a picture, described by `alt`, or a quotation; both escaped."""
+    if preview.image is None:
+        return Markup("<blockquote>{}</blockquote>").format(preview.text)
+    small = Markup(' class="small"') if is_small(preview.image) else ""
+    picture = Markup('<img{} src="{}" alt="{}" loading="lazy">')
+    return picture.format(small, data_uri(preview.image), alt)
 
 
 def is_small(image: bytes) -> bool:

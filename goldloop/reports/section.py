@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from goldloop.core.modality import Preview
 from goldloop.reports.formatting import Cell
 
 Value = Cell | str | int | float | None
@@ -37,9 +38,9 @@ class Plot:
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A thumbnail with a title and lines of small print; a corrected one gets a thick frame."""
+    """A small sample with a title and lines of small print; a corrected one gets a thick frame."""
 
-    image: bytes
+    preview: Preview
     title: str
     lines: tuple[str, ...] = ()
     is_corrected: bool = False

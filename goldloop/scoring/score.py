@@ -1,28 +1,23 @@
-"""Scoring: from the files of a batch to samples, predictions and lanes, at constant memory."""
+"""Scoring: from the samples of a batch to predictions and lanes, with memory only for their ids."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import PurePath
 
 import pyarrow.compute as pc
 
 from goldloop.core.ports import Reader, Tables
-from goldloop.core.samples import Arrival, Arrived, BatchId, FileRef, Reason, SampleId
+from goldloop.core.samples import UNREADABLE, Arrived, BatchId, FileRef, SampleId
 from goldloop.drift.checks import Check, check_drift
 from goldloop.drift.sketches import Sketch
 from goldloop.routing.policies import Policy
-from goldloop.scoring.writer import MINIBATCH, AuditProbabilities, Clock, Model, ScoreReport, ScoreWriter
+from goldloop.scoring.writer import AuditProbabilities, Clock, Model, ScoreReport, ScoreWriter
 from goldloop.tables.batches import read_reference, save_batch
 from goldloop.tables.unlabeled_pool import newest_predictions
-
-READERS = 2  # decoding threads ahead of the model
-READ_AHEAD = 2 * MINIBATCH  # files
 
 
 def batch_of(source: str) -> BatchId:
@@ -42,11 +37,12 @@ def score_source(
     audit_probabilities: AuditProbabilities | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> ScoreReport:
-    """Read every file of `source` that is not known yet, set bad ones aside, score and route the rest.
+    """Read every sample of `source` that is not known yet, set bad ones aside, score and route the rest.
 
-    Files and predictions are committed every COMMIT_EVERY files, samples first: a killed pass resumes where
-    it stopped, and what was left without a prediction is scored by `score_pool`. `audit_probabilities`
-    says how likely each sample shall be audited; None leaves it at the audit rate.
+    Samples and predictions are committed every COMMIT_EVERY samples, samples first: a killed pass resumes
+    where it stopped, and `score_pool` scores what was left without a prediction. `audit_probabilities` gives
+    the probability with which each sample is audited; None leaves it at the audit rate. `advance` gets the
+    number of files or rows just passed.
 
     Raises:
         SourceError: the source cannot be listed or is empty.
@@ -65,15 +61,14 @@ def score_source(
         fixed_before={},
     )
 
-    def unknown_files() -> Iterator[FileRef]:
-        for file in reader.files(source):
-            if _file_key(file.uri, file.stamp) in known:
-                report.n_known += 1
-                advance(1)
-            else:
-                yield file
+    def is_known(file: FileRef) -> bool:
+        if _file_key(file.uri, file.stamp) not in known:
+            return False
+        report.n_known += 1
+        advance(1)
+        return True
 
-    for arrival in _read_ahead(reader, unknown_files()):
+    for arrival in reader.arrivals(source, is_known=is_known):
         report.n_files += 1
         writer.add(
             arrival, is_duplicate=arrival.reason is None and bytes.fromhex(arrival.sample_id[:32]) in seen
@@ -89,7 +84,7 @@ def score_source(
 def _drift(
     sketch: Sketch | None, tables: Tables, *, batch: BatchId, model: Model, at: datetime
 ) -> Check | None:
-    """Return what moved between this pass and what the model saw before, and keep the pass for the next."""
+    """Return what changed since the model's earlier passes; save this pass for the next check."""
     if sketch is None:
         return None
     check = check_drift(sketch, read_reference(tables.batches, model.version))
@@ -112,23 +107,15 @@ def score_pool(
 ) -> ScoreReport:
     """Score every wanted sample whose newest prediction is not by `model`.
 
-    Files that are gone or changed are reported lost. After a rollback this makes the older model's word
-    count again. A sample keeps the audit probability of its first prediction.
+    Samples whose content is gone or changed are reported lost. After a rollback the older model scores all
+    samples anew, so that its predictions are the newest. A sample keeps the audit probability of its first
+    prediction.
     """
     report = ScoreReport("pool", model.version)
     newest = newest_predictions(tables, ["model_version", "audit_probability"])
     first = dict(zip(newest["sample_id"].to_pylist(), newest["audit_probability"].to_pylist(), strict=True))
     scored = set(newest.filter(pc.field("model_version") == model.version)["sample_id"].to_pylist())
-    samples = tables.samples.read(["sample_id", "batch", "uri", "size", "stamp", "arrived"])
-    samples = samples.filter(pc.field("arrived") == str(Arrived.SAMPLE))
-    batches: dict[SampleId, BatchId] = {}
-    waiting: list[tuple[FileRef, SampleId]] = []
-    for row in samples.sort_by([("batch", "ascending"), ("uri", "ascending")]).to_pylist():
-        sample_id = SampleId(row["sample_id"])
-        if sample_id in scored or sample_id in batches or not is_wanted(sample_id):
-            continue
-        batches[sample_id] = BatchId(row["batch"])
-        waiting.append((FileRef(row["uri"], row["size"], row["stamp"]), sample_id))
+    waiting = _arrived(tables, lambda sample_id: sample_id not in scored and is_wanted(sample_id))
     writer = ScoreWriter(
         batch=BatchId(""),
         model=model,
@@ -139,9 +126,8 @@ def score_pool(
         audit_probabilities=audit_probabilities,
         fixed_before=first,
     )
-    for (file, expected), arrival in zip(
-        waiting, _read_ahead(reader, (file for file, _ in waiting)), strict=True
-    ):
+    files = [(sample_id, file) for sample_id, (_, file) in waiting.items()]
+    for (expected, file), arrival in zip(files, reader.again(files), strict=True):
         report.n_files += 1
         advance(1)
         if arrival.reason is not None or arrival.sample_id != expected:
@@ -149,25 +135,24 @@ def score_pool(
                 f"{file.uri}: {arrival.detail or 'its bytes are no longer those that arrived'}"
             )
             continue
-        writer.add_scored(arrival, batches[expected])
+        writer.add_scored(arrival, waiting[expected][0])
     writer.flush()
     return report
 
 
-def _read_ahead(reader: Reader, files: Iterable[FileRef]) -> Iterator[Arrival]:
-    """Yield what `reader` makes of `files`, in their order, reading a bounded number ahead in threads."""
-    with ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool:
-        ahead: deque[Future[Arrival]] = deque()
-        try:
-            for file in files:
-                ahead.append(pool.submit(reader.read, file))
-                if len(ahead) > READ_AHEAD:
-                    yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
-        finally:
-            for future in ahead:
-                future.cancel()
+def _arrived(
+    tables: Tables, is_wanted: Callable[[SampleId], bool]
+) -> dict[SampleId, tuple[BatchId, FileRef]]:
+    """Return batch and place of every wanted good sample, those of the first row where it has several."""
+    samples = tables.samples.read(["sample_id", "batch", "uri", "size", "stamp", "arrived"])
+    samples = samples.filter(pc.field("arrived") == str(Arrived.SAMPLE))
+    places: dict[SampleId, tuple[BatchId, FileRef]] = {}
+    for row in samples.sort_by([("batch", "ascending"), ("uri", "ascending")]).to_pylist():
+        sample_id = SampleId(row["sample_id"])
+        if sample_id not in places and is_wanted(sample_id):
+            file = FileRef(row["uri"], row["size"], row["stamp"])
+            places[sample_id] = BatchId(row["batch"]), file
+    return places
 
 
 def _file_key(uri: str, stamp: str) -> bytes:
@@ -175,17 +160,17 @@ def _file_key(uri: str, stamp: str) -> bytes:
 
 
 def _known_files(tables: Tables, batch: BatchId) -> set[bytes]:
-    """Keys of the files of this batch that were read before; 16 bytes each, for memory's sake.
+    """Return keys of the files and rows of this batch that were read before; 16 bytes each, to save memory.
 
-    A file that could not be opened is tried again: its permissions may have been mended since.
+    A file that could not be opened is tried again: its permissions may have been corrected since.
     """
     rows = tables.samples.read(["batch", "uri", "stamp", "reason"]).filter(pc.field("batch") == batch)
-    rows = rows.filter(pc.field("reason").is_null() | (pc.field("reason") != str(Reason.UNREADABLE)))
+    rows = rows.filter(pc.field("reason").is_null() | (pc.field("reason") != UNREADABLE))
     pairs = zip(rows["uri"].to_pylist(), rows["stamp"].to_pylist(), strict=True)
     return {_file_key(uri, stamp) for uri, stamp in pairs}
 
 
 def _seen_samples(tables: Tables) -> set[bytes]:
-    """First 16 bytes of the ids of all good samples that ever arrived."""
+    """Return the first 16 bytes of the ids of all good samples that ever arrived."""
     rows = tables.samples.read(["sample_id", "arrived"]).filter(pc.field("arrived") == str(Arrived.SAMPLE))
     return {bytes.fromhex(sample_id[:32]) for sample_id in rows["sample_id"].to_pylist()}

@@ -1,4 +1,4 @@
-"""The score writer: minibatches for the model, rows for the tables, a commit every so many files."""
+"""The score writer: minibatches for the model, rows for the tables, a commit every COMMIT_EVERY samples."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from goldloop.drift.sketches import Sketch, SketchBuilder
 from goldloop.routing.policies import Policy, route
 
 MINIBATCH = 128  # samples a forward pass; more gains nothing on a CPU
-COMMIT_EVERY = 1024  # files a commit: what a kill can cost, and 0.03 s of every 1 s of scoring
+COMMIT_EVERY = 1024  # samples a commit: what a kill can cost, and 0.03 s of every 1 s of scoring
 NO_MODEL = "none"
 
 Clock = Callable[[], datetime]
 AuditProbabilities = Callable[[Probs], npt.NDArray[np.float64]]
-"""How likely each row of probs (n, n_labels) shall be audited, (n,)."""
+"""From probs (n, n_labels) to the probability with which each row is audited, (n,)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A scorer and the version it is known by; no scorer before the first model exists."""
+    """A scorer and its version; no scorer before the first model exists."""
 
     version: str = NO_MODEL
     scorer: Scorer | None = None
@@ -39,10 +39,10 @@ class Model:
 
 @dataclass(slots=True)
 class ScoreReport:
-    """What one scoring pass did, counted in files.
+    """What one scoring pass did, counted in samples, good and bad.
 
-    `rerouted` counts samples that only got another lane, "auto -> review". `drift` is what moved between the
-    new files and what the model saw before, None where nothing new was scored.
+    `rerouted` counts samples that only got another lane, "auto -> review". `drift` compares the new samples
+    with what the model saw before, None where nothing new was scored.
     """
 
     batch: str
@@ -82,7 +82,7 @@ class ScoreWriter:
         self._sketch = None if model.scorer is None else SketchBuilder(model.scorer.labels)
 
     def add(self, arrival: Arrival, *, is_duplicate: bool) -> None:
-        """Note a file that arrived, and let the model see it unless it is bad or known."""
+        """Record a sample that arrived, and pass it to the model unless it is bad or a duplicate."""
         decoded, report = arrival.decoded, self._report
         arrived = Arrived.DUPLICATE if is_duplicate else Arrived.SAMPLE
         if arrival.reason is not None:
@@ -111,7 +111,7 @@ class ScoreWriter:
             self._count()
 
     def add_scored(self, arrival: Arrival, batch: BatchId) -> None:
-        """Let the model see a sample that arrived in `batch`."""
+        """Pass a sample that arrived in `batch` to the model."""
         if arrival.decoded is not None:
             self._waiting.append((arrival.sample_id, batch, arrival.decoded.payload))
         if len(self._waiting) >= MINIBATCH:
@@ -124,11 +124,11 @@ class ScoreWriter:
             self.flush()
 
     def sketch(self) -> Sketch | None:
-        """Return what the model saw, summed up; None if it saw nothing."""
+        """Return a summary of what the model saw; None if it saw nothing."""
         return self._sketch.sketch() if self._sketch is not None and self._sketch.sketch().n else None
 
     def flush(self) -> None:
-        """Score what waits and commit everything, samples first."""
+        """Score the samples that wait and commit everything, samples first."""
         self._score()
         self._tables.samples.append(self._samples)
         self._tables.predictions.append(self._predictions)
@@ -147,13 +147,13 @@ class ScoreWriter:
             self._report.lanes[str(Lane.HOLD)] += len(self._waiting)
         else:
             labels = self._model.scorer.labels
-            said = self._model.scorer([payload for *_, payload in self._waiting])
-            kept = checked_probs(said.probs, labels).astype(np.float32)
+            scores = self._model.scorer([payload for *_, payload in self._waiting])
+            kept = checked_probs(scores.probs, labels).astype(np.float32)
             probs = restored(kept)
             tops, margins, columns = confidence(probs), margin(probs), probs.argmax(axis=1)
             lanes = route(probs, self._policy)
             if self._sketch is not None:
-                self._sketch.add(probs, said.embeddings)
+                self._sketch.add(probs, scores.embeddings)
             chances = None if self._audit_probabilities is None else self._audit_probabilities(probs)
             for row, (sample_id, batch, _) in enumerate(self._waiting):
                 lane = lanes[row]

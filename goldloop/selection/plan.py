@@ -10,6 +10,7 @@ import numpy as np
 
 from goldloop.core.arms import Arm, arm_of
 from goldloop.core.candidates import Choice
+from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE
 from goldloop.core.planned_tasks import PlannedTask, TaskStatus
 from goldloop.core.predictions import Prediction
 from goldloop.core.probs import suggestion_hint
@@ -28,7 +29,7 @@ def budget_left(tasks: Iterable[TaskStatus], round_: int, settings: Settings) ->
     return settings.selection.budget_per_round - repeat_budget(settings) - n_asked
 
 
-def groups_of(plans: Iterable[PlannedTask]) -> tuple[Groups, dict[str, Split]]:
+def groups_of(plans: Iterable[PlannedTask], *, max_distance: int) -> tuple[Groups, dict[str, Split]]:
     """Return the near-duplicate groups of everything ever planned, and the split of each group."""
     leaders: dict[str, str | None] = {}
     splits: dict[str, Split] = {}
@@ -36,7 +37,7 @@ def groups_of(plans: Iterable[PlannedTask]) -> tuple[Groups, dict[str, Split]]:
         leaders.setdefault(plan.group, plan.fingerprint)
         if splits.get(plan.group) in (None, Split.WITHHELD):
             splits[plan.group] = plan.split
-    return Groups(leaders.items()), splits
+    return Groups(leaders.items(), max_distance=max_distance), splits
 
 
 def plan_tasks(
@@ -49,13 +50,15 @@ def plan_tasks(
     is_shown: Callable[[Arm, str], bool],
     round_: int,
     at: datetime,
+    max_distance: int = MAX_FINGERPRINT_DISTANCE,
 ) -> list[PlannedTask]:
     """Return a task for each of `choices`, in order.
 
     `earlier` is everything ever planned. `is_shown` decides, for an arm and a suggested label, whether a review
-    task shows the suggestion; what is suggested is kept either way.
+    task shows the suggestion; what is suggested is kept either way. Samples whose fingerprints differ in at most
+    `max_distance` bits are near-duplicates.
     """
-    groups, splits = groups_of(earlier)
+    groups, splits = groups_of(earlier, max_distance=max_distance)
     seed, hidden_share = settings.selection.seed, settings.suggestions.hidden_share
     plans = []
     for position, choice in enumerate(choices):

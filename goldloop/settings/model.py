@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from goldloop.settings.section import Section
 
-PRESETS = ("tiny", "resnet18", "convnext_tiny")
+PRESETS: Mapping[str, tuple[str, ...]] = {
+    "image": ("tiny", "resnet18", "convnext_tiny"),
+    "text": ("ngrams",),
+}
+"""Presets of each kind of samples, the default first."""
 
 
 class ModelSettings(Section):
     """Which classifier goldloop trains."""
 
     preset: Annotated[
-        Literal["tiny", "resnet18", "convnext_tiny"],
-        Field(description="Network: tiny (pictures up to 64 px), resnet18 or convnext_tiny (224 px)."),
+        Literal["tiny", "resnet18", "convnext_tiny", "ngrams"],
+        Field(description="Images: tiny (up to 64 px), resnet18 or convnext_tiny (224 px). Texts: ngrams."),
     ] = "tiny"
     weights: Annotated[
         Literal["auto", "pretrained", "scratch"],

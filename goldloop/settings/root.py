@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.settings.annotation import AnnotatorSettings, ConsensusSettings, SuggestionSettings
-from goldloop.settings.model import GateSettings, ModelSettings
+from goldloop.settings.model import PRESETS, GateSettings, ModelSettings
 from goldloop.settings.operations import ScheduleSettings, ServiceSettings
 from goldloop.settings.routing import CostSettings, PolicySettings, SelectionSettings
 from goldloop.settings.section import Section
@@ -25,6 +25,10 @@ class Settings(Section):
             description="Name of the Label Studio project and of the registered model.",
         ),
     ]
+    kind: Annotated[
+        Literal["image", "text"],
+        Field(description="Kind of samples: image files, or text rows of a CSV or JSONL file."),
+    ] = "image"
     labels: Annotated[
         tuple[str, ...], Field(description="Label set, in the column order of every probability.")
     ]
@@ -39,6 +43,17 @@ class Settings(Section):
     schedule: ScheduleSettings = ScheduleSettings()
     services: ServiceSettings = ServiceSettings()
 
+    @model_validator(mode="before")
+    @classmethod
+    def _preset_of_kind(cls, values: Any) -> Any:
+        """Return `values` with the default preset of their kind where they name none."""
+        if not isinstance(values, dict):
+            return values
+        kind, model = values.get("kind", "image"), values.get("model", {})
+        if not isinstance(kind, str) or kind not in PRESETS or not isinstance(model, dict):
+            return values
+        return {**values, "model": {"preset": PRESETS[kind][0], **model}}
+
     @field_validator("labels")
     @classmethod
     def _usable_labels(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
@@ -47,6 +62,15 @@ class Settings(Section):
         except LabelError as error:
             raise ValueError(str(error)) from error
         return labels
+
+    @model_validator(mode="after")
+    def _preset_fits_kind(self) -> Self:
+        if self.model.preset not in PRESETS[self.kind]:
+            raise ValueError(
+                f"model.preset {self.model.preset!r} is none for kind {self.kind!r}; "
+                f"choose one of {', '.join(PRESETS[self.kind])}"
+            )
+        return self
 
     @model_validator(mode="after")
     def _errors_between_labels(self) -> Self:

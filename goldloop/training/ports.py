@@ -61,8 +61,11 @@ class Trainer(Protocol):
         """
         ...
 
-    def exportable(self, folder: Path) -> tuple[Any, npt.NDArray[np.uint8]]:
-        """Return the saved model as a graph from a uint8 batch to probs, and an example batch."""
+    def exportable(self, folder: Path) -> tuple[Any, npt.NDArray[np.uint8]] | None:
+        """Return the saved model as a graph from a uint8 batch to probs, and an example batch.
+
+        None for a kind of model whose saved files are all there is.
+        """
         ...
 
 
@@ -83,15 +86,15 @@ class ModelRegistry(Protocol):
         self,
         folder: Path,
         *,
-        graph: Any,
-        example: npt.NDArray[np.uint8],
         mlflow_run_id: str,
         tags: dict[str, str],
+        graph: Any = None,
+        example: npt.NDArray[np.uint8] | None = None,
     ) -> str:
         """Store the model saved in `folder` as a new version of the run; return the version.
 
-        `graph` is the same model as a function from a uint8 batch like `example` (at least two samples) to
-        probs, for serving by other systems.
+        `graph` is the same model as a function from a uint8 batch like `example` (two samples or more) to
+        probs, for other systems to serve; None for a model without a graph.
         """
         ...
 

@@ -15,9 +15,7 @@ from torch.nn import functional
 from goldloop.core.errors import ModelError
 from goldloop.core.samples import Decoded, SampleId
 from models.image.presets import Preset
-
-Example = tuple[SampleId, int]
-"""A sample and the column of its label."""
+from models.training import Example
 
 CACHE_BYTES = 2 * 2**30
 """Decoded pictures up to this size stay in memory; larger sets are decoded again in every epoch."""

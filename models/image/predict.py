@@ -14,16 +14,16 @@ from torch import Tensor, nn
 from goldloop.core.errors import ModelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
-from models.compute import device_of, threads_of
+from models.image.compute import device_of, threads_of
 from models.image.network import Classifier, Normalise, fold_normalisation
 from models.image.presets import PRESETS
-from models.saved_model import Card, load
+from models.image.saved import ImageCard, load
 
 
 class TorchScorer:
-    """A saved classifier. Satisfies `goldloop.core.ports.Scorer`; payloads are uint8 arrays (size, size, 3)."""
+    """A saved classifier. Satisfies `goldloop.core.ports.Scorer`; payloads are uint8 (size, size, 3)."""
 
-    def __init__(self, network: Classifier, card: Card) -> None:
+    def __init__(self, network: Classifier, card: ImageCard) -> None:
         self.card = card
         self._preset = PRESETS[card.preset]
         self._device = device_of(self._preset)
@@ -78,7 +78,7 @@ def load_scorer(folder: Path) -> TorchScorer:
 class Exportable(nn.Module):
     """The model as one graph: uint8 pictures (n, size, size, 3) to calibrated float32 probs (n, n_labels)."""
 
-    def __init__(self, network: Classifier, card: Card) -> None:
+    def __init__(self, network: Classifier, card: ImageCard) -> None:
         super().__init__()
         self.normalise = Normalise(card.mean, card.std)
         self.network = network

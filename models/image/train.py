@@ -13,17 +13,15 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from goldloop.stats.calibration import Calibration, fit_calibration
+from goldloop.stats.calibration import Calibration
 from goldloop.stats.metrics import Weights
 from models.image.data import Augmentation, Pictures, is_mirror_safe
 from models.image.network import Classifier, Normalise
 from models.image.presets import Preset
+from models.training import MIN_CALIBRATION, calibrated
 
 CHECKPOINTS = 10
 """How often a training is looked at, evenly spaced."""
-
-MIN_CALIBRATION = 20
-"""Fewest validation samples a calibration is fitted on; with fewer probs stay as they come."""
 
 _SMOOTHING = 0.1
 _WARMUP = 0.1
@@ -98,9 +96,9 @@ def fit(
         rows = next(batches)
         network.train()
         pictures = augment(normalise(train.rows(rows).to(device)), generator)
-        logits, _ = network(pictures)
+        outputs, _ = network(pictures)
         target = torch.from_numpy(train.columns[rows]).to(device)
-        loss = functional.cross_entropy(logits, target, weight=weight, label_smoothing=_SMOOTHING)
+        loss = functional.cross_entropy(outputs, target, weight=weight, label_smoothing=_SMOOTHING)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
@@ -111,7 +109,8 @@ def fit(
             losses = []
             advance((step + 1) / n_steps)
     watch.restore_best()
-    calibration, notes = _calibration(network, validation)
+    logits = logits_of(network, validation.pictures)
+    calibration, notes = calibrated(logits, validation.pictures.columns, validation.weights)
     return Fit(calibration, watch.history, augment.has_mirroring, n_steps, notes)
 
 
@@ -165,18 +164,6 @@ def logits_of(network: Classifier, pictures: Pictures) -> npt.NDArray[np.float64
     return np.concatenate(parts)
 
 
-def _calibration(network: Classifier, validation: Validation) -> tuple[Calibration, tuple[str, ...]]:
-    n = len(validation)
-    if n < MIN_CALIBRATION:
-        return Calibration(), (
-            f"confidence is not calibrated: {n} validation samples, {MIN_CALIBRATION} are needed; "
-            "the audit brings more every round",
-        )
-    pictures = validation.pictures
-    fit = fit_calibration(logits_of(network, pictures), pictures.columns, weights=validation.weights)
-    return fit.calibration, ()
-
-
 def _label_weights(columns: npt.NDArray[np.int64], *, n_labels: int) -> Tensor:
     """Return a weight per label: the root of its rarity, of mean 1 over samples; 1 if it has none."""
     counts = np.bincount(columns, minlength=n_labels)
@@ -187,8 +174,8 @@ def _label_weights(columns: npt.NDArray[np.int64], *, n_labels: int) -> Tensor:
 
 def _groups(network: Classifier, weight_decay: float) -> list[dict[str, object]]:
     """Return the parameters for the optimiser: only matrices and kernels decay."""
-    kernels = [one for one in network.parameters() if one.ndim > 1]
-    others = [one for one in network.parameters() if one.ndim <= 1]
+    kernels = [tensor for tensor in network.parameters() if tensor.ndim > 1]
+    others = [tensor for tensor in network.parameters() if tensor.ndim <= 1]
     return [{"params": kernels, "weight_decay": weight_decay}, {"params": others, "weight_decay": 0.0}]
 
 

@@ -11,23 +11,23 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from goldloop.core.errors import EmptyPoolError, LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Decoded, SampleId
 from goldloop.stats.metrics import checked_weights
 from goldloop.training.ports import TrainedModel
-from models.compute import device_of, seeded, threads_of
 from models.image.backbones import start_network
-from models.image.data import Example, Pictures
+from models.image.compute import device_of, seeded, threads_of
+from models.image.data import Pictures
 from models.image.predict import TorchScorer, exportable, load_scorer
 from models.image.presets import preset_named
+from models.image.saved import ImageCard, save
 from models.image.train import Plan, Validation, fit
-from models.saved_model import Card, save
+from models.training import Example, check_examples
 
 
 @dataclass(frozen=True, slots=True)
 class TorchTrainer:
-    """Trains one preset. Satisfies `goldloop.core.ports.Trainer`.
+    """Trains one preset. Satisfies `goldloop.training.ports.Trainer`.
 
     The same samples in the same order, settings and seed give the same weights bit for bit on a CPU with
     the tiny preset; the others also depend on the number of cores and on the accelerator.
@@ -67,13 +67,7 @@ class TorchTrainer:
                 payload does not fit the preset.
         """
         preset = preset_named(self.preset)
-        if not train:
-            raise EmptyPoolError("0 samples to train on; let people answer some tasks and pull first")
-        for sample_id, column in (*train, *validation):
-            if not 0 <= column < len(labels):
-                raise LabelError(
-                    f"sample {sample_id} has column {column}, the label set has {len(labels)} labels"
-                )
+        check_examples(train, validation, labels)
         weights = checked_weights(validation_weights, len(validation))
         with threads_of(preset), seeded(self.seed) as generator:
             start = start_network(preset, len(labels), weights=self.weights)
@@ -88,7 +82,7 @@ class TorchTrainer:
                 advance=advance,
             )
         notes = (*([start.warning] if start.warning else []), *fitted.notes)
-        card = Card(
+        card = ImageCard(
             labels=labels.names,
             preset=preset.name,
             size=preset.size,

@@ -107,7 +107,7 @@ def with_dataloader(root: Path, images: Path) -> float:
     from torch.utils.data import DataLoader, Dataset
 
     from models.image.network import Normalise
-    from models.saved_model import load
+    from models.image.saved import load
 
     class Folder(Dataset[torch.Tensor]):
         def __init__(self) -> None:

@@ -164,7 +164,7 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
     from scripts.demo_loop.page import write_demo_page
 
     say("$ goldloop report")
-    inputs = read_page_inputs(parts.ports, links=parts.links(), thumbnail_of=parts.thumbnail)
+    inputs = read_page_inputs(parts.ports, links=parts.links())
     for row in account_rows(inputs.costs.whole):
         say(f"  {row['what']}: {row['amount']}")
     say("$ goldloop policy tune")

@@ -151,6 +151,23 @@ def test_versions_count_up_and_come_back_byte_for_byte(
     assert registry.load("1") == first
 
 
+def test_a_model_without_a_graph_is_its_files(
+    registry: ModelRegistry, saved: Path, request: pytest.FixtureRequest
+) -> None:
+    """A text model has nothing to export; its files come back byte for byte, and nothing is pickled."""
+    is_real = not isinstance(registry, MemoryRegistry)
+    run = request.getfixturevalue("run_id") if is_real else "run-1"
+
+    version = registry.register(saved, mlflow_run_id=run, tags={"kind": "text"})
+    registry.set_alias("champion", version)
+
+    loaded = registry.load(version)
+    assert loaded.tags["kind"] == "text"
+    assert {path.name: path.read_bytes() for path in loaded.folder.iterdir()} == {
+        path.name: path.read_bytes() for path in saved.iterdir()
+    }
+
+
 def test_an_alias_is_none_until_set_and_then_moves(
     registry: ModelRegistry, register: Callable[[dict[str, str]], str]
 ) -> None:

@@ -116,18 +116,30 @@ class Desk:
 
 
 def seated(
-    server: LabelStudioEndpoint, browser: WebDriver, scratch: Path, *, name: str, labels: LabelSet, email: str
+    server: LabelStudioEndpoint,
+    browser: WebDriver,
+    scratch: Path,
+    *,
+    name: str,
+    labels: LabelSet,
+    email: str,
+    kind: str = "image",
+    **options: Any,
 ) -> Desk:
     """Return the desk of somebody who has just logged in, in front of the empty projects called `name`.
 
-    Screenshots go to GOLDLOOP_SCREENSHOTS, where that is set, else to `scratch`.
+    `options` go to the queue. Screenshots go to GOLDLOOP_SCREENSHOTS, where that is set, else to `scratch`.
     """
     from selenium.webdriver.common.keys import Keys
 
     assert server.files_root is not None
     images = Path(server.files_root) / "images"
-    projects = ensure_projects(server.url, server.token, name=name, labels=labels, images_root=images)
-    queue = LabelStudioQueue(server.url, server.token, projects, labels, image_url=local_image_urls())
+    projects = ensure_projects(
+        server.url, server.token, name=name, labels=labels, images_root=images, kind=kind
+    )
+    queue = LabelStudioQueue(
+        server.url, server.token, projects, labels, image_url=local_image_urls(), **options
+    )
     password = f"password of {email}"
     person = add_annotator(server.url, server.token, email=email, password=password)
     screenshots = Path(os.environ.get("GOLDLOOP_SCREENSHOTS") or scratch)

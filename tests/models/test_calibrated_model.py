@@ -11,8 +11,8 @@ import torch
 
 from goldloop.core.errors import InvalidProbabilitiesError
 from goldloop.stats.calibration import Calibration
+from models.image.saved import load
 from models.image.trainer import TorchTrainer
-from models.saved_model import load
 from tests.coloured import COLOURS, coloured, payloads_of
 
 

@@ -1,6 +1,7 @@
 """What the page, the plots and the tables say of people: every figure with its interval, and no names."""
 
 from __future__ import annotations
+from goldloop.core.modality import Preview
 
 import json
 import re
@@ -109,7 +110,7 @@ def relabel(number: int, state: str, *, suggested: str = HOSTILE_LABEL) -> Relab
 def page_of(report: AnnotatorReport, *, n_issues: int = 0) -> str:
     """Return the page of nothing but annotators and gold labels in doubt."""
     doubted = [relabel(number, "not sent" if number else "corrected to dog") for number in range(n_issues)]
-    thumbnails = {entry.issue.sample_id: PIXEL for entry in doubted}
+    thumbnails = {entry.issue.sample_id: Preview(image=PIXEL) for entry in doubted}
     sections = (*annotator_sections(report), label_error_section(doubted, thumbnails))
     return render_page(Page("t", NOW, sections))
 

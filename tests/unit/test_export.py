@@ -90,3 +90,42 @@ def test_an_existing_target_is_not_overwritten(tmp_path: Path) -> None:
             [], VERSION, form=Format.CSV, target=tmp_path / "gold.csv", labels=LABELS, file_of=lambda _: None
         )
     assert (tmp_path / "gold.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize("form", [Format.CSV, Format.JSONL, Format.PARQUET])
+def test_tables_hold_what_a_sample_says(tmp_path: Path, form: Format) -> None:
+    """Where the content is a text, it stands in its row, line breaks, quotes and all."""
+    texts = {one.sample_id: f'say "{one.label}",\nü' for one in RECORDS}
+    target = tmp_path / "gold"
+
+    export_gold(
+        RECORDS,
+        VERSION,
+        form=form,
+        target=target,
+        labels=LABELS,
+        file_of=None,
+        columns_of=lambda sample_id: {"text": texts[sample_id]},
+    )
+
+    if form is Format.JSONL:
+        rows = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
+    else:
+        options = pyarrow.csv.ParseOptions(newlines_in_values=True)
+        is_csv = form is Format.CSV
+        table = (
+            pyarrow.csv.read_csv(target, parse_options=options)
+            if is_csv
+            else pyarrow.parquet.read_table(target)
+        )
+        rows = table.to_pylist()
+    assert [row["text"] for row in rows] == list(texts.values())
+    assert [row["label"] for row in rows] == ["cat", "dog", "../up"]
+
+
+@pytest.mark.parametrize("form", [Format.IMAGEFOLDER, Format.COCO_CLS])
+def test_samples_without_files_have_no_folders(tmp_path: Path, form: Format) -> None:
+    """The error names formats that fit, and nothing is written."""
+    with pytest.raises(SourceError, match="choose csv, jsonl or parquet"):
+        export_gold(RECORDS, VERSION, form=form, target=tmp_path / "out", labels=LABELS, file_of=None)
+    assert list(tmp_path.iterdir()) == []

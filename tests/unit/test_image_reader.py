@@ -18,8 +18,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from goldloop.core.errors import SourceError, UnreadableSampleError
-from goldloop.core.samples import Arrival, FileRef, Reason, SampleId, sample_id_of
-from goldloop.modalities.image import ImageReader, ImageStore
+from goldloop.core.samples import Arrival, FileRef, SampleId, sample_id_of
+from goldloop.modalities.image import ImageReader, ImageStore, Reason
 from tests.images import broken_contents, encoded, noise, write_broken, write_good
 
 RED, GREEN, WHITE = (255, 0, 0), (0, 255, 0), (255, 255, 255)

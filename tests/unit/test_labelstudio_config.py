@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
+from functools import partial
 from html.parser import HTMLParser
 
 import pytest
@@ -17,14 +18,12 @@ from labelstudio_config import (
     FROM_NAME,
     HOTKEYS,
     KEYS,
+    KINDS,
     REASON_NAME,
     SKIP_REASONS,
-    TO_NAME,
-    adjudication_instructions,
     adjudication_interface,
     adjudicator_guide,
     annotator_guide,
-    instructions,
     interface,
     key_of,
 )
@@ -57,7 +56,16 @@ def keys_of(xml: str, name: str = FROM_NAME) -> list[str]:
     return [str(one.get("hotkey")) for one in control(xml, name)]
 
 
-BOTH = [interface, adjudication_interface]
+BOTH = [
+    pytest.param(partial(make, kind=kind), id=f"{name}-{kind}")
+    for kind in KINDS
+    for name, make in (("main", interface), ("dispute", adjudication_interface))
+]
+GUIDES = [
+    pytest.param(partial(make, kind=kind), partial(guide, kind=kind), id=f"{guide.__name__}-{kind}")
+    for kind in KINDS
+    for make, guide in ((interface, annotator_guide), (adjudication_interface, adjudicator_guide))
+]
 
 
 def text_of(html: str) -> str:
@@ -76,11 +84,11 @@ def test_each_label_is_one_choice_in_label_set_order(make: Callable[..., str], i
     assert answers(make(AWKWARD, is_tiny=is_tiny)) == list(AWKWARD)
 
 
-@given(label_sets())
-def test_any_label_set_gives_valid_interfaces(labels: LabelSet) -> None:
+@given(label_sets(), st.sampled_from(sorted(KINDS)))
+def test_any_label_set_gives_valid_interfaces(labels: LabelSet, kind: str) -> None:
     """The interfaces are well-formed XML with exactly the labels."""
-    for make in BOTH:
-        assert answers(make(labels)) == list(labels)
+    for make in (interface, adjudication_interface):
+        assert answers(make(labels, kind)) == list(labels)
 
 
 def test_what_is_shown_never_stands_for_task_data() -> None:
@@ -94,16 +102,36 @@ def test_what_is_shown_never_stands_for_task_data() -> None:
 @pytest.mark.parametrize(
     ("make", "shown"), [(interface, "$hint"), (adjudication_interface, "$answers")], ids=["main", "dispute"]
 )
-def test_the_interface_names_what_annotations_are_read_from(make: Callable[..., str], shown: str) -> None:
+@pytest.mark.parametrize(("kind", "tag"), [("image", "Image"), ("text", "Text")])
+def test_the_interface_names_what_annotations_are_read_from(
+    make: Callable[..., str], shown: str, kind: str, tag: str
+) -> None:
     """Control and object carry the names the adapter reads, and the task fields it sends."""
-    xml = make(AWKWARD)
+    xml = make(AWKWARD, kind)
     root = ET.fromstring(xml)
 
-    (image,) = root.iter("Image")
-    assert image.get("name") == TO_NAME
-    assert {control(xml, name).get("toName") for name in (FROM_NAME, REASON_NAME)} == {TO_NAME}
+    (sample,) = [one for one in root.iter(tag) if one.get("name") == kind]
+    assert sample.get("value") == f"${kind}"
+    assert {control(xml, name).get("toName") for name in (FROM_NAME, REASON_NAME, "guide")} == {kind}
     given = {value for one in root.iter() for name, value in one.attrib.items() if name != "alias"}
-    assert {value for value in given if value.startswith("$")} == {"$image", shown}
+    assert {value for value in given if value.startswith("$")} == {f"${kind}", shown}
+
+
+@pytest.mark.parametrize("make", [interface, adjudication_interface])
+def test_kinds_differ_only_in_the_sample(make: Callable[..., str]) -> None:
+    """Labels, reasons, keys, suggestion and search are the same whatever is labelled."""
+    labels = LabelSet.of([f"label {number}" for number in range(len(KEYS) + 1)])
+
+    def rest(kind: str) -> list[tuple[str, dict[str, str]]]:
+        tags = [(one.tag, dict(one.attrib)) for one in ET.fromstring(make(labels, kind)).iter()]
+        kept = [one for one in tags if one[1].get("name") != kind and one[0] not in ("Style", "Markdown")]
+        return [
+            (tag, {**attributes, "toName": attributes.get("toName", "").replace(kind, "")})
+            for tag, attributes in kept
+            if not attributes.get("className", "").startswith(("gl-picture", "gl-text"))
+        ]
+
+    assert rest("image") == rest("text")
 
 
 def test_every_label_has_a_key_of_its_own() -> None:
@@ -137,27 +165,43 @@ def test_tiny_pictures_keep_their_pixels() -> None:
     assert (tiny.get("smoothing"), usual.get("smoothing")) == ("false", "true")
 
 
-def test_instructions_list_every_label_with_its_key() -> None:
+@pytest.mark.parametrize(("make", "guide"), GUIDES)
+def test_guides_list_every_label_with_its_key(make: Callable[..., str], guide: Callable[..., str]) -> None:
     """Labels appear as text, never as markup, each behind its key."""
-    text = text_of(instructions(AWKWARD))
+    text = text_of(guide(AWKWARD))
 
     for number, name in enumerate(AWKWARD, start=1):
         assert f"{number} \xa0{name}" in text
 
 
-def test_the_guide_explains_suggestion_skip_and_blind_tasks() -> None:
-    """Someone who reads only the guide knows the keys and why some tasks have no suggestion."""
-    guide = annotator_guide()
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_guide_explains_suggestion_skip_and_blind_tasks(kind: str) -> None:
+    """An annotator who reads only the guide knows the keys, and why some tasks have no suggestion."""
+    guide = text_of(annotator_guide(AWKWARD, kind))
 
-    for topic in ("Enter", "skip", "suggests", "without a suggestion"):
+    for topic in (
+        "Enter",
+        "skip",
+        "suggests",
+        "without a suggestion",
+        f"Look at the {KINDS[kind]['sample']}",
+    ):
         assert topic in guide
 
 
-@pytest.mark.parametrize("read", [annotator_guide, lambda: text_of(instructions(AWKWARD))])
-def test_every_queue_is_explained_where_people_read(read: Callable[[], str]) -> None:
-    """Guide and instructions call the queues what their tabs are called."""
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_guide_names_another_kind(kind: str) -> None:
+    """Nobody who labels texts reads about pictures, nor the other way round; every hole is filled."""
+    for guide in (annotator_guide, adjudicator_guide):
+        text = text_of(guide(LabelSet.of(["ham", "spam"]), kind)).lower()
+        assert not [other for other in KINDS if other != kind and KINDS[other]["sample"] in text]
+        assert "{{" not in text
+
+
+def test_every_queue_is_explained_where_people_read() -> None:
+    """The guide calls the queues what their tabs are called."""
     for title in QUEUES:
-        assert title.lower() in read().lower()
+        assert title.lower() in text_of(annotator_guide(AWKWARD)).lower()
 
 
 @pytest.mark.parametrize("make", BOTH)
@@ -184,15 +228,17 @@ def test_only_an_adjudicator_has_to_give_a_reason(make: Callable[..., str], reas
     assert (control(xml, REASON_NAME).get("required") == "true") is (make is adjudication_interface)
 
 
-@given(label_sets())
-def test_the_guide_in_the_interface_says_what_the_instructions_say(labels: LabelSet) -> None:
+@pytest.mark.parametrize(("make", "guide"), GUIDES)
+@given(labels=label_sets())
+def test_the_panel_shows_the_guide(
+    make: Callable[..., str], guide: Callable[..., str], labels: LabelSet
+) -> None:
     """Whatever the labels are called, they stand there as text, and none is taken for task data."""
-    for make, source in ((interface, instructions), (adjudication_interface, adjudication_instructions)):
-        (panel,) = ET.fromstring(make(labels)).iter("Markdown")
-        shown = str(panel.get("value"))
+    (panel,) = ET.fromstring(make(labels)).iter("Markdown")
+    shown = str(panel.get("value"))
 
-        assert "$" not in shown
-        assert "".join(text_of(shown).split()) == "".join(text_of(source(labels)).replace("$", "＄").split())
+    assert "$" not in shown
+    assert "".join(text_of(shown).split()) == "".join(text_of(guide(labels)).replace("$", "＄").split())
 
 
 @pytest.mark.parametrize("make", BOTH)
@@ -205,7 +251,7 @@ def test_styles_survive_the_cleaning_of_label_studio(make: Callable[..., str]) -
 
 def test_the_adjudicators_guide_explains_every_reason() -> None:
     """Someone who reads only the guide knows what each reason is for."""
-    guide = adjudicator_guide()
+    guide = text_of(adjudicator_guide(AWKWARD))
 
     for reason in DECISIONS:
         assert reason in guide

@@ -13,6 +13,7 @@ from PIL import Image
 
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane, listed_lanes
+from goldloop.core.modality import Preview
 from goldloop.core.requests import RequestReason
 from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.drift.sketches import SketchBuilder
@@ -114,7 +115,7 @@ def gold(number: int, label: str = "cat", *, suggested: str | None = None) -> Go
 
 def gallery(*records: GoldRecord) -> Section:
     """Return the section of these records, every one with a thumbnail."""
-    return gallery_section(records, {record.sample_id: PIXEL for record in records})
+    return gallery_section(records, {record.sample_id: Preview(image=PIXEL) for record in records})
 
 
 def whole_page(name: str = "cat") -> Page:
@@ -128,7 +129,7 @@ def whole_page(name: str = "cat") -> Page:
         remarks=(Cell(name, name, "bad"),),
         tables=(Table(({name: Cell(name, name), "n": 3},), name),),
         plots=plots,
-        tiles=(Tile(PIXEL, name, (name,), is_corrected=True),),
+        tiles=(Tile(Preview(image=PIXEL), name, (name,), is_corrected=True),),
         notes=(name,),
     )
     return Page(
@@ -373,3 +374,12 @@ def test_the_same_figures_give_the_same_plot() -> None:
         for name in ("confusion", "reliability", "policies", "accuracy")
         for kind in ("png", "svg")
     }
+
+
+def test_texts_are_quoted_and_escaped() -> None:
+    """A text stands where a picture would, and none of it is markup."""
+    section = Section("Gold", tiles=(Tile(Preview(text="<b>win</b> & more"), "spam"),))
+
+    html = render_page(Page("t", NOW, sections=(section,)))
+
+    assert "<blockquote>&lt;b&gt;win&lt;/b&gt; &amp; more</blockquote>" in html

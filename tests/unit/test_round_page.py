@@ -30,7 +30,7 @@ LINKS = {
 def read_inputs(workspace: Workspace) -> PageInputs:
     """Return the inputs of a workspace whose servers have addresses and are never asked."""
     wiring = Wiring(workspace)
-    return read_page_inputs(wiring.ports, links=LINKS, thumbnail_of=wiring.thumbnail)
+    return read_page_inputs(wiring.ports, links=LINKS)
 
 
 def staged_inputs(folder: Path) -> PageInputs:

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from goldloop.core.samples import Arrival, Decoded, FileRef, sample_id_of
+from goldloop.modalities.kinds import open_modality
 from goldloop.scoring import writer as score_writer
-from goldloop.scoring.writer import NO_MODEL, Model
+from goldloop.scoring.score import score_source
+from goldloop.scoring.writer import NO_MODEL, Model, ScoreReport
 from goldloop.tables.counts import conservation
 from tests.loop import Killed, LengthScorer, Loop, texts
+from tests.texts import write_rows
 
 
 def test_every_file_is_in_exactly_one_place(tmp_path: Path) -> None:
@@ -148,3 +151,36 @@ def test_a_new_model_rescores_the_backlog(tmp_path: Path) -> None:
     assert [one.split(":")[0] for one in report.lost] == ["mem/0004"]
     assert conservation(loop.tables).hold == 1
     assert loop.score_pool(Model("2", LengthScorer())).n_files == 1
+
+
+def test_rows_of_a_file_are_scored_one_by_one(tmp_path: Path) -> None:
+    """Good rows get lanes, bad ones a reason; a second pass reads what is new, and the pool needs no file."""
+    modality = open_modality("text", tmp_path / "workspace", size=0)
+    loop = Loop(tmp_path / "tables", {})
+    loop.reader = modality.reader  # type: ignore[assignment]
+    rows = [(number, "x" * (number + 1)) for number in range(90)]
+    posts = write_rows(tmp_path / "posts.csv", [*rows, ("", "no id"), ("twin", "x")])
+
+    def score() -> ScoreReport:
+        return score_source(
+            str(posts),
+            reader=modality.reader,
+            model=loop.model,
+            policy=loop.policy,
+            tables=loop.tables,
+            clock=loop.clock,
+        )
+
+    first = score()
+    write_rows(posts, [*rows, ("", "no id"), ("twin", "x"), ("new", "a new text")])
+    second = score()
+    where = conservation(loop.tables)
+    posts.unlink()
+    again = loop.score_pool(Model("2", LengthScorer()))
+
+    assert (first.n_files, first.n_known, first.n_duplicates) == (92, 0, 1)
+    assert dict(first.quarantined) == {"missing id": 1}
+    assert (second.n_files, second.n_known) == (1, 92)
+    assert where.is_conserved
+    assert (where.n_files, where.quarantine, where.duplicate) == (93, 1, 1)
+    assert (again.n_files, again.lost) == (91, [])

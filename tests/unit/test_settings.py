@@ -94,3 +94,29 @@ def test_no_workspace_and_two_in_one_place_are_errors(
     Workspace.create(tmp_path / "one", labels=["a", "b"])
     with pytest.raises(WorkspaceError, match="exists already"):
         Workspace.create(tmp_path / "one", labels=["c", "d"])
+
+
+def test_the_preset_follows_the_kind_unless_it_is_named(tmp_path: Path) -> None:
+    """Texts get a text model without a word about it; what the file says is read back equal."""
+    texts = Workspace.create(tmp_path / "texts", labels=["a", "b"], kind="text")
+    named = Workspace.create(tmp_path / "named", labels=["a", "b"], model={"preset": "resnet18"})
+
+    assert texts.settings.model.preset == "ngrams"
+    assert named.settings.model.preset == "resnet18"
+    assert Settings(name="shop", labels=("a", "b")).model.preset == "tiny"
+    assert load_settings(texts.root / "goldloop.toml") == texts.settings
+
+
+@pytest.mark.parametrize(
+    ("kind", "preset", "message"),
+    [
+        ("text", "tiny", "model.preset 'tiny' is none for kind 'text'; choose one of ngrams"),
+        ("image", "ngrams", "'ngrams' is none for kind 'image'; choose one of tiny, resnet18, convnext_tiny"),
+        ("sound", "tiny", r"key 'kind'.*'image' or 'text'.*'sound'"),
+    ],
+)
+def test_a_preset_of_another_kind_is_refused(tmp_path: Path, kind: str, preset: str, message: str) -> None:
+    """The error names what fits, and no workspace is made."""
+    with pytest.raises(SettingsError, match=message):
+        Workspace.create(tmp_path / "new", labels=["a", "b"], kind=kind, model={"preset": preset})
+    assert not (tmp_path / "new").exists()

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from goldloop.core.errors import HoldoutLeakError
+from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE
 from goldloop.core.samples import sample_id_of
 from goldloop.core.splits import Split, split_beside, wanted_split
 from goldloop.core.tasks import Purpose
-from goldloop.gold.near_duplicates import MAX_FINGERPRINT_DISTANCE, Groups, check_no_leak
+from goldloop.gold.near_duplicates import Groups, check_no_leak
 
 A, B, C = (sample_id_of(name.encode()) for name in "abc")
 

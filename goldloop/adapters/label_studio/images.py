@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
 
 from PIL import Image
 
+from goldloop.core.tasks import NewTask
+
 ImageUrl = Callable[[str], str]
 """From a path relative to the content store to what a task's `image` field holds."""
+
+TaskData = Callable[[NewTask, ImageUrl], Mapping[str, str]]
+"""From a task to its fields that hold the sample; `goldloop.core.modality.Modality.task_data` is one."""
+
+
+def image_data(task: NewTask, image_url: ImageUrl) -> Mapping[str, str]:
+    """Return the fields of a task about a picture."""
+    return {"image": image_url(task.path)}
+
 
 TINY_PX = 128  # below this a picture is enlarged so much that blurring it hides what little there is
 _LOOKED_AT = 32  # files

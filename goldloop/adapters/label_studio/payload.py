@@ -1,4 +1,4 @@
-"""What travels: a task as Label Studio wants it, and an annotation as Label Studio gives it."""
+"""A task in the form that Label Studio imports, and an annotation in the form that it lists."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from datetime import datetime
 from typing import Any
 
 from goldloop.adapters.label_studio.exclusions import is_barring
-from goldloop.adapters.label_studio.images import ImageUrl
+from goldloop.adapters.label_studio.images import ImageUrl, TaskData, image_data
 from goldloop.core.annotations import Annotation, TaskState
 from goldloop.core.errors import ServiceError
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import NewTask, Purpose
-from labelstudio_config import FROM_NAME, FULL_HINT, NOTE_NAME, REASON_NAME, TO_NAME
+from labelstudio_config import FROM_NAME, FULL_HINT, KINDS, NOTE_NAME, REASON_NAME, TO_NAME
 
 HINTS = {Purpose.FULL: FULL_HINT}
-"""What is said beside a picture without a suggestion; audits and rechecks look alike, so never of those."""
+"""Hint beside a sample without a suggestion; audits and rechecks must look alike, so they have none."""
 
 
-def choice_result(label: str) -> list[dict[str, Any]]:
-    """Return the `result` of an annotation or prediction that picks `label`."""
-    return [{"from_name": FROM_NAME, "to_name": TO_NAME, "type": "choices", "value": {"choices": [label]}}]
+def choice_result(label: str, to_name: str = TO_NAME) -> list[dict[str, Any]]:
+    """Return the `result` of an annotation or prediction that picks `label` for the object `to_name`."""
+    return [{"from_name": FROM_NAME, "to_name": to_name, "type": "choices", "value": {"choices": [label]}}]
 
 
-def task_payload(task: NewTask, image_url: ImageUrl) -> dict[str, Any]:
-    """Return `task` for the import API.
+def task_payload(task: NewTask, image_url: ImageUrl, task_data: TaskData = image_data) -> dict[str, Any]:
+    """Return `task` for the import API, the fields that hold the sample made by `task_data`.
 
     What is suggested stands in `data` as well, because reading it back with the task is free, whereas
     predictions cost five times as much to list and can get lost in an import. A blind task has neither.
@@ -33,7 +33,7 @@ def task_payload(task: NewTask, image_url: ImageUrl) -> dict[str, Any]:
     data: dict[str, Any] = {
         "key": task.key,
         "batch": task.batch,
-        "image": image_url(task.path),
+        **task_data(task, image_url),
         "hint": suggestion.hint if suggestion else HINTS.get(task.purpose, ""),
     }
     if task.purpose is Purpose.ADJUDICATION:
@@ -59,7 +59,7 @@ def prediction_payload(data: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "model_version": data["suggested_by"],
         "score": data["suggested_score"],
-        "result": choice_result(data["suggested"]),
+        "result": choice_result(data["suggested"], next(kind for kind in KINDS if kind in data)),
     }
 
 

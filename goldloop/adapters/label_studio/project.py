@@ -20,9 +20,9 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import Purpose
 from labelstudio_config import (
     FROM_NAME,
-    adjudication_instructions,
     adjudication_interface,
-    instructions,
+    adjudicator_guide,
+    annotator_guide,
     interface,
 )
 
@@ -70,10 +70,11 @@ def project_titles(name: str) -> tuple[str, str, str]:
 
 
 def ensure_projects(
-    url: str, token: str, *, name: str, labels: LabelSet, images_root: Path | None
+    url: str, token: str, *, name: str, labels: LabelSet, images_root: Path | None, kind: str = "image"
 ) -> Projects:
     """Return the projects of the workspace called `name`, made or brought up to date.
 
+    `kind` is that of the samples, which decides the labelling screen.
     Two machines that make them at once end with the same ones, the older. `images_root` is the content
     store as the server sees it, a folder below its LOCAL_FILES_DOCUMENT_ROOT, which annotators are then
     allowed to see; None where pictures come from elsewhere. Four requests where all is as it should be.
@@ -84,7 +85,7 @@ def ensure_projects(
     """
     server = LabelStudioClient(url, token)
     titles = project_titles(name)
-    wanted = _wanted(labels, is_tiny=bool(images_root and are_tiny(images_root)))
+    wanted = _wanted(labels, kind, is_tiny=bool(images_root and are_tiny(images_root)))
     with translated(url, f"make the projects {', '.join(map(repr, titles))}"):
         projects = _found_or_made(server, titles)
         changes = [_changes(project, one) for project, one in zip(projects, wanted, strict=True)]
@@ -103,7 +104,7 @@ def ensure_projects(
     return ids
 
 
-def _wanted(labels: LabelSet, *, is_tiny: bool) -> list[dict[str, Any]]:
+def _wanted(labels: LabelSet, kind: str, *, is_tiny: bool) -> list[dict[str, Any]]:
     """Return the settings of the three projects.
 
     A task's number of answers is its own, see `LabelStudioQueue.ask`; 1 is what it begins with. Changing
@@ -116,13 +117,13 @@ def _wanted(labels: LabelSet, *, is_tiny: bool) -> list[dict[str, Any]]:
         "show_collab_predictions": True,
     }
     main = everywhere | {
-        "label_config": interface(labels, is_tiny=is_tiny),
-        "expert_instruction": instructions(labels),
+        "label_config": interface(labels, kind, is_tiny=is_tiny),
+        "expert_instruction": annotator_guide(labels, kind),
         "maximum_annotations": 1,
     }
     adjudication = main | {
-        "label_config": adjudication_interface(labels, is_tiny=is_tiny),
-        "expert_instruction": adjudication_instructions(labels),
+        "label_config": adjudication_interface(labels, kind, is_tiny=is_tiny),
+        "expert_instruction": adjudicator_guide(labels, kind),
     }
     return [main, adjudication, main | {"maximum_annotations": _EVERYBODY}]
 

@@ -9,7 +9,7 @@ from typing import Any
 from goldloop.adapters.label_studio.changes import ChangeStream, Fetch, Row, merged_pages
 from goldloop.adapters.label_studio.client import LabelStudioClient
 from goldloop.adapters.label_studio.exclusions import bar, is_barring
-from goldloop.adapters.label_studio.images import ImageUrl
+from goldloop.adapters.label_studio.images import ImageUrl, TaskData, image_data
 from goldloop.adapters.label_studio.overlap import set_overlaps
 from goldloop.adapters.label_studio.payload import prediction_payload, read_tasks, task_payload
 from goldloop.adapters.label_studio.project import Projects
@@ -38,12 +38,19 @@ class LabelStudioQueue:
     """
 
     def __init__(
-        self, url: str, token: str, projects: Projects, labels: LabelSet, *, image_url: ImageUrl
+        self,
+        url: str,
+        token: str,
+        projects: Projects,
+        labels: LabelSet,
+        *,
+        image_url: ImageUrl,
+        task_data: TaskData = image_data,
     ) -> None:
         self.url = url
         self.projects = projects
         self.labels = labels
-        self.image_url = image_url
+        self.image_url, self.task_data = image_url, task_data
         self._server = LabelStudioClient(url, token)
         self._shown_version: str | None = None
         self._found_version: str | None = None  # of tasks whose push may have died before it was shown
@@ -92,7 +99,9 @@ class LabelStudioQueue:
             mine = [task for task in tasks if self.projects.of(task.purpose) == project_id]
             for first in range(0, len(mine), BATCH_TASKS):
                 part = mine[first : first + BATCH_TASKS]
-                ids |= self._import(project_id, [task_payload(task, self.image_url) for task in part])
+                ids |= self._import(
+                    project_id, [task_payload(task, self.image_url, self.task_data) for task in part]
+                )
         bar(self._server, {ids[task.key]: task.barred for task in tasks})
         versions = (task.suggestion.model_version for task in tasks if task.suggestion)
         self._show_version(next(versions, self._found_version))

@@ -21,12 +21,18 @@ class MemoryRegistry:
         self._models: dict[str, RegisteredModel] = {}
 
     def register(
-        self, folder: Path, *, graph: Any, example: Any, mlflow_run_id: str, tags: dict[str, str]
+        self,
+        folder: Path,
+        *,
+        mlflow_run_id: str,
+        tags: dict[str, str],
+        graph: Any = None,
+        example: Any = None,
     ) -> str:
         """Copy the files of `folder` as the next version."""
         if not any(path.is_file() for path in folder.iterdir()):
             raise ModelError(f"{folder} holds no files. Save the model there first.")
-        if len(example) < 2:
+        if graph is not None and len(example) < 2:
             raise ModelError(f"The example holds {len(example)} samples. Give at least two.")
         version = str(len(self._models) + 1)
         kept = Path(shutil.copytree(folder, self.folder / version))

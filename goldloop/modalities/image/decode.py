@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from PIL import Image, UnidentifiedImageError
 
 from goldloop.core.errors import UnreadableSampleError
-from goldloop.core.samples import Reason
 from goldloop.modalities.image.pixels import as_rgb
+from goldloop.modalities.image.reasons import Reason
 from goldloop.modalities.image.signatures import description, image_format, is_cut, unsupported_image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
@@ -139,15 +139,15 @@ def _explained(content: bytes, error: Exception) -> UnreadableSampleError:
         return UnreadableSampleError(
             Reason.UNREADABLE, f"{unsupported} images are not decoded; convert to PNG or JPEG"
         )
-    found = image_format(content)
-    if found is None:
+    form = image_format(content)
+    if form is None:
         return UnreadableSampleError(Reason.NOT_AN_IMAGE, f"it is {description(content)}")
     if is_cut(content) or "truncated" in text.lower():
         return UnreadableSampleError(
-            Reason.TRUNCATED, f"the {found} ends before its picture does; fetch the file again"
+            Reason.TRUNCATED, f"the {form} ends before its picture does; fetch the file again"
         )
     if isinstance(error, UnidentifiedImageError):
         text = "its header is damaged"
     if isinstance(error, MemoryError):
         text = "not enough memory to decode it"
-    return UnreadableSampleError(Reason.UNREADABLE, f"the {found} does not decode: {text}")
+    return UnreadableSampleError(Reason.UNREADABLE, f"the {form} does not decode: {text}")

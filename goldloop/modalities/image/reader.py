@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
 from goldloop.core.errors import UnreadableSampleError
-from goldloop.core.samples import Arrival, Decoded, FileRef, Reason, sample_id_of
+from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId, sample_id_of
 from goldloop.modalities.content import LEAVES_FOLDER, read_content
 from goldloop.modalities.files import files_of
 from goldloop.modalities.image.decode import PILLOW_MAX_PIXELS, decode_picture
 from goldloop.modalities.image.fingerprint import fingerprint_of
+from goldloop.modalities.image.reasons import Reason
+from goldloop.modalities.read_ahead import read_ahead
 
 MAX_PIXELS = 100_000_000
 """Default limit of width x height; decoded, such a picture takes 300 MB."""
@@ -45,8 +47,16 @@ class ImageReader:
         Image.init()  # registers the plugins now, so that two reading threads do not race for it
 
     def files(self, source: str) -> Iterator[FileRef]:
-        """Return an iterator over the files of `source`; see `listing.files_of`."""
+        """Return an iterator over the files of `source`; see `files.files_of`."""
         return files_of(source)
+
+    def arrivals(self, source: str, *, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
+        """Return an iterator over the unknown files of `source`, read ahead in threads."""
+        return read_ahead(self.read, (file for file in self.files(source) if not is_known(file)))
+
+    def again(self, samples: Iterable[tuple[SampleId, FileRef]]) -> Iterator[Arrival]:
+        """Return an iterator over the files of `samples`, read ahead in threads."""
+        return read_ahead(self.read, (file for _, file in samples))
 
     def read(self, file: FileRef) -> Arrival:
         """Return `file` decoded, or with its quarantine reason; never raises for a bad file.

@@ -11,11 +11,12 @@ from pathlib import Path
 from PIL import Image
 
 from goldloop.core.errors import UnreadableSampleError
-from goldloop.core.samples import Decoded, Reason, SampleId, sample_id_of
+from goldloop.core.samples import Decoded, SampleId, sample_id_of
 from goldloop.modalities.content import read_content
 from goldloop.modalities.image.decode import Picture, decode_picture, plain_format
 from goldloop.modalities.image.pixels import is_turned
 from goldloop.modalities.image.reader import ImageReader
+from goldloop.modalities.image.reasons import Reason
 
 EXTENSIONS = {
     "JPEG": "jpg",
@@ -95,10 +96,8 @@ class ImageStore:
     def file(self, sample_id: SampleId) -> Path | None:
         """Return where the original of a kept sample lies, or None when it is not in the store."""
         stem = os.path.join(self.root, sample_id[:2], sample_id)  # noqa: PTH118 - eleven looks a push, pathlib is slow
-        found = next(
-            (path for path in (f"{stem}.{one}" for one in EXTENSIONS.values()) if _is_regular(path)), None
-        )
-        return None if found is None else Path(found)
+        paths = (f"{stem}.{extension}" for extension in EXTENSIONS.values())
+        return next((Path(path) for path in paths if _is_regular(path)), None)
 
     def _kept(self, sample_id: SampleId) -> bytes | None:
         """Return the stored bytes if they are there and still those of `sample_id`."""

@@ -1,0 +1,42 @@
+"""A 64-bit hash of a text: nearly equal for texts that share nearly all of their wording."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+import numpy as np
+import numpy.typing as npt
+
+MAX_DISTANCE = 7
+"""Bits in which near-duplicates differ at most; measured, see docs/decisions/0004-near-duplicates.md."""
+
+_SHINGLE = 5  # characters
+
+
+def fingerprint_of(text: str) -> str | None:
+    """Return the SimHash [charikar2002] of the text's 5-character shingles as 16 hexadecimal digits.
+
+    Case, punctuation and which digits stand in a number do not count. None for a text without any letter or
+    digit, which is like no other.
+    """
+    folded = re.sub(r"\d", "0", unicodedata.normalize("NFKC", text).casefold())
+    words = re.sub(r"[\W_]+", " ", folded).strip()
+    if not words:
+        return None
+    characters = f" {words} ".ljust(_SHINGLE)
+    codes = np.frombuffer(characters.encode("utf-32-le"), dtype="<u4").astype(np.uint64)
+    hashes: npt.NDArray[np.uint64] = np.zeros(len(codes) - _SHINGLE + 1, dtype=np.uint64)
+    for column in np.lib.stride_tricks.sliding_window_view(codes, _SHINGLE).T:
+        hashes = _mixed(hashes ^ column)
+    hashes = np.unique(hashes)
+    n_set = ((hashes[:, None] >> np.arange(64, dtype=np.uint64)) & np.uint64(1)).sum(axis=0)
+    return np.packbits(2 * n_set > len(hashes)).tobytes().hex()
+
+
+def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Return `values` with every bit depending on every other: the finaliser of SplitMix64 [steele2014]."""
+    values = values + np.uint64(0x9E3779B97F4A7C15)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))

@@ -1,0 +1,60 @@
+"""Texts as one kind of samples: a row each, shown to annotators as it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldloop.core.errors import UnreadableSampleError
+from goldloop.core.modality import Preview
+from goldloop.core.samples import SampleId
+from goldloop.core.tasks import NewTask
+from goldloop.modalities.text.fingerprint import MAX_DISTANCE
+from goldloop.modalities.text.reader import TextReader
+from goldloop.modalities.text.store import TextStore
+
+PREVIEW_CHARS = 280
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+@dataclass(frozen=True, slots=True)
+class TextModality:
+    """Satisfies `goldloop.core.modality.Modality`."""
+
+    reader: TextReader
+    store: TextStore
+
+    @classmethod
+    def at(cls, path: Path) -> TextModality:
+        """Return the texts kept in the file `path`."""
+        store = TextStore(path)
+        return cls(TextReader(store), store)
+
+    @property
+    def kind(self) -> str:
+        """Name of the kind."""
+        return "text"
+
+    @property
+    def max_distance(self) -> int:
+        """Bits in which fingerprints differ at most."""
+        return MAX_DISTANCE
+
+    def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
+        """Return the text; control characters, which databases refuse, come as replacement characters."""
+        lines = self.store.text(task.sample_id).replace("\r\n", "\n").replace("\r", "\n")
+        return {"text": _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", lines)}
+
+    def preview(self, sample_id: SampleId) -> Preview | None:
+        """Return the beginning of the text on one line."""
+        try:
+            text = " ".join(self.store.text(sample_id).split())
+        except UnreadableSampleError:
+            return None
+        return Preview(text=text if len(text) <= PREVIEW_CHARS else f"{text[: PREVIEW_CHARS - 1]}…")
+
+    def columns(self, sample_id: SampleId) -> Mapping[str, str]:
+        """Return the text."""
+        return {"text": self.store.text(sample_id)}

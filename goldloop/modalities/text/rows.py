@@ -1,0 +1,116 @@
+"""The rows of one CSV or JSONL file, streamed; a bad row does not end the file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from pathlib import PurePath
+from typing import Any, TextIO
+
+from goldloop.core.errors import UnreadableSampleError
+from goldloop.modalities.content import open_content, translated
+from goldloop.modalities.text.reasons import Reason
+
+COLUMNS = ("id", "text")
+"""Columns every file must have; further ones are kept as metadata."""
+
+LINE_CHARS = 1_000_000
+"""A longer line is cut into several, which are then no rows: a file without line ends must fit in memory."""
+
+RawRow = tuple[int, dict[str, Any] | UnreadableSampleError]
+"""The number of a row, from 1, and its fields by name, or why it has none."""
+
+
+def rows_of(uri: str) -> Iterator[RawRow]:
+    """Yield the rows of the file at `uri`; bytes that are not UTF-8 come as lone surrogates.
+
+    Raises:
+        UnreadableSampleError: the file cannot be read, has another format, or lacks a column.
+    """
+    form = PurePath(uri).suffix.lower()
+    if form not in _FORMATS:
+        raise UnreadableSampleError(
+            Reason.MALFORMED, f"a file {form or 'without extension'} holds no rows; use {', '.join(_FORMATS)}"
+        )
+    with (
+        translated(),
+        open_content(uri) as stream,
+        io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="") as text,
+    ):
+        yield from _FORMATS[form](text)
+
+
+def is_unicode(text: str) -> bool:
+    """Return whether `text` holds no lone surrogate, and so could be written as UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _lines(text: TextIO) -> Iterator[str]:
+    return iter(lambda: text.readline(LINE_CHARS), "")
+
+
+def _csv(text: TextIO) -> Iterator[RawRow]:
+    reader = csv.reader(_lines(text), strict=True)
+    try:
+        header = next(reader, [])
+    except csv.Error as error:
+        raise UnreadableSampleError(
+            Reason.MALFORMED, f"the header is no CSV: {error}; correct line 1"
+        ) from error
+    if not is_unicode("".join(header)):
+        raise UnreadableSampleError(Reason.NOT_UTF8, "the header is not UTF-8; save the file as UTF-8")
+    for column in COLUMNS:
+        if header.count(column) != 1:
+            raise UnreadableSampleError(
+                Reason.MISSING_FIELD,
+                f"the header has the column {column!r} {header.count(column)} times: {header[:10]}; "
+                "name it once, in line 1",
+            )
+    number = 0
+    while True:
+        number += 1
+        try:
+            values = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            reason = Reason.TOO_LONG if "field larger" in str(error) else Reason.MALFORMED
+            yield (
+                number,
+                UnreadableSampleError(reason, f"line {reader.line_num}: {error}; correct the quotes"),
+            )
+            continue
+        if len(values) > len(header):
+            detail = f"{len(values)} fields, the header has {len(header)}; put quotes around commas"
+            yield number, UnreadableSampleError(Reason.MALFORMED, detail)
+        elif values:
+            yield number, dict(zip(header, values, strict=False))
+
+
+def _jsonl(text: TextIO) -> Iterator[RawRow]:
+    for number, line in enumerate(_lines(text), start=1):
+        if not line.strip():
+            continue
+        try:
+            fields = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            yield number, UnreadableSampleError(Reason.MALFORMED, f"line {number} is no JSON: {error}")
+            continue
+        if isinstance(fields, dict):
+            yield number, fields
+        else:
+            detail = f"line {number} is a JSON {type(fields).__name__}; write an object with id and text"
+            yield number, UnreadableSampleError(Reason.WRONG_TYPE, detail)
+
+
+_FORMATS: dict[str, Callable[[TextIO], Iterator[RawRow]]] = {
+    ".csv": _csv,
+    ".jsonl": _jsonl,
+    ".ndjson": _jsonl,
+}

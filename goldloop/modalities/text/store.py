@@ -1,0 +1,87 @@
+"""The content store of texts: one SQLite file, written as texts arrive."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from goldloop.core.errors import UnreadableSampleError
+from goldloop.core.samples import Decoded, SampleId, sample_id_of
+from goldloop.modalities.text.fingerprint import fingerprint_of
+from goldloop.modalities.text.reasons import Reason
+
+_WAIT_S = 60  # for another process that is writing
+
+
+class TextStore:
+    """Texts by sample_id in the file `path`. Satisfies `goldloop.core.ports.ContentStore`.
+
+    A file for each text would take 4 KB and a directory entry, a row here takes its own length.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def add(self, texts: Mapping[SampleId, str]) -> None:
+        """Keep `texts` in one transaction; what is there already stays as it is."""
+        if not texts:
+            return
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self.path, timeout=_WAIT_S)) as connection, connection:
+            connection.execute(
+                "CREATE TABLE IF NOT EXISTS texts (sample_id TEXT PRIMARY KEY, text BLOB NOT NULL)"
+                " WITHOUT ROWID"
+            )
+            rows = [(sample_id, text.encode()) for sample_id, text in texts.items()]
+            connection.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", rows)
+
+    def keep(self, sample_id: SampleId, uri: str) -> str:
+        """Check that the text is here, as it was kept when it arrived from `uri`; a browser needs no path.
+
+        Raises:
+            UnreadableSampleError: it is not in the store, or was altered.
+        """
+        self.text(sample_id)
+        return ""
+
+    def load(self, sample_id: SampleId) -> Decoded:
+        """Return a kept text, as on arrival except for its metadata.
+
+        Raises:
+            UnreadableSampleError: it is not in the store, or was altered.
+        """
+        text = self.text(sample_id)
+        return Decoded(text, fingerprint_of(text))
+
+    def text(self, sample_id: SampleId) -> str:
+        """Return what a kept sample says.
+
+        Raises:
+            UnreadableSampleError: it is not in the store, or was altered.
+        """
+        row = None
+        if self.path.exists():
+            with self._reading() as connection:
+                row = connection.execute(
+                    "SELECT CAST(text AS BLOB) FROM texts WHERE sample_id = ?", (sample_id,)
+                ).fetchone()
+        if row is None or sample_id_of(row[0]) != sample_id:
+            raise UnreadableSampleError(
+                Reason.UNREADABLE,
+                f"no intact text of sample {sample_id} in {self.path}; restore the file from a backup",
+            )
+        return bytes(row[0]).decode()
+
+    def file(self, sample_id: SampleId) -> Path | None:
+        """Return None: no text has a file of its own."""
+        return None
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with closing(sqlite3.connect(self.path, timeout=_WAIT_S)) as connection:
+                yield connection
+        except sqlite3.Error as error:
+            raise UnreadableSampleError(Reason.UNREADABLE, f"{self.path} cannot be read: {error}") from error

@@ -1,0 +1,35 @@
+"""The classifier of each kind of samples; torch is imported for images only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from goldloop.settings import ModelSettings
+from goldloop.training.ports import Trainer
+from models.image.presets import PRESETS
+
+
+def _image_trainer(model: ModelSettings) -> Trainer:
+    from models.image.trainer import TorchTrainer
+
+    return TorchTrainer(preset=model.preset, weights=model.weights, seed=model.seed, epochs=model.epochs)
+
+
+def _text_trainer(model: ModelSettings) -> Trainer:
+    from models.text.trainer import NgramTrainer
+
+    return NgramTrainer(preset=model.preset, seed=model.seed)
+
+
+TRAINERS: Mapping[str, Callable[[ModelSettings], Trainer]] = {"image": _image_trainer, "text": _text_trainer}
+"""From the setting `kind` to a function of the model's settings."""
+
+
+def trainer_of(kind: str, model: ModelSettings) -> Trainer:
+    """Return what makes classifiers of `kind`."""
+    return TRAINERS[kind](model)
+
+
+def input_size(model: ModelSettings) -> int:
+    """Return the side in pixels of the pictures a model takes; 0 where it takes none."""
+    return PRESETS[model.preset].size if model.preset in PRESETS else 0

@@ -1,0 +1,1 @@
+"""Text classifiers: hashed n-grams and a linear model."""

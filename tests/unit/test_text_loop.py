@@ -1,0 +1,150 @@
+"""The text loop: 500 real texts through score, push, answers, pull, gold, retrain and gate, all in memory."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from goldloop.adapters.memory import MemoryLabelingServer, MemoryRegistry, MemoryRuns, memory_tables
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import SampleId, sample_id_of
+from goldloop.core.splits import Split
+from goldloop.core.tasks import NewTask, Purpose
+from goldloop.loop.ports import LoopPorts
+from goldloop.loop.pull import pull
+from goldloop.loop.push import push
+from goldloop.loop.round import RoundReport, run_round
+from goldloop.loop.score import score_files
+from goldloop.modalities.kinds import open_modality
+from goldloop.settings import Settings
+from goldloop.tables.counts import conservation
+from goldloop.tables.gold_store import GoldStore
+from models.kinds import trainer_of
+from tests.loop import FakeClock
+from tests.texts import write_rows
+
+LABELS = LabelSet(("not abusive", "abusive"))
+N_TEXTS, N_ROUNDS = 500, 4
+
+
+@dataclass
+class TextLoop:
+    """A workspace of kind text in memory, with the annotators whose answers the data set holds."""
+
+    folder: Path
+    texts: dict[str, str]
+    votes: dict[SampleId, dict[str, str]]
+    queue: MemoryLabelingServer = field(default_factory=lambda: MemoryLabelingServer(LABELS))
+
+    def __post_init__(self) -> None:
+        settings = Settings(
+            name="chats",
+            kind="text",
+            labels=LABELS.names,
+            selection={"budget_per_round": 200, "audit_rate": 0.3},
+        )
+        modality = open_modality("text", self.folder, size=0)
+        trainer = trainer_of("text", settings.model)
+        registry, runs = MemoryRegistry(self.folder / "models"), MemoryRuns()
+        self.ports = LoopPorts(
+            settings=settings,
+            tables=memory_tables(),
+            modality=modality,
+            open_queue=lambda: self.queue,
+            open_trainer=lambda: trainer,
+            open_registry=lambda: registry,
+            open_runs=lambda: runs,
+            owner="test",
+            clock=FakeClock(),
+        )
+        self.registry = registry
+
+    def work(self) -> int:
+        """Let everybody who answered a text in the data set answer its open tasks; return how many answers."""
+        n = 0
+        for task_id, task in sorted(self.queue.tasks.items()):
+            for annotator, label in self._answers(task.pushed).items():
+                if task.is_open and not task.knows(annotator):
+                    self.queue.answer(task_id, annotator, label)
+                    n += 1
+        return n
+
+    def _answers(self, task: NewTask) -> dict[str, str]:
+        """Return the real answers to a text; an adjudicator, who is nobody of them, decides by their majority."""
+        votes = self.votes[task.sample_id]
+        if task.purpose is Purpose.ADJUDICATION:
+            return {"adjudicator": max(LABELS, key=list(votes.values()).count)}
+        return votes
+
+    def round(self) -> RoundReport:
+        """Let annotators answer what was pushed and followed up, then run the weekly pass."""
+        self.work()
+        pull(self.ports)
+        self.work()
+        return run_round(self.ports)
+
+
+@pytest.fixture
+def loop(real_data: Path, tmp_path: Path) -> TextLoop:
+    """Return a loop over 500 turns of real conversations; skipped where the data set is absent."""
+    folder = real_data / "conversations_convabuse"
+    if not folder.is_dir():
+        pytest.skip(f"no real texts in {folder}; name their folder in GOLDLOOP_TEST_DATA")
+    with (folder / "items.csv").open(encoding="utf-8", newline="") as file:
+        texts = {row["id"]: row["user"].strip() for row in csv.DictReader(file) if row["user"].strip()}
+    texts = dict(list(texts.items())[:N_TEXTS])
+    votes: dict[SampleId, dict[str, str]] = defaultdict(dict)
+    with (folder / "votes.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            if row["id"] in texts:
+                label = LABELS[int(row["severity"]) < 0]
+                votes[sample_id_of(texts[row["id"]].encode())][row["annotator"]] = label
+    return TextLoop(tmp_path, texts, votes)
+
+
+def test_500_texts_go_through_the_whole_loop(loop: TextLoop, tmp_path: Path) -> None:
+    """Every text is in one place; gold is human and leak-free; each round trains a model that the gate judges."""
+    source = write_rows(tmp_path / "posts.csv", list(loop.texts.items()))
+
+    scored = score_files(loop.ports, str(source))
+    assert scored.n_files == N_TEXTS
+    push(loop.ports)
+    shown = next(iter(loop.queue.tasks.values())).pushed
+    assert loop.ports.modality.task_data(shown, str)["text"] in loop.texts.values()
+    reports = [loop.round() for _ in range(N_ROUNDS)]
+
+    where = conservation(loop.ports.tables)
+    assert where.is_conserved
+    assert where.n_files == N_TEXTS
+    records = GoldStore(loop.ports.tables.gold).records()
+    assert len(records) > 150
+    assert {record.split for record in records} >= {Split.TRAIN, Split.VALIDATION, Split.HOLDOUT}
+    assert all(record.annotators for record in records)
+    agreed = [record for record in records if len(set(loop.votes[record.sample_id].values())) == 1]
+    assert all(record.label in loop.votes[record.sample_id].values() for record in agreed)
+
+    trained = [report.record for report in reports if report.record is not None]
+    assert len(trained) >= 2
+    assert trained[0].outcome == "promoted"
+    assert all(record.decision is not None and record.decision.reasons for record in trained)
+    assert loop.registry.version_at("champion") is not None
+    assert reports[-1].score.model_version == loop.registry.version_at("champion")
+    suggested = [task.pushed for task in loop.queue.tasks.values() if task.pushed.suggestion]
+    assert {task.suggestion.label for task in suggested if task.suggestion} <= set(LABELS)
+
+
+def test_the_same_texts_give_the_same_gold(loop: TextLoop, tmp_path: Path) -> None:
+    """A second loop over the same texts and answers ends with the same digest."""
+    again = TextLoop(tmp_path / "again", loop.texts, loop.votes)
+    digests = []
+    for one in (loop, again):
+        score_files(one.ports, str(write_rows(tmp_path / "posts.csv", list(loop.texts.items()))))
+        push(one.ports)
+        one.round()
+        digests.append(GoldStore(one.ports.tables.gold).newest().digest)
+
+    assert digests[0] == digests[1]
