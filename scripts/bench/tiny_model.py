@@ -16,23 +16,38 @@ from scripts.bench.pictures import Columns, Images
 SCORED_AT_ONCE = 256
 
 
-def trained(images: Images, columns: Columns, labels: LabelSet, *, n_validation: int, seed: int) -> Scorer:
-    """Return a model of `images`, calibrated on the last `n_validation` of them; on 0 not calibrated."""
+def train(
+    images: Images,
+    columns: Columns,
+    labels: LabelSet,
+    *,
+    n_validation: int,
+    seed: int,
+    folder: Path,
+    **preset: int,
+) -> Scorer:
+    """Save a model of `images` to `folder`; the last `n_validation` of them calibrate it (0: nothing does)."""
     from models.image.trainer import TorchTrainer
 
     pairs = [(SampleId(str(row)), column) for row, column in enumerate(columns.tolist())]
     cut = len(pairs) - n_validation
+    trainer = TorchTrainer(seed=seed, **preset)
+    trainer.train(
+        pairs[:cut],
+        pairs[cut:],
+        labels=labels,
+        load=lambda sample_id: Decoded(images[int(sample_id)]),
+        folder=folder,
+    )
+    return trainer.scorer(folder)
+
+
+def trained(images: Images, columns: Columns, labels: LabelSet, *, n_validation: int, seed: int) -> Scorer:
+    """Return a model of `images` whose files are deleted."""
     with TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "model"
-        trainer = TorchTrainer(seed=seed)
-        trainer.train(
-            pairs[:cut],
-            pairs[cut:],
-            labels=labels,
-            load=lambda sample_id: Decoded(images[int(sample_id)]),
-            folder=folder,
+        return train(
+            images, columns, labels, n_validation=n_validation, seed=seed, folder=Path(scratch) / "model"
         )
-        return trainer.scorer(folder)
 
 
 def scored(scorer: Scorer, images: Sequence[np.ndarray] | Images) -> Scores:
