@@ -1,254 +1,206 @@
-#!/usr/bin/env python3
-"""A simulated year through goldloop's own code: do its numbers hold, and does the cost policy pay?
+"""Live through simulated years with goldloop's own code: do its numbers hold, does the cost policy pay?
 
 52 rounds of 600 real pictures. Labels come and go with the time of the year; in week 14 the season changes,
 in week 24 a label appears that no model has seen, in week 34 one of two cameras is blurred and dark, and for
 four weeks from week 42 one of four annotators answers carelessly. A logistic regression on the features of a
 network, which never saw the new label, learns every week from the labels of the loop, and the gate decides.
-Routing, audit draw, drift check, estimates, calibration, gate, guard, people's measures and the fitting of
-the policy are goldloop's; traffic, people and time are simulated, and tables are arrays.
-
-coverage    share of rounds in which the reported 95 % interval holds the true accuracy on the round's traffic
-flagged     share of years in which a planted change is flagged in its round or the next
-false       alarms in other rounds, a year
-cost        what people's time and wrong labels really cost in the year, all labels in
+Traffic, people and time are simulated.
 """
 
 from __future__ import annotations
 
-import os
-
-os.environ.setdefault(
-    "OMP_NUM_THREADS", "1"
-)  # read when numpy is loaded; more threads only get in each other's way
-
 import argparse
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from _common import Report, say
-from _labels_data import answers_parser
-from _year_accounts import held_amounts
-from _year_loop import Round, YearLoop
-from _year_pictures import Stock, load_stock
-from _year_plot import year_plot
-from _year_world import (
-    CARELESS,
-    CARELESS_ONE,
-    CAUSES,
-    N_WEEKS,
-    People,
-    World,
-    reduced,
-)
-from scipy.stats import t as student
 
-from goldloop.settings import (
-    CostSettings,
-    PolicySettings,
-    SelectionSettings,
-    Settings,
-)
+from goldloop.core.tasks import Purpose
+from goldloop.settings import CostSettings, PolicySettings, SelectionSettings, Settings
+from scripts.bench.common import Report, add_picture_options, options_of, repeated, say
+from scripts.bench.year.accounts import Round, held_amounts
+from scripts.bench.year.loop import YearLoop
+from scripts.bench.year.people import CARELESS_ONE, People
+from scripts.bench.year.plot import year_plot
+from scripts.bench.year.stock import Stock, load_stock, simulated_stock
+from scripts.bench.year.world import CARELESS, CAUSES, N_WEEKS, World
 
 SHARE_OF_YEARS = {"cost": 1, "band": 2, "target": 5}
-"""One in so many years is lived with a policy too: differences need fewer than coverage does."""
+"""One in so many years is lived with a policy too: differences need fewer years than coverage does."""
+
 MAX_ERROR = 0.15  # the guard's; at the prices of [cost] so many errors among accepted still pay
 
 
 @dataclass(frozen=True, slots=True)
 class Year:
-    """One policy's year with one seed: its rounds, and what the reports said beside what was true."""
+    """One policy's year with one seed: its rounds, and for each amount whether the report held the truth."""
 
-    policy: str
     seed: int
     rounds: tuple[Round, ...]
     amounts: dict[str, list[bool]]
 
     @property
     def cost(self) -> float:
-        return sum(one.spent + one.lost for one in self.rounds)
+        """What people's time and wrong labels cost in the year."""
+        return sum(record.spent + record.lost for record in self.rounds)
 
 
-def settings_of(policy: str, labels: Sequence[str], seed: int, design: str) -> Settings:
-    """Return the defaults, but for the policy and its guard; the band sends what lies below it to people."""
-    return Settings(
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a year is lived: `design` of the audit, `share_new` of the new label's traffic, number of weeks."""
+
+    design: str
+    share_new: float
+    weeks: int
+
+
+_STOCK: list[Stock] = []  # of this process
+
+
+def share_stock(options: argparse.Namespace) -> None:
+    """Load the stock once for all years of this process."""
+    _STOCK[:] = [simulated_stock(options.seed) if options.simulated else load_stock(options)]
+
+
+def loop_of(policy: str, seed: int, plan: Plan) -> YearLoop:
+    """Return a loop before its first round; the band sends what lies below it to people."""
+    world = World(_STOCK[0], seed, plan.share_new)
+    settings = Settings(
         name="year",
-        labels=tuple(labels),
+        labels=world.labels.names,
         policy=PolicySettings(kind=policy, below="review", target=0.95, max_error=MAX_ERROR),
-        selection=SelectionSettings(seed=seed, audit_design=design),
+        selection=SelectionSettings(seed=seed, audit_design=plan.design),
         cost=CostSettings(),
     )
+    return YearLoop(world, People(world, seed), settings, seed)
 
 
-_STOCK: list[Stock] = []
-
-
-def one_year(policy: str, seed: int, design: str, share_new: float = 0.10) -> Year:
-    """Return the year of one policy; needs the stock that `_share` keeps in this process."""
-    stock = _STOCK[0]
-    settings = settings_of(policy, stock.labels.names, seed, design)
-    world = World(stock, seed, share_new)
-    loop = YearLoop(world, People(stock, seed), settings, seed)
-    rounds = tuple(loop.year())
-    return Year(policy, seed, rounds, held_amounts(loop, rounds) if policy == "cost" else {})
-
-
-def fixed_costs(seed: int, design: str) -> dict[str, float]:
-    """Return what a year costs where everything is labelled once, and where the first model does it all."""
-    stock = _STOCK[0]
-    settings = settings_of("band", stock.labels.names, seed, design)
-    loop = YearLoop(World(stock, seed), crew := People(stock, seed), settings, seed)
+def one_year(policy: str, seed: int, plan: Plan) -> Year:
+    """Return the year of one policy."""
+    loop = loop_of(policy, seed, plan)
     loop.start()
+    rounds = tuple(loop.play(number) for number in range(1, plan.weeks + 1))
+    amounts: dict[str, list[bool]] = {}
+    if policy == "cost":
+        amounts = held_amounts(loop.books(), rounds, loop.settings.cost, loop.world.labels)
+    return Year(seed, rounds, amounts)
+
+
+def fixed_costs(seed: int, plan: Plan) -> dict[str, float]:
+    """Return what a year costs where everything is labelled once, and where the first model does it all."""
+    loop = loop_of("band", seed, plan)
+    loop.start()
+    cost, crew, world = loop.settings.cost, People(loop.world, seed), loop.world
     labelling = accepting = 0.0
-    for number in range(1, N_WEEKS + 1):
-        week = loop.world.week(number)
-        said = [crew.says(crew.somebody(), int(row), number) for row in week.rows]
-        seconds = sum(crew.takes_s("blind") for _ in said)
-        labelling += seconds / 60 * settings.cost.minute
-        labelling += float((np.array(said) != week.truth).sum()) * settings.cost.error
+    for number in range(1, plan.weeks + 1):
+        ids = [world.read(file).sample_id for file in world.files(f"week/{number}")]
+        truth = world.truth(ids)
+        labels = [world.labels.column(crew.label(crew.somebody(), sample_id, number)) for sample_id in ids]
+        seconds = sum(crew.seconds(Purpose.AUDIT, is_shown=False) for _ in ids)
+        labelling += seconds / 60 * cost.minute + float((np.array(labels) != truth).sum()) * cost.error
         assert loop.model is not None
-        wrong = loop.model.probs(week.features).argmax(axis=1) != week.truth
-        accepting += float(wrong.sum()) * settings.cost.error
+        wrong = loop.model(world.features(ids)).probs.argmax(axis=1) != truth
+        accepting += float(wrong.sum()) * cost.error
     return {"label everything": labelling, "accept everything": accepting}
-
-
-def _share(data: Path, cache: Path) -> None:
-    _STOCK[:] = [reduced(load_stock(data, cache))]
 
 
 # --- what is measured
 
 
-def coverage(year: Year) -> list[bool]:
-    """Return for each round with an estimate whether its interval holds the truth."""
-    return [
-        one.estimate.low <= one.truth <= one.estimate.high for one in year.rounds if one.estimate is not None
-    ]
+def coverage(year: Year) -> float:
+    """Return the share of rounds whose interval holds the true accuracy, of those with an estimate."""
+    known = [(record.estimate, record.truth) for record in year.rounds if record.estimate is not None]
+    return float(np.mean([estimate.low <= truth <= estimate.high for estimate, truth in known]))
 
 
 def alarms(year: Year) -> tuple[dict[str, bool], int]:
-    """Return which planted changes were flagged in time, and the number of other alarms."""
-    flagged = {one.number for one in year.rounds if one.check.drifts}
+    """Return which planted changes were flagged in their round or the next, and the number of other alarms."""
+    flagged = {record.number for record in year.rounds if record.check.drifts}
     expected = {number + late for number in CAUSES for late in (0, 1)}
-    found = {name: bool(flagged & {number, number + 1}) for number, name in CAUSES.items()}
-    return found, len(flagged - expected)
+    in_time = {name: bool(flagged & {number, number + 1}) for number, name in CAUSES.items()}
+    return in_time, len(flagged - expected)
 
 
 def careless(year: Year) -> tuple[bool, int]:
     """Return whether the careless annotator was flagged by the end of the second week, and false flags."""
-    named = {(one.number, who) for one in year.rounds for who in one.flagged}
+    named = {(record.number, who) for record in year.rounds for who in record.flagged}
     is_found = bool(named & {(CARELESS, CARELESS_ONE), (CARELESS + 1, CARELESS_ONE)})
     return is_found, sum(who != CARELESS_ONE or number < CARELESS for number, who in named)
 
 
-def add_mean(report: Report, name: str, values: Sequence[float], unit: str, note: str = "") -> None:
-    """Note the mean over years with its 95 % interval."""
-    found = np.array(values, dtype=np.float64)
-    half = 0.0
-    if len(found) > 1:
-        half = float(student.ppf(0.975, len(found) - 1) * found.std(ddof=1) / len(found) ** 0.5)
-    mean = float(found.mean())
-    low, high = mean - half, mean + half
-    if unit == "share":
-        low, high = max(0.0, low), min(1.0, high)
-    interval = f"mean [{low:,.3f}, {high:,.3f}] over {len(found)} years"
-    report.add(name, mean, unit, note=f"{interval} {note}".strip())
-
-
 def report_years(report: Report, policy: str, years: Sequence[Year]) -> None:
-    """Note coverage, alarms and amounts of one policy's years."""
-    held = [coverage(one) for one in years]
-    add_mean(report, f"{policy}: coverage", [float(np.mean(one)) for one in held], "share")
-    add_mean(
-        report, f"{policy}: accuracy", [np.mean([r.truth for r in one.rounds]) for one in years], "share"
-    )
+    """Report coverage, alarms, lanes and amounts of one policy's years."""
+    what = f"year/{policy}"
+    report.mean(f"{what}/rounds whose interval holds", [coverage(year) for year in years], "share")
     for name in CAUSES.values():
-        add_mean(report, f"{policy}: {name} flagged", [alarms(one)[0][name] for one in years], "share")
-    false = [alarms(one)[1] for one in years]
-    most = f"most {max(false)}, at most two in {np.mean(np.array(false) <= 2):.0%} of years"
-    add_mean(report, f"{policy}: false drift alarms", false, "a year", most)
-    add_mean(report, f"{policy}: careless annotator flagged", [careless(one)[0] for one in years], "share")
-    add_mean(report, f"{policy}: annotators falsely flagged", [careless(one)[1] for one in years], "a year")
-    promoted = [sum(r.is_promoted for r in one.rounds) for one in years]
-    add_mean(report, f"{policy}: models promoted", promoted, "a year")
+        report.share(f"{what}/{name} flagged in time", [alarms(year)[0][name] for year in years])
+    n_false = np.array([alarms(year)[1] for year in years])
+    report.mean(f"{what}/false drift alarms", n_false, "a year")
+    report.share(f"{what}/years with at most two", n_false <= 2)
+    report.share(f"{what}/careless annotator flagged in time", [careless(year)[0] for year in years])
+    report.mean(f"{what}/annotators falsely flagged", [careless(year)[1] for year in years], "a year")
+    promoted = [sum(record.is_promoted for record in year.rounds) for year in years]
+    report.mean(f"{what}/models promoted", promoted, "a year")
     for lane in ("auto", "review", "full"):
         shares = [
-            np.mean([r.lanes.get(lane, 0) / sum(r.lanes.values()) for r in one.rounds]) for one in years
+            np.mean([record.lanes.get(lane, 0) / sum(record.lanes.values()) for record in year.rounds])
+            for year in years
         ]
-        add_mean(report, f"{policy}: lane {lane}", shares, "share")
+        report.mean(f"{what}/lane {lane}", shares, "share")
     for name in years[0].amounts:
-        inside = [float(np.mean(one.amounts[name])) for one in years if one.amounts[name]]
-        if inside:
-            add_mean(report, f"{policy}: {name} inside its interval", inside, "share")
+        inside = [float(np.mean(year.amounts[name])) for year in years if year.amounts.get(name)]
+        report.mean(f"{what}/{name} inside its interval", inside, "share")
 
 
 def report_costs(report: Report, costs: dict[str, list[float]]) -> None:
-    """Note what each way of working cost, and how much less than others the cost policy, year by year."""
+    """Report what each way of working cost, and the cost policy's difference from it, year by year."""
     for name, values in costs.items():
-        add_mean(report, f"{name}: cost", values, "EUR/year")
-    for name, values in costs.items():
+        report.mean(f"cost of a year/{name}/cost", values, "EUR")
+        less = np.array(costs["cost"][: len(values)]) - np.array(values)
         if name != "cost":
-            less = np.array(costs["cost"][: len(values)]) - np.array(values)
-            add_mean(report, f"cost policy against {name}", less.tolist(), "EUR/year")
+            report.mean(f"cost of a year/{name}/cost policy against it", less, "EUR")
 
 
-def run(options: argparse.Namespace) -> None:
-    """Live through the years and print what came of them."""
-    report = Report("year", options)
-    _share(options.data, options.cache)
-    seeds = range(options.seed, options.seed + (2 if options.quick else options.years))
+def run(report: Report, options: argparse.Namespace) -> None:
+    """Live through the years and report what came of them."""
+    plan = Plan(options.design, options.new, options.weeks)
+    seeds = range(options.seed, options.seed + options.n)
     costs: dict[str, list[float]] = {}
     first: dict[str, Year] = {}
-    with ProcessPoolExecutor(
-        options.jobs, initializer=_share, initargs=(options.data, options.cache)
-    ) as pool:
-        for policy in options.policies:
-            lived = seeds[: max(2, len(seeds) // SHARE_OF_YEARS[policy])]
-            jobs: list[Any] = [
-                pool.submit(one_year, policy, seed, options.design, options.new) for seed in lived
-            ]
-            years = [one.result() for one in jobs]
-            say(f"{policy}: {len(years)} years done")
-            report_years(report, policy, years)
-            costs[policy] = [one.cost for one in years]
-            first[policy] = years[0]
-        lived = seeds[: max(2, len(seeds) // SHARE_OF_YEARS["band"])]
-        fixed = list(pool.map(fixed_costs, lived, [options.design] * len(lived)))
-    for name in fixed[0]:
-        costs[name] = [one[name] for one in fixed]
+    for policy in options.policies:
+        lived = seeds[: max(min(2, len(seeds)), len(seeds) // SHARE_OF_YEARS[policy])]
+        jobs = ([policy] * len(lived), lived, [plan] * len(lived))
+        years = repeated(one_year, *jobs, jobs=options.jobs, start=(share_stock, options))
+        say(f"{policy}: {len(years)} years done")
+        report_years(report, policy, years)
+        costs[policy], first[policy] = [year.cost for year in years], years[0]
+    lived = seeds[: max(min(2, len(seeds)), len(seeds) // 2)]
+    fixed = repeated(fixed_costs, lived, [plan] * len(lived), jobs=options.jobs, start=(share_stock, options))
+    costs |= {name: [costs_of_year[name] for costs_of_year in fixed] for name in fixed[0]}
     report_costs(report, costs)
-    report_main(report, first["cost"], first.get("band"), options.plot)
-    report.finish()
-
-
-def report_main(report: Report, main: Year, band: Year | None, plot: Path | None) -> None:
-    """Note the main year by itself, and draw it."""
-    report.add("main year, cost policy: coverage", float(np.mean(coverage(main))), "share", seed=main.seed)
-    report.add("main year: false drift alarms", alarms(main)[1], "a year", seed=main.seed)
-    flagged = [name for name, is_found in alarms(main)[0].items() if is_found]
-    weeks = [one.number for one in main.rounds if one.check.drifts]
-    say(f"main year: flagged {', '.join(flagged)}; drift alarms in weeks {weeks}")
-    if plot is not None and band is not None:
-        plot.write_bytes(year_plot(main.rounds, band.rounds, seed=main.seed))
-        print(f"the plot is in {plot}")
+    if options.plot is not None and "band" in first:
+        options.plot.write_bytes(year_plot(first["cost"].rounds, first["band"].rounds, seed=options.seed))
+        say(f"the plot is in {options.plot}")
 
 
 def main() -> None:
     """Read the options and run."""
-    options = answers_parser((__doc__ or "").split("\n\n", 1)[0])
-    options.add_argument("--years", type=int, default=21, help="years, each with another seed (default 21)")
-    options.add_argument("--design", choices=("uniform", "poisson"), default="uniform", help="of the audit")
-    options.add_argument("--new", type=float, default=0.10, help="share of the new label (default 0.10)")
-    options.add_argument(
-        "--policies", nargs="+", default=list(SHARE_OF_YEARS), choices=SHARE_OF_YEARS, help="cost first"
-    )
-    options.add_argument("--jobs", type=int, default=1, help="processes (default 1)")
-    options.add_argument("--plot", type=Path, metavar="FILE", help="draw the first year as SVG")
-    run(options.parse_args())
+    parser = options_of(__doc__, n=21, counted="years, each with another seed")
+    add_picture_options(parser)
+    parser.add_argument("--simulated", action="store_true", help="features drawn at random, no pictures")
+    parser.add_argument("--weeks", type=int, default=N_WEEKS, help="length of a year, for a quick try")
+    parser.add_argument("--design", choices=("uniform", "poisson"), default="uniform", help="of the audit")
+    parser.add_argument("--new", type=float, default=0.10, help="share of the new label")
+    parser.add_argument("--policies", nargs="+", default=list(SHARE_OF_YEARS), choices=SHARE_OF_YEARS)
+    parser.add_argument("--jobs", type=int, default=1, help="number of processes")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the first year as SVG")
+    options = parser.parse_args()
+    if "cost" not in options.policies:
+        parser.error("--policies needs cost, which the others are compared with")
+    report = Report(options)
+    run(report, options)
+    report.close()
 
 
 if __name__ == "__main__":

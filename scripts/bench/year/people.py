@@ -1,135 +1,128 @@
-"""People at work in the simulated year: who is asked what, until each sample has its label."""
+"""The annotators of the simulated year, whose mistakes are where, and what, real people's mistakes were."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
-from _year_world import SENIOR, SENIOR_SKILL, Floats, People, Week
 
-from goldloop.annotators.anchoring import Observation
-from goldloop.annotators.profiles import Judged
-from goldloop.core.answers import Answer
-from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
-from goldloop.core.tasks import Purpose
+from goldloop.core.tasks import NewTask, Purpose
+from scripts.bench.year.world import CARELESS, N_CARELESS, World
 
-START = datetime(2026, 1, 5, tzinfo=None)
-TYPICAL = 0.92  # how often people are taken to be right when votes are weighed
-TARGET, MAX_ANSWERS = 0.90, 3
-CHECKED_SHARE = 0.10  # of the quick reviews gets a blind answer more, which tells how good such looks are
-KIND = {Purpose.REVIEW: "quick", Purpose.ADJUDICATION: "adjudicating"}
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What people made of a sample: the label's column, and how sure it is of each label (n_labels,)."""
-
-    label: int
-    posterior: Floats
+SKILLS = {"1": 0.95, "2": 0.93, "3": 0.92, "4": 0.94}
+ADJUDICATOR, ADJUDICATOR_SKILL = "9", 0.985
+CARELESS_ONE, CARELESS_SHARE = "3", 0.35  # of that person's answers in those weeks are any label
+HARDER = np.array([0.35, 1.8, 3.0, 3.5])
+"""How much likelier a mistake is, by how many of three real people were wrong about the picture."""
+MOST_WRONG = 0.9
+LED = 0.08  # of right answers give way to a wrong suggestion
+HELPED = 0.5  # of wrong answers give way to a right one
+SECONDS = {"quick": 25.0, "blind": 30.0, "adjudicating": 60.0}  # means
+SPREAD = 0.5  # of the logarithm of a time
 
 
-@dataclass
-class Desk:
-    """Everybody's answers, and what each sample came to."""
+class ServerTask(Protocol):
+    """A task as the labelling server holds it."""
 
-    people: People
-    labels: LabelSet
-    rng: np.random.Generator
-    moment: datetime
-    answers: list[Answer] = field(default_factory=list)
-    judged: list[Judged] = field(default_factory=list)
-    observations: list[Observation] = field(default_factory=list)
+    @property
+    def pushed(self) -> NewTask:
+        """What was pushed."""
+        ...
 
-    def strict(self, week: Week, place: int, purpose: Purpose, prior: Floats) -> Found:
-        """Return what two blind answers come to, and an adjudicator where they differ."""
-        first = self._ask(week, place, purpose, ())
-        second = self._ask(week, place, purpose, (first.annotator,))
-        decision = None
-        if first.label != second.label:
-            decision = self._ask(week, place, Purpose.ADJUDICATION, (), who=SENIOR)
-        for one, other in ((first, second), (second, first)):
-            others = self._posterior(prior, [other], decision)
-            told = dict(zip(self.labels, others.tolist(), strict=True))
-            self.judged.append(Judged(one, None, told))
-        posterior = self._posterior(prior, [first, second], decision)
-        final = decision or first
-        return Found(self.labels.column(str(final.label)), posterior)
 
-    def quick(self, week: Week, place: int, probs: Floats) -> Found:
-        """Return what a quick review comes to; further blind answers until it is sure, then an adjudicator."""
-        suggested = int(probs.argmax())
-        votes = [self._ask(week, place, Purpose.REVIEW, (), suggested=suggested)]
-        is_checked = self.rng.random() < CHECKED_SHARE
-        if is_checked:
-            votes.append(self._ask(week, place, Purpose.RECHECK, (votes[0].annotator,)))
+class Server(Protocol):
+    """What annotators see of a labelling server in memory."""
+
+    @property
+    def tasks(self) -> Mapping[int, ServerTask]:
+        """Tasks by id."""
+        ...
+
+    def next_for(self, annotator: str, *, purpose: Purpose | None = None) -> int | None:
+        """Return the task that this annotator is shown next, or None."""
+        ...
+
+    def answer(self, task_id: int, annotator: str, label: str, *, lead_time_s: float | None) -> int:
+        """Submit `label`; return the annotation id."""
+        ...
+
+
+class People:
+    """Four annotators and an adjudicator."""
+
+    def __init__(self, world: World, seed: int) -> None:
+        self._world, self._rng = world, np.random.default_rng([seed, 2])
+        stock = world.stock
+        n_wrong = (stock.people != stock.truth[:, None]).sum(axis=1)
+        self._harder = HARDER[n_wrong] / HARDER[n_wrong].mean()
+
+    def work_through(self, server: Server, week: int) -> int:
+        """Let everybody answer what they are shown next, in turn, until nobody is shown anything.
+
+        Returns the number of answers.
+        """
+        n = 0
         while True:
-            posterior = self._posterior(probs, votes, None)
-            has_dissent = is_checked and votes[0].label != votes[1].label
-            if posterior.max() >= TARGET and not has_dissent:
-                decision = None
-                break
-            if len(votes) >= MAX_ANSWERS or has_dissent:
-                decision = self._ask(week, place, Purpose.ADJUDICATION, (), who=SENIOR)
-                posterior = self._posterior(probs, votes, decision)
-                break
-            votes.append(self._ask(week, place, Purpose.REVIEW, tuple(one.annotator for one in votes)))
-        label = int(posterior.argmax()) if decision is None else self.labels.column(str(decision.label))
-        if is_checked:
-            truth = str(votes[0].label) if decision is None else str(decision.label)
-            self.observations.append(
-                Observation(self.labels[suggested], str(votes[0].label), truth, True, votes[0].lead_time_s)
-            )
-        return Found(label, posterior)
+            n_before = n
+            for who in [*self._rng.permutation(list(SKILLS)).tolist(), ADJUDICATOR]:
+                purpose = Purpose.ADJUDICATION if who == ADJUDICATOR else None
+                task_id = server.next_for(who, purpose=purpose)
+                if task_id is None:
+                    continue
+                task = server.tasks[task_id].pushed
+                suggested = task.suggestion.label if task.suggestion else None
+                label = self.label(who, task.sample_id, week, suggested)
+                seconds = self.seconds(task.purpose, is_shown=suggested is not None)
+                server.answer(task_id, who, label, lead_time_s=seconds)
+                n += 1
+            if n == n_before:
+                return n
 
-    def single(self, week: Week, place: int) -> Found:
-        """Return one blind answer, as seeds get it."""
-        label = self.labels.column(str(self._ask(week, place, Purpose.SEED, ()).label))
-        posterior = np.full(len(self.labels), (1 - TYPICAL) / (len(self.labels) - 1))
-        posterior[label] = TYPICAL
-        return Found(label, posterior)
+    def somebody(self, but: Sequence[str] = ()) -> str:
+        """Return who answers next; nobody of `but` does."""
+        return str(self._rng.choice([who for who in SKILLS if who not in but]))
 
-    def _ask(
-        self,
-        week: Week,
-        place: int,
-        purpose: Purpose,
-        but: tuple[str, ...],
-        *,
-        who: str | None = None,
-        suggested: int | None = None,
-    ) -> Answer:
-        who = who or self.people.somebody(but)
-        said = self.people.says(who, int(week.rows[place]), week.number, suggested)
-        self.moment += timedelta(seconds=1)
-        answer = Answer(
-            annotation_id=len(self.answers),
-            sample_id=SampleId(week.sample_ids[place]),
-            purpose=purpose,
-            annotator=who,
-            label=self.labels[said],
-            reason=None,
-            round=week.number,
-            created_at=self.moment,
-            updated_at=self.moment,
-            lead_time_s=self.people.takes_s("quick" if suggested is not None else KIND.get(purpose, "blind")),
-            suggested_label=None if suggested is None else self.labels[suggested],
-            is_shown=suggested is not None,
-        )
-        self.answers.append(answer)
-        return answer
+    def label(self, who: str, sample_id: SampleId, week: int, suggested: str | None = None) -> str:
+        """Return what somebody answers in a week, led or helped by what is suggested to them."""
+        labels, sample = self._world.labels, self._world.samples[sample_id]
+        if _is_careless(who, week) and self._rng.random() < CARELESS_SHARE:
+            return labels[int(self._rng.integers(len(labels)))]
+        skill = ADJUDICATOR_SKILL if who == ADJUDICATOR else SKILLS[who]
+        is_wrong = self._rng.random() < min(MOST_WRONG, (1 - skill) * self._harder[sample.row])
+        right = labels[sample.truth]
+        if suggested is not None:
+            if is_wrong and suggested == right:
+                is_wrong = self._rng.random() >= HELPED
+            elif not is_wrong and suggested != right and self._rng.random() < LED:
+                return suggested
+        return labels[self._mistake(sample.row, sample.truth)] if is_wrong else right
 
-    def _posterior(self, prior: Floats, votes: list[Answer], decision: Answer | None) -> Floats:
-        weighed = np.array(prior, dtype=np.float64) + 1e-6
-        for one, skill in [(vote, TYPICAL) for vote in votes] + [(decision, SENIOR_SKILL)] * bool(decision):
-            says = np.full(len(self.labels), (1 - skill) / (len(self.labels) - 1))
-            says[self.labels.column(str(one.label))] = skill
-            weighed *= says
-        return np.asarray(weighed / weighed.sum())
+    def seconds(self, purpose: Purpose, *, is_shown: bool) -> float:
+        """Return how many seconds an answer takes."""
+        kind = "quick" if is_shown else "adjudicating" if purpose is Purpose.ADJUDICATION else "blind"
+        return float(SECONDS[kind] * np.exp(self._rng.normal(0, SPREAD) - SPREAD**2 / 2))
+
+    def expected_errors(self, sample_ids: Sequence[SampleId], week: int) -> float:
+        """Return how many samples one blind answer each is expected to get wrong."""
+        harder = self._harder[[self._world.samples[sample_id].row for sample_id in sample_ids]]
+        totals = []
+        for who, skill in SKILLS.items():
+            errors = np.minimum(MOST_WRONG, (1 - skill) * harder)
+            if _is_careless(who, week):
+                at_random = 1 - 1 / len(self._world.labels)
+                errors = CARELESS_SHARE * at_random + (1 - CARELESS_SHARE) * errors
+            totals.append(errors.sum())
+        return float(np.mean(totals))
+
+    def _mistake(self, row: int, truth: int) -> int:
+        real = [int(column) for column in self._world.stock.people[row] if column != truth]
+        if real:
+            return real[int(self._rng.integers(len(real)))]
+        n_labels = len(self._world.labels)
+        return int((truth + self._rng.integers(1, n_labels)) % n_labels)
 
 
-def flat(labels: LabelSet) -> npt.NDArray[np.float64]:
-    """Return the prior where no model may have a word."""
-    return np.full(len(labels), 1 / len(labels))
+def _is_careless(who: str, week: int) -> bool:
+    return who == CARELESS_ONE and CARELESS <= week < CARELESS + N_CARELESS

@@ -1,4 +1,4 @@
-"""The simulated year as a picture: truth and interval round by round, what was flagged, and what it cost."""
+"""The simulated year as a picture: truth and interval by round, what was flagged, and what it cost."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
-from _year_loop import Round
-from _year_world import APPEARANCE, CAMERA, CARELESS, CARELESS_ONE, N_CARELESS, SEASON
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from goldloop.reports.plots.style import BLUE, GREY, ORANGE, STYLE, VERMILION, rendered
+from scripts.bench.year.accounts import Round
+from scripts.bench.year.people import CARELESS_ONE
+from scripts.bench.year.world import APPEARANCE, CAMERA, CARELESS, N_CARELESS, SEASON
 
 PLANTED = (
     (SEASON, SEASON, "season\nchanges"),
@@ -40,36 +41,28 @@ def year_plot(cost: Sequence[Round], band: Sequence[Round], *, seed: int) -> byt
 
 
 def _draw_accuracy(axes: Axes, rounds: Sequence[Round]) -> None:
-    found = [(one.number, one.estimate) for one in rounds if one.estimate is not None]
-    values = np.array([one.value for _, one in found])
-    arms = np.array([[one.value - one.low for _, one in found], [one.high - one.value for _, one in found]])
+    known = [(record.number, record.estimate) for record in rounds if record.estimate is not None]
+    values = np.array([estimate.value for _, estimate in known])
+    low, high = np.array([(estimate.low, estimate.high) for _, estimate in known]).T
     axes.errorbar(
-        [number for number, _ in found],
+        [number for number, _ in known],
         values,
-        yerr=arms.tolist(),
+        yerr=[values - low, high - values],
         fmt="o",
         color=BLUE,
         markersize=4,
         elinewidth=1.3,
         label="reported, 95 % interval",
     )
-    axes.plot(
-        [one.number for one in rounds],
-        [one.truth for one in rounds],
-        color=ORANGE,
-        marker="D",
-        markersize=3.5,
-        linewidth=1.4,
-        label="true",
-    )
-    low = float(min(one.low for _, one in found))
-    drifts = [one.number for one in rounds if one.check.drifts]
-    axes.plot(drifts, [low - 0.02] * len(drifts), "^", color=VERMILION, markersize=8, label="drift flagged")
-    people = [one.number for one in rounds if CARELESS_ONE in one.flagged]
-    axes.plot(
-        people, [low - 0.05] * len(people), "s", color=GREY, markersize=6, label="careless annotator flagged"
-    )
-    axes.set_ylim(low - 0.075, 1.06)
+    numbers, truth = [record.number for record in rounds], [record.truth for record in rounds]
+    axes.plot(numbers, truth, color=ORANGE, marker="D", markersize=3.5, linewidth=1.4, label="true")
+    least = float(low.min())
+    drifts = [record.number for record in rounds if record.check.drifts]
+    axes.plot(drifts, [least - 0.02] * len(drifts), "^", color=VERMILION, markersize=8, label="drift flagged")
+    weeks = [record.number for record in rounds if CARELESS_ONE in record.flagged]
+    name = "careless annotator flagged"
+    axes.plot(weeks, [least - 0.05] * len(weeks), "s", color=GREY, markersize=6, label=name)
+    axes.set_ylim(least - 0.075, 1.06)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set_ylabel("accuracy of the model")
     for first, last, name in PLANTED:
@@ -79,24 +72,11 @@ def _draw_accuracy(axes: Axes, rounds: Sequence[Round]) -> None:
 
 def _draw_cost(axes: Axes, cost: Sequence[Round], band: Sequence[Round]) -> None:
     for rounds, name, colour, line in ((band, "band", ORANGE, "--"), (cost, "cost", BLUE, "-")):
-        totals = np.cumsum([one.spent + one.lost for one in rounds])
-        axes.plot(
-            [one.number for one in rounds],
-            totals,
-            color=colour,
-            linestyle=line,
-            linewidth=2,
-            label=f"{name} policy: people and wrong labels",
-        )
-        axes.plot(
-            [one.number for one in rounds],
-            np.cumsum([one.spent for one in rounds]),
-            color=colour,
-            linestyle=line,
-            linewidth=1,
-            alpha=0.6,
-            label=f"{name} policy: people alone",
-        )
+        numbers = [record.number for record in rounds]
+        spent, lost = (np.cumsum([getattr(record, part) for record in rounds]) for part in ("spent", "lost"))
+        both, alone = f"{name} policy: people and wrong labels", f"{name} policy: people alone"
+        axes.plot(numbers, spent + lost, color=colour, linestyle=line, linewidth=2, label=both)
+        axes.plot(numbers, spent, color=colour, linestyle=line, linewidth=1, alpha=0.6, label=alone)
     axes.set_ylim(bottom=0)
     axes.set_ylabel("EUR since the start")
     axes.legend(loc="upper left", fontsize=9)

@@ -1,28 +1,27 @@
 """The pictures of the simulated year as a backbone sees them, in good light and through a broken camera.
 
-One half of the pictures trains a small network on their true labels, but for the label that is to appear
-later, which it never sees. The other half is the year's traffic: what the network makes of each picture, in
-several views and once blurred and dark, is kept in a folder, so that only the first run trains.
+One half of the pictures trains a small network on their true labels, but for the label that appears later,
+which it never sees. The other half is the year's traffic: the network's features of each picture, in several
+views and once blurred and dark, are kept in a folder, so that only the first run trains. A simulated stock
+needs neither pictures nor training.
 """
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from _common import say
-from _labels_data import Answers, load_answers
 from PIL import Image, ImageEnhance, ImageFilter
 
 from goldloop.core.labels import LabelSet
-
-Floats = npt.NDArray[np.float32]
-Columns = npt.NDArray[np.intp]
+from scripts.bench.common import say
+from scripts.bench.outputs import keep
+from scripts.bench.pictures import Columns, Floats, Pictures, load_pictures
 
 APPEARS = "truck"
 VIEWS = ((0, 0, False), (0, 0, True), (-3, 2, False), (2, -3, True), (3, 3, False))
@@ -30,21 +29,22 @@ VIEWS = ((0, 0, False), (0, 0, True), (-3, 2, False), (2, -3, True), (3, 3, Fals
 
 RECIPE: dict[str, Any] = {
     "epochs": 14,
-    "peak": 0.2,  # of the learning rate
+    "peak": 0.2,
     "seed": 7,
     "blur_px": 1.3,
     "brightness": 0.45,
-    "appears": APPEARS,
-    "views": VIEWS,
-    "version": 1,
+    "version": 2,
 }
+N_FEATURES = 64
+N_SIMULATED = 8000
+MISTAKE_RATE = 0.17  # of each of the three people who answered about a simulated sample
 
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """What the backbone sees: `clean` (n_views, n, n_features), `broken` (n, n_features) of a broken camera.
+    """Features: `clean` (n_views, n, N_FEATURES), and `broken` (n, N_FEATURES) of a broken camera.
 
-    `truth` (n,) are columns of `labels`, `people` (n, 3) what three real people answered.
+    `truth` (n,) are columns of `labels`, `people` (n, 3) what three people answered.
     """
 
     labels: LabelSet
@@ -54,67 +54,62 @@ class Stock:
     people: Columns
 
 
-def load_stock(folder: Path, cache: Path) -> Stock:
-    """Return the traffic's half of `folder`/cifar10; trains the backbone if `cache` lacks what it saw."""
-    answers = load_answers(folder, None)
-    told = [RECIPE, answers.truth.tolist()]
+def simulated_stock(seed: int) -> Stock:
+    """Return samples whose features scatter around their label's mean; a broken camera dims them."""
+    rng = np.random.default_rng([seed, 9])
+    labels = LabelSet((*(f"label {column}" for column in range(9)), APPEARS))
+    truth = rng.integers(len(labels), size=N_SIMULATED).astype(np.intp)
+    means = rng.normal(0, 0.35, (len(labels), N_FEATURES))
+    clean = means[truth] + rng.normal(0, 1, (len(VIEWS), N_SIMULATED, N_FEATURES))
+    other = (truth[:, None] + rng.integers(1, len(labels), (N_SIMULATED, 3))) % len(labels)
+    people = np.where(rng.random((N_SIMULATED, 3)) < MISTAKE_RATE, other, truth[:, None]).astype(np.intp)
+    return Stock(labels, clean.astype(np.float32), (0.4 * clean[0]).astype(np.float32), truth, people)
+
+
+def load_stock(options: argparse.Namespace) -> Stock:
+    """Return the traffic's half of CIFAR-10; trains the backbone where the cache lacks its features."""
+    pictures = load_pictures(options.data / "cifar10", limit=options.pictures)
+    told = [RECIPE, VIEWS, APPEARS, pictures.truth.tolist()]
     digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
-    kept = cache / f"year-{digest}.npz"
-    half = np.random.default_rng(RECIPE["seed"]).permutation(len(answers.truth))
-    traffic = np.sort(half[len(half) // 2 :])
+    kept = options.cache / f"year-{digest}.npy"
+    half = np.random.default_rng(RECIPE["seed"]).permutation(len(pictures.truth))
+    learnt, traffic = (np.sort(part) for part in np.array_split(half, 2))
     if not kept.exists():
-        clean, broken = _seen(answers, np.sort(half[: len(half) // 2]), traffic)
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        partial = kept.with_suffix(".partial.npz")
-        np.savez(partial, clean=clean.astype(np.float16), broken=broken.astype(np.float16))
-        partial.replace(kept)
-    with np.load(kept) as read:
-        clean, broken = read["clean"].astype(np.float32), read["broken"].astype(np.float32)
-    return Stock(answers.labels, clean, broken, answers.truth[traffic], answers.votes[traffic])
+        keep(kept, _features(pictures, learnt, traffic).astype(np.float16))
+    *clean, broken = _reduced(np.load(kept).astype(np.float32))
+    return Stock(
+        pictures.labels,
+        np.stack(clean),
+        broken,
+        pictures.truth[traffic],
+        pictures.answers_in_order(RECIPE["seed"])[traffic],
+    )
 
 
-def _seen(answers: Answers, seen: Columns, traffic: Columns) -> tuple[Floats, Floats]:
-    import torch
-    from _labels_model import Network, fit
-    from _labels_model import Stock as Pictures
-
-    torch.manual_seed(RECIPE["seed"])
-    known = seen[answers.truth[seen] != answers.labels.column(APPEARS)]
-    network = Network(len(answers.labels)).to(memory_format=torch.channels_last)
-    stock = Pictures(answers.pictures)
-    say(f"training the backbone on {len(known)} pictures, {RECIPE['epochs']} epochs; later runs need not")
-    targets = np.eye(len(answers.labels))[answers.truth[known]]
-    fit(network, stock, known, targets, epochs=RECIPE["epochs"], peak=RECIPE["peak"], seed=RECIPE["seed"])
-    clean = np.stack([_features(network, stock, traffic, view) for view in VIEWS])
-    # normalised as the good pictures are: nobody retrains a camera's colours into the backbone
-    darkened = answers.pictures.copy()
-    darkened[traffic] = [_broken(picture) for picture in answers.pictures[traffic]]
-    x = torch.from_numpy(answers.pictures).permute(0, 3, 1, 2).float() / 255
-    mean, spread = x.mean((0, 2, 3), keepdim=True), x.std((0, 2, 3), keepdim=True)
-    from torch.nn import functional
-
-    y = (torch.from_numpy(darkened).permute(0, 3, 1, 2).float() / 255 - mean) / spread
-    stock.padded = functional.pad(y, (4,) * 4, mode="reflect")
-    return clean, _features(network, stock, traffic, VIEWS[0])
+def _reduced(features: Floats) -> Floats:
+    """Return `features` (n_views + 1, n, n) along the N_FEATURES directions in which good pictures differ most."""
+    good = features[0]
+    mean = good.mean(axis=0)
+    _, axes = np.linalg.eigh(np.cov(good - mean, rowvar=False).astype(np.float64))
+    return (features - mean) @ axes[:, -N_FEATURES:].astype(np.float32)
 
 
-def _features(network: Any, stock: Any, rows: Columns, view: tuple[int, int, bool]) -> Floats:
-    import torch
+def _features(pictures: Pictures, learnt: Columns, traffic: Columns) -> Floats:
+    """Return what the backbone sees of the `traffic`: in each view, and last through a broken camera."""
+    from scripts.bench.network import Stock as Images
+    from scripts.bench.network import features_of, fit, new_network
 
-    down, right, is_mirrored = view
-    network.eval()
-    found = []
-    with torch.no_grad():
-        for first in range(0, len(rows), 500):
-            part = rows[first : first + 500]
-            shift = [torch.full((len(part),), 4 + by) for by in (down, right)]
-            x = stock.cut(part, *shift)
-            x = x.flip(3) if is_mirrored else x
-            seen = network.body(x.contiguous(memory_format=torch.channels_last)).amax((2, 3))
-            found.append(seen.numpy())
-    return np.concatenate(found)
+    known = learnt[pictures.truth[learnt] != pictures.labels.column(APPEARS)]
+    epochs, seed = RECIPE["epochs"], RECIPE["seed"]
+    say(f"training the backbone on {len(known)} pictures, {epochs} epochs; later runs need not")
+    network, stock = new_network(len(pictures.labels), seed=seed), Images(pictures.images)
+    targets = np.eye(len(pictures.labels))[pictures.truth[known]]
+    fit(network, stock, known, targets, epochs=epochs, peak=RECIPE["peak"], seed=seed)
+    clean = [features_of(network, stock, traffic, view) for view in VIEWS]
+    broken = Images(np.stack([_broken(image) for image in pictures.images]), like=stock)
+    return np.stack([*clean, features_of(network, broken, traffic, VIEWS[0])])
 
 
-def _broken(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    blurred = Image.fromarray(picture).filter(ImageFilter.GaussianBlur(RECIPE["blur_px"]))
+def _broken(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    blurred = Image.fromarray(image).filter(ImageFilter.GaussianBlur(RECIPE["blur_px"]))
     return np.asarray(ImageEnhance.Brightness(blurred).enhance(RECIPE["brightness"]))
