@@ -134,22 +134,12 @@ def add_picture_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def repeated(
-    work: Callable[..., _Made], *arguments: Iterable[Any], jobs: int = 1, start: tuple[Any, ...] = ()
-) -> list[_Made]:
-    """Return `work` of each of the zipped `arguments`, computed in `jobs` processes, in order.
-
-    `start` is a function and its arguments; each process calls it once. Every process computes with one
-    thread, as more threads only disturb each other.
-    """
+def repeated(work: Callable[..., _Made], *arguments: Iterable[Any], jobs: int) -> list[_Made]:
+    """Return `work` of each of the zipped `arguments`, computed in `jobs` processes, in order."""
     if jobs == 1:
-        if start:
-            start[0](*start[1:])
-        return [work(*values) for values in zip(*arguments, strict=False)]
+        return [work(*values) for values in zip(*arguments, strict=True)]
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read by numpy where it is loaded anew
-    context = multiprocessing.get_context("spawn")
-    begin, given = (start[0], start[1:]) if start else (None, ())
-    with ProcessPoolExecutor(jobs, mp_context=context, initializer=begin, initargs=given) as pool:
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         return list(pool.map(work, *arguments))
 
 

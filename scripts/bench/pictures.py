@@ -12,6 +12,8 @@ from PIL import Image
 
 from goldloop.core.labels import LabelSet
 
+SIZE_PX = 32  # what the tiny preset takes
+
 Columns = npt.NDArray[np.intp]
 Floats = npt.NDArray[np.float64]
 Images = npt.NDArray[np.uint8]
@@ -37,7 +39,7 @@ class Pictures:
         return np.take_along_axis(self.answers, order, axis=1)
 
 
-def load_pictures(folder: Path, *, size_px: int = 32, limit: int | None = None) -> Pictures:
+def load_pictures(folder: Path, *, size_px: int = SIZE_PX, limit: int | None = None) -> Pictures:
     """Return the first `limit` pictures (all if None) that `folder`/labels.csv names, `size_px` wide.
 
     Raises:

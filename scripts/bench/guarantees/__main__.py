@@ -8,14 +8,14 @@ routing      what tuned policies save against the default band
 calibration  bias and coverage of the calibration error, and when an offset for each label pays
 drift        how often the drift check raises a false alarm in a year, and which changes it sees
 
-The outputs come from networks that never saw the picture (scripts/bench/outputs.py), or are simulated.
+The outputs come from models that never saw the picture (scripts/bench/outputs.py), or are simulated.
 """
 
 from __future__ import annotations
 
 from scripts.bench.common import Report, add_picture_options, options_of
 from scripts.bench.guarantees import audit, calibration, drift, gate, guard, routing, target
-from scripts.bench.outputs import RECIPES, SIMULATED, outputs
+from scripts.bench.outputs import REAL, SIMULATED, outputs
 
 OF_OUTPUTS = {"audit": audit, "gate": gate, "target": target, "routing": routing, "calibration": calibration}
 OF_NOTHING = {"guard": guard, "drift": drift}
@@ -31,7 +31,7 @@ def main() -> None:
         nargs="+",
         default=["cifar10"],
         metavar="NAME",
-        help=f"{', '.join([*RECIPES, SIMULATED])}, or FILE.npz with logits and truth of a model of your own",
+        help=f"{', '.join([*REAL, SIMULATED])}, or FILE.npz with logits and truth of a model of your own",
     )
     options = parser.parse_args()
     report = Report(options)

@@ -22,9 +22,9 @@ from goldloop.core.ports import Scores
 from goldloop.drift.checks import check_drift
 from goldloop.drift.sketches import Sketch, SketchBuilder, merged
 from scripts.bench.common import Report
+from scripts.bench.model import scored, trained
 from scripts.bench.outputs import SIMULATED
 from scripts.bench.pictures import Columns, load_pictures
-from scripts.bench.tiny_model import scored, trained
 
 WEEKS = 52
 SIZES = (300, 1000, 3000)  # of a batch

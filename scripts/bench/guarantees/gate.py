@@ -13,13 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from goldloop.audit.designs import Design, audit_probabilities, usual_unsureness
-from goldloop.core.labels import LabelSet
 from goldloop.settings import GateSettings
 from goldloop.stats.calibration import calibration_error
 from goldloop.stats.comparison import compare
 from goldloop.training.gate import RULES, Gate
 from scripts.bench.common import Report
-from scripts.bench.outputs import Outputs, calibrated_population
+from scripts.bench.outputs import Outputs, calibrated_population, numbered_labels
 from scripts.bench.pictures import Columns, Floats
 
 SIZES = (100, 300, 1000)
@@ -97,7 +96,7 @@ def _objections(
     champion = np.where(is_swapped, pair.probs[drawn], pair.rival[drawn])
     truth, weights = pair.truth[drawn], 1 / chance[drawn]
     right = [probs.argmax(axis=1) == truth for probs in (challenger, champion)]
-    comparison = compare(*right, truth, labels=_labels(pair), weights=weights)
+    comparison = compare(*right, truth, labels=numbered_labels(pair.probs.shape[1]), weights=weights)
     ece = calibration_error(challenger, truth, weights=weights)
     return {
         rule: Gate(**{**DEFAULTS.model_dump(), "rule": rule}).objections(comparison, ece=ece)
@@ -106,7 +105,7 @@ def _objections(
 
 
 def refused_for_fall(pair: Pair, *, size: int, fall: float, n: int, seed: int) -> npt.NDArray[np.bool_]:
-    """Return (n,) whether a true `fall` of the commonest label's recall is objected to; else models are equal."""
+    """Return (n,) whether a true `fall` of the commonest label's recall is objected to."""
     right = np.stack([probs.argmax(axis=1) == pair.truth for probs in (pair.probs, pair.rival)])
     label = int(np.argmax(np.bincount(pair.truth)))
     recall = float(right[:, pair.truth == label].mean())
@@ -116,10 +115,6 @@ def refused_for_fall(pair: Pair, *, size: int, fall: float, n: int, seed: int) -
         which = (rng.random(size) < 0.5).astype(int)
         challenger, champion, truth = right[which, drawn], right[1 - which, drawn], pair.truth[drawn]
         challenger = challenger & ~((truth == label) & (rng.random(size) < fall / recall))
-        recalls = compare(challenger, champion, truth, labels=_labels(pair)).recalls
+        recalls = compare(challenger, champion, truth, labels=numbered_labels(pair.probs.shape[1])).recalls
         is_refused.append(any(change.high < -DEFAULTS.max_class_fall for change in recalls.values()))
     return np.array(is_refused)
-
-
-def _labels(pair: Pair) -> LabelSet:
-    return LabelSet(tuple(f"label {column}" for column in range(pair.probs.shape[1])))

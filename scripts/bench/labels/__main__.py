@@ -3,7 +3,6 @@
 consensus        accuracy of labels made of 1, 2 and 3 real answers, and of answers bought one at a time
 label_errors     how many of the labels that goldloop doubts are wrong, beside cleanlab's filter
 spammer          what a spammer who joins in the second round does to gold (simulated people)
-annotators       how often the measures of annotators are right (simulated people)
 automation_bias  the adoption gap, its interval and the switch (simulated annotators)
 """
 
@@ -12,13 +11,12 @@ from __future__ import annotations
 import os
 
 from scripts.bench.common import Report, add_picture_options, options_of
-from scripts.bench.labels import annotators, automation_bias, consensus, label_errors, spammer
+from scripts.bench.labels import automation_bias, consensus, label_errors, spammer
 
 PARTS = {
     "consensus": consensus,
     "label_errors": label_errors,
     "spammer": spammer,
-    "annotators": annotators,
     "automation_bias": automation_bias,
 }
 

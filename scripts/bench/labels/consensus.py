@@ -13,16 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import cross_val_predict
 
 from goldloop.consensus.fit import ConsensusFit, Method, VotedSample, fit_consensus
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
 from goldloop.stats.calibration import calibrated, fit_temperature
 from scripts.bench.common import Report
-from scripts.bench.outputs import FROM_VOTES, cross_fitted_logits
+from scripts.bench.outputs import cross_fitted_logits
 from scripts.bench.peers import run_peers
 from scripts.bench.pictures import Columns, Floats, Pictures, load_pictures
 
@@ -62,10 +60,10 @@ class Labelling:
 
 def voted_pictures(options: argparse.Namespace) -> tuple[Pictures, Floats]:
     """Return the pictures with their answers, and a model's probs learnt from one answer to each alone."""
-    pictures = load_pictures(options.data / FROM_VOTES.folder, limit=options.pictures)
-    votes = pictures.answers_in_order(options.seed)[:, :1]
-    logits = cross_fitted_logits(pictures, votes, FROM_VOTES, options.cache)
-    return pictures, calibrated(logits, fit_temperature(logits, votes[:, 0]))  # answers are all there is
+    pictures = load_pictures(options.data / "cifar10", limit=options.pictures)
+    votes = pictures.answers_in_order(options.seed)[:, 0]
+    logits = cross_fitted_logits(pictures, votes, options)
+    return pictures, calibrated(logits, fit_temperature(logits, votes))  # answers are all there is
 
 
 def run(report: Report, options: argparse.Namespace) -> None:
@@ -79,8 +77,6 @@ def run(report: Report, options: argparse.Namespace) -> None:
         scores = [labelling.scores(pictures.truth) for labelling in of_method]
         for name in scores[0]:
             report.median(f"consensus/{k} votes/{method}/{name}", [score[name] for score in scores], "")
-    best = _stacked_with_truth(votes[options.seed], probs, pictures.truth).scores(pictures.truth)
-    report.add(f"consensus/{MAX_VOTES} votes/taught the true labels/accuracy", best["accuracy"], "")
     _ask_until_sure(report, votes, probs, pictures)
 
 
@@ -135,18 +131,6 @@ def _majority(votes: Columns, n_labels: int, seed: int) -> Labelling:
     counts = np.eye(n_labels)[votes].sum(axis=1)
     noise = np.random.default_rng(seed).random(counts.shape) / 2
     return Labelling((counts + noise).argmax(axis=1), counts.max(axis=1) / votes.shape[1])
-
-
-def _stacked_with_truth(votes: Columns, probs: Floats, truth: Columns) -> Labelling:
-    """Return what a logistic regression makes of votes and probs that learns from true labels, 5-fold.
-
-    No method may do this; it shows how much of what is missing is the aggregation's fault.
-    """
-    counts = np.eye(probs.shape[1])[votes].sum(axis=1)
-    levels = [counts == level for level in range(1, votes.shape[1] + 1)]
-    features = np.concatenate([np.log(probs + 1e-4) / 5, *levels], axis=1)
-    regression = LogisticRegression(max_iter=1000)
-    return Labelling.of(cross_val_predict(regression, features, truth, cv=5, method="predict_proba"))
 
 
 def _ask_until_sure(report: Report, votes: dict[int, Columns], probs: Floats, pictures: Pictures) -> None:

@@ -1,8 +1,8 @@
 """A simulated project: people of known skill label samples until goldloop's consensus is sure of each.
 
-Two in five samples are audit samples: two blind answers, and an adjudicator where they differ. The others have
-a model's calibrated probabilities and are asked about until the posterior is sure, three people at most, then
-adjudicated. Consensus is goldloop's own and is derived anew from all answers before every question.
+Two in five samples are audit samples: two blind answers, and an adjudicator where they differ. The others
+have a model's calibrated probabilities and are asked about until the posterior is sure, three people at most,
+then adjudicated. Consensus is goldloop's own and is derived anew from all answers before every question.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import numpy as np
 from scipy.special import softmax
 
 from goldloop.consensus.fit import ConsensusFit, Method, VotedSample, fit_consensus
-from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
+from scripts.bench.outputs import numbered_labels
 
-LABELS = LabelSet(tuple(f"label {column}" for column in range(10)))
+LABELS = numbered_labels(10)
 SPREAD = 2.2  # of the model's logits
 ADJUDICATOR = 0.99
 AUDIT_SHARE, TARGET, MAX_ANSWERS = 0.4, 0.90, 3

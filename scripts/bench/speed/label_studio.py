@@ -21,15 +21,15 @@ import httpx
 from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
 from goldloop.adapters.label_studio.payload import choice_result, task_payload
 from goldloop.adapters.label_studio.queue import BATCH_TASKS
-from goldloop.core.labels import LabelSet
 from goldloop.core.samples import BatchId
 from goldloop.core.tasks import NewTask, Purpose, Suggestion
 from goldloop.services import LabelStudioEndpoint, down, up
 from goldloop.settings.workspace import Workspace
 from scripts.bench.common import Report, say, seconds
+from scripts.bench.outputs import numbered_labels
 from scripts.bench.speed.whole_push import picture, whole_push
 
-LABELS = LabelSet(tuple(f"label {column}" for column in range(10)))
+LABELS = numbered_labels(10)
 N_CHANGED, N_SINGLE = 100, 30
 EXPORT_TIMEOUT_S = 1200.0
 

@@ -22,10 +22,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from goldloop.core.labels import LabelSet
 from scripts.bench.common import Report, say
+from scripts.bench.model import saved
+from scripts.bench.outputs import numbered_labels
 
-LABELS = LabelSet(tuple(f"label {column}" for column in range(10)))
+LABELS = numbered_labels(10)
 MINIBATCH, N_WORKERS = 128, 2
 N_PICTURES, PER_FOLDER = 200, 1000
 MEMORY_EVERY_S = 0.05
@@ -62,12 +63,10 @@ def _child(*arguments: str) -> dict[str, float]:
 
 def prepare(root: Path, n: int, seed: int) -> None:
     """Write a small trained model, and `n` small JPEG files of which no two have the same bytes."""
-    from scripts.bench.tiny_model import train
-
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 256, (N_PICTURES, 4, 4, 3), dtype=np.uint8).repeat(8, axis=1).repeat(8, axis=2)
     columns = np.arange(N_PICTURES) % len(LABELS)
-    train(images, columns, LABELS, n_validation=0, seed=seed, folder=root / "model", epochs=1)
+    saved(images, columns, LABELS, n_validation=0, seed=seed, folder=root)
     encoded = []
     for image in images:
         buffer = io.BytesIO()

@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from goldloop.annotators.profiles import people
 from goldloop.audit.audited import Traffic
-from goldloop.audit.designs import Design, audit_probabilities, usual_unsureness
 from goldloop.audit.estimates import estimate_accuracy
 from goldloop.audit.guard import guard
 from goldloop.core.candidates import Candidate, Choice
@@ -40,7 +39,7 @@ from goldloop.training.gate import Gate
 from goldloop.training.promotion import decide, evaluate
 from scripts.bench.pictures import Floats
 from scripts.bench.year.accounts import Round
-from scripts.bench.year.desk import Desk, Gathered, posteriors
+from scripts.bench.year.desk import Desk, Gathered
 from scripts.bench.year.model import Regression, RegressionTrainer
 from scripts.bench.year.people import People
 from scripts.bench.year.world import World
@@ -65,7 +64,6 @@ class YearLoop:
         self._policy: Policy | None = None
         self._version = ""
         self._trainer, self._folder = RegressionTrainer(), TemporaryDirectory()
-        self._usual: float | None = None
         self._seen: list[Seen] = []
         self._drifted: list[int] = []
         self._closed: list[datetime] = []
@@ -134,7 +132,7 @@ class YearLoop:
                 purposes=np.array([str(choice.purpose) for choice in self._gathered.choices]),
                 label=np.array(self._gathered.labels, dtype=np.intp),
                 machine=np.array(self._gathered.machine, dtype=np.intp),
-                posterior=posteriors(self._gathered, self._desk.answers, self.labels),
+                posterior=np.array(self._gathered.posteriors),
             ),
             traffic=Traffic(
                 ids, *(np.concatenate([getattr(part, name) for part in parts]) for name in fields)
@@ -170,11 +168,6 @@ class YearLoop:
         self, number: int, ids: list[SampleId], probs: Floats | None, lanes: npt.NDArray[np.str_] | None
     ) -> list[Choice]:
         selection = self.settings.selection
-        chances = np.full(len(ids), selection.audit_rate)
-        if probs is not None:
-            chances = audit_probabilities(
-                probs, audit_rate=selection.audit_rate, design=selection.audit_design, usual=self._usual
-            )
         pool = [
             Candidate(
                 sample_id,
@@ -182,7 +175,7 @@ class YearLoop:
                 Lane.HOLD if lanes is None else Lane(lanes[place]),
                 None if probs is None else float(margin(probs[place : place + 1])[0]),
                 None if probs is None else self.labels[int(probs[place].argmax())],
-                float(chances[place]),
+                selection.audit_rate,
             )
             for place, sample_id in enumerate(ids)
         ]
@@ -203,13 +196,14 @@ class YearLoop:
         for choice in choices:
             sample_id = choice.candidate.sample_id
             said = probs.get(sample_id)
-            labels[sample_id] = label = self._desk.settle(choice, number, said)
+            posterior = self._desk.settle(choice, number, said)
+            labels[sample_id] = int(posterior.argmax())
             split = wanted_split(sample_id, choice.purpose, seed=self.settings.selection.seed)
             targets = [self._gathered, self._splits[split]]
             if choice.purpose is Purpose.AUDIT and said is not None:
                 targets.append(self._audits)
             for target in targets:
-                target.add(choice, number, label, said, len(self.labels))
+                target.add(choice, number, posterior, said)
         return labels
 
     def _known_people(self) -> KnownPeople:
@@ -249,9 +243,6 @@ class YearLoop:
             sketch = self._sketch(challenger(held).probs, held)
             self._seen = [Seen("", self._version, self._desk.moment, sketch, check_drift(sketch, None))]
         self._settle()
-        if Design(self.settings.selection.audit_design) is Design.POISSON and self._traffic:
-            probs = np.concatenate([part.probs for part in self._traffic])
-            self._usual = usual_unsureness(probs, audit_rate=self.settings.selection.audit_rate)
         return is_promoted
 
     def _gate(self, challenger: Regression) -> bool:

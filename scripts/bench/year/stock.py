@@ -1,7 +1,7 @@
 """The pictures of the simulated year as a backbone sees them, in good light and through a broken camera.
 
-One half of the pictures trains a small network on their true labels, but for the label that appears later,
-which it never sees. The other half is the year's traffic: the network's features of each picture, in several
+One half of the pictures trains the tiny preset on their true labels, but for the label that appears later,
+which it never sees. The other half is the year's traffic: the model's features of each picture, in several
 views and once blurred and dark, are kept in a folder, so that only the first run trains. A simulated stock
 needs neither pictures nor training.
 """
@@ -10,33 +10,26 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageEnhance, ImageFilter
 
 from goldloop.core.labels import LabelSet
-from scripts.bench.common import say
+from scripts.bench.model import scored, trained
 from scripts.bench.outputs import keep
-from scripts.bench.pictures import Columns, Floats, Pictures, load_pictures
+from scripts.bench.pictures import Columns, Floats, Images, Pictures, load_pictures
 
 APPEARS = "truck"
 VIEWS = ((0, 0, False), (0, 0, True), (-3, 2, False), (2, -3, True), (3, 3, False))
 """Pixels down and right, and whether mirrored: each view of a picture arrives as a sample of its own."""
 
-RECIPE: dict[str, Any] = {
-    "epochs": 14,
-    "peak": 0.2,
-    "seed": 7,
-    "blur_px": 1.3,
-    "brightness": 0.45,
-    "version": 2,
-}
+SEED = 7
+MARGIN_PX = 3
+BLUR_PX, BRIGHTNESS = 1.3, 0.45  # of the broken camera
 N_FEATURES = 64
 N_SIMULATED = 8000
+_STOCKS: dict[tuple[object, ...], Stock] = {}
 MISTAKE_RATE = 0.17  # of each of the three people who answered about a simulated sample
 
 
@@ -54,6 +47,14 @@ class Stock:
     people: Columns
 
 
+def stock_of(options: argparse.Namespace) -> Stock:
+    """Return the stock that the options name, made once in each process."""
+    key = (options.simulated, options.seed, options.pictures)
+    if key not in _STOCKS:
+        _STOCKS[key] = simulated_stock(options.seed) if options.simulated else load_stock(options)
+    return _STOCKS[key]
+
+
 def simulated_stock(seed: int) -> Stock:
     """Return samples whose features scatter around their label's mean; a broken camera dims them."""
     rng = np.random.default_rng([seed, 9])
@@ -69,10 +70,9 @@ def simulated_stock(seed: int) -> Stock:
 def load_stock(options: argparse.Namespace) -> Stock:
     """Return the traffic's half of CIFAR-10; trains the backbone where the cache lacks its features."""
     pictures = load_pictures(options.data / "cifar10", limit=options.pictures)
-    told = [RECIPE, VIEWS, APPEARS, pictures.truth.tolist()]
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+    digest = hashlib.sha256(pictures.images.tobytes() + repr(VIEWS).encode()).hexdigest()[:16]
     kept = options.cache / f"year-{digest}.npy"
-    half = np.random.default_rng(RECIPE["seed"]).permutation(len(pictures.truth))
+    half = np.random.default_rng(SEED).permutation(len(pictures.truth))
     learnt, traffic = (np.sort(part) for part in np.array_split(half, 2))
     if not kept.exists():
         keep(kept, _features(pictures, learnt, traffic).astype(np.float16))
@@ -82,12 +82,12 @@ def load_stock(options: argparse.Namespace) -> Stock:
         np.stack(clean),
         broken,
         pictures.truth[traffic],
-        pictures.answers_in_order(RECIPE["seed"])[traffic],
+        pictures.answers_in_order(SEED)[traffic],
     )
 
 
 def _reduced(features: Floats) -> Floats:
-    """Return `features` (n_views + 1, n, n) along the N_FEATURES directions in which good pictures differ most."""
+    """Return `features` (n_views + 1, n, k) along the directions in which good pictures differ most."""
     good = features[0]
     mean = good.mean(axis=0)
     _, axes = np.linalg.eigh(np.cov(good - mean, rowvar=False).astype(np.float64))
@@ -96,20 +96,23 @@ def _reduced(features: Floats) -> Floats:
 
 def _features(pictures: Pictures, learnt: Columns, traffic: Columns) -> Floats:
     """Return what the backbone sees of the `traffic`: in each view, and last through a broken camera."""
-    from scripts.bench.network import Stock as Images
-    from scripts.bench.network import features_of, fit, new_network
-
     known = learnt[pictures.truth[learnt] != pictures.labels.column(APPEARS)]
-    epochs, seed = RECIPE["epochs"], RECIPE["seed"]
-    say(f"training the backbone on {len(known)} pictures, {epochs} epochs; later runs need not")
-    network, stock = new_network(len(pictures.labels), seed=seed), Images(pictures.images)
-    targets = np.eye(len(pictures.labels))[pictures.truth[known]]
-    fit(network, stock, known, targets, epochs=epochs, peak=RECIPE["peak"], seed=seed)
-    clean = [features_of(network, stock, traffic, view) for view in VIEWS]
-    broken = Images(np.stack([_broken(image) for image in pictures.images]), like=stock)
-    return np.stack([*clean, features_of(network, broken, traffic, VIEWS[0])])
+    backbone = trained(pictures.images[known], pictures.truth[known], pictures.labels, seed=SEED)
+    images = pictures.images[traffic]
+    seen = [np.stack([_view(image, view) for image in images]) for view in VIEWS]
+    broken = np.stack([_broken(image) for image in images])
+    return np.stack([scored(backbone, shown).embeddings for shown in (*seen, broken)])
 
 
-def _broken(image: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    blurred = Image.fromarray(image).filter(ImageFilter.GaussianBlur(RECIPE["blur_px"]))
-    return np.asarray(ImageEnhance.Brightness(blurred).enhance(RECIPE["brightness"]))
+def _view(image: Images, view: tuple[int, int, bool]) -> Images:
+    """Return the image moved, its edge repeated, and perhaps mirrored."""
+    down, right, is_mirrored = view
+    margin = np.pad(image, ((MARGIN_PX, MARGIN_PX), (MARGIN_PX, MARGIN_PX), (0, 0)), mode="edge")
+    top, left = MARGIN_PX + down, MARGIN_PX + right
+    moved = margin[top : top + image.shape[0], left : left + image.shape[1]]
+    return moved[:, ::-1] if is_mirrored else moved
+
+
+def _broken(image: Images) -> Images:
+    blurred = Image.fromarray(image).filter(ImageFilter.GaussianBlur(BLUR_PX))
+    return np.asarray(ImageEnhance.Brightness(blurred).enhance(BRIGHTNESS))
