@@ -1,4 +1,4 @@
-"""How often the measures of annotators are right, on simulated people whose skill is known.
+"""Measures of annotators hold the truth as often as they promise, on simulated people whose skill is known.
 
 An expert, two average people, a careless one and a spammer answer 300 samples of one project. What everybody
 else says of an answer is goldloop's own leave-one-out posterior, as uncertain and as wrong as in use. One
@@ -7,72 +7,75 @@ answer in twenty is a honeypot.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 import numpy as np
+import pytest
 
 from goldloop.annotators.profiles import Judged, Person, people
 from goldloop.core.answers import Answer
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
-from goldloop.stats.measures import Measure
-from scripts.bench.common import Report, repeated
 from scripts.bench.labels.crowd import LABELS, Project
+from tests.statistical.promises import at_least, at_most
+
+pytestmark = pytest.mark.statistical
 
 SKILLS = {"1": 0.98, "2": 0.92, "3": 0.90, "4": 0.75, "5": 0.10}
-KINDS = {"1": "expert", "2": "average", "3": "average", "4": "careless", "5": "spammer"}
+SPAMMER = "5"
+REPEATS = 60
 N_SAMPLES, N_ROUNDS = 300, 5
 HONEYPOT_RATE, BAR = 0.05, 0.70
 N_FIRST = 50  # blind answers: about half of a hundred tasks, as the others show a suggestion
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
-def run(report: Report, options: argparse.Namespace) -> None:
-    """Report bias, coverage and flags by person, where mistakes fall anywhere and where they are alike."""
-    for is_alike, n in ((False, options.n), (True, max(2, options.n // 5))):
-        seeds = range(options.seed * 10**6, options.seed * 10**6 + n)
-        results = repeated(measures_of, seeds, [is_alike] * n, jobs=options.jobs)
-        for who, skill in SKILLS.items():
-            what = f"annotators/mistakes {'alike' if is_alike else 'anywhere'}/{KINDS[who]} {skill}"
-            for name in results[0][who]:
-                values = [result[who][name] for result in results if result[who][name] is not None]
-                if name.startswith("bias"):
-                    report.mean(f"{what}/{name}", values, "")
-                elif values:
-                    report.share(f"{what}/{name}", values)
+@pytest.mark.parametrize("is_alike", [False, True], ids=["mistakes anywhere", "mistakes alike"])
+def test_the_accuracy_is_in_its_interval(is_alike: bool) -> None:
+    """The interval of a person's accuracy holds their skill in at least 92 % of cases."""
+    estimates = [
+        (person.accuracy.estimate, SKILLS[person.annotator])
+        for judged in projects(is_alike)
+        for person in measured(judged)
+    ]
+
+    assert at_least(
+        [found is not None and found.low <= skill <= found.high for found, skill in estimates], 0.92
+    )
 
 
-def measures_of(seed: int, is_alike: bool) -> dict[str, dict[str, float | None]]:
-    """Return by person what the measures of one project say, 1 or 0 for yes or no, None without a measure."""
-    judged = judged_answers(np.random.default_rng(seed), is_alike=is_alike)
-    measures = {}
-    for person in measured(judged):
-        who, skill = person.annotator, SKILLS[person.annotator]
-        first = [answer for answer in judged if answer.answer.annotator == who][:N_FIRST]
-        rest = [answer for answer in judged if answer.answer.annotator != who]
-        early = next(early for early in measured(first + rest) if early.annotator == who)
-        measures[who] = {
-            "interval holds": holds(person.accuracy, skill),
-            "bias": person.accuracy.estimate.value - skill if person.accuracy.estimate else None,
-            "flagged": person.is_flagged,
-            "falling": person.is_falling,
-            f"flagged after {N_FIRST} answers": early.is_flagged,
-        }
-    return measures
+def test_only_the_spammer_is_flagged() -> None:
+    """After 50 blind answers the spammer is flagged in nearly every project, others in at most 2 %."""
+    flags = {who: [is_flagged_early(judged, who) for judged in projects(False)] for who in SKILLS}
+    others = [flag for who, of_person in flags.items() if who != SPAMMER for flag in of_person]
+
+    assert at_least(flags[SPAMMER], 0.98)
+    assert at_most(others, 0.02)
+
+
+def test_steady_people_are_rarely_called_falling() -> None:
+    """Somebody who never changes is called falling in at most 2 % of projects."""
+    assert at_most([who.is_falling for judged in projects(False) for who in measured(judged)], 0.02)
+
+
+@cache
+def projects(is_alike: bool) -> list[list[Judged]]:
+    """Return the answers of all projects."""
+    return [judged_answers(np.random.default_rng(seed), is_alike=is_alike) for seed in range(REPEATS)]
+
+
+def is_flagged_early(judged: Sequence[Judged], who: str) -> bool:
+    """Return whether somebody is flagged by their first answers beside everybody else's."""
+    first = [answer for answer in judged if answer.answer.annotator == who][:N_FIRST]
+    rest = [answer for answer in judged if answer.answer.annotator != who]
+    return next(person.is_flagged for person in measured(first + rest) if person.annotator == who)
 
 
 def measured(judged: Sequence[Judged]) -> tuple[Person, ...]:
     """Return goldloop's measures."""
     return people(judged, labels=LABELS, bar=BAR)
-
-
-def holds(measure: Measure, truth: float) -> bool | None:
-    """Return whether the interval holds the truth; None where there is too little for one."""
-    if measure.estimate is None:
-        return None
-    return measure.estimate.low <= truth <= measure.estimate.high
 
 
 def judged_answers(rng: np.random.Generator, *, is_alike: bool) -> list[Judged]:

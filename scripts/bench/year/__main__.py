@@ -71,9 +71,7 @@ def run(report: Report, options: argparse.Namespace) -> None:
         report_years(report, policy, years)
         costs[policy], first[policy] = [year.cost for year in years], years[0]
     lived = seeds[: max(min(2, len(seeds)), len(seeds) // 2)]
-    fixed = repeated(
-        fixed_costs, lived, [options] * len(lived), jobs=options.jobs, start=(share_stock, options)
-    )
+    fixed = repeated(fixed_costs, lived, [options] * len(lived), jobs=options.jobs)
     costs |= {name: [costs_of_year[name] for costs_of_year in fixed] for name in fixed[0]}
     report_costs(report, costs)
     if options.plot is not None and "band" in first:

@@ -110,7 +110,7 @@ class Desk:
         return self._settled(self._posterior(prior, [first, second, *decisions]), decisions or [first])
 
     def _quick(self, sample_id: SampleId, number: int, probs: Floats) -> Floats:
-        """Return what a quick review comes to, with blind answers until it is sure and then an adjudicator."""
+        """Return what a quick review and then blind answers come to, and an adjudicator if still unsure."""
         suggested = self.labels[int(probs.argmax())]
         votes = [self._ask(sample_id, number, Purpose.REVIEW, suggested=suggested)]
         is_checked = self.rng.random() < CHECKED_SHARE

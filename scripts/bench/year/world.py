@@ -1,6 +1,6 @@
 """The traffic of the simulated year: which samples arrive in which week, and what is true of each.
 
-`World` is a reader and a content store of goldloop over samples in memory. A sample's payload is its features.
+`World` is a reader and a content store of goldloop. The payload of a sample is its features.
 """
 
 from __future__ import annotations

@@ -81,7 +81,7 @@ def coverage(year: Year) -> float:
 
 
 def alarms(year: Year) -> tuple[dict[str, bool], int]:
-    """Return which planted changes were flagged in their round or the next, and the number of other alarms."""
+    """Return which planted changes were flagged by the next round, and the number of other alarms."""
     flagged = {record.number for record in year.rounds if record.check.drifts}
     expected = {number + late for number in CAUSES for late in (0, 1)}
     in_time = {name: bool(flagged & {number, number + 1}) for number, name in CAUSES.items()}
