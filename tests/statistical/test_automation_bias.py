@@ -5,17 +5,20 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from goldloop.annotators.anchoring import Observation
+from goldloop.annotators.automation_bias import time_ratio
+from goldloop.stats.metrics import Estimate
 from scripts.bench.labels.automation_bias import (
-    TRUE_RATIO,
     Habits,
     first_switches,
     gap_of_project,
     gaps_of_counts,
-    time_ratios,
 )
 from tests.statistical.promises import at_least, at_most
 
 pytestmark = pytest.mark.statistical
+
+TRUE_RATIO, IDLE_SHARE, IDLE_S = 0.7, 0.03, 600.0
 
 
 @pytest.mark.parametrize("adoption", [0.0, 0.3, 0.6])
@@ -56,3 +59,17 @@ def test_a_large_gap_switches_suggestions_off() -> None:
     switches = first_switches(Habits(0.5, 0.1), np.random.default_rng(1), n=100, a_week=5)
 
     assert at_least([switch is not None for switch in switches], 0.99)
+
+
+def time_ratios(rng: np.random.Generator, *, n: int, n_per_arm: int) -> list[Estimate]:
+    """Return `n` time ratios of log-normal decision times, three in a hundred of them idle."""
+    ratios = []
+    for _ in range(n):
+        times = np.exp(rng.normal(np.log(4.0), 0.5, 2 * n_per_arm))
+        times[rng.random(2 * n_per_arm) < IDLE_SHARE] += IDLE_S
+        times[:n_per_arm] *= TRUE_RATIO
+        seen = [
+            Observation("s", "s", None, place < n_per_arm, time) for place, time in enumerate(times.tolist())
+        ]
+        ratios.append(time_ratio(seen))
+    return [ratio for ratio in ratios if ratio is not None]

@@ -48,7 +48,7 @@ def test_a_large_gain_is_promoted() -> None:
 
 
 def test_an_allowed_fall_of_one_label_is_rarely_refused() -> None:
-    """A recall that falls by what is allowed is objected to in at most 5 % of holdouts, a larger fall often."""
+    """A fall of one recall by what is allowed is refused in at most 5 % of holdouts, a large one often."""
     allowed = refused_for_fall(models(), size=1000, fall=DEFAULTS.max_class_fall, n=200, seed=1)
     large = refused_for_fall(models(), size=1000, fall=0.50, n=60, seed=1)
 

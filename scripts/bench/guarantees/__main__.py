@@ -5,7 +5,7 @@ gate         how often a challenger that is no better is promoted, and one that 
 guard        how often, and how soon, a year of weekly looks suspends policies of known shares of errors
 target       how often the accuracy of what is accepted misses its target, and how much is accepted
 routing      what tuned policies save against the default band
-calibration  bias and coverage of the calibration error, and when an offset for each label pays
+calibration  bias and coverage of the calibration error
 drift        how often the drift check raises a false alarm in a year, and which changes it sees
 
 The outputs come from models that never saw the picture (scripts/bench/outputs.py), or are simulated.

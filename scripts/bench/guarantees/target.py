@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.audit.designs import audit_probabilities, usual_unsureness
 from goldloop.routing.certificate import certify
 from scripts.bench.common import Report
 from scripts.bench.outputs import Outputs, calibrated_population
@@ -72,8 +71,6 @@ def run(report: Report, name: str, made: Outputs, *, n: int) -> None:
                 _report(
                     report, f"{what}/{method}", population, thresholds(method, sure, right, target), target
                 )
-            poisson = _by_poisson(population, target, size, n=n, seed=seed)
-            _report(report, f"{what}/goldloop on Poisson audits", population, poisson, target)
             key = f"{target}-{size}"
             arrays |= {f"sure/{key}": sure, f"right/{key}": right, f"target/{key}": target}
     for key, certified in run_peers("thresholds", arrays).items():
@@ -97,15 +94,6 @@ def thresholds(method: str, sure: Floats, right: Flags, target: float) -> list[f
 def misses(population: Population, found: Sequence[float | None], target: float) -> Flags:
     """Return for each threshold whether what it accepts is wrong more often than the target allows."""
     return np.array([population.accepted(threshold)[1] > 1 - target for threshold in found])
-
-
-def _by_poisson(population: Population, target: float, size: int, *, n: int, seed: int) -> list[float | None]:
-    """Return thresholds from Poisson audits, about `size` each time, thinned to equal probabilities."""
-    rate, rng = size / len(population.sure), np.random.default_rng((seed, size, 1))
-    usual = usual_unsureness(population.probs, audit_rate=rate)
-    chances = audit_probabilities(population.probs, audit_rate=rate, design="poisson", usual=usual)
-    draws = [np.flatnonzero(rng.random(len(chances)) < chances.min()) for _ in range(n)]
-    return [goldloop(population.sure[rows], population.right[rows], target) for rows in draws]
 
 
 def _report(

@@ -13,21 +13,19 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from goldloop.annotators.anchoring import Observation, observations
-from goldloop.annotators.automation_bias import Gap, adoption_gap, gap_of_counts, time_ratio
+from goldloop.annotators.anchoring import observations
+from goldloop.annotators.automation_bias import Gap, adoption_gap, gap_of_counts
 from goldloop.annotators.prefill_advice import recommend
 from goldloop.core.answers import Answer
 from goldloop.core.arms import Arm, arm_of
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
-from goldloop.stats.metrics import Estimate
 from scripts.bench.common import Report
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 N_LABELS, MAX_GAP, N_WEEKS = 10, 0.10, 104
 SHARE_RIGHT, ADJUDICATOR = 0.5, 0.98
 OTHER_ERROR = SLIP = 0.05
-TRUE_RATIO, IDLE_SHARE, IDLE_S = 0.7, 0.03, 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +42,7 @@ class Habits:
 
 
 def run(report: Report, options: argparse.Namespace) -> None:
-    """Report bias and coverage of the gap and of the time ratio, and when the switch acts."""
+    """Report bias and coverage of the gap, and when the switch acts."""
     rng = np.random.default_rng(options.seed)
     for adoption in (0.0, 0.1, 0.3, 0.6):
         habits = Habits(adoption, blind=0.1)
@@ -53,11 +51,6 @@ def run(report: Report, options: argparse.Namespace) -> None:
             _report_gaps(report, f"{n_per_arm} an arm, truth known", gaps, habits)
         whole = [gap_of_project(habits, rng, n_per_arm=60) for _ in range(options.n)]
         _report_gaps(report, "60 an arm, truth from people", whole, habits)
-    ratios = time_ratios(rng, n=options.n, n_per_arm=60)
-    report.share(
-        f"automation bias/time ratio {TRUE_RATIO}/interval holds",
-        [part.low <= TRUE_RATIO <= part.high for part in ratios],
-    )
     for blind in (0.02, 0.1, 0.3, 0.5):
         for a_week in (2, 10, 30):
             switches = first_switches(Habits(0.0, blind), rng, n=options.n, a_week=a_week)
@@ -120,20 +113,6 @@ def _label(habits: Habits, rng: np.random.Generator, *, is_right: bool, is_shown
         return "s"
     draw = rng.random()
     return "s" if draw < habits.blind else "o" if draw < habits.blind + OTHER_ERROR else "t"
-
-
-def time_ratios(rng: np.random.Generator, *, n: int, n_per_arm: int) -> list[Estimate]:
-    """Return `n` time ratios of log-normal decision times, three in a hundred of them idle."""
-    ratios = []
-    for _ in range(n):
-        times = np.exp(rng.normal(np.log(4.0), 0.5, 2 * n_per_arm))
-        times[rng.random(2 * n_per_arm) < IDLE_SHARE] += IDLE_S
-        times[:n_per_arm] *= TRUE_RATIO
-        seen = [
-            Observation("s", "s", None, place < n_per_arm, time) for place, time in enumerate(times.tolist())
-        ]
-        ratios.append(time_ratio(seen))
-    return [ratio for ratio in ratios if ratio is not None]
 
 
 def first_switches(

@@ -1,7 +1,7 @@
 """Measure how fast goldloop scores files, pushes tasks and pulls answers, against plain ways in the same run.
 
 score  a folder of files, against the same model behind torch's DataLoader: images a second and peak memory
-push   tasks into Label Studio, against the server's own bulk import of the same payload, and one by one
+push   tasks into Label Studio, against the server's own bulk import of the same payload
 pull   100 changed annotations among many tasks, against a full export of the project
 
 push and pull start servers of their own in a temporary folder and end them.

@@ -2,7 +2,7 @@
 
 push  goldloop's whole push (plan, claims, copies of the pictures, import, record, comparison with the server)
       and its adapter alone, against the server's bulk import of the same payload in batches of the same size
-      (alternating, so that a busy machine slows all), and against creating tasks one by one
+      (alternating, so that a busy machine slows all)
 pull  100 changed annotations among many tasks, against a full export of the project
 """
 
@@ -30,7 +30,7 @@ from scripts.bench.outputs import numbered_labels
 from scripts.bench.speed.whole_push import picture, whole_push
 
 LABELS = numbered_labels(10)
-N_CHANGED, N_SINGLE = 100, 30
+N_CHANGED = 100
 EXPORT_TIMEOUT_S = 1200.0
 
 Push = Callable[[], object]
@@ -91,9 +91,6 @@ class Bench:
             self.report.median(f"{what}, {name}/rate", of_way, "tasks/s")
             shares = [rate / of_bulk for rate, of_bulk in zip(of_way, bulk, strict=True)]
             self.report.median(f"{what}, {name}/of the bulk import", shares, "times")
-        queue, tasks = self.project(), tasks_of(f"{n_tasks}-single", N_SINGLE)
-        single_s = seconds(lambda: [self._create_one(queue, task) for task in tasks])
-        self.report.add(f"push/{N_SINGLE} tasks, one by one/rate", N_SINGLE / single_s, "tasks/s")
 
     def measure_pull(self, n_tasks: int) -> None:
         """Compare a pull of what changed with full exports, in seconds."""
@@ -122,13 +119,6 @@ class Bench:
                 self.http.post(address, params={"return_task_ids": "true"}, json=payload).raise_for_status()
 
         return push
-
-    def _create_one(self, queue: LabelStudioQueue, task: NewTask) -> None:
-        payload = task_payload(task, queue.image_url)
-        body = {"project": queue.project_id, "data": payload["data"]}
-        task_id = self.http.post("/api/tasks/", json=body).raise_for_status().json()["id"]
-        for prediction in payload["predictions"]:
-            self.http.post("/api/predictions/", json=prediction | {"task": task_id}).raise_for_status()
 
     def _export(self, project_id: int, is_all: bool, n_expected: int) -> None:
         query = {"exportType": "JSON", "download_all_tasks": str(is_all).lower()}

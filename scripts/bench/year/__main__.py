@@ -36,8 +36,6 @@ def report_years(report: Report, policy: str, years: Sequence[Year]) -> None:
     report.share(f"{what}/years with at most two", n_false <= 2)
     report.share(f"{what}/careless annotator flagged in time", [careless(year)[0] for year in years])
     report.mean(f"{what}/annotators falsely flagged", [careless(year)[1] for year in years], "a year")
-    promoted = [sum(record.is_promoted for record in year.rounds) for year in years]
-    report.mean(f"{what}/models promoted", promoted, "a year")
     for lane in ("auto", "review", "full"):
         shares = [
             np.mean([record.lanes.get(lane, 0) / sum(record.lanes.values()) for record in year.rounds])

@@ -17,6 +17,7 @@ from goldloop.annotators.profiles import people
 from goldloop.audit.audited import Traffic
 from goldloop.audit.estimates import estimate_accuracy
 from goldloop.audit.guard import guard
+from goldloop.core.answers import Answer
 from goldloop.core.candidates import Candidate, Choice
 from goldloop.core.lanes import Lane
 from goldloop.core.probs import margin
@@ -35,6 +36,7 @@ from goldloop.routing.policies import Policy, Suspended, Target, route
 from goldloop.selection.select import select
 from goldloop.settings import Settings
 from goldloop.stats.comparison import compare
+from goldloop.stats.metrics import Estimate
 from goldloop.training.gate import Gate
 from goldloop.training.promotion import decide, evaluate
 from scripts.bench.pictures import Floats
@@ -94,20 +96,35 @@ class YearLoop:
         recent = [judged for judged in self._desk.judged if judged.answer.round > number - MEMORY]
         found = people(recent, labels=self.labels, bar=self.settings.annotators.bar)
         self._close(number)
-        truth, machine = self.world.truth(ids), scores.probs.argmax(axis=1)
+        flagged = tuple(person.annotator for person in found if person.is_flagged or person.is_falling)
+        answers = self._desk.answers[n_before:]
+        return self._came_to(number, choices, labels, answers, (estimate, check, flagged))
+
+    def _came_to(
+        self,
+        number: int,
+        choices: list[Choice],
+        labels: dict[SampleId, int],
+        answers: list[Answer],
+        reported: tuple[Estimate | None, Check, tuple[str, ...]],
+    ) -> Round:
+        """Retrain; return what the round came to by the true labels, beside what was `reported`."""
+        traffic = self._traffic[-1]
+        ids, lanes = traffic.sample_ids, traffic.lanes
+        truth, machine = self.world.truth(ids), traffic.probs.argmax(axis=1)
         delivered = np.array(
             [labels.get(sample, int(column)) for sample, column in zip(ids, machine, strict=True)]
         )
         is_gold = np.array([sample_id in labels for sample_id in ids])
         reviewed = {choice.candidate.sample_id for choice in choices if choice.purpose is not Purpose.AUDIT}
         is_caught = (machine != truth) & (delivered == truth) & np.array([one in reviewed for one in ids])
-        seconds = sum(answer.lead_time_s or 0 for answer in self._desk.answers[n_before:])
+        seconds = sum(answer.lead_time_s or 0 for answer in answers)
         return Round(
             number=number,
-            estimate=estimate,
+            estimate=reported[0],
             truth=float((machine == truth).mean()),
-            check=check,
-            flagged=tuple(person.annotator for person in found if person.is_flagged or person.is_falling),
+            check=reported[1],
+            flagged=reported[2],
             lanes={lane: int((lanes == lane).sum()) for lane in np.unique(lanes).tolist()},
             is_promoted=self._retrain(number),
             spent=seconds / 60 * self.settings.cost.minute,

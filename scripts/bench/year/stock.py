@@ -27,15 +27,14 @@ VIEWS = ((0, 0, False), (0, 0, True), (-3, 2, False), (2, -3, True), (3, 3, Fals
 SEED = 7
 MARGIN_PX = 3
 BLUR_PX, BRIGHTNESS = 1.3, 0.45  # of the broken camera
-N_FEATURES = 64
-N_SIMULATED = 8000
+N_SIMULATED, N_FEATURES = 8000, 64
 _STOCKS: dict[tuple[object, ...], Stock] = {}
 MISTAKE_RATE = 0.17  # of each of the three people who answered about a simulated sample
 
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """Features: `clean` (n_views, n, N_FEATURES), and `broken` (n, N_FEATURES) of a broken camera.
+    """Features: `clean` (n_views, n, n_features), and `broken` (n, n_features) of a broken camera.
 
     `truth` (n,) are columns of `labels`, `people` (n, 3) what three people answered.
     """
@@ -76,7 +75,7 @@ def load_stock(options: argparse.Namespace) -> Stock:
     learnt, traffic = (np.sort(part) for part in np.array_split(half, 2))
     if not kept.exists():
         keep(kept, _features(pictures, learnt, traffic).astype(np.float16))
-    *clean, broken = _reduced(np.load(kept).astype(np.float32))
+    *clean, broken = np.load(kept).astype(np.float32)
     return Stock(
         pictures.labels,
         np.stack(clean),
@@ -84,14 +83,6 @@ def load_stock(options: argparse.Namespace) -> Stock:
         pictures.truth[traffic],
         pictures.answers_in_order(SEED)[traffic],
     )
-
-
-def _reduced(features: Floats) -> Floats:
-    """Return `features` (n_views + 1, n, k) along the directions in which good pictures differ most."""
-    good = features[0]
-    mean = good.mean(axis=0)
-    _, axes = np.linalg.eigh(np.cov(good - mean, rowvar=False).astype(np.float64))
-    return (features - mean) @ axes[:, -N_FEATURES:].astype(np.float32)
 
 
 def _features(pictures: Pictures, learnt: Columns, traffic: Columns) -> Floats:
