@@ -3,8 +3,8 @@
 Suggestions are shown unless they are known to lead people. They go off where the adoption gap's upper bound
 passes the limit *and* its lower bound for any number of looks lies above zero. The first alone would switch
 off every young project, whose interval is wide; the second alone would act on a gap too small to matter.
-Simulated (scripts/bench/anchoring.py), with no anchoring they ever go off in 0 to 3 % of projects over two
-years of weekly looks, the project and its ten labels together.
+Simulated (scripts/bench/labels/automation_bias.py), with no anchoring they ever go off in 0 to 3 % of projects
+over two years of weekly looks, the project and its ten labels together.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def recommend(gap: Gap, by_label: Sequence[Gap], *, max_gap: float) -> Advice:
 
     They stay on until evidence says no. With ten labels, and one blind answer in ten that repeats a wrong
     suggestion, a true gap of 0.45 is switched off after a median of 21 wrong suggestions in each arm, 0.27
-    after 41, 0.18 after 77 (scripts/bench/anchoring.py).
+    after 41, 0.18 after 77 (scripts/bench/labels/automation_bias.py).
     """
     if _is_leading(gap, max_gap=max_gap, error=ERROR / 2):
         return Advice(False, (), (f"off: {_said(gap, max_gap)}",))

@@ -20,7 +20,7 @@ FALSE_SUSPENSION = 0.05
 At that border, over 52 weekly looks at 5 to 20 new audits, 2 % were, below it fewer [ville1939]; of policies
 with twice that share 20 audits a week recall half within 8 weeks where 5 % is allowed, 20 weeks at 2 %. An
 ordinary interval takes 3 and 6 weeks, and recalls 20 to 24 % at the border
-(`scripts/bench/_guarantees_audit.py`).
+(`scripts/bench/guarantees/guard.py`).
 """
 
 ODDS = (1.5, 2.0, 3.0, 5.0)

@@ -23,7 +23,7 @@ DOUBT_OFF = 0.5
 
 In a simulated year people had made 885 mistakes where the posterior expected 947; among labels that they had
 changed 252 where it expected 346, among audits that nobody had to adjudicate 19 where it expected 34
-(`scripts/bench/year.py`). An interval for chance alone would hold the truth in one quarter of four.
+(`scripts/bench/year`). An interval for chance alone would hold the truth in one quarter of four.
 """
 
 Floats = npt.NDArray[np.float64]

@@ -3,7 +3,7 @@
 A model is compared with what it saw itself, but a new one has seen nothing. It is shown the holdout, a random
 draw of all traffic; of that, only what arrived in rounds that no lasting change has made obsolete. Otherwise
 every new model would raise the alarm over what the one before it had already reported: six times in the
-simulated year of `scripts/bench/year.py`, where this leaves none.
+simulated year of `scripts/bench/year`, where this leaves none.
 """
 
 from __future__ import annotations

@@ -146,7 +146,7 @@ PRIOR_SURPRISES = 8.0
 """Surprises, such as errors, that the scatter expected beforehand is worth; it rules where few were drawn.
 
 From 2 to 32 the coverage of weighted estimates moves by at most 3 points, most where a model is badly
-calibrated; measured on real outputs, see `scripts/bench/_guarantees_audit.py`.
+calibrated; measured on real outputs, see `scripts/bench/guarantees/audit.py`.
 """
 
 

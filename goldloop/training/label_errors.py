@@ -54,7 +54,7 @@ def find_label_issues(
     Row by row: `columns` (n,) are the gold labels, `probs` (n, n_labels) come from models that did not train
     on the sample (`cross_validated_probs`). The order is that of the gold label's probability, ties going by
     sample_id: on real people's answers its first 500 held more wrong labels than those of the margin
-    (scripts/bench/label_issues.py).
+    (scripts/bench/labels/label_errors.py).
 
     Raises:
         LabelError, InvalidProbabilitiesError: the rows do not fit each other or the label set.

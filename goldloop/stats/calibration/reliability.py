@@ -19,8 +19,8 @@ Values = npt.NDArray[np.float64]
 _HIDDEN = 0.3
 """Share of a bin's noise that is taken for its gap before any is seen there.
 
-Measured by scripts/bench/calibration.py and on made-up gaps: with 0 the upper end is too low where gaps are
-small and everywhere, with 1 the lower end too high where one bin alone has a gap.
+Measured by scripts/bench/guarantees/calibration.py and on made-up gaps: with 0 the upper end is too low where
+gaps are small and everywhere, with 1 the lower end too high where one bin alone has a gap.
 """
 
 
