@@ -3,8 +3,8 @@
 Suggestions are shown unless they are known to lead people. They go off where the adoption gap's upper bound
 passes the limit *and* its lower bound for any number of looks lies above zero. The first alone would switch
 off every young project, whose interval is wide; the second alone would act on a gap too small to matter.
-Simulated (scripts/bench/labels/automation_bias.py), with no anchoring they ever go off in 0 to 3 % of projects
-over two years of weekly looks, the project and its ten labels together.
+Simulated (scripts/bench/labels/automation_bias.py), with no anchoring they ever go off in 0 to 3 % of
+projects over two years of weekly looks, the project and its ten labels together.
 """
 
 from __future__ import annotations

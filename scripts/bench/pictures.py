@@ -57,7 +57,8 @@ def load_pictures(folder: Path, *, size_px: int = SIZE_PX, limit: int | None = N
     for place, row in enumerate(rows):
         with Image.open(folder / "images" / row["file"]) as picture:
             picture.draft("RGB", (size_px, size_px))
-            images[place] = picture.convert("RGB").resize((size_px, size_px), Image.Resampling.BOX)
+            small = picture.convert("RGB").resize((size_px, size_px), Image.Resampling.BOX)
+            images[place] = np.asarray(small)
     truth = np.array([labels.column(row["label"]) for row in rows], dtype=np.intp)
     answers = None
     if "human_1" in rows[0]:
