@@ -53,7 +53,8 @@ def run(report: Report, name: str, made: Outputs, *, n: int) -> None:
                     estimates = estimated(method, draws & inside, probs, truth, chance=chance, inside=inside)
                     rows = np.array([(part.value, part.low, part.high) for part in estimates])
                     what = f"{name}/{scope}/{size} audits/{design}/{method}"
-                    _report(report, what, rows, hits[inside], float(chance[inside].sum()))
+                    if estimates:
+                        _report(report, what, rows, hits[inside], float(chance[inside].sum()))
     arrays = {f"drawn/{key}": value for key, value in bits.items()}
     arrays |= {f"chance/{key}": value for key, value in chances.items()}
     for key, rows in run_peers("means", {"sure": sure, "hits": hits, **arrays}).items():
