@@ -192,10 +192,14 @@ def _table(bench: str, rows: dict[str, dict[str, Figure]]) -> str:
 
 def _text(figure: Figure) -> str:
     times, unit = (100, "%") if figure.unit == "share" else (1, figure.unit)
-    value = f"{times * figure.value:,.4g}"
+    value = f"{_number(times * figure.value)} {unit}".strip()
     if figure.low is None or figure.high is None or figure.n == 1:
-        return f"{value} {unit}".strip()
-    return f"{value} {unit} [{times * figure.low:,.4g}, {times * figure.high:,.4g}]".replace("  ", " ")
+        return value
+    return f"{value} [{_number(times * figure.low)}, {_number(times * figure.high)}]"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _command() -> str:
