@@ -27,7 +27,7 @@ VIEWS = ((0, 0, False), (0, 0, True), (-3, 2, False), (2, -3, True), (3, 3, Fals
 SEED = 7
 MARGIN_PX = 3
 BLUR_PX, BRIGHTNESS = 1.3, 0.45  # of the broken camera
-N_SIMULATED, N_FEATURES = 8000, 64
+N_SIMULATED, N_FEATURES = 10_000, 64
 _STOCKS: dict[tuple[object, ...], Stock] = {}
 MISTAKE_RATE = 0.17  # of each of the three people who answered about a simulated sample
 

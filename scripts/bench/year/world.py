@@ -61,6 +61,8 @@ class World:
         """Yield what arrives in the week that `source`, such as 'week/7', names; weeks come in order."""
         number = int(source.rpartition("/")[2])
         counts = self._rng.multinomial(A_WEEK, self._mix(number))
+        if any(k > len(left) for k, left in zip(counts, self._left, strict=True)):
+            raise SystemExit(f"week {number} needs more pictures; use more --pictures or fewer --weeks")
         pairs = np.array([self._left[label].pop() for label, k in enumerate(counts) for _ in range(k)])
         is_broken = (self._rng.random(A_WEEK) < SHARE_BROKEN) & (number == CAMERA)
         for pair, broken in zip(self._rng.permutation(pairs).tolist(), is_broken.tolist(), strict=True):
