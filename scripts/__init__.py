@@ -1,0 +1,1 @@
+"""What people run: the checks, the demo and the benches."""

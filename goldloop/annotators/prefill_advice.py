@@ -3,7 +3,7 @@
 Suggestions are shown unless automation bias is proven. They are turned off where the upper bound of the
 adoption gap exceeds the limit and its lower bound, valid at every look, is above zero. The first condition
 alone would turn them off in every young project, whose interval is wide; the second alone would act on a
-negligible gap. Simulated (scripts/bench/anchoring.py) without any automation bias, they are ever turned off
+negligible gap. Simulated (scripts.bench.labels --part automation_bias) without any automation bias, they are ever turned off
 in 0 to 3 % of projects over two years of weekly looks, the project and its ten labels together.
 """
 
@@ -59,7 +59,7 @@ def recommend(gap: AdoptionGap, by_label: Sequence[AdoptionGap], *, max_gap: flo
 
     With ten labels, and one blind answer in ten that repeats a wrong suggestion, suggestions are turned off
     at a true gap of 0.45 after a median of 21 wrong suggestions in each arm, at 0.27 after 41 and at 0.18
-    after 77 (scripts/bench/anchoring.py).
+    after 77 (scripts.bench.labels --part automation_bias).
     """
     if _is_leading(gap, max_gap=max_gap, error=ERROR / 2):
         return Advice(False, (), (f"off: {_in_words(gap, max_gap)}",))

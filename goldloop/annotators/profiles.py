@@ -26,7 +26,7 @@ WEEKLY_Z = 3.3
 """Quantile at which an annotator is called falling: one steady week in 2,000.
 
 At 1.96 four steady annotators, checked weekly for 52 weeks, were called falling eight times a year
-(scripts/bench/year.py).
+(python -m scripts.bench.year).
 """
 
 MOST_CONFUSIONS = 3

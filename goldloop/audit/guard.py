@@ -20,7 +20,7 @@ FALSE_SUSPENSION = 0.05
 Measured over 52 weekly looks at 5 to 20 new audits: 2 % of such policies were suspended, fewer below the
 allowed share. Of policies with twice that share, 20 audits a week suspend half within 8 weeks if 5 % is
 allowed, and within 20 weeks if 2 % is allowed. An ordinary interval takes 3 and 6 weeks, and suspends 20 to
-24 % of policies with exactly the allowed share (`scripts/bench/_guarantees_audit.py`).
+24 % of policies with exactly the allowed share (`python -m scripts.bench.guarantees --part guard`).
 """
 
 ODDS = (1.5, 2.0, 3.0, 5.0)

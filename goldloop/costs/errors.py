@@ -22,7 +22,7 @@ DOUBT_OFF = 0.5
 
 In a simulated year annotators had made 885 errors where the posterior expected 947; among labels that they
 had changed 252 where it expected 346, among audits without an adjudicator 19 where it expected 34
-(`scripts/bench/year.py`). An interval for chance alone would hold the truth in one quarter of four.
+(`python -m scripts.bench.year`). An interval for chance alone would hold the truth in one quarter of four.
 """
 
 Floats = npt.NDArray[np.float64]

@@ -3,7 +3,7 @@
 A model is compared with what the same model saw before, and a new model has seen nothing. Its first reference
 is the holdout, a random draw of all traffic, without the rounds that a permanent change has made obsolete.
 With them, every new model would repeat the alarm of the model before: six times in the simulated year of
-`scripts/bench/year.py`, against none.
+`python -m scripts.bench.year`, against none.
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ PRIOR_DEGREES = 8.0
 """Weight of the expected design effect in `effective_size`, in degrees of freedom.
 
 Between 2 and 32 the coverage of weighted estimates changes by at most 3 points, most where a model is badly
-calibrated (measured on real outputs by `scripts/bench/_guarantees_audit.py`).
+calibrated (measured on real outputs by `python -m scripts.bench.guarantees --part audit`).
 """
 
 

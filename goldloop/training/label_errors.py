@@ -54,7 +54,7 @@ def find_label_issues(
     Row by row: `columns` (n,) are the gold labels, `probs` (n, n_labels) come from models that were not
     trained on the sample (`cross_validated_probs`). The order is that of the gold label's probability, lowest
     first, ties by sample_id: on real answers its first 500 held more wrong labels than those of the margin
-    (scripts/bench/suspects.py).
+    (scripts.bench.labels --part label_errors).
 
     Raises:
         LabelError, InvalidProbabilitiesError: the rows do not fit each other or the label set.

@@ -1,0 +1,1 @@
+"""Bench of the promises: audit, gate, guard, target, routing, calibration and drift."""

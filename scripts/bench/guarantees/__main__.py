@@ -1,0 +1,48 @@
+"""Measure whether the promises about accuracy hold, over resamples of model outputs whose truth is known.
+
+audit        bias and coverage of the estimates of accuracy that audits give, and the labels they save
+gate         how often a challenger that is no better is promoted, and one that is better is refused
+guard        how often, and how soon, a year of weekly looks suspends policies of known shares of errors
+target       how often the accuracy of what is accepted misses its target, and how much is accepted
+routing      what tuned policies save against the default band
+calibration  bias and coverage of the calibration error
+drift        how often the drift check raises a false alarm in a year, and which changes it sees
+
+The outputs come from models that never saw the picture (scripts/bench/outputs.py), or are simulated.
+"""
+
+from __future__ import annotations
+
+from scripts.bench.common import Report, add_picture_options, options_of
+from scripts.bench.guarantees import audit, calibration, drift, gate, guard, routing, target
+from scripts.bench.outputs import REAL, SIMULATED, outputs
+
+OF_OUTPUTS = {"audit": audit, "gate": gate, "target": target, "routing": routing, "calibration": calibration}
+OF_NOTHING = {"guard": guard, "drift": drift}
+
+
+def main() -> None:
+    """Run the parts asked for."""
+    parser = options_of(__doc__, n=1000, counted="resamples; years for guard and drift")
+    add_picture_options(parser)
+    parser.add_argument("--part", choices=[*OF_OUTPUTS, *OF_NOTHING], nargs="+", required=True)
+    parser.add_argument(
+        "--outputs",
+        nargs="+",
+        default=["cifar10"],
+        metavar="NAME",
+        help=f"{', '.join([*REAL, SIMULATED])}, or FILE.npz with logits and truth of a model of your own",
+    )
+    options = parser.parse_args()
+    report = Report(options)
+    for part in options.part:
+        if part in OF_NOTHING:
+            OF_NOTHING[part].run(report, options)
+        else:
+            for name in options.outputs:
+                OF_OUTPUTS[part].run(report, f"{part}/{name}", outputs(name, options), n=options.n)
+    report.close()
+
+
+if __name__ == "__main__":
+    main()

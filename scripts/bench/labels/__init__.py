@@ -1,0 +1,1 @@
+"""Bench of the labels: consensus, spammers, label errors, annotators and automation bias."""

@@ -1,0 +1,38 @@
+"""Measure how good labels and the measures of annotators are, on real answers and simulated people.
+
+consensus        accuracy of labels made of 1, 2 and 3 real answers, and of answers bought one at a time
+label_errors     how many of the labels that goldloop doubts are wrong, beside cleanlab's filter
+spammer          what a spammer who joins in the second round does to gold (simulated people)
+automation_bias  the adoption gap, its interval and the switch (simulated annotators)
+"""
+
+from __future__ import annotations
+
+import os
+
+from scripts.bench.common import Report, add_picture_options, options_of
+from scripts.bench.labels import automation_bias, consensus, label_errors, spammer
+
+PARTS = {
+    "consensus": consensus,
+    "label_errors": label_errors,
+    "spammer": spammer,
+    "automation_bias": automation_bias,
+}
+
+
+def main() -> None:
+    """Run the parts asked for."""
+    parser = options_of(__doc__, n=100, counted="repeats; vote orders for consensus")
+    add_picture_options(parser)
+    parser.add_argument("--part", choices=list(PARTS), nargs="+", required=True)
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="number of processes")
+    options = parser.parse_args()
+    report = Report(options)
+    for part in options.part:
+        PARTS[part].run(report, options)
+    report.close()
+
+
+if __name__ == "__main__":
+    main()

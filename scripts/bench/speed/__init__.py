@@ -1,0 +1,1 @@
+"""Bench of the speed: scoring, push and pull."""

@@ -1,0 +1,33 @@
+"""Measure how fast goldloop scores files, pushes tasks and pulls answers, against plain ways in the same run.
+
+score  a folder of files, against the same model behind torch's DataLoader: images a second and peak memory
+push   tasks into Label Studio, against the server's own bulk import of the same payload
+pull   100 changed annotations among many tasks, against a full export of the project
+
+push and pull start servers of their own in a temporary folder and end them.
+"""
+
+from __future__ import annotations
+
+from scripts.bench.common import Report, options_of
+from scripts.bench.speed import label_studio, score
+
+
+def main() -> None:
+    """Run the parts asked for."""
+    parser = options_of(__doc__, n=3, counted="measurements of each side and size")
+    parser.add_argument("--part", choices=("score", "push", "pull"), nargs="+", required=True)
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", default=[1000, 10_000], metavar="N", help="files, or tasks"
+    )
+    options = parser.parse_args()
+    report = Report(options)
+    if "score" in options.part:
+        score.run(report, options)
+    if {"push", "pull"} & set(options.part):
+        label_studio.run(report, options)
+    report.close()
+
+
+if __name__ == "__main__":
+    main()

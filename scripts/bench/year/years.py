@@ -1,0 +1,95 @@
+"""Single years of the simulation, and what is measured of each."""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass
+
+import numpy as np
+
+from goldloop.core.tasks import Purpose
+from goldloop.settings import CostSettings, PolicySettings, SelectionSettings, Settings
+from scripts.bench.year.accounts import Round, held_amounts
+from scripts.bench.year.loop import YearLoop
+from scripts.bench.year.people import CARELESS_ONE, People
+from scripts.bench.year.stock import stock_of
+from scripts.bench.year.world import CARELESS, CAUSES, World
+
+MAX_ERROR = 0.15  # the guard's; at the prices of [cost] so many errors among accepted still pay
+
+
+@dataclass(frozen=True, slots=True)
+class Year:
+    """One policy's year with one seed: its rounds, and for each amount whether the report held the truth."""
+
+    seed: int
+    rounds: tuple[Round, ...]
+    amounts: dict[str, list[bool]]
+
+    @property
+    def cost(self) -> float:
+        """What people's time and wrong labels cost in the year."""
+        return sum(record.spent + record.lost for record in self.rounds)
+
+
+def loop_of(policy: str, seed: int, options: argparse.Namespace) -> YearLoop:
+    """Return a loop before its first round; the band sends what lies below it to people."""
+    world = World(stock_of(options), seed, options.new)
+    settings = Settings(
+        name="year",
+        labels=world.labels.names,
+        policy=PolicySettings(kind=policy, below="review", target=0.95, max_error=MAX_ERROR),
+        selection=SelectionSettings(seed=seed),
+        cost=CostSettings(),
+    )
+    return YearLoop(world, People(world, seed), settings, seed)
+
+
+def one_year(policy: str, seed: int, options: argparse.Namespace) -> Year:
+    """Return the year of one policy."""
+    loop = loop_of(policy, seed, options)
+    loop.start()
+    rounds = tuple(loop.play(number) for number in range(1, options.weeks + 1))
+    amounts: dict[str, list[bool]] = {}
+    if policy == "cost":
+        amounts = held_amounts(loop.books(), rounds, loop.settings.cost, loop.world.labels)
+    return Year(seed, rounds, amounts)
+
+
+def fixed_costs(seed: int, options: argparse.Namespace) -> dict[str, float]:
+    """Return what a year costs where everything is labelled once, and where the first model does it all."""
+    loop = loop_of("band", seed, options)
+    loop.start()
+    cost, crew, world = loop.settings.cost, People(loop.world, seed), loop.world
+    labelling = accepting = 0.0
+    for number in range(1, options.weeks + 1):
+        ids = [world.read(file).sample_id for file in world.files(f"week/{number}")]
+        truth = world.truth(ids)
+        labels = [world.labels.column(crew.label(crew.somebody(), sample_id, number)) for sample_id in ids]
+        seconds = sum(crew.seconds(Purpose.AUDIT, is_shown=False) for _ in ids)
+        labelling += seconds / 60 * cost.minute + float((np.array(labels) != truth).sum()) * cost.error
+        assert loop.model is not None
+        wrong = loop.model(world.features(ids)).probs.argmax(axis=1) != truth
+        accepting += float(wrong.sum()) * cost.error
+    return {"label everything": labelling, "accept everything": accepting}
+
+
+def coverage(year: Year) -> float:
+    """Return the share of rounds whose interval holds the true accuracy, of those with an estimate."""
+    known = [(record.estimate, record.truth) for record in year.rounds if record.estimate is not None]
+    return float(np.mean([estimate.low <= truth <= estimate.high for estimate, truth in known]))
+
+
+def alarms(year: Year) -> tuple[dict[str, bool], int]:
+    """Return which planted changes were flagged by the next round, and the number of other alarms."""
+    flagged = {record.number for record in year.rounds if record.check.drifts}
+    expected = {number + late for number in CAUSES for late in (0, 1)}
+    in_time = {name: bool(flagged & {number, number + 1}) for number, name in CAUSES.items()}
+    return in_time, len(flagged - expected)
+
+
+def careless(year: Year) -> tuple[bool, int]:
+    """Return whether the careless annotator was flagged by the end of the second week, and false flags."""
+    named = {(record.number, who) for record in year.rounds for who in record.flagged}
+    is_found = bool(named & {(CARELESS, CARELESS_ONE), (CARELESS + 1, CARELESS_ONE)})
+    return is_found, sum(who != CARELESS_ONE or number < CARELESS for number, who in named)

@@ -1,0 +1,1 @@
+"""Statistical promises, by simulation: `scripts/test -m statistical` runs them, nothing else does."""
