@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from goldloop.core.ports import LabelingQueue
+from goldloop.services import Endpoints
 from tests.contracts.labeling import LABELS, Desk, FakeDesk, RealDesk
+from tests.contracts.trained_models import START
 
 _numbers = count(1)
 
@@ -61,3 +63,27 @@ def queue(made: tuple[LabelingQueue, Desk]) -> LabelingQueue:
 def desk(made: tuple[LabelingQueue, Desk]) -> Desk:
     """The people in front of that queue."""
     return made[1]
+
+
+@pytest.fixture(scope="module")
+def mlflow_url(services: Endpoints) -> str:
+    """Return the address of the real MLflow server."""
+    return services.mlflow.url
+
+
+@pytest.fixture(scope="module")
+def run_id(mlflow_url: str) -> str:
+    """Return an open run on the real server."""
+    from goldloop.adapters.mlflow_runs import MlflowRuns
+
+    return MlflowRuns(mlflow_url, "pets").begin(START)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """Return a folder as a trained model is saved in."""
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    (folder / "card.json").write_text('{"labels": ["a", "b", "c"]}')
+    (folder / "weights.bin").write_bytes(bytes(range(256)) * 64)
+    return folder

@@ -1,91 +1,21 @@
-"""What annotators' answers are worth: right on average, honest about n, and deaf to suggestions."""
+"""Annotator accuracy: unbiased, with intervals that cover, measured on blind answers only."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goldloop.annotators.pace import idle_limit_s
-from goldloop.annotators.profiles import Judged, Person, people
+from goldloop.annotators.profiles import people
 from goldloop.annotators.skill import accuracy_against, wrong_answers
-from goldloop.core.answers import Answer
 from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
-from goldloop.core.samples import SampleId
-from goldloop.core.tasks import Purpose
-from goldloop.stats.measures import MIN_N, Measure, difference, mean, median, share
+from goldloop.stats.measures import MIN_N, Measure
 from goldloop.stats.metrics import Estimate, wilson
-
-LABELS = LabelSet(tuple("abcdefghij"))
-START = datetime(2026, 1, 5, 9, tzinfo=UTC)
-BAR = 0.70
-Floats = np.ndarray
-
-
-def judged(
-    number: int,
-    label: str | None,
-    *,
-    known: str | None = None,
-    others: Mapping[str, float] | None = None,
-    who: str = "1",
-    **changes: object,
-) -> Judged:
-    """Return a blind answer of four seconds, the `number`-th of an hour's work."""
-    at = START + timedelta(seconds=5 * number)
-    answer = Answer(
-        annotation_id=number,
-        sample_id=SampleId(f"{number:064d}"),
-        purpose=Purpose.AUDIT,
-        annotator=who,
-        label=label,
-        reason=None,
-        round=1,
-        created_at=at,
-        updated_at=at,
-        lead_time_s=4.0,
-        suggested_label=None,
-        is_shown=False,
-    )
-    return Judged(replace(answer, **changes), known, others)  # type: ignore[arg-type]
-
-
-def measured(seen: Sequence[Judged], who: str = "1") -> Person:
-    """Return what is known of one person."""
-    return next(one for one in people(seen, labels=LABELS, bar=BAR) if one.annotator == who)
-
-
-def controls(n_right: int, n: int, **changes: object) -> list[Judged]:
-    """Return `n` answers to known labels, the first `n_right` of them right."""
-    return [judged(number, "a" if number < n_right else "b", known="a", **changes) for number in range(n)]  # type: ignore[arg-type]
-
-
-def simulated(
-    skill: float, n: int, rng: np.random.Generator, *, voters: Sequence[float] = (0.9, 0.75)
-) -> tuple[Floats, Floats]:
-    """Return what `voters` make others believe of `n` samples, and what somebody of this skill answers."""
-    n_labels = len(LABELS)
-
-    def answers(accuracy: float) -> Floats:
-        wrong = (truth + rng.integers(1, n_labels, n)) % n_labels
-        return np.where(rng.random(n) < accuracy, truth, wrong)
-
-    truth = rng.integers(0, n_labels, n)
-    believed = np.ones((n, n_labels))
-    for accuracy in voters:
-        likelihood = np.full((n, n_labels), (1 - accuracy) / (n_labels - 1))
-        likelihood[np.arange(n), answers(accuracy)] = accuracy
-        believed *= likelihood
-    return believed / believed.sum(axis=1, keepdims=True), answers(skill)
-
-
-# --- accuracy
+from tests.unit.judged_answers import BAR, LABELS, controls, judged, measured, simulated
 
 
 @pytest.mark.parametrize(("n_right", "n"), [(0, 30), (27, 30), (30, 30), (111, 120)])
@@ -284,145 +214,3 @@ def test_neither_order_nor_names_of_labels_matter(random: object) -> None:
     assert [one.name for one in before] == ["annotator 1", "annotator 2", "annotator 10"]
     for one, again in zip(before, after, strict=True):
         assert one.accuracy.to_dict() == pytest.approx(again.accuracy.to_dict(), abs=1e-6)
-
-
-# --- rounds
-
-
-def rounds(*n_right_of_20: int) -> list[Judged]:
-    """Return 20 controls in each round, so many of them right."""
-    return [
-        judged(100 * number + one, "a" if one < n_right else "b", known="a", round=number)
-        for number, n_right in enumerate(n_right_of_20)
-        for one in range(20)
-    ]
-
-
-def test_a_fall_is_told_from_a_bad_day() -> None:
-    """Half as good as before is falling; one mistake more is not."""
-    fallen, steady = measured(rounds(19, 19, 20, 9)), measured(rounds(19, 19, 20, 18))
-
-    assert fallen.is_falling
-    assert not steady.is_falling
-    assert [one.round for one in fallen.rounds] == [0, 1, 2, 3]
-    assert fallen.rounds[-1].accuracy.estimate is not None
-    assert fallen.rounds[-1].accuracy.estimate.value == pytest.approx(0.45)
-
-
-def test_one_bad_week_in_fifty_is_no_fall() -> None:
-    """A loss whose ordinary interval just excludes chance is expected of somebody steady within a year."""
-    one = measured(rounds(19, 19, 20, 19, 19, 14))
-
-    assert one.drift.estimate is not None
-    assert one.drift.estimate.high < 0
-    assert not one.is_falling
-
-
-def test_a_short_last_round_is_joined_to_the_one_before() -> None:
-    """The newest rounds are as many as it takes for ten answers."""
-    seen = [*rounds(20, 20, 2), *(judged(900 + number, "b", known="a", round=3) for number in range(5))]
-
-    one = measured(seen)
-
-    assert one.drift.n == 25
-    assert one.is_falling
-
-
-def test_a_single_round_cannot_drift() -> None:
-    """There is nothing to compare it with."""
-    assert str(measured(rounds(20)).drift) == "too few, n=0"
-
-
-# --- pace
-
-
-def timed(*times: float | None, **changes: object) -> list[Judged]:
-    """Return an answer for each time."""
-    return [judged(number, "a", lead_time_s=time, **changes) for number, time in enumerate(times)]  # type: ignore[arg-type]
-
-
-def test_idle_edited_and_untimed_answers_are_left_out_and_counted() -> None:
-    """A coffee break and an edit's second sitting say nothing about decisions."""
-    edited = {"updated_at": START + timedelta(days=1), "lead_time_s": 60.0}
-    seen = [*timed(*[3.0, 4.0, 5.0, 6.0] * 5, 1800.0, None, 0.0), judged(90, "a", **edited)]  # type: ignore[arg-type]
-
-    found = measured(seen).pace
-
-    assert (found.n_idle, found.n_untimed, found.n_edited) == (1, 2, 1)
-    assert found.decision_s.estimate is not None
-    assert found.decision_s.estimate.value == 4.5
-    assert found.decision_s.n == 20
-    assert found.quartiles_s == (3.75, 5.25)
-
-
-def test_answers_an_hour_come_from_the_mean_decision() -> None:
-    """Four seconds each are 900 an hour, and its interval lies around it."""
-    found = measured(timed(*[2.0, 6.0] * 20)).pace.per_hour.estimate
-
-    assert found is not None
-    assert found.value == pytest.approx(900)
-    assert found.low < 900 < found.high
-
-
-def test_answers_a_day_count_days_with_answers() -> None:
-    """Ten answers on each of twelve days are ten a day, the days between not counting."""
-    seen = [
-        judged(100 * day + number, "a", created_at=START + timedelta(days=2 * day))
-        for day in range(12)
-        for number in range(10)
-    ]
-
-    found = measured(seen).pace.per_day
-
-    assert found.estimate is not None
-    assert (found.estimate.value, found.n) == (10, 12)
-
-
-def test_equal_times_hold_no_breaks() -> None:
-    """A script that answers every four seconds is not idle, and one time less than ten sets no limit."""
-    assert idle_limit_s(np.full(20, 4.0)) >= 4.0
-    assert idle_limit_s(np.array([1.0, 1000.0])) == float("inf")
-
-
-def test_skips_count_with_their_reasons() -> None:
-    """A skip is no answer; who gives no reason is said to."""
-    skips = [judged(50 + n, None, reason="blurred" if n else None) for n in range(3)]
-
-    one = measured([*controls(20, 20), *skips])
-
-    assert one.n_answers == 20
-    assert one.skips.estimate is not None
-    assert one.skips.estimate.value == pytest.approx(3 / 23)
-    assert one.skip_reasons == {"blurred": 2, "no reason given": 1}
-
-
-# --- measures
-
-
-def test_the_interval_of_a_median_covers() -> None:
-    """Of 400 samples of skewed times at least 93 % of the intervals hold the median."""
-    rng = np.random.default_rng(6)
-    found = [median(rng.lognormal(1.0, 0.6, 40)).estimate for _ in range(400)]
-
-    assert np.mean([one.low <= np.exp(1.0) <= one.high for one in found if one]) >= 0.93
-
-
-def test_the_interval_of_a_mean_is_positive_and_covers() -> None:
-    """Also where a plain interval would reach below zero."""
-    rng = np.random.default_rng(7)
-    found = [mean(rng.lognormal(1.0, 0.6, 40)).estimate for _ in range(400)]
-
-    assert np.mean([one.low <= np.exp(1.18) <= one.high for one in found if one]) >= 0.92
-    skewed = mean([0.01] * 9 + [100.0]).estimate
-    assert skewed is not None
-    assert skewed.low > 0
-
-
-def test_a_difference_needs_both_sides() -> None:
-    """Two shares of 50 have a difference, one share and too few have none."""
-    fall = difference(share(20, 50), share(45, 50))
-
-    assert fall.estimate is not None
-    assert fall.estimate.value == pytest.approx(-0.5)
-    assert fall.estimate.high < 0
-    assert difference(share(3, 5), share(45, 50)) == Measure(5, None)

@@ -1,0 +1,116 @@
+"""Blind answers: honeypots, onboarding, and the two arms of automation bias."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from goldloop.core.arms import Arm
+from goldloop.core.requests import RequestReason
+from goldloop.core.tasks import Purpose, split_key
+from goldloop.settings import AnnotatorSettings, SuggestionSettings
+from tests.unit.labeling_loop import always, answer_past_the_stream, gold_by_sample, live, pushed
+
+
+def test_nobody_is_shown_one_sample_twice(tmp_path: Path) -> None:
+    """Whatever is asked on, no person answers two tasks about one sample, rechecks and disputes included."""
+    loop = pushed(
+        tmp_path,
+        people=AnnotatorSettings(honeypot_rate=0.2, onboarding_tasks=0),
+        suggestions=SuggestionSettings(hidden_share=0.3),
+        budget=60,
+    )
+    crew = {"1": always("ham"), "2": always("ham"), "3": always("spam"), "4": always("ham")}
+    for _ in range(4):
+        loop.work(crew)
+        loop.work(crew, purpose=Purpose.ADJUDICATION)
+        loop.pull()
+
+    assert live(loop, Purpose.RECHECK)
+    assert live(loop, Purpose.ADJUDICATION)
+    seen = Counter(
+        (one.pushed.sample_id, answer.annotator)
+        for one in loop.queue.tasks.values()
+        for answer in one.answers.values()
+    )
+    assert set(seen.values()) == {1}
+
+
+def test_controls_come_at_the_set_rate_to_people_who_have_not_answered_them(tmp_path: Path) -> None:
+    """Known blind answers are asked of one more person, in step with the answers given."""
+    watched = AnnotatorSettings(honeypot_rate=0.1, onboarding_tasks=0)
+    loop = pushed(tmp_path, people=watched, budget=100, audit_rate=0.5)
+    crew = {"1": always("ham"), "2": always("ham"), "3": always("ham")}
+    for _ in range(3):
+        loop.work(crew)
+        loop.pull()
+
+    controls = [
+        one for one in loop.state().snapshot.requests.requests if one.reason is RequestReason.HONEYPOT
+    ]
+    n_votes = sum(len(one.evidence.votes) for one in loop.outcomes().samples)
+    assert 0 < len(controls) <= 0.1 * n_votes
+    assert all(split_key(one.key)[1].is_blind for one in controls)
+
+
+def test_newcomers_begin_with_known_answers_that_do_not_vote(tmp_path: Path) -> None:
+    """The onboarding set is filled from unanimous samples; what newcomers say there changes no label."""
+    welcoming = AnnotatorSettings(honeypot_rate=0, onboarding_tasks=5)
+    loop = pushed(tmp_path, people=welcoming, budget=60, audit_rate=0.5)
+    loop.work({"1": always("ham"), "2": always("ham")})
+    loop.pull()
+    onboarding = live(loop, Purpose.ONBOARDING)
+    assert len(onboarding) == 5
+    before = loop.gold.newest().digest
+
+    loop.work({"7": always("spam")}, purpose=Purpose.ONBOARDING)
+    loop.pull()
+
+    assert loop.gold.newest().digest == before
+    assert live(loop, Purpose.ONBOARDING) == onboarding
+
+
+def test_both_arms_of_anchoring_get_a_blind_answer_of_somebody_else(tmp_path: Path) -> None:
+    """Hidden tasks show no suggestion and are asked twice; checked ones show it and get a blind recheck."""
+    loop = pushed(tmp_path, suggestions=SuggestionSettings(hidden_share=0.4), budget=60)
+    arms = {one.evidence.sample_id: one.evidence.arm for one in loop.outcomes().samples}
+    shown = {
+        one.pushed.sample_id: one.pushed.suggestion is not None
+        for one in loop.queue.tasks.values()
+        if one.pushed.purpose is Purpose.REVIEW
+    }
+    assert {arms[one] for one in shown} == set(Arm)
+    assert all(is_shown is (arms[one] is not Arm.HIDDEN) for one, is_shown in shown.items())
+
+    crew = {"1": always("ham"), "2": always("ham")}
+    loop.work(crew)
+    loop.pull()
+    n_asked = {
+        one.pushed.sample_id: one.n_asked
+        for one in loop.queue.tasks.values()
+        if one.pushed.purpose is Purpose.REVIEW
+    }
+    assert all(n_asked[one] == (2 if arms[one] is Arm.HIDDEN else 1) for one in shown)
+    assert live(loop, Purpose.RECHECK) == {one for one in shown if arms[one] is Arm.SHOWN}
+    assert all(
+        one.pushed.suggestion is None
+        for one in loop.queue.tasks.values()
+        if one.pushed.purpose is Purpose.RECHECK
+    )
+
+
+def test_a_recheck_by_the_same_person_does_not_count_as_a_second_opinion(tmp_path: Path) -> None:
+    """Nobody is shown a recheck of their own; one answered all the same leaves the sample waiting."""
+    loop = pushed(tmp_path, suggestions=SuggestionSettings(hidden_share=0.5), budget=60)
+    loop.work({"1": always("ham")})
+    loop.pull()
+    rechecked = live(loop, Purpose.RECHECK)
+    assert rechecked
+    assert loop.work({"1": always("ham")}) == 0
+    answer_past_the_stream(loop, Purpose.RECHECK, "1", "ham")
+    loop.pull()
+    assert rechecked.isdisjoint(gold_by_sample(loop))
+
+    loop.work({"2": always("ham")})
+    loop.pull()
+    assert rechecked <= gold_by_sample(loop).keys()
