@@ -1,4 +1,4 @@
-"""Arrivals: what is known of samples since they arrived."""
+"""Arrivals: the source of each sample that has arrived."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from goldloop.tables import codec
 
 @dataclass(frozen=True, slots=True)
 class ArrivedSample:
-    """Where a sample came from, and the fingerprint that tells its near-duplicates."""
+    """Source of a sample, and the fingerprint that near-duplicates share."""
 
     sample_id: SampleId
     uri: str
@@ -24,7 +24,7 @@ class ArrivedSample:
 
 
 def read_samples(tables: Tables, sample_ids: Collection[SampleId]) -> dict[SampleId, ArrivedSample]:
-    """Return each of `sample_ids` as of its first arrival, if it had several."""
+    """Return each of `sample_ids` as it first arrived."""
     if not sample_ids:
         return {}
     wanted = (pc.field("arrived") == str(Arrived.SAMPLE)) & pc.field("sample_id").isin(
