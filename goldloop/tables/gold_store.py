@@ -37,9 +37,9 @@ class GoldStore:
     ) -> GoldVersion | None:
         """Commit the records from `make_records` as the newest gold version; None if they equal the newest.
 
-        The first call of `make_records` is based on the gold `base`; None reads the newest. When another writer
-        was first, `make_records` is called again, so that gold from older answers never replaces gold from
-        newer ones. `reason` describes the changes. The commit is atomic.
+        The first call of `make_records` is based on the gold `base`; None reads the newest. When another
+        writer was first, `make_records` is called again, so that gold from older answers never replaces gold
+        from newer ones. `reason` describes the changes. The commit is atomic.
         """
         before = base
 

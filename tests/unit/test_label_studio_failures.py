@@ -113,7 +113,7 @@ def server(status: int, body: bytes) -> Iterator[str]:
         (404, b"{}", ServiceError, "answered 404.*project was not deleted"),
         (500, b'{"detail": "boom"}', ServiceError, "answered 500.*boom.*server's log"),
         (503, b"down for a minute", ServiceUnreachableError, "answered 503.*down for a minute"),
-        (200, b"{}", ServiceError, "could not be understood|made 0 tasks of 1"),
+        (200, b"{}", ServiceError, "could not be understood|created 0 of 1 tasks"),
         (200, b"[]", ServiceError, "could not be understood"),
         (200, b"<html>not Label Studio</html>", ServiceError, "not Label Studio|could not be understood"),
     ],
