@@ -1,4 +1,4 @@
-"""The labelling queues that keep one contract."""
+"""Fixtures: the labelling queues and model registries that keep one contract."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def people(request: pytest.FixtureRequest) -> dict[str, str]:
         add_annotator(server.url, server.token, email=f"{name}@contract.example", password=f"{name}-password")
         for name in FakeDesk.people
     ]
-    return {one.user_id: one.token for one in accounts}
+    return {account.user_id: account.token for account in accounts}
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.servers)])
 def made(request: pytest.FixtureRequest) -> Iterator[tuple[LabelingQueue, Desk]]:
-    """An empty queue and the people in front of it."""
+    """An empty queue and its annotators."""
     if request.param == "fake":
         fake = FakeDesk(LABELS)
         yield fake, fake
@@ -61,7 +61,7 @@ def queue(made: tuple[LabelingQueue, Desk]) -> LabelingQueue:
 
 @pytest.fixture
 def desk(made: tuple[LabelingQueue, Desk]) -> Desk:
-    """The people in front of that queue."""
+    """The annotators of that queue."""
     return made[1]
 
 

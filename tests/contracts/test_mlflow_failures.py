@@ -49,7 +49,7 @@ def gatekeeper() -> Iterator[Callable[[int], str]]:
 
 
 def test_a_stopped_server_is_reported_with_the_next_step(tmp_path: Path) -> None:
-    """Every call says that MLflow does not answer, where, while doing what, and how to start it."""
+    """Every call's error names the address, the action, and the command that starts MLflow."""
     from goldloop.adapters.mlflow_registry import MlflowRegistry
     from goldloop.adapters.mlflow_runs import MlflowRuns
 

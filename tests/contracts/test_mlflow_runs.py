@@ -77,7 +77,11 @@ def test_a_run_holds_parameters_data_version_figures_and_decision(
     source = json.loads(data.dataset.source)
     assert (source["path"], source["delta_table_version"]) == ("/somewhere/tables/gold", 17)
     assert run.data.metrics == pytest.approx(metrics_of(told) | {"train/loss": 0.25})
-    assert [one.value for one in client.get_metric_history(mlflow_run_id, "train/loss")] == [1.5, 0.5, 0.25]
+    assert [metric.value for metric in client.get_metric_history(mlflow_run_id, "train/loss")] == [
+        1.5,
+        0.5,
+        0.25,
+    ]
     (output,) = run.outputs.model_outputs
     of_model = {metric.key: metric.value for metric in client.get_logged_model(output.model_id).metrics}
     assert of_model["holdout/accuracy"] == pytest.approx(0.9)

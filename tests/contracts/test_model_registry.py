@@ -80,7 +80,7 @@ def test_an_alias_is_none_until_set_and_then_moves(
 def test_a_version_that_does_not_exist_is_named(
     registry: ModelRegistry, register: Callable[[dict[str, str]], str], missing: str
 ) -> None:
-    """Neither loading nor an alias makes something of a version that nobody registered."""
+    """Loading and setting an alias refuse a version that was never registered."""
     register({})
 
     with pytest.raises(ModelError, match=f"there is no version {missing} of model"):

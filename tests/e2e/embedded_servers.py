@@ -11,7 +11,9 @@ from goldloop.settings.workspace import Workspace
 
 def pids(workspace: Workspace) -> dict[str, int | None]:
     """Return the recorded process ids by server."""
-    return {name: one.process.pid if one.process else None for name, one in load_state(workspace).items()}
+    return {
+        name: server.process.pid if server.process else None for name, server in load_state(workspace).items()
+    }
 
 
 def token_session(services: Endpoints) -> requests.Session:

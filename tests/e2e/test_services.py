@@ -49,7 +49,9 @@ def test_stopped_servers_come_back_as_they_were(tmp_path: Path) -> None:
         )
         assert created.status_code == 201
         processes = [
-            p for one in load_state(workspace).values() for p in members(one.process or ProcessMark("-"))
+            p
+            for server in load_state(workspace).values()
+            for p in members(server.process or ProcessMark("-"))
         ]
         assert len(processes) >= 3
 
@@ -61,13 +63,13 @@ def test_stopped_servers_come_back_as_they_were(tmp_path: Path) -> None:
 
         assert up(workspace, say=print) == first
         listed = token_session(first).get(f"{first.label_studio.url}/api/projects", timeout=30).json()
-        assert [one["title"] for one in listed["results"]] == ["kept"]
+        assert [project["title"] for project in listed["results"]] == ["kept"]
     finally:
         down(workspace, say=print)
 
 
 def test_servers_outlive_the_command_that_started_them(mlflow_only: Workspace) -> None:
-    """The process that called `up` ends; the server it started goes on."""
+    """After the process that called `up` ends, the server continues."""
     code = (
         "import sys; from pathlib import Path; from goldloop.services import up; "
         "from goldloop.settings.workspace import Workspace; up(Workspace.open(Path(sys.argv[1])), say=print)"

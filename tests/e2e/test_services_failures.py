@@ -31,7 +31,7 @@ NOWHERE = {  # servers that a test does not need run elsewhere
 
 @pytest.fixture
 def sleeper() -> Iterator[psutil.Process]:
-    """Yield a process that is none of ours."""
+    """Yield a process that goldloop has not started."""
     process = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
     try:
         yield psutil.Process(process.pid)
@@ -55,21 +55,21 @@ def test_a_server_killed_from_outside_is_started_again(mlflow_only: Workspace) -
 
 def test_a_taken_port_is_a_clear_error(mlflow_only: Workspace) -> None:
     """A port that another program holds is an error that names it and shows the end of the log."""
-    found = up(mlflow_only, say=print)
+    services = up(mlflow_only, say=print)
     down(mlflow_only, say=print)
-    port = int(found.mlflow.url.rsplit(":", 1)[1])
+    port = int(services.mlflow.url.rsplit(":", 1)[1])
     with socket.create_server(("127.0.0.1", port)):
         with pytest.raises(ServiceStartError, match=rf"port {port}.*taken by(?s:.*)Uvicorn running"):
             up(mlflow_only, say=print)
         moved = up(mlflow_only, say=print, move_ports=True)
-        assert moved.mlflow.url != found.mlflow.url
+        assert moved.mlflow.url != services.mlflow.url
     assert requests.get(f"{moved.mlflow.url}/health", timeout=30).status_code == 200
 
 
 def test_a_port_taken_while_the_server_starts_is_a_clear_error(
     mlflow_only: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A program that takes the port after we looked is found out: our server died, its log says why."""
+    """When a program takes the port after the check, the error shows why the server ended."""
     monkeypatch.setattr("goldloop.services.placement.is_free", lambda port: True)
     with socket.create_server(("127.0.0.1", 0)) as foreign:
         port = foreign.getsockname()[1]
@@ -110,7 +110,7 @@ def test_a_foreign_process_with_a_recorded_pid_lives_on(
 def test_with_servers_elsewhere_up_starts_nothing(
     tmp_path: Path, elsewhere: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With all three addresses in goldloop.toml `up` only asks how they are."""
+    """With all three addresses in goldloop.toml, `up` only checks the servers."""
     names = ("label_studio_url", "prefect_url", "mlflow_url")
     workspace = Workspace.create(
         tmp_path / "w", labels=["cat", "dog"], services=dict.fromkeys(names, elsewhere)
@@ -119,17 +119,17 @@ def test_with_servers_elsewhere_up_starts_nothing(
         up(workspace, say=print)
     monkeypatch.setenv("GOLDLOOP_LABEL_STUDIO_TOKEN", "0" * 40)
 
-    found = up(workspace, say=print)
+    services = up(workspace, say=print)
 
-    assert {found.label_studio.url, found.prefect.url, found.mlflow.url} == {elsewhere}
-    assert endpoints(workspace) == found
+    assert {services.label_studio.url, services.prefect.url, services.mlflow.url} == {elsewhere}
+    assert endpoints(workspace) == services
     assert not workspace.services.exists()
 
 
 def test_a_server_elsewhere_that_does_not_answer_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`up` says which address does not answer."""
+    """The error of `up` names the address that does not answer."""
     monkeypatch.setenv("GOLDLOOP_LABEL_STUDIO_TOKEN", "0" * 40)
     workspace = Workspace.create(tmp_path / "w", labels=["cat", "dog"], services=NOWHERE)
     with pytest.raises(ServiceUnreachableError, match=r"http://127\.0\.0\.1:9/health does not answer"):

@@ -23,17 +23,21 @@ def test_prefect_asks_strangers_for_the_password(services: Endpoints) -> None:
 
 
 def test_nobody_signs_up_without_an_invitation(services: Endpoints) -> None:
-    """The sign-up form refuses an account to whoever has no invite link."""
+    """The sign-up form refuses an account without an invite link."""
     url = services.label_studio.url
     with requests.Session() as session:
         page = session.get(f"{url}/user/login/", timeout=30).text
-        found = re.search(r'csrfmiddlewaretoken" value="([^"]+)', page)
-        assert found
-        form = {"csrfmiddlewaretoken": found[1], "email": "stranger@example.org", "password": "long enough"}
+        csrf_token = re.search(r'csrfmiddlewaretoken" value="([^"]+)', page)
+        assert csrf_token
+        form = {
+            "csrfmiddlewaretoken": csrf_token[1],
+            "email": "stranger@example.org",
+            "password": "long enough",
+        }
         answer = session.post(f"{url}/user/signup/", headers={"Referer": url}, data=form, timeout=30)
     assert answer.status_code == 403
     people = token_session(services).get(f"{url}/api/users/", timeout=30).json()
-    assert "stranger@example.org" not in [one["email"] for one in people]
+    assert "stranger@example.org" not in [account["email"] for account in people]
 
 
 def test_no_other_origin_may_read_label_studio(services: Endpoints) -> None:
@@ -47,7 +51,7 @@ def test_no_other_origin_may_read_label_studio(services: Endpoints) -> None:
 def test_secrets_are_seen_by_their_owner_only(services_workspace: Workspace, services: Endpoints) -> None:
     """The secrets file is 0600, and no secret stands in a command line or in a repr."""
     secrets = [services.label_studio.token, services.label_studio.password or "", services.prefect.auth or ""]
-    assert all(len(one) > 15 for one in secrets)
+    assert all(len(secret) > 15 for secret in secrets)
     assert services_workspace.secrets_file.stat().st_mode & 0o777 == 0o600
     assert services_workspace.services.stat().st_mode & 0o777 == 0o700
 
@@ -64,8 +68,8 @@ def test_servers_listen_on_loopback_only(services_workspace: Workspace, services
     """No embedded server is reachable from another machine."""
     bound = {
         connection.laddr.ip
-        for one in load_state(services_workspace).values()
-        for process in members(one.process or ProcessMark("none"))
+        for server in load_state(services_workspace).values()
+        for process in members(server.process or ProcessMark("none"))
         for connection in process.net_connections(kind="inet")
         if connection.status == psutil.CONN_LISTEN
     }

@@ -49,8 +49,8 @@ def judged(
 
 
 def measured(seen: Sequence[Judged], who: str = "1") -> Person:
-    """Return what is known of one person."""
-    return next(one for one in people(seen, labels=LABELS, bar=BAR) if one.annotator == who)
+    """Return the profile of one annotator."""
+    return next(person for person in people(seen, labels=LABELS, bar=BAR) if person.annotator == who)
 
 
 def controls(n_right: int, n: int, **changes: object) -> list[Judged]:
@@ -61,7 +61,7 @@ def controls(n_right: int, n: int, **changes: object) -> list[Judged]:
 def simulated(
     skill: float, n: int, rng: np.random.Generator, *, voters: Sequence[float] = (0.9, 0.75)
 ) -> tuple[Floats, Floats]:
-    """Return what `voters` make others believe of `n` samples, and what somebody of this skill answers."""
+    """Return the posterior from `voters` for `n` samples, and the answers of an annotator of this skill."""
     n_labels = len(LABELS)
 
     def answers(accuracy: float) -> Floats:

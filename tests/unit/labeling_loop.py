@@ -14,7 +14,7 @@ Says = Callable[[NewTask], str | None]
 
 
 def always(label: str | None) -> Says:
-    """Return somebody who always says the same, None for a skip."""
+    """Return an annotator who always answers `label`, None for a skip."""
     return lambda _: label
 
 
@@ -27,7 +27,7 @@ def pushed(
     budget: int = 40,
     **selection: float,
 ) -> Loop:
-    """Return a loop with tasks before people."""
+    """Return a loop with pushed tasks."""
     loop = Loop(
         tmp_path,
         texts(200),
@@ -44,7 +44,7 @@ def pushed(
 def live(loop: Loop, purpose: Purpose) -> set[str]:
     """Return the samples with a task of this purpose on the server."""
     tasks = loop.queue.tasks.values()
-    return {one.pushed.sample_id for one in tasks if one.pushed.purpose is purpose}
+    return {task.pushed.sample_id for task in tasks if task.pushed.purpose is purpose}
 
 
 def answer_past_the_stream(loop: Loop, purpose: Purpose, annotator: str, label: str) -> None:
@@ -56,4 +56,4 @@ def answer_past_the_stream(loop: Loop, purpose: Purpose, annotator: str, label: 
 
 def gold_by_sample(loop: Loop) -> dict[str, GoldRecord]:
     """Return the newest gold."""
-    return {one.sample_id: one for one in loop.gold.records()}
+    return {record.sample_id: record for record in loop.gold.records()}

@@ -18,9 +18,11 @@ def test_disagreement_about_an_audit_sample_goes_to_a_senior_who_decides(tmp_pat
     report = loop.pull()
 
     assert report.n_disputed == len(audits)
-    disputes = [one.pushed for one in loop.queue.tasks.values() if one.pushed.purpose is Purpose.ADJUDICATION]
-    assert {one.sample_id for one in disputes} == audits
-    assert all(one.answers == {"ham": 1, "spam": 1} and one.suggestion is None for one in disputes)
+    disputes = [
+        task.pushed for task in loop.queue.tasks.values() if task.pushed.purpose is Purpose.ADJUDICATION
+    ]
+    assert {task.sample_id for task in disputes} == audits
+    assert all(task.answers == {"ham": 1, "spam": 1} and task.suggestion is None for task in disputes)
 
     loop.work({"9": always("spam")}, purpose=Purpose.ADJUDICATION)
     loop.pull()
@@ -65,9 +67,9 @@ def test_a_dispute_that_people_settle_themselves_is_taken_from_the_senior(tmp_pa
     sample_id = loop.queue.tasks[task_id].pushed.sample_id
     mine = next(
         (annotation_id, answer)
-        for one in loop.queue.tasks.values()
-        if one.pushed.sample_id == sample_id
-        for annotation_id, answer in one.answers.items()
+        for task in loop.queue.tasks.values()
+        if task.pushed.sample_id == sample_id
+        for annotation_id, answer in task.answers.items()
         if answer.annotator == "2"
     )
 
@@ -98,11 +100,11 @@ def test_nobody_decides_a_case_of_their_own(tmp_path: Path) -> None:
 
     loop.work({"9": always("ham")}, purpose=Purpose.ADJUDICATION)
     loop.pull()
-    assert {gold_by_sample(loop)[one].label for one in audits} == {"ham"}
+    assert {gold_by_sample(loop)[sample_id].label for sample_id in audits} == {"ham"}
 
 
 def test_only_a_senior_decides_where_seniors_are_named(tmp_path: Path) -> None:
-    """Somebody else's decision does not count; the dispute is asked of one more person."""
+    """A decision of another annotator does not count, and the dispute stays open."""
     named = AnnotatorSettings(honeypot_rate=0, onboarding_tasks=0, adjudicators=("9",))
     loop = pushed(tmp_path, people=named)
     audits = live(loop, Purpose.AUDIT)
@@ -114,7 +116,7 @@ def test_only_a_senior_decides_where_seniors_are_named(tmp_path: Path) -> None:
 
     loop.work({"9": always("ham")}, purpose=Purpose.ADJUDICATION)
     loop.pull()
-    assert {gold_by_sample(loop)[one].label for one in audits} == {"ham"}
+    assert {gold_by_sample(loop)[sample_id].label for sample_id in audits} == {"ham"}
 
 
 def test_what_nobody_can_tell_goes_to_the_adjudicator(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def answer(
 
 def test_both_arms_have_the_set_share() -> None:
     """A tenth of 4,000 samples falls into each arm, up to chance."""
-    arms = [arm_of(one, hidden_share=0.1, seed=3) for one in IDS]
+    arms = [arm_of(sample_id, hidden_share=0.1, seed=3) for sample_id in IDS]
     low, high = binom.ppf([0.001, 0.999], len(IDS), 0.1)
 
     assert low <= arms.count(Arm.HIDDEN) <= high
@@ -47,16 +47,16 @@ def test_both_arms_have_the_set_share() -> None:
 
 @given(st.floats(0, 0.5), st.floats(0, 0.5), st.integers(0, 9), st.sampled_from(IDS))
 def test_a_larger_share_only_adds_to_the_arms(
-    one: float, other: float, seed: int, sample_id: SampleId
+    share: float, other: float, seed: int, sample_id: SampleId
 ) -> None:
-    """Who is in an arm at a small share is in the same arm at a larger one; at 0 nobody is."""
-    arm = arm_of(sample_id, hidden_share=min(one, other), seed=seed)
-    assert arm is Arm.UNTESTED or arm_of(sample_id, hidden_share=max(one, other), seed=seed) is arm
+    """A sample in an arm at a small share is in the same arm at a larger share; at 0 no sample is."""
+    arm = arm_of(sample_id, hidden_share=min(share, other), seed=seed)
+    assert arm is Arm.UNTESTED or arm_of(sample_id, hidden_share=max(share, other), seed=seed) is arm
     assert arm_of(sample_id, hidden_share=0, seed=seed) is Arm.UNTESTED
 
 
 def test_the_answer_under_test_is_confirmed_by_a_blind_one() -> None:
-    """Shown and hidden alike: the first answer counts, a blind answer of somebody else says what is true."""
+    """In both arms, the first answer counts, and another annotator's blind answer confirms it."""
     checked = [
         answer(1, "cat", "ana", is_shown=True),
         answer(2, "cat", "ben", purpose=Purpose.RECHECK),
@@ -97,15 +97,15 @@ def test_the_answer_under_test_is_confirmed_by_a_blind_one() -> None:
 def test_truth_never_rests_on_the_answer_alone(
     others: list[tuple[str | None, str]], decision: str | None, truth: str | None
 ) -> None:
-    """A dispute needs an adjudicator, or two people who agree blind; nobody confirms himself."""
+    """A dispute needs an adjudicator, or two blind answers that agree; no annotator confirms themselves."""
     answers = [answer(1, "dog", "ana", is_shown=True)] + [
         answer(number, label, who, purpose=Purpose.RECHECK)
         for number, (label, who) in enumerate(others, start=2)
     ]
 
-    (found,) = observations(answers, {ONE: decision} if decision else {}, {ONE: Arm.SHOWN})
+    (observation,) = observations(answers, {ONE: decision} if decision else {}, {ONE: Arm.SHOWN})
 
-    assert found.truth == truth
+    assert observation.truth == truth
 
 
 def test_what_was_not_drawn_beforehand_does_not_count() -> None:
@@ -120,9 +120,9 @@ def test_what_was_not_drawn_beforehand_does_not_count() -> None:
 
 def test_an_edited_answer_has_no_time() -> None:
     """Its lead time holds two sittings; the label still counts."""
-    (found,) = observations([answer(1, "cat", "ana", edited_after_s=60)], {}, {ONE: Arm.HIDDEN})
+    (observation,) = observations([answer(1, "cat", "ana", edited_after_s=60)], {}, {ONE: Arm.HIDDEN})
 
-    assert (found.answer_label, found.lead_time_s) == ("cat", None)
+    assert (observation.answer_label, observation.lead_time_s) == ("cat", None)
 
 
 @given(st.randoms(use_true_random=False))

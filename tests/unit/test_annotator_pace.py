@@ -13,11 +13,11 @@ from tests.unit.judged_answers import START, controls, judged, measured
 
 
 def rounds(*n_right_of_20: int) -> list[Judged]:
-    """Return 20 controls in each round, so many of them right."""
+    """Return 20 answers with a known label in each round, with the given numbers right."""
     return [
-        judged(100 * number + one, "a" if one < n_right else "b", known="a", round=number)
+        judged(100 * number + place, "a" if place < n_right else "b", known="a", round=number)
         for number, n_right in enumerate(n_right_of_20)
-        for one in range(20)
+        for place in range(20)
     ]
 
 
@@ -27,28 +27,28 @@ def test_a_fall_is_told_from_a_bad_day() -> None:
 
     assert fallen.is_falling
     assert not steady.is_falling
-    assert [one.round for one in fallen.rounds] == [0, 1, 2, 3]
+    assert [round_.round for round_ in fallen.rounds] == [0, 1, 2, 3]
     assert fallen.rounds[-1].accuracy.estimate is not None
     assert fallen.rounds[-1].accuracy.estimate.value == pytest.approx(0.45)
 
 
 def test_one_bad_week_in_fifty_is_no_fall() -> None:
-    """A loss whose ordinary interval just excludes chance is expected of somebody steady within a year."""
-    one = measured(rounds(19, 19, 20, 19, 19, 14))
+    """A steady annotator has a loss whose plain interval excludes zero about once a year."""
+    person = measured(rounds(19, 19, 20, 19, 19, 14))
 
-    assert one.drift.estimate is not None
-    assert one.drift.estimate.high < 0
-    assert not one.is_falling
+    assert person.drift.estimate is not None
+    assert person.drift.estimate.high < 0
+    assert not person.is_falling
 
 
 def test_a_short_last_round_is_joined_to_the_one_before() -> None:
     """The newest rounds are as many as it takes for ten answers."""
     seen = [*rounds(20, 20, 2), *(judged(900 + number, "b", known="a", round=3) for number in range(5))]
 
-    one = measured(seen)
+    person = measured(seen)
 
-    assert one.drift.n == 25
-    assert one.is_falling
+    assert person.drift.n == 25
+    assert person.is_falling
 
 
 def test_a_single_round_cannot_drift() -> None:
@@ -62,26 +62,26 @@ def timed(*times: float | None, **changes: object) -> list[Judged]:
 
 
 def test_idle_edited_and_untimed_answers_are_left_out_and_counted() -> None:
-    """A coffee break and an edit's second sitting say nothing about decisions."""
+    """Breaks and edits do not count as decision times."""
     edited = {"updated_at": START + timedelta(days=1), "lead_time_s": 60.0}
     seen = [*timed(*[3.0, 4.0, 5.0, 6.0] * 5, 1800.0, None, 0.0), judged(90, "a", **edited)]  # type: ignore[arg-type]
 
-    found = measured(seen).pace
+    pace = measured(seen).pace
 
-    assert (found.n_idle, found.n_untimed, found.n_edited) == (1, 2, 1)
-    assert found.decision_s.estimate is not None
-    assert found.decision_s.estimate.value == 4.5
-    assert found.decision_s.n == 20
-    assert found.quartiles_s == (3.75, 5.25)
+    assert (pace.n_idle, pace.n_untimed, pace.n_edited) == (1, 2, 1)
+    assert pace.decision_s.estimate is not None
+    assert pace.decision_s.estimate.value == 4.5
+    assert pace.decision_s.n == 20
+    assert pace.quartiles_s == (3.75, 5.25)
 
 
 def test_answers_an_hour_come_from_the_mean_decision() -> None:
     """Four seconds each are 900 an hour, and its interval lies around it."""
-    found = measured(timed(*[2.0, 6.0] * 20)).pace.per_hour.estimate
+    per_hour = measured(timed(*[2.0, 6.0] * 20)).pace.per_hour.estimate
 
-    assert found is not None
-    assert found.value == pytest.approx(900)
-    assert found.low < 900 < found.high
+    assert per_hour is not None
+    assert per_hour.value == pytest.approx(900)
+    assert per_hour.low < 900 < per_hour.high
 
 
 def test_answers_a_day_count_days_with_answers() -> None:
@@ -92,10 +92,10 @@ def test_answers_a_day_count_days_with_answers() -> None:
         for number in range(10)
     ]
 
-    found = measured(seen).pace.per_day
+    per_day = measured(seen).pace.per_day
 
-    assert found.estimate is not None
-    assert (found.estimate.value, found.n) == (10, 12)
+    assert per_day.estimate is not None
+    assert (per_day.estimate.value, per_day.n) == (10, 12)
 
 
 def test_equal_times_hold_no_breaks() -> None:
@@ -105,12 +105,12 @@ def test_equal_times_hold_no_breaks() -> None:
 
 
 def test_skips_count_with_their_reasons() -> None:
-    """A skip is no answer; who gives no reason is said to."""
+    """A skip is not an answer; skips without a reason are counted as such."""
     skips = [judged(50 + n, None, reason="blurred" if n else None) for n in range(3)]
 
-    one = measured([*controls(20, 20), *skips])
+    person = measured([*controls(20, 20), *skips])
 
-    assert one.n_answers == 20
-    assert one.skips.estimate is not None
-    assert one.skips.estimate.value == pytest.approx(3 / 23)
-    assert one.skip_reasons == {"blurred": 2, "no reason given": 1}
+    assert person.n_answers == 20
+    assert person.skips.estimate is not None
+    assert person.skips.estimate.value == pytest.approx(3 / 23)
+    assert person.skip_reasons == {"blurred": 2, "no reason given": 1}

@@ -21,36 +21,40 @@ from tests.unit.judged_answers import BAR, LABELS, controls, judged, measured, s
 @pytest.mark.parametrize(("n_right", "n"), [(0, 30), (27, 30), (30, 30), (111, 120)])
 def test_with_known_labels_it_is_the_plain_share_with_wilsons_interval(n_right: int, n: int) -> None:
     """Known labels are the special case in which nothing is uncertain."""
-    one = measured(controls(n_right, n))
+    person = measured(controls(n_right, n))
 
     expected = Estimate(n_right / n, *wilson(n_right / n, n), n)
-    for found in (one.accuracy, one.on_controls):
-        assert found.estimate is not None
-        assert found.estimate.to_dict() == pytest.approx(expected.to_dict(), abs=1e-6)
-    assert one.against_others == Measure(0, None)
+    for accuracy in (person.accuracy, person.on_controls):
+        assert accuracy.estimate is not None
+        assert accuracy.estimate.to_dict() == pytest.approx(expected.to_dict(), abs=1e-6)
+    assert person.against_others == Measure(0, None)
 
 
 @pytest.mark.parametrize("skill", [0.98, 0.9, 0.75, 0.1])
 def test_against_unsure_others_it_is_unbiased_and_its_interval_covers(skill: float) -> None:
-    """Two voters, right in 90 and 75 %, judge a third person as well as that is possible."""
+    """Against two voters, right in 90 and 75 %, a third annotator's accuracy is unbiased."""
     rng = np.random.default_rng(1)
     wrong = wrong_answers(*simulated(0.8, 1000, rng))  # everybody's
-    found = [accuracy_against(*simulated(skill, 120, rng), wrong).estimate for _ in range(400)]
+    estimates = [accuracy_against(*simulated(skill, 120, rng), wrong).estimate for _ in range(400)]
 
-    values = [one.value for one in found if one]
+    values = [estimate.value for estimate in estimates if estimate]
     assert np.mean(values) == pytest.approx(skill, abs=0.015)
-    assert 0.91 <= np.mean([one.low <= skill <= one.high for one in found if one]) <= 0.99
+    assert (
+        0.91
+        <= np.mean([estimate.low <= skill <= estimate.high for estimate in estimates if estimate])
+        <= 0.99
+    )
 
 
 def test_counting_agreement_with_others_would_be_far_too_low() -> None:
-    """Somebody right in 98 % agrees with the likeliest label in less than 95 %, as that is often wrong."""
-    others, said = simulated(0.98, 2000, np.random.default_rng(2))
+    """An annotator right in 98 % agrees with the likeliest label in less than 95 %, which is often wrong."""
+    others, answers = simulated(0.98, 2000, np.random.default_rng(2))
 
-    found = accuracy_against(others, said, wrong_answers(others, said)).estimate
+    estimate = accuracy_against(others, answers, wrong_answers(others, answers)).estimate
 
-    assert found is not None
-    assert np.mean(others.argmax(axis=1) == said) < 0.95
-    assert found.value == pytest.approx(0.98, abs=0.01)
+    assert estimate is not None
+    assert np.mean(others.argmax(axis=1) == answers) < 0.95
+    assert estimate.value == pytest.approx(0.98, abs=0.01)
 
 
 def test_the_less_others_know_the_wider_is_the_interval() -> None:
@@ -59,26 +63,26 @@ def test_the_less_others_know_the_wider_is_the_interval() -> None:
     for sure in (1.0, 0.8, 0.4):
         others = np.full((60, 10), (1 - sure) / 9)
         others[:, 0] = sure
-        said = np.where(np.arange(60) < round(60 * sure), 0, 1)
-        found = accuracy_against(others, said, wrong_answers(others[:0], said[:0])).estimate
-        assert found is not None
-        widths.append(found.high - found.low)
+        answers = np.where(np.arange(60) < round(60 * sure), 0, 1)
+        estimate = accuracy_against(others, answers, wrong_answers(others[:0], answers[:0])).estimate
+        assert estimate is not None
+        widths.append(estimate.high - estimate.low)
     assert widths == sorted(widths)
     assert widths[0] < widths[-1]
 
 
 def test_a_common_mistake_does_not_make_people_look_right() -> None:
-    """Where a and b are taken for each other, others who half believe b do not vouch for who says b."""
+    """When annotators confuse a and b, a posterior split between them does not confirm the answer b."""
     rng = np.random.default_rng(3)
     favourite = rng.integers(0, 2, 2000)
     truth = np.where(rng.random(2000) < 0.7, favourite, 1 - favourite)
     others = np.zeros((2000, 10))
     others[np.arange(2000), favourite] = 0.7
     others[np.arange(2000), 1 - favourite] = 0.3
-    said = np.where(rng.random(2000) < 0.7, truth, 1 - truth)  # wrong always in the same way
+    answers = np.where(rng.random(2000) < 0.7, truth, 1 - truth)  # wrong always in the same way
 
-    alike = accuracy_against(others, said, wrong_answers(others, said)).estimate
-    anywhere = accuracy_against(others, said, (1 - np.eye(10)) / 9).estimate
+    alike = accuracy_against(others, answers, wrong_answers(others, answers)).estimate
+    anywhere = accuracy_against(others, answers, (1 - np.eye(10)) / 9).estimate
 
     assert alike is not None
     assert anywhere is not None
@@ -90,46 +94,46 @@ def test_flat_others_say_nothing() -> None:
     """A posterior that knows nothing gives no number, however many answers there are."""
     flat = dict.fromkeys(LABELS, 0.1)
 
-    one = measured([judged(number, LABELS[number % 10], others=flat) for number in range(50)])
+    person = measured([judged(number, LABELS[number % 10], others=flat) for number in range(50)])
 
-    assert str(one.accuracy) == "nothing to compare with, n=50"
+    assert str(person.accuracy) == "nothing to compare with, n=50"
 
 
 def test_small_n_says_too_few() -> None:
-    """Below ten answers there is no number, and nobody is flagged."""
-    one = measured(controls(0, MIN_N - 1))
+    """Below ten answers there is no estimate and no flag."""
+    person = measured(controls(0, MIN_N - 1))
 
-    assert str(one.accuracy) == "too few, n=9"
-    assert one.accuracy.to_dict() == {"n": 9, "missing": "too few"}
-    assert not one.is_flagged
-    assert one.confusions == ()
+    assert str(person.accuracy) == "too few, n=9"
+    assert person.accuracy.to_dict() == {"n": 9, "missing": "too few"}
+    assert not person.is_flagged
+    assert person.confusions == ()
 
 
 def test_answers_beside_a_suggestion_judge_nobody() -> None:
-    """Who adopts every suggestion agrees with the model; that is no accuracy, so it is only counted."""
+    """Answers beside a suggestion measure adoption, not accuracy, so they are only counted."""
     others = {"a": 0.9, "b": 0.1}
     seen = [judged(number, "a", others=others, known="a", is_shown=True) for number in range(30)]
 
-    one = measured(seen)
+    person = measured(seen)
 
-    assert (one.n_answers, one.n_suggested) == (30, 30)
-    assert [one.accuracy.n, one.on_controls.n, one.against_others.n] == [0, 0, 0]
+    assert (person.n_answers, person.n_suggested) == (30, 30)
+    assert [person.accuracy.n, person.on_controls.n, person.against_others.n] == [0, 0, 0]
 
 
 def test_a_known_label_outranks_what_others_believe() -> None:
-    """On a control it does not matter what a few others think."""
+    """A known label takes precedence over the posterior from other annotators."""
     seen = [judged(number, "a", known="a", others={"b": 1.0}) for number in range(40)]
 
-    one = measured(seen)
+    person = measured(seen)
 
-    assert one.accuracy.estimate is not None
-    assert one.accuracy.estimate.value == 1.0
-    assert one.against_others.estimate is not None
-    assert one.against_others.estimate.value < 0.1
+    assert person.accuracy.estimate is not None
+    assert person.accuracy.estimate.value == 1.0
+    assert person.against_others.estimate is not None
+    assert person.against_others.estimate.value < 0.1
 
 
 def test_only_evidence_flags() -> None:
-    """An estimate below the bar flags nobody while the interval reaches over it."""
+    """An estimate below the bar flags no annotator while the interval includes the bar."""
     below_by_chance, below_by_evidence = measured(controls(13, 20)), measured(controls(130, 250))
 
     assert below_by_chance.accuracy.estimate is not None
@@ -139,13 +143,13 @@ def test_only_evidence_flags() -> None:
 
 
 def test_a_spammer_is_flagged_within_a_hundred_tasks() -> None:
-    """Random answers among ten labels are below the bar by evidence, with two voters as judges."""
+    """Random answers among ten labels are below the bar with evidence from two voters."""
     rng = np.random.default_rng(4)
     n_flagged = 0
     for _ in range(50):
-        others, said = simulated(0.1, 50, rng)  # half of a hundred tasks are blind and answered by others
+        others, answers = simulated(0.1, 50, rng)  # half of a hundred tasks are blind and answered by others
         seen = [
-            judged(row, LABELS[said[row]], others=dict(zip(LABELS, others[row].tolist(), strict=True)))
+            judged(row, LABELS[answers[row]], others=dict(zip(LABELS, others[row].tolist(), strict=True)))
             for row in range(50)
         ]
         n_flagged += measured(seen).is_flagged
@@ -153,17 +157,17 @@ def test_a_spammer_is_flagged_within_a_hundred_tasks() -> None:
 
 
 def test_confusions_name_the_pairs_that_happened() -> None:
-    """Somebody who takes dogs for cats is shown that, with the share of the dogs."""
+    """An annotator who answers cat for dogs has that confusion, with the share of the dogs."""
     labels = LabelSet(("cat", "dog", "fox"))
     seen = [judged(number, "cat" if number < 8 else "dog", known="dog") for number in range(24)]
     seen += [judged(100 + number, "fox", known="fox") for number in range(24)]
 
-    (found,) = people(seen, labels=labels, bar=BAR)[0].confusions
+    (confusion,) = people(seen, labels=labels, bar=BAR)[0].confusions
 
-    assert (found.right, found.said) == ("dog", "cat")
-    assert found.n_expected == pytest.approx(8)
-    assert found.share.estimate is not None
-    assert found.share.estimate.value == pytest.approx(1 / 3)
+    assert (confusion.right, confusion.said) == ("dog", "cat")
+    assert confusion.n_expected == pytest.approx(8)
+    assert confusion.share.estimate is not None
+    assert confusion.share.estimate.value == pytest.approx(1 / 3)
 
 
 def test_an_unknown_label_is_named() -> None:
@@ -173,22 +177,22 @@ def test_an_unknown_label_is_named() -> None:
 
 
 def test_nobody_answered() -> None:
-    """Without answers there are no people."""
+    """Without answers there are no profiles."""
     assert people([], labels=LABELS, bar=BAR) == ()
 
 
 @settings(deadline=None, max_examples=20)
 @given(st.randoms(use_true_random=False))
 def test_neither_order_nor_names_of_labels_matter(random: object) -> None:
-    """Shuffled answers and renamed labels give the same people."""
+    """Shuffled answers and renamed labels give the same profiles."""
     rng = np.random.default_rng(5)
     seen = []
     for who in ("1", "2", "10"):
-        others, said = simulated(0.8, 25, rng)
+        others, answers = simulated(0.8, 25, rng)
         seen += [
             judged(
                 row + 100 * int(who),
-                LABELS[said[row]],
+                LABELS[answers[row]],
                 others=dict(zip(LABELS, others[row].tolist(), strict=True)),
                 who=who,
             )
@@ -201,16 +205,16 @@ def test_neither_order_nor_names_of_labels_matter(random: object) -> None:
     renamed = dict(zip(LABELS, names, strict=True))
     other = [
         replace(
-            one,
-            answer=replace(one.answer, label=renamed[str(one.answer.label)]),
-            others={renamed[label]: share for label, share in (one.others or {}).items()},
+            judgement,
+            answer=replace(judgement.answer, label=renamed[str(judgement.answer.label)]),
+            others={renamed[label]: share for label, share in (judgement.others or {}).items()},
         )
-        for one in shuffled
+        for judgement in shuffled
     ]
 
-    before, after = (people(found, labels=LABELS, bar=BAR) for found in (seen, other))
+    before, after = (people(answered, labels=LABELS, bar=BAR) for answered in (seen, other))
 
     assert people(shuffled, labels=LABELS, bar=BAR) == before
-    assert [one.name for one in before] == ["annotator 1", "annotator 2", "annotator 10"]
-    for one, again in zip(before, after, strict=True):
-        assert one.accuracy.to_dict() == pytest.approx(again.accuracy.to_dict(), abs=1e-6)
+    assert [annotator.name for annotator in before] == ["annotator 1", "annotator 2", "annotator 10"]
+    for person, again in zip(before, after, strict=True):
+        assert person.accuracy.to_dict() == pytest.approx(again.accuracy.to_dict(), abs=1e-6)

@@ -52,7 +52,8 @@ def test_the_gap_is_unbiased_and_its_interval_covers(n_shown: int, n_hidden: int
         for x in range(n_shown + 1)
     ]
     value, low, high = (
-        np.array([[getattr(one, name) for one in row] for row in gaps]) for name in ("value", "low", "high")
+        np.array([[getattr(estimate, name) for estimate in row] for row in gaps])
+        for name in ("value", "low", "high")
     )
     for blind in (0.02, 0.1, 0.3):
         for true in (0.0, 0.1, 0.3, 0.5):
@@ -68,13 +69,15 @@ def test_the_gap_is_unbiased_and_its_interval_covers(n_shown: int, n_hidden: int
 def test_a_known_adoption_is_found_in_a_thousand_repeats(adoption: float) -> None:
     """The mean error is chance, and no fewer intervals cover than 95 % would let expect."""
     rows = counts(np.random.default_rng(5), adoption, (1000,), 60)
-    found = [gap.difference for gap in map(gap_of, rows) if gap.difference is not None]
+    gaps = [gap.difference for gap in map(gap_of, rows) if gap.difference is not None]
     true = adoption * (1 - BLIND)
-    errors = np.array([one.value for one in found]) - true
+    errors = np.array([estimate.value for estimate in gaps]) - true
 
-    assert len(found) == 1000
+    assert len(gaps) == 1000
     assert abs(errors.mean()) <= 3 * errors.std(ddof=1) / np.sqrt(len(errors))
-    assert sum(one.low <= true <= one.high for one in found) >= binom.ppf(0.001, len(found), 0.95)
+    assert sum(estimate.low <= true <= estimate.high for estimate in gaps) >= binom.ppf(
+        0.001, len(gaps), 0.95
+    )
 
 
 def test_accuracy_by_arm_splits_by_whether_the_suggestion_was_right() -> None:
@@ -82,21 +85,24 @@ def test_accuracy_by_arm_splits_by_whether_the_suggestion_was_right() -> None:
     seen = [wrong(True, True), wrong(True, False), Observation("dog", "dog", "dog", False, None)]
     seen.append(Observation("dog", "dog", None, False, None))
 
-    found = accuracy_by_arm(seen)
+    accuracies = accuracy_by_arm(seen)
 
-    assert {case: one.value for case, one in found.items()} == {(True, False): 0.5, (False, True): 1.0}
+    assert {case: accuracy.value for case, accuracy in accuracies.items()} == {
+        (True, False): 0.5,
+        (False, True): 1.0,
+    }
 
 
 def test_the_time_saved_is_a_ratio_of_medians_that_pauses_do_not_move() -> None:
-    """Three seconds shown against four hidden is 0.75, whether somebody had lunch or not."""
+    """Three seconds shown against four hidden is 0.75, with or without a long pause."""
     shown = [2.0, 2.5, 2.8, 3.0, 3.0, 3.0, 3.0, 3.2, 3.5, 4.0, 5.0]
-    hidden = [one * 4 / 3 for one in shown]
+    hidden = [time * 4 / 3 for time in shown]
 
     def ratio(longest: float) -> float:
-        times = [(True, one) for one in [*shown[:-1], longest]] + [(False, one) for one in hidden]
-        found = time_ratio([Observation("dog", "cat", None, is_shown, one) for is_shown, one in times])
-        assert found is not None
-        return found.value
+        times = [(True, time) for time in [*shown[:-1], longest]] + [(False, time) for time in hidden]
+        estimate = time_ratio([Observation("dog", "cat", None, is_shown, time) for is_shown, time in times])
+        assert estimate is not None
+        return estimate.value
 
     assert ratio(5.0) == pytest.approx(0.75)
     assert ratio(3600.0) == pytest.approx(0.75)
@@ -117,8 +123,8 @@ def test_the_interval_of_the_time_ratio_covers() -> None:
         times = np.exp(random.normal(1.4, 0.5, 120))
         times[random.random(120) < 1 / 30] += 600
         times[:60] *= true
-        seen = [Observation("dog", "cat", None, row < 60, one) for row, one in enumerate(times.tolist())]
-        found = time_ratio(seen)
-        n_covered += found is not None and found.low <= true <= found.high
+        seen = [Observation("dog", "cat", None, row < 60, time) for row, time in enumerate(times.tolist())]
+        ratio = time_ratio(seen)
+        n_covered += ratio is not None and ratio.low <= true <= ratio.high
 
     assert n_covered >= binom.ppf(0.001, 1000, 0.95)

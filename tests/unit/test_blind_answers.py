@@ -13,7 +13,7 @@ from tests.unit.labeling_loop import always, answer_past_the_stream, gold_by_sam
 
 
 def test_nobody_is_shown_one_sample_twice(tmp_path: Path) -> None:
-    """Whatever is asked on, no person answers two tasks about one sample, rechecks and disputes included."""
+    """No annotator answers two tasks about one sample, rechecks and disputes included."""
     loop = pushed(
         tmp_path,
         people=AnnotatorSettings(honeypot_rate=0.2, onboarding_tasks=0),
@@ -29,15 +29,15 @@ def test_nobody_is_shown_one_sample_twice(tmp_path: Path) -> None:
     assert live(loop, Purpose.RECHECK)
     assert live(loop, Purpose.ADJUDICATION)
     seen = Counter(
-        (one.pushed.sample_id, answer.annotator)
-        for one in loop.queue.tasks.values()
-        for answer in one.answers.values()
+        (task.pushed.sample_id, answer.annotator)
+        for task in loop.queue.tasks.values()
+        for answer in task.answers.values()
     )
     assert set(seen.values()) == {1}
 
 
 def test_controls_come_at_the_set_rate_to_people_who_have_not_answered_them(tmp_path: Path) -> None:
-    """Known blind answers are asked of one more person, in step with the answers given."""
+    """Samples with a known label get one more answer, in proportion to the answers given."""
     watched = AnnotatorSettings(honeypot_rate=0.1, onboarding_tasks=0)
     loop = pushed(tmp_path, people=watched, budget=100, audit_rate=0.5)
     crew = {"1": always("ham"), "2": always("ham"), "3": always("ham")}
@@ -46,15 +46,17 @@ def test_controls_come_at_the_set_rate_to_people_who_have_not_answered_them(tmp_
         loop.pull()
 
     controls = [
-        one for one in loop.state().snapshot.requests.requests if one.reason is RequestReason.HONEYPOT
+        request
+        for request in loop.state().snapshot.requests.requests
+        if request.reason is RequestReason.HONEYPOT
     ]
-    n_votes = sum(len(one.evidence.votes) for one in loop.outcomes().samples)
+    n_votes = sum(len(outcome.evidence.votes) for outcome in loop.outcomes().samples)
     assert 0 < len(controls) <= 0.1 * n_votes
-    assert all(split_key(one.key)[1].is_blind for one in controls)
+    assert all(split_key(request.key)[1].is_blind for request in controls)
 
 
 def test_newcomers_begin_with_known_answers_that_do_not_vote(tmp_path: Path) -> None:
-    """The onboarding set is filled from unanimous samples; what newcomers say there changes no label."""
+    """Onboarding tasks come from unanimous samples; a new annotator's answers there change no label."""
     welcoming = AnnotatorSettings(honeypot_rate=0, onboarding_tasks=5)
     loop = pushed(tmp_path, people=welcoming, budget=60, audit_rate=0.5)
     loop.work({"1": always("ham"), "2": always("ham")})
@@ -71,36 +73,36 @@ def test_newcomers_begin_with_known_answers_that_do_not_vote(tmp_path: Path) -> 
 
 
 def test_both_arms_of_anchoring_get_a_blind_answer_of_somebody_else(tmp_path: Path) -> None:
-    """Hidden tasks show no suggestion and are asked twice; checked ones show it and get a blind recheck."""
+    """Hidden tasks show no suggestion and get two answers; shown ones get a blind recheck."""
     loop = pushed(tmp_path, suggestions=SuggestionSettings(hidden_share=0.4), budget=60)
-    arms = {one.evidence.sample_id: one.evidence.arm for one in loop.outcomes().samples}
+    arms = {outcome.evidence.sample_id: outcome.evidence.arm for outcome in loop.outcomes().samples}
     shown = {
-        one.pushed.sample_id: one.pushed.suggestion is not None
-        for one in loop.queue.tasks.values()
-        if one.pushed.purpose is Purpose.REVIEW
+        task.pushed.sample_id: task.pushed.suggestion is not None
+        for task in loop.queue.tasks.values()
+        if task.pushed.purpose is Purpose.REVIEW
     }
-    assert {arms[one] for one in shown} == set(Arm)
-    assert all(is_shown is (arms[one] is not Arm.HIDDEN) for one, is_shown in shown.items())
+    assert {arms[sample_id] for sample_id in shown} == set(Arm)
+    assert all(is_shown is (arms[sample_id] is not Arm.HIDDEN) for sample_id, is_shown in shown.items())
 
     crew = {"1": always("ham"), "2": always("ham")}
     loop.work(crew)
     loop.pull()
     n_asked = {
-        one.pushed.sample_id: one.n_asked
-        for one in loop.queue.tasks.values()
-        if one.pushed.purpose is Purpose.REVIEW
+        task.pushed.sample_id: task.n_asked
+        for task in loop.queue.tasks.values()
+        if task.pushed.purpose is Purpose.REVIEW
     }
-    assert all(n_asked[one] == (2 if arms[one] is Arm.HIDDEN else 1) for one in shown)
-    assert live(loop, Purpose.RECHECK) == {one for one in shown if arms[one] is Arm.SHOWN}
+    assert all(n_asked[sample_id] == (2 if arms[sample_id] is Arm.HIDDEN else 1) for sample_id in shown)
+    assert live(loop, Purpose.RECHECK) == {sample_id for sample_id in shown if arms[sample_id] is Arm.SHOWN}
     assert all(
-        one.pushed.suggestion is None
-        for one in loop.queue.tasks.values()
-        if one.pushed.purpose is Purpose.RECHECK
+        task.pushed.suggestion is None
+        for task in loop.queue.tasks.values()
+        if task.pushed.purpose is Purpose.RECHECK
     )
 
 
 def test_a_recheck_by_the_same_person_does_not_count_as_a_second_opinion(tmp_path: Path) -> None:
-    """Nobody is shown a recheck of their own; one answered all the same leaves the sample waiting."""
+    """No annotator gets a recheck of their own; one answered all the same leaves the sample waiting."""
     loop = pushed(tmp_path, suggestions=SuggestionSettings(hidden_share=0.5), budget=60)
     loop.work({"1": always("ham")})
     loop.pull()

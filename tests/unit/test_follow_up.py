@@ -18,16 +18,16 @@ from tests.unit.labeling_loop import always, gold_by_sample, live, pushed
 
 
 def test_the_audit_is_answered_by_two_people_and_everything_else_by_one(tmp_path: Path) -> None:
-    """Before anybody has answered, only what judges the models is asked twice."""
+    """Before the first answer, only audit tasks request two answers."""
     loop = pushed(tmp_path)
-    asked = {one.pushed.purpose: one.n_asked for one in loop.queue.tasks.values()}
+    asked = {task.pushed.purpose: task.n_asked for task in loop.queue.tasks.values()}
     assert asked == {Purpose.AUDIT: 2, Purpose.REVIEW: 1}
 
 
 def test_several_first_answers_can_be_asked_of_everything(tmp_path: Path) -> None:
-    """With overlap 3 every task is before three people, the audit too."""
+    """With overlap 3, every task requests three answers, audits included."""
     loop = pushed(tmp_path, overlap=3)
-    assert {one.n_asked for one in loop.queue.tasks.values()} == {3}
+    assert {task.n_asked for task in loop.queue.tasks.values()} == {3}
 
 
 def test_one_answer_is_not_enough_for_the_audit_and_two_that_agree_are(tmp_path: Path) -> None:
@@ -42,11 +42,11 @@ def test_one_answer_is_not_enough_for_the_audit_and_two_that_agree_are(tmp_path:
     loop.work({"2": always("ham")})
     loop.pull()
     assert audits <= gold_by_sample(loop).keys()
-    assert {one.n_votes for one in loop.gold.records() if one.purpose is Purpose.AUDIT} == {2}
+    assert {record.n_votes for record in loop.gold.records() if record.purpose is Purpose.AUDIT} == {2}
 
 
 def test_an_unsure_sample_is_asked_on_until_the_cap_and_then_decided(tmp_path: Path) -> None:
-    """One vote below the target: a second person, a third, then the adjudicator."""
+    """A sample below the target gets a second answer, a third, then an adjudicator."""
     doubtful = ConsensusSettings(
         method="posterior", target=0.999, max_answers=3, audit_answers=1, repeat_share=0.6
     )
@@ -58,14 +58,14 @@ def test_an_unsure_sample_is_asked_on_until_the_cap_and_then_decided(tmp_path: P
     for _ in range(5):
         loop.work(people)
         loop.pull()
-    for one in loop.queue.tasks.values():
-        answers[one.pushed.sample_id] += len({a.annotator for a in one.answers.values()})
+    for task in loop.queue.tasks.values():
+        answers[task.pushed.sample_id] += len({a.annotator for a in task.answers.values()})
 
     disputes = live(loop, Purpose.ADJUDICATION)
-    asked_on = {one for one in reviewed if answers[one] > 1}
+    asked_on = {sample_id for sample_id in reviewed if answers[sample_id] > 1}
     assert asked_on, "the budget allowed further answers"
-    assert all(answers[one] <= 3 for one in reviewed)
-    assert all(answers[one] == 3 for one in disputes & reviewed)
+    assert all(answers[sample_id] <= 3 for sample_id in reviewed)
+    assert all(answers[sample_id] == 3 for sample_id in disputes & reviewed)
 
 
 def test_the_repeat_budget_is_kept_and_the_rest_comes_next_round(tmp_path: Path) -> None:
@@ -86,10 +86,10 @@ def test_the_repeat_budget_is_kept_and_the_rest_comes_next_round(tmp_path: Path)
 def test_a_follow_up_killed_at_any_commit_is_healed_by_the_next(
     tmp_path: Path, n_commits: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whichever commit is the last before the kill, the same is asked in the end, each once."""
+    """After a kill at any commit, the next pull completes the same follow-ups, each once."""
 
     def asked(loop: Loop) -> list[tuple[str, int]]:
-        return sorted((one.pushed.key, one.n_asked) for one in loop.queue.tasks.values())
+        return sorted((task.pushed.key, task.n_asked) for task in loop.queue.tasks.values())
 
     def answered(folder: Path) -> Loop:
         loop = pushed(folder, suggestions=SuggestionSettings(hidden_share=0.3), budget=60)
@@ -122,7 +122,7 @@ def test_a_follow_up_killed_at_any_commit_is_healed_by_the_next(
 
 
 def test_a_server_lost_while_it_is_told_is_told_again(tmp_path: Path) -> None:
-    """What was wanted and could not be told is told by the next pull."""
+    """The next pull sets on the server what the failed one could not."""
     loop = pushed(tmp_path)
     loop.work({"1": always("ham"), "2": always("spam")})
     real = loop.queue.push
@@ -139,7 +139,7 @@ def test_a_server_lost_while_it_is_told_is_told_again(tmp_path: Path) -> None:
 def test_two_follow_ups_at_once_ask_for_everything_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While one is about to commit, another has done it all: the first finds nothing left to do."""
+    """When another follow-up commits first, this one finds no follow-up left."""
     loop = pushed(tmp_path, suggestions=SuggestionSettings(hidden_share=0.3), budget=60)
     loop.work({"1": always("ham"), "2": always("spam")})
     other = Loop(
@@ -156,16 +156,18 @@ def test_two_follow_ups_at_once_ask_for_everything_once(
     real = Loop.state
 
     def read_and_be_overtaken(self: Loop) -> LoopState:
-        found = real(self)
+        state = real(self)
         if self is loop and (overtake := next(meetings, None)):
             overtake()
-        return found
+        return state
 
     monkeypatch.setattr(Loop, "state", read_and_be_overtaken)
     loop.follow_up()
-    keys = [one.pushed.key for one in loop.queue.tasks.values()]
+    keys = [task.pushed.key for task in loop.queue.tasks.values()]
     assert len(keys) == len(set(keys))
-    answer_requests = [(one.key, one.n_answers) for one in loop.state().snapshot.requests.requests]
+    answer_requests = [
+        (request.key, request.n_answers) for request in loop.state().snapshot.requests.requests
+    ]
     assert len(answer_requests) == len(set(answer_requests)) > 0
     assert live(loop, Purpose.ADJUDICATION)
 
@@ -173,8 +175,8 @@ def test_two_follow_ups_at_once_ask_for_everything_once(
 def test_steps_say_what_each_sample_needs(tmp_path: Path) -> None:
     """Unanswered samples wait, agreed ones need nothing, disputed audits need an adjudicator."""
     loop = pushed(tmp_path)
-    assert {one.step for one in loop.outcomes().samples} == {Step.WAIT}
+    assert {outcome.step for outcome in loop.outcomes().samples} == {Step.WAIT}
     loop.work({"1": always("ham"), "2": always("spam")})
     loop.pull()
-    steps = {one.evidence.purpose: one.step for one in loop.outcomes().samples}
+    steps = {outcome.evidence.purpose: outcome.step for outcome in loop.outcomes().samples}
     assert steps == {Purpose.AUDIT: Step.ADJUDICATE, Purpose.REVIEW: Step.NOTHING}

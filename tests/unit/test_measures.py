@@ -11,17 +11,21 @@ from goldloop.stats.measures import Measure, difference, mean, median, share
 def test_the_interval_of_a_median_covers() -> None:
     """Of 400 samples of skewed times at least 93 % of the intervals hold the median."""
     rng = np.random.default_rng(6)
-    found = [median(rng.lognormal(1.0, 0.6, 40)).estimate for _ in range(400)]
+    estimates = [median(rng.lognormal(1.0, 0.6, 40)).estimate for _ in range(400)]
 
-    assert np.mean([one.low <= np.exp(1.0) <= one.high for one in found if one]) >= 0.93
+    assert (
+        np.mean([estimate.low <= np.exp(1.0) <= estimate.high for estimate in estimates if estimate]) >= 0.93
+    )
 
 
 def test_the_interval_of_a_mean_is_positive_and_covers() -> None:
     """Also where a plain interval would reach below zero."""
     rng = np.random.default_rng(7)
-    found = [mean(rng.lognormal(1.0, 0.6, 40)).estimate for _ in range(400)]
+    estimates = [mean(rng.lognormal(1.0, 0.6, 40)).estimate for _ in range(400)]
 
-    assert np.mean([one.low <= np.exp(1.18) <= one.high for one in found if one]) >= 0.92
+    assert (
+        np.mean([estimate.low <= np.exp(1.18) <= estimate.high for estimate in estimates if estimate]) >= 0.92
+    )
     skewed = mean([0.01] * 9 + [100.0]).estimate
     assert skewed is not None
     assert skewed.low > 0

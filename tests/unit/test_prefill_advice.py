@@ -19,7 +19,7 @@ PETS = LabelSet.of(["cat", "dog", "owl"])
 
 
 def test_suggestions_stay_on_while_there_is_too_little_evidence() -> None:
-    """Nothing seen yet, and a wide interval around a small gap, leave them on and say why."""
+    """Without observations, or with a wide interval around a small gap, suggestions stay on."""
     nothing = measure_anchoring([], labels=PETS)
     young = gap_of_counts(None, shown=(2, 12), hidden=(1, 12))
 
@@ -45,9 +45,9 @@ def test_one_label_alone_is_switched_off() -> None:
     seen = [wrong(True, number < 20) for number in range(25)]
     seen += [wrong(False, number < 2) for number in range(25)]
     seen += [wrong(number % 2 == 0, number % 20 < 2, "owl") for number in range(1000)]
-    found = measure_anchoring(seen, labels=PETS)
+    anchoring = measure_anchoring(seen, labels=PETS)
 
-    advice = recommend(found.gap, found.by_label, max_gap=0.1)
+    advice = recommend(anchoring.gap, anchoring.by_label, max_gap=0.1)
 
     assert advice.is_on
     assert advice.off_labels == ("dog",)
@@ -66,7 +66,7 @@ def test_the_arms_go_on_measuring_when_suggestions_are_off() -> None:
 
 
 def is_ever_off(weeks: npt.NDArray[np.int64]) -> bool:
-    """Return whether any weekly look at the growing counts (n_weeks, n_labels, 4) switches anything off."""
+    """Return whether any weekly check of the growing counts (n_weeks, n_labels, 4) turns a suggestion off."""
     for labels in weeks.cumsum(axis=0):
         by_label = [gap_of(row, str(place)) for place, row in enumerate(labels)]
         advice = recommend(gap_of(labels.sum(axis=0)), by_label, max_gap=0.1)

@@ -15,7 +15,7 @@ from tests.loop import Killed, Loop, texts
 
 
 def pushed(tmp_path: Path, **selection: int) -> Loop:
-    """Return a loop with twenty annotations asked for."""
+    """Return a loop with a budget of twenty answers."""
     loop = Loop(tmp_path, texts(200), SelectionSettings(**({"budget_per_round": 20} | selection)))
     loop.score()
     loop.push()
@@ -30,20 +30,20 @@ def test_answers_become_gold_and_a_second_pull_changes_nothing(tmp_path: Path) -
     assert loop.pull().gold_version == 1
     assert loop.pull().gold_version is None
     assert len(loop.gold.records()) == 20
-    assert [one.version for one in loop.gold.log()] == [1, 0]
+    assert [version.version for version in loop.gold.log()] == [1, 0]
 
 
 def test_edits_replace_deletions_retract_and_skips_do_not_vote(tmp_path: Path) -> None:
     """The whole life of an answer, seen through gold."""
     loop = pushed(tmp_path)
     first, second, third, *_ = loop.queue.tasks
-    one = loop.queue.answer(first, "1", "ham")
+    annotation_id = loop.queue.answer(first, "1", "ham")
     two = loop.queue.answer(second, "1", "spam")
     loop.queue.skip(third, "1")
     loop.pull()
     assert sorted(record.label for record in loop.gold.records()) == ["ham", "spam"]
 
-    loop.queue.edit(one, "spam")
+    loop.queue.edit(annotation_id, "spam")
     loop.queue.retract(two)
     report = loop.pull()
 
@@ -56,10 +56,10 @@ def test_edits_replace_deletions_retract_and_skips_do_not_vote(tmp_path: Path) -
 def test_an_edit_there_and_back_makes_no_version(tmp_path: Path) -> None:
     """Gold is content, not history: the same label by the same votes is the same version."""
     loop = pushed(tmp_path)
-    one = loop.queue.answer(next(iter(loop.queue.tasks)), "1", "ham")
+    annotation_id = loop.queue.answer(next(iter(loop.queue.tasks)), "1", "ham")
     loop.pull()
-    loop.queue.edit(one, "spam")
-    loop.queue.edit(one, "ham")
+    loop.queue.edit(annotation_id, "spam")
+    loop.queue.edit(annotation_id, "ham")
     assert loop.pull().gold_version is None
 
 
@@ -81,7 +81,7 @@ def test_two_annotators_are_kept_apart_and_a_tie_is_no_gold(tmp_path: Path) -> N
 
 
 def test_one_person_answering_twice_has_one_vote(tmp_path: Path) -> None:
-    """The newest of a person's annotations counts."""
+    """An annotator's newest annotation counts."""
     loop = pushed(tmp_path, overlap=2)
     first = next(iter(loop.queue.tasks))
     loop.queue.answer(first, "1", "ham")
