@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from goldloop.adapters.memory import MemoryLabelingServer, memory_tables
+from goldloop.adapters.memory import MemoryLabelingServer, MemoryTable, memory_tables
 from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.labels import LabelSet
@@ -56,6 +58,24 @@ ALWAYS_SHOWN = SuggestionSettings(hidden_share=0)
 
 class Killed(BaseException):
     """A SIGKILL as seen from inside: no code after it runs."""
+
+
+@contextmanager
+def killed_before_commit(method: str, n_commits: int) -> Iterator[None]:
+    """Let a block make `n_commits` commits by `method` of a table in memory, and kill it before the next."""
+    commit, n_left = getattr(MemoryTable, method), n_commits
+
+    def dying(table: MemoryTable, make: object, **kwargs: object) -> object:
+        nonlocal n_left
+        if n_left == 0:
+            raise Killed
+        n_left -= 1
+        return commit(table, make, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MemoryTable, method, dying)
+        with pytest.raises(Killed):
+            yield
 
 
 class FakeClock:
@@ -188,26 +208,21 @@ class Loop:
 
     def score(self, model: Model | None = None) -> ScoreReport:
         """Score the texts."""
-        return score_source(
-            "texts",
-            reader=self.reader,
-            model=model or self.model,
-            policy=self.policy,
-            tables=self.tables,
-            clock=self.clock,
-            audit_probabilities=self.audit_probabilities,
-        )
+        return score_source("texts", **self._scoring(model))
 
     def score_pool(self, model: Model | None = None) -> ScoreReport:
         """Score the samples without a prediction by `model`."""
-        return score_pool(
-            reader=self.reader,
-            model=model or self.model,
-            policy=self.policy,
-            tables=self.tables,
-            clock=self.clock,
-            audit_probabilities=self.audit_probabilities,
-        )
+        return score_pool(**self._scoring(model))
+
+    def _scoring(self, model: Model | None) -> dict[str, Any]:
+        return {
+            "reader": self.reader,
+            "model": model or self.model,
+            "policy": self.policy,
+            "tables": self.tables,
+            "clock": self.clock,
+            "audit_probabilities": self.audit_probabilities,
+        }
 
     def state(self) -> LoopState:
         """Return the state of labeling now."""

@@ -13,7 +13,7 @@ from goldloop.core.tasks import NewTask, Purpose
 from tests.contracts.labeling import LABELS, Desk, answers, blind, changed, disputed, known
 
 
-def test_an_answered_task_is_shown_to_nobody_else(queue: LabelingQueue, desk: Desk) -> None:
+def test_an_answered_task_goes_to_no_other_annotator(queue: LabelingQueue, desk: Desk) -> None:
     """A new task takes one answer; after a skip it goes to other annotators only."""
     ids = queue.push([blind(1), blind(2)])
     first, second = ids.values()
@@ -28,7 +28,7 @@ def test_an_answered_task_is_shown_to_nobody_else(queue: LabelingQueue, desk: De
     assert desk.next_for(cyd) == second
 
 
-def test_asking_shows_a_task_to_others_and_never_twice_to_anyone(queue: LabelingQueue, desk: Desk) -> None:
+def test_a_request_brings_a_task_to_other_annotators_only(queue: LabelingQueue, desk: Desk) -> None:
     """With three answers requested, a task goes to two more annotators besides a skip, and then to none."""
     ids = queue.push([blind(1), blind(2)])
     first, second = ids.values()
@@ -51,7 +51,7 @@ def test_asking_shows_a_task_to_others_and_never_twice_to_anyone(queue: Labeling
     assert labels == {ann: "cat", bob: "dog", cyd: None, dee: "cat"}
 
 
-def test_asking_before_anyone_answered(queue: LabelingQueue, desk: Desk) -> None:
+def test_a_request_before_the_first_answer(queue: LabelingQueue, desk: Desk) -> None:
     """A task with two requested answers goes to two annotators at the same time."""
     (first,) = queue.push([blind(1)]).values()
     queue.ask({first: 2})
@@ -64,7 +64,7 @@ def test_asking_before_anyone_answered(queue: LabelingQueue, desk: Desk) -> None
     assert desk.next_for(cyd) is None
 
 
-def test_asking_again_or_for_what_is_gone_changes_nothing(queue: LabelingQueue, desk: Desk) -> None:
+def test_a_repeated_or_outdated_request_changes_nothing(queue: LabelingQueue, desk: Desk) -> None:
     """Repeated, empty, satisfied and outdated requests leave every task unchanged."""
     ids = queue.push([blind(1), blind(2)])
     first, second = ids.values()
@@ -82,7 +82,7 @@ def test_asking_again_or_for_what_is_gone_changes_nothing(queue: LabelingQueue, 
     assert desk.next_for(cyd) is None
 
 
-def test_who_is_barred_is_not_shown_the_task_and_has_said_nothing(queue: LabelingQueue, desk: Desk) -> None:
+def test_a_barred_annotator_neither_gets_nor_answers_the_task(queue: LabelingQueue, desk: Desk) -> None:
     """A further task about a sample goes to another annotator; barring is neither an answer nor a skip."""
     ann, bob, cyd, *_ = desk.people
     task = NewTask(SampleId(f"{7:064x}"), Purpose.RECHECK, BatchId("b"), "a.png", barred=(ann, bob, "999999"))
@@ -152,7 +152,7 @@ def test_disputes_and_known_answers_are_kept_out_of_the_usual_stream(
 
 @pytest.mark.servers
 @pytest.mark.parametrize("made", ["real"], indirect=True)
-def test_no_answer_is_lost_to_asking_at_the_same_moment(queue: LabelingQueue, desk: Desk) -> None:
+def test_no_answer_is_lost_during_a_request(queue: LabelingQueue, desk: Desk) -> None:
     """Annotators answer while goldloop requests answers: the server keeps every answer."""
     ids = list(queue.push([blind(number) for number in range(40)]).values())
     ann, bob, cyd, _ = desk.people

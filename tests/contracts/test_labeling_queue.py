@@ -133,7 +133,7 @@ def test_a_draft_is_invisible(queue: LabelingQueue, desk: Desk) -> None:
     assert answers(queue, review(1).key) == []
 
 
-def test_two_people_are_kept_apart(queue: LabelingQueue, desk: Desk) -> None:
+def test_two_annotators_are_kept_apart(queue: LabelingQueue, desk: Desk) -> None:
     """Both answers to one task come back, each under its own annotator."""
     ids = queue.push([review(1)])
 

@@ -17,12 +17,12 @@ from tests.e2e.embedded_servers import token_session
 pytestmark = pytest.mark.servers
 
 
-def test_prefect_asks_strangers_for_the_password(services: Endpoints) -> None:
+def test_prefect_refuses_a_request_without_the_password(services: Endpoints) -> None:
     """Without the auth string Prefect's API answers 401."""
     assert requests.post(f"{services.prefect.api_url}/flows/count", json={}, timeout=30).status_code == 401
 
 
-def test_nobody_signs_up_without_an_invitation(services: Endpoints) -> None:
+def test_sign_up_needs_an_invitation(services: Endpoints) -> None:
     """The sign-up form refuses an account without an invite link."""
     url = services.label_studio.url
     with requests.Session() as session:

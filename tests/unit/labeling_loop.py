@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.gold.records import GoldRecord
@@ -39,6 +40,20 @@ def pushed(
     loop.score()
     loop.push()
     return loop
+
+
+def disputed(tmp_path: Path, **settings: Any) -> Loop:
+    """Return a loop whose audit samples have two different answers, pulled."""
+    loop = pushed(tmp_path, **settings)
+    loop.work({"1": always("ham"), "2": always("spam")})
+    loop.pull()
+    return loop
+
+
+def decide(loop: Loop, annotator: str, label: str) -> None:
+    """Answer the adjudication tasks as `annotator`, and pull."""
+    loop.work({annotator: always(label)}, purpose=Purpose.ADJUDICATION)
+    loop.pull()
 
 
 def live(loop: Loop, purpose: Purpose) -> set[str]:

@@ -7,10 +7,18 @@ from pathlib import Path
 from goldloop.consensus.outcomes import open_audit_note
 from goldloop.core.tasks import Purpose
 from goldloop.settings import AnnotatorSettings
-from tests.unit.labeling_loop import always, answer_past_the_stream, gold_by_sample, live, pushed
+from tests.unit.labeling_loop import (
+    always,
+    answer_past_the_stream,
+    decide,
+    disputed,
+    gold_by_sample,
+    live,
+    pushed,
+)
 
 
-def test_disagreement_about_an_audit_sample_goes_to_a_senior_who_decides(tmp_path: Path) -> None:
+def test_an_adjudicator_decides_a_disagreement_about_an_audit_sample(tmp_path: Path) -> None:
     """An audit sample takes no majority: the adjudicator sees the counts, and their label is gold."""
     loop = pushed(tmp_path)
     audits = live(loop, Purpose.AUDIT)
@@ -24,8 +32,7 @@ def test_disagreement_about_an_audit_sample_goes_to_a_senior_who_decides(tmp_pat
     assert {task.sample_id for task in disputes} == audits
     assert all(task.answers == {"ham": 1, "spam": 1} and task.suggestion is None for task in disputes)
 
-    loop.work({"9": always("spam")}, purpose=Purpose.ADJUDICATION)
-    loop.pull()
+    decide(loop, "9", "spam")
     records = gold_by_sample(loop)
     assert audits <= records.keys()
     for sample_id in audits:
@@ -37,9 +44,7 @@ def test_disagreement_about_an_audit_sample_goes_to_a_senior_who_decides(tmp_pat
 
 def test_a_decision_taken_back_reopens_the_dispute(tmp_path: Path) -> None:
     """Gold follows the adjudicator's edit, and loses the record when the decision is deleted."""
-    loop = pushed(tmp_path)
-    loop.work({"1": always("ham"), "2": always("spam")})
-    loop.pull()
+    loop = disputed(tmp_path)
     task_id = loop.queue.next_for("9", purpose=Purpose.ADJUDICATION)
     assert task_id is not None
     sample_id = loop.queue.tasks[task_id].pushed.sample_id
@@ -57,11 +62,9 @@ def test_a_decision_taken_back_reopens_the_dispute(tmp_path: Path) -> None:
     assert loop.queue.next_for("8", purpose=Purpose.ADJUDICATION) is not None
 
 
-def test_a_dispute_that_people_settle_themselves_is_taken_from_the_senior(tmp_path: Path) -> None:
+def test_a_dispute_that_the_annotators_settle_is_withdrawn(tmp_path: Path) -> None:
     """An edit that ends the disagreement withdraws the adjudication; a new one brings it back."""
-    loop = pushed(tmp_path)
-    loop.work({"1": always("ham"), "2": always("spam")})
-    loop.pull()
+    loop = disputed(tmp_path)
     task_id = loop.queue.next_for("9", purpose=Purpose.ADJUDICATION)
     assert task_id is not None
     sample_id = loop.queue.tasks[task_id].pushed.sample_id
@@ -86,11 +89,9 @@ def test_a_dispute_that_people_settle_themselves_is_taken_from_the_senior(tmp_pa
     assert sample_id not in gold_by_sample(loop)
 
 
-def test_nobody_decides_a_case_of_their_own(tmp_path: Path) -> None:
+def test_no_voter_decides_the_dispute(tmp_path: Path) -> None:
     """Voters are not shown the dispute; an answer that a voter gives all the same does not count."""
-    loop = pushed(tmp_path)
-    loop.work({"1": always("ham"), "2": always("spam")})
-    loop.pull()
+    loop = disputed(tmp_path)
     audits = live(loop, Purpose.AUDIT)
     assert loop.queue.next_for("2", purpose=Purpose.ADJUDICATION) is None
     answer_past_the_stream(loop, Purpose.ADJUDICATION, "2", "spam")
@@ -98,28 +99,23 @@ def test_nobody_decides_a_case_of_their_own(tmp_path: Path) -> None:
     loop.pull()
     assert audits.isdisjoint(gold_by_sample(loop))
 
-    loop.work({"9": always("ham")}, purpose=Purpose.ADJUDICATION)
-    loop.pull()
+    decide(loop, "9", "ham")
     assert {gold_by_sample(loop)[sample_id].label for sample_id in audits} == {"ham"}
 
 
-def test_only_a_senior_decides_where_seniors_are_named(tmp_path: Path) -> None:
+def test_only_a_named_adjudicator_decides(tmp_path: Path) -> None:
     """A decision of another annotator does not count, and the dispute stays open."""
     named = AnnotatorSettings(honeypot_rate=0, onboarding_tasks=0, adjudicators=("9",))
-    loop = pushed(tmp_path, people=named)
+    loop = disputed(tmp_path, people=named)
     audits = live(loop, Purpose.AUDIT)
-    loop.work({"1": always("ham"), "2": always("spam")})
-    loop.pull()
-    loop.work({"7": always("spam")}, purpose=Purpose.ADJUDICATION)
-    loop.pull()
+    decide(loop, "7", "spam")
     assert audits.isdisjoint(gold_by_sample(loop))
 
-    loop.work({"9": always("ham")}, purpose=Purpose.ADJUDICATION)
-    loop.pull()
+    decide(loop, "9", "ham")
     assert {gold_by_sample(loop)[sample_id].label for sample_id in audits} == {"ham"}
 
 
-def test_what_nobody_can_tell_goes_to_the_adjudicator(tmp_path: Path) -> None:
+def test_a_sample_that_every_annotator_skips_goes_to_an_adjudicator(tmp_path: Path) -> None:
     """Three skips and no vote: a dispute without answers; and a skip there leaves it open."""
     loop = pushed(tmp_path, budget=20)
     crew = {name: always(None) for name in ("1", "2", "3")}
@@ -134,7 +130,7 @@ def test_what_nobody_can_tell_goes_to_the_adjudicator(tmp_path: Path) -> None:
     assert loop.queue.next_for("8", purpose=Purpose.ADJUDICATION) is not None
 
 
-def test_unsettled_audit_samples_are_told_as_they_flatter_the_models(tmp_path: Path) -> None:
+def test_a_note_gives_the_number_of_unsettled_audit_samples(tmp_path: Path) -> None:
     """While disputed audit samples wait for an adjudicator, a note gives their number."""
     loop = pushed(tmp_path)
     assert open_audit_note(loop.outcomes().samples) is None, "nobody has begun"
@@ -145,6 +141,5 @@ def test_unsettled_audit_samples_are_told_as_they_flatter_the_models(tmp_path: P
     assert note is not None
     assert f"{n_audits} of {n_audits} answered audit samples are not settled yet" in note
 
-    loop.work({"9": always("spam")}, purpose=Purpose.ADJUDICATION)
-    loop.pull()
+    decide(loop, "9", "spam")
     assert open_audit_note(loop.outcomes().samples) is None

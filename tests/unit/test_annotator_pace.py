@@ -21,7 +21,7 @@ def rounds(*n_right_of_20: int) -> list[Judged]:
     ]
 
 
-def test_a_fall_is_told_from_a_bad_day() -> None:
+def test_a_fall_differs_from_a_bad_day() -> None:
     """Half as good as before is falling; one mistake more is not."""
     fallen, steady = measured(rounds(19, 19, 20, 9)), measured(rounds(19, 19, 20, 18))
 

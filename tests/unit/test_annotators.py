@@ -71,7 +71,7 @@ def test_the_less_others_know_the_wider_is_the_interval() -> None:
     assert widths[0] < widths[-1]
 
 
-def test_a_common_mistake_does_not_make_people_look_right() -> None:
+def test_a_common_error_does_not_raise_the_accuracy() -> None:
     """When annotators confuse a and b, a posterior split between them does not confirm the answer b."""
     rng = np.random.default_rng(3)
     favourite = rng.integers(0, 2, 2000)
@@ -90,7 +90,7 @@ def test_a_common_mistake_does_not_make_people_look_right() -> None:
     assert anywhere.low > 0.95
 
 
-def test_flat_others_say_nothing() -> None:
+def test_a_flat_posterior_gives_no_estimate() -> None:
     """A posterior that knows nothing gives no number, however many answers there are."""
     flat = dict.fromkeys(LABELS, 0.1)
 
@@ -99,7 +99,7 @@ def test_flat_others_say_nothing() -> None:
     assert str(person.accuracy) == "nothing to compare with, n=50"
 
 
-def test_small_n_says_too_few() -> None:
+def test_a_small_n_gives_no_estimate() -> None:
     """Below ten answers there is no estimate and no flag."""
     person = measured(controls(0, MIN_N - 1))
 
@@ -109,7 +109,7 @@ def test_small_n_says_too_few() -> None:
     assert person.confusions == ()
 
 
-def test_answers_beside_a_suggestion_judge_nobody() -> None:
+def test_answers_beside_a_suggestion_measure_no_accuracy() -> None:
     """Answers beside a suggestion measure adoption, not accuracy, so they are only counted."""
     others = {"a": 0.9, "b": 0.1}
     seen = [judged(number, "a", others=others, known="a", is_shown=True) for number in range(30)]
@@ -176,7 +176,7 @@ def test_an_unknown_label_is_named() -> None:
         people([judged(1, "zebra", known="a")], labels=LABELS, bar=BAR)
 
 
-def test_nobody_answered() -> None:
+def test_without_answers_there_are_no_profiles() -> None:
     """Without answers there are no profiles."""
     assert people([], labels=LABELS, bar=BAR) == ()
 

@@ -12,7 +12,7 @@ from goldloop.settings import AnnotatorSettings, SuggestionSettings
 from tests.unit.labeling_loop import always, answer_past_the_stream, gold_by_sample, live, pushed
 
 
-def test_nobody_is_shown_one_sample_twice(tmp_path: Path) -> None:
+def test_no_annotator_gets_a_sample_twice(tmp_path: Path) -> None:
     """No annotator answers two tasks about one sample, rechecks and disputes included."""
     loop = pushed(
         tmp_path,
@@ -36,7 +36,7 @@ def test_nobody_is_shown_one_sample_twice(tmp_path: Path) -> None:
     assert set(seen.values()) == {1}
 
 
-def test_controls_come_at_the_set_rate_to_people_who_have_not_answered_them(tmp_path: Path) -> None:
+def test_honeypots_come_at_the_set_rate_to_annotators_without_an_answer(tmp_path: Path) -> None:
     """Samples with a known label get one more answer, in proportion to the answers given."""
     watched = AnnotatorSettings(honeypot_rate=0.1, onboarding_tasks=0)
     loop = pushed(tmp_path, people=watched, budget=100, audit_rate=0.5)
@@ -72,7 +72,7 @@ def test_newcomers_begin_with_known_answers_that_do_not_vote(tmp_path: Path) -> 
     assert live(loop, Purpose.ONBOARDING) == onboarding
 
 
-def test_both_arms_of_anchoring_get_a_blind_answer_of_somebody_else(tmp_path: Path) -> None:
+def test_both_arms_get_a_blind_answer_of_another_annotator(tmp_path: Path) -> None:
     """Hidden tasks show no suggestion and get two answers; shown ones get a blind recheck."""
     loop = pushed(tmp_path, suggestions=SuggestionSettings(hidden_share=0.4), budget=60)
     arms = {outcome.evidence.sample_id: outcome.evidence.arm for outcome in loop.outcomes().samples}
@@ -101,7 +101,7 @@ def test_both_arms_of_anchoring_get_a_blind_answer_of_somebody_else(tmp_path: Pa
     )
 
 
-def test_a_recheck_by_the_same_person_does_not_count_as_a_second_opinion(tmp_path: Path) -> None:
+def test_a_recheck_by_the_same_annotator_does_not_count(tmp_path: Path) -> None:
     """No annotator gets a recheck of their own; one answered all the same leaves the sample waiting."""
     loop = pushed(tmp_path, suggestions=SuggestionSettings(hidden_share=0.5), budget=60)
     loop.work({"1": always("ham")})

@@ -92,7 +92,7 @@ def test_votes_delivered_twice_count_once(given_cases, method) -> None:
 
 @few
 @given(cases(), methods)
-def test_renaming_people_changes_nothing(given_cases, method) -> None:
+def test_renaming_annotators_changes_nothing(given_cases, method) -> None:
     """The names of annotators do not change the consensus."""
     names = dict(zip("12345", "edcba", strict=True))
     renamed = [
@@ -139,7 +139,7 @@ def test_every_posterior_sums_to_one(given_cases, method) -> None:
 
 @few
 @given(cases(), methods)
-def test_gold_is_what_somebody_said(given_cases, method) -> None:
+def test_every_label_has_a_vote_or_a_decision(given_cases, method) -> None:
     """Without a vote or a decision there is no label, whatever the model predicts."""
     for sample, result in zip(given_cases, fitted(given_cases, method, target=0.501).consensus, strict=True):
         if result.label is not None:
@@ -150,7 +150,7 @@ def test_gold_is_what_somebody_said(given_cases, method) -> None:
 
 @few
 @given(cases(with_decisions=False), methods)
-def test_what_all_say_is_likeliest_unless_a_model_objects(given_cases, method) -> None:
+def test_a_unanimous_label_is_likeliest_without_a_model(given_cases, method) -> None:
     """Unanimous votes win where no model speaks."""
     silent = [replace(sample, probs=None, shown={}) for sample in given_cases]
     unanimous = [replace(sample, votes=dict.fromkeys(sample.votes, "fox")) for sample in silent[:4]] + [

@@ -7,24 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.adapters.memory import MemoryTable
 from goldloop.consensus.next_step import Step
 from goldloop.core.errors import ServiceUnreachableError
 from goldloop.core.tasks import Purpose
 from goldloop.labeling.state import LoopState
 from goldloop.settings import ConsensusSettings, SuggestionSettings
-from tests.loop import Killed, Loop
+from tests.loop import Loop, killed_before_commit
 from tests.unit.labeling_loop import always, gold_by_sample, live, pushed
 
 
-def test_the_audit_is_answered_by_two_people_and_everything_else_by_one(tmp_path: Path) -> None:
+def test_an_audit_requests_two_answers_and_a_review_one(tmp_path: Path) -> None:
     """Before the first answer, only audit tasks request two answers."""
     loop = pushed(tmp_path)
     asked = {task.pushed.purpose: task.n_asked for task in loop.queue.tasks.values()}
     assert asked == {Purpose.AUDIT: 2, Purpose.REVIEW: 1}
 
 
-def test_several_first_answers_can_be_asked_of_everything(tmp_path: Path) -> None:
+def test_overlap_sets_the_first_answers_of_every_task(tmp_path: Path) -> None:
     """With overlap 3, every task requests three answers, audits included."""
     loop = pushed(tmp_path, overlap=3)
     assert {task.n_asked for task in loop.queue.tasks.values()} == {3}
@@ -45,7 +44,7 @@ def test_one_answer_is_not_enough_for_the_audit_and_two_that_agree_are(tmp_path:
     assert {record.n_votes for record in loop.gold.records() if record.purpose is Purpose.AUDIT} == {2}
 
 
-def test_an_unsure_sample_is_asked_on_until_the_cap_and_then_decided(tmp_path: Path) -> None:
+def test_an_unsure_sample_gets_answers_until_the_cap_and_then_an_adjudicator(tmp_path: Path) -> None:
     """A sample below the target gets a second answer, a third, then an adjudicator."""
     doubtful = ConsensusSettings(
         method="posterior", target=0.999, max_answers=3, audit_answers=1, repeat_share=0.6
@@ -83,9 +82,7 @@ def test_the_repeat_budget_is_kept_and_the_rest_comes_next_round(tmp_path: Path)
 
 
 @pytest.mark.parametrize("n_commits", range(5))
-def test_a_follow_up_killed_at_any_commit_is_healed_by_the_next(
-    tmp_path: Path, n_commits: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_follow_up_killed_at_any_commit_is_healed_by_the_next(tmp_path: Path, n_commits: int) -> None:
     """After a kill at any commit, the next pull completes the same follow-ups, each once."""
 
     def asked(loop: Loop) -> list[tuple[str, int]]:
@@ -100,20 +97,8 @@ def test_a_follow_up_killed_at_any_commit_is_healed_by_the_next(
     calm.pull()
 
     loop = answered(tmp_path / "killed")
-    n_done = 0
-    real = MemoryTable.append_next
-
-    def mortal(self: MemoryTable, make_rows: object, **kwargs: object) -> object:
-        nonlocal n_done
-        n_done += 1
-        if n_done > n_commits:
-            raise Killed
-        return real(self, make_rows, **kwargs)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(MemoryTable, "append_next", mortal)
-    with pytest.raises(Killed):
+    with killed_before_commit("append_next", n_commits):
         loop.pull()
-    monkeypatch.setattr(MemoryTable, "append_next", real)
     loop.clock.sleep(60)
     loop.pull()
 
@@ -121,7 +106,7 @@ def test_a_follow_up_killed_at_any_commit_is_healed_by_the_next(
     assert loop.pull().follow_ups == type(calm.pull().follow_ups)()
 
 
-def test_a_server_lost_while_it_is_told_is_told_again(tmp_path: Path) -> None:
+def test_a_request_to_a_lost_server_is_repeated(tmp_path: Path) -> None:
     """The next pull sets on the server what the failed one could not."""
     loop = pushed(tmp_path)
     loop.work({"1": always("ham"), "2": always("spam")})
@@ -172,7 +157,7 @@ def test_two_follow_ups_at_once_ask_for_everything_once(
     assert live(loop, Purpose.ADJUDICATION)
 
 
-def test_steps_say_what_each_sample_needs(tmp_path: Path) -> None:
+def test_each_sample_has_its_next_step(tmp_path: Path) -> None:
     """Unanswered samples wait, agreed ones need nothing, disputed audits need an adjudicator."""
     loop = pushed(tmp_path)
     assert {outcome.step for outcome in loop.outcomes().samples} == {Step.WAIT}

@@ -79,7 +79,7 @@ def test_everything_comes_once_and_in_order(sizes: list[int], seed: int) -> None
 
 
 @given(st.lists(st.integers(1, 700), min_size=3, max_size=3), st.integers(0, 99), st.integers(1, 5))
-def test_whoever_stops_after_a_page_has_missed_nothing(
+def test_a_reader_that_stops_after_a_page_misses_nothing(
     sizes: list[int], seed: int, changes_per_listing: int
 ) -> None:
     """While tasks change, no page goes past a change that was not yielded yet."""

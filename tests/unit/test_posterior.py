@@ -166,7 +166,7 @@ def test_a_spammer_soon_weighs_next_to_nothing_and_an_expert_more() -> None:
     assert weight_of["expert"] > 1
 
 
-def test_a_spammer_who_presses_one_key_is_found_out() -> None:
+def test_a_spammer_who_presses_one_key_has_no_weight() -> None:
     """An annotator who always gives the same label has no weight, even when the label is common."""
     given_cases, _ = simulated({"a": 0.9, "b": 0.9, "c": 0.9}, 150)
     lazy = [replace(sample, votes={**sample.votes, "lazy": "cat"}) for sample in given_cases]
@@ -211,7 +211,7 @@ def test_who_contradicts_the_adjudicator_counts_as_wrong() -> None:
     assert annotator_of["right"].accuracy > annotator_of["wrong"].accuracy + 0.2
 
 
-def test_nobody_is_judged_by_an_answer_of_their_own() -> None:
+def test_no_annotator_is_measured_against_their_own_answer() -> None:
     """Without the only vote, what is left is what was believed before it; a second vote stays."""
     rows, _ = simulated({"a": 0.9, "b": 0.9}, 60)
     lone = VotedSample(sample_id_of(b"lone"), {"a": "cat"}, probs=(0.2, 0.5, 0.3))
@@ -280,7 +280,7 @@ def test_a_vote_taken_over_from_a_suggestion_counts_for_less() -> None:
     assert believed[1] > 0.9
 
 
-def test_one_person_alone_is_believed_as_far_as_people_are() -> None:
+def test_a_single_annotator_counts_as_a_typical_one() -> None:
     """With one vote each and no model every label, common or rare, keeps what is taken for granted."""
     rows = [
         VotedSample(sample_id_of(f"{number}".encode()), {"me": LABELS[min(number % 10, 2)]})

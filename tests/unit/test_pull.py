@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.adapters.memory import MemoryTable
 from goldloop.core.errors import GoldVersionError, ServiceUnreachableError
 from goldloop.core.splits import Split
 from goldloop.settings import SelectionSettings
 from goldloop.tables.counts import annotation_counts, task_counts
-from tests.loop import Killed, Loop, texts
+from tests.loop import Loop, killed_before_commit, texts
 
 
 def pushed(tmp_path: Path, **selection: int) -> Loop:
@@ -80,7 +79,7 @@ def test_two_annotators_are_kept_apart_and_a_tie_is_no_gold(tmp_path: Path) -> N
     assert (record.label, record.n_votes, record.annotators) == ("spam", 2, ("1", "2"))
 
 
-def test_one_person_answering_twice_has_one_vote(tmp_path: Path) -> None:
+def test_an_annotator_who_answers_twice_has_one_vote(tmp_path: Path) -> None:
     """An annotator's newest annotation counts."""
     loop = pushed(tmp_path, overlap=2)
     first = next(iter(loop.queue.tasks))
@@ -117,9 +116,7 @@ def test_a_deleted_task_takes_its_answer_out_of_gold_and_may_be_asked_again(tmp_
 
 
 @pytest.mark.parametrize("n_commits", range(4))
-def test_a_pull_killed_at_any_commit_is_healed_by_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_commits: int
-) -> None:
+def test_a_pull_killed_at_any_commit_is_healed_by_the_next(tmp_path: Path, n_commits: int) -> None:
     """Whichever page or gold commit is the last before the kill, the digest ends the same."""
     whole = pushed(tmp_path / "whole")
     whole.answer_all()
@@ -127,19 +124,9 @@ def test_a_pull_killed_at_any_commit_is_healed_by_the_next(
     loop = pushed(tmp_path / "killed")
     loop.queue.page_size = 8
     loop.answer_all()
-    real, left = MemoryTable.merge_next, n_commits
 
-    def dying(self, make_changes, **kwargs):  # type: ignore[no-untyped-def]
-        nonlocal left
-        if left == 0:
-            raise Killed
-        left -= 1
-        return real(self, make_changes, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(MemoryTable, "merge_next", dying)
-        with pytest.raises(Killed):
-            loop.pull()
+    with killed_before_commit("merge_next", n_commits):
+        loop.pull()
     loop.pull()
 
     assert loop.gold.newest().digest == whole.gold.newest().digest

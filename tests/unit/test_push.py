@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.adapters.memory import MemoryTable
 from goldloop.core.errors import ServiceUnreachableError
 from goldloop.core.planned_tasks import Event
 from goldloop.core.tasks import Purpose
 from goldloop.settings import SelectionSettings
-from tests.loop import Killed, Loop, texts
+from tests.loop import Loop, killed_before_commit, texts
 
 
 def keys_on_server(loop: Loop) -> Counter[str]:
@@ -58,28 +57,16 @@ def test_a_connection_lost_in_mid_import_makes_no_duplicates(tmp_path: Path, n_t
 
 
 @pytest.mark.parametrize("n_commits", range(6))
-def test_a_killed_push_goes_on_after_any_commit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_commits: int
-) -> None:
+def test_a_push_killed_before_any_commit_continues(tmp_path: Path, n_commits: int) -> None:
     """After a kill before any commit of the task log, a repeated push creates each task once."""
     whole = Loop(tmp_path / "whole", texts(200))
     whole.score()
     whole.push(import_size=8)
     loop = Loop(tmp_path / "killed", texts(200))
     loop.score()
-    real, left = MemoryTable.append_next, n_commits
 
-    def dying(self, make_rows, **kwargs):  # type: ignore[no-untyped-def]
-        nonlocal left
-        if left == 0:
-            raise Killed
-        left -= 1
-        return real(self, make_rows, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(MemoryTable, "append_next", dying)
-        with pytest.raises(Killed):
-            loop.push(import_size=8)
+    with killed_before_commit("append_next", n_commits):
+        loop.push(import_size=8)
     loop.push(import_size=8)
 
     assert keys_on_server(loop) == keys_on_server(whole)

@@ -48,7 +48,7 @@ def test_a_push_during_the_listing_keeps_its_plan(tmp_path: Path, moment: str) -
     assert all(task.is_live for task in loop.task_log.statuses().values())
 
 
-def test_a_deleted_project_is_an_error_until_somebody_says_it_was_meant(tmp_path: Path) -> None:
+def test_a_deleted_project_is_an_error_until_the_user_accepts_it(tmp_path: Path) -> None:
     """The loss of most tasks changes neither task log nor gold until the user accepts it."""
     loop = Loop(tmp_path, texts(200), SelectionSettings(budget_per_round=40))
     loop.score()

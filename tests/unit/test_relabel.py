@@ -141,9 +141,7 @@ def test_mistakes_in_gold_are_found_sent_blind_and_corrected(loop: Loop, tmp_pat
     assert {relabel.state for relabel in read_relabels(loop.ports())} == {"corrected to ham"}
 
 
-def test_what_judges_the_models_is_never_asked_again_because_a_model_disagrees(
-    loop: Loop, tmp_path: Path
-) -> None:
+def test_an_audit_sample_gets_no_recheck_because_a_model_disagrees(loop: Loop, tmp_path: Path) -> None:
     """No model of the search learns from, or doubts, validation or holdout; none learns from its own fold."""
     trainer = LengthTrainer()
     searched(loop, trainer, tmp_path)
@@ -160,7 +158,7 @@ def test_a_new_search_replaces_the_list(loop: Loop, tmp_path: Path) -> None:
     assert read_relabels(loop.ports()) == []
 
 
-def test_too_little_gold_is_said(tmp_path: Path) -> None:
+def test_a_search_of_too_little_gold_is_an_error(tmp_path: Path) -> None:
     """Without two labels in what trains there is nothing to compare."""
     loop = Loop(tmp_path, texts(10))
     with pytest.raises(EmptyPoolError, match=r"gold version 0 has 0 train samples .* label more samples"):

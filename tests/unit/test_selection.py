@@ -30,7 +30,9 @@ def chosen(pool: list[Candidate], n_tasks: int = 20, **changes: object) -> list[
 
 
 @given(candidates(), st.integers(1, 30), st.integers(0, 3))
-def test_budget_is_kept_and_nobody_is_chosen_twice(pool: list[Candidate], n_tasks: int, seed: int) -> None:
+def test_the_budget_is_kept_and_no_sample_is_chosen_twice(
+    pool: list[Candidate], n_tasks: int, seed: int
+) -> None:
     """At most `n_tasks` answers go to distinct samples; reviews are in their lanes and not reserved."""
     choices = chosen(pool, n_tasks, seed=seed, audit_answers=2, below_share=0.2)
     ids = [choice.candidate.sample_id for choice in choices]
@@ -131,7 +133,7 @@ def test_what_is_held_gets_its_share_of_the_budget() -> None:
     assert [choice.purpose for choice in choices] == [Purpose.REVIEW] * 36 + [Purpose.SEED] * 4
 
 
-def test_deep_reviews_and_quick_looks_share_one_order_of_value() -> None:
+def test_full_and_quick_reviews_share_one_order_of_value() -> None:
     """The smallest margins come first whatever their lane, and a full review is paid as an audit is."""
     lanes = [Lane.REVIEW, Lane.FULL, Lane.REVIEW, Lane.FULL, Lane.REVIEW]
     pool = [
