@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -10,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
-from goldloop.adapters.memory import MemoryLabelingServer, memory_tables
+from goldloop.adapters.memory import MemoryLabelingServer, MemoryTable, memory_tables
 from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.labels import LabelSet
@@ -52,26 +54,44 @@ PATIENT = ConsensusSettings(method="majority", max_answers=3, audit_answers=2, r
 """Two blind answers for the audit, up to three for the rest, then an adjudicator."""
 NO_CONTROLS = AnnotatorSettings(honeypot_rate=0, onboarding_tasks=0)
 ALWAYS_SHOWN = SuggestionSettings(hidden_share=0)
-"""One person's word is enough; what follows from several is asked for by tests that are about that."""
+"""Without hidden suggestions and honeypots, one answer makes gold; tests of follow-ups set their own."""
 
 
 class Killed(BaseException):
-    """What a SIGKILL looks like from inside: nothing after it runs."""
+    """A SIGKILL as seen from inside: no code after it runs."""
+
+
+@contextmanager
+def killed_before_commit(method: str, n_commits: int) -> Iterator[None]:
+    """Let a block make `n_commits` commits by `method` of a table in memory, and kill it before the next."""
+    commit, n_left = getattr(MemoryTable, method), n_commits
+
+    def dying(table: MemoryTable, make: object, **kwargs: object) -> object:
+        nonlocal n_left
+        if n_left == 0:
+            raise Killed
+        n_left -= 1
+        return commit(table, make, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(MemoryTable, method, dying)
+        with pytest.raises(Killed):
+            yield
 
 
 class FakeClock:
-    """Aware UTC moments, one millisecond apart, moved on by `sleep`."""
+    """A clock of aware UTC times, one millisecond apart; `sleep` advances it."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
     def __call__(self) -> datetime:
-        """Return the next moment."""
+        """Return the next time."""
         self.now += timedelta(milliseconds=1)
         return self.now
 
     def sleep(self, seconds: float) -> None:
-        """Let time pass."""
+        """Advance the clock."""
         self.now += timedelta(seconds=seconds)
 
 
@@ -106,7 +126,7 @@ class TextReader:
 
 
 class LengthScorer:
-    """Says `spam` with probability len(text) / 100; the longer the text the surer."""
+    """Predicts `spam` with probability len(text) / 100."""
 
     labels = LABELS
 
@@ -193,7 +213,7 @@ class Loop:
         )
 
     def ports(self, owner: str = "me", import_size: int = 500) -> LoopPorts:
-        """What the routine works with; there is no model registry."""
+        """Return the ports of the routine; there is no model registry."""
         return LoopPorts(
             settings=self.settings,
             tables=self.tables,
@@ -209,7 +229,7 @@ class Loop:
         )
 
     def context(self, owner: str = "me", import_size: int = 500) -> LabelingContext:
-        """What the labeling steps work with."""
+        """Return the context of the labeling steps."""
         return self.ports(owner, import_size).labeling()
 
     @property
@@ -219,33 +239,28 @@ class Loop:
 
     def score(self, model: Model | None = None) -> ScoreReport:
         """Score the texts."""
-        return score_source(
-            "texts",
-            reader=self.reader,
-            model=model or self.model,
-            policy=self.policy,
-            tables=self.tables,
-            clock=self.clock,
-            audit_probabilities=self.audit_probabilities,
-        )
+        return score_source("texts", **self._scoring(model))
 
     def score_pool(self, model: Model | None = None) -> ScoreReport:
-        """Score what has no prediction by `model`."""
-        return score_pool(
-            reader=self.reader,
-            model=model or self.model,
-            policy=self.policy,
-            tables=self.tables,
-            clock=self.clock,
-            audit_probabilities=self.audit_probabilities,
-        )
+        """Score the samples without a prediction by `model`."""
+        return score_pool(**self._scoring(model))
+
+    def _scoring(self, model: Model | None) -> dict[str, Any]:
+        return {
+            "reader": self.reader,
+            "model": model or self.model,
+            "policy": self.policy,
+            "tables": self.tables,
+            "clock": self.clock,
+            "audit_probabilities": self.audit_probabilities,
+        }
 
     def state(self) -> LoopState:
         """Return the state of labeling now."""
         return self.context().read_state()
 
     def outcomes(self) -> Outcomes:
-        """Return what all evidence comes to now."""
+        """Return the outcome of every sample now."""
         return self.state().outcomes
 
     def plan(self) -> int:
@@ -257,17 +272,17 @@ class Loop:
         return push(self.ports(owner, import_size))
 
     def push_planned(self, *, owner: str = "me", import_size: int = 500) -> PushReport:
-        """Push what is planned."""
+        """Push the planned tasks."""
         return push_planned(self.context(owner, import_size))
 
     def follow_up(self, *, owner: str = "me") -> FollowUpReport:
-        """Ask on where the answers so far call for it."""
+        """Run the shipped follow-up."""
         return follow_up(self.ports(owner), self.context(owner), self.state())[0]
 
     def reconcile(self, *, accept_lost: bool = False) -> tuple[int, int, int]:
-        """Make task log and server agree; return how many were adopted, removed as duplicates, found gone."""
-        found = reconcile(self.context(), self.task_log.statuses(), accept_lost=accept_lost)
-        return found.n_adopted, found.n_duplicates_removed, found.n_gone
+        """Run the shipped reconciliation; return the numbers adopted, removed as duplicates, and gone."""
+        reconciled = reconcile(self.context(), self.task_log.statuses(), accept_lost=accept_lost)
+        return reconciled.n_adopted, reconciled.n_duplicates_removed, reconciled.n_gone
 
     def pull(self, *, accept_lost: bool = False) -> PullReport:
         """Run the shipped pull."""
@@ -276,9 +291,9 @@ class Loop:
     def work(
         self, says: Mapping[str, Callable[[NewTask], str | None]], *, purpose: Purpose | None = None
     ) -> int:
-        """Let people in turn answer what they are shown next until nobody is shown anything; None is a skip.
+        """Let annotators answer their next tasks in turn, until no annotator gets a task; None is a skip.
 
-        Returns the number of answers and skips. `purpose` is that of the project they work in.
+        Returns the number of answers and skips. `purpose` selects the project that they work in.
         """
         n = 0
         while True:
@@ -289,17 +304,17 @@ class Loop:
                 task_id = self.queue.next_for(who, purpose=purpose)
                 if task_id is None:
                     continue
-                said = says[who](self.queue.tasks[task_id].pushed)
-                if said is None:
+                label = says[who](self.queue.tasks[task_id].pushed)
+                if label is None:
                     self.queue.skip(task_id, who, reason="cannot tell")
                 else:
-                    self.queue.answer(task_id, who, said)
+                    self.queue.answer(task_id, who, label)
                 n += 1
 
     def answer_all(self, label: str = "ham", *, annotator: str = "1") -> None:
         """Answer every task that `annotator` has not answered."""
         for task_id, task in list(self.queue.tasks.items()):
-            if all(one.annotator != annotator for one in task.answers.values()):
+            if all(answer.annotator != annotator for answer in task.answers.values()):
                 self.queue.answer(task_id, annotator, label)
 
 

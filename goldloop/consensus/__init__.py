@@ -1,1 +1,1 @@
-"""Consensus: from votes, who gave them, and the model's word to a probability over labels."""
+"""Consensus: votes, each annotator's accuracy and the model's prediction give a probability over labels."""

@@ -1,14 +1,14 @@
-"""How people answer: each answer comes from one of four sources, or is taken over from a suggestion.
+"""The answer model: an answer comes from one of four sources, or the annotator adopts a shown suggestion.
 
-knows  the truth, always
-errs   an own confusion matrix, drawn towards one that all share as long as there is little evidence
-leans  towards what the picture looks like, as the model sees it; the truth plays no part
-habit  the person's own frequencies, whatever the picture; all that a spammer has
+knows  the true label, always
+errs   the annotator's own confusion matrix, shrunk towards the shared one while evidence is scarce
+leans  the model's probabilities for the sample, whatever the true label
+habit  the annotator's own label frequencies, whatever the sample; a spammer has no other source
 
-Everybody begins with the same shares of the sources and moves away with evidence: this is the hierarchy of
-[kim2012] with few parameters at the first level, because most annotators answer few tasks. `leans` is there
-because people and model err on the same pictures in the same direction; without it their agreement counts
-for too much.
+All annotators start with the same shares of the sources, and evidence moves the shares apart. This is the
+hierarchy of [kim2012] with few parameters at the first level, because most annotators answer few tasks.
+`leans` models that annotators and the model err on the same samples in the same direction; without it, their
+agreement would count for too much.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from scipy.sparse import csr_array
 from goldloop.consensus.votes import NONE, Floats, VoteTable
 
 PRIOR_ACCURACY = 0.95
-"""How often the matrix that all share is right before there is evidence; people as a whole, 0.9."""
+"""Prior accuracy of the shared matrix; over all four sources, annotators are right in 0.9."""
 
 PRIOR_VOTES = 10.0
-"""Votes that each prior is worth: of the accuracy, of a row of the shared matrix, of a person's sources."""
+"""Weight in votes of each prior: the accuracy, a row of the shared matrix, an annotator's sources."""
 
 OWN_VOTES = 200.0
-"""Votes by true label at which a person's own matrix counts as much as the shared one.
+"""Votes by true label at which an annotator's own matrix counts as much as the shared one.
 
-Far more than a single parameter would need: the labels that a matrix is fitted to rest on the same person's
-votes, and with 20 a few dozen votes a person were enough to spoil calibration (docs/decisions/0009).
+This is far more than a single parameter would need, because the labels that a matrix is fitted to depend on
+the same annotator's votes: with 20, a few dozen votes an annotator spoiled calibration (docs/decisions/0009).
 """
 
 PRIOR_KNOWS, PRIOR_LEANS, PRIOR_HABIT, PRIOR_ADOPTS = 0.10, 0.10, 0.03, 0.10
-"""Shares of the sources, `errs` the rest, and of suggestions taken over, before there is evidence.
+"""Prior shares of the sources (`errs` is the rest), and of shown suggestions that annotators adopt.
 
-0.10 of real answers lean (docs/decisions/0009); the others are guesses that a few dozen votes overrule.
+0.10 of real answers lean (docs/decisions/0009); a few dozen votes overrule the other values.
 """
 
 KNOWS, ERRS, LEANS, HABIT = range(4)
@@ -48,7 +48,7 @@ class Answering:
     """P(answer | label, annotator), shapes with A annotators and K labels.
 
     `accuracy` scalar, `shared` (K, K) and `own` (A, K, K) with row the truth, `sources` (A, 4) rows summing
-    to 1, `habits` (A, K), `adoption` scalar: how often a suggestion that is shown is taken over unseen.
+    to 1, `habits` (A, K), `adoption` scalar: how often annotators adopt a shown suggestion unseen.
     """
 
     table: VoteTable
@@ -62,10 +62,10 @@ class Answering:
 
     @classmethod
     def prior(cls, table: VoteTable) -> Self:
-        """Return what is taken for granted before there is evidence.
+        """Return the parameters before any evidence.
 
-        Who errs, errs towards labels in proportion to their share of the votes, so that a rare label is not
-        explained away as a slip.
+        Errors fall on labels in proportion to their share of the votes; otherwise the fit would explain a
+        rare label as an error.
         """
         n_labels, n_annotators = len(table.labels), len(table.annotators)
         popularity = (np.bincount(table.label, minlength=n_labels) + 1.0) / (table.n_votes + n_labels)
@@ -85,7 +85,7 @@ class Answering:
         )
 
     def _adoptions(self) -> tuple[Floats, Floats]:
-        """Return for each vote the chance that a suggestion was taken over, and whether it would say that."""
+        """Return each vote's chance of being adopted, and whether the suggestion equals the vote."""
         is_shown = self.table.shown != NONE
         return self.adoption * is_shown, (self.table.shown == self.table.label).astype(np.float64)
 
@@ -93,25 +93,25 @@ class Answering:
         """Return P(vote | label) by each voter's own matrix, (n_votes, K)."""
         n_labels = len(self.popularity)
         by_answer = np.ascontiguousarray(self.own.transpose(0, 2, 1)).reshape(-1, n_labels)
-        found: Floats = by_answer[self.table.annotator * n_labels + self.table.label]
-        return found
+        chances: Floats = by_answer[self.table.annotator * n_labels + self.table.label]
+        return chances
 
     def likelihood(self, looks: Floats) -> Floats:
-        """Return P(vote | label) of each vote, (n_votes, K); `looks` (n_samples, K) is the model's view."""
+        """Return P(vote | label) of each vote, (n_votes, K); `looks` (n_samples, K) are the model's probs."""
         table = self.table
         sources, rows = self.sources[table.annotator], np.arange(table.n_votes)
-        found = sources[:, [ERRS]] * self._own_of_votes()
-        found[rows, table.label] += sources[:, KNOWS]
+        informed = sources[:, [ERRS]] * self._own_of_votes()
+        informed[rows, table.label] += sources[:, KNOWS]
         blind = sources[:, LEANS] * looks[table.sample, table.label]
         blind += sources[:, HABIT] * self.habits[table.annotator, table.label]
         adopts, is_suggested = self._adoptions()
-        total: Floats = (1 - adopts)[:, None] * (found + blind[:, None]) + (adopts * is_suggested)[:, None]
+        total: Floats = (1 - adopts)[:, None] * (informed + blind[:, None]) + (adopts * is_suggested)[:, None]
         return total
 
     def updated(self, looks: Floats, labels: Floats, likelihood: Floats) -> Answering:
-        """Return the parameters that explain the votes best, if P(label) is `labels`, (n_samples, K).
+        """Return the parameters that explain the votes best when P(label) is `labels`, (n_samples, K).
 
-        `likelihood` is that of the present parameters.
+        `likelihood` is the result of `likelihood(looks)` with the present parameters.
         """
         table = self.table
         n_labels, n_annotators, rows = len(table.labels), len(table.annotators), np.arange(table.n_votes)
@@ -146,11 +146,12 @@ class Answering:
         )
 
     def matrices(self) -> Floats:
-        """Return P(answer | label) of each annotator without what `leans` adds, (A, K, K)."""
+        """Return P(answer | label) of each annotator without the source `leans`, (A, K, K)."""
         sources = self.sources[:, :, None, None]
         knows = sources[:, KNOWS] * np.eye(len(self.popularity))
-        found: Floats = knows + sources[:, ERRS] * self.own + sources[:, HABIT] * self.habits[:, None, :]
-        return found
+        errs, habit = sources[:, ERRS] * self.own, sources[:, HABIT] * self.habits[:, None, :]
+        matrices: Floats = knows + errs + habit
+        return matrices
 
     def typical(self) -> tuple[Floats, float]:
         """Return the mean of `matrices` over votes, (K, K), and the mean share of `leans`."""
@@ -164,7 +165,7 @@ class Answering:
 
 
 def _one_coin(accuracy: float, popularity: Floats) -> Floats:
-    """Return the matrix of somebody who knows with this probability, and else answers by popularity."""
+    """Return the matrix of an annotator who knows with this probability and else answers by popularity."""
     matrix: Floats = accuracy * np.eye(len(popularity)) + (1 - accuracy) * popularity
     return matrix
 

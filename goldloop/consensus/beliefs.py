@@ -1,4 +1,4 @@
-"""Beliefs: what fitted parameters say of each sample, of a sample without one vote, and of one more vote."""
+"""Beliefs: posteriors under fitted parameters, with all votes, without one vote, and after one more vote."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from goldloop.consensus.votes import Floats, VoteTable
 class Beliefs:
     """Posterior over labels with all parameters held fixed; K labels.
 
-    `prior` (n_samples, K) is what is believed before any vote: all of it on the label where an adjudicator has
-    decided. `log_votes` (n_votes, K) is log P(vote | what the sample looks like). `appearance` (K, K), row
-    the truth, is P(what the sample looks like to everybody | truth).
+    `prior` (n_samples, K) is the probability of each label before any vote; an adjudicator's decision has
+    probability 1. A sample's look is the label that it resembles to all annotators: `log_votes` (n_votes, K)
+    is log P(vote | look), and `appearance` (K, K), row the true label, is P(look | true label).
     """
 
     table: VoteTable
@@ -24,13 +24,13 @@ class Beliefs:
     appearance: Floats
 
     def evidence(self) -> Floats:
-        """Return P(votes | look), (n_samples, K), up to a factor a row."""
+        """Return P(votes | look), (n_samples, K), up to one factor for each row."""
         summed: Floats = self.table.votes_of_samples() @ self.log_votes
         evidence: Floats = np.exp(summed - summed.max(axis=1, keepdims=True))
         return evidence
 
     def truth(self, evidence: Floats) -> Floats:
-        """Return P(votes, truth), (n_samples, K), up to the same factor a row as `evidence`."""
+        """Return P(votes, true label), (n_samples, K), up to the same factors as `evidence`."""
         joint: Floats = self.prior * (evidence @ self.appearance.T)
         return joint
 
@@ -39,11 +39,11 @@ class Beliefs:
         return normalised(self.truth(self.evidence()))
 
     def looks(self) -> Floats:
-        """Return the posterior of what each sample looks like to everybody, shape (n_samples, K)."""
+        """Return the posterior of each sample's look, shape (n_samples, K)."""
         return normalised(self.evidence() * (self.prior @ self.appearance))
 
     def without(self, sample: int, annotator: str) -> Floats:
-        """Return the posterior of `sample` from everything but the vote of `annotator`, shape (K,)."""
+        """Return the posterior of `sample` without the vote of `annotator`, shape (K,)."""
         first, last = np.searchsorted(self.table.sample, [sample, sample + 1])
         is_other = [self.table.annotators[who] != annotator for who in self.table.annotator[first:last]]
         summed = self.log_votes[first:last][is_other].sum(axis=0)
@@ -53,11 +53,11 @@ class Beliefs:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Beliefs, and how somebody typical and each annotator answers.
+    """Beliefs, and how a typical annotator and each annotator answers.
 
-    One more typical answer is drawn from `typical` (K, K), row the look, plus `guess` (n_samples, K), whose
-    sums complement each other. `confusion` (K, K) and `matrices` (n_annotators, K, K) are P(answer | truth)
-    of somebody typical and of each annotator.
+    One more typical answer has the probabilities `typical` (K, K), row the look, plus `guess` (n_samples, K);
+    together they sum to 1. `confusion` (K, K) and `matrices` (n_annotators, K, K) are P(answer | true label)
+    of a typical annotator and of each annotator.
     """
 
     beliefs: Beliefs
@@ -69,8 +69,9 @@ class Fit:
     def gains(self) -> Floats:
         """Return by how much one more typical vote lowers the expected Brier score, shape (n_samples,).
 
-        In [0, 1]; expected value of information [howard1966] under squared error, which unlike 0-1 loss is
-        never 0 for a sample in doubt that takes two more votes to turn. 0 where an adjudicator has decided.
+        In [0, 1]; the expected value of information [howard1966] under squared error. Under 0-1 loss, the
+        value would be 0 for every sample that needs two more votes to change its label. 0 where an
+        adjudicator has decided.
         """
         evidence = self.beliefs.evidence()
         now = self.beliefs.truth(evidence)
@@ -92,7 +93,7 @@ def normalised(joint: Floats) -> Floats:
 
 
 def with_decisions(prior: Floats, table: VoteTable) -> Floats:
-    """Return `prior` with all of it on the decided label where an adjudicator has decided."""
+    """Return `prior` with probability 1 for each label that an adjudicator has decided."""
     decided = table.is_decided[:, None]
     clamped: Floats = np.where(decided, np.arange(prior.shape[1]) == table.decision[:, None], prior)
     return clamped

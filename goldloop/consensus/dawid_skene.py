@@ -8,16 +8,16 @@ from goldloop.consensus.beliefs import Beliefs, Fit, normalised, with_decisions
 from goldloop.consensus.votes import Floats, VoteTable
 
 SMOOTHING = 0.1
-"""Votes each cell of a matrix has before any evidence: a label somebody never met must not count as proof."""
+"""Prior votes in each cell of a matrix, so that an answer not seen before is not taken for impossible."""
 
 MAX_ROUNDS = 200
 TOLERANCE = 1e-5
 
 
 def dawid_skene(table: VoteTable) -> Fit:
-    """Return what expectation maximisation reaches from the shares of the votes.
+    """Return the fit of expectation maximisation, started from the shares of the votes.
 
-    Matrices and label shares are estimated from all samples; a decision counts as known.
+    All samples together give the matrices and the label shares; an adjudicator's decision is the true label.
     """
     counts, n_labels = table.counts(), len(table.labels)
     truth = with_decisions(normalised(counts + (counts.sum(axis=1, keepdims=True) == 0)), table)
@@ -39,7 +39,7 @@ def dawid_skene(table: VoteTable) -> Fit:
 
 
 def _tally(table: VoteTable, truth: Floats) -> Floats:
-    """Return expected votes (n_annotators, n_labels, n_labels) by annotator, truth and answer."""
+    """Return expected votes (n_annotators, n_labels, n_labels) by annotator, true label and answer."""
     n_labels, n_annotators = len(table.labels), len(table.annotators)
     cells = np.zeros((n_annotators * n_labels, n_labels))
     np.add.at(cells, table.annotator * n_labels + table.label, truth[table.sample])

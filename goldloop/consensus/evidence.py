@@ -1,9 +1,10 @@
-"""Evidence: what is known about one sample that people were asked about."""
+"""Evidence: all answers about one sample, and which of them count."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from goldloop.consensus.fit import VotedSample
 from goldloop.consensus.next_step import LabelingState
@@ -15,18 +16,18 @@ from goldloop.core.tasks import Purpose, n_first_answers, task_key
 from goldloop.settings import Settings
 
 _FIRST_OF = (Purpose.AUDIT, Purpose.SEED, Purpose.FULL, Purpose.REVIEW, Purpose.RECHECK)
-"""Why a sample is in gold when it was asked about for several purposes: the first of these."""
+"""Order of precedence: a sample with tasks of several purposes has the first of these in gold."""
 
 
 @dataclass(frozen=True, slots=True)
 class SampleEvidence:
-    """What is known about one sample that people were asked about.
+    """All answers about one sample, and which of them count.
 
-    `plan` is the planned row of its first task, `keys` its live tasks whose answers vote. `votes` holds one
-    answer a person, the newest, in the order in which they were first given; `skips` those who could not
-    tell. `decision` is the adjudicator's. `uncounted` holds, once for each such answer, the key of a recheck
-    or adjudication whose answer cannot count there: the person had voted on the sample before, or decided
-    without being an adjudicator.
+    `plan` is the plan of its first task, `keys` its live tasks whose answers vote. `votes` holds the newest
+    answer of each annotator, in the order of their first answers; `skips` holds the skips of annotators
+    without a vote. `decision` is the adjudicator's answer. `uncounted` holds, once for each answer, the key
+    of a recheck or adjudication task whose answer does not count: its annotator had voted on the sample
+    before, or decided without being an adjudicator.
     """
 
     sample_id: SampleId
@@ -41,17 +42,17 @@ class SampleEvidence:
 
     @property
     def purpose(self) -> Purpose:
-        """Why the sample was shown to people at first."""
+        """Purpose of the sample's first task."""
         return self.plan.purpose
 
     @property
     def people(self) -> frozenset[str]:
-        """Who has answered or skipped it."""
-        return frozenset(one.annotator for one in (*self.votes, *self.skips))
+        """Annotators who have answered or skipped the sample."""
+        return frozenset(answer.annotator for answer in (*self.votes, *self.skips))
 
     @property
     def arm(self) -> Arm:
-        """How the sample takes part in the measurement of anchoring."""
+        """Arm of the sample in the measurement of automation bias."""
         return self.plan.arm or Arm.UNTESTED
 
 
@@ -65,21 +66,21 @@ def make_evidence(
 ) -> SampleEvidence | None:
     """Return the evidence of the sample whose live tasks were planned as `plans`; None if no answer can vote.
 
-    `n_wanted` is how many answers in all are wanted, by key, where that is more than one. `probs` is the word
-    of a model that has not learnt from the sample.
+    `n_wanted` is the number of answers that goldloop wants, by key, where it is more than one. `probs` is
+    the prediction of a model that was not trained on the sample.
     """
-    first = next((plans[one] for one in _FIRST_OF if one in plans), None)
+    first = next((plans[purpose] for purpose in _FIRST_OF if purpose in plans), None)
     if first is None:
         return None
     overlap, labels = settings.selection.overlap, settings.label_set
     sample_id, purpose = first.sample_id, first.purpose
-    may_show = purpose is not Purpose.AUDIT  # what judges the models is answered blind, or does not count
-    voting = [one for one in answers if one.purpose.has_votes and (may_show or not one.is_shown)]
+    may_show = purpose is not Purpose.AUDIT  # an audit answer counts only if it was given blind
+    voting = [answer for answer in answers if answer.purpose.has_votes and (may_show or not answer.is_shown)]
     votes = _votes(voting)
-    voters = {one.annotator for one in votes}
+    voters = {vote.annotator for vote in votes}
     adjudicators = set(settings.annotators.adjudicators)
     decision = _decision(answers, voters, adjudicators)
-    keys = tuple(plan.key for one, plan in sorted(plans.items()) if one.has_votes)
+    keys = tuple(plan.key for asked_for, plan in sorted(plans.items()) if asked_for.has_votes)
     is_checked = first.arm in (Arm.HIDDEN, Arm.SHOWN)
     n_first = n_first_answers(
         purpose, overlap=overlap, audit_answers=settings.consensus.audit_answers, is_checked=is_checked
@@ -91,25 +92,25 @@ def make_evidence(
         plan=first,
         keys=keys,
         votes=votes,
-        skips=tuple(one for one in voting if one.is_skip and one.annotator not in voters),
+        skips=tuple(answer for answer in voting if answer.is_skip and answer.annotator not in voters),
         decision=decision,
         uncounted=uncounted,
         voted=VotedSample(
             sample_id=sample_id,
-            votes={one.annotator: one.label for one in votes if one.label is not None},
+            votes={vote.annotator: vote.label for vote in votes if vote.label is not None},
             probs=probs,
             shown={
-                one.annotator: one.suggested_label
-                for one in votes
-                if one.is_shown and one.suggested_label in labels and one.suggested_label is not None
+                vote.annotator: vote.suggested_label
+                for vote in votes
+                if vote.is_shown and vote.suggested_label in labels and vote.suggested_label is not None
             },
             decision=decision.label if decision else None,
         ),
         state=LabelingState(
-            votes=tuple(one.label for one in votes if one.label is not None),
+            votes=tuple(vote.label for vote in votes if vote.label is not None),
             n_asked=n_asked - sum(key in keys for key in uncounted),
             n_first=n_first,
-            n_skips=len({one.annotator for one in voting if one.is_skip} - voters),
+            n_skips=len({answer.annotator for answer in voting if answer.is_skip} - voters),
             is_strict=purpose in (Purpose.AUDIT, Purpose.FULL) or is_checked,
             is_decided=decision is not None,
         ),
@@ -117,32 +118,38 @@ def make_evidence(
 
 
 def _votes(answers: Iterable[Answer]) -> tuple[Answer, ...]:
-    """Return one answer a person, the newest, in the order in which they first gave one."""
+    """Return the newest answer of each annotator, in the order of their first answers."""
     since: dict[str, Answer] = {}
     newest: dict[str, Answer] = {}
-    for one in answers:
-        if one.is_skip:
+    for answer in answers:
+        if answer.is_skip:
             continue
-        first, last = since.get(one.annotator), newest.get(one.annotator)
-        if first is None or (one.created_at, one.annotation_id) < (first.created_at, first.annotation_id):
-            since[one.annotator] = one
-        if last is None or (one.updated_at, one.annotation_id) > (last.updated_at, last.annotation_id):
-            newest[one.annotator] = one
-    order = sorted(since, key=lambda who: (since[who].created_at, since[who].annotation_id))
+        who = answer.annotator
+        since[who] = min(since.get(who, answer), answer, key=_age)
+        newest[who] = max(newest.get(who, answer), answer, key=_newness)
+    order = sorted(since, key=lambda who: _age(since[who]))
     return tuple(newest[who] for who in order)
+
+
+def _age(answer: Answer) -> tuple[datetime, int]:
+    return answer.created_at, answer.annotation_id
+
+
+def _newness(answer: Answer) -> tuple[datetime, int]:
+    return answer.updated_at, answer.annotation_id
 
 
 def _decision(answers: Iterable[Answer], voters: set[str], adjudicators: set[str]) -> Answer | None:
     """Return the newest decision of an adjudicator who has not voted on the sample."""
     decisions = [
-        one
-        for one in answers
-        if one.purpose is Purpose.ADJUDICATION
-        and not one.is_skip
-        and one.annotator not in voters
-        and (not adjudicators or one.annotator in adjudicators)
+        answer
+        for answer in answers
+        if answer.purpose is Purpose.ADJUDICATION
+        and not answer.is_skip
+        and answer.annotator not in voters
+        and (not adjudicators or answer.annotator in adjudicators)
     ]
-    return max(decisions, key=lambda one: (one.updated_at, one.annotation_id), default=None)
+    return max(decisions, key=_newness, default=None)
 
 
 def _uncounted(
@@ -151,14 +158,16 @@ def _uncounted(
     plans: Mapping[Purpose, PlannedTask],
     adjudicators: set[str],
 ) -> tuple[str, ...]:
-    given = [one for one in answers if not one.is_skip]
-    found: list[str] = []
-    voted = {one.annotator for one in given if one.purpose.has_votes and one.purpose is not Purpose.RECHECK}
+    """Return the key of each recheck or adjudication answer that does not count, once for each annotator."""
+    given = [answer for answer in answers if not answer.is_skip]
+    keys: list[str] = []
+    first = [answer for answer in given if answer.purpose.has_votes and answer.purpose is not Purpose.RECHECK]
+    voted = {answer.annotator for answer in first}
     for purpose in (Purpose.RECHECK, Purpose.ADJUDICATION):
-        people = {one.annotator for one in given if one.purpose is purpose}
-        barred = people & voted
+        annotators = {answer.annotator for answer in given if answer.purpose is purpose}
+        barred = annotators & voted
         if purpose is Purpose.ADJUDICATION and adjudicators:
-            barred |= people - adjudicators
-        found += [task_key(sample_id, purpose)] * (len(barred) if purpose in plans else 0)
-        voted |= people
-    return tuple(found)
+            barred |= annotators - adjudicators
+        keys += [task_key(sample_id, purpose)] * (len(barred) if purpose in plans else 0)
+        voted |= annotators
+    return tuple(keys)

@@ -1,4 +1,4 @@
-"""Consensus: from everything known about samples to their labels, or to none."""
+"""Consensus: combines the votes on samples into a label for each, or none while the label is unsure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MAJORITY = "majority/1"
 POSTERIOR_DIGITS = 3
 
 TIE = 1e-6
-"""Two labels this close in probability are tied: rounding differs with the order of additions."""
+"""Two labels whose probabilities differ by less are tied: rounding depends on the order of additions."""
 
 
 class Method(StrEnum):
@@ -44,17 +44,18 @@ class Method(StrEnum):
 
     @property
     def version(self) -> str:
-        """The method with the version of its statistics, as gold keeps it."""
+        """Name of the method and version of its statistics, as a gold record keeps them."""
         return f"{self.value}/1"
 
 
 @dataclass(frozen=True, slots=True)
 class Consensus:
-    """What is believed of one sample.
+    """The consensus on one sample.
 
-    `label` is None below the target, on a tie, and where nobody voted for it or decided. `support` votes of
-    `n_votes` stand behind the label, or behind the one most believed in. `posterior` is the probability by
-    label, for a majority the share of votes; rounded to 3 digits, zeros left out.
+    `label` is None below the target, on a tie, and for a label without a vote or an adjudicator's decision.
+    `support` of the `n_votes` votes are for the label, or for the likeliest label when `label` is None.
+    `posterior` is the probability by label (for a majority the share of the votes), rounded to 3 digits,
+    without the zeros.
     """
 
     label: str | None
@@ -67,10 +68,10 @@ class Consensus:
 
 @dataclass(frozen=True, slots=True)
 class AnnotatorWeight:
-    """What the votes of one annotator are worth to the consensus.
+    """Accuracy and weight of one annotator in the consensus.
 
-    `accuracy` is the estimated chance of being right on a sample drawn from all, `weight` the information of
-    one vote relative to that of somebody typical: 0 tells nothing, 1 is typical.
+    `accuracy` is the estimated probability of a right answer on a sample drawn from all samples. `weight` is
+    the information in one vote relative to a vote of a typical annotator: 0 is none, 1 is typical.
     """
 
     annotator: str
@@ -80,10 +81,10 @@ class AnnotatorWeight:
 
 
 def majority(votes: Mapping[str, str], *, overlap: int) -> Consensus:
-    """Return the majority label of `votes` (label by annotator), never deciding a tie.
+    """Return the majority label of `votes` (label by annotator); a tie has no label.
 
-    A label needs more than half of the `overlap` votes that were asked for, and more votes than any other
-    label; until then there is no consensus. One annotator has one vote; skips are not votes.
+    A label needs more than half of the `overlap` requested votes, and more votes than any other label. Each
+    annotator has one vote; skips are not votes.
     """
     counts = Counter(votes.values())
     n_votes = sum(counts.values())
@@ -104,38 +105,38 @@ def majority(votes: Mapping[str, str], *, overlap: int) -> Consensus:
 
 
 class ConsensusFit:
-    """The consensus of all samples, in the order they were given, and what stands behind it."""
+    """The consensus on all samples, in the order of the input, and the fit that gave it."""
 
     def __init__(self, fit: Fit, consensus: Sequence[Consensus], rows: npt.NDArray[np.intp]) -> None:
         self._fit = fit
-        self._rows = rows  # where the fit keeps each sample
+        self._rows = rows  # row of each sample in the fit
         self.consensus = list(consensus)
 
     @property
     def confusion(self) -> Floats:
-        """P(answer | truth) of somebody typical, (n_labels, n_labels), row the truth, rows summing to 1."""
+        """P(answer | true label) of a typical annotator, (n_labels, n_labels), rows summing to 1."""
         return self._fit.confusion
 
     def posterior(self) -> Floats:
-        """Return the posterior of every sample, not rounded, (n_samples, n_labels), rows summing to 1."""
+        """Return the unrounded posterior of every sample, (n_samples, n_labels), rows summing to 1."""
         return self._fit.beliefs.posterior()[self._rows]
 
     def expected_gain(self) -> Floats:
         """Return by how much one more typical vote would lower the expected Brier score, (n_samples,).
 
-        In [0, 1], largest where asking is worth most; 0 where an adjudicator has decided.
+        In [0, 1], largest for the samples that gain most from one more vote; 0 for an adjudicated sample.
         """
         return self._fit.gains()[self._rows]
 
     def leave_one_out(self, sample: int, annotator: str) -> Floats:
-        """Return the posterior of sample number `sample` from everything but this person's vote, (n_labels,).
+        """Return the posterior of sample number `sample` without the vote of `annotator`, (n_labels,).
 
-        Nobody is judged by an answer of their own. Confusion matrices stay as they were fitted.
+        It measures an annotator against everything but their own vote. The confusion matrices stay as fitted.
         """
         return self._fit.beliefs.without(int(self._rows[sample]), annotator)
 
     def annotators(self) -> tuple[AnnotatorWeight, ...]:
-        """Return what each annotator's votes are worth, in order of name."""
+        """Return the accuracy and weight of each annotator, in order of name."""
         fit, table = self._fit, self._fit.beliefs.table
         if not table.annotators:
             return ()
@@ -154,7 +155,7 @@ class ConsensusFit:
 
 
 def _information(matrix: Floats, shares: Floats) -> float:
-    """Return what an answer tells of the truth, mutual information in nats."""
+    """Return the mutual information of an answer and the true label, in nats."""
     joint = shares[:, None] * matrix
     apart = shares[:, None] * joint.sum(axis=0)
     is_possible = joint > 0
@@ -171,26 +172,37 @@ _FITS = {
 def fit_consensus(
     samples: Sequence[VotedSample], labels: LabelSet, *, method: Method, target: float, overlap: int
 ) -> ConsensusFit:
-    """Return what `method` makes of `samples`, whose sample ids are all different.
+    """Return the consensus on `samples` by `method`; their sample ids are all different.
 
-    A decision is the label. Otherwise posterior and Dawid-Skene need a probability of at least `target` and
-    somebody who voted for that label: gold is what people said, however sure a model is. A majority needs
-    what `majority` says of `overlap`. The order of the samples and of their votes does not matter.
+    An adjudicator's decision is the label. Otherwise the posterior and Dawid-Skene need a probability of at
+    least `target` and at least one vote for that label, so that no model makes gold alone. A majority needs
+    more than half of `overlap` votes. The order of the samples and of their votes does not matter.
 
     Raises:
         LabelError: a vote, suggestion or decision outside the label set.
-        InvalidProbabilitiesError: probs that are none.
+        InvalidProbabilitiesError: probs that are not probabilities.
+
+    Three annotators agree on the first sample; one of them and the model's doubt leave the second less sure:
+
+    >>> first = VotedSample("a1", {"ana": "cat", "ben": "cat", "eva": "cat"}, probs=(0.9, 0.1))
+    >>> second = VotedSample("b2", {"ana": "dog", "ben": "dog", "eva": "cat"}, probs=(0.3, 0.7))
+    >>> labels = LabelSet.of(["cat", "dog"])
+    >>> fit = fit_consensus([first, second], labels, method=Method.POSTERIOR, target=0.9, overlap=1)
+    >>> for consensus in fit.consensus:
+    ...     print(consensus.label, consensus.support, "of", consensus.n_votes, dict(consensus.posterior))
+    cat 3 of 3 {'cat': 0.998, 'dog': 0.002}
+    dog 2 of 3 {'cat': 0.046, 'dog': 0.954}
     """
     order = sorted(range(len(samples)), key=lambda number: samples[number].sample_id)
     table = vote_table([samples[number] for number in order], labels)
     rows = np.argsort(np.array(order, dtype=np.intp))
     fit = _FITS[method](table)
     probability = fit.beliefs.posterior()[rows]
-    found = [
+    consensus = [
         _consensus(sample, row, labels, method=method, target=target, overlap=overlap)
         for sample, row in zip(samples, probability, strict=True)
     ]
-    return ConsensusFit(fit, found, rows)
+    return ConsensusFit(fit, consensus, rows)
 
 
 def _consensus(

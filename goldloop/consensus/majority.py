@@ -1,4 +1,4 @@
-"""Majority: every vote counts alike, and no model is asked."""
+"""Majority: every vote has the same weight, and the model's prediction has none."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from goldloop.consensus.beliefs import Beliefs, Fit, with_decisions
 from goldloop.consensus.votes import VoteTable
 
 ACCURACY = 0.9
-"""How often everybody is taken to be right."""
+"""Assumed accuracy of every annotator."""
 
 
 def equal_weights(table: VoteTable) -> Fit:
-    """Return the beliefs of somebody who takes everybody to be right equally often, and all labels as likely.
+    """Return the fit under equally accurate annotators and equally common labels.
 
-    The label with most votes is then the likeliest.
+    The label with the most votes is then the likeliest.
     """
     n_labels = len(table.labels)
     confusion = ACCURACY * np.eye(n_labels) + (1 - ACCURACY) / n_labels

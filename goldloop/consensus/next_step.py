@@ -1,7 +1,8 @@
-"""Asking until sure: what a sample needs next, one more answer, a decision, or nothing."""
+"""The next step of a sample: nothing, wait, one more answer, or an adjudicator's decision."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,18 +14,19 @@ class Step(StrEnum):
     """What a sample needs next."""
 
     NOTHING = "nothing"  # its label is gold
-    WAIT = "wait"  # people have been asked and have not answered yet
+    WAIT = "wait"  # annotators have not given all requested answers yet
     ASK = "ask"  # one more answer
     ADJUDICATE = "adjudicate"  # an adjudicator's decision
 
 
 @dataclass(frozen=True, slots=True)
 class LabelingState:
-    """Where one sample stands.
+    """The answers to one sample so far.
 
-    `votes` are labels in the order in which they were first given. `n_asked` answers were asked for in all,
-    of which `n_first` come first and independently; `is_strict` samples, which judge something, go to
-    adjudication when those differ. `n_skips` people could not tell. `is_decided` says an adjudicator has.
+    `votes` are labels in the order of the annotators' first answers. goldloop has requested `n_asked` answers
+    in total, of which the `n_first` first are independent. `is_strict` samples, which measure a model or an
+    annotator, go to adjudication when the first answers differ. `n_skips` annotators skipped the sample.
+    `is_decided` is true after an adjudicator's decision.
     """
 
     votes: Sequence[str]
@@ -36,37 +38,35 @@ class LabelingState:
 
     @property
     def has_dissent(self) -> bool:
-        """Whether the first answers differ; what was answered later, such as controls, does not count."""
+        """Whether the first answers differ; later answers, such as honeypots, do not count."""
         return len(set(self.votes[: self.n_first])) > 1
 
     @property
     def is_complete(self) -> bool:
-        """Whether the first answers are in, or so many of them agree that the others cannot change it."""
+        """Whether the first answers are in, or enough agree that the rest cannot change the majority."""
         first = self.votes[: self.n_first]
         return len(first) == self.n_first or (not self.is_strict and _most(first) > self.n_first / 2)
 
 
 def _most(labels: Sequence[str]) -> int:
-    return max((labels.count(one) for one in set(labels)), default=0)
+    return max((labels.count(label) for label in set(labels)), default=0)
 
 
-def is_gold(state: LabelingState, found: Consensus) -> bool:
-    """Return whether the sample's label counts: sure enough, and answered as often as was promised."""
-    if state.is_decided:
-        return found.label is not None
-    if not state.is_complete or (state.is_strict and state.has_dissent):
+def is_gold(state: LabelingState, consensus: Consensus) -> bool:
+    """Return whether the sample's label is gold: there is a consensus, and the first answers are complete."""
+    if not state.is_decided and (not state.is_complete or (state.is_strict and state.has_dissent)):
         return False
-    return found.label is not None
+    return consensus.label is not None
 
 
-def next_step(state: LabelingState, found: Consensus, *, max_answers: int) -> Step:
+def next_step(state: LabelingState, consensus: Consensus, *, max_answers: int) -> Step:
     """Return what a sample needs next.
 
-    A further person is asked while fewer than `max_answers` have been, then an adjudicator. An adjudicator
-    is also asked when the first answers to a strict sample differ, or when `max_answers` people could not
-    tell and nobody could.
+    An unsure sample gets one more answer until `max_answers` were requested, then adjudication. A strict
+    sample whose first answers differ also goes to adjudication, as does a sample with `max_answers` skips
+    and no vote.
     """
-    if is_gold(state, found):
+    if is_gold(state, consensus):
         return Step.NOTHING
     if state.is_strict and state.has_dissent:
         return Step.ADJUDICATE
@@ -78,6 +78,6 @@ def next_step(state: LabelingState, found: Consensus, *, max_answers: int) -> St
 
 
 def answers_shown(votes: Mapping[str, str]) -> dict[str, int]:
-    """Return how often each label was given, most frequent first, as an adjudicator is shown it."""
-    labels = list(votes.values())
-    return {one: labels.count(one) for one in sorted(set(labels), key=lambda one: (-labels.count(one), one))}
+    """Return how many annotators gave each label, most frequent first; an adjudicator sees these counts."""
+    counts = Counter(votes.values())
+    return dict(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])))

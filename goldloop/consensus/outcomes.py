@@ -1,4 +1,4 @@
-"""Outcomes: what all evidence says of each sample now, the gold that follows, and what is still missing."""
+"""Outcomes: the consensus and the next step of each sample, and the gold records that follow."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from goldloop.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class SampleOutcome:
-    """What is known of one sample, what it comes to, and what the sample needs next."""
+    """The evidence about one sample, its consensus, and its next step."""
 
     evidence: SampleEvidence
     consensus: Consensus
@@ -29,15 +29,15 @@ class SampleOutcome:
 
     @property
     def is_gold(self) -> bool:
-        """Whether the label counts."""
+        """Whether the consensus label is gold."""
         return is_gold(self.evidence.state, self.consensus)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcomes:
-    """The outcomes on all samples that people were asked about, and what they rest on.
+    """The outcome of every sample that annotators were asked about, with the fit and the answers behind it.
 
-    `fit` is about the same samples in the same order.
+    `fit` holds the same samples in the same order.
     """
 
     samples: Sequence[SampleOutcome]
@@ -55,11 +55,11 @@ def find_outcomes(
 ) -> Outcomes:
     """Return the outcome of every sample that annotators were asked about.
 
-    `n_wanted` is how many answers in all are wanted, by key, where that is more than one. The fit of `earlier`
-    outcomes is taken over where votes are still the same: finding it takes a while.
+    `n_wanted` is the number of answers that goldloop wants, by key, where it is more than one. When no vote
+    has changed since `earlier`, its fit is used again, because a new fit takes seconds.
     """
     evidence = evidence_of(tasks, answers, n_wanted, settings)
-    voted = [known.voted for known in evidence]
+    voted = [sample.voted for sample in evidence]
     if earlier is not None and voted == [sample.evidence.voted for sample in earlier.samples]:
         fit = earlier.fit
     else:
@@ -68,72 +68,73 @@ def find_outcomes(
             settings.label_set,
             method=Method(settings.consensus.method),
             target=settings.consensus.target,
-            overlap=1,  # whether enough annotators have answered is the business of `next_step.is_gold`
+            overlap=1,  # `next_step.is_gold` checks that enough annotators have answered
         )
     samples = [
-        SampleOutcome(known, consensus, _step(known, consensus, settings))
-        for known, consensus in zip(evidence, fit.consensus, strict=True)
+        SampleOutcome(sample, consensus, _step(sample, consensus, settings))
+        for sample, consensus in zip(evidence, fit.consensus, strict=True)
     ]
     return Outcomes(samples, fit, answers)
 
 
 def _step(evidence: SampleEvidence, consensus: Consensus, settings: Settings) -> Step:
-    """Return what the sample needs next; first answers come in full, whatever the cap."""
+    """Return what the sample needs next; `max_answers` never cuts the first answers."""
     cap = max(settings.consensus.max_answers, evidence.state.n_first)
     return next_step(evidence.state, consensus, max_answers=cap)
 
 
 def gold_records(outcomes: Iterable[SampleOutcome]) -> list[GoldRecord]:
-    """Return the records of the samples whose label counts, in order of sample_id."""
+    """Return the record of each sample whose label is gold, in order of sample_id."""
     return [
-        _record(one.evidence, one.consensus, one.consensus.label)
-        for one in outcomes
-        if one.is_gold and one.consensus.label
+        _record(outcome.evidence, outcome.consensus, outcome.consensus.label)
+        for outcome in outcomes
+        if outcome.is_gold and outcome.consensus.label
     ]
 
 
-def _record(evidence: SampleEvidence, found: Consensus, label: str) -> GoldRecord:
+def _record(evidence: SampleEvidence, consensus: Consensus, label: str) -> GoldRecord:
     plan = evidence.plan
     answers = [*evidence.votes, *([evidence.decision] if evidence.decision else [])]
-    votes = Counter(one.label for one in evidence.votes if one.label is not None)
+    votes = Counter(vote.label for vote in evidence.votes if vote.label is not None)
     return GoldRecord(
         sample_id=evidence.sample_id,
         label=label,
         split=plan.split,
         group=plan.group,
         purpose=evidence.purpose,
-        method=found.method,
-        support=found.support,
-        n_votes=found.n_votes,
+        method=consensus.method,
+        support=consensus.support,
+        n_votes=consensus.n_votes,
         votes=dict(sorted(votes.items())),
-        posterior=found.posterior,
+        posterior=consensus.posterior,
         batch=plan.batch,
         lane=plan.lane,
         policy=plan.policy or "",
         inclusion_probability=plan.inclusion_probability,
         model_version=plan.model_version,
         suggested_label=plan.suggested_label,
-        annotators=tuple(sorted({one.annotator for one in answers})),
-        annotation_ids=tuple(sorted(one.annotation_id for one in answers)),
-        labelled_at=max(one.updated_at for one in answers),
+        annotators=tuple(sorted({answer.annotator for answer in answers})),
+        annotation_ids=tuple(sorted(answer.annotation_id for answer in answers)),
+        labelled_at=max(answer.updated_at for answer in answers),
     )
 
 
 def relabeled(outcomes: Iterable[SampleOutcome]) -> set[SampleId]:
-    """Return the samples at which somebody has taken a second look because they were in doubt."""
+    """Return the samples that an annotator has relabeled because their gold label was in doubt."""
     return {
-        one.evidence.sample_id
-        for one in outcomes
-        if one.evidence.arm is Arm.UNTESTED
-        and any(vote.purpose is Purpose.RECHECK for vote in one.evidence.votes)
+        outcome.evidence.sample_id
+        for outcome in outcomes
+        if outcome.evidence.arm is Arm.UNTESTED
+        and any(vote.purpose is Purpose.RECHECK for vote in outcome.evidence.votes)
     }
 
 
 def reason_of(changes: Iterable[GoldChange], looked_at: Collection[SampleId] = ()) -> str:
-    """Return why a pull made a new gold version: how many labels are new, corrected, adjudicated."""
-    kinds = Counter(_kind(one, is_looked_at=one.sample_id in looked_at) for one in changes)
-    told = ", ".join(f"{n} {kind}" for kind, n in sorted(kinds.items(), key=lambda one: (-one[1], one[0])))
-    return f"pull: {told}" if told else "pull"
+    """Return the reason of a gold version that a pull made: how many labels are new, corrected and so on."""
+    kinds = Counter(_kind(change, is_looked_at=change.sample_id in looked_at) for change in changes)
+    ranked = sorted(kinds.items(), key=lambda entry: (-entry[1], entry[0]))
+    counts = ", ".join(f"{n} {kind}" for kind, n in ranked)
+    return f"pull: {counts}" if counts else "pull"
 
 
 def _kind(change: GoldChange, *, is_looked_at: bool) -> str:
@@ -149,27 +150,26 @@ def _kind(change: GoldChange, *, is_looked_at: bool) -> str:
     return "new" if before is None else "corrected"
 
 
+def _begun(outcomes: Iterable[SampleOutcome]) -> list[SampleOutcome]:
+    return [outcome for outcome in outcomes if outcome.evidence.votes or outcome.evidence.skips]
+
+
 def n_by_step(outcomes: Iterable[SampleOutcome]) -> dict[Step, int]:
-    """Return how many of the samples that somebody has answered need what next, but for those in gold."""
-    begun = [one for one in outcomes if one.evidence.votes or one.evidence.skips]
-    return dict(Counter(one.step for one in begun if one.step is not Step.NOTHING))
+    """Return how many answered samples need each next step; samples in gold are left out."""
+    return dict(Counter(outcome.step for outcome in _begun(outcomes) if outcome.step is not Step.NOTHING))
 
 
 def open_audit_note(outcomes: Iterable[SampleOutcome]) -> str | None:
-    """Return what unsettled audit samples do to accuracy on holdout, as a sentence; None when there are none.
+    """Return a sentence on how audit samples without a label bias the holdout accuracy; None without any.
 
-    People disagree about hard samples, so as long as those are missing the models look better than they are.
+    Annotators disagree about hard samples. While these are missing, every model looks better than it is.
     """
-    begun = [
-        one
-        for one in outcomes
-        if one.evidence.purpose is Purpose.AUDIT and (one.evidence.votes or one.evidence.skips)
-    ]
-    n_open = sum(not one.is_gold for one in begun)
+    begun = [outcome for outcome in _begun(outcomes) if outcome.evidence.purpose is Purpose.AUDIT]
+    n_open = sum(not outcome.is_gold for outcome in begun)
     if not n_open:
         return None
     return (
-        f"{n_open} of {len(begun)} answered audit samples are not settled yet (a second answer or adjudicator is "
-        f"missing); they are harder than the rest, so accuracy on holdout may read too high by up to "
-        f"{n_open / len(begun):.1%}"
+        f"{n_open} of {len(begun)} answered audit samples are not settled yet (a second answer or an "
+        "adjudicator's decision is missing); they are harder than the rest, so the holdout accuracy may be "
+        f"too high by up to {n_open / len(begun):.1%}"
     )

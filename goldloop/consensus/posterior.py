@@ -1,7 +1,7 @@
-"""The posterior: votes weighed by who gave them and how people err, with the model's word.
+"""The posterior: weights each vote by its annotator's accuracy, and adds the model's prediction.
 
-Expectation maximisation after [dawidskene1979] for three things at once: how people answer
-(`goldloop.consensus.answer_model`), what the model's word is worth (`goldloop.consensus.prior_view`), and the
+Expectation maximisation after [dawidskene1979] estimates three things together: how annotators answer
+(`goldloop.consensus.answer_model`), how far to trust the model (`goldloop.consensus.prior_view`), and the
 labels.
 """
 
@@ -15,20 +15,20 @@ from goldloop.consensus.prior_view import PriorView
 from goldloop.consensus.votes import Floats, VoteTable
 
 MISTAKES_ALIKE = 0.2
-"""Share of people's mistakes that everybody makes alike: the sample looks like another label to all.
+"""Share of errors that all annotators make alike, because the sample looks like another label to all.
 
-Votes cannot tell such a sample from one that is what it looks like, so this is no parameter that could be
-learnt from them; it bounds what agreement can prove. Measured on real answers with known truth
-(docs/decisions/0009): 0.06 explains the votes best, 0.2 gives the truest probabilities.
+Votes cannot reveal these samples, so the fit cannot learn this parameter; it limits the certainty that
+agreement can give. On real answers with known true labels (docs/decisions/0009), 0.06 explains the votes
+best, and 0.2 gives the best calibrated probabilities.
 """
 
 MAX_ROUNDS = 200
 TOLERANCE = 3e-5
-"""Rounds end when the posteriors move by less than this on average."""
+"""The iteration ends when the posteriors change by less than this on average."""
 
 
 def posterior(table: VoteTable) -> Fit:
-    """Return what expectation maximisation reaches from the priors."""
+    """Return the fit of expectation maximisation, started from the priors."""
     answering = Answering.prior(table)
     view = PriorView.of(table, answering.popularity)
     truth = np.zeros(table.probs.shape)
@@ -46,13 +46,13 @@ def posterior(table: VoteTable) -> Fit:
 
 
 def _appearance(shared: Floats) -> Floats:
-    """Return P(look | truth): what one person mistakes, some samples make everybody mistake."""
+    """Return P(look | true label): some samples look like another label to all annotators."""
     appearance: Floats = (1 - MISTAKES_ALIKE) * np.eye(len(shared)) + MISTAKES_ALIKE * shared
     return appearance
 
 
 def _fit(beliefs: Beliefs, answering: Answering, seen: Floats) -> Fit:
-    """Return the fit; whoever leans follows the model, whose own mistakes are read off the posterior."""
+    """Return the fit; `leans` follows the model, whose own errors come from the posterior."""
     followed = normalised(beliefs.posterior().T @ seen + answering.popularity)
     typical, leans = answering.typical()
     of_annotator = answering.matrices() + answering.sources[:, LEANS, None, None] * followed

@@ -1,4 +1,4 @@
-"""What is believed before any vote: the model's view, calibrated anew, or how common the labels are."""
+"""The prior before any vote: the model's recalibrated probs, or the label frequencies without a model."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from goldloop.consensus.votes import Floats, VoteTable
 from goldloop.stats.calibration import TEMPERATURE_RANGE
 
 LEAST_PROB = 1e-4
-"""No model is believed to rule a label out: its probs count as at least this."""
+"""Smallest probability that a model's prediction counts with: no model can rule a label out."""
 
 SPREAD_LOG_T = 0.05
-"""Standard deviation of the logarithm of the temperature before there is evidence, around T = 1.
+"""Prior standard deviation of the logarithm of the temperature, around T = 1.
 
-What a calibration on some hundred audit samples leaves open. With one vote a sample, a model that is surer
-and people who err more explain the votes as well as the reverse: there a wide prior ran off to believing the
-model alone (confidence 0.999, right for 0.82, on simulated answers).
+A calibration on a few hundred audit samples leaves this uncertainty. With one vote a sample, a surer model
+with worse annotators explains the votes as well as the reverse: under a wide prior, the fit trusted the model
+alone (confidence 0.999 instead of the right 0.82, on simulated answers).
 """
 
 SPREAD_BIAS = 0.1
-"""Standard deviation of each label's bias, in nats, before there is evidence, around 0."""
+"""Prior standard deviation of each label's bias in nats, around 0."""
 
 LARGEST_STEP = 0.5
 
@@ -33,9 +33,9 @@ LARGEST_STEP = 0.5
 class PriorView:
     """P(label) of each sample before any vote.
 
-    With a model: softmax(`sharpness` x log probs + `bias`). A model trained on people's answers is
-    calibrated to answers, not to truth; two votes on the same samples tell the difference, and the two
-    parameters follow. Without a model: `shares`, how common the labels are among such samples.
+    With a model: softmax(`sharpness` x log probs + `bias`). A model trained on annotators' answers is
+    calibrated to the answers, not to the true labels; several votes on the same samples show the difference,
+    and the fit adapts both parameters. Without a model: `shares`, the label frequencies of these samples.
     """
 
     log_probs: Floats
@@ -47,7 +47,7 @@ class PriorView:
 
     @classmethod
     def of(cls, table: VoteTable, popularity: Floats) -> Self:
-        """Return the view with the model's probs as they are and labels as common as among the votes."""
+        """Return the view with the model's probs unchanged and the label frequencies of the votes."""
         has_probs = table.has_probs
         known = np.where(has_probs[:, None], table.probs, 1.0)
         log_probs = log_softmax(np.log(np.maximum(known, LEAST_PROB)), axis=1)
@@ -60,7 +60,7 @@ class PriorView:
         return view
 
     def updated(self, truth: Floats) -> PriorView:
-        """Return the view that explains best that the labels are `truth` (n_samples, K): one Newton step."""
+        """Return the view after one Newton step towards the label probabilities `truth` (n_samples, K)."""
         n_labels = len(self.popularity)
         free = truth[~self.has_probs]
         shares = (free.sum(axis=0) + n_labels * self.popularity) / (len(free) + n_labels)

@@ -1,4 +1,4 @@
-"""Reading: from tasks, annotations and requests to the evidence about each sample."""
+"""Reading: tasks, annotations and requests give the evidence about each sample."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def answers_of(
     closed_at: Collection[datetime],
     labels: LabelSet,
 ) -> list[Answer]:
-    """Return every answer and skip on a live task, by annotation id, except labels outside the label set.
+    """Return every answer and skip on a live task, in order of annotation id; other labels are left out.
 
-    `closed_at` are the moments at which rounds closed; an answer belongs to the round that was open then.
+    `closed_at` holds the time at which each round closed; an answer belongs to the round open at its time.
     """
     moments = sorted(closed_at)
     answers = []
@@ -62,7 +62,7 @@ def evidence_of(
 ) -> list[SampleEvidence]:
     """Return the evidence of every sample with a live task whose answers vote, in order of sample_id.
 
-    `n_wanted` is how many answers in all are wanted, by key, where that is more than one.
+    `n_wanted` is the number of answers that goldloop wants, by key, where it is more than one.
     """
     plans: dict[SampleId, dict[Purpose, PlannedTask]] = {}
     for task in tasks.values():
@@ -81,13 +81,13 @@ def evidence_of(
         )
         for sample_id in sorted(plans)
     )
-    return [known for known in evidence if known is not None]
+    return [sample for sample in evidence if sample is not None]
 
 
 def _probs(plans: Mapping[Purpose, PlannedTask], labels: LabelSet) -> tuple[float, ...] | None:
-    """Return what the model predicted before annotators answered; None for a sample that judges the models.
+    """Return the model's prediction from before the annotators answered; None for an audit sample.
 
-    That model has not learnt from the sample. The prediction of a model with another label set does not count.
+    That model was not trained on the sample. A prediction with another label set does not count.
     """
     if Purpose.AUDIT in plans:
         return None

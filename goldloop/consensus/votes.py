@@ -1,4 +1,4 @@
-"""Votes: everything known about samples, and the same as arrays."""
+"""Votes: the votes, prediction and decision of each sample, and the same as arrays."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ Floats = npt.NDArray[np.float64]
 Columns = npt.NDArray[np.intp]
 
 NONE = -1
-"""Where a column of the label set would stand, but there is none."""
+"""Column number of a missing label."""
 
 
 @dataclass(frozen=True, slots=True)
 class VotedSample:
-    """Everything known about one sample.
+    """The votes, prediction and decision of one sample.
 
     `votes` holds one label for each annotator. `probs`, calibrated and in label-set order, come from a model
-    that has not learnt from this sample; None: there is no such model, or none may speak (audit). `shown` is
-    the suggestion that an annotator saw, for those who saw one. `decision` is an adjudicator's label.
+    that was not trained on this sample; None without such a model, and for an audit sample. `shown` holds the
+    suggestion of each annotator who saw one. `decision` is an adjudicator's label.
     """
 
     sample_id: SampleId
@@ -38,11 +38,11 @@ class VotedSample:
 
 @dataclass(frozen=True, slots=True)
 class VoteTable:
-    """The votes of `n_samples` samples as arrays, one entry a vote, in order of sample, then annotator.
+    """The votes of `n_samples` samples as arrays, one entry for each vote, in order of sample and annotator.
 
-    `sample`, `annotator`, `label`, `shown` have shape (n_votes,); `annotator` counts in `annotators`, `label`
-    and `shown` in the label set. `decision` has shape (n_samples,). `shown` and `decision` are NONE where there
-    is none. `probs` has shape (n_samples, n_labels), a row of NaN where no model speaks.
+    `sample`, `annotator`, `label` and `shown` have shape (n_votes,); `annotator` is an index of `annotators`,
+    `label` and `shown` are columns of the label set. `decision` has shape (n_samples,). `shown` and
+    `decision` are NONE where missing. `probs` has shape (n_samples, n_labels), a row of NaN where missing.
     """
 
     labels: LabelSet
@@ -66,7 +66,7 @@ class VoteTable:
 
     @property
     def has_probs(self) -> npt.NDArray[np.bool_]:
-        """Whether a model speaks, shape (n_samples,)."""
+        """Whether the sample has a prediction, shape (n_samples,)."""
         return ~np.isnan(self.probs[:, 0])
 
     @property
@@ -81,11 +81,11 @@ class VoteTable:
         return flat.reshape(self.probs.shape).astype(np.float64)
 
     def votes_of_samples(self) -> csr_array:
-        """Return the 0-1 matrix (n_samples, n_votes) whose product with values of votes sums them by sample."""
+        """Return the 0-1 matrix (n_samples, n_votes) that sums values of votes by sample."""
         return _membership(self.sample, self.n_samples)
 
     def votes_of_annotators(self) -> csr_array:
-        """Return the 0-1 matrix (n_annotators, n_votes) whose product sums values of votes by annotator."""
+        """Return the 0-1 matrix (n_annotators, n_votes) that sums values of votes by annotator."""
         return _membership(self.annotator, len(self.annotators))
 
 
@@ -95,11 +95,11 @@ def _membership(group: Columns, n_groups: int) -> csr_array:
 
 
 def vote_table(samples: Sequence[VotedSample], labels: LabelSet) -> VoteTable:
-    """Return the votes of `samples`, sample numbers relative to them.
+    """Return the votes of `samples` as arrays; a sample's number is its place in `samples`.
 
     Raises:
         LabelError: a vote, suggestion or decision outside the label set.
-        InvalidProbabilitiesError: probs that are none; names the first bad row among those that have any.
+        InvalidProbabilitiesError: probs that are not probabilities; the message names the first bad row.
     """
     columns = {name: column for column, name in enumerate(labels)}
 
@@ -117,9 +117,9 @@ def vote_table(samples: Sequence[VotedSample], labels: LabelSet) -> VoteTable:
     ]
     votes = np.array(rows, dtype=np.intp).reshape(-1, 4)
     probs = np.full((len(samples), len(labels)), np.nan)
-    spoken = {number: sample.probs for number, sample in enumerate(samples) if sample.probs is not None}
-    if spoken:
-        probs[list(spoken)] = checked_probs(list(spoken.values()), labels)
+    predicted = {number: sample.probs for number, sample in enumerate(samples) if sample.probs is not None}
+    if predicted:
+        probs[list(predicted)] = checked_probs(list(predicted.values()), labels)
     return VoteTable(
         labels=labels,
         annotators=annotators,

@@ -1,4 +1,4 @@
-"""Planned tasks: what annotators are to be asked, and what has happened to each task since."""
+"""Planned tasks: the plan of each task, and the newest event of its life."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from goldloop.core.tasks import Purpose, Suggestion, split_key
 
 @dataclass(frozen=True, slots=True)
 class PlannedTask:
-    """A task as it was planned, before any server knows it.
+    """A task as planned, before the push.
 
-    `round` is the one whose budget pays for it, `position` its place in the plan. `stratum` names batch and
-    lane at the time of the draw; `inclusion_probability` is None where no chance was involved. `policy` and
-    `model_version` are those of the prediction that chose the sample; `probs` (n_labels) are that
-    prediction's, in single precision, None where no model had scored it. `suggestion` is kept even where
-    `is_shown` hides it. `group` is shared by near-duplicates, `fingerprint` tells them. `answers` counts by
-    label what annotators have answered so far, for an adjudicator; `barred` annotators are not shown the task.
+    The budget of `round` pays for the task; `position` is its place in the plan. `stratum` names the batch
+    and lane at the time of the draw; `inclusion_probability` is None for a choice without chance. `policy`,
+    `model_version` and `probs` (n_labels, single precision) come from the prediction that chose the sample;
+    they are None when no model had scored it. The plan keeps a suggestion that `is_shown` hides.
+    Near-duplicates share `group`, and `fingerprint` identifies them. `answers` counts the answers so far by
+    label, for an adjudicator; `barred` annotators do not get the task.
     """
 
     key: str
@@ -50,17 +50,17 @@ class PlannedTask:
 
     @property
     def sample_id(self) -> SampleId:
-        """Sample the task is about."""
+        """Sample of the task."""
         return split_key(self.key)[0]
 
     @property
     def purpose(self) -> Purpose:
-        """Why the sample is shown."""
+        """Why annotators see the sample."""
         return split_key(self.key)[1]
 
     @property
     def shown_suggestion(self) -> Suggestion | None:
-        """What the annotator is shown as a pre-annotation; None for a blind task."""
+        """The pre-annotation that the annotator sees; None for a blind task."""
         if not self.is_shown or self.suggested_label is None:
             return None
         return Suggestion(
@@ -69,7 +69,7 @@ class PlannedTask:
 
 
 class Event(StrEnum):
-    """What can happen to a task, in this order; `GONE` ends its life, and the sample may be chosen anew."""
+    """Events of a task, in this order; after `GONE`, the sample may be chosen again."""
 
     PLANNED = "planned"
     CLAIMED = "claimed"
@@ -79,7 +79,7 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """A planned task and the newest thing that happened to it; `plan_seq` is the commit that planned it."""
+    """A planned task and its newest event; `plan_seq` is the number of the commit that planned it."""
 
     plan: PlannedTask
     plan_seq: int
@@ -100,17 +100,17 @@ class TaskStatus:
 
     @property
     def sample_id(self) -> SampleId:
-        """Sample the task is about."""
+        """Sample of the task."""
         return self.plan.sample_id
 
     @property
     def purpose(self) -> Purpose:
-        """Why the sample is shown."""
+        """Why annotators see the sample."""
         return self.plan.purpose
 
     @property
     def is_live(self) -> bool:
-        """Whether annotators have, or will have, this task."""
+        """Whether annotators have the task or will get it."""
         return self.event is not Event.GONE
 
     @property

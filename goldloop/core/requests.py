@@ -1,4 +1,4 @@
-"""Answer requests: how many annotators are to answer a task, and why."""
+"""Answer requests: the number of annotators who are to answer a task, and why."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from enum import StrEnum
 
 
 class RequestReason(StrEnum):
-    """Why more people are asked than were at first."""
+    """Why goldloop requests more answers than one."""
 
-    FIRST = "first"  # several people answer independently from the start, as always in the audit
-    CHECK = "check"  # the truth behind a hidden suggestion, see goldloop.annotators.anchoring
+    FIRST = "first"  # several independent first answers, as in every audit
+    CHECK = "check"  # the true label of a hidden suggestion, see goldloop.annotators.anchoring
     UNSURE = "unsure"  # the posterior is below the target
-    HONEYPOT = "honeypot"  # the answer is known; it measures who gives it
-    UNCOUNTED = "uncounted"  # an answer there cannot count, see goldloop.consensus.evidence
+    HONEYPOT = "honeypot"  # the label is known; the answer measures the annotator
+    UNCOUNTED = "uncounted"  # replaces an answer that does not count, see goldloop.consensus.evidence
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerRequest:
-    """One more answer, or several, wanted to a task: `n_answers` counts the answers in all.
+    """A request for more answers to a task; `n_answers` is the total number of answers.
 
-    `at` is when it was written down, None before.
+    `at` is the time of the commit, None before it.
     """
 
     key: str
@@ -32,11 +32,11 @@ class AnswerRequest:
 
 @dataclass(frozen=True, slots=True)
 class RequestStatus:
-    """What is wanted of one task, and what the server was told of which of its tasks."""
+    """Number of answers wanted of one task, and the task id and number last set on the server."""
 
     n_wanted: int = 1
     told: tuple[int | None, int] = (None, 1)
 
     def is_told(self, task_id: int | None) -> bool:
-        """Whether the server knows of the task `task_id` what is wanted."""
+        """Whether the server holds the wanted number for the task `task_id`."""
         return self.told == (task_id, self.n_wanted)

@@ -1,4 +1,4 @@
-"""Tasks: why a sample is shown to people, and what travels with it into Label Studio."""
+"""Tasks: why annotators see a sample, and the data that Label Studio receives with it."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from goldloop.core.samples import BatchId, SampleId
 
 
 class Purpose(StrEnum):
-    """Why a sample is shown to people.
+    """Why annotators see a sample.
 
-    `SEED` and `AUDIT` are drawn at random, a seed before the first model from everything and later from what
-    is held. `REVIEW` is a quick review and `FULL` a full review, both chosen by the policy; a full one gets
-    blind answers as an audit does. `RECHECK` is a blind second look at what was shown with a suggestion or
-    looks wrong in gold. `ONBOARDING` shows known answers to somebody new, and `ADJUDICATION` shows what
-    people disagree about to an adjudicator.
+    `SEED` and `AUDIT` samples are random draws: before the first model, a seed comes from all samples that
+    are not reserved, later from the held samples. `REVIEW` is a quick review and `FULL` a full review, both
+    chosen by the policy; a full review gets blind answers like an audit. `RECHECK` is a blind second answer
+    to a sample that was shown with a suggestion, or whose gold label is doubtful. `ONBOARDING` shows samples
+    with known labels to a new annotator. `ADJUDICATION` shows disputed samples to an adjudicator.
     """
 
     SEED = "seed"
@@ -34,7 +34,7 @@ class Purpose(StrEnum):
 
     @property
     def has_votes(self) -> bool:
-        """Whether its answers vote on the sample's label; onboarding only measures, adjudication decides."""
+        """Whether its answers are votes; onboarding measures the annotator, and adjudication decides."""
         return self not in (Purpose.ONBOARDING, Purpose.ADJUDICATION)
 
 
@@ -44,7 +44,11 @@ def task_key(sample_id: SampleId, purpose: Purpose) -> str:
 
 
 def split_key(key: str) -> tuple[SampleId, Purpose]:
-    """Return the sample and purpose of a key; raises ValueError for a key goldloop did not make."""
+    """Return the sample and purpose of a key.
+
+    Raises:
+        ValueError: goldloop did not make the key.
+    """
     sample_id, _, purpose = key.partition(":")
     return SampleId(sample_id), Purpose(purpose)
 
@@ -61,10 +65,10 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """A task about to be pushed. `path` is relative to the content store; no suggestion means blind.
+    """A task to push. `path` is relative to the content store; a task without a suggestion is blind.
 
-    `answers` counts by label what people have said so far, and is what an adjudicator is shown of them.
-    `barred` are annotators who are not shown the task, as they have answered the sample before.
+    `answers` counts the answers so far by label; an adjudicator sees these counts. `barred` annotators do not
+    get the task, because they have answered the sample before.
     """
 
     sample_id: SampleId
@@ -82,7 +86,7 @@ class NewTask:
 
 
 def n_first_answers(purpose: Purpose, *, overlap: int, audit_answers: int, is_checked: bool) -> int:
-    """Return how many people are asked independently before anything is concluded."""
+    """Return the number of independent first answers of a task; before them, there is no label."""
     if purpose in (Purpose.AUDIT, Purpose.FULL):
         return max(overlap, audit_answers)
     return max(overlap, 2) if is_checked else overlap

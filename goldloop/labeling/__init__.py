@@ -1,1 +1,1 @@
-"""Labeling: tasks to the labelling server, annotations back, and what follows from them."""
+"""Labeling: pushes tasks to the labelling server, pulls annotations, derives gold and plans follow-ups."""

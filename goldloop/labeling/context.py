@@ -1,4 +1,4 @@
-"""What the labeling steps work with: tables, the labelling server, the content store and a clock."""
+"""The context of the labeling steps: tables, labelling server, content store and clock."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from goldloop.labeling.state import LoopState, read_state
 from goldloop.settings import Settings
 from goldloop.tables.task_log import TaskLog
 
-IMPORT_SIZE = 500  # tasks an import; more gains nothing and holds the server's write lock longer
+IMPORT_SIZE = 500  # tasks; larger imports are no faster and hold the server's write lock longer
 LEASE_S = 30.0  # an import of IMPORT_SIZE tasks takes about 1 s
 
 Result = TypeVar("Result")
@@ -22,10 +22,10 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class LabelingContext:
-    """What the labeling steps work with.
+    """The context of the labeling steps.
 
-    `owner` names this process in claims, which run out after `lease_s` seconds of silence; `advance` is told
-    how many tasks were pushed. Near-duplicates differ in at most `max_distance` bits of their fingerprints.
+    `owner` names this process in claims, which expire `lease_s` seconds after they were made. The push calls
+    `advance` with the number of tasks that it has finished. Near-duplicates differ in at most `max_distance` bits of their fingerprints.
     """
 
     tables: Tables
@@ -42,7 +42,7 @@ class LabelingContext:
 
     @property
     def task_log(self) -> TaskLog:
-        """What was planned and what happened to it."""
+        """The plans and the events of all tasks."""
         return TaskLog(self.tables)
 
     def read_state(self, earlier: LoopState | None = None) -> LoopState:
@@ -50,9 +50,9 @@ class LabelingContext:
         return read_state(self.tables, self.settings, earlier)
 
     def retrying(self, state: LoopState, make: Callable[[LoopState], Result]) -> Callable[[], Result]:
-        """Return a function that calls `make` with `state` first, and with a state read anew ever after.
+        """Return a function that calls `make`: the first time with `state`, later with a fresh state.
 
-        A commit calls it again when another writer was first.
+        A commit calls the function again when another writer was first.
         """
 
         def states() -> Iterator[LoopState]:

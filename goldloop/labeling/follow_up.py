@@ -1,7 +1,7 @@
-"""Following up: the answers, decisions and honeypots that first answers call for, within the round's budget.
+"""Follow-ups: further answers, adjudications and honeypots after the first answers, within the budget.
 
-Everything here is derived anew from the state of labeling whenever it is asked for, and written as one commit of
-requests and one of planned tasks, so that a killed, repeated or doubled call neither loses nor doubles anything.
+Each call computes the follow-ups from the state of labeling, and writes one commit of requests and one commit
+of planned tasks. A killed, repeated or parallel call therefore neither loses nor repeats a follow-up.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from goldloop.tables.answer_requests import add_requests, tell_server
 
 @dataclass(slots=True)
 class FollowUpReport:
-    """What was asked on top of first answers, by reason or purpose, and what the budget left for later."""
+    """Follow-ups by reason or purpose, and how many the budget postponed or the answers withdrew."""
 
     asked: dict[str, int] = field(default_factory=dict)
     planned: dict[str, int] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class FollowUpReport:
 
 
 def plan_follow_ups(context: LabelingContext, state: LoopState) -> FollowUpReport:
-    """Write down what the answers so far call for; `push_planned` and `tell_requests` tell the server."""
+    """Write the follow-ups to the tables; `push_planned` and `tell_requests` bring them to the server."""
     settings, snapshot = context.settings, state.snapshot
     wanted = wanted_follow_ups(state, settings)
     report = FollowUpReport(n_postponed=wanted.n_postponed)
@@ -86,9 +86,9 @@ def follow_up_plan(
     answers: Mapping[str, int],
     barred: Collection[str],
 ) -> PlannedTask:
-    """Return a further, blind task about a sample that annotators were asked about before.
+    """Return a further, blind task about a sample that has answers.
 
-    `answers` counts by label what annotators have answered, for an adjudicator; `barred` are those annotators.
+    `answers` counts the answers by label, for an adjudicator; `barred` annotators do not get the task.
     """
     first = evidence.plan
     return PlannedTask(
@@ -110,27 +110,27 @@ def follow_up_plan(
 
 
 def tell_requests(context: LabelingContext, state: LoopState) -> int:
-    """Tell the server of every task that waits for more answers than it knows of; return how many.
+    """Set the number of answers of every task for which the server has another number; return how many.
 
     Raises:
-        ServiceError: the server failed; the next call tells it again.
+        ServiceError: the server failed; the next call repeats the request.
     """
-    open_: dict[str, tuple[int, int]] = {}
+    outdated: dict[str, tuple[int, int]] = {}
     for key, status in state.snapshot.requests.statuses.items():
         task = state.snapshot.tasks.get(key)
         if task is None or task.event is not Event.PUSHED or task.task_id is None:
             continue
         if not status.is_told(task.task_id):
-            open_[key] = (task.task_id, status.n_wanted)
-    tell_server(context.tables.answer_requests, context.queue, open_, at=context.clock())
-    return len(open_)
+            outdated[key] = (task.task_id, status.n_wanted)
+    tell_server(context.tables.answer_requests, context.queue, outdated, at=context.clock())
+    return len(outdated)
 
 
 def withdraw_settled(context: LabelingContext, state: LoopState) -> int:
-    """Withdraw adjudication tasks that nobody has touched and that are settled without; return how many.
+    """Delete adjudication tasks without an answer whose sample became gold meanwhile; return how many.
 
-    Annotators correct themselves, and an adjudicator's time is dear. When the same sample is disputed again, it
-    is adjudicated anew.
+    Annotators correct themselves, and an adjudicator's time is expensive. A new dispute about the same sample
+    gets a new task.
     """
     disputes = {
         task.sample_id: task

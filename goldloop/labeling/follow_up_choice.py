@@ -1,4 +1,4 @@
-"""What the answers so far call for: promised first answers, disputes, checks, honeypots and further answers."""
+"""The choice of follow-ups: first answers, adjudications, checks, honeypots and further answers."""
 
 from __future__ import annotations
 
@@ -21,24 +21,27 @@ from goldloop.selection.budget import n_answers_of, repeat_budget
 from goldloop.settings import Settings
 
 CHARGED = (RequestReason.CHECK, RequestReason.UNSURE, RequestReason.HONEYPOT)
-"""Requests that take from the round's repeat budget; first answers are part of what a task costs."""
+"""Requests that the round's repeat budget pays for; the task's own budget pays for first answers."""
+
+FollowUpTask = tuple[SampleEvidence, Purpose]
+FollowUp = AnswerRequest | FollowUpTask
 
 
 @dataclass(frozen=True, slots=True)
 class FollowUps:
-    """What is wanted now: more answers to tasks, and further tasks (evidence and purpose)."""
+    """The follow-ups due now: requests for answers, further tasks, and how many the budget postpones."""
 
     requests: tuple[AnswerRequest, ...]
-    tasks: tuple[tuple[SampleEvidence, Purpose], ...]
+    tasks: tuple[FollowUpTask, ...]
     n_postponed: int
 
 
 def wanted_follow_ups(state: LoopState, settings: Settings) -> FollowUps:
-    """Return what the answers so far call for.
+    """Return the follow-ups that the answers so far call for.
 
-    First what was promised (several first answers, another annotator where somebody met a sample of their own),
-    then, as far as the round's repeat budget goes: disputes to adjudicate, the checks of the two arms of
-    automation bias, honeypots, and further answers where they are expected to gain most.
+    First answers, and the replacement of answers that do not count, come first. The round's repeat budget
+    then pays, in this order, for: adjudications, the checks of the two arms of automation bias, honeypots,
+    and further answers with the largest expected gain.
     """
     outcomes, requests, live = state.outcomes, state.snapshot.requests, state.snapshot.live
     n_wanted, round_ = requests.n_wanted, state.snapshot.round
@@ -49,25 +52,27 @@ def wanted_follow_ups(state: LoopState, settings: Settings) -> FollowUps:
     )
     n_left = max(0, repeat_budget(settings) - spent)
 
-    promised = [one for outcome in outcomes.samples for one in _promised(outcome, n_wanted, settings)]
+    promised = [request for outcome in outcomes.samples for request in _promised(outcome, n_wanted, settings)]
     known = known_answers(outcomes, requests.requests)
-    charged: list[AnswerRequest | tuple[SampleEvidence, Purpose]] = [
+    charged: list[FollowUp] = [
         *_disputes(outcomes.samples, live),
         *_checks(outcomes.samples, live, n_wanted),
         *_honeypots(outcomes, known, live, requests.requests, settings),
         *_unsure(outcomes, n_wanted),
     ]
-    asked = {one.key for one in promised}
-    chosen: list[AnswerRequest | tuple[SampleEvidence, Purpose]] = []
-    for one in charged:  # a task is asked one more answer at a time
-        if not isinstance(one, AnswerRequest) or one.key not in asked:
-            chosen.append(one)
-            asked |= {one.key} if isinstance(one, AnswerRequest) else set()
+    asked = {request.key for request in promised}
+    chosen: list[FollowUp] = []
+    for follow_up in charged:  # a task gets one request at a time
+        if not isinstance(follow_up, AnswerRequest):
+            chosen.append(follow_up)
+        elif follow_up.key not in asked:
+            chosen.append(follow_up)
+            asked.add(follow_up.key)
     kept = chosen[:n_left]
     return FollowUps(
-        requests=(*promised, *(one for one in kept if isinstance(one, AnswerRequest))),
+        requests=(*promised, *(follow_up for follow_up in kept if isinstance(follow_up, AnswerRequest))),
         tasks=(
-            *(one for one in kept if not isinstance(one, AnswerRequest)),
+            *(follow_up for follow_up in kept if not isinstance(follow_up, AnswerRequest)),
             *_onboarding(outcomes, known, live, settings),
         ),
         n_postponed=len(chosen) - len(kept),
@@ -87,21 +92,19 @@ def _promised(
             yield AnswerRequest(key, n, RequestReason.UNCOUNTED)
 
 
-def _disputes(
-    outcomes: Sequence[SampleOutcome], live: Mapping[str, TaskStatus]
-) -> Iterator[tuple[SampleEvidence, Purpose]]:
-    for one in outcomes:
-        evidence = one.evidence
-        if one.step is Step.ADJUDICATE and task_key(evidence.sample_id, Purpose.ADJUDICATION) not in live:
+def _disputes(outcomes: Sequence[SampleOutcome], live: Mapping[str, TaskStatus]) -> Iterator[FollowUpTask]:
+    for outcome in outcomes:
+        evidence = outcome.evidence
+        if outcome.step is Step.ADJUDICATE and task_key(evidence.sample_id, Purpose.ADJUDICATION) not in live:
             yield evidence, Purpose.ADJUDICATION
 
 
 def _checks(
     outcomes: Sequence[SampleOutcome], live: Mapping[str, TaskStatus], n_wanted: Mapping[str, int]
-) -> Iterator[AnswerRequest | tuple[SampleEvidence, Purpose]]:
-    """Yield the further blind answer that both arms of anchoring get, once the task has been answered."""
-    for one in outcomes:
-        evidence = one.evidence
+) -> Iterator[FollowUp]:
+    """Yield the second, blind answer that a sample of either arm gets once its review task is answered."""
+    for outcome in outcomes:
+        evidence = outcome.evidence
         if evidence.purpose is not Purpose.REVIEW or not evidence.votes:
             continue
         key = evidence.plan.key
@@ -118,20 +121,21 @@ def _honeypots(
     requests: Sequence[AnswerRequest],
     settings: Settings,
 ) -> Iterator[AnswerRequest]:
-    """Yield one more answer for known-answer tasks, in step with the answers people have given so far."""
-    votes = [vote for one in outcomes.samples for vote in one.evidence.votes]
+    """Yield one more answer for tasks with a known label, in proportion to the answers so far."""
+    votes = [vote for outcome in outcomes.samples for vote in outcome.evidence.votes]
     due = n_honeypots_due(
         n_answers=len(votes),
-        n_honeypots=sum(one.reason is RequestReason.HONEYPOT for one in requests),
+        n_honeypots=sum(request.reason is RequestReason.HONEYPOT for request in requests),
         honeypot_rate=settings.annotators.honeypot_rate,
     )
-    people = {one.annotator for one in votes}
-    evidence_of = {one.evidence.sample_id: one.evidence for one in outcomes.samples}
-    onboarding = {one.sample_id for one in live.values() if one.purpose is Purpose.ONBOARDING}
+    people = {vote.annotator for vote in votes}
+    evidence_of = {outcome.evidence.sample_id: outcome.evidence for outcome in outcomes.samples}
+    onboarding = {task.sample_id for task in live.values() if task.purpose is Purpose.ONBOARDING}
     usable = [
-        one
-        for one in known
-        if one.sample_id not in onboarding and not _is_known_elsewhere(evidence_of[one.sample_id], people)
+        honeypot
+        for honeypot in known
+        if honeypot.sample_id not in onboarding
+        and not _is_known_elsewhere(evidence_of[honeypot.sample_id], people)
     ]
     for sample_id in choose_honeypots(usable, n=due, people=people, seed=settings.selection.seed):
         evidence = evidence_of[sample_id]
@@ -140,17 +144,17 @@ def _honeypots(
 
 
 def _is_known_elsewhere(evidence: SampleEvidence, people: Collection[str]) -> bool:
-    """Whether some of `people` have met the sample in another task, so that they could be handed it twice."""
+    """Return whether any of `people` may have seen the sample in another task."""
     is_decided_by_them = evidence.decision is not None and evidence.decision.annotator in people
     return len(evidence.keys) > 1 or is_decided_by_them
 
 
 def _onboarding(
     outcomes: Outcomes, known: Sequence[Honeypot], live: Mapping[str, TaskStatus], settings: Settings
-) -> Iterator[tuple[SampleEvidence, Purpose]]:
-    """Yield the tasks that the onboarding set still lacks."""
-    current = [one.sample_id for one in live.values() if one.purpose is Purpose.ONBOARDING]
-    evidence_of = {one.evidence.sample_id: one.evidence for one in outcomes.samples}
+) -> Iterator[FollowUpTask]:
+    """Yield the tasks that are missing in the onboarding set."""
+    current = [task.sample_id for task in live.values() if task.purpose is Purpose.ONBOARDING]
+    evidence_of = {outcome.evidence.sample_id: outcome.evidence for outcome in outcomes.samples}
     n = settings.annotators.onboarding_tasks
     for sample_id in choose_onboarding(known, n=n, current=current, seed=settings.selection.seed):
         if sample_id not in current:
@@ -158,13 +162,13 @@ def _onboarding(
 
 
 def _unsure(outcomes: Outcomes, n_wanted: Mapping[str, int]) -> Iterator[AnswerRequest]:
-    """Yield one more answer for each unsure sample, most expected gain first; ties by sample_id."""
+    """Yield one more answer for each unsure sample, largest expected gain first; ties by sample_id."""
     gains = outcomes.fit.expected_gain()
     for place in np.argsort(-gains, kind="stable"):
-        one = outcomes.samples[int(place)]
-        if one.step is Step.ASK:
-            evidence = one.evidence
+        outcome = outcomes.samples[int(place)]
+        if outcome.step is Step.ASK:
+            evidence = outcome.evidence
             recheck = task_key(evidence.sample_id, Purpose.RECHECK)
-            key = recheck if recheck in evidence.keys else evidence.plan.key  # blind, where there is a choice
+            key = recheck if recheck in evidence.keys else evidence.plan.key  # prefer the blind task
             n_given = sum(task_key(vote.sample_id, vote.purpose) == key for vote in evidence.votes)
             yield AnswerRequest(key, max(n_wanted.get(key, 1), n_given) + 1, RequestReason.UNSURE)

@@ -1,4 +1,4 @@
-"""Planning: what annotators are asked in the open round, in one commit that a killed or doubled push resumes."""
+"""Planning: the tasks of the open round, in one commit; a push after a kill continues with it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def plan_round(
     *,
     is_shown: Callable[[Arm, str], bool] = lambda arm, _: arm is not Arm.HIDDEN,
 ) -> int:
-    """Plan what annotators are asked in the open round, within its budget; return how many tasks were added.
+    """Plan tasks of the open round, within its budget; return how many were added.
 
-    Adds nothing while an earlier plan is not wholly pushed, or when the round's budget is spent. `is_shown`
-    decides, for an arm and a suggested label, whether a review task shows the suggestion.
+    Adds no task while tasks of an earlier plan wait to be pushed, or when the round's budget is spent.
+    `is_shown` decides, for an arm and a suggested label, whether a review task shows the suggestion.
     """
     choose = context.retrying(state, lambda now: _choose(context, now, is_shown))
     base = state.snapshot.versions.planned_tasks

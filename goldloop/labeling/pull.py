@@ -1,8 +1,8 @@
-"""Pulling: what changed on the labelling server.
+"""The pull: merges the changed annotations of the labelling server, and derives gold from all annotations.
 
-Annotations are merged page by page in order of change, and the place to go on from is read off the merged rows
-themselves, so no kill can leave a cursor that is ahead of the data. Gold is then derived from *all* annotations
-(goldloop.consensus.outcomes), so the next pull heals a pull that was killed before its gold version.
+The pull merges annotations page by page in order of change. The newest merged annotation marks where the next
+pull starts, so a kill cannot leave a cursor ahead of the data. Gold comes from *all* annotations
+(goldloop.consensus.outcomes), so the next pull completes a pull that was killed before its gold version.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from goldloop.labeling.state import LoopState
 from goldloop.tables.annotations import merge_annotations
 from goldloop.tables.gold_store import GoldStore
 
-OVERLAP = timedelta(seconds=60)  # transactions in flight on the server when the last pull looked
+OVERLAP = timedelta(seconds=60)  # covers transactions that the server had not committed at the last pull
 
 
 @dataclass(slots=True)
 class PullReport:
-    """What one pull did, and what those samples need that annotators have answered and that are not gold yet.
+    """The changes of one pull, and the number of answered samples that are not gold yet.
 
-    `n_waiting` samples wait for answers already asked for, `n_unsure` for one more that is asked as soon as the
-    budget allows, `n_disputed` for an adjudicator.
+    `n_waiting` samples wait for requested answers, `n_unsure` for one more request when the budget allows it,
+    `n_disputed` for an adjudicator.
     """
 
     n_tasks_changed: int = 0
@@ -48,18 +48,18 @@ class PullReport:
 
     @property
     def n_annotations_changed(self) -> int:
-        """How many annotations are new, edited or retracted."""
+        """Number of new, edited and retracted annotations."""
         return self.n_new + self.n_edited + self.n_retracted
 
 
 def pull_annotations(context: LabelingContext, state: LoopState) -> PullReport:
     """Merge what changed on the server since the last pull into the annotations table.
 
-    Edits replace, deletions retract, skips and invalid answers are kept without a vote, and tasks that goldloop
-    did not make are left alone. Repeating a pull changes nothing.
+    An edit replaces the annotation, and a deletion retracts it. Skips and invalid answers are kept without a
+    vote. Tasks that goldloop did not create are ignored. A repeated pull changes nothing.
 
     Raises:
-        ServiceError: the server failed; pages merged by then are kept.
+        ServiceError: the server failed; the pages merged before remain.
     """
     report, snapshot = PullReport(), state.snapshot
     _retract_gone(context, state, report)
@@ -75,7 +75,7 @@ def pull_annotations(context: LabelingContext, state: LoopState) -> PullReport:
 
 
 def _retract_gone(context: LabelingContext, state: LoopState, report: PullReport) -> None:
-    """Retract every annotation of tasks that were deleted on the server."""
+    """Retract every annotation on tasks that were deleted on the server."""
     gone = {key for key, task in state.snapshot.tasks.items() if not task.is_live}
     retracted: list[StoredAnnotation] = []
 
@@ -122,7 +122,7 @@ def _changes(
         seen = StoredAnnotation.of(task, annotation)
         before = kept.get(annotation.annotation_id)
         if before is not None and before.task_updated_at > task.updated_at:
-            continue  # another pull has seen a newer state
+            continue  # another pull has merged a newer state
         if before is not None and replace(before, task_updated_at=seen.task_updated_at) == seen:
             continue
         counts.n_new += before is None
@@ -146,7 +146,7 @@ def _changes(
 
 
 def derive_gold(context: LabelingContext, state: LoopState, report: PullReport) -> None:
-    """Commit the gold that all answers together come to, if it differs; count in `report` what is missing."""
+    """Commit the gold of all answers if it differs; set the numbers of unsettled samples in `report`."""
     looked_at: set[SampleId] = set()
 
     def make_records(now: LoopState) -> list[GoldRecord]:

@@ -1,8 +1,8 @@
-"""Pushing: bringing the round's plan to the labelling server, exactly once.
+"""The push: creates each planned task on the labelling server exactly once.
 
-Before an import its tasks are claimed in a commit of their own, which only one machine can win. Another push takes
-over a claim whose owner fell silent after LEASE_S, by when an import the server may still have been working on has
-ended, and only after asking the server which of its tasks exist.
+Before an import, the push claims its tasks in a commit that only one process can win. Another push takes over
+a claim that is older than LEASE_S, when the server has finished any import of the silent owner, and first
+looks up which of the claimed tasks exist on the server.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from goldloop.tables.arrivals import read_samples
 
 @dataclass(slots=True)
 class PushReport:
-    """What one push did, counted in tasks; `cautions` is what to know about the samples and the policy."""
+    """The result of one push, counted in tasks; `cautions` warn about the samples and the policy."""
 
     round: int = 0
     n_planned: int = 0
@@ -36,14 +36,14 @@ class PushReport:
 
 
 def push_planned(context: LabelingContext, report: PushReport | None = None) -> PushReport:
-    """Bring every planned task to the server, each exactly once; add what was done to `report` and return it.
+    """Create every planned task on the server, each exactly once; add the counts to `report` and return it.
 
-    Samples whose bytes are gone or changed are reported lost and leave the plan. When another push holds the
-    rest, this one waits until that is done or its claims have run out. The next import is made ready while the
-    server works on the present one.
+    A sample whose bytes are gone or changed is reported as lost, and its task leaves the plan. When another
+    push has claimed the remaining tasks, this push waits until they are pushed or the claims expire. The push
+    prepares the next import while the server works on the present one.
 
     Raises:
-        ServiceError: the server failed; what it had taken by then is kept, the next push goes on from there.
+        ServiceError: the server failed; the finished imports remain, and the next push continues from there.
     """
     report = PushReport() if report is None else report
     claims = _Claims(context)
@@ -54,7 +54,7 @@ def push_planned(context: LabelingContext, report: PushReport | None = None) -> 
             batch = _prepared(context, claimed) if claimed.tasks else None
             before, under_way = under_way, None
             pushed = before[1].result() if before is not None else {}
-            if batch is not None:  # the server is given its next import before the last one is written down
+            if batch is not None:  # the server works on it while `_finish` records the last import
                 under_way = (batch, importer.submit(context.queue.push, batch.tasks))
             if before is not None:
                 _finish(context, report, before[0], pushed)
@@ -64,7 +64,7 @@ def push_planned(context: LabelingContext, report: PushReport | None = None) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Claimed:
-    """Tasks claimed for one import, by key; those that another push had claimed before; whether others wait."""
+    """Tasks claimed for one import, by key; keys that another push had claimed; whether more tasks wait."""
 
     tasks: Mapping[str, TaskStatus]
     retaken: frozenset[str]
@@ -73,7 +73,7 @@ class _Claimed:
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """One import: tasks to create, task ids found on the server by key, and why others cannot be shown."""
+    """One import: tasks to create, ids of tasks already on the server by key, and why others are lost."""
 
     claimed: Mapping[str, TaskStatus]
     tasks: list[NewTask]
@@ -82,38 +82,38 @@ class _Batch:
 
 
 def _finish(context: LabelingContext, report: PushReport, batch: _Batch, pushed: Mapping[str, int]) -> None:
-    """Write down what became of an import."""
+    """Record the result of an import in the task log and in `report`."""
     if len(pushed) != len(batch.tasks):
         raise ServiceError(
-            f"Label Studio took {len(pushed)} of {len(batch.tasks)} tasks; "
-            "run the command again, it goes on from here"
+            f"Label Studio created {len(pushed)} of {len(batch.tasks)} tasks; "
+            "run the command again to push the others"
         )
     task_log, at, owner = context.task_log, context.clock(), context.owner
-    there = {**batch.adopted, **pushed}
-    if there:
-        task_log.record(Event.PUSHED, there, batch.claimed, at=at, owner=owner)
+    present = {**batch.adopted, **pushed}
+    if present:
+        task_log.record(Event.PUSHED, present, batch.claimed, at=at, owner=owner)
     if batch.lost:
         why = "; ".join(sorted(set(batch.lost.values())))[:500]
         task_log.record(Event.GONE, dict.fromkeys(batch.lost), batch.claimed, at=at, owner=owner, detail=why)
     report.n_pushed += len(pushed)
     report.n_adopted += len(batch.adopted)
     report.lost += [f"{key}: {why}" for key, why in batch.lost.items()]
-    for key in there:
+    for key in present:
         purpose = str(split_key(key)[1])
         report.purposes[purpose] = report.purposes.get(purpose, 0) + 1
-    context.advance(len(there) + len(batch.lost))
+    context.advance(len(present) + len(batch.lost))
 
 
 @dataclass(frozen=True, slots=True)
 class _Claims:
-    """Takes the next planned tasks for this push, and those whose claim has run out."""
+    """Claims the next planned tasks for this push, and those whose claim has expired."""
 
     context: LabelingContext
 
     def take(self, *, is_idle: bool) -> _Claimed:
-        """Return the tasks claimed; none when nothing is left.
+        """Claim and return the next tasks; no tasks when none are left.
 
-        When the rest is claimed by others, an idle push waits.
+        An idle push waits while other pushes hold the remaining tasks.
         """
         while True:
             claimed = self._claim()
@@ -130,7 +130,7 @@ class _Claims:
         claimed = _Claimed({}, frozenset(), is_waiting=False)
 
         def choose(statuses: Mapping[str, TaskStatus]) -> list[str]:
-            # Called again with fresh statuses when another writer was first; the last answer counts.
+            # The commit calls this again when another writer was first; the last call counts.
             nonlocal claimed
             waiting = [task for task in statuses.values() if task.is_waiting]
             free = [task for task in waiting if self._is_free(task)][: self.context.import_size]
@@ -143,9 +143,9 @@ class _Claims:
 
 
 def _prepared(context: LabelingContext, claimed: _Claimed) -> _Batch:
-    """Return the import of `claimed`, after looking up what a silent push may have created."""
-    found = context.queue.find(sorted(claimed.retaken)) if claimed.retaken else {}
-    adopted = {key: ids[0] for key, ids in found.items() if ids}
+    """Return the import of `claimed`, without the tasks that a silent push has already created."""
+    on_server = context.queue.find(sorted(claimed.retaken)) if claimed.retaken else {}
+    adopted = {key: ids[0] for key, ids in on_server.items() if ids}
     plans = [task.plan for key, task in claimed.tasks.items() if key not in adopted]
     samples = read_samples(context.tables, {plan.sample_id for plan in plans})
     tasks: list[NewTask] = []

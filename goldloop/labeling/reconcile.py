@@ -1,4 +1,4 @@
-"""Reconciling: the task log and the labelling server, made to agree."""
+"""Reconciliation: makes the task log and the labelling server agree."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from goldloop.core.tasks import Purpose, split_key
 from goldloop.labeling.context import LabelingContext
 from goldloop.tables.arrivals import read_samples
 
-MOST_LOST = 0.5  # share of the tasks that may vanish between two looks before we take it for an accident
-FEW_TASKS = 20  # this many tasks may always vanish
+MOST_LOST = 0.5  # larger shares of tasks that disappear between two calls need confirmation
+FEW_TASKS = 20  # so many tasks may disappear without confirmation
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """How many tasks were adopted from the server, removed there as duplicates, or found gone."""
+    """Numbers of tasks adopted from the server, removed there as duplicates, and deleted there."""
 
     n_adopted: int = 0
     n_duplicates_removed: int = 0
@@ -32,18 +32,18 @@ class Reconciled:
 def reconcile(
     context: LabelingContext, tasks: Mapping[str, TaskStatus], *, accept_lost: bool = False
 ) -> Reconciled:
-    """Make the task log, which held `tasks` a moment ago, and the server agree.
+    """Make the task log and the server agree; `tasks` is a recent read of the task log.
 
-    Costs one request while the counts agree. When they do not, every task of the project is listed: one that
-    the task log does not know is adopted, the later of two with one key is deleted unless only that one was
-    answered, and one that somebody deleted on the server is recorded as gone.
+    While both hold equally many tasks, this costs one request. Otherwise goldloop lists every task on the
+    server. It adopts a task that the task log does not hold. Of two tasks with one key it deletes the later,
+    unless only the later has answers. It records as gone a task that was deleted on the server.
 
-    The task log is read before the listing, to find what is gone, and after it, to find what is unknown:
-    another process may plan and push meanwhile.
+    `tasks` comes from before the listing, to find deleted tasks; a second read after the listing finds
+    unknown tasks, because another process may plan and push meanwhile.
 
     Raises:
-        TasksLostError: more than half of the tasks are gone at once, and the user has not confirmed it. Every
-            account can delete a project; the labels of its tasks must not leave gold by that alone.
+        TasksLostError: more than half of the tasks are gone, and the user has not confirmed it. Every account
+            can delete a project, but the labels of its tasks must not leave gold through that alone.
     """
     before = {key: task for key, task in tasks.items() if task.event is Event.PUSHED}
     if context.queue.n_tasks() == len(before):
@@ -61,7 +61,9 @@ def reconcile(
     if unknown:
         _adopt(context, unknown)
         present = context.task_log.statuses()
-    moved = {key: found for key, found in on_server.items() if key in pushed and pushed[key].task_id != found}
+    moved = {
+        key: task_id for key, task_id in on_server.items() if key in pushed and pushed[key].task_id != task_id
+    }
     if new or moved:
         context.task_log.record(
             Event.PUSHED,
@@ -77,7 +79,7 @@ def reconcile(
 
 
 def _list_and_deduplicate(queue: LabelingQueue) -> tuple[dict[str, int], int]:
-    """Return the task id of each of our keys on the server, and how many duplicates were deleted there."""
+    """Return the task id of each key of goldloop on the server, and the number of deleted duplicates."""
     by_key: dict[str, list[int]] = {}
     for task_id, key in sorted(queue.all_tasks().items()):
         if _is_ours(key):
@@ -94,7 +96,7 @@ def _list_and_deduplicate(queue: LabelingQueue) -> tuple[dict[str, int], int]:
 
 
 def _adopt(context: LabelingContext, keys: Collection[str]) -> None:
-    """Plan the tasks that the server holds and our task log has lost."""
+    """Plan the tasks that the server holds and the task log has lost."""
     selection = context.settings.selection
     samples = read_samples(context.tables, {split_key(key)[0] for key in keys})
 
@@ -123,8 +125,8 @@ def _record_gone(
     if len(gone) > max(FEW_TASKS, MOST_LOST * len(before)) and not accept_lost:
         raise TasksLostError(
             f"{len(gone)} of {len(before)} tasks are gone from the labelling server at once, as if somebody "
-            "deleted a project; nothing was changed. Restore the server from a backup. If the deletion was "
-            "intended, take the answers out of gold with 'goldloop pull --accept-lost'"
+            "deleted a project; goldloop changed nothing. Restore the server from a backup. If the deletion "
+            "was intended, remove the answers from gold with 'goldloop pull --accept-lost'"
         )
     if gone:
         context.task_log.record(

@@ -1,7 +1,7 @@
-"""Relabeling: gold labels in doubt are found, sent to annotators blind, and followed up.
+"""Relabeling: finds doubtful gold labels, sends the samples to annotators blind, and reports the result.
 
-Only what trains is searched. To ask again about a sample that judges the models *because* a model disagrees would
-correct the judge in the model's favour alone; those samples have several blind answers instead.
+The search covers the train split only. A second look at an audit sample *because* a model disagrees would
+correct the audit only in the model's favour; audit samples have several blind answers instead.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from goldloop.training.label_errors import LabelIssue, Rows, cross_validated_pro
 from goldloop.training.ports import Trainer
 
 N_FOLDS = 3
-"""Models trained for one search; more would find little more and take as much longer."""
+"""Number of models trained for one search; more folds take longer and find few further issues."""
 
 _MINIBATCH = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Relabel:
-    """A label issue and what became of it: not sent, waiting for annotators, kept, or corrected."""
+    """A label issue and its state: not sent, waiting for annotators, kept, or corrected."""
 
     issue: LabelIssue
     state: str
@@ -53,19 +53,19 @@ def search(
     scratch: Path,
     advance: Callable[[float], None],
 ) -> tuple[int, list[LabelIssue]]:
-    """Return the newest gold version and its label_issues, by models that never saw the sample they judge.
+    """Return the newest gold version and its label issues, by models not trained on the sample they judge.
 
     Raises:
-        EmptyPoolError: there is too little gold to train on.
+        EmptyPoolError: the gold holds train samples of fewer than two labels.
     """
     version = gold.version
-    records = [one for one in gold.records if _may_be_doubted(one)]
-    if len({one.label for one in records}) < 2:
+    records = [record for record in gold.records if _may_be_doubted(record)]
+    if len({record.label for record in records}) < 2:
         raise EmptyPoolError(
             f"gold version {version.version} has {len(records)} train samples of fewer than two labels; "
-            "label more samples before you look for wrong ones"
+            "label more samples, then search again"
         )
-    columns = np.array([labels.column(one.label) for one in records], dtype=np.intp)
+    columns = np.array([labels.column(record.label) for record in records], dtype=np.intp)
     n_done = 0
 
     def fit(train: Rows, held_out: Rows) -> Probs:
@@ -87,10 +87,10 @@ def search(
         )
 
     probs = cross_validated_probs(
-        columns, [one.group for one in records], labels=labels, fit=fit, n_folds=N_FOLDS, seed=seed
+        columns, [record.group for record in records], labels=labels, fit=fit, n_folds=N_FOLDS, seed=seed
     )
     return version.version, find_label_issues(
-        [one.sample_id for one in records], columns, probs, labels=labels
+        [record.sample_id for record in records], columns, probs, labels=labels
     )
 
 
@@ -99,7 +99,7 @@ def _may_be_doubted(record: GoldRecord) -> bool:
 
 
 def relabels_of(issues: Sequence[LabelIssue], snapshot: Snapshot) -> list[Relabel]:
-    """Return what became of each of `issues`, in the order given."""
+    """Return the state of each of `issues`, in the order given."""
     present = {record.sample_id: record.label for record in snapshot.gold.records}
     answered = {annotation.key for annotation in snapshot.annotations}
     return [
@@ -126,7 +126,7 @@ def _state(issue: LabelIssue, task: TaskStatus | None, label: str | None, answer
 
 
 def plan_relabel(context: LabelingContext, state: LoopState, issues: Sequence[LabelIssue], *, n: int) -> int:
-    """Plan a blind second look at the `n` most doubtful samples not sent yet; return how many there were."""
+    """Plan a blind recheck of the `n` most doubtful samples not sent yet; return how many were planned."""
 
     def choose(now: LoopState) -> list[PlannedTask]:
         evidence_of = {outcome.evidence.sample_id: outcome.evidence for outcome in now.outcomes.samples}

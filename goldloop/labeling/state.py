@@ -1,4 +1,4 @@
-"""The state of labeling: one snapshot of the tables and what its answers come to."""
+"""The state of labeling: one snapshot of the tables, and the outcome of each sample."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LoopState:
 
 
 ReadState = Callable[[LoopState | None], LoopState]
-"""Reads the tables anew; the fit of an earlier state is taken over where votes are still the same."""
+"""Reads the tables again; uses the fit of an earlier state when no vote has changed since."""
 
 
 def read_state(tables: Tables, settings: Settings, earlier: LoopState | None = None) -> LoopState:

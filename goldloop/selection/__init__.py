@@ -1,1 +1,1 @@
-"""Selection: which samples annotators are asked about in a round, within its budget."""
+"""Selection: chooses the samples of a round that annotators label, within the round's budget."""

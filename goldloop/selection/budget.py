@@ -1,4 +1,4 @@
-"""The budget: how many answers a round may ask for."""
+"""The budget: the number of answers that goldloop may request in a round."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from goldloop.core.tasks import Purpose, n_first_answers
 from goldloop.settings import Settings
 
 FIRST_ASKED = (Purpose.SEED, Purpose.AUDIT, Purpose.REVIEW, Purpose.FULL)
-"""Why a sample is shown to people for the first time; all else follows from their answers."""
+"""Purposes of a sample's first task; tasks of the other purposes follow up on first answers."""
 
 
 def repeat_budget(settings: Settings) -> int:
-    """Return how many answers of a round's budget are kept for what follows from first answers."""
+    """Return the number of answers in a round's budget that is reserved for follow-ups."""
     return int(settings.consensus.repeat_share * settings.selection.budget_per_round)
 
 
 def n_answers_of(purpose: Purpose, settings: Settings) -> int:
-    """Return how many answers a task asks for at first."""
+    """Return the number of first answers that a task of this purpose requests."""
     return n_first_answers(
         purpose,
         overlap=settings.selection.overlap,

@@ -1,4 +1,4 @@
-"""The plan: from chosen samples to tasks with a split, a near-duplicate group and a suggestion."""
+"""The plan: makes a task with a split, a near-duplicate group and a suggestion of each chosen sample."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from goldloop.settings import Settings
 
 
 def budget_left(tasks: Iterable[TaskStatus], round_: int, settings: Settings) -> int:
-    """Return how many first answers round `round_` may still ask for, given its live tasks."""
+    """Return the number of first answers left in the budget of round `round_`, given the live tasks."""
     asked = [task for task in tasks if task.round == round_ and task.purpose in FIRST_ASKED]
     n_asked = sum(n_answers_of(task.purpose, settings) for task in asked)
     return settings.selection.budget_per_round - repeat_budget(settings) - n_asked
 
 
 def groups_of(plans: Iterable[PlannedTask], *, max_distance: int) -> tuple[Groups, dict[str, Split]]:
-    """Return the near-duplicate groups of everything ever planned, and the split of each group."""
+    """Return the near-duplicate groups of all planned tasks, and the split of each group."""
     leaders: dict[str, str | None] = {}
     splits: dict[str, Split] = {}
     for plan in plans:
@@ -54,9 +54,9 @@ def plan_tasks(
 ) -> list[PlannedTask]:
     """Return a task for each of `choices`, in order.
 
-    `earlier` is everything ever planned. `is_shown` decides, for an arm and a suggested label, whether a review
-    task shows the suggestion; what is suggested is kept either way. Samples whose fingerprints differ in at most
-    `max_distance` bits are near-duplicates.
+    `earlier` holds every task planned before. `is_shown` decides, for an arm and a suggested label, whether a
+    review task shows the suggestion; the plan records a hidden suggestion as well.
+    Samples whose fingerprints differ in at most `max_distance` bits are near-duplicates.
     """
     groups, splits = groups_of(earlier, max_distance=max_distance)
     seed, hidden_share = settings.selection.seed, settings.suggestions.hidden_share

@@ -1,10 +1,10 @@
-"""Selection: how the people's time of one round is spent.
+"""Selection: spends the annotators' time of one round.
 
-Every sample carries permanent random numbers, derived from its id and the workspace's seed [ohlsson1995].
-The samples whose audit number lies below their audit probability are *reserved*: they are labelled blind,
-judge the models and are never reviewed or trained on. That probability is the audit rate, or, by the Poisson
-design, what the model in force on arrival makes of it. Because the reserve is fixed by chance on arrival,
-whatever models later think of a sample, the judged samples stay a random draw of all traffic over all rounds.
+Every sample has permanent random numbers, derived from its id and the workspace's seed [ohlsson1995]. A
+sample whose audit number is below its audit probability is *reserved*: annotators label it blind, it measures
+the models, and it is never reviewed or trained on. The audit probability is the audit rate or, in the Poisson
+design, the value from the policy in force on arrival. Because chance fixes the reserve on arrival, whatever
+models predict later, the audited samples remain a random draw of all traffic over all rounds.
 """
 
 from __future__ import annotations
@@ -18,16 +18,17 @@ from goldloop.core.tasks import Purpose
 
 
 def in_order_of_value(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Return review candidates, smallest margin first, predicted labels taking turns.
+    """Return review candidates, smallest margin first, alternating between the predicted labels.
 
-    Taking turns keeps one confusable pair from using up the whole budget; ties go by sample_id.
+    Alternation keeps one confusable pair from using the whole budget; ties are in order of sample_id.
     """
     by_label: dict[str, list[Candidate]] = {}
     ranked = sorted(
-        candidates, key=lambda one: (one.margin if one.margin is not None else 1.0, one.sample_id)
+        candidates,
+        key=lambda candidate: (1.0 if candidate.margin is None else candidate.margin, candidate.sample_id),
     )
-    for one in ranked:
-        by_label.setdefault(one.label or "", []).append(one)
+    for candidate in ranked:
+        by_label.setdefault(candidate.label or "", []).append(candidate)
     queues = [by_label[label] for label in sorted(by_label)]
     longest = max((len(queue) for queue in queues), default=0)
     return [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)]
@@ -46,42 +47,53 @@ def select(
     n_arrived: int,
     has_model: bool,
 ) -> list[Choice]:
-    """Return what people are asked next, at most `n_answers`: audit, then what the policy wants, by value.
+    """Return the next samples to label, worth at most `n_answers` answers: audits, then reviews, then a seed.
 
-    An audit sample and a full review take `audit_answers` answers, any other `overlap`.
+    An audit sample and a full review cost `audit_answers` answers, any other sample `overlap`. Audits get
+    `audit_share` of the answers. While the budget does not cover the reserve, the audited samples are those
+    with the smallest random number relative to their audit probability (sequential Poisson sampling
+    [ohlsson1998]); their inclusion probability is that audit probability.
 
-    Before any model exists the rest of the budget is a seed: a uniform random draw from what is not reserved.
-    Later a seed is drawn from what is held: of the budget that the audit leaves `below_share`, and what quick
-    looks and full reviews do not need. A weak model that is unsure of nearly everything would otherwise get
-    nearly nothing to learn from.
-    An audit sample's inclusion probability is that with which it was reserved. While the budget does not
-    reach for the whole reserve those go first whose random number is smallest for their probability, so that
-    what has been asked stays in proportion (sequential Poisson sampling [ohlsson1998]). A seed's is its share
-    of the `n_arrived` samples that ever arrived.
+    Before the first model, the rest is a seed: a uniform draw from the samples that are not reserved, whose
+    inclusion probability is its share of the `n_arrived` samples. With a model, the seed comes from the held
+    samples: it gets `below_share` of the answers left after the audits, and the answers that quick and full
+    reviews leave. Otherwise a weak model that holds nearly every sample would get too few to learn from.
+
+    Before the first model, three answers pay for one audit sample and a seed of two:
+
+    >>> from goldloop.core.samples import BatchId, SampleId
+    >>> pool = [Candidate(SampleId(name), BatchId("monday"), Lane.HOLD, None, None) for name in "abcdefgh"]
+    >>> chosen = select(
+    ...     pool, n_answers=3, audit_rate=0.2, audit_share=0.4, seed=1, n_arrived=8, has_model=False
+    ... )
+    >>> [(choice.candidate.sample_id, str(choice.purpose), choice.inclusion_probability) for choice in chosen]
+    [('e', 'audit', 0.2), ('d', 'seed', 0.25), ('c', 'seed', 0.25)]
     """
-    draws = [(one, _audit_ratio(one, audit_rate=audit_rate, seed=seed)) for one in pool]
-    reserve = [one for one, ratio in sorted(draws, key=lambda draw: draw[1]) if ratio < 1]
+    draws = [(candidate, _audit_ratio(candidate, audit_rate=audit_rate, seed=seed)) for candidate in pool]
+    reserve = [candidate for candidate, ratio in sorted(draws, key=lambda draw: draw[1]) if ratio < 1]
     n_audits = max(1, round(n_answers * audit_share / audit_answers))
     drawn = reserve[: min(n_answers // audit_answers, n_audits)]
-    choices = [Choice(one, Purpose.AUDIT, _audit_probability(one, audit_rate)) for one in drawn]
+    choices = [
+        Choice(candidate, Purpose.AUDIT, _audit_probability(candidate, audit_rate)) for candidate in drawn
+    ]
 
     n_left = n_answers - audit_answers * len(choices)
-    open_to_all = [one for one, ratio in draws if ratio >= 1]
+    unreserved = [candidate for candidate, ratio in draws if ratio >= 1]
+    seedable = sorted(
+        (candidate for candidate in unreserved if candidate.lane is Lane.HOLD or not has_model),
+        key=lambda candidate: permanent_random(candidate.sample_id, seed, "seed"),
+    )
     if not has_model:
-        seeds = sorted(open_to_all, key=lambda one: permanent_random(one.sample_id, seed, "seed"))
-        seeds = seeds[: n_left // overlap]
+        seeds = seedable[: n_left // overlap]
         probability = len(seeds) / max(n_arrived, 1)
-        return choices + [Choice(one, Purpose.SEED, probability) for one in seeds]
-    held = sorted(
-        (one for one in open_to_all if one.lane is Lane.HOLD),
-        key=lambda one: permanent_random(one.sample_id, seed, "seed"),
+        return choices + [Choice(candidate, Purpose.SEED, probability) for candidate in seeds]
+    n_seeds = min(int(below_share * n_left) // overlap, len(seedable))
+    reviews = _reviews(
+        unreserved, n_answers=n_left - overlap * n_seeds, full_answers=audit_answers, overlap=overlap
     )
-    n_held = min(int(below_share * n_left) // overlap, len(held))
-    looks = _looks(
-        open_to_all, n_answers=n_left - overlap * n_held, full_answers=audit_answers, overlap=overlap
-    )
-    n_left -= sum(audit_answers if one.purpose is Purpose.FULL else overlap for one in looks)
-    return [*choices, *looks, *(Choice(one, Purpose.SEED, None) for one in held[: n_left // overlap])]
+    n_left -= sum(audit_answers if review.purpose is Purpose.FULL else overlap for review in reviews)
+    seeds = seedable[: n_left // overlap]
+    return [*choices, *reviews, *(Choice(candidate, Purpose.SEED, None) for candidate in seeds)]
 
 
 def _audit_probability(candidate: Candidate, audit_rate: float) -> float:
@@ -89,23 +101,23 @@ def _audit_probability(candidate: Candidate, audit_rate: float) -> float:
 
 
 def _audit_ratio(candidate: Candidate, *, audit_rate: float, seed: int) -> float:
-    """Return the permanent random number as a share of the audit probability; below 1 it is reserved."""
+    """Return the permanent random number over the audit probability; below 1 the sample is reserved."""
     probability = _audit_probability(candidate, audit_rate)
     if probability <= 0:
         return 1.0 + permanent_random(candidate.sample_id, seed, "audit")
     return permanent_random(candidate.sample_id, seed, "audit") / probability
 
 
-def _looks(
+def _reviews(
     candidates: Iterable[Candidate], *, n_answers: int, full_answers: int, overlap: int
 ) -> list[Choice]:
-    """Return quick reviews and full reviews in one order of value, as many as `n_answers` pay for."""
-    wanted = in_order_of_value(one for one in candidates if one.lane in (Lane.REVIEW, Lane.FULL))
-    looks: list[Choice] = []
-    for one in wanted:
-        is_full = one.lane is Lane.FULL
+    """Return the quick and full reviews that `n_answers` pay for, in order of value."""
+    lanes = (Lane.REVIEW, Lane.FULL)
+    reviews: list[Choice] = []
+    for candidate in in_order_of_value(candidate for candidate in candidates if candidate.lane in lanes):
+        is_full = candidate.lane is Lane.FULL
         price = full_answers if is_full else overlap
         if price <= n_answers:
             n_answers -= price
-            looks.append(Choice(one, Purpose.FULL if is_full else Purpose.REVIEW, None))
-    return looks
+            reviews.append(Choice(candidate, Purpose.FULL if is_full else Purpose.REVIEW, None))
+    return reviews

@@ -1,4 +1,4 @@
-"""Annotations as goldloop keeps them: read once, merged page by page, never lost."""
+"""The annotations table: every annotation that goldloop has pulled, retracted ones included."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from goldloop.tables import codec
 
 
 def read_annotations(table: Table) -> list[StoredAnnotation]:
-    """Return every annotation ever seen, retracted ones included, by annotation id."""
+    """Return every annotation, retracted ones included, in order of annotation id."""
     return codec.values_of(StoredAnnotation, table.read().sort_by("annotation_id"))
 
 
@@ -22,9 +22,9 @@ def merge_annotations(
     make_changes: Callable[[Sequence[StoredAnnotation]], Sequence[StoredAnnotation]],
     keys: Collection[str],
 ) -> bool:
-    """Put what `make_changes` makes of the annotations kept for the tasks `keys`; return whether any changed.
+    """Write the annotations that `make_changes` returns for those of the tasks `keys`; return whether any.
 
-    `make_changes` is called again, on fresh annotations, when another writer was first.
+    It is called again, with fresh annotations, when another writer was first.
     """
     wanted = pc.field("key").isin(pa.array(sorted(keys), pa.string()))
 

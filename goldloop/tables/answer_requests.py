@@ -1,7 +1,7 @@
-"""Answer requests: how many annotators are to answer each task, wanted here first, then told to the server.
+"""Answer requests: the number of answers wanted of each task, recorded first and then set on the server.
 
-Both are rows of one table that is only ever added to. A request names the total for the task, not one more, so
-that nothing is asked twice whatever is killed, repeated or run in parallel.
+Both steps are rows of one append-only table. A request holds the total number of answers of the task, not an
+increment, so that a killed, repeated or parallel call requests no answer twice.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _WANTED, _TOLD = "wanted", "told"
 
 @dataclass(frozen=True, slots=True)
 class RequestLog:
-    """Every request in order, each with the round it was made in, and what is wanted and told of each task."""
+    """All requests in order, the round of each, and by key the number of answers wanted and on the server."""
 
     requests: tuple[AnswerRequest, ...]
     rounds: tuple[int, ...]
@@ -30,7 +30,7 @@ class RequestLog:
 
     @property
     def n_wanted(self) -> dict[str, int]:
-        """Return how many answers in all are wanted, by key; a key that nobody asked more about is missing."""
+        """Return the number of answers wanted, by key, for every task with a request."""
         return {key: status.n_wanted for key, status in self.statuses.items()}
 
     def in_round(self, number: int) -> list[AnswerRequest]:
@@ -40,7 +40,7 @@ class RequestLog:
 
 
 def read_requests(table: Table) -> RequestLog:
-    """Return what was requested and told so far."""
+    """Return all requests and the state of each task."""
     rows = table.read().sort_by("seq")
     statuses: dict[str, RequestStatus] = {}
     names = ("key", "event", "n_answers", "task_id")
@@ -62,7 +62,7 @@ def add_requests(
     at: datetime,
     base: int | None = None,
 ) -> list[AnswerRequest]:
-    """Add and return what `choose` returns; it is called again when another writer was first."""
+    """Add and return the requests from `choose`, which is called again when another writer was first."""
     chosen: list[AnswerRequest] = []
 
     def make_rows(seq: int) -> list[Row]:
@@ -81,19 +81,19 @@ def add_requests(
 
 
 def tell_server(
-    table: Table, queue: LabelingQueue, open_: Mapping[str, tuple[int, int]], *, at: datetime
+    table: Table, queue: LabelingQueue, outdated: Mapping[str, tuple[int, int]], *, at: datetime
 ) -> None:
-    """Tell the server how many annotators may answer each task of `open_`, (task_id, n_answers) by key.
+    """Set on the server how many annotators answer each `outdated` task, (task_id, n_answers) by key.
 
     Raises:
-        ServiceError: the server failed; the next call tells it again.
+        ServiceError: the server failed; the next call repeats the request.
     """
-    if open_:
-        queue.ask(dict(open_.values()))
+    if outdated:
+        queue.ask(dict(outdated.values()))
         table.append_next(
             lambda seq: [
                 {**_row(key, seq, _TOLD, n_answers, at), "task_id": task_id}
-                for key, (task_id, n_answers) in open_.items()
+                for key, (task_id, n_answers) in outdated.items()
             ]
         )
 

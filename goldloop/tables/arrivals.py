@@ -1,4 +1,4 @@
-"""Arrivals: what is known of samples since they arrived, and which arrived in rounds like those to come."""
+"""Arrivals: the source of each sample, and the samples that arrived since the last lasting change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from goldloop.tables.batches import read_seen
 
 @dataclass(frozen=True, slots=True)
 class ArrivedSample:
-    """Where a sample came from, and the fingerprint that tells its near-duplicates."""
+    """Source of a sample, and the fingerprint that near-duplicates share."""
 
     sample_id: SampleId
     uri: str
@@ -26,7 +26,7 @@ class ArrivedSample:
 
 
 def read_samples(tables: Tables, sample_ids: Collection[SampleId]) -> dict[SampleId, ArrivedSample]:
-    """Return each of `sample_ids` as of its first arrival, if it had several."""
+    """Return each of `sample_ids` as it first arrived."""
     if not sample_ids:
         return {}
     wanted = (pc.field("arrived") == str(Arrived.SAMPLE)) & pc.field("sample_id").isin(

@@ -1,4 +1,4 @@
-"""Counts: where every file, task and annotation stands now."""
+"""Counts: the number of files, tasks and annotations in each state."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from goldloop.tables.unlabeled_pool import newest_predictions
 
 @dataclass(frozen=True, slots=True)
 class Conservation:
-    """Where every file that arrived is now; each file counts in exactly one place."""
+    """Number of files in each place; each file that arrived counts in exactly one place."""
 
     n_files: int
     auto: int
@@ -39,16 +39,16 @@ class Conservation:
 
     @property
     def n_missing(self) -> int:
-        """Files in no place: samples whose scoring was cut short; `goldloop score` scores them."""
+        """Files in no place: samples whose scoring was interrupted; `goldloop score` scores them."""
         return self.n_files - sum(self.lanes.values()) - self.quarantine - self.duplicate
 
     @property
     def is_conserved(self) -> bool:
-        """Whether the sum adds up."""
+        """Whether the places add up to the number of files."""
         return self.n_missing == 0
 
     def __str__(self) -> str:
-        """Return the sum, and when it does not add up what to do."""
+        """Return the sum as text, with the next step when it does not add up."""
         lanes = self.lanes
         parts = " + ".join(f"{lane} {lanes[lane]}" for lane in listed_lanes(lanes))
         parts += f" + quarantine {self.quarantine} + duplicate {self.duplicate}"
@@ -61,13 +61,13 @@ class Conservation:
 
 
 def conservation(tables: Tables) -> Conservation:
-    """Return where every file is now; a file tried again counts once, by what became of it last."""
+    """Return the number of files in each place; a file that arrived again counts as its last arrival."""
     rows = tables.samples.read(["batch", "uri", "stamp", "sample_id", "arrived", "reason", "arrived_at"])
     rows = rows.sort_by("arrived_at").append_column("row", pa.array(range(len(rows)), pa.int64()))
     last = rows.group_by(["batch", "uri", "stamp"]).aggregate([("row", "max")])["row_max"]
     rows = rows.take(last)
     arrived = Counter(rows["arrived"].to_pylist())
-    reasons = Counter(one for one in rows["reason"].to_pylist() if one is not None)
+    reasons = Counter(reason for reason in rows["reason"].to_pylist() if reason is not None)
     samples = rows.filter(pc.field("arrived") == str(Arrived.SAMPLE)).select(["sample_id"])
     lanes = Counter(
         samples.join(newest_predictions(tables), "sample_id", join_type="inner")["lane"].to_pylist()
@@ -83,9 +83,9 @@ def conservation(tables: Tables) -> Conservation:
 
 @dataclass(frozen=True, slots=True)
 class TaskCounts:
-    """Where the tasks are: not pushed yet, waiting for people, answered; and the pushed ones by purpose.
+    """Live tasks: not pushed yet, waiting for an answer, answered; and the pushed tasks by purpose.
 
-    Onboarding tasks wait for whoever comes and are in neither of these.
+    Onboarding tasks count as neither waiting nor answered, because every new annotator answers them.
     """
 
     planned: int
@@ -96,7 +96,7 @@ class TaskCounts:
 
 @dataclass(frozen=True, slots=True)
 class AnnotationCounts:
-    """What people did, counted in annotations."""
+    """Annotations by status, and the number of annotators."""
 
     answers: int
     skips: int
@@ -106,9 +106,11 @@ class AnnotationCounts:
 
 
 def task_counts(snapshot: Snapshot) -> TaskCounts:
-    """Return where the live tasks are."""
+    """Return the number of live tasks in each state."""
     live = snapshot.live.values()
-    answered = {kept.key for kept in snapshot.annotations if kept.status is AnnotationStatus.ANSWER}
+    answered = {
+        annotation.key for annotation in snapshot.annotations if annotation.status is AnnotationStatus.ANSWER
+    }
     pushed = [task for task in live if task.event is Event.PUSHED]
     asked = [task for task in pushed if task.purpose is not Purpose.ONBOARDING]
     n_answered = sum(task.key in answered for task in asked)
@@ -119,12 +121,12 @@ def task_counts(snapshot: Snapshot) -> TaskCounts:
 
 
 def annotation_counts(annotations: Collection[StoredAnnotation]) -> AnnotationCounts:
-    """Return what annotators did so far; retracted annotations are counted apart."""
-    statuses = Counter(kept.status for kept in annotations)
+    """Return the number of annotations in each status; retracted annotations count only as retracted."""
+    statuses = Counter(annotation.status for annotation in annotations)
     return AnnotationCounts(
         answers=statuses[AnnotationStatus.ANSWER],
         skips=statuses[AnnotationStatus.SKIP],
         invalid=statuses[AnnotationStatus.INVALID],
         retracted=statuses[AnnotationStatus.RETRACTED],
-        annotators=len({kept.annotator for kept in annotations}),
+        annotators=len({annotation.annotator for annotation in annotations}),
     )

@@ -1,4 +1,4 @@
-"""The gold store: gold versions in a versioned table, checked against their digest whenever they are read."""
+"""The gold store: gold versions in a versioned table; every read checks the digest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Gold:
 
 @dataclass(frozen=True, slots=True)
 class GoldStore:
-    """Reads and commits gold versions; a version number is the table's own."""
+    """Reads and commits gold versions; a gold version has the number of the table version."""
 
     table: Table
 
@@ -35,11 +35,11 @@ class GoldStore:
         reason: Callable[[Sequence[GoldChange]], str],
         base: Gold | None = None,
     ) -> GoldVersion | None:
-        """Make what `make_records` returns the newest gold version in one atomic commit; None if it is that.
+        """Commit the records from `make_records` as the newest gold version; None if they equal the newest.
 
-        `base` is the gold that the first call of `make_records` rests on; None reads the newest. `make_records`
-        is called again whenever another writer was first: what one writer has read before the other committed
-        must not undo what the other has made of newer answers. `reason` puts the changes into words.
+        The first call of `make_records` is based on the gold `base`; None reads the newest. When another
+        writer was first, `make_records` is called again, so that gold from older answers never replaces gold
+        from newer ones. `reason` describes the changes. The commit is atomic.
         """
         before = base
 
@@ -82,11 +82,11 @@ class GoldStore:
         return Gold(version, tuple(self._checked(version)))
 
     def log(self) -> list[GoldVersion]:
-        """Return every gold version, newest first; version 0 is the empty one every workspace starts from."""
+        """Return every gold version, newest first; version 0 is the empty gold of a new workspace."""
         versions: list[GoldVersion] = []
         for entry in reversed(self.table.history()):
             if entry["version"] != 0 and "digest" not in entry:
-                continue  # housekeeping of the table, no gold version
+                continue  # maintenance of the table, not a gold version
             versions.append(
                 GoldVersion(
                     version=int(entry["version"]),
@@ -108,7 +108,7 @@ class GoldStore:
         return self.log()[0]
 
     def version(self, number: int | None) -> GoldVersion:
-        """Return gold version `number`, the newest for None.
+        """Return gold version `number` (None: the newest).
 
         Raises:
             GoldVersionError: there is no such gold version.
@@ -116,9 +116,9 @@ class GoldStore:
         log = self.log()
         if number is None:
             return log[0]
-        for one in log:
-            if one.version == number:
-                return one
+        for version in log:
+            if version.version == number:
+                return version
         raise GoldVersionError(
             f"there is no gold version {number}, the newest is {log[0].version}; see 'goldloop gold log'"
         )
@@ -147,7 +147,7 @@ class GoldStore:
         if digest != version.digest:
             raise GoldVersionError(
                 f"gold version {version.version} has digest {digest}, its log says {version.digest}; "
-                "its files were changed from outside: restore the folder tables/gold from a backup"
+                "another program changed its files: restore the folder tables/gold from a backup"
             )
         return records
 

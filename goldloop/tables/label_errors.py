@@ -1,4 +1,4 @@
-"""Label errors: the gold labels that the newest search found doubtful."""
+"""Label errors: the doubtful gold labels from the newest search."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from goldloop.training.label_errors import LabelIssue
 
 
 def save_label_issues(table: Table, version: int, issues: Sequence[LabelIssue], *, at: datetime) -> None:
-    """Keep a search of gold version `version` as the present list; rank 0 is the search itself."""
+    """Write the result of a search of gold version `version`; the row of rank 0 stands for the search."""
     table.append(
         [
             {"found_at": at, "gold_version": version, "rank": 0},
@@ -23,7 +23,7 @@ def save_label_issues(table: Table, version: int, issues: Sequence[LabelIssue], 
 
 
 def read_label_issues(table: Table) -> list[LabelIssue]:
-    """Return the present list, most doubtful first; empty before any search."""
+    """Return the result of the newest search, most doubtful label first; empty before any search."""
     rows = table.read()
     newest = pc.max(rows["found_at"])
     present = rows.filter((pc.field("found_at") == newest) & (pc.field("rank") > 0))

@@ -1,4 +1,4 @@
-"""The snapshot: what the tables hold about labeling at one moment, read once and handed down as values."""
+"""The snapshot: the labeling tables at one moment, read once and passed on as values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from goldloop.tables.task_log import TaskLog
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """Versions of the tables whose next commit rests on a snapshot."""
+    """Versions of the tables that a commit based on the snapshot writes."""
 
     planned_tasks: int
     answer_requests: int
@@ -27,9 +27,10 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the tables hold about labeling: tasks by key, requests, annotations, closed rounds and gold.
+    """The labeling tables at one moment: tasks by key, requests, annotations, closed rounds and gold.
 
-    `closed_at` are the moments at which rounds closed, oldest first; `round` is the number of the open one.
+    `closed_at` holds the time at which each round closed, oldest first; `round` is the number of the open
+    round.
     """
 
     versions: Versions
@@ -42,22 +43,20 @@ class Snapshot:
 
     @property
     def live(self) -> dict[str, TaskStatus]:
-        """Return the tasks that annotators have, or will have, by key."""
+        """Return the live tasks by key."""
         return {key: task for key, task in self.tasks.items() if task.is_live}
 
     @property
     def taken(self) -> set[SampleId]:
-        """Return the samples that a live task asks about, and those in gold."""
-        return {task.sample_id for task in self.live.values()} | {
-            record.sample_id for record in self.gold.records
-        }
+        """Return the samples with a live task, and those in gold."""
+        return _taken(self.tasks, self.gold)
 
 
 def read_snapshot(tables: Tables) -> Snapshot:
-    """Return what the tables hold now, each of six tables read once.
+    """Return the snapshot of now; it reads each of six tables once.
 
-    Versions come first, and gold before the answers it is made of: a commit that rests on this snapshot then
-    conflicts with every commit that the snapshot may have missed.
+    It reads the versions first, and gold before the answers: a commit based on this snapshot then conflicts
+    with every commit that the snapshot may have missed.
     """
     versions = Versions(
         tables.planned_tasks.version(), tables.answer_requests.version(), tables.annotations.version()
@@ -80,6 +79,11 @@ def read_snapshot(tables: Tables) -> Snapshot:
 
 
 def read_taken(tables: Tables) -> set[SampleId]:
-    """Return the samples that a live task asks about, and those in gold."""
-    live = {task.sample_id for task in TaskLog(tables).statuses().values() if task.is_live}
-    return live | {record.sample_id for record in GoldStore(tables.gold).read().records}
+    """Return the samples with a live task, and those in gold."""
+    return _taken(TaskLog(tables).statuses(), GoldStore(tables.gold).read())
+
+
+def _taken(tasks: Mapping[str, TaskStatus], gold: Gold) -> set[SampleId]:
+    return {task.sample_id for task in tasks.values() if task.is_live} | {
+        record.sample_id for record in gold.records
+    }

@@ -1,7 +1,7 @@
-"""The task log: what was planned, and what has happened to each planned task since.
+"""The task log: the plan of each task, and the events since.
 
-A plan is a row of its own in `planned_tasks`; what follows are events that name the commit of the plan they are
-about. So a task that is gone and planned again starts anew, whatever order the two tables are read in.
+A plan is a row of `planned_tasks`. An event is a row of `task_events` and names the commit of its plan, so a
+task that is gone and planned again starts without events, in whatever order the two tables are read.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from goldloop.tables import codec
 
 @dataclass(frozen=True, slots=True)
 class TaskLog:
-    """Reads and adds plans and events; every addition is one commit that no other writer can also make."""
+    """Reads and adds plans and events; every addition is one commit with a number of its own."""
 
     tables: Tables
 
@@ -25,7 +25,7 @@ class TaskLog:
         """Return the newest status of every task ever planned, by key, in the order of their first plans."""
         rows = self.tables.planned_tasks.read().sort_by([("seq", "ascending"), ("position", "ascending")])
         plans = zip(codec.values_of(PlannedTask, rows), rows["seq"].to_pylist(), strict=True)
-        found = {
+        statuses = {
             plan.key: TaskStatus(plan, seq, Event.PLANNED, plan.planned_at) for plan, seq in plans
         }  # a key that is planned again keeps the place of its first plan
         names = ["key", "plan_seq", "event", "at", "task_id", "owner", "seq"]
@@ -33,17 +33,17 @@ class TaskLog:
         for key, plan_seq, event, at, task_id, owner, _ in zip(
             *(events[name].to_pylist() for name in names), strict=True
         ):
-            planned = found.get(key)
+            planned = statuses.get(key)
             if planned is not None and planned.plan_seq == plan_seq:
-                found[key] = TaskStatus(planned.plan, plan_seq, Event(event), at, task_id, owner)
-        return found
+                statuses[key] = TaskStatus(planned.plan, plan_seq, Event(event), at, task_id, owner)
+        return statuses
 
     def plan(
         self, make_plans: Callable[[], Sequence[PlannedTask]], *, base: int | None = None
     ) -> list[PlannedTask]:
-        """Add and return what `make_plans` returns; it is called again when another writer was first.
+        """Add and return the tasks from `make_plans`, which is called again when another writer was first.
 
-        `base` is the version of `planned_tasks` that the first call rests on.
+        `base` is the version of `planned_tasks` on which the first call is based.
         """
         planned: list[PlannedTask] = []
 
@@ -57,7 +57,7 @@ class TaskLog:
     def claim(
         self, choose: Callable[[Mapping[str, TaskStatus]], Sequence[str]], *, owner: str, at: datetime
     ) -> list[str]:
-        """Claim and return the keys that `choose` picks from fresh statuses; no other claim wins them."""
+        """Claim and return the keys that `choose` picks from fresh statuses; no other claim can win them."""
         chosen: list[str] = []
 
         def make_rows(seq: int) -> list[Row]:
@@ -78,7 +78,7 @@ class TaskLog:
         owner: str,
         detail: str = "",
     ) -> None:
-        """Add `event` for every key of `task_ids`, about the plans that `statuses` hold."""
+        """Add `event` for every key of `task_ids`, referring to the plans in `statuses`."""
         self.tables.task_events.append_next(
             lambda seq: [
                 _event(statuses[key], seq, event, at, owner=owner, task_id=task_id, detail=detail)

@@ -1,4 +1,4 @@
-"""The unlabeled pool: samples that no live task asks annotators about, each with its newest prediction."""
+"""The unlabeled pool: samples without a live task or a gold label, each with its newest prediction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _COLUMNS = ("sample_id", "scored_at", "lane", "label", "confidence", "margin")
 
 @dataclass(frozen=True, slots=True)
 class UnlabeledPool:
-    """Candidates in order of sample_id, and the count of all distinct samples that ever arrived."""
+    """Candidates in order of sample_id, and the number of distinct samples that have arrived."""
 
     candidates: list[Candidate]
     n_arrived: int
@@ -44,7 +44,7 @@ def newest_predictions(
 
 
 def read_unlabeled_pool(tables: Tables, taken: Collection[SampleId]) -> UnlabeledPool:
-    """Return every sample that has arrived, except those `taken` by a live task or already in gold."""
+    """Return every sample that has arrived, except those in `taken` (with a live task or in gold)."""
     samples = tables.samples.read(["sample_id", "batch"], where=pc.field("arrived") == str(Arrived.SAMPLE))
     batches = dict(zip(samples["sample_id"].to_pylist(), samples["batch"].to_pylist(), strict=True))
     names = ("lane", "margin", "label", "audit_probability")

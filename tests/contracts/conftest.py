@@ -1,4 +1,4 @@
-"""The labelling queues that keep one contract."""
+"""Fixtures: the labelling queues and model registries that keep one contract."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from goldloop.core.ports import LabelingQueue
+from goldloop.services import Endpoints
 from tests.contracts.labeling import LABELS, Desk, FakeDesk, RealDesk
+from tests.contracts.trained_models import START
 
 _numbers = count(1)
 
@@ -24,12 +26,12 @@ def people(request: pytest.FixtureRequest) -> dict[str, str]:
         add_annotator(server.url, server.token, email=f"{name}@contract.example", password=f"{name}-password")
         for name in FakeDesk.people
     ]
-    return {one.user_id: one.token for one in accounts}
+    return {account.user_id: account.token for account in accounts}
 
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.servers)])
 def made(request: pytest.FixtureRequest) -> Iterator[tuple[LabelingQueue, Desk]]:
-    """An empty queue and the people in front of it."""
+    """An empty queue and its annotators."""
     if request.param == "fake":
         fake = FakeDesk(LABELS)
         yield fake, fake
@@ -59,5 +61,29 @@ def queue(made: tuple[LabelingQueue, Desk]) -> LabelingQueue:
 
 @pytest.fixture
 def desk(made: tuple[LabelingQueue, Desk]) -> Desk:
-    """The people in front of that queue."""
+    """The annotators of that queue."""
     return made[1]
+
+
+@pytest.fixture(scope="module")
+def mlflow_url(services: Endpoints) -> str:
+    """Return the address of the real MLflow server."""
+    return services.mlflow.url
+
+
+@pytest.fixture(scope="module")
+def run_id(mlflow_url: str) -> str:
+    """Return an open run on the real server."""
+    from goldloop.adapters.mlflow_runs import MlflowRuns
+
+    return MlflowRuns(mlflow_url, "pets").begin(START)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Path:
+    """Return a folder as a trained model is saved in."""
+    folder = tmp_path / "saved"
+    folder.mkdir()
+    (folder / "card.json").write_text('{"labels": ["a", "b", "c"]}')
+    (folder / "weights.bin").write_bytes(bytes(range(256)) * 64)
+    return folder

@@ -1,4 +1,4 @@
-"""Four people in front of a labelling queue, the fake one and a real Label Studio, and what it asks them."""
+"""Four annotators of a labelling queue, in memory and on a real Label Studio, and tasks for them."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ NONE = {"all": False, "included": []}  # what the page sends where no task is se
 
 
 class Desk(Protocol):
-    """Four people in front of a labelling queue."""
+    """Four annotators of a labelling queue."""
 
     people: tuple[str, ...]
 
     def next_for(self, annotator: str, *, purpose: Purpose | None = None) -> int | None:
-        """Return the task that this person is shown next where tasks of `purpose` are, or None."""
+        """Return the task that `annotator` gets next in the project of `purpose`, or None."""
         ...
 
     def answer(self, task_id: int, annotator: str, label: str, *, reason: str | None = None) -> int:
@@ -67,7 +67,7 @@ class RealDesk:
         self.http = httpx.Client(base_url=url, timeout=60, trust_env=False)
 
     def next_for(self, annotator: str, *, purpose: Purpose | None = None) -> int | None:
-        """Return the task that Label Studio's own page shows this person next, or None."""
+        """Return the task that Label Studio's own page shows `annotator` next, or None."""
         project_id = self.projects.of(purpose or Purpose.REVIEW)
         headers = {"Authorization": f"Token {self.tokens[annotator]}"}
         shown = {"ordering": [], "selectedItems": NONE, "filters": {"conjunction": "and", "items": []}}
@@ -115,7 +115,7 @@ class RealDesk:
 
 
 def reason_result(reason: str | None) -> list[dict[str, Any]]:
-    """Return what the reason control adds to an answer."""
+    """Return the regions that the reason control adds to an answer."""
     picked = {"from_name": "reason", "to_name": "image", "type": "choices", "value": {"choices": [reason]}}
     return [picked] if reason else []
 
@@ -142,7 +142,7 @@ def disputed(number: int) -> NewTask:
 
 
 def known(number: int) -> NewTask:
-    """Return a task for somebody new."""
+    """Return an onboarding task."""
     sample_id = SampleId(f"{number:064x}")
     return NewTask(sample_id, Purpose.ONBOARDING, BatchId("b1"), f"ab/{sample_id}.png")
 
@@ -153,5 +153,5 @@ def changed(queue: LabelingQueue, moment: datetime | None = None) -> dict[str, T
 
 
 def answers(queue: LabelingQueue, key: str) -> list[Annotation]:
-    """Return what people have said of one task."""
+    """Return the annotations of one task."""
     return list(changed(queue)[key].annotations)

@@ -13,8 +13,8 @@ from goldloop.core.tasks import NewTask, Purpose
 from tests.contracts.labeling import LABELS, Desk, answers, blind, changed, disputed, known
 
 
-def test_an_answered_task_is_shown_to_nobody_else(queue: LabelingQueue, desk: Desk) -> None:
-    """One answer is all that is asked of a new task; a skip leaves it to others, never to who skipped."""
+def test_an_answered_task_goes_to_no_other_annotator(queue: LabelingQueue, desk: Desk) -> None:
+    """A new task takes one answer; after a skip it goes to other annotators only."""
     ids = queue.push([blind(1), blind(2)])
     first, second = ids.values()
     ann, bob, cyd, _ = desk.people
@@ -28,8 +28,8 @@ def test_an_answered_task_is_shown_to_nobody_else(queue: LabelingQueue, desk: De
     assert desk.next_for(cyd) == second
 
 
-def test_asking_shows_a_task_to_others_and_never_twice_to_anyone(queue: LabelingQueue, desk: Desk) -> None:
-    """Asked for three answers, a task goes to two more people, passes over a skip, and then to nobody."""
+def test_a_request_brings_a_task_to_other_annotators_only(queue: LabelingQueue, desk: Desk) -> None:
+    """With three answers requested, a task goes to two more annotators besides a skip, and then to none."""
     ids = queue.push([blind(1), blind(2)])
     first, second = ids.values()
     ann, bob, cyd, dee = desk.people
@@ -46,13 +46,13 @@ def test_asking_shows_a_task_to_others_and_never_twice_to_anyone(queue: Labeling
     assert desk.next_for(cyd) is None
     assert desk.next_for(dee) == first
     desk.answer(first, dee, "cat")
-    assert [desk.next_for(one) for one in desk.people] == [None] * 4
-    said = {one.annotator: one.label for one in answers(queue, blind(1).key)}
-    assert said == {ann: "cat", bob: "dog", cyd: None, dee: "cat"}
+    assert [desk.next_for(annotator) for annotator in desk.people] == [None] * 4
+    labels = {annotation.annotator: annotation.label for annotation in answers(queue, blind(1).key)}
+    assert labels == {ann: "cat", bob: "dog", cyd: None, dee: "cat"}
 
 
-def test_asking_before_anyone_answered(queue: LabelingQueue, desk: Desk) -> None:
-    """A task that is asked for two answers at once is shown to two people at the same time."""
+def test_a_request_before_the_first_answer(queue: LabelingQueue, desk: Desk) -> None:
+    """A task with two requested answers goes to two annotators at the same time."""
     (first,) = queue.push([blind(1)]).values()
     queue.ask({first: 2})
     ann, bob, cyd, _ = desk.people
@@ -64,8 +64,8 @@ def test_asking_before_anyone_answered(queue: LabelingQueue, desk: Desk) -> None
     assert desk.next_for(cyd) is None
 
 
-def test_asking_again_or_for_what_is_gone_changes_nothing(queue: LabelingQueue, desk: Desk) -> None:
-    """Repeated, empty, already satisfied and outdated asks leave every task as it was."""
+def test_a_repeated_or_outdated_request_changes_nothing(queue: LabelingQueue, desk: Desk) -> None:
+    """Repeated, empty, satisfied and outdated requests leave every task unchanged."""
     ids = queue.push([blind(1), blind(2)])
     first, second = ids.values()
     queue.delete([second])
@@ -82,8 +82,8 @@ def test_asking_again_or_for_what_is_gone_changes_nothing(queue: LabelingQueue, 
     assert desk.next_for(cyd) is None
 
 
-def test_who_is_barred_is_not_shown_the_task_and_has_said_nothing(queue: LabelingQueue, desk: Desk) -> None:
-    """A further task about a sample goes to somebody new; barring is neither an answer nor a skip."""
+def test_a_barred_annotator_neither_gets_nor_answers_the_task(queue: LabelingQueue, desk: Desk) -> None:
+    """A further task about a sample goes to another annotator; barring is neither an answer nor a skip."""
     ann, bob, cyd, *_ = desk.people
     task = NewTask(SampleId(f"{7:064x}"), Purpose.RECHECK, BatchId("b"), "a.png", barred=(ann, bob, "999999"))
     (task_id,) = queue.push([task]).values()
@@ -94,8 +94,8 @@ def test_who_is_barred_is_not_shown_the_task_and_has_said_nothing(queue: Labelin
     assert desk.next_for(cyd) == task_id
     desk.skip(task_id, cyd)
     assert queue.answered([task_id]) == {task_id}
-    (state,) = [one for page in queue.changed_since(None) for one in page]
-    assert [(one.annotator, one.is_skip) for one in state.annotations] == [(cyd, True)]
+    (state,) = [state for page in queue.changed_since(None) for state in page]
+    assert [(annotation.annotator, annotation.is_skip) for annotation in state.annotations] == [(cyd, True)]
 
     queue.ask({task_id: 2})
     dee = desk.people[3]
@@ -105,7 +105,7 @@ def test_who_is_barred_is_not_shown_the_task_and_has_said_nothing(queue: Labelin
 
 
 def test_a_retracted_answer_is_asked_for_again(queue: LabelingQueue, desk: Desk) -> None:
-    """Where somebody's answer is deleted, the task is one answer short and is shown to another person."""
+    """After an answer is deleted, the task lacks one answer and goes to another annotator."""
     (first,) = queue.push([blind(1)]).values()
     ann, bob, cyd, _ = desk.people
     queue.ask({first: 2})
@@ -135,16 +135,16 @@ def test_a_later_push_leaves_what_was_asked_alone(queue: LabelingQueue, desk: De
 def test_disputes_and_known_answers_are_kept_out_of_the_usual_stream(
     queue: LabelingQueue, desk: Desk
 ) -> None:
-    """Each comes where its people look for it; a known answer comes to everyone, a dispute to one."""
+    """Each task is in the project of its purpose; onboarding goes to every annotator, a dispute to one."""
     ids = queue.push([disputed(1), known(1), blind(1)])
     ann, bob, _, _ = desk.people
 
     assert list(ids) == [disputed(1).key, known(1).key, blind(1).key]
     assert desk.next_for(ann, purpose=Purpose.AUDIT) == ids[blind(1).key]
-    for one in (ann, bob):
-        assert desk.next_for(one, purpose=Purpose.ONBOARDING) == ids[known(1).key]
-        desk.answer(ids[known(1).key], one, "cat")
-        assert desk.next_for(one, purpose=Purpose.ONBOARDING) is None
+    for annotator in (ann, bob):
+        assert desk.next_for(annotator, purpose=Purpose.ONBOARDING) == ids[known(1).key]
+        desk.answer(ids[known(1).key], annotator, "cat")
+        assert desk.next_for(annotator, purpose=Purpose.ONBOARDING) is None
     assert desk.next_for(ann, purpose=Purpose.ADJUDICATION) == ids[disputed(1).key]
     desk.answer(ids[disputed(1).key], ann, "dog")
     assert desk.next_for(bob, purpose=Purpose.ADJUDICATION) is None
@@ -152,8 +152,8 @@ def test_disputes_and_known_answers_are_kept_out_of_the_usual_stream(
 
 @pytest.mark.servers
 @pytest.mark.parametrize("made", ["real"], indirect=True)
-def test_no_answer_is_lost_to_asking_at_the_same_moment(queue: LabelingQueue, desk: Desk) -> None:
-    """While tasks are being asked about, people answer them: the server still knows every answer."""
+def test_no_answer_is_lost_during_a_request(queue: LabelingQueue, desk: Desk) -> None:
+    """Annotators answer while goldloop requests answers: the server keeps every answer."""
     ids = list(queue.push([blind(number) for number in range(40)]).values())
     ann, bob, cyd, _ = desk.people
 

@@ -30,9 +30,9 @@ def test_find_returns_ids_of_known_keys_only(queue: LabelingQueue) -> None:
     """Keys that no task carries are absent, not empty."""
     ids = queue.push([review(1), review(2), blind(1)])
 
-    found = queue.find([review(2).key, blind(1).key, review(9).key])
+    found_ids = queue.find([review(2).key, blind(1).key, review(9).key])
 
-    assert found == {review(2).key: [ids[review(2).key]], blind(1).key: [ids[blind(1).key]]}
+    assert found_ids == {review(2).key: [ids[review(2).key]], blind(1).key: [ids[blind(1).key]]}
     assert queue.find([]) == {}
 
 
@@ -133,19 +133,19 @@ def test_a_draft_is_invisible(queue: LabelingQueue, desk: Desk) -> None:
     assert answers(queue, review(1).key) == []
 
 
-def test_two_people_are_kept_apart(queue: LabelingQueue, desk: Desk) -> None:
+def test_two_annotators_are_kept_apart(queue: LabelingQueue, desk: Desk) -> None:
     """Both answers to one task come back, each under its own annotator."""
     ids = queue.push([review(1)])
 
     desk.answer(ids[review(1).key], desk.people[0], "cat")
     desk.answer(ids[review(1).key], desk.people[1], "dog")
 
-    said = {one.annotator: one.label for one in answers(queue, review(1).key)}
-    assert said == {desk.people[0]: "cat", desk.people[1]: "dog"}
+    labels = {annotation.annotator: annotation.label for annotation in answers(queue, review(1).key)}
+    assert labels == {desk.people[0]: "cat", desk.people[1]: "dog"}
 
 
 def test_an_unknown_label_is_a_problem_not_a_label(queue: LabelingQueue, desk: Desk) -> None:
-    """An answer outside the label set comes back without a label and says why."""
+    """An answer outside the label set comes back without a label, with the problem."""
     ids = queue.push([review(1)])
 
     desk.answer(ids[review(1).key], desk.people[0], "unicorn")
@@ -197,7 +197,7 @@ def test_every_purpose_is_found_counted_and_deleted(queue: LabelingQueue, desk: 
 
 
 def test_a_reason_comes_back_with_the_answer_or_the_skip(queue: LabelingQueue, desk: Desk) -> None:
-    """Why an adjudicator decided so, and why somebody skipped, is told; any other answer has no reason."""
+    """An adjudicator's decision and a skip carry a reason; any other answer has none."""
     ids = queue.push([disputed(1), blind(1), blind(2), blind(3)])
     ann = desk.people[0]
 
@@ -207,7 +207,9 @@ def test_a_reason_comes_back_with_the_answer_or_the_skip(queue: LabelingQueue, d
     desk.skip(ids[blind(3).key], ann)
 
     states = changed(queue)
-    given = {key: [(one.label, one.reason) for one in states[key].annotations] for key in ids}
+    given = {
+        key: [(annotation.label, annotation.reason) for annotation in states[key].annotations] for key in ids
+    }
     assert given == {
         disputed(1).key: [("dog", "shows several things")],
         blind(1).key: [(None, "nothing fits")],

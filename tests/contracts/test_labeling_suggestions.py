@@ -1,4 +1,4 @@
-"""Suggestions on a real Label Studio: none is lost, whoever writes at the same moment."""
+"""Suggestions on a real Label Studio: concurrent writes lose none."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def server_client(request: pytest.FixtureRequest) -> httpx.Client:
 def predictions_of(http: httpx.Client, task_id: int) -> list[dict[str, Any]]:
     """Return the predictions of one task."""
     reply = http.get("/api/predictions/", params={"task": task_id}).raise_for_status()
-    return [one for one in reply.json() if one["task"] == task_id]
+    return [row for row in reply.json() if row["task"] == task_id]
 
 
 def predictions_by_task(request: pytest.FixtureRequest, queue: LabelingQueue) -> dict[int, int]:
@@ -76,6 +76,6 @@ def predictions_by_task(request: pytest.FixtureRequest, queue: LabelingQueue) ->
     with server_client(request) as http:
         reply = http.get("/api/predictions/", params={"project": queue.project_id})  # type: ignore[attr-defined]
     n: dict[int, int] = {}
-    for one in reply.raise_for_status().json():
-        n[one["task"]] = n.get(one["task"], 0) + 1
+    for row in reply.raise_for_status().json():
+        n[row["task"]] = n.get(row["task"], 0) + 1
     return n

@@ -55,7 +55,7 @@ def test_a_row_with_an_unknown_column_is_refused(opened: Callable[[], Table]) ->
 def test_a_writer_that_reads_again_while_it_decides_still_notices_the_other(
     opened: Callable[[], Table],
 ) -> None:
-    """A commit that comes between two looks of `make_rows` at its own table makes it decide anew."""
+    """A commit between two reads of `make_rows` makes the table call it again."""
     mine, other = opened(), opened()
     seen: list[int] = []
 
@@ -90,7 +90,7 @@ def test_a_commit_on_a_base_that_is_no_longer_the_newest_is_decided_anew(
 
 
 def test_a_commit_on_the_newest_base_is_decided_once(opened: Callable[[], Table]) -> None:
-    """Nobody else wrote: the first decision stands."""
+    """Without another writer, the first result of `make_rows` is committed."""
     table = opened()
     table.append_next(lambda seq: [{"key": "first", "seq": seq}])
     calls: list[int] = []

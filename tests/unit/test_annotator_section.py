@@ -1,7 +1,6 @@
 """What the page, the plots and the tables say of people: every figure with its interval, and no names."""
 
 from __future__ import annotations
-from goldloop.core.modality import Preview
 
 import json
 import re
@@ -23,6 +22,7 @@ from goldloop.cli.annotators import agreement as agreement_command
 from goldloop.cli.annotators import annotators as annotators_command
 from goldloop.core.answers import Answer
 from goldloop.core.labels import LabelSet
+from goldloop.core.modality import Preview
 from goldloop.core.plain import plain
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose

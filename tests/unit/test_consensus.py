@@ -22,8 +22,8 @@ methods = st.sampled_from(list(Method))
 few = settings(max_examples=40, deadline=None)
 
 
-def found(given_cases, method, labels=LABELS, target=0.9):
-    """Return the fit for `given_cases` with one answer asked for."""
+def fitted(given_cases, method, labels=LABELS, target=0.9):
+    """Return the fit of `given_cases` with an overlap of one answer."""
     return fit_consensus(given_cases, labels, method=method, target=target, overlap=1)
 
 
@@ -51,9 +51,9 @@ def test_a_label_needs_half_of_the_votes_asked_for_and_a_lead(
     answers: dict[str, str], overlap: int, label: str | None, is_tie: bool
 ) -> None:
     """A tie is no consensus, and neither is an answer still outstanding that could matter."""
-    found = majority(answers, overlap=overlap)
-    assert (found.label, found.is_tie) == (label, is_tie)
-    assert found.n_votes == len(answers)
+    consensus = majority(answers, overlap=overlap)
+    assert (consensus.label, consensus.is_tie) == (label, is_tie)
+    assert consensus.n_votes == len(answers)
 
 
 @given(votes(), st.integers(1, 5))
@@ -69,40 +69,41 @@ def test_renaming_labels_renames_the_majority(answers: dict[str, str], overlap: 
 @given(cases(), methods, st.randoms())
 def test_order_of_cases_and_of_votes_does_not_matter(given_cases, method, chance) -> None:
     """The same votes in any order give exactly the same consensus of each sample."""
-    plain = found(given_cases, method).consensus
+    plain = fitted(given_cases, method).consensus
     order = list(range(len(given_cases)))
     chance.shuffle(order)
     turned = [
         replace(given_cases[number], votes=dict(reversed(given_cases[number].votes.items())))
         for number in order
     ]
-    assert found(turned, method).consensus == [plain[number] for number in order]
+    assert fitted(turned, method).consensus == [plain[number] for number in order]
 
 
 @few
 @given(cases(), methods)
 def test_votes_delivered_twice_count_once(given_cases, method) -> None:
-    """One person has one vote, however often it arrives."""
+    """An annotator has one vote, however often it arrives."""
     twice = [
-        replace(one, votes=dict([*one.votes.items(), *reversed(one.votes.items())])) for one in given_cases
+        replace(sample, votes=dict([*sample.votes.items(), *reversed(sample.votes.items())]))
+        for sample in given_cases
     ]
-    assert found(twice, method).consensus == found(given_cases, method).consensus
+    assert fitted(twice, method).consensus == fitted(given_cases, method).consensus
 
 
 @few
 @given(cases(), methods)
-def test_renaming_people_changes_nothing(given_cases, method) -> None:
-    """Nobody is favoured by a name."""
+def test_renaming_annotators_changes_nothing(given_cases, method) -> None:
+    """The names of annotators do not change the consensus."""
     names = dict(zip("12345", "edcba", strict=True))
     renamed = [
         replace(
-            one,
-            votes={names[who]: label for who, label in one.votes.items()},
-            shown={names[who]: label for who, label in one.shown.items()},
+            sample,
+            votes={names[who]: label for who, label in sample.votes.items()},
+            shown={names[who]: label for who, label in sample.shown.items()},
         )
-        for one in given_cases
+        for sample in given_cases
     ]
-    plain, other = (found(one, method).posterior() for one in (given_cases, renamed))
+    plain, other = (fitted(samples, method).posterior() for samples in (given_cases, renamed))
     assert other == pytest.approx(plain, abs=CLOSE)
 
 
@@ -114,15 +115,15 @@ def test_renaming_labels_renames_the_posterior(given_cases, method, order) -> No
     labels = LabelSet.of([names[LABELS[column]] for column in order])
     renamed = [
         replace(
-            one,
-            votes={who: names[label] for who, label in one.votes.items()},
-            shown={who: names[label] for who, label in one.shown.items()},
-            probs=None if one.probs is None else tuple(one.probs[column] for column in order),
-            decision=None if one.decision is None else names[one.decision],
+            sample,
+            votes={who: names[label] for who, label in sample.votes.items()},
+            shown={who: names[label] for who, label in sample.shown.items()},
+            probs=None if sample.probs is None else tuple(sample.probs[column] for column in order),
+            decision=None if sample.decision is None else names[sample.decision],
         )
-        for one in given_cases
+        for sample in given_cases
     ]
-    plain, other = found(given_cases, method).posterior(), found(renamed, method, labels).posterior()
+    plain, other = fitted(given_cases, method).posterior(), fitted(renamed, method, labels).posterior()
     assert other == pytest.approx(plain[:, order], abs=CLOSE)
 
 
@@ -130,45 +131,45 @@ def test_renaming_labels_renames_the_posterior(given_cases, method, order) -> No
 @given(cases(), methods)
 def test_every_posterior_sums_to_one(given_cases, method) -> None:
     """Also the rounded one that gold keeps, as far as rounding allows."""
-    fit = found(given_cases, method)
+    fit = fitted(given_cases, method)
     assert fit.posterior().sum(axis=1) == pytest.approx(np.ones(len(given_cases)))
-    for one in fit.consensus:
-        assert sum(one.posterior.values()) == pytest.approx(1 if one.posterior else 0, abs=0.002)
+    for consensus in fit.consensus:
+        assert sum(consensus.posterior.values()) == pytest.approx(1 if consensus.posterior else 0, abs=0.002)
 
 
 @few
 @given(cases(), methods)
-def test_gold_is_what_somebody_said(given_cases, method) -> None:
-    """No vote and no decision means no label, and no model can make one up that nobody chose."""
-    for one, result in zip(given_cases, found(given_cases, method, target=0.501).consensus, strict=True):
+def test_every_label_has_a_vote_or_a_decision(given_cases, method) -> None:
+    """Without a vote or a decision there is no label, whatever the model predicts."""
+    for sample, result in zip(given_cases, fitted(given_cases, method, target=0.501).consensus, strict=True):
         if result.label is not None:
-            assert result.label == one.decision or result.label in one.votes.values()
-        if one.decision is not None:
-            assert (result.label, result.method) == (one.decision, "adjudication/1")
+            assert result.label == sample.decision or result.label in sample.votes.values()
+        if sample.decision is not None:
+            assert (result.label, result.method) == (sample.decision, "adjudication/1")
 
 
 @few
 @given(cases(with_decisions=False), methods)
-def test_what_all_say_is_likeliest_unless_a_model_objects(given_cases, method) -> None:
+def test_a_unanimous_label_is_likeliest_without_a_model(given_cases, method) -> None:
     """Unanimous votes win where no model speaks."""
-    silent = [replace(one, probs=None, shown={}) for one in given_cases]
-    unanimous = [replace(one, votes=dict.fromkeys(one.votes, "fox")) for one in silent[:4]] + [
+    silent = [replace(sample, probs=None, shown={}) for sample in given_cases]
+    unanimous = [replace(sample, votes=dict.fromkeys(sample.votes, "fox")) for sample in silent[:4]] + [
         case(f"extra {number}", {"1": label, "2": label}) for number, label in enumerate(LABELS)
     ]
-    for one, row in zip(unanimous, found(unanimous, method).posterior(), strict=True):
-        if one.votes:
-            assert LABELS[int(row.argmax())] == next(iter(one.votes.values()))
+    for sample, row in zip(unanimous, fitted(unanimous, method).posterior(), strict=True):
+        if sample.votes:
+            assert LABELS[int(row.argmax())] == next(iter(sample.votes.values()))
 
 
 @few
 @given(cases(), methods)
 def test_the_value_of_another_vote_is_a_share(given_cases, method) -> None:
     """The expected gain lies in [0, 1] and is 0 where an adjudicator has decided."""
-    gains = found(given_cases, method).expected_gain()
+    gains = fitted(given_cases, method).expected_gain()
     assert gains.shape == (len(given_cases),)
-    for one, gain in zip(given_cases, gains, strict=True):
+    for sample, gain in zip(given_cases, gains, strict=True):
         assert 0 <= gain <= 1
-        assert one.decision is None or gain == 0
+        assert sample.decision is None or gain == 0
 
 
 @pytest.mark.parametrize("method", list(Method))
@@ -199,21 +200,21 @@ def test_the_value_of_another_vote_is_a_share(given_cases, method) -> None:
 def test_little_evidence_is_no_error(
     given_cases: list[VotedSample], labels: LabelSet, method: Method
 ) -> None:
-    """Every method says something finite of everything there may be."""
-    fit = found(given_cases, method, labels)
+    """Every method gives finite results for every edge case."""
+    fit = fitted(given_cases, method, labels)
     assert len(fit.consensus) == len(given_cases)
     assert np.isfinite(fit.posterior()).all()
     assert np.isfinite(fit.expected_gain()).all()
-    assert all(np.isfinite([one.accuracy, one.weight]).all() for one in fit.annotators())
+    assert all(np.isfinite([annotator.accuracy, annotator.weight]).all() for annotator in fit.annotators())
 
 
 def test_a_label_outside_the_label_set_is_refused() -> None:
     """A vote for a label that does not exist is no vote to be dropped in silence."""
     with pytest.raises(LabelError, match="label 'cow' is not in the label set"):
-        found([case("a", {"1": "cow"})], Method.POSTERIOR)
+        fitted([case("a", {"1": "cow"})], Method.POSTERIOR)
 
 
 def test_probs_that_are_none_are_refused() -> None:
     """Three labels need three probabilities that sum to 1."""
     with pytest.raises(InvalidProbabilitiesError, match="row 0 of probs"):
-        found([case("a", {"1": "cat"}, probs=(0.9, 0.9, 0.1))], Method.POSTERIOR)
+        fitted([case("a", {"1": "cat"}, probs=(0.9, 0.9, 0.1))], Method.POSTERIOR)

@@ -79,10 +79,10 @@ def test_everything_comes_once_and_in_order(sizes: list[int], seed: int) -> None
 
 
 @given(st.lists(st.integers(1, 700), min_size=3, max_size=3), st.integers(0, 99), st.integers(1, 5))
-def test_whoever_stops_after_a_page_has_missed_nothing(
+def test_a_reader_that_stops_after_a_page_misses_nothing(
     sizes: list[int], seed: int, changes_per_listing: int
 ) -> None:
-    """While others change tasks, a page never reaches past a change that has not been told yet."""
+    """While tasks change, no page goes past a change that was not yielded yet."""
     server = made(sizes, seed, changes_per_listing)
     before = server.now
     told: dict[int, datetime] = {}
@@ -101,7 +101,7 @@ def test_whoever_stops_after_a_page_has_missed_nothing(
 
 
 def test_nothing_new_costs_one_listing_of_each_project() -> None:
-    """An idle pull asks each project once."""
+    """A pull without changes sends one request for each project."""
     server = made([5, 5, 5], seed=0)
     server.listings = 0
 

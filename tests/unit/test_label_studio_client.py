@@ -176,7 +176,7 @@ def test_a_server_that_hangs_is_given_up(
 
 
 def test_every_page_of_a_list_is_read(server: FakeServer) -> None:
-    """Pages are asked for by number: the address of the next page may be one that only a proxy can reach."""
+    """The client requests pages by number: only a proxy may reach the next page's address."""
     rows = client(server).pages("/api/projects/", {"title": "a & b"})
 
     assert [row["id"] for row in rows] == [1, 2, 3]
@@ -185,7 +185,7 @@ def test_every_page_of_a_list_is_read(server: FakeServer) -> None:
 
 
 def test_a_reply_without_content_is_none(server: FakeServer) -> None:
-    """Deleting and changing return what the server says, which may be nothing."""
+    """Deleting and changing return the reply of the server, which may be empty."""
     labels = client(server)
 
     labels.delete("/api/dm/views/1/")

@@ -55,7 +55,7 @@ def test_the_library_has_exceptions_to_walk() -> None:
     assert {"ConnectError", "ReadTimeout", "HTTPStatusError", "InvalidURL", "CookieConflict"} <= names
 
 
-@pytest.mark.parametrize("kind", LIBRARY_ERRORS, ids=lambda one: one.__name__)
+@pytest.mark.parametrize("kind", LIBRARY_ERRORS, ids=lambda kind: kind.__name__)
 def test_every_library_exception_is_translated(kind: type[Exception]) -> None:
     """No exception of httpx leaves the adapter; the cause is kept, the address named."""
     cause = made(kind)
@@ -69,7 +69,7 @@ def test_every_library_exception_is_translated(kind: type[Exception]) -> None:
 
 @pytest.mark.parametrize("kind", [httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError])
 def test_no_answer_means_unreachable(kind: type[httpx.TransportError]) -> None:
-    """A refused, broken or overlong connection is told from a server that refuses."""
+    """A refused, broken or slow connection gives another error than a server that refuses."""
     with pytest.raises(ServiceUnreachableError, match="run this again"), translated(URL, "push"):
         raise kind("told")
 
@@ -113,7 +113,7 @@ def server(status: int, body: bytes) -> Iterator[str]:
         (404, b"{}", ServiceError, "answered 404.*project was not deleted"),
         (500, b'{"detail": "boom"}', ServiceError, "answered 500.*boom.*server's log"),
         (503, b"down for a minute", ServiceUnreachableError, "answered 503.*down for a minute"),
-        (200, b"{}", ServiceError, "could not be understood|made 0 tasks of 1"),
+        (200, b"{}", ServiceError, "could not be understood|created 0 of 1 tasks"),
         (200, b"[]", ServiceError, "could not be understood"),
         (200, b"<html>not Label Studio</html>", ServiceError, "not Label Studio|could not be understood"),
     ],
@@ -121,7 +121,7 @@ def server(status: int, body: bytes) -> Iterator[str]:
 def test_each_answer_gets_its_own_error(
     status: int, body: bytes, kind: type[ServiceError], told: str
 ) -> None:
-    """Wrong token, missing project, server fault, gateway and a foreign page are told apart."""
+    """Wrong token, missing project, server fault, gateway and a foreign page give different errors."""
     with server(status, body) as url:
         queue = LabelStudioQueue(url, "token", Projects(1, 2, 3), LABELS, image_url=local_image_urls())
 
@@ -137,7 +137,7 @@ def test_each_answer_gets_its_own_error(
 
 
 def test_a_server_that_is_down_is_named_everywhere() -> None:
-    """Making the project and adding people fail as clearly as the queue does."""
+    """Creating the project and adding annotators fail with errors as clear as those of the queue."""
     with server(200, b"") as url:
         pass
 
@@ -148,7 +148,7 @@ def test_a_server_that_is_down_is_named_everywhere() -> None:
 
 
 def test_a_short_password_is_refused_before_asking() -> None:
-    """Label Studio's own rule is told without a round trip."""
+    """A short password fails without a request."""
     with pytest.raises(ServiceError, match="has 5 characters; choose one of 8 or more"):
         add_annotator("http://127.0.0.1:9", "token", email="ann@example.com", password="short")
 
@@ -174,7 +174,7 @@ def choice(*labels: str, from_name: str = "label") -> dict[str, object]:
     ],
 )
 def test_only_one_known_label_is_an_answer(result: object, label: str | None, problem: str | None) -> None:
-    """Label Studio takes any result over its API; what is no single known label says why."""
+    """Label Studio takes any result over its API; a result without one known label has a problem."""
     assert read_result(result, LABELS) == (label, problem)
 
 

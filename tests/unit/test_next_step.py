@@ -12,7 +12,7 @@ UNSURE = Consensus(None, "posterior/1", 1, 1, {"cat": 0.6, "dog": 0.4}, is_tie=F
 
 
 @pytest.mark.parametrize(
-    ("state", "found", "step"),
+    ("state", "consensus", "step"),
     [
         (LabelingState(("cat",), n_asked=1, n_first=1), SURE, Step.NOTHING),
         (LabelingState(("cat",), n_asked=1, n_first=1), UNSURE, Step.ASK),
@@ -21,10 +21,10 @@ UNSURE = Consensus(None, "posterior/1", 1, 1, {"cat": 0.6, "dog": 0.4}, is_tie=F
         # Two of three first answers that agree settle it; a strict sample waits for all of them
         (LabelingState(("cat", "cat"), n_asked=3, n_first=3), SURE, Step.NOTHING),
         (LabelingState(("cat", "cat"), n_asked=3, n_first=3, is_strict=True), SURE, Step.WAIT),
-        # However sure the posterior is, first answers to a strict sample that differ are decided by an adjudicator
+        # A strict sample whose first answers differ goes to an adjudicator, however sure the posterior is
         (LabelingState(("cat", "dog", "cat"), n_asked=3, n_first=2, is_strict=True), SURE, Step.ADJUDICATE),
         (LabelingState(("cat", "dog", "cat"), n_asked=3, n_first=2), SURE, Step.NOTHING),
-        # A later dissent, such as a control, reopens nothing
+        # A later dissent, such as on a honeypot, changes nothing
         (LabelingState(("cat", "cat", "dog"), n_asked=3, n_first=2, is_strict=True), SURE, Step.NOTHING),
         (LabelingState((), n_asked=1, n_first=1, n_skips=3), UNSURE, Step.ADJUDICATE),
         (LabelingState((), n_asked=1, n_first=1, n_skips=2), UNSURE, Step.WAIT),
@@ -35,7 +35,7 @@ UNSURE = Consensus(None, "posterior/1", 1, 1, {"cat": 0.6, "dog": 0.4}, is_tie=F
         ),
     ],
 )
-def test_what_a_sample_needs_next(state: LabelingState, found: Consensus, step: Step) -> None:
+def test_what_a_sample_needs_next(state: LabelingState, consensus: Consensus, step: Step) -> None:
     """One row a situation; a sample needs nothing exactly when its label is gold."""
-    assert next_step(state, found, max_answers=3) is step
-    assert is_gold(state, found) is (step is Step.NOTHING)
+    assert next_step(state, consensus, max_answers=3) is step
+    assert is_gold(state, consensus) is (step is Step.NOTHING)

@@ -32,13 +32,13 @@ def find(
 
 def in_order(given_cases: list[VotedSample]) -> list[VotedSample]:
     """Return `given_cases` as the core keeps them."""
-    return sorted(given_cases, key=lambda one: one.sample_id)
+    return sorted(given_cases, key=lambda sample: sample.sample_id)
 
 
 def simulated(
     skills: dict[str, float], n: int, *, votes_each: int = 2, seed: int = 0
 ) -> tuple[list[VotedSample], list[str]]:
-    """Return cases answered by people right with the given probabilities, and the true labels."""
+    """Return samples answered by annotators of the given accuracies, and the true labels."""
     rng = np.random.default_rng(seed)
     given_cases, truth = [], []
     for number in range(n):
@@ -54,17 +54,17 @@ def simulated(
 
 def weights(fit: ConsensusFit) -> dict[str, float]:
     """Return the weight of each annotator."""
-    return {one.annotator: one.weight for one in fit.annotators()}
+    return {annotator.annotator: annotator.weight for annotator in fit.annotators()}
 
 
 def slow_dawid_skene(given_cases: list[VotedSample]) -> list[list[float]]:
-    """Return the posterior by loops over people, cases and labels, as the paper writes it."""
-    people, n = sorted({who for one in given_cases for who in one.votes}), len(LABELS)
+    """Return the posterior by loops over annotators, samples and labels, as in the paper."""
+    people, n = sorted({who for sample in given_cases for who in sample.votes}), len(LABELS)
     truth = []
-    for one in given_cases:
-        shares = [list(one.votes.values()).count(label) / max(len(one.votes), 1) for label in LABELS]
-        row = shares if one.votes else [1 / n] * n
-        truth.append([float(label == one.decision) for label in LABELS] if one.decision else row)
+    for sample in given_cases:
+        shares = [list(sample.votes.values()).count(label) / max(len(sample.votes), 1) for label in LABELS]
+        row = shares if sample.votes else [1 / n] * n
+        truth.append([float(label == sample.decision) for label in LABELS] if sample.decision else row)
     moved = 1.0
     while moved > TOLERANCE:
         total = sum(sum(row[k] for row in truth) + SMOOTHING for k in range(n))
@@ -75,22 +75,22 @@ def slow_dawid_skene(given_cases: list[VotedSample]) -> list[list[float]]:
                 counts = [
                     sum(
                         row[k]
-                        for row, one in zip(truth, given_cases, strict=True)
-                        if one.votes.get(who) == said
+                        for row, sample in zip(truth, given_cases, strict=True)
+                        if sample.votes.get(who) == answer
                     )
                     + SMOOTHING
-                    for said in LABELS
+                    for answer in LABELS
                 ]
-                for said, count in zip(LABELS, counts, strict=True):
-                    matrix[who, k, said] = count / sum(counts)
+                for answer, count in zip(LABELS, counts, strict=True):
+                    matrix[who, k, answer] = count / sum(counts)
         after = []
-        for one in given_cases:
+        for sample in given_cases:
             joint = [
-                prior[k] * float(np.prod([matrix[who, k, said] for who, said in one.votes.items()]))
+                prior[k] * float(np.prod([matrix[who, k, answer] for who, answer in sample.votes.items()]))
                 for k in range(n)
             ]
             row = [value / sum(joint) for value in joint]
-            after.append([float(label == one.decision) for label in LABELS] if one.decision else row)
+            after.append([float(label == sample.decision) for label in LABELS] if sample.decision else row)
         moved = max(
             (
                 abs(a - b)
@@ -120,13 +120,13 @@ def test_the_value_of_a_vote_is_what_every_answer_would_bring(given_cases: list[
     for row, gain in enumerate(fit.gains()):
         evidence = fit.beliefs.evidence()[row]
         after, total = 0.0, 0.0
-        for said in range(3):
-            likelihood = evidence * (fit.typical[:, said] + fit.guess[row, said])
+        for answer in range(3):
+            likelihood = evidence * (fit.typical[:, answer] + fit.guess[row, answer])
             joint = [
                 fit.beliefs.prior[row, true] * sum(fit.beliefs.appearance[true] * likelihood)
                 for true in range(3)
             ]
-            after += sum(joint) * sum((one / sum(joint)) ** 2 for one in joint)
+            after += sum(joint) * sum((chance / sum(joint)) ** 2 for chance in joint)
             total += sum(joint)
         now = sum(fit.beliefs.posterior()[row] ** 2)
         assert gain == pytest.approx(after / total - now, abs=1e-9)
@@ -140,7 +140,7 @@ def test_the_value_of_a_vote_is_what_every_answer_would_bring(given_cases: list[
     st.lists(st.floats(0.01, 1), min_size=3, max_size=3),
 )
 def test_an_agreeing_vote_never_lowers_its_label(
-    votes: list[int], said: int, accuracy: float, prior: list[float]
+    votes: list[int], answer: int, accuracy: float, prior: list[float]
 ) -> None:
     """With parameters held fixed, one more vote for a label cannot make that label less likely."""
     confusion = accuracy * np.eye(3) + (1 - accuracy) / 3
@@ -153,25 +153,25 @@ def test_an_agreeing_vote_never_lowers_its_label(
         table = vote_table([case], LABELS)
         log_votes = np.log(confusion).T[table.label]
         start = np.array([prior]) / sum(prior)
-        return float(Beliefs(table, start, log_votes, appearance).posterior()[0, said])
+        return float(Beliefs(table, start, log_votes, appearance).posterior()[0, answer])
 
-    assert believed([*votes, said]) >= believed(votes) - 1e-12
+    assert believed([*votes, answer]) >= believed(votes) - 1e-12
 
 
 def test_a_spammer_soon_weighs_next_to_nothing_and_an_expert_more() -> None:
     """After 100 answers at random, an answer carries little; that of an expert more than a typical one."""
     skills = {"expert": 0.98, "average": 0.9, "other": 0.88, "careless": 0.75, "spammer": 1 / 3}
-    found = weights(find(simulated(skills, 250)[0]))
-    assert found["spammer"] < 0.25 < found["careless"] < found["average"]
-    assert found["expert"] > 1
+    weight_of = weights(find(simulated(skills, 250)[0]))
+    assert weight_of["spammer"] < 0.25 < weight_of["careless"] < weight_of["average"]
+    assert weight_of["expert"] > 1
 
 
-def test_a_spammer_who_presses_one_key_is_found_out() -> None:
-    """Whoever always gives the same label tells nothing, also where that label is often right."""
+def test_a_spammer_who_presses_one_key_has_no_weight() -> None:
+    """An annotator who always gives the same label has no weight, even when the label is common."""
     given_cases, _ = simulated({"a": 0.9, "b": 0.9, "c": 0.9}, 150)
-    lazy = [replace(one, votes={**one.votes, "lazy": "cat"}) for one in given_cases]
-    found = weights(find(lazy))
-    assert found["lazy"] < 0.1 < found["a"]
+    lazy = [replace(sample, votes={**sample.votes, "lazy": "cat"}) for sample in given_cases]
+    weight_of = weights(find(lazy))
+    assert weight_of["lazy"] < 0.1 < weight_of["a"]
 
 
 def test_labels_do_not_suffer_when_a_spammer_joins() -> None:
@@ -179,7 +179,10 @@ def test_labels_do_not_suffer_when_a_spammer_joins() -> None:
     skills = {"a": 0.9, "b": 0.88, "c": 0.85}
     given_cases, truth = simulated(skills, 600, votes_each=2)
     rng = np.random.default_rng(1)
-    joined = [replace(one, votes={**one.votes, "spam": LABELS[int(rng.integers(3))]}) for one in given_cases]
+    joined = [
+        replace(sample, votes={**sample.votes, "spam": LABELS[int(rng.integers(3))]})
+        for sample in given_cases
+    ]
 
     def accuracy(rows: list[VotedSample]) -> float:
         return float(
@@ -195,7 +198,7 @@ def test_labels_do_not_suffer_when_a_spammer_joins() -> None:
 
 
 def test_who_contradicts_the_adjudicator_counts_as_wrong() -> None:
-    """A decision is the truth to the consensus, and tells who was right."""
+    """A decision is the true label for the fit, and changes the accuracy of the annotators."""
     rows = [
         VotedSample(
             sample_id_of(f"{number}".encode()),
@@ -204,11 +207,11 @@ def test_who_contradicts_the_adjudicator_counts_as_wrong() -> None:
         )
         for number, label in enumerate(list(LABELS) * 20)
     ]
-    found = {one.annotator: one for one in find(rows).annotators()}
-    assert found["right"].accuracy > found["wrong"].accuracy + 0.2
+    annotator_of = {annotator.annotator: annotator for annotator in find(rows).annotators()}
+    assert annotator_of["right"].accuracy > annotator_of["wrong"].accuracy + 0.2
 
 
-def test_nobody_is_judged_by_an_answer_of_their_own() -> None:
+def test_no_annotator_is_measured_against_their_own_answer() -> None:
     """Without the only vote, what is left is what was believed before it; a second vote stays."""
     rows, _ = simulated({"a": 0.9, "b": 0.9}, 60)
     lone = VotedSample(sample_id_of(b"lone"), {"a": "cat"}, probs=(0.2, 0.5, 0.3))
@@ -227,42 +230,42 @@ def test_leaving_one_out_of_a_decided_case_leaves_the_decision() -> None:
 
 
 def test_a_boastful_model_is_believed_less() -> None:
-    """A model that says 0.98 and is right for 0.7 is found out by votes alone."""
+    """Votes alone correct a model that predicts 0.98 and is right in 0.7."""
     given_cases, truth = simulated({"a": 0.9, "b": 0.88, "c": 0.9}, 1500)
     columns = np.array([LABELS.column(label) for label in truth])
     rng = np.random.default_rng(2)
-    said = np.where(rng.random(1500) < 0.7, columns, (columns + rng.integers(1, 3, 1500)) % 3)
+    predicted = np.where(rng.random(1500) < 0.7, columns, (columns + rng.integers(1, 3, 1500)) % 3)
     boast = [
-        replace(one, probs=tuple(np.where(np.arange(3) == column, 0.98, 0.01)))
-        for one, column in zip(given_cases, said, strict=True)
+        replace(sample, probs=tuple(np.where(np.arange(3) == column, 0.98, 0.01)))
+        for sample, column in zip(given_cases, predicted, strict=True)
     ]
-    found = find(boast).posterior()
-    assert expected_calibration_error(found, columns) < 0.06
-    assert (found.argmax(axis=1) == columns).mean() > (
+    believed = find(boast).posterior()
+    assert expected_calibration_error(believed, columns) < 0.06
+    assert (believed.argmax(axis=1) == columns).mean() > (
         find(given_cases).posterior().argmax(axis=1) == columns
     ).mean()
 
 
 def test_one_vote_each_does_not_make_a_calibrated_model_infallible() -> None:
-    """Where one vote a sample cannot tell whose mistakes they are, the model's own calibration stands."""
+    """With one vote a sample, the fit keeps the model's own calibration."""
     rng, n, n_labels = np.random.default_rng(4), 1500, 10
     labels = LabelSet.of([f"label {number}" for number in range(n_labels)])
     truth = rng.integers(n_labels, size=n)
-    voted, said = (
+    voted, predicted = (
         np.where(rng.random(n) < right, truth, (truth + rng.integers(1, n_labels, n)) % n_labels)
         for right in (0.9, 0.8)
     )
-    probs = np.where(np.arange(n_labels) == said[:, None], 0.8, 0.2 / (n_labels - 1))
+    probs = np.where(np.arange(n_labels) == predicted[:, None], 0.8, 0.2 / (n_labels - 1))
     rows = [
         VotedSample(sample_id_of(f"{number}".encode()), {"ab"[number % 2]: labels[vote]}, probs=tuple(row))
         for number, (vote, row) in enumerate(zip(voted, probs, strict=True))
     ]
-    found = find(rows, labels=labels).posterior()
-    assert found.max(axis=1).mean() < (found.argmax(axis=1) == truth).mean() + 0.12
+    believed = find(rows, labels=labels).posterior()
+    assert believed.max(axis=1).mean() < (believed.argmax(axis=1) == truth).mean() + 0.12
 
 
 def test_a_vote_taken_over_from_a_suggestion_counts_for_less() -> None:
-    """Where people take over what they are shown, agreeing with the suggestion proves little."""
+    """When annotators adopt suggestions, agreement with a shown suggestion is weak evidence."""
     rng, rows = np.random.default_rng(3), []
     for number in range(400):
         true, suggested = int(rng.integers(3)), int(rng.integers(3))
@@ -272,12 +275,12 @@ def test_a_vote_taken_over_from_a_suggestion_counts_for_less() -> None:
         rows.append(VotedSample(sample_id_of(f"{number}".encode()), votes, shown={"b": LABELS[suggested]}))
     taken = VotedSample(sample_id_of(b"taken"), {"b": "cat"}, shown={"b": "cat"})
     against = VotedSample(sample_id_of(b"against"), {"b": "cat"}, shown={"b": "dog"})
-    found = find([*rows, taken, against]).posterior()[-2:, LABELS.column("cat")]
-    assert found[0] < 0.75
-    assert found[1] > 0.9
+    believed = find([*rows, taken, against]).posterior()[-2:, LABELS.column("cat")]
+    assert believed[0] < 0.75
+    assert believed[1] > 0.9
 
 
-def test_one_person_alone_is_believed_as_far_as_people_are() -> None:
+def test_a_single_annotator_counts_as_a_typical_one() -> None:
     """With one vote each and no model every label, common or rare, keeps what is taken for granted."""
     rows = [
         VotedSample(sample_id_of(f"{number}".encode()), {"me": LABELS[min(number % 10, 2)]})

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.adapters.memory import MemoryTable
 from goldloop.core.errors import GoldVersionError, ServiceUnreachableError
 from goldloop.core.splits import Split
 from goldloop.settings import SelectionSettings
 from goldloop.tables.counts import annotation_counts, task_counts
-from tests.loop import Killed, Loop, texts
+from tests.loop import Loop, killed_before_commit, texts
 
 
 def pushed(tmp_path: Path, **selection: int) -> Loop:
-    """Return a loop with twenty annotations asked for."""
+    """Return a loop with a budget of twenty answers."""
     loop = Loop(tmp_path, texts(200), SelectionSettings(**({"budget_per_round": 20} | selection)))
     loop.score()
     loop.push()
@@ -30,20 +29,20 @@ def test_answers_become_gold_and_a_second_pull_changes_nothing(tmp_path: Path) -
     assert loop.pull().gold_version == 1
     assert loop.pull().gold_version is None
     assert len(loop.gold.records()) == 20
-    assert [one.version for one in loop.gold.log()] == [1, 0]
+    assert [version.version for version in loop.gold.log()] == [1, 0]
 
 
 def test_edits_replace_deletions_retract_and_skips_do_not_vote(tmp_path: Path) -> None:
     """The whole life of an answer, seen through gold."""
     loop = pushed(tmp_path)
     first, second, third, *_ = loop.queue.tasks
-    one = loop.queue.answer(first, "1", "ham")
+    annotation_id = loop.queue.answer(first, "1", "ham")
     two = loop.queue.answer(second, "1", "spam")
     loop.queue.skip(third, "1")
     loop.pull()
     assert sorted(record.label for record in loop.gold.records()) == ["ham", "spam"]
 
-    loop.queue.edit(one, "spam")
+    loop.queue.edit(annotation_id, "spam")
     loop.queue.retract(two)
     report = loop.pull()
 
@@ -56,10 +55,10 @@ def test_edits_replace_deletions_retract_and_skips_do_not_vote(tmp_path: Path) -
 def test_an_edit_there_and_back_makes_no_version(tmp_path: Path) -> None:
     """Gold is content, not history: the same label by the same votes is the same version."""
     loop = pushed(tmp_path)
-    one = loop.queue.answer(next(iter(loop.queue.tasks)), "1", "ham")
+    annotation_id = loop.queue.answer(next(iter(loop.queue.tasks)), "1", "ham")
     loop.pull()
-    loop.queue.edit(one, "spam")
-    loop.queue.edit(one, "ham")
+    loop.queue.edit(annotation_id, "spam")
+    loop.queue.edit(annotation_id, "ham")
     assert loop.pull().gold_version is None
 
 
@@ -80,8 +79,8 @@ def test_two_annotators_are_kept_apart_and_a_tie_is_no_gold(tmp_path: Path) -> N
     assert (record.label, record.n_votes, record.annotators) == ("spam", 2, ("1", "2"))
 
 
-def test_one_person_answering_twice_has_one_vote(tmp_path: Path) -> None:
-    """The newest of a person's annotations counts."""
+def test_an_annotator_who_answers_twice_has_one_vote(tmp_path: Path) -> None:
+    """An annotator's newest annotation counts."""
     loop = pushed(tmp_path, overlap=2)
     first = next(iter(loop.queue.tasks))
     loop.queue.answer(first, "1", "ham")
@@ -117,9 +116,7 @@ def test_a_deleted_task_takes_its_answer_out_of_gold_and_may_be_asked_again(tmp_
 
 
 @pytest.mark.parametrize("n_commits", range(4))
-def test_a_pull_killed_at_any_commit_is_healed_by_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_commits: int
-) -> None:
+def test_a_pull_killed_at_any_commit_is_healed_by_the_next(tmp_path: Path, n_commits: int) -> None:
     """Whichever page or gold commit is the last before the kill, the digest ends the same."""
     whole = pushed(tmp_path / "whole")
     whole.answer_all()
@@ -127,19 +124,9 @@ def test_a_pull_killed_at_any_commit_is_healed_by_the_next(
     loop = pushed(tmp_path / "killed")
     loop.queue.page_size = 8
     loop.answer_all()
-    real, left = MemoryTable.merge_next, n_commits
 
-    def dying(self, make_changes, **kwargs):  # type: ignore[no-untyped-def]
-        nonlocal left
-        if left == 0:
-            raise Killed
-        left -= 1
-        return real(self, make_changes, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(MemoryTable, "merge_next", dying)
-        with pytest.raises(Killed):
-            loop.pull()
+    with killed_before_commit("merge_next", n_commits):
+        loop.pull()
     loop.pull()
 
     assert loop.gold.newest().digest == whole.gold.newest().digest

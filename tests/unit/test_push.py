@@ -7,12 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.adapters.memory import MemoryTable
 from goldloop.core.errors import ServiceUnreachableError
 from goldloop.core.planned_tasks import Event
 from goldloop.core.tasks import Purpose
 from goldloop.settings import SelectionSettings
-from tests.loop import Killed, Loop, texts
+from tests.loop import Loop, killed_before_commit, texts
 
 
 def keys_on_server(loop: Loop) -> Counter[str]:
@@ -34,7 +33,7 @@ def test_push_fills_the_rounds_budget_once(tmp_path: Path) -> None:
 
 
 def test_overlap_shares_the_budget(tmp_path: Path) -> None:
-    """With two people on each task, 20 annotations are 10 tasks."""
+    """With two answers to each task, 20 answers are 10 tasks."""
     loop = Loop(tmp_path, texts(200), SelectionSettings(budget_per_round=20, overlap=2))
     loop.score()
     assert loop.push().n_pushed == 10
@@ -42,7 +41,7 @@ def test_overlap_shares_the_budget(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("n_taken", [0, 1, 7, 12])
 def test_a_connection_lost_in_mid_import_makes_no_duplicates(tmp_path: Path, n_taken: int) -> None:
-    """The server may have taken any part of the import; the next push finds that out and goes on."""
+    """The server may have created any part of the import; the next push continues from there."""
     whole = Loop(tmp_path / "whole", texts(200))
     whole.score()
     whole.push()
@@ -58,28 +57,16 @@ def test_a_connection_lost_in_mid_import_makes_no_duplicates(tmp_path: Path, n_t
 
 
 @pytest.mark.parametrize("n_commits", range(6))
-def test_a_killed_push_goes_on_after_any_commit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, n_commits: int
-) -> None:
-    """Killed before its first, second, ... task_log commit, the push repeated ends with each task once."""
+def test_a_push_killed_before_any_commit_continues(tmp_path: Path, n_commits: int) -> None:
+    """After a kill before any commit of the task log, a repeated push creates each task once."""
     whole = Loop(tmp_path / "whole", texts(200))
     whole.score()
     whole.push(import_size=8)
     loop = Loop(tmp_path / "killed", texts(200))
     loop.score()
-    real, left = MemoryTable.append_next, n_commits
 
-    def dying(self, make_rows, **kwargs):  # type: ignore[no-untyped-def]
-        nonlocal left
-        if left == 0:
-            raise Killed
-        left -= 1
-        return real(self, make_rows, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(MemoryTable, "append_next", dying)
-        with pytest.raises(Killed):
-            loop.push(import_size=8)
+    with killed_before_commit("append_next", n_commits):
+        loop.push(import_size=8)
     loop.push(import_size=8)
 
     assert keys_on_server(loop) == keys_on_server(whole)
@@ -87,7 +74,7 @@ def test_a_killed_push_goes_on_after_any_commit(
 
 
 def test_a_second_machine_waits_for_the_claims_of_the_first(tmp_path: Path) -> None:
-    """Tasks claimed a moment ago by somebody else are not imported by us."""
+    """A push does not import tasks with a fresh claim of another push."""
     loop = Loop(tmp_path, texts(200))
     loop.score()
     loop.plan()
@@ -99,11 +86,11 @@ def test_a_second_machine_waits_for_the_claims_of_the_first(tmp_path: Path) -> N
 
     assert (loop.clock.now - before).total_seconds() > 30
     assert set(keys_on_server(loop).values()) == {1}
-    assert all(one.event is Event.PUSHED for one in loop.task_log.statuses().values())
+    assert all(task.event is Event.PUSHED for task in loop.task_log.statuses().values())
 
 
 def test_a_lost_ledger_is_rebuilt_from_the_server(tmp_path: Path) -> None:
-    """With an empty tasks table, the server's tasks are adopted and nobody is asked twice."""
+    """With an empty tasks table, the push adopts the server's tasks and creates none twice."""
     loop = Loop(tmp_path / "one", texts(200))
     loop.score()
     loop.push()
@@ -139,7 +126,7 @@ def test_a_doubled_task_is_removed_and_an_answered_one_kept(tmp_path: Path) -> N
 
 
 def test_a_sample_whose_bytes_changed_is_reported_and_the_rest_goes_on(tmp_path: Path) -> None:
-    """People are never shown something else than what was scored."""
+    """Annotators only see files whose bytes are those that were scored."""
     loop = Loop(tmp_path, texts(200))
     loop.score()
     loop.plan()

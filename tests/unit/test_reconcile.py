@@ -1,4 +1,4 @@
-"""Reconciling while somebody else is at work: nothing of theirs is taken for lost."""
+"""Reconciliation during another process's push: none of its tasks counts as lost."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def test_a_push_during_the_listing_keeps_its_plan(tmp_path: Path, moment: str) -
     plans = [task.plan for task in loop.task_log.statuses().values()]
     assert len(plans) == loop.selection.budget_per_round
     assert all(plan.lane and plan.policy for plan in plans)
-    assert all(one.is_live for one in loop.task_log.statuses().values())
+    assert all(task.is_live for task in loop.task_log.statuses().values())
 
 
-def test_a_deleted_project_is_an_error_until_somebody_says_it_was_meant(tmp_path: Path) -> None:
-    """Most tasks gone at once changes neither task_log nor gold; accepted, their answers are retracted."""
+def test_a_deleted_project_is_an_error_until_the_user_accepts_it(tmp_path: Path) -> None:
+    """The loss of most tasks changes neither task log nor gold until the user accepts it."""
     loop = Loop(tmp_path, texts(200), SelectionSettings(budget_per_round=40))
     loop.score()
     loop.push()
@@ -60,7 +60,7 @@ def test_a_deleted_project_is_an_error_until_somebody_says_it_was_meant(tmp_path
     with pytest.raises(TasksLostError, match=r"40 of 40 tasks are gone .* --accept-lost"):
         loop.pull()
     assert len(loop.gold.records()) == 40
-    assert all(one.is_live for one in loop.task_log.statuses().values())
+    assert all(task.is_live for task in loop.task_log.statuses().values())
 
     assert loop.reconcile(accept_lost=True) == (0, 0, 40)
     loop.pull()

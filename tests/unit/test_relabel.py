@@ -1,4 +1,4 @@
-"""Second looks: labels in doubt are found without leaning on themselves, and people decide blind."""
+"""Relabeling: models not trained on a sample find doubtful labels, and annotators decide blind."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ def loop(tmp_path: Path) -> Loop:
 
 
 def searched(loop: Loop, trainer: LengthTrainer, scratch: Path) -> int:
-    """Search gold and keep the list; return how many are in doubt."""
-    version, found = search(
+    """Search gold for label issues and save them; return how many."""
+    version, issues = search(
         gold=loop.gold.read(),
         trainer=trainer,  # type: ignore[arg-type]
         store=loop.store,
@@ -99,68 +99,66 @@ def searched(loop: Loop, trainer: LengthTrainer, scratch: Path) -> int:
         scratch=scratch,
         advance=lambda _: None,
     )
-    save_label_issues(loop.tables.label_errors, version, found, at=loop.clock())
-    return len(found)
+    save_label_issues(loop.tables.label_errors, version, issues, at=loop.clock())
+    return len(issues)
 
 
 def sent(loop: Loop, n: int) -> int:
-    """Send label_issues to people."""
+    """Plan rechecks of the first `n` label issues; return how many were planned."""
     return send_label_errors(loop.ports(), n)
 
 
 def test_mistakes_in_gold_are_found_sent_blind_and_corrected(loop: Loop, tmp_path: Path) -> None:
-    """The three wrong labels are the label_issues; what people then agree on is the next gold version."""
+    """The three wrong labels are the label issues; the annotators' new answers correct gold."""
     wrong = {
-        one.sample_id: one.label
-        for one in loop.gold.records()
-        if one.label != ("spam" if len(loop.store.kept[one.sample_id]) > 55 else "ham")
+        record.sample_id: record.label
+        for record in loop.gold.records()
+        if record.label != ("spam" if len(loop.store.kept[record.sample_id]) > 55 else "ham")
     }
     assert len(wrong) == 3
     assert searched(loop, LengthTrainer(), tmp_path) == 3
     looks = read_relabels(loop.ports())
-    assert {one.issue.sample_id for one in looks} == wrong.keys()
-    assert [one.state for one in looks] == ["not sent"] * 3
+    assert {relabel.issue.sample_id for relabel in looks} == wrong.keys()
+    assert [relabel.state for relabel in looks] == ["not sent"] * 3
 
     assert sent(loop, 2) == 2
     assert sent(loop, 5) == 1, "each is sent once"
-    rechecks = [one.pushed for one in loop.queue.tasks.values() if one.pushed.purpose is Purpose.RECHECK]
-    assert {one.sample_id for one in rechecks} == wrong.keys()
-    assert all(one.suggestion is None for one in rechecks)
-    assert {one.state for one in read_relabels(loop.ports())} == {"waiting for annotators"}
+    rechecks = [task.pushed for task in loop.queue.tasks.values() if task.pushed.purpose is Purpose.RECHECK]
+    assert {task.sample_id for task in rechecks} == wrong.keys()
+    assert all(task.suggestion is None for task in rechecks)
+    assert {relabel.state for relabel in read_relabels(loop.ports())} == {"waiting for annotators"}
 
     for _ in range(2):  # a second look that differs is followed by a third
         loop.work({who: lambda task: truth(task, loop.store.kept) for who in ("2", "3")})
         loop.pull()
     loop.work({"9": lambda task: truth(task, loop.store.kept)}, purpose=Purpose.ADJUDICATION)
     loop.pull()
-    reasons = " ".join(one.reason for one in loop.gold.log())
+    reasons = " ".join(version.reason for version in loop.gold.log())
     assert "3 put in doubt by a second look" in reasons
     assert "3 settled by a second look" in reasons
-    present = {one.sample_id: one.label for one in loop.gold.records()}
+    present = {record.sample_id: record.label for record in loop.gold.records()}
     assert all(present[sample_id] != label for sample_id, label in wrong.items())
-    assert {one.state for one in read_relabels(loop.ports())} == {"corrected to ham"}
+    assert {relabel.state for relabel in read_relabels(loop.ports())} == {"corrected to ham"}
 
 
-def test_what_judges_the_models_is_never_asked_again_because_a_model_disagrees(
-    loop: Loop, tmp_path: Path
-) -> None:
+def test_an_audit_sample_gets_no_recheck_because_a_model_disagrees(loop: Loop, tmp_path: Path) -> None:
     """No model of the search learns from, or doubts, validation or holdout; none learns from its own fold."""
     trainer = LengthTrainer()
     searched(loop, trainer, tmp_path)
-    train = {one.sample_id for one in loop.gold.records() if one.split is Split.TRAIN}
+    train = {record.sample_id for record in loop.gold.records() if record.split is Split.TRAIN}
     assert set().union(*trainer.seen) == train
-    assert all(len(one) < len(train) for one in trainer.seen)
+    assert all(len(rows) < len(train) for rows in trainer.seen)
     assert set.intersection(*trainer.seen) == set(), "every sample was left out once"
 
 
 def test_a_new_search_replaces_the_list(loop: Loop, tmp_path: Path) -> None:
-    """What is shown is what the newest search found; an empty search says so too."""
+    """The list holds the issues of the newest search, also when it found none."""
     searched(loop, LengthTrainer(), tmp_path)
     save_label_issues(loop.tables.label_errors, loop.gold.newest().version, [], at=loop.clock())
     assert read_relabels(loop.ports()) == []
 
 
-def test_too_little_gold_is_said(tmp_path: Path) -> None:
+def test_a_search_of_too_little_gold_is_an_error(tmp_path: Path) -> None:
     """Without two labels in what trains there is nothing to compare."""
     loop = Loop(tmp_path, texts(10))
     with pytest.raises(EmptyPoolError, match=r"gold version 0 has 0 train samples .* label more samples"):

@@ -30,19 +30,21 @@ def chosen(pool: list[Candidate], n_tasks: int = 20, **changes: object) -> list[
 
 
 @given(candidates(), st.integers(1, 30), st.integers(0, 3))
-def test_budget_is_kept_and_nobody_is_chosen_twice(pool: list[Candidate], n_tasks: int, seed: int) -> None:
-    """At most `n_tasks` answers are asked, of distinct samples; looks are in their lanes, unreserved."""
+def test_the_budget_is_kept_and_no_sample_is_chosen_twice(
+    pool: list[Candidate], n_tasks: int, seed: int
+) -> None:
+    """At most `n_tasks` answers go to distinct samples; reviews are in their lanes and not reserved."""
     choices = chosen(pool, n_tasks, seed=seed, audit_answers=2, below_share=0.2)
-    ids = [one.candidate.sample_id for one in choices]
+    ids = [choice.candidate.sample_id for choice in choices]
 
     price = {Purpose.AUDIT: 2, Purpose.FULL: 2, Purpose.REVIEW: 1, Purpose.SEED: 1}
     assert len(ids) == len(set(ids))
-    assert sum(price[one.purpose] for one in choices) <= n_tasks
-    for one in choices:
-        reserved = is_reserved(one.candidate.sample_id, audit_rate=0.3, seed=seed)
-        assert reserved == (one.purpose is Purpose.AUDIT)
+    assert sum(price[choice.purpose] for choice in choices) <= n_tasks
+    for choice in choices:
+        reserved = is_reserved(choice.candidate.sample_id, audit_rate=0.3, seed=seed)
+        assert reserved == (choice.purpose is Purpose.AUDIT)
         lanes = {Purpose.REVIEW: Lane.REVIEW, Purpose.FULL: Lane.FULL, Purpose.SEED: Lane.HOLD}
-        assert one.candidate.lane is lanes.get(one.purpose, one.candidate.lane)
+        assert choice.candidate.lane is lanes.get(choice.purpose, choice.candidate.lane)
 
 
 @given(candidates(), st.randoms(use_true_random=False))
@@ -57,11 +59,11 @@ def test_choice_does_not_depend_on_the_order_of_the_backlog(
 
 @given(candidates(min_size=1))
 def test_the_audit_ignores_what_the_model_thinks(pool: list[Candidate]) -> None:
-    """Rescoring the whole pool does not change who is drawn for the audit."""
-    rescored = [Candidate(one.sample_id, one.batch, Lane.AUTO, 0.99, "c") for one in pool]
+    """Rescoring the whole pool does not change the audit sample."""
+    rescored = [Candidate(candidate.sample_id, candidate.batch, Lane.AUTO, 0.99, "c") for candidate in pool]
 
     def drawn(choices: list[Choice]) -> list[str]:
-        return [one.candidate.sample_id for one in choices if one.purpose is Purpose.AUDIT]
+        return [choice.candidate.sample_id for choice in choices if choice.purpose is Purpose.AUDIT]
 
     assert drawn(chosen(pool)) == drawn(chosen(rescored))
 
@@ -76,24 +78,24 @@ def test_the_reserve_is_a_share_of_all_traffic() -> None:
 def test_permanent_random_numbers_are_uniform_and_streams_independent() -> None:
     """The numbers fill [0, 1) evenly, and two streams of one sample are uncorrelated."""
     ids = [sample_id_of(f"{i}".encode()) for i in range(5_000)]
-    one = np.array([permanent_random(i, 0, "audit") for i in ids])
+    numbers = np.array([permanent_random(i, 0, "audit") for i in ids])
     other = np.array([permanent_random(i, 0, "split") for i in ids])
-    assert np.all((one >= 0) & (one < 1))
-    assert abs(one.mean() - 0.5) < 4 / np.sqrt(12 * len(ids))
-    assert abs(np.corrcoef(one, other)[0, 1]) < 4 / np.sqrt(len(ids))
+    assert np.all((numbers >= 0) & (numbers < 1))
+    assert abs(numbers.mean() - 0.5) < 4 / np.sqrt(12 * len(ids))
+    assert abs(np.corrcoef(numbers, other)[0, 1]) < 4 / np.sqrt(len(ids))
 
 
 def test_inclusion_probability_is_that_of_the_reserve() -> None:
     """However far the budget reaches, an audit sample keeps the probability with which it was reserved."""
     pool = [Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), Lane.AUTO, 0.9, "a") for i in range(200)]
-    reserve = sum(is_reserved(one.sample_id, audit_rate=0.3, seed=7) for one in pool)
+    reserve = sum(is_reserved(candidate.sample_id, audit_rate=0.3, seed=7) for candidate in pool)
 
-    partly = [one for one in chosen(pool, 20) if one.purpose is Purpose.AUDIT]
-    wholly = [one for one in chosen(pool, 400) if one.purpose is Purpose.AUDIT]
+    partly = [choice for choice in chosen(pool, 20) if choice.purpose is Purpose.AUDIT]
+    wholly = [choice for choice in chosen(pool, 400) if choice.purpose is Purpose.AUDIT]
 
-    assert [one.inclusion_probability for one in partly] == [0.3] * 10
-    assert [one.inclusion_probability for one in wholly] == [0.3] * reserve
-    assert {one.stratum for one in wholly} == {"b/auto"}
+    assert [choice.inclusion_probability for choice in partly] == [0.3] * 10
+    assert [choice.inclusion_probability for choice in wholly] == [0.3] * reserve
+    assert {choice.stratum for choice in wholly} == {"b/auto"}
 
 
 def test_budget_left_over_by_the_band_goes_to_a_random_draw_of_what_is_held() -> None:
@@ -104,14 +106,19 @@ def test_budget_left_over_by_the_band_goes_to_a_random_draw_of_what_is_held() ->
     ]
     choices = chosen(pool, 20, audit_rate=0.0)
 
-    assert [one.purpose for one in choices] == [Purpose.REVIEW] * 3 + [Purpose.SEED] * 17
-    seeds = [one.candidate for one in choices if one.purpose is Purpose.SEED]
-    assert {one.lane for one in seeds} == {Lane.HOLD}
-    numbers = [permanent_random(one.sample_id, 7, "seed") for one in pool if one.lane is Lane.HOLD]
-    assert [permanent_random(one.sample_id, 7, "seed") for one in seeds] == sorted(numbers)[:17]
-    again = [replace(one, margin=0.9, label="b") if one.lane is Lane.HOLD else one for one in pool]
-    assert [one.candidate.sample_id for one in chosen(again, 20, audit_rate=0.0)] == [
-        one.candidate.sample_id for one in choices
+    assert [choice.purpose for choice in choices] == [Purpose.REVIEW] * 3 + [Purpose.SEED] * 17
+    seeds = [choice.candidate for choice in choices if choice.purpose is Purpose.SEED]
+    assert {candidate.lane for candidate in seeds} == {Lane.HOLD}
+    numbers = [
+        permanent_random(candidate.sample_id, 7, "seed") for candidate in pool if candidate.lane is Lane.HOLD
+    ]
+    assert [permanent_random(candidate.sample_id, 7, "seed") for candidate in seeds] == sorted(numbers)[:17]
+    again = [
+        replace(candidate, margin=0.9, label="b") if candidate.lane is Lane.HOLD else candidate
+        for candidate in pool
+    ]
+    assert [choice.candidate.sample_id for choice in chosen(again, 20, audit_rate=0.0)] == [
+        choice.candidate.sample_id for choice in choices
     ], "what the model thinks of held samples has no say"
 
 
@@ -123,10 +130,10 @@ def test_what_is_held_gets_its_share_of_the_budget() -> None:
     ]
     choices = chosen(pool, 40, audit_rate=0.0, below_share=0.1)
 
-    assert [one.purpose for one in choices] == [Purpose.REVIEW] * 36 + [Purpose.SEED] * 4
+    assert [choice.purpose for choice in choices] == [Purpose.REVIEW] * 36 + [Purpose.SEED] * 4
 
 
-def test_deep_reviews_and_quick_looks_share_one_order_of_value() -> None:
+def test_full_and_quick_reviews_share_one_order_of_value() -> None:
     """The smallest margins come first whatever their lane, and a full review is paid as an audit is."""
     lanes = [Lane.REVIEW, Lane.FULL, Lane.REVIEW, Lane.FULL, Lane.REVIEW]
     pool = [
@@ -135,7 +142,7 @@ def test_deep_reviews_and_quick_looks_share_one_order_of_value() -> None:
     ]
     choices = chosen(pool, 5, audit_rate=0.0, audit_answers=3)
 
-    assert [(one.purpose, one.candidate.margin) for one in choices] == [
+    assert [(choice.purpose, choice.candidate.margin) for choice in choices] == [
         (Purpose.REVIEW, 0.0),
         (Purpose.FULL, 0.1),
         (Purpose.REVIEW, 0.2),
@@ -149,10 +156,10 @@ def test_the_audit_draws_each_sample_with_its_own_probability() -> None:
         Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), Lane.AUTO, 0.9, "a", 0.05 if i % 2 else 0.4)
         for i in range(n)
     ]
-    audits = [one for one in chosen(pool, 10 * n, audit_rate=0.1) if one.purpose is Purpose.AUDIT]
+    audits = [choice for choice in chosen(pool, 10 * n, audit_rate=0.1) if choice.purpose is Purpose.AUDIT]
 
     for probability in (0.05, 0.4):
-        n_drawn = sum(one.inclusion_probability == probability for one in audits)
+        n_drawn = sum(choice.inclusion_probability == probability for choice in audits)
         expected = n / 2 * probability
         assert abs(n_drawn - expected) < 4 * np.sqrt(expected)
 
@@ -165,13 +172,15 @@ def test_a_part_of_the_reserve_is_drawn_in_proportion() -> None:
         for i in range(n)
     ]
     audits = [
-        one for one in chosen(pool, 440, audit_rate=0.22, audit_share=1.0) if one.purpose is Purpose.AUDIT
+        choice
+        for choice in chosen(pool, 440, audit_rate=0.22, audit_share=1.0)
+        if choice.purpose is Purpose.AUDIT
     ]
-    likely = sum(one.candidate.audit_probability == 0.4 for one in audits)
+    likely = sum(choice.candidate.audit_probability == 0.4 for choice in audits)
 
     assert len(audits) == 440
     assert abs(likely - 400) < 4 * np.sqrt(400 * 40 / 440)
-    assert {one.inclusion_probability for one in audits} == {0.4, 0.04}
+    assert {choice.inclusion_probability for choice in audits} == {0.4, 0.04}
 
 
 def test_cold_start_draws_a_random_seed() -> None:
@@ -179,10 +188,10 @@ def test_cold_start_draws_a_random_seed() -> None:
     pool = [Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), Lane.HOLD) for i in range(200)]
     choices = chosen(pool, 20, has_model=False)
 
-    seeds = [one for one in choices if one.purpose is Purpose.SEED]
+    seeds = [choice for choice in choices if choice.purpose is Purpose.SEED]
     assert len(choices) == 20
     assert len(seeds) == 10
-    assert {one.inclusion_probability for one in seeds} == {10 / 200}
+    assert {choice.inclusion_probability for choice in seeds} == {10 / 200}
     assert chosen(pool, 20, has_model=False, seed=8) != choices
 
 
@@ -192,7 +201,7 @@ def test_review_goes_by_margin_and_labels_take_turns() -> None:
     pool = [
         Candidate(sample_id_of(f"{m}".encode()), BatchId("b"), Lane.REVIEW, m, label) for label, m in rows
     ]
-    assert [(one.label, one.margin) for one in in_order_of_value(pool)] == [
+    assert [(candidate.label, candidate.margin) for candidate in in_order_of_value(pool)] == [
         ("a", 0.01),
         ("b", 0.4),
         ("a", 0.02),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.fakes import FakeLabelingQueue
 
 from goldloop.core.errors import EmptyPoolError
 from goldloop.core.samples import BatchId, SampleId
@@ -14,7 +15,6 @@ from scripts.bench.year.model import RegressionTrainer
 from scripts.bench.year.people import SKILLS, People
 from scripts.bench.year.stock import APPEARS, simulated_stock
 from scripts.bench.year.world import A_WEEK, APPEARANCE, World
-from tests.fakes import FakeLabelingQueue
 
 STOCK = simulated_stock(0)
 

@@ -1,4 +1,4 @@
-"""Label Studio: tasks go in, annotations come out; the only place that knows its API."""
+"""Label Studio: pushes tasks and pulls annotations; no other package calls its API."""
 
 from goldloop.adapters.label_studio.accounts import Annotator, add_annotator
 from goldloop.adapters.label_studio.images import local_image_urls

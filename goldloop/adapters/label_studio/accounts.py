@@ -1,4 +1,4 @@
-"""People: real Label Studio accounts, made through the invitation every annotator uses."""
+"""Annotator accounts in Label Studio, created through the invitation link."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MIN_PASSWORD = 8  # characters, Label Studio's own rule
 
 @dataclass(frozen=True, slots=True)
 class Annotator:
-    """An account that can log in; `user_id` is the annotator's name in every annotation."""
+    """An account that can log in; every annotation names its annotator by `user_id`."""
 
     user_id: str
     email: str
@@ -25,13 +25,13 @@ class Annotator:
 
 
 def add_annotator(url: str, token: str, *, email: str, password: str, first_name: str = "") -> Annotator:
-    """Return the account of `email`, made if there is none, with Enter submitting and S skipping.
+    """Return the account of `email`, created if missing; its hotkeys are Enter (submit) and S (skip).
 
-    `token` belongs to any user of the server; who is added joins that user's organization. `password` is
-    the account's own, 8 characters or more, and must be right where the account exists.
+    `token` belongs to any user of the server, and the new account joins that user's organization. `password`
+    has at least 8 characters; for an existing account it must be that account's password.
 
     Raises:
-        ServiceError: the server refused the account, or `password` is not that of the existing account.
+        ServiceError: the server refused the account, or `password` is wrong for the existing account.
     """
     if len(password) < MIN_PASSWORD:
         raise ServiceError(
@@ -52,7 +52,7 @@ def add_annotator(url: str, token: str, *, email: str, password: str, first_name
 
 
 def _submit(browser: httpx.Client, address: str, email: str, password: str) -> None:
-    """Fill in the login or sign-up form as a browser would; 302 means done, anything else shows it again."""
+    """Submit the login or sign-up form as a browser does; status 302 is success."""
     browser.get(address).raise_for_status()
     form = {
         "csrfmiddlewaretoken": browser.cookies.get("csrftoken") or "",
@@ -63,8 +63,8 @@ def _submit(browser: httpx.Client, address: str, email: str, password: str) -> N
     reply = browser.post(address, data=form, headers={"Referer": str(browser.base_url)})
     if reply.status_code != httpx.codes.FOUND:
         raise ServiceError(
-            f"Label Studio refused {email} with this password (status {reply.status_code}); give an account "
-            "that exists its own password, and a new one a valid e-mail address and a less common password"
+            f"Label Studio refused {email} with this password (status {reply.status_code}); for an existing "
+            "account give its own password, for a new one a valid e-mail address and a less common password"
         )
 
 
@@ -81,7 +81,7 @@ def _prepared(browser: httpx.Client, email: str, first_name: str) -> Annotator:
 
 
 def _token(browser: httpx.Client, csrf: dict[str, str], email: str) -> str:
-    """Return the user's legacy token where the server still takes those, else a new access token."""
+    """Return the user's legacy token if the server accepts legacy tokens, else a new access token."""
     settings = browser.get("/api/jwt/settings").raise_for_status().json()
     if settings["legacy_api_tokens_enabled"]:
         return str(browser.get("/api/current-user/token").raise_for_status().json()["token"])

@@ -1,4 +1,4 @@
-"""What changed in several projects, as one stream in order of change."""
+"""The changed tasks of several projects as one stream, in order of change."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ Row = dict[str, Any]
 """A task as the server lists it, with its `id` and, as a datetime, its `updated_at`."""
 
 Fetch = Callable[[datetime, int], list[Row]]
-"""From a moment and a size to the first so many rows changed then or later, oldest change first."""
+"""Returns the first rows changed at or after a time, up to a number, oldest change first."""
 
 
 class ChangeStream:
-    """The changed tasks of one project, from `since` on.
+    """The tasks of one project that changed at or after `since`.
 
-    A page starts where the last one ended, never at a page number: rows that change meanwhile move to the
-    end. So a task may come twice, the later time with its newer state.
+    A page starts at the time where the last page ended, not at a page number, because a row that changes
+    meanwhile moves to the end. A task may therefore come twice, the second time with its newer state.
     """
 
     def __init__(self, fetch: Fetch, since: datetime | None) -> None:
         self.since = since or _EVER
-        self.is_full = False  # whether the last page was, so that more is waiting
+        self.is_full = False  # whether the last page was full, so that more rows wait
         self._fetch = fetch
         self._size = CHANGED_TASKS
         self._seen: set[tuple[int, datetime]] = set()
 
     def page(self) -> list[Row]:
-        """Return the next rows that were not seen before; none when nothing has changed since."""
+        """Return the next new rows; an empty list when no task has changed since."""
         rows = self._fetch(self.since, self._size)
         fresh = [row for row in rows if (row["id"], row["updated_at"]) not in self._seen]
         self.is_full = len(rows) >= self._size
@@ -46,10 +46,10 @@ class ChangeStream:
 def merged_pages(streams: Sequence[ChangeStream]) -> Iterator[list[Row]]:
     """Yield pages of the rows of all `streams`, oldest change first across all.
 
-    Whoever stops after any page and goes on from its newest row has missed nothing. So a row is held back
-    until every stream has been read past its moment, in a request that was made after the row was seen:
-    while one project is listed, things happen in those listed before. What changes while the last requests
-    are made comes with the next pull.
+    A reader that stops after any page and continues from its newest row misses no change. Therefore a row
+    waits until every stream has been read past its time, by a request made after the row was seen: while one
+    project is listed, tasks change in the projects listed before. The next pull yields the changes that
+    happen during the last requests.
     """
     waiting = [row for stream in streams for row in stream.page()]
     is_last = not waiting
@@ -61,7 +61,7 @@ def merged_pages(streams: Sequence[ChangeStream]) -> Iterator[list[Row]]:
         complete = min([reached, *(stream.since for stream in streams if stream.is_full)])
         ready = {row["id"]: row for row in sorted(waiting, key=_age) if row["updated_at"] <= complete}
         waiting = [row for row in waiting if row["updated_at"] > complete]
-        rows = sorted(ready.values(), key=_age)  # of a task seen twice the newer state is left
+        rows = sorted(ready.values(), key=_age)  # of a task seen twice, the newer state remains
         for first in range(0, len(rows), CHANGED_TASKS):
             yield rows[first : first + CHANGED_TASKS]
 

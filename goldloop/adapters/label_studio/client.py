@@ -1,7 +1,7 @@
-"""HTTP client of Label Studio's API: it signs in, sends each request once and returns the JSON of the reply.
+"""HTTP client of Label Studio's API: signs in, sends each request once, and returns the JSON of the reply.
 
-httpx rather than requests, because its timeout holds without being asked for, its `Auth` can fetch a new
-access token in the middle of a request, and Prefect depends on it anyway.
+It uses httpx and not requests, because httpx has a default timeout, its `Auth` can fetch a new access token
+in the middle of a request, and Prefect depends on httpx anyway.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ _PAGE = 100  # rows of a paged list per request
 
 
 class LabelStudioClient:
-    """One Label Studio server as seen by the account that `token` belongs to.
+    """The API of one Label Studio server, for the account of `token`.
 
     `token` is a legacy token or a personal access token. Every method takes the path of an endpoint below
-    `url` and raises what httpx raises, `httpx.HTTPStatusError` for a reply that is no success; a reply that
-    is no JSON is a ValueError. No request is repeated: one that seemed to fail may have been carried out.
+    `url`. It raises the exceptions of httpx, with `httpx.HTTPStatusError` for an error status, and ValueError
+    for a reply that is not JSON. It repeats no request, because the server may have completed a request that
+    seemed to fail.
 
     Raises:
-        ServiceError: `url` is no address.
+        ServiceError: `url` is not an address.
     """
 
     def __init__(self, url: str, token: str) -> None:
@@ -34,7 +35,7 @@ class LabelStudioClient:
             self._http = http_client(url, auth=_TokenAuth(url, token), follow_redirects=True)
 
     def get(self, path: str, params: Params | None = None, *, body: object = None) -> Any:
-        """Return the reply; `body` holds filters that are too long for an address."""
+        """Return the reply; `body` holds filters that are too long for a URL."""
         return self._ask("GET", path, params, body)
 
     def post(self, path: str, body: object, params: Params | None = None) -> Any:
@@ -42,20 +43,20 @@ class LabelStudioClient:
         return self._ask("POST", path, params, body)
 
     def patch(self, path: str, body: object) -> Any:
-        """Change what stands at `path` by the fields in `body` and return the reply."""
+        """Change the object at `path` by the fields in `body` and return the reply."""
         return self._ask("PATCH", path, None, body)
 
     def delete(self, path: str) -> None:
-        """Delete what stands at `path`."""
+        """Delete the object at `path`."""
         self._ask("DELETE", path, None, None)
 
     def pages(self, path: str, params: Params) -> Iterator[dict[str, Any]]:
-        """Yield every row of a list that comes in numbered pages."""
+        """Yield every row of a list with numbered pages."""
         page = 1
         while True:
             reply = self.get(path, {**params, "page": page, "page_size": _PAGE})
             yield from reply["results"]
-            if not reply["next"]:  # an address, which behind a proxy may be one that only the proxy can reach
+            if not reply["next"]:  # a URL; behind a proxy, perhaps one that only the proxy can reach
                 return
             page += 1
 
@@ -65,10 +66,10 @@ class LabelStudioClient:
 
 
 class _TokenAuth(httpx.Auth):
-    """Signs requests with a legacy token, or with the access token that a personal access token gives.
+    """Signs requests with a legacy token, or with an access token from a personal access token.
 
-    A personal access token is a JWT; the access tokens that it gives live 300 s. Label Studio carries out
-    nothing of a request that it answers with 401, so that such a request is sent again with a new token.
+    A personal access token is a JWT; its access tokens are valid for 300 s. Label Studio does nothing for a
+    request that it answers with 401, so the client sends such a request again with a new token.
     """
 
     requires_response_body = True

@@ -1,7 +1,7 @@
-"""Barring: who has answered a sample before is not shown a further task about it.
+"""Barring: an annotator who has answered a sample does not get a further task about it.
 
-Label Studio never hands a task to somebody who holds any annotation on it, also a skip. So each person to be
-barred gets one there, marked so that it is never read as theirs.
+Label Studio never gives a task to an annotator who has an annotation or a skip on it. goldloop therefore adds
+a skip for each barred annotator, with a mark that keeps it from being read as an answer.
 """
 
 from __future__ import annotations
@@ -18,24 +18,29 @@ _BARRED = [{"from_name": REASON_NAME, "to_name": TO_NAME, "type": "choices", "va
 
 
 def bar(server: LabelStudioClient, barred: Mapping[int, tuple[str, ...]]) -> None:
-    """Bar people, by task id, from tasks just made; one request each, about 60 ms of server time.
+    """Bar annotators, by task id, from new tasks; one request each, about 60 ms of server time.
 
-    Accounts that are gone need no barring. A push that dies in between leaves the rest unbarred; what they
-    answer there is then found to be no second opinion (goldloop.consensus.evidence).
+    Deleted accounts need no barring. A push killed in between leaves the rest unbarred; answers of these
+    annotators do not count (goldloop.consensus.evidence).
     """
     if not any(barred.values()):
         return
     with translated(server.url, "list the accounts"):
         accounts = {str(account["id"]) for account in server.get("/api/users/")}
-    for task_id, people in barred.items():
-        for person in people:
-            if person in accounts:
-                skip = {"result": _BARRED, "was_cancelled": True, "completed_by": int(person), "lead_time": 0}
-                with translated(server.url, f"bar annotator {person} from task {task_id}"):
+    for task_id, annotators in barred.items():
+        for annotator in annotators:
+            if annotator in accounts:
+                skip = {
+                    "result": _BARRED,
+                    "was_cancelled": True,
+                    "completed_by": int(annotator),
+                    "lead_time": 0,
+                }
+                with translated(server.url, f"bar annotator {annotator} from task {task_id}"):
                     server.post(f"/api/tasks/{task_id}/annotations/", skip)
 
 
 def is_barring(annotation: Mapping[str, Any]) -> bool:
-    """Return whether an annotation of the task list only bars somebody."""
+    """Return whether an annotation of the task list only bars its annotator."""
     result = annotation.get("result")
     return bool(annotation.get("was_cancelled")) and result == _BARRED

@@ -1,4 +1,4 @@
-"""How a picture gets from the content store into an annotator's browser."""
+"""Image URLs: the browser of an annotator loads images of the content store from them."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from PIL import Image
 from goldloop.core.tasks import NewTask
 
 ImageUrl = Callable[[str], str]
-"""From a path relative to the content store to what a task's `image` field holds."""
+"""Returns the `image` field of a task for a path relative to the content store."""
 
 TaskData = Callable[[NewTask, ImageUrl], Mapping[str, str]]
-"""From a task to its fields that hold the sample; `goldloop.core.modality.Modality.task_data` is one."""
+"""Returns the fields of a task that hold its sample, such as `goldloop.core.modality.Modality.task_data`."""
 
 
 def image_data(task: NewTask, image_url: ImageUrl) -> Mapping[str, str]:
-    """Return the fields of a task about a picture."""
+    """Return the fields of a task about an image."""
     return {"image": image_url(task.path)}
 
 
-TINY_PX = 128  # below this a picture is enlarged so much that blurring it hides what little there is
-_LOOKED_AT = 32  # files
+TINY_PX = 128  # the page enlarges smaller images so far that smoothing would hide their details
+_SAMPLE_FILES = 32
 
 
 def local_image_urls(folder: str = "images") -> ImageUrl:
-    """Return the url-maker for a content store that Label Studio serves from its own disk.
+    """Return the image URLs for a content store that Label Studio serves from its own disk.
 
     `folder` is the content store's path relative to LOCAL_FILES_DOCUMENT_ROOT. Label Studio serves only
-    folders below that root, never the root itself, so it is at least one name. Elsewhere an s3:// uri
-    would stand in the task instead; a function from path to such a uri is all that takes.
+    folders below that root, never the root itself, so `folder` has at least one name. For a content store on
+    S3, another function would return an s3:// URI for each path.
     """
     prefix = quote(folder.strip("/"))
     return lambda path: f"/data/local-files/?d={prefix}/{quote(path)}"
 
 
 def are_tiny(store: Path) -> bool:
-    """Return whether the pictures in `store` are so small that enlarging must keep their pixels.
+    """Return whether the images in `store` are so small that the page must enlarge them without smoothing.
 
-    Looks at the first few files; an empty store is not tiny.
+    It reads the first few files; the images of an empty store are not tiny.
     """
     sizes = []
-    for path in islice(_files(store), _LOOKED_AT):
+    for path in islice(_files(store), _SAMPLE_FILES):
         try:
             with Image.open(path) as image:
                 sizes.append(max(image.size))
@@ -55,10 +55,10 @@ def are_tiny(store: Path) -> bool:
 
 
 def _files(folder: Path) -> list[Path]:
-    found: list[Path] = []
-    for where, folders, names in os.walk(folder):
+    files: list[Path] = []
+    for parent, folders, names in os.walk(folder):
         folders.sort()
-        found += [Path(where) / name for name in sorted(names)]
-        if len(found) >= _LOOKED_AT:
+        files += [Path(parent) / name for name in sorted(names)]
+        if len(files) >= _SAMPLE_FILES:
             break
-    return found
+    return files

@@ -1,4 +1,4 @@
-"""A task in the form that Label Studio imports, and an annotation in the form that it lists."""
+"""Payloads: converts tasks for Label Studio's import, and annotations from its task list."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from goldloop.core.tasks import NewTask, Purpose
 from labelstudio_config import FROM_NAME, FULL_HINT, KINDS, NOTE_NAME, REASON_NAME, TO_NAME
 
 HINTS = {Purpose.FULL: FULL_HINT}
-"""Hint beside a sample without a suggestion; audits and rechecks must look alike, so they have none."""
+"""Hint beside a sample without a suggestion; audits and rechecks have none, so that they look alike."""
 
 
 def choice_result(label: str, to_name: str = TO_NAME) -> list[dict[str, Any]]:
@@ -26,8 +26,8 @@ def choice_result(label: str, to_name: str = TO_NAME) -> list[dict[str, Any]]:
 def task_payload(task: NewTask, image_url: ImageUrl, task_data: TaskData = image_data) -> dict[str, Any]:
     """Return `task` for the import API, the fields that hold the sample made by `task_data`.
 
-    What is suggested stands in `data` as well, because reading it back with the task is free, whereas
-    predictions cost five times as much to list and can get lost in an import. A blind task has neither.
+    `data` holds the suggestion too, because it comes with the task at no cost; predictions take five times as
+    long to list, and an import can lose them. A blind task has neither.
     """
     suggestion = task.suggestion
     data: dict[str, Any] = {
@@ -49,13 +49,13 @@ def task_payload(task: NewTask, image_url: ImageUrl, task_data: TaskData = image
 
 
 def counted(answers: Mapping[str, int]) -> str:
-    """Return what people have said, the most frequent label first, equals in the order given."""
-    ranked = sorted(answers.items(), key=lambda one: -one[1])
+    """Return the counted answers as text, most frequent label first, ties in the order given."""
+    ranked = sorted(answers.items(), key=lambda entry: -entry[1])
     return " · ".join(f"{label} {n}" for label, n in ranked) or "none"
 
 
 def prediction_payload(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the prediction that belongs to a task's `data`, for which something is suggested."""
+    """Return the prediction for a task's `data` with a suggestion."""
     return {
         "model_version": data["suggested_by"],
         "score": data["suggested_score"],
@@ -64,17 +64,17 @@ def prediction_payload(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def chosen_labels(result: object) -> set[str]:
-    """Return every label that `result` picks, known or not."""
+    """Return every label that `result` picks, also outside the label set."""
     return set(_values(result, FROM_NAME, "choices"))
 
 
 def read_result(result: object, labels: LabelSet) -> tuple[str | None, str | None]:
-    """Return (label, None), or (None, what is wrong) when `result` is no single label of the label set.
+    """Return (label, None), or (None, problem) when `result` is not one label of the label set.
 
-    Label Studio accepts any result over its API, and keeps answers whose label was since removed.
+    Label Studio accepts any result over its API, and keeps answers whose label was removed since.
     """
     if not _from(result, FROM_NAME):
-        others = sorted({str(one.get("from_name")) for one in _regions(result)})
+        others = sorted({str(region.get("from_name")) for region in _regions(result)})
         return None, f"no answer from the control {FROM_NAME!r}" + (f", only from {others}" if others else "")
     chosen = sorted(chosen_labels(result))
     if len(chosen) != 1:
@@ -85,29 +85,29 @@ def read_result(result: object, labels: LabelSet) -> tuple[str | None, str | Non
 
 
 def _regions(result: object) -> list[dict[str, Any]]:
-    return [one for one in result if isinstance(one, dict)] if isinstance(result, list) else []
+    return [region for region in result if isinstance(region, dict)] if isinstance(result, list) else []
 
 
 def _from(result: object, control: str) -> list[dict[str, Any]]:
-    return [one for one in _regions(result) if one.get("from_name") == control]
+    return [region for region in _regions(result) if region.get("from_name") == control]
 
 
 def _values(result: object, control: str, kind: str) -> list[str]:
-    """Return what was entered in a control, `kind` being "choices" or "text"."""
-    values = [one.get("value") for one in _from(result, control)]
+    """Return the values of a control; `kind` is "choices" or "text"."""
+    values = [region.get("value") for region in _from(result, control)]
     return [str(given) for value in values if isinstance(value, dict) for given in value.get(kind) or []]
 
 
 def read_reason(result: object) -> str | None:
-    """Return the reasons that were picked, then what was written, or None where there is neither."""
+    """Return the picked reasons, then the written note, or None without either."""
     given = [*_values(result, REASON_NAME, "choices"), *_values(result, NOTE_NAME, "text")]
-    return "; ".join(filter(None, (" ".join(one.split()) for one in given))) or None
+    return "; ".join(filter(None, (" ".join(text.split()) for text in given))) or None
 
 
 def read_annotation(raw: Mapping[str, Any], data: Mapping[str, Any], labels: LabelSet) -> Annotation:
-    """Return one annotation of the task list; `data` is its task's.
+    """Return one annotation of the task list; `data` is that of its task.
 
-    A reason is that of a skip or of an adjudicator; one left over from a skip that became an answer is none.
+    Only a skip and an adjudicator's answer have a reason; an answer that was a skip before loses its reason.
     """
     is_skip = bool(raw["was_cancelled"])
     label, problem = (None, None) if is_skip else read_result(raw["result"], labels)
@@ -130,7 +130,7 @@ def read_annotation(raw: Mapping[str, Any], data: Mapping[str, Any], labels: Lab
 
 
 def read_tasks(rows: Sequence[Mapping[str, Any]], labels: LabelSet) -> list[TaskState]:
-    """Return a page of the task list; tasks that goldloop did not push have no key and are passed over."""
+    """Return a page of the task list; a task that goldloop did not push has no key and is left out."""
     states = []
     for row in rows:
         key = row["data"].get("key")
@@ -144,13 +144,13 @@ def read_tasks(rows: Sequence[Mapping[str, Any]], labels: LabelSet) -> list[Task
                 f"Label Studio lists task {row['id']} with an annotation that cannot be read "
                 f"({type(error).__name__}: {error}); correct or delete it there, then pull again"
             ) from error
-        annotations.sort(key=lambda one: one.annotation_id)
+        annotations.sort(key=lambda annotation: annotation.annotation_id)
         states.append(TaskState(row["id"], key, row["updated_at"], tuple(annotations)))
     return states
 
 
 def _user_id(completed_by: Any) -> str:
-    """Return an annotator's stable name: the user id, as an e-mail address is private and may change."""
+    """Return the user id, the stable name of an annotator; an e-mail address is private and may change."""
     return str(completed_by["id"] if isinstance(completed_by, dict) else completed_by)
 
 

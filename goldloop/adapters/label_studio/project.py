@@ -1,4 +1,4 @@
-"""The Label Studio projects of a workspace: made once, found again, kept as the settings say."""
+"""The Label Studio projects of a workspace: created once, then found and kept up to date."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from labelstudio_config import (
 )
 
 _MAX_NAME = 28  # characters, so that the longest title has the 50 that Label Studio allows
-_EVERYBODY = 1000  # answers to a task of the onboarding project, in other words: one from every annotator
+_EVERYBODY = 1000  # answers to an onboarding task: one from every annotator
 _FIELDS = (
     "id,title,label_config,expert_instruction,show_instruction,maximum_annotations,sampling,skip_queue,"
     "show_collab_predictions"
@@ -36,10 +36,10 @@ _FIELDS = (
 
 @dataclass(frozen=True, slots=True)
 class Projects:
-    """Ids of the three Label Studio projects that one workspace has.
+    """Ids of the three Label Studio projects of one workspace.
 
-    `main` is where people label, `adjudication` where an adjudicator decides what they disagree about,
-    and `onboarding` where somebody new begins.
+    Annotators label in `main`, adjudicators decide disputes in `adjudication`, and new annotators begin in
+    `onboarding`.
     """
 
     main: int
@@ -57,10 +57,10 @@ class Projects:
 
 
 def project_titles(name: str) -> tuple[str, str, str]:
-    """Return the titles under which the workspace called `name` finds its projects, main one first.
+    """Return the titles of the projects of the workspace called `name`, main project first.
 
-    Label Studio allows 50 characters. A name that is too long is cut and told apart by a hash behind a
-    tilde, which no name holds.
+    Label Studio allows 50 characters. A longer name is cut and gets a hash behind a tilde; no name contains a
+    tilde.
     """
     short = name
     if len(name) > _MAX_NAME:
@@ -72,23 +72,23 @@ def project_titles(name: str) -> tuple[str, str, str]:
 def ensure_projects(
     url: str, token: str, *, name: str, labels: LabelSet, images_root: Path | None, kind: str = "image"
 ) -> Projects:
-    """Return the projects of the workspace called `name`, made or brought up to date.
+    """Return the projects of the workspace called `name`, created or brought up to date.
 
-    `kind` is that of the samples, which decides the labelling screen.
-    Two machines that make them at once end with the same ones, the older. `images_root` is the content
-    store as the server sees it, a folder below its LOCAL_FILES_DOCUMENT_ROOT, which annotators are then
-    allowed to see; None where pictures come from elsewhere. Four requests where all is as it should be.
+    `kind` is the kind of the samples, which decides the labelling screen.
+    Two machines that create them at the same time both get the older ones. `images_root` is the content store
+    as the server sees it, a folder below its LOCAL_FILES_DOCUMENT_ROOT, and annotators get access to it; None
+    when the images come from elsewhere. It takes four requests when nothing has to change.
 
     Raises:
         LabelError: a label that annotators have used is missing from `labels`.
-        ServiceError: the server did not do what was asked.
+        ServiceError: the server failed or refused a request.
     """
     server = LabelStudioClient(url, token)
     titles = project_titles(name)
     wanted = _wanted(labels, kind, is_tiny=bool(images_root and are_tiny(images_root)))
-    with translated(url, f"make the projects {', '.join(map(repr, titles))}"):
-        projects = _found_or_made(server, titles)
-        changes = [_changes(project, one) for project, one in zip(projects, wanted, strict=True)]
+    with translated(url, f"create the projects {', '.join(map(repr, titles))}"):
+        projects = _find_or_create(server, titles)
+        changes = [_changes(project, settings) for project, settings in zip(projects, wanted, strict=True)]
         for project, change in zip(projects, changes, strict=True):
             if "label_config" in change:
                 _refuse_lost_labels(server, project["id"], project["label_config"] or "", labels)
@@ -107,11 +107,11 @@ def ensure_projects(
 def _wanted(labels: LabelSet, kind: str, *, is_tiny: bool) -> list[dict[str, Any]]:
     """Return the settings of the three projects.
 
-    A task's number of answers is its own, see `LabelStudioQueue.ask`; 1 is what it begins with. Changing
-    the project's number would overwrite that of every task, so it never follows a setting.
+    Each task has its own number of answers, initially 1; see `LabelStudioQueue.ask`. A change of the
+    project's number would overwrite that of every task, so it never follows a setting.
     """
     everywhere = {
-        "show_instruction": False,  # Enter, meant to close that dialog, would submit the suggestion behind it
+        "show_instruction": False,  # Enter closes the dialog, and would also submit the suggestion behind it
         "sampling": "Sequential sampling",
         "skip_queue": "REQUEUE_FOR_OTHERS",
         "show_collab_predictions": True,
@@ -132,39 +132,39 @@ def _changes(project: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in wanted.items() if project.get(key) != value}
 
 
-def _found_or_made(server: LabelStudioClient, titles: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return the project of each title, as it is on the server."""
-    there = _found(server, titles)
-    missing = [title for title in titles if title not in there]
+def _find_or_create(server: LabelStudioClient, titles: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return the project of each title; create the missing ones."""
+    present = _find(server, titles)
+    missing = [title for title in titles if title not in present]
     if missing:
         made = {title: server.post("/api/projects/", {"title": title})["id"] for title in missing}
-        there = _found(server, titles)
+        present = _find(server, titles)
         for title, mine in made.items():
-            _put_aside(server, mine, there[title]["id"])
-    return [there[title] for title in titles]
+            _put_aside(server, mine, present[title]["id"])
+    return [present[title] for title in titles]
 
 
-def _found(server: LabelStudioClient, titles: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def _find(server: LabelStudioClient, titles: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     """Return the oldest project of each title that has one.
 
-    Oldest first: Label Studio counts the matches before it reads them, newest first unless asked otherwise,
-    and so leaves out the oldest when others are made between the two.
+    The request orders the projects oldest first: Label Studio counts the matches before it reads them, and
+    in its default order, newest first, it would leave out the oldest when others are created in between.
     """
     start = titles[-1].partition("~")[0].removesuffix(" onboarding")  # the list matches parts of titles
     matches = server.pages("/api/projects/", {"title": start, "ordering": "id", "include": _FIELDS})
-    found: dict[str, dict[str, Any]] = {}
+    oldest: dict[str, dict[str, Any]] = {}
     for project in sorted(matches, key=lambda project: int(project["id"])):
         if project["title"] in titles:
-            found.setdefault(project["title"], project)
-    return found
+            oldest.setdefault(project["title"], project)
+    return oldest
 
 
 def _put_aside(server: LabelStudioClient, mine: int, oldest: int) -> None:
-    """Give way to the older project of the same title, if somebody else made one at the same moment.
+    """Rename our project if another process created one with the same title at the same time.
 
-    The younger one gets another title and is not deleted: while Label Studio deletes a project it switches
-    off every signal of its process, and two deletions at once leave them off until it is restarted; it then
-    no longer counts annotations or gives new people a token.
+    goldloop renames the younger project and does not delete it. While Label Studio deletes a project, it
+    switches off all signals of its process, and two deletions at once leave them off until a restart: it then
+    counts no annotations and gives new accounts no token.
     """
     if mine == oldest:
         return
@@ -175,7 +175,7 @@ def _put_aside(server: LabelStudioClient, mine: int, oldest: int) -> None:
 def _refuse_lost_labels(
     server: LabelStudioClient, project_id: int, label_config: str, labels: LabelSet
 ) -> None:
-    """Raise if annotators have used a label that is about to go; Label Studio itself would let it happen."""
+    """Raise if annotators have used a label that `labels` lacks; Label Studio itself would remove it."""
     removed = {name for name in _labels_of(label_config) if name not in labels}
     if not removed:
         return
@@ -186,25 +186,25 @@ def _refuse_lost_labels(
             used |= removed & chosen_labels(annotation.get("result"))
     if used:
         raise LabelError(
-            f"labels {sorted(used)} are gone from the label set, but people have used them in Label Studio "
-            f"project {project_id}; put them back, or start a new workspace"
+            f"labels {sorted(used)} are gone from the label set, but annotators have used them in Label "
+            f"Studio project {project_id}; put them back, or start a new workspace"
         )
 
 
 def _labels_of(label_config: str) -> list[str]:
-    """Return the labels an interface offers; Label Studio keeps the text as it was sent."""
+    """Return the labels of an interface; Label Studio keeps its text unchanged."""
     try:
         root = ET.fromstring(label_config or "<View/>")
     except ET.ParseError:
         return []
     for choices in root.iter("Choices"):
         if choices.get("name") == FROM_NAME:
-            return [one.get("alias") or one.get("value") or "" for one in choices.iter("Choice")]
+            return [choice.get("alias") or choice.get("value") or "" for choice in choices.iter("Choice")]
     return []
 
 
 def _serve(server: LabelStudioClient, project_id: int, folder: str) -> None:
-    """Let everybody who has access to the project see the pictures in `folder`, in whatever project."""
+    """Give all accounts with access to the project access to the images in `folder`, in any project."""
     storages = "/api/storages/localfiles/"
     if all(storage["path"] != folder for storage in server.get(storages, {"project": project_id})):
         server.post(storages, {"project": project_id, "path": folder, "use_blob_urls": True})

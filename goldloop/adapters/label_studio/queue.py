@@ -1,10 +1,10 @@
-"""The labelling queue on Label Studio: push, find, delete, and the pull of what changed."""
+"""The labelling queue on Label Studio: pushes, finds and deletes tasks, and pulls changed tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from goldloop.adapters.label_studio.changes import ChangeStream, Fetch, Row, merged_pages
 from goldloop.adapters.label_studio.client import LabelStudioClient
@@ -21,20 +21,21 @@ from goldloop.core.errors import ServiceError
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import NewTask
 
-BATCH_TASKS = 500  # tasks per import: more is no faster and holds the server's write lock longer
+BATCH_TASKS = 500  # tasks per import; larger imports are no faster and hold the server's write lock longer
 LOOKUP_KEYS = 1000
+Item = TypeVar("Item")
 
-# One flat list serves tasks and the annotations in them. Every further field costs, `predictions` and
-# `drafts` most; a draft is no answer.
+# One flat list names the fields of tasks and of their annotations. Every further field takes time, above all
+# `predictions` and `drafts`; a draft is not an answer.
 _CHANGED_FIELDS = "id,updated_at,data,annotations,result,completed_by,created_at,lead_time,was_cancelled"
 
 
 class LabelStudioQueue:
     """The `LabelingQueue` of the three Label Studio projects of one workspace.
 
-    A task's purpose says in which of them it is; task ids are the server's, so no two projects share one.
-    Annotators are named by user id. What was shown to them is read from the task's own data: goldloop never
-    changes the suggestion of a task once it is pushed.
+    The purpose of a task determines its project. Task ids come from the server, so no two projects share one.
+    Annotators have their user ids as names. The task's data holds the suggestion that annotators saw, because
+    goldloop never changes the suggestion of a pushed task.
     """
 
     def __init__(
@@ -53,18 +54,18 @@ class LabelStudioQueue:
         self.image_url, self.task_data = image_url, task_data
         self._server = LabelStudioClient(url, token)
         self._shown_version: str | None = None
-        self._found_version: str | None = None  # of tasks whose push may have died before it was shown
-        self._is_whole = False  # whether suggestions lost before our first push were looked for
+        self._found_version: str | None = None  # of tasks whose push may have ended before `_show_version`
+        self._is_whole = False  # whether the first push has restored lost suggestions
 
     @property
     def project_id(self) -> int:
-        """The main project, where people label."""
+        """The main project, where annotators label."""
         return self.projects.main
 
     def project_urls(self) -> dict[str, str]:
-        """Return where people begin to work, by what they do there.
+        """Return the start pages of annotators, by activity.
 
-        That is labeling, adjudication or onboarding, or one queue of the main project by its title.
+        Activities are labeling, adjudication and onboarding, and each queue of the main project by its title.
         """
         names = ("labeling", "adjudication", "onboarding")
         pages = {
@@ -76,20 +77,20 @@ class LabelStudioQueue:
         return {name: f"{page}?labeling=1" for name, page in pages.items()} | queues
 
     def tabs(self) -> dict[str, int]:
-        """Return the ids of the main project's tabs by title: everything first, then each queue."""
+        """Return the ids of the main project's tabs by title: all tasks first, then each queue."""
         with translated(self.url, "find the queues"):
             return ensure_tabs(self._server, self.projects.main)
 
     def push(self, tasks: Sequence[NewTask]) -> dict[str, int]:
-        """Create one task for each, in batches; return task ids by key, in the order given.
+        """Create `tasks` in batches; return task ids by key, in the order given.
 
-        A batch goes into one project and is all or nothing. Suggestions that a server on SQLite lost while
-        somebody else wrote are restored: the first push also restores those an earlier one left behind, and
-        `push([])` repairs.
+        A batch goes into one project, completely or not at all. A server on SQLite can lose the suggestions
+        of a batch during other writes; `push` restores them. The first push also restores those that an
+        earlier process has left, and `push([])` only restores.
 
         Raises:
-            ServiceUnreachableError: no answer; the batch on its way may still be carried out.
-            ServiceError: the server refused a batch or did not do all of it.
+            ServiceUnreachableError: no reply; the server may still create the last batch.
+            ServiceError: the server refused a batch or created only a part of it.
         """
         if not (self._is_whole and tasks):
             self._restore_suggestions()
@@ -97,11 +98,9 @@ class LabelStudioQueue:
         ids: dict[str, int] = {}
         for project_id in self.projects:
             mine = [task for task in tasks if self.projects.of(task.purpose) == project_id]
-            for first in range(0, len(mine), BATCH_TASKS):
-                part = mine[first : first + BATCH_TASKS]
-                ids |= self._import(
-                    project_id, [task_payload(task, self.image_url, self.task_data) for task in part]
-                )
+            payloads = [task_payload(task, self.image_url, self.task_data) for task in mine]
+            for batch in _batches(payloads, BATCH_TASKS):
+                ids |= self._import(project_id, batch)
         bar(self._server, {ids[task.key]: task.barred for task in tasks})
         versions = (task.suggestion.model_version for task in tasks if task.suggestion)
         self._show_version(next(versions, self._found_version))
@@ -109,16 +108,15 @@ class LabelStudioQueue:
 
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
         """Return the ids of all tasks on the server that carry one of `keys`, ascending, by key."""
-        found: dict[str, list[int]] = {}
+        ids: dict[str, list[int]] = {}
         distinct = list(dict.fromkeys(keys))
-        for first in range(0, len(distinct), LOOKUP_KEYS):
-            part = distinct[first : first + LOOKUP_KEYS]
-            wanted = set(part)
-            for row in self._sweep("id,data", ("data.key", "in_list", "String", part)):
+        for batch in _batches(distinct, LOOKUP_KEYS):
+            wanted = set(batch)
+            for row in self._sweep("id,data", ("data.key", "in_list", "String", batch)):
                 if row["data"].get("key") in wanted:
-                    found.setdefault(row["data"]["key"], []).append(row["id"])
+                    ids.setdefault(row["data"]["key"], []).append(row["id"])
                     self._found_version = row["data"].get("suggested_by") or self._found_version
-        return found
+        return ids
 
     def n_tasks(self) -> int:
         """Return how many tasks the projects hold on the server."""
@@ -126,26 +124,25 @@ class LabelStudioQueue:
 
     def all_tasks(self) -> dict[int, str]:
         """Return key by task id for every task that goldloop pushed."""
-        found: dict[int, str] = {}
+        keys: dict[int, str] = {}
         for row in self._sweep("id,data"):
             if isinstance(row["data"].get("key"), str):
-                found[row["id"]] = row["data"]["key"]
+                keys[row["id"]] = row["data"]["key"]
                 self._found_version = row["data"].get("suggested_by") or self._found_version
-        return found
+        return keys
 
     def answered(self, task_ids: Sequence[int]) -> set[int]:
         """Return those of `task_ids` that hold at least one annotation or skip."""
-        found: set[int] = set()
-        for first in range(0, len(task_ids), LOOKUP_KEYS):
-            part = list(task_ids[first : first + LOOKUP_KEYS])
+        answered: set[int] = set()
+        for batch in _batches(task_ids, LOOKUP_KEYS):
             fields = "id,annotations,result,was_cancelled"
-            for row in self._sweep(fields, ("id", "in_list", "Number", part), is_full=True):
-                if not all(is_barring(one) for one in row["annotations"]):
-                    found.add(row["id"])
-        return found
+            for row in self._sweep(fields, ("id", "in_list", "Number", batch), is_full=True):
+                if not all(is_barring(annotation) for annotation in row["annotations"]):
+                    answered.add(row["id"])
+        return answered
 
     def delete(self, task_ids: Sequence[int]) -> None:
-        """Delete these tasks and their annotations; ids that are gone already are passed over."""
+        """Delete these tasks and their annotations; ids without a task are ignored."""
         if not task_ids:
             return
         chosen = {"all": False, "included": list(task_ids)}
@@ -155,17 +152,17 @@ class LabelStudioQueue:
                 self._server.post("/api/dm/actions/", {"selectedItems": chosen}, action)
 
     def ask(self, n_answers: Mapping[int, int]) -> None:
-        """Let each task, by id, be answered by so many different people in all.
+        """Set by how many different annotators each task, by id, is to be answered in total.
 
-        It comes in their usual stream, never to somebody who has answered or skipped it. Tasks that are
-        gone are passed over; those that have that number already cost nothing but their lookup.
+        Label Studio gives the task to annotators who have neither answered nor skipped it. Deleted tasks are
+        ignored; a task that has the number already costs only its lookup.
         """
         set_overlaps(self._server, self.projects, n_answers)
 
     def changed_since(self, moment: datetime | None) -> Iterator[list[TaskState]]:
-        """Yield pages of tasks changed at or after `moment` (None: ever), oldest change first.
+        """Yield pages of tasks changed at or after `moment` (None: all tasks), oldest change first.
 
-        A task that changes meanwhile may come twice, the later time with its newer state.
+        A task that changes meanwhile may come twice, the second time with its newer state.
         """
         streams = [ChangeStream(self._changed(project_id), moment) for project_id in self.projects]
         for rows in merged_pages(streams):
@@ -190,18 +187,18 @@ class LabelStudioQueue:
             task_ids, n_predictions = reply["task_ids"], reply["prediction_count"]
         if len(task_ids) != len(payloads):
             raise ServiceError(
-                f"Label Studio at {self.url} made {len(task_ids)} tasks of {len(payloads)} in project "
-                f"{project_id}; push again, which looks up what is there"
+                f"Label Studio at {self.url} created {len(task_ids)} of {len(payloads)} tasks in project "
+                f"{project_id}; push again, which looks up the tasks on the server"
             )
         if n_predictions != sum(len(payload["predictions"]) for payload in payloads):
             self._restore_suggestions()
         return {payload["data"]["key"]: task_id for payload, task_id in zip(payloads, task_ids, strict=True)}
 
     def _restore_suggestions(self) -> None:
-        """Give every task that should have a suggestion and has no prediction its prediction back.
+        """Restore the prediction of every task that has a suggestion but no prediction.
 
-        A server on SQLite that is written to during an import repeats the import without its predictions
-        and reports success, with a prediction_count of 0.
+        When another request writes to a server on SQLite during an import, the server repeats the import
+        without its predictions and reports success, with a prediction_count of 0.
         """
         rows = sweep(
             self._server,
@@ -215,24 +212,28 @@ class LabelStudioQueue:
             for row in rows
             if row["data"].get("suggested") and row.get("total_predictions") == 0
         ]
-        for first in range(0, len(lost), BATCH_TASKS):
-            part = lost[first : first + BATCH_TASKS]
-            with translated(self.url, f"restore the suggestions of {len(part)} tasks"):
+        for batch in _batches(lost, BATCH_TASKS):
+            with translated(self.url, f"restore the suggestions of {len(batch)} tasks"):
                 address = f"/api/projects/{self.project_id}/import/predictions"
-                n_made = self._server.post(address, part)["created"]
-            if n_made != len(part):
+                n_made = self._server.post(address, batch)["created"]
+            if n_made != len(batch):
                 raise ServiceError(
-                    f"Label Studio at {self.url} restored {n_made} of {len(part)} lost suggestions in "
-                    f"project {self.project_id}; push again when nobody else is writing"
+                    f"Label Studio at {self.url} restored {n_made} of {len(batch)} lost suggestions in "
+                    f"project {self.project_id}; push again when no other process writes"
                 )
 
     def _show_version(self, version: str | None) -> None:
-        """Let annotators see the suggestions of `version`; Label Studio shows those of one version only.
+        """Show annotators the suggestions of `version`; Label Studio shows those of one version only.
 
-        Open tasks of an older version keep their suggestion in the hint, without the label being chosen.
+        Open tasks of an older version keep their suggestion in the hint, but their label is not preselected.
         """
         if version is None or version == self._shown_version:
             return
         with translated(self.url, f"show the suggestions of model version {version}"):
             self._server.patch(f"/api/projects/{self.project_id}/", {"model_version": version})
         self._shown_version = version
+
+
+def _batches(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
+    for first in range(0, len(items), size):
+        yield list(items[first : first + size])

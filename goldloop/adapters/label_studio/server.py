@@ -1,4 +1,4 @@
-"""One Label Studio server: how it is addressed, and how its failures become goldloop's errors."""
+"""Connections to a Label Studio server, and the translation of its failures into goldloop's errors."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import httpx
 from goldloop.core.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
 
 TIMEOUT_S = 60.0
-_MAX_DETAIL = 400  # characters of a server's reply that are worth repeating
+_MAX_DETAIL = 400  # characters of the server's reply in an error message
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-_GATEWAY = {502, 503, 504}  # what a proxy says for a server that does not answer
+_GATEWAY = {502, 503, 504}  # status codes of a proxy whose server does not answer
 
 
 def http_client(url: str, *, auth: httpx.Auth | None = None, follow_redirects: bool = False) -> httpx.Client:
-    """Return a client for `url` that opens a connection per request.
+    """Return a client for `url` that opens a connection for each request.
 
-    A kept connection would be found dead after the server's restart, and a POST on it may not be repeated.
-    Proxies of the environment are not asked for a loopback address.
+    A kept connection would be dead after a restart of the server, and a POST on it must not be repeated. For
+    a loopback address, the client ignores the proxies of the environment.
     """
     return httpx.Client(
         base_url=url,
@@ -50,8 +50,8 @@ def _status_error(url: str, doing: str, status: int, body: str) -> ServiceError:
 def translated(url: str, doing: str) -> Iterator[None]:
     """Turn every failure of httpx and of parsing a reply into a ServiceError.
 
-    `doing` completes "asked to ..." in the message. A reply that got lost may belong to a request that was
-    carried out, so callers reconcile with the server before they ask again.
+    `doing` completes "asked to ..." in the message. The server may have completed a request whose reply was
+    lost, so callers reconcile with the server before they repeat it.
     """
     try:
         yield
@@ -72,7 +72,7 @@ def translated(url: str, doing: str) -> Iterator[None]:
         httpx.InvalidURL,
         httpx.CookieConflict,
         httpx.StreamError,
-        *(AttributeError, KeyError, TypeError, ValueError),  # a reply that is JSON and no Label Studio's
+        *(AttributeError, KeyError, TypeError, ValueError),  # the reply is JSON, but not from Label Studio
     ) as error:
         raise ServiceError(
             f"Label Studio at {url} could not be understood when asked to {doing} "

@@ -1,4 +1,4 @@
-"""The queues of the main project as tabs of its Data Manager, which everybody sees."""
+"""The queues of the main project: tabs of its Data Manager, visible to all annotators."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ QUEUES: Mapping[str, tuple[Purpose, ...]] = {
     "Full review": (Purpose.FULL,),
     "Blind check": (Purpose.AUDIT, Purpose.RECHECK),
 }
-"""Title of each queue, and why its samples are shown. A queue says nothing of where a model would send them:
-audits of every lane lie in one, with the second looks, and look alike."""
+"""Title of each queue, and the purposes of its tasks. A queue does not reveal the model's decision: audits of
+every lane are in one queue with the rechecks, and look alike."""
 
 _DATA = ("key", "batch", "suggested", "suggested_score", "suggested_by")  # for programs
-_SAID = ("annotators", "annotations_results", "annotations_ids", "updated_by", "cancelled_annotations")
+_ANSWERS = ("annotators", "annotations_results", "annotations_ids", "updated_by", "cancelled_annotations")
 _MACHINE = ("total_predictions", "predictions_score", "predictions_model_versions", "predictions_results")
 _FILES = ("inner_id", "completed_at", "file_upload", "storage_filename", "created_at", "updated_at")
 _HIDDEN = [
     *(f"tasks:data.{name}" for name in _DATA),
-    *(f"tasks:{name}" for name in (*_SAID, *_MACHINE, *_FILES, "avg_lead_time", "draft_exists")),
+    *(f"tasks:{name}" for name in (*_ANSWERS, *_MACHINE, *_FILES, "avg_lead_time", "draft_exists")),
 ]
 _COLUMNS = {"explore": _HIDDEN, "labeling": [*_HIDDEN, "tasks:id"]}
-"""What a new tab leaves out, above all what others say and what tells a second look from an audit."""
+"""Columns that a new tab hides: above all others' answers, and what distinguishes rechecks from audits."""
 
 
 def ensure_tabs(server: LabelStudioClient, project_id: int) -> dict[str, int]:
-    """Return the id of each tab by title, `EVERYTHING` first, made or put right; one request if all is well.
+    """Return the id of each tab by title, `EVERYTHING` first; create or correct the tabs.
 
-    Two who make them at once end with the oldest of each title. A tab that somebody renamed is theirs from
-    then on, and gets a successor. What people set otherwise, such as columns, stays as they left it.
+    It takes one request when nothing has to change. Two processes that create the tabs at the same time both
+    keep the oldest of each title. goldloop leaves a renamed tab alone and creates a new one. It keeps other
+    settings of a tab, such as its columns.
     """
     wanted = _wanted()
-    there = _oldest(_tabs(server, project_id))
-    missing = [title for title in wanted if title not in there]
+    present = _oldest(_tabs(server, project_id))
+    missing = [title for title in wanted if title not in present]
     for title in missing:
         made = {"title": title, "type": "list", "target": "tasks", "hiddenColumns": _COLUMNS, **wanted[title]}
         server.post("/api/dm/views/", {"project": project_id, "data": made})
     if missing:
-        there = _settled(server, project_id)
+        present = _settled(server, project_id)
     for title, contents in wanted.items():
-        data = there[title]["data"]
+        data = present[title]["data"]
         if any(data.get(name) != value for name, value in contents.items()):
             changed = {"project": project_id, "data": data | contents}
-            server.patch(f"/api/dm/views/{there[title]['id']}/", changed)
-    return {title: there[title]["id"] for title in wanted}
+            server.patch(f"/api/dm/views/{present[title]['id']}/", changed)
+    return {title: present[title]["id"] for title in wanted}
 
 
 def _wanted() -> dict[str, dict[str, Any]]:
-    """Return filters and order of each tab: what is open, in the order of import.
+    """Return filters and order of each tab: open tasks in the order of import.
 
-    The key of a task says why it is shown. So tasks of any age are in their queue, and nothing has to be
-    added to them.
+    The key of a task contains its purpose, so tasks of any age are in their queue without a further field.
     """
     purposes = {EVERYTHING: (), **QUEUES}
     return {
@@ -82,35 +82,35 @@ def _condition(column: str, operator: str, kind: str, value: str | bool) -> dict
 
 def _oldest(tabs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the first tab of each title."""
-    found: dict[str, dict[str, Any]] = {}
-    for one in tabs:
-        found.setdefault(str(one["data"].get("title")), one)
-    return found
+    oldest: dict[str, dict[str, Any]] = {}
+    for tab in tabs:
+        oldest.setdefault(str(tab["data"].get("title")), tab)
+    return oldest
 
 
 def _settled(server: LabelStudioClient, project_id: int) -> dict[str, dict[str, Any]]:
-    """Take away what others made at the same moment, and put ours first, as Label Studio opens the first."""
+    """Delete younger tabs of the same titles, and put ours first: Label Studio opens the first tab."""
     tabs = _tabs(server, project_id)
-    there, ours = _oldest(tabs), [EVERYTHING, *QUEUES]
-    for one in tabs:
-        title = one["data"].get("title")
-        if title in ours and one is not there[title]:
-            _delete(server, one["id"])
-    others = [one["id"] for one in tabs if one["data"].get("title") not in ours]
-    order = [*(there[title]["id"] for title in ours), *others]
+    oldest, ours = _oldest(tabs), [EVERYTHING, *QUEUES]
+    for tab in tabs:
+        title = tab["data"].get("title")
+        if title in ours and tab is not oldest[title]:
+            _delete(server, tab["id"])
+    others = [tab["id"] for tab in tabs if tab["data"].get("title") not in ours]
+    order = [*(oldest[title]["id"] for title in ours), *others]
     server.post("/api/dm/views/order/", {"project": project_id, "ids": order})
-    return there
+    return oldest
 
 
 def _tabs(server: LabelStudioClient, project_id: int) -> list[dict[str, Any]]:
     """Return every tab as a plain dict, oldest first."""
     tabs = server.get("/api/dm/views/", {"project": project_id})
-    return sorted(({**one, "data": one["data"] or {}} for one in tabs), key=lambda one: int(one["id"]))
+    return sorted(({**tab, "data": tab["data"] or {}} for tab in tabs), key=lambda tab: int(tab["id"]))
 
 
 def _delete(server: LabelStudioClient, tab_id: int) -> None:
     try:
         server.delete(f"/api/dm/views/{tab_id}/")
     except httpx.HTTPStatusError as error:
-        if error.response.status_code != httpx.codes.NOT_FOUND:  # the other one who makes them was faster
+        if error.response.status_code != httpx.codes.NOT_FOUND:  # another process has deleted it
             raise

@@ -1,4 +1,4 @@
-"""Lists tasks of a project page by page, each page starting where the last one ended."""
+"""Lists the tasks of a project page by page; each page starts where the last one ended."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from goldloop.core.errors import ServiceError
 PAGE_TASKS = 2000
 
 Condition = tuple[str, str, str, object]
-"""Column, operator, type, value. An unknown column is a 500; an unknown operator finds nothing."""
+"""Column, operator, type, value. An unknown column gives a 500; an unknown operator matches no task."""
 
 
 def count(server: LabelStudioClient, project_id: int) -> int:
-    """Return how many tasks the project holds."""
+    """Return the number of tasks in the project."""
     params = {"project": project_id, "page_size": 1, "fields": "task_only", "include": "id"}
     with translated(server.url, f"count the tasks of project {project_id}"):
         return int(server.get("/api/tasks/", params)["total"])
@@ -29,8 +29,8 @@ def sweep(
 ) -> Iterator[dict[str, Any]]:
     """Yield the tasks that meet all `conditions`, by ascending id, with the fields named in `include`.
 
-    The filter goes in the body: a thousand keys are too long for an address. Should a proxy drop the body,
-    the server sends more tasks than asked for; callers check what they get.
+    The filter is in the body, because a thousand keys are too long for a URL. When a proxy drops the body,
+    the server sends more tasks than requested; callers check the tasks that they get.
     """
     last = 0
     params = {
@@ -47,8 +47,8 @@ def sweep(
         rows.sort(key=lambda row: int(row["id"]))
         if rows and rows[0]["id"] <= last:
             raise ServiceError(
-                f"Label Studio at {server.url} lists task {rows[0]['id']} although asked for those above "
-                f"{last}; let the proxy in front of it pass the body of GET requests"
+                f"Label Studio at {server.url} lists task {rows[0]['id']}, but the request was for tasks "
+                f"above {last}; let the proxy in front of it pass the body of GET requests"
             )
         yield from rows
         if len(rows) < PAGE_TASKS:
@@ -60,7 +60,7 @@ def changed_page(
     server: LabelStudioClient, project_id: int, include: str, *, since: datetime, size: int
 ) -> list[dict[str, Any]]:
     """Return the first `size` tasks changed at or after `since`, with annotations, oldest change first."""
-    stamp = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # any other form is a 500
+    stamp = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # any other format gives a 500
     query = {
         "ordering": ["tasks:updated_at"],
         "filters": _filters(("updated_at", "greater_or_equal", "Datetime", stamp)),
@@ -79,7 +79,7 @@ def changed_page(
 
 
 def _rows(reply: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the tasks of a reply, each with an id, data and annotations, the latter two perhaps empty."""
+    """Return the tasks of a reply, each with id, data and annotations; the last two may be empty."""
     return [
         {
             **row,

@@ -1,4 +1,4 @@
-"""Everything outside goldloop, in memory: tables, a labelling server and a model registry, for tests and simulations."""
+"""Tables, a labelling server and a model registry in memory, for tests and simulations."""
 
 from goldloop.adapters.memory.labeling_server import MemoryLabelingServer, MemoryTask
 from goldloop.adapters.memory.registry import MemoryRegistry, MemoryRuns

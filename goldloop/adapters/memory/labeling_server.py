@@ -1,4 +1,4 @@
-"""A labelling server in memory, with the annotators in front of it; failures on request."""
+"""A labelling server in memory with simulated annotators; it fails on request."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from goldloop.core.tasks import NewTask, Purpose
 
 @dataclass(slots=True)
 class MemoryTask:
-    """A task on the server; `pushed` is what was asked for, `answers` what people gave.
+    """A task on the server: `pushed` is the task from goldloop, `answers` holds its annotations by id.
 
-    `n_asked` is how many different people may answer it.
+    `n_asked` different annotators may answer it.
     """
 
     pushed: NewTask
@@ -26,27 +26,27 @@ class MemoryTask:
 
     @property
     def is_open(self) -> bool:
-        """Whether fewer people have answered than were asked for; onboarding is open to everybody."""
-        people = {one.annotator for one in self.answers.values() if not one.is_skip}
-        return self.pushed.purpose is Purpose.ONBOARDING or len(people) < self.n_asked
+        """Whether more annotators may answer it; an onboarding task is open to all annotators."""
+        annotators = {answer.annotator for answer in self.answers.values() if not answer.is_skip}
+        return self.pushed.purpose is Purpose.ONBOARDING or len(annotators) < self.n_asked
 
     def knows(self, annotator: str) -> bool:
-        """Whether this person has answered or skipped it, or is barred from it."""
+        """Whether `annotator` has answered or skipped it, or is barred from it."""
         return annotator in self.pushed.barred or any(
-            one.annotator == annotator for one in self.answers.values()
+            answer.annotator == annotator for answer in self.answers.values()
         )
 
 
 class MemoryLabelingServer:
-    """A labelling server in memory, with the people in front of it.
+    """A labelling server in memory with simulated annotators.
 
-    As a `LabelingQueue` it behaves as the Label Studio adapter does (tests/contracts shows it). `answer`,
-    `skip`, `edit`, `retract` and `draft` are what annotators do, and `next_for` is what they are shown. Its
+    As a `LabelingQueue` it behaves like the Label Studio adapter (tests/contracts proves it). Annotators
+    `answer`, `skip`, `edit`, `retract` and `draft`; `next_for` returns the task that an annotator gets. The
     clock starts at `start` and advances one second with every change, so runs repeat exactly. `pushes` and
     `deletions` record the calls.
 
-    `break_push_after(n)` lets the next push create n more tasks on the server and then fail without a
-    reply, as a killed connection does; `go_down()` and `come_up()` stop and start the whole server.
+    `break_push_after(n)` makes the next push create n tasks on the server and then fail without a reply, like
+    a lost connection; `go_down()` and `come_up()` stop and start the server.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class MemoryLabelingServer:
     # What goldloop does
 
     def push(self, tasks: Sequence[NewTask]) -> dict[str, int]:
-        """Create one task for each, in order."""
+        """Create `tasks`, in order; return task ids by key."""
         self._check_up()
         self.pushes.append(list(tasks))
         ids: dict[str, int] = {}
@@ -83,7 +83,7 @@ class MemoryLabelingServer:
         if self._break_after is not None:
             self._break_after = None
             raise ServiceUnreachableError(
-                "the labelling server in memory broke off in the middle of a push; push again"
+                "the labelling server in memory lost the connection during a push; push again"
             )
         return ids
 
@@ -91,15 +91,15 @@ class MemoryLabelingServer:
         """Return the ids of all tasks that carry one of `keys`, ascending, by key."""
         self._check_up()
         wanted = set(keys)
-        found: dict[str, list[int]] = {}
+        ids: dict[str, list[int]] = {}
         for task_id in sorted(self.tasks):
             key = self.tasks[task_id].pushed.key
             if key in wanted:
-                found.setdefault(key, []).append(task_id)
-        return found
+                ids.setdefault(key, []).append(task_id)
+        return ids
 
     def n_tasks(self) -> int:
-        """Return how many tasks there are."""
+        """Return the number of tasks."""
         self._check_up()
         return len(self.tasks)
 
@@ -111,17 +111,17 @@ class MemoryLabelingServer:
     def answered(self, task_ids: Sequence[int]) -> set[int]:
         """Return those of `task_ids` that hold at least one annotation or skip."""
         self._check_up()
-        return {one for one in task_ids if one in self.tasks and self.tasks[one].answers}
+        return {task_id for task_id in task_ids if task_id in self.tasks and self.tasks[task_id].answers}
 
     def delete(self, task_ids: Sequence[int]) -> None:
-        """Delete these tasks and their answers; ids that are gone already are passed over."""
+        """Delete these tasks and their answers; ids without a task are ignored."""
         self._check_up()
         self.deletions.append(list(task_ids))
         for task_id in task_ids:
             self.tasks.pop(task_id, None)
 
     def ask(self, n_answers: Mapping[int, int]) -> None:
-        """Let each task, by id, be answered by so many different people in all."""
+        """Set by how many different annotators each task, by id, is to be answered in total."""
         self._check_up()
         for task_id, n in n_answers.items():
             task = self.tasks.get(task_id)
@@ -144,14 +144,14 @@ class MemoryLabelingServer:
     # What annotators do
 
     def next_for(self, annotator: str, *, purpose: Purpose | None = None) -> int | None:
-        """Return the task that this person is shown next, or None.
+        """Return the task that `annotator` gets next, or None.
 
-        It is the first open one that they have neither answered nor skipped, in the project of `purpose`:
-        adjudication, onboarding, or the main one for every other purpose and None.
+        It is the first open task that the annotator has neither answered nor skipped, in the project of
+        `purpose`: adjudication, onboarding, or the main project for every other purpose and None.
         """
-        place = _project(purpose)
+        project = _project(purpose)
         for task_id, task in sorted(self.tasks.items()):
-            if _project(task.pushed.purpose) == place and task.is_open and not task.knows(annotator):
+            if _project(task.pushed.purpose) == project and task.is_open and not task.knows(annotator):
                 return task_id
         return None
 
@@ -164,18 +164,18 @@ class MemoryLabelingServer:
         reason: str | None = None,
         lead_time_s: float | None = 2.0,
     ) -> int:
-        """Submit `label` for a task as `annotator`, with a reason where an adjudicator gives one.
+        """Submit `label` for a task as `annotator`; return the annotation id.
 
-        Returns the annotation id.
+        Only an adjudicator's answer keeps the `reason`.
         """
         return self._submit(task_id, annotator, label, is_skip=False, lead_time_s=lead_time_s, reason=reason)
 
     def skip(self, task_id: int, annotator: str, *, reason: str | None = None) -> int:
-        """Skip a task as `annotator`; return the id of the annotation that says so."""
+        """Skip a task as `annotator`; return the annotation id."""
         return self._submit(task_id, annotator, None, is_skip=True, lead_time_s=1.0, reason=reason)
 
     def edit(self, annotation_id: int, label: str) -> None:
-        """Change an answer; a skip that is edited becomes an answer."""
+        """Change the label of an answer; an edited skip becomes an answer."""
         task = self._holder(annotation_id)
         task.updated_at = self._tick()
         read, problem = self._read(label)
@@ -195,22 +195,22 @@ class MemoryLabelingServer:
         task.updated_at = self._tick()
 
     def draft(self, task_id: int, annotator: str, label: str) -> None:
-        """Begin an answer without submitting it; the server's task does not change."""
+        """Save a draft of an answer; the task does not change."""
         if task_id not in self.tasks:
             raise KeyError(f"no task {task_id} for {annotator} to draft {label!r} on")
 
     # What goes wrong
 
     def break_push_after(self, n_tasks: int) -> None:
-        """Let the next push create `n_tasks` tasks and then lose the connection."""
+        """Make the next push create `n_tasks` tasks and then lose the connection."""
         self._break_after = n_tasks
 
     def go_down(self) -> None:
-        """Stop answering: every call raises ServiceUnreachableError."""
+        """Stop the server: every call raises ServiceUnreachableError."""
         self._is_down = True
 
     def come_up(self) -> None:
-        """Answer again; nothing was lost."""
+        """Start the server again, with the same tasks and answers."""
         self._is_down = False
 
     def _check_up(self) -> None:
@@ -271,5 +271,5 @@ class MemoryLabelingServer:
 
 
 def _project(purpose: Purpose | None) -> Purpose | None:
-    """Return what tells the three Label Studio projects apart; None is the main one."""
+    """Return the purpose that stands for its Label Studio project; None is the main project."""
     return purpose if purpose in (Purpose.ADJUDICATION, Purpose.ONBOARDING) else None

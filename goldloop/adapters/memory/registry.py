@@ -1,4 +1,4 @@
-"""MLflow in memory: a registry that copies folders, and runs that remember what they were told."""
+"""MLflow in memory: a registry that copies model folders, and runs that record their data."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from goldloop.training.run_record import TrainingRecord, TrainingStart
 
 
 class MemoryRegistry:
-    """Versions "1", "2", ... kept below `folder`; `graphs` holds what was handed over for serving."""
+    """Versions "1", "2", ... below `folder`; `graphs` holds the modules for serving, by version."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -45,7 +45,7 @@ class MemoryRegistry:
         return self.aliases.get(alias)
 
     def set_alias(self, alias: str, version: str) -> None:
-        """Point `alias` at a version that exists."""
+        """Set `alias` to an existing version."""
         self.aliases[alias] = self.load(version).version
 
     def load(self, version: str) -> RegisteredModel:
@@ -56,7 +56,7 @@ class MemoryRegistry:
 
 
 class MemoryRuns:
-    """Runs "run-1", "run-2", ...: what was begun, recorded and failed, by mlflow_run_id."""
+    """Runs "run-1", "run-2", ...: starts, records and failure reasons by mlflow_run_id."""
 
     def __init__(self) -> None:
         self.begun: dict[str, TrainingStart] = {}
@@ -64,15 +64,15 @@ class MemoryRuns:
         self.failed: dict[str, str] = {}
 
     def begin(self, start: TrainingStart) -> str:
-        """Remember `start`."""
+        """Store `start`; return the run id."""
         run_id = f"run-{len(self.begun) + 1}"
         self.begun[run_id] = start
         return run_id
 
     def record(self, mlflow_run_id: str, record: TrainingRecord) -> None:
-        """Remember `record`."""
+        """Store `record`."""
         self.recorded[mlflow_run_id] = record
 
     def fail(self, mlflow_run_id: str, reason: str) -> None:
-        """Remember the reason."""
+        """Store the reason."""
         self.failed[mlflow_run_id] = reason

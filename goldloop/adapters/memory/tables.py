@@ -1,4 +1,4 @@
-"""Tables in memory: every version kept, writers decided by version number, as the Delta tables do."""
+"""Tables in memory: they keep every version and detect conflicts by version, like the Delta tables."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from goldloop.core.ports import Changes, Row, Tables
 from goldloop.tables import schema
 
 _ATTEMPTS = 12
-_MOST_CHUNKS = 64  # more pieces make every read slower than joining them once
+_MOST_CHUNKS = 64  # more chunks make every read slower than joining them once
 
 
 class MemoryTable:
     """One table in memory. Satisfies `goldloop.core.ports.Table`.
 
-    `reads` holds one entry for each read: how many rows it returned. A test sums them up.
+    `reads` holds the number of rows that each read returned.
     """
 
     def __init__(self, name: str) -> None:
@@ -31,7 +31,7 @@ class MemoryTable:
         self.reads: list[int] = []
         self._versions: list[pa.Table] = [self.schema.empty_table()]
         self._commits: list[dict[str, Any]] = [_commit(0)]
-        self._seqs = [0]  # of the newest numbered commit, by version
+        self._seqs = [0]  # number of the newest numbered commit, by version
         self._lock = RLock()
 
     def version(self) -> int:
@@ -45,14 +45,15 @@ class MemoryTable:
         where: pc.Expression | None = None,
         version: int | None = None,
     ) -> pa.Table:
-        """Return the rows that satisfy `where`, of the newest or of an old version.
+        """Return the rows of a version (None: the newest) that satisfy `where`.
 
         Raises:
             GoldVersionError: there is no such version.
         """
         if version is not None and not 0 <= version <= self.version():
             raise GoldVersionError(
-                f"table {self.name!r} has versions 0 to {self.version()}, not {version}; see 'goldloop gold log'"
+                f"table {self.name!r} has versions 0 to {self.version()}, not {version}; "
+                "see 'goldloop gold log'"
             )
         rows = self._versions[self.version() if version is None else version]
         rows = rows if where is None else rows.filter(where)
@@ -69,7 +70,7 @@ class MemoryTable:
     def append_next(
         self, make_rows: Callable[[int], Sequence[Row]], *, base: int | None = None
     ) -> int | None:
-        """Add what `make_rows(seq)` returns as commit number `seq`, which no other writer can also have.
+        """Add the rows from `make_rows(seq)` as commit number `seq`, which no other commit has.
 
         Raises:
             TableConflictError: other writers won every attempt.
@@ -77,11 +78,9 @@ class MemoryTable:
 
         def attempt(version: int, seq: int) -> tuple[pa.Table, dict[str, str]] | None:
             rows = make_rows(seq)
-            return (
-                (pa.concat_tables([self._versions[version], schema.as_table(self.name, rows)]), {})
-                if rows
-                else None
-            )
+            if not rows:
+                return None
+            return pa.concat_tables([self._versions[version], schema.as_table(self.name, rows)]), {}
 
         committed = self._until_committed(attempt, base)
         return None if committed is None else committed[1]
@@ -115,13 +114,13 @@ class MemoryTable:
         return None if committed is None else committed[0]
 
     def history(self) -> list[dict[str, Any]]:
-        """Return the commits, newest first, each with its version, timestamp (ms) and our metadata."""
+        """Return the commits, newest first, each with its version, timestamp (ms) and metadata."""
         return self._commits[::-1]
 
     def _until_committed(
         self, attempt: Callable[[int, int], tuple[pa.Table, dict[str, str]] | None], base: int | None
     ) -> tuple[int, int] | None:
-        """Return version and number of the commit, None if there was nothing to commit."""
+        """Return version and number of the commit; None when `attempt` returned None."""
         for number in range(_ATTEMPTS):
             version = base if number == 0 and base is not None else self.version()
             seq = self._seqs[version] + 1
@@ -148,5 +147,5 @@ def _commit(version: int, **metadata: str) -> dict[str, Any]:
 
 
 def memory_tables() -> Tables:
-    """Return the tables of a workspace that lives in memory, empty."""
+    """Return empty tables of a workspace in memory."""
     return Tables(**{field.name: MemoryTable(field.name) for field in fields(Tables)})

@@ -1,0 +1,151 @@
+"""MLflow runs and served models on a real MLflow server."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from goldloop.core.codec import to_plain
+from goldloop.core.errors import (
+    ModelError,
+)
+from goldloop.core.labels import LabelSet
+from goldloop.training.promotion import evaluate
+from goldloop.training.run_record import TrainingRecord, metrics_of
+from tests.contracts.trained_models import EXAMPLE, START, graph, record
+
+
+@pytest.mark.servers
+def test_what_others_serve_takes_any_batch_size_and_is_no_pickle(
+    mlflow_url: str, run_id: str, saved: Path, tmp_path: Path
+) -> None:
+    """The stored program gives the module's probs for one sample and for five, with pickle forbidden."""
+    import mlflow
+    import torch
+
+    from goldloop.adapters.mlflow_connection import mlflow_at
+    from goldloop.adapters.mlflow_registry import MlflowRegistry
+
+    module = graph()
+    registry = MlflowRegistry(mlflow_url, "served", cache=tmp_path / "cache")
+    version = registry.register(saved, graph=module, example=EXAMPLE, mlflow_run_id=run_id, tags={})
+
+    with mlflow_at(mlflow_url, doing="a test"):
+        program = mlflow.pytorch.load_model(f"models:/served/{version}")
+        files = Path(mlflow.artifacts.download_artifacts(f"models:/served/{version}", dst_path=str(tmp_path)))
+    assert not [path for path in files.rglob("*") if path.suffix in (".pkl", ".pickle", ".pth")]
+    for batch in (torch.tensor(EXAMPLE[:1]), torch.tensor(EXAMPLE).repeat(3, 1, 1, 1)[:5]):
+        assert torch.allclose(program(batch), module(batch))
+
+
+@pytest.mark.servers
+def test_a_run_holds_parameters_data_version_figures_and_decision(
+    mlflow_url: str, saved: Path, tmp_path: Path
+) -> None:
+    """Everything a later reader needs stands in the run: nothing but the files is needed to understand it."""
+    from mlflow import MlflowClient
+
+    from goldloop.adapters.mlflow_registry import MlflowRegistry
+    from goldloop.adapters.mlflow_runs import MlflowRuns
+
+    runs = MlflowRuns(mlflow_url, "whole")
+    mlflow_run_id = runs.begin(START)
+    client = MlflowClient(mlflow_url)
+    assert client.get_run(mlflow_run_id).info.status == "RUNNING"
+    registry = MlflowRegistry(mlflow_url, "whole", cache=tmp_path / "cache")
+    version = registry.register(saved, graph=graph(), example=EXAMPLE, mlflow_run_id=mlflow_run_id, tags={})
+    told = record(version)
+
+    runs.record(mlflow_run_id, told)
+
+    run = client.get_run(mlflow_run_id)
+    assert (run.info.status, run.info.run_name) == ("FINISHED", "round 3")
+    assert run.data.params == {
+        "preset": "tiny",
+        "epochs": "12",
+        "note": "None",
+        "gold_version": "17",
+        "gold_digest": "ab" * 32,
+    }
+    assert run.data.tags["goldloop.round"] == "3"
+    assert run.data.tags["goldloop.promoted"] == "true"
+    (data,) = run.inputs.dataset_inputs
+    assert (data.dataset.name, data.dataset.digest) == ("gold", "ab" * 16)
+    source = json.loads(data.dataset.source)
+    assert (source["path"], source["delta_table_version"]) == ("/somewhere/tables/gold", 17)
+    assert run.data.metrics == pytest.approx(metrics_of(told) | {"train/loss": 0.25})
+    assert [metric.value for metric in client.get_metric_history(mlflow_run_id, "train/loss")] == [
+        1.5,
+        0.5,
+        0.25,
+    ]
+    (output,) = run.outputs.model_outputs
+    of_model = {metric.key: metric.value for metric in client.get_logged_model(output.model_id).metrics}
+    assert of_model["holdout/accuracy"] == pytest.approx(0.9)
+    assert {file.path for file in client.list_artifacts(mlflow_run_id, "plots")} == {
+        "plots/confusion.svg",
+        "plots/confusion.png",
+    }
+    files = Path(client.download_artifacts(mlflow_run_id, "decision.json", str(tmp_path)))
+    assert json.loads(files.read_text()) == to_plain(told.decision)
+    assert urllib.request.urlopen(runs.address(mlflow_run_id).split("/#")[0], timeout=30).status == 200
+
+
+@pytest.mark.servers
+def test_a_retrain_that_came_to_nothing_leaves_a_failed_run_with_its_reason(mlflow_url: str) -> None:
+    """The run list shows what went wrong, not a run that seems to go on for ever."""
+    from mlflow import MlflowClient
+
+    from goldloop.adapters.mlflow_runs import MlflowRuns
+
+    runs = MlflowRuns(mlflow_url, "failing")
+    mlflow_run_id = runs.begin(START)
+    runs.fail(mlflow_run_id, "gold holds one label only")
+
+    run = MlflowClient(mlflow_url).get_run(mlflow_run_id)
+    assert (run.info.status, run.data.tags["mlflow.note.content"]) == ("FAILED", "gold holds one label only")
+
+
+@pytest.mark.servers
+def test_an_artifact_cannot_leave_its_run(mlflow_url: str, run_id: str) -> None:
+    """A path that climbs out of the folder is refused before anything is written."""
+    from goldloop.adapters.mlflow_runs import MlflowRuns
+
+    told = record("1")
+    outside = TrainingRecord(told.evaluations, told.decision, artifacts={"../evil": b""})
+
+    with pytest.raises(ModelError, match=r"Artifact path '\.\./evil' is not a relative path inside the run"):
+        MlflowRuns(mlflow_url, "pets").record(run_id, outside)
+
+
+def test_metric_names_carry_intervals_and_survive_awkward_labels() -> None:
+    """Bounds are figures of their own; signs MLflow refuses are replaced, and no two labels coincide."""
+    told = record("4")
+    names = metrics_of(told)
+
+    assert {
+        "holdout/accuracy",
+        "holdout/accuracy_low",
+        "holdout/accuracy_high",
+        "holdout/n",
+        "holdout/ece",
+        "holdout/ece_high",
+    } <= set(names)
+    assert {"holdout/difference", "holdout/difference_low", "baseline/holdout/accuracy"} <= set(names)
+    assert names["holdout/recall/c___c"] == 1.0
+    assert "holdout/precision/Käse" not in names  # nothing was called so
+    twins = evaluate(
+        np.eye(3),
+        np.arange(3),
+        labels=LabelSet.of(["a/b", "a?b", "."]),
+        model_version="1",
+        split="holdout",
+        gold_version=1,
+        gold_digest="d",
+    )
+    names = metrics_of(TrainingRecord({"challenger": twins}, told.decision))
+    assert {"holdout/n/00_a_b", "holdout/n/01_a_b", "holdout/n/02_."} <= set(names)
