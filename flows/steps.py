@@ -21,7 +21,7 @@ TIMEOUT_S = 6 * 3600.0  # longer than any step on one machine, shorter than the 
 def as_task(name: str, step: Callable[[], Result]) -> Result:
     """Run `step` as a Prefect task called `name` and return what it returns.
 
-    A scheduled run tries a step again while a server does not answer; every step can be repeated without harm.
+    A scheduled run repeats a step while a server does not answer; a repeated step does no harm.
     A user who runs a command is told at once.
     """
     run: Any = task(

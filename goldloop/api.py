@@ -1,4 +1,4 @@
-"""The Python API for notebooks: open a workspace, read what it holds as Arrow tables, run the routine's steps."""
+"""The Python API for notebooks: open a workspace, read its tables, run the steps of the routine."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class OpenWorkspace:
         return gold_diff(self._gold.records(before), self._gold.records(after))
 
     def predictions(self) -> pa.Table:
-        """Return the newest prediction of each sample: lane, label, confidence, margin, probs, model version."""
+        """Return each sample's newest prediction: lane, label, confidence, margin, probs, model version."""
         return newest_predictions(self.ports.tables, _PREDICTED)
 
     def files(self) -> Conservation:
@@ -73,7 +73,7 @@ class OpenWorkspace:
         return conservation(self.ports.tables)
 
     def estimates(self) -> AuditReport:
-        """Return the accuracy of the models on all traffic, with 95 % intervals, as the blind audits estimate it."""
+        """Return the accuracy of the models on all traffic from blind audits, with 95 % intervals."""
         tables, labels = self.ports.tables, self.settings.label_set
         traffic = read_traffic(tables, labels)
         records = self._gold.records()
@@ -84,7 +84,7 @@ class OpenWorkspace:
         return read_rounds(self.ports.tables.rounds)
 
     def score(self, source: str | Path) -> ScoreReport:
-        """Read and score the files of `source` (folder, glob, list file or fsspec URI) that are not known yet."""
+        """Read and score the new files of `source` (folder, glob, list file or fsspec URI)."""
         return score_files(self.ports, str(source))
 
     def score_pool(self) -> ScoreReport:
@@ -100,7 +100,7 @@ class OpenWorkspace:
         return pull(self.ports)
 
     def retrain(self) -> tuple[RoundRecord | None, list[str]]:
-        """Train a challenger and let the gate decide; None with a reason in the notes when there is no new gold."""
+        """Train a challenger and let the gate decide; None, with a note, when there is no new gold."""
         return retrain_if_possible(self.ports)
 
     def settle_policy(self) -> PolicyEntry | None:

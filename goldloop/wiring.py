@@ -171,7 +171,8 @@ class Wiring:
                 yield
         except Timeout:
             raise BusyError(
-                f"another {work} is running in {self.workspace.root}; wait until it ends, see 'goldloop status'"
+                f"Another {work} is running in {self.workspace.root}. "
+                "Wait until it ends; `goldloop status` shows it."
             ) from None
 
 

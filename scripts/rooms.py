@@ -1,7 +1,7 @@
-"""Print the rooms of the house, the floor of each, and every import that runs back up; run: python -m scripts.rooms.
+"""Print the rooms, the floor of each, and rings of imports; run: python -m scripts.rooms.
 
-A room is a folder or module directly inside goldloop, or another top-level package. Its floor is one above the
-highest room it imports, so an import can only run back up where rooms import each other in a ring.
+A room is a folder or module directly inside goldloop, or another top-level package. Its floor is one above
+the highest room it imports, so an import can only run back up where rooms import each other in a ring.
 """
 
 from __future__ import annotations

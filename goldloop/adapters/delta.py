@@ -178,7 +178,7 @@ class Table:
         """Return the rows of an opened table through Arrow's own file system, in this table's types.
 
         deltalake's default file system calls Python from Arrow's threads; one of those threads still at work
-        when Python ends aborts the process, seen in 4 of 120 commands on a busy machine (apache/arrow issue 45214).
+        when Python ends aborts the process: 4 of 120 commands on a busy machine (apache/arrow issue 45214).
         """
         rows = table.to_pyarrow_dataset(filesystem=self._files).to_table(columns=columns, filter=where)
         return rows.cast(pa.schema([self.schema.field(name) for name in rows.column_names]))

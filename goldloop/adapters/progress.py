@@ -12,7 +12,7 @@ class TerminalProgress:
 
     @contextmanager
     def counting(self, what: str) -> Iterator[Callable[[int], None]]:
-        """Show how many things were done and how fast; the total is not known, because sources are streamed."""
+        """Show the number done and the speed; the total is unknown, because sources are streamed."""
         if not sys.stderr.isatty():
             yield lambda _: None
             return

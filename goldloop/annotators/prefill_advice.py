@@ -3,8 +3,9 @@
 Suggestions are shown unless automation bias is proven. They are turned off where the upper bound of the
 adoption gap exceeds the limit and its lower bound, valid at every look, is above zero. The first condition
 alone would turn them off in every young project, whose interval is wide; the second alone would act on a
-negligible gap. Simulated (scripts.bench.labels --part automation_bias) without any automation bias, they are ever turned off
-in 0 to 3 % of projects over two years of weekly looks, the project and its ten labels together.
+negligible gap. In simulations without automation bias (scripts.bench.labels --part automation_bias), the rule
+turned them off at some time in 0 to 3 % of projects over two years of weekly looks, for the project or one of
+its ten labels.
 """
 
 from __future__ import annotations

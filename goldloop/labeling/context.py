@@ -25,7 +25,8 @@ class LabelingContext:
     """The context of the labeling steps.
 
     `owner` names this process in claims, which expire `lease_s` seconds after they were made. The push calls
-    `advance` with the number of tasks that it has finished. Near-duplicates differ in at most `max_distance` bits of their fingerprints.
+    `advance` with the number of tasks that it has finished. Near-duplicates differ in at most
+    `max_distance` bits of their fingerprints.
     """
 
     tables: Tables

@@ -1,1 +1,1 @@
-"""The weekly routine over ports, without any framework: score, push, pull, follow up, retrain, relabel, round."""
+"""The weekly routine over ports, without a framework: score, push, pull, follow up, retrain, relabel."""

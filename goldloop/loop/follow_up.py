@@ -23,7 +23,7 @@ def push_waiting(ports: LoopPorts, context: LabelingContext, state: LoopState) -
 def follow_up(
     ports: LoopPorts, context: LabelingContext, state: LoopState
 ) -> tuple[FollowUpReport, LoopState]:
-    """Write down what the answers so far call for and bring it to the server; return the state that follows."""
+    """Plan the tasks that the answers call for and push them; return the new state."""
     report = plan_follow_ups(context, state)
     if report.asked or report.planned:
         state = context.read_state(state)

@@ -47,9 +47,9 @@ class Silent:
 
 @dataclass(frozen=True, slots=True)
 class LoopPorts:
-    """What the routine works with; `goldloop.wiring` fills it for a workspace, tests and simulations in memory.
+    """The ports of the routine; `goldloop.wiring` fills them for a workspace, tests and simulations.
 
-    The `open_*` functions connect when they are first needed: a pull needs no torch, and the status no server.
+    The `open_*` functions connect on first use: a pull needs no torch, and the status no server.
     `alone` holds a lock for one kind of work, so that no second process of the workspace does it at the same
     time. `plots` draws what is kept beside a retrain's figures, by relative path. `gold_uri` names the gold
     table for the experiment tracker. `owner` names this process in claims; `import_size` is

@@ -26,7 +26,7 @@ def agree_with_server(
 
 
 def push(ports: LoopPorts) -> PushReport:
-    """Plan the open round, unless an earlier plan is unfinished, and bring the plan to the labelling server."""
+    """Plan the open round, unless an earlier plan is unfinished, and push the plan."""
     context = ports.labeling()
     state = context.read_state()
     warnings = cautions(ports.tables)

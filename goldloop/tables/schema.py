@@ -62,7 +62,7 @@ POLICIES = pa.schema(
 
 EVALUATIONS = pa.schema(
     [
-        # what a model said of a holdout sample when it was judged; append only, the newest evaluated_at counts
+        # the output of a model for a holdout sample; append only, the newest evaluated_at counts
         ("sample_id", _TEXT),
         ("model_version", _TEXT),
         ("gold_version", pa.int64()),
@@ -85,7 +85,7 @@ BATCHES = pa.schema(
 
 PLANNED_TASKS = pa.schema(
     [
-        # what annotators are to be asked (core.planned_tasks.PlannedTask); append only, ordered by seq, position
+        # planned tasks (core.planned_tasks.PlannedTask); append only, ordered by seq, position
         ("key", _TEXT),
         ("seq", pa.int64()),
         ("round", pa.int64()),

@@ -34,7 +34,7 @@ class Interruption:
     `deed` is "die" (SIGKILL to this whole process group), "kill" or "stop" (SIGKILL or SIGSTOP to `pids`), or
     "meet" (wait until `n_met` processes have come here; each leaves a file in the folder `place`).
 
-    `constants` are module constants by "module:NAME": smaller batches, so that there is a middle to be interrupted in.
+    `constants` are module constants by "module:NAME", such as smaller batches to interrupt in the middle.
     """
 
     point: str = ""

@@ -85,7 +85,7 @@ def test_from_disagreement_to_gold(loop: Loop, crew: list[Person]) -> None:
     assert samples[taken_back][0] not in gold(loop)
     assert f"{samples[mended][0]}:adjudication" not in loop.queue().all_tasks().values(), "settled, yet asked"
 
-    # What was taken back and what is unsure goes to whoever has not seen it; then the adjudicator decides the rest
+    # Withdrawn and unsure answers go to other annotators; then the adjudicator decides the rest
     by_cyd = cyd.work(projects.main, lambda task: "dog" if task["data"]["key"] == taken_back else "cat")
     assert taken_back in by_cyd
     loop.run("pull")

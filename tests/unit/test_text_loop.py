@@ -64,7 +64,7 @@ class TextLoop:
         self.registry = registry
 
     def work(self) -> int:
-        """Let everybody who answered a text in the data set answer its open tasks; return how many answers."""
+        """Give the real answers to the open tasks; return the number of answers."""
         n = 0
         for task_id, task in sorted(self.queue.tasks.items()):
             for annotator, label in self._answers(task.pushed).items():
@@ -74,7 +74,7 @@ class TextLoop:
         return n
 
     def _answers(self, task: NewTask) -> dict[str, str]:
-        """Return the real answers to a text; an adjudicator, who is nobody of them, decides by their majority."""
+        """Return the real answers to a text; a separate adjudicator decides by their majority."""
         votes = self.votes[task.sample_id]
         if task.purpose is Purpose.ADJUDICATION:
             return {"adjudicator": max(LABELS, key=list(votes.values()).count)}
@@ -107,7 +107,7 @@ def loop(real_data: Path, tmp_path: Path) -> TextLoop:
 
 
 def test_500_texts_go_through_the_whole_loop(loop: TextLoop, tmp_path: Path) -> None:
-    """Every text is in one place; gold is human and leak-free; each round trains a model that the gate judges."""
+    """Every text is in one place, gold is human and leak-free, and the gate judges each model."""
     source = write_rows(tmp_path / "posts.csv", list(loop.texts.items()))
 
     scored = score_files(loop.ports, str(source))

@@ -38,8 +38,8 @@ DISPLAY_SIDE = 2048
 class ImageStore:
     """Originals as `ab/<sha256>.<real format>`, display copies as `display/ab/<sha256>.png|jpg`.
 
-    Satisfies `goldloop.core.ports.ContentStore`. Every file is a regular file of mode 0644 written by this class
-    beside its place and then moved, so that a reader sees all of it or nothing.
+    Implements `goldloop.core.ports.ContentStore`. This class writes each file (mode 0644) beside its place
+    and then moves it, so that a reader sees all of it or nothing.
     """
 
     def __init__(self, root: Path, reader: ImageReader) -> None:

@@ -19,8 +19,9 @@ Values = npt.NDArray[np.float64]
 _HIDDEN = 0.3
 """Share of a bin's noise variance that `error_of_bins` adds to the squared gap of the bin.
 
-Measured by `python -m scripts.bench.guarantees --part calibration` and on simulated gaps. With 0 the upper end of the interval is too
-low if every bin has a small gap; with 1 the lower end is too high if only one bin has a gap.
+Measured by `python -m scripts.bench.guarantees --part calibration` and on simulated gaps.
+With 0 the upper end of the interval is too low if every bin has a small gap; with 1 the lower end is too
+high if only one bin has a gap.
 """
 
 
