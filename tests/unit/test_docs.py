@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,21 @@ def test_every_setting_is_described() -> None:
     """The schema a user can print explains each setting, or its section does."""
     for name, field in Settings.model_fields.items():
         assert field.description or (getattr(field.annotation, "__doc__", None)), name
+
+
+def test_the_architecture_shows_the_floors_that_the_import_contract_checks() -> None:
+    """Each room stands in the table of rooms on the floor of the layers contract in pyproject.toml."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    checked = {
+        room.strip(): floor for floor, rooms in enumerate(reversed(layers), 1) for room in rooms.split("|")
+    }
+
+    shown = {
+        room.removesuffix(".py").rstrip("/").replace("/", "."): int(row.split("|")[1])
+        for row in (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8").splitlines()
+        if re.match(r"\| \d+ \|", row)
+        for room in re.findall(r"`([a-z_/]+(?:\.py)?)`", row.split("|")[2])
+    }
+
+    assert shown == checked
