@@ -26,8 +26,8 @@ from goldloop.labeling.follow_up import FollowUpReport
 from goldloop.labeling.plan import plan_round
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport, push_planned
-from goldloop.labeling.reconcile import reconcile
 from goldloop.labeling.state import LoopState
+from goldloop.labeling.task_reconciliation import reconcile
 from goldloop.loop.follow_up import follow_up
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.pull import pull

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from goldloop.consensus.fit import VotedSample
+from goldloop.consensus.label import VotedSample
 from goldloop.consensus.next_step import LabelingState
 from goldloop.core.answers import Answer
 from goldloop.core.arms import Arm

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from goldloop.consensus.fit import Consensus
+from goldloop.consensus.label import Consensus
 
 
 class Step(StrEnum):

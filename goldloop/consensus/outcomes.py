@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from goldloop.consensus.evidence import SampleEvidence
-from goldloop.consensus.fit import Consensus, ConsensusFit, Method, fit_consensus
+from goldloop.consensus.label import Consensus, ConsensusFit, Method, fit_consensus
 from goldloop.consensus.next_step import Step, is_gold, next_step
 from goldloop.consensus.reading import evidence_of
 from goldloop.core.answers import Answer

@@ -1,1 +1,1 @@
-"""Gold: immutable versions of human-made labels, their splits and their export."""
+"""Gold: records of human-made labels, near-duplicate groups and export."""

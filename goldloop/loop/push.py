@@ -6,8 +6,8 @@ from goldloop.annotators.report import suggestion_advice
 from goldloop.labeling.context import LabelingContext
 from goldloop.labeling.plan import plan_round
 from goldloop.labeling.push import PushReport
-from goldloop.labeling.reconcile import Reconciled, reconcile
 from goldloop.labeling.state import LoopState
+from goldloop.labeling.task_reconciliation import Reconciled, reconcile
 from goldloop.loop.follow_up import follow_up, push_waiting
 from goldloop.loop.policy import cautions
 from goldloop.loop.ports import LoopPorts

@@ -1,4 +1,4 @@
-"""Ports: each embedded server has one, which it keeps."""
+"""Placement: the TCP port of each embedded server, which the server keeps."""
 
 from __future__ import annotations
 

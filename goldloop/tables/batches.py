@@ -1,4 +1,4 @@
-"""History: what a model's earlier batches looked like, and which of them a new one is compared with."""
+"""Batches: the sketches and drift checks of the batches that were scored."""
 
 from __future__ import annotations
 

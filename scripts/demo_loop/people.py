@@ -18,7 +18,7 @@ from goldloop.core.errors import ServiceError
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose, split_key
 from goldloop.services import LabelStudioEndpoint
-from labelstudio_config import DECISIONS, REASON_NAME, SKIP_REASONS, TO_NAME
+from labelstudio_config.interface import DECISIONS, REASON_NAME, SKIP_REASONS, TO_NAME
 from scripts.demo_loop.pictures import Picture
 
 TIME_SPREAD = (

@@ -16,7 +16,7 @@ from goldloop.core.samples import UNREADABLE, Arrival, BatchId, FileRef, SampleI
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.modalities.kinds import KINDS, open_modality
 from goldloop.settings import PRESETS, Settings
-from labelstudio_config import KINDS as SCREENS
+from labelstudio_config.interface import KINDS as SCREENS
 from models.kinds import TRAINERS, input_size, trainer_of
 from tests.images import encoded, noise
 from tests.texts import write_rows

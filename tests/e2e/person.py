@@ -11,7 +11,7 @@ import httpx
 from goldloop.adapters.label_studio import add_annotator
 from goldloop.adapters.label_studio.payload import choice_result
 from goldloop.services import LabelStudioEndpoint
-from labelstudio_config import REASON_NAME, TO_NAME
+from labelstudio_config.interface import REASON_NAME, TO_NAME
 
 REASON = "clear on a second look"
 NOTHING_CHOSEN = {

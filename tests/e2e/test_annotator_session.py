@@ -18,7 +18,7 @@ from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose, Suggestion
 from goldloop.services import Endpoints
 from goldloop.settings.workspace import Workspace
-from labelstudio_config import DECISIONS, SKIP_REASONS
+from labelstudio_config.interface import DECISIONS, SKIP_REASONS
 from tests.e2e.desk import Desk, seated
 
 if TYPE_CHECKING:

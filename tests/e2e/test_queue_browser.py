@@ -17,7 +17,7 @@ from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose, Suggestion
 from goldloop.services import Endpoints
 from goldloop.settings.workspace import Workspace
-from labelstudio_config import FULL_HINT
+from labelstudio_config.interface import FULL_HINT
 from tests.e2e.desk import Desk, seated
 
 if TYPE_CHECKING:

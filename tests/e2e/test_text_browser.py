@@ -13,7 +13,7 @@ from goldloop.core.samples import BatchId
 from goldloop.core.tasks import NewTask, Purpose, Suggestion
 from goldloop.modalities.text import TextModality
 from goldloop.services import Endpoints
-from labelstudio_config import DECISIONS
+from labelstudio_config.interface import DECISIONS
 from tests.e2e.desk import Desk, seated
 from tests.texts import write_rows
 

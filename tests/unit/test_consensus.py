@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goldloop.consensus.fit import Method, VotedSample, fit_consensus, majority
+from goldloop.consensus.label import Method, VotedSample, fit_consensus, majority
 from goldloop.core.errors import InvalidProbabilitiesError, LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import sample_id_of

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from goldloop.adapters.label_studio.tabs import QUEUES
 from goldloop.core.labels import LabelSet
-from labelstudio_config import (
+from labelstudio_config.interface import (
     DECISIONS,
     FROM_NAME,
     HOTKEYS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from goldloop.consensus.fit import Consensus
+from goldloop.consensus.label import Consensus
 from goldloop.consensus.next_step import LabelingState, Step, is_gold, next_step
 
 SURE = Consensus("cat", "posterior/1", 2, 3, {"cat": 0.99, "dog": 0.01}, is_tie=False)

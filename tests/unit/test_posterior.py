@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from goldloop.consensus.beliefs import Beliefs
 from goldloop.consensus.dawid_skene import SMOOTHING, TOLERANCE
-from goldloop.consensus.fit import ConsensusFit, Method, VotedSample, fit_consensus
+from goldloop.consensus.label import ConsensusFit, Method, VotedSample, fit_consensus
 from goldloop.consensus.posterior import posterior
 from goldloop.consensus.votes import vote_table
 from goldloop.core.labels import LabelSet

@@ -10,7 +10,7 @@ import httpx
 from goldloop.adapters.label_studio.client import LabelStudioClient
 from goldloop.adapters.label_studio.server import http_client, translated
 from goldloop.core.errors import ServiceError
-from labelstudio_config import HOTKEYS
+from labelstudio_config.interface import HOTKEYS
 
 MIN_PASSWORD = 8  # characters, Label Studio's own rule
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from goldloop.adapters.label_studio.client import LabelStudioClient
 from goldloop.adapters.label_studio.server import translated
-from labelstudio_config import REASON_NAME, TO_NAME
+from labelstudio_config.interface import REASON_NAME, TO_NAME
 
 _MARK = "asked before (set by goldloop)"
 _BARRED = [{"from_name": REASON_NAME, "to_name": TO_NAME, "type": "choices", "value": {"choices": [_MARK]}}]

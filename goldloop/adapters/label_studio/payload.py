@@ -12,7 +12,7 @@ from goldloop.core.annotations import Annotation, TaskState
 from goldloop.core.errors import ServiceError
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import NewTask, Purpose
-from labelstudio_config import FROM_NAME, FULL_HINT, KINDS, NOTE_NAME, REASON_NAME, TO_NAME
+from labelstudio_config.interface import FROM_NAME, FULL_HINT, KINDS, NOTE_NAME, REASON_NAME, TO_NAME
 
 HINTS = {Purpose.FULL: FULL_HINT}
 """Hint beside a sample without a suggestion; audits and rechecks have none, so that they look alike."""

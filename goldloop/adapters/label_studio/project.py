@@ -18,7 +18,7 @@ from goldloop.adapters.label_studio.task_list import sweep
 from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import Purpose
-from labelstudio_config import (
+from labelstudio_config.interface import (
     FROM_NAME,
     adjudication_interface,
     adjudicator_guide,

@@ -1,16 +1,18 @@
-"""Bytes in, picture out, or the reason why not."""
+"""Decoding: turns the bytes of a file into a picture, or decides why the file goes into quarantine."""
 
 from __future__ import annotations
 
 import io
 import warnings
 from dataclasses import dataclass
+from enum import StrEnum
 
 from PIL import Image, UnidentifiedImageError
 
 from goldloop.core.errors import UnreadableSampleError
+from goldloop.core.samples import UNREADABLE
+from goldloop.modalities.content import TOO_LARGE
 from goldloop.modalities.image.pixels import as_rgb
-from goldloop.modalities.image.reasons import Reason
 from goldloop.modalities.image.signatures import description, image_format, is_cut, unsupported_image
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
@@ -18,6 +20,16 @@ FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM
 
 PILLOW_MAX_PIXELS = 178_956_970
 """Pillow refuses larger pictures itself: twice its Image.MAX_IMAGE_PIXELS."""
+
+
+class Reason(StrEnum):
+    """Why a file is no usable image."""
+
+    EMPTY = "empty"
+    TRUNCATED = "truncated"
+    NOT_AN_IMAGE = "not an image"
+    BOMB = TOO_LARGE
+    UNREADABLE = UNREADABLE
 
 
 @dataclass(frozen=True, slots=True)

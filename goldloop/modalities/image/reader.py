@@ -12,9 +12,8 @@ from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId, sample_id_of
 from goldloop.modalities.content import LEAVES_FOLDER, read_content
 from goldloop.modalities.files import files_of
-from goldloop.modalities.image.decode import PILLOW_MAX_PIXELS, decode_picture
+from goldloop.modalities.image.decode import PILLOW_MAX_PIXELS, Reason, decode_picture
 from goldloop.modalities.image.fingerprint import fingerprint_of
-from goldloop.modalities.image.reasons import Reason
 from goldloop.modalities.read_ahead import read_ahead
 
 MAX_PIXELS = 100_000_000

@@ -13,10 +13,9 @@ from PIL import Image
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import Decoded, SampleId, sample_id_of
 from goldloop.modalities.content import read_content
-from goldloop.modalities.image.decode import Picture, decode_picture, plain_format
+from goldloop.modalities.image.decode import Picture, Reason, decode_picture, plain_format
 from goldloop.modalities.image.pixels import is_turned
 from goldloop.modalities.image.reader import ImageReader
-from goldloop.modalities.image.reasons import Reason
 
 EXTENSIONS = {
     "JPEG": "jpg",

@@ -1,4 +1,4 @@
-"""The text reader: each row of a CSV or JSONL file is a sample, or has a quarantine reason."""
+"""The text reader: decides which rows of a file are samples, and why a row goes into quarantine."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId, sample_id_of
 from goldloop.modalities.content import LEAVES_FOLDER
 from goldloop.modalities.files import files_of
+from goldloop.modalities.text.csv_jsonl import COLUMNS, is_unicode, rows_of
 from goldloop.modalities.text.fingerprint import fingerprint_of
 from goldloop.modalities.text.reasons import Reason
-from goldloop.modalities.text.rows import COLUMNS, is_unicode, rows_of
 from goldloop.modalities.text.store import TextStore
 
 MAX_CHARS = 20_000

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from goldloop.consensus.fit import ConsensusFit, Method, VotedSample, fit_consensus
 from sklearn.metrics import roc_auc_score
 
-from goldloop.consensus.fit import ConsensusFit, Method, VotedSample, fit_consensus
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
 from goldloop.stats.calibration import calibrated, fit_temperature

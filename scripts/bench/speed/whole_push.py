@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from goldloop.labeling.reconcile import reconcile
 from PIL import Image
 
 from goldloop.adapters.label_studio import LabelStudioQueue
@@ -17,7 +18,6 @@ from goldloop.core.clock import now
 from goldloop.core.samples import Arrived, SampleId, sample_id_of
 from goldloop.core.tasks import Event, NewTask
 from goldloop.labeling.push import push_planned
-from goldloop.labeling.reconcile import reconcile
 from goldloop.settings.workspace import Workspace
 from goldloop.wiring import Wiring
 

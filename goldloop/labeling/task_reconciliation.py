@@ -1,4 +1,4 @@
-"""Reconciliation: makes the task log and the labelling server agree."""
+"""Task reconciliation: makes the task log and the labelling server agree on which tasks exist."""
 
 from __future__ import annotations
 

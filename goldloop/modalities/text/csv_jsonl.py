@@ -1,4 +1,4 @@
-"""The rows of one CSV or JSONL file, streamed; a bad row does not end the file."""
+"""Syntax of CSV and JSONL: yields the rows of one file; a malformed row does not end the file."""
 
 from __future__ import annotations
 
