@@ -47,8 +47,6 @@ from goldloop.tables.task_log import TaskLog
 
 LABELS = LabelSet(("ham", "spam"))
 BAND = Band(0.4, 0.7)
-
-
 ONE_ANSWER = ConsensusSettings(method="majority", max_answers=1, audit_answers=1, repeat_share=0)
 PATIENT = ConsensusSettings(method="majority", max_answers=3, audit_answers=2, repeat_share=0.5)
 """Two blind answers for the audit, up to three for the rest, then an adjudicator."""

@@ -28,16 +28,10 @@ def bar(server: LabelStudioClient, barred: Mapping[int, tuple[str, ...]]) -> Non
     with translated(server.url, "list the accounts"):
         accounts = {str(account["id"]) for account in server.get("/api/users/")}
     for task_id, annotators in barred.items():
-        for annotator in annotators:
-            if annotator in accounts:
-                skip = {
-                    "result": _BARRED,
-                    "was_cancelled": True,
-                    "completed_by": int(annotator),
-                    "lead_time": 0,
-                }
-                with translated(server.url, f"bar annotator {annotator} from task {task_id}"):
-                    server.post(f"/api/tasks/{task_id}/annotations/", skip)
+        for annotator in filter(accounts.__contains__, annotators):
+            skip = {"result": _BARRED, "was_cancelled": True, "completed_by": int(annotator), "lead_time": 0}
+            with translated(server.url, f"bar annotator {annotator} from task {task_id}"):
+                server.post(f"/api/tasks/{task_id}/annotations/", skip)
 
 
 def is_barring(annotation: Mapping[str, Any]) -> bool:
