@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Decoded, SampleId
+from goldloop.training.ports import TrainedModel
+from models.image.trainer import TorchTrainer
 
 COLOURS = LabelSet(("red", "green", "blue"))
 Load = Callable[[SampleId], Decoded]
@@ -32,3 +35,9 @@ def payloads_of(n: int, seed: int) -> tuple[list[np.ndarray], np.ndarray]:
     """Return n payloads and their true columns."""
     pairs, load = coloured(n, seed=seed)
     return [load(sample_id).payload for sample_id, _ in pairs], np.array([column for _, column in pairs])
+
+
+def trained(folder: Path, train: Sequence[tuple[SampleId, int]], load: Load, **settings: int) -> TrainedModel:
+    """Return a tiny model trained for two epochs on `train` without validation."""
+    trainer = TorchTrainer(epochs=2, **settings)
+    return trainer.train(train, [], labels=COLOURS, load=load, folder=folder)

@@ -16,6 +16,8 @@ from PIL import Image, PngImagePlugin
 
 from goldloop.modalities.image import Reason
 
+RED, GREEN, WHITE = (255, 0, 0), (0, 255, 0), (255, 255, 255)
+
 
 def encoded(image: Image.Image, form: str, **options: Any) -> bytes:
     """Return `image` as the bytes of a file of format `form`."""
@@ -28,6 +30,22 @@ def noise(seed: int, size: tuple[int, int] = (48, 40)) -> Image.Image:
     """Return a picture of random coloured blobs, different for every seed."""
     values = np.random.default_rng(seed).integers(0, 256, (6, 7, 3), dtype=np.uint8)
     return Image.fromarray(values).resize(size, Image.Resampling.BICUBIC)
+
+
+def grey_picture(values: Any) -> Image.Image:
+    """Return a picture whose every pixel has this grey value, in the mode of its type."""
+    return Image.fromarray(np.full((40, 40), values))
+
+
+def see_through(mode: str, colour: tuple[int, ...]) -> Image.Image:
+    """Return a picture of one colour with alpha."""
+    return Image.new(mode, (40, 40), colour)
+
+
+def animation(form: str, **options: Any) -> bytes:
+    """Return a file of two frames, red then green."""
+    frames = [Image.new("RGB", (40, 40), colour) for colour in (RED, GREEN)]
+    return encoded(frames[0], form, save_all=True, append_images=frames[1:], **options)
 
 
 def write_good(folder: Path, n: int, seed: int = 0, *, size: int = 32) -> list[Path]:

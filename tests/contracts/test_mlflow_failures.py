@@ -48,6 +48,15 @@ def gatekeeper() -> Iterator[Callable[[int], str]]:
         server.server_close()
 
 
+@pytest.fixture
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let MLflow repeat a failed request as often as in use, without waiting in between."""
+    from goldloop.adapters.mlflow_connection import ENVIRONMENT
+
+    monkeypatch.setitem(ENVIRONMENT, "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
+
+
+@pytest.mark.usefixtures("no_pause")
 def test_a_stopped_server_is_reported_with_the_next_step(tmp_path: Path) -> None:
     """Every call's error names the address, the action, and the command that starts MLflow."""
     from goldloop.adapters.mlflow_registry import MlflowRegistry
@@ -69,6 +78,7 @@ def test_a_stopped_server_is_reported_with_the_next_step(tmp_path: Path) -> None
             call()
 
 
+@pytest.mark.usefixtures("no_pause")
 def test_a_server_that_refuses_or_fails_is_reported_as_such(
     gatekeeper: Callable[[int], str], tmp_path: Path
 ) -> None:

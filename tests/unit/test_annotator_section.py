@@ -44,7 +44,7 @@ from goldloop.reports.plots.matrices import kappa_plot
 from goldloop.reports.plots.style import Format
 from goldloop.settings.workspace import Workspace
 from goldloop.training.label_errors import LabelIssue
-from tests.unit.test_report import HOSTILE, PIXEL, Reader
+from tests.unit.report_pages import HOSTILE, PIXEL, Reader
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)

@@ -28,7 +28,7 @@ from goldloop.settings.workspace import Workspace
 from goldloop.tables.rounds import save_round
 from goldloop.training.round_record import RoundRecord
 from tests.loop import Loop, texts
-from tests.unit.test_report import Reader
+from tests.unit.report_pages import Reader
 
 NOW = datetime(2026, 2, 1, tzinfo=UTC)
 

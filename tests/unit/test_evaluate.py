@@ -8,7 +8,7 @@ from goldloop.core.samples import sample_id_of
 from goldloop.gold.records import GoldVersion
 from goldloop.settings import Settings
 from goldloop.training.evaluate import CHALLENGER, evaluate_on_holdout
-from tests.loop import LABELS, LengthScorer, TextReader, TextStore
+from tests.memory_texts import LABELS, LengthScorer, TextReader, TextStore
 from tests.records import audited_record
 
 

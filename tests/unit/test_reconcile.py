@@ -12,7 +12,8 @@ from goldloop.core.errors import TasksLostError
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.settings import SelectionSettings
-from tests.loop import LABELS, Loop, texts
+from tests.loop import Loop, texts
+from tests.memory_texts import LABELS
 
 
 class WatchedQueue(MemoryLabelingServer):

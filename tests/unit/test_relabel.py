@@ -20,7 +20,8 @@ from goldloop.loop.relabel import read_relabels, send_label_errors
 from goldloop.settings import SelectionSettings
 from goldloop.tables.label_errors import save_label_issues
 from goldloop.training.ports import TrainedModel
-from tests.loop import LABELS, PATIENT, Loop, texts
+from tests.loop import PATIENT, Loop, texts
+from tests.memory_texts import LABELS
 
 
 class LengthTrainer:

@@ -23,7 +23,8 @@ from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.rounds import read_rounds
 from goldloop.tables.traffic import evaluated_holdout
 from goldloop.training.ports import TrainedModel
-from tests.loop import FakeClock, Killed, LengthScorer, TextReader, TextStore
+from tests.loop import FakeClock, Killed
+from tests.memory_texts import LengthScorer, TextReader, TextStore
 from tests.records import audited_record, gold_record
 
 

@@ -17,7 +17,7 @@ from goldloop.training.promotion import Decision
 from goldloop.training.round_record import RoundRecord
 from goldloop.wiring import Wiring
 from tests.policy_stage import BAND, NOW, N, made_stage, sample
-from tests.unit.test_report import Reader, judged
+from tests.unit.report_pages import Reader, judged
 
 LINKS = {
     "Label Studio": "http://127.0.0.1:8080",

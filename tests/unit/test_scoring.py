@@ -12,7 +12,8 @@ from goldloop.scoring import writer as score_writer
 from goldloop.scoring.score import score_source
 from goldloop.scoring.writer import NO_MODEL, Model, ScoreReport
 from goldloop.tables.counts import conservation
-from tests.loop import Killed, LengthScorer, Loop, texts
+from tests.loop import Killed, Loop, texts
+from tests.memory_texts import LengthScorer
 from tests.texts import write_rows
 
 

@@ -27,7 +27,7 @@ def fingerprint_of(rgb: Image.Image) -> str:
     """Return the signs of the 64 lowest frequencies of the grey picture (DCT), as 16 hex digits.
 
     Chosen over gradient hashes (dHash), which put 37 % of scikit-learn's 8 x 8 digits within 2 bits of a
-    *different* digit picture, this one .1 %; see tests/unit/test_image_reader.py.
+    *different* digit picture, this one .1 %; see tests/unit/test_image_fingerprint.py.
     """
     grey = np.asarray(rgb.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BILINEAR), dtype=np.float64)
     spectrum = (_COSINES @ grey @ _COSINES.T).ravel()[1:65]

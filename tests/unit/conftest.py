@@ -1,0 +1,13 @@
+"""Fixtures of the unit tests: one image reader for all of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from goldloop.modalities.image import ImageReader
+
+
+@pytest.fixture
+def reader() -> ImageReader:
+    """Return a reader with the tiny preset's input size."""
+    return ImageReader(size=32)
