@@ -22,13 +22,13 @@ def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
         EmptyPoolError: too little gold to train or to evaluate.
         BusyError: another retrain is at work.
     """
-    unsettled = open_audit_note(read_state(ports.tables, ports.settings).outcomes.samples)
-    notes += [unsettled] if unsettled else []
     with (
         ports.alone("retrain"),
         tempfile.TemporaryDirectory(prefix="goldloop-retrain-") as scratch,
         ports.progress.share_done("training") as advance,
     ):
+        unsettled = open_audit_note(read_state(ports.tables, ports.settings).outcomes.samples)
+        notes += [unsettled] if unsettled else []
         return train_and_decide(
             RetrainPorts(
                 tables=ports.tables,

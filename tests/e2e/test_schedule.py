@@ -155,10 +155,12 @@ def test_a_second_retrain_is_turned_away_until_the_first_ends_or_dies(
     try:
         until(lambda: any(place.iterdir()), holder)
         busy = loop.run("retrain", code=1)
-        assert re.search(rf"error: another retrain is at work in {re.escape(str(loop.root))}; wait", busy.err)
+        assert re.search(
+            rf"error: Another retrain is running in {re.escape(str(loop.root))}\. Wait", busy.err
+        )
     finally:
         os.killpg(holder.pid, signal.SIGKILL)
         finish(holder)
 
     free = loop.run("retrain", code=1)
-    assert re.search(r"error: gold version 0 has 0 train samples", free.err)
+    assert re.search(r"error: Gold version 0 has 0 train samples", free.err)
