@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from goldloop.core.labels import LabelSet
 from goldloop.costs.answer_costs import answering
-from goldloop.costs.inputs import Books
+from goldloop.costs.inputs import CostInputs
 from goldloop.costs.prices import prices
-from goldloop.costs.statement import Account, account
+from goldloop.costs.statement import Statement, statement
 from goldloop.drift.checks import Check
 from goldloop.settings import CostSettings
 from goldloop.stats.measures import Measure
@@ -44,26 +44,26 @@ class Round:
 
 
 def held_amounts(
-    books: Books, rounds: Sequence[Round], cost: CostSettings, labels: LabelSet
+    inputs: CostInputs, rounds: Sequence[Round], cost: CostSettings, labels: LabelSet
 ) -> dict[str, list[bool]]:
     """Return by figure, for each round or quarter where it is known, whether its interval holds the truth."""
     paid, everything = prices(cost, labels), {record.number for record in rounds}
-    usual = answering(books, cost, labels, everything)
+    usual = answering(inputs, cost, labels, everything)
     held: dict[str, list[bool]] = {}
     for record in rounds:
-        stated = account(books, paid, usual, {record.number})
+        stated = statement(inputs, paid, usual, {record.number})
         _note(held, "errors let through in a round", stated.let_through, record.n_let_through)
     for first in range(0, len(rounds), QUARTER):
         quarter = rounds[first : first + QUARTER]
         numbers = {record.number for record in quarter}
-        stated = account(books, paid, answering(books, cost, labels, numbers), numbers)
+        stated = statement(inputs, paid, answering(inputs, cost, labels, numbers), numbers)
         for name, measure, truth in _beside_truth(stated, quarter, cost):
             _note(held, f"{name} in a quarter", measure, truth)
     return held
 
 
 def _beside_truth(
-    stated: Account, quarter: Sequence[Round], cost: CostSettings
+    stated: Statement, quarter: Sequence[Round], cost: CostSettings
 ) -> list[tuple[str, Measure, float]]:
     """Return by figure what the report states and what is true."""
     total = sum(record.spent + record.lost for record in quarter)

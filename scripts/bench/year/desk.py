@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from goldloop.annotators.anchoring import Observation
-from goldloop.annotators.profiles import Judged
+from goldloop.annotators.profiles import AssessedAnswer
 from goldloop.audit.audited import Audited
 from goldloop.core.answers import Answer
 from goldloop.core.candidates import Choice
@@ -83,7 +83,7 @@ class Desk:
     rng: np.random.Generator
     moment: datetime
     answers: list[Answer] = field(default_factory=list)
-    judged: list[Judged] = field(default_factory=list)
+    judged: list[AssessedAnswer] = field(default_factory=list)
     observations: list[Observation] = field(default_factory=list)
 
     def settle(self, choice: Choice, number: int, probs: Floats | None) -> Floats:
@@ -106,7 +106,7 @@ class Desk:
             decisions = [self._ask(sample_id, number, Purpose.ADJUDICATION, who=ADJUDICATOR)]
         for answer, other in ((first, second), (second, first)):
             others = self._posterior(prior, [other, *decisions]).tolist()
-            self.judged.append(Judged(answer, None, dict(zip(self.labels, others, strict=True))))
+            self.judged.append(AssessedAnswer(answer, None, dict(zip(self.labels, others, strict=True))))
         return self._settled(self._posterior(prior, [first, second, *decisions]), decisions or [first])
 
     def _quick(self, sample_id: SampleId, number: int, probs: Floats) -> Floats:

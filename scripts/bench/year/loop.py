@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.annotators.profiles import people
+from goldloop.annotators.profiles import annotator_profiles
 from goldloop.audit.audited import Traffic
 from goldloop.audit.estimates import estimate_accuracy
 from goldloop.audit.guard import guard
@@ -24,8 +24,8 @@ from goldloop.core.probs import margin
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.splits import Split, wanted_split
 from goldloop.core.tasks import Purpose
-from goldloop.costs.inputs import Books, Labelled
-from goldloop.costs.review_effort import BLIND, blind_counts, checked_counts
+from goldloop.costs.inputs import CostInputs, Labelled
+from goldloop.costs.review_effort import BLIND, blind_counts, shown_counts
 from goldloop.costs.time import working_seconds
 from goldloop.drift.checks import Check, check_drift
 from goldloop.drift.history import Seen, reference_of
@@ -94,7 +94,7 @@ class YearLoop:
         audited = self._audits.audited()
         estimate = estimate_accuracy(audited.where(audited.rounds == number), self._traffic[-1])
         recent = [judged for judged in self._desk.judged if judged.answer.round > number - MEMORY]
-        found = people(recent, labels=self.labels, bar=self.settings.annotators.bar)
+        found = annotator_profiles(recent, labels=self.labels, bar=self.settings.annotators.bar)
         self._close(number)
         flagged = tuple(person.annotator for person in found if person.is_flagged or person.is_falling)
         answers = self._desk.answers[n_before:]
@@ -135,15 +135,15 @@ class YearLoop:
             n_would_err=self._desk.people.expected_errors(ids, number),
         )
 
-    def books(self) -> Books:
+    def books(self) -> CostInputs:
         """Return the books of the rounds played so far, as goldloop.costs.inputs reads them off tables."""
         parts, gold = self._traffic, set(self._gathered.ids)
         fields = ("probs", "lanes", "policies", "rounds")
         ids = tuple(sample_id for part in parts for sample_id in part.sample_ids)
-        return Books(
+        return CostInputs(
             answers=self._desk.answers,
             seconds=working_seconds(self._desk.answers),
-            judged=self._desk.judged,
+            assessed=self._desk.judged,
             labelled=Labelled(
                 rounds=np.array(self._gathered.rounds, dtype=np.intp),
                 purposes=np.array([str(choice.purpose) for choice in self._gathered.choices]),
@@ -229,7 +229,7 @@ class YearLoop:
         quick = [answer.lead_time_s or 0.0 for answer in answers if answer.is_shown]
         blind = [part.lead_time_s or 0.0 for part in answers if part.purpose in BLIND and not part.is_shown]
         deciding = [part.lead_time_s or 0.0 for part in answers if part.purpose is Purpose.ADJUDICATION]
-        checked = checked_counts(self._desk.observations, self.labels)
+        checked = shown_counts(self._desk.observations, self.labels)
         by_others = blind_counts(self._desk.judged[-RECENT_ANSWERS:], BLIND, self.labels)
         return KnownPeople(
             quick=Answered(tuple(quick), tuple(map(tuple, checked.tolist()))) if quick else None,
