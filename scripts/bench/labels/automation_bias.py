@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 
 from goldloop.annotators.anchoring import observations
 from goldloop.annotators.automation_bias import AdoptionGap, adoption_gap, gap_of_counts
@@ -127,7 +128,7 @@ def first_switches(
     return [_first_switch(weeks) for weeks in grown]
 
 
-def _first_switch(weeks: np.ndarray) -> tuple[int, int] | None:
+def _first_switch(weeks: npt.NDArray[np.int64]) -> tuple[int, int] | None:
     """Return the first switch in `weeks` (n_weeks, n_labels, 4): adopted and all, shown; the same, hidden."""
     for week, labels in enumerate(weeks, start=1):
         x, m, y, k = labels.sum(axis=0).tolist()

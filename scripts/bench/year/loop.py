@@ -8,15 +8,12 @@ from tempfile import TemporaryDirectory
 
 from goldloop.adapters.memory import MemoryLabelingServer, MemoryRegistry, MemoryRuns, memory_tables
 from goldloop.annotators.report import annotator_report
-from goldloop.core.ports import Scorer
-from goldloop.costs.inputs import CostInputs
 from goldloop.labeling.state import LoopState, read_state
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.pull import pull
 from goldloop.loop.push import push
 from goldloop.loop.round import run_round
 from goldloop.loop.score import score_files
-from goldloop.reports.inputs import read_cost_inputs
 from goldloop.settings import Settings
 from scripts.bench.year.model import RegressionTrainer
 from scripts.bench.year.people import People
@@ -34,7 +31,7 @@ class YearLoop:
     """
 
     def __init__(self, world: World, crew: People, settings: Settings) -> None:
-        self.world, self.crew, self.settings = world, crew, settings
+        self.world, self.crew = world, crew
         self.flagged: dict[int, tuple[str, ...]] = {}
         self._server = MemoryLabelingServer(world.labels, start=START)
         self._folder = TemporaryDirectory(prefix="goldloop-year-")
@@ -64,24 +61,14 @@ class YearLoop:
         while self.crew.work_through(self._server, number):
             pull(self.ports)
         state = self.state()
-        report = annotator_report(state.outcomes, state.snapshot.requests.requests, self.settings)
+        report = annotator_report(state.outcomes, state.snapshot.requests.requests, self.ports.settings)
         self.flagged[number] = tuple(person.annotator for person in (*report.flagged, *report.falling))
         self._server.now = START + timedelta(weeks=number + 1) - LAST_HOURS
         run_round(self.ports)
 
     def state(self) -> LoopState:
         """Return the state of labeling now."""
-        return read_state(self.ports.tables, self.settings)
-
-    def cost_inputs(self, state: LoopState) -> CostInputs:
-        """Return what goldloop's cost statements are computed from."""
-        return read_cost_inputs(self.ports.tables, state, self.settings)
-
-    def champion(self) -> Scorer:
-        """Return the model that scores now."""
-        scorer = self.ports.champion().scorer
-        assert scorer is not None
-        return scorer
+        return read_state(self.ports.tables, self.ports.settings)
 
     def _clock(self) -> datetime:
         """Return the next moment; routine and labelling server share one clock."""

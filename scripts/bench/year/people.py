@@ -44,11 +44,14 @@ class People:
                 continue
             purpose, suggestion = task.pushed.purpose, task.pushed.suggestion
             suggested = suggestion.label if suggestion else None
-            for who in [ADJUDICATOR] if purpose is Purpose.ADJUDICATION else self._rng.permutation(PEOPLE):
+            may = (
+                (ADJUDICATOR,) if purpose is Purpose.ADJUDICATION else self._rng.permutation(PEOPLE).tolist()
+            )
+            for who in may:
                 if task.is_open and not task.knows(who):
                     label = self.label(who, task.pushed.sample_id, week, suggested)
                     seconds = self.seconds(purpose, is_shown=suggested is not None)
-                    server.answer(task_id, str(who), label, lead_time_s=seconds)
+                    server.answer(task_id, who, label, lead_time_s=seconds)
                     n += 1
         return n
 

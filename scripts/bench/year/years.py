@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from goldloop.core.tasks import Purpose
-from goldloop.settings import SelectionSettings, Settings
+from goldloop.reports.inputs import read_cost_inputs
+from goldloop.settings import Settings
 from scripts.bench.year.accounts import Round, held_amounts, rounds_of
 from scripts.bench.year.loop import YearLoop
 from scripts.bench.year.people import CARELESS_ONE, PEOPLE, People
@@ -36,11 +37,13 @@ class Year:
 def loop_of(policy: str, seed: int, options: argparse.Namespace) -> YearLoop:
     """Return a loop after its first week; the band sends what lies below it to people."""
     world = World(stock_of(options), seed, options.new)
-    settings = Settings(
-        name="year",
-        labels=world.labels.names,
-        policy={"kind": policy, "below": "review", "target": 0.95, "max_error": MAX_ERROR},
-        selection=SelectionSettings(seed=seed, budget_per_round=NO_LIMIT),
+    settings = Settings.model_validate(
+        {
+            "name": "year",
+            "labels": world.labels.names,
+            "policy": {"kind": policy, "below": "review", "target": 0.95, "max_error": MAX_ERROR},
+            "selection": {"seed": seed, "budget_per_round": NO_LIMIT},
+        }
     )
     loop = YearLoop(world, People(world, seed), settings)
     loop.play(0)
@@ -53,16 +56,17 @@ def one_year(policy: str, seed: int, options: argparse.Namespace) -> Year:
     for number in range(1, options.weeks + 1):
         loop.play(number)
     state = loop.state()
-    inputs = loop.cost_inputs(state)
+    inputs = read_cost_inputs(loop.ports.tables, state, loop.ports.settings)
     rounds = rounds_of(loop, state, inputs)
-    amounts = held_amounts(inputs, rounds, loop.settings) if policy == "cost" else {}
+    amounts = held_amounts(inputs, rounds, loop.ports.settings) if policy == "cost" else {}
     return Year(seed, rounds, amounts)
 
 
 def fixed_costs(seed: int, options: argparse.Namespace) -> dict[str, float]:
     """Return what a year costs where everything is labelled once, and where the first model does it all."""
     loop = loop_of("band", seed, options)
-    cost, crew, world, model = loop.settings.cost, People(loop.world, seed), loop.world, loop.champion()
+    cost, crew, world, model = loop.ports.settings.cost, loop.crew, loop.world, loop.ports.champion().scorer
+    assert model is not None
     rng = np.random.default_rng([seed, 4])
     labelling = accepting = 0.0
     for number in range(1, options.weeks + 1):
