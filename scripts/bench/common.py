@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from platformdirs import user_cache_path
 from scipy.stats import t as student
 
@@ -78,12 +79,12 @@ class Report:
                 file.write(json.dumps(asdict(added), ensure_ascii=False) + "\n")
         return added
 
-    def share(self, figure: str, hits: Sequence[bool] | np.ndarray) -> Figure:
+    def share(self, figure: str, hits: Sequence[bool] | npt.NDArray[Any]) -> Figure:
         """Report the share of true entries with its 95 % interval [wilson1927]."""
         share = share_estimate(np.asarray(hits, dtype=bool))
         return self.add(figure, share.value, "share", n=share.n, low=share.low, high=share.high)
 
-    def mean(self, figure: str, values: Sequence[float] | np.ndarray, unit: str) -> Figure:
+    def mean(self, figure: str, values: Sequence[float] | npt.NDArray[Any], unit: str) -> Figure:
         """Report the mean with Student's 95 % interval, which needs two values."""
         mean, n = float(np.mean(values)), len(values)
         if n < 2:
@@ -97,7 +98,7 @@ class Report:
             figure, statistics.median(values), unit, n=len(values), low=min(values), high=max(values)
         )
 
-    def spread(self, figure: str, values: Sequence[float] | np.ndarray, unit: str) -> Figure:
+    def spread(self, figure: str, values: Sequence[float] | npt.NDArray[Any], unit: str) -> Figure:
         """Report the mean with the interval that holds 95 % of `values`."""
         low, high = np.percentile(values, [2.5, 97.5])
         return self.add(figure, float(np.mean(values)), unit, n=len(values), low=float(low), high=float(high))

@@ -47,10 +47,11 @@ def saved(
     return trainer.scorer(folder / "model")
 
 
-def scored(scorer: Scorer, images: Sequence[np.ndarray] | Images) -> Scores:
+def scored(scorer: Scorer, images: Sequence[Images] | Images) -> Scores:
     """Return the model's scores of all `images`."""
     parts = [
-        scorer(images[first : first + SCORED_AT_ONCE]) for first in range(0, len(images), SCORED_AT_ONCE)
+        scorer(list(images[first : first + SCORED_AT_ONCE]))
+        for first in range(0, len(images), SCORED_AT_ONCE)
     ]
     return Scores(
         np.concatenate([part.probs for part in parts]), np.concatenate([part.embeddings for part in parts])

@@ -93,7 +93,7 @@ def cross_fitted_logits(pictures: Pictures, columns: Columns, options: argparse.
             scorer = trained(pictures.images[learnt], columns[learnt], pictures.labels, seed=options.seed)
             logits[judged] = np.log(np.maximum(scored(scorer, pictures.images[judged]).probs, 1e-12))
         keep(kept, logits)
-    return np.load(kept).astype(np.float64)
+    return np.asarray(np.load(kept), dtype=np.float64)
 
 
 def keep(path: Path, array: Floats) -> None:

@@ -8,17 +8,19 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-Arrays = Mapping[str, np.ndarray]
+Arrays = Mapping[str, npt.NDArray[Any]]
 MAPIE = {
     "MAPIE default": ("bonferroni_holm", np.linspace(0, 0.99, 100)),
     "MAPIE fixed sequence": ("fixed_sequence", np.linspace(0.99, 0, 100)),  # from the surest down
 }
 
 
-def thresholds(given: Arrays) -> dict[str, np.ndarray]:
+def thresholds(given: Arrays) -> dict[str, npt.NDArray[Any]]:
     """Return by METHOD/NAME the thresholds (repeats,) that MAPIE [cordier2023] certifies, NaN for none.
 
     `given` holds `sure/NAME` and `right/NAME` (repeats, n), `target/NAME` and `delta`. What is accepted is a
@@ -45,7 +47,7 @@ def thresholds(given: Arrays) -> dict[str, np.ndarray]:
     return certified
 
 
-def means(given: Arrays) -> dict[str, np.ndarray]:
+def means(given: Arrays) -> dict[str, npt.NDArray[Any]]:
     """Return by name value, low and high (repeats, 3) of PPI++'s mean [angelopoulos2023].
 
     `given` holds `sure` and `hits` (n,), and for each name `drawn/NAME` (repeats, n) as packed bits and
@@ -67,7 +69,7 @@ def means(given: Arrays) -> dict[str, np.ndarray]:
     return estimates
 
 
-def aggregated(given: Arrays) -> dict[str, np.ndarray]:
+def aggregated(given: Arrays) -> dict[str, npt.NDArray[Any]]:
     """Return `NAME/PEER/label` and `NAME/PEER/confidence`, both (n,), of crowd-kit and CROWDLAB [goh2022].
 
     `given` holds `votes/NAME` (n, k), a column counting as one person, and `probs` (n, n_labels). CROWDLAB
@@ -98,7 +100,7 @@ def aggregated(given: Arrays) -> dict[str, np.ndarray]:
     return labels
 
 
-def label_errors(given: Arrays) -> dict[str, np.ndarray]:
+def label_errors(given: Arrays) -> dict[str, npt.NDArray[Any]]:
     """Return by filter and rank the rows that cleanlab doubts of `labels` (n,), most doubted first."""
     from cleanlab.filter import find_label_issues
 
@@ -122,4 +124,5 @@ if __name__ == "__main__":
     warnings.simplefilter("ignore")
     chosen, source, target = sys.argv[1:]
     with np.load(source) as read:
-        np.savez(target, **FUNCTIONS[chosen]({key: read[key] for key in read.files}))
+        answer: dict[str, Any] = FUNCTIONS[chosen]({key: read[key] for key in read.files})
+        np.savez(target, **answer)

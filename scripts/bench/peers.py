@@ -33,7 +33,8 @@ def run_peers(function: str, arrays: Mapping[str, npt.ArrayLike]) -> dict[str, n
     say(f"  running {', '.join(packages)} in an environment of its own")
     with tempfile.TemporaryDirectory(prefix="goldloop-bench-") as folder:
         given, answer = Path(folder) / "given.npz", Path(folder) / "answer.npz"
-        np.savez(given, **{name: np.asarray(values) for name, values in arrays.items()})
+        named: dict[str, Any] = {name: np.asarray(values) for name, values in arrays.items()}
+        np.savez(given, **named)
         with_packages = [word for package in packages for word in ("--with", package)]
         command = [sys.executable, "-m", "uv", "run", "--quiet", "--no-project", "--python", sys.executable]
         script = [str(Path(__file__).with_name("peer_tools.py")), function, str(given), str(answer)]

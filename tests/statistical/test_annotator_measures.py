@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 import pytest
 
-from goldloop.annotators.profiles import Judged, Person, people
+from goldloop.annotators.profiles import AnnotatorProfile, AssessedAnswer, annotator_profiles
 from goldloop.core.answers import Answer
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
@@ -61,24 +61,24 @@ def test_steady_people_are_rarely_called_falling() -> None:
 
 
 @cache
-def projects(is_alike: bool) -> list[list[Judged]]:
+def projects(is_alike: bool) -> list[list[AssessedAnswer]]:
     """Return the answers of all projects."""
     return [judged_answers(np.random.default_rng(seed), is_alike=is_alike) for seed in range(REPEATS)]
 
 
-def is_flagged_early(judged: Sequence[Judged], who: str) -> bool:
+def is_flagged_early(judged: Sequence[AssessedAnswer], who: str) -> bool:
     """Return whether somebody is flagged by their first answers beside everybody else's."""
     first = [answer for answer in judged if answer.answer.annotator == who][:N_FIRST]
     rest = [answer for answer in judged if answer.answer.annotator != who]
     return next(person.is_flagged for person in measured(first + rest) if person.annotator == who)
 
 
-def measured(judged: Sequence[Judged]) -> tuple[Person, ...]:
+def measured(judged: Sequence[AssessedAnswer]) -> tuple[AnnotatorProfile, ...]:
     """Return goldloop's measures."""
-    return people(judged, labels=LABELS, bar=BAR)
+    return annotator_profiles(judged, labels=LABELS, bar=BAR)
 
 
-def judged_answers(rng: np.random.Generator, *, is_alike: bool) -> list[Judged]:
+def judged_answers(rng: np.random.Generator, *, is_alike: bool) -> list[AssessedAnswer]:
     """Return everybody's answers beside what everybody else says, with honeypots mixed in at their rate."""
     project = Project(rng, is_alike=is_alike)
     fit = project.play_round(SKILLS, N_SAMPLES)
@@ -88,11 +88,11 @@ def judged_answers(rng: np.random.Generator, *, is_alike: bool) -> list[Judged]:
         others = None
         if sample.probs is not None or sample.decision is not None or len(sample.votes) > 1:
             others = dict(zip(LABELS, fit.leave_one_out(number, who).tolist(), strict=True))
-        judged.append(Judged(_answer(place, number, who, sample.votes[who], round_), None, others))
+        judged.append(AssessedAnswer(_answer(place, number, who, sample.votes[who], round_), None, others))
         if rng.random() < HONEYPOT_RATE:
             right, later = int(rng.integers(len(LABELS))), 10**6 + place
             label = project.answer(right, SKILLS[who])
-            judged.append(Judged(_answer(later, later, who, label, round_), LABELS[right], None))
+            judged.append(AssessedAnswer(_answer(later, later, who, label, round_), LABELS[right], None))
     return judged
 
 

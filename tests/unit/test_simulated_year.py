@@ -2,40 +2,40 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.fakes import FakeLabelingQueue
 
+from goldloop.adapters.memory import MemoryLabelingServer
 from goldloop.core.errors import EmptyPoolError
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose, Suggestion
 from scripts.bench.year.model import RegressionTrainer
 from scripts.bench.year.people import SKILLS, People
 from scripts.bench.year.stock import APPEARS, simulated_stock
-from scripts.bench.year.world import A_WEEK, APPEARANCE, World
+from scripts.bench.year.world import A_WEEK, APPEARANCE, World, source_of
+from scripts.bench.year.years import one_year
 
 STOCK = simulated_stock(0)
 
 
 def arrived(world: World, number: int) -> list[SampleId]:
     """Return the samples of a week."""
-    return [world.read(file).sample_id for file in world.files(f"week/{number}")]
+    return [arrival.sample_id for arrival in world.arrivals(source_of(number), is_known=lambda _: False)]
 
 
 def test_a_week_is_read_and_loaded_again() -> None:
     """Each week brings as many new samples, and a sample that is loaded is what was read."""
     world = World(STOCK, seed=0)
-    files = list(world.files("week/1"))
-    arrivals = [world.read(file) for file in files]
+    arrivals = list(world.arrivals(source_of(1), is_known=lambda _: False))
 
     assert len({arrival.sample_id for arrival in arrivals}) == A_WEEK
     assert not {arrival.sample_id for arrival in arrivals} & set(arrived(world, 2))
     first = arrivals[0]
     assert first.decoded is not None
     assert np.array_equal(first.decoded.payload, world.load(first.sample_id).payload)
-    assert world.keep(first.sample_id, files[0].uri)
 
 
 def test_the_new_label_appears_in_its_week() -> None:
@@ -52,7 +52,7 @@ def test_people_answer_a_server_until_nothing_is_open() -> None:
     """Every task gets as many different people as were asked for, mostly with the right label."""
     world = World(STOCK, seed=0)
     ids = arrived(world, 1)[:100]
-    server = FakeLabelingQueue(STOCK.labels)
+    server = MemoryLabelingServer(STOCK.labels)
     tasks = [NewTask(sample_id, Purpose.AUDIT, BatchId("week"), str(sample_id)) for sample_id in ids]
     server.ask(dict.fromkeys(server.push(tasks).values(), 2))
 
@@ -104,7 +104,7 @@ def test_a_shown_suggestion_is_what_the_server_showed() -> None:
     """An answer to a task with a suggestion takes the time of a quick review and records the suggestion."""
     world = World(STOCK, seed=0)
     sample_id = arrived(world, 1)[0]
-    server = FakeLabelingQueue(STOCK.labels)
+    server = MemoryLabelingServer(STOCK.labels)
     suggestion = Suggestion(STOCK.labels[0], 0.6, "1", "hint")
     server.push([NewTask(sample_id, Purpose.REVIEW, BatchId("week"), "path", suggestion)])
 
@@ -113,3 +113,16 @@ def test_a_shown_suggestion_is_what_the_server_showed() -> None:
     (task,) = server.tasks.values()
     (answer,) = task.answers.values()
     assert answer.shown_label == STOCK.labels[0]
+
+
+def test_a_year_plays_the_shipped_routine() -> None:
+    """The seed week gives a first model; a later week is routed, answered, judged and closed as a round."""
+    options = argparse.Namespace(simulated=True, seed=0, pictures=0, new=0.10, weeks=1)
+
+    year = one_year("band", 0, options)
+
+    (week,) = year.rounds
+    assert sum(week.lanes.values()) == A_WEEK
+    assert week.estimate is not None
+    assert week.estimate.low <= week.truth <= week.estimate.high
+    assert week.spent > 0

@@ -8,6 +8,7 @@ estimator's. "accepted" are the samples that the default band accepts.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,7 +56,7 @@ def run(report: Report, name: str, made: Outputs, *, n: int) -> None:
                     what = f"{name}/{scope}/{size} audits/{design}/{method}"
                     if estimates:
                         _report(report, what, rows, hits[inside], float(chance[inside].sum()))
-    arrays = {f"drawn/{key}": value for key, value in bits.items()}
+    arrays: dict[str, npt.NDArray[Any]] = {f"drawn/{key}": value for key, value in bits.items()}
     arrays |= {f"chance/{key}": value for key, value in chances.items()}
     for key, rows in run_peers("means", {"sure": sure, "hits": hits, **arrays}).items():
         _report(report, f"{name}/all traffic/{key}/ppi-python", rows, hits, float(chances[key].sum()))

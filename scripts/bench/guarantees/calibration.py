@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from goldloop.stats.calibration import (
-    calibrated,
+    Calibration,
     calibration_error,
     expected_calibration_error,
     fit_temperature,
@@ -41,7 +41,7 @@ def run(report: Report, name: str, made: Outputs, *, n: int) -> None:
 
 def sharpened(made: Outputs, state: str) -> Floats:
     """Return the probs of a model that is calibrated or too sure of itself."""
-    return calibrated(made.logits * SHARPER[state], fit_temperature(made.logits, made.truth))
+    return Calibration(fit_temperature(made.logits, made.truth)).apply(made.logits * SHARPER[state])
 
 
 def errors(

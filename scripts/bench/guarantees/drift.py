@@ -24,7 +24,7 @@ from goldloop.drift.sketches import Sketch, SketchBuilder, merged
 from scripts.bench.common import Report
 from scripts.bench.model import scored, trained
 from scripts.bench.outputs import SIMULATED
-from scripts.bench.pictures import Columns, load_pictures
+from scripts.bench.pictures import Columns, Images, load_pictures
 
 WEEKS = 52
 SIZES = (300, 1000, 3000)  # of a batch
@@ -34,7 +34,7 @@ LOOKS = (1, 4, 12, 40)
 PLANTED = ("new 0.1", "new 0.125", "new 0.15", "blur", "dark", "share x 3")
 MOST_PICTURES, SHARE_LEARNT = 8000, 0.3
 
-CAMERAS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+CAMERAS: dict[str, Callable[[Images], Images]] = {
     "plain": lambda image: image,
     "blur": lambda image: gaussian_filter(image.astype(float), (1, 1, 0)).clip(0, 255).astype(np.uint8),
     "dark": lambda image: (image * 0.55).astype(np.uint8),

@@ -95,8 +95,9 @@ def _objections(
     challenger = np.where(is_swapped, pair.rival[drawn], pair.probs[drawn])
     champion = np.where(is_swapped, pair.probs[drawn], pair.rival[drawn])
     truth, weights = pair.truth[drawn], 1 / chance[drawn]
-    right = [probs.argmax(axis=1) == truth for probs in (challenger, champion)]
-    comparison = compare(*right, truth, labels=numbered_labels(pair.probs.shape[1]), weights=weights)
+    is_right, was_right = (probs.argmax(axis=1) == truth for probs in (challenger, champion))
+    labels = numbered_labels(pair.probs.shape[1])
+    comparison = compare(is_right, was_right, truth, labels=labels, weights=weights)
     ece = calibration_error(challenger, truth, weights=weights)
     return {
         rule: Gate(**{**DEFAULTS.model_dump(), "rule": rule}).objections(comparison, ece=ece)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -88,28 +89,14 @@ def one_draw(
     validation, holdout = drawn[: n_audits // 2], drawn[n_audits // 2 :]
     calibration = fit_calibration(made.logits[validation], made.truth[validation]).calibration
     probs = calibration.apply(made.logits)
-    said = (
-        _simulated(made, settings.cost, rng)
-        if made.answers is None
-        else _real(made, settings.cost, drawn, rng)
-    )
+    cost = settings.cost
+    said = _simulated(made, cost, rng) if made.answers is None else _real(made, cost, drawn, rng)
     policies = _fitted(_audited(probs, made.truth, holdout), settings, said.known)
     lanes = {name: policy.lanes(probs) for name, policy in policies.items()}
     lanes |= {name: np.full(n, str(lane)) for name, lane in FIXED.items()}
-    is_traffic = ~np.isin(np.arange(n), drawn)
-    errors = np.asarray(error_costs(settings.cost, made.labels))
-    outcomes = {
-        name: _outcome(
-            of_policy,
-            probs,
-            made.truth,
-            said,
-            errors=errors,
-            minute=settings.cost.minute,
-            is_traffic=is_traffic,
-        )
-        for name, of_policy in lanes.items()
-    }
+    is_traffic, errors = ~np.isin(np.arange(n), drawn), np.asarray(error_costs(cost, made.labels))
+    came_to = partial(_outcome, errors=errors, minute=cost.minute, is_traffic=is_traffic)
+    outcomes = {name: came_to(of_policy, probs, made.truth, said) for name, of_policy in lanes.items()}
     is_default = policies[TUNED] == policies[DEFAULT]
     return outcomes, "to stay" if is_default else policies[TUNED].version.split("[")[0]
 
@@ -173,9 +160,9 @@ def _outcome(
 
 def _real(made: Outputs, cost: CostSettings, audits: Columns, rng: np.random.Generator) -> Said:
     """Return one real answer as the quick review, and two others with an adjudicator as the full one."""
-    n_labels, truth = len(made.labels), made.truth
-    order = np.argsort(rng.random(made.answers.shape), axis=1)
-    quick, first, second = np.take_along_axis(made.answers, order, axis=1).T
+    n_labels, truth, answers = len(made.labels), made.truth, np.asarray(made.answers)
+    order = np.argsort(rng.random(answers.shape), axis=1)
+    quick, first, second = np.take_along_axis(answers, order, axis=1).T
     decision = _mostly_right(truth, ADJUDICATOR, n_labels, rng)
     is_dispute = first != second
     disputed = audits[is_dispute[audits]]
@@ -213,4 +200,4 @@ def _counts(truth: Columns, label: Columns, n_labels: int) -> npt.NDArray[np.int
 
 
 def _answered(counts: Sequence[npt.NDArray[np.int64]]) -> Answered:
-    return Answered(seconds=(), counts=tuple(tuple(map(float, row)) for row in sum(counts).tolist()))
+    return Answered(seconds=(), counts=tuple(tuple(map(float, row)) for row in np.sum(counts, axis=0)))

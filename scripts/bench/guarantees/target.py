@@ -75,9 +75,9 @@ def run(report: Report, name: str, made: Outputs, *, n: int) -> None:
             arrays |= {f"sure/{key}": sure, f"right/{key}": right, f"target/{key}": target}
     for key, certified in run_peers("thresholds", arrays).items():
         method, _, case = key.partition("/")
-        target, size = case.split("-")
-        what = f"{name}/target {float(target):.0%}/{size} audits/{method}"
-        _report(report, what, population, certified.tolist(), float(target))
+        target = float(case.split("-")[0])
+        what = f"{name}/target {target:.0%}/{case.split('-')[1]} audits/{method}"
+        _report(report, what, population, certified.tolist(), target)
 
 
 def uniform_audits(population: Population, size: int, *, n: int, seed: int) -> tuple[Floats, Flags]:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 
 from goldloop.annotators.anchoring import observations
-from goldloop.annotators.automation_bias import Gap, adoption_gap, gap_of_counts
+from goldloop.annotators.automation_bias import AdoptionGap, adoption_gap, gap_of_counts
 from goldloop.annotators.prefill_advice import recommend
 from goldloop.core.answers import Answer
 from goldloop.core.arms import Arm, arm_of
@@ -67,14 +68,14 @@ def run(report: Report, options: argparse.Namespace) -> None:
             report.median(f"{what}/wrong suggestions an arm", [float(count) for _, count in acted], "")
 
 
-def _report_gaps(report: Report, what: str, gaps: list[Gap], habits: Habits) -> None:
+def _report_gaps(report: Report, what: str, gaps: list[AdoptionGap], habits: Habits) -> None:
     known = [gap.difference for gap in gaps if gap.difference is not None]
     name = f"automation bias/gap {habits.gap:.2f}, {what}"
     report.mean(f"{name}/bias", [part.value - habits.gap for part in known], "")
     report.share(f"{name}/interval holds", [part.low <= habits.gap <= part.high for part in known])
 
 
-def gaps_of_counts(habits: Habits, rng: np.random.Generator, *, n: int, n_per_arm: int) -> list[Gap]:
+def gaps_of_counts(habits: Habits, rng: np.random.Generator, *, n: int, n_per_arm: int) -> list[AdoptionGap]:
     """Return `n` gaps from about `n_per_arm` wrong suggestions in each arm, where the truth is known."""
     n_shown, n_hidden = (np.maximum(rng.poisson(n_per_arm, n), 10) for _ in range(2))
     shown = rng.binomial(n_shown, habits.adoption + (1 - habits.adoption) * habits.blind)
@@ -83,7 +84,7 @@ def gaps_of_counts(habits: Habits, rng: np.random.Generator, *, n: int, n_per_ar
     return [gap_of_counts(None, shown=(x, m), hidden=(y, k)) for x, m, y, k in counts]
 
 
-def gap_of_project(habits: Habits, rng: np.random.Generator, *, n_per_arm: int) -> Gap:
+def gap_of_project(habits: Habits, rng: np.random.Generator, *, n_per_arm: int) -> AdoptionGap:
     """Return the gap of a whole project: two arms, blind answers, and an adjudicator where answers differ."""
     answers, decisions, arms, seed = [], {}, {}, int(rng.integers(2**31))
     for number in range(4 * n_per_arm):
@@ -127,7 +128,7 @@ def first_switches(
     return [_first_switch(weeks) for weeks in grown]
 
 
-def _first_switch(weeks: np.ndarray) -> tuple[int, int] | None:
+def _first_switch(weeks: npt.NDArray[np.int64]) -> tuple[int, int] | None:
     """Return the first switch in `weeks` (n_weeks, n_labels, 4): adopted and all, shown; the same, hidden."""
     for week, labels in enumerate(weeks, start=1):
         x, m, y, k = labels.sum(axis=0).tolist()

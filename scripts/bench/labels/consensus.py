@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from goldloop.consensus.fit import ConsensusFit, Method, VotedSample, fit_consensus
 from sklearn.metrics import roc_auc_score
 
+from goldloop.consensus.label import ConsensusFit, Method, VotedSample, fit_consensus
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
-from goldloop.stats.calibration import calibrated, fit_temperature
+from goldloop.stats.calibration import Calibration, fit_temperature
 from scripts.bench.common import Report
 from scripts.bench.outputs import cross_fitted_logits
 from scripts.bench.peers import run_peers
@@ -63,7 +63,7 @@ def voted_pictures(options: argparse.Namespace) -> tuple[Pictures, Floats]:
     pictures = load_pictures(options.data / "cifar10", limit=options.pictures)
     votes = pictures.answers_in_order(options.seed)[:, 0]
     logits = cross_fitted_logits(pictures, votes, options)
-    return pictures, calibrated(logits, fit_temperature(logits, votes))  # answers are all there is
+    return pictures, Calibration(fit_temperature(logits, votes)).apply(logits)  # answers are all there is
 
 
 def run(report: Report, options: argparse.Namespace) -> None:

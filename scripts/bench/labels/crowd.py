@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-from goldloop.consensus.fit import ConsensusFit, Method, VotedSample, fit_consensus
 from scipy.special import softmax
 
+from goldloop.consensus.label import ConsensusFit, Method, VotedSample, fit_consensus
 from goldloop.core.samples import SampleId
 from scripts.bench.outputs import numbered_labels
 

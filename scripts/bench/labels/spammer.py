@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-from goldloop.consensus.fit import Method
 
+from goldloop.consensus.label import Method
 from scripts.bench.common import Report, repeated
 from scripts.bench.labels.crowd import Project
 from scripts.bench.pictures import Floats

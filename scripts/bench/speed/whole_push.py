@@ -10,14 +10,16 @@ import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from goldloop.labeling.reconcile import reconcile
 from PIL import Image
 
 from goldloop.adapters.label_studio import LabelStudioQueue
 from goldloop.core.clock import now
+from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.samples import Arrived, SampleId, sample_id_of
-from goldloop.core.tasks import Event, NewTask
+from goldloop.core.splits import Split
+from goldloop.core.tasks import NewTask
 from goldloop.labeling.push import push_planned
+from goldloop.labeling.task_reconciliation import reconcile
 from goldloop.settings.workspace import Workspace
 from goldloop.wiring import Wiring
 
@@ -38,32 +40,15 @@ def picture(name: str) -> SampleId:
 def whole_push(queue: LabelStudioQueue, tasks: Sequence[NewTask]) -> Callable[[], object]:
     """Return a push of `tasks` through the task log; their files and rows are made here, before it."""
     folder = Path(tempfile.mkdtemp(prefix="goldloop-bench-push-"))
-    parts = Wiring(Workspace.create(folder / "workspace", labels=list(queue.labels)))
-    parts.tables.samples.append([_sample_row(folder, task) for task in tasks])
-
-    def agree() -> None:
-        reconcile(
-            task_log=parts.task_log,
-            queue=queue,
-            owner="bench",
-            clock=now,
-            seed=0,
-            audit_rate=0.1,
-            batches=lambda _: {},
-        )
+    wiring = Wiring(Workspace.create(folder / "workspace", labels=list(queue.labels)))
+    context = wiring.ports.labeling(queue)
+    wiring.tables.samples.append([_sample_row(folder, task) for task in tasks])
 
     def push() -> None:
-        agree()
-        parts.task_log.plan(lambda seq: [_planned_row(task, seq, place) for place, task in enumerate(tasks)])
-        report = push_planned(
-            tables=parts.tables,
-            task_log=parts.task_log,
-            queue=queue,
-            store=parts.store,
-            owner="bench",
-            clock=now,
-        )
-        agree()
+        reconcile(context, context.task_log.statuses())
+        context.task_log.plan(lambda: [_plan(task, position) for position, task in enumerate(tasks)])
+        report = push_planned(context)
+        reconcile(context, context.task_log.statuses())
         if report.n_pushed != len(tasks):
             raise SystemExit(f"pushed {report.n_pushed} of {len(tasks)} tasks: {report}")
 
@@ -85,20 +70,21 @@ def _sample_row(folder: Path, task: NewTask) -> dict[str, object]:
     }
 
 
-def _planned_row(task: NewTask, seq: int, position: int) -> dict[str, object]:
-    return {
-        "key": task.key,
-        "seq": seq,
-        "event": str(Event.PLANNED),
-        "at": now(),
-        "round": 0,
-        "position": position,
-        "batch": task.batch,
-        "lane": "review",
-        "suggested_label": task.suggestion.label if task.suggestion else None,
-        "suggested_score": 0.58,
-        "hint": task.suggestion.hint if task.suggestion else None,
-        "model_version": "1",
-        "split": "train",
-        "group": task.sample_id[:16],
-    }
+def _plan(task: NewTask, position: int) -> PlannedTask:
+    suggestion = task.suggestion
+    return PlannedTask(
+        key=task.key,
+        round=0,
+        position=position,
+        planned_at=now(),
+        batch=task.batch,
+        lane="review",
+        stratum="",
+        split=Split.TRAIN,
+        group=task.sample_id[:16],
+        model_version="1",
+        suggested_label=suggestion.label if suggestion else None,
+        suggested_score=suggestion.score if suggestion else None,
+        hint=suggestion.hint if suggestion else None,
+        is_shown=suggestion is not None,
+    )

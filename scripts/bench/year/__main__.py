@@ -38,7 +38,7 @@ def report_years(report: Report, policy: str, years: Sequence[Year]) -> None:
     report.mean(f"{what}/annotators falsely flagged", [careless(year)[1] for year in years], "a year")
     for lane in ("auto", "review", "full"):
         shares = [
-            np.mean([record.lanes.get(lane, 0) / sum(record.lanes.values()) for record in year.rounds])
+            float(np.mean([record.lanes.get(lane, 0) / sum(record.lanes.values()) for record in year.rounds]))
             for year in years
         ]
         report.mean(f"{what}/lane {lane}", shares, "share")

@@ -19,6 +19,7 @@ from goldloop.stats.calibration import Calibration, fit_calibration
 from goldloop.training.ports import TrainedModel
 from scripts.bench.pictures import Columns, Floats
 
+Features = npt.NDArray[np.float32]
 PENALTY = 3.0
 """Of half the squared weights, against the loss in nats summed over samples."""
 
@@ -34,7 +35,7 @@ class Regression:
     weights: Floats
     calibration: Calibration
 
-    def logits(self, features: Floats) -> Floats:
+    def logits(self, features: Features) -> Floats:
         """Return uncalibrated logits (n, n_labels)."""
         return np.asarray(features @ self.weights[:-1] + self.weights[-1])
 
@@ -99,12 +100,12 @@ class RegressionTrainer:
 
 def _arrays(
     pairs: Sequence[tuple[SampleId, int]], load: Callable[[SampleId], Decoded]
-) -> tuple[Floats, Columns]:
+) -> tuple[Features, Columns]:
     features = np.array([load(sample_id).payload for sample_id, _ in pairs], dtype=np.float32)
     return features, np.array([column for _, column in pairs], dtype=np.intp)
 
 
-def _fitted(features: Floats, columns: Columns, begin: Floats) -> Floats:
+def _fitted(features: Features, columns: Columns, begin: Floats) -> Floats:
     """Return the weights of least loss, from `begin` on."""
     places = np.arange(len(columns)), columns
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Protocol
+from collections.abc import Sequence
 
 import numpy as np
 
+from goldloop.adapters.memory import MemoryLabelingServer
 from goldloop.core.samples import SampleId
-from goldloop.core.tasks import NewTask, Purpose
+from goldloop.core.tasks import Purpose
 from scripts.bench.year.world import CARELESS, N_CARELESS, World
 
 SKILLS = {"1": 0.95, "2": 0.93, "3": 0.92, "4": 0.94}
+PEOPLE = tuple(SKILLS)
 ADJUDICATOR, ADJUDICATOR_SKILL = "9", 0.985
 CARELESS_ONE, CARELESS_SHARE = "3", 0.35  # of that person's answers in those weeks are any label
 HARDER = np.array([0.35, 1.8, 3.0, 3.5])
@@ -23,32 +24,6 @@ SECONDS = {"quick": 25.0, "blind": 30.0, "adjudicating": 60.0}  # means
 SPREAD = 0.5  # of the logarithm of a time
 
 
-class ServerTask(Protocol):
-    """A task as the labelling server holds it."""
-
-    @property
-    def pushed(self) -> NewTask:
-        """What was pushed."""
-        ...
-
-
-class Server(Protocol):
-    """What annotators see of a labelling server in memory."""
-
-    @property
-    def tasks(self) -> Mapping[int, ServerTask]:
-        """Tasks by id."""
-        ...
-
-    def next_for(self, annotator: str, *, purpose: Purpose | None = None) -> int | None:
-        """Return the task that this annotator is shown next, or None."""
-        ...
-
-    def answer(self, task_id: int, annotator: str, label: str, *, lead_time_s: float | None) -> int:
-        """Submit `label`; return the annotation id."""
-        ...
-
-
 class People:
     """Four annotators and an adjudicator."""
 
@@ -58,31 +33,27 @@ class People:
         n_wrong = (stock.people != stock.truth[:, None]).sum(axis=1)
         self._harder = HARDER[n_wrong] / HARDER[n_wrong].mean()
 
-    def work_through(self, server: Server, week: int) -> int:
-        """Let everybody answer what they are shown next, in turn, until nobody is shown anything.
+    def work_through(self, server: MemoryLabelingServer, week: int) -> int:
+        """Let annotators, in an order of chance, answer each open task that they may; return how many did.
 
-        Returns the number of answers.
+        The adjudicator alone decides disputes.
         """
         n = 0
-        while True:
-            n_before = n
-            for who in [*self._rng.permutation(list(SKILLS)).tolist(), ADJUDICATOR]:
-                purpose = Purpose.ADJUDICATION if who == ADJUDICATOR else None
-                task_id = server.next_for(who, purpose=purpose)
-                if task_id is None:
-                    continue
-                task = server.tasks[task_id].pushed
-                suggested = task.suggestion.label if task.suggestion else None
-                label = self.label(who, task.sample_id, week, suggested)
-                seconds = self.seconds(task.purpose, is_shown=suggested is not None)
-                server.answer(task_id, who, label, lead_time_s=seconds)
-                n += 1
-            if n == n_before:
-                return n
-
-    def somebody(self, but: Sequence[str] = ()) -> str:
-        """Return who answers next; nobody of `but` does."""
-        return str(self._rng.choice([who for who in SKILLS if who not in but]))
+        for task_id, task in server.tasks.items():
+            if not task.is_open:
+                continue
+            purpose, suggestion = task.pushed.purpose, task.pushed.suggestion
+            suggested = suggestion.label if suggestion else None
+            may = (
+                (ADJUDICATOR,) if purpose is Purpose.ADJUDICATION else self._rng.permutation(PEOPLE).tolist()
+            )
+            for who in may:
+                if task.is_open and not task.knows(who):
+                    label = self.label(who, task.pushed.sample_id, week, suggested)
+                    seconds = self.seconds(purpose, is_shown=suggested is not None)
+                    server.answer(task_id, who, label, lead_time_s=seconds)
+                    n += 1
+        return n
 
     def label(self, who: str, sample_id: SampleId, week: int, suggested: str | None = None) -> str:
         """Return what somebody answers in a week, led or helped by what is suggested to them."""

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from goldloop.core.tasks import Purpose
-from goldloop.settings import CostSettings, PolicySettings, SelectionSettings, Settings
-from scripts.bench.year.accounts import Round, held_amounts
+from goldloop.reports.inputs import read_cost_inputs
+from goldloop.settings import Settings
+from scripts.bench.year.accounts import Round, held_amounts, rounds_of
 from scripts.bench.year.loop import YearLoop
-from scripts.bench.year.people import CARELESS_ONE, People
+from scripts.bench.year.people import CARELESS_ONE, PEOPLE, People
 from scripts.bench.year.stock import stock_of
-from scripts.bench.year.world import CARELESS, CAUSES, World
+from scripts.bench.year.world import CARELESS, CAUSES, World, source_of
 
+NO_LIMIT = 10**6  # answers a round: what the policy sends to annotators is answered in the same week
 MAX_ERROR = 0.15  # the guard's; at the prices of [cost] so many errors among accepted still pay
 
 
@@ -32,45 +38,53 @@ class Year:
         return sum(record.spent + record.lost for record in self.rounds)
 
 
-def loop_of(policy: str, seed: int, options: argparse.Namespace) -> YearLoop:
-    """Return a loop before its first round; the band sends what lies below it to people."""
+@contextmanager
+def loop_of(policy: str, seed: int, options: argparse.Namespace) -> Iterator[YearLoop]:
+    """Yield a loop after its first week; the band sends what lies below it to people."""
     world = World(stock_of(options), seed, options.new)
-    settings = Settings(
-        name="year",
-        labels=world.labels.names,
-        policy=PolicySettings(kind=policy, below="review", target=0.95, max_error=MAX_ERROR),
-        selection=SelectionSettings(seed=seed),
-        cost=CostSettings(),
+    settings = Settings.model_validate(
+        {
+            "name": "year",
+            "labels": world.labels.names,
+            "policy": {"kind": policy, "below": "review", "target": 0.95, "max_error": MAX_ERROR},
+            "selection": {"seed": seed, "budget_per_round": NO_LIMIT},
+        }
     )
-    return YearLoop(world, People(world, seed), settings, seed)
+    with TemporaryDirectory(prefix="goldloop-year-") as folder:
+        loop = YearLoop(world, People(world, seed), settings, Path(folder))
+        loop.play(0)
+        yield loop
 
 
 def one_year(policy: str, seed: int, options: argparse.Namespace) -> Year:
     """Return the year of one policy."""
-    loop = loop_of(policy, seed, options)
-    loop.start()
-    rounds = tuple(loop.play(number) for number in range(1, options.weeks + 1))
-    amounts: dict[str, list[bool]] = {}
-    if policy == "cost":
-        amounts = held_amounts(loop.books(), rounds, loop.settings.cost, loop.world.labels)
-    return Year(seed, rounds, amounts)
+    with loop_of(policy, seed, options) as loop:
+        for number in range(1, options.weeks + 1):
+            loop.play(number)
+        state = loop.state()
+        inputs = read_cost_inputs(loop.ports.tables, state, loop.ports.settings)
+        rounds = rounds_of(loop, state, inputs)
+        amounts = held_amounts(inputs, rounds, loop.ports.settings) if policy == "cost" else {}
+        return Year(seed, rounds, amounts)
 
 
 def fixed_costs(seed: int, options: argparse.Namespace) -> dict[str, float]:
     """Return what a year costs where everything is labelled once, and where the first model does it all."""
-    loop = loop_of("band", seed, options)
-    loop.start()
-    cost, crew, world = loop.settings.cost, People(loop.world, seed), loop.world
-    labelling = accepting = 0.0
-    for number in range(1, options.weeks + 1):
-        ids = [world.read(file).sample_id for file in world.files(f"week/{number}")]
-        truth = world.truth(ids)
-        labels = [world.labels.column(crew.label(crew.somebody(), sample_id, number)) for sample_id in ids]
-        seconds = sum(crew.seconds(Purpose.AUDIT, is_shown=False) for _ in ids)
-        labelling += seconds / 60 * cost.minute + float((np.array(labels) != truth).sum()) * cost.error
-        assert loop.model is not None
-        wrong = loop.model(world.features(ids)).probs.argmax(axis=1) != truth
-        accepting += float(wrong.sum()) * cost.error
+    with loop_of("band", seed, options) as loop:
+        cost, crew, world = loop.ports.settings.cost, loop.crew, loop.world
+        model = loop.ports.champion().scorer
+        assert model is not None
+        rng = np.random.default_rng([seed, 4])
+        labelling = accepting = 0.0
+        for number in range(1, options.weeks + 1):
+            arrived = list(world.arrivals(source_of(number), is_known=lambda _: False))
+            ids = [arrival.sample_id for arrival in arrived]
+            truth, asked = world.truth(ids), zip(rng.choice(PEOPLE, len(ids)).tolist(), ids, strict=True)
+            labels = [world.labels.column(crew.label(who, sample_id, number)) for who, sample_id in asked]
+            seconds = sum(crew.seconds(Purpose.AUDIT, is_shown=False) for _ in ids)
+            labelling += seconds / 60 * cost.minute + float((np.array(labels) != truth).sum()) * cost.error
+            probs = model([arrival.decoded.payload for arrival in arrived if arrival.decoded]).probs
+            accepting += float((probs.argmax(axis=1) != truth).sum()) * cost.error
     return {"label everything": labelling, "accept everything": accepting}
 
 
