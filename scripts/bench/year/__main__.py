@@ -1,5 +1,8 @@
 """Live through simulated years with goldloop's own code: do its numbers hold, does the cost policy pay?
 
+A week is goldloop's own weekly routine over tables in memory. It takes longer the more was asked before: 5 s
+of CPU in week 1, 34 s in week 16.
+
 52 rounds of 600 real pictures. Labels come and go with the time of the year; in week 14 the season changes,
 in week 24 a label appears that no model has seen, in week 34 one of two cameras is blurred and dark, and for
 four weeks from week 42 one of four annotators answers carelessly. A logistic regression on the features of a

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from goldloop.adapters.memory import MemoryLabelingServer, MemoryRegistry, MemoryRuns, memory_tables
 from goldloop.annotators.report import annotator_report
-from goldloop.labeling.state import LoopState, read_state
+from goldloop.labeling.state import read_state
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.pull import pull
 from goldloop.loop.push import push
@@ -33,8 +33,7 @@ class YearLoop:
         self.world, self.crew = world, crew
         self.flagged: dict[int, tuple[str, ...]] = {}
         self._server = MemoryLabelingServer(world.labels, start=START)
-        trainer, runs = RegressionTrainer(), MemoryRuns()
-        registry = MemoryRegistry(folder / "models")
+        registry, trainer, runs = MemoryRegistry(folder / "models"), RegressionTrainer(), MemoryRuns()
         self.ports = LoopPorts(
             settings=settings,
             tables=memory_tables(),
@@ -58,15 +57,11 @@ class YearLoop:
         push(self.ports)
         while self.crew.work_through(self._server, number):
             pull(self.ports)
-        state = self.state()
+        state = read_state(self.ports.tables, self.ports.settings)
         report = annotator_report(state.outcomes, state.snapshot.requests.requests, self.ports.settings)
         self.flagged[number] = tuple(person.annotator for person in (*report.flagged, *report.falling))
         self._server.now = START + timedelta(weeks=number + 1) - LAST_HOURS
         run_round(self.ports)
-
-    def state(self) -> LoopState:
-        """Return the state of labeling now."""
-        return read_state(self.ports.tables, self.ports.settings)
 
     def _clock(self) -> datetime:
         """Return the next moment; routine and labelling server share one clock."""

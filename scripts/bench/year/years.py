@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from goldloop.core.tasks import Purpose
+from goldloop.labeling.state import read_state
 from goldloop.reports.inputs import read_cost_inputs
 from goldloop.settings import Settings
 from scripts.bench.year.accounts import Round, held_amounts, rounds_of
@@ -61,11 +62,11 @@ def one_year(policy: str, seed: int, options: argparse.Namespace) -> Year:
     with loop_of(policy, seed, options) as loop:
         for number in range(1, options.weeks + 1):
             loop.play(number)
-        state = loop.state()
-        inputs = read_cost_inputs(loop.ports.tables, state, loop.ports.settings)
+        tables, settings = loop.ports.tables, loop.ports.settings
+        state = read_state(tables, settings)
+        inputs = read_cost_inputs(tables, state, settings)
         rounds = rounds_of(loop, state, inputs)
-        amounts = held_amounts(inputs, rounds, loop.ports.settings) if policy == "cost" else {}
-        return Year(seed, rounds, amounts)
+        return Year(seed, rounds, held_amounts(inputs, rounds, settings) if policy == "cost" else {})
 
 
 def fixed_costs(seed: int, options: argparse.Namespace) -> dict[str, float]:
