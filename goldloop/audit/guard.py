@@ -1,7 +1,7 @@
 """The guard: whether audits show that a routing policy accepts too many wrong labels.
 
-The guard runs every week, so its evidence must be valid at every look. Fifty looks at an ordinary 95 %
-interval would suspend one good policy in five within a year.
+`goldloop.routing.settle` then suspends the policy. The guard runs every week, so its evidence must be valid
+at every look. Fifty looks at an ordinary 95 % interval would suspend one good policy in five within a year.
 """
 
 from __future__ import annotations

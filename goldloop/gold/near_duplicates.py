@@ -1,4 +1,7 @@
-"""Near-duplicates: groups of samples that share a split, and the check that none trains and judges."""
+"""Near-duplicates: groups of samples that share a split, and the check that no group trains and judges.
+
+`goldloop.core.splits.split_beside` withholds a train sample whose near-duplicate judges.
+"""
 
 from __future__ import annotations
 
