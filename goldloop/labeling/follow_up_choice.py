@@ -15,7 +15,7 @@ from goldloop.consensus.outcomes import Outcomes, SampleOutcome
 from goldloop.core.arms import Arm
 from goldloop.core.planned_tasks import TaskStatus
 from goldloop.core.requests import AnswerRequest, RequestReason
-from goldloop.core.tasks import Purpose, task_key
+from goldloop.core.tasks import Purpose, split_key, task_key
 from goldloop.labeling.state import LoopState
 from goldloop.selection.budget import n_answers_of, repeat_budget
 from goldloop.settings import Settings
@@ -60,23 +60,31 @@ def wanted_follow_ups(state: LoopState, settings: Settings) -> FollowUps:
         *_honeypots(outcomes, known, live, requests.requests, settings),
         *_unsure(outcomes, n_wanted),
     ]
-    asked = {request.key for request in promised}
+    chosen = _without_repeats(charged, {request.key for request in promised})
+    kept = chosen[:n_left]
+    asked_for = (*promised, *(follow_up for follow_up in kept if isinstance(follow_up, AnswerRequest)))
+    waiting = {split_key(request.key)[0] for request in asked_for}
+    settled = [honeypot for honeypot in known if honeypot.sample_id not in waiting]
+    return FollowUps(
+        requests=asked_for,
+        tasks=(
+            *(follow_up for follow_up in kept if not isinstance(follow_up, AnswerRequest)),
+            *_onboarding(outcomes, settled, live, settings),  # no annotator meets a honeypot twice
+        ),
+        n_postponed=len(chosen) - len(kept),
+    )
+
+
+def _without_repeats(charged: Sequence[FollowUp], asked: set[str]) -> list[FollowUp]:
+    """Return the follow-ups without a second request for a task; the tasks `asked` have one already."""
     chosen: list[FollowUp] = []
-    for follow_up in charged:  # a task gets one request at a time
+    for follow_up in charged:
         if not isinstance(follow_up, AnswerRequest):
             chosen.append(follow_up)
         elif follow_up.key not in asked:
             chosen.append(follow_up)
             asked.add(follow_up.key)
-    kept = chosen[:n_left]
-    return FollowUps(
-        requests=(*promised, *(follow_up for follow_up in kept if isinstance(follow_up, AnswerRequest))),
-        tasks=(
-            *(follow_up for follow_up in kept if not isinstance(follow_up, AnswerRequest)),
-            *_onboarding(outcomes, known, live, settings),
-        ),
-        n_postponed=len(chosen) - len(kept),
-    )
+    return chosen
 
 
 def _promised(

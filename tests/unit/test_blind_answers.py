@@ -72,6 +72,24 @@ def test_newcomers_begin_with_known_answers_that_do_not_vote(tmp_path: Path) -> 
     assert live(loop, Purpose.ONBOARDING) == onboarding
 
 
+def test_a_pull_takes_different_samples_for_honeypots_and_onboarding(tmp_path: Path) -> None:
+    """The label of an onboarding task is known when the task is made; a new honeypot waits for an answer."""
+    both = AnnotatorSettings(honeypot_rate=0.1, onboarding_tasks=20)
+    loop = pushed(tmp_path, people=both, budget=60, audit_rate=0.5)
+    loop.work({"1": always("ham"), "2": always("ham"), "3": always("ham")})
+    loop.pull()
+
+    honeypots = {
+        split_key(request.key)[0]
+        for request in loop.state().snapshot.requests.requests
+        if request.reason is RequestReason.HONEYPOT
+    }
+    onboarding = live(loop, Purpose.ONBOARDING)
+    assert honeypots
+    assert onboarding
+    assert not honeypots & onboarding
+
+
 def test_both_arms_get_a_blind_answer_of_another_annotator(tmp_path: Path) -> None:
     """Hidden tasks show no suggestion and get two answers; shown ones get a blind recheck."""
     loop = pushed(tmp_path, suggestions=SuggestionSettings(hidden_share=0.4), budget=60)
