@@ -21,7 +21,7 @@ def agree_with_server(
     if reconciled.n_adopted:
         context.queue.push(
             []
-        )  # whoever pushed what was adopted may have died before its suggestions were shown
+        )  # restores suggestions of the adopted tasks, which their push may have left out
     return reconciled, context.read_state(state) if reconciled.is_changed else state
 
 
@@ -33,8 +33,8 @@ def push(ports: LoopPorts) -> PushReport:
     first, state = agree_with_server(context, state)
     _, advice = suggestion_advice(state.outcomes, ports.settings)
     n_planned = plan_round(context, state, is_shown=advice.is_shown)
-    if n_planned:
-        state = context.read_state(state)
+    if context.tables.planned_tasks.version() != state.snapshot.versions.planned_tasks:
+        state = context.read_state(state)  # this push has planned, or another one was first
     report = push_waiting(ports, context, state)
     if report.purposes or report.lost:
         state = context.read_state(state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,6 +12,7 @@ from goldloop.core.errors import ServiceUnreachableError
 from goldloop.core.planned_tasks import Event
 from goldloop.core.tasks import Purpose
 from goldloop.settings import SelectionSettings
+from goldloop.tables.task_log import TaskLog
 from tests.loop import Loop, killed_before_commit, texts
 
 
@@ -37,6 +39,25 @@ def test_overlap_shares_the_budget(tmp_path: Path) -> None:
     loop = Loop(tmp_path, texts(200), SelectionSettings(budget_per_round=20, overlap=2))
     loop.score()
     assert loop.push().n_pushed == 10
+
+
+def test_a_push_whose_plan_came_second_pushes_the_first_plan(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another push plans after this one has read the tables, and ends before it has pushed anything."""
+    loop = Loop(tmp_path, texts(200))
+    loop.score()
+    real = TaskLog.plan
+
+    def overtaken(self: TaskLog, *args: Any, **kwargs: Any) -> Any:
+        monkeypatch.setattr(TaskLog, "plan", real)
+        assert loop.plan() == 20
+        return self.plan(*args, **kwargs)
+
+    monkeypatch.setattr(TaskLog, "plan", overtaken)
+    report = loop.push()
+
+    assert (report.n_planned, report.n_pushed) == (0, 20)
 
 
 @pytest.mark.parametrize("n_taken", [0, 1, 7, 12])
