@@ -12,6 +12,7 @@ from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE
 from goldloop.core.ports import ContentStore, LabelingQueue, Tables
 from goldloop.labeling.state import LoopState, read_state
 from goldloop.settings import Settings
+from goldloop.tables.snapshot import read_versions
 from goldloop.tables.task_log import TaskLog
 
 IMPORT_SIZE = 500  # tasks; larger imports are no faster and hold the server's write lock longer
@@ -49,6 +50,11 @@ class LabelingContext:
     def read_state(self, earlier: LoopState | None = None) -> LoopState:
         """Return the state of labeling now."""
         return read_state(self.tables, self.settings, earlier)
+
+    def fresh(self, state: LoopState) -> LoopState:
+        """Return `state`, or the state of now when a commit, of this process or another, has outdated it."""
+        is_current = read_versions(self.tables) == state.snapshot.versions
+        return state if is_current else self.read_state(state)
 
     def retrying(self, state: LoopState, make: Callable[[LoopState], Result]) -> Callable[[], Result]:
         """Return a function that calls `make`: the first time with `state`, later with a fresh state.

@@ -25,8 +25,7 @@ def follow_up(
 ) -> tuple[FollowUpReport, LoopState]:
     """Plan the tasks that the answers call for and push them; return the new state."""
     report = plan_follow_ups(context, state)
-    if report.asked or report.planned:
-        state = context.read_state(state)
+    state = context.fresh(state)
     if push_waiting(ports, context, state).purposes:
         state = context.read_state(state)
     tell_requests(context, state)

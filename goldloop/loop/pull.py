@@ -18,8 +18,7 @@ def pull(ports: LoopPorts, *, accept_lost: bool = False) -> PullReport:
     context = ports.labeling()
     _, state = agree_with_server(context, context.read_state(), accept_lost=accept_lost)
     report = pull_annotations(context, state)
-    if report.n_annotations_changed:
-        state = context.read_state(state)
+    state = context.fresh(state)
     derive_gold(context, state, report)
     report.follow_ups, _ = follow_up(ports, context, state)
     return report

@@ -33,8 +33,7 @@ def push(ports: LoopPorts) -> PushReport:
     first, state = agree_with_server(context, state)
     _, advice = suggestion_advice(state.outcomes, ports.settings)
     n_planned = plan_round(context, state, is_shown=advice.is_shown)
-    if context.tables.planned_tasks.version() != state.snapshot.versions.planned_tasks:
-        state = context.read_state(state)  # this push has planned, or another one was first
+    state = context.fresh(state)
     report = push_waiting(ports, context, state)
     if report.purposes or report.lost:
         state = context.read_state(state)

@@ -42,7 +42,7 @@ def send_label_errors(ports: LoopPorts, n: int) -> int:
     context = ports.labeling()
     state = context.read_state()
     n_planned = plan_relabel(context, state, read_label_issues(ports.tables.label_errors), n=n)
-    follow_up(ports, context, context.read_state(state))
+    follow_up(ports, context, context.fresh(state))
     return n_planned
 
 

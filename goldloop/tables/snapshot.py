@@ -52,15 +52,20 @@ class Snapshot:
         return _taken(self.tasks, self.gold)
 
 
+def read_versions(tables: Tables) -> Versions:
+    """Return the newest versions; no rows are read."""
+    return Versions(
+        tables.planned_tasks.version(), tables.answer_requests.version(), tables.annotations.version()
+    )
+
+
 def read_snapshot(tables: Tables) -> Snapshot:
     """Return the snapshot of now; it reads each of six tables once.
 
     It reads the versions first, and gold before the answers: a commit based on this snapshot then conflicts
     with every commit that the snapshot may have missed.
     """
-    versions = Versions(
-        tables.planned_tasks.version(), tables.answer_requests.version(), tables.annotations.version()
-    )
+    versions = read_versions(tables)
     gold = GoldStore(tables.gold).read()
     tasks = TaskLog(tables).statuses()
     requests = read_requests(tables.answer_requests)

@@ -8,6 +8,9 @@ import pytest
 
 from goldloop.core.errors import GoldVersionError, ServiceUnreachableError
 from goldloop.core.splits import Split
+from goldloop.labeling.context import LabelingContext
+from goldloop.labeling.pull import PullReport, pull_annotations
+from goldloop.labeling.state import LoopState
 from goldloop.settings import SelectionSettings
 from goldloop.tables.counts import annotation_counts, task_counts
 from tests.loop import Loop, killed_before_commit, texts
@@ -50,6 +53,23 @@ def test_edits_replace_deletions_retract_and_skips_do_not_vote(tmp_path: Path) -
     assert [record.label for record in loop.gold.records()] == ["spam"]
     counts = annotation_counts(loop.state().snapshot.annotations)
     assert (counts.answers, counts.skips, counts.retracted) == (1, 1, 1)
+
+
+def test_a_pull_makes_gold_of_what_an_interrupted_pull_has_merged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another pull merges after this one has read the tables, and ends before it has made gold."""
+    loop = pushed(tmp_path)
+    loop.answer_all()
+
+    def overtaken(context: LabelingContext, state: LoopState) -> PullReport:
+        pull_annotations(loop.context(), loop.state())
+        return pull_annotations(context, state)
+
+    monkeypatch.setattr("goldloop.loop.pull.pull_annotations", overtaken)
+
+    assert loop.pull().gold_version == 1
+    assert len(loop.gold.records()) == 20
 
 
 def test_an_edit_there_and_back_makes_no_version(tmp_path: Path) -> None:
