@@ -46,11 +46,6 @@ class PullReport:
     n_gold_changes: int = 0
     follow_ups: FollowUpReport | None = None
 
-    @property
-    def n_annotations_changed(self) -> int:
-        """Number of new, edited and retracted annotations."""
-        return self.n_new + self.n_edited + self.n_retracted
-
 
 def pull_annotations(context: LabelingContext, state: LoopState) -> PullReport:
     """Merge what changed on the server since the last pull into the annotations table.

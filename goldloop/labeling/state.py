@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from goldloop.consensus.outcomes import Outcomes, find_outcomes
@@ -20,12 +19,11 @@ class LoopState:
     outcomes: Outcomes
 
 
-ReadState = Callable[[LoopState | None], LoopState]
-"""Reads the tables again; uses the fit of an earlier state when no vote has changed since."""
-
-
 def read_state(tables: Tables, settings: Settings, earlier: LoopState | None = None) -> LoopState:
-    """Return the state of labeling now, from one read of each table."""
+    """Return the state of labeling now, from one read of each table.
+
+    It uses the fit of an `earlier` state when no vote has changed since.
+    """
     snapshot = read_snapshot(tables)
     answers = answers_of(snapshot.tasks, snapshot.annotations, snapshot.closed_at, settings.label_set)
     outcomes = find_outcomes(
