@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldloop.consensus.beliefs import Beliefs
-from goldloop.consensus.dawid_skene import SMOOTHING, TOLERANCE
+from goldloop.consensus.dawid_skene import MAX_ROUNDS, SMOOTHING, TOLERANCE
 from goldloop.consensus.label import ConsensusFit, Method, VotedSample, fit_consensus
 from goldloop.consensus.posterior import posterior
 from goldloop.consensus.votes import vote_table
@@ -65,8 +65,7 @@ def slow_dawid_skene(given_cases: list[VotedSample]) -> list[list[float]]:
         shares = [list(sample.votes.values()).count(label) / max(len(sample.votes), 1) for label in LABELS]
         row = shares if sample.votes else [1 / n] * n
         truth.append([float(label == sample.decision) for label in LABELS] if sample.decision else row)
-    moved = 1.0
-    while moved > TOLERANCE:
+    for _ in range(MAX_ROUNDS):
         total = sum(sum(row[k] for row in truth) + SMOOTHING for k in range(n))
         prior = [(sum(row[k] for row in truth) + SMOOTHING) / total for k in range(n)]
         matrix = {}
@@ -100,6 +99,8 @@ def slow_dawid_skene(given_cases: list[VotedSample]) -> list[list[float]]:
             default=0,
         )
         truth = after
+        if moved < TOLERANCE:
+            break
     return truth
 
 
