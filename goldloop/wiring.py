@@ -48,7 +48,7 @@ class Wiring:
 
     @cached_property
     def ports(self) -> LoopPorts:
-        """What the routine works with."""
+        """The ports of the routine, for this workspace."""
         return LoopPorts(
             settings=self.settings,
             tables=self.tables,
@@ -150,11 +150,10 @@ class Wiring:
 
     def links(self) -> dict[str, str]:
         """Return the addresses of the servers, and where annotators begin to work on each queue."""
-        found = self.endpoints
         servers = {
-            "Label Studio": found.label_studio.url,
-            "Prefect": found.prefect.url,
-            "MLflow": found.mlflow.url,
+            "Label Studio": self.endpoints.label_studio.url,
+            "Prefect": self.endpoints.prefect.url,
+            "MLflow": self.endpoints.mlflow.url,
         }
         return servers | self.queue().project_urls()
 

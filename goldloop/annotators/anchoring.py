@@ -99,11 +99,11 @@ def _truth_of(tested: Answer, blind: Sequence[Answer]) -> str | None:
 
 
 def observations_of(outcomes: Outcomes) -> list[Observation]:
-    """Return what the two arms of anchoring have seen so far."""
+    """Return the observations of both arms so far."""
     decisions = {
-        one.evidence.sample_id: one.evidence.decision.label
-        for one in outcomes.samples
-        if one.evidence.decision is not None and one.evidence.decision.label is not None
+        outcome.evidence.sample_id: outcome.evidence.decision.label
+        for outcome in outcomes.samples
+        if outcome.evidence.decision is not None and outcome.evidence.decision.label is not None
     }
-    arms = {one.evidence.sample_id: one.evidence.arm for one in outcomes.samples}
+    arms = {outcome.evidence.sample_id: outcome.evidence.arm for outcome in outcomes.samples}
     return observations(outcomes.answers, decisions, arms)

@@ -120,7 +120,9 @@ def _folder_names(labels: LabelSet) -> dict[str, str]:
     for column, label in enumerate(labels):
         safe = re.sub(r"[^\w .-]+", "_", label).strip(" .") or f"label-{column}"
         names[label] = (
-            safe if safe.casefold() not in {one.casefold() for one in names.values()} else f"{safe}-{column}"
+            safe
+            if safe.casefold() not in {name.casefold() for name in names.values()}
+            else f"{safe}-{column}"
         )
     return names
 

@@ -49,11 +49,11 @@ def settle(ports: LoopPorts) -> PolicyEntry | None:
 
 
 def cautions(tables: Tables) -> list[str]:
-    """Return what to know before people's time is spent: what moved, and what audits doubt."""
+    """Return warnings before annotators spend time: the drift of the newest batch, and what audits doubt."""
     seen = read_seen(tables.batches)
     entries = PolicyLog(tables.policies).entries()
-    newest = [f"{seen[-1].batch}: {one.sentence}" for one in seen[-1].check.drifts] if seen else []
-    return [*newest, *(entries[-1].warnings if entries else ())]
+    drifts = [f"{seen[-1].batch}: {drift.sentence}" for drift in seen[-1].check.drifts] if seen else []
+    return [*drifts, *(entries[-1].warnings if entries else ())]
 
 
 def policy_in_force(ports: LoopPorts, champion: str) -> Policy:

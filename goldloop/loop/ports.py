@@ -1,4 +1,4 @@
-"""What the routine works with: settings, tables, and everything outside goldloop behind a port."""
+"""The ports of the routine: settings, tables, and everything outside goldloop."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class LoopPorts:
 
     The `open_*` functions connect on first use: a pull needs no torch, and the status no server.
     `alone` holds a lock for one kind of work, so that no second process of the workspace does it at the same
-    time. `plots` draws what is kept beside a retrain's figures, by relative path. `gold_uri` names the gold
-    table for the experiment tracker. `owner` names this process in claims; `import_size` is
-    tasks an import, `lease_s` the seconds after which a silent claim runs out.
+    time. `plots` draws the plots of a retrain and returns them by relative path. `gold_uri` names the gold
+    table for the experiment tracker. `owner` names this process in claims, which expire after `lease_s` seconds;
+    `import_size` is the number of tasks in one import.
     """
 
     settings: Settings
@@ -76,7 +76,7 @@ class LoopPorts:
     def labeling(
         self, queue: LabelingQueue | None = None, advance: Callable[[int], None] = lambda _: None
     ) -> LabelingContext:
-        """Return what the labeling steps work with; `queue` is opened unless it is given."""
+        """Return the context of the labeling steps; `queue` is opened unless it is given."""
         return LabelingContext(
             tables=self.tables,
             settings=self.settings,

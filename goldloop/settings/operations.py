@@ -25,7 +25,7 @@ class ScheduleSettings(Section):
     @classmethod
     def _five_fields(cls, cron: str) -> str:
         fields = cron.split()
-        if len(fields) != 5 or not all(_CRON_FIELD.match(one) for one in fields):
+        if len(fields) != 5 or not all(_CRON_FIELD.match(part) for part in fields):
             raise ValueError(f"needs five cron fields such as '0 6 * * 1', got {cron!r}")
         return cron
 

@@ -24,15 +24,15 @@ def checked_settings(values: dict[str, object], origin: str) -> Settings:
         return Settings.model_validate(values)
     except ValidationError as error:
         problems = []
-        for one in error.errors():
-            key = ".".join(str(part) for part in one["loc"] if part != "function-after") or "settings"
-            if one["type"] == "extra_forbidden":
+        for fault in error.errors():
+            key = ".".join(str(part) for part in fault["loc"] if part != "function-after") or "settings"
+            if fault["type"] == "extra_forbidden":
                 problems.append(f"unknown key {key!r}; remove it or check its spelling")
-            elif one["type"] == "missing":
+            elif fault["type"] == "missing":
                 problems.append(f"key {key!r} is missing; add it")
             else:
                 problems.append(
-                    f"key {key!r}: {one['msg'].removeprefix('Value error, ')} (seen: {one['input']!r})"
+                    f"key {key!r}: {fault['msg'].removeprefix('Value error, ')} (seen: {fault['input']!r})"
                 )
         raise SettingsError(f"{origin}: " + "; ".join(problems)) from error
 
@@ -56,7 +56,7 @@ def load_settings(path: Path) -> Settings:
 
 def _toml(value: object) -> str:
     if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_toml(one) for one in value) + "]"
+        return "[" + ", ".join(_toml(item) for item in value) + "]"
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(key)} = {_toml(one)}" for key, one in value.items()) + "}"
     return json.dumps(value, ensure_ascii=False)

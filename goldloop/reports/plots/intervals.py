@@ -47,6 +47,6 @@ def draw_intervals(
 
 def draw_band(axes: Axes, places: Sequence[float], estimates: Sequence[Estimate], *, label: str) -> None:
     """Draw a line through the estimates and their intervals as a shaded band."""
-    low, high = [one.low for one in estimates], [one.high for one in estimates]
+    low, high = [estimate.low for estimate in estimates], [estimate.high for estimate in estimates]
     axes.fill_between(places, low, high, color=BLUE, alpha=0.18, linewidth=0, label="95 % interval")
-    axes.plot(places, [one.value for one in estimates], color=BLUE, linewidth=1.8, label=label)
+    axes.plot(places, [estimate.value for estimate in estimates], color=BLUE, linewidth=1.8, label=label)
