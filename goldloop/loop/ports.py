@@ -52,8 +52,8 @@ class LoopPorts:
     The `open_*` functions connect on first use: a pull needs no torch, and the status no server.
     `alone` holds a lock for one kind of work, so that no second process of the workspace does it at the same
     time. `plots` draws the plots of a retrain and returns them by relative path. `gold_uri` names the gold
-    table for the experiment tracker. `owner` names this process in claims, which expire after `lease_s` seconds;
-    `import_size` is the number of tasks in one import.
+    table for the experiment tracker. `owner` names this process in claims, which expire after `lease_s`
+    seconds; `import_size` is the number of tasks in one import.
     """
 
     settings: Settings
