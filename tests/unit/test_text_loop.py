@@ -23,6 +23,7 @@ from goldloop.modalities.kinds import open_modality
 from goldloop.settings import Settings
 from goldloop.tables.counts import conservation
 from goldloop.tables.gold_store import GoldStore
+from goldloop.tables.snapshot import read_snapshot
 from models.kinds import trainer_of
 from tests.loop import FakeClock
 from tests.texts import write_rows
@@ -148,3 +149,19 @@ def test_the_same_texts_give_the_same_gold(loop: TextLoop, tmp_path: Path) -> No
         digests.append(GoldStore(one.ports.tables.gold).newest().digest)
 
     assert digests[0] == digests[1]
+
+
+def test_near_duplicates_by_the_distance_of_texts_share_a_group(tmp_path: Path) -> None:
+    """Two reviews that differ in one word (5 bits, more than images allow) are planned into one group."""
+    words = "the parcel came two days late and the box was open but everything inside it was whole"
+    words += " so I keep it and give three stars for the seller"
+    other = words.replace("days", "truly")
+    loop = TextLoop(tmp_path, {"a": words, "b": other, "c": "a wholly different message"}, {})
+    source = write_rows(tmp_path / "reviews.csv", list(loop.texts.items()))
+
+    score_files(loop.ports, str(source))
+    push(loop.ports)
+
+    plans = [task.plan for task in read_snapshot(loop.ports.tables).tasks.values()]
+    assert len(plans) == 3
+    assert len({plan.group for plan in plans}) == 2
