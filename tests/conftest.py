@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from goldloop.services import Endpoints, down, up
@@ -29,15 +30,23 @@ def _is_ours(name: str) -> bool:
 
 
 def pytest_configure() -> None:
-    """Take the user's own settings out of the environment before any fixture looks at it."""
+    """Take the user's own settings out of the environment; let no property fail because it took long."""
     for name in filter(_is_ours, list(os.environ)):
         del os.environ[name]
+    hypothesis.settings.register_profile("goldloop", deadline=None)
+    hypothesis.settings.load_profile("goldloop")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give tests that start servers the time that the very first start takes."""
+    """Keep what shares fixtures in one process: all tests with servers, else the tests of a file.
+
+    The very first start of the servers takes long, so the tests with servers have a longer timeout.
+    """
     for item in items:
-        if item.get_closest_marker("servers") and not item.get_closest_marker("timeout"):
+        is_with_servers = item.get_closest_marker("servers") is not None
+        item.add_marker(pytest.mark.xdist_group("servers" if is_with_servers else str(item.path)))
+        if is_with_servers and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(_SERVERS_TIMEOUT_S))
 
 

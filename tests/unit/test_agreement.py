@@ -79,7 +79,7 @@ def test_alpha_is_the_published_one(people: tuple[str, ...], published: float) -
     assert plain_alpha(found) == pytest.approx(published, abs=0.0005)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(ANSWERS, min_size=20, max_size=40))
 def test_it_is_the_same_as_counting_pair_by_pair(rows: list[dict[str, str]]) -> None:
     """For any votes: alpha as counted slowly, and kappa as scikit-learn has it."""

@@ -181,7 +181,7 @@ def test_without_answers_there_are_no_profiles() -> None:
     assert annotator_profiles([], labels=LABELS, bar=BAR) == ()
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(st.randoms(use_true_random=False))
 def test_neither_order_nor_names_of_labels_matter(random: object) -> None:
     """Shuffled answers and renamed labels give the same profiles."""

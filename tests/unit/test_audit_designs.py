@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from goldloop.audit.designs import LEAST, Design, audit_probabilities, unsureness, usual_unsureness
@@ -27,7 +27,6 @@ def test_a_uniform_draw_takes_no_notice_of_the_model() -> None:
         assert audit_probabilities(probs, audit_rate=RATE, design=design, usual=usual).tolist() == [RATE] * 3
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0.5, 1), min_size=1, max_size=50), st.floats(0.001, 0.9))
 def test_as_many_are_drawn_as_the_rate_says(confidences: list[float], rate: float) -> None:
     """The mean probability is the audit rate on the traffic of the usual unsureness, with floor and cap."""

@@ -19,7 +19,7 @@ LABELS = LabelSet.of(["cat", "dog", "fox"])
 CLOSE = 2e-3  # estimation ends when little moves, so two orders of the same sums may end a step apart
 
 methods = st.sampled_from(list(Method))
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 
 
 def fitted(given_cases, method, labels=LABELS, target=0.9):

@@ -20,7 +20,7 @@ from goldloop.stats.calibration import expected_calibration_error
 from tests.strategies import cases
 
 LABELS = LabelSet.of(["cat", "dog", "fox"])
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 
 
 def find(
