@@ -8,7 +8,7 @@ from pathlib import Path
 from goldloop.core.arms import Arm
 from goldloop.core.requests import RequestReason
 from goldloop.core.tasks import Purpose, split_key
-from goldloop.settings import AnnotatorSettings, SuggestionSettings
+from goldloop.settings.sections import AnnotatorSettings, SuggestionSettings
 from tests.unit.labeling_loop import always, answer_past_the_stream, gold_by_sample, live, pushed
 
 
