@@ -150,12 +150,7 @@ class Wiring:
 
     def links(self) -> dict[str, str]:
         """Return the addresses of the servers, and where annotators begin to work on each queue."""
-        servers = {
-            "Label Studio": self.endpoints.label_studio.url,
-            "Prefect": self.endpoints.prefect.url,
-            "MLflow": self.endpoints.mlflow.url,
-        }
-        return servers | self.queue().project_urls()
+        return self.endpoints.addresses | self.queue().project_urls()
 
     @contextmanager
     def alone(self, work: str) -> Iterator[None]:
