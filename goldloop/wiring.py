@@ -17,7 +17,7 @@ from goldloop.adapters.delta import open_tables
 from goldloop.adapters.progress import TerminalProgress
 from goldloop.core.errors import BusyError
 from goldloop.core.modality import Modality
-from goldloop.core.ports import ContentStore, Reader, Tables
+from goldloop.core.ports import Tables
 from goldloop.labeling import context
 from goldloop.labeling.state import LoopState, read_state
 from goldloop.loop.ports import LoopPorts, Progress
@@ -91,16 +91,6 @@ class Wiring:
 
         settings = self.settings
         return open_modality(settings.kind, self.workspace.root, size=input_size(settings.model))
-
-    @property
-    def reader(self) -> Reader:
-        """Reads samples."""
-        return self.modality.reader
-
-    @property
-    def store(self) -> ContentStore:
-        """The content of samples."""
-        return self.modality.store
 
     @cached_property
     def trainer(self) -> Trainer:

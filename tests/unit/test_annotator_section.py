@@ -20,7 +20,7 @@ from goldloop.annotators.profiles import AssessedAnswer, annotator_profiles
 from goldloop.annotators.report import AnnotatorReport
 from goldloop.cli.reports import agreement as agreement_command
 from goldloop.cli.reports import annotators as annotators_command
-from goldloop.core.answers import Answer
+from goldloop.core.annotations import Answer
 from goldloop.core.labels import LabelSet
 from goldloop.core.modality import Preview
 from goldloop.core.plain import plain

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from goldloop.audit.audited import Audited, Traffic
-from goldloop.core.answers import Answer
+from goldloop.core.annotations import Answer
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose

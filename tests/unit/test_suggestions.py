@@ -9,7 +9,7 @@ import pytest
 from goldloop.annotators.automation_bias import AutomationBias
 from goldloop.annotators.prefill_advice import Advice
 from goldloop.annotators.report import suggestion_advice
-from goldloop.core.arms import Arm
+from goldloop.core.chance import Arm
 from goldloop.core.samples import sample_id_of
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.labeling.plan import plan_round
