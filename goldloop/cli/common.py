@@ -52,20 +52,30 @@ def run_flow(where: Path | None, name: str, **parameters: Any) -> Any:
 
 
 def show(
-    value: Any,
-    rows: Iterable[Row],
-    *,
-    as_json: bool,
-    title: str | None = None,
-    notes: Iterable[str] = (),
+    value: Any, rows: Iterable[Row], *, as_json: bool, title: str = "", notes: Iterable[str] = ()
 ) -> None:
-    """Print `value` as JSON, or `rows` as a table under `title` and then `notes` as a list."""
+    """Print `value` as JSON, or else `rows` as a table."""
     if as_json:
         show_json(value)
-        return
+    else:
+        show_table(rows, title=title, notes=notes)
+
+
+def show_json(value: Any) -> None:
+    """Print `value` as JSON."""
+    print(json.dumps(plain(value), ensure_ascii=False, indent=2))
+
+
+def show_table(rows: Iterable[Row], *, title: str = "", notes: Iterable[str] = ()) -> None:
+    """Print `rows` as a table under `title`, and then `notes` as a list."""
     table = Table(tuple(rows))
     drawn = RichTable(
-        title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, padding=(0, 2, 0, 0)
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
     )
     for name, is_number in table.columns.items():
         drawn.add_column(name, justify="right" if is_number else "left", overflow="fold")
@@ -76,17 +86,12 @@ def show(
         out.print(f"- {note}")
 
 
-def show_json(value: Any) -> None:
-    """Print `value` as JSON."""
-    print(json.dumps(plain(value), ensure_ascii=False, indent=2))
-
-
 def show_section(section: Section) -> None:
     """Print a section of a report: its remarks, its tables and what explains them."""
     for remark in section.remarks:
         out.print(f"- {remark}")
     for table in section.tables:
-        show(None, table.rows, as_json=False, title=table.title or section.title)
+        show_table(table.rows, title=table.title or section.title)
     for sentence in section.notes:
         out.print(sentence)
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from goldloop.cli.common import Json, Where, out, pairs, run_flow, say, show, show_json
+from goldloop.cli.common import Json, Where, out, pairs, run_flow, say, show, show_json, show_table
 from goldloop.core.errors import GoldloopError
 from goldloop.reports.routing import policy_lines
 from goldloop.reports.steps import evaluation_rows, pull_rows, push_rows, retrain_title, score_rows
@@ -82,12 +82,12 @@ def round_(where: Where = None, as_json: Json = False) -> None:
     if as_json:
         show_json(report)
         return
-    show(None, pull_rows(report.pull), as_json=False, title="pull")
+    show_table(pull_rows(report.pull), title="pull")
     _show_record(report.record, report.notes, as_json=False)
     for line in policy_lines(report.policy):
         out.print(f"policy: {line}")
-    show(None, score_rows([report.score]), as_json=False, title="score")
-    show(None, push_rows(report.push), as_json=False, title="push")
+    show_table(score_rows([report.score]), title="score")
+    show_table(push_rows(report.push), title="push")
     out.print(f"page: {report.page}")
 
 

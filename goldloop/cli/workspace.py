@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from goldloop.cli.common import Json, Where, out, pairs, say, show
+from goldloop.cli.common import Json, Where, out, pairs, say, show, show_table
 from goldloop.core.tasks import Purpose
 from goldloop.settings import ALONE
 from goldloop.settings.workspace import Workspace
@@ -73,7 +73,7 @@ def up(
     from goldloop.services import up as start
 
     servers = start(Workspace.open(where), say=say, move_ports=move_ports)
-    label_studio, lines = servers.label_studio, servers.addresses
+    label_studio, lines = servers.label_studio, dict(servers.addresses)
     if label_studio.username:
         lines["Label Studio login"] = f"{label_studio.username} / {label_studio.password}"
     if servers.prefect.auth:
@@ -119,5 +119,5 @@ def annotator_add(
             "an adjudicator also decides disputes at": projects["adjudication"],
         }
     )
-    show(None, rows, as_json=False)
+    show_table(rows)
     out.print("send the password over a safe channel; goldloop does not store or show it again")
