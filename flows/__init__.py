@@ -1,4 +1,4 @@
 """Prefect flows: the weekly routine, told aloud.
 
-Importing a flow needs Prefect's settings in place, see `goldloop.wiring`.
+Importing a flow needs Prefect's settings in place, see `flows.environment`.
 """

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +17,10 @@ from goldloop.adapters.delta import open_tables
 from goldloop.adapters.progress import TerminalProgress
 from goldloop.core.errors import BusyError
 from goldloop.core.modality import Modality
-from goldloop.core.ports import ContentStore, Reader, Tables
+from goldloop.core.ports import Tables
 from goldloop.labeling import context
 from goldloop.labeling.state import LoopState, read_state
-from goldloop.loop.ports import LoopPorts, Progress
+from goldloop.loop.ports import LoopPorts
 from goldloop.modalities.kinds import open_modality
 from goldloop.services import Endpoints, endpoints
 from goldloop.settings import Settings
@@ -39,7 +39,6 @@ class Wiring:
     """A workspace with the adapters that its settings ask for, each made when it is first needed."""
 
     workspace: Workspace
-    progress: Progress = field(default_factory=TerminalProgress)
 
     @property
     def settings(self) -> Settings:
@@ -60,7 +59,7 @@ class Wiring:
             owner=f"{socket.gethostname()}:{os.getpid()}",
             gold_uri=str(self.workspace.tables / "gold"),
             alone=self.alone,
-            progress=self.progress,
+            progress=TerminalProgress(),
             import_size=context.IMPORT_SIZE,
             lease_s=context.LEASE_S,
         )
@@ -91,16 +90,6 @@ class Wiring:
 
         settings = self.settings
         return open_modality(settings.kind, self.workspace.root, size=input_size(settings.model))
-
-    @property
-    def reader(self) -> Reader:
-        """Reads samples."""
-        return self.modality.reader
-
-    @property
-    def store(self) -> ContentStore:
-        """The content of samples."""
-        return self.modality.store
 
     @cached_property
     def trainer(self) -> Trainer:
@@ -150,12 +139,7 @@ class Wiring:
 
     def links(self) -> dict[str, str]:
         """Return the addresses of the servers, and where annotators begin to work on each queue."""
-        servers = {
-            "Label Studio": self.endpoints.label_studio.url,
-            "Prefect": self.endpoints.prefect.url,
-            "MLflow": self.endpoints.mlflow.url,
-        }
-        return servers | self.queue().project_urls()
+        return self.endpoints.addresses | self.queue().project_urls()
 
     @contextmanager
     def alone(self, work: str) -> Iterator[None]:
@@ -175,7 +159,7 @@ class Wiring:
             ) from None
 
 
-def open_workspace(workspace: str | Path | None = None, *, progress: Progress | None = None) -> Wiring:
+def open_workspace(workspace: str | Path | None = None) -> Wiring:
     """Return the workspace in the folder `workspace` with its adapters.
 
     Without a folder: $GOLDLOOP_WORKSPACE, else the workspace around the current folder.
@@ -184,5 +168,4 @@ def open_workspace(workspace: str | Path | None = None, *, progress: Progress | 
         WorkspaceError: there is no workspace there.
         SettingsError: its goldloop.toml is wrong.
     """
-    root = Path(workspace) if workspace is not None else None
-    return Wiring(Workspace.open(root), progress or TerminalProgress())
+    return Wiring(Workspace.open(None if workspace is None else Path(workspace)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from goldloop.settings import ModelSettings
+from goldloop.settings.sections import ModelSettings
 from goldloop.training.ports import Trainer
 from models.image.presets import PRESETS
 

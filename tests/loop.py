@@ -30,11 +30,11 @@ from goldloop.loop.push import push
 from goldloop.routing.policies import Band, Policy
 from goldloop.scoring.score import score_pool, score_source
 from goldloop.scoring.writer import AuditProbabilities, Model, ScoreReport
-from goldloop.settings import (
+from goldloop.settings import Settings
+from goldloop.settings.sections import (
     AnnotatorSettings,
     ConsensusSettings,
     SelectionSettings,
-    Settings,
     SuggestionSettings,
 )
 from goldloop.tables.gold_store import GoldStore

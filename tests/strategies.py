@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from goldloop.consensus.label import VotedSample
-from goldloop.core.candidates import Candidate
 from goldloop.core.lanes import Lane
+from goldloop.core.predictions import Candidate
 from goldloop.core.samples import BatchId, sample_id_of
 from goldloop.routing.policies import Band, Cost, Matrix, Policy, Review, Suspended, Target
 

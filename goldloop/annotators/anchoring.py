@@ -17,8 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from goldloop.consensus.outcomes import Outcomes
-from goldloop.core.answers import Answer
-from goldloop.core.arms import Arm
+from goldloop.core.annotations import Answer
+from goldloop.core.chance import Arm
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 

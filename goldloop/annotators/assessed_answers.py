@@ -9,10 +9,9 @@ from goldloop.annotators.known_labels import known_label
 from goldloop.annotators.profiles import AssessedAnswer
 from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.outcomes import Outcomes
-from goldloop.core.answers import Answer
+from goldloop.core.annotations import Answer
 from goldloop.core.labels import LabelSet
-from goldloop.core.requests import AnswerRequest, RequestReason
-from goldloop.core.tasks import Purpose
+from goldloop.core.tasks import AnswerRequest, Purpose, RequestReason
 
 
 def assessed_answers(

@@ -9,8 +9,7 @@ from datetime import datetime
 from goldloop.annotators.honeypots import Honeypot, is_known
 from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.outcomes import Outcomes
-from goldloop.core.requests import AnswerRequest, RequestReason
-from goldloop.core.tasks import split_key
+from goldloop.core.tasks import AnswerRequest, RequestReason, split_key
 
 
 def known_answers(outcomes: Outcomes, answer_requests: Iterable[AnswerRequest]) -> list[Honeypot]:

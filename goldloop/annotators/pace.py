@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.core.answers import Answer
+from goldloop.core.annotations import Answer
 from goldloop.stats.measures import MIN_N, Measure, mean, measured, median
 
 _FENCE = 3.0  # interquartile ranges: Tukey's "far out"

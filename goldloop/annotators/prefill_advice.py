@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from math import log, sqrt
 
 from goldloop.annotators.automation_bias import AdoptionGap, adjusted_difference
-from goldloop.core.arms import Arm
+from goldloop.core.chance import Arm
 
 ERROR = 0.05  # probability of ever turning off without cause, half of it for the project, half for labels
 BEST_AT = (

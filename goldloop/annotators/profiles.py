@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from goldloop.annotators.pace import Pace, pace
 from goldloop.annotators.skill import Columns, Floats, accuracy_against, expected_answers, wrong_answers
-from goldloop.core.answers import Answer
+from goldloop.core.annotations import Answer
 from goldloop.core.labels import LabelSet
 from goldloop.stats.measures import MIN_N, Measure, difference, share
 from goldloop.stats.metrics import Z_95

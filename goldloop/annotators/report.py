@@ -14,8 +14,7 @@ from goldloop.annotators.automation_bias import AutomationBias, measure_automati
 from goldloop.annotators.prefill_advice import Advice, recommend
 from goldloop.annotators.profiles import AnnotatorProfile, annotator_profiles
 from goldloop.consensus.outcomes import Outcomes
-from goldloop.core.requests import AnswerRequest
-from goldloop.core.tasks import Purpose, n_first_answers
+from goldloop.core.tasks import AnswerRequest, Purpose, n_first_answers
 from goldloop.settings import Settings
 
 

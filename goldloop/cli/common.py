@@ -1,19 +1,24 @@
-"""Shared by all commands: the workspace option, the JSON option, and running a flow."""
+"""Shared by all commands: their common options, the run of a flow, and how results are printed."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
+import httpx
 import typer
+from rich.console import Console
+from rich.table import Table as RichTable
 
+from flows.environment import prefect_environment
 from goldloop.core.errors import ServiceUnreachableError
+from goldloop.core.plain import plain
+from goldloop.reports.section import Row, Section, Table
 from goldloop.settings.workspace import Workspace
-
-if TYPE_CHECKING:
-    from goldloop.wiring import Wiring
 
 Where = Annotated[
     Path | None,
@@ -25,27 +30,77 @@ Where = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-
-def open_workspace(where: Path | None) -> Wiring:
-    """Return the parts of the workspace at `where`."""
-    from goldloop.wiring import open_workspace as opened
-
-    return opened(where)
+_WIDE = None if sys.stdout.isatty() else 200  # a file or a pipe has room for every column
+out = Console(highlight=False, markup=False, soft_wrap=True, width=_WIDE)
+err = Console(highlight=False, markup=False, soft_wrap=True, stderr=True)
 
 
-def run_flow(where: Path | None, run: Callable[[str], Any]) -> tuple[Workspace, Any]:
-    """Run a flow against the workspace's Prefect server; return the workspace and what the flow returned."""
+def run_flow(where: Path | None, name: str, **parameters: Any) -> Any:
+    """Run `name` of flows.routine against the workspace's Prefect server and return what it returns."""
     workspace = Workspace.open(where)
-    from flows.environment import prefect_environment
-
     os.environ.update(prefect_environment(workspace))
-    import httpx
+    from flows import routine
 
     try:
-        return workspace, run(str(workspace.root))
+        return getattr(routine, name)(str(workspace.root), **parameters)
     except (httpx.TransportError, RuntimeError) as error:
         if isinstance(error, httpx.TransportError) or "Failed to reach API" in str(error):
             raise ServiceUnreachableError(
                 f"Prefect at {os.environ['PREFECT_API_URL']} does not answer ({error}). Run `goldloop up`."
             ) from error
         raise
+
+
+def show(
+    value: Any, rows: Iterable[Row], *, as_json: bool, title: str = "", notes: Iterable[str] = ()
+) -> None:
+    """Print `value` as JSON, or else `rows` as a table."""
+    if as_json:
+        show_json(value)
+    else:
+        show_table(rows, title=title, notes=notes)
+
+
+def show_json(value: Any) -> None:
+    """Print `value` as JSON."""
+    print(json.dumps(plain(value), ensure_ascii=False, indent=2))
+
+
+def show_table(rows: Iterable[Row], *, title: str = "", notes: Iterable[str] = ()) -> None:
+    """Print `rows` as a table under `title`, and then `notes` as a list."""
+    table = Table(tuple(rows))
+    drawn = RichTable(
+        title=title or None,
+        title_justify="left",
+        title_style="bold",
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+    )
+    for name, is_number in table.columns.items():
+        drawn.add_column(name, justify="right" if is_number else "left", overflow="fold")
+    for row in table.rows:
+        drawn.add_row(*("" if cell is None else str(cell) for cell in row.values()))
+    out.print(drawn)
+    for note in notes:
+        out.print(f"- {note}")
+
+
+def show_section(section: Section) -> None:
+    """Print a section of a report: its remarks, its tables and what explains them."""
+    for remark in section.remarks:
+        out.print(f"- {remark}")
+    for table in section.tables:
+        show_table(table.rows, title=table.title or section.title)
+    for sentence in section.notes:
+        out.print(sentence)
+
+
+def say(sentence: str) -> None:
+    """Print a sentence about progress, on standard error so that it never mixes with JSON."""
+    err.print(sentence)
+
+
+def pairs(values: Mapping[str, Any]) -> Sequence[Row]:
+    """Return a two-column table of `values`."""
+    return [{"what": what, "is": value} for what, value in values.items()]

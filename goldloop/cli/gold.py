@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from goldloop.cli.common import Json, Where
-from goldloop.cli.console import out, show
-from goldloop.gold.export import Format
+from goldloop.cli.common import Json, Where, out, show
+from goldloop.gold.export import Format, export_gold
+from goldloop.gold.records import gold_diff
+from goldloop.reports.section import Row
 from goldloop.wiring import open_workspace
 
 app = typer.Typer(help="List, show, compare and export gold versions.", no_args_is_help=True)
@@ -19,7 +20,7 @@ app = typer.Typer(help="List, show, compare and export gold versions.", no_args_
 def gold_log(where: Where = None, as_json: Json = False) -> None:
     """List all gold versions, newest first."""
     log = open_workspace(where).gold.log()
-    rows = [
+    rows: list[Row] = [
         {
             "version": version.version,
             "samples": version.n_records,
@@ -61,15 +62,13 @@ def gold_show(
 
 
 @app.command("diff")
-def gold_diff_(
+def gold_difference(
     before: Annotated[int, typer.Argument(metavar="A", help="Earlier gold version.")],
     after: Annotated[int, typer.Argument(metavar="B", help="Later gold version.")],
     where: Where = None,
     as_json: Json = False,
 ) -> None:
     """Show the difference between two gold versions."""
-    from goldloop.gold.records import gold_diff
-
     gold = open_workspace(where).gold
     changes = gold_diff(gold.records(before), gold.records(after))
     rows = [
@@ -92,19 +91,15 @@ def gold_export(
     where: Where = None,
 ) -> None:
     """Export a gold version as csv, parquet, imagefolder or coco-cls."""
-    from goldloop.gold.export import export_gold
-
     parts = open_workspace(where)
     exported, records = parts.gold.version(version), parts.gold.records(version)
-    labels = parts.workspace.settings.label_set
-    is_image = parts.modality.kind == "image"
     n = export_gold(
         records,
         exported,
         form=form,
         target=to,
-        labels=labels,
-        file_of=parts.store.file if is_image else None,
+        labels=parts.settings.label_set,
+        file_of=parts.modality.store.file if parts.settings.kind == "image" else None,
         columns_of=parts.modality.columns,
     )
-    out.print(f"wrote {n} samples of gold version {exported.version} to {to}", markup=False)
+    out.print(f"wrote {n} samples of gold version {exported.version} to {to}")

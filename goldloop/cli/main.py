@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from goldloop import __version__
-from goldloop.cli import annotators, gold, loop, policy, report, workspace
-from goldloop.cli.console import err, out
+from goldloop.cli import gold, loop, policy, reports, workspace
+from goldloop.cli.common import err, out
 from goldloop.core.errors import GoldloopError
 
 app = typer.Typer(
@@ -24,8 +24,7 @@ app = typer.Typer(
 )
 app.add_typer(workspace.app)
 app.add_typer(loop.app)
-app.add_typer(annotators.app)
-app.add_typer(report.app)
+app.add_typer(reports.app)
 app.add_typer(policy.replay_app)
 app.add_typer(gold.app, name="gold")
 app.add_typer(policy.app, name="policy")
@@ -37,10 +36,10 @@ def main() -> None:
     try:
         app()
     except GoldloopError as error:
-        err.print(f"error: {error}", markup=False, style="red")
+        err.print(f"error: {error}", style="red")
         sys.exit(1)
     except KeyboardInterrupt:
-        err.print("interrupted; run the same command again, it goes on from here", markup=False)
+        err.print("interrupted; run the same command again, it goes on from here")
         sys.exit(130)
 
 

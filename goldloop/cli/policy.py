@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
-from goldloop.cli.common import Json, Where
-from goldloop.cli.console import out, say, show
+from goldloop.audit.audited import audited_traffic
+from goldloop.cli.common import Json, Where, out, say, show, show_json
+from goldloop.core.codec import to_plain
 from goldloop.core.errors import SettingsError
-from goldloop.loop.policy import known_people
+from goldloop.loop.policy import champion_tuning, explain_sample, holdout_of, known_people, newest_entry
+from goldloop.routing.fit import fit_policy
+from goldloop.routing.replay import replay as replayed
+from goldloop.settings.toml import checked_settings
+from goldloop.tables.traffic import read_traffic
 from goldloop.wiring import open_workspace
-
-if TYPE_CHECKING:
-    from goldloop.settings import Settings
 
 app = typer.Typer(
     help="The routing policy: show it, explain a sample's lane, compare policies.", no_args_is_help=True
@@ -34,23 +36,24 @@ class Kind(StrEnum):
 @app.command("show")
 def policy_show(where: Where = None, as_json: Json = False) -> None:
     """Show the policy in force, with reasons and warnings."""
-    from goldloop.core.codec import to_plain
-    from goldloop.loop.policy import newest_entry
-
     entry = newest_entry(open_workspace(where).ports)
-    policy = {"kind": type(entry.policy).__name__.lower(), **to_plain(entry.policy)}
-    value: dict[str, Any] = {"version": entry.policy.version, "policy": policy}
-    value |= {"model_version": entry.model_version, "gold_version": entry.gold_version}
-    value |= {"reasons": entry.reasons, "warnings": entry.warnings, "settled_at": entry.settled_at}
     if as_json:
-        show(value, [], as_json=True)
+        show_json(
+            {
+                "version": entry.policy.version,
+                "policy": {"kind": type(entry.policy).__name__.lower(), **to_plain(entry.policy)},
+                "model_version": entry.model_version,
+                "gold_version": entry.gold_version,
+                "reasons": entry.reasons,
+                "warnings": entry.warnings,
+                "settled_at": entry.settled_at,
+            }
+        )
         return
-    out.print(f"{entry.policy.version} for model {entry.model_version}", markup=False)
-    out.print(
-        f"settled {entry.settled_at:%Y-%m-%d %H:%M}Z on gold version {entry.gold_version}", markup=False
-    )
+    out.print(f"{entry.policy.version} for model {entry.model_version}")
+    out.print(f"settled {entry.settled_at:%Y-%m-%d %H:%M}Z on gold version {entry.gold_version}")
     for sentence in [*entry.reasons, *(f"warning: {warning}" for warning in entry.warnings)]:
-        out.print(f"- {sentence}", markup=False)
+        out.print(f"- {sentence}")
 
 
 @app.command("explain")
@@ -60,13 +63,11 @@ def policy_explain(
     as_json: Json = False,
 ) -> None:
     """Explain why a sample is in its lane."""
-    from goldloop.loop.policy import explain_sample
-
     explanation = explain_sample(open_workspace(where).ports, sample)
     if as_json:
-        show(explanation, [], as_json=True)
+        show_json(explanation)
     else:
-        out.print(str(explanation), markup=False)
+        out.print(str(explanation))
 
 
 @app.command("tune")
@@ -78,7 +79,6 @@ def policy_tune(
     as_json: Json = False,
 ) -> None:
     """What other policies would have meant for the audited samples, and which one they speak for."""
-    from goldloop.loop.policy import champion_tuning
     from goldloop.reports.policies import tuning_json, tuning_rows, tuning_title
 
     parts = open_workspace(where)
@@ -92,13 +92,11 @@ def policy_tune(
 
         plot.write_bytes(tuning_plot(tuning)("png" if plot.suffix == ".png" else "svg"))
         say(f"plot written to {plot}")
-    show(tuning_json(tuning), tuning_rows(tuning), as_json=as_json, title=tuning_title(tuning))
-    if not as_json:
-        for reason in tuning.reasons:
-            out.print(f"- {reason}", markup=False)
+    title = tuning_title(tuning)
+    show(tuning_json(tuning), tuning_rows(tuning), as_json=as_json, title=title, notes=tuning.reasons)
 
 
-@replay_app.command("replay")
+@replay_app.command()
 def replay(
     kind: Annotated[Kind, typer.Option(help="Kind of the other policy.")],
     band: Annotated[
@@ -112,37 +110,20 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Recompute the decisions of past rounds under another policy; changes nothing."""
-    from goldloop.audit.audited import audited_traffic
-    from goldloop.loop.policy import holdout_of, newest_entry
     from goldloop.reports.policies import replay_rows
-    from goldloop.routing.fit import fit_policy
-    from goldloop.routing.replay import replay as replayed
-    from goldloop.tables.traffic import read_traffic
 
     parts = open_workspace(where)
-    settings = _changed(parts.workspace.settings, kind, band, target)
+    values = parts.settings.model_dump()
+    values["policy"]["kind"] = str(kind)
+    values["policy"] |= {} if band is None else {"band": band}
+    values["policy"] |= {} if target is None else {"target": target}
+    settings = checked_settings(values, "goldloop replay")
     audited = holdout_of(parts.ports, newest_entry(parts.ports)) if kind is Kind.TARGET else None
     people = known_people(parts.ports) if kind is Kind.COST else None
     fitted = fit_policy(settings, audited, people)
     traffic = read_traffic(parts.tables, settings.label_set)
-    rounds = replayed(
-        traffic, audited_traffic(traffic, parts.gold.records(), settings.label_set), fitted.policy
-    )
-    value = {"policy": fitted.policy.version, "rounds": rounds}
-    show(value, replay_rows(rounds), as_json=as_json, title=f"under {fitted.policy.version}")
-    if not as_json:
-        for sentence in [*fitted.reasons, *fitted.warnings]:
-            out.print(f"- {sentence}", markup=False)
-
-
-def _changed(
-    settings: Settings, kind: Kind, band: tuple[float, float] | None, target: float | None
-) -> Settings:
-    """Return the settings with another policy."""
-    from goldloop.settings.toml import checked_settings
-
-    values = settings.model_dump()
-    values["policy"]["kind"] = str(kind)
-    values["policy"] |= {} if band is None else {"band": band}
-    values["policy"] |= {} if target is None else {"target": target}
-    return checked_settings(values, "goldloop replay")
+    judged = audited_traffic(traffic, parts.gold.records(), settings.label_set)
+    rounds = replayed(traffic, judged, fitted.policy)
+    value, notes = {"policy": fitted.policy.version, "rounds": rounds}, [*fitted.reasons, *fitted.warnings]
+    title = f"under {fitted.policy.version}"
+    show(value, replay_rows(rounds), as_json=as_json, title=title, notes=notes)

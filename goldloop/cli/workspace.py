@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from goldloop.cli.common import Json, Where
-from goldloop.cli.console import out, pairs, say, show
+from goldloop.cli.common import Json, Where, out, pairs, say, show, show_table
 from goldloop.core.tasks import Purpose
 from goldloop.settings import ALONE
 from goldloop.settings.workspace import Workspace
@@ -58,8 +57,8 @@ def init(
     if alone:
         settings |= ALONE
     workspace = Workspace.create(folder, **(settings | ({"name": name} if name else {})))
-    out.print(f"created {workspace.root}; all settings are in goldloop.toml", markup=False)
-    out.print(f"next: goldloop up -w {folder}", markup=False)
+    out.print(f"created {workspace.root}; all settings are in goldloop.toml")
+    out.print(f"next: goldloop up -w {folder}")
 
 
 @app.command()
@@ -74,14 +73,12 @@ def up(
     from goldloop.services import up as start
 
     servers = start(Workspace.open(where), say=say, move_ports=move_ports)
-    label_studio, prefect = servers.label_studio, servers.prefect
-    addresses = {"Label Studio": label_studio.url, "Prefect": prefect.url, "MLflow": servers.mlflow.url}
-    lines = dict(addresses)
+    label_studio, lines = servers.label_studio, dict(servers.addresses)
     if label_studio.username:
         lines["Label Studio login"] = f"{label_studio.username} / {label_studio.password}"
-    if prefect.auth:
-        lines["Prefect login"] = f"admin string {prefect.auth}"
-    show(addresses, pairs(lines), as_json=as_json)
+    if servers.prefect.auth:
+        lines["Prefect login"] = f"admin string {servers.prefect.auth}"
+    show(servers.addresses, pairs(lines), as_json=as_json)
 
 
 @app.command()
@@ -122,5 +119,5 @@ def annotator_add(
             "an adjudicator also decides disputes at": projects["adjudication"],
         }
     )
-    show(None, rows, as_json=False)
-    out.print("send the password over a safe channel; goldloop does not store or show it again", markup=False)
+    show_table(rows)
+    out.print("send the password over a safe channel; goldloop does not store or show it again")

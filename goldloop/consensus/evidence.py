@@ -8,8 +8,8 @@ from datetime import datetime
 
 from goldloop.consensus.label import VotedSample
 from goldloop.consensus.next_step import LabelingState
-from goldloop.core.answers import Answer
-from goldloop.core.arms import Arm
+from goldloop.core.annotations import Answer
+from goldloop.core.chance import Arm
 from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose, n_first_answers, task_key

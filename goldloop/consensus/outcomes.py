@@ -10,8 +10,8 @@ from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.label import Consensus, ConsensusFit, Method, fit_consensus
 from goldloop.consensus.next_step import Step, is_gold, next_step
 from goldloop.consensus.reading import evidence_of
-from goldloop.core.answers import Answer
-from goldloop.core.arms import Arm
+from goldloop.core.annotations import Answer
+from goldloop.core.chance import Arm
 from goldloop.core.planned_tasks import TaskStatus
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose

@@ -7,8 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from goldloop.consensus.evidence import SampleEvidence, make_evidence
-from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
-from goldloop.core.answers import Answer
+from goldloop.core.annotations import AnnotationStatus, Answer, StoredAnnotation
 from goldloop.core.labels import LabelSet
 from goldloop.core.planned_tasks import PlannedTask, TaskStatus
 from goldloop.core.samples import SampleId

@@ -1,11 +1,16 @@
-"""Annotations: an annotator's answer or skip, as last read from Label Studio."""
+"""Annotations, as last read from Label Studio, and answers: annotations joined with their tasks."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+from goldloop.core.samples import SampleId
+from goldloop.core.tasks import Purpose
+
+EDIT_AFTER = timedelta(seconds=2)  # Label Studio's two timestamps of one submit differ by less
 
 
 class AnnotationStatus(StrEnum):
@@ -81,20 +86,44 @@ class StoredAnnotation:
     @classmethod
     def of(cls, task: TaskState, annotation: Annotation) -> StoredAnnotation:
         """Return `annotation` of `task` as it is kept."""
+        taken = {field.name: getattr(annotation, field.name) for field in fields(annotation)}
+        del taken["is_skip"]  # the status says it
         return cls(
-            annotation_id=annotation.annotation_id,
+            **taken,
+            status=annotation.status,
             task_id=task.task_id,
             key=task.key,
-            annotator=annotation.annotator,
-            status=annotation.status,
-            label=annotation.label,
-            problem=annotation.problem,
-            reason=annotation.reason,
-            lead_time_s=annotation.lead_time_s,
-            created_at=annotation.created_at,
-            updated_at=annotation.updated_at,
             task_updated_at=task.updated_at,
-            shown_label=annotation.shown_label,
-            shown_score=annotation.shown_score,
-            shown_model_version=annotation.shown_model_version,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An annotator's newest answer to a task; for a skip, `label` is None.
+
+    `round` is the round that was open then. `suggested_label` is the model's suggestion, shown to the
+    annotator if `is_shown`; None if there was no model. `lead_time_s` is in seconds, idle time included.
+    """
+
+    annotation_id: int
+    sample_id: SampleId
+    purpose: Purpose
+    annotator: str
+    label: str | None
+    reason: str | None
+    round: int
+    created_at: datetime
+    updated_at: datetime
+    lead_time_s: float | None
+    suggested_label: str | None
+    is_shown: bool
+
+    @property
+    def is_skip(self) -> bool:
+        """Whether the annotator skipped the task."""
+        return self.label is None
+
+    @property
+    def is_edited(self) -> bool:
+        """Whether the annotator changed the answer later; `lead_time_s` then includes both times."""
+        return self.updated_at - self.created_at > EDIT_AFTER

@@ -1,29 +1,4 @@
-"""The errors that goldloop raises.
-
-GoldloopError
-├── SettingsError                 a setting or an environment variable is wrong
-│   └── WorkspaceError            there is no workspace, or the folder is already one
-├── LabelError                    a label is outside the label set, or the label set is unusable
-├── InvalidProbabilitiesError     an array does not hold probabilities
-├── InvalidBandError              a band is not an interval inside [0, 1]
-├── PolicyError                   a routing policy is contradictory or unknown
-├── SourceError                   a batch cannot be listed or is empty
-├── UnreadableSampleError         a file is not a usable sample
-├── EmptyPoolError                there are no samples to draw, train on or evaluate
-├── HoldoutLeakError              a holdout sample, or a near-duplicate of one, is in train
-├── GoldVersionError              a gold version does not exist or does not match its digest
-├── StoredValueError              a stored value does not describe what it should
-├── TableConflictError            every attempt to write a table lost to another writer
-├── BusyError                     another process holds the lock
-├── ModelError                    a model cannot be loaded, trained or found
-└── ServiceError                  Label Studio, Prefect or MLflow failed
-    ├── ServiceUnreachableError   a server does not answer
-    ├── ServiceAuthError          a server refuses the credentials
-    ├── TasksLostError            most tasks are gone from Label Studio at once
-    └── ServiceStartError         an embedded server did not start
-
-A message says what was wrong, the value seen and what to do.
-"""
+"""The errors that goldloop raises. A message says what was wrong, the value seen and what to do."""
 
 from __future__ import annotations
 

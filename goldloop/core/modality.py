@@ -32,33 +32,27 @@ class Modality(Protocol):
     @property
     def kind(self) -> str:
         """Name of the kind, as in the setting `kind`; labelstudio_config has a screen of this name."""
-        ...
 
     @property
     def reader(self) -> Reader:
         """Turns a source into samples and quarantine reasons."""
-        ...
 
     @property
     def store(self) -> ContentStore:
         """Keeps the content of samples."""
-        ...
 
     @property
     def max_distance(self) -> int:
         """Bits of 64 in which the fingerprints of near-duplicates differ at most."""
-        ...
 
     def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
         """Return the fields of a labelling task that hold the sample.
 
         `link` turns a path of the content store into an address that an annotator's browser can open.
         """
-        ...
 
     def preview(self, sample_id: SampleId) -> Preview | None:
         """Return a kept sample for a report, or None where it is not in the store."""
-        ...
 
     def columns(self, sample_id: SampleId) -> Mapping[str, str]:
         """Return what a table of gold holds of the sample itself; empty where a file holds it.
@@ -66,4 +60,3 @@ class Modality(Protocol):
         Raises:
             UnreadableSampleError: the sample should be in the store and is not.
         """
-        ...

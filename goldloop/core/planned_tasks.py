@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from goldloop.core.arms import Arm
+from goldloop.core.chance import Arm
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose, Suggestion, split_key

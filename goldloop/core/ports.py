@@ -30,7 +30,6 @@ class Table(Protocol):
 
     def version(self) -> int:
         """Return the newest version number."""
-        ...
 
     def read(
         self,
@@ -44,11 +43,9 @@ class Table(Protocol):
         Raises:
             GoldVersionError: there is no such version.
         """
-        ...
 
     def append(self, rows: Sequence[Row] | pa.Table) -> None:
         """Add rows in one atomic commit."""
-        ...
 
     def append_next(
         self, make_rows: Callable[[int], Sequence[Row]], *, base: int | None = None
@@ -58,7 +55,6 @@ class Table(Protocol):
         Raises:
             TableConflictError: other writers won every attempt.
         """
-        ...
 
     def merge_next(
         self,
@@ -74,11 +70,9 @@ class Table(Protocol):
         Raises:
             TableConflictError: other writers won every attempt.
         """
-        ...
 
     def history(self) -> list[dict[str, Any]]:
         """Return the commits, newest first: version, timestamp (ms), the metadata given to `merge_next`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +114,12 @@ class Reader(Protocol):
         Raises:
             SourceError: there is nothing at `source`; raised by this call, not by the first `next`.
         """
-        ...
 
     def again(self, samples: Iterable[tuple[SampleId, FileRef]]) -> Iterator[Arrival]:
         """Yield an arrival for each of `samples`, which arrived before, in the order given.
 
         One whose content is gone or has changed comes with a reason, or with another sample_id.
         """
-        ...
 
 
 class ContentStore(Protocol):
@@ -139,7 +131,6 @@ class ContentStore(Protocol):
         Raises:
             UnreadableSampleError: the content is gone, or is no longer that of `sample_id`.
         """
-        ...
 
     def load(self, sample_id: SampleId) -> Decoded:
         """Return a kept sample, decoded exactly as on arrival.
@@ -147,11 +138,9 @@ class ContentStore(Protocol):
         Raises:
             UnreadableSampleError: it is not in the store, or its content was altered.
         """
-        ...
 
     def file(self, sample_id: SampleId) -> Path | None:
         """Return the file of a kept sample; None where it is missing or the kind keeps no files."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +161,9 @@ class Scorer(Protocol):
     @property
     def labels(self) -> LabelSet:
         """Label set whose order the columns of `probs` follow."""
-        ...
 
     def __call__(self, payloads: Sequence[Any]) -> Scores:
         """Return the scores of one minibatch of decoded payloads."""
-        ...
 
 
 class LabelingQueue(Protocol):
@@ -184,27 +171,21 @@ class LabelingQueue(Protocol):
 
     def push(self, tasks: Sequence[NewTask]) -> dict[str, int]:
         """Create one task for each; return task ids by key, in the order given. Not idempotent by itself."""
-        ...
 
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
         """Return the ids of all tasks on the server that carry one of `keys`, ascending, by key."""
-        ...
 
     def n_tasks(self) -> int:
         """Return how many tasks the project holds on the server."""
-        ...
 
     def all_tasks(self) -> dict[int, str]:
         """Return key by task id for every task of the project (a full sweep; costs 1 ms a task)."""
-        ...
 
     def answered(self, task_ids: Sequence[int]) -> set[int]:
         """Return those of `task_ids` that hold at least one annotation or skip."""
-        ...
 
     def delete(self, task_ids: Sequence[int]) -> None:
         """Delete these tasks."""
-        ...
 
     def ask(self, n_answers: Mapping[int, int]) -> None:
         """Let each task, by id, be answered by so many different people in all.
@@ -212,8 +193,6 @@ class LabelingQueue(Protocol):
         Who has answered it is not asked again. Tasks that are gone are passed over. Repeating it changes
         nothing.
         """
-        ...
 
     def changed_since(self, moment: datetime | None) -> Iterator[list[TaskState]]:
         """Yield pages of tasks changed at or after `moment` (None: ever), oldest change first."""
-        ...

@@ -1,4 +1,4 @@
-"""Predictions: what one model predicted for one sample, and the lane the policy in force gave it."""
+"""Predictions of one model for one sample, with its lane; and the candidates that annotators can label."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import datetime
 
 from goldloop.core.lanes import Lane
 from goldloop.core.samples import BatchId, SampleId
+from goldloop.core.tasks import Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +29,37 @@ class Prediction:
     margin: float | None = None
     probs: tuple[float, ...] | None = None
     audit_probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sample of the unlabeled pool: it has arrived and has no live task.
+
+    `margin` and `label` belong to the newest prediction; both are None before the first. `audit_probability`
+    was fixed by the first prediction; None means the audit rate.
+    """
+
+    sample_id: SampleId
+    batch: BatchId
+    lane: Lane
+    margin: float | None = None
+    label: str | None = None
+    audit_probability: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A candidate chosen for annotators, and the purpose of its task.
+
+    `inclusion_probability` is the probability of the draw; None for quick and full reviews, which are not
+    drawn, and for a seed drawn from the lane `hold`.
+    """
+
+    candidate: Candidate
+    purpose: Purpose
+    inclusion_probability: float | None
+
+    @property
+    def stratum(self) -> str:
+        """Stratum of the draw: batch and lane."""
+        return f"{self.candidate.batch}/{self.candidate.lane}"

@@ -15,7 +15,7 @@ from goldloop.costs.inputs import CostInputs
 from goldloop.costs.prices import Prices
 from goldloop.costs.review_effort import compared
 from goldloop.costs.time import times_of
-from goldloop.settings import CostSettings
+from goldloop.settings.sections import CostSettings
 from goldloop.stats.measures import Measure, difference, exact, mean, product, scaled, total
 
 

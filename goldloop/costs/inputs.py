@@ -14,12 +14,11 @@ from goldloop.annotators.assessed_answers import assessed_answers
 from goldloop.annotators.profiles import AssessedAnswer
 from goldloop.audit.audited import Audited, Traffic, audited_traffic
 from goldloop.consensus.outcomes import Outcomes
-from goldloop.core.answers import Answer
+from goldloop.core.annotations import Answer
 from goldloop.core.labels import LabelSet
 from goldloop.core.probs import Probs
-from goldloop.core.requests import AnswerRequest
 from goldloop.core.samples import SampleId
-from goldloop.core.tasks import Purpose
+from goldloop.core.tasks import AnswerRequest, Purpose
 from goldloop.costs.time import Seconds, working_seconds
 from goldloop.gold.records import GoldRecord
 from goldloop.stats.metrics import Columns, Flags

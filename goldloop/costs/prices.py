@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from goldloop.core.labels import LabelSet
 from goldloop.routing.fit import error_costs
-from goldloop.settings import CostSettings
+from goldloop.settings.sections import CostSettings
 
 
 @dataclass(frozen=True, slots=True)

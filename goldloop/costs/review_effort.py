@@ -12,8 +12,7 @@ from goldloop.annotators.profiles import AssessedAnswer
 from goldloop.annotators.skill import Columns, Floats, accuracy_against, expected_answers, wrong_answers
 from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.labels import LabelSet
-from goldloop.core.requests import AnswerRequest
-from goldloop.core.tasks import Purpose
+from goldloop.core.tasks import AnswerRequest, Purpose
 from goldloop.costs.time import times_of, working_seconds
 from goldloop.routing.fit import Answered, KnownPeople
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from scipy.stats import t
 
 from goldloop.annotators.pace import idle_limit_s
-from goldloop.core.answers import Answer
+from goldloop.core.annotations import Answer
 from goldloop.core.tasks import Purpose
 from goldloop.stats.measures import MIN_N, Measure, exact
 from goldloop.stats.metrics import Estimate

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.next_step import answers_shown
 from goldloop.core.planned_tasks import Event, PlannedTask
-from goldloop.core.requests import AnswerRequest
-from goldloop.core.tasks import Purpose, task_key
+from goldloop.core.tasks import AnswerRequest, Purpose, task_key
 from goldloop.labeling.context import LabelingContext
 from goldloop.labeling.follow_up_choice import FollowUps, wanted_follow_ups
 from goldloop.labeling.state import LoopState

@@ -12,10 +12,9 @@ from goldloop.annotators.known_labels import known_answers
 from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.next_step import Step
 from goldloop.consensus.outcomes import Outcomes, SampleOutcome
-from goldloop.core.arms import Arm
+from goldloop.core.chance import Arm
 from goldloop.core.planned_tasks import TaskStatus
-from goldloop.core.requests import AnswerRequest, RequestReason
-from goldloop.core.tasks import Purpose, split_key, task_key
+from goldloop.core.tasks import AnswerRequest, Purpose, RequestReason, split_key, task_key
 from goldloop.labeling.state import LoopState
 from goldloop.selection.budget import n_answers_of, repeat_budget
 from goldloop.settings import Settings

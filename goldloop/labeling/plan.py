@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from goldloop.core.arms import Arm
+from goldloop.core.chance import Arm
 from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.tasks import Purpose
 from goldloop.labeling.context import LabelingContext

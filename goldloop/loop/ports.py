@@ -6,10 +6,9 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
-from goldloop.core.clock import now
 from goldloop.core.modality import Modality
 from goldloop.core.ports import LabelingQueue, Tables
 from goldloop.labeling.context import IMPORT_SIZE, LEASE_S, LabelingContext
@@ -65,7 +64,7 @@ class LoopPorts:
     open_runs: Callable[[], TrainingRuns]
     owner: str
     gold_uri: str = ""
-    clock: Callable[[], datetime] = now
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     sleep: Callable[[float], None] = time.sleep
     alone: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
     progress: Progress = field(default_factory=Silent)

@@ -24,7 +24,6 @@ from goldloop.reports.gallery import MOST_TILES, Thumbnails, shown_gold
 from goldloop.reports.status import Status
 from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.tuning import Tuning, tune
-from goldloop.services import Endpoints
 from goldloop.settings import Settings
 from goldloop.tables.batches import read_seen
 from goldloop.tables.counts import Conservation, annotation_counts, conservation, task_counts
@@ -142,15 +141,6 @@ def _routing_inputs(
         judged=judged,
         tuning=tuning,
     )
-
-
-def server_addresses(endpoints: Endpoints) -> dict[str, str]:
-    """Return the addresses of the three servers, by name."""
-    return {
-        "Label Studio": endpoints.label_studio.url,
-        "Prefect": endpoints.prefect.url,
-        "MLflow": endpoints.mlflow.url,
-    }
 
 
 def read_status(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from goldloop.core.requests import RequestReason
+from goldloop.core.tasks import RequestReason
 from goldloop.labeling.follow_up import FollowUpReport
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport

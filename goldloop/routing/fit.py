@@ -12,7 +12,8 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
 from goldloop.routing.certificate import certify, evenly_drawn
 from goldloop.routing.policies import Band, Cost, Matrix, Policy, Review, Target
-from goldloop.settings import CostSettings, Settings
+from goldloop.settings import Settings
+from goldloop.settings.sections import CostSettings
 from goldloop.stats.measures import MIN_N
 
 PRIOR_ANSWERS = 20.0

@@ -8,11 +8,10 @@ from datetime import datetime
 
 import numpy as np
 
-from goldloop.core.arms import Arm, arm_of
-from goldloop.core.candidates import Choice
+from goldloop.core.chance import Arm, arm_of
 from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE
 from goldloop.core.planned_tasks import PlannedTask, TaskStatus
-from goldloop.core.predictions import Prediction
+from goldloop.core.predictions import Choice, Prediction
 from goldloop.core.probs import suggestion_hint
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split, split_beside, wanted_split

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from goldloop.core.candidates import Candidate, Choice
 from goldloop.core.chance import permanent_random
 from goldloop.core.lanes import Lane
+from goldloop.core.predictions import Candidate, Choice
 from goldloop.core.tasks import Purpose
 
 

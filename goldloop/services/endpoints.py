@@ -61,6 +61,11 @@ class Endpoints:
     prefect: PrefectEndpoint
     mlflow: MlflowEndpoint
 
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The addresses of the servers, by title."""
+        return {title: getattr(self, name).url for name, title in TITLES.items()}
+
 
 def external_urls(workspace: Workspace) -> dict[str, str]:
     """Return the addresses of the external servers in the settings, by server name."""

@@ -1,25 +1,100 @@
 """Settings: every value a user may set, frozen, valid once constructed, without any secret."""
 
-from goldloop.settings.annotation import AnnotatorSettings, ConsensusSettings, SuggestionSettings
-from goldloop.settings.model import PRESETS, GateSettings, ModelSettings
-from goldloop.settings.operations import ScheduleSettings, ServiceSettings
-from goldloop.settings.root import ALONE, Settings
-from goldloop.settings.routing import CostSettings, PolicySettings, SelectionSettings
-from goldloop.settings.section import Section
+from __future__ import annotations
 
-__all__ = [
-    "ALONE",
-    "PRESETS",
-    "AnnotatorSettings",
-    "ConsensusSettings",
-    "CostSettings",
-    "GateSettings",
-    "ModelSettings",
-    "PolicySettings",
-    "ScheduleSettings",
-    "Section",
-    "SelectionSettings",
-    "ServiceSettings",
-    "Settings",
-    "SuggestionSettings",
-]
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from goldloop.core.errors import LabelError
+from goldloop.core.labels import LabelSet
+from goldloop.settings.sections import (
+    PRESETS,
+    AnnotatorSettings,
+    ConsensusSettings,
+    CostSettings,
+    GateSettings,
+    ModelSettings,
+    PolicySettings,
+    ScheduleSettings,
+    Section,
+    SelectionSettings,
+    ServiceSettings,
+    SuggestionSettings,
+)
+
+
+class Settings(Section):
+    """All settings of a workspace, valid once constructed."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{1,39}$")]
+    """Name of the Label Studio project and of the registered model."""
+    kind: Literal["image", "text"] = "image"
+    """Kind of samples: image files, or text rows of a CSV or JSONL file."""
+    labels: tuple[str, ...]
+    """Label set, in the column order of every probability."""
+
+    policy: PolicySettings = PolicySettings()
+    cost: CostSettings = CostSettings()
+    selection: SelectionSettings = SelectionSettings()
+    consensus: ConsensusSettings = ConsensusSettings()
+    annotators: AnnotatorSettings = AnnotatorSettings()
+    suggestions: SuggestionSettings = SuggestionSettings()
+    model: ModelSettings = ModelSettings()
+    gate: GateSettings = GateSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    services: ServiceSettings = ServiceSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset_of_kind(cls, values: Any) -> Any:
+        """Return `values` with the default preset of their kind where they name none."""
+        if not isinstance(values, dict):
+            return values
+        kind, model = values.get("kind", "image"), values.get("model", {})
+        if not isinstance(kind, str) or kind not in PRESETS or not isinstance(model, dict):
+            return values
+        return {**values, "model": {"preset": PRESETS[kind][0], **model}}
+
+    @field_validator("labels")
+    @classmethod
+    def _usable_labels(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            LabelSet(labels)
+        except LabelError as error:
+            raise ValueError(str(error)) from error
+        return labels
+
+    @model_validator(mode="after")
+    def _preset_fits_kind(self) -> Self:
+        if self.model.preset not in PRESETS[self.kind]:
+            raise ValueError(
+                f"model.preset {self.model.preset!r} is none for kind {self.kind!r}; "
+                f"choose one of {', '.join(PRESETS[self.kind])}"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _errors_between_labels(self) -> Self:
+        for true, row in self.cost.errors.items():
+            for taken_for, cost in row.items():
+                is_pair = true != taken_for and {true, taken_for} <= set(self.labels)
+                if not is_pair or not 0 <= cost < float("inf"):
+                    raise ValueError(
+                        f"cost.errors needs amounts of at least 0 between two labels of {list(self.labels)}, "
+                        f"got {true!r} taken for {taken_for!r}: {cost}"
+                    )
+        return self
+
+    @property
+    def label_set(self) -> LabelSet:
+        """The label set, in column order."""
+        return LabelSet(self.labels)
+
+
+ALONE: dict[str, dict[str, object]] = {
+    "consensus": {"method": "majority", "max_answers": 1, "audit_answers": 1, "repeat_share": 0.0},
+    "annotators": {"honeypot_rate": 0.0, "onboarding_tasks": 0},
+    "suggestions": {"hidden_share": 0.0},
+}
+"""Settings for a workspace with one annotator: their word is gold, and nobody is there to compare it with."""

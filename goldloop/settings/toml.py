@@ -7,9 +7,11 @@ import tomllib
 from pathlib import Path
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from goldloop.core.errors import SettingsError
-from goldloop.settings import Section, Settings
+from goldloop.settings import Settings
+from goldloop.settings.sections import Section
 
 FILE_NAME = "goldloop.toml"
 
@@ -69,11 +71,15 @@ def settings_toml(settings: Settings) -> str:
     for key, info in Settings.model_fields.items():
         value = getattr(settings, key)
         if not isinstance(value, Section):
-            lines.append(f"{key} = {_toml(value)}  # {info.description}")
+            lines.append(f"{key} = {_toml(value)}{_note(info)}")
             continue
-        sections += ["", f"# {(type(value).__doc__ or '').strip()}", f"[{key}]"]
+        sections += ["", f"# {type(value).__doc__}", f"[{key}]"]
         for inner, inner_info in type(value).model_fields.items():
             entry = getattr(value, inner)
-            note = f"  # {inner_info.description}" if inner_info.description else ""
-            sections.append(f"# {inner} ={note}" if entry is None else f"{inner} = {_toml(entry)}{note}")
+            setting = f"# {inner} =" if entry is None else f"{inner} = {_toml(entry)}"
+            sections.append(setting + _note(inner_info))
     return "\n".join(lines + sections) + "\n"
+
+
+def _note(info: FieldInfo) -> str:
+    return "  # " + " ".join((info.description or "").split())

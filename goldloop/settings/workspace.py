@@ -11,8 +11,6 @@ from goldloop.core.errors import WorkspaceError
 from goldloop.settings import Settings
 from goldloop.settings.toml import FILE_NAME, checked_settings, load_settings, settings_toml
 
-ENVIRONMENT_VARIABLE = "GOLDLOOP_WORKSPACE"
-
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
@@ -29,10 +27,8 @@ class Workspace:
             WorkspaceError: none of them holds a goldloop.toml.
             SettingsError: its goldloop.toml is wrong.
         """
-        given = root or (
-            Path(os.environ[ENVIRONMENT_VARIABLE]) if os.environ.get(ENVIRONMENT_VARIABLE) else None
-        )
-        candidates = [given.resolve()] if given else [Path.cwd(), *Path.cwd().parents]
+        given = root or os.environ.get("GOLDLOOP_WORKSPACE")
+        candidates = [Path(given).resolve()] if given else [Path.cwd(), *Path.cwd().parents]
         for folder in candidates:
             if (folder / FILE_NAME).is_file():
                 return cls(folder, load_settings(folder / FILE_NAME))

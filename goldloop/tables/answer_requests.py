@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.core.ports import LabelingQueue, Row, Table
-from goldloop.core.requests import AnswerRequest, RequestReason, RequestStatus
+from goldloop.core.tasks import AnswerRequest, RequestReason, RequestStatus
 
 _WANTED, _TOLD = "wanted", "told"
 

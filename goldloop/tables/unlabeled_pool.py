@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from goldloop.core.candidates import Candidate
 from goldloop.core.lanes import Lane
 from goldloop.core.ports import Tables
-from goldloop.core.predictions import Prediction
+from goldloop.core.predictions import Candidate, Prediction
 from goldloop.core.samples import Arrived, BatchId, SampleId
 from goldloop.tables import codec
 

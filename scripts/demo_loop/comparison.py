@@ -74,7 +74,7 @@ class Test:
 
     def __init__(self, parts: Wiring, pictures: Sequence[Picture]) -> None:
         self._parts = parts
-        self._payloads = [parts.reader.decode(one.path.read_bytes()).payload for one in pictures]
+        self._payloads = [parts.modality.reader.decode(one.path.read_bytes()).payload for one in pictures]
         labels = parts.workspace.settings.label_set
         self._truth = np.array([labels.column(one.label) for one in pictures])
 
@@ -105,7 +105,7 @@ def _random_arm(parts: Wiring, record: RoundRecord, pictures: Pictures, test: Te
             train,
             validation,
             labels=labels,
-            load=lambda sample_id: parts.reader.decode(files[sample_id].read_bytes()),
+            load=lambda sample_id: parts.modality.reader.decode(files[sample_id].read_bytes()),
             folder=Path(folder) / "model",
             advance=lambda _: None,
         )

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from goldloop.cli.console import out, say, show
+from goldloop.cli.common import out, say, show_table
 from goldloop.core.errors import GoldloopError
 from goldloop.core.lanes import lane_shares
 from goldloop.core.plain import plain
@@ -118,10 +118,7 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
     from goldloop.wiring import open_workspace
 
     os.environ.update(prefect_environment(workspace))  # before Prefect is imported
-    from flows.pull import pull
-    from flows.push import push
-    from flows.round import round_
-    from flows.score import score
+    from flows.routine import pull, push, round_, score
 
     parts, where = open_workspace(workspace.root), str(workspace.root)
     pool = write_list(pictures.pool, workspace.root / "pool.txt")
@@ -155,7 +152,7 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
             model, decision = report.record.model_version, report.record.decision
             say(f"  model {model} {report.record.outcome}: {decision.reasons[0]}")
     rows = closing_rows(parts, pictures, options.seed)
-    show(rows, [_printed(row) for row in rows], as_json=False, title="accuracy with 95 % interval")
+    show_table([_printed(row) for row in rows], title="accuracy with 95 % interval")
     if options.json_file:
         options.json_file.write_text(json.dumps(plain(rows), indent=1), encoding="utf-8")
     from goldloop.loop.policy import champion_tuning

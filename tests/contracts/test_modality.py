@@ -15,7 +15,8 @@ from goldloop.core.modality import Modality
 from goldloop.core.samples import UNREADABLE, Arrival, BatchId, FileRef, SampleId
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.modalities.kinds import KINDS, open_modality
-from goldloop.settings import PRESETS, Settings
+from goldloop.settings import Settings
+from goldloop.settings.sections import PRESETS
 from labelstudio_config.interface import KINDS as SCREENS
 from models.kinds import TRAINERS, input_size, trainer_of
 from tests.images import encoded, noise

@@ -10,11 +10,11 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
-from goldloop.core.clock import now
 from goldloop.routing.policies import Band
 from goldloop.scoring.score import score_source
 from goldloop.scoring.writer import Model
@@ -98,11 +98,11 @@ class Loop:
         parts = self.parts
         score_source(
             str(source),
-            reader=parts.reader,
+            reader=parts.modality.reader,
             model=Model(),
             policy=Band(0.4, 0.7),
             tables=parts.tables,
-            clock=now,
+            clock=lambda: datetime.now(UTC),
         )
 
     def queue(self) -> LabelStudioQueue:

@@ -32,7 +32,7 @@ def crown_a_random_model(loop: Loop) -> str:
     run_id = parts.runs.begin(TrainingStart(name="an untrained network", params={}, gold=gold))
     folder = loop.root / "untrained"
     labels = parts.workspace.settings.label_set
-    picture = parts.reader.decode(encoded(noise(1), "PNG"))
+    picture = parts.modality.reader.decode(encoded(noise(1), "PNG"))
     parts.trainer.train(
         [(SampleId(f"{n:064x}"), n) for n in range(len(labels))], [], labels=labels,
         load=lambda _: picture, folder=folder, advance=lambda _: None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ import pytest
 from goldloop.annotators.assessed_answers import assessed_answers
 from goldloop.annotators.profiles import AnnotatorProfile as Measured
 from goldloop.annotators.profiles import annotator_profiles as measured_people
-from goldloop.core.clock import now
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
 from goldloop.core.samples import SampleId
@@ -56,7 +56,7 @@ class WeakScorer:
     def __init__(self, pictures: Sequence[Picture], parts: Wiring) -> None:
         from sklearn.linear_model import LogisticRegression
 
-        payloads = [parts.reader.decode(one.path.read_bytes()).payload for one in pictures]
+        payloads = [parts.modality.reader.decode(one.path.read_bytes()).payload for one in pictures]
         self._model = LogisticRegression(C=0.3, max_iter=2000)
         self._model.fit(_pixels(payloads), [one.label for one in pictures])
 
@@ -97,7 +97,7 @@ class Project:
         newest = self.parts.gold.newest()
         record = RoundRecord(
             round=current_round(self.parts.tables),
-            closed_at=now(),
+            closed_at=datetime.now(UTC),
             gold_version=newest.version,
             gold_digest=newest.digest,
             n_gold=newest.n_records,
@@ -157,11 +157,11 @@ def project(make_loop: Callable[..., Loop], services: Endpoints, tmp_path: Path)
         one.path.unlink()
     score_source(
         str(tmp_path / "digits"),
-        reader=parts.reader,
+        reader=parts.modality.reader,
         model=model,
         policy=Band(0.4, 0.7),
         tables=parts.tables,
-        clock=now,
+        clock=lambda: datetime.now(UTC),
     )
     return Project(parts, services.label_studio, {one.sample_id: one for one in pool})
 

@@ -102,7 +102,7 @@ def deploy(loop: Loop) -> None:
         "import os, sys; from pathlib import Path; from flows.environment import prefect_environment;"
         "from goldloop.settings.workspace import Workspace; root = Path(sys.argv[1]);"
         "os.environ.update(prefect_environment(Workspace.open(root)));"
-        "from flows.serve import deployments; [one.apply() for one in deployments(root)]"
+        "from flows.routine import deployments; [one.apply() for one in deployments(root)]"
     )
     subprocess.run(
         [sys.executable, "-c", code, str(loop.root)], cwd=loop.root, check=True, timeout=LONGEST_COMMAND_S

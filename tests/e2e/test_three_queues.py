@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,6 @@ import httpx
 import numpy as np
 import pytest
 
-from goldloop.core.clock import now
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
 from goldloop.core.ports import Scores
@@ -63,11 +63,11 @@ def loop(make_loop: Callable[..., Loop], tmp_path: Path) -> Loop:
     assert isinstance(policy, Cost)
     score_source(
         str(tmp_path / "pictures"),
-        reader=parts.reader,
+        reader=parts.modality.reader,
         model=Model("moods", ThreeMoods()),
         policy=policy,
         tables=parts.tables,
-        clock=now,
+        clock=lambda: datetime.now(UTC),
     )
     made.run("push")
     return made

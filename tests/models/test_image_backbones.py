@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from goldloop.core.errors import ModelError
-from goldloop.settings import PRESETS as SETTINGS_PRESETS
+from goldloop.settings.sections import PRESETS as SETTINGS_PRESETS
 from models.image import backbones
 from models.image.presets import PRESETS
 from models.image.trainer import TorchTrainer

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from goldloop.annotators.profiles import AnnotatorProfile, AssessedAnswer, annotator_profiles
-from goldloop.core.answers import Answer
+from goldloop.core.annotations import Answer
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 from scripts.bench.labels.crowd import LABELS, Project

@@ -8,7 +8,12 @@ from typing import Any
 
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.gold.records import GoldRecord
-from goldloop.settings import AnnotatorSettings, ConsensusSettings, SelectionSettings, SuggestionSettings
+from goldloop.settings.sections import (
+    AnnotatorSettings,
+    ConsensusSettings,
+    SelectionSettings,
+    SuggestionSettings,
+)
 from tests.loop import ALWAYS_SHOWN, NO_CONTROLS, PATIENT, Loop, texts
 
 Says = Callable[[NewTask], str | None]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from goldloop.consensus.outcomes import open_audit_note
 from goldloop.core.tasks import Purpose
-from goldloop.settings import AnnotatorSettings
+from goldloop.settings.sections import AnnotatorSettings
 from tests.unit.labeling_loop import (
     always,
     answer_past_the_stream,

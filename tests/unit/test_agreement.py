@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldloop.annotators.agreement import MIN_SHARED, Agreement, agreement, alpha, independent_votes
-from goldloop.core.answers import Answer
+from goldloop.core.annotations import Answer
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose

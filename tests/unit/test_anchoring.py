@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import binom
 
 from goldloop.annotators.anchoring import Observation, observations
-from goldloop.core.answers import Answer
-from goldloop.core.arms import Arm, arm_of
+from goldloop.core.annotations import Answer
+from goldloop.core.chance import Arm, arm_of
 from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.core.tasks import Purpose
 

@@ -9,7 +9,7 @@ import pytest
 
 from goldloop.annotators.report import AnnotatorReport, annotator_report
 from goldloop.core.tasks import NewTask
-from goldloop.settings import ConsensusSettings, SelectionSettings
+from goldloop.settings.sections import ConsensusSettings, SelectionSettings
 from tests.loop import Loop, texts
 
 SKILLS = {"1": 0.97, "2": 0.93, "3": 0.05}

@@ -18,9 +18,9 @@ from goldloop.annotators.automation_bias import measure_automation_bias
 from goldloop.annotators.prefill_advice import recommend
 from goldloop.annotators.profiles import AssessedAnswer, annotator_profiles
 from goldloop.annotators.report import AnnotatorReport
-from goldloop.cli.annotators import agreement as agreement_command
-from goldloop.cli.annotators import annotators as annotators_command
-from goldloop.core.answers import Answer
+from goldloop.cli.reports import agreement as agreement_command
+from goldloop.cli.reports import annotators as annotators_command
+from goldloop.core.annotations import Answer
 from goldloop.core.labels import LabelSet
 from goldloop.core.modality import Preview
 from goldloop.core.plain import plain

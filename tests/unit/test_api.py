@@ -10,7 +10,7 @@ import pytest
 import goldloop
 from goldloop.core.errors import GoldVersionError, WorkspaceError
 from goldloop.gold.records import gold_digest
-from goldloop.settings import SelectionSettings
+from goldloop.settings.sections import SelectionSettings
 from tests.loop import Loop, texts
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "python-api.md"

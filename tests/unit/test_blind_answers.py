@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from goldloop.core.arms import Arm
-from goldloop.core.requests import RequestReason
-from goldloop.core.tasks import Purpose, split_key
-from goldloop.settings import AnnotatorSettings, SuggestionSettings
+from goldloop.core.chance import Arm
+from goldloop.core.tasks import Purpose, RequestReason, split_key
+from goldloop.settings.sections import AnnotatorSettings, SuggestionSettings
 from tests.unit.labeling_loop import always, answer_past_the_stream, gold_by_sample, live, pushed
 
 

@@ -23,7 +23,7 @@ from goldloop.reports.costs import account_rows, cost_section, round_rows
 from goldloop.reports.inputs import read_cost_inputs
 from goldloop.reports.page import Page, render_page
 from goldloop.reports.plots.costs import saved_plot, spent_plot
-from goldloop.settings import ConsensusSettings, SelectionSettings, SuggestionSettings
+from goldloop.settings.sections import ConsensusSettings, SelectionSettings, SuggestionSettings
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.rounds import save_round
 from goldloop.training.round_record import RoundRecord

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from goldloop.audit.audited import Audited, Traffic
-from goldloop.core.answers import Answer
+from goldloop.core.annotations import Answer
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
@@ -19,7 +19,7 @@ from goldloop.costs.inputs import NO_LABEL, CostInputs, Labelled
 from goldloop.costs.prices import Prices, prices
 from goldloop.costs.statement import Statement, statement
 from goldloop.costs.time import minutes_spent, working_seconds
-from goldloop.settings import CostSettings
+from goldloop.settings.sections import CostSettings
 from goldloop.stats.measures import Measure, difference, exact, product, total
 from goldloop.stats.metrics import Estimate
 

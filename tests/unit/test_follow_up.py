@@ -11,7 +11,7 @@ from goldloop.consensus.next_step import Step
 from goldloop.core.errors import ServiceUnreachableError
 from goldloop.core.tasks import Purpose
 from goldloop.labeling.state import LoopState
-from goldloop.settings import ConsensusSettings, SuggestionSettings
+from goldloop.settings.sections import ConsensusSettings, SuggestionSettings
 from tests.loop import Loop, killed_before_commit
 from tests.unit.labeling_loop import always, gold_by_sample, live, pushed
 

@@ -10,7 +10,7 @@ from goldloop.annotators.automation_bias import (
     measure_automation_bias,
 )
 from goldloop.annotators.prefill_advice import recommend
-from goldloop.core.arms import Arm
+from goldloop.core.chance import Arm
 from goldloop.core.labels import LabelSet
 from goldloop.stats.metrics import share_estimate
 from tests.unit.adoption_counts import counts, gap_of, wrong

@@ -11,7 +11,7 @@ import pytest
 from goldloop.core.errors import ServiceUnreachableError
 from goldloop.core.planned_tasks import Event
 from goldloop.core.tasks import Purpose
-from goldloop.settings import SelectionSettings
+from goldloop.settings.sections import SelectionSettings
 from goldloop.tables.task_log import TaskLog
 from tests.loop import Loop, killed_before_commit, texts
 

@@ -11,7 +11,7 @@ from goldloop.adapters.memory import MemoryLabelingServer
 from goldloop.core.errors import TasksLostError
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose
-from goldloop.settings import SelectionSettings
+from goldloop.settings.sections import SelectionSettings
 from tests.loop import Loop, texts
 from tests.memory_texts import LABELS
 

@@ -17,7 +17,7 @@ from goldloop.core.splits import Split
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.labeling.relabel import search
 from goldloop.loop.relabel import read_relabels, send_label_errors
-from goldloop.settings import SelectionSettings
+from goldloop.settings.sections import SelectionSettings
 from goldloop.tables.label_errors import save_label_issues
 from goldloop.training.ports import TrainedModel
 from tests.loop import PATIENT, Loop, texts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from goldloop.core.lanes import Lane, listed_lanes
-from goldloop.core.requests import RequestReason
+from goldloop.core.tasks import RequestReason
 from goldloop.labeling.follow_up import FollowUpReport
 from goldloop.reports.formatting import Cell, amount_cell, lanes_cell, percent_cell, points_cell
 from goldloop.reports.markdown import markdown

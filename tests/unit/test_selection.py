@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldloop.core.candidates import Candidate, Choice
 from goldloop.core.chance import is_reserved, permanent_random
 from goldloop.core.lanes import Lane
+from goldloop.core.predictions import Candidate, Choice
 from goldloop.core.samples import BatchId, sample_id_of
 from goldloop.core.tasks import Purpose
 from goldloop.selection.select import in_order_of_value, select

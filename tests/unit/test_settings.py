@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from goldloop.core.errors import SettingsError, WorkspaceError
-from goldloop.settings import CostSettings, Settings
+from goldloop.settings import Settings
+from goldloop.settings.sections import CostSettings
 from goldloop.settings.toml import load_settings, settings_toml
 from goldloop.settings.workspace import Workspace
 

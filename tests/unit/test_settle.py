@@ -16,7 +16,8 @@ from goldloop.gold.records import GoldRecord
 from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.policies import Band, Policy, Suspended, Target
 from goldloop.routing.settle import is_asked_for, settle_policy
-from goldloop.settings import PolicySettings, Settings
+from goldloop.settings import Settings
+from goldloop.settings.sections import PolicySettings
 from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.traffic import policy_evidence
 from tests.records import audited_record

@@ -9,11 +9,11 @@ import pytest
 from goldloop.annotators.automation_bias import AutomationBias
 from goldloop.annotators.prefill_advice import Advice
 from goldloop.annotators.report import suggestion_advice
-from goldloop.core.arms import Arm
+from goldloop.core.chance import Arm
 from goldloop.core.samples import sample_id_of
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.labeling.plan import plan_round
-from goldloop.settings import ConsensusSettings, SelectionSettings, SuggestionSettings
+from goldloop.settings.sections import ConsensusSettings, SelectionSettings, SuggestionSettings
 from tests.loop import NO_CONTROLS, Loop
 
 TEXTS = {f"mem/{number:04d}": f"{number:04d}".ljust(40 + number % 31, "x") for number in range(400)}

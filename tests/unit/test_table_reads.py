@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from goldloop.core.ports import Tables
-from goldloop.settings import SelectionSettings
+from goldloop.settings.sections import SelectionSettings
 from tests.loop import Loop, texts
 
 MOST_READS = 8

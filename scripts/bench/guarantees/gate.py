@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldloop.audit.designs import Design, audit_probabilities, usual_unsureness
-from goldloop.settings import GateSettings
+from goldloop.settings.sections import GateSettings
 from goldloop.stats.calibration import calibration_error
 from goldloop.stats.comparison import compare
 from goldloop.training.gate import RULES, Gate

@@ -21,7 +21,8 @@ from goldloop.core.samples import SampleId
 from goldloop.routing.fit import Answered, KnownPeople, cost_policy, error_costs, fit_target
 from goldloop.routing.policies import Band, Policy
 from goldloop.routing.tuning import tune
-from goldloop.settings import CostSettings, Settings
+from goldloop.settings import Settings
+from goldloop.settings.sections import CostSettings
 from goldloop.stats.calibration import fit_calibration
 from scripts.bench.common import Report
 from scripts.bench.outputs import Outputs

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from goldloop.annotators.anchoring import observations
 from goldloop.annotators.automation_bias import AdoptionGap, adoption_gap, gap_of_counts
 from goldloop.annotators.prefill_advice import recommend
-from goldloop.core.answers import Answer
-from goldloop.core.arms import Arm, arm_of
+from goldloop.core.annotations import Answer
+from goldloop.core.chance import Arm, arm_of
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 from scripts.bench.common import Report

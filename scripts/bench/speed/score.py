@@ -90,7 +90,11 @@ def with_goldloop(root: Path, images: Path) -> float:
 
     with tempfile.TemporaryDirectory(dir=root) as folder:
         parts = Wiring(Workspace.create(Path(folder) / "workspace", labels=list(LABELS)))
-        reader, tables, model = parts.reader, parts.tables, Model("1", parts.trainer.scorer(root / "model"))
+        reader, tables, model = (
+            parts.modality.reader,
+            parts.tables,
+            Model("1", parts.trainer.scorer(root / "model")),
+        )
         started = time.perf_counter()
         report = score_source(
             str(images),

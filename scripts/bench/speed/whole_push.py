@@ -8,12 +8,12 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from PIL import Image
 
 from goldloop.adapters.label_studio import LabelStudioQueue
-from goldloop.core.clock import now
 from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.samples import Arrived, SampleId, sample_id_of
 from goldloop.core.splits import Split
@@ -66,7 +66,7 @@ def _sample_row(folder: Path, task: NewTask) -> dict[str, object]:
         "stamp": "",
         "size": 0,
         "arrived": str(Arrived.SAMPLE),
-        "arrived_at": now(),
+        "arrived_at": datetime.now(UTC),
     }
 
 
@@ -76,7 +76,7 @@ def _plan(task: NewTask, position: int) -> PlannedTask:
         key=task.key,
         round=0,
         position=position,
-        planned_at=now(),
+        planned_at=datetime.now(UTC),
         batch=task.batch,
         lane="review",
         stratum="",

@@ -17,7 +17,8 @@ from goldloop.costs.statement import Statement, statement
 from goldloop.drift.checks import Check
 from goldloop.labeling.state import LoopState
 from goldloop.scoring.score import batch_of
-from goldloop.settings import CostSettings, Settings
+from goldloop.settings import Settings
+from goldloop.settings.sections import CostSettings
 from goldloop.stats.measures import Measure
 from goldloop.stats.metrics import Estimate
 from goldloop.tables.batches import read_seen

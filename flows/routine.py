@@ -1,0 +1,137 @@
+"""The flows of the routine, and their schedules on one machine; prefect.yaml deploys them to a work pool."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from prefect import flow
+from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
+from prefect.schedules import Cron, Schedule
+
+from flows.publish import publish_retrain, publish_round, publish_table, with_plots
+from flows.steps import as_task
+from goldloop.core.errors import SettingsError
+from goldloop.labeling.pull import PullReport
+from goldloop.labeling.push import PushReport
+from goldloop.labeling.relabel import Relabel
+from goldloop.loop.pull import pull as pull_answers
+from goldloop.loop.push import push as push_round
+from goldloop.loop.relabel import find_label_errors, read_relabels, send_label_errors
+from goldloop.loop.retrain import retrain as train_and_decide
+from goldloop.loop.round import RoundReport, run_round
+from goldloop.loop.score import score_files, score_pool
+from goldloop.reports.gallery import label_error_rows
+from goldloop.reports.steps import pull_rows, push_rows, score_rows
+from goldloop.scoring.writer import ScoreReport
+from goldloop.tables.counts import conservation
+from goldloop.training.round_record import RoundRecord
+from goldloop.wiring import Wiring, open_workspace
+
+if TYPE_CHECKING:
+    from prefect.deployments.runner import RunnerDeployment
+
+PULL_CRON = "*/15 * * * *"
+# A second retrain is turned away, not queued: it would only learn from the same gold.
+_ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
+
+
+@flow(name="score", validate_parameters=False)
+def score(workspace: str, source: str | None = None) -> list[ScoreReport]:
+    """Score new files of `source`, then whatever in the unlabeled pool the champion has not scored yet."""
+    ports = open_workspace(workspace).ports
+    reports = [as_task("read and score new files", lambda: score_files(ports, source))] if source else []
+    reports.append(as_task("score the pool", lambda: score_pool(ports)))
+    publish_table("score", score_rows(reports), str(conservation(ports.tables)))
+    return reports
+
+
+@flow(name="push", validate_parameters=False)
+def push(workspace: str) -> PushReport:
+    """Choose this round's samples and push them into Label Studio, each exactly once."""
+    ports = open_workspace(workspace).ports
+    report = as_task("push the round's tasks", lambda: push_round(ports))
+    publish_table("push", push_rows(report), f"Round {report.round} of {workspace}")
+    return report
+
+
+@flow(name="pull", validate_parameters=False)
+def pull(workspace: str, *, accept_lost: bool = False) -> PullReport:
+    """Pull what annotators answered since the last pull into a new gold version."""
+    ports = open_workspace(workspace).ports
+    report = as_task("pull answers and make gold", lambda: pull_answers(ports, accept_lost=accept_lost))
+    publish_table("pull", pull_rows(report), f"Pulled into {workspace}")
+    return report
+
+
+@flow(name="retrain", validate_parameters=False)
+def retrain(workspace: str) -> tuple[RoundRecord | None, list[str]]:
+    """Train a challenger on the newest gold and let the gate decide; also returns notes for the user."""
+    ports, notes = with_plots(open_workspace(workspace).ports), list[str]()
+    record = as_task("train, evaluate and decide", lambda: train_and_decide(ports, notes))
+    publish_retrain(ports.tables, record, notes)
+    return record, notes
+
+
+@flow(name="round", validate_parameters=False)
+def round_(workspace: str) -> RoundReport:
+    """Pull answers, retrain, settle the policy, score the pool, push the next tasks, write the page."""
+    wiring = open_workspace(workspace)
+    report = run_round(with_plots(wiring.ports), as_task)
+    page = as_task("write the round's page", lambda: _write_page(wiring))
+    publish_round(wiring, report)
+    return replace(report, page=page)
+
+
+def _write_page(wiring: Wiring) -> Path:
+    from goldloop.reports.inputs import read_page_inputs
+    from goldloop.reports.round_page import write_page
+
+    return write_page(read_page_inputs(wiring.ports, links=wiring.links()), wiring.workspace.reports)
+
+
+@flow(name="label-errors", validate_parameters=False)
+def label_errors(workspace: str, *, is_searching: bool = True, n_send: int = 0) -> list[Relabel]:
+    """Search gold for labels in doubt, send the first `n_send` to annotators, and return the present list."""
+    ports = open_workspace(workspace).ports
+    if is_searching:
+        as_task("cross-validate gold", lambda: find_label_errors(ports))
+    if n_send:
+        as_task("send label errors to annotators", lambda: send_label_errors(ports, n_send))
+    relabels = read_relabels(ports)
+    publish_table("label-errors", label_error_rows(relabels), f"Gold labels in doubt in {workspace}")
+    return relabels
+
+
+def deployments(workspace: Path) -> list[RunnerDeployment]:
+    """Return the deployments of a workspace: five flows, two of them scheduled.
+
+    Raises:
+        SettingsError: Prefect cannot read the cron.
+    """
+    settings = open_workspace(workspace).settings
+    cron, timezone, name = settings.schedule.cron, settings.schedule.timezone, settings.name
+    try:
+        weekly: Schedule = Cron(cron, timezone=timezone)
+        often: Schedule = Cron(PULL_CRON, timezone=timezone)
+    except ValueError as error:
+        raise SettingsError(f"schedule.cron {cron!r} is not a cron Prefect knows: {error}") from error
+    here = {"workspace": str(workspace)}
+    made = [
+        score.to_deployment(name, parameters=here),
+        push.to_deployment(name, parameters=here),
+        pull.to_deployment(name, parameters=here, schedules=[often], concurrency_limit=_ONE_AT_A_TIME),
+        retrain.to_deployment(name, parameters=here, concurrency_limit=_ONE_AT_A_TIME),
+        round_.to_deployment(name, parameters=here, schedules=[weekly], concurrency_limit=_ONE_AT_A_TIME),
+    ]
+    return cast("list[RunnerDeployment]", made)  # outside a running event loop they are no coroutines
+
+
+def serve(workspace: str) -> None:
+    """Serve the deployments until interrupted; interrupting does not pause their schedules."""
+    from prefect import serve as serve_deployments
+
+    os.environ["GOLDLOOP_WORKSPACE"] = workspace
+    serve_deployments(*deployments(Path(workspace)), pause_on_shutdown=False)

@@ -1,0 +1,93 @@
+"""Reports: what annotators' answers are worth, which gold labels are in doubt, and what all of it cost."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from goldloop.annotators.report import AnnotatorReport, annotator_report
+from goldloop.cli.common import Json, Where, run_flow, say, show, show_json, show_section
+from goldloop.wiring import open_workspace
+
+app = typer.Typer()
+
+
+def _read_annotators(where: Where) -> AnnotatorReport:
+    parts = open_workspace(where)
+    state = parts.read_state()
+    return annotator_report(state.outcomes, state.snapshot.requests.requests, parts.settings)
+
+
+@app.command()
+def annotators(where: Where = None, as_json: Json = False) -> None:
+    """How accurate and fast each annotator is, and how far suggestions pull them; pseudonymous."""
+    from goldloop.reports.annotators import NOBODY, adoption_section, skill_section
+
+    found = _read_annotators(where)
+    if as_json:
+        show_json(found)
+    elif not found.people:
+        say(NOBODY)
+    else:
+        show_section(skill_section(found))
+        show_section(adoption_section(found))
+
+
+@app.command()
+def agreement(where: Where = None, as_json: Json = False) -> None:
+    """How far annotators agree on blind samples drawn at random: Krippendorff's alpha, and kappa of pairs."""
+    from goldloop.reports.annotators import agreement_rows
+
+    found = _read_annotators(where).agreement
+    show(found, agreement_rows(found), as_json=as_json, title="agreement")
+
+
+@app.command()
+def label_errors(
+    where: Where = None,
+    send: Annotated[
+        int, typer.Option(min=0, help="Send this many of them to annotators, for a blind second look.")
+    ] = 0,
+    is_last: Annotated[
+        bool, typer.Option("--last", help="Show the last search instead of searching, which takes minutes.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Gold labels that are probably wrong, by models that never saw them, and what annotators decided."""
+    relabels = run_flow(where, "label_errors", is_searching=not is_last, n_send=send)
+    from goldloop.reports.gallery import label_error_rows
+
+    title = f"{len(relabels)} gold labels in doubt"
+    show(relabels, label_error_rows(relabels), as_json=as_json, title=title)
+
+
+@app.command()
+def report(
+    name: Annotated[
+        str | None, typer.Argument(metavar="QUARTER", help="A quarter such as 2026Q4; default the present.")
+    ] = None,
+    where: Where = None,
+    is_quarter: Annotated[
+        bool, typer.Option("--quarter", help="Report a quarter instead of all rounds.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """What annotators' time cost, which errors it caught, and what it saved; by round, and in all."""
+    from goldloop.costs.quarters import Quarter
+    from goldloop.costs.report import cost_report, quarter_report
+    from goldloop.reports.costs import cost_section
+    from goldloop.reports.inputs import read_cost_inputs
+
+    parts = open_workspace(where)
+    settings, now = parts.settings, parts.ports.clock()
+    quarter = Quarter.of(now) if name is None else Quarter.named(name)
+    inputs = read_cost_inputs(parts.tables, parts.read_state(), settings)
+    is_part = is_quarter or name is not None
+    costs = quarter_report(inputs, settings, quarter, now=now) if is_part else cost_report(inputs, settings)
+    if as_json:
+        show_json(costs)
+    elif not costs.by_round:
+        say(f"No round was closed in {quarter}.")
+    else:
+        show_section(cost_section(costs))

@@ -1,0 +1,227 @@
+"""The sections of goldloop.toml. The text below a setting explains it in the file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+PRESETS: Mapping[str, tuple[str, ...]] = {
+    "image": ("tiny", "resnet18", "convnext_tiny"),
+    "text": ("ngrams",),
+}
+"""Presets of each kind of samples, the default first."""
+
+_CRON_FIELD = re.compile(r"^[\d*/,\-A-Za-z#L?]+$")
+
+
+class Section(BaseModel):
+    """A section of the settings; it refuses unknown keys and changes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class PolicySettings(Section):
+    """Which samples go to annotators."""
+
+    kind: Literal["band", "target", "cost"] = "band"
+    """Rule that routes samples. band: annotators review an interval of confidence; target: accept what audits
+    certify as accurate enough; cost: choose the smallest expected cost under [cost]."""
+    band: tuple[float, float] = (0.40, 0.70)
+    """Interval of calibrated confidence that annotators review, both ends included."""
+    below: Literal["hold", "review", "full"] = "hold"
+    """Lane of samples below the band."""
+    below_share: Annotated[float, Field(ge=0, lt=1)] = 0.10
+    """Share of the round's budget, after the audit, for a random draw of held samples."""
+    target: Annotated[float, Field(gt=0.5, lt=1)] = 0.98
+    """Accuracy of the accepted samples under the target policy."""
+    delta: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    """Largest probability that a certified threshold misses the target."""
+    max_error: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    """Largest tolerated share of errors among samples that band or cost accept. When audits show more by
+    evidence, the accepted samples return to annotators."""
+
+    @field_validator("band")
+    @classmethod
+    def _is_interval(cls, band: tuple[float, float]) -> tuple[float, float]:
+        if not 0 <= band[0] < band[1] <= 1:
+            raise ValueError(f"needs 0 <= low < high <= 1, got {list(band)}")
+        return band
+
+
+class CostSettings(Section):
+    """Prices of errors and of annotators' time; the cost policy and the reports use them."""
+
+    currency: Annotated[str, Field(min_length=1, max_length=8)] = "EUR"
+    """Currency printed with every amount."""
+    minute: Annotated[float, Field(ge=0)] = 0.50
+    """Price of one minute of an annotator's time."""
+    error: Annotated[float, Field(ge=0)] = 2.0
+    """Cost of a wrong label, unless errors gives another cost for the pair of labels."""
+    errors: dict[str, dict[str, float]] = {}
+    """Cost of each confusion: the outer key is the true label, the inner key the label given instead."""
+    quick_s: Annotated[float, Field(gt=0)] = 30.0
+    """Seconds of a quick review, used until goldloop has measured it."""
+    full_s: Annotated[float, Field(gt=0)] = 90.0
+    """Seconds of a full review, all answers together, used until goldloop has measured it."""
+    quick_accuracy: Annotated[float, Field(gt=0, le=1)] = 0.95
+    """Accuracy of a quick review, used until goldloop has measured it."""
+    full_accuracy: Annotated[float, Field(gt=0, le=1)] = 0.99
+    """Accuracy of a full review, used until goldloop has measured it."""
+
+
+class SelectionSettings(Section):
+    """How goldloop spends the answers of one round."""
+
+    budget_per_round: Annotated[int, Field(ge=1)] = 200
+    """Number of answers that goldloop asks for in a round."""
+    overlap: Annotated[int, Field(ge=1, le=20)] = 1
+    """Number of different annotators who answer each task at first; [consensus] asks for more where
+    needed."""
+    audit_rate: Annotated[float, Field(ge=0, lt=1)] = 0.10
+    """Share of all arriving samples reserved for the blind audit."""
+    audit_share: Annotated[float, Field(gt=0, le=1)] = 0.40
+    """Largest share of the round's budget for the audit."""
+    audit_design: Literal["uniform", "poisson"] = "uniform"
+    """How the audit is drawn. uniform: every arriving sample with the same probability, best for the target
+    policy; poisson: more often where the model is less sure, best for estimates."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of every random draw."""
+
+    @model_validator(mode="after")
+    def _one_task_fits(self) -> Self:
+        if self.overlap > self.budget_per_round:
+            raise ValueError(
+                f"overlap {self.overlap} contradicts budget_per_round {self.budget_per_round}: "
+                "not even one task fits; raise the budget or lower the overlap"
+            )
+        return self
+
+
+class ConsensusSettings(Section):
+    """When a label becomes gold, and how many annotators answer until then."""
+
+    method: Literal["posterior", "dawid_skene", "majority"] = "posterior"
+    """How goldloop derives a label from answers. posterior: weighs each vote by the annotator's estimated
+    accuracy and adds the model's prediction; dawid_skene: weighs votes only; majority: counts votes."""
+    target: Annotated[float, Field(gt=0.5, lt=1)] = 0.90
+    """Smallest posterior at which a label becomes gold."""
+    max_answers: Annotated[int, Field(ge=1, le=20)] = 3
+    """Largest number of answers of different annotators to a sample before an adjudicator decides."""
+    audit_answers: Annotated[int, Field(ge=1, le=20)] = 2
+    """Independent blind answers to each audit sample; 1 for a single annotator."""
+    repeat_share: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    """Share of the round's budget reserved for further answers, adjudication, honeypots and rechecks."""
+
+    @model_validator(mode="after")
+    def _audit_fits(self) -> Self:
+        if self.audit_answers > self.max_answers:
+            raise ValueError(
+                f"audit_answers {self.audit_answers} contradicts max_answers {self.max_answers}; "
+                "raise max_answers or lower audit_answers"
+            )
+        return self
+
+
+class AnnotatorSettings(Section):
+    """How goldloop measures annotators; reports are pseudonymous."""
+
+    honeypot_rate: Annotated[float, Field(ge=0, le=0.5)] = 0.05
+    """Honeypots (tasks with a known answer) as a share of all answers."""
+    onboarding_tasks: Annotated[int, Field(ge=0, le=200)] = 20
+    """Tasks with a known answer that a new annotator answers first; 0 turns onboarding off."""
+    adjudicators: tuple[str, ...] = ()
+    """Annotator numbers of the adjudicators, the only annotators whose decisions count; empty: every
+    annotator may decide."""
+    bar: Annotated[float, Field(gt=0, lt=1)] = 0.70
+    """Smallest acceptable accuracy; goldloop flags an annotator when the whole 95 % interval lies
+    below it."""
+
+
+class SuggestionSettings(Section):
+    """Whether annotators see the suggestion of the model, and how goldloop measures its effect on them."""
+
+    hidden_share: Annotated[float, Field(ge=0, le=0.5)] = 0.10
+    """Share of the review tasks that hide the suggestion; an equal share always shows the suggestion, and
+    both get one more blind answer."""
+    max_gap: Annotated[float, Field(gt=0, le=1)] = 0.10
+    """Largest tolerated adoption gap: how much more often annotators accept a wrong suggestion when they see
+    it. Above it, suggestions are turned off."""
+
+
+class ModelSettings(Section):
+    """Which classifier goldloop trains."""
+
+    preset: Literal["tiny", "resnet18", "convnext_tiny", "ngrams"] = "tiny"
+    """Images: tiny (up to 64 px), resnet18 or convnext_tiny (224 px). Texts: ngrams."""
+    weights: Literal["auto", "pretrained", "scratch"] = "auto"
+    """Initial weights. auto: pretrained weights if a download works, otherwise random weights and a message;
+    pretrained: fail without them; scratch: random weights."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of training."""
+    epochs: Annotated[int | None, Field(ge=1)] = None
+    """Training epochs; unset: the default of the preset."""
+
+
+class GateSettings(Section):
+    """When a challenger becomes champion."""
+
+    rule: Literal["non_inferiority", "superiority"] = "non_inferiority"
+    """Condition for promotion. non_inferiority: the interval rules out a loss beyond margin; superiority: the
+    interval rules out any loss."""
+    margin: Annotated[float, Field(ge=0, le=0.5)] = 0.03
+    """Largest drop of accuracy that the 95 % interval of the difference may still allow."""
+    min_holdout: Annotated[int, Field(ge=1)] = 30
+    """Smallest number of holdout samples for a decision."""
+    max_class_fall: Annotated[float, Field(gt=0, le=1)] = 0.10
+    """Largest tolerated fall of the recall of one label; the gate refuses when the interval lies beyond
+    it."""
+    max_ece: Annotated[float, Field(gt=0, le=1)] = 0.10
+    """Largest tolerated calibration error; the gate refuses when the whole interval lies above it."""
+
+
+class ScheduleSettings(Section):
+    """When the weekly round runs."""
+
+    cron: str = "0 6 * * 1"
+    """Schedule of the weekly round, five cron fields (default: Monday 06:00)."""
+    timezone: str = "UTC"
+    """IANA time zone of the schedule."""
+
+    @field_validator("cron")
+    @classmethod
+    def _five_fields(cls, cron: str) -> str:
+        fields = cron.split()
+        if len(fields) != 5 or not all(_CRON_FIELD.match(part) for part in fields):
+            raise ValueError(f"needs five cron fields such as '0 6 * * 1', got {cron!r}")
+        return cron
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, timezone: str) -> str:
+        try:
+            ZoneInfo(timezone)
+        except (KeyError, ValueError, OSError):
+            raise ValueError(f"needs an IANA time zone such as 'Europe/Berlin', got {timezone!r}") from None
+        return timezone
+
+
+class ServiceSettings(Section):
+    """Servers that already run elsewhere; `goldloop up` starts every server without an address here."""
+
+    label_studio_url: str | None = None
+    """Address of Label Studio, for example https://labels.example.com."""
+    prefect_url: str | None = None
+    """Address of the Prefect server, without /api."""
+    mlflow_url: str | None = None
+    """Address of the MLflow tracking server."""
+
+    @field_validator("label_studio_url", "prefect_url", "mlflow_url")
+    @classmethod
+    def _is_http(cls, url: str | None) -> str | None:
+        if url is not None and not re.match(r"^https?://[^/\s]+", url):
+            raise ValueError(f"needs an address such as 'http://127.0.0.1:8080', got {url!r}")
+        return url.rstrip("/") if url else url
