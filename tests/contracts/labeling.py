@@ -56,6 +56,9 @@ class FakeDesk(MemoryLabelingServer):
 
     people = ("ann", "bob", "cyd", "dee")
 
+    def draft(self, task_id: int, annotator: str, label: str) -> None:
+        """Do nothing: no server reports a draft."""
+
 
 class RealDesk:
     """Real accounts of a Label Studio, each answering with its own token."""

@@ -156,10 +156,10 @@ def test_a_server_that_is_down_is_an_error_and_loses_nothing(tmp_path: Path) -> 
     """The pull fails by name, and the next one has everything."""
     loop = pushed(tmp_path)
     loop.answer_all()
-    loop.queue.go_down()
+    loop.queue.is_down = True
     with pytest.raises(ServiceUnreachableError):
         loop.pull()
-    loop.queue.come_up()
+    loop.queue.is_down = False
     loop.pull()
     assert len(loop.gold.records()) == 20
 

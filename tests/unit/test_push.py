@@ -68,7 +68,7 @@ def test_a_connection_lost_in_mid_import_makes_no_duplicates(tmp_path: Path, n_t
     whole.push()
     loop = Loop(tmp_path / "broken", texts(200))
     loop.score()
-    loop.queue.break_push_after(n_taken)
+    loop.queue.break_push_after = n_taken
 
     with pytest.raises(ServiceUnreachableError):
         loop.push()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from itertools import count
 
 from goldloop.core.annotations import Annotation, TaskState
 from goldloop.core.errors import ServiceUnreachableError
@@ -41,47 +42,33 @@ class MemoryLabelingServer:
     """A labelling server in memory with simulated annotators.
 
     As a `LabelingQueue` it behaves like the Label Studio adapter (tests/contracts proves it). Annotators
-    `answer`, `skip`, `edit`, `retract` and `draft`; `next_for` returns the task that an annotator gets. The
-    clock starts at `start` and advances one second with every change, so runs repeat exactly. `pushes` and
-    `deletions` record the calls.
+    `answer`, `skip`, `edit` and `retract`; `next_for` returns the task that an annotator gets. The clock
+    `now` advances one second with every change, so runs repeat exactly.
 
-    `break_push_after(n)` makes the next push create n tasks on the server and then fail without a reply, like
-    a lost connection; `go_down()` and `come_up()` stop and start the server.
+    While `is_down`, every call raises ServiceUnreachableError. `break_push_after` makes the next push create
+    so many tasks on the server and then fail without a reply, like a lost connection.
     """
 
-    def __init__(
-        self,
-        labels: LabelSet,
-        *,
-        start: datetime = datetime(2026, 1, 5, 9, 0, tzinfo=UTC),
-        page_size: int = 500,
-    ) -> None:
+    def __init__(self, labels: LabelSet) -> None:
         self.labels = labels
-        self.now = start
-        self.page_size = page_size
+        self.now = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+        self.page_size = 500
         self.tasks: dict[int, MemoryTask] = {}
-        self.pushes: list[list[NewTask]] = []
-        self.deletions: list[list[int]] = []
-        self._next_task = 1
-        self._next_annotation = 1
-        self._break_after: int | None = None
-        self._is_down = False
+        self.break_push_after: int | None = None
+        self.is_down = False
+        self._task_ids, self._annotation_ids = count(1), count(1)
 
     # What goldloop does
 
     def push(self, tasks: Sequence[NewTask]) -> dict[str, int]:
         """Create `tasks`, in order; return task ids by key."""
         self._check_up()
-        self.pushes.append(list(tasks))
+        n_taken, self.break_push_after = self.break_push_after, None
         ids: dict[str, int] = {}
-        for position, task in enumerate(tasks):
-            if self._break_after is not None and position >= self._break_after:
-                break
-            ids[task.key] = self._next_task
-            self.tasks[self._next_task] = MemoryTask(task, self._tick())
-            self._next_task += 1
-        if self._break_after is not None:
-            self._break_after = None
+        for task in tasks[:n_taken]:
+            ids[task.key] = next(self._task_ids)
+            self.tasks[ids[task.key]] = MemoryTask(task, self._tick())
+        if n_taken is not None:
             raise ServiceUnreachableError(
                 "the labelling server in memory lost the connection during a push; push again"
             )
@@ -90,12 +77,10 @@ class MemoryLabelingServer:
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
         """Return the ids of all tasks that carry one of `keys`, ascending, by key."""
         self._check_up()
-        wanted = set(keys)
-        ids: dict[str, list[int]] = {}
-        for task_id in sorted(self.tasks):
-            key = self.tasks[task_id].pushed.key
-            if key in wanted:
-                ids.setdefault(key, []).append(task_id)
+        wanted, ids = set(keys), dict[str, list[int]]()
+        for task_id, task in self.tasks.items():
+            if task.pushed.key in wanted:
+                ids.setdefault(task.pushed.key, []).append(task_id)
         return ids
 
     def n_tasks(self) -> int:
@@ -106,7 +91,7 @@ class MemoryLabelingServer:
     def all_tasks(self) -> dict[int, str]:
         """Return key by task id."""
         self._check_up()
-        return {task_id: self.tasks[task_id].pushed.key for task_id in sorted(self.tasks)}
+        return {task_id: task.pushed.key for task_id, task in self.tasks.items()}
 
     def answered(self, task_ids: Sequence[int]) -> set[int]:
         """Return those of `task_ids` that hold at least one annotation or skip."""
@@ -116,7 +101,6 @@ class MemoryLabelingServer:
     def delete(self, task_ids: Sequence[int]) -> None:
         """Delete these tasks and their answers; ids without a task are ignored."""
         self._check_up()
-        self.deletions.append(list(task_ids))
         for task_id in task_ids:
             self.tasks.pop(task_id, None)
 
@@ -132,14 +116,18 @@ class MemoryLabelingServer:
     def changed_since(self, moment: datetime | None) -> Iterator[list[TaskState]]:
         """Yield pages of tasks changed at or after `moment`, oldest change first."""
         self._check_up()
-        rows = sorted(
+        changed = sorted(
             (task.updated_at, task_id)
             for task_id, task in self.tasks.items()
             if moment is None or task.updated_at >= moment
         )
-        for first in range(0, len(rows), self.page_size):
+        for first in range(0, len(changed), self.page_size):
             self._check_up()
-            yield [self._state(task_id) for _, task_id in rows[first : first + self.page_size]]
+            yield [self._state(task_id) for _, task_id in changed[first : first + self.page_size]]
+
+    def _state(self, task_id: int) -> TaskState:
+        task = self.tasks[task_id]
+        return TaskState(task_id, task.pushed.key, task.updated_at, tuple(task.answers.values()))
 
     # What annotators do
 
@@ -150,7 +138,7 @@ class MemoryLabelingServer:
         `purpose`: adjudication, onboarding, or the main project for every other purpose and None.
         """
         project = _project(purpose)
-        for task_id, task in sorted(self.tasks.items()):
+        for task_id, task in self.tasks.items():
             if _project(task.pushed.purpose) == project and task.is_open and not task.knows(annotator):
                 return task_id
         return None
@@ -159,20 +147,40 @@ class MemoryLabelingServer:
         self,
         task_id: int,
         annotator: str,
-        label: str,
+        label: str | None,
         *,
         reason: str | None = None,
         lead_time_s: float | None = 2.0,
     ) -> int:
-        """Submit `label` for a task as `annotator`; return the annotation id.
+        """Submit `label` for a task as `annotator`, a skip if it is None; return the annotation id.
 
-        Only an adjudicator's answer keeps the `reason`.
+        Only a skip and an adjudicator's answer keep the `reason`.
         """
-        return self._submit(task_id, annotator, label, is_skip=False, lead_time_s=lead_time_s, reason=reason)
+        task = self.tasks[task_id]
+        task.updated_at = self._tick()
+        has_reason = label is None or task.pushed.purpose is Purpose.ADJUDICATION
+        read, problem = self._read(label)
+        shown = task.pushed.suggestion
+        annotation_id = next(self._annotation_ids)
+        task.answers[annotation_id] = Annotation(
+            annotation_id=annotation_id,
+            annotator=annotator,
+            label=read,
+            is_skip=label is None,
+            created_at=task.updated_at,
+            updated_at=task.updated_at,
+            lead_time_s=lead_time_s,
+            problem=problem,
+            reason=reason if has_reason else None,
+            shown_label=shown.label if shown else None,
+            shown_score=shown.score if shown else None,
+            shown_model_version=shown.model_version if shown else None,
+        )
+        return annotation_id
 
     def skip(self, task_id: int, annotator: str, *, reason: str | None = None) -> int:
         """Skip a task as `annotator`; return the annotation id."""
-        return self._submit(task_id, annotator, None, is_skip=True, lead_time_s=1.0, reason=reason)
+        return self.answer(task_id, annotator, None, lead_time_s=1.0, reason=reason)
 
     def edit(self, annotation_id: int, label: str) -> None:
         """Change the label of an answer; an edited skip becomes an answer."""
@@ -194,80 +202,22 @@ class MemoryLabelingServer:
         del task.answers[annotation_id]
         task.updated_at = self._tick()
 
-    def draft(self, task_id: int, annotator: str, label: str) -> None:
-        """Save a draft of an answer; the task does not change."""
-        if task_id not in self.tasks:
-            raise KeyError(f"no task {task_id} for {annotator} to draft {label!r} on")
-
-    # What goes wrong
-
-    def break_push_after(self, n_tasks: int) -> None:
-        """Make the next push create `n_tasks` tasks and then lose the connection."""
-        self._break_after = n_tasks
-
-    def go_down(self) -> None:
-        """Stop the server: every call raises ServiceUnreachableError."""
-        self._is_down = True
-
-    def come_up(self) -> None:
-        """Start the server again, with the same tasks and answers."""
-        self._is_down = False
-
     def _check_up(self) -> None:
-        if self._is_down:
-            raise ServiceUnreachableError("the labelling server in memory is down; call come_up()")
+        if self.is_down:
+            raise ServiceUnreachableError("the labelling server in memory is down")
 
     def _tick(self) -> datetime:
         self.now += timedelta(seconds=1)
         return self.now
 
     def _read(self, label: str | None) -> tuple[str | None, str | None]:
+        """Return label and problem of an answer."""
         if label is None or label in self.labels:
             return label, None
         return None, f"label {label!r} is not in the label set"
 
-    def _submit(
-        self,
-        task_id: int,
-        annotator: str,
-        label: str | None,
-        *,
-        is_skip: bool,
-        lead_time_s: float | None,
-        reason: str | None,
-    ) -> int:
-        task = self.tasks[task_id]
-        task.updated_at = self._tick()
-        read, problem = self._read(label)
-        suggestion = task.pushed.suggestion
-        annotation_id = self._next_annotation
-        self._next_annotation += 1
-        task.answers[annotation_id] = Annotation(
-            annotation_id=annotation_id,
-            annotator=annotator,
-            label=read,
-            is_skip=is_skip,
-            created_at=task.updated_at,
-            updated_at=task.updated_at,
-            lead_time_s=lead_time_s,
-            problem=problem,
-            reason=reason if is_skip or task.pushed.purpose is Purpose.ADJUDICATION else None,
-            shown_label=suggestion.label if suggestion else None,
-            shown_score=suggestion.score if suggestion else None,
-            shown_model_version=suggestion.model_version if suggestion else None,
-        )
-        return annotation_id
-
     def _holder(self, annotation_id: int) -> MemoryTask:
-        for task in self.tasks.values():
-            if annotation_id in task.answers:
-                return task
-        raise KeyError(f"no annotation {annotation_id}")
-
-    def _state(self, task_id: int) -> TaskState:
-        task = self.tasks[task_id]
-        answers = tuple(task.answers[annotation_id] for annotation_id in sorted(task.answers))
-        return TaskState(task_id, task.pushed.key, task.updated_at, answers)
+        return next(task for task in self.tasks.values() if annotation_id in task.answers)
 
 
 def _project(purpose: Purpose | None) -> Purpose | None:

@@ -12,11 +12,10 @@ from goldloop.training.run_record import TrainingRecord, TrainingStart
 
 
 class MemoryRegistry:
-    """Versions "1", "2", ... below `folder`; `graphs` holds the modules for serving, by version."""
+    """Versions "1", "2", ... below `folder`; models for serving are not kept."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.graphs: dict[str, Any] = {}
         self.aliases: dict[str, str] = {}
         self._models: dict[str, RegisteredModel] = {}
 
@@ -37,7 +36,6 @@ class MemoryRegistry:
         version = str(len(self._models) + 1)
         kept = Path(shutil.copytree(folder, self.folder / version))
         self._models[version] = RegisteredModel(version, kept, mlflow_run_id, dict(tags))
-        self.graphs[version] = graph
         return version
 
     def version_at(self, alias: str) -> str | None:

@@ -32,7 +32,7 @@ class YearLoop:
     def __init__(self, world: World, crew: People, settings: Settings, folder: Path) -> None:
         self.world, self.crew = world, crew
         self.flagged: dict[int, tuple[str, ...]] = {}
-        self._server = MemoryLabelingServer(world.labels, start=START)
+        self._server = MemoryLabelingServer(world.labels)
         registry, trainer, runs = MemoryRegistry(folder / "models"), RegressionTrainer(), MemoryRuns()
         self.ports = LoopPorts(
             settings=settings,
