@@ -5,6 +5,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 class TerminalProgress:
@@ -13,30 +17,22 @@ class TerminalProgress:
     @contextmanager
     def counting(self, what: str) -> Iterator[Callable[[int], None]]:
         """Show the number done and the speed; the total is unknown, because sources are streamed."""
-        if not sys.stderr.isatty():
-            yield lambda _: None
-            return
-        from rich.console import Console
-        from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-        counted, speed = (
-            TextColumn("{task.description} {task.completed:,.0f}"),
-            TextColumn("{task.speed:,.0f}/s"),
-        )
-        columns = (SpinnerColumn(), counted, TimeElapsedColumn(), speed)
-        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task(what, total=None)
-            yield lambda n: progress.advance(task, n)
+        with _bars("{task.description} {task.completed:,.0f}") as bars:
+            task = bars.add_task(what, total=None)
+            yield lambda n: bars.advance(task, n)
 
     @contextmanager
     def share_done(self, what: str) -> Iterator[Callable[[float], None]]:
         """Show the share of the work that is done, from 0 to 1."""
-        if not sys.stderr.isatty():
-            yield lambda _: None
-            return
-        from rich.console import Console
-        from rich.progress import Progress
+        with _bars("{task.description}") as bars:
+            task = bars.add_task(what, total=1.0)
+            yield lambda share: bars.update(task, completed=share)
 
-        with Progress(console=Console(stderr=True), transient=True) as progress:
-            task = progress.add_task(what, total=1.0)
-            yield lambda share: progress.update(task, completed=share)
+
+def _bars(text: str) -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn(text), BarColumn(), TaskProgressColumn(show_speed=True), TimeElapsedColumn())
+    console, is_silent = Console(stderr=True), not sys.stderr.isatty()
+    return Progress(*columns, console=console, transient=True, disable=is_silent)

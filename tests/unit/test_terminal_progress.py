@@ -1,0 +1,48 @@
+"""Progress in a terminal: bars where a user watches, silence elsewhere."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from goldloop.adapters.progress import TerminalProgress
+
+
+class Screen(io.StringIO):
+    """A text stream that may claim to be a terminal."""
+
+    def __init__(self, *, is_terminal: bool) -> None:
+        super().__init__()
+        self._is_terminal = is_terminal
+
+    def isatty(self) -> bool:
+        """Return whether it is a terminal."""
+        return self._is_terminal
+
+
+def shown(monkeypatch: pytest.MonkeyPatch, *, is_terminal: bool) -> str:
+    """Return what a scoring of 1,234 files and a half-done training show."""
+    screen = Screen(is_terminal=is_terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(sys, "stderr", screen)
+    with TerminalProgress().counting("files") as count:
+        count(1234)
+    with TerminalProgress().share_done("training") as share:
+        share(0.5)
+    return screen.getvalue()
+
+
+def test_a_terminal_shows_how_much_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of files and the share of the training appear, from the first moment without a speed on."""
+    text = shown(monkeypatch, is_terminal=True)
+
+    assert "files" in text
+    assert "1,234" in text
+    assert "50%" in text
+
+
+def test_a_log_stays_free_of_bars(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is written where nobody watches."""
+    assert shown(monkeypatch, is_terminal=False) == ""
