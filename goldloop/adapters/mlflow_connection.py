@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import mlflow
 import requests
+from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
 from urllib3.exceptions import HTTPError
@@ -68,8 +69,8 @@ def translated(error: Exception, *, uri: str, doing: str) -> ServiceError:
 
 
 @contextmanager
-def mlflow_at(uri: str, *, doing: str) -> Iterator[None]:
-    """Connect MLflow's functions to the server at `uri`, and raise goldloop's errors, inside the block.
+def mlflow_at(uri: str, *, doing: str) -> Iterator[MlflowClient]:
+    """Yield a client of the server at `uri`; MLflow's functions use it too, and goldloop's errors are raised.
 
     Raises:
         ServiceUnreachableError: the server does not answer within seconds.
@@ -88,7 +89,7 @@ def mlflow_at(uri: str, *, doing: str) -> Iterator[None]:
         with warnings.catch_warnings():
             for message in NOISE:
                 warnings.filterwarnings("ignore", message)
-            yield
+            yield MlflowClient(tracking_uri=uri, registry_uri=uri)
     except _FOREIGN as error:
         raise translated(error, uri=uri, doing=doing) from error
     finally:

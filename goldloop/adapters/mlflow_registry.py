@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import mlflow
 import numpy as np
 import numpy.typing as npt
-from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema, TensorSpec
@@ -20,8 +19,8 @@ from goldloop.core.errors import ModelError
 from goldloop.training.ports import RegisteredModel
 
 if TYPE_CHECKING:
+    from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
-    from mlflow.models.model import ModelInfo
 
 MODEL_URI_PREFIX = "models:/"
 _TEXT_SIGNATURE = ModelSignature(
@@ -61,7 +60,8 @@ def _program(graph: Any, example: npt.NDArray[np.uint8] | None) -> dict[str, Any
 class MlflowRegistry:
     """Versions of the registered model `name` on the server at `uri`.
 
-    `cache` is a folder for downloaded versions; they never change, so each is downloaded once.
+    `cache` is a folder for downloaded versions; they never change, so each is downloaded once. Every method
+    raises ServiceError as `mlflow_at`.
     """
 
     def __init__(self, uri: str, name: str, *, cache: Path) -> None:
@@ -86,7 +86,6 @@ class MlflowRegistry:
 
         Raises:
             ModelError: `folder` holds no files, or `example` fewer than two samples.
-            ServiceError: as `mlflow_at`.
         """
         files = sorted(str(path) for path in folder.iterdir() if path.is_file())
         if not files:
@@ -96,7 +95,7 @@ class MlflowRegistry:
             raise ModelError(
                 f"The example holds {n} samples. Give at least two: one would fix the batch size."
             )
-        with mlflow_at(self.uri, doing="registering a model"):
+        with mlflow_at(self.uri, doing="registering a model") as client:
             logged = mlflow.models.Model.log(
                 artifact_path=None,
                 name="model",
@@ -104,34 +103,29 @@ class MlflowRegistry:
                 extra_files=files,
                 **({"flavor": _Files} if graph is None else _program(graph, example)),
             )
-            return self._new_version(logged, mlflow_run_id, tags)
+            self._ensure_model(client)
+            version = client.create_model_version(
+                self.name,
+                logged.model_uri,
+                run_id=mlflow_run_id,
+                tags=tags,
+                model_id=logged.model_id,
+                await_creation_for=0,  # the version is ready at once; waiting only prints a message
+            )
+        return str(version.version)
 
-    def _new_version(self, logged: ModelInfo, mlflow_run_id: str, tags: dict[str, str]) -> str:
-        client = self._client()
+    def _ensure_model(self, client: MlflowClient) -> None:
         try:
             client.create_registered_model(self.name)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        version = client.create_model_version(
-            self.name,
-            logged.model_uri,
-            run_id=mlflow_run_id,
-            tags=tags,
-            model_id=logged.model_id,
-            await_creation_for=0,  # the version is ready at once; waiting only prints a message
-        )
-        return str(version.version)
 
     def version_at(self, alias: str) -> str | None:
-        """Return the version under `alias`, or None.
-
-        Raises:
-            ServiceError: as `mlflow_at`.
-        """
-        with mlflow_at(self.uri, doing=f"looking up alias {alias}"):
+        """Return the version under `alias`, or None."""
+        with mlflow_at(self.uri, doing=f"looking up alias {alias}") as client:
             try:
-                version = self._client().get_registered_model(self.name).aliases.get(alias)
+                version = client.get_registered_model(self.name).aliases.get(alias)
             except MlflowException as error:
                 if error.error_code not in ABSENT:
                     raise
@@ -143,18 +137,16 @@ class MlflowRegistry:
 
         Raises:
             ModelError: there is no such version.
-            ServiceError: as `mlflow_at`.
         """
         self._version(version)
-        with mlflow_at(self.uri, doing=f"pointing alias {alias} at version {version}"):
-            self._client().set_registered_model_alias(self.name, alias, version)
+        with mlflow_at(self.uri, doing=f"pointing alias {alias} at version {version}") as client:
+            client.set_registered_model_alias(self.name, alias, version)
 
     def load(self, version: str) -> RegisteredModel:
         """Return the files and tags of `version`, downloaded at most once.
 
         Raises:
             ModelError: there is no such version, or goldloop did not register it.
-            ServiceError: as `mlflow_at`.
         """
         entry = self._version(version)
         model_id = str(entry.source).removeprefix(MODEL_URI_PREFIX)
@@ -184,9 +176,9 @@ class MlflowRegistry:
                     raise
 
     def _version(self, version: str) -> ModelVersion:
-        with mlflow_at(self.uri, doing=f"looking up version {version}"):
+        with mlflow_at(self.uri, doing=f"looking up version {version}") as client:
             try:
-                return self._client().get_model_version(self.name, version)
+                return client.get_model_version(self.name, version)
             except MlflowException as error:
                 if error.error_code not in ABSENT:
                     raise
@@ -194,6 +186,3 @@ class MlflowRegistry:
             f"There is no version {version} of model {self.name} at {self.uri}. "
             "`goldloop retrain` registers versions."
         )
-
-    def _client(self) -> MlflowClient:
-        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)

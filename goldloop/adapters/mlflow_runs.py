@@ -24,27 +24,17 @@ DELTA_SOURCE = "delta_table"  # MLflow's name for this kind of source
 
 
 class MlflowRuns:
-    """The runs of the experiment `name` on the server at `uri`.
+    """The runs of the experiment `name` on the server at `uri`; methods raise ServiceError as `mlflow_at`."""
 
-    `artifact_location` is for a `uri` that is a database: without it MLflow would write artifacts into the
-    current folder.
-    """
-
-    def __init__(self, uri: str, name: str, *, artifact_location: str | None = None) -> None:
+    def __init__(self, uri: str, name: str) -> None:
         self.uri = uri
         self.name = name
-        self._artifact_location = artifact_location
 
     def begin(self, start: TrainingStart) -> str:
-        """Open a run with the parameters and the gold version it trains on; return the mlflow_run_id.
-
-        Raises:
-            ServiceError: as `mlflow_at`.
-        """
+        """Open a run with the parameters and the gold version it trains on; return the mlflow_run_id."""
         gold = start.gold
         params = {**start.params, "gold_version": gold.version, "gold_digest": gold.digest}
-        with mlflow_at(self.uri, doing="opening a run"):
-            client = self._client()
+        with mlflow_at(self.uri, doing="opening a run") as client:
             run = client.create_run(self._experiment_id(client), run_name=start.name, tags=dict(start.tags))
             run_id = str(run.info.run_id)
             entries = [Param(name, str(value)) for name, value in params.items()]
@@ -61,14 +51,12 @@ class MlflowRuns:
 
         Raises:
             ModelError: an artifact path that leaves the run's folder.
-            ServiceError: as `mlflow_at`.
         """
         for path in record.artifacts:
             pure = PurePosixPath(path)
             if pure.is_absolute() or ".." in pure.parts or not pure.name:
                 raise ModelError(f"Artifact path {path!r} is not a relative path inside the run. Rename it.")
-        with mlflow_at(self.uri, doing="recording a run"):
-            client = self._client()
+        with mlflow_at(self.uri, doing="recording a run") as client:
             outputs = client.get_run(mlflow_run_id).outputs
             models = outputs.model_outputs if outputs else []
             metrics = list(_metrics(record, model_id=models[-1].model_id if models else None))
@@ -88,31 +76,16 @@ class MlflowRuns:
             client.set_terminated(mlflow_run_id)
 
     def fail(self, mlflow_run_id: str, reason: str) -> None:
-        """Close a run without a decision as failed.
-
-        Raises:
-            ServiceError: as `mlflow_at`.
-        """
-        with mlflow_at(self.uri, doing="closing a failed run"):
-            client = self._client()
+        """Close a run without a decision as failed."""
+        with mlflow_at(self.uri, doing="closing a failed run") as client:
             client.set_tag(mlflow_run_id, "mlflow.note.content", reason)
             client.set_terminated(mlflow_run_id, status="FAILED")
-
-    def address(self, mlflow_run_id: str) -> str:
-        """Return the address of the run's page.
-
-        Raises:
-            ServiceError: as `mlflow_at`.
-        """
-        with mlflow_at(self.uri, doing="looking up a run"):
-            experiment_id = self._client().get_run(mlflow_run_id).info.experiment_id
-        return f"{self.uri}/#/experiments/{experiment_id}/runs/{mlflow_run_id}"
 
     def _experiment_id(self, client: MlflowClient) -> str:
         experiment = client.get_experiment_by_name(self.name)
         if experiment is None:
             try:
-                return str(client.create_experiment(self.name, artifact_location=self._artifact_location))
+                return str(client.create_experiment(self.name))
             except MlflowException as error:
                 experiment = client.get_experiment_by_name(self.name)  # another process created it meanwhile
                 if error.error_code != "RESOURCE_ALREADY_EXISTS" or experiment is None:
@@ -120,9 +93,6 @@ class MlflowRuns:
         if experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
         return str(experiment.experiment_id)
-
-    def _client(self) -> MlflowClient:
-        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
 
 def _dataset(gold: GoldSource) -> Dataset:
