@@ -115,7 +115,7 @@ class Wiring:
 
     def queue(self) -> LabelStudioQueue:
         """Return the Label Studio projects, made or brought up to date."""
-        from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
+        from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects
 
         server = self.endpoints.label_studio
         labels = self.settings.label_set
@@ -128,14 +128,7 @@ class Wiring:
             kind=self.settings.kind,
             images_root=root if self.settings.kind == "image" else None,
         )
-        return LabelStudioQueue(
-            server.url,
-            server.token,
-            projects,
-            labels,
-            image_url=local_image_urls(),
-            task_data=self.modality.task_data,
-        )
+        return LabelStudioQueue(server.url, server.token, projects, labels, task_data=self.modality.task_data)
 
     def links(self) -> dict[str, str]:
         """Return the addresses of the servers, and where annotators begin to work on each queue."""

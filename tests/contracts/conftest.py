@@ -36,7 +36,7 @@ def made(request: pytest.FixtureRequest) -> Iterator[tuple[LabelingQueue, Desk]]
         fake = FakeDesk(LABELS)
         yield fake, fake
         return
-    from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
+    from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects
 
     server = request.getfixturevalue("services").label_studio
     projects = ensure_projects(
@@ -46,7 +46,7 @@ def made(request: pytest.FixtureRequest) -> Iterator[tuple[LabelingQueue, Desk]]
         labels=LABELS,
         images_root=Path(server.files_root) / "images",
     )
-    queue = LabelStudioQueue(server.url, server.token, projects, LABELS, image_url=local_image_urls())
+    queue = LabelStudioQueue(server.url, server.token, projects, LABELS)
     queue.delete(list(queue.all_tasks()))  # a server that outlives a test run keeps its projects
     desk = RealDesk(server.url, request.getfixturevalue("people"), projects)
     yield queue, desk

@@ -74,7 +74,7 @@ def predictions_of(http: httpx.Client, task_id: int) -> list[dict[str, Any]]:
 def predictions_by_task(request: pytest.FixtureRequest, queue: LabelingQueue) -> dict[int, int]:
     """Return how many predictions each task has on the server; tasks without one are absent."""
     with server_client(request) as http:
-        reply = http.get("/api/predictions/", params={"project": queue.project_id})  # type: ignore[attr-defined]
+        reply = http.get("/api/predictions/", params={"project": queue.projects.main})  # type: ignore[attr-defined]
     n: dict[int, int] = {}
     for row in reply.raise_for_status().json():
         n[row["task"]] = n.get(row["task"], 0) + 1

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
+from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects
+from goldloop.core.clock import now
 from goldloop.routing.policies import Band
 from goldloop.scoring.score import score_source
 from goldloop.scoring.writer import Model
@@ -111,9 +113,7 @@ class Loop:
         projects = ensure_projects(
             server.url, server.token, name=settings.name, labels=settings.label_set, images_root=None
         )
-        return LabelStudioQueue(
-            server.url, server.token, projects, settings.label_set, image_url=local_image_urls()
-        )
+        return LabelStudioQueue(server.url, server.token, projects, settings.label_set)
 
     def doubled(self) -> list[str]:
         """Return the keys that more than one task on the server carries."""

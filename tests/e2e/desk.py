@@ -11,7 +11,6 @@ from goldloop.adapters.label_studio import (
     LabelStudioQueue,
     add_annotator,
     ensure_projects,
-    local_image_urls,
 )
 from goldloop.core.annotations import Annotation
 from goldloop.core.labels import LabelSet
@@ -137,9 +136,7 @@ def seated(
     projects = ensure_projects(
         server.url, server.token, name=name, labels=labels, images_root=images, kind=kind
     )
-    queue = LabelStudioQueue(
-        server.url, server.token, projects, labels, image_url=local_image_urls(), **options
-    )
+    queue = LabelStudioQueue(server.url, server.token, projects, labels, **options)
     password = f"password of {email}"
     person = add_annotator(server.url, server.token, email=email, password=password)
     screenshots = Path(os.environ.get("GOLDLOOP_SCREENSHOTS") or scratch)

@@ -62,7 +62,7 @@ def test_one_task_answered_by_keyboard_is_found_in_gold(
     wait_for(browser, "[name=email]").send_keys(EMAIL)
     wait_for(browser, "[name=password]").send_keys(PASSWORD + Keys.ENTER)
     WebDriverWait(browser, WAIT_S).until(lambda it: "/login" not in it.current_url)
-    browser.get(f"{server.url}/projects/{queue.project_id}/data?labeling=1")
+    browser.get(f"{server.url}/projects/{queue.projects.main}/data?labeling=1")
     shown = "const i = document.querySelector('.gl-picture .lsf-image img'); return i && i.naturalWidth"
     assert WebDriverWait(browser, WAIT_S).until(lambda it: it.execute_script(shown)) == 8
     task_id = int(wait_for(browser, ".lsf-current-task__task-id").text.split()[0].lstrip("#"))

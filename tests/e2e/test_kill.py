@@ -189,6 +189,6 @@ def test_suggestions_are_shown_even_if_the_push_died_before_it_said_so(
         loop.run(next_command)
 
     server = loop.servers.label_studio
-    address = f"{server.url}/api/projects/{dying.project_id}"
+    address = f"{server.url}/api/projects/{dying.projects.main}"
     shown = httpx.get(address, headers={"Authorization": f"Token {server.token}"}, timeout=60).json()
     assert shown["model_version"] == "2"

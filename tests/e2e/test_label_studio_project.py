@@ -16,7 +16,6 @@ from goldloop.adapters.label_studio import (
     Projects,
     add_annotator,
     ensure_projects,
-    local_image_urls,
 )
 from goldloop.adapters.label_studio.payload import choice_result
 from goldloop.core.errors import LabelError, ServiceAuthError, ServiceError
@@ -108,9 +107,7 @@ def test_settings_follow(server: LabelStudioEndpoint, name: str) -> None:
 
 def test_new_settings_leave_what_was_asked_alone(server: LabelStudioEndpoint, name: str) -> None:
     """A task that is to be answered by three people still is when the label set has grown."""
-    queue = LabelStudioQueue(
-        server.url, server.token, ensured(server, name), LABELS, image_url=local_image_urls()
-    )
+    queue = LabelStudioQueue(server.url, server.token, ensured(server, name), LABELS)
     task = NewTask(SampleId("0" * 64), Purpose.AUDIT, BatchId("b"), "a.png")
     (task_id,) = queue.push([task]).values()
     asked(server, f"/api/tasks/{task_id}/annotations/", result=choice_result("dog"))
@@ -137,7 +134,7 @@ def test_a_project_of_an_older_interface_gets_the_new_one(server: LabelStudioEnd
 
     projects = ensured(server, name)
 
-    queue = LabelStudioQueue(server.url, server.token, projects, LABELS, image_url=local_image_urls())
+    queue = LabelStudioQueue(server.url, server.token, projects, LABELS)
     assert projects.main == project_id
     config = asked(server, f"/api/projects/{project_id}/")["parsed_label_config"]
     assert set(config) > {"label"}
@@ -173,7 +170,7 @@ def test_a_folder_the_server_may_not_serve_is_refused(server: LabelStudioEndpoin
 def test_a_label_in_use_cannot_be_removed(server: LabelStudioEndpoint, name: str, purpose: Purpose) -> None:
     """Labels that people have used stay, wherever they did; one that nobody used may go."""
     projects = ensured(server, name, LabelSet.of(["cat", "dog", "emu"]))
-    queue = LabelStudioQueue(server.url, server.token, projects, LABELS, image_url=local_image_urls())
+    queue = LabelStudioQueue(server.url, server.token, projects, LABELS)
     task = NewTask(SampleId("0" * 64), purpose, BatchId("b"), "a.png")
     (task_id,) = queue.push([task]).values()
     asked(server, f"/api/tasks/{task_id}/annotations/", result=choice_result("dog"))
@@ -216,7 +213,7 @@ def test_a_personal_access_token_is_as_good_as_a_legacy_one(server: LabelStudioE
     projects = ensure_projects(server.url, personal, name=name, labels=LABELS, images_root=None)
 
     assert projects == ensured(server, name)
-    queue = LabelStudioQueue(server.url, personal, projects, LABELS, image_url=local_image_urls())
+    queue = LabelStudioQueue(server.url, personal, projects, LABELS)
     assert queue.n_tasks() == 0
     with pytest.raises(ServiceAuthError, match=r"answered 401.*check that the token"):
         ensure_projects(server.url, f"{personal}x", name=name, labels=LABELS, images_root=None)

@@ -67,7 +67,7 @@ def open_tab(desk: Desk, title: str) -> None:
     from selenium.webdriver.common.by import By
 
     tabs = desk.queue.tabs()
-    desk.browser.get(f"{desk.url}/projects/{desk.queue.project_id}/data")
+    desk.browser.get(f"{desk.url}/projects/{desk.queue.projects.main}/data")
     desk.wait_for("the tabs", lambda: "Blind check" in desk.one("body").text)
     desk.browser.find_element(By.XPATH, f"//*[normalize-space(text())='{title}']").click()
     desk.wait_for(title, lambda: f"tab={tabs[title]}" in desk.browser.current_url)

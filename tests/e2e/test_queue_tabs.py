@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
+from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects
 from goldloop.adapters.label_studio.tabs import EVERYTHING, QUEUES
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import BatchId, SampleId
@@ -34,7 +34,7 @@ def name() -> str:
 def connected(server: LabelStudioEndpoint, name: str) -> LabelStudioQueue:
     """Return the queue of the workspace called `name`."""
     projects = ensure_projects(server.url, server.token, name=name, labels=LABELS, images_root=None)
-    return LabelStudioQueue(server.url, server.token, projects, LABELS, image_url=local_image_urls())
+    return LabelStudioQueue(server.url, server.token, projects, LABELS)
 
 
 def asked(server: LabelStudioEndpoint, method: str, path: str, **body: object) -> Any:
@@ -46,7 +46,7 @@ def asked(server: LabelStudioEndpoint, method: str, path: str, **body: object) -
 
 def tabs(server: LabelStudioEndpoint, queue: LabelStudioQueue) -> list[tuple[int, str]]:
     """Return the tabs of the main project as the page shows them, from left to right."""
-    found = asked(server, "GET", f"/api/dm/views/?project={queue.project_id}")
+    found = asked(server, "GET", f"/api/dm/views/?project={queue.projects.main}")
     return [(one["id"], one["data"]["title"]) for one in found]
 
 
@@ -86,7 +86,7 @@ def test_every_task_waits_in_one_queue(server: LabelStudioEndpoint, name: str) -
     }
     links = queue.project_urls()
     assert {title: links[title] for title in QUEUES} == {
-        title: f"{server.url}/projects/{queue.project_id}/data?tab={tab}&labeling=1"
+        title: f"{server.url}/projects/{queue.projects.main}/data?tab={tab}&labeling=1"
         for title, tab in queue.tabs().items()
         if title in QUEUES
     }
@@ -108,17 +108,17 @@ def test_tabs_are_put_right_and_what_is_not_ours_is_left_alone(
     """A renamed and a deleted tab are made again, filter and order restored, columns are left alone."""
     queue = connected(server, name)
     keys, made = one_of_each(queue), queue.tabs()
-    of_people = asked(server, "POST", "/api/dm/views/", project=queue.project_id, data={"title": "Mine"})[
+    of_people = asked(server, "POST", "/api/dm/views/", project=queue.projects.main, data={"title": "Mine"})[
         "id"
     ]
     renamed, deleted, changed = (made[title] for title in QUEUES)
     address = "/api/dm/views/{}/"
-    asked(server, "PATCH", address.format(renamed), project=queue.project_id, data={"title": "Mine too"})
+    asked(server, "PATCH", address.format(renamed), project=queue.projects.main, data={"title": "Mine too"})
     asked(server, "DELETE", address.format(deleted))
     columns = {"explore": ["tasks:id"], "labeling": []}
     wrong = {"title": "Blind check", "filters": {"conjunction": "and", "items": []}, "hiddenColumns": columns}
     wrong["ordering"] = ["-tasks:id"]
-    asked(server, "PATCH", address.format(changed), project=queue.project_id, data=wrong)
+    asked(server, "PATCH", address.format(changed), project=queue.projects.main, data=wrong)
 
     queue = connected(server, name)
 
@@ -154,7 +154,7 @@ def test_a_queue_gives_each_task_to_one_person(
     pushed = [task(number, (Purpose.REVIEW, Purpose.AUDIT)[number % 2]) for number in range(8)]
     ids = queue.push(pushed)
     ann, bob = (Person.hired(server, f"{one}@tabs.example") for one in ("ann", "bob"))
-    main, tab = queue.project_id, queue.tabs()["Quick review"]
+    main, tab = queue.projects.main, queue.tabs()["Quick review"]
     quick = [ids[one.key] for one in pushed if one.purpose is Purpose.REVIEW]
 
     def shown(tab: int) -> list[int | None]:
@@ -179,7 +179,7 @@ def test_two_people_who_follow_the_same_link_share_the_work(server: LabelStudioE
     people = [Person.hired(server, f"{one}@tabs.example") for one in ("ann", "bob", "cyd", "dee")]
 
     with ThreadPoolExecutor(4) as pool:
-        given = list(pool.map(lambda one: one.work(queue.project_id, lambda _: "cat"), people))
+        given = list(pool.map(lambda one: one.work(queue.projects.main, lambda _: "cat"), people))
 
     assert sorted(key for one in given for key in one) == sorted(ids)
 
@@ -190,7 +190,7 @@ def test_a_deep_review_is_given_to_two_people_at_once(server: LabelStudioEndpoin
     (task_id,) = queue.push([task(1, Purpose.FULL)]).values()
     queue.ask({task_id: 2})
     ann, bob, cyd, dee = (Person.hired(server, f"{one}@tabs.example") for one in ("ann", "bob", "cyd", "dee"))
-    main, tab = queue.project_id, queue.tabs()["Full review"]
+    main, tab = queue.projects.main, queue.tabs()["Full review"]
 
     first = [one.shown(main, tab=tab) for one in (ann, bob)]
     assert [it and it["id"] for it in first] == [task_id, task_id]

@@ -31,7 +31,7 @@ SMALL = Interruption(
     constants={
         "goldloop.labeling.context:IMPORT_SIZE": 15,
         "goldloop.labeling.context:LEASE_S": 6.0,
-        "goldloop.adapters.label_studio.server:TIMEOUT_S": TIMEOUT_S,
+        "goldloop.adapters.label_studio.client:TIMEOUT_S": TIMEOUT_S,
         "goldloop.adapters.label_studio.changes:CHANGED_TASKS": 15,
     },
 )

@@ -12,9 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from goldloop.adapters.label_studio import server as label_studio_server
-from goldloop.adapters.label_studio.client import LabelStudioClient
-from goldloop.adapters.label_studio.server import translated
+from goldloop.adapters.label_studio import client as label_studio_client
+from goldloop.adapters.label_studio.client import LabelStudioClient, translated
 from goldloop.core.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
 
 LEGACY = "0123456789abcdef0123456789abcdef01234567"
@@ -166,7 +165,7 @@ def test_a_server_that_hangs_is_given_up(
     server: FakeServer, monkeypatch: pytest.MonkeyPatch, token: str
 ) -> None:
     """The timeout holds for the request itself and for the one that fetches an access token."""
-    monkeypatch.setattr(label_studio_server, "TIMEOUT_S", 0.2)
+    monkeypatch.setattr(label_studio_client, "TIMEOUT_S", 0.2)
     server.is_hung = True
 
     with pytest.raises(ServiceUnreachableError, match="did not answer within"), translated("url", "push"):

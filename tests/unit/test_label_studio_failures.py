@@ -16,10 +16,9 @@ from goldloop.adapters.label_studio import (
     Projects,
     add_annotator,
     ensure_projects,
-    local_image_urls,
 )
-from goldloop.adapters.label_studio.payload import read_result
-from goldloop.adapters.label_studio.server import translated
+from goldloop.adapters.label_studio.client import translated
+from goldloop.adapters.label_studio.payload import local_image_url, read_result
 from goldloop.core.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
 from goldloop.core.labels import LabelSet
 
@@ -123,7 +122,7 @@ def test_each_answer_gets_its_own_error(
 ) -> None:
     """Wrong token, missing project, server fault, gateway and a foreign page give different errors."""
     with server(status, body) as url:
-        queue = LabelStudioQueue(url, "token", Projects(1, 2, 3), LABELS, image_url=local_image_urls())
+        queue = LabelStudioQueue(url, "token", Projects(1, 2, 3), LABELS)
 
         for call in (
             queue.n_tasks,
@@ -180,7 +179,5 @@ def test_only_one_known_label_is_an_answer(result: object, label: str | None, pr
 
 def test_image_urls_are_escaped_and_below_the_served_folder() -> None:
     """A path keeps its slashes, everything else that means something in an address is escaped."""
-    image_url = local_image_urls("images")
-
-    assert image_url("ab/abc.png") == "/data/local-files/?d=images/ab/abc.png"
-    assert image_url("display/a&b ?#.png") == "/data/local-files/?d=images/display/a%26b%20%3F%23.png"
+    assert local_image_url("ab/abc.png") == "/data/local-files/?d=images/ab/abc.png"
+    assert local_image_url("display/a&b ?#.png") == "/data/local-files/?d=images/display/a%26b%20%3F%23.png"

@@ -1,7 +1,6 @@
 """Label Studio: pushes tasks and pulls annotations; no other package calls its API."""
 
 from goldloop.adapters.label_studio.accounts import Annotator, add_annotator
-from goldloop.adapters.label_studio.images import local_image_urls
 from goldloop.adapters.label_studio.project import Projects, ensure_projects
 from goldloop.adapters.label_studio.queue import LabelStudioQueue
 
@@ -11,5 +10,4 @@ __all__ = [
     "Projects",
     "add_annotator",
     "ensure_projects",
-    "local_image_urls",
 ]

@@ -7,8 +7,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from goldloop.adapters.label_studio.client import LabelStudioClient
-from goldloop.adapters.label_studio.server import http_client, translated
+from goldloop.adapters.label_studio.client import LabelStudioClient, http_client, translated
 from goldloop.core.errors import ServiceError
 from labelstudio_config.interface import HOTKEYS
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any
+
+from goldloop.adapters.label_studio.task_list import Row
 
 CHANGED_TASKS = 500  # tasks per page of a pull
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
-Row = dict[str, Any]
-"""A task as the server lists it, with its `id` and, as a datetime, its `updated_at`."""
-
 Fetch = Callable[[datetime, int], list[Row]]
-"""Returns the first rows changed at or after a time, up to a number, oldest change first."""
+"""Returns the first rows changed at or after a time, up to a number, oldest change first.
+
+In these rows `updated_at` is a datetime.
+"""
 
 
 class ChangeStream:

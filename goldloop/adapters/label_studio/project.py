@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from goldloop.adapters.label_studio.client import LabelStudioClient
-from goldloop.adapters.label_studio.images import are_tiny
+from PIL import Image
+
+from goldloop.adapters.label_studio.client import LabelStudioClient, translated
 from goldloop.adapters.label_studio.payload import chosen_labels
-from goldloop.adapters.label_studio.server import translated
 from goldloop.adapters.label_studio.tabs import ensure_tabs
 from goldloop.adapters.label_studio.task_list import sweep
 from goldloop.core.errors import LabelError
@@ -27,6 +29,8 @@ from labelstudio_config.interface import (
 )
 
 _MAX_NAME = 28  # characters, so that the longest title has the 50 that Label Studio allows
+_TINY_PX = 128  # the page enlarges smaller images so far that smoothing would hide their details
+_SAMPLE_FILES = 32
 _EVERYBODY = 1000  # answers to an onboarding task: one from every annotator
 _FIELDS = (
     "id,title,label_config,expert_instruction,show_instruction,maximum_annotations,sampling,skip_queue,"
@@ -85,14 +89,13 @@ def ensure_projects(
     """
     server = LabelStudioClient(url, token)
     titles = project_titles(name)
-    wanted = _wanted(labels, kind, is_tiny=bool(images_root and are_tiny(images_root)))
+    wanted = _wanted(labels, kind, is_tiny=images_root is not None and _are_tiny(images_root))
     with translated(url, f"create the projects {', '.join(map(repr, titles))}"):
         projects = _find_or_create(server, titles)
-        changes = [_changes(project, settings) for project, settings in zip(projects, wanted, strict=True)]
-        for project, change in zip(projects, changes, strict=True):
-            if "label_config" in change:
-                _refuse_lost_labels(server, project["id"], project["label_config"] or "", labels)
-        for project, change in zip(projects, changes, strict=True):
+        for project in projects:
+            _refuse_lost_labels(server, project["id"], project["label_config"], labels)
+        for project, settings in zip(projects, wanted, strict=True):
+            change = {key: value for key, value in settings.items() if project.get(key) != value}
             if change:
                 server.patch(f"/api/projects/{project['id']}/", change)
         ensure_tabs(server, projects[0]["id"])
@@ -128,8 +131,25 @@ def _wanted(labels: LabelSet, kind: str, *, is_tiny: bool) -> list[dict[str, Any
     return [main, adjudication, main | {"maximum_annotations": _EVERYBODY}]
 
 
-def _changes(project: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in wanted.items() if project.get(key) != value}
+def _are_tiny(store: Path) -> bool:
+    """Return whether the images in `store` are so small that the page must enlarge them without smoothing.
+
+    It reads the first few files; the images of an empty store are not tiny.
+    """
+    sizes = []
+    for path in islice(_files(store), _SAMPLE_FILES):
+        try:
+            with Image.open(path) as image:
+                sizes.append(max(image.size))
+        except (OSError, Image.DecompressionBombError):
+            continue
+    return bool(sizes) and max(sizes) <= _TINY_PX
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for parent, folders, names in os.walk(folder):
+        folders.sort()  # the order in which os.walk goes on
+        yield from (Path(parent) / name for name in sorted(names))
 
 
 def _find_or_create(server: LabelStudioClient, titles: tuple[str, ...]) -> list[dict[str, Any]]:
@@ -173,7 +193,7 @@ def _put_aside(server: LabelStudioClient, mine: int, oldest: int) -> None:
 
 
 def _refuse_lost_labels(
-    server: LabelStudioClient, project_id: int, label_config: str, labels: LabelSet
+    server: LabelStudioClient, project_id: int, label_config: str | None, labels: LabelSet
 ) -> None:
     """Raise if annotators have used a label that `labels` lacks; Label Studio itself would remove it."""
     removed = {name for name in _labels_of(label_config) if name not in labels}
@@ -181,7 +201,7 @@ def _refuse_lost_labels(
         return
     used: set[str] = set()
     annotated = ("total_annotations", "greater", "Number", 0)
-    for row in sweep(server, project_id, "id,annotations,result", annotated, is_full=True):
+    for row in sweep(server, [project_id], "id,annotations,result", annotated, is_full=True):
         for annotation in row["annotations"]:
             used |= removed & chosen_labels(annotation.get("result"))
     if used:
@@ -191,7 +211,7 @@ def _refuse_lost_labels(
         )
 
 
-def _labels_of(label_config: str) -> list[str]:
+def _labels_of(label_config: str | None) -> list[str]:
     """Return the labels of an interface; Label Studio keeps its text unchanged."""
     try:
         root = ET.fromstring(label_config or "<View/>")

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
-from goldloop.adapters.label_studio.changes import ChangeStream, Fetch, Row, merged_pages
-from goldloop.adapters.label_studio.client import LabelStudioClient
-from goldloop.adapters.label_studio.exclusions import bar, is_barring
-from goldloop.adapters.label_studio.images import ImageUrl, TaskData, image_data
-from goldloop.adapters.label_studio.overlap import set_overlaps
-from goldloop.adapters.label_studio.payload import prediction_payload, read_tasks, task_payload
+from goldloop.adapters.label_studio.assignment import bar, is_barring, set_overlaps
+from goldloop.adapters.label_studio.changes import ChangeStream, merged_pages
+from goldloop.adapters.label_studio.client import LabelStudioClient, translated
+from goldloop.adapters.label_studio.payload import (
+    TaskData,
+    image_data,
+    prediction_payload,
+    read_tasks,
+    task_payload,
+)
 from goldloop.adapters.label_studio.project import Projects
-from goldloop.adapters.label_studio.server import translated
 from goldloop.adapters.label_studio.tabs import QUEUES, ensure_tabs
-from goldloop.adapters.label_studio.task_list import changed_page, count, sweep
+from goldloop.adapters.label_studio.task_list import changed_page, count, lookup, sweep
 from goldloop.core.annotations import TaskState
 from goldloop.core.errors import ServiceError
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import NewTask
 
 BATCH_TASKS = 500  # tasks per import; larger imports are no faster and hold the server's write lock longer
-LOOKUP_KEYS = 1000
-Item = TypeVar("Item")
 
 # One flat list names the fields of tasks and of their annotations. Every further field takes time, above all
 # `predictions` and `drafts`; a draft is not an answer.
@@ -45,22 +47,16 @@ class LabelStudioQueue:
         projects: Projects,
         labels: LabelSet,
         *,
-        image_url: ImageUrl,
         task_data: TaskData = image_data,
     ) -> None:
         self.url = url
         self.projects = projects
         self.labels = labels
-        self.image_url, self.task_data = image_url, task_data
+        self.task_data = task_data
         self._server = LabelStudioClient(url, token)
         self._shown_version: str | None = None
         self._found_version: str | None = None  # of tasks whose push may have ended before `_show_version`
         self._is_whole = False  # whether the first push has restored lost suggestions
-
-    @property
-    def project_id(self) -> int:
-        """The main project, where annotators label."""
-        return self.projects.main
 
     def project_urls(self) -> dict[str, str]:
         """Return the start pages of annotators, by activity.
@@ -98,8 +94,8 @@ class LabelStudioQueue:
         ids: dict[str, int] = {}
         for project_id in self.projects:
             mine = [task for task in tasks if self.projects.of(task.purpose) == project_id]
-            payloads = [task_payload(task, self.image_url, self.task_data) for task in mine]
-            for batch in _batches(payloads, BATCH_TASKS):
+            payloads = [task_payload(task, self.task_data) for task in mine]
+            for batch in _batches(payloads):
                 ids |= self._import(project_id, batch)
         bar(self._server, {ids[task.key]: task.barred for task in tasks})
         versions = (task.suggestion.model_version for task in tasks if task.suggestion)
@@ -109,13 +105,9 @@ class LabelStudioQueue:
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
         """Return the ids of all tasks on the server that carry one of `keys`, ascending, by key."""
         ids: dict[str, list[int]] = {}
-        distinct = list(dict.fromkeys(keys))
-        for batch in _batches(distinct, LOOKUP_KEYS):
-            wanted = set(batch)
-            for row in self._sweep("id,data", ("data.key", "in_list", "String", batch)):
-                if row["data"].get("key") in wanted:
-                    ids.setdefault(row["data"]["key"], []).append(row["id"])
-                    self._found_version = row["data"].get("suggested_by") or self._found_version
+        for row in lookup(self._server, self.projects, "id,data", "data.key", list(dict.fromkeys(keys))):
+            ids.setdefault(row["data"]["key"], []).append(row["id"])
+            self._found_version = row["data"].get("suggested_by") or self._found_version
         return ids
 
     def n_tasks(self) -> int:
@@ -125,7 +117,7 @@ class LabelStudioQueue:
     def all_tasks(self) -> dict[int, str]:
         """Return key by task id for every task that goldloop pushed."""
         keys: dict[int, str] = {}
-        for row in self._sweep("id,data"):
+        for row in sweep(self._server, self.projects, "id,data"):
             if isinstance(row["data"].get("key"), str):
                 keys[row["id"]] = row["data"]["key"]
                 self._found_version = row["data"].get("suggested_by") or self._found_version
@@ -133,13 +125,12 @@ class LabelStudioQueue:
 
     def answered(self, task_ids: Sequence[int]) -> set[int]:
         """Return those of `task_ids` that hold at least one annotation or skip."""
-        answered: set[int] = set()
-        for batch in _batches(task_ids, LOOKUP_KEYS):
-            fields = "id,annotations,result,was_cancelled"
-            for row in self._sweep(fields, ("id", "in_list", "Number", batch), is_full=True):
-                if not all(is_barring(annotation) for annotation in row["annotations"]):
-                    answered.add(row["id"])
-        return answered
+        fields = "id,annotations,result,was_cancelled"
+        return {
+            row["id"]
+            for row in lookup(self._server, self.projects, fields, "id", task_ids, is_full=True)
+            if not all(is_barring(annotation) for annotation in row["annotations"])
+        }
 
     def delete(self, task_ids: Sequence[int]) -> None:
         """Delete these tasks and their annotations; ids without a task are ignored."""
@@ -164,21 +155,9 @@ class LabelStudioQueue:
 
         A task that changes meanwhile may come twice, the second time with its newer state.
         """
-        streams = [ChangeStream(self._changed(project_id), moment) for project_id in self.projects]
-        for rows in merged_pages(streams):
+        fetches = [partial(changed_page, self._server, project, _CHANGED_FIELDS) for project in self.projects]
+        for rows in merged_pages([ChangeStream(fetch, moment) for fetch in fetches]):
             yield read_tasks(rows, self.labels)
-
-    def _changed(self, project_id: int) -> Fetch:
-        def fetch(since: datetime, size: int) -> list[Row]:
-            return changed_page(self._server, project_id, _CHANGED_FIELDS, since=since, size=size)
-
-        return fetch
-
-    def _sweep(
-        self, include: str, *conditions: tuple[str, str, str, object], is_full: bool = False
-    ) -> Iterator[Row]:
-        for project_id in self.projects:
-            yield from sweep(self._server, project_id, include, *conditions, is_full=is_full)
 
     def _import(self, project_id: int, payloads: list[dict[str, Any]]) -> dict[str, int]:
         with translated(self.url, f"import {len(payloads)} tasks into project {project_id}"):
@@ -202,7 +181,7 @@ class LabelStudioQueue:
         """
         rows = sweep(
             self._server,
-            self.project_id,
+            [self.projects.main],
             "id,data,total_predictions",
             ("total_predictions", "equal", "Number", 0),
             ("data.suggested", "empty", "Unknown", "false"),
@@ -212,14 +191,14 @@ class LabelStudioQueue:
             for row in rows
             if row["data"].get("suggested") and row.get("total_predictions") == 0
         ]
-        for batch in _batches(lost, BATCH_TASKS):
+        for batch in _batches(lost):
             with translated(self.url, f"restore the suggestions of {len(batch)} tasks"):
-                address = f"/api/projects/{self.project_id}/import/predictions"
+                address = f"/api/projects/{self.projects.main}/import/predictions"
                 n_made = self._server.post(address, batch)["created"]
             if n_made != len(batch):
                 raise ServiceError(
                     f"Label Studio at {self.url} restored {n_made} of {len(batch)} lost suggestions in "
-                    f"project {self.project_id}; push again when no other process writes"
+                    f"project {self.projects.main}; push again when no other process writes"
                 )
 
     def _show_version(self, version: str | None) -> None:
@@ -230,10 +209,10 @@ class LabelStudioQueue:
         if version is None or version == self._shown_version:
             return
         with translated(self.url, f"show the suggestions of model version {version}"):
-            self._server.patch(f"/api/projects/{self.project_id}/", {"model_version": version})
+            self._server.patch(f"/api/projects/{self.projects.main}/", {"model_version": version})
         self._shown_version = version
 
 
-def _batches(items: Sequence[Item], size: int) -> Iterator[list[Item]]:
-    for first in range(0, len(items), size):
-        yield list(items[first : first + size])
+def _batches(items: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    for first in range(0, len(items), BATCH_TASKS):
+        yield items[first : first + BATCH_TASKS]

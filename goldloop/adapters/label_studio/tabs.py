@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from goldloop.adapters.label_studio.client import LabelStudioClient
+from goldloop.adapters.label_studio.task_list import filters
 from goldloop.core.tasks import Purpose
 
 EVERYTHING = "All tasks"
@@ -59,25 +60,11 @@ def _wanted() -> dict[str, dict[str, Any]]:
 
     The key of a task contains its purpose, so tasks of any age are in their queue without a further field.
     """
-    purposes = {EVERYTHING: (), **QUEUES}
-    return {
-        title: {
-            "filters": {"conjunction": "and", "items": _open(chosen) if chosen else []},
-            "ordering": ["tasks:id"],
-        }
-        for title, chosen in purposes.items()
-    }
-
-
-def _open(purposes: tuple[Purpose, ...]) -> list[dict[str, Any]]:
-    return [
-        _condition("data.key", "regex", "String", f":({'|'.join(purposes)})$"),
-        _condition("completed_at", "empty", "Datetime", True),
-    ]
-
-
-def _condition(column: str, operator: str, kind: str, value: str | bool) -> dict[str, Any]:
-    return {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
+    is_open = ("completed_at", "empty", "Datetime", True)
+    chosen = {EVERYTHING: filters()}
+    for title, purposes in QUEUES.items():
+        chosen[title] = filters(("data.key", "regex", "String", f":({'|'.join(purposes)})$"), is_open)
+    return {title: {"filters": found, "ordering": ["tasks:id"]} for title, found in chosen.items()}
 
 
 def _oldest(tabs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:

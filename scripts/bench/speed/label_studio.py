@@ -18,7 +18,7 @@ from pathlib import Path
 
 import httpx
 
-from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
+from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects
 from goldloop.adapters.label_studio.payload import choice_result, task_payload
 from goldloop.adapters.label_studio.queue import BATCH_TASKS
 from goldloop.core.samples import BatchId
@@ -70,7 +70,7 @@ class Bench:
         """Return the queue of a new, empty project."""
         url, token, name = self.server.url, self.server.token, f"bench-{next(_numbers)}"
         projects = ensure_projects(url, token, name=name, labels=LABELS, images_root=None)
-        return LabelStudioQueue(url, token, projects, LABELS, image_url=local_image_urls())
+        return LabelStudioQueue(url, token, projects, LABELS)
 
     def measure_push(self, n_tasks: int) -> None:
         """Compare the ways of pushing `n_tasks` with the server's own, in tasks per second."""
@@ -105,17 +105,17 @@ class Bench:
         ways = {
             f"pull of {N_CHANGED} changes": lambda: _pull(queue, moment, N_CHANGED),
             "pull of nothing": lambda: _pull(queue, later, 0),
-            "full export": lambda: self._export(queue.project_id, True, n_tasks),
-            "export of what is annotated": lambda: self._export(queue.project_id, False, N_CHANGED),
+            "full export": lambda: self._export(queue.projects.main, True, n_tasks),
+            "export of what is annotated": lambda: self._export(queue.projects.main, False, N_CHANGED),
         }
         for name, work in ways.items():
             self.report.median(f"pull/{n_tasks:,} tasks/{name}", [seconds(work) for _ in range(n)], "s")
 
     def _bulk_of(self, queue: LabelStudioQueue, tasks: Sequence[NewTask]) -> Push:
         def push() -> None:
-            address = f"/api/projects/{queue.project_id}/import"
+            address = f"/api/projects/{queue.projects.main}/import"
             for first in range(0, len(tasks), BATCH_TASKS):
-                payload = [task_payload(task, queue.image_url) for task in tasks[first : first + BATCH_TASKS]]
+                payload = [task_payload(task) for task in tasks[first : first + BATCH_TASKS]]
                 self.http.post(address, params={"return_task_ids": "true"}, json=payload).raise_for_status()
 
         return push

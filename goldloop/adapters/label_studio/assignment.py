@@ -1,0 +1,88 @@
+"""Who gets a task: how many annotators, and who is barred because they have answered the sample before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from goldloop.adapters.label_studio.client import LabelStudioClient, translated
+from goldloop.adapters.label_studio.task_list import lookup
+from goldloop.core.errors import ServiceError
+from labelstudio_config.interface import REASON_NAME, TO_NAME
+
+_ATTEMPTS = 10  # answers given during a change make up to four needed
+_FIELDS = (
+    "id,overlap,is_labeled,total_annotations,cancelled_annotations,annotations,completed_by,was_cancelled"
+)
+_MARK = "asked before (set by goldloop)"
+_BARRED = [{"from_name": REASON_NAME, "to_name": TO_NAME, "type": "choices", "value": {"choices": [_MARK]}}]
+
+
+def set_overlaps(server: LabelStudioClient, projects: Iterable[int], n_answers: Mapping[int, int]) -> None:
+    """Set the number of answers of each task, by id; 40 ms of server time for each task that changes.
+
+    The change also sets whether the task is open, which Label Studio would only compute at the next answer.
+    Label Studio writes the whole task, so its annotation counters can miss an answer given during the change;
+    goldloop therefore checks each change again.
+
+    Raises:
+        ServiceError: the server did not keep the numbers.
+    """
+    wrong = dict(_wrong(server, projects, n_answers))
+    for _ in range(_ATTEMPTS):
+        if not wrong:
+            return
+        for task_id, fields in wrong.items():
+            with translated(server.url, f"request {n_answers[task_id]} answers to task {task_id}"):
+                server.patch(f"/api/tasks/{task_id}/", fields)
+        wrong = dict(_wrong(server, projects, n_answers))
+    if wrong:
+        raise ServiceError(
+            f"Label Studio at {server.url} does not keep the number of answers of tasks {sorted(wrong)[:5]}; "
+            "run this again when fewer annotators are working"
+        )
+
+
+def _wrong(
+    server: LabelStudioClient, projects: Iterable[int], n_answers: Mapping[int, int]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the fields to change of each task on the server whose fields are wrong."""
+    for row in lookup(server, projects, _FIELDS, "id", list(n_answers), is_full=True):
+        wanted = _wanted(row["annotations"], n_answers[row["id"]])
+        if any(row.get(name) != value for name, value in wanted.items()):
+            yield row["id"], wanted
+
+
+def _wanted(annotations: Sequence[Mapping[str, Any]], n_answers: int) -> dict[str, Any]:
+    answers = [annotation for annotation in annotations if not annotation["was_cancelled"]]
+    annotators = {str(answer["completed_by"]) for answer in answers}
+    return {
+        "overlap": n_answers,
+        "is_labeled": len(annotators) >= n_answers,
+        "total_annotations": len(answers),
+        "cancelled_annotations": len(annotations) - len(answers),
+    }
+
+
+def bar(server: LabelStudioClient, barred: Mapping[int, tuple[str, ...]]) -> None:
+    """Bar annotators, by task id, from new tasks; one request each, about 60 ms of server time.
+
+    Label Studio never gives a task to an annotator who has an annotation or a skip on it. goldloop therefore
+    adds a skip for each barred annotator, with a mark that keeps it from being read as an answer. Deleted
+    accounts need no barring. A push killed in between leaves the rest unbarred; answers of these annotators
+    do not count (goldloop.consensus.evidence).
+    """
+    if not any(barred.values()):
+        return
+    with translated(server.url, "list the accounts"):
+        accounts = {str(account["id"]) for account in server.get("/api/users/")}
+    for task_id, annotators in barred.items():
+        for annotator in filter(accounts.__contains__, annotators):
+            skip = {"result": _BARRED, "was_cancelled": True, "completed_by": int(annotator), "lead_time": 0}
+            with translated(server.url, f"bar annotator {annotator} from task {task_id}"):
+                server.post(f"/api/tasks/{task_id}/annotations/", skip)
+
+
+def is_barring(annotation: Mapping[str, Any]) -> bool:
+    """Return whether an annotation of the task list only bars its annotator."""
+    return bool(annotation.get("was_cancelled")) and annotation.get("result") == _BARRED
