@@ -29,7 +29,7 @@ _ZSTD = WriterProperties(compression="ZSTD")
 
 
 class Table:
-    """One table of the workspace. Satisfies `goldloop.core.ports.Table`."""
+    """One table of the workspace. Satisfies `goldloop.core.ports.Table`, which names the errors."""
 
     def __init__(self, folder: Path, name: str, columns: pa.Schema) -> None:
         """Open, or create empty, the table `name` below `folder`."""
@@ -62,11 +62,7 @@ class Table:
         where: pc.Expression | None = None,
         version: int | None = None,
     ) -> pa.Table:
-        """Return the rows that satisfy `where`, of the newest or of an old version; no order is promised.
-
-        Raises:
-            GoldVersionError: there is no such version.
-        """
+        """Return the rows that satisfy `where`, of the newest or of an old version; no order is promised."""
         table = self._newest()
         if version is not None:
             if not 0 <= version <= table.version():
@@ -86,13 +82,7 @@ class Table:
     def append_next(
         self, make_rows: Callable[[int], Sequence[Row]], *, base: int | None = None
     ) -> int | None:
-        """Add what `make_rows(seq)` returns as commit number `seq`, which no other writer can also have.
-
-        Returns None when `make_rows` returns no rows: nothing is left to do.
-
-        Raises:
-            TableConflictError: other writers won every attempt.
-        """
+        """Add what `make_rows(seq)` returns as commit number `seq`; return it, None if there are no rows."""
 
         def attempt(table: DeltaTable, seq: int) -> int | None:
             rows = make_rows(seq)
@@ -116,11 +106,7 @@ class Table:
         key: str,
         base: int | None = None,
     ) -> int | None:
-        """Put and remove rows by `key` in one atomic commit; return its version, None if nothing changed.
-
-        Raises:
-            TableConflictError: other writers won every attempt.
-        """
+        """Put and remove rows by `key` in one atomic commit; return its version, None if nothing changed."""
 
         def attempt(table: DeltaTable, seq: int) -> int | None:
             changes = make_changes(lambda: self._rows(table))

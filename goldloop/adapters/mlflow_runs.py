@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from goldloop.adapters.mlflow_connection import mlflow_at
 from goldloop.core.codec import to_plain
 from goldloop.core.errors import ModelError
-from goldloop.training.run_record import GoldSource, TrainingRecord, TrainingStart, metrics_of
+from goldloop.training.run_record import TrainingRecord, TrainingStart, metrics_of
 
 DIGEST_LENGTH = 32  # MLflow allows 36 characters, a SHA-256 has 64; a parameter holds all of it
 BATCH = 100  # parameters that MLflow accepts in one request; it accepts 1,000 metrics
@@ -40,8 +40,10 @@ class MlflowRuns:
             entries = [Param(name, str(value)) for name, value in params.items()]
             for first in range(0, len(entries), BATCH):
                 client.log_batch(run_id, params=entries[first : first + BATCH])
+            source = DeltaDatasetSource(path=gold.uri, delta_table_version=gold.version)
+            dataset = Dataset(DATASET_NAME, gold.digest[:DIGEST_LENGTH], DELTA_SOURCE, source.to_json())
             context = InputTag("mlflow.data.context", "train")
-            client.log_inputs(run_id, [DatasetInput(_dataset(gold), tags=[context])])
+            client.log_inputs(run_id, [DatasetInput(dataset, tags=[context])])
         return run_id
 
     def record(self, mlflow_run_id: str, record: TrainingRecord) -> None:
@@ -93,11 +95,6 @@ class MlflowRuns:
         if experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
         return str(experiment.experiment_id)
-
-
-def _dataset(gold: GoldSource) -> Dataset:
-    source = DeltaDatasetSource(path=gold.uri, delta_table_version=gold.version)
-    return Dataset(DATASET_NAME, gold.digest[:DIGEST_LENGTH], DELTA_SOURCE, source.to_json())
 
 
 def _metrics(record: TrainingRecord, *, model_id: str | None) -> Iterator[Metric]:

@@ -68,18 +68,16 @@ def _submit(browser: httpx.Client, address: str, email: str, password: str) -> N
 
 
 def _prepared(browser: httpx.Client, email: str, first_name: str) -> Annotator:
-    csrf = {"X-CSRFToken": browser.cookies.get("csrftoken") or "", "Referer": str(browser.base_url)}
+    browser.headers["X-CSRFToken"] = browser.cookies.get("csrftoken") or ""
+    browser.headers["Referer"] = str(browser.base_url)
     me = browser.get("/api/current-user/whoami").raise_for_status().json()
-    browser.patch(
-        "/api/current-user/hotkeys/", json={"custom_hotkeys": HOTKEYS}, headers=csrf
-    ).raise_for_status()
+    browser.patch("/api/current-user/hotkeys/", json={"custom_hotkeys": HOTKEYS}).raise_for_status()
     if first_name:
-        name = {"first_name": first_name}
-        browser.patch(f"/api/users/{me['id']}/", json=name, headers=csrf).raise_for_status()
-    return Annotator(user_id=str(me["id"]), email=email, token=_token(browser, csrf, email))
+        browser.patch(f"/api/users/{me['id']}/", json={"first_name": first_name}).raise_for_status()
+    return Annotator(user_id=str(me["id"]), email=email, token=_token(browser, email))
 
 
-def _token(browser: httpx.Client, csrf: dict[str, str], email: str) -> str:
+def _token(browser: httpx.Client, email: str) -> str:
     """Return the user's legacy token if the server accepts legacy tokens, else a new access token."""
     settings = browser.get("/api/jwt/settings").raise_for_status().json()
     if settings["legacy_api_tokens_enabled"]:
@@ -89,4 +87,4 @@ def _token(browser: httpx.Client, csrf: dict[str, str], email: str) -> str:
             f"{email} has an access token already, and Label Studio shows each only once; use that one, or "
             "revoke it on the account's Account & Settings page, then run this again"
         )
-    return str(browser.post("/api/token/", headers=csrf).raise_for_status().json()["token"])
+    return str(browser.post("/api/token/").raise_for_status().json()["token"])

@@ -119,16 +119,16 @@ def http_client(url: str, *, auth: httpx.Auth | None = None, follow_redirects: b
 
 def _status_error(url: str, doing: str, status: int, body: str) -> ServiceError:
     detail = " ".join(body.split())[:_MAX_DETAIL]
-    seen = f"Label Studio at {url} answered {status} when asked to {doing}"
+    seen = f"Label Studio at {url} answered {status} when asked to {doing}: {detail}"
     if status in {401, 403}:
         return ServiceAuthError(
-            f"{seen}: {detail}; check that the token is one of this server (its Account & Settings page)"
+            f"{seen}; check that the token is one of this server (its Account & Settings page)"
         )
     if status in _GATEWAY:
-        return ServiceUnreachableError(f"{seen}: {detail}; wait until the server is up, then run this again")
+        return ServiceUnreachableError(f"{seen}; wait until the server is up, then run this again")
     if status == 404:
-        return ServiceError(f"{seen}: {detail}; check the address, and that the project was not deleted")
-    return ServiceError(f"{seen}: {detail}; see the server's log, then run this again")
+        return ServiceError(f"{seen}; check the address, and that the project was not deleted")
+    return ServiceError(f"{seen}; see the server's log, then run this again")
 
 
 @contextmanager

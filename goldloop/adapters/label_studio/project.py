@@ -113,13 +113,11 @@ def _wanted(labels: LabelSet, kind: str, *, is_tiny: bool) -> list[dict[str, Any
     Each task has its own number of answers, initially 1; see `LabelStudioQueue.ask`. A change of the
     project's number would overwrite that of every task, so it never follows a setting.
     """
-    everywhere = {
+    main = {
         "show_instruction": False,  # Enter closes the dialog, and would also submit the suggestion behind it
         "sampling": "Sequential sampling",
         "skip_queue": "REQUEUE_FOR_OTHERS",
         "show_collab_predictions": True,
-    }
-    main = everywhere | {
         "label_config": interface(labels, kind, is_tiny=is_tiny),
         "expert_instruction": annotator_guide(labels, kind),
         "maximum_annotations": 1,
@@ -172,11 +170,8 @@ def _find(server: LabelStudioClient, titles: tuple[str, ...]) -> dict[str, dict[
     """
     start = titles[-1].partition("~")[0].removesuffix(" onboarding")  # the list matches parts of titles
     matches = server.pages("/api/projects/", {"title": start, "ordering": "id", "include": _FIELDS})
-    oldest: dict[str, dict[str, Any]] = {}
-    for project in sorted(matches, key=lambda project: int(project["id"])):
-        if project["title"] in titles:
-            oldest.setdefault(project["title"], project)
-    return oldest
+    newest_first = sorted(matches, key=lambda project: int(project["id"]), reverse=True)
+    return {project["title"]: project for project in newest_first if project["title"] in titles}
 
 
 def _put_aside(server: LabelStudioClient, mine: int, oldest: int) -> None:

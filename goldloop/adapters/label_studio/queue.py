@@ -63,14 +63,14 @@ class LabelStudioQueue:
 
         Activities are labeling, adjudication and onboarding, and each queue of the main project by its title.
         """
-        names = ("labeling", "adjudication", "onboarding")
-        pages = {
-            name: f"{self.url}/projects/{project_id}/data"
-            for name, project_id in zip(names, self.projects, strict=True)
-        }
+        labeling, adjudication, onboarding = (f"{self.url}/projects/{one}/data" for one in self.projects)
         tabs = self.tabs()
-        queues = {title: f"{pages['labeling']}?tab={tabs[title]}&labeling=1" for title in QUEUES}
-        return {name: f"{page}?labeling=1" for name, page in pages.items()} | queues
+        return {
+            "labeling": f"{labeling}?labeling=1",
+            "adjudication": f"{adjudication}?labeling=1",
+            "onboarding": f"{onboarding}?labeling=1",
+            **{title: f"{labeling}?tab={tabs[title]}&labeling=1" for title in QUEUES},
+        }
 
     def tabs(self) -> dict[str, int]:
         """Return the ids of the main project's tabs by title: all tasks first, then each queue."""

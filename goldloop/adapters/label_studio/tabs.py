@@ -69,10 +69,7 @@ def _wanted() -> dict[str, dict[str, Any]]:
 
 def _oldest(tabs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     """Return the first tab of each title."""
-    oldest: dict[str, dict[str, Any]] = {}
-    for tab in tabs:
-        oldest.setdefault(str(tab["data"].get("title")), tab)
-    return oldest
+    return {str(tab["data"].get("title")): tab for tab in reversed(tabs)}
 
 
 def _settled(server: LabelStudioClient, project_id: int) -> dict[str, dict[str, Any]]:
