@@ -35,7 +35,7 @@ def shown(monkeypatch: pytest.MonkeyPatch, *, is_terminal: bool) -> str:
 
 
 def test_a_terminal_shows_how_much_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The number of files and the share of the training appear, from the first moment without a speed on."""
+    """The number of files and the share of the training appear, also while no speed is known."""
     text = shown(monkeypatch, is_terminal=True)
 
     assert "files" in text
