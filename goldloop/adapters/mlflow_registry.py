@@ -80,9 +80,8 @@ class MlflowRegistry:
     ) -> str:
         """Store the files of `folder`, and `graph` as a torch.export program; return the version.
 
-        `graph` is a torch module that takes a uint8 batch like `example` and returns probs. The program is
-        for serving by other systems: its batch size is free, height and width are those of `example`.
-        goldloop itself loads the files. Without a graph the files are all that is stored. Nothing is pickled.
+        `graph` is a torch module from a uint8 batch like `example` to probs. Its program is for serving by
+        other systems: the batch size is free, height and width are those of `example`. Nothing is pickled.
 
         Raises:
             ModelError: `folder` holds no files, or `example` fewer than two samples.

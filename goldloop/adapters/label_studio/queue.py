@@ -41,13 +41,7 @@ class LabelStudioQueue:
     """
 
     def __init__(
-        self,
-        url: str,
-        token: str,
-        projects: Projects,
-        labels: LabelSet,
-        *,
-        task_data: TaskData = image_data,
+        self, url: str, token: str, projects: Projects, labels: LabelSet, *, task_data: TaskData = image_data
     ) -> None:
         self.url = url
         self.projects = projects
