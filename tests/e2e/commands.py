@@ -14,9 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects, local_image_urls
 from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects
-from goldloop.core.clock import now
 from goldloop.routing.policies import Band
 from goldloop.scoring.score import score_source
 from goldloop.scoring.writer import Model
