@@ -128,9 +128,9 @@ class Loop:
             tables=self.tables,
             modality=MemoryTexts(self.reader, self.store),
             open_queue=lambda: self.queue,
-            open_trainer=_absent,
-            open_registry=_absent,
-            open_runs=_absent,
+            open_trainer=absent,
+            open_registry=absent,
+            open_runs=absent,
             owner=owner,
             clock=self.clock,
             sleep=self.clock.sleep,
@@ -232,8 +232,9 @@ def texts(n: int) -> dict[str, str]:
     return {f"mem/{number:04d}": f"{number:04d}".ljust(4 + number * 37 % 97, "x") for number in range(n)}
 
 
-def _absent() -> Any:
-    raise AssertionError("these tests have no model registry")
+def absent() -> Any:
+    """Stand for a port that the tests must not open."""
+    raise AssertionError("these tests have no such port")
 
 
 @cache

@@ -196,7 +196,7 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Make an earlier model champion again; the next `goldloop score` uses it."""
-    from goldloop.loop.challenger import rollback as move
+    from goldloop.loop.retrain import rollback as move
     from goldloop.tables.rounds import read_rounds
 
     parts = open_workspace(where)

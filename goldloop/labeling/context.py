@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -45,7 +45,7 @@ class LabelingContext:
     @property
     def task_log(self) -> TaskLog:
         """The plans and the events of all tasks."""
-        return TaskLog(self.tables)
+        return TaskLog(self.tables, self.owner, self.clock)
 
     def read_state(self, earlier: LoopState | None = None) -> LoopState:
         """Return the state of labeling now."""
@@ -62,11 +62,11 @@ class LabelingContext:
         A commit calls the function again when another writer was first.
         """
 
-        def states() -> Iterator[LoopState]:
-            current = state
-            while True:
-                yield current
-                current = self.read_state(current)
+        current: LoopState | None = None
 
-        moments = states()
-        return lambda: make(next(moments))
+        def made() -> Result:
+            nonlocal current
+            current = state if current is None else self.read_state(current)
+            return make(current)
+
+        return made

@@ -45,7 +45,7 @@ def wanted_follow_ups(state: LoopState, settings: Settings) -> FollowUps:
     """
     outcomes, requests, live = state.outcomes, state.snapshot.requests, state.snapshot.live
     n_wanted, round_ = requests.n_wanted, state.snapshot.round
-    spent = sum(request.reason in CHARGED for request in requests.in_round(round_))
+    spent = sum(request.round == round_ and request.reason in CHARGED for request in requests.requests)
     spent += sum(
         task.round == round_ and task.purpose in (Purpose.ADJUDICATION, Purpose.RECHECK)
         for task in live.values()

@@ -12,8 +12,8 @@ from goldloop.labeling.state import LoopState
 from goldloop.selection.budget import n_answers_of
 from goldloop.selection.plan import budget_left, plan_tasks
 from goldloop.selection.select import select
-from goldloop.tables.arrivals import read_samples
-from goldloop.tables.unlabeled_pool import read_predictions, read_unlabeled_pool
+from goldloop.tables.batches import read_samples
+from goldloop.tables.predictions import read_predictions, read_unlabeled_pool
 
 
 def plan_round(

@@ -21,15 +21,18 @@ def merge_annotations(
     table: Table,
     make_changes: Callable[[Sequence[StoredAnnotation]], Sequence[StoredAnnotation]],
     keys: Collection[str],
-) -> bool:
-    """Write the annotations that `make_changes` returns for those of the tasks `keys`; return whether any.
+) -> list[StoredAnnotation]:
+    """Write and return the annotations that `make_changes` returns for those of the tasks `keys`.
 
     It is called again, with fresh annotations, when another writer was first.
     """
     wanted = pc.field("key").isin(pa.array(sorted(keys), pa.string()))
+    changed: list[StoredAnnotation] = []
 
     def changes(read: Callable[[], pa.Table]) -> Changes:
         kept = codec.values_of(StoredAnnotation, read().filter(wanted).sort_by("annotation_id"))
-        return Changes(codec.rows_of(make_changes(kept)))
+        changed[:] = make_changes(kept)
+        return Changes(codec.rows_of(changed))
 
-    return table.merge_next(changes, key="annotation_id") is not None
+    table.merge_next(changes, key="annotation_id")
+    return changed

@@ -6,26 +6,24 @@ increment, so that a killed, repeated or parallel call requests no answer twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.core.ports import LabelingQueue, Row, Table
-from goldloop.core.requests import AnswerRequest, RequestReason, RequestStatus
+from goldloop.core.requests import AnswerRequest, RequestStatus
+from goldloop.tables import codec
 
 _WANTED, _TOLD = "wanted", "told"
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLog:
-    """All requests in order, the round of each, and by key the number of answers wanted and on the server."""
+    """All requests in order, and by key the number of answers wanted and on the server."""
 
     requests: tuple[AnswerRequest, ...]
-    rounds: tuple[int, ...]
     statuses: Mapping[str, RequestStatus]
 
     @property
@@ -33,25 +31,19 @@ class RequestLog:
         """Return the number of answers wanted, by key, for every task with a request."""
         return {key: status.n_wanted for key, status in self.statuses.items()}
 
-    def in_round(self, number: int) -> list[AnswerRequest]:
-        """Return the requests of one round, in order."""
-        pairs = zip(self.requests, self.rounds, strict=True)
-        return [request for request, round_ in pairs if round_ == number]
-
 
 def read_requests(table: Table) -> RequestLog:
     """Return all requests and the state of each task."""
     rows = table.read().sort_by("seq")
     statuses: dict[str, RequestStatus] = {}
-    names = ("key", "event", "n_answers", "task_id")
-    for key, event, n_answers, task_id in zip(*(rows[name].to_pylist() for name in names), strict=True):
+    for key, event, n_answers, task_id in codec.column_values(rows, "key", "event", "n_answers", "task_id"):
         before = statuses.get(key, RequestStatus())
         if event == _WANTED:
             statuses[key] = RequestStatus(max(before.n_wanted, n_answers), before.told)
         else:
             statuses[key] = RequestStatus(before.n_wanted, (task_id, n_answers))
-    wanted = rows.filter(pc.field("event") == _WANTED)
-    return RequestLog(_requests(wanted), tuple(wanted["round"].to_pylist()), statuses)
+    wanted = codec.values_of(AnswerRequest, rows.filter(pc.field("event") == _WANTED))
+    return RequestLog(tuple(wanted), statuses)
 
 
 def add_requests(
@@ -67,14 +59,7 @@ def add_requests(
 
     def make_rows(seq: int) -> list[Row]:
         chosen[:] = choose()
-        return [
-            {
-                **_row(request.key, seq, _WANTED, request.n_answers, at),
-                "reason": str(request.reason),
-                "round": round_,
-            }
-            for request in chosen
-        ]
+        return codec.rows_of(chosen, seq=seq, event=_WANTED, at=at, round=round_)
 
     table.append_next(make_rows, base=base)
     return chosen
@@ -92,19 +77,7 @@ def tell_server(
         queue.ask(dict(outdated.values()))
         table.append_next(
             lambda seq: [
-                {**_row(key, seq, _TOLD, n_answers, at), "task_id": task_id}
-                for key, (task_id, n_answers) in outdated.items()
+                {"key": key, "seq": seq, "event": _TOLD, "n_answers": n, "task_id": task_id, "at": at}
+                for key, (task_id, n) in outdated.items()
             ]
         )
-
-
-def _requests(rows: pa.Table) -> tuple[AnswerRequest, ...]:
-    records: Iterable[Mapping[str, Any]] = rows.to_pylist()
-    return tuple(
-        AnswerRequest(row["key"], row["n_answers"], RequestReason(row["reason"]), row["at"])
-        for row in records
-    )
-
-
-def _row(key: str, seq: int, event: str, n_answers: int, at: datetime) -> dict[str, Any]:
-    return {"key": key, "seq": seq, "event": event, "n_answers": n_answers, "at": at}
