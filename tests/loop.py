@@ -23,10 +23,9 @@ from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport, push_planned
 from goldloop.labeling.state import LoopState
 from goldloop.labeling.task_reconciliation import reconcile
-from goldloop.loop.follow_up import follow_up
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.pull import pull
-from goldloop.loop.push import push
+from goldloop.loop.push import follow_up, push
 from goldloop.routing.policies import Band, Policy
 from goldloop.scoring.score import score_pool, score_source
 from goldloop.scoring.writer import AuditProbabilities, Model, ScoreReport

@@ -1,15 +1,14 @@
-"""The context of the labeling steps: tables, labelling server, content store and clock."""
+"""The context of the labeling steps: tables, kind of samples, labelling server and clock."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE
-from goldloop.core.ports import ContentStore, LabelingQueue, Tables
+from goldloop.core.modality import Modality
+from goldloop.core.ports import LabelingQueue, Tables
 from goldloop.labeling.state import LoopState, read_state
 from goldloop.settings import Settings
 from goldloop.tables.snapshot import read_versions
@@ -26,21 +25,19 @@ class LabelingContext:
     """The context of the labeling steps.
 
     `owner` names this process in claims, which expire `lease_s` seconds after they were made. The push calls
-    `advance` with the number of tasks that it has finished. Near-duplicates differ in at most
-    `max_distance` bits of their fingerprints.
+    `advance` with the number of tasks that it has finished.
     """
 
     tables: Tables
     settings: Settings
+    modality: Modality
     queue: LabelingQueue
-    store: ContentStore
     owner: str
     clock: Callable[[], datetime]
-    max_distance: int = MAX_FINGERPRINT_DISTANCE
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None]
+    import_size: int
+    lease_s: float
     advance: Callable[[int], None] = lambda _: None
-    import_size: int = IMPORT_SIZE
-    lease_s: float = LEASE_S
 
     @property
     def task_log(self) -> TaskLog:

@@ -16,7 +16,7 @@ from goldloop.core.tasks import Purpose, task_key
 from goldloop.labeling.context import LabelingContext
 from goldloop.labeling.follow_up_choice import FollowUps, wanted_follow_ups
 from goldloop.labeling.state import LoopState
-from goldloop.tables.answer_requests import add_requests, tell_server
+from goldloop.tables.answers import add_requests, record_told
 
 
 @dataclass(slots=True)
@@ -93,14 +93,15 @@ def tell_requests(context: LabelingContext, state: LoopState) -> int:
     Raises:
         ServiceError: the server failed; the next call repeats the request.
     """
-    outdated: dict[str, tuple[int, int]] = {}
-    for key, status in state.snapshot.requests.statuses.items():
-        task = state.snapshot.tasks.get(key)
-        if task is None or task.event is not Event.PUSHED or task.task_id is None:
-            continue
-        if not status.is_told(task.task_id):
-            outdated[key] = (task.task_id, status.n_wanted)
-    tell_server(context.tables.answer_requests, context.queue, outdated, at=context.clock())
+    pushed = state.snapshot.pushed
+    outdated = {
+        key: (pushed[key], status.n_wanted)
+        for key, status in state.snapshot.requests.statuses.items()
+        if key in pushed and not status.is_told(pushed[key])
+    }
+    if outdated:
+        context.queue.ask(dict(outdated.values()))
+        record_told(context.tables.answer_requests, outdated, at=context.clock())
     return len(outdated)
 
 
@@ -110,17 +111,13 @@ def withdraw_settled(context: LabelingContext, state: LoopState) -> int:
     Annotators correct themselves, and an adjudicator's time is expensive. A new dispute about the same sample
     gets a new task.
     """
-    disputes = {
-        task.sample_id: task
-        for task in state.snapshot.tasks.values()
-        if task.event is Event.PUSHED and task.purpose is Purpose.ADJUDICATION
-    }
+    pushed = state.snapshot.pushed
     settled = [
-        disputes[outcome.evidence.sample_id]
+        task_key(outcome.evidence.sample_id, Purpose.ADJUDICATION)
         for outcome in state.outcomes.samples
-        if outcome.evidence.sample_id in disputes and outcome.is_gold and outcome.evidence.decision is None
+        if outcome.is_gold and outcome.evidence.decision is None
     ]
-    ids = {task.key: task.task_id for task in settled if task.task_id is not None}
+    ids = {key: pushed[key] for key in settled if key in pushed}
     answered = context.queue.answered(list(ids.values())) if ids else set()
     untouched = {key: task_id for key, task_id in ids.items() if task_id not in answered}
     if untouched:

@@ -15,6 +15,7 @@ from goldloop.consensus.outcomes import Outcomes, SampleOutcome
 from goldloop.core.arms import Arm
 from goldloop.core.planned_tasks import TaskStatus
 from goldloop.core.requests import AnswerRequest, RequestReason
+from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose, split_key, task_key
 from goldloop.labeling.state import LoopState
 from goldloop.selection.budget import n_answers_of, repeat_budget
@@ -57,7 +58,7 @@ def wanted_follow_ups(state: LoopState, settings: Settings) -> FollowUps:
     charged: list[FollowUp] = [
         *_disputes(outcomes.samples, live),
         *_checks(outcomes.samples, live, n_wanted),
-        *_honeypots(outcomes, known, live, requests.requests, settings),
+        *_honeypots(state, known, settings),
         *_unsure(outcomes, n_wanted),
     ]
     chosen = _without_repeats(charged, {request.key for request in promised})
@@ -69,7 +70,7 @@ def wanted_follow_ups(state: LoopState, settings: Settings) -> FollowUps:
         requests=asked_for,
         tasks=(
             *(follow_up for follow_up in kept if not isinstance(follow_up, AnswerRequest)),
-            *_onboarding(outcomes, settled, live, settings),  # no annotator meets a honeypot twice
+            *_onboarding(state, settled, settings),  # no annotator meets a honeypot twice
         ),
         n_postponed=len(chosen) - len(kept),
     )
@@ -122,23 +123,17 @@ def _checks(
             yield evidence, Purpose.RECHECK
 
 
-def _honeypots(
-    outcomes: Outcomes,
-    known: Sequence[Honeypot],
-    live: Mapping[str, TaskStatus],
-    requests: Sequence[AnswerRequest],
-    settings: Settings,
-) -> Iterator[AnswerRequest]:
+def _honeypots(state: LoopState, known: Sequence[Honeypot], settings: Settings) -> Iterator[AnswerRequest]:
     """Yield one more answer for tasks with a known label, in proportion to the answers so far."""
-    votes = [vote for outcome in outcomes.samples for vote in outcome.evidence.votes]
+    votes = [vote for evidence in state.evidence.values() for vote in evidence.votes]
+    requests, evidence_of = state.snapshot.requests.requests, state.evidence
     due = n_honeypots_due(
         n_answers=len(votes),
         n_honeypots=sum(request.reason is RequestReason.HONEYPOT for request in requests),
         honeypot_rate=settings.annotators.honeypot_rate,
     )
     people = {vote.annotator for vote in votes}
-    evidence_of = {outcome.evidence.sample_id: outcome.evidence for outcome in outcomes.samples}
-    onboarding = {task.sample_id for task in live.values() if task.purpose is Purpose.ONBOARDING}
+    onboarding = _onboarded(state)
     usable = [
         honeypot
         for honeypot in known
@@ -157,16 +152,17 @@ def _is_known_elsewhere(evidence: SampleEvidence, people: Collection[str]) -> bo
     return len(evidence.keys) > 1 or is_decided_by_them
 
 
-def _onboarding(
-    outcomes: Outcomes, known: Sequence[Honeypot], live: Mapping[str, TaskStatus], settings: Settings
-) -> Iterator[FollowUpTask]:
+def _onboarding(state: LoopState, known: Sequence[Honeypot], settings: Settings) -> Iterator[FollowUpTask]:
     """Yield the tasks that are missing in the onboarding set."""
-    current = [task.sample_id for task in live.values() if task.purpose is Purpose.ONBOARDING]
-    evidence_of = {outcome.evidence.sample_id: outcome.evidence for outcome in outcomes.samples}
-    n = settings.annotators.onboarding_tasks
+    current, evidence_of, n = _onboarded(state), state.evidence, settings.annotators.onboarding_tasks
     for sample_id in choose_onboarding(known, n=n, current=current, seed=settings.selection.seed):
         if sample_id not in current:
             yield evidence_of[sample_id], Purpose.ONBOARDING
+
+
+def _onboarded(state: LoopState) -> list[SampleId]:
+    """Return the samples of the onboarding set."""
+    return [task.sample_id for task in state.snapshot.live.values() if task.purpose is Purpose.ONBOARDING]
 
 
 def _unsure(outcomes: Outcomes, n_wanted: Mapping[str, int]) -> Iterator[AnswerRequest]:

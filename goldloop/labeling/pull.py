@@ -19,7 +19,7 @@ from goldloop.gold.records import GoldRecord
 from goldloop.labeling.context import LabelingContext
 from goldloop.labeling.follow_up import FollowUpReport
 from goldloop.labeling.state import LoopState
-from goldloop.tables.annotations import merge_annotations
+from goldloop.tables.answers import merge_annotations
 from goldloop.tables.gold_store import GoldStore
 
 KeptByKey = dict[str, dict[int, StoredAnnotation]]

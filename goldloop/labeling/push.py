@@ -7,6 +7,7 @@ looks up which of the claimed tasks exist on the server.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ class PushReport:
     n_pushed: int = 0
     n_adopted: int = 0
     n_duplicates_removed: int = 0
-    purposes: dict[str, int] = field(default_factory=dict)
+    purposes: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
     follow_ups: FollowUpReport | None = None
     cautions: list[str] = field(default_factory=list)
@@ -87,9 +88,7 @@ def _finish(context: LabelingContext, report: PushReport, batch: _Batch, pushed:
     report.n_pushed += len(pushed)
     report.n_adopted += len(batch.adopted)
     report.lost += [f"{key}: {why}" for key, why in batch.lost.items()]
-    for key in present:
-        purpose = str(split_key(key)[1])
-        report.purposes[purpose] = report.purposes.get(purpose, 0) + 1
+    report.purposes.update(str(split_key(key)[1]) for key in present)
     context.advance(len(present) + len(batch.lost))
 
 
@@ -131,7 +130,7 @@ def _prepared(context: LabelingContext, claimed: Mapping[str, TaskStatus]) -> _B
     lost: dict[str, str] = {}
     for plan in plans:
         try:
-            path = context.store.keep(plan.sample_id, samples[plan.sample_id].uri)
+            path = context.modality.store.keep(plan.sample_id, samples[plan.sample_id].uri)
         except UnreadableSampleError as error:
             lost[plan.key] = str(error)
             continue

@@ -45,7 +45,7 @@ def plan_relabel(context: LabelingContext, state: LoopState, issues: Sequence[La
     """Plan a blind recheck of the `n` most doubtful samples not sent yet; return how many were planned."""
 
     def choose(now: LoopState) -> list[PlannedTask]:
-        evidence_of = {outcome.evidence.sample_id: outcome.evidence for outcome in now.outcomes.samples}
+        evidence_of = now.evidence
         waiting = [
             evidence_of[relabel.issue.sample_id]
             for relabel in relabels_of(issues, now.snapshot)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.outcomes import Outcomes, find_outcomes
 from goldloop.consensus.reading import answers_of
 from goldloop.core.ports import Tables
+from goldloop.core.samples import SampleId
 from goldloop.settings import Settings
 from goldloop.tables.snapshot import Snapshot, read_snapshot
 
@@ -17,6 +19,11 @@ class LoopState:
 
     snapshot: Snapshot
     outcomes: Outcomes
+
+    @property
+    def evidence(self) -> dict[SampleId, SampleEvidence]:
+        """Return the evidence about every sample that annotators were asked about."""
+        return {outcome.evidence.sample_id: outcome.evidence for outcome in self.outcomes.samples}
 
 
 def read_state(tables: Tables, settings: Settings, earlier: LoopState | None = None) -> LoopState:

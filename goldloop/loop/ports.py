@@ -34,15 +34,11 @@ class Progress(Protocol):
 class Silent:
     """Shows nothing. Satisfies `Progress`."""
 
-    def counting(self, what: str) -> AbstractContextManager[Callable[[int], None]]:
+    def counting(self, what: str) -> AbstractContextManager[Callable[[float], None]]:
         """Show nothing."""
-        del what
         return nullcontext(lambda _: None)
 
-    def share_done(self, what: str) -> AbstractContextManager[Callable[[float], None]]:
-        """Show nothing."""
-        del what
-        return nullcontext(lambda _: None)
+    share_done = counting
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +69,16 @@ class LoopPorts:
     import_size: int = IMPORT_SIZE
     lease_s: float = LEASE_S
 
-    def labeling(
-        self, queue: LabelingQueue | None = None, advance: Callable[[int], None] = lambda _: None
-    ) -> LabelingContext:
+    def labeling(self, queue: LabelingQueue | None = None) -> LabelingContext:
         """Return the context of the labeling steps; `queue` is opened unless it is given."""
         return LabelingContext(
             tables=self.tables,
             settings=self.settings,
             queue=queue or self.open_queue(),
-            store=self.modality.store,
-            max_distance=self.modality.max_distance,
+            modality=self.modality,
             owner=self.owner,
             clock=self.clock,
             sleep=self.sleep,
-            advance=advance,
             import_size=self.import_size,
             lease_s=self.lease_s,
         )

@@ -16,10 +16,9 @@ from goldloop.core.errors import EmptyPoolError
 from goldloop.core.probs import Probs
 from goldloop.core.splits import Split
 from goldloop.labeling.relabel import Relabel, plan_relabel, relabels_of
-from goldloop.loop.follow_up import follow_up
 from goldloop.loop.ports import LoopPorts
-from goldloop.tables.gold_store import GoldStore
-from goldloop.tables.label_errors import read_label_issues, save_label_issues
+from goldloop.loop.push import follow_up
+from goldloop.tables.gold_store import GoldStore, read_label_issues, save_label_issues
 from goldloop.tables.snapshot import read_snapshot
 from goldloop.training.label_errors import LabelIssue, Rows, cross_validated_probs, find_label_issues
 

@@ -19,7 +19,7 @@ from goldloop.gold.records import GoldRecord
 from goldloop.labeling.state import read_state
 from goldloop.loop.ports import LoopPorts
 from goldloop.settings import Settings
-from goldloop.tables.annotations import read_annotations
+from goldloop.tables.answers import read_annotations
 from goldloop.tables.batches import read_current_samples, read_reference, save_batch
 from goldloop.tables.counts import annotation_counts
 from goldloop.tables.gold_store import Gold, GoldStore

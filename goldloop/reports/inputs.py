@@ -28,7 +28,7 @@ from goldloop.services import Endpoints
 from goldloop.settings import Settings
 from goldloop.tables.batches import read_seen
 from goldloop.tables.counts import Conservation, annotation_counts, conservation, task_counts
-from goldloop.tables.label_errors import read_label_issues
+from goldloop.tables.gold_store import read_label_issues
 from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.predictions import suggested_labels
 from goldloop.tables.rounds import read_rounds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from enum import Enum
@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 import pyarrow as pa
 
 from goldloop.core.codec import from_plain, to_text
-from goldloop.core.ports import Row
+from goldloop.core.ports import Row, Table
 
 Value = TypeVar("Value")
 
@@ -49,6 +49,24 @@ def values_of(kind: type[Value], rows: pa.Table) -> list[Value]:
         for record in records:
             record[name] = None if record[name] is None else json.loads(record[name])
     return from_plain(list[kind], records)  # type: ignore[valid-type]
+
+
+def append_values(
+    table: Table, make_values: Callable[[], Sequence[Value]], *, base: int | None = None, **extra: Any
+) -> Sequence[Value]:
+    """Append a row for each value from `make_values`, in one commit with a `seq` of its own; return them.
+
+    It is called again when another writer was first; the first call is based on version `base` of the table.
+    """
+    made: Sequence[Value] = ()
+
+    def make_rows(seq: int) -> list[Row]:
+        nonlocal made
+        made = make_values()
+        return rows_of(made, seq=seq, **extra)
+
+    table.append_next(make_rows, base=base)
+    return made
 
 
 def one_for_each(keys: Sequence[str], rows: pa.Table, *, which: Literal["min", "max"]) -> pa.Table:

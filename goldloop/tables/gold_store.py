@@ -1,4 +1,4 @@
-"""The gold store: gold versions in a versioned table; every read checks the digest."""
+"""The gold store: gold versions in a versioned table, and the gold labels that a search found doubtful."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from goldloop.core.codec import from_plain
 from goldloop.core.errors import GoldVersionError
 from goldloop.core.ports import Changes, Table
 from goldloop.gold.records import KINDS, GoldChange, GoldRecord, GoldVersion, gold_diff, gold_digest
 from goldloop.tables import codec
+from goldloop.training.label_errors import LabelIssue
 
 _NEW_WORKSPACE = {
     "digest": gold_digest([]),
@@ -32,7 +34,10 @@ class Gold:
 
 @dataclass(frozen=True, slots=True)
 class GoldStore:
-    """Reads and commits gold versions; a gold version has the number of the table version."""
+    """Reads and commits gold versions, which have the number of the table version.
+
+    Every read checks the digest.
+    """
 
     table: Table
 
@@ -136,3 +141,21 @@ class GoldStore:
 
 def _records(rows: pa.Table) -> list[GoldRecord]:
     return codec.values_of(GoldRecord, rows.sort_by("sample_id"))
+
+
+def save_label_issues(table: Table, version: int, issues: Sequence[LabelIssue], *, at: datetime) -> None:
+    """Write the result of a search of gold version `version`; the row of rank 0 stands for the search."""
+    table.append(
+        [
+            {"found_at": at, "gold_version": version, "rank": 0},
+            *codec.rows_of(issues, found_at=at, gold_version=version),
+        ]
+    )
+
+
+def read_label_issues(table: Table) -> list[LabelIssue]:
+    """Return the result of the newest search, most doubtful label first; empty before any search."""
+    rows = table.read()
+    newest = pc.max(rows["found_at"])
+    present = rows.filter((pc.field("found_at") == newest) & (pc.field("rank") > 0))
+    return codec.values_of(LabelIssue, present.sort_by("rank"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -25,14 +25,6 @@ _COLUMNS = ("sample_id", "scored_at", "lane", "label", "confidence", "margin")
 _FURTHER = ("batch", "model_version", "policy", "probs", "audit_probability")
 
 
-@dataclass(frozen=True, slots=True)
-class UnlabeledPool:
-    """Candidates in order of sample_id, and the number of distinct samples that have arrived."""
-
-    candidates: list[Candidate]
-    n_arrived: int
-
-
 def newest_predictions(
     tables: Tables, columns: Collection[str] = _FURTHER, *, where: pc.Expression | None = None
 ) -> pa.Table:
@@ -41,8 +33,11 @@ def newest_predictions(
     return codec.one_for_each(["sample_id"], rows, which="max")
 
 
-def read_unlabeled_pool(tables: Tables, taken: Collection[SampleId]) -> UnlabeledPool:
-    """Return every sample that has arrived, except those in `taken` (with a live task or in gold)."""
+def read_unlabeled_pool(tables: Tables, taken: Collection[SampleId]) -> tuple[list[Candidate], int]:
+    """Return the candidates, in order of sample_id, and how many distinct samples have arrived.
+
+    Every sample is a candidate except those in `taken` (with a live task or in gold).
+    """
     samples = tables.samples.read(["sample_id", "batch"], where=IS_SAMPLE)
     batches = dict(codec.column_values(samples, "sample_id", "batch"))
     rows = newest_predictions(tables, ["audit_probability"])
@@ -53,7 +48,7 @@ def read_unlabeled_pool(tables: Tables, taken: Collection[SampleId]) -> Unlabele
         for sample_id in sorted(batches.keys() - set(taken))
         for lane, margin, label, probability in [known.get(sample_id, (Lane.HOLD, None, None, None))]
     ]
-    return UnlabeledPool(candidates, len(batches))
+    return candidates, len(batches)
 
 
 def read_predictions(tables: Tables, sample_ids: Collection[SampleId]) -> Mapping[SampleId, Prediction]:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from goldloop.core.annotations import StoredAnnotation
-from goldloop.core.planned_tasks import TaskStatus
+from goldloop.core.planned_tasks import Event, TaskStatus
 from goldloop.core.ports import Tables
 from goldloop.core.samples import SampleId
-from goldloop.tables.annotations import read_annotations
-from goldloop.tables.answer_requests import RequestLog, read_requests
+from goldloop.tables.answers import RequestLog, read_annotations, read_requests
 from goldloop.tables.gold_store import Gold, GoldStore
 from goldloop.tables.task_log import TaskLog
 
@@ -45,6 +44,15 @@ class Snapshot:
     def live(self) -> dict[str, TaskStatus]:
         """Return the live tasks by key."""
         return {key: task for key, task in self.tasks.items() if task.is_live}
+
+    @property
+    def pushed(self) -> dict[str, int]:
+        """Return the id on the server of every pushed task, by key."""
+        return {
+            key: task.task_id
+            for key, task in self.tasks.items()
+            if task.event is Event.PUSHED and task.task_id is not None
+        }
 
     @property
     def taken(self) -> set[SampleId]:

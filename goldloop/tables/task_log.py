@@ -12,7 +12,7 @@ from datetime import datetime
 
 from goldloop.core.clock import now
 from goldloop.core.planned_tasks import Event, PlannedTask, TaskStatus
-from goldloop.core.ports import Row, Tables
+from goldloop.core.ports import Tables
 from goldloop.tables import codec
 
 
@@ -57,30 +57,22 @@ class TaskLog:
 
     def plan(
         self, make_plans: Callable[[], Sequence[PlannedTask]], *, base: int | None = None
-    ) -> list[PlannedTask]:
+    ) -> Sequence[PlannedTask]:
         """Add and return the tasks from `make_plans`, which is called again when another writer was first.
 
         `base` is the version of `planned_tasks` on which the first call is based.
         """
-        planned: list[PlannedTask] = []
-
-        def make_rows(seq: int) -> list[Row]:
-            planned[:] = make_plans()
-            return codec.rows_of(planned, seq=seq)
-
-        self.tables.planned_tasks.append_next(make_rows, base=base)
-        return planned
+        return codec.append_values(self.tables.planned_tasks, make_plans, base=base)
 
     def claim(self, choose: Callable[[Mapping[str, TaskStatus]], Sequence[str]]) -> None:
         """Claim the keys that `choose` picks from fresh statuses; no other claim can win them."""
         at = self.clock()
 
-        def make_rows(seq: int) -> list[Row]:
+        def claims() -> list[TaskEvent]:
             statuses = self.statuses()
-            chosen = choose(statuses)
-            return codec.rows_of((self._event(statuses[key], Event.CLAIMED, at) for key in chosen), seq=seq)
+            return [self._event(statuses[key], Event.CLAIMED, at) for key in choose(statuses)]
 
-        self.tables.task_events.append_next(make_rows)
+        codec.append_values(self.tables.task_events, claims)
 
     def record(
         self,
@@ -95,7 +87,7 @@ class TaskLog:
             replace(self._event(statuses[key], event, at), task_id=task_id, detail=detail)
             for key, task_id in task_ids.items()
         ]
-        self.tables.task_events.append_next(lambda seq: codec.rows_of(events, seq=seq))
+        codec.append_values(self.tables.task_events, lambda: events)
 
     def _event(self, task: TaskStatus, event: Event, at: datetime) -> TaskEvent:
         return TaskEvent(task.key, task.plan_seq, event, at, self.owner)

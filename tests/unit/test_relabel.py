@@ -18,7 +18,7 @@ from goldloop.core.splits import Split
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.loop.relabel import find_label_errors, read_relabels, send_label_errors
 from goldloop.settings import SelectionSettings
-from goldloop.tables.label_errors import save_label_issues
+from goldloop.tables.gold_store import save_label_issues
 from goldloop.training.ports import TrainedModel
 from tests.loop import PATIENT, Loop, texts
 from tests.memory_texts import LABELS
