@@ -10,9 +10,9 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from goldloop.annotators.report import annotator_report
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport
-from goldloop.labeling.relabel import Relabel
 from goldloop.loop.policy import known_people
 from goldloop.loop.ports import LoopPorts
+from goldloop.loop.relabel import Relabel
 from goldloop.loop.round import RoundReport
 from goldloop.reports.annotators import NOBODY, annotator_sections
 from goldloop.reports.gallery import label_error_rows

@@ -6,8 +6,7 @@ from prefect import flow
 
 from flows.publish import publish_label_issues
 from flows.steps import as_task
-from goldloop.labeling.relabel import Relabel
-from goldloop.loop.relabel import find_label_errors, read_relabels, send_label_errors
+from goldloop.loop.relabel import Relabel, find_label_errors, read_relabels, send_label_errors
 from goldloop.wiring import open_workspace
 
 

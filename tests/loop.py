@@ -16,12 +16,11 @@ from goldloop.adapters.memory import MemoryLabelingServer, MemoryTable, memory_t
 from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.ports import Tables
 from goldloop.core.tasks import NewTask, Purpose
-from goldloop.labeling.context import LabelingContext
+from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.follow_up import FollowUpReport
 from goldloop.labeling.plan import plan_round
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport, push_planned
-from goldloop.labeling.state import LoopState
 from goldloop.labeling.task_reconciliation import reconcile
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.pull import pull

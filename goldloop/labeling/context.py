@@ -1,4 +1,4 @@
-"""The context of the labeling steps: tables, kind of samples, labelling server and clock."""
+"""The context of the labeling steps: tables, server and clock, and the state that they rest on."""
 
 from __future__ import annotations
 
@@ -7,17 +7,50 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
+from goldloop.consensus.evidence import SampleEvidence
+from goldloop.consensus.outcomes import Outcomes, find_outcomes
+from goldloop.consensus.reading import answers_of
 from goldloop.core.modality import Modality
 from goldloop.core.ports import LabelingQueue, Tables
-from goldloop.labeling.state import LoopState, read_state
+from goldloop.core.samples import SampleId
 from goldloop.settings import Settings
-from goldloop.tables.snapshot import read_versions
+from goldloop.tables.snapshot import Snapshot, read_snapshot, read_versions
 from goldloop.tables.task_log import TaskLog
 
 IMPORT_SIZE = 500  # tasks; larger imports are no faster and hold the server's write lock longer
 LEASE_S = 30.0  # an import of IMPORT_SIZE tasks takes about 1 s
 
 Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class LoopState:
+    """A snapshot of the tables and the outcome of every sample that annotators were asked about."""
+
+    snapshot: Snapshot
+    outcomes: Outcomes
+
+    @property
+    def evidence(self) -> dict[SampleId, SampleEvidence]:
+        """Return the evidence about every sample that annotators were asked about."""
+        return {outcome.evidence.sample_id: outcome.evidence for outcome in self.outcomes.samples}
+
+
+def read_state(tables: Tables, settings: Settings, earlier: LoopState | None = None) -> LoopState:
+    """Return the state of labeling now, from one read of each table.
+
+    It uses the fit of an `earlier` state when no vote has changed since.
+    """
+    snapshot = read_snapshot(tables)
+    answers = answers_of(snapshot.tasks, snapshot.annotations, snapshot.closed_at, settings.label_set)
+    outcomes = find_outcomes(
+        snapshot.tasks,
+        answers,
+        snapshot.requests.n_wanted,
+        settings,
+        earlier=earlier.outcomes if earlier else None,
+    )
+    return LoopState(snapshot, outcomes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +91,6 @@ class LabelingContext:
 
         A commit calls the function again when another writer was first.
         """
-
         current: LoopState | None = None
 
         def made() -> Result:

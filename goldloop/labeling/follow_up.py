@@ -6,16 +6,15 @@ of planned tasks. A killed, repeated or parallel call therefore neither loses no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass, field
 
 from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.next_step import answers_shown
 from goldloop.core.planned_tasks import Event, PlannedTask
 from goldloop.core.tasks import Purpose, task_key
-from goldloop.labeling.context import LabelingContext
+from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.follow_up_choice import FollowUps, wanted_follow_ups
-from goldloop.labeling.state import LoopState
 from goldloop.tables.answers import add_requests, record_told
 
 
@@ -45,7 +44,7 @@ def plan_follow_ups(context: LabelingContext, state: LoopState) -> FollowUpRepor
             at=context.clock(),
             base=snapshot.versions.answer_requests,
         )
-        report.asked = _counts([str(request.reason) for request in requests])
+        report.asked = dict(sorted(Counter(str(request.reason) for request in requests).items()))
     if wanted.tasks:
         plans = context.task_log.plan(
             context.retrying(
@@ -57,7 +56,7 @@ def plan_follow_ups(context: LabelingContext, state: LoopState) -> FollowUpRepor
             ),
             base=snapshot.versions.planned_tasks,
         )
-        report.planned = _counts([str(plan.purpose) for plan in plans])
+        report.planned = dict(sorted(Counter(str(plan.purpose) for plan in plans).items()))
     return report
 
 
@@ -126,7 +125,3 @@ def withdraw_settled(context: LabelingContext, state: LoopState) -> int:
             Event.GONE, dict.fromkeys(untouched), state.snapshot.tasks, "settled without an adjudicator"
         )
     return len(untouched)
-
-
-def _counts(names: Sequence[str]) -> dict[str, int]:
-    return {name: names.count(name) for name in sorted(set(names))}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +11,14 @@ from goldloop.annotators.honeypots import Honeypot, choose_honeypots, choose_onb
 from goldloop.annotators.known_labels import known_answers
 from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.next_step import Step
-from goldloop.consensus.outcomes import Outcomes, SampleOutcome
 from goldloop.core.arms import Arm
-from goldloop.core.planned_tasks import TaskStatus
 from goldloop.core.requests import AnswerRequest, RequestReason
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose, split_key, task_key
-from goldloop.labeling.state import LoopState
+from goldloop.labeling.context import LoopState
 from goldloop.selection.budget import n_answers_of, repeat_budget
 from goldloop.settings import Settings
+from goldloop.tables.snapshot import Snapshot
 
 CHARGED = (RequestReason.CHECK, RequestReason.UNSURE, RequestReason.HONEYPOT)
 """Requests that the round's repeat budget pays for; the task's own budget pays for first answers."""
@@ -44,22 +43,14 @@ def wanted_follow_ups(state: LoopState, settings: Settings) -> FollowUps:
     then pays, in this order, for: adjudications, the checks of the two arms of automation bias, honeypots,
     and further answers with the largest expected gain.
     """
-    outcomes, requests, live = state.outcomes, state.snapshot.requests, state.snapshot.live
-    n_wanted, round_ = requests.n_wanted, state.snapshot.round
-    spent = sum(request.round == round_ and request.reason in CHARGED for request in requests.requests)
-    spent += sum(
-        task.round == round_ and task.purpose in (Purpose.ADJUDICATION, Purpose.RECHECK)
-        for task in live.values()
-    )
-    n_left = max(0, repeat_budget(settings) - spent)
-
-    promised = [request for outcome in outcomes.samples for request in _promised(outcome, n_wanted, settings)]
-    known = known_answers(outcomes, requests.requests)
+    n_left = max(0, repeat_budget(settings) - _n_spent(state.snapshot))
+    promised = list(_promised(state, settings))
+    known = known_answers(state.outcomes, state.snapshot.requests.requests)
     charged: list[FollowUp] = [
-        *_disputes(outcomes.samples, live),
-        *_checks(outcomes.samples, live, n_wanted),
+        *_disputes(state),
+        *_checks(state),
         *_honeypots(state, known, settings),
-        *_unsure(outcomes, n_wanted),
+        *_unsure(state),
     ]
     chosen = _without_repeats(charged, {request.key for request in promised})
     kept = chosen[:n_left]
@@ -88,32 +79,39 @@ def _without_repeats(charged: Sequence[FollowUp], asked: set[str]) -> list[Follo
     return chosen
 
 
-def _promised(
-    outcome: SampleOutcome, n_wanted: Mapping[str, int], settings: Settings
-) -> Iterator[AnswerRequest]:
-    evidence = outcome.evidence
-    n_first = n_answers_of(evidence.purpose, settings)
-    if n_first > n_wanted.get(evidence.plan.key, 1):
-        yield AnswerRequest(evidence.plan.key, n_first, RequestReason.FIRST)
-    for key in dict.fromkeys(evidence.uncounted):
-        n = 1 + evidence.uncounted.count(key)
-        if n > n_wanted.get(key, 1):
-            yield AnswerRequest(key, n, RequestReason.UNCOUNTED)
+def _n_spent(snapshot: Snapshot) -> int:
+    """Return how much of the open round's repeat budget is spent."""
+    requests, tasks = snapshot.requests.requests, snapshot.live.values()
+    charged = (Purpose.ADJUDICATION, Purpose.RECHECK)
+    return sum(request.round == snapshot.round and request.reason in CHARGED for request in requests) + sum(
+        task.round == snapshot.round and task.purpose in charged for task in tasks
+    )
 
 
-def _disputes(outcomes: Sequence[SampleOutcome], live: Mapping[str, TaskStatus]) -> Iterator[FollowUpTask]:
-    for outcome in outcomes:
+def _promised(state: LoopState, settings: Settings) -> Iterator[AnswerRequest]:
+    n_wanted = state.snapshot.requests.n_wanted
+    for evidence in state.evidence.values():
+        n_first = n_answers_of(evidence.purpose, settings)
+        if n_first > n_wanted.get(evidence.plan.key, 1):
+            yield AnswerRequest(evidence.plan.key, n_first, RequestReason.FIRST)
+        for key in dict.fromkeys(evidence.uncounted):
+            n = 1 + evidence.uncounted.count(key)
+            if n > n_wanted.get(key, 1):
+                yield AnswerRequest(key, n, RequestReason.UNCOUNTED)
+
+
+def _disputes(state: LoopState) -> Iterator[FollowUpTask]:
+    live = state.snapshot.live
+    for outcome in state.outcomes.samples:
         evidence = outcome.evidence
         if outcome.step is Step.ADJUDICATE and task_key(evidence.sample_id, Purpose.ADJUDICATION) not in live:
             yield evidence, Purpose.ADJUDICATION
 
 
-def _checks(
-    outcomes: Sequence[SampleOutcome], live: Mapping[str, TaskStatus], n_wanted: Mapping[str, int]
-) -> Iterator[FollowUp]:
+def _checks(state: LoopState) -> Iterator[FollowUp]:
     """Yield the second, blind answer that a sample of either arm gets once its review task is answered."""
-    for outcome in outcomes:
-        evidence = outcome.evidence
+    live, n_wanted = state.snapshot.live, state.snapshot.requests.n_wanted
+    for evidence in state.evidence.values():
         if evidence.purpose is not Purpose.REVIEW or not evidence.votes:
             continue
         key = evidence.plan.key
@@ -165,8 +163,9 @@ def _onboarded(state: LoopState) -> list[SampleId]:
     return [task.sample_id for task in state.snapshot.live.values() if task.purpose is Purpose.ONBOARDING]
 
 
-def _unsure(outcomes: Outcomes, n_wanted: Mapping[str, int]) -> Iterator[AnswerRequest]:
+def _unsure(state: LoopState) -> Iterator[AnswerRequest]:
     """Yield one more answer for each unsure sample, largest expected gain first; ties by sample_id."""
+    outcomes, n_wanted = state.outcomes, state.snapshot.requests.n_wanted
     gains = outcomes.fit.expected_gain()
     for place in np.argsort(-gains, kind="stable"):
         outcome = outcomes.samples[int(place)]

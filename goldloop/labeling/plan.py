@@ -7,8 +7,7 @@ from collections.abc import Callable
 from goldloop.core.arms import Arm
 from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.tasks import Purpose
-from goldloop.labeling.context import LabelingContext
-from goldloop.labeling.state import LoopState
+from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.selection.budget import n_answers_of
 from goldloop.selection.plan import budget_left, plan_tasks
 from goldloop.selection.select import select

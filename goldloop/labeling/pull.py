@@ -16,9 +16,8 @@ from goldloop.consensus.outcomes import gold_records, n_by_step, reason_of, rela
 from goldloop.core.annotations import AnnotationStatus, StoredAnnotation, TaskState
 from goldloop.core.samples import SampleId
 from goldloop.gold.records import GoldRecord
-from goldloop.labeling.context import LabelingContext
+from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.follow_up import FollowUpReport
-from goldloop.labeling.state import LoopState
 from goldloop.tables.answers import merge_annotations
 from goldloop.tables.gold_store import GoldStore
 

@@ -80,14 +80,12 @@ def _finish(context: LabelingContext, report: PushReport, batch: _Batch, pushed:
             "run the command again to push the others"
         )
     present = {**batch.adopted, **pushed}
-    if present:
-        context.task_log.record(Event.PUSHED, present, batch.claimed)
-    if batch.lost:
-        why = "; ".join(sorted(set(batch.lost.values())))[:500]
-        context.task_log.record(Event.GONE, dict.fromkeys(batch.lost), batch.claimed, why)
+    context.task_log.record(Event.PUSHED, present, batch.claimed)
+    why = "; ".join(sorted(set(batch.lost.values())))[:500]
+    context.task_log.record(Event.GONE, dict.fromkeys(batch.lost), batch.claimed, why)
     report.n_pushed += len(pushed)
     report.n_adopted += len(batch.adopted)
-    report.lost += [f"{key}: {why}" for key, why in batch.lost.items()]
+    report.lost += [f"{key}: {reason}" for key, reason in batch.lost.items()]
     report.purposes.update(str(split_key(key)[1]) for key in present)
     context.advance(len(present) + len(batch.lost))
 

@@ -12,7 +12,7 @@ from goldloop.core.errors import EmptyPoolError
 from goldloop.core.ports import Tables
 from goldloop.core.samples import SampleId
 from goldloop.costs.review_effort import people_costs
-from goldloop.labeling.state import read_state
+from goldloop.labeling.context import read_state
 from goldloop.loop.ports import LoopPorts
 from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.explanation import Explanation, explain

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from goldloop.annotators.report import suggestion_advice
-from goldloop.labeling.context import LabelingContext
+from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.follow_up import FollowUpReport, plan_follow_ups, tell_requests, withdraw_settled
 from goldloop.labeling.plan import plan_round
 from goldloop.labeling.push import PushReport, push_planned
-from goldloop.labeling.state import LoopState
 from goldloop.labeling.task_reconciliation import Reconciled, reconcile
 from goldloop.loop.policy import cautions
 from goldloop.loop.ports import LoopPorts

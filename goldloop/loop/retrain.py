@@ -16,7 +16,7 @@ from goldloop.core.splits import Split
 from goldloop.drift.checks import check_drift
 from goldloop.gold.near_duplicates import check_no_leak
 from goldloop.gold.records import GoldRecord
-from goldloop.labeling.state import read_state
+from goldloop.labeling.context import read_state
 from goldloop.loop.ports import LoopPorts
 from goldloop.settings import Settings
 from goldloop.tables.answers import read_annotations

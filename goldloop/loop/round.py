@@ -51,12 +51,7 @@ def run_round(ports: LoopPorts, run: RunStep = lambda _, step: step()) -> RoundR
     policy = run("settle the policy", lambda: settle(ports))
     scored = run("score the pool", lambda: score_pool(ports))
     pushed = run("push the round's tasks", lambda: push(ports))
-    note_lanes(ports)
-    return RoundReport(pulled, record, notes, policy, scored, pushed)
-
-
-def note_lanes(ports: LoopPorts) -> None:
-    """Write the lanes of all samples into the newest round's record, once."""
     closed = read_rounds(ports.tables.rounds)
-    if closed and not closed[-1].lanes:
+    if closed and not closed[-1].lanes:  # the lanes after the round, noted once
         save_round(ports.tables.rounds, replace(closed[-1], lanes=conservation(ports.tables).lanes))
+    return RoundReport(pulled, record, notes, policy, scored, pushed)

@@ -50,12 +50,7 @@ def read_requests(table: Table) -> RequestLog:
 
 
 def add_requests(
-    table: Table,
-    choose: Callable[[], Sequence[AnswerRequest]],
-    *,
-    round_: int,
-    at: datetime,
-    base: int | None = None,
+    table: Table, choose: Callable[[], Sequence[AnswerRequest]], *, round_: int, at: datetime, base: int
 ) -> Sequence[AnswerRequest]:
     """Add and return the requests from `choose`, which is called again when another writer was first."""
     return codec.append_values(table, choose, base=base, event=_WANTED, at=at, round=round_)

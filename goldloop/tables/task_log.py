@@ -81,13 +81,14 @@ class TaskLog:
         statuses: Mapping[str, TaskStatus],
         detail: str | None = None,
     ) -> None:
-        """Add `event` for every key of `task_ids`, referring to the plans in `statuses`."""
+        """Add `event` for every key of `task_ids`, if any, referring to the plans in `statuses`."""
         at = self.clock()
         events = [
             replace(self._event(statuses[key], event, at), task_id=task_id, detail=detail)
             for key, task_id in task_ids.items()
         ]
-        codec.append_values(self.tables.task_events, lambda: events)
+        if events:
+            codec.append_values(self.tables.task_events, lambda: events)
 
     def _event(self, task: TaskStatus, event: Event, at: datetime) -> TaskEvent:
         return TaskEvent(task.key, task.plan_seq, event, at, self.owner)
