@@ -16,10 +16,9 @@ from flows.steps import as_task
 from goldloop.core.errors import SettingsError
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport
-from goldloop.labeling.relabel import Relabel
 from goldloop.loop.pull import pull as pull_answers
 from goldloop.loop.push import push as push_round
-from goldloop.loop.relabel import find_label_errors, read_relabels, send_label_errors
+from goldloop.loop.relabel import Relabel, find_label_errors, read_relabels, send_label_errors
 from goldloop.loop.retrain import retrain as train_and_decide
 from goldloop.loop.round import RoundReport, run_round
 from goldloop.loop.score import score_files, score_pool

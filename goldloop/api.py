@@ -24,13 +24,11 @@ from goldloop.scoring.writer import ScoreReport
 from goldloop.settings import Settings
 from goldloop.tables.counts import Conservation, conservation
 from goldloop.tables.gold_store import GoldStore
+from goldloop.tables.predictions import newest_predictions
 from goldloop.tables.rounds import read_rounds
 from goldloop.tables.traffic import read_traffic
-from goldloop.tables.unlabeled_pool import newest_predictions
 from goldloop.training.round_record import RoundRecord
 from goldloop.wiring import open_workspace as wire_workspace
-
-_PREDICTED = ("batch", "model_version", "policy", "probs", "audit_probability")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +64,7 @@ class OpenWorkspace:
 
     def predictions(self) -> pa.Table:
         """Return each sample's newest prediction: lane, label, confidence, margin, probs, model version."""
-        return newest_predictions(self.ports.tables, _PREDICTED)
+        return newest_predictions(self.ports.tables)
 
     def files(self) -> Conservation:
         """Return in which lane, quarantine or duplicate every file that arrived is."""

@@ -19,7 +19,7 @@ from goldloop.core.errors import BusyError
 from goldloop.core.modality import Modality
 from goldloop.core.ports import Tables
 from goldloop.labeling import context
-from goldloop.labeling.state import LoopState, read_state
+from goldloop.labeling.context import LoopState, read_state
 from goldloop.loop.ports import LoopPorts
 from goldloop.modalities.kinds import open_modality
 from goldloop.services import Endpoints, endpoints

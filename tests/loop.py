@@ -16,17 +16,15 @@ from goldloop.adapters.memory import MemoryLabelingServer, MemoryTable, memory_t
 from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.ports import Tables
 from goldloop.core.tasks import NewTask, Purpose
-from goldloop.labeling.context import LabelingContext
+from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.follow_up import FollowUpReport
 from goldloop.labeling.plan import plan_round
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport, push_planned
-from goldloop.labeling.state import LoopState
 from goldloop.labeling.task_reconciliation import reconcile
-from goldloop.loop.follow_up import follow_up
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.pull import pull
-from goldloop.loop.push import push
+from goldloop.loop.push import follow_up, push
 from goldloop.routing.policies import Band, Policy
 from goldloop.scoring.score import score_pool, score_source
 from goldloop.scoring.writer import AuditProbabilities, Model, ScoreReport
@@ -128,9 +126,9 @@ class Loop:
             tables=self.tables,
             modality=MemoryTexts(self.reader, self.store),
             open_queue=lambda: self.queue,
-            open_trainer=_absent,
-            open_registry=_absent,
-            open_runs=_absent,
+            open_trainer=absent,
+            open_registry=absent,
+            open_runs=absent,
             owner=owner,
             clock=self.clock,
             sleep=self.clock.sleep,
@@ -232,8 +230,9 @@ def texts(n: int) -> dict[str, str]:
     return {f"mem/{number:04d}": f"{number:04d}".ljust(4 + number * 37 % 97, "x") for number in range(n)}
 
 
-def _absent() -> Any:
-    raise AssertionError("these tests have no model registry")
+def absent() -> Any:
+    """Stand for a port that the tests must not open."""
+    raise AssertionError("these tests have no such port")
 
 
 @cache

@@ -144,7 +144,7 @@ def rollback(
     as_json: Json = False,
 ) -> None:
     """Make an earlier model champion again; the next `goldloop score` uses it."""
-    from goldloop.loop.challenger import rollback as move
+    from goldloop.loop.retrain import rollback as move
 
     parts = open_workspace(where)
     before, after = move(parts.registry, read_rounds(parts.tables.rounds), to=to)

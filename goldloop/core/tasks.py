@@ -107,13 +107,14 @@ class RequestReason(StrEnum):
 class AnswerRequest:
     """A request for more answers to a task; `n_answers` is the total number of answers.
 
-    `at` is the time of the commit, None before it.
+    `at` is the time of the commit and `round` the round that was open then; both are None before it.
     """
 
     key: str
     n_answers: int
     reason: RequestReason
     at: datetime | None = None
+    round: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,11 +119,8 @@ def _folder_names(labels: LabelSet) -> dict[str, str]:
     names: dict[str, str] = {}
     for column, label in enumerate(labels):
         safe = re.sub(r"[^\w .-]+", "_", label).strip(" .") or f"label-{column}"
-        names[label] = (
-            safe
-            if safe.casefold() not in {name.casefold() for name in names.values()}
-            else f"{safe}-{column}"
-        )
+        taken = {name.casefold() for name in names.values()}
+        names[label] = f"{safe}-{column}" if safe.casefold() in taken else safe
     return names
 
 

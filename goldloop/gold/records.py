@@ -77,6 +77,10 @@ def gold_digest(records: Iterable[GoldRecord]) -> str:
     return digest.hexdigest()
 
 
+KINDS = ("added", "changed", "removed", "reweighed")
+"""How a sample differs between two gold versions: "changed" has another label, "reweighed" other evidence."""
+
+
 @dataclass(frozen=True, slots=True)
 class GoldVersion:
     """An entry of the gold log; a reweighed record has the same label as before and other evidence."""
@@ -103,7 +107,7 @@ class GoldChange:
 
     @property
     def kind(self) -> str:
-        """Return "added", "removed", "changed" (another label) or "reweighed" (other evidence)."""
+        """Return which of `KINDS` the difference is."""
         if self.before is None:
             return "added"
         if self.after is None:

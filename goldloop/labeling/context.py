@@ -1,18 +1,20 @@
-"""The context of the labeling steps: tables, labelling server, content store and clock."""
+"""The context of the labeling steps: tables, server and clock, and the state that they rest on."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE
-from goldloop.core.ports import ContentStore, LabelingQueue, Tables
-from goldloop.labeling.state import LoopState, read_state
+from goldloop.consensus.evidence import SampleEvidence
+from goldloop.consensus.outcomes import Outcomes, find_outcomes
+from goldloop.consensus.reading import answers_of
+from goldloop.core.modality import Modality
+from goldloop.core.ports import LabelingQueue, Tables
+from goldloop.core.samples import SampleId
 from goldloop.settings import Settings
-from goldloop.tables.snapshot import read_versions
+from goldloop.tables.snapshot import Snapshot, read_snapshot, read_versions
 from goldloop.tables.task_log import TaskLog
 
 IMPORT_SIZE = 500  # tasks; larger imports are no faster and hold the server's write lock longer
@@ -22,30 +24,58 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
+class LoopState:
+    """A snapshot of the tables and the outcome of every sample that annotators were asked about."""
+
+    snapshot: Snapshot
+    outcomes: Outcomes
+
+    @property
+    def evidence(self) -> dict[SampleId, SampleEvidence]:
+        """Return the evidence about every sample that annotators were asked about."""
+        return {outcome.evidence.sample_id: outcome.evidence for outcome in self.outcomes.samples}
+
+
+def read_state(tables: Tables, settings: Settings, earlier: LoopState | None = None) -> LoopState:
+    """Return the state of labeling now, from one read of each table.
+
+    It uses the fit of an `earlier` state when no vote has changed since.
+    """
+    snapshot = read_snapshot(tables)
+    answers = answers_of(snapshot.tasks, snapshot.annotations, snapshot.closed_at, settings.label_set)
+    outcomes = find_outcomes(
+        snapshot.tasks,
+        answers,
+        snapshot.requests.n_wanted,
+        settings,
+        earlier=earlier.outcomes if earlier else None,
+    )
+    return LoopState(snapshot, outcomes)
+
+
+@dataclass(frozen=True, slots=True)
 class LabelingContext:
     """The context of the labeling steps.
 
     `owner` names this process in claims, which expire `lease_s` seconds after they were made. The push calls
-    `advance` with the number of tasks that it has finished. Near-duplicates differ in at most
-    `max_distance` bits of their fingerprints.
+    `advance` with the number of tasks that it has finished.
     """
 
     tables: Tables
     settings: Settings
+    modality: Modality
     queue: LabelingQueue
-    store: ContentStore
     owner: str
     clock: Callable[[], datetime]
-    max_distance: int = MAX_FINGERPRINT_DISTANCE
-    sleep: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None]
+    import_size: int
+    lease_s: float
     advance: Callable[[int], None] = lambda _: None
-    import_size: int = IMPORT_SIZE
-    lease_s: float = LEASE_S
 
     @property
     def task_log(self) -> TaskLog:
         """The plans and the events of all tasks."""
-        return TaskLog(self.tables)
+        return TaskLog(self.tables, self.owner, self.clock)
 
     def read_state(self, earlier: LoopState | None = None) -> LoopState:
         """Return the state of labeling now."""
@@ -61,12 +91,11 @@ class LabelingContext:
 
         A commit calls the function again when another writer was first.
         """
+        current: LoopState | None = None
 
-        def states() -> Iterator[LoopState]:
-            current = state
-            while True:
-                yield current
-                current = self.read_state(current)
+        def made() -> Result:
+            nonlocal current
+            current = state if current is None else self.read_state(current)
+            return make(current)
 
-        moments = states()
-        return lambda: make(next(moments))
+        return made

@@ -6,17 +6,16 @@ of planned tasks. A killed, repeated or parallel call therefore neither loses no
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
 from dataclasses import dataclass, field
 
 from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.next_step import answers_shown
 from goldloop.core.planned_tasks import Event, PlannedTask
-from goldloop.core.tasks import AnswerRequest, Purpose, task_key
-from goldloop.labeling.context import LabelingContext
+from goldloop.core.tasks import Purpose, task_key
+from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.follow_up_choice import FollowUps, wanted_follow_ups
-from goldloop.labeling.state import LoopState
-from goldloop.tables.answer_requests import add_requests, tell_server
+from goldloop.tables.answers import add_requests, record_told
 
 
 @dataclass(slots=True)
@@ -31,63 +30,42 @@ class FollowUpReport:
 
 def plan_follow_ups(context: LabelingContext, state: LoopState) -> FollowUpReport:
     """Write the follow-ups to the tables; `push_planned` and `tell_requests` bring them to the server."""
-    settings, snapshot = context.settings, state.snapshot
-    wanted = wanted_follow_ups(state, settings)
+    snapshot, wanted = state.snapshot, wanted_follow_ups(state, context.settings)
     report = FollowUpReport(n_postponed=wanted.n_postponed)
+
+    def wanted_in(now: LoopState) -> FollowUps:
+        return wanted if now is state else wanted_follow_ups(now, context.settings)
+
     if wanted.requests:
-
-        def choose_requests(now: LoopState) -> Sequence[AnswerRequest]:
-            return (wanted if now is state else wanted_follow_ups(now, settings)).requests
-
         requests = add_requests(
             context.tables.answer_requests,
-            context.retrying(state, choose_requests),
+            context.retrying(state, lambda now: wanted_in(now).requests),
             round_=snapshot.round,
             at=context.clock(),
             base=snapshot.versions.answer_requests,
         )
-        report.asked = _counts([str(request.reason) for request in requests])
+        report.asked = dict(sorted(Counter(str(request.reason) for request in requests).items()))
     if wanted.tasks:
-
-        def choose_tasks(now: LoopState) -> list[PlannedTask]:
-            follow_ups = wanted if now is state else wanted_follow_ups(now, settings)
-            return _plans(context, follow_ups, snapshot.round)
-
         plans = context.task_log.plan(
-            context.retrying(state, choose_tasks), base=snapshot.versions.planned_tasks
+            context.retrying(
+                state,
+                lambda now: [
+                    follow_up_plan(evidence, purpose, context, round_=snapshot.round, position=position)
+                    for position, (evidence, purpose) in enumerate(wanted_in(now).tasks)
+                ],
+            ),
+            base=snapshot.versions.planned_tasks,
         )
-        report.planned = _counts([str(plan.purpose) for plan in plans])
+        report.planned = dict(sorted(Counter(str(plan.purpose) for plan in plans).items()))
     return report
 
 
-def _plans(context: LabelingContext, follow_ups: FollowUps, round_: int) -> list[PlannedTask]:
-    return [
-        follow_up_plan(
-            evidence,
-            purpose,
-            context,
-            round_=round_,
-            position=position,
-            answers=answers_shown(evidence.voted.votes) if purpose is Purpose.ADJUDICATION else {},
-            barred=() if purpose is Purpose.ONBOARDING else evidence.people,
-        )
-        for position, (evidence, purpose) in enumerate(follow_ups.tasks)
-    ]
-
-
 def follow_up_plan(
-    evidence: SampleEvidence,
-    purpose: Purpose,
-    context: LabelingContext,
-    *,
-    round_: int,
-    position: int,
-    answers: Mapping[str, int],
-    barred: Collection[str],
+    evidence: SampleEvidence, purpose: Purpose, context: LabelingContext, *, round_: int, position: int
 ) -> PlannedTask:
-    """Return a further, blind task about a sample that has answers.
+    """Return a further, blind task about a sample that has answers, which an adjudicator sees.
 
-    `answers` counts the answers by label, for an adjudicator; `barred` annotators do not get the task.
+    Who has answered the sample does not get the task, unless it is for onboarding.
     """
     first = evidence.plan
     return PlannedTask(
@@ -103,8 +81,8 @@ def follow_up_plan(
         fingerprint=first.fingerprint,
         policy=first.policy,
         model_version=first.model_version,
-        answers=answers,
-        barred=tuple(sorted(barred)),
+        answers=answers_shown(evidence.voted.votes) if purpose is Purpose.ADJUDICATION else {},
+        barred=() if purpose is Purpose.ONBOARDING else tuple(sorted(evidence.people)),
     )
 
 
@@ -114,14 +92,15 @@ def tell_requests(context: LabelingContext, state: LoopState) -> int:
     Raises:
         ServiceError: the server failed; the next call repeats the request.
     """
-    outdated: dict[str, tuple[int, int]] = {}
-    for key, status in state.snapshot.requests.statuses.items():
-        task = state.snapshot.tasks.get(key)
-        if task is None or task.event is not Event.PUSHED or task.task_id is None:
-            continue
-        if not status.is_told(task.task_id):
-            outdated[key] = (task.task_id, status.n_wanted)
-    tell_server(context.tables.answer_requests, context.queue, outdated, at=context.clock())
+    pushed = state.snapshot.pushed
+    outdated = {
+        key: (pushed[key], status.n_wanted)
+        for key, status in state.snapshot.requests.statuses.items()
+        if key in pushed and not status.is_told(pushed[key])
+    }
+    if outdated:
+        context.queue.ask(dict(outdated.values()))
+        record_told(context.tables.answer_requests, outdated, at=context.clock())
     return len(outdated)
 
 
@@ -131,31 +110,18 @@ def withdraw_settled(context: LabelingContext, state: LoopState) -> int:
     Annotators correct themselves, and an adjudicator's time is expensive. A new dispute about the same sample
     gets a new task.
     """
-    disputes = {
-        task.sample_id: task
-        for task in state.snapshot.tasks.values()
-        if task.event is Event.PUSHED and task.purpose is Purpose.ADJUDICATION
-    }
+    pushed = state.snapshot.pushed
     settled = [
-        disputes[outcome.evidence.sample_id]
+        task_key(outcome.evidence.sample_id, Purpose.ADJUDICATION)
         for outcome in state.outcomes.samples
-        if outcome.evidence.sample_id in disputes and outcome.is_gold and outcome.evidence.decision is None
+        if outcome.is_gold and outcome.evidence.decision is None
     ]
-    ids = {task.key: task.task_id for task in settled if task.task_id is not None}
+    ids = {key: pushed[key] for key in settled if key in pushed}
     answered = context.queue.answered(list(ids.values())) if ids else set()
     untouched = {key: task_id for key, task_id in ids.items() if task_id not in answered}
     if untouched:
         context.queue.delete(list(untouched.values()))
         context.task_log.record(
-            Event.GONE,
-            dict.fromkeys(untouched),
-            state.snapshot.tasks,
-            at=context.clock(),
-            owner=context.owner,
-            detail="settled without an adjudicator",
+            Event.GONE, dict.fromkeys(untouched), state.snapshot.tasks, "settled without an adjudicator"
         )
     return len(untouched)
-
-
-def _counts(names: Sequence[str]) -> dict[str, int]:
-    return {name: names.count(name) for name in sorted(set(names))}

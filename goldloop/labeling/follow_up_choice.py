@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,13 +11,13 @@ from goldloop.annotators.honeypots import Honeypot, choose_honeypots, choose_onb
 from goldloop.annotators.known_labels import known_answers
 from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.next_step import Step
-from goldloop.consensus.outcomes import Outcomes, SampleOutcome
 from goldloop.core.chance import Arm
-from goldloop.core.planned_tasks import TaskStatus
+from goldloop.core.samples import SampleId
 from goldloop.core.tasks import AnswerRequest, Purpose, RequestReason, split_key, task_key
-from goldloop.labeling.state import LoopState
+from goldloop.labeling.context import LoopState
 from goldloop.selection.budget import n_answers_of, repeat_budget
 from goldloop.settings import Settings
+from goldloop.tables.snapshot import Snapshot
 
 CHARGED = (RequestReason.CHECK, RequestReason.UNSURE, RequestReason.HONEYPOT)
 """Requests that the round's repeat budget pays for; the task's own budget pays for first answers."""
@@ -42,22 +42,14 @@ def wanted_follow_ups(state: LoopState, settings: Settings) -> FollowUps:
     then pays, in this order, for: adjudications, the checks of the two arms of automation bias, honeypots,
     and further answers with the largest expected gain.
     """
-    outcomes, requests, live = state.outcomes, state.snapshot.requests, state.snapshot.live
-    n_wanted, round_ = requests.n_wanted, state.snapshot.round
-    spent = sum(request.reason in CHARGED for request in requests.in_round(round_))
-    spent += sum(
-        task.round == round_ and task.purpose in (Purpose.ADJUDICATION, Purpose.RECHECK)
-        for task in live.values()
-    )
-    n_left = max(0, repeat_budget(settings) - spent)
-
-    promised = [request for outcome in outcomes.samples for request in _promised(outcome, n_wanted, settings)]
-    known = known_answers(outcomes, requests.requests)
+    n_left = max(0, repeat_budget(settings) - _n_spent(state.snapshot))
+    promised = list(_promised(state, settings))
+    known = known_answers(state.outcomes, state.snapshot.requests.requests)
     charged: list[FollowUp] = [
-        *_disputes(outcomes.samples, live),
-        *_checks(outcomes.samples, live, n_wanted),
-        *_honeypots(outcomes, known, live, requests.requests, settings),
-        *_unsure(outcomes, n_wanted),
+        *_disputes(state),
+        *_checks(state),
+        *_honeypots(state, known, settings),
+        *_unsure(state),
     ]
     chosen = _without_repeats(charged, {request.key for request in promised})
     kept = chosen[:n_left]
@@ -68,7 +60,7 @@ def wanted_follow_ups(state: LoopState, settings: Settings) -> FollowUps:
         requests=asked_for,
         tasks=(
             *(follow_up for follow_up in kept if not isinstance(follow_up, AnswerRequest)),
-            *_onboarding(outcomes, settled, live, settings),  # no annotator meets a honeypot twice
+            *_onboarding(state, settled, settings),  # no annotator meets a honeypot twice
         ),
         n_postponed=len(chosen) - len(kept),
     )
@@ -86,32 +78,39 @@ def _without_repeats(charged: Sequence[FollowUp], asked: set[str]) -> list[Follo
     return chosen
 
 
-def _promised(
-    outcome: SampleOutcome, n_wanted: Mapping[str, int], settings: Settings
-) -> Iterator[AnswerRequest]:
-    evidence = outcome.evidence
-    n_first = n_answers_of(evidence.purpose, settings)
-    if n_first > n_wanted.get(evidence.plan.key, 1):
-        yield AnswerRequest(evidence.plan.key, n_first, RequestReason.FIRST)
-    for key in dict.fromkeys(evidence.uncounted):
-        n = 1 + evidence.uncounted.count(key)
-        if n > n_wanted.get(key, 1):
-            yield AnswerRequest(key, n, RequestReason.UNCOUNTED)
+def _n_spent(snapshot: Snapshot) -> int:
+    """Return how much of the open round's repeat budget is spent."""
+    requests, tasks = snapshot.requests.requests, snapshot.live.values()
+    charged = (Purpose.ADJUDICATION, Purpose.RECHECK)
+    return sum(request.round == snapshot.round and request.reason in CHARGED for request in requests) + sum(
+        task.round == snapshot.round and task.purpose in charged for task in tasks
+    )
 
 
-def _disputes(outcomes: Sequence[SampleOutcome], live: Mapping[str, TaskStatus]) -> Iterator[FollowUpTask]:
-    for outcome in outcomes:
+def _promised(state: LoopState, settings: Settings) -> Iterator[AnswerRequest]:
+    n_wanted = state.snapshot.requests.n_wanted
+    for evidence in state.evidence.values():
+        n_first = n_answers_of(evidence.purpose, settings)
+        if n_first > n_wanted.get(evidence.plan.key, 1):
+            yield AnswerRequest(evidence.plan.key, n_first, RequestReason.FIRST)
+        for key in dict.fromkeys(evidence.uncounted):
+            n = 1 + evidence.uncounted.count(key)
+            if n > n_wanted.get(key, 1):
+                yield AnswerRequest(key, n, RequestReason.UNCOUNTED)
+
+
+def _disputes(state: LoopState) -> Iterator[FollowUpTask]:
+    live = state.snapshot.live
+    for outcome in state.outcomes.samples:
         evidence = outcome.evidence
         if outcome.step is Step.ADJUDICATE and task_key(evidence.sample_id, Purpose.ADJUDICATION) not in live:
             yield evidence, Purpose.ADJUDICATION
 
 
-def _checks(
-    outcomes: Sequence[SampleOutcome], live: Mapping[str, TaskStatus], n_wanted: Mapping[str, int]
-) -> Iterator[FollowUp]:
+def _checks(state: LoopState) -> Iterator[FollowUp]:
     """Yield the second, blind answer that a sample of either arm gets once its review task is answered."""
-    for outcome in outcomes:
-        evidence = outcome.evidence
+    live, n_wanted = state.snapshot.live, state.snapshot.requests.n_wanted
+    for evidence in state.evidence.values():
         if evidence.purpose is not Purpose.REVIEW or not evidence.votes:
             continue
         key = evidence.plan.key
@@ -121,23 +120,17 @@ def _checks(
             yield evidence, Purpose.RECHECK
 
 
-def _honeypots(
-    outcomes: Outcomes,
-    known: Sequence[Honeypot],
-    live: Mapping[str, TaskStatus],
-    requests: Sequence[AnswerRequest],
-    settings: Settings,
-) -> Iterator[AnswerRequest]:
+def _honeypots(state: LoopState, known: Sequence[Honeypot], settings: Settings) -> Iterator[AnswerRequest]:
     """Yield one more answer for tasks with a known label, in proportion to the answers so far."""
-    votes = [vote for outcome in outcomes.samples for vote in outcome.evidence.votes]
+    votes = [vote for evidence in state.evidence.values() for vote in evidence.votes]
+    requests, evidence_of = state.snapshot.requests.requests, state.evidence
     due = n_honeypots_due(
         n_answers=len(votes),
         n_honeypots=sum(request.reason is RequestReason.HONEYPOT for request in requests),
         honeypot_rate=settings.annotators.honeypot_rate,
     )
     people = {vote.annotator for vote in votes}
-    evidence_of = {outcome.evidence.sample_id: outcome.evidence for outcome in outcomes.samples}
-    onboarding = {task.sample_id for task in live.values() if task.purpose is Purpose.ONBOARDING}
+    onboarding = _onboarded(state)
     usable = [
         honeypot
         for honeypot in known
@@ -156,20 +149,22 @@ def _is_known_elsewhere(evidence: SampleEvidence, people: Collection[str]) -> bo
     return len(evidence.keys) > 1 or is_decided_by_them
 
 
-def _onboarding(
-    outcomes: Outcomes, known: Sequence[Honeypot], live: Mapping[str, TaskStatus], settings: Settings
-) -> Iterator[FollowUpTask]:
+def _onboarding(state: LoopState, known: Sequence[Honeypot], settings: Settings) -> Iterator[FollowUpTask]:
     """Yield the tasks that are missing in the onboarding set."""
-    current = [task.sample_id for task in live.values() if task.purpose is Purpose.ONBOARDING]
-    evidence_of = {outcome.evidence.sample_id: outcome.evidence for outcome in outcomes.samples}
-    n = settings.annotators.onboarding_tasks
+    current, evidence_of, n = _onboarded(state), state.evidence, settings.annotators.onboarding_tasks
     for sample_id in choose_onboarding(known, n=n, current=current, seed=settings.selection.seed):
         if sample_id not in current:
             yield evidence_of[sample_id], Purpose.ONBOARDING
 
 
-def _unsure(outcomes: Outcomes, n_wanted: Mapping[str, int]) -> Iterator[AnswerRequest]:
+def _onboarded(state: LoopState) -> list[SampleId]:
+    """Return the samples of the onboarding set."""
+    return [task.sample_id for task in state.snapshot.live.values() if task.purpose is Purpose.ONBOARDING]
+
+
+def _unsure(state: LoopState) -> Iterator[AnswerRequest]:
     """Yield one more answer for each unsure sample, largest expected gain first; ties by sample_id."""
+    outcomes, n_wanted = state.outcomes, state.snapshot.requests.n_wanted
     gains = outcomes.fit.expected_gain()
     for place in np.argsort(-gains, kind="stable"):
         outcome = outcomes.samples[int(place)]

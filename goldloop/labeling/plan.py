@@ -7,13 +7,12 @@ from collections.abc import Callable
 from goldloop.core.chance import Arm
 from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.tasks import Purpose
-from goldloop.labeling.context import LabelingContext
-from goldloop.labeling.state import LoopState
+from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.selection.budget import n_answers_of
 from goldloop.selection.plan import budget_left, plan_tasks
 from goldloop.selection.select import select
-from goldloop.tables.arrivals import read_samples
-from goldloop.tables.unlabeled_pool import read_predictions, read_unlabeled_pool
+from goldloop.tables.batches import read_samples
+from goldloop.tables.predictions import read_predictions, read_unlabeled_pool
 
 
 def plan_round(
@@ -41,9 +40,9 @@ def _choose(
     n_left = budget_left(live, snapshot.round, settings)
     if n_left <= 0 or any(task.is_waiting for task in live):
         return []
-    pool = read_unlabeled_pool(tables, snapshot.taken)
+    candidates, n_arrived = read_unlabeled_pool(tables, snapshot.taken)
     choices = select(
-        pool.candidates,
+        candidates,
         n_answers=n_left,
         audit_rate=selection.audit_rate,
         audit_share=selection.audit_share,
@@ -51,8 +50,8 @@ def _choose(
         overlap=selection.overlap,
         below_share=settings.policy.below_share,
         seed=selection.seed,
-        n_arrived=pool.n_arrived,
-        has_model=any(candidate.label is not None for candidate in pool.candidates),
+        n_arrived=n_arrived,
+        has_model=any(candidate.label is not None for candidate in candidates),
     )
     chosen = [choice.candidate.sample_id for choice in choices]
     return plan_tasks(
@@ -64,5 +63,5 @@ def _choose(
         is_shown=is_shown,
         round_=snapshot.round,
         at=context.clock(),
-        max_distance=context.max_distance,
+        max_distance=context.modality.max_distance,
     )

@@ -7,7 +7,7 @@ pull starts, so a kill cannot leave a cursor ahead of the data. Gold comes from 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -16,11 +16,13 @@ from goldloop.consensus.outcomes import gold_records, n_by_step, reason_of, rela
 from goldloop.core.annotations import AnnotationStatus, StoredAnnotation, TaskState
 from goldloop.core.samples import SampleId
 from goldloop.gold.records import GoldRecord
-from goldloop.labeling.context import LabelingContext
+from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.follow_up import FollowUpReport
-from goldloop.labeling.state import LoopState
-from goldloop.tables.annotations import merge_annotations
+from goldloop.tables.answers import merge_annotations
 from goldloop.tables.gold_store import GoldStore
+
+KeptByKey = dict[str, dict[int, StoredAnnotation]]
+"""The annotations in the table, by key of their task and then by annotation id."""
 
 OVERLAP = timedelta(seconds=60)  # covers transactions that the server had not committed at the last pull
 
@@ -63,7 +65,7 @@ def pull_annotations(context: LabelingContext, state: LoopState) -> PullReport:
     for page in context.queue.changed_since(newest - OVERLAP if newest else None):
         ours = [task for task in page if task.key in snapshot.tasks]
         report.n_foreign += len(page) - len(ours)
-        changed = [task for task in ours if _changes(task, kept_by_key.get(task.key, {}), PullReport())]
+        changed = [task for task in ours if _changes(task, kept_by_key)]
         if changed:
             _merge_page(context, changed, report)
     return report
@@ -72,71 +74,65 @@ def pull_annotations(context: LabelingContext, state: LoopState) -> PullReport:
 def _retract_gone(context: LabelingContext, state: LoopState, report: PullReport) -> None:
     """Retract every annotation on tasks that were deleted on the server."""
     gone = {key for key, task in state.snapshot.tasks.items() if not task.is_live}
-    retracted: list[StoredAnnotation] = []
 
-    def make_changes(kept: Sequence[StoredAnnotation]) -> Sequence[StoredAnnotation]:
-        retracted[:] = [
+    def retracted(kept: Sequence[StoredAnnotation]) -> list[StoredAnnotation]:
+        return [
             replace(annotation, status=AnnotationStatus.RETRACTED)
             for annotation in kept
             if annotation.key in gone and annotation.status is not AnnotationStatus.RETRACTED
         ]
-        return retracted
 
-    if make_changes(state.snapshot.annotations):
-        merge_annotations(context.tables.annotations, make_changes, gone)
-    report.n_retracted += len(retracted)
+    if retracted(state.snapshot.annotations):
+        report.n_retracted += len(merge_annotations(context.tables.annotations, retracted, gone))
 
 
 def _merge_page(context: LabelingContext, page: Sequence[TaskState], report: PullReport) -> None:
-    counts = PullReport()
+    replaced: KeptByKey = {}
 
-    def make_changes(kept: Sequence[StoredAnnotation]) -> Sequence[StoredAnnotation]:
-        nonlocal counts
-        counts, by_key = PullReport(), _by_key(kept)
-        return [change for task in page for change in _changes(task, by_key.get(task.key, {}), counts)]
+    def changes(kept: Sequence[StoredAnnotation]) -> list[StoredAnnotation]:
+        nonlocal replaced
+        replaced = _by_key(kept)
+        return [change for task in page for change in _changes(task, replaced)]
 
-    merge_annotations(context.tables.annotations, make_changes, {task.key for task in page})
-    for name in ("n_tasks_changed", "n_new", "n_edited", "n_retracted"):
-        setattr(report, name, getattr(report, name) + getattr(counts, name))
-    report.problems += counts.problems
+    merged = merge_annotations(context.tables.annotations, changes, {task.key for task in page})
+    report.n_tasks_changed += len({change.task_id for change in merged})
+    for change in merged:
+        if change.status is AnnotationStatus.RETRACTED:
+            report.n_retracted += 1
+        elif change.annotation_id in replaced.get(change.key, {}):
+            report.n_edited += 1
+        else:
+            report.n_new += 1
+        if change.status is AnnotationStatus.INVALID:
+            where = f"annotation {change.annotation_id} of task {change.task_id}"
+            report.problems.append(f"{where}: {change.problem}")
 
 
-def _by_key(annotations: Sequence[StoredAnnotation]) -> dict[str, dict[int, StoredAnnotation]]:
-    by_key: dict[str, dict[int, StoredAnnotation]] = {}
+def _by_key(annotations: Sequence[StoredAnnotation]) -> KeptByKey:
+    by_key: KeptByKey = {}
     for annotation in annotations:
         by_key.setdefault(annotation.key, {})[annotation.annotation_id] = annotation
     return by_key
 
 
-def _changes(
-    task: TaskState, kept: Mapping[int, StoredAnnotation], counts: PullReport
-) -> list[StoredAnnotation]:
-    """Return the annotations of one task that differ from those kept, and count them."""
-    changes: list[StoredAnnotation] = []
+def _changes(task: TaskState, kept_by_key: KeptByKey) -> list[StoredAnnotation]:
+    """Return the annotations of one task that differ from those kept."""
+    kept, changes = kept_by_key.get(task.key, {}), list[StoredAnnotation]()
     for annotation in task.annotations:
         seen = StoredAnnotation.of(task, annotation)
         before = kept.get(annotation.annotation_id)
         if before is not None and before.task_updated_at > task.updated_at:
             continue  # another pull has merged a newer state
-        if before is not None and replace(before, task_updated_at=seen.task_updated_at) == seen:
-            continue
-        counts.n_new += before is None
-        counts.n_edited += before is not None
-        if seen.status is AnnotationStatus.INVALID:
-            counts.problems.append(
-                f"annotation {annotation.annotation_id} of task {task.task_id}: {annotation.problem}"
-            )
-        changes.append(seen)
+        if before is None or replace(before, task_updated_at=seen.task_updated_at) != seen:
+            changes.append(seen)
     present = {annotation.annotation_id for annotation in task.annotations}
     for annotation_id, before in kept.items():
         is_older = before.task_id == task.task_id and before.task_updated_at <= task.updated_at
         is_retracted = before.status is AnnotationStatus.RETRACTED
         if annotation_id not in present and not is_retracted and is_older:
-            counts.n_retracted += 1
             changes.append(
                 replace(before, status=AnnotationStatus.RETRACTED, task_updated_at=task.updated_at)
             )
-    counts.n_tasks_changed += bool(changes)
     return changes
 
 

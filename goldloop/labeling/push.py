@@ -7,6 +7,7 @@ looks up which of the claimed tasks exist on the server.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from goldloop.core.planned_tasks import Event, TaskStatus
 from goldloop.core.tasks import NewTask, split_key
 from goldloop.labeling.context import LabelingContext
 from goldloop.labeling.follow_up import FollowUpReport
-from goldloop.tables.arrivals import read_samples
+from goldloop.tables.batches import read_samples
 
 
 @dataclass(slots=True)
@@ -29,7 +30,7 @@ class PushReport:
     n_pushed: int = 0
     n_adopted: int = 0
     n_duplicates_removed: int = 0
-    purposes: dict[str, int] = field(default_factory=dict)
+    purposes: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
     follow_ups: FollowUpReport | None = None
     cautions: list[str] = field(default_factory=list)
@@ -46,12 +47,11 @@ def push_planned(context: LabelingContext, report: PushReport | None = None) -> 
         ServiceError: the server failed; the finished imports remain, and the next push continues from there.
     """
     report = PushReport() if report is None else report
-    claims = _Claims(context)
     with ThreadPoolExecutor(1, thread_name_prefix="push") as importer:
         under_way: tuple[_Batch, Future[dict[str, int]]] | None = None
         while True:
-            claimed = claims.take(is_idle=under_way is None)
-            batch = _prepared(context, claimed) if claimed.tasks else None
+            claimed = _claim_next(context, is_idle=under_way is None)
+            batch = _prepared(context, claimed) if claimed else None
             before, under_way = under_way, None
             pushed = before[1].result() if before is not None else {}
             if batch is not None:  # the server works on it while `_finish` records the last import
@@ -60,15 +60,6 @@ def push_planned(context: LabelingContext, report: PushReport | None = None) -> 
                 _finish(context, report, before[0], pushed)
             if before is None and under_way is None:
                 return report
-
-
-@dataclass(frozen=True, slots=True)
-class _Claimed:
-    """Tasks claimed for one import, by key; keys that another push had claimed; whether more tasks wait."""
-
-    tasks: Mapping[str, TaskStatus]
-    retaken: frozenset[str]
-    is_waiting: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,71 +79,56 @@ def _finish(context: LabelingContext, report: PushReport, batch: _Batch, pushed:
             f"Label Studio created {len(pushed)} of {len(batch.tasks)} tasks; "
             "run the command again to push the others"
         )
-    task_log, at, owner = context.task_log, context.clock(), context.owner
     present = {**batch.adopted, **pushed}
-    if present:
-        task_log.record(Event.PUSHED, present, batch.claimed, at=at, owner=owner)
-    if batch.lost:
-        why = "; ".join(sorted(set(batch.lost.values())))[:500]
-        task_log.record(Event.GONE, dict.fromkeys(batch.lost), batch.claimed, at=at, owner=owner, detail=why)
+    context.task_log.record(Event.PUSHED, present, batch.claimed)
+    why = "; ".join(sorted(set(batch.lost.values())))[:500]
+    context.task_log.record(Event.GONE, dict.fromkeys(batch.lost), batch.claimed, why)
     report.n_pushed += len(pushed)
     report.n_adopted += len(batch.adopted)
-    report.lost += [f"{key}: {why}" for key, why in batch.lost.items()]
-    for key in present:
-        purpose = str(split_key(key)[1])
-        report.purposes[purpose] = report.purposes.get(purpose, 0) + 1
+    report.lost += [f"{key}: {reason}" for key, reason in batch.lost.items()]
+    report.purposes.update(str(split_key(key)[1]) for key in present)
     context.advance(len(present) + len(batch.lost))
 
 
-@dataclass(frozen=True, slots=True)
-class _Claims:
-    """Claims the next planned tasks for this push, and those whose claim has expired."""
+def _claim_next(context: LabelingContext, *, is_idle: bool) -> dict[str, TaskStatus]:
+    """Claim the next tasks, also those whose claim has expired; return what they were before, by key.
 
-    context: LabelingContext
+    Nothing is left when there are none; an idle push waits while other pushes hold the remaining tasks.
+    """
+    claimed: dict[str, TaskStatus] = {}
+    waiting: list[TaskStatus] = []
 
-    def take(self, *, is_idle: bool) -> _Claimed:
-        """Claim and return the next tasks; no tasks when none are left.
-
-        An idle push waits while other pushes hold the remaining tasks.
-        """
-        while True:
-            claimed = self._claim()
-            if claimed.tasks or not claimed.is_waiting or not is_idle:
-                return claimed
-            self.context.sleep(min(1.0, self.context.lease_s / 10))
-
-    def _is_free(self, task: TaskStatus) -> bool:
-        age = self.context.clock() - task.at
-        is_stale = task.event is Event.CLAIMED and age > timedelta(seconds=self.context.lease_s)
+    def is_free(task: TaskStatus) -> bool:
+        is_stale = context.clock() - task.at > timedelta(seconds=context.lease_s)
         return task.event is Event.PLANNED or is_stale
 
-    def _claim(self) -> _Claimed:
-        claimed = _Claimed({}, frozenset(), is_waiting=False)
+    def choose(statuses: Mapping[str, TaskStatus]) -> list[str]:
+        # The commit calls this again when another writer was first; the last call counts.
+        nonlocal claimed, waiting
+        waiting = [task for task in statuses.values() if task.is_waiting]
+        free = [task for task in waiting if is_free(task)]
+        claimed = {task.key: task for task in free[: context.import_size]}
+        return list(claimed)
 
-        def choose(statuses: Mapping[str, TaskStatus]) -> list[str]:
-            # The commit calls this again when another writer was first; the last call counts.
-            nonlocal claimed
-            waiting = [task for task in statuses.values() if task.is_waiting]
-            free = [task for task in waiting if self._is_free(task)][: self.context.import_size]
-            retaken = frozenset(task.key for task in free if task.event is Event.CLAIMED)
-            claimed = _Claimed({task.key: task for task in free}, retaken, bool(waiting))
-            return list(claimed.tasks)
-
-        self.context.task_log.claim(choose, owner=self.context.owner, at=self.context.clock())
-        return claimed
+    while True:
+        context.task_log.claim(choose)
+        if claimed or not waiting or not is_idle:
+            return claimed
+        context.sleep(min(1.0, context.lease_s / 10))
 
 
-def _prepared(context: LabelingContext, claimed: _Claimed) -> _Batch:
+def _prepared(context: LabelingContext, claimed: Mapping[str, TaskStatus]) -> _Batch:
     """Return the import of `claimed`, without the tasks that a silent push has already created."""
-    on_server = context.queue.find(sorted(claimed.retaken)) if claimed.retaken else {}
+    retaken = sorted(key for key, task in claimed.items() if task.event is Event.CLAIMED)
+    on_server = context.queue.find(retaken) if retaken else {}
     adopted = {key: ids[0] for key, ids in on_server.items() if ids}
-    plans = [task.plan for key, task in claimed.tasks.items() if key not in adopted]
+    plans = [task.plan for key, task in claimed.items() if key not in adopted]
     samples = read_samples(context.tables, {plan.sample_id for plan in plans})
     tasks: list[NewTask] = []
     lost: dict[str, str] = {}
     for plan in plans:
         try:
-            path = context.store.keep(plan.sample_id, samples[plan.sample_id].uri)
+            path = context.modality.store.keep(plan.sample_id, samples[plan.sample_id].uri)
         except UnreadableSampleError as error:
             lost[plan.key] = str(error)
             continue
@@ -160,4 +136,4 @@ def _prepared(context: LabelingContext, claimed: _Claimed) -> _Batch:
         tasks.append(
             NewTask(plan.sample_id, plan.purpose, plan.batch, path, suggestion, plan.answers, plan.barred)
         )
-    return _Batch(claimed.tasks, tasks, adopted, lost)
+    return _Batch(claimed, tasks, adopted, lost)

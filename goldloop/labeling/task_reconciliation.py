@@ -13,7 +13,7 @@ from goldloop.core.samples import BatchId
 from goldloop.core.splits import wanted_split
 from goldloop.core.tasks import Purpose, split_key
 from goldloop.labeling.context import LabelingContext
-from goldloop.tables.arrivals import read_samples
+from goldloop.tables.batches import read_samples
 
 MOST_LOST = 0.5  # larger shares of tasks that disappear between two calls need confirmation
 FEW_TASKS = 20  # so many tasks may disappear without confirmation
@@ -64,17 +64,15 @@ def reconcile(
     moved = {
         key: task_id for key, task_id in on_server.items() if key in pushed and pushed[key].task_id != task_id
     }
-    if new or moved:
-        context.task_log.record(
-            Event.PUSHED,
-            {**new, **moved},
-            present,
-            at=context.clock(),
-            owner=context.owner,
-            detail="found on the server",
-        )
+    context.task_log.record(Event.PUSHED, {**new, **moved}, present, "found on the server")
     gone = [key for key, task in before.items() if key not in on_server and present[key] == task]
-    _record_gone(context, gone, before, accept_lost=accept_lost)
+    if len(gone) > max(FEW_TASKS, MOST_LOST * len(before)) and not accept_lost:
+        raise TasksLostError(
+            f"{len(gone)} of {len(before)} tasks are gone from the labelling server at once, as if somebody "
+            "deleted a project; goldloop changed nothing. Restore the server from a backup. If the deletion "
+            "was intended, remove the answers from gold with 'goldloop pull --accept-lost'"
+        )
+    context.task_log.record(Event.GONE, dict.fromkeys(gone), before, "deleted on the server")
     return Reconciled(len(new), n_removed, len(gone), is_changed=bool(new or moved or gone))
 
 
@@ -84,15 +82,14 @@ def _list_and_deduplicate(queue: LabelingQueue) -> tuple[dict[str, int], int]:
     for task_id, key in sorted(queue.all_tasks().items()):
         if _is_ours(key):
             by_key.setdefault(key, []).append(task_id)
-    doubled = {key: ids for key, ids in by_key.items() if len(ids) > 1}
-    answered = queue.answered([task_id for ids in doubled.values() for task_id in ids]) if doubled else set()
-    survivors = {key: next((id_ for id_ in ids if id_ in answered), ids[0]) for key, ids in doubled.items()}
-    surplus = [
-        id_ for key, ids in doubled.items() for id_ in ids if id_ != survivors[key] and id_ not in answered
-    ]
+    doubled = [task_id for ids in by_key.values() if len(ids) > 1 for task_id in ids]
+    answered = queue.answered(doubled) if doubled else set()
+    kept = {key: next((id_ for id_ in ids if id_ in answered), ids[0]) for key, ids in by_key.items()}
+    spared = answered | set(kept.values())
+    surplus = [task_id for task_id in doubled if task_id not in spared]
     if surplus:
         queue.delete(surplus)
-    return {key: survivors.get(key, ids[0]) for key, ids in by_key.items()}, len(surplus)
+    return kept, len(surplus)
 
 
 def _adopt(context: LabelingContext, keys: Collection[str]) -> None:
@@ -117,26 +114,6 @@ def _adopt(context: LabelingContext, keys: Collection[str]) -> None:
         )
 
     context.task_log.plan(lambda: [plan_of(key) for key in keys])
-
-
-def _record_gone(
-    context: LabelingContext, gone: Collection[str], before: Mapping[str, TaskStatus], *, accept_lost: bool
-) -> None:
-    if len(gone) > max(FEW_TASKS, MOST_LOST * len(before)) and not accept_lost:
-        raise TasksLostError(
-            f"{len(gone)} of {len(before)} tasks are gone from the labelling server at once, as if somebody "
-            "deleted a project; goldloop changed nothing. Restore the server from a backup. If the deletion "
-            "was intended, remove the answers from gold with 'goldloop pull --accept-lost'"
-        )
-    if gone:
-        context.task_log.record(
-            Event.GONE,
-            dict.fromkeys(gone),
-            before,
-            at=context.clock(),
-            owner=context.owner,
-            detail="deleted on the server",
-        )
 
 
 def _is_ours(key: str) -> bool:

@@ -12,7 +12,7 @@ from goldloop.core.errors import EmptyPoolError
 from goldloop.core.ports import Tables
 from goldloop.core.samples import SampleId
 from goldloop.costs.review_effort import people_costs
-from goldloop.labeling.state import read_state
+from goldloop.labeling.context import read_state
 from goldloop.loop.ports import LoopPorts
 from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.explanation import Explanation, explain
@@ -35,12 +35,12 @@ def settle(ports: LoopPorts) -> PolicyEntry | None:
     champion = ports.open_registry().version_at("champion")
     if champion is None:
         return None
-    settings = ports.settings
+    settings, gold = ports.settings, GoldStore(ports.tables.gold).read()
     entry = settle_policy(
-        policy_evidence(ports.tables, gold_store(ports).records(), settings.label_set, champion),
+        policy_evidence(ports.tables, gold.records, settings.label_set, champion),
         settings,
         model_version=champion,
-        gold_version=gold_store(ports).newest().version,
+        gold_version=gold.version.version,
         people=known_people(ports),
         at=ports.clock(),
     )
@@ -84,11 +84,6 @@ def known_people(ports: LoopPorts) -> KnownPeople:
     """Return how long annotators take and what they answer, as far as that is known."""
     state = read_state(ports.tables, ports.settings)
     return people_costs(state.outcomes, state.snapshot.requests.requests, ports.settings.label_set)
-
-
-def gold_store(ports: LoopPorts) -> GoldStore:
-    """Return the gold versions."""
-    return GoldStore(ports.tables.gold)
 
 
 def audit_probabilities_of(ports: LoopPorts) -> AuditProbabilities:
@@ -136,8 +131,8 @@ def newest_entry(ports: LoopPorts) -> PolicyEntry:
 
 def holdout_of(ports: LoopPorts, entry: PolicyEntry) -> Audited:
     """Return the holdout as the model of `entry` evaluated it."""
-    labels = ports.settings.label_set
-    return evaluated_holdout(ports.tables, gold_store(ports).records(), labels, entry.model_version)
+    records, labels = GoldStore(ports.tables.gold).records(), ports.settings.label_set
+    return evaluated_holdout(ports.tables, records, labels, entry.model_version)
 
 
 def champion_tuning(ports: LoopPorts) -> Tuning:

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
+from goldloop.core.clock import now
 from goldloop.core.modality import Modality
 from goldloop.core.ports import LabelingQueue, Tables
 from goldloop.labeling.context import IMPORT_SIZE, LEASE_S, LabelingContext
@@ -33,15 +34,11 @@ class Progress(Protocol):
 class Silent:
     """Shows nothing. Satisfies `Progress`."""
 
-    def counting(self, what: str) -> AbstractContextManager[Callable[[int], None]]:
+    def counting(self, what: str) -> AbstractContextManager[Callable[[float], None]]:
         """Show nothing."""
-        del what
         return nullcontext(lambda _: None)
 
-    def share_done(self, what: str) -> AbstractContextManager[Callable[[float], None]]:
-        """Show nothing."""
-        del what
-        return nullcontext(lambda _: None)
+    share_done = counting
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ class LoopPorts:
     open_runs: Callable[[], TrainingRuns]
     owner: str
     gold_uri: str = ""
-    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    clock: Callable[[], datetime] = now
     sleep: Callable[[float], None] = time.sleep
     alone: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
     progress: Progress = field(default_factory=Silent)
@@ -72,20 +69,16 @@ class LoopPorts:
     import_size: int = IMPORT_SIZE
     lease_s: float = LEASE_S
 
-    def labeling(
-        self, queue: LabelingQueue | None = None, advance: Callable[[int], None] = lambda _: None
-    ) -> LabelingContext:
+    def labeling(self, queue: LabelingQueue | None = None) -> LabelingContext:
         """Return the context of the labeling steps; `queue` is opened unless it is given."""
         return LabelingContext(
             tables=self.tables,
             settings=self.settings,
             queue=queue or self.open_queue(),
-            store=self.modality.store,
-            max_distance=self.modality.max_distance,
+            modality=self.modality,
             owner=self.owner,
             clock=self.clock,
             sleep=self.sleep,
-            advance=advance,
             import_size=self.import_size,
             lease_s=self.lease_s,
         )

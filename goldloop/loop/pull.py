@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from goldloop.labeling.pull import PullReport, derive_gold, pull_annotations
-from goldloop.loop.follow_up import follow_up
 from goldloop.loop.ports import LoopPorts
-from goldloop.loop.push import agree_with_server
+from goldloop.loop.push import agree_with_server, follow_up
 
 
 def pull(ports: LoopPorts, *, accept_lost: bool = False) -> PullReport:

@@ -1,14 +1,15 @@
-"""Push: the round's choice of samples to the labelling server, each exactly once."""
+"""Push: the round's choice of samples, and what the answers call for, to the labelling server, each once."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from goldloop.annotators.report import suggestion_advice
-from goldloop.labeling.context import LabelingContext
+from goldloop.labeling.context import LabelingContext, LoopState
+from goldloop.labeling.follow_up import FollowUpReport, plan_follow_ups, tell_requests, withdraw_settled
 from goldloop.labeling.plan import plan_round
-from goldloop.labeling.push import PushReport
-from goldloop.labeling.state import LoopState
+from goldloop.labeling.push import PushReport, push_planned
 from goldloop.labeling.task_reconciliation import Reconciled, reconcile
-from goldloop.loop.follow_up import follow_up, push_waiting
 from goldloop.loop.policy import cautions
 from goldloop.loop.ports import LoopPorts
 
@@ -19,9 +20,7 @@ def agree_with_server(
     """Make the task log and the server agree; return what was done and the state that follows."""
     reconciled = reconcile(context, state.snapshot.tasks, accept_lost=accept_lost)
     if reconciled.n_adopted:
-        context.queue.push(
-            []
-        )  # restores suggestions of the adopted tasks, which their push may have left out
+        context.queue.push([])  # restores suggestions that the push of the adopted tasks may have left out
     return reconciled, context.read_state(state) if reconciled.is_changed else state
 
 
@@ -45,3 +44,25 @@ def push(ports: LoopPorts) -> PushReport:
     if report.n_pushed:
         ports.open_queue()  # now that there are pictures, the interface knows how large to show them
     return report
+
+
+def push_waiting(ports: LoopPorts, context: LabelingContext, state: LoopState) -> PushReport:
+    """Bring everything that is planned to the labelling server; reads nothing when nothing waits."""
+    report = PushReport(round=state.snapshot.round)
+    if not any(task.is_waiting for task in state.snapshot.tasks.values()):
+        return report
+    with ports.progress.counting("tasks pushed") as advance:
+        return push_planned(replace(context, advance=advance), report)
+
+
+def follow_up(
+    ports: LoopPorts, context: LabelingContext, state: LoopState
+) -> tuple[FollowUpReport, LoopState]:
+    """Plan the tasks that the answers call for and push them; return the new state."""
+    report = plan_follow_ups(context, state)
+    state = context.fresh(state)
+    if push_waiting(ports, context, state).purposes:
+        state = context.read_state(state)
+    tell_requests(context, state)
+    report.n_withdrawn = withdraw_settled(context, state)
+    return report, state

@@ -1,51 +1,148 @@
-"""Relabel: find gold labels in doubt, and send them to annotators for a blind second look."""
+"""Relabel: find gold labels in doubt, and send them to annotators for a blind second look.
+
+The search covers the train split only. A second look at an audit sample *because* a model disagrees would
+correct the audit only in the model's favour; audit samples have several blind answers instead.
+"""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from goldloop.labeling.relabel import Relabel, plan_relabel, relabels_of, search
-from goldloop.loop.follow_up import follow_up
+import numpy as np
+
+from goldloop.core.errors import EmptyPoolError
+from goldloop.core.planned_tasks import PlannedTask
+from goldloop.core.probs import Probs
+from goldloop.core.splits import Split
+from goldloop.core.tasks import Purpose, task_key
+from goldloop.gold.records import GoldRecord
+from goldloop.labeling.context import LoopState
+from goldloop.labeling.follow_up import follow_up_plan
 from goldloop.loop.ports import LoopPorts
-from goldloop.tables.gold_store import GoldStore
-from goldloop.tables.label_errors import read_label_issues, save_label_issues
-from goldloop.tables.snapshot import read_snapshot
+from goldloop.loop.push import follow_up
+from goldloop.tables.gold_store import GoldStore, read_label_issues, save_label_issues
+from goldloop.tables.snapshot import Snapshot, read_snapshot
+from goldloop.training.label_errors import LabelIssue, Rows, cross_validated_probs, find_label_issues
+
+N_FOLDS = 3
+"""Number of models trained for one search; more folds take longer and find few further issues."""
+
+_MINIBATCH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Relabel:
+    """A label issue and its state: not sent, waiting for annotators, kept, or corrected."""
+
+    issue: LabelIssue
+    state: str
+    present_label: str | None
 
 
 def find_label_errors(ports: LoopPorts) -> int:
     """Search the newest gold for labels in doubt and keep the list; return how many there are.
 
     Raises:
-        EmptyPoolError: there is too little gold to train on.
+        EmptyPoolError: the gold holds train samples of fewer than two labels.
     """
     with (
         ports.alone("retrain"),
         tempfile.TemporaryDirectory(prefix="goldloop-label-errors-") as scratch,
         ports.progress.share_done("cross-validating") as advance,
     ):
-        version, issues = search(
-            gold=GoldStore(ports.tables.gold).read(),
-            trainer=ports.open_trainer(),
-            store=ports.modality.store,
-            labels=ports.settings.label_set,
-            seed=ports.settings.selection.seed,
-            scratch=Path(scratch),
-            advance=advance,
-        )
+        version, issues = _search(ports, Path(scratch), advance)
     save_label_issues(ports.tables.label_errors, version, issues, at=ports.clock())
     return len(issues)
+
+
+def _search(
+    ports: LoopPorts, scratch: Path, advance: Callable[[float], None]
+) -> tuple[int, list[LabelIssue]]:
+    """Return the newest gold version and its label issues, by models not trained on the sample they judge."""
+    gold, labels = GoldStore(ports.tables.gold).read(), ports.settings.label_set
+    trainer, load = ports.open_trainer(), ports.modality.store.load
+    records = [record for record in gold.records if _may_be_doubted(record)]
+    if len({record.label for record in records}) < 2:
+        raise EmptyPoolError(
+            f"gold version {gold.version.version} has {len(records)} train samples of fewer than two labels; "
+            "label more samples, then search again"
+        )
+    samples = [(record.sample_id, labels.column(record.label)) for record in records]
+    columns = np.array([column for _, column in samples], dtype=np.intp)
+    n_done = 0
+
+    def fit(train: Rows, held_out: Rows) -> Probs:
+        nonlocal n_done
+        folder = scratch / f"fold-{n_done}"
+        trainer.train(
+            [samples[row] for row in train],
+            [],
+            labels=labels,
+            load=load,
+            folder=folder,
+            advance=lambda share: advance((n_done + share) / N_FOLDS),
+        )
+        scorer = trainer.scorer(folder)
+        n_done += 1
+        parts = [held_out[start : start + _MINIBATCH] for start in range(0, len(held_out), _MINIBATCH)]
+        return np.concatenate(
+            [scorer([load(samples[row][0]).payload for row in part]).probs for part in parts]
+        )
+
+    groups, seed = [record.group for record in records], ports.settings.selection.seed
+    probs = cross_validated_probs(columns, groups, labels=labels, fit=fit, n_folds=N_FOLDS, seed=seed)
+    sample_ids = [record.sample_id for record in records]
+    return gold.version.version, find_label_issues(sample_ids, columns, probs, labels=labels)
+
+
+def _may_be_doubted(record: GoldRecord) -> bool:
+    return record.split is Split.TRAIN and not record.method.startswith("adjudication")
 
 
 def send_label_errors(ports: LoopPorts, n: int) -> int:
     """Send the `n` most doubtful samples that were not sent yet to annotators; return how many there were."""
     context = ports.labeling()
-    state = context.read_state()
-    n_planned = plan_relabel(context, state, read_label_issues(ports.tables.label_errors), n=n)
+    state, issues = context.read_state(), read_label_issues(ports.tables.label_errors)
+
+    def choose(now: LoopState) -> list[PlannedTask]:
+        evidence_of = now.evidence
+        waiting = [
+            evidence_of[relabel.issue.sample_id]
+            for relabel in relabels_of(issues, now.snapshot)
+            if relabel.state == "not sent" and relabel.issue.sample_id in evidence_of
+        ]
+        return [
+            follow_up_plan(evidence, Purpose.RECHECK, context, round_=now.snapshot.round, position=position)
+            for position, evidence in enumerate(waiting[:n])
+        ]
+
+    base = state.snapshot.versions.planned_tasks
+    planned = context.task_log.plan(context.retrying(state, choose), base=base)
     follow_up(ports, context, context.fresh(state))
-    return n_planned
+    return len(planned)
 
 
 def read_relabels(ports: LoopPorts) -> list[Relabel]:
     """Return the present list of label issues with what became of each, most doubtful first."""
     return relabels_of(read_label_issues(ports.tables.label_errors), read_snapshot(ports.tables))
+
+
+def relabels_of(issues: Sequence[LabelIssue], snapshot: Snapshot) -> list[Relabel]:
+    """Return the state of each of `issues`, in the order given."""
+    labels = {record.sample_id: record.label for record in snapshot.gold.records}
+    answered = {annotation.key for annotation in snapshot.annotations}
+    relabels = []
+    for issue in issues:
+        task = snapshot.tasks.get(task_key(issue.sample_id, Purpose.RECHECK))
+        label = labels.get(issue.sample_id)
+        if task is None or not task.is_live:
+            state = "not sent"
+        elif task.key not in answered or label is None:
+            state = "waiting for annotators"
+        else:
+            state = "kept" if label == issue.label else f"corrected to {label}"
+        relabels.append(Relabel(issue, state, label))
+    return relabels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any
 
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport
@@ -21,21 +21,8 @@ from goldloop.tables.counts import conservation
 from goldloop.tables.rounds import read_rounds, save_round
 from goldloop.training.round_record import RoundRecord
 
-Result = TypeVar("Result")
-
-
-class RunStep(Protocol):
-    """Runs one step of a routine under a name, for example as a Prefect task that is retried."""
-
-    def __call__(self, name: str, step: Callable[[], Result]) -> Result:
-        """Return what `step()` returns."""
-        ...
-
-
-def plainly(name: str, step: Callable[[], Result]) -> Result:
-    """Run a step as it is. Satisfies `RunStep`."""
-    del name
-    return step()
+RunStep = Callable[[str, Callable[[], Any]], Any]
+"""Runs a step under a name, for example as a Prefect task that is retried; returns what the step returns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +41,7 @@ class RoundReport:
     page: Path | None = None
 
 
-def run_round(ports: LoopPorts, run: RunStep = plainly) -> RoundReport:
+def run_round(ports: LoopPorts, run: RunStep = lambda _, step: step()) -> RoundReport:
     """Pull answers, retrain, settle the policy, score the pool and push the next tasks.
 
     `run` runs each step; every step can be repeated without harm.
@@ -64,12 +51,7 @@ def run_round(ports: LoopPorts, run: RunStep = plainly) -> RoundReport:
     policy = run("settle the policy", lambda: settle(ports))
     scored = run("score the pool", lambda: score_pool(ports))
     pushed = run("push the round's tasks", lambda: push(ports))
-    note_lanes(ports)
-    return RoundReport(pulled, record, notes, policy, scored, pushed)
-
-
-def note_lanes(ports: LoopPorts) -> None:
-    """Write the lanes of all samples into the newest round's record, once."""
     closed = read_rounds(ports.tables.rounds)
-    if closed and not closed[-1].lanes:
+    if closed and not closed[-1].lanes:  # the lanes after the round, noted once
         save_round(ports.tables.rounds, replace(closed[-1], lanes=conservation(ports.tables).lanes))
+    return RoundReport(pulled, record, notes, policy, scored, pushed)

@@ -7,7 +7,7 @@ from goldloop.loop.ports import LoopPorts
 from goldloop.scoring.score import score_pool as score_samples
 from goldloop.scoring.score import score_source
 from goldloop.scoring.writer import ScoreReport
-from goldloop.tables.snapshot import read_taken
+from goldloop.tables.snapshot import read_snapshot
 
 
 def score_files(ports: LoopPorts, source: str) -> ScoreReport:
@@ -32,7 +32,7 @@ def score_files(ports: LoopPorts, source: str) -> ScoreReport:
 
 def score_pool(ports: LoopPorts) -> ScoreReport:
     """Score, or only route anew, what nobody has been asked about, by champion and policy."""
-    taken, model = read_taken(ports.tables), ports.champion()
+    taken, model = read_snapshot(ports.tables).taken, ports.champion()
     with ports.alone("score"), ports.progress.counting("pool scored") as advance:
         policy = policy_in_force(ports, model.version)
         moves = reroute_pool(ports, model.version, policy, taken)

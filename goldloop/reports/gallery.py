@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from goldloop.core.modality import Preview
 from goldloop.core.samples import SampleId
 from goldloop.gold.records import GoldRecord
-from goldloop.labeling.relabel import Relabel
+from goldloop.loop.relabel import Relabel
 from goldloop.reports.formatting import percent
 from goldloop.reports.section import Row, Section, Tile
 

@@ -16,10 +16,10 @@ from goldloop.costs.inputs import CostInputs, cost_inputs
 from goldloop.costs.report import CostReport, cost_report
 from goldloop.drift.history import Seen
 from goldloop.gold.records import GoldRecord
-from goldloop.labeling.relabel import Relabel, relabels_of
-from goldloop.labeling.state import LoopState, read_state
+from goldloop.labeling.context import LoopState, read_state
 from goldloop.loop.policy import cautions, known_people
 from goldloop.loop.ports import LoopPorts
+from goldloop.loop.relabel import Relabel, relabels_of
 from goldloop.reports.gallery import MOST_TILES, Thumbnails, shown_gold
 from goldloop.reports.status import Status
 from goldloop.routing.entry import PolicyEntry
@@ -27,7 +27,7 @@ from goldloop.routing.tuning import Tuning, tune
 from goldloop.settings import Settings
 from goldloop.tables.batches import read_seen
 from goldloop.tables.counts import Conservation, annotation_counts, conservation, task_counts
-from goldloop.tables.label_errors import read_label_issues
+from goldloop.tables.gold_store import read_label_issues
 from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.predictions import suggested_labels
 from goldloop.tables.rounds import read_rounds

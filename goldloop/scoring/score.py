@@ -17,7 +17,7 @@ from goldloop.drift.sketches import Sketch
 from goldloop.routing.policies import Policy
 from goldloop.scoring.writer import AuditProbabilities, Clock, Model, ScoreReport, ScoreWriter
 from goldloop.tables.batches import read_reference, save_batch
-from goldloop.tables.unlabeled_pool import newest_predictions
+from goldloop.tables.predictions import newest_predictions
 
 
 def batch_of(source: str) -> BatchId:

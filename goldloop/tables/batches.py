@@ -1,31 +1,64 @@
-"""Batches: the sketches and drift checks of the batches that were scored."""
+"""Batches: the source of each sample, the scoring passes, and the samples since the last lasting change."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
-from goldloop.core.ports import Table
+from goldloop.core.ports import Table, Tables
+from goldloop.core.samples import Arrived, BatchId, SampleId
 from goldloop.drift.checks import Check
 from goldloop.drift.history import Seen, reference_of
+from goldloop.drift.regimes import current_samples
 from goldloop.drift.sketches import Sketch
+from goldloop.tables import codec
+from goldloop.tables.rounds import closing_times
+
+IS_SAMPLE = pc.field("arrived") == str(Arrived.SAMPLE)
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedSample:
+    """Source of a sample, and the fingerprint that near-duplicates share."""
+
+    sample_id: SampleId
+    uri: str
+    batch: BatchId
+    fingerprint: str | None
+
+
+def read_samples(tables: Tables, sample_ids: Collection[SampleId]) -> dict[SampleId, ArrivedSample]:
+    """Return each of `sample_ids` as it first arrived."""
+    if not sample_ids:
+        return {}
+    wanted = IS_SAMPLE & pc.field("sample_id").isin(pa.array(sorted(sample_ids), pa.string()))
+    rows = tables.samples.read(["sample_id", "uri", "batch", "fingerprint", "arrived_at"], where=wanted)
+    rows = rows.sort_by([("arrived_at", "descending")])
+    return {sample.sample_id: sample for sample in codec.values_of(ArrivedSample, rows)}
+
+
+def read_current_samples(tables: Tables) -> set[SampleId]:
+    """Return the samples that `goldloop.drift.regimes.current_samples` selects."""
+    rows = tables.samples.read(["sample_id", "arrived_at"], where=IS_SAMPLE)
+    return current_samples(
+        dict(codec.column_values(rows, "sample_id", "arrived_at")),
+        closed_at=closing_times(tables.rounds),
+        drifted_at=[seen.scored_at for seen in read_seen(tables.batches) if seen.check.drifts],
+    )
 
 
 def read_seen(batches: Table, model_version: str | None = None) -> list[Seen]:
     """Return the scoring passes of `model_version`, or of all models, oldest first."""
-    rows = batches.read()
-    if model_version is not None:
-        rows = rows.filter(pc.field("model_version") == model_version)
+    rows = batches.read().sort_by("scored_at")
+    columns = codec.column_values(rows, "batch", "model_version", "scored_at", "sketch", "drifts")
     return [
-        Seen(
-            row["batch"],
-            row["model_version"],
-            row["scored_at"],
-            Sketch.from_json(row["sketch"]),
-            Check.from_json(row["drifts"]),
-        )
-        for row in rows.sort_by("scored_at").to_pylist()
+        Seen(batch, version, scored_at, Sketch.from_json(sketch), Check.from_json(drifts))
+        for batch, version, scored_at, sketch, drifts in columns
+        if model_version in (None, version)
     ]
 
 
@@ -38,17 +71,6 @@ def save_batch(
     batches: Table, *, batch: str, model_version: str, scored_at: datetime, sketch: Sketch, check: Check
 ) -> None:
     """Append what one scoring pass saw and what had moved; a pass without predictions leaves no row."""
-    if sketch.n == 0:
-        return
-    batches.append(
-        [
-            {
-                "batch": batch,
-                "model_version": model_version,
-                "scored_at": scored_at,
-                "n": sketch.n,
-                "sketch": sketch.to_json(),
-                "drifts": check.to_json(),
-            }
-        ]
-    )
+    row = {"batch": batch, "model_version": model_version, "scored_at": scored_at, "n": sketch.n}
+    if sketch.n:
+        batches.append([{**row, "sketch": sketch.to_json(), "drifts": check.to_json()}])

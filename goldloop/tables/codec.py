@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from datetime import datetime
 from enum import Enum
 from functools import cache
-from types import UnionType
-from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
 
 from goldloop.core.codec import from_plain, to_text
-from goldloop.core.ports import Row
+from goldloop.core.ports import Row, Table
 
 Value = TypeVar("Value")
+
+MOMENT = pa.timestamp("us", tz="UTC")
+_ARROW_TYPES = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), datetime: MOMENT}
+
+
+def columns_of(kind: type[Any], **extra: pa.DataType) -> pa.Schema:
+    """Return the columns of a table whose rows hold a dataclass `kind` each, and those of `extra`.
+
+    A tuple of numbers becomes a list in single precision, as probs are; what is no number or moment is text.
+    """
+    return pa.schema({name: _arrow_type(hint) for name, hint in get_type_hints(kind).items()} | extra)
 
 
 def rows_of(values: Iterable[Any], **extra: Any) -> list[Row]:
@@ -39,12 +51,49 @@ def values_of(kind: type[Value], rows: pa.Table) -> list[Value]:
     return from_plain(list[kind], records)  # type: ignore[valid-type]
 
 
+def append_values(
+    table: Table, make_values: Callable[[], Sequence[Value]], *, base: int | None = None, **extra: Any
+) -> Sequence[Value]:
+    """Append a row for each value from `make_values`, in one commit with a `seq` of its own; return them.
+
+    It is called again when another writer was first; the first call is based on version `base` of the table.
+    """
+    made: Sequence[Value] = ()
+
+    def make_rows(seq: int) -> list[Row]:
+        nonlocal made
+        made = make_values()
+        return rows_of(made, seq=seq, **extra)
+
+    table.append_next(make_rows, base=base)
+    return made
+
+
+def one_for_each(keys: Sequence[str], rows: pa.Table, *, which: Literal["min", "max"]) -> pa.Table:
+    """Return the first ("min") or the last ("max") of `rows` for each value of `keys`, in their order."""
+    numbered = rows.select(keys).append_column("row", pa.array(range(len(rows)), pa.int64()))
+    chosen = numbered.group_by(keys).aggregate([("row", which)])[f"row_{which}"]
+    return rows.take(chosen.combine_chunks().sort())
+
+
+def column_values(rows: pa.Table, *names: str) -> Iterable[tuple[Any, ...]]:
+    """Return the cells of the columns `names`, row by row."""
+    return zip(*(rows[name].to_pylist() for name in names), strict=True)
+
+
 def _cell(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, tuple):
         return list(value)
     return to_text(value) if isinstance(value, Mapping) or is_dataclass(value) else value
+
+
+def _arrow_type(hint: Any) -> pa.DataType:
+    options = [option for option in get_args(hint) if option not in (NoneType, ...)]
+    if get_origin(hint) is tuple:
+        return pa.list_(pa.float32() if options == [float] else _arrow_type(options[0]))
+    return _arrow_type(options[0]) if options else _ARROW_TYPES.get(hint, pa.string())
 
 
 @cache

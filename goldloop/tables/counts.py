@@ -6,17 +6,16 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
 from goldloop.core.lanes import Lane, listed_lanes
 from goldloop.core.planned_tasks import Event
 from goldloop.core.ports import Tables
 from goldloop.core.samples import Arrived
 from goldloop.core.tasks import Purpose
+from goldloop.tables import codec
+from goldloop.tables.batches import IS_SAMPLE
+from goldloop.tables.predictions import newest_predictions
 from goldloop.tables.snapshot import Snapshot
-from goldloop.tables.unlabeled_pool import newest_predictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +61,14 @@ class Conservation:
 
 def conservation(tables: Tables) -> Conservation:
     """Return the number of files in each place; a file that arrived again counts as its last arrival."""
-    rows = tables.samples.read(["batch", "uri", "stamp", "sample_id", "arrived", "reason", "arrived_at"])
-    rows = rows.sort_by("arrived_at").append_column("row", pa.array(range(len(rows)), pa.int64()))
-    last = rows.group_by(["batch", "uri", "stamp"]).aggregate([("row", "max")])["row_max"]
-    rows = rows.take(last)
+    names = ["batch", "uri", "stamp", "sample_id", "arrived", "reason", "arrived_at"]
+    rows = tables.samples.read(names).sort_by("arrived_at")
+    rows = codec.one_for_each(["batch", "uri", "stamp"], rows, which="max")
     arrived = Counter(rows["arrived"].to_pylist())
     reasons = Counter(reason for reason in rows["reason"].to_pylist() if reason is not None)
-    samples = rows.filter(pc.field("arrived") == str(Arrived.SAMPLE)).select(["sample_id"])
-    lanes = Counter(
-        samples.join(newest_predictions(tables), "sample_id", join_type="inner")["lane"].to_pylist()
-    )
+    samples = rows.filter(IS_SAMPLE).select(["sample_id"])
+    placed = samples.join(newest_predictions(tables, ()), "sample_id", join_type="inner")
+    lanes = Counter(placed["lane"].to_pylist())
     return Conservation(
         n_files=len(rows),
         **{str(lane): lanes[lane] for lane in Lane},

@@ -1,4 +1,4 @@
-"""The gold store: gold versions in a versioned table; every read checks the digest."""
+"""The gold store: gold versions in a versioned table, and the gold labels that a search found doubtful."""
 
 from __future__ import annotations
 
@@ -7,11 +7,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from goldloop.core.codec import from_plain
 from goldloop.core.errors import GoldVersionError
 from goldloop.core.ports import Changes, Table
-from goldloop.gold.records import GoldChange, GoldRecord, GoldVersion, gold_diff, gold_digest
+from goldloop.gold.records import KINDS, GoldChange, GoldRecord, GoldVersion, gold_diff, gold_digest
 from goldloop.tables import codec
+from goldloop.training.label_errors import LabelIssue
+
+_NEW_WORKSPACE = {
+    "digest": gold_digest([]),
+    "reason": "workspace made",
+    "n_records": 0,
+    **{f"n_{kind}": 0 for kind in KINDS},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +34,10 @@ class Gold:
 
 @dataclass(frozen=True, slots=True)
 class GoldStore:
-    """Reads and commits gold versions; a gold version has the number of the table version."""
+    """Reads and commits gold versions, which have the number of the table version.
+
+    Every read checks the digest.
+    """
 
     table: Table
 
@@ -52,18 +65,13 @@ class GoldStore:
             kinds = [change.kind for change in changes]
             return Changes(
                 put=codec.rows_of(change.after for change in changes if change.after is not None),
-                remove=codec.rows_of(
-                    change.before for change in changes if change.before is not None and change.after is None
-                ),
+                remove=codec.rows_of(change.before for change in changes if change.after is None),
                 metadata={
                     "digest": gold_digest(records),
                     "parent_digest": gold_digest(old),
                     "reason": reason(changes),
                     "n_records": str(len(records)),
-                }
-                | {
-                    f"n_{kind}": str(kinds.count(kind))
-                    for kind in ("added", "changed", "removed", "reweighed")
+                    **{f"n_{kind}": str(kinds.count(kind)) for kind in KINDS},
                 },
             )
 
@@ -72,14 +80,21 @@ class GoldStore:
             return None
         return self.newest()
 
-    def read(self) -> Gold:
-        """Return the newest gold version with its records.
+    def read(self, number: int | None = None) -> Gold:
+        """Return gold version `number` (None: the newest) with its records.
 
         Raises:
-            GoldVersionError: the content of the version does not match its digest.
+            GoldVersionError: there is no such version, or its content does not match its digest.
         """
-        version = self.newest()
-        return Gold(version, tuple(self._checked(version)))
+        version = self.version(number)
+        records = _records(self.table.read(version=version.version))
+        digest = gold_digest(records)
+        if digest != version.digest:
+            raise GoldVersionError(
+                f"gold version {version.version} has digest {digest}, its log says {version.digest}; "
+                "another program changed its files: restore the folder tables/gold from a backup"
+            )
+        return Gold(version, tuple(records))
 
     def log(self) -> list[GoldVersion]:
         """Return every gold version, newest first; version 0 is the empty gold of a new workspace."""
@@ -87,20 +102,11 @@ class GoldStore:
         for entry in reversed(self.table.history()):
             if entry["version"] != 0 and "digest" not in entry:
                 continue  # maintenance of the table, not a gold version
-            versions.append(
-                GoldVersion(
-                    version=int(entry["version"]),
-                    digest=entry.get("digest", gold_digest([])),
-                    n_records=int(entry.get("n_records", 0)),
-                    n_added=int(entry.get("n_added", 0)),
-                    n_changed=int(entry.get("n_changed", 0)),
-                    n_removed=int(entry.get("n_removed", 0)),
-                    n_reweighed=int(entry.get("n_reweighed", 0)),
-                    created_at=datetime.fromtimestamp(entry["timestamp"] / 1000, UTC),
-                    parent=versions[-1].version if versions else None,
-                    reason=entry.get("reason", "workspace made"),
-                )
-            )
+            made = {
+                "created_at": datetime.fromtimestamp(entry["timestamp"] / 1000, UTC),
+                "parent": versions[-1].version if versions else None,
+            }
+            versions.append(from_plain(GoldVersion, _NEW_WORKSPACE | entry | made))
         return versions[::-1]
 
     def newest(self) -> GoldVersion:
@@ -113,9 +119,9 @@ class GoldStore:
         Raises:
             GoldVersionError: there is no such gold version.
         """
-        log = self.log()
         if number is None:
-            return log[0]
+            return self.newest()
+        log = self.log()
         for version in log:
             if version.version == number:
                 return version
@@ -124,33 +130,32 @@ class GoldStore:
         )
 
     def records(self, number: int | None = None) -> list[GoldRecord]:
-        """Return the records of gold version `number` (None: the newest) in order of sample_id.
-
-        Raises:
-            GoldVersionError: there is no such version, or its content does not match its digest.
-        """
-        return self._checked(self.version(number))
+        """Return the records of gold version `number`, as `read` does, in order of sample_id."""
+        return list(self.read(number).records)
 
     def rows(self, number: int | None = None) -> pa.Table:
-        """Return gold version `number` (None: the newest) as Arrow rows in order of sample_id.
-
-        Raises:
-            GoldVersionError: there is no such version, or its content does not match its digest.
-        """
-        version = self.version(number)
-        self._checked(version)
+        """Return gold version `number`, as `read` does, as Arrow rows in order of sample_id."""
+        version = self.read(number).version
         return self.table.read(version=version.version).sort_by("sample_id")
-
-    def _checked(self, version: GoldVersion) -> list[GoldRecord]:
-        records = _records(self.table.read(version=version.version))
-        digest = gold_digest(records)
-        if digest != version.digest:
-            raise GoldVersionError(
-                f"gold version {version.version} has digest {digest}, its log says {version.digest}; "
-                "another program changed its files: restore the folder tables/gold from a backup"
-            )
-        return records
 
 
 def _records(rows: pa.Table) -> list[GoldRecord]:
     return codec.values_of(GoldRecord, rows.sort_by("sample_id"))
+
+
+def save_label_issues(table: Table, version: int, issues: Sequence[LabelIssue], *, at: datetime) -> None:
+    """Write the result of a search of gold version `version`; the row of rank 0 stands for the search."""
+    table.append(
+        [
+            {"found_at": at, "gold_version": version, "rank": 0},
+            *codec.rows_of(issues, found_at=at, gold_version=version),
+        ]
+    )
+
+
+def read_label_issues(table: Table) -> list[LabelIssue]:
+    """Return the result of the newest search, most doubtful label first; empty before any search."""
+    rows = table.read()
+    newest = pc.max(rows["found_at"])
+    present = rows.filter((pc.field("found_at") == newest) & (pc.field("rank") > 0))
+    return codec.values_of(LabelIssue, present.sort_by("rank"))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from goldloop.core.ports import Row, Table
+from goldloop.core.ports import Table
 from goldloop.routing.entry import PolicyEntry
 from goldloop.tables import codec
 
@@ -31,13 +29,9 @@ class PolicyLog:
         Two processes that settle the same policy at once leave one entry. A model that becomes champion again
         gets an entry again, so that the newest is always the champion's.
         """
-        is_new = False
 
-        def make_rows(seq: int) -> Sequence[Row]:
-            nonlocal is_new
+        def changed() -> list[PolicyEntry]:
             entries = self.entries()
-            is_new = not entries or not entries[-1].is_same(entry)
-            return codec.rows_of([entry], seq=seq, version=entry.policy.version) if is_new else []
+            return [] if entries and entries[-1].is_same(entry) else [entry]
 
-        self._table.append_next(make_rows)
-        return is_new
+        return bool(codec.append_values(self._table, changed, version=entry.policy.version))

@@ -1,8 +1,8 @@
-"""Predictions: the named queries on the newest prediction of each sample."""
+"""Predictions: the newest one of each sample, the unlabeled pool, and the named queries on both."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
@@ -10,16 +10,52 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.core.errors import SourceError
+from goldloop.core.lanes import Lane
 from goldloop.core.ports import Tables
-from goldloop.core.predictions import Prediction
-from goldloop.core.samples import SampleId
+from goldloop.core.predictions import Candidate, Prediction
+from goldloop.core.samples import BatchId, SampleId
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.policies import Policy
 from goldloop.routing.reroute import LaneChange
-from goldloop.tables.codec import rows_of, values_of
-from goldloop.tables.unlabeled_pool import newest_predictions
+from goldloop.tables import codec
+from goldloop.tables.batches import IS_SAMPLE
 
-_COLUMNS = ("batch", "model_version", "policy", "probs", "audit_probability")
+_COLUMNS = ("sample_id", "scored_at", "lane", "label", "confidence", "margin")
+_FURTHER = ("batch", "model_version", "policy", "probs", "audit_probability")
+
+
+def newest_predictions(
+    tables: Tables, columns: Collection[str] = _FURTHER, *, where: pc.Expression | None = None
+) -> pa.Table:
+    """Return the newest prediction of each sample: sample_id, lane, label, confidence, margin, `columns`."""
+    rows = tables.predictions.read([*_COLUMNS, *columns], where=where).sort_by("scored_at")
+    return codec.one_for_each(["sample_id"], rows, which="max")
+
+
+def read_unlabeled_pool(tables: Tables, taken: Collection[SampleId]) -> tuple[list[Candidate], int]:
+    """Return the candidates, in order of sample_id, and how many distinct samples have arrived.
+
+    Every sample is a candidate except those in `taken` (with a live task or in gold).
+    """
+    samples = tables.samples.read(["sample_id", "batch"], where=IS_SAMPLE)
+    batches = dict(codec.column_values(samples, "sample_id", "batch"))
+    rows = newest_predictions(tables, ["audit_probability"])
+    columns = codec.column_values(rows, "lane", "margin", "label", "audit_probability")
+    known = dict(zip(rows["sample_id"].to_pylist(), columns, strict=True))
+    candidates = [
+        Candidate(SampleId(sample_id), BatchId(batches[sample_id]), Lane(lane), margin, label, probability)
+        for sample_id in sorted(batches.keys() - set(taken))
+        for lane, margin, label, probability in [known.get(sample_id, (Lane.HOLD, None, None, None))]
+    ]
+    return candidates, len(batches)
+
+
+def read_predictions(tables: Tables, sample_ids: Collection[SampleId]) -> Mapping[SampleId, Prediction]:
+    """Return the newest prediction of each of `sample_ids`."""
+    if not sample_ids:
+        return {}
+    rows = newest_predictions(tables, where=_is_one_of(sample_ids))
+    return {prediction.sample_id: prediction for prediction in codec.values_of(Prediction, rows)}
 
 
 def find_prediction(tables: Tables, prefix: str) -> Prediction:
@@ -28,27 +64,26 @@ def find_prediction(tables: Tables, prefix: str) -> Prediction:
     Raises:
         SourceError: no scored sample has such an id, or several have.
     """
-    rows = newest_predictions(tables, _COLUMNS)
+    rows = newest_predictions(tables)
     matches = rows.filter(pc.starts_with(pc.field("sample_id"), pattern=prefix.lower()))
     if len(matches) != 1:
         raise SourceError(
             f"{len(matches)} scored samples have an id that begins with {prefix!r}. Give a longer prefix of "
             "one id: `goldloop gold show` and Label Studio show ids."
         )
-    return values_of(Prediction, matches)[0]
+    return codec.values_of(Prediction, matches)[0]
 
 
 def predictions_under_other_policies(
     tables: Tables, *, model_version: str, policy: Policy, is_wanted: Callable[[SampleId], bool]
 ) -> list[Prediction]:
     """Return the newest predictions that `model_version` made and another policy than `policy` routed."""
-    rows = newest_predictions(tables, _COLUMNS)
-    rows = rows.filter(
+    rows = newest_predictions(tables).filter(
         (pc.field("model_version") == model_version)
         & (pc.field("policy") != policy.version)
         & pc.field("label").is_valid()
     )
-    return [prediction for prediction in values_of(Prediction, rows) if is_wanted(prediction.sample_id)]
+    return [prediction for prediction in codec.values_of(Prediction, rows) if is_wanted(prediction.sample_id)]
 
 
 def save_lane_changes(tables: Tables, changes: Iterable[LaneChange], *, policy: Policy, at: datetime) -> None:
@@ -58,18 +93,19 @@ def save_lane_changes(tables: Tables, changes: Iterable[LaneChange], *, policy: 
         for change in changes
     ]
     if predictions:
-        tables.predictions.append(rows_of(predictions))
+        tables.predictions.append(codec.rows_of(predictions))
 
 
 def suggested_labels(tables: Tables, gold: Iterable[GoldRecord]) -> dict[SampleId, str]:
     """Return the model's label of each gold sample when it was pushed; a sample is missing without one."""
     wanted = {(record.sample_id, record.model_version) for record in gold}
     rows = tables.predictions.read(["sample_id", "model_version", "label"])
-    ids = pa.array(sorted(sample_id for sample_id, _ in wanted), pa.string())
-    rows = rows.filter(pc.field("sample_id").isin(ids) & pc.field("label").is_valid())
-    columns = (rows[name].to_pylist() for name in ("sample_id", "model_version", "label"))
+    is_wanted = _is_one_of({sample_id for sample_id, _ in wanted}) & pc.field("label").is_valid()
+    columns = codec.column_values(rows.filter(is_wanted), "sample_id", "model_version", "label")
     return {
-        SampleId(sample_id): label
-        for sample_id, version, label in zip(*columns, strict=True)
-        if (sample_id, version) in wanted
+        SampleId(sample_id): label for sample_id, version, label in columns if (sample_id, version) in wanted
     }
+
+
+def _is_one_of(sample_ids: Collection[SampleId]) -> pc.Expression:
+    return pc.field("sample_id").isin(pa.array(sorted(sample_ids), pa.string()))

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from goldloop.core.annotations import StoredAnnotation
-from goldloop.core.planned_tasks import TaskStatus
+from goldloop.core.planned_tasks import Event, TaskStatus
 from goldloop.core.ports import Tables
 from goldloop.core.samples import SampleId
-from goldloop.tables.annotations import read_annotations
-from goldloop.tables.answer_requests import RequestLog, read_requests
+from goldloop.tables.answers import RequestLog, read_annotations, read_requests
 from goldloop.tables.gold_store import Gold, GoldStore
 from goldloop.tables.task_log import TaskLog
 
@@ -47,9 +46,19 @@ class Snapshot:
         return {key: task for key, task in self.tasks.items() if task.is_live}
 
     @property
+    def pushed(self) -> dict[str, int]:
+        """Return the id on the server of every pushed task, by key."""
+        return {
+            key: task.task_id
+            for key, task in self.tasks.items()
+            if task.event is Event.PUSHED and task.task_id is not None
+        }
+
+    @property
     def taken(self) -> set[SampleId]:
         """Return the samples with a live task, and those in gold."""
-        return _taken(self.tasks, self.gold)
+        in_gold = {record.sample_id for record in self.gold.records}
+        return in_gold | {task.sample_id for task in self.live.values()}
 
 
 def read_versions(tables: Tables) -> Versions:
@@ -71,24 +80,6 @@ def read_snapshot(tables: Tables) -> Snapshot:
     requests = read_requests(tables.answer_requests)
     annotations = tuple(read_annotations(tables.annotations))
     rounds = tables.rounds.read(["round", "closed_at"]).sort_by("round")
-    numbers = rounds["round"].to_pylist()
-    return Snapshot(
-        versions=versions,
-        tasks=tasks,
-        requests=requests,
-        annotations=annotations,
-        closed_at=tuple(rounds["closed_at"].to_pylist()),
-        round=max(numbers, default=-1) + 1,
-        gold=gold,
-    )
-
-
-def read_taken(tables: Tables) -> set[SampleId]:
-    """Return the samples with a live task, and those in gold."""
-    return _taken(TaskLog(tables).statuses(), GoldStore(tables.gold).read())
-
-
-def _taken(tasks: Mapping[str, TaskStatus], gold: Gold) -> set[SampleId]:
-    return {task.sample_id for task in tasks.values() if task.is_live} | {
-        record.sample_id for record in gold.records
-    }
+    closed_at = tuple(rounds["closed_at"].to_pylist())
+    open_round = max(rounds["round"].to_pylist(), default=-1) + 1
+    return Snapshot(versions, tasks, requests, annotations, closed_at, open_round, gold)

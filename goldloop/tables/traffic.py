@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from datetime import datetime
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.audit.audited import Audited, Traffic, audited_traffic
@@ -18,6 +17,7 @@ from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.settle import PolicyEvidence
+from goldloop.tables import codec
 from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.rounds import closing_times, current_round
 from goldloop.training.evaluate import HoldoutEvaluation
@@ -30,10 +30,7 @@ def read_traffic(tables: Tables, labels: LabelSet, model_version: str | None = N
     """
     names = ["sample_id", "scored_at", "lane", "policy", "label", "probs", "model_version"]
     rows = tables.predictions.read(names).filter(pc.field("label").is_valid()).sort_by("scored_at")
-    number = pa.array(range(len(rows)), pa.int64())
-    first = rows.select(["sample_id"]).append_column("row", number)
-    first = first.group_by("sample_id").aggregate([("row", "min")])
-    rows = rows.take(first["row_min"]).sort_by("sample_id")
+    rows = codec.one_for_each(["sample_id"], rows, which="min").sort_by("sample_id")
     if model_version is not None:
         rows = rows.filter(pc.field("model_version") == model_version)
     closed = closing_times(tables.rounds)
@@ -54,9 +51,7 @@ def evaluated_holdout(
     """Return the holdout as `model_version` last evaluated it; samples without its evaluation are missing."""
     rows = tables.evaluations.read(["sample_id", "model_version", "probs", "evaluated_at"])
     rows = rows.filter(pc.field("model_version") == model_version).sort_by("evaluated_at")
-    probs_of: Mapping[str, list[float]] = dict(
-        zip(rows["sample_id"].to_pylist(), rows["probs"].to_pylist(), strict=True)
-    )
+    probs_of = dict(codec.column_values(rows, "sample_id", "probs"))
     holdout = sorted(
         (record for record in gold if record.split is Split.HOLDOUT and record.sample_id in probs_of),
         key=lambda record: record.sample_id,

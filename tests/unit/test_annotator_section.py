@@ -26,7 +26,7 @@ from goldloop.core.modality import Preview
 from goldloop.core.plain import plain
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
-from goldloop.labeling.relabel import Relabel
+from goldloop.loop.relabel import Relabel
 from goldloop.reports.annotators import (
     adoption_rows,
     agreement_rows,

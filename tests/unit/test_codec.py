@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 
 import pyarrow as pa
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from goldloop.core.codec import from_plain, to_plain
 from goldloop.core.errors import StoredValueError
 from goldloop.core.lanes import Lane
-from goldloop.tables import codec
+from goldloop.tables import codec, schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,27 @@ def test_a_row_holds_nested_values_as_text() -> None:
     assert row["shares"] == '{"ham":{"value":0.25}}'
     assert (row["best"], row["words"], row["at"]) == (None, ["b", "c"], EXAMPLE.at)
     assert codec.values_of(Example, pa.Table.from_pylist([row])) == [EXAMPLE]
+
+
+def test_the_columns_of_a_table_follow_from_the_fields_of_its_rows() -> None:
+    """Numbers and moments keep their type, numbers in tuples lose precision, everything else is text."""
+    columns = codec.columns_of(Example, seq=pa.int64())
+
+    assert columns.field("words").type == pa.list_(pa.string())
+    assert columns.field("at").type == pa.timestamp("us", tz="UTC")
+    assert columns.field("seq").type == pa.int64()
+    assert {columns.field(name).type for name in ("name", "lane", "shares", "best")} == {pa.string()}
+    assert schema.ALL["predictions"].field("probs").type == pa.list_(pa.float32())
+    assert schema.ALL["gold"].field("annotation_ids").type == pa.list_(pa.int64())
+    assert schema.ALL["planned_tasks"].field("is_shown").type == pa.bool_()
+
+
+def test_the_columns_of_every_table_are_pinned() -> None:
+    """A renamed or retyped field of a stored value would shut out the workspaces that exist."""
+    columns = sorted(
+        f"{name}.{column.name} {column.type}" for name in schema.ALL for column in schema.ALL[name]
+    )
+    assert sha256("\n".join(columns).encode()).hexdigest()[:16] == "b769bf994ea77eed"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from goldloop.consensus.next_step import Step
 from goldloop.core.errors import ServiceUnreachableError
 from goldloop.core.tasks import Purpose
-from goldloop.labeling.state import LoopState
+from goldloop.labeling.context import LoopState
 from goldloop.settings.sections import ConsensusSettings, SuggestionSettings
 from tests.loop import Loop, killed_before_commit
 from tests.unit.labeling_loop import always, gold_by_sample, live, pushed

@@ -17,8 +17,11 @@ from goldloop.routing.policies import Band, Policy, Suspended, Target
 from goldloop.routing.reroute import reroute
 from goldloop.tables.counts import conservation
 from goldloop.tables.policy_log import PolicyLog
-from goldloop.tables.predictions import predictions_under_other_policies, save_lane_changes
-from goldloop.tables.unlabeled_pool import newest_predictions
+from goldloop.tables.predictions import (
+    newest_predictions,
+    predictions_under_other_policies,
+    save_lane_changes,
+)
 from tests.loop import Loop, texts
 
 ENTRY = PolicyEntry(

@@ -8,9 +8,8 @@ import pytest
 
 from goldloop.core.errors import GoldVersionError, ServiceUnreachableError
 from goldloop.core.splits import Split
-from goldloop.labeling.context import LabelingContext
+from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.pull import PullReport, pull_annotations
-from goldloop.labeling.state import LoopState
 from goldloop.settings.sections import SelectionSettings
 from goldloop.tables.counts import annotation_counts, task_counts
 from tests.loop import Loop, killed_before_commit, texts

@@ -100,7 +100,7 @@ def test_a_second_machine_waits_for_the_claims_of_the_first(tmp_path: Path) -> N
     loop.score()
     loop.plan()
     keys = list(loop.task_log.statuses())
-    loop.task_log.claim(lambda statuses: keys[:5], owner="other", at=loop.clock())
+    loop.context("other").task_log.claim(lambda statuses: keys[:5])
     before = loop.clock.now
 
     loop.push(owner="me")

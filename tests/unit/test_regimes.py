@@ -15,8 +15,7 @@ from goldloop.core.samples import Arrived
 from goldloop.drift.checks import Check, Drift
 from goldloop.drift.regimes import MOST_ROUNDS, rounds_that_count
 from goldloop.drift.sketches import SketchBuilder
-from goldloop.tables.arrivals import read_current_samples
-from goldloop.tables.batches import save_batch
+from goldloop.tables.batches import read_current_samples, save_batch
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
 

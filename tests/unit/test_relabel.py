@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,9 @@ from goldloop.core.ports import Scores
 from goldloop.core.samples import Decoded, SampleId
 from goldloop.core.splits import Split
 from goldloop.core.tasks import NewTask, Purpose
-from goldloop.labeling.relabel import search
-from goldloop.loop.relabel import read_relabels, send_label_errors
+from goldloop.loop.relabel import find_label_errors, read_relabels, send_label_errors
 from goldloop.settings.sections import SelectionSettings
-from goldloop.tables.label_errors import save_label_issues
+from goldloop.tables.gold_store import save_label_issues
 from goldloop.training.ports import TrainedModel
 from tests.loop import PATIENT, Loop, texts
 from tests.memory_texts import LABELS
@@ -89,19 +89,9 @@ def loop(tmp_path: Path) -> Loop:
     return loop
 
 
-def searched(loop: Loop, trainer: LengthTrainer, scratch: Path) -> int:
+def searched(loop: Loop, trainer: LengthTrainer) -> int:
     """Search gold for label issues and save them; return how many."""
-    version, issues = search(
-        gold=loop.gold.read(),
-        trainer=trainer,  # type: ignore[arg-type]
-        store=loop.store,
-        labels=LABELS,
-        seed=0,
-        scratch=scratch,
-        advance=lambda _: None,
-    )
-    save_label_issues(loop.tables.label_errors, version, issues, at=loop.clock())
-    return len(issues)
+    return find_label_errors(replace(loop.ports(), open_trainer=lambda: trainer))  # type: ignore[arg-type, return-value]
 
 
 def sent(loop: Loop, n: int) -> int:
@@ -109,7 +99,7 @@ def sent(loop: Loop, n: int) -> int:
     return send_label_errors(loop.ports(), n)
 
 
-def test_mistakes_in_gold_are_found_sent_blind_and_corrected(loop: Loop, tmp_path: Path) -> None:
+def test_mistakes_in_gold_are_found_sent_blind_and_corrected(loop: Loop) -> None:
     """The three wrong labels are the label issues; the annotators' new answers correct gold."""
     wrong = {
         record.sample_id: record.label
@@ -117,7 +107,7 @@ def test_mistakes_in_gold_are_found_sent_blind_and_corrected(loop: Loop, tmp_pat
         if record.label != ("spam" if len(loop.store.kept[record.sample_id]) > 55 else "ham")
     }
     assert len(wrong) == 3
-    assert searched(loop, LengthTrainer(), tmp_path) == 3
+    assert searched(loop, LengthTrainer()) == 3
     looks = read_relabels(loop.ports())
     assert {relabel.issue.sample_id for relabel in looks} == wrong.keys()
     assert [relabel.state for relabel in looks] == ["not sent"] * 3
@@ -142,19 +132,19 @@ def test_mistakes_in_gold_are_found_sent_blind_and_corrected(loop: Loop, tmp_pat
     assert {relabel.state for relabel in read_relabels(loop.ports())} == {"corrected to ham"}
 
 
-def test_an_audit_sample_gets_no_recheck_because_a_model_disagrees(loop: Loop, tmp_path: Path) -> None:
+def test_an_audit_sample_gets_no_recheck_because_a_model_disagrees(loop: Loop) -> None:
     """No model of the search learns from, or doubts, validation or holdout; none learns from its own fold."""
     trainer = LengthTrainer()
-    searched(loop, trainer, tmp_path)
+    searched(loop, trainer)
     train = {record.sample_id for record in loop.gold.records() if record.split is Split.TRAIN}
     assert set().union(*trainer.seen) == train
     assert all(len(rows) < len(train) for rows in trainer.seen)
     assert set.intersection(*trainer.seen) == set(), "every sample was left out once"
 
 
-def test_a_new_search_replaces_the_list(loop: Loop, tmp_path: Path) -> None:
+def test_a_new_search_replaces_the_list(loop: Loop) -> None:
     """The list holds the issues of the newest search, also when it found none."""
-    searched(loop, LengthTrainer(), tmp_path)
+    searched(loop, LengthTrainer())
     save_label_issues(loop.tables.label_errors, loop.gold.newest().version, [], at=loop.clock())
     assert read_relabels(loop.ports()) == []
 
@@ -163,4 +153,4 @@ def test_a_search_of_too_little_gold_is_an_error(tmp_path: Path) -> None:
     """Without two labels in what trains there is nothing to compare."""
     loop = Loop(tmp_path, texts(10))
     with pytest.raises(EmptyPoolError, match=r"gold version 0 has 0 train samples .* label more samples"):
-        searched(loop, LengthTrainer(), tmp_path)
+        searched(loop, LengthTrainer())

@@ -17,14 +17,15 @@ from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose
 from goldloop.gold.records import GoldRecord
-from goldloop.loop.challenger import RetrainPorts, retrain, rollback
+from goldloop.loop.ports import LoopPorts
+from goldloop.loop.retrain import retrain, rollback
 from goldloop.settings import Settings
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.rounds import read_rounds
 from goldloop.tables.traffic import evaluated_holdout
 from goldloop.training.ports import TrainedModel
-from tests.loop import FakeClock, Killed
-from tests.memory_texts import LengthScorer, TextReader, TextStore
+from tests.loop import FakeClock, Killed, absent
+from tests.memory_texts import LengthScorer, MemoryTexts, TextReader, TextStore
 from tests.records import audited_record, gold_record
 
 
@@ -78,23 +79,22 @@ class Bench:
         self.tables = open_tables(self.folder / "tables")
         self.gold = GoldStore(self.tables.gold)
         self.registry = MemoryRegistry(self.folder / "models")
-        self.store = TextStore(TextReader({str(n): "x" * n for n in range(1, 101)}))
+        reader = TextReader({str(n): "x" * n for n in range(1, 101)})
+        self.store = TextStore(reader)
         for number in range(1, 101):
             self.store.keep(text_id(number), str(number))
-        self.clock = FakeClock()
-        self.ports = RetrainPorts(
-            tables=self.tables,
-            gold=self.gold,
-            gold_uri="gold",
-            store=self.store,
-            trainer=self.trainer,
-            registry=self.registry,
-            runs=self.runs,
+        self.ports = LoopPorts(
             settings=Settings(name="texts", labels=("ham", "spam")),
-            scratch=self.folder / "scratch",
+            tables=self.tables,
+            modality=MemoryTexts(reader, self.store),
+            open_queue=absent,
+            open_trainer=lambda: self.trainer,
+            open_registry=lambda: self.registry,
+            open_runs=lambda: self.runs,
+            owner="me",
+            gold_uri="gold",
             plots=lambda _: {"plots/a.svg": b"<svg/>"},
-            clock=self.clock,
-            notify=self.notes.append,
+            clock=FakeClock(),
         )
 
     def commit(self, *records: GoldRecord) -> None:
@@ -131,7 +131,7 @@ def bench(tmp_path: Path) -> Bench:
 
 def test_the_first_model_becomes_champion_and_baseline(bench: Bench) -> None:
     """The round is closed, and run, evaluation and first batch are recorded."""
-    record = retrain(bench.ports)
+    record = retrain(bench.ports, bench.notes)
 
     assert record is not None
     assert bench.registry.aliases == {"challenger": "1", "champion": "1", "baseline": "1"}
@@ -148,11 +148,11 @@ def test_the_first_model_becomes_champion_and_baseline(bench: Bench) -> None:
 
 def test_the_same_gold_is_not_trained_on_twice(bench: Bench) -> None:
     """A second call returns None; new gold is trained on, and the gate refuses on a small holdout."""
-    retrain(bench.ports)
+    retrain(bench.ports, bench.notes)
 
-    assert retrain(bench.ports) is None
+    assert retrain(bench.ports, bench.notes) is None
     bench.commit(*TRAIN, *HOLDOUT, train_record(30))
-    second = retrain(bench.ports)
+    second = retrain(bench.ports, bench.notes)
 
     assert second is not None
     assert (second.round, second.model_version, second.outcome) == (1, "2", "refused")
@@ -168,11 +168,11 @@ def test_a_retrain_that_was_killed_is_finished_without_training_again(bench: Ben
         raise Killed
 
     with pytest.raises(Killed):
-        retrain(replace(bench.ports, plots=killed))
+        retrain(replace(bench.ports, plots=killed), bench.notes)
     assert "evaluation failed" in bench.runs.failed["run-1"]
     assert "champion" not in bench.registry.aliases
 
-    record = retrain(bench.ports)
+    record = retrain(bench.ports, bench.notes)
 
     assert record is not None
     assert (record.model_version, record.mlflow_run_id, bench.trainer.n_trained) == ("1", "run-1", 1)
@@ -185,7 +185,7 @@ def test_a_training_that_fails_closes_its_run_as_failed(bench: Bench) -> None:
     bench.trainer.is_broken = True
 
     with pytest.raises(ModelError, match="out of memory"):
-        retrain(bench.ports)
+        retrain(bench.ports, bench.notes)
 
     assert bench.runs.failed == {"run-1": "training failed: out of memory"}
     assert not bench.registry.aliases
@@ -203,7 +203,7 @@ def test_a_validation_sample_weighs_as_much_as_it_stands_for(bench: Bench) -> No
     ]
     bench.commit(*TRAIN, *HOLDOUT, *validation)
 
-    retrain(bench.ports)
+    retrain(bench.ports, bench.notes)
 
     assert dict(zip(bench.trainer.validation, bench.trainer.weights, strict=True)) == {
         sample_id: pytest.approx(1 / chance) for sample_id, chance in probabilities.items()
@@ -214,10 +214,10 @@ def test_too_little_gold_is_refused_with_what_is_missing(bench: Bench) -> None:
     """One label cannot be trained on, and without a holdout nothing can be evaluated."""
     bench.commit(train_record(10), train_record(20), *HOLDOUT)
     with pytest.raises(EmptyPoolError, match="has 2 train samples of 1 labels; training needs at least two"):
-        retrain(bench.ports)
+        retrain(bench.ports, bench.notes)
     bench.commit(*TRAIN)
     with pytest.raises(EmptyPoolError, match="has no holdout sample"):
-        retrain(bench.ports)
+        retrain(bench.ports, bench.notes)
 
 
 def test_a_leak_is_refused_before_training(bench: Bench) -> None:
@@ -225,7 +225,7 @@ def test_a_leak_is_refused_before_training(bench: Bench) -> None:
     bench.commit(*TRAIN, *HOLDOUT, replace(train_record(30), group=HOLDOUT[0].group))
 
     with pytest.raises(HoldoutLeakError, match="Run `goldloop pull`"):
-        retrain(bench.ports)
+        retrain(bench.ports, bench.notes)
     assert bench.trainer.n_trained == 0
 
 
@@ -233,12 +233,12 @@ def test_a_rollback_returns_to_the_champion_before(bench: Bench) -> None:
     """Without a version it is the model promoted before the present one; else the one that is named."""
     with pytest.raises(ModelError, match="no champion to roll back from"):
         rollback(bench.registry, [])
-    first = retrain(bench.ports)
+    first = retrain(bench.ports, bench.notes)
     assert first is not None
     with pytest.raises(ModelError, match="No model was champion before version 1"):
         rollback(bench.registry, [first])
     bench.commit(*TRAIN, *HOLDOUT, train_record(30))
-    second = retrain(bench.ports)
+    second = retrain(bench.ports, bench.notes)
     assert second is not None
 
     assert rollback(bench.registry, [first, second], to="2") == ("1", "2")

@@ -15,7 +15,7 @@ from goldloop.costs.inputs import NO_LABEL, CostInputs
 from goldloop.costs.prices import prices
 from goldloop.costs.statement import Statement, statement
 from goldloop.drift.checks import Check
-from goldloop.labeling.state import LoopState
+from goldloop.labeling.context import LoopState
 from goldloop.scoring.score import batch_of
 from goldloop.settings import Settings
 from goldloop.settings.sections import CostSettings

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from goldloop.adapters.memory import MemoryLabelingServer, MemoryRegistry, MemoryRuns, memory_tables
 from goldloop.annotators.report import annotator_report
-from goldloop.labeling.state import read_state
+from goldloop.labeling.context import read_state
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.pull import pull
 from goldloop.loop.push import push

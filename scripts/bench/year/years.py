@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from goldloop.core.tasks import Purpose
-from goldloop.labeling.state import read_state
+from goldloop.labeling.context import read_state
 from goldloop.reports.inputs import read_cost_inputs
 from goldloop.settings import Settings
 from scripts.bench.year.accounts import Round, held_amounts, rounds_of
