@@ -36,41 +36,23 @@ class LabelingState:
     is_strict: bool = False
     is_decided: bool = False
 
-    @property
-    def has_dissent(self) -> bool:
-        """Whether the first answers differ; later answers, such as honeypots, do not count."""
-        return len(set(self.votes[: self.n_first])) > 1
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the first answers are in, or enough agree that the rest cannot change the majority."""
-        first = self.votes[: self.n_first]
-        return len(first) == self.n_first or (not self.is_strict and _most(first) > self.n_first / 2)
-
-
-def _most(labels: Sequence[str]) -> int:
-    return max((labels.count(label) for label in set(labels)), default=0)
-
-
-def is_gold(state: LabelingState, consensus: Consensus) -> bool:
-    """Return whether the sample's label is gold: there is a consensus, and the first answers are complete."""
-    if not state.is_decided and (not state.is_complete or (state.is_strict and state.has_dissent)):
-        return False
-    return consensus.label is not None
-
 
 def next_step(state: LabelingState, consensus: Consensus, *, max_answers: int) -> Step:
     """Return what a sample needs next.
 
-    An unsure sample gets one more answer until `max_answers` were requested, then adjudication. A strict
-    sample whose first answers differ also goes to adjudication, as does a sample with `max_answers` skips
-    and no vote.
+    A label is gold when there is a consensus and the first answers are in, or enough of them agree that the
+    rest cannot change the majority. An unsure sample gets one more answer until `max_answers`, or all first
+    answers, were requested, then adjudication. A strict sample needs all first answers, and goes to
+    adjudication when they differ; so does a sample with `max_answers` skips and no vote.
     """
-    if is_gold(state, consensus):
+    first = state.votes[: state.n_first]  # later answers, such as honeypots, make no dispute
+    n_agreeing = max(Counter(first).values(), default=0)
+    is_disputed = state.is_strict and n_agreeing < len(first)
+    is_complete = len(first) == state.n_first or (not state.is_strict and n_agreeing > state.n_first / 2)
+    if consensus.label is not None and (state.is_decided or (is_complete and not is_disputed)):
         return Step.NOTHING
-    if state.is_strict and state.has_dissent:
-        return Step.ADJUDICATE
-    if not state.votes and state.n_skips >= max_answers:
+    max_answers = max(max_answers, state.n_first)
+    if is_disputed or (not state.votes and state.n_skips >= max_answers):
         return Step.ADJUDICATE
     if len(state.votes) < max(state.n_asked, state.n_first):
         return Step.WAIT
@@ -79,5 +61,4 @@ def next_step(state: LabelingState, consensus: Consensus, *, max_answers: int) -
 
 def answers_shown(votes: Mapping[str, str]) -> dict[str, int]:
     """Return how many annotators gave each label, most frequent first; an adjudicator sees these counts."""
-    counts = Counter(votes.values())
-    return dict(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])))
+    return dict(Counter(sorted(votes.values())).most_common())

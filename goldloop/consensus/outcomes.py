@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from goldloop.consensus.evidence import SampleEvidence
+from goldloop.consensus.evidence import SampleEvidence, evidence_of
 from goldloop.consensus.label import Consensus, ConsensusFit, Method, fit_consensus
-from goldloop.consensus.next_step import Step, is_gold, next_step
-from goldloop.consensus.reading import evidence_of
+from goldloop.consensus.next_step import Step, next_step
 from goldloop.core.answers import Answer
 from goldloop.core.arms import Arm
 from goldloop.core.planned_tasks import TaskStatus
@@ -30,7 +29,7 @@ class SampleOutcome:
     @property
     def is_gold(self) -> bool:
         """Whether the consensus label is gold."""
-        return is_gold(self.evidence.state, self.consensus)
+        return self.step is Step.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +67,13 @@ def find_outcomes(
             settings.label_set,
             method=Method(settings.consensus.method),
             target=settings.consensus.target,
-            overlap=1,  # `next_step.is_gold` checks that enough annotators have answered
         )
+    max_answers = settings.consensus.max_answers
     samples = [
-        SampleOutcome(sample, consensus, _step(sample, consensus, settings))
+        SampleOutcome(sample, consensus, next_step(sample.state, consensus, max_answers=max_answers))
         for sample, consensus in zip(evidence, fit.consensus, strict=True)
     ]
     return Outcomes(samples, fit, answers)
-
-
-def _step(evidence: SampleEvidence, consensus: Consensus, settings: Settings) -> Step:
-    """Return what the sample needs next; `max_answers` never cuts the first answers."""
-    cap = max(settings.consensus.max_answers, evidence.state.n_first)
-    return next_step(evidence.state, consensus, max_answers=cap)
 
 
 def gold_records(outcomes: Iterable[SampleOutcome]) -> list[GoldRecord]:
@@ -95,7 +88,7 @@ def gold_records(outcomes: Iterable[SampleOutcome]) -> list[GoldRecord]:
 def _record(evidence: SampleEvidence, consensus: Consensus, label: str) -> GoldRecord:
     plan = evidence.plan
     answers = [*evidence.votes, *([evidence.decision] if evidence.decision else [])]
-    votes = Counter(vote.label for vote in evidence.votes if vote.label is not None)
+    votes = Counter(evidence.voted.votes.values())
     return GoldRecord(
         sample_id=evidence.sample_id,
         label=label,
@@ -103,8 +96,8 @@ def _record(evidence: SampleEvidence, consensus: Consensus, label: str) -> GoldR
         group=plan.group,
         purpose=evidence.purpose,
         method=consensus.method,
-        support=consensus.support,
-        n_votes=consensus.n_votes,
+        support=votes[label],
+        n_votes=votes.total(),
         votes=dict(sorted(votes.items())),
         posterior=consensus.posterior,
         batch=plan.batch,

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from goldloop.consensus.answer_model import LEANS, Answering
-from goldloop.consensus.beliefs import Beliefs, Fit, normalised, with_decisions
+from goldloop.consensus.answer_model import Answering
+from goldloop.consensus.beliefs import Beliefs, Fit, with_decisions
 from goldloop.consensus.prior_view import PriorView
-from goldloop.consensus.votes import Floats, VoteTable
+from goldloop.consensus.votes import VoteTable
 
 MISTAKES_ALIKE = 0.2
 """Share of errors that all annotators make alike, because the sample looks like another label to all.
@@ -35,31 +35,12 @@ def posterior(table: VoteTable) -> Fit:
     for _ in range(MAX_ROUNDS):
         seen = view.prior()
         likelihood = answering.likelihood(seen)
-        prior, appearance = with_decisions(seen, table), _appearance(answering.shared)
-        beliefs = Beliefs(table, prior, np.log(likelihood), appearance)
+        appearance = (1 - MISTAKES_ALIKE) * np.eye(len(table.labels)) + MISTAKES_ALIKE * answering.shared
+        beliefs = Beliefs(table, with_decisions(seen, table), np.log(likelihood), appearance)
         before, truth = truth, beliefs.posterior()
         if np.abs(truth - before).sum() <= TOLERANCE * len(truth):
             break
         answering = answering.updated(seen, beliefs.looks(), likelihood)
         view = view.updated(truth)
-    return _fit(beliefs, answering, seen)
-
-
-def _appearance(shared: Floats) -> Floats:
-    """Return P(look | true label): some samples look like another label to all annotators."""
-    appearance: Floats = (1 - MISTAKES_ALIKE) * np.eye(len(shared)) + MISTAKES_ALIKE * shared
-    return appearance
-
-
-def _fit(beliefs: Beliefs, answering: Answering, seen: Floats) -> Fit:
-    """Return the fit; `leans` follows the model, whose own errors come from the posterior."""
-    followed = normalised(beliefs.posterior().T @ seen + answering.popularity)
     typical, leans = answering.typical()
-    of_annotator = answering.matrices() + answering.sources[:, LEANS, None, None] * followed
-    return Fit(
-        beliefs=beliefs,
-        typical=typical,
-        guess=leans * seen,
-        confusion=beliefs.appearance @ (typical + leans * followed),
-        matrices=beliefs.appearance @ of_annotator,
-    )
+    return Fit(beliefs, typical, leans * seen)

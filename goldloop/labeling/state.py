@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from goldloop.consensus.evidence import answers_of
 from goldloop.consensus.outcomes import Outcomes, find_outcomes
-from goldloop.consensus.reading import answers_of
 from goldloop.core.ports import Tables
 from goldloop.settings import Settings
 from goldloop.tables.snapshot import Snapshot, read_snapshot
