@@ -58,23 +58,22 @@ def observations(
     annotators give blind. Consensus is not used, because it uses the model that made the suggestion.
     """
     of_sample: dict[SampleId, list[Answer]] = {}
-    for answer in answers:
-        if answer.label is not None and answer.purpose.has_votes:
+    for answer in sorted(answers, key=lambda answer: (answer.created_at, answer.annotation_id)):
+        if not answer.is_skip and answer.purpose.has_votes:
             of_sample.setdefault(answer.sample_id, []).append(answer)
     observed = []
     for sample_id, given in sorted(of_sample.items()):
         arm = arms.get(sample_id, Arm.UNTESTED)
-        ordered = sorted(given, key=lambda answer: (answer.created_at, answer.annotation_id))
-        tested = next((answer for answer in ordered if answer.purpose is Purpose.REVIEW), None)
-        if arm is Arm.UNTESTED or tested is None or tested.suggested_label is None or tested.label is None:
+        tested = next((answer for answer in given if answer.purpose is Purpose.REVIEW), None)
+        if arm is Arm.UNTESTED or tested is None or tested.suggested_label is None:
             continue
         if tested.is_shown is not (arm is Arm.SHOWN):
             continue  # not shown as planned, so it belongs to neither arm
-        blind = [answer for answer in ordered if answer is not tested and not answer.is_shown]
+        blind = [answer for answer in given if answer is not tested and not answer.is_shown]
         observed.append(
             Observation(
                 suggested_label=tested.suggested_label,
-                answer_label=tested.label,
+                answer_label=str(tested.label),
                 truth=decisions.get(sample_id) or _truth_of(tested, blind),
                 is_shown=tested.is_shown,
                 lead_time_s=None if tested.is_edited else tested.lead_time_s,
@@ -89,11 +88,9 @@ def _truth_of(tested: Answer, blind: Sequence[Answer]) -> str | None:
         return tested.label
     # An annotator who later answers the same sample blind and changes their mind no longer disagrees with
     # anybody, so no adjudicator is asked. Without these samples exactly the adopted errors would be missing.
-    people_by_label: dict[str, set[str]] = {}
+    who_said: dict[str | None, str] = {}
     for answer in blind:
-        people = people_by_label.setdefault(answer.label or "", set())
-        people.add(answer.annotator)
-        if len(people) > 1:
+        if who_said.setdefault(answer.label, answer.annotator) != answer.annotator:
             return answer.label
     return None
 

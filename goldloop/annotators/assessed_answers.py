@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from goldloop.annotators.known_labels import known_label
+from goldloop.annotators.honeypots import known_label
 from goldloop.annotators.profiles import AssessedAnswer
 from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.outcomes import Outcomes
@@ -25,43 +25,35 @@ def assessed_answers(
     because an answer was doubted, and would be mostly annotators' errors.
     """
     places = {sample.evidence.sample_id: place for place, sample in enumerate(outcomes.samples)}
-    honeypots = _honeypots_since(answer_requests)
+    honeypot_since: dict[str, datetime] = {}
+    for request in answer_requests:
+        if request.reason is RequestReason.HONEYPOT and request.at is not None:
+            honeypot_since.setdefault(request.key, request.at)
     assessed = []
     for answer in outcomes.answers:
         if answer.purpose is Purpose.ADJUDICATION:
             continue
-        place = places.get(answer.sample_id)
-        evidence = outcomes.samples[place].evidence if place is not None else None
-        others = None
-        if place is not None and evidence is not None and answer in evidence.votes:
-            others = _others(outcomes, place, answer.annotator, labels)
-        assessed.append(AssessedAnswer(answer, _known(answer, evidence, honeypots), others))
+        known, others, place = None, None, places.get(answer.sample_id)
+        if place is not None and not answer.is_skip:
+            known = _known(answer, outcomes.samples[place].evidence, honeypot_since)
+            others = _others(answer, outcomes, place, labels)
+        assessed.append(AssessedAnswer(answer, known, others))
     return assessed
 
 
-def _honeypots_since(answer_requests: Iterable[AnswerRequest]) -> dict[str, datetime]:
-    """Return since when each task has been a honeypot, by key."""
-    since: dict[str, datetime] = {}
-    for request in answer_requests:
-        if request.reason is RequestReason.HONEYPOT and request.at is not None:
-            since.setdefault(request.key, request.at)
-    return since
-
-
-def _known(answer: Answer, evidence: SampleEvidence | None, honeypots: Mapping[str, datetime]) -> str | None:
-    if evidence is None or answer.is_skip:
-        return None
+def _known(answer: Answer, evidence: SampleEvidence, honeypot_since: Mapping[str, datetime]) -> str | None:
     if answer.purpose is Purpose.ONBOARDING:
         return known_label(evidence, without=answer.annotator)
-    since = honeypots.get(evidence.plan.key)
+    since = honeypot_since.get(evidence.plan.key)
     if since is None or answer.created_at <= since:
         return None
     return known_label(evidence, without=answer.annotator, before=since)
 
 
-def _others(outcomes: Outcomes, place: int, annotator: str, labels: LabelSet) -> dict[str, float] | None:
-    voted = outcomes.samples[place].evidence.voted
-    if voted.probs is None and voted.decision is None and not voted.votes.keys() - {annotator}:
+def _others(answer: Answer, outcomes: Outcomes, place: int, labels: LabelSet) -> dict[str, float] | None:
+    evidence = outcomes.samples[place].evidence
+    voted, annotator = evidence.voted, answer.annotator
+    has_others = voted.probs is not None or voted.decision is not None or voted.votes.keys() - {annotator}
+    if answer not in evidence.votes or not has_others:
         return None
-    posterior = outcomes.fit.leave_one_out(place, annotator)
-    return {name: float(share) for name, share in zip(labels, posterior, strict=True)}
+    return dict(zip(labels, outcomes.fit.leave_one_out(place, annotator).tolist(), strict=True))

@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from math import exp, log, sqrt
 from statistics import NormalDist, median
 from typing import Any
@@ -20,7 +20,6 @@ from typing import Any
 from scipy.stats import binom
 
 from goldloop.annotators.anchoring import Observation
-from goldloop.core.codec import to_plain
 from goldloop.core.labels import LabelSet
 from goldloop.stats.metrics import Z_95, Estimate, share_estimate, wilson
 
@@ -99,8 +98,7 @@ def adoption_gap(seen: Iterable[Observation], *, label: str | None = None) -> Ad
 
 
 def accuracy_by_arm(seen: Sequence[Observation]) -> dict[tuple[bool, bool], Estimate]:
-    """Return the share of right answers by (suggestion is shown, suggestion is right), where there are
-    any."""
+    """Return the share of right answers by (suggestion is shown, suggestion is right), if any."""
     hits: dict[tuple[bool, bool], list[bool]] = {}
     for observed in seen:
         if observed.truth is not None:
@@ -152,10 +150,9 @@ class AutomationBias:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON knows them; accuracies are a list, as JSON has no pairs for keys."""
-        named = {field.name: getattr(self, field.name) for field in fields(self)}
-        return named | {
+        return asdict(self) | {
             "accuracy": [
-                {"is_shown": is_shown, "is_right": is_right, **to_plain(share)}
+                {"is_shown": is_shown, "is_right": is_right, **share.to_dict()}
                 for (is_shown, is_right), share in self.accuracy.items()
             ]
         }

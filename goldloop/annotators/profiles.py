@@ -21,7 +21,6 @@ from goldloop.stats.metrics import Z_95
 
 Flags = npt.NDArray[np.bool_]
 
-
 WEEKLY_Z = 3.3
 """Quantile at which an annotator is called falling: one steady week in 2,000.
 
@@ -51,12 +50,11 @@ class AssessedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """A pair of labels: the share of answers `answered` among those where `right` is the true label."""
+    """A pair of labels: the expected number of answers `answered` where `right` is the true label."""
 
     right: str
     answered: str
     n_expected: float
-    share: Measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,13 +190,9 @@ def _profile(
             for number in np.unique(compared.rounds)
         ),
         drift=drift,
-        is_flagged=_is_surely_below(accuracy, bar),
+        is_flagged=accuracy.estimate is not None and accuracy.estimate.high < bar,
         is_falling=_is_falling(drift),
     )
-
-
-def _is_surely_below(measure: Measure, limit: float) -> bool:
-    return measure.estimate is not None and measure.estimate.high < limit
 
 
 def _is_falling(drift: Measure) -> bool:
@@ -216,9 +210,8 @@ def _confusions(
     if accuracy.estimate is None:
         return ()
     counts, _ = expected_answers(compared.right, compared.answered, wrong, accuracy.estimate.value)
-    totals = counts.sum(axis=1)
     confusions = [
-        Confusion(labels[row], labels[column], float(n), share(round(n), round(totals[row])))
+        Confusion(labels[row], labels[column], float(n))
         for (row, column), n in np.ndenumerate(counts)
         if row != column and n >= 1
     ]

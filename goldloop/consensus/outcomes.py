@@ -27,9 +27,9 @@ class SampleOutcome:
     step: Step
 
     @property
-    def is_gold(self) -> bool:
-        """Whether the consensus label is gold."""
-        return self.step is Step.NOTHING
+    def gold_label(self) -> str | None:
+        """The consensus label if it is gold."""
+        return self.consensus.label if self.step is Step.NOTHING else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +79,9 @@ def find_outcomes(
 def gold_records(outcomes: Iterable[SampleOutcome]) -> list[GoldRecord]:
     """Return the record of each sample whose label is gold, in order of sample_id."""
     return [
-        _record(outcome.evidence, outcome.consensus, outcome.consensus.label)
+        _record(outcome.evidence, outcome.consensus, outcome.gold_label)
         for outcome in outcomes
-        if outcome.is_gold and outcome.consensus.label
+        if outcome.gold_label
     ]
 
 
@@ -158,7 +158,7 @@ def open_audit_note(outcomes: Iterable[SampleOutcome]) -> str | None:
     Annotators disagree about hard samples. While these are missing, every model looks better than it is.
     """
     begun = [outcome for outcome in _begun(outcomes) if outcome.evidence.purpose is Purpose.AUDIT]
-    n_open = sum(not outcome.is_gold for outcome in begun)
+    n_open = sum(outcome.gold_label is None for outcome in begun)
     if not n_open:
         return None
     return (

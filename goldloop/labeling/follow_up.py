@@ -140,7 +140,7 @@ def withdraw_settled(context: LabelingContext, state: LoopState) -> int:
     settled = [
         disputes[outcome.evidence.sample_id]
         for outcome in state.outcomes.samples
-        if outcome.evidence.sample_id in disputes and outcome.is_gold and outcome.evidence.decision is None
+        if outcome.evidence.sample_id in disputes and outcome.gold_label and outcome.evidence.decision is None
     ]
     ids = {task.key: task.task_id for task in settled if task.task_id is not None}
     answered = context.queue.answered(list(ids.values())) if ids else set()

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from goldloop.annotators.honeypots import Honeypot, choose_honeypots, choose_onboarding, n_honeypots_due
-from goldloop.annotators.known_labels import known_answers
+from goldloop.annotators.honeypots import (
+    Honeypot,
+    choose_honeypots,
+    choose_onboarding,
+    known_answers,
+    n_honeypots_due,
+)
 from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.next_step import Step
 from goldloop.consensus.outcomes import Outcomes, SampleOutcome
