@@ -8,11 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from goldloop.annotators.agreement import Agreement, agreement, independent_votes
-from goldloop.annotators.anchoring import observations_of
-from goldloop.annotators.assessed_answers import assessed_answers
-from goldloop.annotators.automation_bias import AutomationBias, measure_automation_bias
+from goldloop.annotators.automation_bias import AutomationBias, measure_automation_bias, observations_of
 from goldloop.annotators.prefill_advice import Advice, recommend
-from goldloop.annotators.profiles import AnnotatorProfile, annotator_profiles
+from goldloop.annotators.profiles import AnnotatorProfile, annotator_profiles, assessed_answers
 from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.requests import AnswerRequest
 from goldloop.core.tasks import Purpose, n_first_answers

@@ -32,17 +32,13 @@ class Method(StrEnum):
     DAWID_SKENE = "dawid_skene"
     MAJORITY = "majority"
 
-    @property
-    def version(self) -> str:
-        """Name of the method and version of its statistics, as a gold record keeps them."""
-        return f"{self.value}/1"
-
 
 @dataclass(frozen=True, slots=True)
 class Consensus:
     """The consensus on one sample.
 
     `label` is None below the target, on a tie, and for a label without a vote or an adjudicator's decision.
+    `method` names the method and the version of its statistics.
     `posterior` is the probability by label (for a majority the share of the votes), rounded to 3 digits,
     without the zeros.
     """
@@ -145,6 +141,6 @@ def _consensus(
     shares = zip(labels, probability.round(POSTERIOR_DIGITS).tolist(), strict=True)
     return Consensus(
         label=labels[best] if is_sure and labels[best] in sample.votes.values() else None,
-        method=method.version,
+        method=f"{method}/1",
         posterior={name: share for name, share in shares if share},
     )

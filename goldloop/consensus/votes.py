@@ -65,11 +65,6 @@ class VoteTable:
         return len(self.sample)
 
     @property
-    def has_probs(self) -> npt.NDArray[np.bool_]:
-        """Whether the sample has a prediction, shape (n_samples,)."""
-        return ~np.isnan(self.probs[:, 0])
-
-    @property
     def is_decided(self) -> npt.NDArray[np.bool_]:
         """Whether an adjudicator has decided, shape (n_samples,)."""
         decided: npt.NDArray[np.bool_] = self.decision != NONE
