@@ -54,11 +54,6 @@ class Observation:
     lead_time_s: float | None
 
     @property
-    def is_adopted(self) -> bool:
-        """Whether the answer equals the suggestion, shown or hidden."""
-        return self.answer_label == self.suggested_label
-
-    @property
     def is_wrongly_suggested(self) -> bool:
         """Whether the suggestion is known to be wrong."""
         return self.truth is not None and self.truth != self.suggested_label
@@ -188,7 +183,7 @@ def adoption_gap(seen: Iterable[Observation], *, label: str | None = None) -> Ad
         if observed.is_wrongly_suggested and label in (None, observed.suggested_label)
     ]
     shown, hidden = (
-        [observed.is_adopted for observed in wrong if observed.is_shown is is_shown]
+        [seen.answer_label == seen.suggested_label for seen in wrong if seen.is_shown is is_shown]
         for is_shown in (True, False)
     )
     return gap_of_counts(label, shown=(sum(shown), len(shown)), hidden=(sum(hidden), len(hidden)))

@@ -62,7 +62,7 @@ def known_answers(outcomes: Outcomes, answer_requests: Iterable[AnswerRequest]) 
         for evidence, label in ((outcome.evidence, outcome.gold_label) for outcome in outcomes.samples)
         if label is not None
         and not evidence.plan.is_shown
-        and len(evidence.votes) >= evidence.state.n_asked
+        and len(evidence.votes) >= evidence.n_asked
         and known_label(evidence) == label
     ]
 

@@ -18,9 +18,7 @@ from goldloop.annotators.automation_bias import AdoptionGap, adjusted_difference
 from goldloop.core.arms import Arm
 
 ERROR = 0.05  # probability of ever turning off without cause, half of it for the project, half for labels
-BEST_AT = (
-    12.0  # 1 / variance of the gap at which the bound is tightest, about; 6 and 25 gave the same figures
-)
+BEST_AT = 12.0  # 1 / variance of the gap at which the bound is tightest; 6 and 25 gave the same figures
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-import numpy.typing as npt
 
 from goldloop.annotators.honeypots import known_label
 from goldloop.annotators.pace import Pace, pace
@@ -24,9 +23,7 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.requests import AnswerRequest, RequestReason
 from goldloop.core.tasks import Purpose
 from goldloop.stats.measures import MIN_N, Measure, difference, share
-from goldloop.stats.metrics import Z_95
-
-Flags = npt.NDArray[np.bool_]
+from goldloop.stats.metrics import Z_95, Flags
 
 WEEKLY_Z = 3.3
 """Quantile at which an annotator is called falling: one steady week in 2,000.

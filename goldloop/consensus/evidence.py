@@ -7,7 +7,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from goldloop.consensus.next_step import LabelingState
 from goldloop.consensus.votes import VotedSample
 from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
 from goldloop.core.answers import Answer
@@ -30,7 +29,9 @@ class SampleEvidence:
     answer of each annotator, in the order of their first answers; `skips` holds the skips of annotators
     without a vote. `decision` is the adjudicator's answer. `uncounted` holds, once for each answer, the key
     of a recheck or adjudication task whose answer does not count: its annotator had voted on the sample
-    before, or decided without being an adjudicator.
+    before, or decided without being an adjudicator. goldloop has requested `n_asked` answers in total, of
+    which the `n_first` first are independent. `is_strict` samples, which measure a model or an annotator, go
+    to adjudication when the first answers differ.
     """
 
     sample_id: SampleId
@@ -41,7 +42,9 @@ class SampleEvidence:
     decision: Answer | None
     uncounted: tuple[str, ...]
     voted: VotedSample
-    state: LabelingState
+    n_asked: int
+    n_first: int
+    is_strict: bool
 
     @property
     def purpose(self) -> Purpose:
@@ -133,7 +136,6 @@ def _evidence(
     voting = [answer for answer in answers if answer.purpose.has_votes and (may_show or not answer.is_shown)]
     votes = _votes(voting)
     label_of = {vote.annotator: str(vote.label) for vote in votes}
-    skips = tuple(answer for answer in voting if answer.is_skip and answer.annotator not in label_of)
     adjudicators = set(settings.annotators.adjudicators)
     decision = _decision(answers, label_of, adjudicators)
     keys = tuple(plan.key for asked_for, plan in sorted(plans.items()) if asked_for.has_votes)
@@ -145,7 +147,7 @@ def _evidence(
         plan=plan,
         keys=keys,
         votes=votes,
-        skips=skips,
+        skips=tuple(answer for answer in voting if answer.is_skip and answer.annotator not in label_of),
         decision=decision,
         uncounted=uncounted,
         voted=VotedSample(
@@ -159,16 +161,9 @@ def _evidence(
             },
             decision=decision.label if decision else None,
         ),
-        state=LabelingState(
-            votes=tuple(label_of.values()),
-            n_asked=n_asked - sum(key in keys for key in uncounted),
-            n_first=n_first_answers(
-                purpose, overlap=overlap, audit_answers=audit_answers, is_checked=is_checked
-            ),
-            n_skips=len({answer.annotator for answer in skips}),
-            is_strict=purpose in (Purpose.AUDIT, Purpose.FULL) or is_checked,
-            is_decided=decision is not None,
-        ),
+        n_asked=n_asked - sum(key in keys for key in uncounted),
+        n_first=n_first_answers(purpose, overlap=overlap, audit_answers=audit_answers, is_checked=is_checked),
+        is_strict=purpose in (Purpose.AUDIT, Purpose.FULL) or is_checked,
     )
 
 

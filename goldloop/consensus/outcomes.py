@@ -70,7 +70,7 @@ def find_outcomes(
         )
     max_answers = settings.consensus.max_answers
     samples = [
-        SampleOutcome(sample, consensus, next_step(sample.state, consensus, max_answers=max_answers))
+        SampleOutcome(sample, consensus, next_step(sample, consensus, max_answers=max_answers))
         for sample, consensus in zip(evidence, fit.consensus, strict=True)
     ]
     return Outcomes(samples, fit, answers)

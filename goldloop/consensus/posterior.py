@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import log_softmax, softmax
 
 from goldloop.consensus.answer_model import Answering
 from goldloop.consensus.beliefs import Beliefs, Fit, with_decisions
 from goldloop.consensus.votes import Floats, VoteTable
 from goldloop.stats.calibration import TEMPERATURE_RANGE
+from goldloop.stats.metrics import Flags
 
 MISTAKES_ALIKE = 0.2
 """Share of errors that all annotators make alike, because the sample looks like another label to all.
@@ -58,7 +58,7 @@ class PriorView:
     """
 
     log_probs: Floats
-    has_probs: npt.NDArray[np.bool_]
+    has_probs: Flags
     popularity: Floats
     sharpness: float
     bias: Floats

@@ -12,9 +12,9 @@ from scipy.sparse import csr_array
 from goldloop.core.labels import LabelSet
 from goldloop.core.probs import checked_probs
 from goldloop.core.samples import SampleId
+from goldloop.stats.metrics import Columns, Flags
 
 Floats = npt.NDArray[np.float64]
-Columns = npt.NDArray[np.intp]
 
 NONE = -1
 """Column number of a missing label."""
@@ -65,9 +65,9 @@ class VoteTable:
         return len(self.sample)
 
     @property
-    def is_decided(self) -> npt.NDArray[np.bool_]:
+    def is_decided(self) -> Flags:
         """Whether an adjudicator has decided, shape (n_samples,)."""
-        decided: npt.NDArray[np.bool_] = self.decision != NONE
+        decided: Flags = self.decision != NONE
         return decided
 
     def counts(self) -> Floats:

@@ -121,8 +121,8 @@ def _checks(
         if evidence.purpose is not Purpose.REVIEW or not evidence.votes:
             continue
         key = evidence.plan.key
-        if evidence.arm is Arm.HIDDEN and n_wanted.get(key, 1) < evidence.state.n_first:
-            yield AnswerRequest(key, evidence.state.n_first, RequestReason.CHECK)
+        if evidence.arm is Arm.HIDDEN and n_wanted.get(key, 1) < evidence.n_first:
+            yield AnswerRequest(key, evidence.n_first, RequestReason.CHECK)
         if evidence.arm is Arm.SHOWN and task_key(evidence.sample_id, Purpose.RECHECK) not in live:
             yield evidence, Purpose.RECHECK
 
@@ -152,7 +152,7 @@ def _honeypots(
     ]
     for sample_id in choose_honeypots(usable, n=due, people=people, seed=settings.selection.seed):
         evidence = evidence_of[sample_id]
-        n_answers = max(evidence.state.n_asked, len(evidence.votes)) + 1
+        n_answers = max(evidence.n_asked, len(evidence.votes)) + 1
         yield AnswerRequest(evidence.plan.key, n_answers, RequestReason.HONEYPOT)
 
 

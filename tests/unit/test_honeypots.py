@@ -48,7 +48,7 @@ def answered(label: str, who: str, *, minute: int = 0, is_shown: bool = False) -
 def evidence(*votes: Answer, decision: Answer | None = None) -> SampleEvidence:
     """Return the evidence of a sample; only votes and decision matter here."""
     none: Any = None
-    return SampleEvidence(SampleId("s"), none, (), votes, (), decision, (), none, none)
+    return SampleEvidence(SampleId("s"), none, (), votes, (), decision, (), none, 1, 1, False)
 
 
 @pytest.mark.parametrize(
