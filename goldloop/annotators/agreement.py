@@ -92,16 +92,16 @@ def agreement(
         if len(of_sample) > 1
     ]
     everybody = [_seats(len(labels), list(columns.values())) for columns in shared]
-    found = _bootstrapped(everybody, alpha, rng), _bootstrapped(everybody, equal_share, rng)
+    beyond_chance, equal = _bootstrapped(everybody, alpha, rng), _bootstrapped(everybody, equal_share, rng)
     annotators = sorted({who for columns in shared for who in columns}, key=lambda name: (len(name), name))
     pairs = []
     for first, second in combinations(annotators, 2):
         both = [columns for columns in shared if first in columns and second in columns]
         sides = [_seats(len(labels), [columns[first]], [columns[second]]) for columns in both]
         if sides:
-            equal, beyond_chance = _bootstrapped(sides, equal_share, rng), _bootstrapped(sides, kappa, rng)
-            pairs.append(Pair(first, second, equal, beyond_chance))
-    return Agreement(*found, tuple(pairs))
+            share, cohen = _bootstrapped(sides, equal_share, rng), _bootstrapped(sides, kappa, rng)
+            pairs.append(Pair(first, second, equal=share, kappa=cohen))
+    return Agreement(alpha=beyond_chance, equal=equal, pairs=tuple(pairs))
 
 
 def _seats(n_labels: int, *answered: Sequence[int]) -> Seats:

@@ -41,10 +41,8 @@ class AssessedAnswer:
     """An answer beside its references.
 
     `known` is the label known without this annotator, where the answer was requested because the label was
-    known: a honeypot or an onboarding task. It must not be filled in afterwards from samples that were
-    answered again because this answer was doubted; those are mainly this annotator's errors. `others` is the
-    posterior over labels from everybody else's votes and the model, without this answer; None where there is
-    neither.
+    known: a honeypot or an onboarding task. `others` is the posterior over labels from everybody else's votes
+    and the model, without this answer; None where there is neither.
     """
 
     answer: Answer

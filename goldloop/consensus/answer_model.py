@@ -70,9 +70,7 @@ class Answering:
         n_labels, n_annotators = len(table.labels), len(table.annotators)
         popularity = (np.bincount(table.label, minlength=n_labels) + 1.0) / (table.n_votes + n_labels)
         shared = _one_coin(PRIOR_ACCURACY, popularity)
-        counts = np.zeros((n_annotators, n_labels))
-        np.add.at(counts, (table.annotator, table.label), 1)
-        habits = counts + PRIOR_VOTES * popularity
+        counts = sums(np.eye(n_labels)[table.label], table.annotator, n_annotators)
         return cls(
             table=table,
             popularity=popularity,
@@ -80,7 +78,7 @@ class Answering:
             shared=shared,
             own=np.tile(shared, (n_annotators, 1, 1)),
             sources=np.tile(_prior_sources(PRIOR_LEANS), (n_annotators, 1)),
-            habits=normalised(habits),
+            habits=normalised(counts + PRIOR_VOTES * popularity),
             adoption=PRIOR_ADOPTS,
         )
 

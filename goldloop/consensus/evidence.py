@@ -136,9 +136,10 @@ def _evidence(
     voting = [answer for answer in answers if answer.purpose.has_votes and (may_show or not answer.is_shown)]
     votes = _votes(voting)
     label_of = {vote.annotator: str(vote.label) for vote in votes}
+    suggested = [vote for vote in votes if vote.is_shown and vote.suggested_label in labels]
     adjudicators = set(settings.annotators.adjudicators)
     decision = _decision(answers, label_of, adjudicators)
-    keys = tuple(plan.key for asked_for, plan in sorted(plans.items()) if asked_for.has_votes)
+    keys = tuple(plans[asked_for].key for asked_for in sorted(plans) if asked_for.has_votes)
     uncounted = _uncounted(answers, plans, adjudicators)
     is_checked = plan.arm in (Arm.HIDDEN, Arm.SHOWN)
     n_asked = sum(max(n_wanted.get(key, 1), overlap if key == plan.key else 1) for key in keys)
@@ -154,11 +155,7 @@ def _evidence(
             sample_id=sample_id,
             votes=label_of,
             probs=_probs(plans, labels),
-            shown={
-                vote.annotator: str(vote.suggested_label)
-                for vote in votes
-                if vote.is_shown and vote.suggested_label in labels
-            },
+            shown={vote.annotator: str(vote.suggested_label) for vote in suggested},
             decision=decision.label if decision else None,
         ),
         n_asked=n_asked - sum(key in keys for key in uncounted),

@@ -57,20 +57,14 @@ def find_outcomes(
     `n_wanted` is the number of answers that goldloop wants, by key, where it is more than one. When no vote
     has changed since `earlier`, its fit is used again, because a new fit takes seconds.
     """
-    evidence = evidence_of(tasks, answers, n_wanted, settings)
+    evidence, rule = evidence_of(tasks, answers, n_wanted, settings), settings.consensus
     voted = [sample.voted for sample in evidence]
     if earlier is not None and voted == [sample.evidence.voted for sample in earlier.samples]:
         fit = earlier.fit
     else:
-        fit = fit_consensus(
-            voted,
-            settings.label_set,
-            method=Method(settings.consensus.method),
-            target=settings.consensus.target,
-        )
-    max_answers = settings.consensus.max_answers
+        fit = fit_consensus(voted, settings.label_set, method=Method(rule.method), target=rule.target)
     samples = [
-        SampleOutcome(sample, consensus, next_step(sample, consensus, max_answers=max_answers))
+        SampleOutcome(sample, consensus, next_step(sample, consensus, max_answers=rule.max_answers))
         for sample, consensus in zip(evidence, fit.consensus, strict=True)
     ]
     return Outcomes(samples, fit, answers)
@@ -78,15 +72,11 @@ def find_outcomes(
 
 def gold_records(outcomes: Iterable[SampleOutcome]) -> list[GoldRecord]:
     """Return the record of each sample whose label is gold, in order of sample_id."""
-    return [
-        _record(outcome.evidence, outcome.consensus, outcome.gold_label)
-        for outcome in outcomes
-        if outcome.gold_label
-    ]
+    return [_record(outcome, label) for outcome in outcomes if (label := outcome.gold_label)]
 
 
-def _record(evidence: SampleEvidence, consensus: Consensus, label: str) -> GoldRecord:
-    plan = evidence.plan
+def _record(outcome: SampleOutcome, label: str) -> GoldRecord:
+    evidence, consensus, plan = outcome.evidence, outcome.consensus, outcome.evidence.plan
     answers = [*evidence.votes, *([evidence.decision] if evidence.decision else [])]
     votes = Counter(evidence.voted.votes.values())
     return GoldRecord(
@@ -124,9 +114,8 @@ def relabeled(outcomes: Iterable[SampleOutcome]) -> set[SampleId]:
 
 def reason_of(changes: Iterable[GoldChange], looked_at: Collection[SampleId] = ()) -> str:
     """Return the reason of a gold version that a pull made: how many labels are new, corrected and so on."""
-    kinds = Counter(_kind(change, is_looked_at=change.sample_id in looked_at) for change in changes)
-    ranked = sorted(kinds.items(), key=lambda entry: (-entry[1], entry[0]))
-    counts = ", ".join(f"{n} {kind}" for kind, n in ranked)
+    kinds = sorted(_kind(change, is_looked_at=change.sample_id in looked_at) for change in changes)
+    counts = ", ".join(f"{n} {kind}" for kind, n in Counter(kinds).most_common())
     return f"pull: {counts}" if counts else "pull"
 
 

@@ -102,8 +102,7 @@ class PriorView:
         curve[0, 0] = (view * log_probs**2).sum() - (mean**2).sum() + precision_t / self.sharpness**2
         curve[0, 1:] = curve[1:, 0] = (view * (log_probs - mean[:, None])).sum(axis=0)
         curve[1:, 1:] = np.diag(view.sum(axis=0) + precision_b) - view.T @ view
-        step: Floats = np.asarray(np.linalg.solve(curve, slope), dtype=np.float64)
-        return step
+        return np.asarray(np.linalg.solve(curve, slope), dtype=np.float64)
 
 
 def posterior(table: VoteTable) -> Fit:

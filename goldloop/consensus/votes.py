@@ -72,8 +72,7 @@ class VoteTable:
 
     def counts(self) -> Floats:
         """Return votes by sample and label, shape (n_samples, n_labels)."""
-        flat = np.bincount(self.sample * len(self.labels) + self.label, minlength=self.probs.size)
-        return flat.reshape(self.probs.shape).astype(np.float64)
+        return sums(np.eye(len(self.labels))[self.label], self.sample, self.n_samples)
 
     def tally(self, values: Floats) -> Floats:
         """Return sums of `values` (n_votes, K), shape (n_annotators, K, K: by the label of the vote)."""
