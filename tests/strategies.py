@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from goldloop.consensus.label import VotedSample
+from goldloop.consensus.votes import VotedSample
 from goldloop.core.lanes import Lane
 from goldloop.core.predictions import Candidate
 from goldloop.core.samples import BatchId, sample_id_of

@@ -12,7 +12,7 @@ Four samples of two labels, each answered by two annotators who disagree once:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -25,7 +25,6 @@ from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 from goldloop.stats.measures import Measure, measured
 
-Votes = Mapping[SampleId, Mapping[str, str]]
 Seats = tuple[tuple[int, ...], ...]
 Floats = npt.NDArray[np.float64]
 
@@ -49,7 +48,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """The agreement over all samples with at least two answers, and of every pair that shares a sample.
+    """The agreement over all samples with two answers or more, and of every pair that shares a sample.
 
     `equal` is the share of equal labels among pairs of answers to one sample; the weight of a sample is the
     number of its answers. `alpha` is Krippendorff's, nominal [krippendorff2011]: 1 is perfect, 0 is chance.
@@ -79,36 +78,35 @@ def independent_votes(
     return votes
 
 
-def agreement(votes: Votes, *, labels: LabelSet, rng: np.random.Generator) -> Agreement:
+def agreement(
+    votes: Mapping[SampleId, Mapping[str, str]], *, labels: LabelSet, rng: np.random.Generator
+) -> Agreement:
     """Return the agreement of `votes`, label by annotator for each sample; single votes do not count.
 
     Raises:
         LabelError: a vote outside `labels`.
     """
-    shared = [of_sample for of_sample in votes.values() if len(of_sample) > 1]
-    columns = [{who: labels.column(label) for who, label in of_sample.items()} for of_sample in shared]
-    everybody = [_seats([tuple(of_sample.values())], len(labels)) for of_sample in columns]
-    return Agreement(
-        alpha=_bootstrapped(everybody, alpha, rng),
-        equal=_bootstrapped(everybody, equal_share, rng),
-        pairs=tuple(_pairs(columns, len(labels), rng)),
-    )
+    shared = [
+        {who: labels.column(label) for who, label in of_sample.items()}
+        for of_sample in votes.values()
+        if len(of_sample) > 1
+    ]
+    everybody = [_seats(len(labels), list(columns.values())) for columns in shared]
+    beyond_chance, equal = _bootstrapped(everybody, alpha, rng), _bootstrapped(everybody, equal_share, rng)
+    annotators = sorted({who for columns in shared for who in columns}, key=lambda name: (len(name), name))
+    pairs = []
+    for first, second in combinations(annotators, 2):
+        both = [columns for columns in shared if first in columns and second in columns]
+        sides = [_seats(len(labels), [columns[first]], [columns[second]]) for columns in both]
+        if sides:
+            share, cohen = _bootstrapped(sides, equal_share, rng), _bootstrapped(sides, kappa, rng)
+            pairs.append(Pair(first, second, equal=share, kappa=cohen))
+    return Agreement(alpha=beyond_chance, equal=equal, pairs=tuple(pairs))
 
 
-def _pairs(columns: Sequence[Mapping[str, int]], n_labels: int, rng: np.random.Generator) -> Iterator[Pair]:
-    annotators = {annotator for of_sample in columns for annotator in of_sample}
-    for first, second in combinations(sorted(annotators, key=lambda name: (len(name), name)), 2):
-        both = [of_sample for of_sample in columns if first in of_sample and second in of_sample]
-        if both:
-            sides = [_seats([(votes[first],), (votes[second],)], n_labels) for votes in both]
-            yield Pair(
-                first, second, _bootstrapped(sides, equal_share, rng), _bootstrapped(sides, kappa, rng)
-            )
-
-
-def _seats(answered: Sequence[Sequence[int]], n_labels: int) -> Seats:
+def _seats(n_labels: int, *answered: Sequence[int]) -> Seats:
     """Return how often each label (column) was answered on each seat (row), from the columns by seat."""
-    return tuple(tuple(seat.count(column) for column in range(n_labels)) for seat in map(tuple, answered))
+    return tuple(tuple(seat.count(column) for column in range(n_labels)) for seat in answered)
 
 
 def alpha(answers: Floats, times: Floats) -> Floats:

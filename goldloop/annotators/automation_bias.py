@@ -1,5 +1,15 @@
 """Automation bias: how much more often annotators accept a wrong suggestion when they see it.
 
+Permanent random numbers draw two equally large shares of the review tasks beforehand. In the *hidden* arm the
+suggestion is not shown; in the *shown* arm it always is. Tasks of both arms get one more blind answer from
+somebody else, and an adjudicator where the two differ, so the true label is found in the same way in both
+arms. Only these tasks count: further answers to other tasks were requested because the posterior was low,
+that is, because annotators disagreed with the model, and counting them would make the automation bias look
+smaller.
+
+A wrong suggestion that both the answer and the blind answer repeat stays undetected. Simulated, a gap of 0.27
+is measured as 0.25 where one blind answer in ten repeats it; docs/decisions/0010-anchoring.md has more.
+
 >>> gap = gap_of_counts(None, shown=(18, 40), hidden=(6, 40))  # wrong suggestions: (accepted, all)
 >>> str(gap.shown), str(gap.hidden)
 ('0.450 [0.31, 0.60], n=40', '0.150 [0.07, 0.29], n=40')
@@ -12,19 +22,100 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass
 from math import exp, log, sqrt
 from statistics import NormalDist, median
 from typing import Any
 
 from scipy.stats import binom
 
-from goldloop.annotators.anchoring import Observation
-from goldloop.core.codec import to_plain
+from goldloop.consensus.outcomes import Outcomes
+from goldloop.core.annotations import Answer
+from goldloop.core.chance import Arm
 from goldloop.core.labels import LabelSet
+from goldloop.core.samples import SampleId
+from goldloop.core.tasks import Purpose
 from goldloop.stats.metrics import Z_95, Estimate, share_estimate, wilson
 
 MIN_PER_ARM = 10  # wrong suggestions, or decision times, in each arm; below it intervals are too wide
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One answer of the two arms. `truth` is None while the true label is unknown.
+
+    `lead_time_s` is None where the answer was edited or the browser reported none.
+    """
+
+    suggested_label: str
+    answer_label: str
+    truth: str | None
+    is_shown: bool
+    lead_time_s: float | None
+
+    @property
+    def is_wrongly_suggested(self) -> bool:
+        """Whether the suggestion is known to be wrong."""
+        return self.truth is not None and self.truth != self.suggested_label
+
+
+def observations(
+    answers: Iterable[Answer], decisions: Mapping[SampleId, str], arms: Mapping[SampleId, Arm]
+) -> list[Observation]:
+    """Return one observation for each sample of the two arms whose review task was answered, by sample_id.
+
+    `arms` holds the arm of each planned task; a missing sample is in neither arm. The first answer with a
+    label is the observed one. The true label is the adjudicator's decision (`decisions`). Without a decision
+    it is the observed label if the next blind answer of somebody else agrees, else the label that two
+    annotators give blind. Consensus is not used, because it uses the model that made the suggestion.
+    """
+    of_sample: dict[SampleId, list[Answer]] = {}
+    for answer in sorted(answers, key=lambda answer: (answer.created_at, answer.annotation_id)):
+        if not answer.is_skip and answer.purpose.has_votes:
+            of_sample.setdefault(answer.sample_id, []).append(answer)
+    observed = []
+    for sample_id, given in sorted(of_sample.items()):
+        arm = arms.get(sample_id, Arm.UNTESTED)
+        tested = next((answer for answer in given if answer.purpose is Purpose.REVIEW), None)
+        if arm is Arm.UNTESTED or tested is None or tested.suggested_label is None:
+            continue
+        if tested.is_shown is not (arm is Arm.SHOWN):
+            continue  # not shown as planned, so it belongs to neither arm
+        blind = [answer for answer in given if answer is not tested and not answer.is_shown]
+        observed.append(
+            Observation(
+                suggested_label=tested.suggested_label,
+                answer_label=str(tested.label),
+                truth=decisions.get(sample_id) or _truth_of(tested, blind),
+                is_shown=tested.is_shown,
+                lead_time_s=None if tested.is_edited else tested.lead_time_s,
+            )
+        )
+    return observed
+
+
+def _truth_of(tested: Answer, blind: Sequence[Answer]) -> str | None:
+    others = [answer.label for answer in blind if answer.annotator != tested.annotator]
+    if others and others[0] == tested.label:
+        return tested.label
+    # An annotator who later answers the same sample blind and changes their mind no longer disagrees with
+    # anybody, so no adjudicator is asked. Without these samples exactly the adopted errors would be missing.
+    who_said: dict[str | None, str] = {}
+    for answer in blind:
+        if who_said.setdefault(answer.label, answer.annotator) != answer.annotator:
+            return answer.label
+    return None
+
+
+def observations_of(outcomes: Outcomes) -> list[Observation]:
+    """Return the observations of both arms so far."""
+    decisions = {
+        outcome.evidence.sample_id: outcome.evidence.decision.label
+        for outcome in outcomes.samples
+        if outcome.evidence.decision is not None and outcome.evidence.decision.label is not None
+    }
+    arms = {outcome.evidence.sample_id: outcome.evidence.arm for outcome in outcomes.samples}
+    return observations(outcomes.answers, decisions, arms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +183,14 @@ def adoption_gap(seen: Iterable[Observation], *, label: str | None = None) -> Ad
         if observed.is_wrongly_suggested and label in (None, observed.suggested_label)
     ]
     shown, hidden = (
-        [observed.is_adopted for observed in wrong if observed.is_shown is is_shown]
+        [seen.answer_label == seen.suggested_label for seen in wrong if seen.is_shown is is_shown]
         for is_shown in (True, False)
     )
     return gap_of_counts(label, shown=(sum(shown), len(shown)), hidden=(sum(hidden), len(hidden)))
 
 
 def accuracy_by_arm(seen: Sequence[Observation]) -> dict[tuple[bool, bool], Estimate]:
-    """Return the share of right answers by (suggestion is shown, suggestion is right), where there are
-    any."""
+    """Return the share of right answers by (suggestion is shown, suggestion is right), if any."""
     hits: dict[tuple[bool, bool], list[bool]] = {}
     for observed in seen:
         if observed.truth is not None:
@@ -152,10 +242,9 @@ class AutomationBias:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON knows them; accuracies are a list, as JSON has no pairs for keys."""
-        named = {field.name: getattr(self, field.name) for field in fields(self)}
-        return named | {
+        return asdict(self) | {
             "accuracy": [
-                {"is_shown": is_shown, "is_right": is_right, **to_plain(share)}
+                {"is_shown": is_shown, "is_right": is_right, **share.to_dict()}
                 for (is_shown, is_right), share in self.accuracy.items()
             ]
         }

@@ -10,10 +10,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from math import floor
 
+from goldloop.consensus.evidence import SampleEvidence
+from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.chance import permanent_random
 from goldloop.core.samples import SampleId
+from goldloop.core.tasks import AnswerRequest, RequestReason, split_key
 
 MIN_UNANIMOUS = 2  # blind votes that agree, with none against them, make a label known
 
@@ -28,9 +32,38 @@ class Honeypot:
     n_asked: int = 0
 
 
-def is_known(*, n_blind_votes: int, n_agreeing: int, is_adjudicated: bool) -> bool:
-    """Return whether a gold label may assess annotators: unanimous among blind votes, or adjudicated."""
-    return is_adjudicated or n_agreeing == n_blind_votes >= MIN_UNANIMOUS
+def known_label(
+    evidence: SampleEvidence, *, without: str | None = None, before: datetime | None = None
+) -> str | None:
+    """Return the sample's label as known from everybody except `without`; None where it is not known.
+
+    It is known when an adjudicator decided, or when at least two blind votes, given not later than `before`,
+    all agree.
+    """
+    decision = evidence.decision
+    if decision is not None and decision.annotator != without:
+        return decision.label
+    blind = [
+        vote.label
+        for vote in evidence.votes
+        if not vote.is_shown and vote.annotator != without and (before is None or vote.created_at <= before)
+    ]
+    return blind[0] if len(blind) >= MIN_UNANIMOUS and len(set(blind)) == 1 else None
+
+
+def known_answers(outcomes: Outcomes, answer_requests: Iterable[AnswerRequest]) -> list[Honeypot]:
+    """Return the samples that may be honeypots: gold, blind, unanimous or adjudicated, all answers in."""
+    n_asked = Counter(
+        split_key(request.key)[0] for request in answer_requests if request.reason is RequestReason.HONEYPOT
+    )
+    return [
+        Honeypot(evidence.sample_id, label, evidence.people, n_asked[evidence.sample_id])
+        for evidence, label in ((outcome.evidence, outcome.gold_label) for outcome in outcomes.samples)
+        if label is not None
+        and not evidence.plan.is_shown
+        and len(evidence.votes) >= evidence.n_asked
+        and known_label(evidence) == label
+    ]
 
 
 def n_honeypots_due(*, n_answers: int, n_honeypots: int, honeypot_rate: float) -> int:

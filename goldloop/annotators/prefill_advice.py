@@ -18,9 +18,7 @@ from goldloop.annotators.automation_bias import AdoptionGap, adjusted_difference
 from goldloop.core.chance import Arm
 
 ERROR = 0.05  # probability of ever turning off without cause, half of it for the project, half for labels
-BEST_AT = (
-    12.0  # 1 / variance of the gap at which the bound is tightest, about; 6 and 25 gave the same figures
-)
+BEST_AT = 12.0  # 1 / variance of the gap at which the bound is tightest; 6 and 25 gave the same figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +62,12 @@ def recommend(gap: AdoptionGap, by_label: Sequence[AdoptionGap], *, max_gap: flo
     """
     if _is_leading(gap, max_gap=max_gap, error=ERROR / 2):
         return Advice(False, (), (f"off: {_in_words(gap, max_gap)}",))
-    off = [
-        of_label
-        for of_label in by_label
-        if _is_leading(of_label, max_gap=max_gap, error=ERROR / 2 / len(by_label))
-    ]
+    error = ERROR / 2 / max(len(by_label), 1)
+    off = [of_label for of_label in by_label if _is_leading(of_label, max_gap=max_gap, error=error)]
+    off_labels = tuple(of_label.label for of_label in off if of_label.label)
     kept = gap.shortage or f"automation bias is not proven: {_in_words(gap, max_gap)}"
     reasons = [f"off for {of_label.label}: {_in_words(of_label, max_gap)}" for of_label in off]
-    return Advice(
-        True, tuple(of_label.label for of_label in off if of_label.label), (f"on: {kept}", *reasons)
-    )
+    return Advice(True, off_labels, (f"on: {kept}", *reasons))
 
 
 def _is_leading(gap: AdoptionGap, *, max_gap: float, error: float) -> bool:

@@ -1,26 +1,28 @@
 """Profiles: the accuracy and pace of each annotator, every figure with its interval and n.
 
+Each answer is assessed by the evidence without it, so that nobody confirms themselves.
 Annotators are pseudonymous: the id that the labelling server gave them, never a name or an address.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
-import numpy.typing as npt
 
+from goldloop.annotators.honeypots import known_label
 from goldloop.annotators.pace import Pace, pace
 from goldloop.annotators.skill import Columns, Floats, accuracy_against, expected_answers, wrong_answers
+from goldloop.consensus.evidence import SampleEvidence
+from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.annotations import Answer
 from goldloop.core.labels import LabelSet
+from goldloop.core.tasks import AnswerRequest, Purpose, RequestReason
 from goldloop.stats.measures import MIN_N, Measure, difference, share
-from goldloop.stats.metrics import Z_95
-
-Flags = npt.NDArray[np.bool_]
-
+from goldloop.stats.metrics import Z_95, Flags
 
 WEEKLY_Z = 3.3
 """Quantile at which an annotator is called falling: one steady week in 2,000.
@@ -38,10 +40,8 @@ class AssessedAnswer:
     """An answer beside its references.
 
     `known` is the label known without this annotator, where the answer was requested because the label was
-    known: a honeypot or an onboarding task. It must not be filled in afterwards from samples that were
-    answered again because this answer was doubted; those are mainly this annotator's errors. `others` is the
-    posterior over labels from everybody else's votes and the model, without this answer; None where there is
-    neither.
+    known: a honeypot or an onboarding task. `others` is the posterior over labels from everybody else's votes
+    and the model, without this answer; None where there is neither.
     """
 
     answer: Answer
@@ -49,14 +49,57 @@ class AssessedAnswer:
     others: Mapping[str, float] | None
 
 
+def assessed_answers(
+    outcomes: Outcomes, answer_requests: Iterable[AnswerRequest], labels: LabelSet
+) -> list[AssessedAnswer]:
+    """Return every answer and skip but adjudicators' decisions, by annotation id, with its references.
+
+    The label is known for onboarding tasks, and for tasks that were requested once more because their label
+    was known (honeypots). Other samples whose label became known later do not count: they were answered again
+    because an answer was doubted, and would be mostly annotators' errors.
+    """
+    places = {sample.evidence.sample_id: place for place, sample in enumerate(outcomes.samples)}
+    honeypot_since: dict[str, datetime] = {}
+    for request in answer_requests:
+        if request.reason is RequestReason.HONEYPOT and request.at is not None:
+            honeypot_since.setdefault(request.key, request.at)
+    assessed = []
+    for answer in outcomes.answers:
+        if answer.purpose is Purpose.ADJUDICATION:
+            continue
+        known, others, place = None, None, places.get(answer.sample_id)
+        if place is not None and not answer.is_skip:
+            known = _known(answer, outcomes.samples[place].evidence, honeypot_since)
+            others = _others(answer, outcomes, place, labels)
+        assessed.append(AssessedAnswer(answer, known, others))
+    return assessed
+
+
+def _known(answer: Answer, evidence: SampleEvidence, honeypot_since: Mapping[str, datetime]) -> str | None:
+    if answer.purpose is Purpose.ONBOARDING:
+        return known_label(evidence, without=answer.annotator)
+    since = honeypot_since.get(evidence.plan.key)
+    if since is None or answer.created_at <= since:
+        return None
+    return known_label(evidence, without=answer.annotator, before=since)
+
+
+def _others(answer: Answer, outcomes: Outcomes, place: int, labels: LabelSet) -> dict[str, float] | None:
+    evidence = outcomes.samples[place].evidence
+    voted, annotator = evidence.voted, answer.annotator
+    has_others = voted.probs is not None or voted.decision is not None or voted.votes.keys() - {annotator}
+    if answer not in evidence.votes or not has_others:
+        return None
+    return dict(zip(labels, outcomes.fit.leave_one_out(place, annotator).tolist(), strict=True))
+
+
 @dataclass(frozen=True, slots=True)
 class Confusion:
-    """A pair of labels: the share of answers `answered` among those where `right` is the true label."""
+    """A pair of labels: the expected number of answers `answered` where `right` is the true label."""
 
     right: str
     answered: str
     n_expected: float
-    share: Measure
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,13 +235,9 @@ def _profile(
             for number in np.unique(compared.rounds)
         ),
         drift=drift,
-        is_flagged=_is_surely_below(accuracy, bar),
+        is_flagged=accuracy.estimate is not None and accuracy.estimate.high < bar,
         is_falling=_is_falling(drift),
     )
-
-
-def _is_surely_below(measure: Measure, limit: float) -> bool:
-    return measure.estimate is not None and measure.estimate.high < limit
 
 
 def _is_falling(drift: Measure) -> bool:
@@ -216,9 +255,8 @@ def _confusions(
     if accuracy.estimate is None:
         return ()
     counts, _ = expected_answers(compared.right, compared.answered, wrong, accuracy.estimate.value)
-    totals = counts.sum(axis=1)
     confusions = [
-        Confusion(labels[row], labels[column], float(n), share(round(n), round(totals[row])))
+        Confusion(labels[row], labels[column], float(n))
         for (row, column), n in np.ndenumerate(counts)
         if row != column and n >= 1
     ]

@@ -17,9 +17,9 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-from scipy.sparse import csr_array
 
-from goldloop.consensus.votes import NONE, Floats, VoteTable
+from goldloop.consensus.beliefs import normalised
+from goldloop.consensus.votes import NONE, Floats, VoteTable, sums
 
 PRIOR_ACCURACY = 0.95
 """Prior accuracy of the shared matrix; over all four sources, annotators are right in 0.9."""
@@ -70,9 +70,7 @@ class Answering:
         n_labels, n_annotators = len(table.labels), len(table.annotators)
         popularity = (np.bincount(table.label, minlength=n_labels) + 1.0) / (table.n_votes + n_labels)
         shared = _one_coin(PRIOR_ACCURACY, popularity)
-        counts = np.zeros((n_annotators, n_labels))
-        np.add.at(counts, (table.annotator, table.label), 1)
-        habits = counts + PRIOR_VOTES * popularity
+        counts = sums(np.eye(n_labels)[table.label], table.annotator, n_annotators)
         return cls(
             table=table,
             popularity=popularity,
@@ -80,7 +78,7 @@ class Answering:
             shared=shared,
             own=np.tile(shared, (n_annotators, 1, 1)),
             sources=np.tile(_prior_sources(PRIOR_LEANS), (n_annotators, 1)),
-            habits=habits / habits.sum(axis=1, keepdims=True),
+            habits=normalised(counts + PRIOR_VOTES * popularity),
             adoption=PRIOR_ADOPTS,
         )
 
@@ -89,18 +87,11 @@ class Answering:
         is_shown = self.table.shown != NONE
         return self.adoption * is_shown, (self.table.shown == self.table.label).astype(np.float64)
 
-    def _own_of_votes(self) -> Floats:
-        """Return P(vote | label) by each voter's own matrix, (n_votes, K)."""
-        n_labels = len(self.popularity)
-        by_answer = np.ascontiguousarray(self.own.transpose(0, 2, 1)).reshape(-1, n_labels)
-        chances: Floats = by_answer[self.table.annotator * n_labels + self.table.label]
-        return chances
-
     def likelihood(self, looks: Floats) -> Floats:
         """Return P(vote | label) of each vote, (n_votes, K); `looks` (n_samples, K) are the model's probs."""
         table = self.table
         sources, rows = self.sources[table.annotator], np.arange(table.n_votes)
-        informed = sources[:, [ERRS]] * self._own_of_votes()
+        informed = sources[:, [ERRS]] * self.own[table.annotator, :, table.label]
         informed[rows, table.label] += sources[:, KNOWS]
         blind = sources[:, LEANS] * looks[table.sample, table.label]
         blind += sources[:, HABIT] * self.habits[table.annotator, table.label]
@@ -114,54 +105,47 @@ class Answering:
         `likelihood` is the result of `likelihood(looks)` with the present parameters.
         """
         table = self.table
-        n_labels, n_annotators, rows = len(table.labels), len(table.annotators), np.arange(table.n_votes)
         adopts, is_suggested = self._adoptions()
         ratio = labels[table.sample] / likelihood
         total = ratio.sum(axis=1)
         sources = self.sources[table.annotator] * (1 - adopts)[:, None]
-        errs = sources[:, [ERRS]] * self._own_of_votes() * ratio
+        errs = sources[:, [ERRS]] * self.own[table.annotator, :, table.label] * ratio
         parts = np.empty((table.n_votes, 4))
-        parts[:, KNOWS] = sources[:, KNOWS] * ratio[rows, table.label]
+        parts[:, KNOWS] = sources[:, KNOWS] * ratio[np.arange(table.n_votes), table.label]
         parts[:, ERRS] = errs.sum(axis=1)
         parts[:, LEANS] = sources[:, LEANS] * looks[table.sample, table.label] * total
         parts[:, HABIT] = sources[:, HABIT] * self.habits[table.annotator, table.label] * total
 
-        cell = table.annotator * n_labels + table.label
-        by_cell = csr_array((np.ones(table.n_votes), (cell, rows)), (n_annotators * n_labels, table.n_votes))
-        own_tally = (by_cell @ errs).reshape(n_annotators, n_labels, n_labels).transpose(0, 2, 1)
+        own_tally = table.tally(errs)
         tally = own_tally.sum(axis=0)
         right = self.accuracy / (self.accuracy + (1 - self.accuracy) * self.popularity)
         accuracy = (PRIOR_VOTES * PRIOR_ACCURACY + np.diag(tally) @ right) / (PRIOR_VOTES + tally.sum())
-        shared = _rows(tally + PRIOR_VOTES * _one_coin(accuracy, self.popularity))
+        shared = normalised(tally + PRIOR_VOTES * _one_coin(accuracy, self.popularity))
         leans = (parts[:, LEANS].sum() + PRIOR_VOTES * PRIOR_LEANS) / (parts.sum() + PRIOR_VOTES)
-        of_annotator = table.votes_of_annotators() @ parts
+        of_annotator = sums(parts, table.annotator, len(table.annotators))
         adopted = (adopts * is_suggested * total).sum()
         return replace(
             self,
             accuracy=float(accuracy),
             shared=shared,
-            own=_rows(own_tally + OWN_VOTES * shared),
-            sources=_rows(of_annotator + PRIOR_VOTES * _prior_sources(leans)),
+            own=normalised(own_tally + OWN_VOTES * shared),
+            sources=normalised(of_annotator + PRIOR_VOTES * _prior_sources(leans)),
             adoption=float((adopted + PRIOR_VOTES * PRIOR_ADOPTS) / ((adopts > 0).sum() + PRIOR_VOTES)),
         )
 
-    def matrices(self) -> Floats:
-        """Return P(answer | label) of each annotator without the source `leans`, (A, K, K)."""
-        sources = self.sources[:, :, None, None]
-        knows = sources[:, KNOWS] * np.eye(len(self.popularity))
-        errs, habit = sources[:, ERRS] * self.own, sources[:, HABIT] * self.habits[:, None, :]
-        matrices: Floats = knows + errs + habit
-        return matrices
-
     def typical(self) -> tuple[Floats, float]:
-        """Return the mean of `matrices` over votes, (K, K), and the mean share of `leans`."""
-        votes = np.bincount(self.table.annotator, minlength=len(self.sources))
-        if not votes.sum():
-            sources = _prior_sources(PRIOR_LEANS)
-            knows = sources[KNOWS] * np.eye(len(self.popularity))
-            return knows + sources[ERRS] * self.shared + sources[HABIT] * self.popularity, sources[LEANS]
+        """Return the mean over votes of P(answer | label) without `leans`, (K, K), and the mean `leans`."""
+        eye = np.eye(len(self.popularity))
+        if not self.table.n_votes:
+            prior = _prior_sources(PRIOR_LEANS)
+            blind = prior[HABIT] * self.popularity
+            return prior[KNOWS] * eye + prior[ERRS] * self.shared + blind, prior[LEANS]
+        sources = self.sources[:, :, None, None]
+        matrices: Floats = sources[:, KNOWS] * eye + sources[:, ERRS] * self.own
+        matrices += sources[:, HABIT] * self.habits[:, None, :]
+        votes = np.bincount(self.table.annotator)
         share = votes / votes.sum()
-        return np.tensordot(share, self.matrices(), axes=1), float(share @ self.sources[:, LEANS])
+        return np.tensordot(share, matrices, axes=1), float(share @ self.sources[:, LEANS])
 
 
 def _one_coin(accuracy: float, popularity: Floats) -> Floats:
@@ -173,8 +157,3 @@ def _one_coin(accuracy: float, popularity: Floats) -> Floats:
 def _prior_sources(leans: float) -> Floats:
     errs = 1 - PRIOR_KNOWS - leans - PRIOR_HABIT
     return np.array([PRIOR_KNOWS, errs, leans, PRIOR_HABIT])
-
-
-def _rows(counts: Floats) -> Floats:
-    shares: Floats = counts / counts.sum(axis=-1, keepdims=True)
-    return shares

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from goldloop.consensus.votes import Floats, VoteTable
+from goldloop.consensus.votes import Floats, VoteTable, sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Beliefs:
 
     def evidence(self) -> Floats:
         """Return P(votes | look), (n_samples, K), up to one factor for each row."""
-        summed: Floats = self.table.votes_of_samples() @ self.log_votes
+        summed = sums(self.log_votes, self.table.sample, self.table.n_samples)
         evidence: Floats = np.exp(summed - summed.max(axis=1, keepdims=True))
         return evidence
 
@@ -53,18 +53,15 @@ class Beliefs:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Beliefs, and how a typical annotator and each annotator answers.
+    """Beliefs, and how a typical annotator answers.
 
     One more typical answer has the probabilities `typical` (K, K), row the look, plus `guess` (n_samples, K);
-    together they sum to 1. `confusion` (K, K) and `matrices` (n_annotators, K, K) are P(answer | true label)
-    of a typical annotator and of each annotator.
+    together they sum to 1.
     """
 
     beliefs: Beliefs
     typical: Floats
     guess: Floats
-    confusion: Floats
-    matrices: Floats
 
     def gains(self) -> Floats:
         """Return by how much one more typical vote lowers the expected Brier score, shape (n_samples,).

@@ -1,18 +1,19 @@
-"""Evidence: all answers about one sample, and which of them count."""
+"""Evidence: all answers about one sample, and which of them count, from tasks, annotations and requests."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import bisect
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from goldloop.consensus.label import VotedSample
-from goldloop.consensus.next_step import LabelingState
-from goldloop.core.annotations import Answer
+from goldloop.consensus.votes import VotedSample
+from goldloop.core.annotations import AnnotationStatus, Answer, StoredAnnotation
 from goldloop.core.chance import Arm
-from goldloop.core.planned_tasks import PlannedTask
+from goldloop.core.labels import LabelSet
+from goldloop.core.planned_tasks import PlannedTask, TaskStatus
 from goldloop.core.samples import SampleId
-from goldloop.core.tasks import Purpose, n_first_answers, task_key
+from goldloop.core.tasks import Purpose, n_first_answers
 from goldloop.settings import Settings
 
 _FIRST_OF = (Purpose.AUDIT, Purpose.SEED, Purpose.FULL, Purpose.REVIEW, Purpose.RECHECK)
@@ -27,7 +28,9 @@ class SampleEvidence:
     answer of each annotator, in the order of their first answers; `skips` holds the skips of annotators
     without a vote. `decision` is the adjudicator's answer. `uncounted` holds, once for each answer, the key
     of a recheck or adjudication task whose answer does not count: its annotator had voted on the sample
-    before, or decided without being an adjudicator.
+    before, or decided without being an adjudicator. goldloop has requested `n_asked` answers in total, of
+    which the `n_first` first are independent. `is_strict` samples, which measure a model or an annotator, go
+    to adjudication when the first answers differ.
     """
 
     sample_id: SampleId
@@ -38,7 +41,9 @@ class SampleEvidence:
     decision: Answer | None
     uncounted: tuple[str, ...]
     voted: VotedSample
-    state: LabelingState
+    n_asked: int
+    n_first: int
+    is_strict: bool
 
     @property
     def purpose(self) -> Purpose:
@@ -56,90 +61,133 @@ class SampleEvidence:
         return self.plan.arm or Arm.UNTESTED
 
 
-def make_evidence(
+def answers_of(
+    tasks: Mapping[str, TaskStatus],
+    annotations: Iterable[StoredAnnotation],
+    closed_at: Collection[datetime],
+    labels: LabelSet,
+) -> list[Answer]:
+    """Return every answer and skip on a live task, in order of annotation id; other labels are left out.
+
+    `closed_at` holds the time at which each round closed; an answer belongs to the round open at its time.
+    """
+    moments = sorted(closed_at)
+    answers = []
+    for annotation in sorted(annotations, key=lambda annotation: annotation.annotation_id):
+        task = tasks.get(annotation.key)
+        is_counted = annotation.status in (AnnotationStatus.ANSWER, AnnotationStatus.SKIP)
+        is_known = annotation.label is None or annotation.label in labels
+        if task is None or not task.is_live or not is_known or not is_counted:
+            continue
+        answers.append(
+            Answer(
+                annotation_id=annotation.annotation_id,
+                sample_id=task.sample_id,
+                purpose=task.purpose,
+                annotator=annotation.annotator,
+                label=annotation.label,
+                reason=annotation.reason,
+                round=bisect.bisect_left(moments, annotation.created_at),
+                created_at=annotation.created_at,
+                updated_at=annotation.updated_at,
+                lead_time_s=annotation.lead_time_s,
+                suggested_label=annotation.shown_label or task.plan.suggested_label,
+                is_shown=annotation.shown_label is not None,
+            )
+        )
+    return answers
+
+
+def evidence_of(
+    tasks: Mapping[str, TaskStatus],
+    answers: Iterable[Answer],
+    n_wanted: Mapping[str, int],
+    settings: Settings,
+) -> list[SampleEvidence]:
+    """Return the evidence of every sample with a live task whose answers vote, in order of sample_id.
+
+    `n_wanted` is the number of answers that goldloop wants, by key, where it is more than one.
+    """
+    plans: dict[SampleId, dict[Purpose, PlannedTask]] = {}
+    for task in tasks.values():
+        if task.is_live:
+            plans.setdefault(task.sample_id, {})[task.purpose] = task.plan
+    by_sample: dict[SampleId, list[Answer]] = {}
+    for answer in answers:
+        by_sample.setdefault(answer.sample_id, []).append(answer)
+    return [
+        _evidence(plans[sample_id], by_sample.get(sample_id, []), n_wanted, settings)
+        for sample_id in sorted(plans)
+        if any(purpose.has_votes for purpose in plans[sample_id])
+    ]
+
+
+def _evidence(
     plans: Mapping[Purpose, PlannedTask],
     answers: Sequence[Answer],
-    *,
     n_wanted: Mapping[str, int],
-    probs: tuple[float, ...] | None,
     settings: Settings,
-) -> SampleEvidence | None:
-    """Return the evidence of the sample whose live tasks were planned as `plans`; None if no answer can vote.
-
-    `n_wanted` is the number of answers that goldloop wants, by key, where it is more than one. `probs` is
-    the prediction of a model that was not trained on the sample.
-    """
-    first = next((plans[purpose] for purpose in _FIRST_OF if purpose in plans), None)
-    if first is None:
-        return None
-    overlap, labels = settings.selection.overlap, settings.label_set
-    sample_id, purpose = first.sample_id, first.purpose
+) -> SampleEvidence:
+    plan = next(plans[purpose] for purpose in _FIRST_OF if purpose in plans)
+    sample_id, purpose, labels = plan.sample_id, plan.purpose, settings.label_set
+    overlap, audit_answers = settings.selection.overlap, settings.consensus.audit_answers
     may_show = purpose is not Purpose.AUDIT  # an audit answer counts only if it was given blind
     voting = [answer for answer in answers if answer.purpose.has_votes and (may_show or not answer.is_shown)]
     votes = _votes(voting)
-    voters = {vote.annotator for vote in votes}
+    label_of = {vote.annotator: str(vote.label) for vote in votes}
+    suggested = [vote for vote in votes if vote.is_shown and vote.suggested_label in labels]
     adjudicators = set(settings.annotators.adjudicators)
-    decision = _decision(answers, voters, adjudicators)
-    keys = tuple(plan.key for asked_for, plan in sorted(plans.items()) if asked_for.has_votes)
-    is_checked = first.arm in (Arm.HIDDEN, Arm.SHOWN)
-    n_first = n_first_answers(
-        purpose, overlap=overlap, audit_answers=settings.consensus.audit_answers, is_checked=is_checked
-    )
-    n_asked = sum(max(n_wanted.get(key, 1), overlap if key == first.key else 1) for key in keys)
-    uncounted = _uncounted(sample_id, answers, plans, adjudicators)
+    decision = _decision(answers, label_of, adjudicators)
+    keys = tuple(plans[asked_for].key for asked_for in sorted(plans) if asked_for.has_votes)
+    uncounted = _uncounted(answers, plans, adjudicators)
+    is_checked = plan.arm in (Arm.HIDDEN, Arm.SHOWN)
+    n_asked = sum(max(n_wanted.get(key, 1), overlap if key == plan.key else 1) for key in keys)
     return SampleEvidence(
         sample_id=sample_id,
-        plan=first,
+        plan=plan,
         keys=keys,
         votes=votes,
-        skips=tuple(answer for answer in voting if answer.is_skip and answer.annotator not in voters),
+        skips=tuple(answer for answer in voting if answer.is_skip and answer.annotator not in label_of),
         decision=decision,
         uncounted=uncounted,
         voted=VotedSample(
             sample_id=sample_id,
-            votes={vote.annotator: vote.label for vote in votes if vote.label is not None},
-            probs=probs,
-            shown={
-                vote.annotator: vote.suggested_label
-                for vote in votes
-                if vote.is_shown and vote.suggested_label in labels and vote.suggested_label is not None
-            },
+            votes=label_of,
+            probs=_probs(plans, labels),
+            shown={vote.annotator: str(vote.suggested_label) for vote in suggested},
             decision=decision.label if decision else None,
         ),
-        state=LabelingState(
-            votes=tuple(vote.label for vote in votes if vote.label is not None),
-            n_asked=n_asked - sum(key in keys for key in uncounted),
-            n_first=n_first,
-            n_skips=len({answer.annotator for answer in voting if answer.is_skip} - voters),
-            is_strict=purpose in (Purpose.AUDIT, Purpose.FULL) or is_checked,
-            is_decided=decision is not None,
-        ),
+        n_asked=n_asked - sum(key in keys for key in uncounted),
+        n_first=n_first_answers(purpose, overlap=overlap, audit_answers=audit_answers, is_checked=is_checked),
+        is_strict=purpose in (Purpose.AUDIT, Purpose.FULL) or is_checked,
     )
+
+
+def _probs(plans: Mapping[Purpose, PlannedTask], labels: LabelSet) -> tuple[float, ...] | None:
+    """Return the model's prediction from before the annotators answered; None for an audit sample.
+
+    That model was not trained on the sample. A prediction with another label set does not count.
+    """
+    if Purpose.AUDIT in plans:
+        return None
+    chosen = [plans[purpose].probs for purpose in (Purpose.REVIEW, Purpose.FULL) if purpose in plans]
+    probs = next(filter(None, chosen), ())
+    return tuple(prob / sum(probs) for prob in probs) if len(probs) == len(labels) else None
 
 
 def _votes(answers: Iterable[Answer]) -> tuple[Answer, ...]:
     """Return the newest answer of each annotator, in the order of their first answers."""
-    since: dict[str, Answer] = {}
-    newest: dict[str, Answer] = {}
-    for answer in answers:
-        if answer.is_skip:
-            continue
-        who = answer.annotator
-        since[who] = min(since.get(who, answer), answer, key=_age)
-        newest[who] = max(newest.get(who, answer), answer, key=_newness)
-    order = sorted(since, key=lambda who: _age(since[who]))
-    return tuple(newest[who] for who in order)
-
-
-def _age(answer: Answer) -> tuple[datetime, int]:
-    return answer.created_at, answer.annotation_id
+    given = [answer for answer in answers if not answer.is_skip]
+    newest = {answer.annotator: answer for answer in sorted(given, key=_newness)}
+    given.sort(key=lambda answer: (answer.created_at, answer.annotation_id))
+    return tuple(newest[annotator] for annotator in dict.fromkeys(answer.annotator for answer in given))
 
 
 def _newness(answer: Answer) -> tuple[datetime, int]:
     return answer.updated_at, answer.annotation_id
 
 
-def _decision(answers: Iterable[Answer], voters: set[str], adjudicators: set[str]) -> Answer | None:
+def _decision(answers: Iterable[Answer], voters: Collection[str], adjudicators: set[str]) -> Answer | None:
     """Return the newest decision of an adjudicator who has not voted on the sample."""
     decisions = [
         answer
@@ -153,21 +201,18 @@ def _decision(answers: Iterable[Answer], voters: set[str], adjudicators: set[str
 
 
 def _uncounted(
-    sample_id: SampleId,
-    answers: Sequence[Answer],
-    plans: Mapping[Purpose, PlannedTask],
-    adjudicators: set[str],
+    answers: Iterable[Answer], plans: Mapping[Purpose, PlannedTask], adjudicators: set[str]
 ) -> tuple[str, ...]:
     """Return the key of each recheck or adjudication answer that does not count, once for each annotator."""
-    given = [answer for answer in answers if not answer.is_skip]
-    keys: list[str] = []
-    first = [answer for answer in given if answer.purpose.has_votes and answer.purpose is not Purpose.RECHECK]
-    voted = {answer.annotator for answer in first}
-    for purpose in (Purpose.RECHECK, Purpose.ADJUDICATION):
-        annotators = {answer.annotator for answer in given if answer.purpose is purpose}
-        barred = annotators & voted
-        if purpose is Purpose.ADJUDICATION and adjudicators:
-            barred |= annotators - adjudicators
-        keys += [task_key(sample_id, purpose)] * (len(barred) if purpose in plans else 0)
-        voted |= annotators
-    return tuple(keys)
+    people: dict[Purpose, set[str]] = {purpose: set() for purpose in Purpose}
+    for answer in answers:
+        if not answer.is_skip:
+            people[answer.purpose].add(answer.annotator)
+    rechecked, deciding = people[Purpose.RECHECK], people[Purpose.ADJUDICATION]
+    voted = set().union(*(people[purpose] for purpose in _FIRST_OF if purpose is not Purpose.RECHECK))
+    no_adjudicators = deciding - adjudicators if adjudicators else set()
+    barred = {
+        Purpose.RECHECK: rechecked & voted,
+        Purpose.ADJUDICATION: (deciding & (voted | rechecked)) | no_adjudicators,
+    }
+    return tuple(plans[purpose].key for purpose in barred if purpose in plans for _ in barred[purpose])

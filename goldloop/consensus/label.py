@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,29 +9,20 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.consensus.beliefs import Fit
+from goldloop.consensus.beliefs import Beliefs, Fit, with_decisions
 from goldloop.consensus.dawid_skene import dawid_skene
-from goldloop.consensus.majority import equal_weights
 from goldloop.consensus.posterior import posterior
-from goldloop.consensus.votes import Floats, VotedSample, vote_table
+from goldloop.consensus.votes import Floats, VotedSample, VoteTable, vote_table
 from goldloop.core.labels import LabelSet
 
-__all__ = [
-    "AnnotatorWeight",
-    "Consensus",
-    "ConsensusFit",
-    "Method",
-    "VotedSample",
-    "fit_consensus",
-    "majority",
-]
-
 ADJUDICATION = "adjudication/1"
-MAJORITY = "majority/1"
 POSTERIOR_DIGITS = 3
 
 TIE = 1e-6
 """Two labels whose probabilities differ by less are tied: rounding depends on the order of additions."""
+
+MAJORITY_ACCURACY = 0.9
+"""Assumed accuracy of every annotator where all votes have the same weight."""
 
 
 class Method(StrEnum):
@@ -42,141 +32,73 @@ class Method(StrEnum):
     DAWID_SKENE = "dawid_skene"
     MAJORITY = "majority"
 
-    @property
-    def version(self) -> str:
-        """Name of the method and version of its statistics, as a gold record keeps them."""
-        return f"{self.value}/1"
-
 
 @dataclass(frozen=True, slots=True)
 class Consensus:
     """The consensus on one sample.
 
     `label` is None below the target, on a tie, and for a label without a vote or an adjudicator's decision.
-    `support` of the `n_votes` votes are for the label, or for the likeliest label when `label` is None.
+    `method` names the method and the version of its statistics.
     `posterior` is the probability by label (for a majority the share of the votes), rounded to 3 digits,
     without the zeros.
     """
 
     label: str | None
     method: str
-    support: int
-    n_votes: int
     posterior: Mapping[str, float]
-    is_tie: bool
 
 
 @dataclass(frozen=True, slots=True)
-class AnnotatorWeight:
-    """Accuracy and weight of one annotator in the consensus.
-
-    `accuracy` is the estimated probability of a right answer on a sample drawn from all samples. `weight` is
-    the information in one vote relative to a vote of a typical annotator: 0 is none, 1 is typical.
-    """
-
-    annotator: str
-    n_votes: int
-    accuracy: float
-    weight: float
-
-
-def majority(votes: Mapping[str, str], *, overlap: int) -> Consensus:
-    """Return the majority label of `votes` (label by annotator); a tie has no label.
-
-    A label needs more than half of the `overlap` requested votes, and more votes than any other label. Each
-    annotator has one vote; skips are not votes.
-    """
-    counts = Counter(votes.values())
-    n_votes = sum(counts.values())
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    support = ranked[0][1] if ranked else 0
-    is_shared = len(ranked) > 1 and ranked[1][1] == support
-    has_enough = support > overlap / 2
-    return Consensus(
-        label=ranked[0][0] if has_enough and not is_shared else None,
-        method=MAJORITY,
-        support=support,
-        n_votes=n_votes,
-        posterior={
-            label: round(count / n_votes, POSTERIOR_DIGITS) for label, count in sorted(counts.items())
-        },
-        is_tie=is_shared and n_votes >= overlap,
-    )
-
-
 class ConsensusFit:
-    """The consensus on all samples, in the order of the input, and the fit that gave it."""
+    """The consensus on all samples, in the order of the input, and the fit that gave it.
 
-    def __init__(self, fit: Fit, consensus: Sequence[Consensus], rows: npt.NDArray[np.intp]) -> None:
-        self._fit = fit
-        self._rows = rows  # row of each sample in the fit
-        self.consensus = list(consensus)
+    `rows` holds the row of each sample in `fit`.
+    """
 
-    @property
-    def confusion(self) -> Floats:
-        """P(answer | true label) of a typical annotator, (n_labels, n_labels), rows summing to 1."""
-        return self._fit.confusion
+    consensus: Sequence[Consensus]
+    fit: Fit
+    rows: npt.NDArray[np.intp]
 
     def posterior(self) -> Floats:
         """Return the unrounded posterior of every sample, (n_samples, n_labels), rows summing to 1."""
-        return self._fit.beliefs.posterior()[self._rows]
+        return self.fit.beliefs.posterior()[self.rows]
 
     def expected_gain(self) -> Floats:
-        """Return by how much one more typical vote would lower the expected Brier score, (n_samples,).
-
-        In [0, 1], largest for the samples that gain most from one more vote; 0 for an adjudicated sample.
-        """
-        return self._fit.gains()[self._rows]
+        """Return `Fit.gains` of every sample, (n_samples,): the most gains most from one more vote."""
+        return self.fit.gains()[self.rows]
 
     def leave_one_out(self, sample: int, annotator: str) -> Floats:
         """Return the posterior of sample number `sample` without the vote of `annotator`, (n_labels,).
 
-        It measures an annotator against everything but their own vote. The confusion matrices stay as fitted.
+        It measures an annotator against everything but their own vote. The parameters stay as fitted.
         """
-        return self._fit.beliefs.without(int(self._rows[sample]), annotator)
-
-    def annotators(self) -> tuple[AnnotatorWeight, ...]:
-        """Return the accuracy and weight of each annotator, in order of name."""
-        fit, table = self._fit, self._fit.beliefs.table
-        if not table.annotators:
-            return ()
-        shares = fit.beliefs.posterior().mean(axis=0)
-        typical = _information(fit.confusion, shares)
-        n_votes = np.bincount(table.annotator, minlength=len(table.annotators))
-        return tuple(
-            AnnotatorWeight(
-                annotator=name,
-                n_votes=int(n_votes[number]),
-                accuracy=float(shares @ np.diag(fit.matrices[number])),
-                weight=_information(fit.matrices[number], shares) / typical if typical else 1.0,
-            )
-            for number, name in enumerate(table.annotators)
-        )
+        return self.fit.beliefs.without(int(self.rows[sample]), annotator)
 
 
-def _information(matrix: Floats, shares: Floats) -> float:
-    """Return the mutual information of an answer and the true label, in nats."""
-    joint = shares[:, None] * matrix
-    apart = shares[:, None] * joint.sum(axis=0)
-    is_possible = joint > 0
-    return float((joint[is_possible] * np.log(joint[is_possible] / apart[is_possible])).sum())
+def majority(table: VoteTable) -> Fit:
+    """Return the fit where every vote has the same weight, and the model's prediction has none.
+
+    The label with the most votes is then the likeliest.
+    """
+    n_labels = len(table.labels)
+    confusion = MAJORITY_ACCURACY * np.eye(n_labels) + (1 - MAJORITY_ACCURACY) / n_labels
+    uniform = np.full((table.n_samples, n_labels), 1 / n_labels)
+    log_votes = np.log(confusion).T[table.label]
+    beliefs = Beliefs(table, with_decisions(uniform, table), log_votes, appearance=np.eye(n_labels))
+    return Fit(beliefs, confusion, np.zeros(uniform.shape))
 
 
-_FITS = {
-    Method.POSTERIOR: posterior,
-    Method.DAWID_SKENE: dawid_skene,
-    Method.MAJORITY: equal_weights,
-}
+_FITS = {Method.POSTERIOR: posterior, Method.DAWID_SKENE: dawid_skene, Method.MAJORITY: majority}
 
 
 def fit_consensus(
-    samples: Sequence[VotedSample], labels: LabelSet, *, method: Method, target: float, overlap: int
+    samples: Sequence[VotedSample], labels: LabelSet, *, method: Method, target: float
 ) -> ConsensusFit:
     """Return the consensus on `samples` by `method`; their sample ids are all different.
 
     An adjudicator's decision is the label. Otherwise the posterior and Dawid-Skene need a probability of at
     least `target` and at least one vote for that label, so that no model makes gold alone. A majority needs
-    more than half of `overlap` votes. The order of the samples and of their votes does not matter.
+    more votes than any other label. The order of the samples and of their votes does not matter.
 
     Raises:
         LabelError: a vote, suggestion or decision outside the label set.
@@ -187,51 +109,38 @@ def fit_consensus(
     >>> first = VotedSample("a1", {"ana": "cat", "ben": "cat", "eva": "cat"}, probs=(0.9, 0.1))
     >>> second = VotedSample("b2", {"ana": "dog", "ben": "dog", "eva": "cat"}, probs=(0.3, 0.7))
     >>> labels = LabelSet.of(["cat", "dog"])
-    >>> fit = fit_consensus([first, second], labels, method=Method.POSTERIOR, target=0.9, overlap=1)
+    >>> fit = fit_consensus([first, second], labels, method=Method.POSTERIOR, target=0.9)
     >>> for consensus in fit.consensus:
-    ...     print(consensus.label, consensus.support, "of", consensus.n_votes, dict(consensus.posterior))
-    cat 3 of 3 {'cat': 0.998, 'dog': 0.002}
-    dog 2 of 3 {'cat': 0.046, 'dog': 0.954}
+    ...     print(consensus.label, dict(consensus.posterior))
+    cat {'cat': 0.998, 'dog': 0.002}
+    dog {'cat': 0.046, 'dog': 0.954}
     """
     order = sorted(range(len(samples)), key=lambda number: samples[number].sample_id)
     table = vote_table([samples[number] for number in order], labels)
     rows = np.argsort(np.array(order, dtype=np.intp))
     fit = _FITS[method](table)
-    probability = fit.beliefs.posterior()[rows]
+    if method is Method.MAJORITY:
+        counts, target = table.counts(), 0.0
+        probability = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    else:
+        probability = fit.beliefs.posterior()
     consensus = [
-        _consensus(sample, row, labels, method=method, target=target, overlap=overlap)
-        for sample, row in zip(samples, probability, strict=True)
+        _consensus(sample, row, labels, method=method, target=target)
+        for sample, row in zip(samples, probability[rows], strict=True)
     ]
-    return ConsensusFit(fit, consensus, rows)
+    return ConsensusFit(consensus, fit, rows)
 
 
 def _consensus(
-    sample: VotedSample, probability: Floats, labels: LabelSet, *, method: Method, target: float, overlap: int
+    sample: VotedSample, probability: Floats, labels: LabelSet, *, method: Method, target: float
 ) -> Consensus:
     if sample.decision is not None:
-        return Consensus(
-            label=sample.decision,
-            method=ADJUDICATION,
-            support=sum(vote == sample.decision for vote in sample.votes.values()),
-            n_votes=len(sample.votes),
-            posterior={sample.decision: 1.0},
-            is_tie=False,
-        )
-    if method is Method.MAJORITY:
-        return majority(sample.votes, overlap=overlap)
+        return Consensus(sample.decision, ADJUDICATION, {sample.decision: 1.0})
     best, second = np.argsort(-probability, kind="stable")[:2]
-    is_tie = bool(probability[best] - probability[second] < TIE)
-    support = [sum(vote == labels[column] for vote in sample.votes.values()) for column in (best, second)]
-    is_sure = bool(probability[best] >= target) and not is_tie and support[0] > 0
+    is_sure = probability[best] >= target and probability[best] - probability[second] >= TIE
+    shares = zip(labels, probability.round(POSTERIOR_DIGITS).tolist(), strict=True)
     return Consensus(
-        label=labels[best] if is_sure else None,
-        method=method.version,
-        support=max(support) if is_tie else support[0],
-        n_votes=len(sample.votes),
-        posterior={
-            name: float(share)
-            for name, share in zip(labels, probability.round(POSTERIOR_DIGITS), strict=True)
-            if share
-        },
-        is_tie=is_tie and bool(sample.votes),
+        label=labels[best] if is_sure and labels[best] in sample.votes.values() else None,
+        method=f"{method}/1",
+        posterior={name: share for name, share in shares if share},
     )

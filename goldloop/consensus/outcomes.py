@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from goldloop.consensus.evidence import SampleEvidence
+from goldloop.consensus.evidence import SampleEvidence, evidence_of
 from goldloop.consensus.label import Consensus, ConsensusFit, Method, fit_consensus
-from goldloop.consensus.next_step import Step, is_gold, next_step
-from goldloop.consensus.reading import evidence_of
+from goldloop.consensus.next_step import Step, next_step
 from goldloop.core.annotations import Answer
 from goldloop.core.chance import Arm
 from goldloop.core.planned_tasks import TaskStatus
@@ -28,9 +27,9 @@ class SampleOutcome:
     step: Step
 
     @property
-    def is_gold(self) -> bool:
-        """Whether the consensus label is gold."""
-        return is_gold(self.evidence.state, self.consensus)
+    def gold_label(self) -> str | None:
+        """The consensus label if it is gold."""
+        return self.consensus.label if self.step is Step.NOTHING else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,44 +57,28 @@ def find_outcomes(
     `n_wanted` is the number of answers that goldloop wants, by key, where it is more than one. When no vote
     has changed since `earlier`, its fit is used again, because a new fit takes seconds.
     """
-    evidence = evidence_of(tasks, answers, n_wanted, settings)
+    evidence, rule = evidence_of(tasks, answers, n_wanted, settings), settings.consensus
     voted = [sample.voted for sample in evidence]
     if earlier is not None and voted == [sample.evidence.voted for sample in earlier.samples]:
         fit = earlier.fit
     else:
-        fit = fit_consensus(
-            voted,
-            settings.label_set,
-            method=Method(settings.consensus.method),
-            target=settings.consensus.target,
-            overlap=1,  # `next_step.is_gold` checks that enough annotators have answered
-        )
+        fit = fit_consensus(voted, settings.label_set, method=Method(rule.method), target=rule.target)
     samples = [
-        SampleOutcome(sample, consensus, _step(sample, consensus, settings))
+        SampleOutcome(sample, consensus, next_step(sample, consensus, max_answers=rule.max_answers))
         for sample, consensus in zip(evidence, fit.consensus, strict=True)
     ]
     return Outcomes(samples, fit, answers)
 
 
-def _step(evidence: SampleEvidence, consensus: Consensus, settings: Settings) -> Step:
-    """Return what the sample needs next; `max_answers` never cuts the first answers."""
-    cap = max(settings.consensus.max_answers, evidence.state.n_first)
-    return next_step(evidence.state, consensus, max_answers=cap)
-
-
 def gold_records(outcomes: Iterable[SampleOutcome]) -> list[GoldRecord]:
     """Return the record of each sample whose label is gold, in order of sample_id."""
-    return [
-        _record(outcome.evidence, outcome.consensus, outcome.consensus.label)
-        for outcome in outcomes
-        if outcome.is_gold and outcome.consensus.label
-    ]
+    return [_record(outcome, label) for outcome in outcomes if (label := outcome.gold_label)]
 
 
-def _record(evidence: SampleEvidence, consensus: Consensus, label: str) -> GoldRecord:
-    plan = evidence.plan
+def _record(outcome: SampleOutcome, label: str) -> GoldRecord:
+    evidence, consensus, plan = outcome.evidence, outcome.consensus, outcome.evidence.plan
     answers = [*evidence.votes, *([evidence.decision] if evidence.decision else [])]
-    votes = Counter(vote.label for vote in evidence.votes if vote.label is not None)
+    votes = Counter(evidence.voted.votes.values())
     return GoldRecord(
         sample_id=evidence.sample_id,
         label=label,
@@ -103,8 +86,8 @@ def _record(evidence: SampleEvidence, consensus: Consensus, label: str) -> GoldR
         group=plan.group,
         purpose=evidence.purpose,
         method=consensus.method,
-        support=consensus.support,
-        n_votes=consensus.n_votes,
+        support=votes[label],
+        n_votes=votes.total(),
         votes=dict(sorted(votes.items())),
         posterior=consensus.posterior,
         batch=plan.batch,
@@ -131,9 +114,8 @@ def relabeled(outcomes: Iterable[SampleOutcome]) -> set[SampleId]:
 
 def reason_of(changes: Iterable[GoldChange], looked_at: Collection[SampleId] = ()) -> str:
     """Return the reason of a gold version that a pull made: how many labels are new, corrected and so on."""
-    kinds = Counter(_kind(change, is_looked_at=change.sample_id in looked_at) for change in changes)
-    ranked = sorted(kinds.items(), key=lambda entry: (-entry[1], entry[0]))
-    counts = ", ".join(f"{n} {kind}" for kind, n in ranked)
+    kinds = sorted(_kind(change, is_looked_at=change.sample_id in looked_at) for change in changes)
+    counts = ", ".join(f"{n} {kind}" for kind, n in Counter(kinds).most_common())
     return f"pull: {counts}" if counts else "pull"
 
 
@@ -165,7 +147,7 @@ def open_audit_note(outcomes: Iterable[SampleOutcome]) -> str | None:
     Annotators disagree about hard samples. While these are missing, every model looks better than it is.
     """
     begun = [outcome for outcome in _begun(outcomes) if outcome.evidence.purpose is Purpose.AUDIT]
-    n_open = sum(not outcome.is_gold for outcome in begun)
+    n_open = sum(outcome.gold_label is None for outcome in begun)
     if not n_open:
         return None
     return (

@@ -12,9 +12,9 @@ from scipy.sparse import csr_array
 from goldloop.core.labels import LabelSet
 from goldloop.core.probs import checked_probs
 from goldloop.core.samples import SampleId
+from goldloop.stats.metrics import Columns, Flags
 
 Floats = npt.NDArray[np.float64]
-Columns = npt.NDArray[np.intp]
 
 NONE = -1
 """Column number of a missing label."""
@@ -65,33 +65,27 @@ class VoteTable:
         return len(self.sample)
 
     @property
-    def has_probs(self) -> npt.NDArray[np.bool_]:
-        """Whether the sample has a prediction, shape (n_samples,)."""
-        return ~np.isnan(self.probs[:, 0])
-
-    @property
-    def is_decided(self) -> npt.NDArray[np.bool_]:
+    def is_decided(self) -> Flags:
         """Whether an adjudicator has decided, shape (n_samples,)."""
-        decided: npt.NDArray[np.bool_] = self.decision != NONE
+        decided: Flags = self.decision != NONE
         return decided
 
     def counts(self) -> Floats:
         """Return votes by sample and label, shape (n_samples, n_labels)."""
-        flat = np.bincount(self.sample * len(self.labels) + self.label, minlength=self.probs.size)
-        return flat.reshape(self.probs.shape).astype(np.float64)
+        return sums(np.eye(len(self.labels))[self.label], self.sample, self.n_samples)
 
-    def votes_of_samples(self) -> csr_array:
-        """Return the 0-1 matrix (n_samples, n_votes) that sums values of votes by sample."""
-        return _membership(self.sample, self.n_samples)
-
-    def votes_of_annotators(self) -> csr_array:
-        """Return the 0-1 matrix (n_annotators, n_votes) that sums values of votes by annotator."""
-        return _membership(self.annotator, len(self.annotators))
+    def tally(self, values: Floats) -> Floats:
+        """Return sums of `values` (n_votes, K), shape (n_annotators, K, K: by the label of the vote)."""
+        n_annotators, n_labels = len(self.annotators), len(self.labels)
+        by_vote = sums(values, self.annotator * n_labels + self.label, n_annotators * n_labels)
+        return by_vote.reshape(n_annotators, n_labels, n_labels).transpose(0, 2, 1)
 
 
-def _membership(group: Columns, n_groups: int) -> csr_array:
-    ones = np.ones(len(group))
-    return csr_array((ones, (group, np.arange(len(group)))), shape=(n_groups, len(group)))
+def sums(values: Floats, group: Columns, n_groups: int) -> Floats:
+    """Return the sums of the rows of `values` (n, m) by `group` (n,), shape (n_groups, m)."""
+    n = len(group)
+    summed: Floats = csr_array((np.ones(n), (group, np.arange(n))), shape=(n_groups, n)) @ values
+    return summed
 
 
 def vote_table(samples: Sequence[VotedSample], labels: LabelSet) -> VoteTable:
@@ -101,12 +95,10 @@ def vote_table(samples: Sequence[VotedSample], labels: LabelSet) -> VoteTable:
         LabelError: a vote, suggestion or decision outside the label set.
         InvalidProbabilitiesError: probs that are not probabilities; the message names the first bad row.
     """
-    columns = {name: column for column, name in enumerate(labels)}
+    columns: dict[str | None, int] = {None: NONE} | {name: column for column, name in enumerate(labels)}
 
     def column(name: str | None) -> int:
-        if name is None:
-            return NONE
-        return columns[name] if name in columns else labels.column(name)
+        return columns[name] if name in columns else labels.column(str(name))
 
     annotators = tuple(sorted({annotator for sample in samples for annotator in sample.votes}))
     numbers = {annotator: number for number, annotator in enumerate(annotators)}

@@ -97,7 +97,7 @@ class RequestReason(StrEnum):
     """Why goldloop requests more answers than one."""
 
     FIRST = "first"  # several independent first answers, as in every audit
-    CHECK = "check"  # the true label of a hidden suggestion, see goldloop.annotators.anchoring
+    CHECK = "check"  # the true label of a hidden suggestion, see goldloop.annotators.automation_bias
     UNSURE = "unsure"  # the posterior is below the target
     HONEYPOT = "honeypot"  # the label is known; the answer measures the annotator
     UNCOUNTED = "uncounted"  # replaces an answer that does not count, see goldloop.consensus.evidence

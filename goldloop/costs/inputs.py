@@ -10,8 +10,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.annotators.assessed_answers import assessed_answers
-from goldloop.annotators.profiles import AssessedAnswer
+from goldloop.annotators.profiles import AssessedAnswer, assessed_answers
 from goldloop.audit.audited import Audited, Traffic, audited_traffic
 from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.annotations import Answer

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from goldloop.annotators.anchoring import Observation, observations_of
-from goldloop.annotators.assessed_answers import assessed_answers
-from goldloop.annotators.profiles import AssessedAnswer
+from goldloop.annotators.automation_bias import Observation, observations_of
+from goldloop.annotators.profiles import AssessedAnswer, assessed_answers
 from goldloop.annotators.skill import Columns, Floats, accuracy_against, expected_answers, wrong_answers
 from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.labels import LabelSet

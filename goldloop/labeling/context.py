@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from goldloop.consensus.evidence import SampleEvidence
+from goldloop.consensus.evidence import SampleEvidence, answers_of
 from goldloop.consensus.outcomes import Outcomes, find_outcomes
-from goldloop.consensus.reading import answers_of
 from goldloop.core.modality import Modality
 from goldloop.core.ports import LabelingQueue, Tables
 from goldloop.core.samples import SampleId

@@ -114,7 +114,7 @@ def withdraw_settled(context: LabelingContext, state: LoopState) -> int:
     settled = [
         task_key(outcome.evidence.sample_id, Purpose.ADJUDICATION)
         for outcome in state.outcomes.samples
-        if outcome.is_gold and outcome.evidence.decision is None
+        if outcome.gold_label and outcome.evidence.decision is None
     ]
     ids = {key: pushed[key] for key in settled if key in pushed}
     answered = context.queue.answered(list(ids.values())) if ids else set()

@@ -7,8 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from goldloop.annotators.honeypots import Honeypot, choose_honeypots, choose_onboarding, n_honeypots_due
-from goldloop.annotators.known_labels import known_answers
+from goldloop.annotators.honeypots import (
+    Honeypot,
+    choose_honeypots,
+    choose_onboarding,
+    known_answers,
+    n_honeypots_due,
+)
 from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.next_step import Step
 from goldloop.core.chance import Arm
@@ -114,8 +119,8 @@ def _checks(state: LoopState) -> Iterator[FollowUp]:
         if evidence.purpose is not Purpose.REVIEW or not evidence.votes:
             continue
         key = evidence.plan.key
-        if evidence.arm is Arm.HIDDEN and n_wanted.get(key, 1) < evidence.state.n_first:
-            yield AnswerRequest(key, evidence.state.n_first, RequestReason.CHECK)
+        if evidence.arm is Arm.HIDDEN and n_wanted.get(key, 1) < evidence.n_first:
+            yield AnswerRequest(key, evidence.n_first, RequestReason.CHECK)
         if evidence.arm is Arm.SHOWN and task_key(evidence.sample_id, Purpose.RECHECK) not in live:
             yield evidence, Purpose.RECHECK
 
@@ -139,7 +144,7 @@ def _honeypots(state: LoopState, known: Sequence[Honeypot], settings: Settings) 
     ]
     for sample_id in choose_honeypots(usable, n=due, people=people, seed=settings.selection.seed):
         evidence = evidence_of[sample_id]
-        n_answers = max(evidence.state.n_asked, len(evidence.votes)) + 1
+        n_answers = max(evidence.n_asked, len(evidence.votes)) + 1
         yield AnswerRequest(evidence.plan.key, n_answers, RequestReason.HONEYPOT)
 
 

@@ -115,7 +115,8 @@ def remarks(report: AnnotatorReport) -> list[Cell]:
     bar = percent(report.bar, 0)
     below = [
         Cell(f"{person.name} is below the bar of {bar}:", f"accuracy {percent_cell(person.accuracy)}", "bad")
-        for person in report.flagged
+        for person in report.people
+        if person.is_flagged
     ]
     falling = [
         Cell(
@@ -123,7 +124,8 @@ def remarks(report: AnnotatorReport) -> list[Cell]:
             f"{points_cell(person.drift)} in the newest rounds, against those before",
             "bad",
         )
-        for person in report.falling
+        for person in report.people
+        if person.is_falling
     ]
     return below + falling
 

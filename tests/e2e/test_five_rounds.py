@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from goldloop.annotators.assessed_answers import assessed_answers
 from goldloop.annotators.profiles import AnnotatorProfile as Measured
 from goldloop.annotators.profiles import annotator_profiles as measured_people
+from goldloop.annotators.profiles import assessed_answers
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
 from goldloop.core.samples import SampleId

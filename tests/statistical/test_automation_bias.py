@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from goldloop.annotators.anchoring import Observation
-from goldloop.annotators.automation_bias import time_ratio
+from goldloop.annotators.automation_bias import Observation, time_ratio
 from goldloop.stats.metrics import Estimate
 from scripts.bench.labels.automation_bias import (
     Habits,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.annotators.anchoring import Observation
 from goldloop.annotators.automation_bias import (
     AdoptionGap,
+    Observation,
     gap_of_counts,
 )
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from goldloop.annotators.anchoring import Observation, observations
+from goldloop.annotators.automation_bias import Observation, observations
 from goldloop.core.annotations import Answer
 from goldloop.core.chance import Arm, arm_of
 from goldloop.core.samples import SampleId, sample_id_of

@@ -56,7 +56,6 @@ def test_it_tells_good_people_from_bad_ones(loop: Loop) -> None:
 
     assert [one.annotator for one in report.people] == ["1", "2", "3"]
     assert [one.is_flagged for one in report.people] == [False, False, True]
-    assert [one.annotator for one in report.flagged] == ["3"]
     kappas = {(one.first, one.second): one.kappa.estimate for one in report.agreement.pairs}
     assert {pair: found is not None and found.low > 0 for pair, found in kappas.items()} == {
         ("1", "2"): True,

@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 from goldloop.annotators.agreement import agreement, independent_votes
-from goldloop.annotators.anchoring import Observation
-from goldloop.annotators.automation_bias import measure_automation_bias
+from goldloop.annotators.automation_bias import Observation, measure_automation_bias
 from goldloop.annotators.prefill_advice import recommend
 from goldloop.annotators.profiles import AssessedAnswer, annotator_profiles
 from goldloop.annotators.report import AnnotatorReport

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from goldloop.annotators.anchoring import Observation
 from goldloop.annotators.automation_bias import (
     MIN_PER_ARM,
+    Observation,
     accuracy_by_arm,
     adoption_gap,
     gap_of_counts,

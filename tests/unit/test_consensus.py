@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from goldloop.consensus.label import Method, VotedSample, fit_consensus, majority
+from goldloop.consensus.label import Method, fit_consensus
+from goldloop.consensus.votes import VotedSample
 from goldloop.core.errors import InvalidProbabilitiesError, LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import sample_id_of
@@ -23,8 +24,8 @@ few = settings(max_examples=40)
 
 
 def fitted(given_cases, method, labels=LABELS, target=0.9):
-    """Return the fit of `given_cases` with an overlap of one answer."""
-    return fit_consensus(given_cases, labels, method=method, target=target, overlap=1)
+    """Return the fit of `given_cases`."""
+    return fit_consensus(given_cases, labels, method=method, target=target)
 
 
 def case(name: str, votes: dict[str, str], **fields: object) -> VotedSample:
@@ -33,35 +34,32 @@ def case(name: str, votes: dict[str, str], **fields: object) -> VotedSample:
 
 
 @pytest.mark.parametrize(
-    ("answers", "overlap", "label", "is_tie"),
+    ("answers", "label", "shares"),
     [
-        ({"1": "cat"}, 1, "cat", False),
-        ({}, 1, None, False),
-        ({"1": "cat"}, 2, None, False),
-        ({"1": "cat", "2": "dog"}, 2, None, True),
-        ({"1": "cat", "2": "cat"}, 3, "cat", False),
-        ({"1": "cat", "2": "dog"}, 3, None, False),
-        ({"1": "cat", "2": "dog", "3": "fox"}, 3, None, True),
-        ({"1": "cat", "2": "dog", "3": "dog"}, 3, "dog", False),
-        ({"1": "cat", "2": "cat", "3": "dog", "4": "dog"}, 3, None, True),
-        ({"1": "cat", "2": "dog"}, 1, None, True),
+        ({"1": "cat"}, "cat", {"cat": 1}),
+        ({}, None, {}),
+        ({"1": "cat", "2": "dog"}, None, {"cat": 0.5, "dog": 0.5}),
+        ({"1": "cat", "2": "cat"}, "cat", {"cat": 1}),
+        ({"1": "cat", "2": "dog", "3": "fox"}, None, {"cat": 0.333, "dog": 0.333, "fox": 0.333}),
+        ({"1": "cat", "2": "dog", "3": "dog"}, "dog", {"cat": 0.333, "dog": 0.667}),
+        ({"1": "cat", "2": "cat", "3": "dog", "4": "dog"}, None, {"cat": 0.5, "dog": 0.5}),
     ],
 )
-def test_a_label_needs_half_of_the_votes_asked_for_and_a_lead(
-    answers: dict[str, str], overlap: int, label: str | None, is_tie: bool
+def test_a_majority_needs_a_lead(
+    answers: dict[str, str], label: str | None, shares: dict[str, float]
 ) -> None:
-    """A tie is no consensus, and neither is an answer still outstanding that could matter."""
-    consensus = majority(answers, overlap=overlap)
-    assert (consensus.label, consensus.is_tie) == (label, is_tie)
-    assert consensus.n_votes == len(answers)
+    """A tie is no consensus; the posterior of a majority is the share of the votes."""
+    (consensus,) = fitted([case("a", answers)], Method.MAJORITY).consensus
+    assert (consensus.label, consensus.posterior) == (label, shares)
 
 
-@given(votes(), st.integers(1, 5))
-def test_renaming_labels_renames_the_majority(answers: dict[str, str], overlap: int) -> None:
+@given(votes())
+def test_renaming_labels_renames_the_majority(answers: dict[str, str]) -> None:
     """No label is favoured by its name, so ties cannot be decided by the alphabet."""
     names = {"cat": "zebra", "dog": "ape", "fox": "mole"}
-    renamed = majority({who: names[label] for who, label in answers.items()}, overlap=overlap)
-    plain = majority(answers, overlap=overlap)
+    other = case("a", {who: names[label] for who, label in answers.items()})
+    (renamed,) = fitted([other], Method.MAJORITY, LabelSet.of(sorted(names.values()))).consensus
+    (plain,) = fitted([case("a", answers)], Method.MAJORITY).consensus
     assert renamed.label == (names[plain.label] if plain.label else None)
 
 
@@ -205,7 +203,6 @@ def test_little_evidence_is_no_error(
     assert len(fit.consensus) == len(given_cases)
     assert np.isfinite(fit.posterior()).all()
     assert np.isfinite(fit.expected_gain()).all()
-    assert all(np.isfinite([annotator.accuracy, annotator.weight]).all() for annotator in fit.annotators())
 
 
 def test_a_label_outside_the_label_set_is_refused() -> None:

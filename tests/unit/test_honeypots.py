@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,10 +15,13 @@ from goldloop.annotators.honeypots import (
     Honeypot,
     choose_honeypots,
     choose_onboarding,
-    is_known,
+    known_label,
     n_honeypots_due,
 )
+from goldloop.consensus.evidence import SampleEvidence
+from goldloop.core.annotations import Answer
 from goldloop.core.samples import SampleId, sample_id_of
+from goldloop.core.tasks import Purpose
 
 PEOPLE = ("1", "2", "3", "4")
 
@@ -34,22 +39,45 @@ def plain(n: int, label: str = "a", first: int = 0) -> list[Honeypot]:
     return [Honeypot(sample_id_of(f"{label}{first + i}".encode()), label) for i in range(n)]
 
 
+def answered(label: str, who: str, *, minute: int = 0, is_shown: bool = False) -> Answer:
+    """Return somebody's answer."""
+    at = datetime(2026, 1, 5, 9, minute, tzinfo=UTC)
+    return Answer(1, SampleId("s"), Purpose.AUDIT, who, label, None, 1, at, at, 4.0, label, is_shown)
+
+
+def evidence(*votes: Answer, decision: Answer | None = None) -> SampleEvidence:
+    """Return the evidence of a sample; only votes and decision matter here."""
+    none: Any = None
+    return SampleEvidence(SampleId("s"), none, (), votes, (), decision, (), none, 1, 1, False)
+
+
 @pytest.mark.parametrize(
-    ("n_blind_votes", "n_agreeing", "is_adjudicated", "expected"),
+    ("votes", "decision", "expected"),
     [
-        (2, 2, False, True),
-        (3, 3, False, True),
-        (1, 1, False, False),
-        (3, 2, False, False),
-        (3, 1, True, True),
+        ("aa", None, "a"),
+        ("aaa", None, "a"),
+        ("a", None, None),
+        ("", None, None),
+        ("aab", None, None),
+        ("abc", "b", "b"),
     ],
 )
-def test_known_means_unanimous_or_adjudicated(
-    n_blind_votes: int, n_agreeing: int, is_adjudicated: bool, expected: bool
-) -> None:
+def test_known_means_unanimous_or_adjudicated(votes: str, decision: str | None, expected: str | None) -> None:
     """One vote alone, or a vote against, makes no answer known, unless an adjudicator has decided."""
-    found = is_known(n_blind_votes=n_blind_votes, n_agreeing=n_agreeing, is_adjudicated=is_adjudicated)
-    assert found is expected
+    said = [answered(label, str(who)) for who, label in enumerate(votes)]
+    decided = answered(decision, "adjudicator") if decision else None
+    assert known_label(evidence(*said, decision=decided)) == expected
+
+
+def test_a_label_is_known_without_the_annotator_without_suggestions_and_in_time() -> None:
+    """No annotator confirms themselves; answers that saw a suggestion, or came too late, confirm nobody."""
+    ana, ben, cleo = (answered("a", who, minute=minute) for minute, who in enumerate(["ana", "ben", "cleo"]))
+    assert known_label(evidence(ana, ben), without="ana") is None
+    assert known_label(evidence(ana, ben, cleo), without="ana") == "a"
+    assert known_label(evidence(ana, replace(ben, is_shown=True))) is None
+    assert known_label(evidence(ana, ben), before=ana.created_at) is None
+    assert known_label(evidence(ana, ben), before=ben.created_at) == "a"
+    assert known_label(evidence(decision=ana), without="ana") is None
 
 
 @given(st.lists(st.integers(0, 30), max_size=60), st.floats(0, 0.5))

@@ -14,8 +14,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.annotators.anchoring import observations
-from goldloop.annotators.automation_bias import AdoptionGap, adoption_gap, gap_of_counts
+from goldloop.annotators.automation_bias import AdoptionGap, adoption_gap, gap_of_counts, observations
 from goldloop.annotators.prefill_advice import recommend
 from goldloop.core.annotations import Answer
 from goldloop.core.chance import Arm, arm_of

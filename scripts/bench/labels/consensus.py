@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
-from goldloop.consensus.label import ConsensusFit, Method, VotedSample, fit_consensus
+from goldloop.consensus.label import ConsensusFit, Method, fit_consensus
+from goldloop.consensus.votes import VotedSample
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
 from goldloop.stats.calibration import Calibration, fit_temperature
@@ -123,7 +124,7 @@ def samples_of(
 
 
 def _fit(samples: list[VotedSample], labels: LabelSet, method: Method = Method.POSTERIOR) -> ConsensusFit:
-    return fit_consensus(samples, labels, method=method, target=TARGET, overlap=1)
+    return fit_consensus(samples, labels, method=method, target=TARGET)
 
 
 def _majority(votes: Columns, n_labels: int, seed: int) -> Labelling:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from scipy.special import softmax
 
-from goldloop.consensus.label import ConsensusFit, Method, VotedSample, fit_consensus
+from goldloop.consensus.label import ConsensusFit, Method, fit_consensus
+from goldloop.consensus.votes import VotedSample
 from goldloop.core.samples import SampleId
 from scripts.bench.outputs import numbered_labels
 
@@ -49,7 +50,7 @@ class Project:
         for number in filter(self._is_audit, new):
             self._ask(number, people)
         while True:
-            fit = fit_consensus(self.samples, LABELS, method=self.method, target=TARGET, overlap=1)
+            fit = fit_consensus(self.samples, LABELS, method=self.method, target=TARGET)
             unsettled = [
                 number
                 for number, consensus in enumerate(fit.consensus)

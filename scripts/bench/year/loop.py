@@ -59,7 +59,9 @@ class YearLoop:
             pull(self.ports)
         state = read_state(self.ports.tables, self.ports.settings)
         report = annotator_report(state.outcomes, state.snapshot.requests.requests, self.ports.settings)
-        self.flagged[number] = tuple(person.annotator for person in (*report.flagged, *report.falling))
+        self.flagged[number] = tuple(
+            person.annotator for person in report.people if person.is_flagged or person.is_falling
+        )
         self._server.now = START + timedelta(weeks=number + 1) - LAST_HOURS
         run_round(self.ports)
 
