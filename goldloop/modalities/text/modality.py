@@ -25,22 +25,14 @@ class TextModality:
 
     reader: TextReader
     store: TextStore
+    kind = "text"
+    max_distance = MAX_DISTANCE
 
     @classmethod
     def at(cls, path: Path) -> TextModality:
         """Return the texts kept in the file `path`."""
         store = TextStore(path)
         return cls(TextReader(store), store)
-
-    @property
-    def kind(self) -> str:
-        """Name of the kind."""
-        return "text"
-
-    @property
-    def max_distance(self) -> int:
-        """Bits in which fingerprints differ at most."""
-        return MAX_DISTANCE
 
     def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
         """Return the text; control characters, which databases refuse, come as replacement characters."""
