@@ -37,11 +37,10 @@ def files_of(source: str) -> Iterator[FileRef]:
         raise SourceError(
             f"{source} needs a package that is not installed: {error}; for S3 install 'goldloop[s3]'"
         ) from error
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{source!r} cannot be listed: {error}; {_HELP}") from error
     except Exception as error:  # object-store clients raise their own families of errors
         raise SourceError(
-            f"{source} cannot be listed: {type(error).__name__}: {error}; check address and credentials"
+            f"{source!r} cannot be listed: {type(error).__name__}: {error}; check address and credentials, "
+            f"or {_HELP}"
         ) from error
     if first is None:
         raise SourceError(f"{source!r} holds no files; {_HELP}")
@@ -63,10 +62,7 @@ def _local_files(source: str) -> Iterator[FileRef]:
 
 def _folder(root: str) -> Iterator[FileRef]:
     inside = os.path.realpath(root) + os.sep
-    with os.scandir(
-        root
-    ):  # a root that cannot be listed is an error, a folder below it is one unreadable file
-        pass
+    os.scandir(root).close()  # a root that cannot be listed is an error, one below it an unreadable file
 
     def walk(folder: str) -> Iterator[FileRef]:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE, Preview
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import NewTask
+from goldloop.modalities.image.decode import decode_picture
 from goldloop.modalities.image.reader import ImageReader
 from goldloop.modalities.image.store import ImageStore
-from goldloop.modalities.image.thumbnail import thumbnail
+
+THUMBNAIL_SIDE = 112  # pixels, of the longer side
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,22 +23,14 @@ class ImageModality:
 
     reader: ImageReader
     store: ImageStore
+    kind = "image"
+    max_distance = MAX_FINGERPRINT_DISTANCE
 
     @classmethod
     def at(cls, folder: Path, *, size: int) -> ImageModality:
         """Return the images kept in `folder`, read into squares of `size` pixels."""
         reader = ImageReader(size=size)
         return cls(reader, ImageStore(folder, reader))
-
-    @property
-    def kind(self) -> str:
-        """Name of the kind."""
-        return "image"
-
-    @property
-    def max_distance(self) -> int:
-        """Bits in which fingerprints differ at most; see docs/decisions/0004-near-duplicates.md."""
-        return MAX_FINGERPRINT_DISTANCE
 
     def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
         """Return the address of the picture."""
@@ -49,3 +44,19 @@ class ImageModality:
     def columns(self, sample_id: SampleId) -> Mapping[str, str]:
         """Return nothing: an image is its file."""
         return {}
+
+
+def thumbnail(file: Path) -> bytes:
+    """Return a PNG (small originals) or JPEG of the image in `file`, at most THUMBNAIL_SIDE pixels a side.
+
+    Raises:
+        UnreadableSampleError: the file holds no readable image.
+    """
+    rgb = decode_picture(file.read_bytes()).rgb
+    is_small = max(rgb.size) <= THUMBNAIL_SIDE
+    if not is_small:
+        rgb = rgb.copy()
+        rgb.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    target = io.BytesIO()
+    rgb.save(target, "PNG" if is_small else "JPEG", quality=80)
+    return target.getvalue()
