@@ -13,9 +13,9 @@ def open_modality(kind: str, root: Path, *, size: int) -> Modality:
     `size` is what the model takes: the side of a picture in pixels; texts have none.
     """
     if kind == "image":
-        from goldloop.modalities.image import ImageModality
+        from goldloop.modalities.image.modality import ImageModality
 
-        return ImageModality.at(root / "images", size=size)
-    from goldloop.modalities.text import TextModality
+        return ImageModality(root / "images", size=size)
+    from goldloop.modalities.text.modality import TextModality
 
-    return TextModality.at(root / "texts.sqlite")
+    return TextModality(root / "texts.sqlite")

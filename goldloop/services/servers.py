@@ -58,12 +58,12 @@ def prepare(
     if name == "label_studio":
         home = label_studio_installation(say)
         _ready_database(home, folder / "data", workspace.logs / "label_studio.log")
-        environment = _label_studio_environment(workspace, folder, port, credentials)
+        environment = _serving_environment(workspace, folder, port, credentials)
         return [str(home / _PYTHON), str(LAUNCHER), "serve"], environment
     return _prefect(folder, port, credentials) if name == "prefect" else _mlflow(folder, port)
 
 
-def _label_studio_environment(
+def _serving_environment(
     workspace: Workspace, folder: Path, port: int, credentials: Credentials
 ) -> dict[str, str]:
     files = folder / "files"

@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 
 from goldloop.core.samples import Arrival
 from goldloop.modalities.files import files_of
-from goldloop.modalities.image import ImageReader
+from goldloop.modalities.image.reader import ImageReader
 from tests.images import (
     RED,
     WHITE,

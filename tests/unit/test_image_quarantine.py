@@ -15,7 +15,9 @@ from PIL import Image
 from goldloop.core.samples import Arrival, FileRef
 from goldloop.modalities import content
 from goldloop.modalities.files import files_of
-from goldloop.modalities.image import ImageReader, Reason, decode
+from goldloop.modalities.image import decode
+from goldloop.modalities.image.decode import Reason
+from goldloop.modalities.image.reader import ImageReader
 from tests.images import broken_contents, encoded, noise, write_broken
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from goldloop.core.errors import SourceError
 from goldloop.modalities.files import files_of
-from goldloop.modalities.image import ImageReader, Reason
+from goldloop.modalities.image.decode import Reason
+from goldloop.modalities.image.reader import ImageReader
 from tests.images import encoded, noise, write_good
 
 

@@ -13,7 +13,8 @@ from PIL import Image
 
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import SampleId, sample_id_of
-from goldloop.modalities.image import ImageReader, ImageStore
+from goldloop.modalities.image.reader import ImageReader
+from goldloop.modalities.image.store import ImageStore
 from tests.images import animation, encoded, grey_picture, noise, see_through
 
 

@@ -17,7 +17,17 @@ from goldloop.core.samples import UNREADABLE
 from goldloop.modalities.content import TOO_LARGE
 from goldloop.modalities.image.signatures import description, image_format, is_cut, unsupported_image
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
+EXTENSIONS = {
+    "JPEG": "jpg",
+    "PNG": "png",
+    "GIF": "gif",
+    "WEBP": "webp",
+    "BMP": "bmp",
+    "TIFF": "tif",
+    "AVIF": "avif",
+    "JPEG2000": "jp2",
+    "PPM": "ppm",
+}
 """Formats tried. Pillow knows more, among them some that start other programs (EPS) or fit any bytes."""
 
 MAX_PIXELS = 100_000_000
@@ -88,20 +98,17 @@ def plain_format(content: bytes, *, longest_side: int) -> str | None:
     which browsers turn themselves.
     """
     quiet_pillow()
-    try:
-        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
-            is_png = image.format == "PNG"
-            if is_png and (getattr(image, "is_animated", False) or b"eXIf" in content):
-                return None
-            is_opaque = image.mode in ("L", "RGB") and not image.has_transparency_data
-            is_plain = is_opaque and max(image.size) <= longest_side
-            return ("PNG" if is_png else "JPEG") if is_plain else None
-    except Exception:
-        return None
+    with contextlib.suppress(Exception), Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
+        is_png = image.format == "PNG"
+        is_changed = is_png and (getattr(image, "is_animated", False) or b"eXIf" in content)
+        is_opaque = image.mode in ("L", "RGB") and not image.has_transparency_data
+        if is_opaque and not is_changed and max(image.size) <= longest_side:
+            return "PNG" if is_png else "JPEG"
+    return None
 
 
 def _decoded(content: bytes, shortest_side: int | None) -> Picture:
-    image = Image.open(io.BytesIO(content), formats=FORMATS)
+    image = Image.open(io.BytesIO(content), formats=tuple(EXTENSIONS))
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise UnreadableSampleError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE, Preview
@@ -17,20 +16,15 @@ from goldloop.modalities.image.store import ImageStore
 THUMBNAIL_SIDE = 112  # pixels, of the longer side
 
 
-@dataclass(frozen=True, slots=True)
 class ImageModality:
-    """Satisfies `goldloop.core.modality.Modality`."""
+    """Images in `folder`, read into squares of `size` pixels. Satisfies `goldloop.core.modality.Modality`."""
 
-    reader: ImageReader
-    store: ImageStore
     kind = "image"
     max_distance = MAX_FINGERPRINT_DISTANCE
 
-    @classmethod
-    def at(cls, folder: Path, *, size: int) -> ImageModality:
-        """Return the images kept in `folder`, read into squares of `size` pixels."""
-        reader = ImageReader(size=size)
-        return cls(reader, ImageStore(folder, reader))
+    def __init__(self, folder: Path, *, size: int) -> None:
+        self.reader = ImageReader(size=size)
+        self.store = ImageStore(folder, self.reader)
 
     def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
         """Return the address of the picture."""

@@ -13,20 +13,9 @@ from PIL import Image
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import Decoded, SampleId, sample_id_of
 from goldloop.modalities.content import read_content
-from goldloop.modalities.image.decode import Reason, decode_picture, plain_format
+from goldloop.modalities.image.decode import EXTENSIONS, Reason, decode_picture, plain_format
 from goldloop.modalities.image.reader import ImageReader
 
-EXTENSIONS = {
-    "JPEG": "jpg",
-    "PNG": "png",
-    "GIF": "gif",
-    "WEBP": "webp",
-    "BMP": "bmp",
-    "TIFF": "tif",
-    "AVIF": "avif",
-    "JPEG2000": "jp2",
-    "PPM": "ppm",
-}
 DISPLAY_SIDE = 2048
 """Longest side of a picture sent to an annotator's browser, in pixels; larger ones get a reduced copy."""
 
