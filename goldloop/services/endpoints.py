@@ -99,8 +99,7 @@ def recorded_endpoints(workspace: Workspace, state: Mapping[str, ServerState]) -
     """
     external = external_urls(workspace)
     urls = {name: server.url for name, server in state.items()} | external
-    credentials = load_credentials(workspace) if len(external) < len(TITLES) else None
-    if "label_studio" in external or credentials is None:
+    if "label_studio" in external:
         token = os.environ.get(LABEL_STUDIO_TOKEN)
         if not token:
             raise ServiceAuthError(
@@ -112,14 +111,14 @@ def recorded_endpoints(workspace: Workspace, state: Mapping[str, ServerState]) -
             urls["label_studio"], token, files_root=os.environ.get(LABEL_STUDIO_FILES) or None
         )
     else:
+        own = load_credentials(workspace)
         label_studio = LabelStudioEndpoint(
             urls["label_studio"],
-            credentials.label_studio_token,
-            credentials.label_studio_username,
-            credentials.label_studio_password,
+            own.label_studio_token,
+            own.label_studio_username,
+            own.label_studio_password,
             str(workspace.services / "label_studio" / "files"),
         )
-    auth = os.environ.get(PREFECT_AUTH) or None
-    if "prefect" not in external and credentials is not None:
-        auth = credentials.prefect_auth
+    is_own = "prefect" not in external
+    auth = load_credentials(workspace).prefect_auth if is_own else os.environ.get(PREFECT_AUTH) or None
     return Endpoints(label_studio, PrefectEndpoint(urls["prefect"], auth), MlflowEndpoint(urls["mlflow"]))

@@ -56,7 +56,7 @@ def prepare(
     folder = workspace.services / name
     folder.mkdir(parents=True, exist_ok=True)
     if name == "label_studio":
-        home = label_studio_installation(say)
+        home = _installation(say)
         _ready_database(home, folder / "data", workspace.logs / "label_studio.log")
         environment = _serving_environment(workspace, folder, port, credentials)
         return [str(home / _PYTHON), str(LAUNCHER), "serve"], environment
@@ -156,14 +156,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get(CACHE_VARIABLE) or user_cache_dir("goldloop")).expanduser().resolve()
 
 
-def label_studio_installation(say: Callable[[str], None]) -> Path:
+def _installation(say: Callable[[str], None]) -> Path:
     """Return the folder of the installation for this Python version, after creating it if it is missing.
 
     It is created in a temporary folder and renamed under a file lock: a concurrent call waits, and a killed
     one leaves no incomplete installation.
-
-    Raises:
-        ServiceStartError: the installation failed; the message ends with the end of the log.
     """
     name = f"label-studio-{LABEL_STUDIO_VERSION}-py{sys.version_info.major}.{sys.version_info.minor}"
     home = cache_folder() / name

@@ -138,9 +138,7 @@ def as_rgb(image: Image.Image) -> Image.Image:
     with contextlib.suppress(Exception):  # a broken EXIF block asks for no turn; the pixels are good
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_as_8_bit(np.asarray(image), is_16_bit=image.mode.startswith("I;16"))).convert(
-            "RGB"
-        )
+        return Image.fromarray(_as_8_bit(np.asarray(image))).convert("RGB")
     if image.mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
@@ -151,10 +149,10 @@ def as_rgb(image: Image.Image) -> Image.Image:
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _as_8_bit(values: npt.NDArray[np.generic], *, is_16_bit: bool) -> npt.NDArray[np.uint8]:
+def _as_8_bit(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
     numbers = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
     low, high = float(numbers.min()), float(numbers.max())
-    if is_16_bit:
+    if values.dtype.itemsize == 2:
         low, high = 0.0, UINT16_MAX
     elif low >= 0 and high <= 1 and values.dtype.kind == "f":
         low, high = 0.0, 1.0
@@ -168,12 +166,9 @@ def _as_8_bit(values: npt.NDArray[np.generic], *, is_16_bit: bool) -> npt.NDArra
 
 def _explained(content: bytes, error: Exception) -> UnreadableSampleError:
     """Return `error` as a quarantine reason with a detail a person can act on."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    if (
-        isinstance(error, Image.DecompressionBombError)
-        or "data too large" in text
-        or "Too much memory" in text
-    ):
+    text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    is_text_bomb = "data too large" in text or "Too much memory" in text
+    if is_text_bomb or isinstance(error, Image.DecompressionBombError):
         return UnreadableSampleError(
             Reason.BOMB, f"it unpacks to far more than its own size: {text}; shrink the picture"
         )
