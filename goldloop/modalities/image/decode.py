@@ -170,7 +170,8 @@ def _explained(content: bytes, error: Exception) -> UnreadableSampleError:
     is_text_bomb = "data too large" in text or "Too much memory" in text
     if is_text_bomb or isinstance(error, Image.DecompressionBombError):
         return UnreadableSampleError(
-            Reason.BOMB, f"it unpacks to far more than its own size: {text}; shrink the picture"
+            Reason.BOMB,
+            f"it unpacks to far more than its own size: {text}; shrink the picture to {MAX_PIXELS:,} pixels",
         )
     unsupported = unsupported_image(content)
     if unsupported:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from goldloop.core.samples import SampleId
 from goldloop.core.tasks import NewTask
 from goldloop.modalities.image.decode import decode_picture
 from goldloop.modalities.image.reader import ImageReader
-from goldloop.modalities.image.store import ImageStore
+from goldloop.modalities.image.store import ImageStore, reduced
 
 THUMBNAIL_SIDE = 112  # pixels, of the longer side
 
@@ -33,24 +32,11 @@ class ImageModality:
     def preview(self, sample_id: SampleId) -> Preview | None:
         """Return a thumbnail."""
         file = self.store.file(sample_id)
-        return None if file is None else Preview(image=thumbnail(file))
+        if file is None:
+            return None
+        _, image = reduced(decode_picture(file.read_bytes()).rgb, THUMBNAIL_SIDE, quality=80)
+        return Preview(image=image)
 
     def columns(self, sample_id: SampleId) -> Mapping[str, str]:
         """Return nothing: an image is its file."""
         return {}
-
-
-def thumbnail(file: Path) -> bytes:
-    """Return a PNG (small originals) or JPEG of the image in `file`, at most THUMBNAIL_SIDE pixels a side.
-
-    Raises:
-        UnreadableSampleError: the file holds no readable image.
-    """
-    rgb = decode_picture(file.read_bytes()).rgb
-    is_small = max(rgb.size) <= THUMBNAIL_SIDE
-    if not is_small:
-        rgb = rgb.copy()
-        rgb.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
-    target = io.BytesIO()
-    rgb.save(target, "PNG" if is_small else "JPEG", quality=80)
-    return target.getvalue()

@@ -60,7 +60,7 @@ class ImageStore:
             self._write(original, content)
         if picture is None:
             return original
-        suffix, shown = _display_copy(picture.rgb)
+        suffix, shown = reduced(picture.rgb, DISPLAY_SIDE, quality=90)
         path = f"display/{sample_id[:2]}/{sample_id}.{suffix}"
         self._write(path, shown)
         return path
@@ -109,11 +109,13 @@ def _is_regular(path: str) -> bool:
         return False
 
 
-def _display_copy(rgb: Image.Image) -> tuple[str, bytes]:
+def reduced(rgb: Image.Image, longest_side: int, *, quality: int) -> tuple[str, bytes]:
+    """Return the extension and bytes of a PNG, or of a JPEG made smaller where a side exceeds `longest_side`.
+
+    It makes `rgb` itself smaller.
+    """
+    form, suffix = ("JPEG", "jpg") if max(rgb.size) > longest_side else ("PNG", "png")
+    rgb.thumbnail((longest_side, longest_side))
     buffer = io.BytesIO()
-    if max(rgb.size) > DISPLAY_SIDE:
-        rgb.thumbnail((DISPLAY_SIDE, DISPLAY_SIDE))
-        rgb.save(buffer, "JPEG", quality=90)
-        return "jpg", buffer.getvalue()
-    rgb.save(buffer, "PNG")
-    return "png", buffer.getvalue()
+    rgb.save(buffer, form, quality=quality)
+    return suffix, buffer.getvalue()
