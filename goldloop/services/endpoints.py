@@ -83,8 +83,7 @@ def endpoints(workspace: Workspace) -> Endpoints:
     state = load_state(workspace)
     external = external_urls(workspace)
     for name, title in TITLES.items():
-        server = state.get(name)
-        is_up = server is not None and server.process is not None and is_running(server.process)
+        is_up = name in state and is_running(state[name].process)
         if name not in external and not is_up:
             raise ServiceUnreachableError(
                 f"{title} of the workspace {workspace.root} is not running; run `goldloop up`"

@@ -12,7 +12,7 @@ from secrets import token_hex
 
 from filelock import FileLock, Timeout
 
-from goldloop.core.errors import BusyError, ServiceAuthError, ServiceError, ServiceStartError
+from goldloop.core.errors import BusyError, ServiceAuthError, ServiceError
 from goldloop.services.credentials import Credentials, ensure_credentials
 from goldloop.services.endpoints import Endpoints, external_urls, recorded_endpoints
 from goldloop.services.health import check_health
@@ -20,11 +20,11 @@ from goldloop.services.processes import (
     MARK_VARIABLE,
     ProcessMark,
     created_at,
-    end_of,
     is_running,
     listens,
     port_holder,
     spawn,
+    start_failure,
     stop,
 )
 from goldloop.services.servers import prepare
@@ -76,7 +76,7 @@ def down(workspace: Workspace, *, say: Callable[[str], None]) -> int:
         return 0
     with _alone(workspace):
         state = load_state(workspace)
-        n_ended = stop([server.process for server in state.values() if server.process is not None])
+        n_ended = stop(server.process for server in state.values())
         save_state(workspace, {name: replace(server, process=None) for name, server in state.items()})
     say(f"ended {n_ended} processes of the servers" if n_ended else "no server was running")
     return n_ended
@@ -156,10 +156,10 @@ class Start:
         port, process = self.state[name].port, self.state[name].process
         child = self.started.get(name)
         # a new process has no mark for a moment, so `is_running` might miss it
-        is_alive = child.poll() is None if child else process is not None and is_running(process)
+        is_alive = child.poll() is None if child else is_running(process)
         if process is None or not is_alive:
             taken = "" if is_free(port) else f"; port {port} is taken by {port_holder(port)}"
-            raise self._failure(name, f"ended{taken}")
+            raise start_failure(f"{TITLES[name]} ended{taken}", self._log(name))
         try:
             check_health(name, self.endpoints)
             if listens(process, port):
@@ -171,7 +171,7 @@ class Start:
                 raise
             reason = str(error)
         if time.monotonic() > deadline:
-            raise self._failure(name, f"is not healthy: {reason}")
+            raise start_failure(f"{TITLES[name]} is not healthy: {reason}", self._log(name))
         return False
 
     def _log(self, name: str) -> Path:
@@ -182,16 +182,9 @@ class Start:
         save_state(self.workspace, self.state)
 
     def _end(self, names: Iterable[str]) -> None:
-        stop([process for name in names if (process := self.state[name].process) is not None])
+        stop(self.state[name].process for name in names)
         for name in names:
             self._note(name, None)
-
-    def _failure(self, name: str, what: str) -> ServiceStartError:
-        log = self._log(name)
-        return ServiceStartError(
-            f"{TITLES[name]} {what}. The end of {log}:\n{end_of(log)}\n"
-            "Fix the error above, then run `goldloop up` again."
-        )
 
 
 def _checked(workspace: Workspace, state: dict[str, ServerState]) -> Endpoints:

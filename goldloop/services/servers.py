@@ -18,10 +18,9 @@ from pathlib import Path
 from filelock import FileLock
 from platformdirs import user_cache_dir
 
-from goldloop.core.errors import ServiceStartError
 from goldloop.services.credentials import Credentials
 from goldloop.services.indexes import pip_settings, uv_environment
-from goldloop.services.processes import end_of
+from goldloop.services.processes import start_failure
 from goldloop.settings.workspace import Workspace
 
 LABEL_STUDIO_VERSION = "1.23.2"
@@ -218,7 +217,4 @@ def _run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> N
             command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
         )
     if status != 0:
-        raise ServiceStartError(
-            f"{' '.join(command)} failed with {status}. The end of {log}:\n{end_of(log)}\n"
-            "Fix the error above, then run `goldloop up` again."
-        )
+        raise start_failure(f"{' '.join(command)} failed with {status}", log)

@@ -77,10 +77,9 @@ def placed(
     known = state.get(name)
     if known is None:
         return ServerState(_free_port(workspace, name, state))
-    if known.process is not None:
-        if is_running(known.process):
-            return known
-        stop([known.process])  # children of a server that was killed
+    if is_running(known.process):
+        return known
+    stop([known.process])  # children of a server that was killed
     if is_free(known.port):
         return ServerState(known.port)
     holder = port_holder(known.port)
