@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from html import escape
 from importlib import resources
+from itertools import zip_longest
 
 from goldloop.core.labels import LabelSet
 
@@ -35,10 +36,6 @@ NOTE_NAME = "note"
 
 KEYS = "1234567890qwertyiopadfgjklzxcbnm"
 """One key per label, in label-set order: what Label Studio leaves free (s skips, u, h and v are its own)."""
-
-SUBMIT_KEY = "Enter"
-SKIP_KEY = "S"
-GUIDE_KEY = "H"
 
 FULL_HINT = "Full review: take your time. Somebody else answers it too."
 """What stands above the labels in a full review, in place of a suggestion."""
@@ -71,46 +68,19 @@ _SEARCH = (
 )
 
 
-def key_of(column: int) -> str | None:
-    """Return the key that picks the label in `column`, or None where the keys have run out."""
-    return KEYS[column] if column < len(KEYS) else None
-
-
-def interface(labels: LabelSet, kind: str = "image", *, is_tiny: bool = False) -> str:
+def interface(
+    labels: LabelSet, kind: str = "image", *, is_dispute: bool = False, is_tiny: bool = False
+) -> str:
     """Return the labelling interface for `labels` and samples of `kind` as Label Studio XML.
 
     A picture fills the window; `is_tiny` keeps the pixels of pictures that are enlarged many times.
-    A label set with more labels than keys gets a search field above them. The guide is behind GUIDE_KEY.
+    A label set with more labels than keys gets a search field above them. The guide is behind H.
+    In a dispute an adjudicator sees the answers so far in place of a suggestion, and has to give a reason.
     """
-    guide = annotator_guide(labels, kind)
-    return _interface("interface.xml", labels, kind, SKIP_REASONS, guide, is_tiny=is_tiny)
-
-
-def adjudication_interface(labels: LabelSet, kind: str = "image", *, is_tiny: bool = False) -> str:
-    """Return the interface of the adjudication project for `labels` as Label Studio XML.
-
-    As `interface`, with the answers so far in place of a suggestion, and a reason to be given.
-    """
-    guide = adjudicator_guide(labels, kind)
-    return _interface("adjudication.xml", labels, kind, DECISIONS, guide, is_tiny=is_tiny)
-
-
-def annotator_guide(labels: LabelSet, kind: str = "image") -> str:
-    """Return the guide for annotators as HTML: keys, how to decide, when to skip, what the queues are."""
-    return _guide("annotator_guide.html", labels, kind)
-
-
-def adjudicator_guide(labels: LabelSet, kind: str = "image") -> str:
-    """Return the guide for adjudicators as HTML: what they decide, and what their reason is good for."""
-    return _guide("adjudicator_guide.html", labels, kind)
-
-
-def _interface(
-    template: str, labels: LabelSet, kind: str, reasons: tuple[str, ...], guide: str, *, is_tiny: bool
-) -> str:
     is_long = len(labels) > _COLUMN_LABELS
+    reasons = DECISIONS if is_dispute else SKIP_REASONS
     return _filled(
-        template,
+        "adjudication.xml" if is_dispute else "interface.xml",
         kind=kind,
         style=_filled("style.css", **(_DENSE if is_long else _AIRY)),
         sample=_filled(
@@ -119,22 +89,30 @@ def _interface(
             smoothing="false" if is_tiny else "true",
         ),
         search=_SEARCH if len(labels) > len(KEYS) else "",
-        choices="\n".join(_choice(name, key_of(column)) for column, name in enumerate(labels)),
+        choices="\n".join(_choice(name, key) for name, key in _with_keys(labels)),
         reasons="\n".join(_choice(reason, f"shift+{n}") for n, reason in enumerate(reasons, start=1)),
-        guide=_filled("guide.xml", kind=kind, text=escape(_shown(guide))),
+        guide=_filled(
+            "guide.xml", kind=kind, text=escape(_shown(guide(labels, kind, is_dispute=is_dispute)))
+        ),
     )
 
 
-def _guide(template: str, labels: LabelSet, kind: str) -> str:
+def guide(labels: LabelSet, kind: str = "image", *, is_dispute: bool = False) -> str:
+    """Return the guide for annotators, or for adjudicators of a dispute, as HTML: keys and how to decide."""
     rows = "".join(
-        f"<li><b>{escape(key.upper())}</b> &nbsp;{escape(name)}</li>" if key else f"<li>{escape(name)}</li>"
-        for name, key in ((name, key_of(column)) for column, name in enumerate(labels))
+        f"<li><b>{key.upper()}</b> &nbsp;{escape(name)}</li>" if key else f"<li>{escape(name)}</li>"
+        for name, key in _with_keys(labels)
     )
-    filled = _filled(template, labels=rows, submit=SUBMIT_KEY, skip=SKIP_KEY, guide=GUIDE_KEY, **KINDS[kind])
-    return " ".join(filled.split())
+    template = "adjudicator_guide.html" if is_dispute else "annotator_guide.html"
+    return " ".join(_filled(template, labels=rows, **KINDS[kind]).split())
 
 
-def _choice(name: str, key: str | None) -> str:
+def _with_keys(labels: LabelSet) -> list[tuple[str, str]]:
+    """Return each label and the key that picks it, "" where the keys have run out."""
+    return list(zip_longest(labels, KEYS[: len(labels)], fillvalue=""))
+
+
+def _choice(name: str, key: str) -> str:
     hotkey = f' hotkey="{key or " "}"'  # without any, Label Studio would hand out S and V itself
     if "$" not in name:
         return f'      <Choice value="{escape(name)}"{hotkey} />'
@@ -146,11 +124,7 @@ def _shown(text: str) -> str:
     return text.replace("$", "＄")
 
 
-def _template(name: str) -> str:
-    return (
-        resources.files("labelstudio_config").joinpath(name).read_text(encoding="utf-8").strip()
-    )  # as Label Studio keeps it
-
-
 def _filled(name: str, **values: str) -> str:
-    return re.sub(r"\{\{(\w+)\}\}", lambda hole: values[hole[1]], _template(name))
+    """Return a template with its {{holes}} filled, without blanks at its ends, as Label Studio keeps it."""
+    template = resources.files("labelstudio_config").joinpath(name).read_text(encoding="utf-8").strip()
+    return re.sub(r"\{\{(\w+)\}\}", lambda hole: values[hole[1]], template)

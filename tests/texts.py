@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.modalities.text import Reason
+from goldloop.modalities.text.csv_jsonl import Reason
 
 
 def write_rows(

@@ -17,6 +17,9 @@ from goldloop.core.samples import UNREADABLE
 TOO_LARGE = "bomb"
 """Quarantine reason of content that is, or unpacks to, more than the limit."""
 
+MAX_BYTES = 256 * 2**20
+"""Limit of one file or object that is read whole."""
+
 LEAVES_FOLDER = "link leaves the folder"
 """Stamp of a symbolic link that points outside the folder being read; such a link is never followed."""
 
@@ -78,9 +81,7 @@ def open_content(uri: str) -> IO[bytes]:
         UnreadableSampleError: it is no regular file.
     """
     if is_remote(uri):
-        filesystem, path = fsspec.core.url_to_fs(uri)
-        if filesystem.info(path).get("type") == "directory":
-            raise UnreadableSampleError(UNREADABLE, "it is a folder, not a file")
+        filesystem, path, _ = _remote(uri)
         stream: IO[bytes] = filesystem.open(path, "rb")
         return stream
     path = path_of(uri)
@@ -96,41 +97,41 @@ def open_content(uri: str) -> IO[bytes]:
     return file
 
 
-def read_content(uri: str, *, max_bytes: int) -> bytes:
+def read_content(uri: str) -> bytes:
     """Return all bytes of the regular file or object at `uri`.
 
     Raises:
-        UnreadableSampleError: it is gone, forbidden, no regular file, or larger than `max_bytes`.
+        UnreadableSampleError: it is gone, forbidden, no regular file, or larger than MAX_BYTES.
     """
     with translated():
-        return _remote(uri, max_bytes) if is_remote(uri) else _local(uri, max_bytes)
+        if is_remote(uri):
+            filesystem, path, size = _remote(uri)
+            _refuse_larger(size)
+            content = bytes(filesystem.cat_file(path))
+            _refuse_larger(len(content))
+            return content
+        with open_content(uri) as file:
+            size = os.fstat(file.fileno()).st_size
+            _refuse_larger(size)
+            content = file.read(size + 1)  # one more: it may be growing
+        if len(content) > size:
+            raise UnreadableSampleError(
+                UNREADABLE, "the file grew while it was read; score it once it is complete"
+            )
+        return content
 
 
-def _local(uri: str, max_bytes: int) -> bytes:
-    with open_content(uri) as file:
-        size = os.fstat(file.fileno()).st_size
-        _refuse_larger(size, max_bytes)
-        content = file.read(min(size, max_bytes) + 1)  # one more: it may be growing
-    if len(content) > size:
-        raise UnreadableSampleError(
-            UNREADABLE, "the file grew while it was read; score it once it is complete"
-        )
-    return content
-
-
-def _remote(uri: str, max_bytes: int) -> bytes:
+def _remote(uri: str) -> tuple[Any, str, int]:
+    """Return the file system of an object, its path there, and its size as far as it is known."""
     filesystem, path = fsspec.core.url_to_fs(uri)
     info: dict[str, Any] = filesystem.info(path)
     if info.get("type") == "directory":
         raise UnreadableSampleError(UNREADABLE, "it is a folder, not a file")
-    _refuse_larger(int(info.get("size") or 0), max_bytes)
-    content = bytes(filesystem.cat_file(path))
-    _refuse_larger(len(content), max_bytes)
-    return content
+    return filesystem, path, int(info.get("size") or 0)
 
 
-def _refuse_larger(size: int, max_bytes: int) -> None:
-    if size > max_bytes:
+def _refuse_larger(size: int) -> None:
+    if size > MAX_BYTES:
         raise UnreadableSampleError(
-            TOO_LARGE, f"{size:,} bytes, the limit for one file is {max_bytes:,}; shrink the picture"
+            TOO_LARGE, f"{size:,} bytes, the limit for one file is {MAX_BYTES:,}; shrink the picture"
         )

@@ -37,11 +37,10 @@ def files_of(source: str) -> Iterator[FileRef]:
         raise SourceError(
             f"{source} needs a package that is not installed: {error}; for S3 install 'goldloop[s3]'"
         ) from error
-    except (OSError, ValueError) as error:
-        raise SourceError(f"{source!r} cannot be listed: {error}; {_HELP}") from error
     except Exception as error:  # object-store clients raise their own families of errors
         raise SourceError(
-            f"{source} cannot be listed: {type(error).__name__}: {error}; check address and credentials"
+            f"{source!r} cannot be listed: {type(error).__name__}: {error}; check address and credentials, "
+            f"or {_HELP}"
         ) from error
     if first is None:
         raise SourceError(f"{source!r} holds no files; {_HELP}")
@@ -53,7 +52,8 @@ def _local_files(source: str) -> Iterator[FileRef]:
     if not source:
         raise SourceError(f"no source given; {_HELP}")
     if os.path.isdir(path):  # noqa: PTH112
-        return _folder(path)
+        os.scandir(path).close()  # this folder has to be listable; one inside would be an unreadable file
+        return _folder(path, os.path.realpath(path) + os.sep)
     if os.path.lexists(path):
         return _list_file(Path(path)) if path.lower().endswith(".txt") else iter([_ref(path)])
     if glob.has_magic(path):
@@ -61,53 +61,40 @@ def _local_files(source: str) -> Iterator[FileRef]:
     raise SourceError(f"{source!r} does not exist; {_HELP}")
 
 
-def _folder(root: str) -> Iterator[FileRef]:
-    inside = os.path.realpath(root) + os.sep
-    with os.scandir(
-        root
-    ):  # a root that cannot be listed is an error, a folder below it is one unreadable file
-        pass
+def _folder(folder: str, inside: str) -> Iterator[FileRef]:
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(
+                (os.fsencode(entry.name), entry.is_dir(follow_symlinks=False))
+                for entry in entries
+                if not entry.name.startswith(".")
+            )
+    except OSError:
+        yield _ref(folder)
+        return
+    for name, is_folder in names:
+        path = os.path.join(folder, os.fsdecode(name))  # noqa: PTH118  called once per image
+        yield from _folder(path, inside) if is_folder else _file(path, inside)
 
-    def walk(folder: str) -> Iterator[FileRef]:
-        try:
-            with os.scandir(folder) as entries:
-                names = sorted(
-                    (os.fsencode(entry.name), entry.is_dir(follow_symlinks=False), entry.is_symlink())
-                    for entry in entries
-                    if not entry.name.startswith(".")
-                )
-        except OSError:
-            yield _ref(folder)
+
+def _file(path: str, inside: str) -> Iterator[FileRef]:
+    """Yield the file at `path`; a link to a folder inside is left out: its files are listed anyway."""
+    if os.path.islink(path):  # noqa: PTH114
+        target = os.path.realpath(path)
+        if not target.startswith(inside):
+            yield FileRef(uri_of(path), 0, LEAVES_FOLDER)
             return
-        for name, is_folder, is_link in names:
-            path = os.path.join(folder, os.fsdecode(name))  # noqa: PTH118  called once per image
-            if is_folder:
-                yield from walk(path)
-            elif not is_link:
-                yield _ref(path)
-            else:
-                yield from _link(path, inside)
-
-    return walk(root)
-
-
-def _link(path: str, inside: str) -> Iterator[FileRef]:
-    """Yield the symbolic link at `path`; a folder inside is left out: its files are listed anyway."""
-    target = os.path.realpath(path)
-    if not target.startswith(inside):
-        yield FileRef(uri_of(path), 0, LEAVES_FOLDER)
-    elif not os.path.isdir(target):  # noqa: PTH112
-        yield _ref(path)
+        if os.path.isdir(target):  # noqa: PTH112
+            return
+    yield _ref(path)
 
 
 def _glob(pattern: str) -> Iterator[FileRef]:
     fixed = pattern[: glob.magic_check.search(pattern).start()]  # type: ignore[attr-defined]
     inside = os.path.realpath(os.path.dirname(fixed)) + os.sep  # noqa: PTH120
     for path in sorted(glob.iglob(pattern, recursive=True), key=os.fsencode):  # noqa: PTH207
-        if os.path.islink(path):  # noqa: PTH114
-            yield from _link(path, inside)
-        elif not os.path.isdir(path):  # noqa: PTH112
-            yield _ref(path)
+        if os.path.islink(path) or not os.path.isdir(path):  # noqa: PTH112, PTH114
+            yield from _file(path, inside)
 
 
 def _list_file(path: Path) -> Iterator[FileRef]:

@@ -9,12 +9,4 @@ from goldloop.services.endpoints import (
 )
 from goldloop.services.lifecycle import down, up
 
-__all__ = [
-    "Endpoints",
-    "LabelStudioEndpoint",
-    "MlflowEndpoint",
-    "PrefectEndpoint",
-    "down",
-    "endpoints",
-    "up",
-]
+__all__ = ["Endpoints", "LabelStudioEndpoint", "MlflowEndpoint", "PrefectEndpoint", "down", "endpoints", "up"]

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from goldloop.core.errors import ServiceAuthError, ServiceUnreachableError
-from goldloop.services.credentials import Credentials, load_credentials
+from goldloop.services.credentials import load_credentials
 from goldloop.services.processes import is_running
-from goldloop.services.state import load_state
+from goldloop.services.state import TITLES, ServerState, load_state
 from goldloop.settings.workspace import Workspace
 
 LABEL_STUDIO_TOKEN = "GOLDLOOP_LABEL_STUDIO_TOKEN"
 LABEL_STUDIO_FILES = "GOLDLOOP_LABEL_STUDIO_FILES"
 PREFECT_AUTH = "GOLDLOOP_PREFECT_AUTH"
-TITLES = {"label_studio": "Label Studio", "prefect": "Prefect", "mlflow": "MLflow"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,27 +87,23 @@ def endpoints(workspace: Workspace) -> Endpoints:
     """
     state = load_state(workspace)
     external = external_urls(workspace)
-    urls = dict(external)
     for name, title in TITLES.items():
-        if name in external:
-            continue
-        server = state.get(name)
-        if server is None or server.process is None or not is_running(server.process):
+        is_up = name in state and is_running(state[name].process)
+        if name not in external and not is_up:
             raise ServiceUnreachableError(
                 f"{title} of the workspace {workspace.root} is not running; run `goldloop up`"
             )
-        urls[name] = server.url
-    return resolved_endpoints(
-        workspace, urls, load_credentials(workspace) if len(external) < len(TITLES) else None
-    )
+    return recorded_endpoints(workspace, state)
 
 
-def resolved_endpoints(
-    workspace: Workspace, urls: dict[str, str], credentials: Credentials | None
-) -> Endpoints:
-    """Return the endpoints of `urls`: embedded servers use `credentials`, external ones the environment."""
+def recorded_endpoints(workspace: Workspace, state: Mapping[str, ServerState]) -> Endpoints:
+    """Return the endpoints of the embedded servers in `state`, running or not, and of the external ones.
+
+    The secrets of embedded servers come from the workspace, those of external servers from the environment.
+    """
     external = external_urls(workspace)
-    if "label_studio" in external or credentials is None:
+    urls = {name: server.url for name, server in state.items()} | external
+    if "label_studio" in external:
         token = os.environ.get(LABEL_STUDIO_TOKEN)
         if not token:
             raise ServiceAuthError(
@@ -119,14 +115,14 @@ def resolved_endpoints(
             urls["label_studio"], token, files_root=os.environ.get(LABEL_STUDIO_FILES) or None
         )
     else:
+        own = load_credentials(workspace)
         label_studio = LabelStudioEndpoint(
             urls["label_studio"],
-            credentials.label_studio_token,
-            credentials.label_studio_username,
-            credentials.label_studio_password,
+            own.label_studio_token,
+            own.label_studio_username,
+            own.label_studio_password,
             str(workspace.services / "label_studio" / "files"),
         )
-    auth = os.environ.get(PREFECT_AUTH) or None
-    if "prefect" not in external and credentials is not None:
-        auth = credentials.prefect_auth
+    is_own = "prefect" not in external
+    auth = load_credentials(workspace).prefect_auth if is_own else os.environ.get(PREFECT_AUTH) or None
     return Endpoints(label_studio, PrefectEndpoint(urls["prefect"], auth), MlflowEndpoint(urls["mlflow"]))

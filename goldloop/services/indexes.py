@@ -15,11 +15,11 @@ from collections.abc import Mapping
 _TIMEOUT_S = 60
 
 
-def pip_settings(python: str = sys.executable) -> dict[str, str]:
+def pip_settings() -> dict[str, str]:
     """Return pip's settings from files and PIP_ variables, by option name; empty if there is no pip."""
     try:
         listed = subprocess.run(
-            [python, "-m", "pip", "config", "list"],
+            [sys.executable, "-m", "pip", "config", "list"],
             capture_output=True,
             text=True,
             timeout=_TIMEOUT_S,

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from goldloop.core.errors import ServiceStartError
+
 MARK_VARIABLE = "GOLDLOOP_SERVER_MARK"
 _CREATED_TOLERANCE_S = 2.0  # clock corrections change a computed start time by up to a second
 _GRACE_S = 10.0  # from SIGTERM to SIGKILL
@@ -53,9 +55,9 @@ def created_at(pid: int) -> float | None:
         return None
 
 
-def is_running(process: ProcessMark) -> bool:
+def is_running(process: ProcessMark | None) -> bool:
     """Return whether this process is running; another process with its pid does not count."""
-    return _leader(process) is not None
+    return process is not None and _leader(process) is not None
 
 
 def members(process: ProcessMark) -> list[psutil.Process]:
@@ -72,9 +74,9 @@ def members(process: ProcessMark) -> list[psutil.Process]:
     return list(by_pid.values())
 
 
-def stop(processes: Iterable[ProcessMark]) -> int:
+def stop(processes: Iterable[ProcessMark | None]) -> int:
     """End these processes and their members with SIGTERM, then SIGKILL; return how many there were."""
-    ending = [member for process in processes for member in members(process)]
+    ending = [member for process in processes if process for member in members(process)]
     for member in ending:
         with contextlib.suppress(psutil.NoSuchProcess):
             member.terminate()
@@ -115,6 +117,13 @@ def end_of(log: Path, n_lines: int = 20) -> str:
     except FileNotFoundError:
         lines = []
     return "\n".join(lines[-n_lines:]) or "(the log is empty)"
+
+
+def start_failure(what: str, log: Path) -> ServiceStartError:
+    """Return the error that `what` happened when a server was installed or started."""
+    return ServiceStartError(
+        f"{what}. The end of {log}:\n{end_of(log)}\nFix the error above, then run `goldloop up` again."
+    )
 
 
 def _leader(process: ProcessMark) -> psutil.Process | None:

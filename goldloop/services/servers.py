@@ -1,34 +1,40 @@
-"""The commands and environments of the embedded servers."""
+"""How each embedded server is installed and started: commands, environments and databases.
+
+Label Studio has a Python environment of its own, created once per user, because its pinned dependencies
+conflict with those of Prefect and MLflow. Its migrations take a minute, so each new workspace gets a copy of
+a migrated database.
+"""
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from filelock import FileLock
+from platformdirs import user_cache_dir
+
 from goldloop.services.credentials import Credentials
-from goldloop.services.environment import (
-    LABEL_STUDIO_VERSION,
-    LAUNCHER,
-    label_studio_environment,
-    label_studio_installation,
-    migrate,
-    server_environment,
-)
+from goldloop.services.indexes import pip_settings, uv_environment
+from goldloop.services.processes import start_failure
 from goldloop.settings.workspace import Workspace
 
+LABEL_STUDIO_VERSION = "1.23.2"
+CACHE_VARIABLE = "GOLDLOOP_CACHE"
+LAUNCHER = Path(__file__).parent / "label_studio_server" / "goldloop_label_studio_launch.py"
+_PYTHON = Path("venv", "bin", "python")  # in the folder of the installation, like the database
+_DATABASE = "label_studio.sqlite3"
 _TASK_LOCK_S = 1800  # Label Studio's default keeps an abandoned task locked for a day
-
-
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """A server's command, its environment (with the secrets, which are not in the command) and its folder."""
-
-    command: list[str]
-    environment: dict[str, str]
-    folder: Path
+_PASSED_ON = [
+    *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"),
+    *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"),
+]
 
 
 def prepare(
@@ -38,8 +44,10 @@ def prepare(
     *,
     credentials: Credentials,
     say: Callable[[str], None],
-) -> Launch:
-    """Return how to start the server `name` on `port`, after creating its folder and database.
+) -> tuple[list[str], dict[str, str]]:
+    """Return command and environment of the server `name` on `port`, after creating its folder and database.
+
+    The secrets are in the environment, not in the command.
 
     Raises:
         ServiceStartError: the installation of Label Studio, or its migration, failed.
@@ -47,24 +55,23 @@ def prepare(
     folder = workspace.services / name
     folder.mkdir(parents=True, exist_ok=True)
     if name == "label_studio":
-        installation = label_studio_installation(say)
-        data = folder / "data"
-        data.mkdir(exist_ok=True)
-        _ready_database(installation.database_template, installation.python, data, workspace.logs)
-        return _label_studio(workspace, folder, installation.python, port, credentials)
+        home = _installation(say)
+        _ready_database(home, folder / "data", workspace.logs / "label_studio.log")
+        environment = _serving_environment(workspace, folder, port, credentials)
+        return [str(home / _PYTHON), str(LAUNCHER), "serve"], environment
     return _prefect(folder, port, credentials) if name == "prefect" else _mlflow(folder, port)
 
 
-def _label_studio(
-    workspace: Workspace, folder: Path, python: Path, port: int, credentials: Credentials
-) -> Launch:
+def _serving_environment(
+    workspace: Workspace, folder: Path, port: int, credentials: Credentials
+) -> dict[str, str]:
     files = folder / "files"
     files.mkdir(exist_ok=True)
     workspace.images.mkdir(exist_ok=True)
     images = files / "images"
     if not images.is_symlink():  # Label Studio serves folders below the root, but not the root itself
         images.symlink_to(Path("..", "..", "..", workspace.images.name), target_is_directory=True)
-    environment = label_studio_environment(folder / "data") | {
+    return label_studio_environment(folder / "data") | {
         "LABEL_STUDIO_INTERNAL_PORT": str(port),
         "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
         "GOLDLOOP_USERNAME": credentials.label_studio_username,
@@ -80,21 +87,21 @@ def _label_studio(
         "fflag_fix_back_4620_memory_efficient_predictions_import_08012025_short": "1",
         "fflag_fix_all_optic_79_task_count_is_wrong_short": "1",  # annotators see how many tasks are left
     }
-    return Launch([str(python), str(LAUNCHER), "serve"], environment, folder)
 
 
-def _ready_database(template: Path, python: Path, data: Path, logs: Path) -> None:
-    database, version = data / "label_studio.sqlite3", data / "schema_version"
+def _ready_database(home: Path, data: Path, log: Path) -> None:
+    data.mkdir(exist_ok=True)
+    database, version = data / _DATABASE, data / "schema_version"
     if not database.exists():
-        beside = data / ".label_studio.sqlite3"
-        shutil.copyfile(template, beside)
+        beside = data / f".{_DATABASE}"
+        shutil.copyfile(home / _DATABASE, beside)
         beside.replace(database)
     elif not version.exists() or version.read_text() != LABEL_STUDIO_VERSION:
-        migrate(python, data, logs / "label_studio.log")
+        _migrate(home / _PYTHON, data, log)
     version.write_text(LABEL_STUDIO_VERSION)
 
 
-def _prefect(folder: Path, port: int, credentials: Credentials) -> Launch:
+def _prefect(folder: Path, port: int, credentials: Credentials) -> tuple[list[str], dict[str, str]]:
     environment = server_environment() | {
         "PREFECT_HOME": str(folder),
         "PREFECT_SERVER_API_AUTH_STRING": credentials.prefect_auth,
@@ -106,10 +113,10 @@ def _prefect(folder: Path, port: int, credentials: Credentials) -> Launch:
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     }
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    return Launch(command, environment, folder)
+    return command, environment
 
 
-def _mlflow(folder: Path, port: int) -> Launch:
+def _mlflow(folder: Path, port: int) -> tuple[list[str], dict[str, str]]:
     environment = server_environment() | {
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # 2 processes and 0.5 GB instead of 9 and 1.5 GB
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -118,4 +125,96 @@ def _mlflow(folder: Path, port: int) -> Launch:
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
     command += ["--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")]
-    return Launch(command, environment, folder)
+    return command, environment
+
+
+def server_environment() -> dict[str, str]:
+    """Return the environment variables that are passed to the servers.
+
+    All others are left out: Label Studio reads names such as HOST, DEBUG or USERNAME, and settings of another
+    Prefect or MLflow must not leak in.
+    """
+    names = {*_PASSED_ON, *(name.lower() for name in _PASSED_ON)}
+    return {name: value for name, value in os.environ.items() if name in names or name.startswith("LC_")}
+
+
+def label_studio_environment(data: Path) -> dict[str, str]:
+    """Return the environment of a Label Studio with database and files in `data`."""
+    return server_environment() | {
+        "PYTHONPATH": str(LAUNCHER.parent),
+        "LABEL_STUDIO_BASE_DATA_DIR": str(data),
+        "LATEST_VERSION_CHECK": "0",
+        "COLLECT_ANALYTICS": "0",
+        "SENTRY_DSN": "",
+        "FRONTEND_SENTRY_DSN": "",
+    }
+
+
+def cache_folder() -> Path:
+    """Return the folder shared by all workspaces of this user, or $GOLDLOOP_CACHE."""
+    return Path(os.environ.get(CACHE_VARIABLE) or user_cache_dir("goldloop")).expanduser().resolve()
+
+
+def _installation(say: Callable[[str], None]) -> Path:
+    """Return the folder of the installation for this Python version, after creating it if it is missing.
+
+    It is created in a temporary folder and renamed under a file lock: a concurrent call waits, and a killed
+    one leaves no incomplete installation.
+    """
+    name = f"label-studio-{LABEL_STUDIO_VERSION}-py{sys.version_info.major}.{sys.version_info.minor}"
+    home = cache_folder() / name
+    if _is_complete(home):
+        return home
+    home.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(home.parent / f"{name}.lock"):
+        if not _is_complete(home):
+            say(
+                f"installing Label Studio {LABEL_STUDIO_VERSION} into {home} "
+                "(takes a few minutes, once for all workspaces)"
+            )
+            shutil.rmtree(home, ignore_errors=True)
+            beside = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=home.parent))
+            try:
+                _install(beside, home.parent / f"{name}.log", say)
+                beside.replace(home)
+            finally:
+                shutil.rmtree(beside, ignore_errors=True)
+    return home
+
+
+def _is_complete(home: Path) -> bool:
+    return (home / _PYTHON).exists() and (home / _DATABASE).exists()
+
+
+def _install(folder: Path, log: Path, say: Callable[[str], None]) -> None:
+    from uv import find_uv_bin
+
+    log.unlink(missing_ok=True)
+    uv = find_uv_bin()
+    python = folder / _PYTHON
+    environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
+    environment |= uv_environment(pip_settings(), environment)
+    create = [uv, "venv", "--quiet", "--relocatable", "--python", sys.executable, str(folder / "venv")]
+    _run(create, environment, log)
+    package = f"label-studio=={LABEL_STUDIO_VERSION}"
+    _run([uv, "pip", "install", "--python", str(python), package], environment, log)
+    say("creating Label Studio's database (takes about a minute, once for all workspaces)")
+    data = folder / "data"
+    data.mkdir()
+    _migrate(python, data, log)
+    (data / _DATABASE).replace(folder / _DATABASE)
+    shutil.rmtree(data)
+
+
+def _migrate(python: Path, data: Path, log: Path) -> None:
+    """Migrate the database in `data` to this Label Studio's schema; create it if it is missing."""
+    _run([str(python), str(LAUNCHER), "migrate"], label_studio_environment(data), log)
+
+
+def _run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+    with log.open("ab") as output:
+        status = subprocess.call(
+            command, env=dict(environment), stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+        )
+    if status != 0:
+        raise start_failure(f"{' '.join(command)} failed with {status}", log)

@@ -14,7 +14,7 @@ from goldloop.core.errors import SourceError, UnreadableSampleError
 from goldloop.core.modality import Modality
 from goldloop.core.samples import UNREADABLE, Arrival, BatchId, FileRef, SampleId
 from goldloop.core.tasks import NewTask, Purpose
-from goldloop.modalities.kinds import KINDS, open_modality
+from goldloop.modalities.kinds import open_modality
 from goldloop.settings import Settings
 from goldloop.settings.sections import PRESETS
 from labelstudio_config.interface import KINDS as SCREENS
@@ -42,7 +42,7 @@ def rows(folder: Path) -> None:
 SOURCES: dict[str, Callable[[Path], None]] = {"image": pictures, "text": rows}
 
 
-@pytest.fixture(params=sorted(KINDS))
+@pytest.fixture(params=sorted(SOURCES))
 def kind(request: pytest.FixtureRequest) -> str:
     """Each kind of samples."""
     return str(request.param)
@@ -72,7 +72,7 @@ def test_every_place_knows_the_same_kinds() -> None:
     """Settings, presets, readers, trainers and screens agree, and each preset belongs to one kind."""
     named = get_args(Settings.model_fields["kind"].annotation)
 
-    assert set(named) == set(KINDS) == set(PRESETS) == set(TRAINERS) == set(SCREENS) == set(SOURCES)
+    assert set(named) == set(PRESETS) == set(TRAINERS) == set(SCREENS) == set(SOURCES)
     for kind, presets in PRESETS.items():
         settings = Settings(kind=kind, name="shop", labels=("a", "b"))  # type: ignore[arg-type]
         assert settings.model.preset == presets[0]

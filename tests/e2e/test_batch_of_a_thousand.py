@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from goldloop.core.samples import Arrived, SampleId
-from goldloop.modalities.image import Reason
+from goldloop.modalities.image.decode import Reason
 from goldloop.training.run_record import GoldSource, TrainingStart
 from tests.e2e.commands import Loop
 from tests.images import encoded, noise, write_broken, write_good

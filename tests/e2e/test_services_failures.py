@@ -70,7 +70,7 @@ def test_a_port_taken_while_the_server_starts_is_a_clear_error(
     mlflow_only: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When a program takes the port after the check, the error shows why the server ended."""
-    monkeypatch.setattr("goldloop.services.placement.is_free", lambda port: True)
+    monkeypatch.setattr("goldloop.services.state.is_free", lambda port: True)
     with socket.create_server(("127.0.0.1", 0)) as foreign:
         port = foreign.getsockname()[1]
         (mlflow_only.services).mkdir()

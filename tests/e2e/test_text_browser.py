@@ -11,7 +11,7 @@ import pytest
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import BatchId
 from goldloop.core.tasks import NewTask, Purpose, Suggestion
-from goldloop.modalities.text import TextModality
+from goldloop.modalities.text.modality import TextModality
 from goldloop.services import Endpoints
 from labelstudio_config.interface import DECISIONS
 from tests.e2e.desk import Desk, seated
@@ -34,7 +34,7 @@ _numbers = count(1)
 @pytest.fixture
 def tasks(tmp_path: Path) -> tuple[TextModality, list[NewTask]]:
     """Texts that arrived, and a task about each: two with a suggestion, one blind."""
-    texts = TextModality.at(tmp_path / "texts.sqlite")
+    texts = TextModality(tmp_path / "texts.sqlite")
     source = str(write_rows(tmp_path / "posts.csv", enumerate(TEXTS)))
     ids = [one.sample_id for one in texts.reader.arrivals(source, is_known=lambda _: False)]
     shown = Suggestion("spam", 0.58, "3", "Model suggests: spam 58% (fine 30%)")

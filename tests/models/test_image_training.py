@@ -11,7 +11,7 @@ import torch
 
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Decoded, SampleId
-from goldloop.modalities.image import ImageReader
+from goldloop.modalities.image.reader import ImageReader
 from models.image.predict import TorchScorer
 from models.image.trainer import TorchTrainer
 from tests.coloured import COLOURS, coloured, trained

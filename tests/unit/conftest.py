@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from goldloop.modalities.image import ImageReader
+from goldloop.modalities.image.reader import ImageReader
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from goldloop.modalities.image import ImageReader
+from goldloop.modalities.image.reader import ImageReader
 from tests.images import encoded, noise
 
 

@@ -12,7 +12,8 @@ import pytest
 from PIL import Image, ImageCms
 
 from goldloop.core.samples import Arrival
-from goldloop.modalities.image import ImageReader
+from goldloop.modalities.files import files_of
+from goldloop.modalities.image.reader import ImageReader
 from tests.images import (
     RED,
     WHITE,
@@ -183,7 +184,7 @@ def test_reading_gives_the_id_of_the_bytes(reader: ImageReader, tmp_path: Path) 
     content = encoded(noise(1), "PNG")
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(content)
-    ids = [reader.read(file).sample_id for file in reader.files(str(tmp_path))]
+    ids = [reader.read(file).sample_id for file in files_of(str(tmp_path))]
 
     assert ids == [hashlib.sha256(content).hexdigest()] * 2
 
@@ -192,7 +193,7 @@ def test_two_threads_read_what_one_reads(reader: ImageReader, tmp_path: Path) ->
     """Reading good and broken files from several threads gives the same arrivals as reading them in turn."""
     write_good(tmp_path, 40)
     write_broken(tmp_path)
-    files = list(reader.files(str(tmp_path)))
+    files = list(files_of(str(tmp_path)))
     alone = {file.uri: reader.read(file) for file in files}
     seen: dict[str, Arrival] = {}
 

@@ -9,13 +9,15 @@ import fsspec
 import pytest
 
 from goldloop.core.errors import SourceError
-from goldloop.modalities.image import ImageReader, Reason
+from goldloop.modalities.files import files_of
+from goldloop.modalities.image.decode import Reason
+from goldloop.modalities.image.reader import ImageReader
 from tests.images import encoded, noise, write_good
 
 
 def names(reader: ImageReader, source: str) -> list[str]:
     """Return the file names of `source` in listing order."""
-    return [file.uri.rsplit("/", 1)[-1] for file in reader.files(source)]
+    return [file.uri.rsplit("/", 1)[-1] for file in files_of(source)]
 
 
 def test_a_folder_is_listed_recursively_in_order_without_hidden_files(
@@ -27,7 +29,7 @@ def test_a_folder_is_listed_recursively_in_order_without_hidden_files(
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
 
-    uris = [file.uri for file in reader.files(str(tmp_path))]
+    uris = [file.uri for file in files_of(str(tmp_path))]
 
     assert uris == [str(tmp_path / name) for name in ("a/10.png", "a/2.png", "b.png", "c/d/e.png")]
 
@@ -44,7 +46,7 @@ def test_links_are_followed_inside_the_folder_only(reader: ImageReader, tmp_path
     (root / "loop").symlink_to(root)
     (root / "here").symlink_to(root / "sub")
 
-    found = {Path(file.uri).name: reader.read(file).reason for file in reader.files(str(root))}
+    found = {Path(file.uri).name: reader.read(file).reason for file in files_of(str(root))}
 
     assert found == {
         "folder": Reason.UNREADABLE,
@@ -67,7 +69,7 @@ def test_a_glob_a_list_and_a_single_file_are_sources(reader: ImageReader, tmp_pa
     assert names(reader, str(tmp_path / "**" / "*.jpg")) == [f"good_{row:06}.jpg" for row in (1, 2, 3, 4)]
     assert names(reader, str(listing)) == ["good_000003.jpg", "good_000001.jpg", "gone.jpg"]
     assert names(reader, str(tmp_path / "in" / "good_000002.jpg")) == ["good_000002.jpg"]
-    assert [reader.read(file).reason for file in reader.files(str(listing))] == [
+    assert [reader.read(file).reason for file in files_of(str(listing))] == [
         None,
         None,
         Reason.UNREADABLE,
@@ -86,7 +88,7 @@ def test_memory_and_file_uris_are_sources(reader: ImageReader, tmp_path: Path) -
     store = fsspec.filesystem("memory")
     for name in ("b/2.png", "a.png", ".hidden"):
         store.pipe_file(f"/pool-of-tests/{name}", encoded(noise(len(name)), "PNG"))
-    files = list(reader.files("memory://pool-of-tests"))
+    files = list(files_of("memory://pool-of-tests"))
     assert [file.uri for file in files] == [
         "memory:///pool-of-tests/a.png",
         "memory:///pool-of-tests/b/2.png",
@@ -106,11 +108,11 @@ def test_the_stamp_changes_when_a_file_is_replaced(reader: ImageReader, tmp_path
     """Equal size and another modification time make another stamp; an untouched file keeps its own."""
     path = tmp_path / "a.png"
     path.write_bytes(b"first")
-    (before,) = reader.files(str(tmp_path))
-    (again,) = reader.files(str(tmp_path))
+    (before,) = files_of(str(tmp_path))
+    (again,) = files_of(str(tmp_path))
     path.write_bytes(b"other")
     os.utime(path, ns=(1, 1))
-    (after,) = reader.files(str(tmp_path))
+    (after,) = files_of(str(tmp_path))
 
     assert before == again
     assert before.stamp != after.stamp
@@ -121,7 +123,7 @@ def test_a_name_that_is_no_unicode_is_read(reader: ImageReader, tmp_path: Path) 
     folder = os.fsencode(tmp_path)
     with open(folder + b"/caf\xe9.png", "wb") as file:  # noqa: PTH123  pathlib takes no bytes
         file.write(encoded(noise(1), "PNG"))
-    (listed,) = reader.files(str(tmp_path))
+    (listed,) = files_of(str(tmp_path))
 
     assert listed.uri == f"file://{tmp_path}/caf%E9.png"
     assert reader.read(listed).reason is None
@@ -150,4 +152,4 @@ def test_a_source_with_nothing_in_it_is_an_error_that_names_it(
     where = source if "://" in source or not source else str(tmp_path / source)
 
     with pytest.raises(SourceError, match=message):
-        reader.files(where)
+        files_of(where)

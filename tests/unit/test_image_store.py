@@ -13,7 +13,8 @@ from PIL import Image
 
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import SampleId, sample_id_of
-from goldloop.modalities.image import ImageReader, ImageStore
+from goldloop.modalities.image.reader import ImageReader
+from goldloop.modalities.image.store import ImageStore
 from tests.images import animation, encoded, grey_picture, noise, see_through
 
 
@@ -48,8 +49,9 @@ def test_kept_originals_are_found_by_hash_and_real_format(store: ImageStore, tmp
     ("content", "suffix"),
     [
         (lambda: encoded(noise(1), "JPEG"), None),
-        (lambda: encoded(noise(1), "BMP"), None),
-        (lambda: encoded(noise(1).convert("RGBA"), "PNG"), None),
+        (lambda: encoded(noise(1).convert("L"), "PNG"), None),
+        (lambda: encoded(noise(1), "BMP"), "png"),
+        (lambda: encoded(noise(1).convert("RGBA"), "PNG"), "png"),
         (lambda: encoded(noise(1), "TIFF"), "png"),
         (lambda: encoded(noise(1).convert("CMYK"), "JPEG"), "png"),
         (lambda: encoded(grey_picture(np.uint16(9000)), "PNG"), "png"),
@@ -61,6 +63,7 @@ def test_kept_originals_are_found_by_hash_and_real_format(store: ImageStore, tmp
     ],
     ids=[
         "JPEG",
+        "grey PNG",
         "BMP",
         "opaque RGBA",
         "TIFF",

@@ -11,8 +11,8 @@ from filelock import FileLock
 from goldloop.core.errors import BusyError, ServiceAuthError, ServiceError, ServiceUnreachableError
 from goldloop.services import LabelStudioEndpoint, PrefectEndpoint, down, endpoints, lifecycle
 from goldloop.services.credentials import ensure_credentials, load_credentials
-from goldloop.services.environment import cache_folder, server_environment
 from goldloop.services.processes import ProcessMark, end_of
+from goldloop.services.servers import cache_folder, server_environment
 from goldloop.services.state import ServerState, load_state, save_state
 from goldloop.settings.workspace import Workspace
 

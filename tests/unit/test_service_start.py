@@ -15,12 +15,11 @@ from goldloop.services import (
     LabelStudioEndpoint,
     MlflowEndpoint,
     PrefectEndpoint,
-    startup,
+    lifecycle,
 )
 from goldloop.services.credentials import new_credentials
+from goldloop.services.lifecycle import Start
 from goldloop.services.processes import MARK_VARIABLE, ProcessMark, created_at, is_running, spawn, stop
-from goldloop.services.servers import Launch
-from goldloop.services.startup import Start
 from goldloop.services.state import ServerState, load_state
 from goldloop.settings.workspace import Workspace
 
@@ -51,9 +50,12 @@ class Servers:
         self.programs = {"mlflow": HEALTHY, "prefect": HEALTHY}
         self.state = {name: ServerState(free_port()) for name in self.programs}
 
-    def prepare(self, name: str, workspace: Workspace, port: int, **_: object) -> Launch:
+    def prepare(
+        self, name: str, workspace: Workspace, port: int, **_: object
+    ) -> tuple[list[str], dict[str, str]]:
         """Return how to start the program, in place of `goldloop.services.servers.prepare`."""
-        return Launch([sys.executable, "-c", self.programs[name], str(port)], {}, workspace.services)
+        (workspace.services / name).mkdir(exist_ok=True)
+        return [sys.executable, "-c", self.programs[name], str(port)], {}
 
     def start(self) -> None:
         """Start what does not run."""
@@ -77,7 +79,7 @@ def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servers
     workspace = Workspace.create(tmp_path / "w", labels=["cat", "dog"])
     workspace.logs.mkdir(parents=True)
     servers = Servers(workspace)
-    monkeypatch.setattr(startup, "prepare", servers.prepare)
+    monkeypatch.setattr(lifecycle, "prepare", servers.prepare)
     yield servers
     stop([server.process for server in servers.state.values() if server.process])
 
@@ -112,7 +114,7 @@ def test_a_server_that_never_answers_is_not_waited_for_forever(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At its deadline the error names the reason, and the process is ended."""
-    monkeypatch.setattr(startup, "HEALTHY_WITHIN_S", 1.0)
+    monkeypatch.setattr(lifecycle, "HEALTHY_WITHIN_S", 1.0)
     servers.programs["mlflow"] = SILENT
 
     with pytest.raises(ServiceStartError, match=r"MLflow is not healthy: .* does not answer"):
@@ -125,7 +127,7 @@ def test_a_running_server_that_does_not_answer_is_started_again(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The old process ends, and the new one is healthy."""
-    monkeypatch.setattr(startup, "_BUSY_S", 0.1)
+    monkeypatch.setattr(lifecycle, "_BUSY_S", 0.1)
     old = ProcessMark("0123456789abcdef")
     child = spawn(
         [sys.executable, "-c", SILENT],

@@ -14,14 +14,15 @@ from hypothesis import strategies as st
 from goldloop.core.errors import SourceError, UnreadableSampleError
 from goldloop.core.samples import Arrival, BatchId, FileRef, SampleId, sample_id_of
 from goldloop.core.tasks import NewTask, Purpose
-from goldloop.modalities.text import Reason, TextModality
+from goldloop.modalities.text.csv_jsonl import Reason
+from goldloop.modalities.text.modality import TextModality
 from tests.texts import BROKEN_CSV, BROKEN_JSONL, write_rows
 
 
 @pytest.fixture
 def texts(tmp_path: Path) -> TextModality:
     """Texts kept in an empty store."""
-    return TextModality.at(tmp_path / "store" / "texts.sqlite")
+    return TextModality(tmp_path / "store" / "texts.sqlite")
 
 
 def arrivals(texts: TextModality, source: Path, known: set[FileRef] | None = None) -> list[Arrival]:
@@ -223,7 +224,7 @@ def test_any_text_is_a_sample_or_has_a_reason(
 ) -> None:
     """Whatever characters stand in a row, it is accounted for, and a good one comes back from the store."""
     folder = tmp_path_factory.mktemp("any")
-    texts = TextModality.at(folder / "texts.sqlite")
+    texts = TextModality(folder / "texts.sqlite")
     path = folder / "posts.jsonl"
     path.write_text("\n".join(json.dumps({"id": n, "text": one}) for n, one in enumerate(lines)))
     if not lines:

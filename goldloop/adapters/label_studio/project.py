@@ -20,13 +20,7 @@ from goldloop.adapters.label_studio.task_list import sweep
 from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import Purpose
-from labelstudio_config.interface import (
-    FROM_NAME,
-    adjudication_interface,
-    adjudicator_guide,
-    annotator_guide,
-    interface,
-)
+from labelstudio_config.interface import FROM_NAME, guide, interface
 
 _MAX_NAME = 28  # characters, so that the longest title has the 50 that Label Studio allows
 _TINY_PX = 128  # the page enlarges smaller images so far that smoothing would hide their details
@@ -119,12 +113,12 @@ def _wanted(labels: LabelSet, kind: str, *, is_tiny: bool) -> list[dict[str, Any
         "skip_queue": "REQUEUE_FOR_OTHERS",
         "show_collab_predictions": True,
         "label_config": interface(labels, kind, is_tiny=is_tiny),
-        "expert_instruction": annotator_guide(labels, kind),
+        "expert_instruction": guide(labels, kind),
         "maximum_annotations": 1,
     }
     adjudication = main | {
-        "label_config": adjudication_interface(labels, kind, is_tiny=is_tiny),
-        "expert_instruction": adjudicator_guide(labels, kind),
+        "label_config": interface(labels, kind, is_dispute=True, is_tiny=is_tiny),
+        "expert_instruction": guide(labels, kind, is_dispute=True),
     }
     return [main, adjudication, main | {"maximum_annotations": _EVERYBODY}]
 

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
 from dataclasses import dataclass
 from enum import StrEnum
 
-from PIL import Image, UnidentifiedImageError
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import UNREADABLE
 from goldloop.modalities.content import TOO_LARGE
-from goldloop.modalities.image.pixels import as_rgb
 from goldloop.modalities.image.signatures import description, image_format, is_cut, unsupported_image
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM")
+EXTENSIONS = {
+    "JPEG": "jpg",
+    "PNG": "png",
+    "GIF": "gif",
+    "WEBP": "webp",
+    "BMP": "bmp",
+    "TIFF": "tif",
+    "AVIF": "avif",
+    "JPEG2000": "jp2",
+    "PPM": "ppm",
+}
 """Formats tried. Pillow knows more, among them some that start other programs (EPS) or fit any bytes."""
 
-PILLOW_MAX_PIXELS = 178_956_970
-"""Pillow refuses larger pictures itself: twice its Image.MAX_IMAGE_PIXELS."""
+MAX_PIXELS = 100_000_000
+"""Limit of width x height, below Pillow's own; decoded, such a picture takes 300 MB."""
+
+UINT8_MAX = 255
+UINT16_MAX = 65535
 
 
 class Reason(StrEnum):
@@ -34,19 +49,14 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An upright RGB picture, its `size` (width, height) in the file, and the image as opened.
+    """An upright RGB picture, its `size` (width, height) in the file, and the format, JPEG also for MPO.
 
     `rgb` may be smaller than `size` where a reduced decode was asked for.
     """
 
     rgb: Image.Image
     size: tuple[int, int]
-    source: Image.Image
-
-    @property
-    def format(self) -> str:
-        """Name of the format; a multi-picture JPEG counts as JPEG."""
-        return "JPEG" if self.source.format == "MPO" else str(self.source.format)
+    format: str
 
 
 def quiet_pillow() -> None:
@@ -61,7 +71,7 @@ def quiet_pillow() -> None:
         warnings.filterwarnings("ignore", module=r"PIL\.")
 
 
-def decode_picture(content: bytes, *, max_pixels: int, shortest_side: int | None = None) -> Picture:
+def decode_picture(content: bytes, *, shortest_side: int | None = None) -> Picture:
     """Return the first picture in `content`.
 
     With `shortest_side` a JPEG may be decoded at 1/2, 1/4 or 1/8 of its size as long as no side falls
@@ -74,19 +84,7 @@ def decode_picture(content: bytes, *, max_pixels: int, shortest_side: int | None
         raise UnreadableSampleError(Reason.EMPTY, "the file has 0 bytes")
     quiet_pillow()
     try:
-        image = _opened(content, max_pixels)
-        whole = image.size
-        if image_format(content) in ("JPEG", "PNG") and is_cut(content):  # Pillow fills in what is missing
-            raise UnreadableSampleError(
-                Reason.TRUNCATED, f"the {image.format} has no end marker; fetch the file again"
-            )
-        if shortest_side is not None and image.format in ("JPEG", "MPO"):
-            image.draft(None, _draft_size(whole, shortest_side))
-        image.load()
-        rgb = as_rgb(image)
-        if image.size != whole and image.format in ("JPEG", "MPO"):
-            return Picture(rgb, whole if rgb.size == image.size else whole[::-1], image)
-        return Picture(rgb, rgb.size, image)
+        return _decoded(content, shortest_side)
     except UnreadableSampleError:
         raise
     except Exception as error:  # Pillow's plugins raise nearly everything on damaged data
@@ -97,55 +95,84 @@ def plain_format(content: bytes, *, longest_side: int) -> str | None:
     """Return JPEG or PNG if the header alone says that any browser shows `content` as the model sees it.
 
     That is one opaque picture in 8-bit grey or RGB, no side over `longest_side` pixels, upright or a JPEG,
-    which browsers turn themselves. Nothing is decoded; None says nothing about what does not qualify.
+    which browsers turn themselves.
     """
     quiet_pillow()
-    try:
-        with Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
-            is_plain = image.mode in ("L", "RGB") and not image.has_transparency_data
-            is_plain = is_plain and max(image.size) <= longest_side
-            is_png = image.format == "PNG"
-            if is_png and (getattr(image, "is_animated", False) or b"eXIf" in content):
-                return None
-            return str(image.format) if is_plain and image.format in ("JPEG", "PNG") else None
-    except Exception:
-        return None
+    with contextlib.suppress(Exception), Image.open(io.BytesIO(content), formats=("JPEG", "PNG")) as image:
+        is_png = image.format == "PNG"
+        is_changed = is_png and (getattr(image, "is_animated", False) or b"eXIf" in content)
+        is_opaque = image.mode in ("L", "RGB") and not image.has_transparency_data
+        if is_opaque and not is_changed and max(image.size) <= longest_side:
+            return "PNG" if is_png else "JPEG"
+    return None
 
 
-def _opened(content: bytes, max_pixels: int) -> Image.Image:
-    try:
-        image = Image.open(io.BytesIO(content), formats=FORMATS)
-    except UnidentifiedImageError as error:
-        raise _explained(content, error) from error
-    except Image.DecompressionBombError as error:
-        raise _too_large(f"more than {PILLOW_MAX_PIXELS:,}", max_pixels) from error
+def _decoded(content: bytes, shortest_side: int | None) -> Picture:
+    image = Image.open(io.BytesIO(content), formats=tuple(EXTENSIONS))
     width, height = image.size
-    if width * height > max_pixels:
-        raise _too_large(f"{width} x {height}", max_pixels)
-    return image
+    if width * height > MAX_PIXELS:
+        raise UnreadableSampleError(
+            Reason.BOMB, f"{width} x {height} pixels, the limit is {MAX_PIXELS:,}; shrink the picture"
+        )
+    if image_format(content) in ("JPEG", "PNG") and is_cut(content):  # Pillow fills in what is missing
+        raise UnreadableSampleError(
+            Reason.TRUNCATED, f"the {image.format} has no end marker; fetch the file again"
+        )
+    is_jpeg = image.format in ("JPEG", "MPO")
+    if is_jpeg and shortest_side is not None:
+        scale = shortest_side / min(width, height)  # the decoder takes the smallest of its scales above it
+        image.draft(None, (max(1, round(width * scale)), max(1, round(height * scale))))
+    image.load()
+    rgb = as_rgb(image)
+    size = (width, height) if rgb.size == image.size else (height, width)
+    return Picture(rgb, size, "JPEG" if is_jpeg else str(image.format))
 
 
-def _too_large(seen: str, max_pixels: int) -> UnreadableSampleError:
-    return UnreadableSampleError(
-        Reason.BOMB, f"{seen} pixels, the limit is {max_pixels:,}; shrink the picture"
-    )
+def as_rgb(image: Image.Image) -> Image.Image:
+    """Return the loaded `image` as a person sees it: upright, 8 bits a channel, transparency on white, RGB.
+
+    16-bit grey is scaled from its full range, never clipped. 32-bit integers and floats have no range of
+    their own: values within 0..1 (floats), 0..255 or 0..65535 are taken at that scale, others stretched from
+    their minimum to their maximum.
+    """
+    with contextlib.suppress(Exception):  # a broken EXIF block asks for no turn; the pixels are good
+        image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I") or image.mode == "F":
+        return Image.fromarray(_as_8_bit(np.asarray(image))).convert("RGB")
+    if image.mode == "LAB":
+        lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
+        return converted if converted is not None else image
+    if image.has_transparency_data:
+        layered = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _draft_size(size: tuple[int, int], shortest_side: int) -> tuple[int, int]:
-    """Return the size to ask the JPEG decoder for; it gives the smallest of its scales that is no smaller."""
-    scale = shortest_side / min(size)
-    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+def _as_8_bit(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
+    numbers = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
+    low, high = float(numbers.min()), float(numbers.max())
+    if values.dtype.itemsize == 2:
+        low, high = 0.0, UINT16_MAX
+    elif low >= 0 and high <= 1 and values.dtype.kind == "f":
+        low, high = 0.0, 1.0
+    elif low >= 0 and high <= UINT8_MAX:
+        low, high = 0.0, UINT8_MAX
+    elif low >= 0 and high <= UINT16_MAX:
+        low, high = 0.0, UINT16_MAX
+    scaled = (numbers - low) * (UINT8_MAX / ((high - low) or 1))
+    return np.asarray(np.clip(np.rint(scaled), 0, UINT8_MAX), dtype=np.uint8)
 
 
 def _explained(content: bytes, error: Exception) -> UnreadableSampleError:
     """Return `error` as a quarantine reason with a detail a person can act on."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    if (
-        isinstance(error, Image.DecompressionBombError)
-        or "data too large" in text
-        or "Too much memory" in text
-    ):
-        return UnreadableSampleError(Reason.BOMB, f"it unpacks to far more than its own size: {text}")
+    text = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+    is_text_bomb = "data too large" in text or "Too much memory" in text
+    if is_text_bomb or isinstance(error, Image.DecompressionBombError):
+        return UnreadableSampleError(
+            Reason.BOMB,
+            f"it unpacks to far more than its own size: {text}; shrink the picture to {MAX_PIXELS:,} pixels",
+        )
     unsupported = unsupported_image(content)
     if unsupported:
         return UnreadableSampleError(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -12,14 +14,9 @@ from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId, sample_id_of
 from goldloop.modalities.content import LEAVES_FOLDER, read_content
 from goldloop.modalities.files import files_of
-from goldloop.modalities.image.decode import PILLOW_MAX_PIXELS, Reason, decode_picture
+from goldloop.modalities.image.decode import Reason, decode_picture
 from goldloop.modalities.image.fingerprint import fingerprint_of
-from goldloop.modalities.read_ahead import read_ahead
 
-MAX_PIXELS = 100_000_000
-"""Default limit of width x height; decoded, such a picture takes 300 MB."""
-
-MAX_BYTES = 256 * 2**20
 DRAFT_FACTOR = 4
 """A JPEG may be decoded reduced as long as no side falls under this many times the payload's.
 
@@ -30,6 +27,9 @@ At 4, photographs of 400 x 533 pixels come out twice as fast with a mean differe
 PADDING = (124, 116, 104)
 """Colour beside pictures that are not square: the mean of ImageNet, which a network sees as nothing."""
 
+READERS = 2  # decoding threads ahead of the model
+READ_AHEAD = 256  # files: two minibatches of the model
+
 
 class ImageReader:
     """Reads images into payloads of uint8, shape (size, size, 3): fitted into a square, antialiased.
@@ -37,25 +37,17 @@ class ImageReader:
     Satisfies `goldloop.core.ports.Reader`. Thread-safe; holds no state but its settings.
     """
 
-    def __init__(self, *, size: int, max_pixels: int = MAX_PIXELS, max_bytes: int = MAX_BYTES) -> None:
-        if not 1 <= max_pixels <= PILLOW_MAX_PIXELS:
-            raise ValueError(f"max_pixels must lie in 1..{PILLOW_MAX_PIXELS}, got {max_pixels}")
+    def __init__(self, *, size: int) -> None:
         self.size = size
-        self.max_pixels = max_pixels
-        self.max_bytes = max_bytes
         Image.init()  # registers the plugins now, so that two reading threads do not race for it
-
-    def files(self, source: str) -> Iterator[FileRef]:
-        """Return an iterator over the files of `source`; see `files.files_of`."""
-        return files_of(source)
 
     def arrivals(self, source: str, *, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
         """Return an iterator over the unknown files of `source`, read ahead in threads."""
-        return read_ahead(self.read, (file for file in self.files(source) if not is_known(file)))
+        return self._ahead(file for file in files_of(source) if not is_known(file))
 
     def again(self, samples: Iterable[tuple[SampleId, FileRef]]) -> Iterator[Arrival]:
         """Return an iterator over the files of `samples`, read ahead in threads."""
-        return read_ahead(self.read, (file for _, file in samples))
+        return self._ahead(file for _, file in samples)
 
     def read(self, file: FileRef) -> Arrival:
         """Return `file` decoded, or with its quarantine reason; never raises for a bad file.
@@ -68,11 +60,26 @@ class ImageReader:
                 raise UnreadableSampleError(
                     Reason.UNREADABLE, "a symbolic link out of the folder is not followed"
                 )
-            content = read_content(file.uri, max_bytes=self.max_bytes)
+            content = read_content(file.uri)
             sample_id = sample_id_of(content)
             return Arrival(file, sample_id, decoded=self.decode(content))
         except UnreadableSampleError as error:
             return Arrival(file, sample_id, reason=Reason(error.reason), detail=error.detail)
+
+    def _ahead(self, files: Iterator[FileRef]) -> Iterator[Arrival]:
+        """Yield what `read` makes of `files`, in their order, a bounded number ahead."""
+        with ThreadPoolExecutor(READERS, thread_name_prefix="read") as pool:
+            ahead: deque[Future[Arrival]] = deque()
+            try:
+                for file in files:
+                    ahead.append(pool.submit(self.read, file))
+                    if len(ahead) > READ_AHEAD:
+                        yield ahead.popleft().result()
+                while ahead:
+                    yield ahead.popleft().result()
+            finally:
+                for future in ahead:
+                    future.cancel()
 
     def decode(self, content: bytes) -> Decoded:
         """Return `content` as payload, fingerprint and metadata (width, height, format).
@@ -80,7 +87,7 @@ class ImageReader:
         Raises:
             UnreadableSampleError: with the quarantine reason.
         """
-        picture = decode_picture(content, max_pixels=self.max_pixels, shortest_side=DRAFT_FACTOR * self.size)
+        picture = decode_picture(content, shortest_side=DRAFT_FACTOR * self.size)
         width, height = picture.size
         return Decoded(
             payload=resized(picture.rgb, self.size),

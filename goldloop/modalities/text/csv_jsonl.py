@@ -1,23 +1,39 @@
-"""Syntax of CSV and JSONL: yields the rows of one file; a malformed row does not end the file."""
+"""Syntax of CSV and JSONL: the rows of one file, or why there are none; a malformed row does not end it."""
 
 from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 from pathlib import PurePath
 from typing import Any, TextIO
 
 from goldloop.core.errors import UnreadableSampleError
+from goldloop.core.samples import UNREADABLE
 from goldloop.modalities.content import open_content, translated
-from goldloop.modalities.text.reasons import Reason
 
 COLUMNS = ("id", "text")
 """Columns every file must have; further ones are kept as metadata."""
 
 LINE_CHARS = 1_000_000
 """A longer line is cut into several, which are then no rows: a file without line ends must fit in memory."""
+
+
+class Reason(StrEnum):
+    """Why a row is no usable text; `MALFORMED`, `MISSING_FIELD` and `UNREADABLE` can concern a whole file."""
+
+    MISSING_ID = "missing id"
+    MISSING_FIELD = "missing field"
+    WRONG_TYPE = "wrong type"
+    TOO_LONG = "too long"
+    DOUBLED_ID = "doubled id with other content"
+    NOT_UTF8 = "not UTF-8"
+    MALFORMED = "malformed"
+    UNREADABLE = UNREADABLE
+
 
 RawRow = tuple[int, dict[str, Any] | UnreadableSampleError]
 """The number of a row, from 1, and its fields by name, or why it has none."""
@@ -72,9 +88,7 @@ def _csv(text: TextIO) -> Iterator[RawRow]:
                 f"the header has the column {column!r} {header.count(column)} times: {header[:10]}; "
                 "name it once, in line 1",
             )
-    number = 0
-    while True:
-        number += 1
+    for number in itertools.count(1):
         try:
             values = next(reader)
         except StopIteration:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from goldloop.core.errors import UnreadableSampleError
@@ -19,28 +18,15 @@ PREVIEW_CHARS = 280
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
-@dataclass(frozen=True, slots=True)
 class TextModality:
-    """Satisfies `goldloop.core.modality.Modality`."""
+    """Texts kept in the file `path`. Satisfies `goldloop.core.modality.Modality`."""
 
-    reader: TextReader
-    store: TextStore
+    kind = "text"
+    max_distance = MAX_DISTANCE
 
-    @classmethod
-    def at(cls, path: Path) -> TextModality:
-        """Return the texts kept in the file `path`."""
-        store = TextStore(path)
-        return cls(TextReader(store), store)
-
-    @property
-    def kind(self) -> str:
-        """Name of the kind."""
-        return "text"
-
-    @property
-    def max_distance(self) -> int:
-        """Bits in which fingerprints differ at most."""
-        return MAX_DISTANCE
+    def __init__(self, path: Path) -> None:
+        self.store = TextStore(path)
+        self.reader = TextReader(self.store)
 
     def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
         """Return the text; control characters, which databases refuse, come as replacement characters."""

@@ -14,9 +14,8 @@ from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId, sample_id_of
 from goldloop.modalities.content import LEAVES_FOLDER
 from goldloop.modalities.files import files_of
-from goldloop.modalities.text.csv_jsonl import COLUMNS, is_unicode, rows_of
+from goldloop.modalities.text.csv_jsonl import COLUMNS, Reason, is_unicode, rows_of
 from goldloop.modalities.text.fingerprint import fingerprint_of
-from goldloop.modalities.text.reasons import Reason
 from goldloop.modalities.text.store import TextStore
 
 MAX_CHARS = 20_000
@@ -31,17 +30,15 @@ class TextReader:
     columns are metadata. The file is never needed again: `again` reads the store.
     """
 
-    def __init__(self, store: TextStore, *, max_chars: int = MAX_CHARS) -> None:
+    def __init__(self, store: TextStore) -> None:
         self.store = store
-        self.max_chars = max_chars
 
     def arrivals(self, source: str, *, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
         """Return an iterator over the unknown rows of `source`, each in the store before it is yielded.
 
         A row that repeats an earlier one of its file, id included, is passed over.
         """
-        files = files_of(source)
-        unknown = (file for file in files if not is_known(file))
+        unknown = (file for file in files_of(source) if not is_known(file))
         return self._kept(row for file in unknown for row in self._rows(file, is_known))
 
     def again(self, samples: Iterable[tuple[SampleId, FileRef]]) -> Iterator[Arrival]:
@@ -68,50 +65,45 @@ class TextReader:
                 first = stamps.get(row.uri)
                 stamps.setdefault(row.uri, row.stamp)
                 if first != row.stamp and not is_known(row):
-                    yield self._arrival(row, fields, is_doubled=first is not None)
+                    yield _arrival(row, fields, is_doubled=first is not None)
         except UnreadableSampleError as error:
             yield _set_aside(file, error)
 
-    def _arrival(
-        self, row: FileRef, fields: Mapping[str, Any] | UnreadableSampleError, *, is_doubled: bool
-    ) -> Arrival:
-        try:
-            if isinstance(fields, UnreadableSampleError):
-                raise fields
-            sample_id, text = self._checked(fields)
-            if is_doubled:
-                detail = "an earlier row of this file has the same id and other content; give each its own id"
-                raise UnreadableSampleError(Reason.DOUBLED_ID, detail)
-        except UnreadableSampleError as error:
-            return _set_aside(row, error)
-        metadata = {
-            key: _plain(value) for key, value in fields.items() if key != "text" and value is not None
-        }
-        return Arrival(row, sample_id, decoded=Decoded(text, fingerprint_of(text), metadata))
 
-    def _checked(self, fields: Mapping[str, Any]) -> tuple[SampleId, str]:
-        """Return sample id and text of a row; raises UnreadableSampleError where it has none."""
-        row_id, text = (fields.get(column) for column in COLUMNS)
-        if row_id is None or row_id == "":
-            raise UnreadableSampleError(Reason.MISSING_ID, "the row has no id; give it one")
-        if isinstance(row_id, bool) or not isinstance(row_id, (str, int)):
-            raise UnreadableSampleError(
-                Reason.WRONG_TYPE, f"the id is {_shown(row_id)}, not a string or integer"
-            )
-        if text is None or (isinstance(text, str) and not text.strip()):
-            raise UnreadableSampleError(Reason.MISSING_FIELD, "the row has no text")
-        if not isinstance(text, str):
-            raise UnreadableSampleError(Reason.WRONG_TYPE, f"the text is {_shown(text)}, not a string")
-        if not is_unicode(_canonical(fields)):
-            raise UnreadableSampleError(
-                Reason.NOT_UTF8, "the row holds bytes or escapes that are no UTF-8; save the file as UTF-8"
-            )
-        for name, value, limit in (("id", str(row_id), MAX_ID_CHARS), ("text", text, self.max_chars)):
-            if len(value) > limit:
-                detail = f"the {name} has {len(value):,} characters, the limit is {limit:,}"
-                raise UnreadableSampleError(Reason.TOO_LONG, detail)
-        text = unicodedata.normalize("NFC", text)
-        return sample_id_of(text.encode()), text
+def _arrival(row: FileRef, fields: Mapping[str, Any] | UnreadableSampleError, *, is_doubled: bool) -> Arrival:
+    try:
+        if isinstance(fields, UnreadableSampleError):
+            raise fields
+        text = _checked_text(fields)
+        if is_doubled:
+            detail = "an earlier row of this file has the same id and other content; give each its own id"
+            raise UnreadableSampleError(Reason.DOUBLED_ID, detail)
+    except UnreadableSampleError as error:
+        return _set_aside(row, error)
+    metadata = {key: _plain(value) for key, value in fields.items() if key != "text" and value is not None}
+    return Arrival(row, sample_id_of(text.encode()), Decoded(text, fingerprint_of(text), metadata))
+
+
+def _checked_text(fields: Mapping[str, Any]) -> str:
+    """Return the text of a row; raises UnreadableSampleError where it, or the id, is not as it should be."""
+    row_id, text = (fields.get(column) for column in COLUMNS)
+    if row_id is None or row_id == "":
+        raise UnreadableSampleError(Reason.MISSING_ID, "the row has no id; give it one")
+    if isinstance(row_id, bool) or not isinstance(row_id, (str, int)):
+        raise UnreadableSampleError(Reason.WRONG_TYPE, f"the id is {_shown(row_id)}, not a string or integer")
+    if text is None or (isinstance(text, str) and not text.strip()):
+        raise UnreadableSampleError(Reason.MISSING_FIELD, "the row has no text")
+    if not isinstance(text, str):
+        raise UnreadableSampleError(Reason.WRONG_TYPE, f"the text is {_shown(text)}, not a string")
+    if not is_unicode(_canonical(fields)):
+        raise UnreadableSampleError(
+            Reason.NOT_UTF8, "the row holds bytes or escapes that are no UTF-8; save the file as UTF-8"
+        )
+    for name, value, limit in (("id", str(row_id), MAX_ID_CHARS), ("text", text, MAX_CHARS)):
+        if len(value) > limit:
+            detail = f"the {name} has {len(value):,} characters, the limit is {limit:,}"
+            raise UnreadableSampleError(Reason.TOO_LONG, detail)
+    return unicodedata.normalize("NFC", text)
 
 
 def _row_ref(file: FileRef, number: int, fields: Mapping[str, Any] | UnreadableSampleError) -> FileRef:

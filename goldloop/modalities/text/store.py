@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import Decoded, SampleId, sample_id_of
+from goldloop.modalities.text.csv_jsonl import Reason
 from goldloop.modalities.text.fingerprint import fingerprint_of
-from goldloop.modalities.text.reasons import Reason
 
 _WAIT_S = 60  # for another process that is writing
 
@@ -38,20 +38,12 @@ class TextStore:
             connection.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", rows)
 
     def keep(self, sample_id: SampleId, uri: str) -> str:
-        """Check that the text is here, as it was kept when it arrived from `uri`; a browser needs no path.
-
-        Raises:
-            UnreadableSampleError: it is not in the store, or was altered.
-        """
+        """Check that the text is here, as it was kept when it arrived from `uri`; a browser needs no path."""
         self.text(sample_id)
         return ""
 
     def load(self, sample_id: SampleId) -> Decoded:
-        """Return a kept text, as on arrival except for its metadata.
-
-        Raises:
-            UnreadableSampleError: it is not in the store, or was altered.
-        """
+        """Return a kept text, as on arrival except for its metadata."""
         text = self.text(sample_id)
         return Decoded(text, fingerprint_of(text))
 
@@ -61,12 +53,14 @@ class TextStore:
         Raises:
             UnreadableSampleError: it is not in the store, or was altered.
         """
+        query = "SELECT CAST(text AS BLOB) FROM texts WHERE sample_id = ?"
         row = None
-        if self.path.exists():
-            with self._reading() as connection:
-                row = connection.execute(
-                    "SELECT CAST(text AS BLOB) FROM texts WHERE sample_id = ?", (sample_id,)
-                ).fetchone()
+        try:
+            if self.path.exists():
+                with closing(sqlite3.connect(self.path, timeout=_WAIT_S)) as connection:
+                    row = connection.execute(query, (sample_id,)).fetchone()
+        except sqlite3.Error as error:
+            raise UnreadableSampleError(Reason.UNREADABLE, f"{self.path} cannot be read: {error}") from error
         if row is None or sample_id_of(row[0]) != sample_id:
             raise UnreadableSampleError(
                 Reason.UNREADABLE,
@@ -77,11 +71,3 @@ class TextStore:
     def file(self, sample_id: SampleId) -> Path | None:
         """Return None: no text has a file of its own."""
         return None
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            with closing(sqlite3.connect(self.path, timeout=_WAIT_S)) as connection:
-                yield connection
-        except sqlite3.Error as error:
-            raise UnreadableSampleError(Reason.UNREADABLE, f"{self.path} cannot be read: {error}") from error
