@@ -5,7 +5,7 @@ from __future__ import annotations
 from goldloop.costs.report import CostReport
 from goldloop.costs.statement import Statement
 from goldloop.reports.formatting import Cell, amount_cell, money_cell, number
-from goldloop.reports.plots.costs import saved_plot, spent_plot
+from goldloop.reports.plots.rounds import saved_plot, spent_plot
 from goldloop.reports.section import Plot, Row, Section, Table
 
 MOST_ROUNDS = 60

@@ -11,8 +11,7 @@ from goldloop.reports.formatting import NOTHING, Cell, Tone, lanes_cell, number,
 from goldloop.reports.plots.audits import reliability_plot, tuning_plot
 from goldloop.reports.plots.matrices import confusion_plot
 from goldloop.reports.plots.rounds import RANDOM_LABELS, accuracy_plot, lanes_plot
-from goldloop.reports.plots.style import Format, Picture
-from goldloop.reports.section import Plot, Row, Section, Table
+from goldloop.reports.section import Format, Picture, Plot, Row, Section, Table
 from goldloop.reports.steps import evaluation_rows, retrain_title
 from goldloop.routing.fit import KnownPeople, fit_policy
 from goldloop.routing.tuning import tune

@@ -9,6 +9,8 @@ from typing import Literal
 from goldloop.core.modality import Preview
 from goldloop.reports.formatting import Cell
 
+Format = Literal["svg", "png"]
+Picture = Callable[[Format], bytes]
 Value = Cell | str | int | float | None
 Row = Mapping[str, Value]
 """A line of a table, by column; every row of a table has the same columns."""
@@ -33,7 +35,7 @@ class Plot:
     """A picture that is drawn when it is shown, and the sentence that says what it shows."""
 
     caption: str
-    picture: Callable[[Literal["svg", "png"]], bytes]
+    picture: Picture
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ from goldloop.reports.markdown import markdown
 from goldloop.reports.page import Page, data_uri, render_page
 from goldloop.reports.plots.annotators import drift_plot, gap_plot, pace_plot, skill_plot
 from goldloop.reports.plots.matrices import kappa_plot
-from goldloop.reports.plots.style import Format
+from goldloop.reports.section import Format
 from goldloop.settings.workspace import Workspace
 from goldloop.training.label_errors import LabelIssue
 from tests.unit.report_pages import HOSTILE, PIXEL, Reader

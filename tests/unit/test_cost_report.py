@@ -22,7 +22,7 @@ from goldloop.costs.review_effort import people_costs
 from goldloop.reports.costs import account_rows, cost_section, round_rows
 from goldloop.reports.inputs import read_cost_inputs
 from goldloop.reports.page import Page, render_page
-from goldloop.reports.plots.costs import saved_plot, spent_plot
+from goldloop.reports.plots.rounds import saved_plot, spent_plot
 from goldloop.settings import ConsensusSettings, SelectionSettings, SuggestionSettings
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.rounds import save_round
@@ -162,8 +162,8 @@ def test_the_page_shows_costs(report: CostReport) -> None:
 def test_plots_are_drawn_where_little_is_known(report: CostReport) -> None:
     """A round without any known amount leaves a gap."""
     for draw in (spent_plot, saved_plot):
-        assert draw(report.by_round[2:])().startswith(b"<?xml")
-        assert draw(report.by_round)() == draw(report.by_round)()
+        assert draw(report.by_round[2:])("svg").startswith(b"<?xml")
+        assert draw(report.by_round)("svg") == draw(report.by_round)("svg")
 
 
 def test_words_and_json_say_what_is_unknown(report: CostReport) -> None:

@@ -10,8 +10,16 @@ from matplotlib.ticker import MaxNLocator
 
 from goldloop.core.lanes import Lane
 from goldloop.reports.formatting import interval, number
-from goldloop.reports.plots.intervals import draw_band, draw_intervals
-from goldloop.reports.plots.style import BLUE, GREY, ORANGE, VERMILION, in_percent, picture
+from goldloop.reports.plots.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    VERMILION,
+    draw_band,
+    draw_intervals,
+    in_percent,
+    picture,
+)
 from goldloop.routing.outcomes import Outcome
 from goldloop.routing.tuning import Tuning
 from goldloop.stats.calibration import ReliabilityBin
