@@ -16,10 +16,9 @@ from goldloop.loop.ports import LoopPorts
 from goldloop.loop.round import RoundReport
 from goldloop.reports.annotators import NOBODY, annotator_sections
 from goldloop.reports.gallery import label_error_rows
-from goldloop.reports.markdown import markdown
 from goldloop.reports.rounds import retrain_section
 from goldloop.reports.routing import policy_lines
-from goldloop.reports.section import Row
+from goldloop.reports.section import Row, markdown
 from goldloop.reports.steps import pull_rows, push_rows, score_rows
 from goldloop.scoring.writer import ScoreReport
 from goldloop.tables.counts import conservation

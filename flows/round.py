@@ -26,7 +26,5 @@ def round_(workspace: str) -> RoundReport:
 def write_page(wiring: Wiring) -> Path:
     """Write the page of the newest round; return where it lies."""
     from goldloop.reports import round_page
-    from goldloop.reports.inputs import read_page_inputs
 
-    inputs = read_page_inputs(wiring.ports, links=wiring.links())
-    return round_page.write_page(inputs, wiring.workspace.reports)
+    return round_page.write_page(wiring.ports, wiring.workspace.reports, links=wiring.links())

@@ -161,7 +161,7 @@ def serve(where: Where = None) -> None:
 @app.command()
 def status(where: Where = None, as_json: Json = False) -> None:
     """Show the state of files, tasks, answers, gold and models."""
-    from goldloop.reports.inputs import read_status, server_addresses
+    from goldloop.reports.status import read_status, server_addresses
     from goldloop.tables.policy_log import PolicyLog
 
     parts = open_workspace(where)

@@ -28,8 +28,7 @@ def report(
     from goldloop.core.clock import now
     from goldloop.costs.quarters import Quarter
     from goldloop.costs.report import cost_report, quarter_report
-    from goldloop.reports.costs import cost_section
-    from goldloop.reports.inputs import read_cost_inputs
+    from goldloop.reports.costs import cost_section, read_cost_inputs
 
     wiring, moment = open_workspace(where), now()
     settings = wiring.settings

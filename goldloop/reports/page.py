@@ -56,7 +56,7 @@ def render_page(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"data_uri": data_uri, "cell": _cell, "unbroken": _unbroken, "shown": shown}
+    environment.filters |= {"data_uri": data_uri, "cell": _cell, "unbroken": _unbroken, "shown": _shown}
     return environment.get_template(TEMPLATE).render(
         page=page, lanes=LANE_LOOKS, narrow_columns=NARROW_COLUMNS, long_text=LONG_TEXT
     )
@@ -71,18 +71,15 @@ def save_page(page: Page, folder: Path, name: str) -> Path:
     return beside.replace(target)
 
 
-def shown(preview: Preview, alt: str) -> Markup:
+def _shown(preview: Preview, alt: str) -> Markup:
     """Return a sample as HTML: a picture, described by `alt`, or a quotation; both escaped."""
-    if preview.image is None:
+    image = preview.image
+    if image is None:
         return Markup("<blockquote>{}</blockquote>").format(preview.text)
-    small = Markup(' class="small"') if is_small(preview.image) else ""
-    picture = Markup('<img{} src="{}" alt="{}" loading="lazy">')
-    return picture.format(small, data_uri(preview.image), alt)
-
-
-def is_small(image: bytes) -> bool:
-    """Return whether it is a PNG so small that a browser enlarges it, keeping its pixels sharp."""
-    return image.startswith(b"\x89PNG") and int.from_bytes(image[16:20], "big") < SMALL_PIXELS
+    # A PNG so small that a browser enlarges it keeps its pixels sharp.
+    is_small = image.startswith(b"\x89PNG") and int.from_bytes(image[16:20], "big") < SMALL_PIXELS
+    small = Markup(' class="small"') if is_small else ""
+    return Markup('<img{} src="{}" alt="{}" loading="lazy">').format(small, data_uri(image), alt)
 
 
 def data_uri(image: bytes) -> Markup:

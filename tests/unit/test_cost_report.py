@@ -19,8 +19,7 @@ from goldloop.costs.inputs import CostInputs
 from goldloop.costs.quarters import Quarter
 from goldloop.costs.report import CostReport, cost_report, quarter_report
 from goldloop.costs.review_effort import people_costs
-from goldloop.reports.costs import account_rows, cost_section, round_rows
-from goldloop.reports.inputs import read_cost_inputs
+from goldloop.reports.costs import account_rows, cost_section, read_cost_inputs, round_rows
 from goldloop.reports.page import Page, render_page
 from goldloop.reports.plots.rounds import saved_plot, spent_plot
 from goldloop.settings import ConsensusSettings, SelectionSettings, SuggestionSettings

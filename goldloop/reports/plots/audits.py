@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from goldloop.audit.audited import Audited
 from goldloop.core.lanes import Lane
 from goldloop.reports.formatting import interval, number
 from goldloop.reports.plots.style import (
@@ -22,39 +21,25 @@ from goldloop.reports.plots.style import (
 )
 from goldloop.routing.outcomes import Outcome
 from goldloop.routing.tuning import Tuning
-from goldloop.stats.calibration import ReliabilityBin
-from goldloop.stats.metrics import Estimate
+from goldloop.stats.calibration import calibration_error, reliability_bins
 
 NARROWEST = 0.99  # largest start of the confidence axis, also if a model is sure of everything
 HEADROOM = 1.65  # of the y axis, for the legend
-LEAST_ACCEPTED = (
-    0.05  # share accepted below which the risk is left out: the interval of so few fills the plot
-)
+LEAST_ACCEPTED = 0.05  # share accepted below which the interval of the risk would fill the plot
 
 
 @picture
-def tuning_plot(tuning: Tuning) -> Figure:
-    """Return risk against coverage above cost against threshold; marks what is in force and recommended."""
-    figure = Figure(figsize=(7.6, 8.2), layout="constrained")
-    upper, lower = figure.subplots(2, 1)
-    _draw_risk(upper, tuning)
-    _draw_cost(lower, tuning)
-    return figure
-
-
-@picture
-def reliability_plot(bins: Sequence[ReliabilityBin], *, split: str, ece: Estimate) -> Figure:
-    """Return accuracy against confidence with intervals, above the number of samples in each bin.
-
-    `ece` is the calibration error of the same samples.
-    """
+def reliability_plot(judged: Audited, *, split: str) -> Figure:
+    """Return accuracy against confidence with intervals, above the number of samples in each bin."""
+    bins = reliability_bins(judged.probs, judged.truth, weights=judged.weights)
+    error = calibration_error(judged.probs, judged.truth, weights=judged.weights)
     figure = Figure(figsize=(6.2, 5.8), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, 1])
     upper.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1.4, label="perfectly calibrated")
     places, accuracies = [bin_.mean_confidence for bin_ in bins], [bin_.accuracy for bin_ in bins]
     draw_intervals(upper, places, accuracies, color=BLUE, label="accuracy, 95 % interval")
-    upper.set_title(f"Reliability, {split} (n={sum(bin_.n for bin_ in bins):,})")
-    words = f"calibration error {number(ece.value, 3)}\n95 % interval {interval(ece, 3, factor=1)}"
+    upper.set_title(f"Reliability, {split} (n={len(judged):,})")
+    words = f"calibration error {number(error.value, 3)}\n95 % interval {interval(error, 3, factor=1)}"
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85}
     upper.text(0.98, 0.04, words, transform=upper.transAxes, ha="right", va="bottom", bbox=box)
     upper.set_ylabel("accuracy")
@@ -71,6 +56,20 @@ def reliability_plot(bins: Sequence[ReliabilityBin], *, split: str, ece: Estimat
     lower.set_xlabel("confidence")
     in_percent(upper.xaxis, lower.xaxis, upper.yaxis)
     lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    return figure
+
+
+@picture
+def tuning_plot(tuning: Tuning) -> Figure:
+    """Return risk against coverage above cost against threshold; marks what is in force and recommended."""
+    figure = Figure(figsize=(7.6, 8.2), layout="constrained")
+    upper, lower = figure.subplots(2, 1)
+    _draw_risk(upper, tuning)
+    _draw_cost(lower, tuning)
+    for axes in (upper, lower):
+        axes.set_ylim(0, HEADROOM * axes.get_ylim()[1])
+        axes.grid()
+        axes.legend(loc="upper left")
     return figure
 
 
@@ -94,7 +93,6 @@ def _draw_risk(axes: Axes, tuning: Tuning) -> None:
     axes.set_ylabel("wrong among accepted")
     axes.set_xlim(0, 1.02)  # room for a marker at 100 %
     in_percent(axes.xaxis, axes.yaxis, decimals=None)
-    _finish(axes)
 
 
 def _draw_cost(axes: Axes, tuning: Tuning) -> None:
@@ -113,10 +111,3 @@ def _draw_cost(axes: Axes, tuning: Tuning) -> None:
     axes.set_xlabel("threshold of confidence")
     axes.set_ylabel(f"{tuning.currency} per 1,000 samples")
     axes.set_xlim(min(*thresholds, NARROWEST), 1)
-    _finish(axes)
-
-
-def _finish(axes: Axes) -> None:
-    axes.set_ylim(0, HEADROOM * axes.get_ylim()[1])
-    axes.grid()
-    axes.legend(loc="upper left")
