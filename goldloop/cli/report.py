@@ -26,8 +26,7 @@ def report(
 ) -> None:
     """What annotators' time cost, which errors it caught, and what it saved; by round, and in all."""
     from goldloop.core.clock import now
-    from goldloop.costs.quarters import Quarter
-    from goldloop.costs.report import cost_report, quarter_report
+    from goldloop.costs.report import Quarter, cost_report
     from goldloop.reports.costs import cost_section, read_cost_inputs
 
     wiring, moment = open_workspace(where), now()
@@ -35,9 +34,7 @@ def report(
     quarter = Quarter.of(moment) if name is None else Quarter.named(name)
     inputs = read_cost_inputs(wiring.tables, wiring.read_state(), settings)
     is_part = is_quarter or name is not None
-    costs = (
-        quarter_report(inputs, settings, quarter, now=moment) if is_part else cost_report(inputs, settings)
-    )
+    costs = cost_report(inputs, settings, now=moment, quarter=quarter if is_part else None)
     if as_json:
         show(costs, [], as_json=True)
     elif not costs.by_round:

@@ -77,11 +77,6 @@ class CostInputs:
     audited: Audited
     closed: tuple[datetime, ...]
 
-    @property
-    def rounds(self) -> tuple[int, ...]:
-        """Every round there has been, the open one last."""
-        return tuple(range(len(self.closed) + 1))
-
 
 def cost_inputs(
     *,

@@ -50,7 +50,7 @@ def round_page(ports: LoopPorts, rounds: Sequence[RoundRecord], *, links: Mappin
     state = read_state(tables, settings)
     outcomes, requests = state.outcomes, state.snapshot.requests.requests
     gold, rows = list(state.snapshot.gold.records), round_rows(rounds)
-    costs = cost_report(read_cost_inputs(tables, state, settings), settings)
+    costs = cost_report(read_cost_inputs(tables, state, settings), settings, now=ports.clock())
     relabels = relabels_of(read_label_issues(tables.label_errors), state.snapshot)
     notes = (None if rows else NO_MODEL, open_audit_note(outcomes.samples))
     return Page(

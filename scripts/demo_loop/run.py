@@ -165,7 +165,7 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
 
     say("$ goldloop report")
     inputs = read_cost_inputs(parts.tables, parts.read_state(), parts.settings)
-    for row in account_rows(cost_report(inputs, parts.settings).whole):
+    for row in account_rows(cost_report(inputs, parts.settings, now=parts.ports.clock()).whole):
         say(f"  {row['what']}: {row['amount']}")
     say("$ goldloop policy tune")
     for reason in champion_tuning(parts.ports).reasons:
