@@ -46,8 +46,8 @@ def people_costs(
     blind = times_of(answers, seconds, BLIND, is_shown=False)
     deciding = times_of(answers, seconds, (Purpose.ADJUDICATION,), is_shown=False)
     return KnownPeople(
-        quick=_answered(shown, shown_counts(observations_of(outcomes), labels)),
-        blind=_answered(blind, blind_counts(assessed, BLIND, labels)),
+        quick=_answered(shown, _shown_counts(observations_of(outcomes), labels)),
+        blind=_answered(blind, _blind_counts(assessed, labels)),
         adjudicating=_answered(deciding, np.zeros((len(labels), len(labels)))),
     )
 
@@ -58,7 +58,7 @@ def _answered(seconds: Floats, counts: Floats) -> Answered | None:
     return Answered(tuple(seconds.tolist()), tuple(tuple(row) for row in counts.tolist()))
 
 
-def shown_counts(observations: Iterable[Observation], labels: LabelSet) -> Floats:
+def _shown_counts(observations: Iterable[Observation], labels: LabelSet) -> Floats:
     """Return how often each true label (row) got each answer (column) where the suggestion was shown."""
     counts = np.zeros((len(labels), len(labels)))
     for seen in observations:
@@ -67,9 +67,9 @@ def shown_counts(observations: Iterable[Observation], labels: LabelSet) -> Float
     return counts
 
 
-def blind_counts(assessed: Sequence[AssessedAnswer], purposes: Iterable[Purpose], labels: LabelSet) -> Floats:
+def _blind_counts(assessed: Sequence[AssessedAnswer], labels: LabelSet) -> Floats:
     """Return the expected count of each blind answer (column) for each true label (row), over everybody."""
-    others, answered = compared(assessed, purposes, labels)
+    others, answered = _compared(assessed, BLIND, labels)
     wrong = wrong_answers(others, answered)
     accuracy = accuracy_against(others, answered, wrong).estimate
     if accuracy is None:
@@ -78,18 +78,15 @@ def blind_counts(assessed: Sequence[AssessedAnswer], purposes: Iterable[Purpose]
     return counts
 
 
-def compared(
-    assessed: Sequence[AssessedAnswer], purposes: Iterable[Purpose], labels: LabelSet
+def _compared(
+    assessed: Sequence[AssessedAnswer], purposes: Collection[Purpose], labels: LabelSet
 ) -> tuple[Floats, Columns]:
     """Return the posterior (n, n_labels) without each blind answer, and the columns answered (n,)."""
-    wanted = set(purposes)
     pairs = [
-        (labels.column(answer.label), others)
-        for answer, others in ((entry.answer, entry.others) for entry in assessed)
-        if answer.purpose in wanted
-        and not answer.is_shown
-        and answer.label is not None
-        and others is not None
+        (labels.column(entry.answer.label), entry.others)
+        for entry in assessed
+        if entry.answer.purpose in purposes and not entry.answer.is_shown
+        if entry.answer.label is not None and entry.others is not None
     ]
     posteriors = np.array([[others.get(label, 0.0) for label in labels] for _, others in pairs])
     answered = np.array([column for column, _ in pairs], dtype=np.intp)
@@ -122,7 +119,7 @@ def answering(
     answers = [inputs.answers[place] for place in places]
     seconds = mean(times_of(answers, inputs.seconds[places], audits, is_shown=False))
     assessed = [entry for entry in inputs.assessed if entry.answer.round in rounds]
-    others, answered = compared(assessed, audits, labels)
+    others, answered = _compared(assessed, audits, labels)
     accuracy = accuracy_against(others, answered, wrong_answers(others, answered))
     assumptions = []
     if seconds.estimate is None:

@@ -21,13 +21,9 @@ from goldloop.reports.plots.style import LANE_LOOKS
 from goldloop.reports.section import Section, Value
 
 TEMPLATE = "page.html.jinja"
-SMALL_PIXELS = 64
-NARROW_COLUMNS = 3
-"""Columns up to which a table stands beside others and beside plots."""
-
-LONG_TEXT = 42
-"""Characters of a cell above which it may be broken over lines."""
-
+SMALL_PIXELS = 64  # width below which a browser enlarges a picture
+NARROW_COLUMNS = 3  # up to which a table stands beside others and beside plots
+LONG_TEXT = 42  # characters of a cell above which it may be broken over lines
 _MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
 
 
@@ -56,7 +52,8 @@ def render_page(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"data_uri": data_uri, "cell": _cell, "unbroken": _unbroken, "shown": _shown}
+    environment.filters |= {"data_uri": data_uri, "cell": _cell, "shown": _shown}
+    environment.filters["unbroken"] = lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%")
     return environment.get_template(TEMPLATE).render(
         page=page, lanes=LANE_LOOKS, narrow_columns=NARROW_COLUMNS, long_text=LONG_TEXT
     )
@@ -102,8 +99,3 @@ def _cell(value: Value) -> Cell:
     if isinstance(value, Cell):
         return value
     return Cell(number(value) if isinstance(value, int) else "" if value is None else str(value))
-
-
-def _unbroken(text: str) -> str:
-    """Return `text` with percentages that no line break tears apart."""
-    return text.replace(" %", "\N{NO-BREAK SPACE}%")

@@ -52,7 +52,7 @@ def routing_section(
         prose=prose,
         remarks=remarks,
         tables=_audit_tables(audit, n_by_lane) if audit.n else (),
-        plots=[*_traffic_plots(audit), *_champion_plots(judged, tuning), *_newest_batch_plots(seen)],
+        plots=_plots(audit, judged, tuning, seen),
     )
 
 
@@ -89,32 +89,25 @@ def _audit_tables(audit: AuditReport, n_by_lane: Mapping[str, int]) -> list[Tabl
     return [Table(by_lane), Table(by_label)]
 
 
-def _traffic_plots(audit: AuditReport) -> list[Plot]:
-    known = {number: share for number, share in sorted(audit.by_round.items()) if share is not None}
-    if not known:
-        return []
-    caption = "Accuracy over all traffic as first scored, by the round of scoring, from blind audits"
-    curves = {ALL_TRAFFIC: list(known.values())}
-    return [Plot(caption, accuracy_plot(list(known), curves, title="Accuracy over all traffic"))]
-
-
-def _champion_plots(judged: Audited | None, tuning: Tuning | None) -> list[Plot]:
-    """Return how well the champion's confidence is calibrated, and what other policies would cost."""
+def _plots(
+    audit: AuditReport, judged: Audited | None, tuning: Tuning | None, seen: Sequence[Seen]
+) -> list[Plot]:
+    """Return accuracy over rounds, calibration, other policies, and the newest files beside earlier ones."""
     plots = []
+    known = {number: share for number, share in sorted(audit.by_round.items()) if share is not None}
+    if known:
+        caption = "Accuracy over all traffic as first scored, by the round of scoring, from blind audits"
+        curves = {ALL_TRAFFIC: list(known.values())}
+        plots.append(Plot(caption, accuracy_plot(list(known), curves, title="Accuracy over all traffic")))
     if judged is not None and len(judged):
         caption = "How well confidence is calibrated: each dot is a bin of confidence on holdout"
         plots.append(Plot(caption, reliability_plot(judged, split=Split.HOLDOUT)))
     if tuning is not None:
         caption = "Errors and cost if labels were accepted above another threshold, on holdout"
         plots.append(Plot(caption, tuning_plot(tuning)))
+    newest = seen[-1] if seen else None
+    if newest is not None and newest.batch != str(Split.HOLDOUT):  # new files were scored
+        before = [scored for scored in seen[:-1] if scored.model_version == newest.model_version]
+        caption = f"Predictions on the newest files, {newest.batch}, and on those before"
+        plots.append(Plot(caption, batch_plot(newest.sketch, reference_of(before), newest.check)))
     return plots
-
-
-def _newest_batch_plots(seen: Sequence[Seen]) -> list[Plot]:
-    """Return the newest batch beside what its model saw before; none before new files were scored."""
-    if not seen or seen[-1].batch == str(Split.HOLDOUT):
-        return []
-    newest = seen[-1]
-    before = reference_of([scored for scored in seen[:-1] if scored.model_version == newest.model_version])
-    caption = f"Predictions on the newest files, {newest.batch}, and on those before"
-    return [Plot(caption, batch_plot(newest.sketch, before, newest.check))]

@@ -62,10 +62,9 @@ def pace_plot(people: Sequence[AnnotatorProfile]) -> Figure:
         words = "middle half of the answers"
         axes.barh(rows, highs - lows, left=lows, height=0.5, color=ORANGE, alpha=0.45, label=words)
     _draw_rows(axes, medians, label="median, 95 % interval", color=BLUE)
-    axes.set_xlim(left=0)
-    axes.xaxis.set_major_locator(MaxNLocator(8))
-    axes.set_xlabel("seconds; edited answers and idle times left out")
+    axes.set(xlim=(0, None), xlabel="seconds; edited answers and idle times left out")
     axes.set_title("How long a decision takes")
+    axes.xaxis.set_major_locator(MaxNLocator(8))
     if any(median.estimate for median in medians):
         figure.legend(loc="outside lower center", ncols=2)
     return figure
@@ -84,9 +83,8 @@ def drift_plot(people: Sequence[AnnotatorProfile], *, bar: float) -> Figure:
     for axes in list(panels.flat)[len(people) :]:
         axes.set_visible(False)
     first = panels[0, 0]
-    first.set_xlim(min(rounds, default=0) - 0.5, max(rounds, default=1) + 0.5)
+    first.set(xlim=(min(rounds, default=0) - 0.5, max(rounds, default=1) + 0.5), ylim=(-0.03, 1.03))
     first.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 5, 10]))
-    first.set_ylim(-0.03, 1.03)
     in_percent(first.yaxis)
     sizes = [past.accuracy.n for person in people for past in person.rounds if past.accuracy.estimate]
     words = f"{n_text(sizes)} a round" if sizes else "too few in every round"

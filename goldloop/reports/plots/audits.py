@@ -42,9 +42,7 @@ def reliability_plot(judged: Audited, *, split: str) -> Figure:
     words = f"calibration error {number(error.value, 3)}\n95 % interval {interval(error, 3, factor=1)}"
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85}
     upper.text(0.98, 0.04, words, transform=upper.transAxes, ha="right", va="bottom", bbox=box)
-    upper.set_ylabel("accuracy")
-    upper.set_xlim(-0.01, 1.02)  # room for a marker at 100 %
-    upper.set_ylim(-0.02, 1.02)
+    upper.set(xlim=(-0.01, 1.02), ylim=(-0.02, 1.02), ylabel="accuracy")  # room for a marker at 100 %
     upper.grid()
     upper.legend(loc="upper left")
     lows, widths = [bin_.low for bin_ in bins], [bin_.high - bin_.low for bin_ in bins]
@@ -52,8 +50,7 @@ def reliability_plot(judged: Audited, *, split: str) -> Figure:
     bars = lower.bar(lows, heights, width=widths, align="edge", color=ORANGE, edgecolor="white")
     lower.bar_label(bars, labels=[f"{n:,}" for n in heights], fontsize=8, padding=1)
     lower.margins(y=0.25)
-    lower.set_ylabel("samples")
-    lower.set_xlabel("confidence")
+    lower.set(xlabel="confidence", ylabel="samples")
     in_percent(upper.xaxis, lower.xaxis, upper.yaxis)
     lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     return figure
@@ -89,8 +86,7 @@ def _draw_risk(axes: Axes, tuning: Tuning) -> None:
         place, share = outcome.by_lane[Lane.AUTO], outcome.let_through
         draw_intervals(axes, [place], [share], color=colour, marker=marker, markersize=8, label=words)
     axes.set_title(f"Errors among accepted labels, audits of the holdout (n={tuning.present.cost.n:,})")
-    axes.set_xlabel("share of all samples accepted by the model")
-    axes.set_ylabel("wrong among accepted")
+    axes.set(xlabel="share of all samples accepted by the model", ylabel="wrong among accepted")
     axes.set_xlim(0, 1.02)  # room for a marker at 100 %
     in_percent(axes.xaxis, axes.yaxis, decimals=None)
 
@@ -108,6 +104,5 @@ def _draw_cost(axes: Axes, tuning: Tuning) -> None:
         axes.axvline(even.value, color=GREY, linestyle=":", linewidth=1.6, label=words)
         axes.axvspan(even.low, even.high, color=GREY, alpha=0.15, linewidth=0, label="its 95 % interval")
     axes.set_title(f"Cost of people and errors, audits of the holdout (n={tuning.present.cost.n:,})")
-    axes.set_xlabel("threshold of confidence")
-    axes.set_ylabel(f"{tuning.currency} per 1,000 samples")
+    axes.set(xlabel="threshold of confidence", ylabel=f"{tuning.currency} per 1,000 samples")
     axes.set_xlim(min(*thresholds, NARROWEST), 1)

@@ -60,12 +60,10 @@ def _draw_confidence(axes: Axes, sketch: Sketch, reference: Sketch | None, check
     axes.bar(edges[:-1], now, width=1 / N_BINS, align="edge", edgecolor="white", label="this batch", **BARS)
     if reference:
         axes.stairs(_shares(reference.confidence_counts), edges, color="black", linewidth=1.8, label="before")
-    axes.set_xlim(0, 1)
+    axes.set(xlim=(0, 1), xlabel="confidence", title="Share of predictions by confidence")
     axes.grid(axis="y")
     in_percent(axes.xaxis)
     in_percent(axes.yaxis, decimals=None)
-    axes.set_xlabel("confidence")
-    axes.set_title("Share of predictions by confidence")
 
 
 def _draw_labels(
@@ -79,12 +77,12 @@ def _draw_labels(
     axes.set_yticks(rows, [shortened(sketch.labels[column]) for column in labels])
     emphasise(axes.get_yticklabels(), [sketch.labels[column] in drifted for column in labels])
     axes.tick_params(axis="y", length=0)
-    axes.set_xlim(left=0)
     axes.grid(axis="x")
+    left_out = len(sketch.labels) - len(labels)
+    words = "share of predictions" + (f"; {left_out} labels not shown" if left_out else "")
+    axes.set(xlim=(0, None), xlabel=words)
     axes.xaxis.set_major_locator(MaxNLocator(6))
     in_percent(axes.xaxis, decimals=None)
-    left_out = len(sketch.labels) - len(labels)
-    axes.set_xlabel("share of predictions" + (f"; {left_out} labels not shown" if left_out else ""))
     axes.set_title("Predicted labels", color=VERMILION if drifted else "black")
 
 

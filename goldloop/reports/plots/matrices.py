@@ -58,8 +58,7 @@ def kappa_plot(agreement: Agreement) -> Figure:
         _write(axes, row, column, f"\nn={pair.kappa.n:,}", values[row, column], size=8)
     _draw_matrix(axes, values, names, sides=("annotator", "annotator"), scale="0: chance, 1: perfect")
     shown = max(len(names) - 1, 1)
-    axes.set_xlim(-0.5, shown - 0.5)
-    axes.set_ylim(shown + 0.5, 0.5)
+    axes.set(xlim=(-0.5, shown - 0.5), ylim=(shown + 0.5, 0.5))
     axes.set_title(f"Kappa of pairs ({n_text([pair.kappa.n for pair in agreement.pairs])})", pad=14)
     return figure
 
@@ -70,8 +69,7 @@ def _draw_matrix(
     image = axes.imshow(values, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
-    axes.set_xlabel(sides[0])
-    axes.set_ylabel(sides[1])
+    axes.set(xlabel=sides[0], ylabel=sides[1])
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     bar = axes.figure.colorbar(image, ax=axes, fraction=0.045, pad=0.03)

@@ -52,13 +52,12 @@ def accuracy_plot(
     if labels_spent is not None:
         names = [f"{name}\n{n:,} answers" for name, n in zip(names, labels_spent, strict=True)]
     style.name_rounds(axes, names, most=MOST_NAMED)
-    lowest = min((estimate.low for estimate in known), default=0.0)
-    axes.set_ylim(max(0.0, np.floor(10 * lowest) / 10), 1.005)
+    lowest = np.floor(10 * min((estimate.low for estimate in known), default=0.0)) / 10
+    axes.set(ylim=(max(0.0, lowest), 1.005), ylabel="accuracy, 95 % interval")
+    axes.set_title(f"{title} ({n_text([estimate.n for estimate in known])})")
     style.in_percent(axes.yaxis)
     axes.yaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10]))
-    axes.set_ylabel("accuracy, 95 % interval")
     axes.grid(axis="y")
-    axes.set_title(f"{title} ({n_text([estimate.n for estimate in known])})")
     if known:
         figure.legend(loc="outside lower center", ncols=len(curves))
     return figure
@@ -83,10 +82,9 @@ def lanes_plot(rounds: Sequence[int], lanes: Sequence[Mapping[str, int]]) -> Fig
     totals = [sum(counts.values()) for counts in lanes]
     names = [f"round {number}\n{total:,} samples" for number, total in zip(rounds, totals, strict=True)]
     style.name_rounds(axes, names, most=MOST_NAMED)
-    axes.set_ylim(0, 1)
+    title = f"Lanes after each round ({n_text(totals)})"
+    axes.set(ylim=(0, 1), ylabel="share of scored samples", title=title)
     style.in_percent(axes.yaxis)
-    axes.set_ylabel("share of scored samples")
-    axes.set_title(f"Lanes after each round ({n_text(totals)})")
     handles, texts = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], texts[::-1], loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
@@ -128,8 +126,7 @@ def _money_figure(accounts: Sequence[Statement], title: str) -> tuple[Figure, Ax
     style.name_rounds(axes, [str(account.rounds[0]) for account in accounts])
     axes.grid(axis="y")
     axes.set_xlabel("round; 95 % intervals; nothing is drawn where the amount is not known")
-    axes.set_ylabel(accounts[0].currency if accounts else "")
-    axes.set_title(title)
+    axes.set(ylabel=accounts[0].currency if accounts else "", title=title)
     return figure, axes
 
 
