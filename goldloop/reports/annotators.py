@@ -20,7 +20,7 @@ from goldloop.reports.formatting import (
     points_cell,
     share_cell,
 )
-from goldloop.reports.plots.annotators import drift_plot, gap_plot, pace_plot, skill_plot
+from goldloop.reports.plots.annotators import drift_plot, skill_plot
 from goldloop.reports.plots.matrices import kappa_plot
 from goldloop.reports.section import Plot, Row, Section, Table
 from goldloop.stats.measures import Measure
@@ -133,8 +133,6 @@ def _skill_plots(report: AnnotatorReport) -> list[Plot]:
     if any(person.accuracy.estimate or person.on_honeypots.estimate for person in people):
         caption = "Blind answers against known labels and against everybody else; red: below the bar"
         plots.append(Plot(caption, skill_plot(people, bar=report.bar)))
-    if any(person.pace.decision_s.estimate for person in people):
-        plots.append(Plot("Seconds from seeing a sample to answering it", pace_plot(people)))
     if any(sum(past.accuracy.estimate is not None for past in person.rounds) > 1 for person in people):
         caption = "Falling: the newest rounds are worse than those before, by evidence"
         plots.append(Plot(caption, drift_plot(people, bar=report.bar)))
@@ -183,8 +181,6 @@ def agreement_rows(agreement: Agreement) -> list[Row]:
 def adoption_section(report: AnnotatorReport) -> Section:
     """Return how often wrong suggestions are adopted, and what follows for showing suggestions."""
     anchoring = report.anchoring
-    gaps = [gap for gap in (anchoring.gap, *anchoring.by_label) if gap.difference is not None]
-    caption = "The gap is what showing a wrong suggestion adds to the chance that it is the answer"
     by_arm = [
         {
             "suggestion": "right" if is_right else "wrong",
@@ -201,10 +197,9 @@ def adoption_section(report: AnnotatorReport) -> Section:
             for reason in report.advice.reasons
         ],
         tables=(
-            Table(adoption_rows(anchoring), "wrong suggestions"),
+            Table(adoption_rows(anchoring), "wrong suggestions; the gap is what showing one adds"),
             Table(by_arm, "answers to all suggestions"),
         ),
-        plots=(Plot(caption, gap_plot(gaps, max_gap=report.max_gap)),) if gaps else (),
     )
 
 

@@ -38,7 +38,7 @@ from goldloop.reports.annotators import (
 )
 from goldloop.reports.gallery import MOST_TILES, label_error_rows, label_error_section
 from goldloop.reports.page import Page, data_uri, render_page
-from goldloop.reports.plots.annotators import drift_plot, gap_plot, pace_plot, skill_plot
+from goldloop.reports.plots.annotators import drift_plot, skill_plot
 from goldloop.reports.plots.matrices import kappa_plot
 from goldloop.reports.section import Format, markdown
 from goldloop.settings.workspace import Workspace
@@ -190,9 +190,7 @@ def test_every_plot_is_a_picture_a_browser_shows(skills: tuple[float, ...], n: i
     report = made_report(*skills, n=n, n_observations=n)
     pictures = [
         skill_plot(report.people, bar=0.7),
-        pace_plot(report.people),
         drift_plot(report.people, bar=0.7),
-        gap_plot([report.anchoring.gap], max_gap=0.1),
     ]
     if report.agreement.pairs:
         pictures.append(kappa_plot(report.agreement))
