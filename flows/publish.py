@@ -13,10 +13,9 @@ from goldloop.loop.policy import known_people
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.round import RoundReport
 from goldloop.reports.annotators import NOBODY, annotator_sections
-from goldloop.reports.markdown import markdown
 from goldloop.reports.rounds import retrain_section
 from goldloop.reports.routing import policy_lines
-from goldloop.reports.section import Row
+from goldloop.reports.section import Row, markdown
 from goldloop.reports.steps import push_rows, score_rows
 from goldloop.tables.counts import conservation
 from goldloop.tables.rounds import read_rounds

@@ -27,7 +27,7 @@ from goldloop.reports.steps import pull_rows, push_rows, score_rows
 from goldloop.scoring.writer import ScoreReport
 from goldloop.tables.counts import conservation
 from goldloop.training.round_record import RoundRecord
-from goldloop.wiring import Wiring, open_workspace
+from goldloop.wiring import open_workspace
 
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
@@ -77,18 +77,14 @@ def retrain(workspace: str) -> tuple[RoundRecord | None, list[str]]:
 @flow(name="round", validate_parameters=False)
 def round_(workspace: str) -> RoundReport:
     """Pull answers, retrain, settle the policy, score the pool, push the next tasks, write the page."""
-    wiring = open_workspace(workspace)
-    report = run_round(with_plots(wiring.ports), as_task)
-    page = as_task("write the round's page", lambda: _write_page(wiring))
-    publish_round(wiring, report)
-    return replace(report, page=page)
-
-
-def _write_page(wiring: Wiring) -> Path:
-    from goldloop.reports.inputs import read_page_inputs
     from goldloop.reports.round_page import write_page
 
-    return write_page(read_page_inputs(wiring.ports, links=wiring.links()), wiring.workspace.reports)
+    wiring = open_workspace(workspace)
+    ports, folder = wiring.ports, wiring.workspace.reports
+    report = run_round(with_plots(ports), as_task)
+    page = as_task("write the round's page", lambda: write_page(ports, folder, links=wiring.links()))
+    publish_round(wiring, report)
+    return replace(report, page=page)
 
 
 @flow(name="label-errors", validate_parameters=False)

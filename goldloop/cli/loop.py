@@ -111,7 +111,7 @@ def serve(where: Where = None) -> None:
 @app.command()
 def status(where: Where = None, as_json: Json = False) -> None:
     """Show the state of files, tasks, answers, gold and models."""
-    from goldloop.reports.inputs import read_status
+    from goldloop.reports.status import read_status
 
     parts = open_workspace(where)
     champion = problem = None

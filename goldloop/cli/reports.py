@@ -74,17 +74,15 @@ def report(
     as_json: Json = False,
 ) -> None:
     """What annotators' time cost, which errors it caught, and what it saved; by round, and in all."""
-    from goldloop.costs.quarters import Quarter
-    from goldloop.costs.report import cost_report, quarter_report
-    from goldloop.reports.costs import cost_section
-    from goldloop.reports.inputs import read_cost_inputs
+    from goldloop.costs.report import Quarter, cost_report
+    from goldloop.reports.costs import cost_section, read_cost_inputs
 
     parts = open_workspace(where)
     settings, now = parts.settings, parts.ports.clock()
     quarter = Quarter.of(now) if name is None else Quarter.named(name)
     inputs = read_cost_inputs(parts.tables, parts.read_state(), settings)
     is_part = is_quarter or name is not None
-    costs = quarter_report(inputs, settings, quarter, now=now) if is_part else cost_report(inputs, settings)
+    costs = cost_report(inputs, settings, now=now, quarter=quarter if is_part else None)
     if as_json:
         show_json(costs)
     elif not costs.by_round:

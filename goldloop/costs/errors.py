@@ -1,21 +1,20 @@
-"""Errors: how many labels are wrong where not every label is checked, and what they cost."""
+"""Errors: how many labels are wrong where not every label is checked; the prices of errors and minutes."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from dataclasses import dataclass
 from math import hypot, sqrt
 
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.audit.audited import Audited, Traffic
-from goldloop.audit.estimates import estimate_accuracy
-from goldloop.core.lanes import Lane
+from goldloop.audit.audited import Audited
+from goldloop.core.labels import LabelSet
 from goldloop.core.probs import Probs
+from goldloop.routing.fit import error_costs
+from goldloop.settings.sections import CostSettings
 from goldloop.stats.measures import Measure, exact
 from goldloop.stats.metrics import Z_95, Estimate, effective_sample_size
-
-TOO_FEW_AUDITS = "too few audits"
 
 DOUBT_OFF = 0.5
 """Relative error allowed for the number of wrong labels that the posterior expects in gold.
@@ -26,6 +25,29 @@ had changed 252 where it expected 346, among audits without an adjudicator 19 wh
 """
 
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """Prices in `currency`: of a `minute` of an annotator, and of each error.
+
+    `errors` (n_labels, n_labels): rows the true label, columns what it is taken for; the diagonal is 0.
+    """
+
+    currency: str
+    minute: float
+    errors: Floats
+
+    @property
+    def error(self) -> float:
+        """Mean price of an error over all pairs of labels."""
+        n = len(self.errors)
+        return float(self.errors.sum() / (n * (n - 1)))
+
+
+def prices(settings: CostSettings, labels: LabelSet) -> Prices:
+    """Return the prices of `settings`; pairs of labels without a price of their own cost its `error`."""
+    return Prices(settings.currency, settings.minute, np.asarray(error_costs(settings, labels)))
 
 
 def expected(amounts: Floats, posterior: Probs) -> Measure:
@@ -48,29 +70,12 @@ def expected(amounts: Floats, posterior: Probs) -> Measure:
     )
 
 
-def audited_accepted(audited: Audited, rounds: Collection[int]) -> Audited:
-    """Return the audited samples that were accepted in `rounds`."""
-    return audited.where((audited.lanes == str(Lane.AUTO)) & np.isin(audited.rounds, sorted(rounds)))
-
-
-def wrong_share(audits: Audited, accepted: Traffic) -> Measure:
-    """Return the share of wrong labels in `accepted` traffic, from the `audits` of it."""
-    right = estimate_accuracy(audits, accepted)
-    if right is None:
-        return Measure(len(audits), None, TOO_FEW_AUDITS)
-    return Measure(right.n, right.complement())
-
-
-def price_of_error(accepted: Audited, errors: Floats) -> Measure:
-    """Return the mean price of the errors among `accepted`; without any error the mean over all kinds.
-
-    `errors` (n_labels, n_labels): rows the true label, columns what it is taken for.
-    """
+def price_of_error(accepted: Audited, prices: Prices) -> Measure:
+    """Return the mean price of the errors among `accepted`; without any error the mean over all kinds."""
     wrong = accepted.where(~accepted.is_right)
-    n_kinds = len(errors) * (len(errors) - 1)
     if not len(wrong):
-        return exact(float(errors.sum() / n_kinds))
-    paid = errors[wrong.truth, wrong.probs.argmax(axis=1)]
+        return exact(prices.error)
+    paid = prices.errors[wrong.truth, wrong.probs.argmax(axis=1)]
     mean = float(np.average(paid, weights=wrong.weights))
     variance = float(np.average((paid - mean) ** 2, weights=wrong.weights))
     half = Z_95 * sqrt(variance / effective_sample_size(wrong.weights))

@@ -75,11 +75,6 @@ class CostInputs:
     audited: Audited
     closed: tuple[datetime, ...]
 
-    @property
-    def rounds(self) -> tuple[int, ...]:
-        """Every round there has been, the open one last."""
-        return tuple(range(len(self.closed) + 1))
-
 
 def cost_inputs(
     *,
@@ -101,7 +96,7 @@ def cost_inputs(
         answers=outcomes.answers,
         seconds=working_seconds(outcomes.answers),
         assessed=assessed_answers(outcomes, answer_requests, labels),
-        labelled=labelled(gold, suggested, labels, closed=closed),
+        labelled=_labelled(gold, suggested, labels, closed),
         traffic=traffic,
         is_labelled=np.array([sample_id in gold_ids for sample_id in traffic.sample_ids], dtype=bool),
         audited=audited_traffic(traffic, gold, labels),
@@ -109,12 +104,8 @@ def cost_inputs(
     )
 
 
-def labelled(
-    gold: Iterable[GoldRecord],
-    machine: Mapping[SampleId, str],
-    labels: LabelSet,
-    *,
-    closed: Sequence[datetime],
+def _labelled(
+    gold: Iterable[GoldRecord], machine: Mapping[SampleId, str], labels: LabelSet, closed: Sequence[datetime]
 ) -> Labelled:
     """Return `gold` in order of sample_id; its round is the one that was open when the label was reached."""
     records = sorted(gold, key=lambda record: record.sample_id)
@@ -124,14 +115,12 @@ def labelled(
             posterior[row, labels.column(label)] = probability
         posterior[row, labels.column(record.label)] += not posterior[row].any()
     suggested = [machine.get(record.sample_id) for record in records]
+    columns = [labels.column(str(label)) if label in labels else NO_LABEL for label in suggested]
+    rounds = [bisect.bisect_left(closed, record.labelled_at) for record in records]
     return Labelled(
-        rounds=np.array(
-            [bisect.bisect_left(closed, record.labelled_at) for record in records], dtype=np.intp
-        ),
+        rounds=np.array(rounds, dtype=np.intp),
         purposes=np.array([str(record.purpose) for record in records], dtype=str),
         label=np.array([labels.column(record.label) for record in records], dtype=np.intp),
-        machine=np.array(
-            [labels.column(str(label)) if label in labels else NO_LABEL for label in suggested], np.intp
-        ),
+        machine=np.array(columns, dtype=np.intp),
         posterior=posterior / posterior.sum(axis=1, keepdims=True),
     )

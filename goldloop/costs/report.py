@@ -1,17 +1,48 @@
-"""Cost reports: the statement of each round, and of all of them together."""
+"""Cost reports: the statement of each round, and of all of them together; or of a calendar quarter, UTC."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Self
 
-from goldloop.costs.answer_costs import answering
+from goldloop.core.errors import SettingsError
+from goldloop.costs.errors import prices
 from goldloop.costs.inputs import CostInputs
-from goldloop.costs.prices import prices
-from goldloop.costs.quarters import Quarter
+from goldloop.costs.review_effort import answering
 from goldloop.costs.statement import Statement, statement
 from goldloop.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Quarter:
+    """Three months of a year; `number` is 1 to 4."""
+
+    year: int
+    number: int
+
+    def __str__(self) -> str:
+        """Return for example 2026Q4."""
+        return f"{self.year:04d}Q{self.number}"
+
+    @classmethod
+    def of(cls, moment: datetime) -> Self:
+        """Return the quarter that holds `moment`, in UTC."""
+        utc = moment.astimezone(UTC)
+        return cls(utc.year, (utc.month + 2) // 3)
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """Return the quarter called `name`.
+
+        Raises:
+            SettingsError: the name is not of the form 2026Q4.
+        """
+        parts = re.match(r"^(\d{4})[qQ]([1-4])$", name)
+        if parts is None:
+            raise SettingsError(f"A quarter is written like 2026Q4, got {name!r}. Correct --quarter.")
+        return cls(int(parts[1]), int(parts[2]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,32 +59,19 @@ class CostReport:
     is_open: bool
     assumptions: tuple[str, ...]
 
-    @property
-    def newest(self) -> Statement | None:
-        """The statement of the newest closed round; None before one."""
-        closed = self.by_round[:-1] if self.is_open else self.by_round
-        return closed[-1] if closed else None
 
-
-def cost_report(inputs: CostInputs, settings: Settings) -> CostReport:
-    """Return the report of all rounds, the open one included."""
-    return _report(inputs, settings, inputs.rounds, quarter=None)
-
-
-def quarter_report(inputs: CostInputs, settings: Settings, quarter: Quarter, *, now: datetime) -> CostReport:
-    """Return the report of the rounds that were closed in `quarter`; the open round closes at `now`."""
-    return _report(inputs, settings, quarter.rounds(inputs.closed, now=now), quarter=quarter)
-
-
-def _report(
-    inputs: CostInputs, settings: Settings, rounds: Collection[int], *, quarter: Quarter | None
+def cost_report(
+    inputs: CostInputs, settings: Settings, *, now: datetime, quarter: Quarter | None = None
 ) -> CostReport:
+    """Return the report of all rounds, or of those closed in `quarter`; the open round closes at `now`."""
+    moments = [*inputs.closed, now]
+    rounds = [number for number, moment in enumerate(moments) if quarter in (None, Quarter.of(moment))]
     labels = settings.label_set
     paid, usual = prices(settings.cost, labels), answering(inputs, settings.cost, labels, rounds)
     return CostReport(
         quarter=quarter,
         whole=statement(inputs, paid, usual, rounds),
         by_round=tuple(statement(inputs, paid, usual, (number,)) for number in rounds),
-        is_open=inputs.rounds[-1] in rounds,
+        is_open=len(inputs.closed) in rounds,
         assumptions=usual.assumptions,
     )

@@ -1,8 +1,13 @@
-"""Review effort: how long annotators take and how often they are right, by kind of review."""
+"""Review effort: how long annotators take and how often they are right, by kind of review.
+
+What labelling everything would take is measured on the answers to audit samples, which are blind and a random
+draw of all traffic.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,8 +17,12 @@ from goldloop.annotators.skill import Columns, Floats, accuracy_against, expecte
 from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import AnswerRequest, Purpose
+from goldloop.costs.errors import Prices
+from goldloop.costs.inputs import CostInputs
 from goldloop.costs.time import times_of, working_seconds
 from goldloop.routing.fit import Answered, KnownPeople
+from goldloop.settings.sections import CostSettings
+from goldloop.stats.measures import Measure, difference, exact, mean, product, scaled, total
 
 BLIND = (Purpose.AUDIT, Purpose.FULL, Purpose.RECHECK)
 
@@ -35,8 +44,8 @@ def people_costs(
     blind = times_of(answers, seconds, BLIND, is_shown=False)
     deciding = times_of(answers, seconds, (Purpose.ADJUDICATION,), is_shown=False)
     return KnownPeople(
-        quick=_answered(shown, shown_counts(observations_of(outcomes), labels)),
-        blind=_answered(blind, blind_counts(assessed, BLIND, labels)),
+        quick=_answered(shown, _shown_counts(observations_of(outcomes), labels)),
+        blind=_answered(blind, _blind_counts(assessed, labels)),
         adjudicating=_answered(deciding, np.zeros((len(labels), len(labels)))),
     )
 
@@ -47,7 +56,7 @@ def _answered(seconds: Floats, counts: Floats) -> Answered | None:
     return Answered(tuple(seconds.tolist()), tuple(tuple(row) for row in counts.tolist()))
 
 
-def shown_counts(observations: Iterable[Observation], labels: LabelSet) -> Floats:
+def _shown_counts(observations: Iterable[Observation], labels: LabelSet) -> Floats:
     """Return how often each true label (row) got each answer (column) where the suggestion was shown."""
     counts = np.zeros((len(labels), len(labels)))
     for seen in observations:
@@ -56,9 +65,9 @@ def shown_counts(observations: Iterable[Observation], labels: LabelSet) -> Float
     return counts
 
 
-def blind_counts(assessed: Sequence[AssessedAnswer], purposes: Iterable[Purpose], labels: LabelSet) -> Floats:
+def _blind_counts(assessed: Sequence[AssessedAnswer], labels: LabelSet) -> Floats:
     """Return the expected count of each blind answer (column) for each true label (row), over everybody."""
-    others, answered = compared(assessed, purposes, labels)
+    others, answered = _compared(assessed, BLIND, labels)
     wrong = wrong_answers(others, answered)
     accuracy = accuracy_against(others, answered, wrong).estimate
     if accuracy is None:
@@ -67,19 +76,55 @@ def blind_counts(assessed: Sequence[AssessedAnswer], purposes: Iterable[Purpose]
     return counts
 
 
-def compared(
-    assessed: Sequence[AssessedAnswer], purposes: Iterable[Purpose], labels: LabelSet
+def _compared(
+    assessed: Sequence[AssessedAnswer], purposes: Collection[Purpose], labels: LabelSet
 ) -> tuple[Floats, Columns]:
     """Return the posterior (n, n_labels) without each blind answer, and the columns answered (n,)."""
-    wanted = set(purposes)
     pairs = [
-        (labels.column(answer.label), others)
-        for answer, others in ((entry.answer, entry.others) for entry in assessed)
-        if answer.purpose in wanted
-        and not answer.is_shown
-        and answer.label is not None
-        and others is not None
+        (labels.column(entry.answer.label), entry.others)
+        for entry in assessed
+        if entry.answer.purpose in purposes and not entry.answer.is_shown
+        if entry.answer.label is not None and entry.others is not None
     ]
     posteriors = np.array([[others.get(label, 0.0) for label in labels] for _, others in pairs])
     answered = np.array([column for column, _ in pairs], dtype=np.intp)
     return posteriors.reshape(len(pairs), len(labels)), answered
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """One blind answer to a sample of all traffic: its mean `seconds`, and its `accuracy`.
+
+    `assumptions` holds a sentence for each figure that is not known yet and comes from the settings.
+    """
+
+    seconds: Measure
+    accuracy: Measure
+    assumptions: tuple[str, ...] = ()
+
+    def sample(self, prices: Prices) -> Measure:
+        """Return what labelling one sample costs: the time, and the expected cost of a wrong answer."""
+        wrong = difference(exact(1.0), self.accuracy)
+        return total([scaled(self.seconds, prices.minute / 60), product(wrong, exact(prices.error))])
+
+
+def answering(
+    inputs: CostInputs, settings: CostSettings, labels: LabelSet, rounds: Collection[int]
+) -> Answering:
+    """Return time and accuracy of one blind answer in `rounds`, from audits, else from `settings`."""
+    audits = (Purpose.AUDIT,)
+    places = [place for place, answer in enumerate(inputs.answers) if answer.round in rounds]
+    answers = [inputs.answers[place] for place in places]
+    seconds = mean(times_of(answers, inputs.seconds[places], audits, is_shown=False))
+    assessed = [entry for entry in inputs.assessed if entry.answer.round in rounds]
+    others, answered = _compared(assessed, audits, labels)
+    accuracy = accuracy_against(others, answered, wrong_answers(others, answered))
+    assumptions = []
+    if seconds.estimate is None:
+        assumptions.append(f"a blind answer takes {settings.quick_s:g} s ({seconds}; cost.quick_s)")
+        seconds = exact(settings.quick_s)
+    if accuracy.estimate is None:
+        share = settings.quick_accuracy
+        assumptions.append(f"a blind answer is right in {share:.0%} ({accuracy}; cost.quick_accuracy)")
+        accuracy = exact(share)
+    return Answering(seconds, accuracy, tuple(assumptions))

@@ -19,18 +19,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from goldloop.audit.audited import Audited, Traffic
+from goldloop.audit.estimates import estimate_accuracy
 from goldloop.core.lanes import Lane
-from goldloop.costs.answer_costs import Answering
-from goldloop.costs.errors import audited_accepted, expected, price_of_error, wrong_share
+from goldloop.costs.errors import Prices, expected, price_of_error
 from goldloop.costs.inputs import NO_LABEL, CostInputs, Labelled
-from goldloop.costs.prices import Prices
+from goldloop.costs.review_effort import Answering
 from goldloop.costs.time import minutes_spent
 from goldloop.stats.measures import Measure, difference, exact, product, scaled, total
-from goldloop.stats.metrics import Flags
-
-NOTHING_ACCEPTED = "nothing accepted"
-NOTHING_REVIEWED = "nothing reviewed"
-NO_MODEL = "no model yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,27 +65,28 @@ def statement(inputs: CostInputs, prices: Prices, answering: Answering, rounds: 
     `answering` is the cost of one blind answer, for the comparison with labelling everything.
     """
     gave = np.array([answer.round in rounds for answer in inputs.answers], dtype=bool)
+    purposes = Counter(str(answer.purpose) for answer in inputs.answers if answer.round in rounds)
     minutes = minutes_spent(inputs.answers, inputs.seconds, gave)
     spent = scaled(minutes, prices.minute)
     gold = inputs.labelled.where(np.isin(inputs.labelled.rounds, sorted(rounds)))
     looked = gold.where(gold.is_reviewed)
     corrected = looked.where(looked.machine != looked.label)
 
-    scored = np.isin(inputs.traffic.rounds, sorted(rounds))
-    accepted = scored & (inputs.traffic.lanes == str(Lane.AUTO))
+    traffic, audited = inputs.traffic, inputs.audited
+    scored = np.isin(traffic.rounds, sorted(rounds))
+    accepted = scored & (traffic.lanes == str(Lane.AUTO))
     n_unseen = int((accepted & ~inputs.is_labelled).sum())
-    audits = audited_accepted(inputs.audited, rounds)
-    share = wrong_share(audits, inputs.traffic.where(accepted)) if n_unseen else exact(0.0)
+    audits = audited.where((audited.lanes == str(Lane.AUTO)) & np.isin(audited.rounds, sorted(rounds)))
+    share = _wrong_share(audits, traffic.where(accepted)) if n_unseen else exact(0.0)
     let_through = scaled(share, n_unseen)
-    through_cost = product(let_through, price_of_error(audits, prices.errors))
     gold_cost = expected(prices.errors.T[gold.label], gold.posterior)
-    error_cost = total([through_cost, gold_cost])
+    error_cost = total([product(let_through, price_of_error(audits, prices)), gold_cost])
     everything = scaled(answering.sample(prices), n_unseen + len(gold))
     return Statement(
         rounds=tuple(sorted(rounds)),
         currency=prices.currency,
         n_answers=int(gave.sum()),
-        answers=_by_purpose(inputs, gave),
+        answers=dict(sorted(purposes.items())),
         minutes=minutes,
         spent=spent,
         n_scored=int(scored.sum()),
@@ -98,21 +95,24 @@ def statement(inputs: CostInputs, prices: Prices, answering: Answering, rounds: 
         n_looked=len(looked),
         n_corrected=len(corrected),
         caught=_caught(looked, corrected),
-        let_through=let_through if accepted.any() else Measure(0, None, NOTHING_ACCEPTED),
+        let_through=let_through if accepted.any() else Measure(0, None, "nothing accepted"),
         error_cost=error_cost,
         saved_against_labelling=difference(everything, total([spent, error_cost])),
         saved_against_accepting=_against_accepting(gold, prices, spent),
     )
 
 
-def _by_purpose(inputs: CostInputs, rows: Flags) -> dict[str, int]:
-    given = Counter(str(answer.purpose) for answer, is_in in zip(inputs.answers, rows, strict=True) if is_in)
-    return dict(sorted(given.items()))
+def _wrong_share(audits: Audited, accepted: Traffic) -> Measure:
+    """Return the share of wrong labels in `accepted` traffic, from the `audits` of it."""
+    right = estimate_accuracy(audits, accepted)
+    if right is None:
+        return Measure(len(audits), None, "too few audits")
+    return Measure(right.n, right.complement())
 
 
 def _caught(looked: Labelled, corrected: Labelled) -> Measure:
     if not len(looked):
-        return Measure(0, None, NOTHING_REVIEWED)
+        return Measure(0, None, "nothing reviewed")
     if not len(corrected):
         return exact(0.0, len(looked))
     return expected(np.eye(corrected.posterior.shape[1])[corrected.label], corrected.posterior)
@@ -122,6 +122,6 @@ def _against_accepting(gold: Labelled, prices: Prices, spent: Measure) -> Measur
     """Return how much more the model's labels would have cost than those of gold, minus the time spent."""
     scored = gold.where(gold.machine != NO_LABEL)
     if not len(scored):
-        return Measure(0, None, NO_MODEL)
+        return Measure(0, None, "no model yet")
     errors = prices.errors.T
     return difference(expected(errors[scored.machine] - errors[scored.label], scored.posterior), spent)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from goldloop.annotators.agreement import MIN_SHARED, Agreement
-from goldloop.annotators.automation_bias import AdoptionGap
+from goldloop.annotators.automation_bias import AutomationBias
 from goldloop.annotators.profiles import AnnotatorProfile
 from goldloop.annotators.report import AnnotatorReport
 from goldloop.reports.formatting import (
@@ -20,7 +21,7 @@ from goldloop.reports.formatting import (
     points_cell,
     share_cell,
 )
-from goldloop.reports.plots.annotators import drift_plot, gap_plot, pace_plot, skill_plot
+from goldloop.reports.plots.annotators import drift_plot, skill_plot
 from goldloop.reports.plots.matrices import kappa_plot
 from goldloop.reports.section import Plot, Row, Section, Table
 from goldloop.stats.measures import Measure
@@ -33,29 +34,29 @@ MOST_PAIRS = 15
 """Pairs of six annotators; a table of more is harder to read than the heat map beside it."""
 
 
-def annotator_sections(report: AnnotatorReport) -> tuple[Section, ...]:
+def annotator_sections(report: AnnotatorReport) -> list[Section]:
     """Return the sections about annotators; none before anybody answered."""
     if not report.people:
-        return ()
-    anchoring = report.anchoring
-    has_arms = bool(anchoring.n_shown + anchoring.n_hidden)
-    adoption = (adoption_section(report),) if has_arms else ()
-    return (skill_section(report), agreement_section(report.agreement), *adoption)
+        return []
+    sections = [skill_section(report), agreement_section(report.agreement)]
+    has_arms = report.anchoring.n_shown + report.anchoring.n_hidden > 0
+    return [*sections, adoption_section(report)] if has_arms else sections
 
 
 def skill_section(report: AnnotatorReport) -> Section:
     """Return how accurate and how fast everybody is, with whoever needs attention first."""
+    bar = percent(report.bar, 0)
     return Section(
         title="Annotators",
         prose=(
             "Accuracy counts blind answers, against known labels and against what everybody else says. "
-            f"Nobody is judged by their own answers. The bar is {percent(report.bar, 0)}; "
+            f"Nobody is judged by their own answers. The bar is {bar}; "
             "an annotator is below it only when the whole interval is.",
         ),
-        remarks=tuple(remarks(report)),
+        remarks=remarks(report),
         tables=(
-            Table(tuple(annotator_rows(report.people)), f"accuracy, bar {percent(report.bar, 0)}"),
-            Table(tuple(pace_rows(report.people)), "pace"),
+            Table(annotator_rows(report.people), f"accuracy, bar {bar}"),
+            Table(pace_rows(report.people), "pace"),
         ),
         plots=_skill_plots(report),
         notes=(_left_out(report.people),),
@@ -80,18 +81,24 @@ def _left_out(people: Sequence[AnnotatorProfile]) -> str:
 
 def annotator_rows(people: Sequence[AnnotatorProfile]) -> list[Row]:
     """Return how accurate each annotator is, a row each."""
-    return [
-        {
-            "who": person.name,
-            "answers": person.n_answers,
-            "accuracy": percent_cell(person.accuracy),
-            "on honeypots": percent_cell(person.on_honeypots),
-            "against others": percent_cell(person.against_others),
-            "often confused": Cell("", _confusions(person)),
-            "look at": Cell(_flags(person), tone="bad"),
-        }
-        for person in people
-    ]
+    rows: list[Row] = []
+    for person in people:
+        confused = [
+            f"{pair.right} as {pair.answered} (about {number(pair.n_expected)})" for pair in person.confusions
+        ]
+        flags = {"below the bar": person.is_flagged, "falling": person.is_falling}
+        rows.append(
+            {
+                "who": person.name,
+                "answers": person.n_answers,
+                "accuracy": percent_cell(person.accuracy),
+                "on honeypots": percent_cell(person.on_honeypots),
+                "against others": percent_cell(person.against_others),
+                "often confused": Cell("", ", ".join(confused)),
+                "look at": Cell(", ".join(words for words, is_so in flags.items() if is_so), tone="bad"),
+            }
+        )
+    return rows
 
 
 def pace_rows(people: Sequence[AnnotatorProfile]) -> list[Row]:
@@ -100,7 +107,7 @@ def pace_rows(people: Sequence[AnnotatorProfile]) -> list[Row]:
         {
             "who": person.name,
             "seconds a decision, median": number_cell(person.pace.decision_s, 1),
-            "half of them": _quartiles(person),
+            "half of them": " to ".join(number(s, 1) for s in person.pace.quartiles_s or ()) or NOTHING,
             "answers an hour": number_cell(person.pace.per_hour),
             "answers a day": number_cell(person.pace.per_day),
             "skipped": percent_cell(person.skips),
@@ -112,52 +119,25 @@ def pace_rows(people: Sequence[AnnotatorProfile]) -> list[Row]:
 
 def remarks(report: AnnotatorReport) -> list[Cell]:
     """Return a sentence for each annotator who needs attention."""
-    bar = percent(report.bar, 0)
-    below = [
-        Cell(f"{person.name} is below the bar of {bar}:", f"accuracy {percent_cell(person.accuracy)}", "bad")
-        for person in report.people
-        if person.is_flagged
-    ]
-    falling = [
-        Cell(
-            f"{person.name} is falling:",
-            f"{points_cell(person.drift)} in the newest rounds, against those before",
-            "bad",
-        )
-        for person in report.people
-        if person.is_falling
-    ]
-    return below + falling
+    cells = []
+    for person in filter(attrgetter("is_flagged"), report.people):
+        words = f"{person.name} is below the bar of {percent(report.bar, 0)}:"
+        cells.append(Cell(words, f"accuracy {percent_cell(person.accuracy)}", "bad"))
+    for person in filter(attrgetter("is_falling"), report.people):
+        drift = f"{points_cell(person.drift)} in the newest rounds, against those before"
+        cells.append(Cell(f"{person.name} is falling:", drift, "bad"))
+    return cells
 
 
-def _confusions(person: AnnotatorProfile) -> str:
-    pairs = [
-        f"{pair.right} as {pair.answered} (about {number(pair.n_expected)})" for pair in person.confusions
-    ]
-    return ", ".join(pairs)
-
-
-def _flags(person: AnnotatorProfile) -> str:
-    flags = {"below the bar": person.is_flagged, "falling": person.is_falling}
-    return ", ".join(words for words, is_so in flags.items() if is_so)
-
-
-def _quartiles(person: AnnotatorProfile) -> str:
-    quartiles = person.pace.quartiles_s
-    return NOTHING if quartiles is None else f"{number(quartiles[0], 1)} to {number(quartiles[1], 1)}"
-
-
-def _skill_plots(report: AnnotatorReport) -> tuple[Plot, ...]:
+def _skill_plots(report: AnnotatorReport) -> list[Plot]:
     people, plots = report.people, []
     if any(person.accuracy.estimate or person.on_honeypots.estimate for person in people):
         caption = "Blind answers against known labels and against everybody else; red: below the bar"
         plots.append(Plot(caption, skill_plot(people, bar=report.bar)))
-    if any(person.pace.decision_s.estimate for person in people):
-        plots.append(Plot("Seconds from seeing a sample to answering it", pace_plot(people)))
     if any(sum(past.accuracy.estimate is not None for past in person.rounds) > 1 for person in people):
         caption = "Falling: the newest rounds are worse than those before, by evidence"
         plots.append(Plot(caption, drift_plot(people, bar=report.bar)))
-    return tuple(plots)
+    return plots
 
 
 def agreement_section(agreement: Agreement) -> Section:
@@ -181,85 +161,69 @@ def agreement_section(agreement: Agreement) -> Section:
             "Only blind answers to samples drawn at random count, and only those requested from the start: "
             "later ones are requested where somebody was in doubt.",
         ),
-        tables=(Table(tuple(agreement_rows(agreement))),),
+        tables=(Table(agreement_rows(agreement)),),
         plots=(Plot(caption, kappa_plot(agreement)),) if has_kappa else (),
     )
 
 
 def agreement_rows(agreement: Agreement) -> list[Row]:
     """Return a row for everybody together, and one for each pair while there are at most `MOST_PAIRS`."""
-    rows = [("everybody", agreement.equal, "alpha", agreement.alpha)]
-    if len(agreement.pairs) <= MOST_PAIRS:
-        rows += [
-            (f"annotators {pair.first} and {pair.second}", pair.equal, "kappa", pair.kappa)
-            for pair in agreement.pairs
-        ]
-    cells = [(who, percent_cell(equal), name, number_cell(beyond, 2)) for who, equal, name, beyond in rows]
-    return [
-        {"who": who, "equal answers": equal, "beyond chance": replace(beyond, text=f"{name} {beyond.text}")}
-        for who, equal, name, beyond in cells
-    ]
+    known = [("everybody", agreement.equal, "alpha", agreement.alpha)]
+    for pair in agreement.pairs if len(agreement.pairs) <= MOST_PAIRS else ():
+        known.append((f"annotators {pair.first} and {pair.second}", pair.equal, "kappa", pair.kappa))
+    rows: list[Row] = []
+    for who, equal, name, beyond in known:
+        cell = number_cell(beyond, 2)
+        cell = replace(cell, text=f"{name} {cell.text}")
+        rows.append({"who": who, "equal answers": percent_cell(equal), "beyond chance": cell})
+    return rows
 
 
 def adoption_section(report: AnnotatorReport) -> Section:
     """Return how often wrong suggestions are adopted, and what follows for showing suggestions."""
     anchoring = report.anchoring
-    gaps = [gap for gap in (anchoring.gap, *anchoring.by_label) if gap.difference is not None]
-    caption = "The gap is what showing a wrong suggestion adds to the chance that it is the answer"
-    return Section(
-        title="How far suggestions pull annotators",
-        prose=(_arm_words(report),),
-        remarks=tuple(
-            Cell(f"suggestions {reason}", tone="bad" if reason.startswith("off") else "")
-            for reason in report.advice.reasons
-        ),
-        tables=(
-            Table(tuple(adoption_rows(report)), "wrong suggestions"),
-            Table(tuple(_arm_rows(report)), "answers to all suggestions"),
-        ),
-        plots=(Plot(caption, gap_plot(gaps, max_gap=report.max_gap)),) if gaps else (),
-    )
-
-
-def _arm_words(report: AnnotatorReport) -> str:
-    anchoring, ratio = report.anchoring, report.anchoring.time_ratio
-    saved = "Too few answers are timed to say how much time suggestions save."
-    if ratio is not None:
-        beside = f"{interval(ratio)}, n={ratio.n:,}"
-        saved = (
-            f"With a suggestion a decision takes {percent(ratio.value)} {beside}, of the time without one."
-        )
-    return (
-        f"{saved} Hidden by chance: {number(anchoring.n_hidden)}; shown and checked: "
-        f"{number(anchoring.n_shown)}; truth still open: {number(anchoring.n_open)}."
-    )
-
-
-def adoption_rows(report: AnnotatorReport) -> list[Row]:
-    """Return how often wrong suggestions are the answer: all together, then by suggested label."""
-    anchoring = report.anchoring
-    known = [gap for gap in anchoring.by_label if gap.n_shown + gap.n_hidden]
-    return [
-        {
-            "wrongly suggested": gap.label or Cell("all labels", tone="strong"),
-            "adopted when shown": share_cell(gap.shown),
-            "same answer when hidden": share_cell(gap.hidden),
-            "gap": points_cell(_difference(gap)),
-        }
-        for gap in (anchoring.gap, *known)
-    ]
-
-
-def _difference(gap: AdoptionGap) -> Measure:
-    return Measure(gap.n_shown + gap.n_hidden, gap.difference)
-
-
-def _arm_rows(report: AnnotatorReport) -> list[Row]:
-    return [
+    by_arm = [
         {
             "suggestion": "right" if is_right else "wrong",
             "shown": "yes" if is_shown else "no",
             "right answers": share_cell(accuracy),
         }
-        for (is_shown, is_right), accuracy in report.anchoring.accuracy.items()
+        for (is_shown, is_right), accuracy in anchoring.accuracy.items()
+    ]
+    return Section(
+        title="How far suggestions pull annotators",
+        prose=(_arm_words(anchoring),),
+        remarks=[
+            Cell(f"suggestions {reason}", tone="bad" if reason.startswith("off") else "")
+            for reason in report.advice.reasons
+        ],
+        tables=(
+            Table(adoption_rows(anchoring), "wrong suggestions; the gap is what showing one adds"),
+            Table(by_arm, "answers to all suggestions"),
+        ),
+    )
+
+
+def _arm_words(bias: AutomationBias) -> str:
+    saved, ratio = "Too few answers are timed to say how much time suggestions save.", bias.time_ratio
+    if ratio is not None:
+        share = f"{percent(ratio.value)} {interval(ratio)}, n={ratio.n:,}"
+        saved = f"With a suggestion a decision takes {share}, of the time without one."
+    return (
+        f"{saved} Hidden by chance: {number(bias.n_hidden)}; shown and checked: {number(bias.n_shown)}; "
+        f"truth still open: {number(bias.n_open)}."
+    )
+
+
+def adoption_rows(bias: AutomationBias) -> list[Row]:
+    """Return how often wrong suggestions are the answer: all together, then by suggested label."""
+    known = [gap for gap in bias.by_label if gap.n_shown + gap.n_hidden]
+    return [
+        {
+            "wrongly suggested": gap.label or Cell("all labels", tone="strong"),
+            "adopted when shown": share_cell(gap.shown),
+            "same answer when hidden": share_cell(gap.hidden),
+            "gap": points_cell(Measure(gap.n_shown + gap.n_hidden, gap.difference)),
+        }
+        for gap in (bias.gap, *known)
     ]

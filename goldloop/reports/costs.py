@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from goldloop.core.ports import Tables
+from goldloop.costs.inputs import CostInputs, cost_inputs
 from goldloop.costs.report import CostReport
 from goldloop.costs.statement import Statement
-from goldloop.reports.formatting import Cell, amount_cell, money_cell, number
-from goldloop.reports.plots.costs import saved_plot, spent_plot
+from goldloop.labeling.context import LoopState
+from goldloop.reports.formatting import Cell, amount_cell, number
+from goldloop.reports.plots.rounds import saved_plot, spent_plot
 from goldloop.reports.section import Plot, Row, Section, Table
+from goldloop.settings import Settings
+from goldloop.tables.predictions import suggested_labels
+from goldloop.tables.traffic import read_traffic
 
 MOST_ROUNDS = 60
 """Newest rounds that tables and plots show: a year of weeks, and a few more."""
@@ -20,6 +26,20 @@ _PROSE = (
 )
 
 
+def read_cost_inputs(tables: Tables, state: LoopState, settings: Settings) -> CostInputs:
+    """Return what the cost statements of a workspace are computed from."""
+    snapshot = state.snapshot
+    return cost_inputs(
+        outcomes=state.outcomes,
+        answer_requests=snapshot.requests.requests,
+        gold=snapshot.gold.records,
+        traffic=read_traffic(tables, settings.label_set),
+        suggested=suggested_labels(tables, snapshot.gold.records),
+        closed=sorted(snapshot.closed_at),
+        labels=settings.label_set,
+    )
+
+
 def cost_section(report: CostReport) -> Section:
     """Return the section of `report`, the newest `MOST_ROUNDS` rounds and all together."""
     shown = [account for account in report.by_round if account.n_answers or account.n_scored][-MOST_ROUNDS:]
@@ -29,7 +49,8 @@ def cost_section(report: CostReport) -> Section:
             "Annotators' time at the price of [cost] minute; wrong labels let through, and those in gold"
         )
         plots.append(Plot(caption, spent_plot(shown)))
-    if any(_is_saving_known(account) for account in shown):
+    saved = [(account.saved_against_labelling, account.saved_against_accepting) for account in shown]
+    if any(labelling.estimate or accepting.estimate for labelling, accepting in saved):
         caption = "Counted on the samples that have a label; below 0 the other way would have been cheaper"
         plots.append(Plot(caption, saved_plot(shown)))
     span = "all rounds" if report.quarter is None else str(report.quarter)
@@ -37,58 +58,53 @@ def cost_section(report: CostReport) -> Section:
         title="What it cost and brought",
         prose=(_PROSE,),
         tables=(
-            Table(tuple(round_rows(report)[-MOST_ROUNDS - 1 :]), "by round"),
-            Table(tuple(account_rows(report.whole)), f"{span}, 95 % intervals"),
+            Table(round_rows(report)[-MOST_ROUNDS - 1 :], "by round"),
+            Table(account_rows(report.whole), f"{span}, 95 % intervals"),
         ),
-        plots=tuple(plots),
-        notes=tuple(f"Not known yet, so assumed: {assumption}." for assumption in report.assumptions),
+        plots=plots,
+        notes=[f"Not known yet, so assumed: {assumption}." for assumption in report.assumptions],
     )
-
-
-def _is_saving_known(account: Statement) -> bool:
-    savings = (account.saved_against_labelling, account.saved_against_accepting)
-    return any(saving.estimate is not None for saving in savings)
 
 
 def account_rows(account: Statement) -> list[Row]:
     """Return one account, a row for each amount; below 0 a saving is a loss."""
     money = account.currency
     kinds = ", ".join(f"{n:,} {purpose}" for purpose, n in account.answers.items())
-    amounts: dict[str, Cell] = {
+    scored, sent = (
+        f"of {account.n_scored:,} newly scored samples",
+        f"({account.n_looked:,} sent by the policy)",
+    )
+    amounts = {
         "answers": Cell(number(account.n_answers), f"({kinds})" if kinds else ""),
         "annotators' minutes": amount_cell(account.minutes),
-        f"spent, {money}": money_cell(account.spent),
-        "accepted by the model": Cell(
-            number(account.n_accepted), f"of {account.n_scored:,} newly scored samples"
-        ),
-        "labelled by annotators": Cell(number(account.n_gold), f"({account.n_looked:,} sent by the policy)"),
+        f"spent, {money}": amount_cell(account.spent, 2),
+        "accepted by the model": Cell(number(account.n_accepted), scored),
+        "labelled by annotators": Cell(number(account.n_gold), sent),
         "model labels they changed": Cell(number(account.n_corrected)),
         "errors caught": amount_cell(account.caught),
         "errors let through, as first scored": amount_cell(account.let_through),
-        f"cost of wrong labels, {money}": money_cell(account.error_cost),
-        f"saved against labelling everything, {money}": money_cell(account.saved_against_labelling),
-        f"saved against accepting everything, {money}": money_cell(account.saved_against_accepting),
+        f"cost of wrong labels, {money}": amount_cell(account.error_cost, 2),
+        f"saved against labelling everything, {money}": amount_cell(account.saved_against_labelling, 2),
+        f"saved against accepting everything, {money}": amount_cell(account.saved_against_accepting, 2),
     }
     return [{"what": what, "amount": amount} for what, amount in amounts.items()]
 
 
 def round_rows(report: CostReport) -> list[Row]:
     """Return a row for each round, oldest first, then one for all together."""
-    last = report.by_round[-1].rounds if report.is_open else ()
-    named = [
-        (f"{account.rounds[0]}" + (" (open)" if account.rounds == last else ""), account)
-        for account in report.by_round
-    ]
+    named = [(str(account.rounds[0]), account) for account in report.by_round]
+    if report.is_open:
+        named[-1] = (f"{named[-1][0]} (open)", report.by_round[-1])
     return [
         {
             "round": name,
             "answers": account.n_answers,
             "minutes": amount_cell(account.minutes),
-            f"spent, {account.currency}": money_cell(account.spent),
+            f"spent, {account.currency}": amount_cell(account.spent, 2),
             "errors caught": amount_cell(account.caught),
             "let through": amount_cell(account.let_through),
-            "saved against labelling": money_cell(account.saved_against_labelling),
-            "against accepting": money_cell(account.saved_against_accepting),
+            "saved against labelling": amount_cell(account.saved_against_labelling, 2),
+            "against accepting": amount_cell(account.saved_against_accepting, 2),
         }
         for name, account in [*named, ("all", report.whole)]
     ]

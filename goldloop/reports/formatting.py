@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from goldloop.core.lanes import lane_shares, listed_lanes
-from goldloop.stats.measures import MIN_N, TOO_FEW, Measure
+from goldloop.stats.measures import MIN_N, Measure
 from goldloop.stats.metrics import Estimate
 
 Tone = Literal["", "good", "bad", "soft", "strong"]
@@ -63,40 +63,46 @@ def shortened(label: str, limit: int = 18) -> str:
     return label if len(label) <= limit else f"{label[: limit - 1]}…"
 
 
+def number_cell(
+    figure: Measure | Estimate | None,
+    digits: int = 0,
+    *,
+    factor: float = 1,
+    unit: str = "",
+    missing: str = NOTHING,
+) -> Cell:
+    """Return a figure with interval and n, for example '4.2 [3.9, 4.6], n=140', or why there is none."""
+    if isinstance(figure, Measure) and figure.estimate is None:
+        return Cell(f"{figure.missing}, n={figure.n:,}", tone="soft")
+    estimate = figure.estimate if isinstance(figure, Measure) else figure
+    if estimate is None:
+        return Cell(missing, tone="soft")
+    beside = f"{interval(estimate, digits, factor=factor)}, n={estimate.n:,}"
+    return Cell(f"{number(factor * estimate.value, digits)}{unit}", beside)
+
+
 def percent_cell(figure: Measure | Estimate | None, *, missing: str = NOTHING) -> Cell:
     """Return a share with interval and n, for example '93.4 % [91.0, 95.2], n=140', or why there is none."""
-    return _cell(figure, 1, factor=100, unit=" %", missing=missing)
-
-
-def number_cell(figure: Measure | Estimate | None, digits: int = 0) -> Cell:
-    """Return a figure with interval and n, for example '4.2 [3.9, 4.6], n=140', or why there is none."""
-    return _cell(figure, digits, factor=1, unit="", missing=NOTHING)
+    return number_cell(figure, 1, factor=100, unit=" %", missing=missing)
 
 
 def points_cell(figure: Measure | Estimate | None) -> Cell:
     """Return a difference of two shares, for example '−12.0 points [−20.1, −4.0], n=40'."""
-    return _cell(figure, 1, factor=100, unit=" points", missing=NOTHING)
+    return number_cell(figure, 1, factor=100, unit=" points")
 
 
 def share_cell(share: Estimate | None) -> Cell:
     """Return a share as `percent_cell` does; below `MIN_N` cases it is too few."""
-    if share is None:
-        return Cell(NOTHING, tone="soft")
-    return percent_cell(Measure(share.n, share if share.n >= MIN_N else None))
+    return percent_cell(share if share is None or share.n >= MIN_N else Measure(share.n, None))
 
 
-def amount_cell(measure: Measure, digits: int = 0) -> Cell:
+def amount_cell(amount: Measure | Estimate, digits: int = 0) -> Cell:
     """Return an amount, for example '12 [8, 17]', '12' where it was counted, or why it is not known."""
-    estimate = measure.estimate
+    estimate = amount.estimate if isinstance(amount, Measure) else amount
     if estimate is None:
-        return _missing(measure)
+        return number_cell(amount)
     is_exact = estimate.low == estimate.high
     return Cell(number(estimate.value, digits), "" if is_exact else interval(estimate, digits, factor=1))
-
-
-def money_cell(measure: Measure) -> Cell:
-    """Return an amount of money as `amount_cell` does, in hundredths; the column names the currency."""
-    return amount_cell(measure, 2)
 
 
 def lanes_cell(counts: Mapping[str, int]) -> Cell:
@@ -106,17 +112,3 @@ def lanes_cell(counts: Mapping[str, int]) -> Cell:
         return Cell(NOTHING, tone="soft")
     words = ", ".join(f"{lane} {percent(shares[lane], 0)}" for lane in listed_lanes(counts))
     return Cell("", words, shares={str(lane): share for lane, share in shares.items()})
-
-
-def _cell(figure: Measure | Estimate | None, digits: int, *, factor: float, unit: str, missing: str) -> Cell:
-    estimate = figure.estimate if isinstance(figure, Measure) else figure
-    if estimate is None:
-        return Cell(missing, tone="soft") if figure is None else _missing(figure)
-    beside = f"{interval(estimate, digits, factor=factor)}, n={estimate.n:,}"
-    return Cell(f"{number(factor * estimate.value, digits)}{unit}", beside)
-
-
-def _missing(figure: Measure | Estimate) -> Cell:
-    n = figure.n
-    reason = figure.missing if isinstance(figure, Measure) else TOO_FEW
-    return Cell(f"{reason}, n={n:,}", tone="soft")

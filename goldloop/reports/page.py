@@ -21,13 +21,9 @@ from goldloop.reports.plots.style import LANE_LOOKS
 from goldloop.reports.section import Section, Value
 
 TEMPLATE = "page.html.jinja"
-SMALL_PIXELS = 64
-NARROW_COLUMNS = 3
-"""Columns up to which a table stands beside others and beside plots."""
-
-LONG_TEXT = 42
-"""Characters of a cell above which it may be broken over lines."""
-
+SMALL_PIXELS = 64  # width below which a browser enlarges a picture
+NARROW_COLUMNS = 3  # up to which a table stands beside others and beside plots
+LONG_TEXT = 42  # characters of a cell above which it may be broken over lines
 _MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "image/gif", b"RIFF": "image/webp"}
 
 
@@ -56,7 +52,8 @@ def render_page(page: Page) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"data_uri": data_uri, "cell": _cell, "unbroken": _unbroken, "shown": shown}
+    environment.filters |= {"data_uri": data_uri, "cell": _cell, "shown": _shown}
+    environment.filters["unbroken"] = lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%")
     return environment.get_template(TEMPLATE).render(
         page=page, lanes=LANE_LOOKS, narrow_columns=NARROW_COLUMNS, long_text=LONG_TEXT
     )
@@ -71,18 +68,15 @@ def save_page(page: Page, folder: Path, name: str) -> Path:
     return beside.replace(target)
 
 
-def shown(preview: Preview, alt: str) -> Markup:
+def _shown(preview: Preview, alt: str) -> Markup:
     """Return a sample as HTML: a picture, described by `alt`, or a quotation; both escaped."""
-    if preview.image is None:
+    image = preview.image
+    if image is None:
         return Markup("<blockquote>{}</blockquote>").format(preview.text)
-    small = Markup(' class="small"') if is_small(preview.image) else ""
-    picture = Markup('<img{} src="{}" alt="{}" loading="lazy">')
-    return picture.format(small, data_uri(preview.image), alt)
-
-
-def is_small(image: bytes) -> bool:
-    """Return whether it is a PNG so small that a browser enlarges it, keeping its pixels sharp."""
-    return image.startswith(b"\x89PNG") and int.from_bytes(image[16:20], "big") < SMALL_PIXELS
+    # A PNG so small that a browser enlarges it keeps its pixels sharp.
+    is_small = image.startswith(b"\x89PNG") and int.from_bytes(image[16:20], "big") < SMALL_PIXELS
+    small = Markup(' class="small"') if is_small else ""
+    return Markup('<img{} src="{}" alt="{}" loading="lazy">').format(small, data_uri(image), alt)
 
 
 def data_uri(image: bytes) -> Markup:
@@ -105,8 +99,3 @@ def _cell(value: Value) -> Cell:
     if isinstance(value, Cell):
         return value
     return Cell(number(value) if isinstance(value, int) else "" if value is None else str(value))
-
-
-def _unbroken(text: str) -> str:
-    """Return `text` with percentages that no line break tears apart."""
-    return text.replace(" %", "\N{NO-BREAK SPACE}%")

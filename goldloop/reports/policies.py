@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from goldloop.core.lanes import Lane
-from goldloop.reports.formatting import Cell, interval, number, number_cell, percent, percent_cell
+from goldloop.reports.formatting import amount_cell, number_cell, percent, percent_cell
 from goldloop.reports.section import Row
 from goldloop.routing.outcomes import Outcome
 from goldloop.routing.replay import ReplayedRound
 from goldloop.routing.tuning import Tuning
-from goldloop.stats.metrics import Estimate
 
 
 def tuning_title(tuning: Tuning) -> str:
@@ -27,23 +26,19 @@ def tuning_rows(tuning: Tuning) -> list[Row]:
     rows: list[Row] = [{"": "in force", **_outcome_row(tuning.present), "saves": ""}]
     for candidate in tuning.candidates:
         mark = "recommended" if candidate.outcome is tuning.recommended else ""
-        rows.append({"": mark, **_outcome_row(candidate.outcome), "saves": _money(candidate.saving)})
+        rows.append({"": mark, **_outcome_row(candidate.outcome), "saves": amount_cell(candidate.saving)})
     return rows
 
 
 def _outcome_row(outcome: Outcome) -> Row:
-    shares = [(lane, outcome.by_lane.get(lane, 0.0)) for lane in Lane]
+    shares = {lane: outcome.by_lane.get(lane, 0.0) for lane in Lane}
     return {
         "policy": outcome.policy.version,
-        "lanes": ", ".join(f"{lane} {percent(share, 0)}" for lane, share in shares if share),
+        "lanes": ", ".join(f"{lane} {percent(share, 0)}" for lane, share in shares.items() if share),
         "to annotators": percent_cell(outcome.to_people),
         "wrong among accepted": percent_cell(outcome.let_through),
-        "cost": _money(outcome.cost),
+        "cost": amount_cell(outcome.cost),
     }
-
-
-def _money(estimate: Estimate) -> Cell:
-    return Cell(number(estimate.value), interval(estimate, 0, factor=1))
 
 
 def replay_rows(rounds: Sequence[ReplayedRound]) -> list[Row]:
@@ -68,18 +63,15 @@ def tuning_json(tuning: Tuning) -> dict[str, Any]:
     """Return the tuning with policies by version, their matrices left out."""
     return {
         "currency": tuning.currency,
-        "present": _plain_outcome(tuning.present),
+        "present": _outcome_json(tuning.present),
         "candidates": [
-            {**_plain_outcome(candidate.outcome), "saving": candidate.saving}
-            for candidate in tuning.candidates
+            _outcome_json(candidate.outcome) | {"saving": candidate.saving} for candidate in tuning.candidates
         ],
-        "recommended": _plain_outcome(tuning.recommended),
-        "reasons": tuning.reasons,
-        "break_even": tuning.break_even,
-        "points": tuning.points,
+        "recommended": _outcome_json(tuning.recommended),
+        **{name: getattr(tuning, name) for name in ("reasons", "break_even", "points")},
     }
 
 
-def _plain_outcome(outcome: Outcome) -> dict[str, Any]:
+def _outcome_json(outcome: Outcome) -> dict[str, Any]:
     names = ("to_people", "by_lane", "wrong_accepted", "let_through", "cost")
     return {"policy": outcome.policy.version} | {name: getattr(outcome, name) for name in names}

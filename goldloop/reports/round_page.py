@@ -1,53 +1,96 @@
-"""The page of a round: its sections, in order."""
+"""The page of a round: what it shows is read from the tables, then its sections stand in order."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from goldloop.annotators.report import annotator_report
+from goldloop.audit.audited import audited_traffic
+from goldloop.audit.estimates import report_audit
+from goldloop.consensus.outcomes import open_audit_note
+from goldloop.costs.report import cost_report
+from goldloop.gold.records import GoldRecord
+from goldloop.labeling.context import read_state
+from goldloop.loop.policy import known_people
+from goldloop.loop.ports import LoopPorts
+from goldloop.loop.relabel import relabels_of
 from goldloop.reports.annotators import annotator_sections
-from goldloop.reports.costs import cost_section
+from goldloop.reports.costs import cost_section, read_cost_inputs
 from goldloop.reports.formatting import Cell
 from goldloop.reports.gallery import gallery_section, label_error_section
-from goldloop.reports.inputs import PageInputs
 from goldloop.reports.page import Page, save_page
 from goldloop.reports.rounds import facts, round_plots, round_rows, rounds_section
 from goldloop.reports.routing import routing_section
 from goldloop.reports.section import Section
-from goldloop.tables.counts import Conservation
+from goldloop.routing.tuning import tune
+from goldloop.tables.batches import read_seen
+from goldloop.tables.counts import Conservation, conservation
+from goldloop.tables.gold_store import read_label_issues
+from goldloop.tables.policy_log import PolicyLog
+from goldloop.tables.rounds import read_rounds
+from goldloop.tables.traffic import evaluated_holdout, read_traffic
+from goldloop.training.promotion import winner
+from goldloop.training.round_record import RoundRecord
 
 NO_MODEL = "No model yet: too little gold to train and judge one."
 
 
-def write_page(inputs: PageInputs, folder: Path) -> Path:
-    """Write the page of the newest round into `folder`; return where it lies."""
-    return save_page(round_page(inputs), folder, f"round-{_newest(inputs):03d}.html")
+def write_page(ports: LoopPorts, folder: Path, *, links: Mapping[str, str]) -> Path:
+    """Write the page of the newest round into `folder`; return where it lies. `links` are by name."""
+    rounds = read_rounds(ports.tables.rounds)
+    newest = rounds[-1].round if rounds else 0
+    return save_page(round_page(ports, rounds, links=links), folder, f"round-{newest:03d}.html")
 
 
-def _newest(inputs: PageInputs) -> int:
-    return inputs.rounds[-1].round if inputs.rounds else 0
-
-
-def round_page(inputs: PageInputs) -> Page:
-    """Return the page of the newest round; its first section is that of the rounds."""
-    rows = round_rows(inputs.rounds)
-    notes = (None if rows else NO_MODEL, inputs.unsettled)
-    remarks = tuple(Cell(note) for note in notes if note)
-    sections = [
-        rounds_section(rows, round_plots(inputs.rounds)),
-        *([routing_section(inputs.routing)] if inputs.routing else []),
-        *([cost_section(inputs.costs)] if inputs.costs.whole.n_answers else []),
-        *annotator_sections(inputs.annotators),
-        label_error_section(inputs.relabels, inputs.thumbnails),
-        gallery_section(inputs.gold, inputs.thumbnails),
-        conservation_section(inputs.conservation),
-        Section("Notes", remarks=remarks),
-    ]
+def round_page(ports: LoopPorts, rounds: Sequence[RoundRecord], *, links: Mapping[str, str]) -> Page:
+    """Return the page of the newest of `rounds` (oldest first); its first section is that of the rounds."""
+    settings, tables, preview = ports.settings, ports.tables, ports.modality.preview
+    state = read_state(tables, settings)
+    outcomes, requests = state.outcomes, state.snapshot.requests.requests
+    gold, rows = list(state.snapshot.gold.records), round_rows(rounds)
+    costs = cost_report(read_cost_inputs(tables, state, settings), settings, now=ports.clock())
+    relabels = relabels_of(read_label_issues(tables.label_errors), state.snapshot)
+    notes = (None if rows else NO_MODEL, open_audit_note(outcomes.samples))
     return Page(
-        title=f"{inputs.name}: round {_newest(inputs)}",
-        generated_at=inputs.generated_at,
-        sections=sections,
+        title=f"{settings.name}: round {rounds[-1].round if rounds else 0}",
+        generated_at=ports.clock(),
+        sections=[
+            rounds_section(rows, round_plots(rounds)),
+            _routing_section(ports, gold, rounds),
+            cost_section(costs) if costs.whole.n_answers else Section(""),
+            *annotator_sections(annotator_report(outcomes, requests, settings)),
+            label_error_section(relabels, preview),
+            gallery_section(gold, preview),
+            conservation_section(conservation(tables)),
+            Section("Notes", remarks=[Cell(note) for note in notes if note]),
+        ],
         facts=facts(rows),
-        links=inputs.links,
+        links=links,
+    )
+
+
+def _routing_section(ports: LoopPorts, gold: Sequence[GoldRecord], rounds: Sequence[RoundRecord]) -> Section:
+    """Return what is known of routing; nothing before there is a champion."""
+    champion = winner(rounds[-1].evaluations, rounds[-1].decision) if rounds else None
+    if champion is None:
+        return Section("")
+    settings, tables, version = ports.settings, ports.tables, champion.model_version
+    labels = settings.label_set
+    traffic = read_traffic(tables, labels)
+    entry = PolicyLog(tables.policies).in_force(version)
+    judged = evaluated_holdout(tables, gold, labels, version)
+    tuning = None
+    if entry is not None and len(judged):
+        tuning = tune(judged, settings, present=entry.policy, people=known_people(ports))
+    return routing_section(
+        entry,
+        report_audit(audited_traffic(traffic, gold, labels), traffic, labels=labels),
+        Counter(traffic.lanes.tolist()),
+        seen=read_seen(tables.batches),
+        judged=judged,
+        tuning=tuning,
     )
 
 
@@ -55,8 +98,5 @@ def conservation_section(files: Conservation) -> Section:
     """Return where every file is, and whether the sum adds up."""
     verdict = Cell("conserved", tone="good") if files.is_conserved else Cell("does not add up", tone="bad")
     quarantine = ", ".join(f"{reason} {n:,}" for reason, n in files.reasons.items())
-    return Section(
-        title="Every file counted once",
-        prose=(str(files),),
-        remarks=(verdict, *([Cell(f"in quarantine: {quarantine}")] if quarantine else [])),
-    )
+    remarks = [verdict, Cell(f"in quarantine: {quarantine}")] if quarantine else [verdict]
+    return Section("Every file counted once", prose=(str(files),), remarks=remarks)

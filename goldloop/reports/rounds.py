@@ -7,17 +7,15 @@ from dataclasses import dataclass
 
 from goldloop.core.lanes import Lane, lane_shares
 from goldloop.core.splits import Split
-from goldloop.reports.formatting import NOTHING, Cell, Tone, lanes_cell, number, percent, percent_cell
+from goldloop.reports.formatting import NOTHING, Cell, lanes_cell, number, percent, percent_cell
 from goldloop.reports.plots.audits import reliability_plot, tuning_plot
 from goldloop.reports.plots.matrices import confusion_plot
 from goldloop.reports.plots.rounds import RANDOM_LABELS, accuracy_plot, lanes_plot
-from goldloop.reports.plots.style import Format, Picture
-from goldloop.reports.section import Plot, Row, Section, Table
+from goldloop.reports.section import Format, Picture, Plot, Row, Section, Table
 from goldloop.reports.steps import evaluation_rows, retrain_title
 from goldloop.routing.fit import KnownPeople, fit_policy
 from goldloop.routing.tuning import tune
 from goldloop.settings import Settings
-from goldloop.stats.calibration import reliability_bins
 from goldloop.stats.metrics import Estimate
 from goldloop.training.evaluate import BASELINE, CHALLENGER, HoldoutEvaluation
 from goldloop.training.promotion import Decision, Evaluation, winner
@@ -45,31 +43,20 @@ class RoundRow:
 
 def round_rows(records: Sequence[RoundRecord]) -> list[RoundRow]:
     """Return a row for each record; the champion is the one after the round's decision."""
-    return [
-        RoundRow(
-            record,
-            baseline=baseline_accuracy(record.evaluations),
-            champion=champion_accuracy(record.evaluations, record.decision),
-        )
-        for record in records
-    ]
+    judged = [(record, *accuracies(record.evaluations, record.decision)) for record in records]
+    return [RoundRow(record, baseline=baseline, champion=champion) for record, champion, baseline in judged]
 
 
-def baseline_accuracy(evaluations: Mapping[str, Evaluation]) -> Estimate | None:
-    """Return the accuracy of the fixed reference, which the first model is itself."""
-    model = evaluations.get(BASELINE) or evaluations.get(CHALLENGER)
-    return model.accuracy if model else None
+def accuracies(
+    evaluations: Mapping[str, Evaluation], decision: Decision | None
+) -> tuple[Estimate | None, Estimate | None]:
+    """Return the accuracies of the champion after `decision` and of the fixed baseline.
 
-
-def champion_accuracy(evaluations: Mapping[str, Evaluation], decision: Decision | None) -> Estimate | None:
-    """Return the accuracy of the model that scores after `decision`."""
-    model = winner(evaluations, decision)
-    return model.accuracy if model else None
-
-
-def winner_of(record: RoundRecord) -> Evaluation | None:
-    """Return the evaluation of the model that scores after the round."""
-    return winner(record.evaluations, record.decision)
+    The first model is the baseline itself.
+    """
+    champion = winner(evaluations, decision)
+    baseline = evaluations.get(BASELINE) or evaluations.get(CHALLENGER)
+    return champion.accuracy if champion else None, baseline.accuracy if baseline else None
 
 
 def facts(rows: Sequence[RoundRow]) -> dict[str, Cell]:
@@ -91,11 +78,9 @@ def rounds_section(rows: Sequence[RoundRow], plots: Sequence[Plot] = ()) -> Sect
     """Return every round with its accuracies and decision, oldest first."""
     if not rows:
         return Section("Rounds", prose=(NO_ROUND,))
-    tables = (
-        Table(tuple(_summary_rows(rows))),
-        Table(tuple(_decision_row(row.record) for row in rows), "what the gate decided"),
-    )
-    return Section("Rounds", tables=tables, plots=tuple(plots))
+    decided = [_decision_row(row.record) for row in rows]
+    tables = (Table(_summary_rows(rows)), Table(decided, "what the gate decided"))
+    return Section("Rounds", tables=tables, plots=plots)
 
 
 def _summary_rows(rows: Sequence[RoundRow]) -> list[Row]:
@@ -109,25 +94,22 @@ def _summary_rows(rows: Sequence[RoundRow]) -> list[Row]:
             "lanes": lanes_cell(row.record.lanes),
             "baseline": percent_cell(row.baseline),
             "champion": percent_cell(row.champion),
-            **({"random labels, same budget": percent_cell(row.random_labels)} if has_random else {}),
-            "decision": _decision(row.record.decision),
+            **({RANDOM_LABELS: percent_cell(row.random_labels)} if has_random else {}),
+            "decision": _verdict(row.record.decision) if row.record.decision else Cell("none", tone="soft"),
         }
         for row in rows
     ]
 
 
-def _decision(decision: Decision | None) -> Cell:
-    if decision is None:
-        return Cell("none", tone="soft")
-    tone: Tone = "good" if decision.is_promoted else "bad"
-    return Cell("promoted" if decision.is_promoted else "refused", tone=tone)
+def _verdict(decision: Decision) -> Cell:
+    return Cell("promoted", tone="good") if decision.is_promoted else Cell("refused", tone="bad")
 
 
 def _decision_row(record: RoundRecord) -> Row:
     decision = record.decision
     return {
         "round": record.round,
-        "decision": _decision(decision) if decision else record.outcome or "nothing to decide",
+        "decision": _verdict(decision) if decision else record.outcome or "nothing to decide",
         "rule": decision.rule if decision else "",
         "reasons": "; ".join(decision.reasons) if decision else "",
     }
@@ -143,41 +125,37 @@ def curve_plot(rows: Sequence[RoundRow], *, split: str = Split.HOLDOUT) -> Pictu
     return accuracy_plot([row.record.round for row in rows], curves, title=title, labels_spent=spent)
 
 
-def round_plots(records: Sequence[RoundRecord]) -> tuple[Plot, ...]:
+def round_plots(records: Sequence[RoundRecord]) -> list[Plot]:
     """Return curve, lanes and the newest winner's confusion matrix; none before the first round."""
     if not records:
-        return ()
-    plots = [
-        Plot("Accuracy over rounds, on the holdout that was drawn at random", curve_plot(round_rows(records)))
-    ]
+        return []
+    caption = "Accuracy over rounds, on the holdout that was drawn at random"
+    plots = [Plot(caption, curve_plot(round_rows(records)))]
     with_lanes = [record for record in records if record.lanes]
     if with_lanes:
         caption = "The lane of every sample at the end of each round; labelled samples keep the lane they had"
         lanes = lanes_plot([record.round for record in with_lanes], [record.lanes for record in with_lanes])
         plots.append(Plot(caption, lanes))
-    newest = winner_of(records[-1])
+    newest = winner(records[-1].evaluations, records[-1].decision)
     if newest is not None:
         caption = f"Labels that model {newest.model_version} confuses, on holdout"
         plots.append(Plot(caption, confusion_plot(newest)))
-    return tuple(plots)
+    return plots
 
 
 def retrain_section(
     records: Sequence[RoundRecord], record: RoundRecord | None, notes: Sequence[str]
 ) -> Section:
     """Return the decision about `record` with its reasons, and the accuracies over all `records`."""
-    told = tuple(Cell(note) for note in notes)
     if record is None or record.decision is None:
-        return Section("Retrain", remarks=told or (Cell("Nothing new."),))
-    gold = (
-        f"Gold version {record.gold_version}, {record.n_gold:,} samples, digest `{record.gold_digest[:16]}`"
-    )
+        return Section("Retrain", remarks=[Cell(note) for note in notes or ("Nothing new.",)])
+    gold = f"Gold version {record.gold_version}, {record.n_gold:,} samples"
     return Section(
         title=retrain_title(record).capitalize(),
-        remarks=(*told, *(Cell(reason) for reason in record.decision.reasons)),
-        tables=(Table(tuple(evaluation_rows(record))),),
-        plots=(Plot("accuracy over rounds", curve_plot(round_rows(records))),),
-        notes=(gold,),
+        remarks=[Cell(sentence) for sentence in (*notes, *record.decision.reasons)],
+        tables=[Table(evaluation_rows(record))],
+        plots=[Plot("accuracy over rounds", curve_plot(round_rows(records)))],
+        notes=[f"{gold}, digest `{record.gold_digest[:16]}`"],
     )
 
 
@@ -190,23 +168,15 @@ def retrain_plots(
     """
     challenger, judged = evaluation.evaluations[CHALLENGER], evaluation.audited(CHALLENGER)
     policy = fit_policy(settings, judged, people).policy
-    bins = reliability_bins(judged.probs, judged.truth, weights=judged.weights)
+    rounds = [record.round for record in past]
+    rounds.append(max(rounds, default=-1) + 1)
+    known = [accuracies(record.evaluations, record.decision) for record in past]
+    known.append(accuracies(evaluation.evaluations, evaluation.decision))
+    curves = dict(zip(("champion", "baseline"), zip(*known, strict=True), strict=True))
     pictures = {
         "confusion": confusion_plot(challenger),
-        "reliability": reliability_plot(bins, split=challenger.split, ece=challenger.ece),
+        "reliability": reliability_plot(judged, split=challenger.split),
         "policies": tuning_plot(tune(judged, settings, present=policy, people=people)),
-        "accuracy": _over_rounds(evaluation, past),
+        "accuracy": accuracy_plot(rounds, curves, title=f"Accuracy on the {Split.HOLDOUT} split"),
     }
     return {f"plots/{name}.{kind}": draw(kind) for name, draw in pictures.items() for kind in KINDS}
-
-
-def _over_rounds(evaluation: HoldoutEvaluation, past: Sequence[RoundRecord]) -> Picture:
-    judged = [(record.evaluations, record.decision) for record in past]
-    judged.append((evaluation.evaluations, evaluation.decision))
-    curves = {
-        "champion": [champion_accuracy(*models) for models in judged],
-        "baseline": [baseline_accuracy(models) for models, _ in judged],
-    }
-    rounds = [record.round for record in past]
-    title = f"Accuracy on the {Split.HOLDOUT} split"
-    return accuracy_plot([*rounds, max(rounds, default=-1) + 1], curves, title=title)

@@ -9,7 +9,6 @@ from goldloop.audit.estimates import AuditReport
 from goldloop.core.splits import Split
 from goldloop.drift.history import Seen, reference_of
 from goldloop.reports.formatting import Cell, interval, number, percent, percent_cell
-from goldloop.reports.inputs import RoutingInputs
 from goldloop.reports.plots.audits import reliability_plot, tuning_plot
 from goldloop.reports.plots.drift import batch_plot
 from goldloop.reports.plots.rounds import ALL_TRAFFIC, accuracy_plot
@@ -17,25 +16,43 @@ from goldloop.reports.section import Plot, Row, Section, Table
 from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.policies import Suspended
 from goldloop.routing.tuning import Tuning
-from goldloop.stats.calibration import calibration_error, reliability_bins
 from goldloop.stats.measures import MIN_N
 
 TOO_FEW_AUDITS = f"fewer than {MIN_N} audits"
 
 
-def routing_section(routing: RoutingInputs) -> Section:
-    """Return the policy with its reasons and warnings, drift, and what audits say of the traffic."""
-    entry, audit, seen = routing.entry, routing.audit, routing.seen
+def routing_section(
+    entry: PolicyEntry | None,
+    audit: AuditReport,
+    n_by_lane: Mapping[str, int],
+    *,
+    seen: Sequence[Seen] = (),
+    judged: Audited | None = None,
+    tuning: Tuning | None = None,
+) -> Section:
+    """Return the policy with its reasons and warnings, drift, and what audits say of the traffic.
+
+    `entry` is None while no policy is in force for the champion. `n_by_lane` counts the traffic as first
+    scored. `seen` holds the scoring passes, oldest first. `judged` is the holdout as the champion judged it,
+    `tuning` what these audits say of policies; None while there are none.
+    """
+    prose, remarks = [], []
+    if entry is not None:
+        prose.append(f"Policy in force: {policy_lines(entry)[0]}.")
+        remarks += [Cell(reason) for reason in entry.reasons]
+        is_suspended = isinstance(entry.policy, Suspended)
+        remarks += [Cell(f"warning: {words}", tone="bad" if is_suspended else "") for words in entry.warnings]
+    if audit.n:
+        prose.append(_audit_words(audit))
+    if seen:
+        newest = f"Newest files, {seen[-1].batch}"
+        remarks += [Cell(f"{newest}: {drift.sentence}", tone="bad") for drift in seen[-1].check.drifts]
     return Section(
         title="Where samples go, and how well",
-        prose=(*_policy_prose(entry), *_audit_prose(audit)),
-        remarks=(*_policy_remarks(entry), *_drift_remarks(seen)),
-        tables=_audit_tables(audit, routing.n_by_lane) if audit.n else (),
-        plots=(
-            *_traffic_plots(audit),
-            *champion_plots(routing.judged, routing.tuning),
-            *newest_batch_plots(seen),
-        ),
+        prose=prose,
+        remarks=remarks,
+        tables=_audit_tables(audit, n_by_lane) if audit.n else (),
+        plots=_plots(audit, judged, tuning, seen),
     )
 
 
@@ -47,39 +64,18 @@ def policy_lines(entry: PolicyEntry | None) -> list[str]:
     return lines + [f"warning: {warning}" for warning in entry.warnings]
 
 
-def _policy_prose(entry: PolicyEntry | None) -> tuple[str, ...]:
-    return () if entry is None else (f"Policy in force: {policy_lines(entry)[0]}.",)
-
-
-def _policy_remarks(entry: PolicyEntry | None) -> list[Cell]:
-    if entry is None:
-        return []
-    is_suspended = isinstance(entry.policy, Suspended)
-    warnings = [Cell(f"warning: {warning}", tone="bad" if is_suspended else "") for warning in entry.warnings]
-    return [*(Cell(reason) for reason in entry.reasons), *warnings]
-
-
-def _drift_remarks(seen: Sequence[Seen]) -> list[Cell]:
-    drifts = seen[-1].check.drifts if seen else ()
-    return [Cell(f"Newest files, {seen[-1].batch}: {drift.sentence}", tone="bad") for drift in drifts]
-
-
-def _audit_prose(audit: AuditReport) -> tuple[str, ...]:
-    if not audit.n:
-        return ()
+def _audit_words(audit: AuditReport) -> str:
     words = (
         f"{number(audit.n)} blind audits measure how often the model was right when it first scored a sample"
     )
     share = audit.let_through
     if share is not None:
-        words += (
-            f"; of the {number(audit.n_accepted)} accepted by the model "
-            f"{percent(share.value)} {interval(share)} were wrong"
-        )
-    return (f"{words}.",)
+        wrong = f"{percent(share.value)} {interval(share)} were wrong"
+        words += f"; of the {number(audit.n_accepted)} accepted by the model {wrong}"
+    return f"{words}."
 
 
-def _audit_tables(audit: AuditReport, n_by_lane: Mapping[str, int]) -> tuple[Table, ...]:
+def _audit_tables(audit: AuditReport, n_by_lane: Mapping[str, int]) -> list[Table]:
     shares = {"all traffic": (audit.n_traffic, audit.accuracy)}
     shares |= {f"lane {lane}": (n_by_lane.get(lane, 0), accuracy) for lane, accuracy in audit.by_lane.items()}
     by_lane: list[Row] = [
@@ -90,37 +86,28 @@ def _audit_tables(audit: AuditReport, n_by_lane: Mapping[str, int]) -> tuple[Tab
         {"true label": label, "found by the model": percent_cell(recall, missing=TOO_FEW_AUDITS)}
         for label, recall in audit.by_label.items()
     ]
-    return (Table(tuple(by_lane)), Table(tuple(by_label)))
+    return [Table(by_lane), Table(by_label)]
 
 
-def _traffic_plots(audit: AuditReport) -> tuple[Plot, ...]:
-    known = {number: share for number, share in sorted(audit.by_round.items()) if share is not None}
-    if not known:
-        return ()
-    caption = "Accuracy over all traffic as first scored, by the round of scoring, from blind audits"
-    curves = {ALL_TRAFFIC: list(known.values())}
-    return (Plot(caption, accuracy_plot(list(known), curves, title="Accuracy over all traffic")),)
-
-
-def champion_plots(judged: Audited | None, tuning: Tuning | None) -> tuple[Plot, ...]:
-    """Return how well the champion's confidence is calibrated, and what other policies would cost."""
+def _plots(
+    audit: AuditReport, judged: Audited | None, tuning: Tuning | None, seen: Sequence[Seen]
+) -> list[Plot]:
+    """Return accuracy over rounds, calibration, other policies, and the newest files beside earlier ones."""
     plots = []
+    known = {number: share for number, share in sorted(audit.by_round.items()) if share is not None}
+    if known:
+        caption = "Accuracy over all traffic as first scored, by the round of scoring, from blind audits"
+        curves = {ALL_TRAFFIC: list(known.values())}
+        plots.append(Plot(caption, accuracy_plot(list(known), curves, title="Accuracy over all traffic")))
     if judged is not None and len(judged):
-        bins = reliability_bins(judged.probs, judged.truth, weights=judged.weights)
-        error = calibration_error(judged.probs, judged.truth, weights=judged.weights)
         caption = "How well confidence is calibrated: each dot is a bin of confidence on holdout"
-        plots.append(Plot(caption, reliability_plot(bins, split=str(Split.HOLDOUT), ece=error)))
+        plots.append(Plot(caption, reliability_plot(judged, split=Split.HOLDOUT)))
     if tuning is not None:
         caption = "Errors and cost if labels were accepted above another threshold, on holdout"
         plots.append(Plot(caption, tuning_plot(tuning)))
-    return tuple(plots)
-
-
-def newest_batch_plots(seen: Sequence[Seen]) -> tuple[Plot, ...]:
-    """Return the newest batch beside what its model saw before; none before new files were scored."""
-    if not seen or seen[-1].batch == str(Split.HOLDOUT):
-        return ()
-    newest = seen[-1]
-    before = reference_of([scored for scored in seen[:-1] if scored.model_version == newest.model_version])
-    caption = f"Predictions on the newest files, {newest.batch}, and on those before"
-    return (Plot(caption, batch_plot(newest.sketch, before, newest.check)),)
+    newest = seen[-1] if seen else None
+    if newest is not None and newest.batch != str(Split.HOLDOUT):  # new files were scored
+        before = [scored for scored in seen[:-1] if scored.model_version == newest.model_version]
+        caption = f"Predictions on the newest files, {newest.batch}, and on those before"
+        plots.append(Plot(caption, batch_plot(newest.sketch, reference_of(before), newest.check)))
+    return plots

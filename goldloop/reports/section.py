@@ -1,13 +1,18 @@
-"""A section: what every report is made of, whoever shows it: the page, a command, or Prefect."""
+"""A section: what every report is made of, whoever shows it: the page, a command, or Prefect as Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import base64
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from goldloop.core.modality import Preview
 from goldloop.reports.formatting import Cell
+
+Format = Literal["svg", "png"]
+Picture = Callable[[Format], bytes]
+"""The bytes of a file of that kind, drawn when it is called; the same values give the same bytes."""
 
 Value = Cell | str | int | float | None
 Row = Mapping[str, Value]
@@ -18,7 +23,7 @@ Row = Mapping[str, Value]
 class Table:
     """Rows under a title, which is empty where the section's title is enough."""
 
-    rows: tuple[Row, ...]
+    rows: Sequence[Row]
     title: str = ""
 
     @property
@@ -33,7 +38,7 @@ class Plot:
     """A picture that is drawn when it is shown, and the sentence that says what it shows."""
 
     caption: str
-    picture: Callable[[Literal["svg", "png"]], bytes]
+    picture: Picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Tile:
 
     preview: Preview
     title: str
-    lines: tuple[str, ...] = ()
+    lines: Sequence[str] = ()
     is_corrected: bool = False
 
 
@@ -54,14 +59,32 @@ class Section:
     """
 
     title: str
-    prose: tuple[str, ...] = ()
-    remarks: tuple[Cell, ...] = ()
-    tables: tuple[Table, ...] = ()
-    plots: tuple[Plot, ...] = ()
-    tiles: tuple[Tile, ...] = ()
-    notes: tuple[str, ...] = ()
+    prose: Sequence[str] = ()
+    remarks: Sequence[Cell] = ()
+    tables: Sequence[Table] = ()
+    plots: Sequence[Plot] = ()
+    tiles: Sequence[Tile] = ()
+    notes: Sequence[str] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to show under the title."""
         return not (self.prose or self.remarks or self.tables or self.plots or self.tiles or self.notes)
+
+
+def markdown(section: Section) -> str:
+    """Return `section` with its tables, and the first plot as a picture inside the text."""
+    blocks = [f"## {section.title}", *section.prose, "\n".join(f"- {remark}" for remark in section.remarks)]
+    blocks += [_markdown_table(table) for table in section.tables if table.rows]
+    blocks += section.notes
+    for plot in section.plots[:1]:
+        picture = base64.b64encode(plot.picture("png")).decode()
+        blocks.append(f"![{plot.caption}](data:image/png;base64,{picture})")
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _markdown_table(table: Table) -> str:
+    lines = [list(table.columns), ["---"] * len(table.columns)]
+    lines += [["" if value is None else str(value) for value in row.values()] for row in table.rows]
+    escaped = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return f"**{table.title}**\n\n{escaped}" if table.title else escaped

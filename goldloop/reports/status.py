@@ -1,4 +1,4 @@
-"""The status: where everything stands, without asking any server but the registry."""
+"""The status: where everything stands, read from the tables, and what the registry says."""
 
 from __future__ import annotations
 
@@ -6,10 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from goldloop.consensus.outcomes import n_by_step
 from goldloop.core.plain import plain
+from goldloop.core.ports import Tables
 from goldloop.gold.records import GoldVersion
+from goldloop.labeling.context import LoopState
+from goldloop.loop.policy import cautions
 from goldloop.reports.formatting import percent_cell
-from goldloop.tables.counts import AnnotationCounts, Conservation, TaskCounts
+from goldloop.tables.counts import (
+    AnnotationCounts,
+    Conservation,
+    TaskCounts,
+    annotation_counts,
+    conservation,
+    task_counts,
+)
+from goldloop.tables.rounds import read_rounds
 from goldloop.training.evaluate import CHALLENGER, CHAMPION
 from goldloop.training.round_record import RoundRecord
 
@@ -70,12 +82,38 @@ class Status:
             "warnings": "; ".join(self.cautions) or "none",
             "open round": str(self.round),
         }
-        if self.last_round is not None:
-            lines["last round"] = _round_words(self.last_round)
+        record = self.last_round
+        if record is not None:
+            judged = record.evaluations.get(CHAMPION if record.outcome == "refused" else CHALLENGER)
+            accuracy = f", accuracy {percent_cell(judged.accuracy)} on holdout" if judged else ""
+            lines["last round"] = f"{record.round}: model {record.model_version} {record.outcome}{accuracy}"
         return lines | dict(self.servers)
 
 
-def _round_words(record: RoundRecord) -> str:
-    judged = record.evaluations.get(CHAMPION if record.outcome == "refused" else CHALLENGER)
-    accuracy = f", accuracy {percent_cell(judged.accuracy)} on holdout" if judged else ""
-    return f"{record.round}: model {record.model_version} {record.outcome}{accuracy}"
+def read_status(
+    tables: Tables,
+    state: LoopState,
+    *,
+    workspace: str,
+    champion: str | None,
+    champion_problem: str | None,
+    policy: str | None,
+    servers: Mapping[str, str],
+) -> Status:
+    """Return where everything in `tables` stands; champion, policy and servers are handed in."""
+    closed, snapshot = read_rounds(tables.rounds), state.snapshot
+    return Status(
+        workspace=workspace,
+        round=snapshot.round,
+        files=conservation(tables),
+        tasks=task_counts(snapshot),
+        annotations=annotation_counts(snapshot.annotations),
+        needs={str(step): n for step, n in sorted(n_by_step(state.outcomes.samples).items())},
+        gold=snapshot.gold.version,
+        champion=champion,
+        champion_problem=champion_problem,
+        policy=policy,
+        cautions=tuple(cautions(tables)),
+        last_round=closed[-1] if closed else None,
+        servers=servers,
+    )

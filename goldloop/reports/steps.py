@@ -24,36 +24,24 @@ _FOLLOW_UPS = {
 
 def score_rows(reports: Sequence[ScoreReport]) -> list[Row]:
     """Return what was scored, a row for each figure that is not 0, then what drifted."""
-    rows: list[Row] = [
-        {"batch": report.batch, "model": report.model_version, "what": what, "n": n}
-        for report in reports
-        for what, n in _score_figures(report).items()
-        if n
-    ]
-    rows += [
-        {
-            "batch": report.batch,
-            "model": report.model_version,
-            "what": f"drift: {sentence}",
-            "n": report.drift.n,
+    rows: list[Row] = []
+    drifted: list[Row] = []
+    for report in reports:
+        figures = {
+            "files read": report.n_files,
+            "known before": report.n_known,
+            "duplicates": report.n_duplicates,
+            **{f"lane {lane}": n for lane, n in sorted(report.lanes.items())},
+            **{f"rerouted {move}": n for move, n in sorted(report.rerouted.items())},
+            **{f"quarantine: {reason}": n for reason, n in sorted(report.quarantined.items())},
+            "lost since they arrived": len(report.lost),
         }
-        for report in reports
-        if report.drift is not None
-        for sentence in report.drift.sentences
-    ]
-    return rows or [{"batch": "-", "model": "-", "what": "nothing new", "n": 0}]
-
-
-def _score_figures(report: ScoreReport) -> dict[str, int]:
-    figures = {
-        "files read": report.n_files,
-        "known before": report.n_known,
-        "duplicates": report.n_duplicates,
-    }
-    figures |= {f"lane {lane}": n for lane, n in sorted(report.lanes.items())}
-    figures |= {f"rerouted {move}": n for move, n in sorted(report.rerouted.items())}
-    figures |= {f"quarantine: {reason}": n for reason, n in sorted(report.quarantined.items())}
-    return figures | {"lost since they arrived": len(report.lost)}
+        beside = {"batch": report.batch, "model": report.model_version}
+        rows += _rows(beside, figures)
+        if report.drift is not None:
+            n = report.drift.n
+            drifted += [{**beside, "what": f"drift: {words}", "n": n} for words in report.drift.sentences]
+    return rows + drifted or [{"batch": "-", "model": "-", "what": "nothing new", "n": 0}]
 
 
 def push_rows(report: PushReport) -> list[Row]:

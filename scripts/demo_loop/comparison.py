@@ -13,9 +13,9 @@ import numpy as np
 
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
-from goldloop.reports.rounds import winner_of
 from goldloop.stats.metrics import Estimate, accuracy
 from goldloop.tables.rounds import read_rounds
+from goldloop.training.promotion import winner
 from goldloop.training.round_record import RoundRecord
 from goldloop.wiring import Wiring
 from scripts.demo_loop import people
@@ -49,8 +49,8 @@ def closing_rows(parts: Wiring, pictures: Pictures, seed: int) -> list[Row]:
 
     rows = []
     for record in read_rounds(parts.tables.rounds):
-        winner = winner_of(record)
-        if winner is None:
+        champion = winner(record.evaluations, record.decision)
+        if champion is None:
             continue
         baseline = record.evaluations.get("baseline") or record.evaluations["challenger"]
         rows.append(
@@ -60,9 +60,9 @@ def closing_rows(parts: Wiring, pictures: Pictures, seed: int) -> list[Row]:
                 n_labels=record.n_annotations,
                 lanes=dict(record.lanes),
                 outcome=record.outcome,
-                holdout=winner.accuracy,
+                holdout=champion.accuracy,
                 baseline=judged(baseline.model_version),
-                champion=judged(winner.model_version),
+                champion=judged(champion.model_version),
                 random=_random_arm(parts, record, pictures, test, seed),
             )
         )

@@ -7,22 +7,24 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from goldloop.reports.inputs import PageInputs
 from goldloop.reports.page import save_page
 from goldloop.reports.round_page import round_page
 from goldloop.reports.rounds import RoundRow, curve_plot, facts, round_plots, rounds_section
 from goldloop.reports.section import Plot
+from goldloop.tables.rounds import read_rounds
 
 if TYPE_CHECKING:
+    from goldloop.wiring import Wiring
     from scripts.demo_loop.comparison import Row
     from scripts.demo_loop.pictures import Pictures
 
 
-def write_demo_page(inputs: PageInputs, folder: Path, rows: Sequence[Row], pictures: Pictures) -> Path:
-    """Write the demo's page into `folder` and return where it lies."""
+def write_demo_page(parts: Wiring, rows: Sequence[Row], pictures: Pictures) -> Path:
+    """Write the demo's page into the workspace and return where it lies."""
+    records = read_rounds(parts.tables.rounds)
     judged_outside = [
         RoundRow(record, baseline=row.baseline, champion=row.champion, random_labels=row.random)
-        for row, record in zip(rows, inputs.rounds, strict=True)
+        for row, record in zip(rows, records, strict=True)
     ]
     n_test = len(pictures.test)
     outside = Plot(
@@ -30,8 +32,8 @@ def write_demo_page(inputs: PageInputs, folder: Path, rows: Sequence[Row], pictu
         "beside models trained on as many randomly chosen labels",
         curve_plot(judged_outside, split="test"),
     )
-    page = round_page(inputs)
-    rounds = rounds_section(judged_outside, (outside, *round_plots(inputs.rounds)))
+    page = round_page(parts.ports, records, links=parts.links())
+    rounds = rounds_section(judged_outside, (outside, *round_plots(records)))
     page = replace(
         page,
         title=f"goldloop demo: {len(pictures.pool)} pictures, {len(pictures.labels)} labels",
@@ -40,4 +42,4 @@ def write_demo_page(inputs: PageInputs, folder: Path, rows: Sequence[Row], pictu
         judged_on=f"Every accuracy in the first table is on {n_test} test pictures with known labels, "
         "kept out of the loop.",
     )
-    return save_page(page, folder, "demo.html")
+    return save_page(page, parts.workspace.reports, "demo.html")

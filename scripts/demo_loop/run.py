@@ -155,19 +155,19 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
     show_table([_printed(row) for row in rows], title="accuracy with 95 % interval")
     if options.json_file:
         options.json_file.write_text(json.dumps(plain(rows), indent=1), encoding="utf-8")
+    from goldloop.costs.report import cost_report
     from goldloop.loop.policy import champion_tuning
-    from goldloop.reports.costs import account_rows
-    from goldloop.reports.inputs import read_page_inputs
+    from goldloop.reports.costs import account_rows, read_cost_inputs
     from scripts.demo_loop.page import write_demo_page
 
     say("$ goldloop report")
-    inputs = read_page_inputs(parts.ports, links=parts.links())
-    for row in account_rows(inputs.costs.whole):
+    inputs = read_cost_inputs(parts.tables, parts.read_state(), parts.settings)
+    for row in account_rows(cost_report(inputs, parts.settings, now=parts.ports.clock()).whole):
         say(f"  {row['what']}: {row['amount']}")
     say("$ goldloop policy tune")
     for reason in champion_tuning(parts.ports).reasons:
         say(f"  {reason}")
-    out.print(f"page: {write_demo_page(inputs, parts.workspace.reports, rows, pictures)}", markup=False)
+    out.print(f"page: {write_demo_page(parts, rows, pictures)}", markup=False)
     return _addresses(found)
 
 

@@ -36,11 +36,10 @@ from goldloop.reports.annotators import (
     skill_section,
 )
 from goldloop.reports.gallery import MOST_TILES, label_error_rows, label_error_section
-from goldloop.reports.markdown import markdown
 from goldloop.reports.page import Page, data_uri, render_page
-from goldloop.reports.plots.annotators import drift_plot, gap_plot, pace_plot, skill_plot
+from goldloop.reports.plots.annotators import drift_plot, skill_plot
 from goldloop.reports.plots.matrices import kappa_plot
-from goldloop.reports.plots.style import Format
+from goldloop.reports.section import Format, markdown
 from goldloop.settings.workspace import Workspace
 from goldloop.training.label_errors import LabelIssue
 from tests.unit.report_pages import HOSTILE, PIXEL, Reader
@@ -109,8 +108,8 @@ def relabel(number: int, state: str, *, suggested: str = HOSTILE_LABEL) -> Relab
 def page_of(report: AnnotatorReport, *, n_issues: int = 0) -> str:
     """Return the page of nothing but annotators and gold labels in doubt."""
     doubted = [relabel(number, "not sent" if number else "corrected to dog") for number in range(n_issues)]
-    thumbnails = {entry.issue.sample_id: Preview(image=PIXEL) for entry in doubted}
-    sections = (*annotator_sections(report), label_error_section(doubted, thumbnails))
+    doubts = label_error_section(doubted, lambda _: Preview(image=PIXEL))
+    sections = (*annotator_sections(report), doubts)
     return render_page(Page("t", NOW, sections))
 
 
@@ -190,9 +189,7 @@ def test_every_plot_is_a_picture_a_browser_shows(skills: tuple[float, ...], n: i
     report = made_report(*skills, n=n, n_observations=n)
     pictures = [
         skill_plot(report.people, bar=0.7),
-        pace_plot(report.people),
         drift_plot(report.people, bar=0.7),
-        gap_plot([report.anchoring.gap], max_gap=0.1),
     ]
     if report.agreement.pairs:
         pictures.append(kappa_plot(report.agreement))
@@ -213,7 +210,10 @@ def test_the_tables_say_the_same_in_words() -> None:
     assert str(rows[1]["look at"]).startswith("below the bar")
     assert re.fullmatch(r"\d\d\.\d % \[\d\d\.\d, \d\d\.\d\], n=100", str(rows[0]["accuracy"]))
     assert [row["who"] for row in agreement_rows(report.agreement)] == ["everybody", "annotators 1 and 2"]
-    assert [str(row["wrongly suggested"]) for row in adoption_rows(report)] == ["all labels", *LABELS]
+    assert [str(row["wrongly suggested"]) for row in adoption_rows(report.anchoring)] == [
+        "all labels",
+        *LABELS,
+    ]
     assert [row["who"] for row in pace_rows(report.people)] == ["annotator 1", "annotator 2"]
     assert str(remarks(report)[0]).startswith("annotator 2 is below the bar of 70 %: accuracy ")
 
@@ -228,7 +228,7 @@ def test_few_answers_are_words_in_the_tables() -> None:
     assert [str(cell) for cell in words] == ["too few, n=5"] * 4
     assert str(pace["answers a day"]) == "too few, n=1"
     assert remarks(report) == []
-    assert all(str(row["gap"]).startswith("too few") for row in adoption_rows(report))
+    assert all(str(row["gap"]).startswith("too few") for row in adoption_rows(report.anchoring))
 
 
 def test_json_holds_every_figure_by_name() -> None:

@@ -13,10 +13,9 @@ from goldloop.core.annotations import Answer
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
-from goldloop.costs.answer_costs import Answering
-from goldloop.costs.errors import expected, price_of_error
+from goldloop.costs.errors import Prices, expected, price_of_error, prices
 from goldloop.costs.inputs import NO_LABEL, CostInputs, Labelled
-from goldloop.costs.prices import Prices, prices
+from goldloop.costs.review_effort import Answering
 from goldloop.costs.statement import Statement, statement
 from goldloop.costs.time import minutes_spent, working_seconds
 from goldloop.settings.sections import CostSettings
@@ -249,8 +248,8 @@ def test_errors_cost_what_they_are() -> None:
     """The price of an error is that of the errors seen; before any, all kinds count alike."""
     arrived = traffic(["auto"] * 3, [0] * 3)
     seen = inputs([], labelled([]), arrived, audited=[(0, 1), (1, 1), (2, 0)]).audited
-    assert value(price_of_error(seen, PRICES.errors)) == 10
-    assert value(price_of_error(seen.where(seen.truth == 0), PRICES.errors)) == 6
+    assert value(price_of_error(seen, PRICES)) == 10
+    assert value(price_of_error(seen.where(seen.truth == 0), PRICES)) == 6
 
 
 def test_prices_are_those_of_the_settings() -> None:

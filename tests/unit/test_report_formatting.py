@@ -6,9 +6,8 @@ from goldloop.core.lanes import Lane, listed_lanes
 from goldloop.core.tasks import RequestReason
 from goldloop.labeling.follow_up import FollowUpReport
 from goldloop.reports.formatting import Cell, amount_cell, lanes_cell, percent_cell, points_cell
-from goldloop.reports.markdown import markdown
 from goldloop.reports.plots.rounds import lanes_plot
-from goldloop.reports.section import Plot, Section, Table
+from goldloop.reports.section import Plot, Section, Table, markdown
 from goldloop.reports.steps import follow_up_figures
 from goldloop.stats.measures import Measure
 from goldloop.stats.metrics import Estimate

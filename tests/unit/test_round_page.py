@@ -8,11 +8,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from goldloop.reports.inputs import PageInputs, read_page_inputs
-from goldloop.reports.page import render_page
+from goldloop.reports.page import Page, render_page
 from goldloop.reports.round_page import round_page, write_page
 from goldloop.settings.workspace import Workspace
-from goldloop.tables.rounds import save_round
+from goldloop.tables.rounds import read_rounds, save_round
 from goldloop.training.promotion import Decision
 from goldloop.training.round_record import RoundRecord
 from goldloop.wiring import Wiring
@@ -27,14 +26,8 @@ LINKS = {
 }
 
 
-def read_inputs(workspace: Workspace) -> PageInputs:
-    """Return the inputs of a workspace whose servers have addresses and are never asked."""
-    wiring = Wiring(workspace)
-    return read_page_inputs(wiring.ports, links=LINKS)
-
-
-def staged_inputs(folder: Path) -> PageInputs:
-    """Return the inputs of a workspace with two rounds, a champion, 40 audits and one stored picture."""
+def staged_page(folder: Path) -> Page:
+    """Return the page of a workspace with two rounds, a champion, 40 audits and one stored picture."""
     stage = made_stage(folder)
     stage.settle(BAND)
     evaluation, _, _ = judged(("ham", "spam"))
@@ -48,13 +41,12 @@ def staged_inputs(folder: Path) -> PageInputs:
     picture = stage.workspace.images / sample(0)[:2] / f"{sample(0)}.png"
     picture.parent.mkdir(parents=True)
     Image.new("RGB", (32, 32), "red").save(picture)
-    return read_inputs(stage.workspace)
+    return round_page(Wiring(stage.workspace).ports, read_rounds(stage.tables.rounds), links=LINKS)
 
 
 def test_the_page_of_a_round_is_made_from_the_tables(tmp_path: Path) -> None:
     """Everything that is known becomes a section, in order; what nothing is known of becomes none."""
-    inputs = staged_inputs(tmp_path)
-    page = round_page(inputs)
+    page = staged_page(tmp_path)
     html = render_page(page)
     text = Reader(html).text
 
@@ -77,7 +69,7 @@ def test_the_page_of_a_fresh_workspace_says_what_to_do(tmp_path: Path) -> None:
     """Before the first round there are no figures, and no error."""
     workspace = Workspace.create(tmp_path / "pets", labels=["cat", "dog"])
 
-    path = write_page(read_inputs(workspace), workspace.reports)
+    path = write_page(Wiring(workspace).ports, workspace.reports, links=LINKS)
 
     text = Reader(path.read_text(encoding="utf-8")).text
     assert path == workspace.reports / "round-000.html"

@@ -14,9 +14,9 @@ from goldloop.core.samples import sample_id_of
 from goldloop.drift.checks import check_drift
 from goldloop.drift.history import Seen
 from goldloop.drift.sketches import Sketch, SketchBuilder
-from goldloop.reports.inputs import RoutingInputs
 from goldloop.reports.page import Page, render_page
 from goldloop.reports.routing import policy_lines, routing_section
+from goldloop.reports.section import Section
 from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.policies import Band, Suspended
 from goldloop.routing.tuning import tune
@@ -55,16 +55,16 @@ def audit(n: int = 400, n_audited: int = 100, *, n_wrong: int = 10) -> AuditRepo
     return report_audit(audited, traffic, labels=LABELS)
 
 
-def rendered(routing: RoutingInputs) -> str:
-    """Return the page that has nothing but the section about `routing`."""
-    return render_page(Page("t", NOW, (routing_section(routing),)))
+def rendered(section: Section) -> str:
+    """Return the page that has nothing but this section."""
+    return render_page(Page("t", NOW, (section,)))
 
 
 def test_the_page_tells_policy_reasons_and_what_audits_say() -> None:
     """The version in force, its reasons and warnings as text, and a row for all traffic and each lane."""
     report = audit()
 
-    html = rendered(RoutingInputs(ENTRY, report, {"auto": 200, "review": 200}))
+    html = rendered(routing_section(ENTRY, report, {"auto": 200, "review": 200}))
 
     assert "band[0.4,0.7]" in html
     assert "the band is set in [policy]" in html
@@ -80,7 +80,7 @@ def test_the_page_tells_policy_reasons_and_what_audits_say() -> None:
 
 def test_few_audits_say_so_in_place_of_a_number() -> None:
     """Five audits are no estimate."""
-    html = rendered(RoutingInputs(ENTRY, audit(n_audited=5, n_wrong=1), {}))
+    html = rendered(routing_section(ENTRY, audit(n_audited=5, n_wrong=1), {}))
 
     assert html.count("fewer than 10 audits") == 5  # all traffic, two lanes, two labels
 
@@ -98,9 +98,9 @@ def test_a_suspended_policy_and_drift_stand_out() -> None:
     """A suspended policy's warnings are marked, and each sentence names the batch that drifted."""
     before = scored(1, share=0.05)
     drifted = scored(2, share=0.4, reference=before.sketch)
-    calm = rendered(RoutingInputs(ENTRY, audit(), {}, seen=[before]))
+    calm = rendered(routing_section(ENTRY, audit(), {}, seen=[before]))
     suspended = replace(ENTRY, policy=Suspended(Band(0.4, 0.7)))
-    loud = rendered(RoutingInputs(suspended, audit(), {}, seen=[before, drifted]))
+    loud = rendered(routing_section(suspended, audit(), {}, seen=[before, drifted]))
 
     assert drifted.check.drifts
     assert '<li><span class="bad">warning: 20 more audits' in loud
@@ -120,8 +120,8 @@ def test_the_champion_is_drawn_once_it_was_judged() -> None:
         np.full(40, -1),
     )
     tuning = tune(judged, Settings(name="mail", labels=("ham", "spam")), present=ENTRY.policy)
-    plain = routing_section(RoutingInputs(ENTRY, audit(), {}))
-    full = routing_section(RoutingInputs(ENTRY, audit(), {}, judged=judged, tuning=tuning))
+    plain = routing_section(ENTRY, audit(), {})
+    full = routing_section(ENTRY, audit(), {}, judged=judged, tuning=tuning)
 
     assert len(full.plots) == len(plain.plots) + 2
     assert all(b"<svg" in plot.picture("svg") for plot in full.plots)

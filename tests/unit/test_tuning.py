@@ -230,7 +230,7 @@ def test_a_tuning_is_told_in_rows_json_and_a_picture() -> None:
     assert told["recommended"]["policy"] == found.recommended.policy.version
     assert "400 audits" in tuning_title(found)
     assert tuning_plot(found)("png").startswith(b"\x89PNG")
-    assert b"<svg" in tuning_plot(found)()
+    assert b"<svg" in tuning_plot(found)("svg")
 
 
 @pytest.mark.parametrize("is_right", [True, False])
@@ -238,4 +238,4 @@ def test_a_single_audit_of_a_model_that_is_sure_of_everything_is_drawn(is_right:
     """However little there is, a retrain's plots are made, and no axis shrinks to a point."""
     found = tune(audited([1.0], [is_right]), Settings(name="texts", labels=("ham", "spam")), present=BAND)
 
-    assert b"<svg" in tuning_plot(found)()
+    assert b"<svg" in tuning_plot(found)("svg")

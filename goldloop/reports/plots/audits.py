@@ -2,26 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from goldloop.audit.audited import Audited
 from goldloop.core.lanes import Lane
 from goldloop.reports.formatting import interval, number
-from goldloop.reports.plots.intervals import draw_band, draw_intervals
-from goldloop.reports.plots.style import BLUE, GREY, ORANGE, VERMILION, in_percent, picture
+from goldloop.reports.plots.style import (
+    BLUE,
+    GREY,
+    ORANGE,
+    VERMILION,
+    draw_band,
+    draw_intervals,
+    in_percent,
+    picture,
+)
 from goldloop.routing.outcomes import Outcome
 from goldloop.routing.tuning import Tuning
-from goldloop.stats.calibration import ReliabilityBin
-from goldloop.stats.metrics import Estimate
+from goldloop.stats.calibration import calibration_error, reliability_bins
 
 NARROWEST = 0.99  # largest start of the confidence axis, also if a model is sure of everything
 HEADROOM = 1.65  # of the y axis, for the legend
-LEAST_ACCEPTED = (
-    0.05  # share accepted below which the risk is left out: the interval of so few fills the plot
-)
+LEAST_ACCEPTED = 0.05  # share accepted below which the interval of the risk would fill the plot
+
+
+@picture
+def reliability_plot(judged: Audited, *, split: str) -> Figure:
+    """Return accuracy against confidence with intervals, above the number of samples in each bin."""
+    bins = reliability_bins(judged.probs, judged.truth, weights=judged.weights)
+    error = calibration_error(judged.probs, judged.truth, weights=judged.weights)
+    figure = Figure(figsize=(6.2, 5.8), layout="constrained")
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, 1])
+    upper.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1.4, label="perfectly calibrated")
+    places, accuracies = [bin_.mean_confidence for bin_ in bins], [bin_.accuracy for bin_ in bins]
+    draw_intervals(upper, places, accuracies, color=BLUE, label="accuracy, 95 % interval")
+    upper.set_title(f"Reliability, {split} (n={len(judged):,})")
+    words = f"calibration error {number(error.value, 3)}\n95 % interval {interval(error, 3, factor=1)}"
+    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+    upper.text(0.98, 0.04, words, transform=upper.transAxes, ha="right", va="bottom", bbox=box)
+    upper.set(xlim=(-0.01, 1.02), ylim=(-0.02, 1.02), ylabel="accuracy")  # room for a marker at 100 %
+    upper.grid()
+    upper.legend(loc="upper left")
+    lows, widths = [bin_.low for bin_ in bins], [bin_.high - bin_.low for bin_ in bins]
+    heights = [bin_.n for bin_ in bins]
+    bars = lower.bar(lows, heights, width=widths, align="edge", color=ORANGE, edgecolor="white")
+    lower.bar_label(bars, labels=[f"{n:,}" for n in heights], fontsize=8, padding=1)
+    lower.margins(y=0.25)
+    lower.set(xlabel="confidence", ylabel="samples")
+    in_percent(upper.xaxis, lower.xaxis, upper.yaxis)
+    lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    return figure
 
 
 @picture
@@ -31,38 +63,10 @@ def tuning_plot(tuning: Tuning) -> Figure:
     upper, lower = figure.subplots(2, 1)
     _draw_risk(upper, tuning)
     _draw_cost(lower, tuning)
-    return figure
-
-
-@picture
-def reliability_plot(bins: Sequence[ReliabilityBin], *, split: str, ece: Estimate) -> Figure:
-    """Return accuracy against confidence with intervals, above the number of samples in each bin.
-
-    `ece` is the calibration error of the same samples.
-    """
-    figure = Figure(figsize=(6.2, 5.8), layout="constrained")
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, 1])
-    upper.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1.4, label="perfectly calibrated")
-    places, accuracies = [bin_.mean_confidence for bin_ in bins], [bin_.accuracy for bin_ in bins]
-    draw_intervals(upper, places, accuracies, color=BLUE, label="accuracy, 95 % interval")
-    upper.set_title(f"Reliability, {split} (n={sum(bin_.n for bin_ in bins):,})")
-    words = f"calibration error {number(ece.value, 3)}\n95 % interval {interval(ece, 3, factor=1)}"
-    box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85}
-    upper.text(0.98, 0.04, words, transform=upper.transAxes, ha="right", va="bottom", bbox=box)
-    upper.set_ylabel("accuracy")
-    upper.set_xlim(-0.01, 1.02)  # room for a marker at 100 %
-    upper.set_ylim(-0.02, 1.02)
-    upper.grid()
-    upper.legend(loc="upper left")
-    lows, widths = [bin_.low for bin_ in bins], [bin_.high - bin_.low for bin_ in bins]
-    heights = [bin_.n for bin_ in bins]
-    bars = lower.bar(lows, heights, width=widths, align="edge", color=ORANGE, edgecolor="white")
-    lower.bar_label(bars, labels=[f"{n:,}" for n in heights], fontsize=8, padding=1)
-    lower.margins(y=0.25)
-    lower.set_ylabel("samples")
-    lower.set_xlabel("confidence")
-    in_percent(upper.xaxis, lower.xaxis, upper.yaxis)
-    lower.yaxis.set_major_locator(MaxNLocator(3, integer=True))
+    for axes in (upper, lower):
+        axes.set_ylim(0, HEADROOM * axes.get_ylim()[1])
+        axes.grid()
+        axes.legend(loc="upper left")
     return figure
 
 
@@ -82,11 +86,9 @@ def _draw_risk(axes: Axes, tuning: Tuning) -> None:
         place, share = outcome.by_lane[Lane.AUTO], outcome.let_through
         draw_intervals(axes, [place], [share], color=colour, marker=marker, markersize=8, label=words)
     axes.set_title(f"Errors among accepted labels, audits of the holdout (n={tuning.present.cost.n:,})")
-    axes.set_xlabel("share of all samples accepted by the model")
-    axes.set_ylabel("wrong among accepted")
+    axes.set(xlabel="share of all samples accepted by the model", ylabel="wrong among accepted")
     axes.set_xlim(0, 1.02)  # room for a marker at 100 %
     in_percent(axes.xaxis, axes.yaxis, decimals=None)
-    _finish(axes)
 
 
 def _draw_cost(axes: Axes, tuning: Tuning) -> None:
@@ -102,13 +104,5 @@ def _draw_cost(axes: Axes, tuning: Tuning) -> None:
         axes.axvline(even.value, color=GREY, linestyle=":", linewidth=1.6, label=words)
         axes.axvspan(even.low, even.high, color=GREY, alpha=0.15, linewidth=0, label="its 95 % interval")
     axes.set_title(f"Cost of people and errors, audits of the holdout (n={tuning.present.cost.n:,})")
-    axes.set_xlabel("threshold of confidence")
-    axes.set_ylabel(f"{tuning.currency} per 1,000 samples")
+    axes.set(xlabel="threshold of confidence", ylabel=f"{tuning.currency} per 1,000 samples")
     axes.set_xlim(min(*thresholds, NARROWEST), 1)
-    _finish(axes)
-
-
-def _finish(axes: Axes) -> None:
-    axes.set_ylim(0, HEADROOM * axes.get_ylim()[1])
-    axes.grid()
-    axes.legend(loc="upper left")

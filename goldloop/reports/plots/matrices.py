@@ -28,9 +28,7 @@ def confusion_plot(evaluation: Evaluation) -> Figure:
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = float(np.clip(1.9 + 0.52 * len(names), 4.2, 14))
     figure, axes = new_figure(size + 1.1, size)
-    bar = _draw_matrix(
-        figure, axes, shares, names, sides=("predicted", "true"), scale="share of the true label"
-    )
+    bar = _draw_matrix(axes, shares, names, sides=("predicted", "true"), scale="share of the true label")
     in_percent(bar.ax.yaxis)
     if max(map(len, names)) > (8 if len(names) <= FEW_LABELS else 3):
         axes.tick_params(axis="x", rotation=45)
@@ -58,31 +56,23 @@ def kappa_plot(agreement: Agreement) -> Figure:
         words = number(kappa.value, 2) if kappa else NOTHING
         _write(axes, row, column, f"{words}\n", values[row, column], size=11)
         _write(axes, row, column, f"\nn={pair.kappa.n:,}", values[row, column], size=8)
-    _draw_matrix(figure, axes, values, names, sides=("annotator", "annotator"), scale="0: chance, 1: perfect")
+    _draw_matrix(axes, values, names, sides=("annotator", "annotator"), scale="0: chance, 1: perfect")
     shown = max(len(names) - 1, 1)
-    axes.set_xlim(-0.5, shown - 0.5)
-    axes.set_ylim(shown + 0.5, 0.5)
+    axes.set(xlim=(-0.5, shown - 0.5), ylim=(shown + 0.5, 0.5))
     axes.set_title(f"Kappa of pairs ({n_text([pair.kappa.n for pair in agreement.pairs])})", pad=14)
     return figure
 
 
 def _draw_matrix(
-    figure: Figure,
-    axes: Axes,
-    values: npt.NDArray[np.float64],
-    names: Sequence[str],
-    *,
-    sides: tuple[str, str],
-    scale: str,
+    axes: Axes, values: npt.NDArray[np.float64], names: Sequence[str], *, sides: tuple[str, str], scale: str
 ) -> Colorbar:
     image = axes.imshow(values, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
-    axes.set_xlabel(sides[0])
-    axes.set_ylabel(sides[1])
+    axes.set(xlabel=sides[0], ylabel=sides[1])
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
-    bar = figure.colorbar(image, ax=axes, fraction=0.045, pad=0.03)
+    bar = axes.figure.colorbar(image, ax=axes, fraction=0.045, pad=0.03)
     bar.set_label(scale)
     bar.outline.set_visible(False)
     return bar

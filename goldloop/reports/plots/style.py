@@ -1,27 +1,29 @@
-"""What all plots share: colours that colour-blind eyes tell apart, the look of the lanes, lazy pictures."""
+"""What all plots share: colours that colour-blind eyes tell apart, lazy pictures, and intervals."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import wraps
 from io import BytesIO
-from typing import Any, Literal, ParamSpec
+from typing import Any, ParamSpec
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import PercentFormatter
 
 from goldloop.core.lanes import Lane
+from goldloop.reports.section import Format, Picture
+from goldloop.stats.metrics import Estimate
 
-Format = Literal["svg", "png"]
 P = ParamSpec("P")
 
 BLUE, ORANGE, GREEN, VERMILION, GREY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#6E6E6E"
-GRID = "#DDDDDD"
 STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 11,
@@ -31,12 +33,19 @@ STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.axisbelow": True,
-    "grid.color": GRID,
+    "grid.color": "#DDDDDD",
     "hatch.linewidth": 0.6,
     "legend.frameon": False,
     "text.parse_math": False,  # a label may hold dollar signs
     "svg.fonttype": "path",
     "svg.hashsalt": "goldloop",  # the same figure gives the same bytes
+}
+MARKER: dict[str, Any] = {
+    "linestyle": "none",
+    "marker": "o",
+    "markersize": 7,
+    "capsize": 4,
+    "elinewidth": 1.4,
 }
 
 
@@ -57,26 +66,18 @@ LANE_LOOKS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A figure that is drawn when it is called, as the bytes of a file of that kind."""
-
-    draw: Callable[[], Figure]
-
-    def __call__(self, kind: Format = "svg") -> bytes:
-        """Return the figure as SVG or PNG; the same values give the same bytes."""
-        with mpl.rc_context(STYLE):
-            return rendered(self.draw(), kind)
-
-
 def picture(draw: Callable[P, Figure]) -> Callable[P, Picture]:
     """Make `draw`, which returns a figure, return a picture that draws it in the style of all plots."""
 
     @wraps(draw)
-    def lazy(*args: P.args, **kwargs: P.kwargs) -> Picture:
-        return Picture(partial(draw, *args, **kwargs))
+    def pictured(*args: P.args, **kwargs: P.kwargs) -> Picture:
+        def drawn(kind: Format) -> bytes:
+            with mpl.rc_context(STYLE):
+                return rendered(draw(*args, **kwargs), kind)
 
-    return lazy
+        return drawn
+
+    return pictured
 
 
 def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
@@ -96,10 +97,47 @@ def rendered(figure: Figure, kind: Format) -> bytes:
     return buffer.getvalue()
 
 
+def draw_intervals(
+    axes: Axes,
+    places: Iterable[float],
+    estimates: Sequence[Estimate | None],
+    *,
+    is_sideways: bool = False,
+    **look: Any,
+) -> None:
+    """Draw a marker and a 95 % interval at each place; nothing where the estimate is None.
+
+    `places` lie on the x axis, or on the y axis if `is_sideways`. `look` is passed to `Axes.errorbar`.
+    """
+    known = [(at, estimate) for at, estimate in zip(places, estimates, strict=True) if estimate is not None]
+    if not known:
+        return
+    values = [estimate.value for _, estimate in known]
+    arms = np.array([[mean.value - mean.low, mean.high - mean.value] for _, mean in known]).T
+    if is_sideways:
+        axes.errorbar(values, [at for at, _ in known], xerr=arms, **(MARKER | look))
+    else:
+        axes.errorbar([at for at, _ in known], values, yerr=arms, **(MARKER | look))
+
+
+def draw_band(axes: Axes, places: Sequence[float], estimates: Sequence[Estimate], *, label: str) -> None:
+    """Draw a line through the estimates and their intervals as a shaded band."""
+    low, high = [estimate.low for estimate in estimates], [estimate.high for estimate in estimates]
+    axes.fill_between(places, low, high, color=BLUE, alpha=0.18, linewidth=0, label="95 % interval")
+    axes.plot(places, [estimate.value for estimate in estimates], color=BLUE, linewidth=1.8, label=label)
+
+
 def in_percent(*axes: Axis, decimals: int | None = 0) -> None:
     """Write the values of these axes, shares in [0, 1], as percentages."""
     for axis in axes:
         axis.set_major_formatter(PercentFormatter(1.0, decimals=decimals, symbol=" %"))
+
+
+def emphasise(names: Iterable[Text], is_marked: Iterable[bool]) -> None:
+    """Write the names on an axis that are marked in bold red."""
+    for name, is_this in zip(names, is_marked, strict=True):
+        if is_this:
+            name.set(color=VERMILION, fontweight="bold")
 
 
 def name_rounds(axes: Axes, names: list[str], *, most: int = 12) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 
 from goldloop.audit.estimates import report_audit
 from goldloop.core.lanes import Lane
-from goldloop.costs.answer_costs import Answering, answering
+from goldloop.costs.errors import prices
 from goldloop.costs.inputs import NO_LABEL, CostInputs
-from goldloop.costs.prices import prices
+from goldloop.costs.review_effort import Answering, answering
 from goldloop.costs.statement import Statement, statement
 from goldloop.drift.checks import Check
 from goldloop.labeling.context import LoopState

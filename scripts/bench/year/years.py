@@ -13,7 +13,7 @@ import numpy as np
 
 from goldloop.core.tasks import Purpose
 from goldloop.labeling.context import read_state
-from goldloop.reports.inputs import read_cost_inputs
+from goldloop.reports.costs import read_cost_inputs
 from goldloop.settings import Settings
 from scripts.bench.year.accounts import Round, held_amounts, rounds_of
 from scripts.bench.year.loop import YearLoop
