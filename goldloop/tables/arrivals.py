@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from goldloop.core.ports import Tables
 from goldloop.core.samples import Arrived, BatchId, SampleId
-from goldloop.drift.regimes import current_samples
+from goldloop.drift.history import current_samples
 from goldloop.tables import codec
 from goldloop.tables.batches import read_seen
 
@@ -38,7 +38,7 @@ def read_samples(tables: Tables, sample_ids: Collection[SampleId]) -> dict[Sampl
 
 
 def read_current_samples(tables: Tables) -> set[SampleId]:
-    """Return the samples that `goldloop.drift.regimes.current_samples` selects."""
+    """Return the samples that `goldloop.drift.history.current_samples` selects."""
     rows = tables.samples.read(["sample_id", "arrived_at"], where=pc.field("arrived") == str(Arrived.SAMPLE))
     moments = zip(rows["sample_id"].to_pylist(), rows["arrived_at"].to_pylist(), strict=True)
     return current_samples(

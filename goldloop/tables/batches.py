@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import pyarrow.compute as pc
 
 from goldloop.core.ports import Table
-from goldloop.drift.checks import Check
 from goldloop.drift.history import Seen, reference_of
 from goldloop.drift.sketches import Sketch
+from goldloop.tables import codec
 
 
 def read_seen(batches: Table, model_version: str | None = None) -> list[Seen]:
@@ -17,16 +15,7 @@ def read_seen(batches: Table, model_version: str | None = None) -> list[Seen]:
     rows = batches.read()
     if model_version is not None:
         rows = rows.filter(pc.field("model_version") == model_version)
-    return [
-        Seen(
-            row["batch"],
-            row["model_version"],
-            row["scored_at"],
-            Sketch.from_json(row["sketch"]),
-            Check.from_json(row["drifts"]),
-        )
-        for row in rows.sort_by("scored_at").to_pylist()
-    ]
+    return codec.values_of(Seen, rows.sort_by("scored_at"))
 
 
 def read_reference(batches: Table, model_version: str) -> Sketch | None:
@@ -34,21 +23,7 @@ def read_reference(batches: Table, model_version: str) -> Sketch | None:
     return reference_of(read_seen(batches, model_version))
 
 
-def save_batch(
-    batches: Table, *, batch: str, model_version: str, scored_at: datetime, sketch: Sketch, check: Check
-) -> None:
+def save_batch(batches: Table, seen: Seen) -> None:
     """Append what one scoring pass saw and what had moved; a pass without predictions leaves no row."""
-    if sketch.n == 0:
-        return
-    batches.append(
-        [
-            {
-                "batch": batch,
-                "model_version": model_version,
-                "scored_at": scored_at,
-                "n": sketch.n,
-                "sketch": sketch.to_json(),
-                "drifts": check.to_json(),
-            }
-        ]
-    )
+    if seen.sketch.n:
+        batches.append(codec.rows_of([seen], n=seen.sketch.n))

@@ -79,7 +79,7 @@ BATCHES = pa.schema(
         ("scored_at", _MOMENT),
         ("n", pa.int64()),
         ("sketch", _TEXT),
-        ("drifts", _TEXT),
+        ("check", _TEXT),
     ]
 )
 

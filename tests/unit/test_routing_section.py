@@ -13,7 +13,7 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.samples import sample_id_of
 from goldloop.drift.checks import check_drift
 from goldloop.drift.history import Seen
-from goldloop.drift.sketches import Sketch, SketchBuilder
+from goldloop.drift.sketches import Sketch, sketch_of
 from goldloop.reports.inputs import RoutingInputs
 from goldloop.reports.page import Page, render_page
 from goldloop.reports.routing import policy_lines, routing_section
@@ -87,10 +87,8 @@ def test_few_audits_say_so_in_place_of_a_number() -> None:
 
 def scored(number: int, *, share: float, reference: Sketch | None = None) -> Seen:
     """Return a pass over 400 samples of which the model called `share` spam, checked against `reference`."""
-    builder = SketchBuilder(LABELS)
-    spam = np.arange(400) < 400 * share
-    builder.add(np.where(spam[:, None], [0.1, 0.9], [0.9, 0.1]), np.zeros((400, 1), dtype=np.float32))
-    sketch = builder.sketch()
+    probs = np.where(np.arange(400)[:, None] < 400 * share, [0.1, 0.9], [0.9, 0.1])
+    sketch = sketch_of(probs, np.zeros((400, 1), dtype=np.float32), LABELS)
     return Seen(f"march-{number}", "3", NOW, sketch, check_drift(sketch, reference))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -14,8 +13,6 @@ from goldloop.reports.formatting import number, shortened
 from goldloop.reports.plots.style import BLUE, VERMILION, in_percent, picture
 
 MOST_LABELS = 15  # labels with a bar of their own; the others moved less
-
-Shares = npt.NDArray[np.float64]
 
 
 @picture
@@ -63,7 +60,7 @@ def _draw_confidence(axes: Axes, sketch: Sketch, reference: Sketch | None, check
         )
     axes.bar(
         edges[:-1],
-        _shares(sketch.confidence_counts),
+        sketch.confidence_shares,
         width=1 / N_BINS,
         align="edge",
         color=BLUE,
@@ -72,7 +69,7 @@ def _draw_confidence(axes: Axes, sketch: Sketch, reference: Sketch | None, check
         label="this batch",
     )
     if reference:
-        axes.stairs(_shares(reference.confidence_counts), edges, color="black", linewidth=1.8, label="before")
+        axes.stairs(reference.confidence_shares, edges, color="black", linewidth=1.8, label="before")
     axes.set_xlim(0, 1)
     axes.grid(axis="y")
     in_percent(axes.xaxis)
@@ -86,10 +83,10 @@ def _draw_labels(
 ) -> None:
     drifted = {drift.what for drift in check.drifts if drift.kind == "labels"}
     rows = np.arange(len(labels))[::-1]
-    now = _shares(sketch.label_counts)[labels]
+    now = sketch.label_shares[labels]
     axes.barh(rows, now, height=0.62, color=BLUE, alpha=0.55)
     if reference:
-        before = _shares(reference.label_counts)[labels]
+        before = reference.label_shares[labels]
         axes.vlines(before, rows - 0.38, rows + 0.38, color="black", linewidth=2.2)
     axes.set_yticks(rows, [shortened(sketch.labels[column]) for column in labels])
     for text, column in zip(axes.get_yticklabels(), labels, strict=True):
@@ -109,11 +106,6 @@ def _draw_labels(
 def _shown_labels(sketch: Sketch, reference: Sketch | None, check: Check) -> list[int]:
     """Return columns in label-set order: those that drifted, then the largest."""
     drifted = {drift.what for drift in check.drifts if drift.kind == "labels"}
-    size = np.maximum(_shares(sketch.label_counts), _shares(reference.label_counts) if reference else 0)
+    size = np.maximum(sketch.label_shares, reference.label_shares if reference else 0)
     order = sorted(range(len(size)), key=lambda column: (sketch.labels[column] not in drifted, -size[column]))
     return sorted(order[:MOST_LABELS])
-
-
-def _shares(counts: npt.NDArray[np.int64]) -> Shares:
-    shares: Shares = counts / counts.sum()
-    return shares
