@@ -163,7 +163,7 @@ def homogeneity(now: npt.ArrayLike, before: npt.ArrayLike, *, is_ordered: bool) 
     share = both.sum(axis=1).min() / both.sum()
     if not is_ordered:  # sort by size, so that the order of labels does not matter
         both = both[:, np.lexsort((both[0], -both.sum(axis=0)))]
-    cells = [np.zeros(2)]
+    cells: list[Values] = [np.zeros(2)]
     for cell in both.T:
         if cells[-1].sum() * share >= LEAST_EXPECTED:
             cells.append(np.zeros(2))

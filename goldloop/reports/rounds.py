@@ -17,8 +17,8 @@ from goldloop.reports.steps import evaluation_rows, retrain_title
 from goldloop.routing.fit import KnownPeople, fit_policy
 from goldloop.routing.tuning import tune
 from goldloop.settings import Settings
-from goldloop.stats.calibration import reliability_bins
 from goldloop.stats.metrics import Estimate
+from goldloop.stats.reliability import reliability_bins
 from goldloop.training.evaluate import BASELINE, CHALLENGER, HoldoutEvaluation
 from goldloop.training.promotion import Decision, Evaluation, winner
 from goldloop.training.round_record import RoundRecord

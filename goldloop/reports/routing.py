@@ -17,8 +17,8 @@ from goldloop.reports.section import Plot, Row, Section, Table
 from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.policies import Suspended
 from goldloop.routing.tuning import Tuning
-from goldloop.stats.calibration import calibration_error, reliability_bins
 from goldloop.stats.measures import MIN_N
+from goldloop.stats.reliability import calibration_error, reliability_bins
 
 TOO_FEW_AUDITS = f"fewer than {MIN_N} audits"
 

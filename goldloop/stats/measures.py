@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import exp, log, sqrt
 from typing import Any
 
@@ -32,9 +32,7 @@ class Measure:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields for JSON: those of the estimate, or `n` and `missing`."""
-        return (
-            {"n": self.n, "missing": self.missing} if self.estimate is None else dict(self.estimate.to_dict())
-        )
+        return asdict(self.estimate) if self.estimate else {"n": self.n, "missing": self.missing}
 
 
 def measured(value: float, low: float, high: float, *, n: int) -> Measure:

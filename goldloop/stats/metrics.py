@@ -6,10 +6,9 @@ positive. A weighted share is a Hájek mean [hajek1971]; its interval uses `effe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import sqrt
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +34,7 @@ class Estimate:
 
     def __post_init__(self) -> None:
         if self.n < 1 or not self.low <= self.value <= self.high:
-            raise ValueError(f"an estimate needs n >= 1 and low <= value <= high, got {self.to_dict()}")
+            raise ValueError(f"an estimate needs n >= 1 and low <= value <= high, got {asdict(self)}")
 
     def scaled(self, factor: float) -> Self:
         """Return `factor` times this estimate; a negative factor swaps the ends of the interval."""
@@ -51,15 +50,6 @@ class Estimate:
         digits = 2 if self.high - self.low >= 0.02 else 3
         return f"{self.value:.3f} [{self.low:.{digits}f}, {self.high:.{digits}f}], n={self.n}"
 
-    def to_dict(self) -> dict[str, float | int]:
-        """Return the fields for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the estimate that `to_dict` wrote."""
-        return cls(float(values["value"]), float(values["low"]), float(values["high"]), int(values["n"]))
-
 
 @dataclass(frozen=True, slots=True)
 class LabelMetrics:
@@ -73,19 +63,6 @@ class LabelMetrics:
     precision: Estimate | None
     recall: Estimate | None
     f1: Estimate | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the metrics that `to_dict` wrote."""
-        parts = {
-            name: None if values[name] is None else Estimate.from_dict(values[name])
-            for name in ("precision", "recall", "f1")
-        }
-        return cls(label=str(values["label"]), n=int(values["n"]), **parts)
 
 
 def checked_columns(columns: npt.ArrayLike, *, n_labels: int) -> Columns:
@@ -267,15 +244,3 @@ def per_label(
         )
         for column, name in enumerate(labels)
     )
-
-
-def confusion(truth: npt.ArrayLike, predicted: npt.ArrayLike, *, n_labels: int) -> npt.NDArray[np.int64]:
-    """Return counts (n_labels, n_labels); rows are true columns, columns are predicted columns.
-
-    Raises:
-        LabelError: a column is outside the label set, or the shapes differ.
-    """
-    _hits(truth, predicted)
-    true, guessed = (checked_columns(side, n_labels=n_labels) for side in (truth, predicted))
-    counts = np.bincount(true * n_labels + guessed, minlength=n_labels**2)
-    return counts.reshape(n_labels, n_labels).astype(np.int64)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from goldloop.audit.designs import Design
-from goldloop.stats.calibration import expected_calibration_error
 from goldloop.stats.measures import share
+from goldloop.stats.reliability import expected_calibration_error
 from scripts.bench.guarantees.audit import drawn, estimated
 from scripts.bench.guarantees.calibration import errors, sharpened
 from scripts.bench.outputs import calibrated_population, simulated_outputs

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from goldloop.core.errors import EmptyPoolError, InvalidProbabilitiesError, LabelError
-from goldloop.stats.calibration import (
-    Calibration,
-    calibration_error,
-    error_of_bins,
-    expected_calibration_error,
-    reliability_bins,
-)
+from goldloop.stats.calibration import Calibration
+from goldloop.stats.reliability import calibration_error, expected_calibration_error
 
 
 def sample(n: int, *, sharpness: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -72,9 +69,9 @@ def test_weights_that_are_all_alike_change_nothing() -> None:
     """Only the ratios of the weights count."""
     probs, truth = sample(150, sharpness=1.5, seed=4)
 
-    weighted = calibration_error(probs, truth, weights=np.full(150, 7.0)).to_dict()
+    weighted = asdict(calibration_error(probs, truth, weights=np.full(150, 7.0)))
 
-    assert weighted == pytest.approx(calibration_error(probs, truth).to_dict())
+    assert weighted == pytest.approx(asdict(calibration_error(probs, truth)))
 
 
 def test_weights_undo_an_audit_that_asked_more_of_what_is_unsure() -> None:
@@ -105,17 +102,8 @@ def test_the_error_is_an_estimate_inside_its_range(n: int, seed: int, sharpness:
         assert getattr(error, name) == pytest.approx(getattr(other, name), abs=1e-6)
 
 
-def test_the_error_of_bins_is_that_of_their_samples() -> None:
-    """The error follows from the bins alone."""
-    probs, truth = sample(200, sharpness=2, seed=8)
-
-    assert error_of_bins(reliability_bins(probs, truth)) == calibration_error(probs, truth)
-
-
 def test_no_samples_and_bad_ones_are_refused() -> None:
     """Nothing, a column outside the labels and NaN have an error each."""
-    with pytest.raises(EmptyPoolError, match="calibration error from 0 samples"):
-        error_of_bins(())
     with pytest.raises(EmptyPoolError, match="cannot calibrate with 0 samples"):
         calibration_error(np.zeros((0, 2)), [])
     with pytest.raises(LabelError, match="column 2 of row 0 is outside"):

@@ -32,9 +32,8 @@ def test_the_examples_of_a_module_print_what_they_show(module: str) -> None:
         "goldloop.audit.control_variate",
         "goldloop.audit.guard",
         "goldloop.drift.checks",
-        "goldloop.stats.calibration.correction",
-        "goldloop.stats.calibration.fit",
-        "goldloop.stats.calibration.reliability",
+        "goldloop.stats.calibration",
+        "goldloop.stats.reliability",
         "goldloop.stats.comparison",
     ],
 )

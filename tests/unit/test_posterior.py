@@ -16,7 +16,7 @@ from goldloop.consensus.posterior import posterior
 from goldloop.consensus.votes import vote_table
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import sample_id_of
-from goldloop.stats.calibration import expected_calibration_error
+from goldloop.stats.reliability import expected_calibration_error
 from tests.strategies import cases
 
 LABELS = LabelSet.of(["cat", "dog", "fox"])

@@ -20,7 +20,7 @@ from goldloop.reports.plots.style import LANE_LOOKS
 from goldloop.reports.rounds import retrain_plots
 from goldloop.routing.fit import KnownPeople
 from goldloop.settings import Settings
-from goldloop.stats.calibration import reliability_bins
+from goldloop.stats.reliability import reliability_bins
 from goldloop.training.evaluate import HoldoutEvaluation
 from goldloop.training.promotion import Decision
 from tests.unit.report_pages import estimate, judged, page_of, row

@@ -14,8 +14,8 @@ from goldloop.reports.plots.intervals import draw_band, draw_intervals
 from goldloop.reports.plots.style import BLUE, GREY, ORANGE, VERMILION, in_percent, picture
 from goldloop.routing.outcomes import Outcome
 from goldloop.routing.tuning import Tuning
-from goldloop.stats.calibration import ReliabilityBin
 from goldloop.stats.metrics import Estimate
+from goldloop.stats.reliability import ReliabilityBin
 
 NARROWEST = 0.99  # largest start of the confidence axis, also if a model is sure of everything
 HEADROOM = 1.65  # of the y axis, for the legend

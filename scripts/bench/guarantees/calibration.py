@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from goldloop.stats.calibration import (
-    Calibration,
-    calibration_error,
-    expected_calibration_error,
-    fit_temperature,
-)
+from goldloop.stats.calibration import Calibration, fit_temperature
 from goldloop.stats.metrics import Estimate
+from goldloop.stats.reliability import calibration_error, expected_calibration_error
 from scripts.bench.common import Report
 from scripts.bench.outputs import Outputs
 from scripts.bench.pictures import Columns, Floats

@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from goldloop.audit.designs import Design, audit_probabilities, usual_unsureness
 from goldloop.settings import GateSettings
-from goldloop.stats.calibration import calibration_error
 from goldloop.stats.comparison import compare
+from goldloop.stats.reliability import calibration_error
 from goldloop.training.gate import RULES, Gate
 from scripts.bench.common import Report
 from scripts.bench.outputs import Outputs, calibrated_population, numbered_labels

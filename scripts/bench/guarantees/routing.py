@@ -87,7 +87,7 @@ def one_draw(
     )
     drawn = rng.permutation(n)[:n_audits]
     validation, holdout = drawn[: n_audits // 2], drawn[n_audits // 2 :]
-    calibration = fit_calibration(made.logits[validation], made.truth[validation]).calibration
+    calibration = fit_calibration(made.logits[validation], made.truth[validation])
     probs = calibration.apply(made.logits)
     cost = settings.cost
     said = _simulated(made, cost, rng) if made.answers is None else _real(made, cost, drawn, rng)

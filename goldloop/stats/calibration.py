@@ -1,17 +1,25 @@
-"""Fit: the calibration with the least loss on randomly drawn, labelled samples."""
+"""Calibration: one temperature for all labels and, optionally, one offset for each, fitted to labels."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize, minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 
-from goldloop.stats.calibration.correction import Calibration
-from goldloop.stats.calibration.inputs import Matrix, checked_matrix, checked_truth
-from goldloop.stats.metrics import Columns, Weights, checked_weights, effective_sample_size
+from goldloop.core.errors import EmptyPoolError, InvalidProbabilitiesError, LabelError
+from goldloop.stats.metrics import (
+    Columns,
+    Weights,
+    checked_columns,
+    checked_weights,
+    effective_sample_size,
+)
+
+Matrix = npt.NDArray[np.float64]
 
 TEMPERATURE_RANGE = (0.05, 20.0)
 """Bounds of a fitted temperature; a network that reaches one has logits of an unusual scale."""
@@ -35,17 +43,78 @@ MARGIN = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Fit:
-    """A calibration fitted on `n` samples, and the evidence for or against offsets.
+class Calibration:
+    """Turns logits into probs: softmax(logits / temperature + offsets) [guo2017] [alexandari2020].
 
-    `gain` is the loss without offsets minus the loss with them, in nats a sample on left-out folds, and
-    `gain_error` its standard error. Both are None if there were fewer than LEAST_FOR_OFFSETS samples.
+    `offsets` has one number for each label, in label-set order, or is empty. Without offsets, calibration
+    never changes the predicted label.
+
+    >>> Calibration(temperature=2.0).apply([[4.0, 0.0]]).round(3)
+    array([[0.881, 0.119]])
     """
 
-    calibration: Calibration
-    n: int
-    gain: float | None
-    gain_error: float | None
+    temperature: float = 1.0
+    offsets: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise InvalidProbabilitiesError(
+                f"temperature must be a positive number, got {self.temperature}; fit the calibration again"
+            )
+        if not all(math.isfinite(offset) for offset in self.offsets):
+            raise InvalidProbabilitiesError(
+                f"offsets must be finite, got {self.offsets}; fit the calibration again"
+            )
+
+    def apply(self, logits: npt.ArrayLike) -> Matrix:
+        """Return the probs of `logits` (n, n_labels); each row sums to 1.
+
+        Raises:
+            InvalidProbabilitiesError: a logit is not finite, or the number of labels differs.
+        """
+        matrix = checked_matrix(logits, "logits")
+        if self.offsets and len(self.offsets) != matrix.shape[1]:
+            raise InvalidProbabilitiesError(
+                f"there are {len(self.offsets)} offsets for {matrix.shape[1]} labels; "
+                "fit the calibration again"
+            )
+        return np.asarray(softmax(matrix / self.temperature + np.array(self.offsets or 0.0), axis=1))
+
+
+def checked_matrix(values: npt.ArrayLike, what: str) -> Matrix:
+    """Return `values` as finite float64 (n, at least 2 labels); error messages call them `what`.
+
+    Raises:
+        InvalidProbabilitiesError: the shape is wrong, or a row is not finite; names the first.
+    """
+    matrix = np.asarray(values, dtype=np.float64)
+    if matrix.ndim != 2 or matrix.shape[1] < 2:
+        raise InvalidProbabilitiesError(f"{what} need shape (n, at least 2 labels), got {matrix.shape}")
+    bad = ~np.isfinite(matrix).all(axis=1)
+    if bad.any():
+        row = int(np.flatnonzero(bad)[0])
+        raise InvalidProbabilitiesError(
+            f"{what} of row {row} are not finite: {matrix[row].tolist()}; check the model"
+        )
+    return matrix
+
+
+def checked_truth(columns: npt.ArrayLike, matrix: Matrix) -> Columns:
+    """Return the true columns (n,) of the rows of `matrix`.
+
+    Raises:
+        EmptyPoolError: `matrix` has no rows.
+        LabelError: a column is outside the label set, or their number is not that of the rows.
+    """
+    n, n_labels = matrix.shape
+    if n == 0:
+        raise EmptyPoolError(
+            "cannot calibrate with 0 samples; label some audit samples, then run `goldloop pull`"
+        )
+    checked = checked_columns(columns, n_labels=n_labels)
+    if checked.shape != (n,):
+        raise LabelError(f"there are {len(checked)} columns for {n} rows; pass one label for each row")
+    return checked
 
 
 def fit_temperature(
@@ -70,37 +139,21 @@ def fit_temperature(
     return _temperature(*_checked(logits, columns, weights))
 
 
-def fit_offsets(
-    logits: npt.ArrayLike, columns: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
-) -> Calibration:
-    """Return a temperature and offsets, fitted together, even if the offsets do not lower the loss.
-
-    This is bias-corrected temperature scaling [alexandari2020] with a prior of offsets, see OFFSET_SPREAD.
-
-    Raises:
-        EmptyPoolError, InvalidProbabilitiesError, LabelError: as `fit_temperature`.
-    """
-    return _with_offsets(*_checked(logits, columns, weights))
-
-
 def fit_calibration(
     logits: npt.ArrayLike, columns: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
-) -> Fit:
-    """Return the temperature of `fit_temperature`, or the temperature and offsets of `fit_offsets`.
+) -> Calibration:
+    """Return the temperature of `fit_temperature`, or a temperature and offsets, fitted together.
 
-    Offsets are kept only if they lower the loss on left-out folds by more than MARGIN standard errors.
+    Offsets [alexandari2020] have a prior, see OFFSET_SPREAD. They are kept only if they lower the loss on
+    left-out folds by more than MARGIN standard errors.
 
     Raises:
         EmptyPoolError, InvalidProbabilitiesError, LabelError: as `fit_temperature`.
     """
     matrix, truth, weight = _checked(logits, columns, weights)
-    plain = Calibration(_temperature(matrix, truth, weight))
-    if len(truth) < LEAST_FOR_OFFSETS:
-        return Fit(plain, len(truth), None, None)
-    gain, gain_error = _gain(matrix, truth, weight)
-    if gain > MARGIN * gain_error:
-        return Fit(_with_offsets(matrix, truth, weight), len(truth), gain, gain_error)
-    return Fit(plain, len(truth), gain, gain_error)
+    if len(truth) >= LEAST_FOR_OFFSETS and _do_offsets_pay(matrix, truth, weight):
+        return _with_offsets(matrix, truth, weight)
+    return Calibration(_temperature(matrix, truth, weight))
 
 
 def _checked(
@@ -148,24 +201,23 @@ def _with_offsets(matrix: Matrix, truth: Columns, weights: Weights) -> Calibrati
     return Calibration(temperature, tuple((best[1:] - best[1:].mean()).tolist()))
 
 
-def _gain(matrix: Matrix, truth: Columns, weights: Weights) -> tuple[float, float]:
-    """Return `Fit.gain` and `Fit.gain_error`."""
+def _do_offsets_pay(matrix: Matrix, truth: Columns, weights: Weights) -> bool:
+    """Return whether offsets lower the loss on left-out folds by more than MARGIN standard errors."""
     differences = np.empty(len(truth))
     for fold in range(N_FOLDS):
         left_out = np.arange(len(truth)) % N_FOLDS == fold
         known = (matrix[~left_out], truth[~left_out], weights[~left_out])
-        plain, shifted = Calibration(_temperature(*known)), _with_offsets(*known)
-        rest, columns = matrix[left_out], truth[left_out]
-        differences[left_out] = _log_likelihood(shifted, rest, columns) - _log_likelihood(
-            plain, rest, columns
+        plain, shifted = (
+            _log_likelihood(calibration, matrix[left_out], truth[left_out])
+            for calibration in (Calibration(_temperature(*known)), _with_offsets(*known))
         )
+        differences[left_out] = shifted - plain
     gain = float(np.average(differences, weights=weights))
     variance = float(np.average((differences - gain) ** 2, weights=weights)) / effective_sample_size(weights)
-    return gain, variance**0.5
+    return gain > MARGIN * variance**0.5
 
 
 def _log_likelihood(calibration: Calibration, matrix: Matrix, truth: Columns) -> Matrix:
     """Return the log-probability of each true column, (n,); always finite."""
     shifted = matrix / calibration.temperature + np.array(calibration.offsets or 0.0)
-    logarithms: Matrix = log_softmax(shifted, axis=1)[np.arange(len(truth)), truth]
-    return logarithms
+    return np.asarray(log_softmax(shifted, axis=1)[np.arange(len(truth)), truth])
