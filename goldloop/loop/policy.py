@@ -7,7 +7,7 @@ from collections.abc import Collection
 from functools import partial
 
 from goldloop.audit.audited import Audited
-from goldloop.audit.designs import Design, audit_probabilities, usual_unsureness
+from goldloop.audit.designs import audit_probabilities, usual_unsureness
 from goldloop.core.errors import EmptyPoolError
 from goldloop.core.ports import Tables
 from goldloop.core.samples import SampleId
@@ -95,12 +95,10 @@ def audit_probabilities_of(ports: LoopPorts) -> AuditProbabilities:
     """Return the function from probs (n, n_labels) to the chance (n,) that each row is audited."""
     selection = ports.settings.selection
     usual = None
-    if Design(selection.audit_design) is Design.POISSON:
+    if selection.audit_design == "poisson":
         probs = read_traffic(ports.tables, ports.settings.label_set).probs
         usual = usual_unsureness(probs, audit_rate=selection.audit_rate) if len(probs) else None
-    return partial(
-        audit_probabilities, audit_rate=selection.audit_rate, design=selection.audit_design, usual=usual
-    )
+    return partial(audit_probabilities, audit_rate=selection.audit_rate, usual=usual)
 
 
 def explain_sample(ports: LoopPorts, prefix: str) -> Explanation:

@@ -214,7 +214,7 @@ def _do_offsets_pay(matrix: Matrix, truth: Columns, weights: Weights) -> bool:
         differences[left_out] = shifted - plain
     gain = float(np.average(differences, weights=weights))
     variance = float(np.average((differences - gain) ** 2, weights=weights)) / effective_sample_size(weights)
-    return gain > MARGIN * variance**0.5
+    return bool(gain > MARGIN * variance**0.5)
 
 
 def _log_likelihood(calibration: Calibration, matrix: Matrix, truth: Columns) -> Matrix:

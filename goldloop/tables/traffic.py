@@ -28,7 +28,7 @@ def read_traffic(tables: Tables, labels: LabelSet, model_version: str | None = N
 
     With `model_version` only the samples that this model was the first to score.
     """
-    names = ["sample_id", "scored_at", "lane", "policy", "label", "probs", "model_version"]
+    names = ["sample_id", "scored_at", "lane", "label", "probs", "model_version"]
     rows = tables.predictions.read(names).filter(pc.field("label").is_valid()).sort_by("scored_at")
     number = pa.array(range(len(rows)), pa.int64())
     first = rows.select(["sample_id"]).append_column("row", number)
@@ -41,7 +41,6 @@ def read_traffic(tables: Tables, labels: LabelSet, model_version: str | None = N
         sample_ids=tuple(SampleId(sample_id) for sample_id in rows["sample_id"].to_pylist()),
         probs=stored_probs(rows["probs"].to_pylist(), labels),
         lanes=np.array(rows["lane"].to_pylist(), dtype=str),
-        policies=np.array(rows["policy"].to_pylist(), dtype=str),
         rounds=np.array(
             [bisect.bisect_left(closed, moment) for moment in rows["scored_at"].to_pylist()], dtype=np.intp
         ),

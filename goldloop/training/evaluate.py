@@ -49,8 +49,14 @@ class HoldoutEvaluation:
         """Return the holdout as the model in `role` evaluated it."""
         n = len(self.truth)
         probs = self.probs[self.evaluations[role].model_version]
-        lanes, rounds = np.full(n, "", dtype="<U6"), np.full(n, -1, dtype=np.intp)
-        return Audited(self.sample_ids, self.truth, probs, self.weights, lanes, rounds)
+        return Audited(
+            sample_ids=self.sample_ids,
+            truth=self.truth,
+            probs=probs,
+            weights=self.weights,
+            lanes=np.full(n, "", dtype="<U6"),
+            rounds=np.full(n, -1, dtype=np.intp),
+        )
 
 
 def evaluate_on_holdout(

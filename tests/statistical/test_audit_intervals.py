@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from goldloop.audit.designs import Design
 from goldloop.stats.measures import share
 from goldloop.stats.reliability import expected_calibration_error
 from scripts.bench.guarantees.audit import drawn, estimated
@@ -19,10 +18,10 @@ MADE = simulated_outputs(5000, seed=0)
 PROBS, TRUTH = calibrated_population(MADE, seed=0)
 
 
-@pytest.mark.parametrize("design", list(Design))
+@pytest.mark.parametrize("design", ["uniform", "poisson"])
 @pytest.mark.parametrize("method", ["goldloop", "no model"])
 @pytest.mark.parametrize("size", [100, 300])
-def test_accuracy_is_in_its_interval(design: Design, method: str, size: int) -> None:
+def test_accuracy_is_in_its_interval(design: str, method: str, size: int) -> None:
     """The 95 % interval of the accuracy of all traffic holds it in at least 93 % of 400 audits."""
     draws, chance = drawn(PROBS, size=size, design=design, n=400, seed=1)
     inside = np.ones(len(TRUTH), dtype=bool)

@@ -29,7 +29,7 @@ def test_the_examples_of_a_module_print_what_they_show(module: str) -> None:
 @pytest.mark.parametrize(
     "algorithm",
     [
-        "goldloop.audit.control_variate",
+        "goldloop.audit.estimates",
         "goldloop.audit.guard",
         "goldloop.drift.checks",
         "goldloop.stats.calibration",
