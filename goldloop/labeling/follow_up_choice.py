@@ -17,7 +17,7 @@ from goldloop.core.planned_tasks import TaskStatus
 from goldloop.core.requests import AnswerRequest, RequestReason
 from goldloop.core.tasks import Purpose, split_key, task_key
 from goldloop.labeling.state import LoopState
-from goldloop.selection.budget import n_answers_of, repeat_budget
+from goldloop.selection.plan import n_answers_of, repeat_budget
 from goldloop.settings import Settings
 
 CHARGED = (RequestReason.CHECK, RequestReason.UNSURE, RequestReason.HONEYPOT)

@@ -14,11 +14,9 @@ from goldloop.core.samples import SampleId
 from goldloop.costs.review_effort import people_costs
 from goldloop.labeling.state import read_state
 from goldloop.loop.ports import LoopPorts
-from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.explanation import Explanation, explain
 from goldloop.routing.fit import KnownPeople, fit_policy
-from goldloop.routing.policies import Policy
-from goldloop.routing.reroute import reroute
+from goldloop.routing.policies import Policy, PolicyEntry, reroute
 from goldloop.routing.settle import is_asked_for, settle_policy
 from goldloop.routing.tuning import Tuning, tune
 from goldloop.scoring.writer import AuditProbabilities
@@ -77,7 +75,7 @@ def reroute_pool(
     )
     changes = reroute(predictions, policy)
     save_lane_changes(ports.tables, changes, policy=policy, at=ports.clock())
-    return Counter(str(change) for change in changes)
+    return Counter(f"{prediction.lane} -> {lane}" for prediction, lane in changes)
 
 
 def known_people(ports: LoopPorts) -> KnownPeople:

@@ -22,7 +22,7 @@ from goldloop.loop.policy import cautions, known_people
 from goldloop.loop.ports import LoopPorts
 from goldloop.reports.gallery import MOST_TILES, Thumbnails, shown_gold
 from goldloop.reports.status import Status
-from goldloop.routing.entry import PolicyEntry
+from goldloop.routing.policies import PolicyEntry
 from goldloop.routing.tuning import Tuning, tune
 from goldloop.services import Endpoints
 from goldloop.settings import Settings

@@ -34,14 +34,12 @@ from goldloop.routing.sequences import most_errors, planned_sequence
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """The `threshold` from which at least a share `accuracy` of the labels is right, None for nowhere.
+    """The `threshold` from which enough labels are right, None for nowhere; `reason` explains it.
 
-    This holds with probability 1 - `delta` over the draw of the `n` audits. Of these, `n_accepted` have a
-    confidence of at least `threshold`, and `n_errors` of those are wrong. `reason` explains it in a sentence.
+    Of the `n` audits `n_accepted` have a confidence of at least `threshold`, and `n_errors` of those are
+    wrong.
     """
 
-    accuracy: float
-    delta: float
     threshold: float | None
     n: int
     n_accepted: int
@@ -61,8 +59,6 @@ def evenly_drawn(audited: Audited, *, seed: int) -> Audited:
     weighted errors [waudbysmith2024], which uses all audits, certified less, because all errors may lie where
     the audits are fewest.
     """
-    if not len(audited):
-        return audited
     kept = audited.weights / audited.weights.max()
     numbers = np.array([permanent_random(sample_id, seed, "thinning") for sample_id in audited.sample_ids])
     return audited.where(numbers < kept)
@@ -71,8 +67,9 @@ def evenly_drawn(audited: Audited, *, seed: int) -> Audited:
 def certify(
     confidence: npt.ArrayLike, is_right: npt.ArrayLike, *, accuracy: float, delta: float
 ) -> Certificate:
-    """Return the certified threshold, from audits drawn with equal probabilities.
+    """Return the threshold from which at least a share `accuracy` of the labels is right.
 
+    This holds with probability 1 - `delta` over the draw of the audits, which must have equal probabilities.
     `confidence` (n,) in [0, 1] is the model's; `is_right` (n,) is true where its label is the true one. The
     audits must be a random draw on which no part of the model was fitted.
 
@@ -90,18 +87,19 @@ def certify(
     sizes = np.flatnonzero(np.diff(sure, append=-1.0) < 0) + 1
     most = most_errors(sizes, risk=1 - accuracy, delta=delta)
     sequence = planned_sequence(sure, sizes, most)
-    last = _last_passed(n_wrong[sizes - 1] <= most, sequence)
-    n_accepted = 0 if last is None else int(sizes[last])
+    has_passed = np.logical_and.accumulate((n_wrong[sizes - 1] <= most)[sequence])
+    passed = sequence[has_passed]
+    n_accepted = int(sizes[passed[-1]]) if len(passed) else 0
     n_errors = int(n_wrong[n_accepted - 1]) if n_accepted else 0
-    if last is None and len(sure) < (least := fewest_audits(accuracy, delta)):
+    if not n_accepted and len(sure) < (least := fewest_audits(accuracy, delta)):
         reason = f"at least {least} audits, all of them right, are needed to show {accuracy:.1%}; "
         reason += f"there are {len(sure)}"
     else:
-        place = sequence[0] if last is None else last
+        place = passed[-1] if len(passed) else sequence[0]
         reason = f"{n_wrong[sizes[place] - 1]} of the {sizes[place]} audits with the highest confidence are "
         reason += f"wrong; at most {most[place]} may be wrong to show {accuracy:.1%} "
         reason += f"with certainty {1 - delta:.0%} ({len(sure)} audits in all)"
-    return Certificate(accuracy, delta, _threshold(sure, n_accepted), len(sure), n_accepted, n_errors, reason)
+    return Certificate(_threshold(sure, n_accepted), len(sure), n_accepted, n_errors, reason)
 
 
 def _by_confidence(
@@ -117,13 +115,6 @@ def _by_confidence(
         raise InvalidProbabilitiesError("A confidence lies outside [0, 1]. Check the probs of the model.")
     order = np.argsort(-sure, kind="stable")
     return sure[order], np.cumsum(~right[order])
-
-
-def _last_passed(passed: npt.NDArray[np.bool_], sequence: npt.NDArray[np.intp]) -> int | None:
-    """Return the last entry of `sequence` before the first that did not pass, None if the first did not."""
-    stops = np.flatnonzero(~passed[sequence])
-    n_passed = int(stops[0]) if len(stops) else len(sequence)
-    return int(sequence[n_passed - 1]) if n_passed else None
 
 
 def _threshold(sure: npt.NDArray[np.float64], n_accepted: int) -> float | None:

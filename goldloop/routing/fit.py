@@ -75,16 +75,14 @@ def fit_policy(
         return fit_target(policy.target, policy.delta, audited, seed=settings.selection.seed)
     if policy.kind == "cost":
         return Fitted(*cost_policy(settings, people or KnownPeople()))
-    return Fitted(
-        Band(*policy.band, Lane(policy.below)), ("the band is fixed in [policy]; audits do not change it",)
-    )
+    reason = "the band is fixed in [policy]; audits do not change it"
+    return Fitted(Band(*policy.band, Lane(policy.below)), (reason,))
 
 
 def fit_target(accuracy: float, delta: float, audited: Audited | None, *, seed: int) -> Fitted:
     """Return the target policy that `audited` certifies; with too few audits it accepts nothing."""
     if audited is None or not len(audited):
-        certificate = certify([], [], accuracy=accuracy, delta=delta)
-        n_left_out = 0
+        certificate, n_left_out = certify([], [], accuracy=accuracy, delta=delta), 0
     else:
         even = evenly_drawn(audited, seed=seed)
         certificate = certify(even.confidence, even.is_right, accuracy=accuracy, delta=delta)
@@ -179,4 +177,4 @@ def _one_coin(accuracy: float, n_labels: int) -> Floats:
 
 
 def _matrix(values: Floats) -> Matrix:
-    return tuple(tuple(float(value) for value in row) for row in values)
+    return tuple(map(tuple, values.tolist()))

@@ -59,7 +59,7 @@ def outcome(policy: Policy, audited: Audited, costs: Cost) -> Outcome:
             for lane in Lane
         },
         wrong_accepted=share_estimate(is_accepted & ~audited.is_right, weights=audited.weights),
-        let_through=share_estimate(~kept.is_right, weights=kept.weights) if len(kept) else None,
+        let_through=kept.wrong_share(),
         cost=replace(cost, low=max(0.0, cost.low)),
     )
 

@@ -67,7 +67,6 @@ class Tuning:
     """
 
     currency: str
-    costs: Cost
     present: Outcome
     candidates: tuple[Candidate, ...]
     recommended: Outcome
@@ -103,7 +102,6 @@ def tune(
     best, reasons = _recommended(today, candidates, settings)
     return Tuning(
         currency=settings.cost.currency,
-        costs=costs,
         present=today,
         candidates=candidates,
         recommended=best,

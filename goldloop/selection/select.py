@@ -103,9 +103,8 @@ def _audit_probability(candidate: Candidate, audit_rate: float) -> float:
 def _audit_ratio(candidate: Candidate, *, audit_rate: float, seed: int) -> float:
     """Return the permanent random number over the audit probability; below 1 the sample is reserved."""
     probability = _audit_probability(candidate, audit_rate)
-    if probability <= 0:
-        return 1.0 + permanent_random(candidate.sample_id, seed, "audit")
-    return permanent_random(candidate.sample_id, seed, "audit") / probability
+    number = permanent_random(candidate.sample_id, seed, "audit")
+    return number / probability if probability > 0 else 1.0 + number
 
 
 def _reviews(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from goldloop.core.ports import Row, Table
-from goldloop.routing.entry import PolicyEntry
+from goldloop.routing.policies import PolicyEntry
 from goldloop.tables import codec
 
 

@@ -10,12 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.core.errors import SourceError
+from goldloop.core.lanes import Lane
 from goldloop.core.ports import Tables
 from goldloop.core.predictions import Prediction
 from goldloop.core.samples import SampleId
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.policies import Policy
-from goldloop.routing.reroute import LaneChange
 from goldloop.tables.codec import rows_of, values_of
 from goldloop.tables.unlabeled_pool import newest_predictions
 
@@ -51,11 +51,12 @@ def predictions_under_other_policies(
     return [prediction for prediction in values_of(Prediction, rows) if is_wanted(prediction.sample_id)]
 
 
-def save_lane_changes(tables: Tables, changes: Iterable[LaneChange], *, policy: Policy, at: datetime) -> None:
-    """Append one prediction for each change, with the new lane and policy, in one commit."""
+def save_lane_changes(
+    tables: Tables, changes: Iterable[tuple[Prediction, Lane]], *, policy: Policy, at: datetime
+) -> None:
+    """Append each prediction again with its new lane and policy, in one commit."""
     predictions = [
-        replace(change.prediction, lane=change.lane, policy=policy.version, scored_at=at)
-        for change in changes
+        replace(prediction, lane=lane, policy=policy.version, scored_at=at) for prediction, lane in changes
     ]
     if predictions:
         tables.predictions.append(rows_of(predictions))

@@ -17,8 +17,7 @@ from goldloop.drift.sketches import Sketch, sketch_of
 from goldloop.reports.inputs import RoutingInputs
 from goldloop.reports.page import Page, render_page
 from goldloop.reports.routing import policy_lines, routing_section
-from goldloop.routing.entry import PolicyEntry
-from goldloop.routing.policies import Band, Suspended
+from goldloop.routing.policies import Band, PolicyEntry, Suspended
 from goldloop.routing.tuning import tune
 from goldloop.settings import Settings
 
