@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from goldloop.core.lanes import Lane
-from goldloop.reports.formatting import Cell, interval, number, number_cell, percent, percent_cell
+from goldloop.reports.formatting import Cell, interval, number, percent, percent_cell
 from goldloop.reports.section import Row
 from goldloop.routing.outcomes import Outcome
 from goldloop.routing.replay import ReplayedRound
@@ -15,11 +15,9 @@ from goldloop.stats.metrics import Estimate
 
 
 def tuning_title(tuning: Tuning) -> str:
-    """Return one line: how many audits, the currency, above which confidence accepting pays."""
-    n = tuning.present.cost.n
-    even = "never" if tuning.break_even is None else f"above confidence {number_cell(tuning.break_even, 2)}"
+    """Return one line: how many audits, and what the costs are."""
     cost = f"cost in {tuning.currency} per 1,000 samples, a held sample priced as a full review"
-    return f"{n} audits; {cost}; accepting pays {even}"
+    return f"{tuning.present.cost.n} audits; {cost}"
 
 
 def tuning_rows(tuning: Tuning) -> list[Row]:
@@ -75,7 +73,6 @@ def tuning_json(tuning: Tuning) -> dict[str, Any]:
         ],
         "recommended": _plain_outcome(tuning.recommended),
         "reasons": tuning.reasons,
-        "break_even": tuning.break_even,
         "points": tuning.points,
     }
 

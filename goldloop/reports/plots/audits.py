@@ -96,11 +96,6 @@ def _draw_cost(axes: Axes, tuning: Tuning) -> None:
     for (name, outcome, _, colour), dashes in zip(_marked(tuning), ("--", "-."), strict=False):
         words = f"{name}: {outcome.policy.version}"
         axes.axhline(outcome.cost.value, color=colour, linestyle=dashes, linewidth=1.6, label=words)
-    even = tuning.break_even
-    if even is not None:
-        words = f"accepting pays above {number(even.value, 2)}"
-        axes.axvline(even.value, color=GREY, linestyle=":", linewidth=1.6, label=words)
-        axes.axvspan(even.low, even.high, color=GREY, alpha=0.15, linewidth=0, label="its 95 % interval")
     axes.set_title(f"Cost of people and errors, audits of the holdout (n={tuning.present.cost.n:,})")
     axes.set_xlabel("threshold of confidence")
     axes.set_ylabel(f"{tuning.currency} per 1,000 samples")
