@@ -78,18 +78,18 @@ def audited_traffic(traffic: Traffic, gold: Iterable[GoldRecord], labels: LabelS
 
     Both splits may be used: no model was fitted on a sample before the sample's first prediction.
     """
-    places = {sample_id: place for place, sample_id in enumerate(traffic.sample_ids)}
-    drawn = {
-        places[record.sample_id]: record
+    records = {
+        record.sample_id: record
         for record in gold
-        if record.purpose is Purpose.AUDIT and record.inclusion_probability and record.sample_id in places
+        if record.purpose is Purpose.AUDIT and record.inclusion_probability
     }
-    rows = np.array(sorted(drawn), dtype=np.intp)
+    drawn = traffic.where(np.array([sample_id in records for sample_id in traffic.sample_ids], dtype=bool))
+    audits = [records[sample_id] for sample_id in drawn.sample_ids]
     return Audited(
-        sample_ids=tuple(traffic.sample_ids[row] for row in rows.tolist()),
-        truth=np.array([labels.column(drawn[row].label) for row in rows.tolist()], dtype=np.intp),
-        probs=traffic.probs[rows],
-        weights=np.array([1 / (drawn[row].inclusion_probability or 1) for row in rows.tolist()]),
-        lanes=traffic.lanes[rows],
-        rounds=traffic.rounds[rows],
+        sample_ids=drawn.sample_ids,
+        truth=np.array([labels.column(record.label) for record in audits], dtype=np.intp),
+        probs=drawn.probs,
+        weights=np.array([1 / (record.inclusion_probability or 1) for record in audits]),
+        lanes=drawn.lanes,
+        rounds=drawn.rounds,
     )

@@ -23,14 +23,13 @@ from goldloop.stats.metrics import (
     PRIOR_DEGREES,
     Estimate,
     Flags,
+    Floats,
     Weights,
     checked_weights,
     effective_size,
     share_estimate,
     wilson,
 )
-
-Floats = npt.NDArray[np.float64]
 
 TRUST = 20.0
 """Weight of the prior slope 1, which is right for a calibrated model, as a number of audits."""

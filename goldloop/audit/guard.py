@@ -6,6 +6,7 @@ at every look. Fifty looks at an ordinary 95 % interval would suspend one good p
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from math import ceil
 
@@ -26,7 +27,7 @@ allowed, and within 20 weeks if 2 % is allowed. An ordinary interval takes 3 and
 ODDS = (1.5, 2.0, 3.0, 5.0)
 """Alternatives of the sequential test, as multiples of the allowed odds of an error."""
 
-MOST_AUDITS = 1_000_000
+MOST_AUDITS = 2**20
 """Largest number of further audits that `follows` names."""
 
 
@@ -123,11 +124,8 @@ def _evidence(n_wrong: float, n: float, allowed: float) -> float:
 
 def _clean_audits(n_wrong: float, n: float, max_error: float) -> int:
     """Return how many more audits without an error bring the 95 % interval within `max_error`."""
-    low, high = 0, 1
-    while high < MOST_AUDITS and wilson(n_wrong / (n + high), n + high)[1] > max_error:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        is_enough = wilson(n_wrong / (n + middle), n + middle)[1] <= max_error
-        low, high = (low, middle) if is_enough else (middle, high)
-    return high
+
+    def is_enough(more: int) -> bool:
+        return wilson(n_wrong / (n + more), n + more)[1] <= max_error
+
+    return 1 + bisect_left(range(1, MOST_AUDITS), True, key=is_enough)

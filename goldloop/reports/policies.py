@@ -50,7 +50,7 @@ def replay_rows(rounds: Sequence[ReplayedRound]) -> list[Row]:
         {
             "round": past.round,
             "samples": past.n,
-            "other lane": past.n_moved,
+            "other lane": sum(past.moves.values()),
             "moves": ", ".join(f"{move} {n}" for move, n in past.moves.items()),
             "to annotators": percent(past.before.to_people),
             "then": percent(past.after.to_people),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from goldloop.audit.audited import Audited
 from goldloop.core.labels import LabelSet
@@ -14,6 +13,7 @@ from goldloop.routing.certificate import certify, evenly_drawn
 from goldloop.routing.policies import Band, Cost, Matrix, Policy, Review, Target
 from goldloop.settings import CostSettings, Settings
 from goldloop.stats.measures import MIN_N
+from goldloop.stats.metrics import Floats
 
 PRIOR_ANSWERS = 20.0
 """Weight of the prior, in answers: of the accuracy in the settings, and of the mean over labels per label."""
@@ -22,8 +22,6 @@ ALIKE = 0.2
 """Share of samples that all annotators answer alike; votes cannot show it (docs/decisions/0009)."""
 
 MUCH_LEFT_OUT = 0.25  # audits left out by thinning, for each that counts, above which there is a warning
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

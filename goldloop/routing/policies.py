@@ -88,9 +88,8 @@ class Target:
 
     def lanes(self, probs: Probs) -> LaneRow:
         """Return auto for rows at or above the threshold and review for all others."""
-        if self.threshold is None:
-            return np.full(len(probs), str(Lane.REVIEW))
-        return np.where(confidence(probs) >= self.threshold, str(Lane.AUTO), str(Lane.REVIEW))
+        least = np.inf if self.threshold is None else self.threshold
+        return np.where(confidence(probs) >= least, str(Lane.AUTO), str(Lane.REVIEW))
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,11 +40,6 @@ class ReplayedRound:
     before: Side
     after: Side
 
-    @property
-    def n_moved(self) -> int:
-        """Samples whose lane changes."""
-        return sum(self.moves.values())
-
 
 def replay(traffic: Traffic, audited: Audited, policy: Policy) -> list[ReplayedRound]:
     """Return the decisions of each round under `policy`, beside those that were made, oldest first.

@@ -10,6 +10,7 @@ models predict later, the audited samples remain a random draw of all traffic ov
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 
 from goldloop.core.candidates import Candidate, Choice
 from goldloop.core.chance import permanent_random
@@ -30,8 +31,7 @@ def in_order_of_value(candidates: Iterable[Candidate]) -> list[Candidate]:
     for candidate in ranked:
         by_label.setdefault(candidate.label or "", []).append(candidate)
     queues = [by_label[label] for label in sorted(by_label)]
-    longest = max((len(queue) for queue in queues), default=0)
-    return [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)]
+    return [candidate for turn in zip_longest(*queues) for candidate in turn if candidate is not None]
 
 
 def select(

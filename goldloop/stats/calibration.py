@@ -13,13 +13,12 @@ from scipy.special import log_softmax, softmax
 from goldloop.core.errors import EmptyPoolError, InvalidProbabilitiesError, LabelError
 from goldloop.stats.metrics import (
     Columns,
+    Floats,
     Weights,
     checked_columns,
     checked_weights,
     effective_sample_size,
 )
-
-Matrix = npt.NDArray[np.float64]
 
 TEMPERATURE_RANGE = (0.05, 20.0)
 """Bounds of a fitted temperature; a network that reaches one has logits of an unusual scale."""
@@ -66,7 +65,7 @@ class Calibration:
                 f"offsets must be finite, got {self.offsets}; fit the calibration again"
             )
 
-    def apply(self, logits: npt.ArrayLike) -> Matrix:
+    def apply(self, logits: npt.ArrayLike) -> Floats:
         """Return the probs of `logits` (n, n_labels); each row sums to 1.
 
         Raises:
@@ -81,7 +80,7 @@ class Calibration:
         return np.asarray(softmax(matrix / self.temperature + np.array(self.offsets or 0.0), axis=1))
 
 
-def checked_matrix(values: npt.ArrayLike, what: str) -> Matrix:
+def checked_matrix(values: npt.ArrayLike, what: str) -> Floats:
     """Return `values` as finite float64 (n, at least 2 labels); error messages call them `what`.
 
     Raises:
@@ -99,7 +98,7 @@ def checked_matrix(values: npt.ArrayLike, what: str) -> Matrix:
     return matrix
 
 
-def checked_truth(columns: npt.ArrayLike, matrix: Matrix) -> Columns:
+def checked_truth(columns: npt.ArrayLike, matrix: Floats) -> Columns:
     """Return the true columns (n,) of the rows of `matrix`.
 
     Raises:
@@ -158,7 +157,7 @@ def fit_calibration(
 
 def _checked(
     logits: npt.ArrayLike, columns: npt.ArrayLike, weights: npt.ArrayLike | None
-) -> tuple[Matrix, Columns, Weights]:
+) -> tuple[Floats, Columns, Weights]:
     """Return the checked inputs; weights sum to the effective sample size, so that the priors keep theirs."""
     matrix = checked_matrix(logits, "logits")
     truth = checked_truth(columns, matrix)
@@ -166,7 +165,7 @@ def _checked(
     return matrix, truth, weight * (effective_sample_size(weight) / weight.sum())
 
 
-def _temperature(matrix: Matrix, truth: Columns, weights: Weights) -> float:
+def _temperature(matrix: Floats, truth: Columns, weights: Weights) -> float:
     rows = np.arange(len(truth))
 
     def loss(log_t: float) -> float:
@@ -178,13 +177,13 @@ def _temperature(matrix: Matrix, truth: Columns, weights: Weights) -> float:
     return float(np.clip(np.exp(best.x), *TEMPERATURE_RANGE))
 
 
-def _with_offsets(matrix: Matrix, truth: Columns, weights: Weights) -> Calibration:
+def _with_offsets(matrix: Floats, truth: Columns, weights: Weights) -> Calibration:
     """Minimise the loss over log T and the offsets; it is smooth and, in 1 / T and the offsets, convex."""
     n_labels = matrix.shape[1]
     hits = np.zeros_like(matrix)
     hits[np.arange(len(truth)), truth] = 1
 
-    def loss(values: Matrix) -> tuple[float, Matrix]:
+    def loss(values: Floats) -> tuple[float, Floats]:
         log_t, offsets = values[0], values[1:]
         scaled = matrix / np.exp(log_t)
         log_probs = log_softmax(scaled + offsets, axis=1)
@@ -201,7 +200,7 @@ def _with_offsets(matrix: Matrix, truth: Columns, weights: Weights) -> Calibrati
     return Calibration(temperature, tuple((best[1:] - best[1:].mean()).tolist()))
 
 
-def _do_offsets_pay(matrix: Matrix, truth: Columns, weights: Weights) -> bool:
+def _do_offsets_pay(matrix: Floats, truth: Columns, weights: Weights) -> bool:
     """Return whether offsets lower the loss on left-out folds by more than MARGIN standard errors."""
     differences = np.empty(len(truth))
     for fold in range(N_FOLDS):
@@ -217,7 +216,7 @@ def _do_offsets_pay(matrix: Matrix, truth: Columns, weights: Weights) -> bool:
     return bool(gain > MARGIN * variance**0.5)
 
 
-def _log_likelihood(calibration: Calibration, matrix: Matrix, truth: Columns) -> Matrix:
+def _log_likelihood(calibration: Calibration, matrix: Floats, truth: Columns) -> Floats:
     """Return the log-probability of each true column, (n,); always finite."""
     shifted = matrix / calibration.temperature + np.array(calibration.offsets or 0.0)
     return np.asarray(log_softmax(shifted, axis=1)[np.arange(len(truth)), truth])

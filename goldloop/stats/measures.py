@@ -84,9 +84,11 @@ def exact(value: float, n: int = 1) -> Measure:
 
 def scaled(measure: Measure, factor: float) -> Measure:
     """Return `factor` times `measure`; a negative factor swaps the ends of the interval."""
-    if measure.estimate is None:
+    estimate = measure.estimate
+    if estimate is None:
         return measure
-    return Measure(measure.n, measure.estimate.scaled(factor))
+    low, high = sorted((factor * estimate.low, factor * estimate.high))
+    return Measure(measure.n, Estimate(factor * estimate.value, low, high, estimate.n))
 
 
 def total(parts: Sequence[Measure]) -> Measure:

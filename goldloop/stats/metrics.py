@@ -18,6 +18,7 @@ from goldloop.core.labels import LabelSet
 
 Z_95 = 1.959963984540054  # two-sided 95 % quantile of the standard normal distribution
 
+Floats = npt.NDArray[np.float64]
 Columns = npt.NDArray[np.intp]
 Weights = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -35,11 +36,6 @@ class Estimate:
     def __post_init__(self) -> None:
         if self.n < 1 or not self.low <= self.value <= self.high:
             raise ValueError(f"an estimate needs n >= 1 and low <= value <= high, got {asdict(self)}")
-
-    def scaled(self, factor: float) -> Self:
-        """Return `factor` times this estimate; a negative factor swaps the ends of the interval."""
-        low, high = sorted((factor * self.low, factor * self.high))
-        return type(self)(factor * self.value, low, high, self.n)
 
     def complement(self) -> Self:
         """Return 1 minus this estimate: from the share of right labels, the share of wrong ones."""
@@ -149,11 +145,7 @@ def effective_size(contributions: Weights, *, variance: float, expected: float) 
 
 
 def share_estimate(hits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None) -> Estimate:
-    """Return the (weighted) share of true entries in `hits`, bool (n,), with its score interval.
-
-    Raises:
-        EmptyPoolError: `hits` is empty.
-    """
+    """Return the `share_and_effective_size` of `hits`, bool (n,), as a share with its score interval."""
     share, n_effective = share_and_effective_size(hits, weights=weights)
     return Estimate(share, *wilson(share, n_effective), n=np.size(hits))
 

@@ -11,9 +11,14 @@ from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from goldloop.stats.calibration import checked_matrix, checked_truth
-from goldloop.stats.metrics import Z_95, Estimate, checked_weights, effective_sample_size, share_estimate
-
-Values = npt.NDArray[np.float64]
+from goldloop.stats.metrics import (
+    Z_95,
+    Estimate,
+    Floats,
+    checked_weights,
+    effective_sample_size,
+    share_estimate,
+)
 
 N_BINS = 15
 """Equally wide bins of confidence."""
@@ -40,11 +45,6 @@ class ReliabilityBin:
     accuracy: Estimate
     weight_share: float
     n_effective: float
-
-    @property
-    def n(self) -> int:
-        """Number of samples in the bin."""
-        return self.accuracy.n
 
 
 def reliability_bins(
@@ -85,11 +85,11 @@ def calibration_error(
 ) -> Estimate:
     """Return the mean gap between confidence and accuracy over bins [naeini2015], with a 95 % interval.
 
-    The observed error (`expected_calibration_error`) is biased upwards, more so with fewer samples
-    [kumar2019]. The correction takes the part of each bin's gap beyond noise, and scales these parts by one
-    common factor. The value uses the factor at which the mean of the observed error, a sum of folded normal
-    variables [leone1961], equals the observed error. The ends of the interval use the factors at which the
-    observed error is the 97.5th and the 2.5th percentile. For a calibrated model the interval starts at 0.
+    The observed error is biased upwards, more so with fewer samples [kumar2019]. The correction takes the
+    part of each bin's gap beyond noise, and scales these parts by one common factor. The value uses the
+    factor at which the mean of the observed error, a sum of folded normal variables [leone1961], equals the
+    observed error. The ends of the interval use the factors at which the observed error is the 97.5th and the
+    2.5th percentile. For a calibrated model the interval starts at 0.
 
     A model that is right on 3 of 4 samples but always 90 % sure has an error of 0.15:
 
@@ -119,10 +119,10 @@ def calibration_error(
         return min(1.0, _scale(lambda scale: expected(scale, z), observed) * float(shares @ shape))
 
     value, low, high = error(0.0), error(Z_95), error(-Z_95)
-    return Estimate(value, min(low, value), max(high, value), n=sum(part.n for part in bins))
+    return Estimate(value, min(low, value), max(high, value), n=sum(part.accuracy.n for part in bins))
 
 
-def _folded(means: Values, deviations: Values) -> tuple[Values, Values]:
+def _folded(means: Floats, deviations: Floats) -> tuple[Floats, Floats]:
     """Return mean and variance of the folded normal distribution [leone1961]."""
     deviations = np.maximum(deviations, 1e-12)
     ratio = means / deviations
@@ -138,14 +138,3 @@ def _scale(expected: Callable[[float], float], observed: float) -> float:
     while expected(high) < observed:
         high *= 2
     return float(brentq(lambda scale: expected(scale) - observed, 0.0, high, xtol=1e-9))
-
-
-def expected_calibration_error(
-    probs: npt.ArrayLike, columns: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
-) -> float:
-    """Return the observed mean gap between confidence and accuracy, weighted by bin [naeini2015], in [0, 1].
-
-    By chance it is positive even for a calibrated model: see `calibration_error`.
-    """
-    bins = reliability_bins(probs, columns, weights=weights)
-    return float(sum(part.weight_share * abs(part.mean_confidence - part.accuracy.value) for part in bins))

@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 from goldloop.stats.measures import share
-from goldloop.stats.reliability import expected_calibration_error
 from scripts.bench.guarantees.audit import drawn, estimated
-from scripts.bench.guarantees.calibration import errors, sharpened
+from scripts.bench.guarantees.calibration import errors, observed_error, sharpened
 from scripts.bench.outputs import calibrated_population, simulated_outputs
 from tests.statistical.promises import at_least, at_most
 
@@ -38,7 +37,7 @@ def test_accuracy_is_in_its_interval(design: str, method: str, size: int) -> Non
 def test_calibration_error_is_in_its_interval(state: str, design: str) -> None:
     """The interval of the calibration error holds it in at least 91 %, its lower end is above it in 6 %."""
     probs = sharpened(MADE, state)
-    true = expected_calibration_error(probs, MADE.truth)
+    true = observed_error(probs, MADE.truth)
     estimates, _ = errors(probs, MADE.truth, size=300, design=design, n=200, seed=1)
 
     assert at_least([estimate.low <= true <= estimate.high for estimate in estimates], 0.91)

@@ -45,7 +45,7 @@ def reliability_plot(bins: Sequence[ReliabilityBin], *, split: str, ece: Estimat
     upper.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1.4, label="perfectly calibrated")
     places, accuracies = [bin_.mean_confidence for bin_ in bins], [bin_.accuracy for bin_ in bins]
     draw_intervals(upper, places, accuracies, color=BLUE, label="accuracy, 95 % interval")
-    upper.set_title(f"Reliability, {split} (n={sum(bin_.n for bin_ in bins):,})")
+    upper.set_title(f"Reliability, {split} (n={sum(bin_.accuracy.n for bin_ in bins):,})")
     words = f"calibration error {number(ece.value, 3)}\n95 % interval {interval(ece, 3, factor=1)}"
     box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85}
     upper.text(0.98, 0.04, words, transform=upper.transAxes, ha="right", va="bottom", bbox=box)
@@ -55,7 +55,7 @@ def reliability_plot(bins: Sequence[ReliabilityBin], *, split: str, ece: Estimat
     upper.grid()
     upper.legend(loc="upper left")
     lows, widths = [bin_.low for bin_ in bins], [bin_.high - bin_.low for bin_ in bins]
-    heights = [bin_.n for bin_ in bins]
+    heights = [bin_.accuracy.n for bin_ in bins]
     bars = lower.bar(lows, heights, width=widths, align="edge", color=ORANGE, edgecolor="white")
     lower.bar_label(bars, labels=[f"{n:,}" for n in heights], fontsize=8, padding=1)
     lower.margins(y=0.25)
