@@ -97,10 +97,9 @@ def check_drift(sketch: Sketch, reference: Sketch | None) -> Check:
     if sketch.n < LEAST_N:
         unknown = f"no drift check: the batch has {sketch.n} samples, {LEAST_N} are needed"
         return Check((), sketch.n, n_reference, unknown)
-    pooled = sketch + reference
     drifts = (
         *_confidence_drift(sketch, reference),
-        *_label_drifts(sketch, reference, pooled),
+        *_label_drifts(sketch, reference),
         *_embedding_drift(sketch, reference),
     )
     return Check(drifts, sketch.n, n_reference)
@@ -126,10 +125,11 @@ def _largest_gain(gains: Values) -> tuple[int, int]:
     return last - int(np.argmin(sums[last::-1])), last
 
 
-def _label_drifts(now: Sketch, before: Sketch, pooled: Sketch) -> list[Drift]:
+def _label_drifts(now: Sketch, before: Sketch) -> list[Drift]:
+    shares = (now + before).label_shares
     if homogeneity(now.label_counts, before.label_counts, is_ordered=False) > ALPHA:
         return []
-    moves, shares = np.abs(now.label_shares - before.label_shares), pooled.label_shares
+    moves = np.abs(now.label_shares - before.label_shares)
     errors = np.sqrt(shares * (1 - shares) * (1 / now.n + 1 / before.n))
     is_named = (moves >= LEAST_LABEL_MOVE) & (moves >= _LEAST_Z * errors)
     named = sorted(np.flatnonzero(is_named).tolist(), key=lambda column: (-moves[column], now.labels[column]))
