@@ -19,7 +19,7 @@ from goldloop.loop.push import push
 from goldloop.loop.retrain import retrain_if_possible
 from goldloop.loop.round import RoundReport, run_round
 from goldloop.loop.score import score_files, score_pool
-from goldloop.routing.entry import PolicyEntry
+from goldloop.routing.policies import PolicyEntry
 from goldloop.scoring.writer import ScoreReport
 from goldloop.settings import Settings
 from goldloop.tables.counts import Conservation, conservation

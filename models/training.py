@@ -46,4 +46,4 @@ def calibrated(
             f"confidence is not calibrated: {n} validation samples, {MIN_CALIBRATION} are needed; "
             "the audit brings more every round",
         )
-    return fit_calibration(logits, columns, weights=weights).calibration, ()
+    return fit_calibration(logits, columns, weights=weights), ()

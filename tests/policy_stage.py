@@ -16,8 +16,7 @@ from goldloop.core.ports import Tables
 from goldloop.core.probs import confidence, margin
 from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.gold.records import GoldRecord
-from goldloop.routing.entry import PolicyEntry
-from goldloop.routing.policies import Band, Policy, route
+from goldloop.routing.policies import Band, Policy, PolicyEntry, route
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.policy_log import PolicyLog

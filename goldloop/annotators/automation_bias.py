@@ -244,7 +244,7 @@ class AutomationBias:
         """Return the fields as JSON knows them; accuracies are a list, as JSON has no pairs for keys."""
         return asdict(self) | {
             "accuracy": [
-                {"is_shown": is_shown, "is_right": is_right, **share.to_dict()}
+                {"is_shown": is_shown, "is_right": is_right, **asdict(share)}
                 for (is_shown, is_right), share in self.accuracy.items()
             ]
         }

@@ -8,7 +8,9 @@ model, usually the champion, for the whole holdout, which is never trained on.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from itertools import compress
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,80 +20,57 @@ from goldloop.core.probs import Probs, confidence
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 from goldloop.gold.records import GoldRecord
-from goldloop.stats.metrics import Columns, Flags, Weights
+from goldloop.stats.metrics import Columns, Estimate, Flags, Weights, share_estimate
 
 
-@dataclass(frozen=True, slots=True)
-class Audited:
-    """Randomly drawn samples with true labels and predictions, in the same order.
-
-    `truth` (n,) are label-set columns, `probs` (n, n_labels) are calibrated, `weights` (n,) are inverse
-    inclusion probabilities, of which only the ratios matter. `lanes` (n,) are the lanes routing chose,
-    `rounds` (n,) the rounds in which the samples were scored; as judged they are "" and -1.
-    """
-
-    sample_ids: tuple[SampleId, ...]
-    truth: Columns
-    probs: Probs
-    weights: Weights
-    lanes: npt.NDArray[np.str_]
-    rounds: npt.NDArray[np.intp]
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self.truth)
-
-    @property
-    def is_right(self) -> Flags:
-        """Whether the likeliest label is the true one, (n,)."""
-        return np.asarray(self.probs.argmax(axis=1) == self.truth, dtype=bool)
-
-    @property
-    def confidence(self) -> npt.NDArray[np.float64]:
-        """Largest probability of each row, (n,)."""
-        return confidence(self.probs)
-
-    def where(self, rows: npt.NDArray[np.bool_]) -> Audited:
-        """Return the samples for which `rows`, bool (n,), is true."""
-        kept = np.flatnonzero(rows)
-        return Audited(
-            tuple(self.sample_ids[row] for row in kept.tolist()),
-            self.truth[kept],
-            self.probs[kept],
-            self.weights[kept],
-            self.lanes[kept],
-            self.rounds[kept],
-        )
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Traffic:
     """The first prediction of every scored sample: the population from which audits are drawn.
 
-    `probs` (N, n_labels) are calibrated, `lanes` (N,) are the lanes routing chose, `policies` (N,) the
-    versions of the routing policy, `rounds` (N,) the rounds in which the samples were scored.
+    `probs` (N, n_labels) are calibrated, `lanes` (N,) are the lanes routing chose, `rounds` (N,) the rounds
+    in which the samples were scored.
     """
 
     sample_ids: tuple[SampleId, ...]
     probs: Probs
     lanes: npt.NDArray[np.str_]
-    policies: npt.NDArray[np.str_]
     rounds: npt.NDArray[np.intp]
 
     def __len__(self) -> int:
         """Return the number of samples."""
         return len(self.lanes)
 
-    def where(self, rows: npt.NDArray[np.bool_]) -> Traffic:
+    @property
+    def confidence(self) -> npt.NDArray[np.float64]:
+        """Largest probability of each row, (N,)."""
+        return confidence(self.probs)
+
+    def where(self, rows: npt.NDArray[np.bool_]) -> Self:
         """Return the samples for which `rows`, bool (N,), is true."""
-        kept = np.flatnonzero(rows)
-        return Traffic(
-            tuple(self.sample_ids[row] for row in kept.tolist()),
-            self.probs[kept],
-            self.lanes[kept],
-            self.policies[kept],
-            self.rounds[kept],
-        )
+        columns = {field.name: getattr(self, field.name) for field in fields(self)}
+        kept = {name: values[rows] for name, values in columns.items() if name != "sample_ids"}
+        return replace(self, sample_ids=tuple(compress(self.sample_ids, rows.tolist())), **kept)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Audited(Traffic):
+    """Randomly drawn samples with true labels and predictions, in the same order.
+
+    `truth` (n,) are label-set columns, `weights` (n,) are inverse inclusion probabilities, of which only the
+    ratios matter. As judged, `lanes` are "" and `rounds` -1.
+    """
+
+    truth: Columns
+    weights: Weights
+
+    @property
+    def is_right(self) -> Flags:
+        """Whether the likeliest label is the true one, (n,)."""
+        return np.asarray(self.probs.argmax(axis=1) == self.truth, dtype=bool)
+
+    def wrong_share(self) -> Estimate | None:
+        """Return the share of wrong labels, None without samples."""
+        return share_estimate(~self.is_right, weights=self.weights) if len(self) else None
 
 
 def audited_traffic(traffic: Traffic, gold: Iterable[GoldRecord], labels: LabelSet) -> Audited:
@@ -99,18 +78,18 @@ def audited_traffic(traffic: Traffic, gold: Iterable[GoldRecord], labels: LabelS
 
     Both splits may be used: no model was fitted on a sample before the sample's first prediction.
     """
-    places = {sample_id: place for place, sample_id in enumerate(traffic.sample_ids)}
-    drawn = {
-        places[record.sample_id]: record
+    records = {
+        record.sample_id: record
         for record in gold
-        if record.purpose is Purpose.AUDIT and record.inclusion_probability and record.sample_id in places
+        if record.purpose is Purpose.AUDIT and record.inclusion_probability
     }
-    rows = np.array(sorted(drawn), dtype=np.intp)
+    drawn = traffic.where(np.array([sample_id in records for sample_id in traffic.sample_ids], dtype=bool))
+    audits = [records[sample_id] for sample_id in drawn.sample_ids]
     return Audited(
-        sample_ids=tuple(traffic.sample_ids[row] for row in rows.tolist()),
-        truth=np.array([labels.column(drawn[row].label) for row in rows.tolist()], dtype=np.intp),
-        probs=traffic.probs[rows],
-        weights=np.array([1 / (drawn[row].inclusion_probability or 1) for row in rows.tolist()]),
-        lanes=traffic.lanes[rows],
-        rounds=traffic.rounds[rows],
+        sample_ids=drawn.sample_ids,
+        truth=np.array([labels.column(record.label) for record in audits], dtype=np.intp),
+        probs=drawn.probs,
+        weights=np.array([1 / (record.inclusion_probability or 1) for record in audits]),
+        lanes=drawn.lanes,
+        rounds=drawn.rounds,
     )

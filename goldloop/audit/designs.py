@@ -6,14 +6,12 @@ is first scored, and compares it with the sample's permanent random number.
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import numpy as np
 import numpy.typing as npt
 
 from goldloop.core.errors import EmptyPoolError
 from goldloop.core.probs import Probs, confidence
-from goldloop.stats.metrics import Weights, checked_weights
+from goldloop.stats.metrics import Weights
 
 LEAST = 0.2
 """Least inclusion probability of any sample, as a share of the audit rate.
@@ -23,13 +21,6 @@ and 0.3 the labels saved differ by less than 2 % (measured on classifiers with 8
 """
 
 SUREST = 1 - 1e-6  # single precision rounds larger confidences to 1, and such a sample would never be drawn
-
-
-class Design(StrEnum):
-    """Inclusion probabilities of the audit: the same for all samples, or larger where the model is unsure."""
-
-    UNIFORM = "uniform"
-    POISSON = "poisson"
 
 
 def unsureness(probs: Probs) -> npt.NDArray[np.float64]:
@@ -42,12 +33,11 @@ def unsureness(probs: Probs) -> npt.NDArray[np.float64]:
     return np.asarray(np.sqrt(sure * (1 - sure)))
 
 
-def usual_unsureness(probs: Probs, *, audit_rate: float, weights: npt.ArrayLike | None = None) -> float:
+def usual_unsureness(probs: Probs, *, audit_rate: float) -> float:
     """Return the unsureness at which a sample is drawn with exactly `audit_rate`.
 
-    `probs` (n, n_labels) represent future traffic, for example the samples scored so far, and `weights` (n,)
-    are inverse inclusion probabilities. With the result, `audit_probabilities` draws `audit_rate` of such
-    samples on average, with floor and cap applied.
+    `probs` (n, n_labels) represent future traffic, for example the samples scored so far. With the result,
+    `audit_probabilities` draws `audit_rate` of such samples on average, with floor and cap applied.
 
     Raises:
         EmptyPoolError: `probs` has no rows.
@@ -56,25 +46,22 @@ def usual_unsureness(probs: Probs, *, audit_rate: float, weights: npt.ArrayLike 
         raise EmptyPoolError(
             "cannot compute the usual unsureness of a model from 0 samples; run `goldloop score` first"
         )
-    unsure, checked_w = unsureness(probs), checked_weights(weights, len(probs))
+    unsure = unsureness(probs)
     low, high = 1e-12, 10.0
     for _ in range(80):  # bisection: the expected number of audits falls as the usual unsureness rises
         middle = float(np.sqrt(low * high))
-        drawn = float(np.average(_poisson(unsure, audit_rate, middle), weights=checked_w))
+        drawn = float(_poisson(unsure, audit_rate, middle).mean())
         low, high = (middle, high) if drawn > audit_rate else (low, middle)
     return high
 
 
-def audit_probabilities(
-    probs: Probs, *, audit_rate: float, design: Design | str, usual: float | None = None
-) -> Weights:
+def audit_probabilities(probs: Probs, *, audit_rate: float, usual: float | None = None) -> Weights:
     """Return the inclusion probability of each row of `probs` (n, n_labels), (n,) in [0, 1].
 
-    Uniform: `audit_rate` for all samples. Poisson: `audit_rate` * unsureness / `usual`, at least LEAST *
-    `audit_rate` and at most 1, with `usual` from `usual_unsureness`. If `usual` is None, the design is
-    uniform.
+    The Poisson design: `audit_rate` * unsureness / `usual`, at least LEAST * `audit_rate` and at most 1, with
+    `usual` from `usual_unsureness`. The uniform design, with `usual` None: `audit_rate` for all samples.
     """
-    if Design(design) is Design.UNIFORM or usual is None or audit_rate == 0:
+    if usual is None or audit_rate == 0:
         return np.full(len(probs), float(audit_rate))
     return _poisson(unsureness(probs), audit_rate, usual)
 

@@ -1,4 +1,9 @@
-"""Estimates from audits: the accuracy of the model over all traffic, by lane, by label and by round."""
+"""Estimates from audits: the accuracy of the model over all traffic, by lane, by label and by round.
+
+The labels of the random draw are unbiased but noisy; the model's probabilities for all traffic are exact but
+may be biased. The draw measures that bias: the model's confidence is the control variate. The remaining
+variance comes only from samples where the model was wrong about its own accuracy.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +11,44 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
+from scipy.stats import t as student
 
 from goldloop.audit.audited import Audited, Traffic
-from goldloop.audit.control_variate import share_of_traffic
+from goldloop.core.errors import EmptyPoolError
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
-from goldloop.core.probs import confidence
 from goldloop.stats.measures import MIN_N
-from goldloop.stats.metrics import Estimate, Flags, share_estimate
+from goldloop.stats.metrics import (
+    PRIOR_DEGREES,
+    Estimate,
+    Flags,
+    Floats,
+    Weights,
+    checked_weights,
+    effective_size,
+    share_estimate,
+    wilson,
+)
+
+TRUST = 20.0
+"""Weight of the prior slope 1, which is right for a calibrated model, as a number of audits."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
     """Estimates for all traffic; each is None if there are fewer than `MIN_N` audits for it.
 
-    `accuracy` uses the model's confidence as control variate, `plain` does not. `let_through` is the share of
-    wrong labels among accepted samples, `n_let_through` their number. `by_label` is the recall of each true
-    label, `by_round` the accuracy of the samples scored in each round.
+    `accuracy` uses the model's confidence as control variate. `let_through` is the share of wrong labels
+    among accepted samples. `by_label` is the recall of each true label, `by_round` the accuracy of the
+    samples scored in each round.
     """
 
     n: int
     n_traffic: int
     n_accepted: int
     accuracy: Estimate | None
-    plain: Estimate | None
     let_through: Estimate | None
-    n_let_through: Estimate | None
     by_lane: Mapping[str, Estimate | None]
     by_label: Mapping[str, Estimate | None]
     by_round: Mapping[int, Estimate | None]
@@ -43,24 +60,21 @@ def report_audit(audited: Audited, traffic: Traffic, *, labels: LabelSet) -> Aud
     def share_where(of_audited: Flags, of_traffic: Flags) -> Estimate | None:
         return estimate_accuracy(audited.where(of_audited), traffic.where(of_traffic))
 
-    n_accepted = int((traffic.lanes == str(Lane.AUTO)).sum())
-    by_lane = {
-        str(lane): share_where(audited.lanes == str(lane), traffic.lanes == str(lane))
-        for lane in Lane
-        if (traffic.lanes == str(lane)).any()
-    }
+    def recall(column: int) -> Estimate | None:
+        found = audited.where(audited.truth == column)
+        return share_estimate(found.is_right, weights=found.weights) if len(found) >= MIN_N else None
+
+    lanes = [str(lane) for lane in Lane if (traffic.lanes == str(lane)).any()]
+    by_lane = {lane: share_where(audited.lanes == lane, traffic.lanes == lane) for lane in lanes}
     accepted = by_lane.get(str(Lane.AUTO))
-    let_through = None if accepted is None else accepted.complement()
     return AuditReport(
         n=len(audited),
         n_traffic=len(traffic),
-        n_accepted=n_accepted,
+        n_accepted=int((traffic.lanes == str(Lane.AUTO)).sum()),
         accuracy=estimate_accuracy(audited, traffic),
-        plain=_share(audited),
-        let_through=let_through,
-        n_let_through=None if let_through is None else let_through.scaled(n_accepted),
+        let_through=None if accepted is None else accepted.complement(),
         by_lane=by_lane,
-        by_label={name: _share(audited.where(audited.truth == column)) for column, name in enumerate(labels)},
+        by_label={name: recall(column) for column, name in enumerate(labels)},
         by_round={
             number: share_where(audited.rounds == number, traffic.rounds == number)
             for number in np.unique(traffic.rounds).tolist()
@@ -75,11 +89,75 @@ def estimate_accuracy(audited: Audited, traffic: Traffic) -> Estimate | None:
     """
     if len(audited) < MIN_N:
         return None
-    return share_of_traffic(
-        audited.is_right, audited.confidence, confidence(traffic.probs), weights=audited.weights
+    return share_of_traffic(audited.is_right, audited.confidence, traffic.confidence, weights=audited.weights)
+
+
+def share_of_traffic(
+    hits: npt.ArrayLike,
+    confidence: Floats,
+    traffic: Floats,
+    *,
+    weights: npt.ArrayLike | None = None,
+) -> Estimate:
+    """Return the share of hits in the traffic from which `hits`, bool (n,), were drawn.
+
+    `confidence` (n,) is the model's probability of each hit, `traffic` (N,) that of all samples, including
+    the drawn ones. `weights` (n,) are inverse inclusion probabilities; only their ratios matter.
+
+    The value is the generalised regression estimator [sarndal1992] with the slope of least variance
+    [angelopoulos2023]. The linearised variance gives the effective size of the draw. The interval is Wilson's
+    [wilson1927] for that size, with Student's quantile, because the variance is itself estimated. A finite
+    population correction narrows the interval if the draw covers most of the traffic.
+
+    The model is right on 80 of 100 audits, but the audits drawn were harder than the traffic:
+
+    >>> hits = np.arange(100) < 80
+    >>> confidence = np.where(np.arange(100) < 60, 0.95, 0.65)
+    >>> print(share_of_traffic(hits, confidence, np.repeat([0.95, 0.65], [700, 300])))
+    0.847 [0.78, 0.90], n=100
+
+    Raises:
+        EmptyPoolError: `hits` is empty.
+    """
+    right = np.asarray(hits, dtype=np.float64)
+    n = right.size
+    if n == 0:
+        raise EmptyPoolError(
+            "cannot estimate accuracy from 0 audits; label some audit samples, then run `goldloop pull`"
+        )
+    parts = checked_weights(weights, n)
+    parts = parts / parts.sum()
+    squares = parts**2 * _not_drawn(parts, len(traffic))
+    plain, drawn_mean, traffic_mean = float(parts @ right), float(parts @ confidence), float(traffic.mean())
+    slope = _slope(confidence - drawn_mean, right - plain, squares, variance=float(traffic.var()))
+    value = min(1.0, max(0.0, plain + slope * (traffic_mean - drawn_mean)))
+    is_mixed = 0 < right.sum() < n  # otherwise the hits do not show their own variance
+    n_effective, degrees = effective_size(
+        squares * np.square(right - plain - slope * (confidence - drawn_mean)),
+        variance=plain * (1 - plain) if is_mixed else 0.0,
+        expected=_expected_effect(confidence, squares, traffic_mean),
     )
+    z = float(student.ppf(0.975, degrees + 2 * PRIOR_DEGREES))
+    return Estimate(value, *wilson(value, n_effective, z=z), n=n)
 
 
-def _share(audited: Audited) -> Estimate | None:
-    """Return the accuracy from audits alone, without control variate."""
-    return share_estimate(audited.is_right, weights=audited.weights) if len(audited) >= MIN_N else None
+def _not_drawn(parts: Weights, n_traffic: int) -> Floats:
+    """Return 1 - inclusion probability of each sample, with weights scaled to sum to the traffic."""
+    return np.asarray(1 - np.minimum(1.0, 1 / (parts * max(n_traffic, len(parts)))))
+
+
+def _slope(confidence: Floats, right: Floats, squares: Floats, *, variance: float) -> float:
+    """Return the slope of `right` on `confidence`, both centred, of least variance, shrunk towards 1.
+
+    The prior audits have the `variance` of all traffic, because the draw may by chance hold no sample with
+    low confidence.
+    """
+    trust = TRUST * float(squares.mean()) * variance
+    scatter = float(squares @ confidence**2) + trust
+    return (float(squares @ (confidence * right)) + trust) / scatter if scatter > 0 else 1.0
+
+
+def _expected_effect(confidence: Floats, squares: Floats, traffic_mean: float) -> float:
+    """Return the design effect of a model that is exactly calibrated."""
+    sure, mean = (np.clip(values, 1e-4, 1 - 1e-4) for values in (confidence, traffic_mean))
+    return float(len(confidence) * (squares @ (sure * (1 - sure))) / (mean * (1 - mean)))

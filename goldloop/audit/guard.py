@@ -6,6 +6,7 @@ at every look. Fifty looks at an ordinary 95 % interval would suspend one good p
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from math import ceil
 
@@ -26,7 +27,7 @@ allowed, and within 20 weeks if 2 % is allowed. An ordinary interval takes 3 and
 ODDS = (1.5, 2.0, 3.0, 5.0)
 """Alternatives of the sequential test, as multiples of the allowed odds of an error."""
 
-MOST_AUDITS = 1_000_000
+MOST_AUDITS = 2**20
 """Largest number of further audits that `follows` names."""
 
 
@@ -34,16 +35,10 @@ MOST_AUDITS = 1_000_000
 class Guarded:
     """The evidence on samples that a policy accepts, or would accept if it were not suspended.
 
-    `errors` is the share of wrong labels with its 95 % interval, None without audits; `at_least` is a lower
-    bound of that share, valid at every look. `is_broken`: the share is too large by evidence. `is_unproven`:
-    the share may be too large. `seen` and `follows` state the evidence and its consequence in a sentence
-    each.
+    `is_broken`: the share of wrong labels is too large by evidence. `is_unproven`: it may be too large.
+    `seen` and `follows` state the evidence and its consequence in a sentence each.
     """
 
-    max_error: float
-    errors: Estimate | None
-    at_least: float
-    n_wrong: int
     is_broken: bool
     is_unproven: bool
     seen: str
@@ -68,17 +63,18 @@ def guard(
 
     >>> def audits(n_wrong: int) -> Audited:
     ...     truth, probs = np.arange(100) < n_wrong, np.tile([0.9, 0.1], (100, 1))
-    ...     lanes, rounds = np.full(100, "auto"), np.zeros(100, int)
-    ...     return Audited(("",) * 100, truth.astype(int), probs, np.ones(100), lanes, rounds)
+    ...     ones, lanes = np.ones(100), np.full(100, "auto")
+    ...     return Audited(
+    ...         sample_ids=("",) * 100, truth=truth, probs=probs, weights=ones, lanes=lanes, rounds=ones
+    ...     )
     >>> print(guard(audits(7), max_error=0.05).follows)
     the share may be too large; 184 more audits without an error would prove otherwise
     >>> print(guard(audits(15), max_error=0.05).follows)
     at least 7.0% are wrong, so people review what the policy would accept
+
+    Raises:
+        EmptyPoolError: nothing accepted was audited.
     """
-    if not len(accepted):
-        seen = "no accepted sample has been audited"
-        follows = f"{_clean_audits(0.0, 0.0, max_error)} audits without an error would prove it"
-        return Guarded(max_error, None, 0.0, 0, is_suspended, True, seen, follows)
     is_wrong = ~accepted.is_right
     share, n_effective = share_and_effective_size(is_wrong, weights=accepted.weights)
     errors = Estimate(share, *wilson(share, n_effective), n=len(accepted))
@@ -99,7 +95,7 @@ def guard(
         follows = f"the share may be too large; {more} more audits without an error would prove otherwise"
     else:
         follows = "the share is proven to be within what is allowed"
-    return Guarded(max_error, errors, at_least, int(is_wrong.sum()), is_broken, is_unproven, seen, follows)
+    return Guarded(is_broken, is_unproven, seen, follows)
 
 
 def _least_share(n_wrong: float, n: float, false_suspension: float) -> float:
@@ -128,11 +124,8 @@ def _evidence(n_wrong: float, n: float, allowed: float) -> float:
 
 def _clean_audits(n_wrong: float, n: float, max_error: float) -> int:
     """Return how many more audits without an error bring the 95 % interval within `max_error`."""
-    low, high = 0, 1
-    while high < MOST_AUDITS and wilson(n_wrong / (n + high), n + high)[1] > max_error:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        is_enough = wilson(n_wrong / (n + middle), n + middle)[1] <= max_error
-        low, high = (low, middle) if is_enough else (middle, high)
-    return high
+
+    def is_enough(more: int) -> bool:
+        return wilson(n_wrong / (n + more), n + more)[1] <= max_error
+
+    return 1 + bisect_left(range(1, MOST_AUDITS), True, key=is_enough)

@@ -20,7 +20,7 @@ from goldloop.core.chance import Arm
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import AnswerRequest, Purpose, RequestReason, split_key, task_key
 from goldloop.labeling.context import LoopState
-from goldloop.selection.budget import n_answers_of, repeat_budget
+from goldloop.selection.plan import n_answers_of, repeat_budget
 from goldloop.settings import Settings
 from goldloop.tables.snapshot import Snapshot
 

@@ -8,8 +8,7 @@ from goldloop.core.chance import Arm
 from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.tasks import Purpose
 from goldloop.labeling.context import LabelingContext, LoopState
-from goldloop.selection.budget import n_answers_of
-from goldloop.selection.plan import budget_left, plan_tasks
+from goldloop.selection.plan import budget_left, n_answers_of, plan_tasks
 from goldloop.selection.select import select
 from goldloop.tables.batches import read_samples
 from goldloop.tables.predictions import read_predictions, read_unlabeled_pool

@@ -7,18 +7,16 @@ from collections.abc import Collection
 from functools import partial
 
 from goldloop.audit.audited import Audited
-from goldloop.audit.designs import Design, audit_probabilities, usual_unsureness
+from goldloop.audit.designs import audit_probabilities, usual_unsureness
 from goldloop.core.errors import EmptyPoolError
 from goldloop.core.ports import Tables
 from goldloop.core.samples import SampleId
 from goldloop.costs.review_effort import people_costs
 from goldloop.labeling.context import read_state
 from goldloop.loop.ports import LoopPorts
-from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.explanation import Explanation, explain
 from goldloop.routing.fit import KnownPeople, fit_policy
-from goldloop.routing.policies import Policy
-from goldloop.routing.reroute import reroute
+from goldloop.routing.policies import Policy, PolicyEntry, reroute
 from goldloop.routing.settle import is_asked_for, settle_policy
 from goldloop.routing.tuning import Tuning, tune
 from goldloop.scoring.writer import AuditProbabilities
@@ -77,7 +75,7 @@ def reroute_pool(
     )
     changes = reroute(predictions, policy)
     save_lane_changes(ports.tables, changes, policy=policy, at=ports.clock())
-    return Counter(str(change) for change in changes)
+    return Counter(f"{prediction.lane} -> {lane}" for prediction, lane in changes)
 
 
 def known_people(ports: LoopPorts) -> KnownPeople:
@@ -90,12 +88,10 @@ def audit_probabilities_of(ports: LoopPorts) -> AuditProbabilities:
     """Return the function from probs (n, n_labels) to the chance (n,) that each row is audited."""
     selection = ports.settings.selection
     usual = None
-    if Design(selection.audit_design) is Design.POISSON:
+    if selection.audit_design == "poisson":
         probs = read_traffic(ports.tables, ports.settings.label_set).probs
         usual = usual_unsureness(probs, audit_rate=selection.audit_rate) if len(probs) else None
-    return partial(
-        audit_probabilities, audit_rate=selection.audit_rate, design=selection.audit_design, usual=usual
-    )
+    return partial(audit_probabilities, audit_rate=selection.audit_rate, usual=usual)
 
 
 def explain_sample(ports: LoopPorts, prefix: str) -> Explanation:

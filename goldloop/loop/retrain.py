@@ -14,6 +14,7 @@ from goldloop.consensus.outcomes import open_audit_note
 from goldloop.core.errors import EmptyPoolError, ModelError
 from goldloop.core.splits import Split
 from goldloop.drift.checks import check_drift
+from goldloop.drift.history import Seen
 from goldloop.gold.near_duplicates import check_no_leak
 from goldloop.gold.records import GoldRecord
 from goldloop.labeling.context import read_state
@@ -182,14 +183,9 @@ def _evaluate(ports: LoopPorts, gold: Gold, challenger: _Challenger) -> HoldoutE
     at = ports.clock()
     save_evaluation(ports.tables.evaluations, evaluation, at=at)
     if read_reference(ports.tables.batches, challenger.version) is None:
-        save_batch(
-            ports.tables.batches,
-            batch=str(Split.HOLDOUT),
-            model_version=challenger.version,
-            scored_at=at,
-            sketch=evaluation.sketch,
-            check=check_drift(evaluation.sketch, None),
-        )
+        check = check_drift(evaluation.sketch, None)
+        seen = Seen(str(Split.HOLDOUT), challenger.version, at, evaluation.sketch, check)
+        save_batch(ports.tables.batches, seen)
     record = TrainingRecord(evaluation.evaluations, evaluation.decision, challenger.history, plots)
     runs.record(challenger.mlflow_run_id, record)
     return evaluation

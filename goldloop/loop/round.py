@@ -15,7 +15,7 @@ from goldloop.loop.pull import pull
 from goldloop.loop.push import push
 from goldloop.loop.retrain import retrain_if_possible
 from goldloop.loop.score import score_pool
-from goldloop.routing.entry import PolicyEntry
+from goldloop.routing.policies import PolicyEntry
 from goldloop.scoring.writer import ScoreReport
 from goldloop.tables.counts import conservation
 from goldloop.tables.rounds import read_rounds, save_round

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from goldloop.core.lanes import Lane
-from goldloop.reports.formatting import amount_cell, number_cell, percent, percent_cell
+from goldloop.reports.formatting import (
+    amount_cell,
+    percent,
+    percent_cell,
+)
 from goldloop.reports.section import Row
 from goldloop.routing.outcomes import Outcome
 from goldloop.routing.replay import ReplayedRound
@@ -14,11 +18,9 @@ from goldloop.routing.tuning import Tuning
 
 
 def tuning_title(tuning: Tuning) -> str:
-    """Return one line: how many audits, the currency, above which confidence accepting pays."""
-    n = tuning.present.cost.n
-    even = "never" if tuning.break_even is None else f"above confidence {number_cell(tuning.break_even, 2)}"
+    """Return one line: how many audits, and what the costs are."""
     cost = f"cost in {tuning.currency} per 1,000 samples, a held sample priced as a full review"
-    return f"{n} audits; {cost}; accepting pays {even}"
+    return f"{tuning.present.cost.n} audits; {cost}"
 
 
 def tuning_rows(tuning: Tuning) -> list[Row]:
@@ -47,7 +49,7 @@ def replay_rows(rounds: Sequence[ReplayedRound]) -> list[Row]:
         {
             "round": past.round,
             "samples": past.n,
-            "other lane": past.n_moved,
+            "other lane": sum(past.moves.values()),
             "moves": ", ".join(f"{move} {n}" for move, n in past.moves.items()),
             "to annotators": percent(past.before.to_people),
             "then": percent(past.after.to_people),
@@ -68,7 +70,8 @@ def tuning_json(tuning: Tuning) -> dict[str, Any]:
             _outcome_json(candidate.outcome) | {"saving": candidate.saving} for candidate in tuning.candidates
         ],
         "recommended": _outcome_json(tuning.recommended),
-        **{name: getattr(tuning, name) for name in ("reasons", "break_even", "points")},
+        "reasons": tuning.reasons,
+        "points": tuning.points,
     }
 
 

@@ -13,8 +13,7 @@ from goldloop.reports.plots.audits import reliability_plot, tuning_plot
 from goldloop.reports.plots.drift import batch_plot
 from goldloop.reports.plots.rounds import ALL_TRAFFIC, accuracy_plot
 from goldloop.reports.section import Plot, Row, Section, Table
-from goldloop.routing.entry import PolicyEntry
-from goldloop.routing.policies import Suspended
+from goldloop.routing.policies import PolicyEntry, Suspended
 from goldloop.routing.tuning import Tuning
 from goldloop.stats.measures import MIN_N
 

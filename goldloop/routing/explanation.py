@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from goldloop.core.chance import is_reserved, permanent_random
+from goldloop.core.chance import permanent_random
 from goldloop.core.lanes import Lane
 from goldloop.core.predictions import Prediction
 from goldloop.core.probs import stored_probs
@@ -69,9 +69,10 @@ def explain(
 
     `policies` are all that were ever in force; `asked` are the purposes of the sample's live tasks.
     """
-    seed, known = settings.selection.seed, prediction.audit_probability
+    known = prediction.audit_probability
     chance = settings.selection.audit_rate if known is None else known
-    rule, costs = rule_of(prediction, settings, policies=policies)
+    number = permanent_random(prediction.sample_id, settings.selection.seed, "audit")
+    rule, costs = _rule_of(prediction, settings, policies)
     return Explanation(
         sample_id=prediction.sample_id,
         lane=prediction.lane,
@@ -81,36 +82,35 @@ def explain(
         policy=prediction.policy,
         rule=rule,
         costs=costs,
-        is_reserved=is_reserved(prediction.sample_id, audit_rate=chance, seed=seed),
+        is_reserved=number < chance,
         audit_probability=chance,
-        audit_number=permanent_random(prediction.sample_id, seed, "audit"),
-        asked=tuple(sorted(str(purpose) for purpose in asked)),
+        audit_number=number,
+        asked=tuple(sorted(map(str, asked))),
     )
 
 
-def rule_of(
-    prediction: Prediction, settings: Settings, *, policies: Iterable[Policy]
+def _rule_of(
+    prediction: Prediction, settings: Settings, policies: Iterable[Policy]
 ) -> tuple[tuple[str, ...], dict[str, float]]:
     """Return the sentences of the rule that decided, and the expected costs where a cost policy did."""
     if prediction.label is None or prediction.confidence is None:
         return ("no model has scored it yet; the first model is trained on answers to seed tasks",), {}
-    known = {policy.version: policy for policy in policies}
     band = Band(*settings.policy.band, Lane(settings.policy.below))
-    policy = known.get(prediction.policy or "", band if band.version == prediction.policy else None)
+    policy = {known.version: known for known in (band, *policies)}.get(prediction.policy)
     if policy is None:
         return ("the policy log does not hold this policy; only its lane is known",), {}
     inner = policy.policy if isinstance(policy, Suspended) else policy
     costs = {}
     if isinstance(inner, Cost):
         expected = inner.expected(stored_probs([prediction.probs or ()], settings.label_set))[0].tolist()
-        costs = dict(zip((str(Lane.AUTO), str(Lane.REVIEW), str(Lane.FULL)), expected, strict=True))
-    return tuple(rule_in_words(policy, prediction.confidence, costs, settings.cost.currency)), costs
+        costs = dict(zip(("auto", "review", "full"), expected, strict=True))
+    return tuple(_in_words(policy, prediction.confidence, costs, settings.cost.currency)), costs
 
 
-def rule_in_words(policy: Policy, confidence: float, costs: Mapping[str, float], currency: str) -> list[str]:
+def _in_words(policy: Policy, confidence: float, costs: Mapping[str, float], currency: str) -> list[str]:
     """Return the sentences of the rule by which `policy` places a sample of this confidence."""
     if isinstance(policy, Suspended):
-        inner = rule_in_words(policy.policy, confidence, costs, currency)
+        inner = _in_words(policy.policy, confidence, costs, currency)
         return [*inner, "suspended: audits show too many errors among what it accepts, so annotators get it"]
     if isinstance(policy, Band):
         where = "above" if confidence > policy.high else "below" if confidence < policy.low else "inside"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from goldloop.audit.audited import Audited
 from goldloop.core.labels import LabelSet
@@ -15,6 +14,7 @@ from goldloop.routing.policies import Band, Cost, Matrix, Policy, Review, Target
 from goldloop.settings import Settings
 from goldloop.settings.sections import CostSettings
 from goldloop.stats.measures import MIN_N
+from goldloop.stats.metrics import Floats
 
 PRIOR_ANSWERS = 20.0
 """Weight of the prior, in answers: of the accuracy in the settings, and of the mean over labels per label."""
@@ -23,8 +23,6 @@ ALIKE = 0.2
 """Share of samples that all annotators answer alike; votes cannot show it (docs/decisions/0009)."""
 
 MUCH_LEFT_OUT = 0.25  # audits left out by thinning, for each that counts, above which there is a warning
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,16 +74,14 @@ def fit_policy(
         return fit_target(policy.target, policy.delta, audited, seed=settings.selection.seed)
     if policy.kind == "cost":
         return Fitted(*cost_policy(settings, people or KnownPeople()))
-    return Fitted(
-        Band(*policy.band, Lane(policy.below)), ("the band is fixed in [policy]; audits do not change it",)
-    )
+    reason = "the band is fixed in [policy]; audits do not change it"
+    return Fitted(Band(*policy.band, Lane(policy.below)), (reason,))
 
 
 def fit_target(accuracy: float, delta: float, audited: Audited | None, *, seed: int) -> Fitted:
     """Return the target policy that `audited` certifies; with too few audits it accepts nothing."""
     if audited is None or not len(audited):
-        certificate = certify([], [], accuracy=accuracy, delta=delta)
-        n_left_out = 0
+        certificate, n_left_out = certify([], [], accuracy=accuracy, delta=delta), 0
     else:
         even = evenly_drawn(audited, seed=seed)
         certificate = certify(even.confidence, even.is_right, accuracy=accuracy, delta=delta)
@@ -180,4 +176,4 @@ def _one_coin(accuracy: float, n_labels: int) -> Floats:
 
 
 def _matrix(values: Floats) -> Matrix:
-    return tuple(tuple(float(value) for value in row) for row in values)
+    return tuple(map(tuple, values.tolist()))

@@ -12,15 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from goldloop.audit.audited import Audited
 from goldloop.core.lanes import Lane
 from goldloop.routing.policies import Cost, LaneRow, Policy
-from goldloop.stats.metrics import Z_95, Estimate, share_estimate
+from goldloop.stats.metrics import Z_95, Estimate, Floats, share_estimate
 
 PEOPLE = (str(Lane.REVIEW), str(Lane.FULL))
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ def outcome(policy: Policy, audited: Audited, costs: Cost) -> Outcome:
             for lane in Lane
         },
         wrong_accepted=share_estimate(is_accepted & ~audited.is_right, weights=audited.weights),
-        let_through=share_estimate(~kept.is_right, weights=kept.weights) if len(kept) else None,
+        let_through=kept.wrong_share(),
         cost=replace(cost, low=max(0.0, cost.low)),
     )
 

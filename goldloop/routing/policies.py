@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,8 @@ import numpy.typing as npt
 from goldloop.core.codec import to_plain
 from goldloop.core.errors import InvalidBandError, PolicyError
 from goldloop.core.lanes import Lane
-from goldloop.core.probs import Probs, checked_rows, confidence
+from goldloop.core.predictions import Prediction
+from goldloop.core.probs import Probs, checked_rows, confidence, restored
 
 LaneRow = npt.NDArray[np.str_]
 """Shape (n_samples,), each entry the value of a `Lane`."""
@@ -85,9 +88,8 @@ class Target:
 
     def lanes(self, probs: Probs) -> LaneRow:
         """Return auto for rows at or above the threshold and review for all others."""
-        if self.threshold is None:
-            return np.full(len(probs), str(Lane.REVIEW))
-        return np.where(confidence(probs) >= self.threshold, str(Lane.AUTO), str(Lane.REVIEW))
+        least = np.inf if self.threshold is None else self.threshold
+        return np.where(confidence(probs) >= least, str(Lane.AUTO), str(Lane.REVIEW))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,11 +117,9 @@ class Cost:
 
     def __post_init__(self) -> None:
         n = len(self.errors)
-        for what, matrix in (
-            ("errors", self.errors),
-            ("quick.answers", self.quick.answers),
-            ("full.answers", self.full.answers),
-        ):
+        matrices = {"errors": self.errors}
+        matrices |= {"quick.answers": self.quick.answers, "full.answers": self.full.answers}
+        for what, matrix in matrices.items():
             values = np.asarray(matrix, dtype=np.float64)
             if values.shape != (n, n) or not (np.isfinite(values) & (values >= 0)).all():
                 raise PolicyError(
@@ -200,3 +200,31 @@ def route(probs: npt.ArrayLike, policy: Policy) -> list[Lane]:
         InvalidProbabilitiesError: a row is not finite, negative or does not sum to 1.
     """
     return [Lane(lane) for lane in policy.lanes(checked_rows(probs)).tolist()]
+
+
+def reroute(predictions: Sequence[Prediction], policy: Policy) -> list[tuple[Prediction, Lane]]:
+    """Return the predictions whose lane differs under `policy`, in the order given, and their new lanes.
+
+    The predictions must come from one model, so that their rows of probabilities have one length.
+    """
+    if not predictions:
+        return []
+    lanes = policy.lanes(restored([prediction.probs or () for prediction in predictions])).tolist()
+    moved = zip(predictions, map(Lane, lanes), strict=True)
+    return [(prediction, lane) for prediction, lane in moved if lane is not prediction.lane]
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyEntry:
+    """One policy of the log: the model it was settled for, the reasons and the warnings, in sentences."""
+
+    policy: Policy
+    model_version: str
+    gold_version: int | None
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+    settled_at: datetime
+
+    def is_same(self, other: PolicyEntry) -> bool:
+        """Return whether both say the same, whenever and on whichever gold version they were settled."""
+        return self == replace(other, settled_at=self.settled_at, gold_version=self.gold_version)

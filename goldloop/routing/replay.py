@@ -12,7 +12,7 @@ from goldloop.audit.audited import Audited, Traffic
 from goldloop.core.lanes import Lane
 from goldloop.routing.outcomes import PEOPLE
 from goldloop.routing.policies import LaneRow, Policy
-from goldloop.stats.metrics import Estimate, share_estimate
+from goldloop.stats.metrics import Estimate
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,6 @@ class ReplayedRound:
     before: Side
     after: Side
 
-    @property
-    def n_moved(self) -> int:
-        """Samples whose lane changes."""
-        return sum(self.moves.values())
-
 
 def replay(traffic: Traffic, audited: Audited, policy: Policy) -> list[ReplayedRound]:
     """Return the decisions of each round under `policy`, beside those that were made, oldest first.
@@ -70,6 +65,5 @@ def replay(traffic: Traffic, audited: Audited, policy: Policy) -> list[ReplayedR
 
 
 def _side(lanes: LaneRow, of_audited: LaneRow, audited: Audited) -> Side:
-    kept = audited.where(of_audited == str(Lane.AUTO))
-    let_through = share_estimate(~kept.is_right, weights=kept.weights) if len(kept) else None
-    return Side(float(np.isin(lanes, PEOPLE).mean()), let_through)
+    accepted = audited.where(of_audited == str(Lane.AUTO))
+    return Side(float(np.isin(lanes, PEOPLE).mean()), accepted.wrong_share())

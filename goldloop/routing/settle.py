@@ -5,14 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
-
 from goldloop.audit.audited import Audited
 from goldloop.audit.guard import FALSE_SUSPENSION, guard
 from goldloop.core.lanes import Lane
-from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.fit import KnownPeople, error_costs, fit_policy
-from goldloop.routing.policies import Band, Policy, Suspended, Target
+from goldloop.routing.policies import Band, Policy, PolicyEntry, Suspended, Target
 from goldloop.settings import Settings
 
 GUARDED_ROUNDS = 4
@@ -78,11 +75,13 @@ def _guarded(policy: Policy, evidence: PolicyEvidence, *, max_error: float) -> t
         "on holdout": (evidence.holdout, FALSE_SUSPENSION),
         f"in the last {GUARDED_ROUNDS} rounds": (recent, WINDOW_FALSE_SUSPENSION),
     }
-    verdicts = {
-        where: guard(accepted, max_error=max_error, is_suspended=was_suspended, false_suspension=level)
-        for where, (audited, level) in samples.items()
-        if len(accepted := _accepted(audited, policy))
-    }
+    verdicts = {}
+    for where, (audited, level) in samples.items():
+        accepted = audited.where(policy.lanes(audited.probs) == str(Lane.AUTO))
+        if len(accepted):
+            verdicts[where] = guard(
+                accepted, max_error=max_error, is_suspended=was_suspended, false_suspension=level
+            )
     doubts = [
         f"{where}: {verdict.seen}; {verdict.follows}"
         for where, verdict in verdicts.items()
@@ -102,8 +101,3 @@ def is_asked_for(policy: Policy, settings: Settings) -> bool:
     if isinstance(policy, Target):
         return wanted.kind == "target" and (policy.accuracy, policy.delta) == (wanted.target, wanted.delta)
     return wanted.kind == "cost" and policy.errors == error_costs(settings.cost, settings.label_set)
-
-
-def _accepted(audited: Audited, policy: Policy) -> Audited:
-    lanes = policy.lanes(audited.probs) if len(audited) else np.zeros(0, dtype=str)
-    return audited.where(lanes == str(Lane.AUTO))

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
-import numpy.typing as npt
 from scipy.stats import norm
 
 from goldloop.audit.audited import Audited
@@ -29,7 +28,6 @@ LOWS, HIGHS = (0.0, 0.40), (0.60, 0.70, 0.80, 0.85, 0.90, 0.95, 0.98)  # of the 
 TARGETS = (0.90, 0.95, 0.98, 0.99)
 FEWEST = 30
 """Audits below which nothing is recommended: the interval of a share of one half is +- 18 points wide."""
-RESAMPLES = 400
 POINTS = 60
 
 
@@ -62,17 +60,14 @@ class Candidate:
 class Tuning:
     """The policy in force, the candidates, and the recommended policy with the reasons.
 
-    `break_even` is the confidence above which accepting is cheaper than a quick review, None where it never
-    is. `points` are thresholds in ascending order, for plots.
+    `points` are thresholds in ascending order, for plots.
     """
 
     currency: str
-    costs: Cost
     present: Outcome
     candidates: tuple[Candidate, ...]
     recommended: Outcome
     reasons: tuple[str, ...]
-    break_even: Estimate | None
     points: tuple[Point, ...]
 
 
@@ -103,12 +98,10 @@ def tune(
     best, reasons = _recommended(today, candidates, settings)
     return Tuning(
         currency=settings.cost.currency,
-        costs=costs,
         present=today,
         candidates=candidates,
         recommended=best,
         reasons=(*reasons, *why),
-        break_even=break_even(audited, costs, seed=settings.selection.seed),
         points=threshold_points(audited, costs),
     )
 
@@ -192,35 +185,3 @@ def threshold_points(audited: Audited, costs: Cost) -> tuple[Point, ...]:
             )
         )
     return tuple(points)
-
-
-def break_even(audited: Audited, costs: Cost, *, seed: int) -> Estimate | None:
-    """Return the threshold with the least cost, accepting above it and a quick review below it.
-
-    Its interval holds the percentiles over resamples of the audits [efrontibshirani1993]; None where a quick
-    review of everything is cheapest.
-    """
-    order = np.argsort(-audited.confidence, kind="stable")
-    is_last = np.append(np.diff(audited.confidence[order]) < 0, True)
-    accepting, reviewing = (
-        costs_of(np.full(len(audited), str(lane)), audited, costs)[order] for lane in (Lane.AUTO, Lane.REVIEW)
-    )
-    gains = (reviewing - accepting) * audited.weights[order]
-    at = _cheapest(gains, is_last)
-    if at is None:
-        return None
-    rng = np.random.default_rng(seed)
-    times = rng.multinomial(len(gains), np.full(len(gains), 1 / len(gains)), size=RESAMPLES)
-    sure = audited.confidence[order]
-    places = [_cheapest(gains * counts, is_last) for counts in times]
-    thresholds = [1.0 if place is None else float(sure[place]) for place in places]
-    low, high = np.quantile(thresholds, [0.025, 0.975]).tolist()
-    value = float(sure[at])
-    return Estimate(value, min(low, value), max(high, value), len(audited))
-
-
-def _cheapest(gains: npt.NDArray[np.float64], is_last: npt.NDArray[np.bool_]) -> int | None:
-    """Return the last place of the accepted samples at the largest gain; None where nothing gains."""
-    total = np.where(is_last, np.cumsum(gains), -np.inf)
-    best = int(total.argmax())
-    return best if total[best] > 0 else None

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from goldloop.core.ports import Reader, Tables
 from goldloop.core.samples import UNREADABLE, Arrived, BatchId, FileRef, SampleId
 from goldloop.drift.checks import Check, check_drift
+from goldloop.drift.history import Seen
 from goldloop.drift.sketches import Sketch
 from goldloop.routing.policies import Policy
 from goldloop.scoring.writer import AuditProbabilities, Clock, Model, ScoreReport, ScoreWriter
@@ -88,9 +89,7 @@ def _drift(
     if sketch is None:
         return None
     check = check_drift(sketch, read_reference(tables.batches, model.version))
-    save_batch(
-        tables.batches, batch=batch, model_version=model.version, scored_at=at, sketch=sketch, check=check
-    )
+    save_batch(tables.batches, Seen(batch, model.version, at, sketch, check))
     return check
 
 

@@ -17,7 +17,7 @@ from goldloop.core.ports import Row, Scorer, Tables
 from goldloop.core.probs import Probs, checked_probs, confidence, margin, restored
 from goldloop.core.samples import Arrival, Arrived, BatchId, SampleId
 from goldloop.drift.checks import Check
-from goldloop.drift.sketches import Sketch, SketchBuilder
+from goldloop.drift.sketches import Sketch, sketch_of
 from goldloop.routing.policies import Policy, route
 
 MINIBATCH = 128  # samples a forward pass; more gains nothing on a CPU
@@ -79,7 +79,7 @@ class ScoreWriter:
         self._predictions: list[Row] = []
         self._waiting: list[tuple[SampleId, BatchId, Any]] = []
         self._since_commit = 0
-        self._sketch = None if model.scorer is None else SketchBuilder(model.scorer.labels)
+        self._sketch: Sketch | None = None
 
     def add(self, arrival: Arrival, *, is_duplicate: bool) -> None:
         """Record a sample that arrived, and pass it to the model unless it is bad or a duplicate."""
@@ -125,7 +125,7 @@ class ScoreWriter:
 
     def sketch(self) -> Sketch | None:
         """Return a summary of what the model saw; None if it saw nothing."""
-        return self._sketch.sketch() if self._sketch is not None and self._sketch.sketch().n else None
+        return self._sketch
 
     def flush(self) -> None:
         """Score the samples that wait and commit everything, samples first."""
@@ -152,8 +152,8 @@ class ScoreWriter:
             probs = restored(kept)
             tops, margins, columns = confidence(probs), margin(probs), probs.argmax(axis=1)
             lanes = route(probs, self._policy)
-            if self._sketch is not None:
-                self._sketch.add(probs, scores.embeddings)
+            sketch = sketch_of(probs, scores.embeddings, labels)
+            self._sketch = sketch if self._sketch is None else self._sketch + sketch
             chances = None if self._audit_probabilities is None else self._audit_probabilities(probs)
             for row, (sample_id, batch, _) in enumerate(self._waiting):
                 lane = lanes[row]

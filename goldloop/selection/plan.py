@@ -1,4 +1,4 @@
-"""The plan: makes a task with a split, a near-duplicate group and a suggestion of each chosen sample."""
+"""The plan: the budget of a round, and a task with split, group and suggestion for each chosen sample."""
 
 from __future__ import annotations
 
@@ -15,10 +15,27 @@ from goldloop.core.predictions import Choice, Prediction
 from goldloop.core.probs import suggestion_hint
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split, split_beside, wanted_split
-from goldloop.core.tasks import Purpose, task_key
+from goldloop.core.tasks import Purpose, n_first_answers, task_key
 from goldloop.gold.near_duplicates import Groups
-from goldloop.selection.budget import FIRST_ASKED, n_answers_of, repeat_budget
 from goldloop.settings import Settings
+
+FIRST_ASKED = (Purpose.SEED, Purpose.AUDIT, Purpose.REVIEW, Purpose.FULL)
+"""Purposes of a sample's first task; tasks of the other purposes follow up on first answers."""
+
+
+def repeat_budget(settings: Settings) -> int:
+    """Return the number of answers in a round's budget that is reserved for follow-ups."""
+    return int(settings.consensus.repeat_share * settings.selection.budget_per_round)
+
+
+def n_answers_of(purpose: Purpose, settings: Settings) -> int:
+    """Return the number of first answers that a task of this purpose requests."""
+    return n_first_answers(
+        purpose,
+        overlap=settings.selection.overlap,
+        audit_answers=settings.consensus.audit_answers,
+        is_checked=False,
+    )
 
 
 def budget_left(tasks: Iterable[TaskStatus], round_: int, settings: Settings) -> int:

@@ -10,6 +10,7 @@ models predict later, the audited samples remain a random draw of all traffic ov
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 
 from goldloop.core.chance import permanent_random
 from goldloop.core.lanes import Lane
@@ -30,8 +31,7 @@ def in_order_of_value(candidates: Iterable[Candidate]) -> list[Candidate]:
     for candidate in ranked:
         by_label.setdefault(candidate.label or "", []).append(candidate)
     queues = [by_label[label] for label in sorted(by_label)]
-    longest = max((len(queue) for queue in queues), default=0)
-    return [queue[turn] for turn in range(longest) for queue in queues if turn < len(queue)]
+    return [candidate for turn in zip_longest(*queues) for candidate in turn if candidate is not None]
 
 
 def select(
@@ -103,9 +103,8 @@ def _audit_probability(candidate: Candidate, audit_rate: float) -> float:
 def _audit_ratio(candidate: Candidate, *, audit_rate: float, seed: int) -> float:
     """Return the permanent random number over the audit probability; below 1 the sample is reserved."""
     probability = _audit_probability(candidate, audit_rate)
-    if probability <= 0:
-        return 1.0 + permanent_random(candidate.sample_id, seed, "audit")
-    return permanent_random(candidate.sample_id, seed, "audit") / probability
+    number = permanent_random(candidate.sample_id, seed, "audit")
+    return number / probability if probability > 0 else 1.0 + number
 
 
 def _reviews(

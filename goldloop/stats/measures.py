@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from math import exp, log, sqrt
 from typing import Any
 
@@ -32,9 +32,7 @@ class Measure:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields for JSON: those of the estimate, or `n` and `missing`."""
-        return (
-            {"n": self.n, "missing": self.missing} if self.estimate is None else dict(self.estimate.to_dict())
-        )
+        return asdict(self.estimate) if self.estimate else {"n": self.n, "missing": self.missing}
 
 
 def measured(value: float, low: float, high: float, *, n: int) -> Measure:
@@ -86,9 +84,11 @@ def exact(value: float, n: int = 1) -> Measure:
 
 def scaled(measure: Measure, factor: float) -> Measure:
     """Return `factor` times `measure`; a negative factor swaps the ends of the interval."""
-    if measure.estimate is None:
+    estimate = measure.estimate
+    if estimate is None:
         return measure
-    return Measure(measure.n, measure.estimate.scaled(factor))
+    low, high = sorted((factor * estimate.low, factor * estimate.high))
+    return Measure(measure.n, Estimate(factor * estimate.value, low, high, estimate.n))
 
 
 def total(parts: Sequence[Measure]) -> Measure:

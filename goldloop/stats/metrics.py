@@ -6,10 +6,9 @@ positive. A weighted share is a Hájek mean [hajek1971]; its interval uses `effe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import sqrt
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +18,7 @@ from goldloop.core.labels import LabelSet
 
 Z_95 = 1.959963984540054  # two-sided 95 % quantile of the standard normal distribution
 
+Floats = npt.NDArray[np.float64]
 Columns = npt.NDArray[np.intp]
 Weights = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -35,12 +35,7 @@ class Estimate:
 
     def __post_init__(self) -> None:
         if self.n < 1 or not self.low <= self.value <= self.high:
-            raise ValueError(f"an estimate needs n >= 1 and low <= value <= high, got {self.to_dict()}")
-
-    def scaled(self, factor: float) -> Self:
-        """Return `factor` times this estimate; a negative factor swaps the ends of the interval."""
-        low, high = sorted((factor * self.low, factor * self.high))
-        return type(self)(factor * self.value, low, high, self.n)
+            raise ValueError(f"an estimate needs n >= 1 and low <= value <= high, got {asdict(self)}")
 
     def complement(self) -> Self:
         """Return 1 minus this estimate: from the share of right labels, the share of wrong ones."""
@@ -50,15 +45,6 @@ class Estimate:
         """Return for example '0.913 [0.85, 0.95], n=120'; an interval below 0.02 gets a third digit."""
         digits = 2 if self.high - self.low >= 0.02 else 3
         return f"{self.value:.3f} [{self.low:.{digits}f}, {self.high:.{digits}f}], n={self.n}"
-
-    def to_dict(self) -> dict[str, float | int]:
-        """Return the fields for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the estimate that `to_dict` wrote."""
-        return cls(float(values["value"]), float(values["low"]), float(values["high"]), int(values["n"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +59,6 @@ class LabelMetrics:
     precision: Estimate | None
     recall: Estimate | None
     f1: Estimate | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the fields for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Self:
-        """Return the metrics that `to_dict` wrote."""
-        parts = {
-            name: None if values[name] is None else Estimate.from_dict(values[name])
-            for name in ("precision", "recall", "f1")
-        }
-        return cls(label=str(values["label"]), n=int(values["n"]), **parts)
 
 
 def checked_columns(columns: npt.ArrayLike, *, n_labels: int) -> Columns:
@@ -172,11 +145,7 @@ def effective_size(contributions: Weights, *, variance: float, expected: float) 
 
 
 def share_estimate(hits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None) -> Estimate:
-    """Return the (weighted) share of true entries in `hits`, bool (n,), with its score interval.
-
-    Raises:
-        EmptyPoolError: `hits` is empty.
-    """
+    """Return the `share_and_effective_size` of `hits`, bool (n,), as a share with its score interval."""
     share, n_effective = share_and_effective_size(hits, weights=weights)
     return Estimate(share, *wilson(share, n_effective), n=np.size(hits))
 
@@ -267,15 +236,3 @@ def per_label(
         )
         for column, name in enumerate(labels)
     )
-
-
-def confusion(truth: npt.ArrayLike, predicted: npt.ArrayLike, *, n_labels: int) -> npt.NDArray[np.int64]:
-    """Return counts (n_labels, n_labels); rows are true columns, columns are predicted columns.
-
-    Raises:
-        LabelError: a column is outside the label set, or the shapes differ.
-    """
-    _hits(truth, predicted)
-    true, guessed = (checked_columns(side, n_labels=n_labels) for side in (truth, predicted))
-    counts = np.bincount(true * n_labels + guessed, minlength=n_labels**2)
-    return counts.reshape(n_labels, n_labels).astype(np.int64)

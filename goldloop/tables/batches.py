@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.core.ports import Table, Tables
 from goldloop.core.samples import Arrived, BatchId, SampleId
-from goldloop.drift.checks import Check
-from goldloop.drift.history import Seen, reference_of
-from goldloop.drift.regimes import current_samples
+from goldloop.drift.history import Seen, current_samples, reference_of
 from goldloop.drift.sketches import Sketch
 from goldloop.tables import codec
 from goldloop.tables.rounds import closing_times
@@ -42,7 +39,7 @@ def read_samples(tables: Tables, sample_ids: Collection[SampleId]) -> dict[Sampl
 
 
 def read_current_samples(tables: Tables) -> set[SampleId]:
-    """Return the samples that `goldloop.drift.regimes.current_samples` selects."""
+    """Return the samples that `goldloop.drift.history.current_samples` selects."""
     rows = tables.samples.read(["sample_id", "arrived_at"], where=IS_SAMPLE)
     return current_samples(
         dict(codec.column_values(rows, "sample_id", "arrived_at")),
@@ -53,13 +50,10 @@ def read_current_samples(tables: Tables) -> set[SampleId]:
 
 def read_seen(batches: Table, model_version: str | None = None) -> list[Seen]:
     """Return the scoring passes of `model_version`, or of all models, oldest first."""
-    rows = batches.read().sort_by("scored_at")
-    columns = codec.column_values(rows, "batch", "model_version", "scored_at", "sketch", "drifts")
-    return [
-        Seen(batch, version, scored_at, Sketch.from_json(sketch), Check.from_json(drifts))
-        for batch, version, scored_at, sketch, drifts in columns
-        if model_version in (None, version)
-    ]
+    rows = batches.read()
+    if model_version is not None:
+        rows = rows.filter(pc.field("model_version") == model_version)
+    return codec.values_of(Seen, rows.sort_by("scored_at"))
 
 
 def read_reference(batches: Table, model_version: str) -> Sketch | None:
@@ -67,10 +61,7 @@ def read_reference(batches: Table, model_version: str) -> Sketch | None:
     return reference_of(read_seen(batches, model_version))
 
 
-def save_batch(
-    batches: Table, *, batch: str, model_version: str, scored_at: datetime, sketch: Sketch, check: Check
-) -> None:
+def save_batch(batches: Table, seen: Seen) -> None:
     """Append what one scoring pass saw and what had moved; a pass without predictions leaves no row."""
-    row = {"batch": batch, "model_version": model_version, "scored_at": scored_at, "n": sketch.n}
-    if sketch.n:
-        batches.append([{**row, "sketch": sketch.to_json(), "drifts": check.to_json()}])
+    if seen.sketch.n:
+        batches.append(codec.rows_of([seen], n=seen.sketch.n))

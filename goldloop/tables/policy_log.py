@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from goldloop.core.ports import Table
-from goldloop.routing.entry import PolicyEntry
+from goldloop.routing.policies import PolicyEntry
 from goldloop.tables import codec
 
 

@@ -16,7 +16,6 @@ from goldloop.core.predictions import Candidate, Prediction
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.policies import Policy
-from goldloop.routing.reroute import LaneChange
 from goldloop.tables import codec
 from goldloop.tables.batches import IS_SAMPLE
 
@@ -86,11 +85,12 @@ def predictions_under_other_policies(
     return [prediction for prediction in codec.values_of(Prediction, rows) if is_wanted(prediction.sample_id)]
 
 
-def save_lane_changes(tables: Tables, changes: Iterable[LaneChange], *, policy: Policy, at: datetime) -> None:
-    """Append one prediction for each change, with the new lane and policy, in one commit."""
+def save_lane_changes(
+    tables: Tables, changes: Iterable[tuple[Prediction, Lane]], *, policy: Policy, at: datetime
+) -> None:
+    """Append each prediction again with its new lane and policy, in one commit."""
     predictions = [
-        replace(change.prediction, lane=change.lane, policy=policy.version, scored_at=at)
-        for change in changes
+        replace(prediction, lane=lane, policy=policy.version, scored_at=at) for prediction, lane in changes
     ]
     if predictions:
         tables.predictions.append(codec.rows_of(predictions))

@@ -12,7 +12,7 @@ from goldloop.core.ports import Row
 from goldloop.core.predictions import Prediction
 from goldloop.core.tasks import AnswerRequest
 from goldloop.gold.records import GoldRecord
-from goldloop.routing.entry import PolicyEntry
+from goldloop.routing.policies import PolicyEntry
 from goldloop.tables.codec import MOMENT, columns_of
 from goldloop.tables.task_log import TaskEvent
 from goldloop.training.label_errors import LabelIssue
@@ -75,7 +75,7 @@ ALL = {
             "scored_at": MOMENT,
             "n": pa.int64(),
             "sketch": _TEXT,
-            "drifts": _TEXT,
+            "check": _TEXT,
         }
     ),
 }

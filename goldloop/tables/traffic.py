@@ -28,7 +28,7 @@ def read_traffic(tables: Tables, labels: LabelSet, model_version: str | None = N
 
     With `model_version` only the samples that this model was the first to score.
     """
-    names = ["sample_id", "scored_at", "lane", "policy", "label", "probs", "model_version"]
+    names = ["sample_id", "scored_at", "lane", "label", "probs", "model_version"]
     rows = tables.predictions.read(names).filter(pc.field("label").is_valid()).sort_by("scored_at")
     rows = codec.one_for_each(["sample_id"], rows, which="min").sort_by("sample_id")
     if model_version is not None:
@@ -38,7 +38,6 @@ def read_traffic(tables: Tables, labels: LabelSet, model_version: str | None = N
         sample_ids=tuple(SampleId(sample_id) for sample_id in rows["sample_id"].to_pylist()),
         probs=stored_probs(rows["probs"].to_pylist(), labels),
         lanes=np.array(rows["lane"].to_pylist(), dtype=str),
-        policies=np.array(rows["policy"].to_pylist(), dtype=str),
         rounds=np.array(
             [bisect.bisect_left(closed, moment) for moment in rows["scored_at"].to_pylist()], dtype=np.intp
         ),

@@ -15,7 +15,7 @@ from goldloop.core.ports import ContentStore, Scorer, Scores
 from goldloop.core.probs import Probs, checked_probs, restored
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
-from goldloop.drift.sketches import Sketch, SketchBuilder
+from goldloop.drift.sketches import Sketch, sketch_of
 from goldloop.gold.records import GoldRecord, GoldVersion
 from goldloop.settings import Settings
 from goldloop.stats.comparison import compare
@@ -49,8 +49,14 @@ class HoldoutEvaluation:
         """Return the holdout as the model in `role` evaluated it."""
         n = len(self.truth)
         probs = self.probs[self.evaluations[role].model_version]
-        lanes, rounds = np.full(n, "", dtype="<U6"), np.full(n, -1, dtype=np.intp)
-        return Audited(self.sample_ids, self.truth, probs, self.weights, lanes, rounds)
+        return Audited(
+            sample_ids=self.sample_ids,
+            truth=self.truth,
+            probs=probs,
+            weights=self.weights,
+            lanes=np.full(n, "", dtype="<U6"),
+            rounds=np.full(n, -1, dtype=np.intp),
+        )
 
 
 def evaluate_on_holdout(
@@ -139,9 +145,7 @@ def _sketch(
         for row, (sample_id, weight) in enumerate(zip(ids, weights, strict=True))
         if sample_id in current and permanent_random(sample_id, seed, "drift") < weight / most
     ]
-    builder = SketchBuilder(settings.label_set)
-    builder.add(scores.probs[kept], scores.embeddings[kept])
-    return builder.sketch()
+    return sketch_of(scores.probs[kept], scores.embeddings[kept], settings.label_set)
 
 
 def scored(scorer: Scorer, records: Sequence[GoldRecord], store: ContentStore, labels: LabelSet) -> Scores:

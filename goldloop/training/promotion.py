@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from goldloop.core.errors import GoldVersionError
 from goldloop.core.labels import LabelSet
-from goldloop.stats.calibration import calibration_error
 from goldloop.stats.comparison import Comparison
 from goldloop.stats.metrics import Estimate, LabelMetrics, accuracy, per_label
+from goldloop.stats.reliability import calibration_error
 from goldloop.training.gate import RULES, Gate
 
 FIRST_MODEL = "first model"

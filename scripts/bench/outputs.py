@@ -74,7 +74,7 @@ def calibrated_population(made: Outputs, *, seed: int) -> tuple[Floats, Columns]
     n = len(made.truth)
     apart = np.random.default_rng((seed, 1)).permutation(n)[: min(MOST_APART, n // 10)]
     rest = np.setdiff1d(np.arange(n), apart)
-    calibration = fit_calibration(made.logits[apart], made.truth[apart]).calibration
+    calibration = fit_calibration(made.logits[apart], made.truth[apart])
     return calibration.apply(made.logits[rest]), made.truth[rest]
 
 

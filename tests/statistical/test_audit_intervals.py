@@ -5,11 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from goldloop.audit.designs import Design
-from goldloop.stats.calibration import expected_calibration_error
 from goldloop.stats.measures import share
 from scripts.bench.guarantees.audit import drawn, estimated
-from scripts.bench.guarantees.calibration import errors, sharpened
+from scripts.bench.guarantees.calibration import errors, observed_error, sharpened
 from scripts.bench.outputs import calibrated_population, simulated_outputs
 from tests.statistical.promises import at_least, at_most
 
@@ -19,10 +17,10 @@ MADE = simulated_outputs(5000, seed=0)
 PROBS, TRUTH = calibrated_population(MADE, seed=0)
 
 
-@pytest.mark.parametrize("design", list(Design))
+@pytest.mark.parametrize("design", ["uniform", "poisson"])
 @pytest.mark.parametrize("method", ["goldloop", "no model"])
 @pytest.mark.parametrize("size", [100, 300])
-def test_accuracy_is_in_its_interval(design: Design, method: str, size: int) -> None:
+def test_accuracy_is_in_its_interval(design: str, method: str, size: int) -> None:
     """The 95 % interval of the accuracy of all traffic holds it in at least 93 % of 400 audits."""
     draws, chance = drawn(PROBS, size=size, design=design, n=400, seed=1)
     inside = np.ones(len(TRUTH), dtype=bool)
@@ -39,7 +37,7 @@ def test_accuracy_is_in_its_interval(design: Design, method: str, size: int) -> 
 def test_calibration_error_is_in_its_interval(state: str, design: str) -> None:
     """The interval of the calibration error holds it in at least 91 %, its lower end is above it in 6 %."""
     probs = sharpened(MADE, state)
-    true = expected_calibration_error(probs, MADE.truth)
+    true = observed_error(probs, MADE.truth)
     estimates, _ = errors(probs, MADE.truth, size=300, design=design, n=200, seed=1)
 
     assert at_least([estimate.low <= true <= estimate.high for estimate in estimates], 0.91)

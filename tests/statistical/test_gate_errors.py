@@ -7,7 +7,6 @@ from functools import cache
 import numpy as np
 import pytest
 
-from goldloop.audit.designs import Design
 from scripts.bench.guarantees.gate import DEFAULTS, GAINS, Pair, asked, pair_of, refused_for_fall
 from scripts.bench.outputs import calibrated_population, simulated_outputs
 from tests.statistical.promises import at_least, at_most
@@ -25,7 +24,7 @@ def models() -> Pair:
 
 def promoted(rule: str, gain: float, size: int, n: int) -> list[bool]:
     """Return whether each of `n` challengers of this true gain passes the gate."""
-    refusals = asked(models(), size=size, design=Design.UNIFORM, gain=gain, n=n, seed=1)[rule]
+    refusals = asked(models(), size=size, design="uniform", gain=gain, n=n, seed=1)[rule]
     return [not refusal for refusal in refusals]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_with_known_labels_it_is_the_plain_share_with_wilsons_interval(n_right: 
     expected = Estimate(n_right / n, *wilson(n_right / n, n), n)
     for accuracy in (person.accuracy, person.on_honeypots):
         assert accuracy.estimate is not None
-        assert accuracy.estimate.to_dict() == pytest.approx(expected.to_dict(), abs=1e-6)
+        assert asdict(accuracy.estimate) == pytest.approx(asdict(expected), abs=1e-6)
     assert person.against_others == Measure(0, None)
 
 

@@ -75,7 +75,6 @@ def traffic(lanes: Sequence[str], rounds: Sequence[int]) -> Traffic:
         sample_ids=tuple(SampleId(f"{number:064d}") for number in range(n)),
         probs=np.tile([0.9, 0.1], (n, 1)),
         lanes=np.array(lanes, dtype=str),
-        policies=np.full(n, "band"),
         rounds=np.array(rounds, dtype=np.intp),
     )
 
@@ -95,12 +94,12 @@ def inputs(
         traffic=arrived,
         is_labelled=is_labelled,
         audited=Audited(
-            tuple(arrived.sample_ids[row] for row in rows),
-            np.array([truth for _, truth in audited], dtype=np.intp),
-            arrived.probs[rows],
-            np.ones(len(rows)),
-            arrived.lanes[rows],
-            arrived.rounds[rows],
+            sample_ids=tuple(arrived.sample_ids[row] for row in rows),
+            truth=np.array([truth for _, truth in audited], dtype=np.intp),
+            probs=arrived.probs[rows],
+            weights=np.ones(len(rows)),
+            lanes=arrived.lanes[rows],
+            rounds=arrived.rounds[rows],
         ),
         closed=(START + timedelta(days=7),),
     )

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 
 import numpy as np
 import pytest
 
+from goldloop.core.codec import from_plain, to_text
 from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
-from goldloop.drift.checks import LEAST_N, Check, check_drift
-from goldloop.drift.sketches import Sketch, SketchBuilder, merged
-from goldloop.drift.statistics import homogeneity, mean_shift
+from goldloop.drift import sketches
+from goldloop.drift.checks import LEAST_N, Check, check_drift, homogeneity, mean_shift
+from goldloop.drift.sketches import Sketch, merged
 
 DIGITS = LabelSet(tuple("012345678"))
 NEW = 9
@@ -55,9 +57,7 @@ def drawn(n: int, seed: int, shares: dict[int, float] | None = None, darkened: f
 
 def sketch_of(outputs: Outputs, labels: LabelSet = DIGITS) -> Sketch:
     """Return the sketch of one minibatch."""
-    builder = SketchBuilder(labels)
-    builder.add(*outputs)
-    return builder.sketch()
+    return sketches.sketch_of(*outputs, labels)
 
 
 def kinds(check: Check) -> set[str]:
@@ -96,7 +96,6 @@ def test_a_label_that_grows_is_named_with_its_shares() -> None:
     assert first.what == "3"
     assert 0.08 < first.before < 0.14
     assert 0.2 < first.now < 0.3
-    assert first.p_value < 1e-6
     assert first.sentence == (
         f"label '3' went from {100 * first.before:.1f} % to {100 * first.now:.1f} % of predictions"
     )
@@ -160,7 +159,7 @@ def test_permuting_labels_permutes_what_moved() -> None:
     assert [(drift.what, drift.sentence) for drift in check.drifts] == [
         (drift.what, drift.sentence) for drift in same.drifts
     ]
-    assert [drift.statistic for drift in check.drifts] == pytest.approx([d.statistic for d in same.drifts])
+    assert [drift.now for drift in check.drifts] == pytest.approx([drift.now for drift in same.drifts])
 
 
 def test_the_scale_of_embeddings_means_nothing() -> None:
@@ -196,7 +195,7 @@ def test_a_check_is_what_was_saved() -> None:
         check_drift(drawn(300, 3, darkened=0.3), drawn(1500, 4)),
         check_drift(drawn(10, 3), None),
     ):
-        assert Check.from_json(check.to_json()) == check
+        assert from_plain(Check, json.loads(to_text(check))) == check
 
 
 def test_models_with_other_labels_are_not_compared() -> None:
@@ -232,15 +231,15 @@ def test_rare_labels_are_put_together_whatever_their_order() -> None:
     now, before = rng.multinomial(120, shares), rng.multinomial(900, shares)
     order = rng.permutation(60)
 
-    statistic, p_value = homogeneity(now, before, is_ordered=False)
+    p_value = homogeneity(now, before, is_ordered=False)
 
-    assert homogeneity(now[order], before[order], is_ordered=False) == pytest.approx((statistic, p_value))
+    assert homogeneity(now[order], before[order], is_ordered=False) == pytest.approx(p_value)
     assert p_value > 0.001
 
 
 def test_the_distance_told_is_without_what_chance_adds() -> None:
     """The distance is corrected for its bias: two draws of 200 samples have a distance near 0."""
-    distances = [mean_shift(drawn(200, seed), drawn(200, 50 + seed))[2] for seed in range(10)]
+    distances = [mean_shift(drawn(200, seed), drawn(200, 50 + seed))[1] for seed in range(10)]
 
     assert np.median(distances) < 0.25
 
@@ -255,7 +254,7 @@ def test_a_model_with_few_features_is_judged_by_as_many() -> None:
         features[:, 0] += moved
         return sketch_of((np.full((500, 2), 0.5), features.astype(np.float32)), two)
 
-    p_values = [mean_shift(made(seed, 0.0), made(100 + seed, 0.0))[1] for seed in range(200)]
+    p_values = [mean_shift(made(seed, 0.0), made(100 + seed, 0.0))[0] for seed in range(200)]
 
     assert 0.4 < np.mean(p_values) < 0.6
     assert np.mean(np.array(p_values) < 0.05) < 0.11

@@ -31,4 +31,4 @@ def test_a_new_model_is_compared_with_current_traffic_alone() -> None:
     )
     assert evaluation.evaluations[CHALLENGER].n == 6
     assert evaluation.sketch.n == 4
-    assert evaluation.sketch.label_counts.tolist() == [3, 1]
+    assert evaluation.sketch.label_counts == (3, 1)

@@ -29,12 +29,11 @@ def test_the_examples_of_a_module_print_what_they_show(module: str) -> None:
 @pytest.mark.parametrize(
     "algorithm",
     [
-        "goldloop.audit.control_variate",
+        "goldloop.audit.estimates",
         "goldloop.audit.guard",
         "goldloop.drift.checks",
-        "goldloop.stats.calibration.correction",
-        "goldloop.stats.calibration.fit",
-        "goldloop.stats.calibration.reliability",
+        "goldloop.stats.calibration",
+        "goldloop.stats.reliability",
         "goldloop.stats.comparison",
     ],
 )

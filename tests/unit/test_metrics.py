@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from itertools import product
 
 import numpy as np
@@ -17,9 +16,7 @@ from goldloop.core.labels import LabelSet
 from goldloop.stats.comparison import paired_difference
 from goldloop.stats.metrics import (
     Estimate,
-    LabelMetrics,
     accuracy,
-    confusion,
     effective_sample_size,
     effective_size,
     per_label,
@@ -194,17 +191,6 @@ def test_f1_is_the_harmonic_mean_wherever_both_parts_exist(pairs: list[tuple[int
         assert metric.f1.value == pytest.approx(
             2 * metric.precision.value * metric.recall.value / total if total else 0
         )
-
-
-def test_confusion_counts_rows_by_truth_and_columns_by_prediction() -> None:
-    """One cat called a dog stands in row cat, column dog."""
-    assert confusion([0, 0, 1], [0, 1, 1], n_labels=3).tolist() == [[1, 1, 0], [0, 1, 0], [0, 0, 0]]
-
-
-def test_estimates_and_label_metrics_survive_json() -> None:
-    """Metrics survive JSON, with missing values."""
-    for metric in per_label(np.array([0, 1, 1]), np.array([0, 0, 1]), labels=PETS):
-        assert LabelMetrics.from_dict(json.loads(json.dumps(metric.to_dict()))) == metric
 
 
 def test_nothing_gives_no_number() -> None:

@@ -12,9 +12,7 @@ import numpy as np
 
 from goldloop.adapters.delta import open_tables
 from goldloop.core.samples import SampleId
-from goldloop.routing.entry import PolicyEntry
-from goldloop.routing.policies import Band, Policy, Suspended, Target
-from goldloop.routing.reroute import reroute
+from goldloop.routing.policies import Band, Policy, PolicyEntry, Suspended, Target, reroute
 from goldloop.tables.counts import conservation
 from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.predictions import (
@@ -80,7 +78,7 @@ def rerouted(
     )
     changes = reroute(predictions, policy)
     save_lane_changes(loop.tables, changes, policy=policy, at=loop.clock())
-    return Counter(str(change) for change in changes)
+    return Counter(f"{prediction.lane} -> {lane}" for prediction, lane in changes)
 
 
 def test_a_new_policy_reroutes_without_asking_the_model_again(tmp_path: Path) -> None:

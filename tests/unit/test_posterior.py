@@ -17,7 +17,7 @@ from goldloop.consensus.posterior import posterior
 from goldloop.consensus.votes import VotedSample, vote_table
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import sample_id_of
-from goldloop.stats.calibration import expected_calibration_error
+from goldloop.stats.reliability import calibration_error
 from tests.strategies import cases
 
 LABELS = LabelSet.of(["cat", "dog", "fox"])
@@ -247,7 +247,7 @@ def test_a_boastful_model_is_believed_less() -> None:
         for sample, column in zip(given_cases, predicted, strict=True)
     ]
     believed = find(boast).posterior()
-    assert expected_calibration_error(believed, columns) < 0.06
+    assert calibration_error(believed, columns).value < 0.06
     assert (believed.argmax(axis=1) == columns).mean() > (
         find(given_cases).posterior().argmax(axis=1) == columns
     ).mean()

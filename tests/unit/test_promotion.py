@@ -13,9 +13,9 @@ from pydantic import TypeAdapter
 from goldloop.core.codec import to_plain
 from goldloop.core.errors import EmptyPoolError, GoldVersionError, SettingsError
 from goldloop.core.labels import LabelSet
-from goldloop.stats.calibration import calibration_error
 from goldloop.stats.comparison import Comparison, compare
 from goldloop.stats.metrics import Estimate
+from goldloop.stats.reliability import calibration_error
 from goldloop.training.gate import RULES, Gate
 from goldloop.training.promotion import FIRST_MODEL, Decision, Evaluation, decide, evaluate
 

@@ -13,8 +13,8 @@ from goldloop.adapters.delta import open_tables
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Arrived
 from goldloop.drift.checks import Check, Drift
-from goldloop.drift.regimes import MOST_ROUNDS, rounds_that_count
-from goldloop.drift.sketches import SketchBuilder
+from goldloop.drift.history import MOST_ROUNDS, Seen, rounds_that_count
+from goldloop.drift.sketches import sketch_of
 from goldloop.tables.batches import read_current_samples, save_batch
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
@@ -64,17 +64,10 @@ def test_samples_of_rounds_that_count_are_current(tmp_path: Path) -> None:
         ]
         + [{"sample_id": "bad", "arrived": str(Arrived.QUARANTINE), "arrived_at": weeks[4]}]
     )
-    builder = SketchBuilder(LabelSet(("a", "b")))
-    builder.add(np.tile([0.9, 0.1], (3, 1)), np.zeros((3, 2), dtype=np.float32))
-    moved = Drift("labels", "a", 0.1, 0.2, 9.0, 0.001, "label 'a' went from 10.0 % to 20.0 % of predictions")
+    probs, embeddings = np.tile([0.9, 0.1], (3, 1)), np.zeros((3, 2), dtype=np.float32)
+    sketch = sketch_of(probs, embeddings, LabelSet(("a", "b")))
+    moved = Drift("labels", "a", 0.1, 0.2, "label 'a' went from 10.0 % to 20.0 % of predictions")
     for number, at in enumerate(weeks):
         check = Check((moved,) if number in (2, 3) else (), 3, 99)
-        save_batch(
-            tables.batches,
-            batch="in",
-            model_version=f"{number}",
-            scored_at=at + timedelta(hours=1),
-            sketch=builder.sketch(),
-            check=check,
-        )
+        save_batch(tables.batches, Seen("in", f"{number}", at + timedelta(hours=1), sketch, check))
     assert read_current_samples(tables) == {"2", "3", "4"}

@@ -11,7 +11,7 @@ from PIL import Image
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
 from goldloop.core.samples import sample_id_of
-from goldloop.drift.sketches import SketchBuilder
+from goldloop.drift.sketches import sketch_of
 from goldloop.reports.page import data_uri, render_page
 from goldloop.reports.plots.audits import reliability_plot
 from goldloop.reports.plots.matrices import confusion_plot
@@ -35,7 +35,7 @@ def evaluation_of(challenger: Evaluation, probs: np.ndarray, truth: np.ndarray) 
         evaluations={"challenger": challenger},
         decision=Decision(True, "first model", (), challenger.model_version, None, None),
         gold_version=1,
-        sketch=SketchBuilder(LabelSet.of(["cat", "dog"])).sketch(),
+        sketch=sketch_of(probs, np.zeros((len(truth), 1), np.float32), LabelSet.of(["cat", "dog"])),
     )
 
 

@@ -15,12 +15,12 @@ from pydantic import TypeAdapter
 from goldloop.core.codec import to_plain
 from goldloop.core.errors import InvalidBandError, InvalidProbabilitiesError, PolicyError
 from goldloop.core.lanes import Lane
-from goldloop.routing.entry import PolicyEntry
 from goldloop.routing.policies import (
     Band,
     Cost,
     Matrix,
     Policy,
+    PolicyEntry,
     Review,
     Suspended,
     Target,

@@ -13,12 +13,11 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.samples import sample_id_of
 from goldloop.drift.checks import check_drift
 from goldloop.drift.history import Seen
-from goldloop.drift.sketches import Sketch, SketchBuilder
+from goldloop.drift.sketches import Sketch, sketch_of
 from goldloop.reports.page import Page, render_page
 from goldloop.reports.routing import policy_lines, routing_section
 from goldloop.reports.section import Section
-from goldloop.routing.entry import PolicyEntry
-from goldloop.routing.policies import Band, Suspended
+from goldloop.routing.policies import Band, PolicyEntry, Suspended
 from goldloop.routing.tuning import tune
 from goldloop.settings import Settings
 
@@ -40,17 +39,17 @@ def audit(n: int = 400, n_audited: int = 100, *, n_wrong: int = 10) -> AuditRepo
     probs = np.tile([0.1, 0.9], (n, 1))
     lanes = np.array(["auto"] * (n // 2) + ["review"] * (n - n // 2))
     rounds = np.zeros(n, dtype=np.intp)
-    traffic = Traffic(ids, probs, lanes, np.full(n, "band[0.4,0.7]"), rounds)
+    traffic = Traffic(sample_ids=ids, probs=probs, lanes=lanes, rounds=rounds)
     rows = np.arange(0, n, n // n_audited)
     truth = np.ones(n_audited, dtype=np.intp)
     truth[:n_wrong] = 0
     audited = Audited(
-        tuple(ids[row] for row in rows),
-        truth,
-        probs[rows],
-        np.full(n_audited, 4.0),
-        lanes[rows],
-        rounds[rows],
+        sample_ids=tuple(ids[row] for row in rows),
+        truth=truth,
+        probs=probs[rows],
+        weights=np.full(n_audited, 4.0),
+        lanes=lanes[rows],
+        rounds=rounds[rows],
     )
     return report_audit(audited, traffic, labels=LABELS)
 
@@ -87,10 +86,8 @@ def test_few_audits_say_so_in_place_of_a_number() -> None:
 
 def scored(number: int, *, share: float, reference: Sketch | None = None) -> Seen:
     """Return a pass over 400 samples of which the model called `share` spam, checked against `reference`."""
-    builder = SketchBuilder(LABELS)
-    spam = np.arange(400) < 400 * share
-    builder.add(np.where(spam[:, None], [0.1, 0.9], [0.9, 0.1]), np.zeros((400, 1), dtype=np.float32))
-    sketch = builder.sketch()
+    probs = np.where(np.arange(400)[:, None] < 400 * share, [0.1, 0.9], [0.9, 0.1])
+    sketch = sketch_of(probs, np.zeros((400, 1), dtype=np.float32), LABELS)
     return Seen(f"march-{number}", "3", NOW, sketch, check_drift(sketch, reference))
 
 
@@ -112,12 +109,12 @@ def test_a_suspended_policy_and_drift_stand_out() -> None:
 def test_the_champion_is_drawn_once_it_was_judged() -> None:
     """Reliability, and what other policies would cost, once the holdout was judged."""
     judged = Audited(
-        tuple(sample_id_of(f"{i}".encode()) for i in range(40)),
-        np.arange(40) % 2,
-        np.tile([0.2, 0.8], (40, 1)),
-        np.ones(40),
-        np.full(40, ""),
-        np.full(40, -1),
+        sample_ids=tuple(sample_id_of(f"{i}".encode()) for i in range(40)),
+        truth=np.arange(40) % 2,
+        probs=np.tile([0.2, 0.8], (40, 1)),
+        weights=np.ones(40),
+        lanes=np.full(40, ""),
+        rounds=np.full(40, -1),
     )
     tuning = tune(judged, Settings(name="mail", labels=("ham", "spam")), present=ENTRY.policy)
     plain = routing_section(ENTRY, audit(), {})

@@ -13,8 +13,7 @@ from goldloop.core.ports import Row, Tables
 from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.core.splits import Split
 from goldloop.gold.records import GoldRecord
-from goldloop.routing.entry import PolicyEntry
-from goldloop.routing.policies import Band, Policy, Suspended, Target
+from goldloop.routing.policies import Band, Policy, PolicyEntry, Suspended, Target
 from goldloop.routing.settle import is_asked_for, settle_policy
 from goldloop.settings import Settings
 from goldloop.settings.sections import PolicySettings

@@ -21,7 +21,7 @@ from goldloop.reports.plots.style import (
 )
 from goldloop.routing.outcomes import Outcome
 from goldloop.routing.tuning import Tuning
-from goldloop.stats.calibration import calibration_error, reliability_bins
+from goldloop.stats.reliability import calibration_error, reliability_bins
 
 NARROWEST = 0.99  # largest start of the confidence axis, also if a model is sure of everything
 HEADROOM = 1.65  # of the y axis, for the legend
@@ -46,7 +46,7 @@ def reliability_plot(judged: Audited, *, split: str) -> Figure:
     upper.grid()
     upper.legend(loc="upper left")
     lows, widths = [bin_.low for bin_ in bins], [bin_.high - bin_.low for bin_ in bins]
-    heights = [bin_.n for bin_ in bins]
+    heights = [bin_.accuracy.n for bin_ in bins]
     bars = lower.bar(lows, heights, width=widths, align="edge", color=ORANGE, edgecolor="white")
     lower.bar_label(bars, labels=[f"{n:,}" for n in heights], fontsize=8, padding=1)
     lower.margins(y=0.25)
@@ -98,11 +98,6 @@ def _draw_cost(axes: Axes, tuning: Tuning) -> None:
     for (name, outcome, _, colour), dashes in zip(_marked(tuning), ("--", "-."), strict=False):
         words = f"{name}: {outcome.policy.version}"
         axes.axhline(outcome.cost.value, color=colour, linestyle=dashes, linewidth=1.6, label=words)
-    even = tuning.break_even
-    if even is not None:
-        words = f"accepting pays above {number(even.value, 2)}"
-        axes.axvline(even.value, color=GREY, linestyle=":", linewidth=1.6, label=words)
-        axes.axvspan(even.low, even.high, color=GREY, alpha=0.15, linewidth=0, label="its 95 % interval")
     axes.set_title(f"Cost of people and errors, audits of the holdout (n={tuning.present.cost.n:,})")
     axes.set(xlabel="threshold of confidence", ylabel=f"{tuning.currency} per 1,000 samples")
     axes.set_xlim(min(*thresholds, NARROWEST), 1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -56,10 +55,10 @@ def _draw_confidence(axes: Axes, sketch: Sketch, reference: Sketch | None, check
     for place, (low, high) in enumerate(spans):
         label = "drift" if place == 0 else None
         axes.axvspan(low, high, color=VERMILION, alpha=0.13, linewidth=0, label=label)
-    now = _shares(sketch.confidence_counts)
+    now = sketch.confidence_shares
     axes.bar(edges[:-1], now, width=1 / N_BINS, align="edge", edgecolor="white", label="this batch", **BARS)
     if reference:
-        axes.stairs(_shares(reference.confidence_counts), edges, color="black", linewidth=1.8, label="before")
+        axes.stairs(reference.confidence_shares, edges, color="black", linewidth=1.8, label="before")
     axes.set(xlim=(0, 1), xlabel="confidence", title="Share of predictions by confidence")
     axes.grid(axis="y")
     in_percent(axes.xaxis)
@@ -70,9 +69,9 @@ def _draw_labels(
     axes: Axes, sketch: Sketch, reference: Sketch | None, drifted: set[str], labels: list[int]
 ) -> None:
     rows = np.arange(len(labels))[::-1]
-    axes.barh(rows, _shares(sketch.label_counts)[labels], height=0.62, **BARS)
+    axes.barh(rows, sketch.label_shares[labels], height=0.62, **BARS)
     if reference:
-        before = _shares(reference.label_counts)[labels]
+        before = reference.label_shares[labels]
         axes.vlines(before, rows - 0.38, rows + 0.38, color="black", linewidth=2.2)
     axes.set_yticks(rows, [shortened(sketch.labels[column]) for column in labels])
     emphasise(axes.get_yticklabels(), [sketch.labels[column] in drifted for column in labels])
@@ -88,10 +87,6 @@ def _draw_labels(
 
 def _shown_labels(sketch: Sketch, reference: Sketch | None, drifted: set[str]) -> list[int]:
     """Return columns in label-set order: those that drifted, then the largest."""
-    size = np.maximum(_shares(sketch.label_counts), _shares(reference.label_counts) if reference else 0)
+    size = np.maximum(sketch.label_shares, reference.label_shares if reference else 0)
     order = sorted(range(len(size)), key=lambda column: (sketch.labels[column] not in drifted, -size[column]))
     return sorted(order[:MOST_LABELS])
-
-
-def _shares(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    return np.asarray(counts / counts.sum())

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.audit.control_variate import share_of_traffic
-from goldloop.audit.designs import Design, audit_probabilities, usual_unsureness
+from goldloop.audit.designs import audit_probabilities, usual_unsureness
+from goldloop.audit.estimates import share_of_traffic
 from goldloop.stats.metrics import Estimate, share_estimate
 from scripts.bench.common import Report
 from scripts.bench.outputs import Outputs, calibrated_population
@@ -44,7 +44,7 @@ def run(report: Report, name: str, made: Outputs, *, n: int) -> None:
     bits: dict[str, npt.NDArray[np.uint8]] = {}
     chances: dict[str, Floats] = {}
     for size in (size for size in SIZES if size <= len(truth) // 2):
-        for design in Design:
+        for design in ("uniform", "poisson"):
             draws, chance = drawn(probs, size=size, design=design, n=n, seed=seed)
             if size in PEER_SIZES:
                 key = f"{size} audits/{design}"
@@ -62,11 +62,11 @@ def run(report: Report, name: str, made: Outputs, *, n: int) -> None:
         _report(report, f"{name}/all traffic/{key}/ppi-python", rows, hits, float(chances[key].sum()))
 
 
-def drawn(probs: Floats, *, size: int, design: Design, n: int, seed: int) -> tuple[Flags, Floats]:
+def drawn(probs: Floats, *, size: int, design: str, n: int, seed: int) -> tuple[Flags, Floats]:
     """Return `n` draws of about `size` audits, bool (n, N), and the inclusion probabilities (N,)."""
     rate = size / len(probs)
-    usual = usual_unsureness(probs, audit_rate=rate)
-    chance = audit_probabilities(probs, audit_rate=rate, design=design, usual=usual)
+    usual = usual_unsureness(probs, audit_rate=rate) if design == "poisson" else None
+    chance = audit_probabilities(probs, audit_rate=rate, usual=usual)
     rng = np.random.default_rng((seed, size))
     return np.stack([rng.random(len(probs)) < chance for _ in range(n)]), chance
 

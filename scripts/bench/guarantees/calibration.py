@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from goldloop.stats.calibration import (
-    Calibration,
-    calibration_error,
-    expected_calibration_error,
-    fit_temperature,
-)
+from goldloop.stats.calibration import Calibration, fit_temperature
 from goldloop.stats.metrics import Estimate
+from goldloop.stats.reliability import calibration_error, reliability_bins
 from scripts.bench.common import Report
 from scripts.bench.outputs import Outputs
 from scripts.bench.pictures import Columns, Floats
@@ -27,7 +23,7 @@ def run(report: Report, name: str, made: Outputs, *, n: int) -> None:
     seed = report.options.seed
     for state in SHARPER:
         probs = sharpened(made, state)
-        true = expected_calibration_error(probs, made.truth)
+        true = observed_error(probs, made.truth)
         for design in ("uniform", "poisson"):
             for size in (size for size in SIZES if size <= len(made.truth) // 2):
                 estimates, plain = errors(probs, made.truth, size=size, design=design, n=n, seed=seed)
@@ -52,8 +48,14 @@ def errors(
     draws = [_audit(probs, size, rng, design) for _ in range(n)]
     return (
         [calibration_error(probs[rows], truth[rows], weights=weights) for rows, weights in draws],
-        [expected_calibration_error(probs[rows], truth[rows], weights=weights) for rows, weights in draws],
+        [observed_error(probs[rows], truth[rows], weights) for rows, weights in draws],
     )
+
+
+def observed_error(probs: Floats, truth: Columns, weights: Floats | None = None) -> float:
+    """Return the observed mean gap between confidence and accuracy, without a correction for chance."""
+    bins = reliability_bins(probs, truth, weights=weights)
+    return float(sum(part.weight_share * abs(part.mean_confidence - part.accuracy.value) for part in bins))
 
 
 def _audit(probs: Floats, size: int, rng: np.random.Generator, design: str) -> tuple[Columns, Floats]:

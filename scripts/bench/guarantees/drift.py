@@ -20,7 +20,7 @@ from scipy.special import softmax
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
 from goldloop.drift.checks import check_drift
-from goldloop.drift.sketches import Sketch, SketchBuilder, merged
+from goldloop.drift.sketches import Sketch, merged, sketch_of
 from scripts.bench.common import Report
 from scripts.bench.model import scored, trained
 from scripts.bench.outputs import SIMULATED
@@ -136,6 +136,4 @@ def batch(world: World, size: int, rng: np.random.Generator, planted: str = "") 
         weights[world.truth == column] = 3.0
     rows = rng.choice(len(weights), size, p=weights / weights.sum())
     scores = world.scores.get(planted, world.scores["plain"])
-    builder = SketchBuilder(world.labels)
-    builder.add(scores.probs[rows], scores.embeddings[rows])
-    return builder.sketch()
+    return sketch_of(scores.probs[rows], scores.embeddings[rows], world.labels)

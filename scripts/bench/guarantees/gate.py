@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.audit.designs import Design, audit_probabilities, usual_unsureness
+from goldloop.audit.designs import audit_probabilities, usual_unsureness
 from goldloop.settings.sections import GateSettings
-from goldloop.stats.calibration import calibration_error
 from goldloop.stats.comparison import compare
+from goldloop.stats.reliability import calibration_error
 from goldloop.training.gate import RULES, Gate
 from scripts.bench.common import Report
 from scripts.bench.outputs import Outputs, calibrated_population, numbered_labels
@@ -50,7 +50,7 @@ def run(report: Report, name: str, made: Outputs, *, n: int) -> None:
     seed = report.options.seed
     pair = pair_of(*calibrated_population(made, seed=seed), seed=seed)
     for size in (size for size in SIZES if size <= len(pair.truth) // 2):
-        for design in Design:
+        for design in ("uniform", "poisson"):
             for gain in (gain for gain in GAINS if abs(gain) <= pair.ahead):
                 objections = asked(pair, size=size, design=design, gain=gain, n=n, seed=seed)
                 for rule, refusals in objections.items():
@@ -75,12 +75,12 @@ def pair_of(probs: Floats, truth: Columns, *, seed: int) -> Pair:
 
 
 def asked(
-    pair: Pair, *, size: int, design: Design, gain: float, n: int, seed: int
+    pair: Pair, *, size: int, design: str, gain: float, n: int, seed: int
 ) -> dict[str, list[Objections]]:
     """Return by rule the objections to a challenger of this true `gain` on each of `n` drawn holdouts."""
     rate, rng = size / len(pair.truth), np.random.default_rng((seed, size))
-    usual = usual_unsureness(pair.rival, audit_rate=rate)
-    chance = audit_probabilities(pair.rival, audit_rate=rate, design=design, usual=usual)
+    usual = usual_unsureness(pair.rival, audit_rate=rate) if design == "poisson" else None
+    chance = audit_probabilities(pair.rival, audit_rate=rate, usual=usual)
     swap = (1 - gain / pair.ahead) / 2
     rounds = [_objections(pair, chance, swap=swap, rng=rng) for _ in range(n)]
     return {rule: [objections[rule] for objections in rounds] for rule in RULES}

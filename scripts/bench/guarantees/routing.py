@@ -88,7 +88,7 @@ def one_draw(
     )
     drawn = rng.permutation(n)[:n_audits]
     validation, holdout = drawn[: n_audits // 2], drawn[n_audits // 2 :]
-    calibration = fit_calibration(made.logits[validation], made.truth[validation]).calibration
+    calibration = fit_calibration(made.logits[validation], made.truth[validation])
     probs = calibration.apply(made.logits)
     cost = settings.cost
     said = _simulated(made, cost, rng) if made.answers is None else _real(made, cost, drawn, rng)
@@ -105,8 +105,14 @@ def one_draw(
 def _audited(probs: Floats, truth: Columns, rows: Columns) -> Audited:
     n = len(rows)
     ids = tuple(SampleId(f"{row:06d}") for row in rows.tolist())
-    lanes, rounds = np.full(n, "", dtype="<U6"), np.full(n, -1, dtype=np.intp)
-    return Audited(ids, truth[rows], probs[rows], np.ones(n), lanes, rounds)
+    return Audited(
+        sample_ids=ids,
+        truth=truth[rows],
+        probs=probs[rows],
+        weights=np.ones(n),
+        lanes=np.full(n, "", dtype="<U6"),
+        rounds=np.full(n, -1, dtype=np.intp),
+    )
 
 
 def _fitted(audits: Audited, settings: Settings, known: KnownPeople) -> dict[str, Policy]:

@@ -75,7 +75,7 @@ class RegressionTrainer:
         plain = Regression(labels, self._weights, Calibration())
         seen, right = _arrays(validation, load)
         weights = None if validation_weights is None else np.asarray(validation_weights)
-        fitted = fit_calibration(plain.logits(seen), right, weights=weights).calibration
+        fitted = fit_calibration(plain.logits(seen), right, weights=weights)
         folder.mkdir(parents=True, exist_ok=True)
         np.savez(
             folder / FILE,

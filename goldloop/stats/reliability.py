@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +10,21 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
-from goldloop.core.errors import EmptyPoolError
-from goldloop.stats.calibration.inputs import checked_matrix, checked_truth
-from goldloop.stats.metrics import Z_95, Estimate, checked_weights, effective_sample_size, share_estimate
+from goldloop.stats.calibration import checked_matrix, checked_truth
+from goldloop.stats.metrics import (
+    Z_95,
+    Estimate,
+    Floats,
+    checked_weights,
+    effective_sample_size,
+    share_estimate,
+)
 
-Values = npt.NDArray[np.float64]
+N_BINS = 15
+"""Equally wide bins of confidence."""
 
 _HIDDEN = 0.3
-"""Share of a bin's noise variance that `error_of_bins` adds to the squared gap of the bin.
+"""Share of a bin's noise variance that `calibration_error` adds to the squared gap of the bin.
 
 Measured by `python -m scripts.bench.guarantees --part calibration` and on simulated gaps.
 With 0 the upper end of the interval is too low if every bin has a small gap; with 1 the lower end is too
@@ -39,16 +46,11 @@ class ReliabilityBin:
     weight_share: float
     n_effective: float
 
-    @property
-    def n(self) -> int:
-        """Number of samples in the bin."""
-        return self.accuracy.n
-
 
 def reliability_bins(
-    probs: npt.ArrayLike, columns: npt.ArrayLike, *, n_bins: int = 15, weights: npt.ArrayLike | None = None
+    probs: npt.ArrayLike, columns: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
 ) -> tuple[ReliabilityBin, ...]:
-    """Return the non-empty bins among `n_bins` equally wide bins of confidence, lowest first.
+    """Return the non-empty bins of confidence, lowest first.
 
     `probs` is (n, n_labels), `columns` (n,) the true labels, `weights` (n,) inverse inclusion probabilities.
 
@@ -62,8 +64,8 @@ def reliability_bins(
     checked_w = checked_weights(weights, len(truth))
     confidence = matrix.max(axis=1)
     hits = matrix.argmax(axis=1) == truth
-    edges = np.arange(n_bins + 1) / n_bins  # linspace would put 3/5 just above 0.6
-    of_bin = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, n_bins - 1)
+    edges = np.arange(N_BINS + 1) / N_BINS  # linspace would put 3/5 just above 0.6
+    of_bin = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, N_BINS - 1)
     return tuple(
         ReliabilityBin(
             low=float(edges[b]),
@@ -79,9 +81,15 @@ def reliability_bins(
 
 
 def calibration_error(
-    probs: npt.ArrayLike, columns: npt.ArrayLike, *, n_bins: int = 15, weights: npt.ArrayLike | None = None
+    probs: npt.ArrayLike, columns: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
 ) -> Estimate:
-    """Return the expected calibration error, corrected for its bias by chance; see `error_of_bins`.
+    """Return the mean gap between confidence and accuracy over bins [naeini2015], with a 95 % interval.
+
+    The observed error is biased upwards, more so with fewer samples [kumar2019]. The correction takes the
+    part of each bin's gap beyond noise, and scales these parts by one common factor. The value uses the
+    factor at which the mean of the observed error, a sum of folded normal variables [leone1961], equals the
+    observed error. The ends of the interval use the factors at which the observed error is the 97.5th and the
+    2.5th percentile. For a calibrated model the interval starts at 0.
 
     A model that is right on 3 of 4 samples but always 90 % sure has an error of 0.15:
 
@@ -91,26 +99,7 @@ def calibration_error(
     Raises:
         EmptyPoolError, InvalidProbabilitiesError, LabelError: as `reliability_bins`.
     """
-    return error_of_bins(reliability_bins(probs, columns, n_bins=n_bins, weights=weights))
-
-
-def error_of_bins(bins: Sequence[ReliabilityBin]) -> Estimate:
-    """Return the mean gap between confidence and accuracy over `bins` [naeini2015], with a 95 % interval.
-
-    The observed error (`expected_calibration_error`) is biased upwards, more so with fewer samples
-    [kumar2019]. The correction takes the part of each bin's gap beyond noise, and scales these parts by one
-    common factor. The value uses the factor at which the mean of the observed error, a sum of folded normal
-    variables [leone1961], equals the observed error. The ends of the interval use the factors at which the
-    observed error is the 97.5th and the 2.5th percentile. For a calibrated model the interval starts at 0.
-
-    Raises:
-        EmptyPoolError: there are no bins.
-    """
-    if not bins:
-        raise EmptyPoolError(
-            "cannot compute a calibration error from 0 samples; label some audit samples, then run "
-            "`goldloop pull`"
-        )
+    bins = reliability_bins(probs, columns, weights=weights)
     shares = np.array([part.weight_share for part in bins])
     n_effective = np.array([part.n_effective for part in bins])
     confidence = np.array([part.mean_confidence for part in bins])
@@ -130,10 +119,10 @@ def error_of_bins(bins: Sequence[ReliabilityBin]) -> Estimate:
         return min(1.0, _scale(lambda scale: expected(scale, z), observed) * float(shares @ shape))
 
     value, low, high = error(0.0), error(Z_95), error(-Z_95)
-    return Estimate(value, min(low, value), max(high, value), n=sum(part.n for part in bins))
+    return Estimate(value, min(low, value), max(high, value), n=sum(part.accuracy.n for part in bins))
 
 
-def _folded(means: Values, deviations: Values) -> tuple[Values, Values]:
+def _folded(means: Floats, deviations: Floats) -> tuple[Floats, Floats]:
     """Return mean and variance of the folded normal distribution [leone1961]."""
     deviations = np.maximum(deviations, 1e-12)
     ratio = means / deviations
@@ -149,18 +138,3 @@ def _scale(expected: Callable[[float], float], observed: float) -> float:
     while expected(high) < observed:
         high *= 2
     return float(brentq(lambda scale: expected(scale) - observed, 0.0, high, xtol=1e-9))
-
-
-def expected_calibration_error(
-    probs: npt.ArrayLike, columns: npt.ArrayLike, *, n_bins: int = 15, weights: npt.ArrayLike | None = None
-) -> float:
-    """Return the observed mean gap between confidence and accuracy, weighted by bin [naeini2015], in [0, 1].
-
-    By chance it is positive even for a calibrated model, of the order of sqrt(n_bins / n). Compare it only
-    between models evaluated on the same samples, or use `calibration_error`.
-
-    Raises:
-        EmptyPoolError, InvalidProbabilitiesError, LabelError: as `reliability_bins`.
-    """
-    bins = reliability_bins(probs, columns, n_bins=n_bins, weights=weights)
-    return float(sum(part.weight_share * abs(part.mean_confidence - part.accuracy.value) for part in bins))
