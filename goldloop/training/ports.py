@@ -18,13 +18,12 @@ from goldloop.training.run_record import TrainingRecord, TrainingStart
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A model saved in `folder`; `params` and `history` (one value an epoch, by name) are for the tracker.
+    """A model saved in `folder`; `history` (one value an epoch, by name) is for the tracker.
 
     `notes` are sentences for the user, for example that the pretrained weights could not be downloaded.
     """
 
     folder: Path
-    params: Mapping[str, str | int | float | bool | None]
     history: Mapping[str, tuple[float, ...]]
     notes: tuple[str, ...] = ()
 
@@ -50,6 +49,8 @@ class Trainer(Protocol):
 
         Raises:
             EmptyPoolError: there is nothing to train on.
+            InvalidProbabilitiesError: a weight is no positive number, or their number is another.
+            LabelError: a column is outside the label set.
         """
         ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -25,42 +26,38 @@ _MIRROR_SAMPLES = 2000
 _MIRROR_MIN_SAMPLES = 30
 
 
+def checked_picture(payload: object, *, name: str, size: int) -> npt.NDArray[np.uint8]:
+    """Return `payload` as uint8 (size, size, 3); raises ModelError where it is something else."""
+    picture, shape = np.asarray(payload), (size, size, 3)
+    if picture.shape != shape or picture.dtype != np.uint8:
+        raise ModelError(
+            f"{name} is {picture.dtype} {picture.shape}, this preset takes uint8 {shape}; read the images "
+            "with the preset's size"
+        )
+    return picture
+
+
 class Pictures:
     """The decoded pictures of `examples`, loaded when first asked for."""
 
     def __init__(
         self, examples: Sequence[Example], load: Callable[[SampleId], Decoded], *, size: int
     ) -> None:
-        self.ids = [sample_id for sample_id, _ in examples]
+        ids = [sample_id for sample_id, _ in examples]
         self.columns = np.array([column for _, column in examples], dtype=np.int64)
-        self._load = load
-        self._shape = (size, size, 3)
-        n_bytes = len(self.ids) * size * size * 3
-        self._cache = (
-            np.empty((len(self.ids), *self._shape), dtype=np.uint8) if n_bytes <= CACHE_BYTES else None
-        )
-        self._is_cached = np.zeros(len(self.ids), dtype=bool)
+
+        def decoded(row: int) -> npt.NDArray[np.uint8]:
+            return checked_picture(load(ids[row]).payload, name=f"sample {ids[row]}", size=size)
+
+        is_small = len(ids) * size * size * 3 <= CACHE_BYTES
+        self._decoded: Callable[[int], npt.NDArray[np.uint8]] = cache(decoded) if is_small else decoded
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.columns)
 
     def rows(self, rows: npt.NDArray[np.int64]) -> Tensor:
         """Return the pictures at `rows`, uint8 (n, size, size, 3)."""
-        if self._cache is None:
-            return torch.from_numpy(np.stack([self._decoded(int(row)) for row in rows]))
-        for row in rows[~self._is_cached[rows]]:
-            self._cache[row] = self._decoded(int(row))
-            self._is_cached[row] = True
-        return torch.from_numpy(self._cache[rows])
-
-    def _decoded(self, row: int) -> npt.NDArray[np.uint8]:
-        payload = np.asarray(self._load(self.ids[row]).payload)
-        if payload.shape != self._shape or payload.dtype != np.uint8:
-            raise ModelError(
-                f"sample {self.ids[row]} decodes to {payload.dtype} {payload.shape}, this preset takes "
-                f"uint8 {self._shape}; give the reader the preset's size"
-            )
-        return payload
+        return torch.from_numpy(np.stack([self._decoded(row) for row in rows.tolist()]))
 
 
 @dataclass(frozen=True, slots=True)

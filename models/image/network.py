@@ -1,13 +1,16 @@
-"""The networks: a body turns pictures into features, a linear head turns features into logits."""
+"""The networks, a body for features and a linear head for logits, and what they run on."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from models.image.presets import IMAGENET_MEAN, IMAGENET_STD
+from models.image.presets import IMAGENET_MEAN, IMAGENET_STD, Preset
 
 TINY_WIDTHS = (24, 48, 96)
 
@@ -102,3 +105,21 @@ class Normalise(nn.Module):
         """Return float32 (n, 3, height, width), normalised."""
         pictures: Tensor = (payloads.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
         return pictures
+
+
+def device_of(preset: Preset) -> torch.device:
+    """Return the accelerator for presets that gain from it, else the CPU, where a seed decides every bit."""
+    return torch.device("cuda" if preset.threads is None and torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def threads_of(preset: Preset) -> Iterator[None]:
+    """Compute with the preset's number of threads inside the block; None leaves torch's own choice."""
+    before = torch.get_num_threads()
+    if preset.threads is not None:
+        torch.set_num_threads(preset.threads)
+    try:
+        yield
+    finally:
+        if preset.threads is not None:
+            torch.set_num_threads(before)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from goldloop.core.errors import ModelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
-from models.image.compute import device_of, threads_of
-from models.image.network import Classifier, Normalise, fold_normalisation
+from models.image.data import checked_picture
+from models.image.network import Classifier, Normalise, device_of, fold_normalisation, threads_of
 from models.image.presets import PRESETS
-from models.image.saved import ImageCard, load
+from models.image.saved import ImageCard
 
 
 class TorchScorer:
@@ -42,37 +39,16 @@ class TorchScorer:
         Raises:
             ModelError: a payload is not of this model's size and type.
         """
-        if not len(payloads):
-            return Scores(
-                np.zeros((0, len(self.card.labels))),
-                np.zeros((0, self._network.head.in_features), np.float32),
-            )
-        batch = torch.from_numpy(self._stacked(payloads)).to(self._device)
+        size = self._preset.size
+        pictures = [
+            checked_picture(payload, name=f"payload {row}", size=size) for row, payload in enumerate(payloads)
+        ]
+        batch = torch.from_numpy(np.array(pictures, dtype=np.uint8).reshape(-1, size, size, 3))
         with threads_of(self._preset), torch.inference_mode():
-            pictures = self._normalise(batch).contiguous(memory_format=torch.channels_last)
-            logits, features = self._network(pictures)
-            return Scores(
-                self.card.calibration.apply(logits.double().cpu().numpy()), features.float().cpu().numpy()
-            )
-
-    def _stacked(self, payloads: Sequence[Any]) -> npt.NDArray[np.uint8]:
-        shape = (self._preset.size, self._preset.size, 3)
-        for row, payload in enumerate(payloads):
-            if np.shape(payload) != shape or np.asarray(payload).dtype != np.uint8:
-                raise ModelError(
-                    f"payload {row} is {np.asarray(payload).dtype} {np.shape(payload)}, preset "
-                    f"{self.card.preset!r} takes uint8 {shape}; read the images with the model's own size"
-                )
-        return np.stack([np.asarray(payload) for payload in payloads])
-
-
-def load_scorer(folder: Path) -> TorchScorer:
-    """Return the model saved in `folder` as a scorer.
-
-    Raises:
-        ModelError: there is none, or it is damaged.
-    """
-    return TorchScorer(*load(folder))
+            normalised = self._normalise(batch.to(self._device)).contiguous(memory_format=torch.channels_last)
+            logits, features = self._network(normalised)
+            probs = self.card.calibration.apply(logits.double().cpu().numpy())
+            return Scores(probs, features.float().cpu().numpy())
 
 
 class Exportable(nn.Module):
@@ -92,15 +68,3 @@ class Exportable(nn.Module):
         logits, _ = self.network(self.normalise(payloads))
         probs: Tensor = (logits / self.temperature + self.offsets).softmax(dim=1)
         return probs
-
-
-def exportable(folder: Path) -> tuple[nn.Module, npt.NDArray[np.uint8]]:
-    """Return the model saved in `folder` for torch.export, and an example batch of 2 pictures.
-
-    What is exported runs wherever torch is, without this package. The example has two pictures because
-    a batch of one would be frozen into the graph.
-    """
-    network, card = load(folder)
-    size = PRESETS[card.preset].size
-    example = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), dtype=np.uint8)
-    return Exportable(network, card).eval(), example

@@ -11,7 +11,7 @@ from goldloop.core.errors import ModelError
 from models.image.backbones import empty_network
 from models.image.network import Classifier
 from models.image.presets import IMAGENET_MEAN, IMAGENET_STD, PRESETS
-from models.saved_model import CARD, Card, read_card, save_model
+from models.saved_model import CARD, Card, read_card, saving
 
 WEIGHTS = "weights.pt"
 RESIZE = "fit into a square, pad with 124, 116, 104; bilinear, antialiased"
@@ -33,7 +33,8 @@ class ImageCard(Card):
 def save(folder: Path, network: Classifier, card: ImageCard) -> None:
     """Write `network` and `card` into `folder`; raises ModelError where it holds a model already."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    save_model(folder, card, lambda place: torch.save(state, place / WEIGHTS))
+    with saving(folder, card):
+        torch.save(state, folder / WEIGHTS)
 
 
 def load(folder: Path) -> tuple[Classifier, ImageCard]:

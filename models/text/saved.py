@@ -12,7 +12,7 @@ import sklearn
 from scipy.sparse import csr_matrix
 
 from goldloop.core.errors import ModelError
-from models.saved_model import CARD, Card, read_card, save_model
+from models.saved_model import CARD, Card, read_card, saving
 from models.text.ngrams import N_FEATURES, NGRAMS
 
 WEIGHTS = "weights.npz"
@@ -45,16 +45,9 @@ def save(folder: Path, model: Linear, card: TextCard) -> None:
     Of the weights only columns with a value are written: n-grams that no training text has weigh nothing.
     """
     columns = np.flatnonzero(model.weights.any(axis=0)).astype(np.int32)
-
-    def write_weights(place: Path) -> None:
-        np.savez_compressed(
-            place / WEIGHTS,
-            columns=columns,
-            weights=model.weights[:, columns],
-            intercepts=model.intercepts,
-        )
-
-    save_model(folder, card, write_weights)
+    weights = model.weights[:, columns]
+    with saving(folder, card):
+        np.savez_compressed(folder / WEIGHTS, columns=columns, weights=weights, intercepts=model.intercepts)
 
 
 def load(folder: Path) -> tuple[Linear, TextCard]:
