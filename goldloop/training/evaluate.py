@@ -19,8 +19,7 @@ from goldloop.drift.sketches import Sketch, SketchBuilder
 from goldloop.gold.records import GoldRecord, GoldVersion
 from goldloop.settings import Settings
 from goldloop.stats.comparison import compare
-from goldloop.stats.metrics import Columns, Flags, Weights
-from goldloop.training.gate import Gate
+from goldloop.stats.metrics import Columns, Weights
 from goldloop.training.promotion import Decision, Evaluation, decide, evaluate
 
 BASELINE, CHAMPION, CHALLENGER = "baseline", "champion", "challenger"
@@ -93,30 +92,18 @@ def evaluate_on_holdout(
         for role, model in models.items()
     }
     right = {role: probs[model].argmax(axis=1) == truth for role, model in models.items()}
-    decision = _decision(evaluations, right, truth, weights, settings)
-    ids = tuple(record.sample_id for record in holdout)
-    sketch = _sketch(scores[models[CHALLENGER]], ids, weights, settings, current=current)
-    return HoldoutEvaluation(ids, truth, weights, probs, evaluations, decision, version.version, sketch)
-
-
-def _decision(
-    evaluations: Mapping[str, Evaluation],
-    right: Mapping[str, Flags],
-    truth: Columns,
-    weights: Weights,
-    settings: Settings,
-) -> Decision:
     comparison = None
     if CHAMPION in right:
-        comparison = compare(
-            right[CHALLENGER], right[CHAMPION], truth, labels=settings.label_set, weights=weights
-        )
-    return decide(
-        Gate(**settings.gate.model_dump()),
+        comparison = compare(right[CHALLENGER], right[CHAMPION], truth, labels=labels, weights=weights)
+    decision = decide(
+        settings.gate,
         champion=evaluations.get(CHAMPION),
         challenger=evaluations[CHALLENGER],
         comparison=comparison,
     )
+    ids = tuple(record.sample_id for record in holdout)
+    sketch = _sketch(scores[models[CHALLENGER]], ids, weights, settings, current=current)
+    return HoldoutEvaluation(ids, truth, weights, probs, evaluations, decision, version.version, sketch)
 
 
 def weights_of(records: Sequence[GoldRecord]) -> Weights:

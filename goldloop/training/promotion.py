@@ -10,10 +10,11 @@ import numpy.typing as npt
 
 from goldloop.core.errors import GoldVersionError
 from goldloop.core.labels import LabelSet
+from goldloop.settings import GateSettings
 from goldloop.stats.calibration import calibration_error
 from goldloop.stats.comparison import Comparison
 from goldloop.stats.metrics import Estimate, LabelMetrics, accuracy, per_label
-from goldloop.training.gate import RULES, Gate
+from goldloop.training.gate import RULES, approval, objections
 
 FIRST_MODEL = "first model"
 
@@ -102,11 +103,15 @@ def _check_comparable(champion: Evaluation, challenger: Evaluation, difference: 
 
 
 def decide(
-    gate: Gate, *, champion: Evaluation | None, challenger: Evaluation, comparison: Comparison | None
+    gate: GateSettings,
+    *,
+    champion: Evaluation | None,
+    challenger: Evaluation,
+    comparison: Comparison | None,
 ) -> Decision:
     """Return whether `challenger` becomes champion.
 
-    Without a champion it does. Otherwise `gate.objections` decides. A refusal is a normal result.
+    Without a champion it does. Otherwise `objections` decides. A refusal is a normal result.
 
     Raises:
         GoldVersionError: the two were not evaluated on the same samples.
@@ -119,11 +124,11 @@ def decide(
         raise ValueError(f"champion {champion.model_version} can only be challenged with a comparison")
     difference = comparison.accuracy
     _check_comparable(champion, challenger, difference)
-    objections = gate.objections(comparison, ece=challenger.ece)
+    reasons = objections(gate, comparison, ece=challenger.ece)
     return Decision(
-        is_promoted=not objections,
+        is_promoted=not reasons,
         rule=RULES[gate.rule],
-        reasons=objections or (gate.approval(difference),),
+        reasons=reasons or (approval(gate, difference),),
         challenger=challenger.model_version,
         champion=champion.model_version,
         difference=difference,

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from goldloop.core.labels import LabelSet
+from goldloop.settings import GateSettings
 from goldloop.stats.comparison import Comparison
 from goldloop.stats.metrics import Estimate
-from goldloop.training.gate import Gate
 from goldloop.training.promotion import decide, evaluate
 from goldloop.training.run_record import GoldSource, TrainingRecord, TrainingStart
 
@@ -51,7 +51,7 @@ def record(version: str) -> TrainingRecord:
         gold_digest="ab" * 32,
     )
     decision = decide(
-        Gate(0.2, 30),
+        GateSettings(margin=0.2),
         champion=judged,
         challenger=judged,
         comparison=Comparison(Estimate(0.0, -0.1, 0.1, 40), {}),
