@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from goldloop.core.errors import GoldloopError, ModelError
+from goldloop.core.errors import ModelError
 from goldloop.core.labels import LabelSet
 from goldloop.stats.calibration import Calibration
 
@@ -60,15 +60,32 @@ def saving(folder: Path, card: Card) -> Iterator[None]:
         file.write(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n")
 
 
+@contextmanager
+def reading(path: Path, flaw: str) -> Iterator[None]:
+    """Raise ModelError where `path` is missing, and with `flaw` for all else that goes wrong in the block.
+
+    Unpicklers of damaged data raise nearly everything.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"{path} is missing, this folder holds no whole model; download the model again or retrain"
+        ) from error
+    except Exception as error:
+        raise ModelError(
+            f"{path} {flaw}: {type(error).__name__}: {str(error)[:200]}; download the model again or retrain"
+        ) from error
+
+
 def read_card(folder: Path, form: type[AnyCard]) -> AnyCard:
     """Return the checked card in `folder`, which is one of `form`.
 
     Raises:
         ModelError: it is missing or damaged, or not of this version.
     """
-    path = folder / CARD
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+    with reading(folder / CARD, "is no card of a model"):
+        values = json.loads((folder / CARD).read_text(encoding="utf-8"))
         if (version := values["format_version"]) != FORMAT_VERSION:
             raise ValueError(f"it has format version {version}, this goldloop reads {FORMAT_VERSION}")
         fields: dict[str, Any] = {
@@ -78,10 +95,4 @@ def read_card(folder: Path, form: type[AnyCard]) -> AnyCard:
         n_labels, n_offsets = len(card.label_set), len(card.calibration.offsets)
         if n_offsets not in (0, n_labels):
             raise ValueError(f"it has {n_offsets} offsets for {n_labels} labels")
-    except FileNotFoundError as error:
-        raise ModelError(f"{path} is missing; this folder holds no model") from error
-    except (OSError, ValueError, KeyError, TypeError, GoldloopError) as error:
-        raise ModelError(
-            f"{path} is no card of a model: {error}; download the model again or retrain"
-        ) from error
     return card

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -60,35 +59,31 @@ class Pictures:
         return torch.from_numpy(np.stack([self._decoded(row) for row in rows.tolist()]))
 
 
-@dataclass(frozen=True, slots=True)
-class Augmentation:
-    """Random small moves of a picture, its brightness and, where that changes no label, its mirror image."""
+def augmented(pictures: Tensor, preset: Preset, *, is_mirrored: bool, generator: torch.Generator) -> Tensor:
+    """Return normalised `pictures` (n, 3, size, size), each moved a little by its own draw from `generator`.
 
-    preset: Preset
-    has_mirroring: bool
+    Brightness and contrast change too; with `is_mirrored` about half of them become their mirror images.
+    """
+    n = len(pictures)
 
-    def __call__(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
-        """Return normalised `pictures` (n, 3, size, size), each moved by its own draw from `generator`."""
-        n = len(pictures)
+    def draw(*shape: int) -> Tensor:
+        return (torch.rand(n, *shape, generator=generator) * 2 - 1).to(pictures.device)
 
-        def draw(*shape: int) -> Tensor:
-            return (torch.rand(n, *shape, generator=generator) * 2 - 1).to(pictures.device)
-
-        angle = draw() * math.radians(self.preset.rotation)
-        zoom = torch.exp(draw() * self.preset.scale)
-        side = torch.where(draw() < 0, -1.0, 1.0) if self.has_mirroring else torch.ones_like(angle)
-        move = draw(2) * 2 * self.preset.shift
-        matrix = torch.stack(
-            [
-                torch.stack([zoom * side * angle.cos(), -zoom * angle.sin(), move[:, 0]], dim=1),
-                torch.stack([zoom * side * angle.sin(), zoom * angle.cos(), move[:, 1]], dim=1),
-            ],
-            dim=1,
-        )
-        grid = functional.affine_grid(matrix, list(pictures.shape), align_corners=False)
-        moved = functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
-        contrast, brightness = 1 + 0.2 * draw(1, 1, 1), 0.2 * draw(1, 1, 1)
-        return (moved * contrast + brightness).contiguous(memory_format=torch.channels_last)
+    angle = draw() * math.radians(preset.rotation)
+    zoom = torch.exp(draw() * preset.scale)
+    side = torch.where(draw() < 0, -1.0, 1.0) if is_mirrored else torch.ones_like(angle)
+    move = draw(2) * 2 * preset.shift
+    matrix = torch.stack(
+        [
+            torch.stack([zoom * side * angle.cos(), -zoom * angle.sin(), move[:, 0]], dim=1),
+            torch.stack([zoom * side * angle.sin(), zoom * angle.cos(), move[:, 1]], dim=1),
+        ],
+        dim=1,
+    )
+    grid = functional.affine_grid(matrix, list(pictures.shape), align_corners=False)
+    moved = functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+    contrast, brightness = 1 + 0.2 * draw(1, 1, 1), 0.2 * draw(1, 1, 1)
+    return (moved * contrast + brightness).contiguous(memory_format=torch.channels_last)
 
 
 def is_mirror_safe(pictures: Pictures) -> bool:

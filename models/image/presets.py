@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from goldloop.core.errors import ModelError
 
@@ -10,7 +10,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Preset:
     """One kind of classifier. `size` is the side of its square input in pixels.
 
@@ -20,48 +20,38 @@ class Preset:
     """
 
     name: str
-    size: int
+    size: int = 224
     epochs: int
-    min_steps: int
-    max_steps: int
+    min_steps: int = 150
+    max_steps: int = 10_000
     learning_rate: float
     finetune_learning_rate: float | None
-    shift: float
-    rotation: float
-    scale: float
-    threads: int | None
+    shift: float = 0.08
+    rotation: float = 8
+    scale: float = 0.15
+    threads: int | None = None
 
 
-_TINY = Preset(
-    name="tiny",
-    size=32,
-    epochs=30,
-    min_steps=300,
-    max_steps=8000,
-    learning_rate=0.004,
-    finetune_learning_rate=None,
-    shift=0.1,
-    rotation=10,
-    scale=0.1,
-    threads=1,
-)
-_RESNET = Preset(
-    name="resnet18",
-    size=224,
-    epochs=15,
-    min_steps=150,
-    max_steps=10_000,
-    learning_rate=0.001,
-    finetune_learning_rate=0.0003,
-    shift=0.08,
-    rotation=8,
-    scale=0.15,
-    threads=None,
-)
-_CONVNEXT = replace(
-    _RESNET, name="convnext_tiny", epochs=12, learning_rate=0.0005, finetune_learning_rate=0.0001
-)
-PRESETS = {preset.name: preset for preset in (_TINY, _RESNET, _CONVNEXT)}
+PRESETS = {
+    preset.name: preset
+    for preset in (
+        Preset(
+            name="tiny",
+            size=32,
+            epochs=30,
+            min_steps=300,
+            max_steps=8000,
+            learning_rate=0.004,
+            finetune_learning_rate=None,
+            shift=0.1,
+            rotation=10,
+            scale=0.1,
+            threads=1,
+        ),
+        Preset(name="resnet18", epochs=15, learning_rate=0.001, finetune_learning_rate=0.0003),
+        Preset(name="convnext_tiny", epochs=12, learning_rate=0.0005, finetune_learning_rate=0.0001),
+    )
+}
 
 
 def preset_named(name: str) -> Preset:

@@ -1,17 +1,24 @@
-"""The saved image classifier: weights.pt (tensors only) beside its card."""
+"""The saved image classifier: weights.pt (tensors only) beside its card, its scorer, and its graph."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor, nn
 
 from goldloop.core.errors import ModelError
+from goldloop.core.labels import LabelSet
+from goldloop.core.ports import Scores
 from models.image.backbones import empty_network
-from models.image.network import Classifier
+from models.image.data import checked_picture
+from models.image.network import Classifier, Normalise, device_of, fold_normalisation, threads_of
 from models.image.presets import IMAGENET_MEAN, IMAGENET_STD, PRESETS
-from models.saved_model import CARD, Card, read_card, saving
+from models.saved_model import CARD, Card, read_card, reading, saving
 
 WEIGHTS = "weights.pt"
 RESIZE = "fit into a square, pad with 124, 116, 104; bilinear, antialiased"
@@ -51,15 +58,61 @@ def load(folder: Path) -> tuple[Classifier, ImageCard]:
             "it, or retrain"
         )
     network = empty_network(PRESETS[card.preset], len(card.labels))
-    try:
-        state = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
-        network.load_state_dict(state)
-    except FileNotFoundError as error:
-        raise ModelError(f"{folder / WEIGHTS} is missing; download the model again or retrain") from error
-    except Exception as error:  # torch's unpickler raises nearly everything on damaged data
-        raise ModelError(
-            f"{folder / WEIGHTS} does not hold weights of preset {card.preset!r} with {len(card.labels)} "
-            f"labels: {type(error).__name__}: {str(error)[:200]}; download the model again or retrain"
-        ) from error
+    path, n_labels = folder / WEIGHTS, len(card.labels)
+    with reading(path, f"does not hold weights of preset {card.preset!r} with {n_labels} labels"):
+        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     network.eval().requires_grad_(requires_grad=False)
     return network, card
+
+
+class TorchScorer:
+    """A saved classifier. Satisfies `goldloop.core.ports.Scorer`; payloads are uint8 (size, size, 3)."""
+
+    def __init__(self, network: Classifier, card: ImageCard) -> None:
+        self.card = card
+        self._preset = PRESETS[card.preset]
+        self._device = device_of(self._preset)
+        fold_normalisation(network.eval())
+        self._network = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._normalise = Normalise(card.mean, card.std).to(self._device)
+
+    @property
+    def labels(self) -> LabelSet:
+        """Label set whose order the columns of `probs` follow."""
+        return self.card.label_set
+
+    def __call__(self, payloads: Sequence[Any]) -> Scores:
+        """Return probs and embeddings of `payloads`, which do not depend on what else is in the minibatch.
+
+        Raises:
+            ModelError: a payload is not of this model's size and type.
+        """
+        size = self._preset.size
+        pictures = [
+            checked_picture(payload, name=f"payload {row}", size=size) for row, payload in enumerate(payloads)
+        ]
+        batch = torch.from_numpy(np.array(pictures, dtype=np.uint8).reshape(-1, size, size, 3))
+        with threads_of(self._preset), torch.inference_mode():
+            normalised = self._normalise(batch.to(self._device)).contiguous(memory_format=torch.channels_last)
+            logits, features = self._network(normalised)
+            probs = self.card.calibration.apply(logits.double().cpu().numpy())
+            return Scores(probs, features.float().cpu().numpy())
+
+
+class Exportable(nn.Module):
+    """The model as one graph: uint8 pictures (n, size, size, 3) to calibrated float32 probs (n, n_labels)."""
+
+    def __init__(self, network: Classifier, card: ImageCard) -> None:
+        super().__init__()
+        self.normalise = Normalise(card.mean, card.std)
+        self.network = network
+        self.temperature = float(card.temperature)
+        self.offsets: Tensor
+        offsets = card.offsets or (0.0,) * len(card.labels)
+        self.register_buffer("offsets", torch.tensor(offsets, dtype=torch.float32), persistent=False)
+
+    def forward(self, payloads: Tensor) -> Tensor:
+        """Return the calibrated probs of `payloads`."""
+        logits, _ = self.network(self.normalise(payloads))
+        probs: Tensor = (logits / self.temperature + self.offsets).softmax(dim=1)
+        return probs

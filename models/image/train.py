@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from goldloop.stats.metrics import Weights
-from models.image.data import Augmentation, Pictures
+from models.image.data import Pictures, augmented
 from models.image.network import Classifier, Normalise
 from models.image.presets import Preset
 from models.training import MIN_CALIBRATION, validation_figures
@@ -43,7 +43,8 @@ def fit(
     validation: Pictures,
     *,
     weights: Weights,
-    augment: Augmentation,
+    preset: Preset,
+    is_mirrored: bool,
     learning_rate: float,
     n_steps: int,
     generator: torch.Generator,
@@ -67,7 +68,8 @@ def fit(
     for step in range(n_steps):
         rows = next(batches)
         network.train()
-        outputs, _ = network(augment(normalise(train.rows(rows).to(device)), generator))
+        pictures = normalise(train.rows(rows).to(device))
+        outputs, _ = network(augmented(pictures, preset, is_mirrored=is_mirrored, generator=generator))
         target = torch.from_numpy(train.columns[rows]).to(device)
         loss = functional.cross_entropy(outputs, target, weight=label_weights, label_smoothing=_SMOOTHING)
         optimiser.zero_grad()

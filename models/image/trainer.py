@@ -14,11 +14,10 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Decoded, SampleId
 from goldloop.training.ports import TrainedModel
 from models.image.backbones import start_network
-from models.image.data import Augmentation, Pictures, is_mirror_safe
+from models.image.data import Pictures, is_mirror_safe
 from models.image.network import device_of, threads_of
-from models.image.predict import Exportable, TorchScorer
 from models.image.presets import PRESETS, preset_named
-from models.image.saved import ImageCard, load, save
+from models.image.saved import Exportable, ImageCard, TorchScorer, load, save
 from models.image.train import fit, logits_of, steps_of
 from models.training import Example, calibrated, checked_examples
 
@@ -61,13 +60,14 @@ class TorchTrainer:
             network = start.network.to(device_of(preset))
             pictures = Pictures(train, load, size=preset.size)
             judged = Pictures(validation, load, size=preset.size)
-            augment = Augmentation(preset, is_mirror_safe(pictures))
+            is_mirrored = is_mirror_safe(pictures)
             history = fit(
                 network,
                 pictures,
                 judged,
                 weights=weights,
-                augment=augment,
+                preset=preset,
+                is_mirrored=is_mirrored,
                 learning_rate=start.learning_rate,
                 n_steps=steps_of(preset, len(train), epochs=self.epochs),
                 generator=torch.Generator().manual_seed(self.seed),
@@ -84,7 +84,7 @@ class TorchTrainer:
             seed=self.seed,
             n_train=len(train),
             n_validation=len(validation),
-            is_mirrored=augment.has_mirroring,
+            is_mirrored=is_mirrored,
             notes=(*start.notes, *notes),
         )
         save(folder, network, card)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,7 @@ import sklearn
 from scipy.sparse import csr_matrix
 
 from goldloop.core.errors import ModelError
-from models.saved_model import CARD, Card, read_card, saving
+from models.saved_model import CARD, Card, read_card, reading, saving
 from models.text.ngrams import N_FEATURES, NGRAMS
 
 WEIGHTS = "weights.npz"
@@ -63,16 +62,12 @@ def load(folder: Path) -> tuple[Linear, TextCard]:
             f"{N_FEATURES} of {NGRAMS}; use the goldloop that trained it, or retrain"
         )
     n_labels = len(card.labels)
-    try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-            weights = np.zeros((n_labels, N_FEATURES), dtype=np.float32)
-            weights[:, arrays["columns"]] = arrays["weights"]
-            intercepts = arrays["intercepts"].astype(np.float32).reshape(n_labels)
-    except FileNotFoundError as error:
-        raise ModelError(f"{path} is missing; download the model again or retrain") from error
-    except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:
-        raise ModelError(
-            f"{path} does not hold weights of {n_labels} labels: {type(error).__name__}: {error}; "
-            "download the model again or retrain"
-        ) from error
+    with (
+        reading(path, f"does not hold weights of {n_labels} labels"),
+        path.open("rb") as file,
+        np.load(file, allow_pickle=False) as arrays,
+    ):
+        weights = np.zeros((n_labels, N_FEATURES), dtype=np.float32)
+        weights[:, arrays["columns"]] = arrays["weights"]
+        intercepts = arrays["intercepts"].astype(np.float32).reshape(n_labels)
     return Linear(weights, intercepts), card

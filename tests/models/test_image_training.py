@@ -12,7 +12,7 @@ import torch
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Decoded, SampleId
 from goldloop.modalities.image import ImageReader
-from models.image.predict import TorchScorer
+from models.image.saved import TorchScorer
 from models.image.saved import load as load_saved
 from models.image.trainer import TorchTrainer
 from tests.coloured import COLOURS, coloured, trained
