@@ -47,11 +47,7 @@ AnyCard = TypeVar("AnyCard", bound=Card)
 
 @contextmanager
 def saving(folder: Path, card: Card) -> Iterator[None]:
-    """Let the block write weights into `folder`, and write `card` beside them at the end.
-
-    Raises:
-        ModelError: the folder holds a model already.
-    """
+    """Let the block write weights, then write `card`; raises ModelError if `folder` holds a model already."""
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / CARD).exists():
         raise ModelError(f"{folder} holds a model already; choose an empty folder")
@@ -79,11 +75,7 @@ def reading(path: Path, flaw: str) -> Iterator[None]:
 
 
 def read_card(folder: Path, form: type[AnyCard]) -> AnyCard:
-    """Return the checked card in `folder`, which is one of `form`.
-
-    Raises:
-        ModelError: it is missing or damaged, or not of this version.
-    """
+    """Return the card in `folder`; raises ModelError where it is missing, damaged or of another version."""
     with reading(folder / CARD, "is no card of a model"):
         values = json.loads((folder / CARD).read_text(encoding="utf-8"))
         if (version := values["format_version"]) != FORMAT_VERSION:

@@ -52,22 +52,15 @@ class Trainer(Protocol):
             InvalidProbabilitiesError: a weight is no positive number, or their number is another.
             LabelError: a column is outside the label set.
         """
-        ...
 
     def scorer(self, folder: Path) -> Scorer:
-        """Return the model saved in `folder`.
-
-        Raises:
-            ModelError: it cannot be loaded.
-        """
-        ...
+        """Return the model saved in `folder`; raises ModelError where it cannot be loaded."""
 
     def exportable(self, folder: Path) -> tuple[Any, npt.NDArray[np.uint8]] | None:
         """Return the saved model as a graph from a uint8 batch to probs, and an example batch.
 
         None for a kind of model whose saved files are all there is.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,27 +90,15 @@ class ModelRegistry(Protocol):
         `graph` is the same model as a function from a uint8 batch like `example` (two samples or more) to
         probs, for other systems to serve; None for a model without a graph.
         """
-        ...
 
     def version_at(self, alias: str) -> str | None:
         """Return the version under `alias` (baseline, champion, challenger), or None."""
-        ...
 
     def set_alias(self, alias: str, version: str) -> None:
-        """Point `alias` at `version`.
-
-        Raises:
-            ModelError: there is no such version.
-        """
-        ...
+        """Point `alias` at `version`; raises ModelError where there is no such version."""
 
     def load(self, version: str) -> RegisteredModel:
-        """Return the files and tags of `version`.
-
-        Raises:
-            ModelError: there is no such version.
-        """
-        ...
+        """Return the files and tags of `version`; raises ModelError where there is no such version."""
 
 
 class TrainingRuns(Protocol):
@@ -125,12 +106,9 @@ class TrainingRuns(Protocol):
 
     def begin(self, start: TrainingStart) -> str:
         """Open a run; return its mlflow_run_id."""
-        ...
 
     def record(self, mlflow_run_id: str, record: TrainingRecord) -> None:
         """Log figures, artifacts and the decision, and close the run."""
-        ...
 
     def fail(self, mlflow_run_id: str, reason: str) -> None:
         """Close a run that ended without a decision."""
-        ...

@@ -18,10 +18,20 @@ TINY_WIDTHS = (24, 48, 96)
 class Classifier(nn.Module):
     """Body and head; takes normalised pictures (n, 3, size, size), returns logits and features."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, body: nn.Module, n_features: int, n_labels: int) -> None:
         super().__init__()
         self.body = body
         self.head = nn.Linear(n_features, n_labels)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+
+    def normalised(self, payloads: Tensor) -> Tensor:
+        """Return decoded pictures, uint8 (n, size, size, 3) on any device, as `forward` takes them."""
+        pictures = payloads.to(self.mean.device).permute(0, 3, 1, 2).float()
+        return ((pictures / 255 - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits (n, n_labels) and the features before the head (n, n_features)."""
@@ -86,25 +96,6 @@ def fold_normalisation(network: nn.Module) -> None:
             setattr(network, name, nn.Identity())
         previous = (name, child) if isinstance(child, nn.Conv2d) else None
         fold_normalisation(child)
-
-
-class Normalise(nn.Module):
-    """Turns uint8 pictures, (n, height, width, 3) as decoded, into what a classifier takes."""
-
-    mean: Tensor
-    std: Tensor
-
-    def __init__(
-        self, mean: tuple[float, ...] = IMAGENET_MEAN, std: tuple[float, ...] = IMAGENET_STD
-    ) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
-
-    def forward(self, payloads: Tensor) -> Tensor:
-        """Return float32 (n, 3, height, width), normalised."""
-        pictures: Tensor = (payloads.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
-        return pictures
 
 
 def device_of(preset: Preset) -> torch.device:

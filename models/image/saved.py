@@ -16,7 +16,7 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
 from models.image.backbones import empty_network
 from models.image.data import checked_picture
-from models.image.network import Classifier, Normalise, device_of, fold_normalisation, threads_of
+from models.image.network import Classifier, device_of, fold_normalisation, threads_of
 from models.image.presets import IMAGENET_MEAN, IMAGENET_STD, PRESETS
 from models.saved_model import CARD, Card, read_card, reading, saving
 
@@ -51,14 +51,15 @@ def load(folder: Path) -> tuple[Classifier, ImageCard]:
         ModelError: a file is missing or damaged, or card and weights do not fit each other or this version.
     """
     card = read_card(folder, ImageCard)
-    if card.preset not in PRESETS or card.size != PRESETS[card.preset].size or card.resize != RESIZE:
+    path, n_labels = folder / WEIGHTS, len(card.labels)
+    is_known = card.preset in PRESETS and card.size == PRESETS[card.preset].size
+    if not is_known or (card.resize, card.mean, card.std) != (RESIZE, IMAGENET_MEAN, IMAGENET_STD):
         raise ModelError(
             f"{folder / CARD} names preset {card.preset!r} at {card.size} px, resized by {card.resize!r}, "
-            f"which this goldloop does not have (it has {', '.join(PRESETS)}); use the goldloop that trained "
-            "it, or retrain"
+            f"with mean {card.mean} and deviation {card.std}, which this goldloop does not have (it has "
+            f"{', '.join(PRESETS)}); use the goldloop that trained it, or retrain"
         )
-    network = empty_network(PRESETS[card.preset], len(card.labels))
-    path, n_labels = folder / WEIGHTS, len(card.labels)
+    network = empty_network(PRESETS[card.preset], n_labels)
     with reading(path, f"does not hold weights of preset {card.preset!r} with {n_labels} labels"):
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     network.eval().requires_grad_(requires_grad=False)
@@ -71,10 +72,8 @@ class TorchScorer:
     def __init__(self, network: Classifier, card: ImageCard) -> None:
         self.card = card
         self._preset = PRESETS[card.preset]
-        self._device = device_of(self._preset)
         fold_normalisation(network.eval())
-        self._network = network.to(self._device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self._normalise = Normalise(card.mean, card.std).to(self._device)
+        self._network = network.to(device_of(self._preset), memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
     def labels(self) -> LabelSet:
@@ -82,19 +81,14 @@ class TorchScorer:
         return self.card.label_set
 
     def __call__(self, payloads: Sequence[Any]) -> Scores:
-        """Return probs and embeddings of `payloads`, which do not depend on what else is in the minibatch.
-
-        Raises:
-            ModelError: a payload is not of this model's size and type.
-        """
+        """Return the scores, the same in any minibatch; raises ModelError for another size or type of payload."""
         size = self._preset.size
         pictures = [
             checked_picture(payload, name=f"payload {row}", size=size) for row, payload in enumerate(payloads)
         ]
         batch = torch.from_numpy(np.array(pictures, dtype=np.uint8).reshape(-1, size, size, 3))
         with threads_of(self._preset), torch.inference_mode():
-            normalised = self._normalise(batch.to(self._device)).contiguous(memory_format=torch.channels_last)
-            logits, features = self._network(normalised)
+            logits, features = self._network(self._network.normalised(batch))
             probs = self.card.calibration.apply(logits.double().cpu().numpy())
             return Scores(probs, features.float().cpu().numpy())
 
@@ -104,7 +98,6 @@ class Exportable(nn.Module):
 
     def __init__(self, network: Classifier, card: ImageCard) -> None:
         super().__init__()
-        self.normalise = Normalise(card.mean, card.std)
         self.network = network
         self.temperature = float(card.temperature)
         self.offsets: Tensor
@@ -113,6 +106,6 @@ class Exportable(nn.Module):
 
     def forward(self, payloads: Tensor) -> Tensor:
         """Return the calibrated probs of `payloads`."""
-        logits, _ = self.network(self.normalise(payloads))
+        logits, _ = self.network(self.network.normalised(payloads))
         probs: Tensor = (logits / self.temperature + self.offsets).softmax(dim=1)
         return probs

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from goldloop.stats.metrics import Weights
 from models.image.data import Pictures, augmented
-from models.image.network import Classifier, Normalise
+from models.image.network import Classifier
 from models.image.presets import Preset
 from models.training import MIN_CALIBRATION, validation_figures
 
@@ -56,9 +56,8 @@ def fit(
     and make rare labels overconfident. `weights` (n,) are those of `validation`, inverse inclusion
     probabilities. `advance` gets the share done, 0 to 1.
     """
-    device = next(network.parameters()).device
+    device = network.mean.device
     network.to(memory_format=torch.channels_last)
-    normalise = Normalise().to(device)
     label_weights = _label_weights(train.columns, n_labels=network.head.out_features).to(device)
     optimiser = torch.optim.AdamW(_groups(network), lr=learning_rate)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, n_steps))
@@ -68,7 +67,7 @@ def fit(
     for step in range(n_steps):
         rows = next(batches)
         network.train()
-        pictures = normalise(train.rows(rows).to(device))
+        pictures = network.normalised(train.rows(rows))
         outputs, _ = network(augmented(pictures, preset, is_mirrored=is_mirrored, generator=generator))
         target = torch.from_numpy(train.columns[rows]).to(device)
         loss = functional.cross_entropy(outputs, target, weight=label_weights, label_smoothing=_SMOOTHING)
@@ -113,14 +112,12 @@ class _Watch:
 def logits_of(network: Classifier, pictures: Pictures) -> npt.NDArray[np.float64]:
     """Return the logits of all `pictures`, float64 (n, n_labels), with the network as in scoring."""
     network.eval()
-    device = next(network.parameters()).device
-    normalise = Normalise().to(device)
     parts = [np.zeros((0, network.head.out_features))]
     with torch.inference_mode():
         for start in range(0, len(pictures), _MINIBATCH):
             rows = np.arange(start, min(start + _MINIBATCH, len(pictures)))
-            batch = normalise(pictures.rows(rows).to(device)).contiguous(memory_format=torch.channels_last)
-            parts.append(network(batch)[0].double().cpu().numpy())
+            logits, _ = network(network.normalised(pictures.rows(rows)))
+            parts.append(logits.double().cpu().numpy())
     return np.concatenate(parts)
 
 

@@ -50,11 +50,7 @@ class NgramTrainer:
         advance: Callable[[float], None] = lambda _: None,
         validation_weights: Sequence[float] | None = None,
     ) -> TrainedModel:
-        """Train, calibrate and save as `Trainer` says; labels without a sample hardly ever occur.
-
-        Raises:
-            ModelError: the preset is unknown.
-        """
+        """Train, calibrate and save as `Trainer` says; raises ModelError where the preset is unknown."""
         if self.preset != "ngrams":
             raise ModelError(f"model preset {self.preset!r} is unknown for texts; choose ngrams")
         weights = checked_examples(train, validation, validation_weights, labels)
