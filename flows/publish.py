@@ -25,7 +25,7 @@ from goldloop.scoring.writer import ScoreReport
 from goldloop.tables.counts import conservation
 from goldloop.tables.rounds import read_rounds
 from goldloop.training.evaluate import HoldoutEvaluation
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord
 from goldloop.wiring import open_workspace
 
 

@@ -7,7 +7,7 @@ from prefect import flow
 from flows.publish import publish_retrain, with_plots
 from flows.steps import as_task
 from goldloop.loop.retrain import retrain as train_and_decide
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord
 from goldloop.wiring import open_workspace
 
 

@@ -27,7 +27,7 @@ from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.rounds import read_rounds
 from goldloop.tables.traffic import read_traffic
 from goldloop.tables.unlabeled_pool import newest_predictions
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord
 from goldloop.wiring import open_workspace as wire_workspace
 
 _PREDICTED = ("batch", "model_version", "policy", "probs", "audit_probability")

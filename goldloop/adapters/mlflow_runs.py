@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from goldloop.adapters.mlflow_connection import mlflow_at
 from goldloop.core.codec import to_plain
 from goldloop.core.errors import ModelError
-from goldloop.training.run_record import GoldSource, TrainingRecord, TrainingStart, metrics_of
+from goldloop.training.ports import GoldSource, TrainingRecord, TrainingStart, metrics_of
 
 DIGEST_LENGTH = 32  # MLflow allows 36 characters, a SHA-256 has 64; a parameter holds all of it
 BATCH = 100  # parameters that MLflow accepts in one request; it accepts 1,000 metrics

@@ -32,9 +32,15 @@ from goldloop.training.evaluate import (
     evaluate_on_holdout,
     weights_of,
 )
-from goldloop.training.ports import ModelRegistry, Trainer, TrainingRuns
-from goldloop.training.round_record import RoundRecord
-from goldloop.training.run_record import GoldSource, TrainingRecord, TrainingStart
+from goldloop.training.ports import (
+    GoldSource,
+    ModelRegistry,
+    Trainer,
+    TrainingRecord,
+    TrainingRuns,
+    TrainingStart,
+)
+from goldloop.training.promotion import RoundRecord
 
 Plots = Callable[[HoldoutEvaluation], Mapping[str, bytes]]
 """Artifacts by relative path, from the evaluation on the holdout."""

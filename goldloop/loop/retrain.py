@@ -12,7 +12,7 @@ from goldloop.loop.challenger import RetrainPorts
 from goldloop.loop.challenger import retrain as train_and_decide
 from goldloop.loop.ports import LoopPorts
 from goldloop.tables.gold_store import GoldStore
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord
 
 
 def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:

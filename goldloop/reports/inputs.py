@@ -33,8 +33,7 @@ from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.predictions import suggested_labels
 from goldloop.tables.rounds import read_rounds
 from goldloop.tables.traffic import evaluated_holdout, read_traffic
-from goldloop.training.promotion import winner
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord, winner
 
 
 @dataclass(frozen=True, slots=True)

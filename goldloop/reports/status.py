@@ -11,7 +11,7 @@ from goldloop.gold.records import GoldVersion
 from goldloop.reports.formatting import percent_cell
 from goldloop.tables.counts import AnnotationCounts, Conservation, TaskCounts
 from goldloop.training.evaluate import CHALLENGER, CHAMPION
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord
 
 _NEEDS = {
     "wait": "answered and waiting for another annotator who was asked",

@@ -1,9 +1,10 @@
-"""Promotion: the evaluation of one model, and whether a challenger becomes champion."""
+"""Promotion: the evaluation of a model, whether a challenger becomes champion, and the record of a round."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -139,3 +140,31 @@ def winner(evaluations: Mapping[str, Evaluation], decision: Decision | None) -> 
     """Return the evaluation, out of those by role, of the model that scores after the decision, if any."""
     is_promoted = decision is not None and decision.is_promoted
     return evaluations.get("challenger" if is_promoted else "champion")
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRecord:
+    """One closed round: the gold version, the decision of the gate, and the lanes of the pool after it.
+
+    `evaluations` holds baseline, champion and challenger, as far as they exist. `decision` is None when
+    nothing could be trained; `outcome` then gives the reason. `lanes` counts samples by lane once the round
+    has scored its pool.
+    """
+
+    round: int
+    closed_at: datetime
+    gold_version: int
+    gold_digest: str
+    n_gold: int
+    n_annotations: int
+    model_version: str | None
+    outcome: str
+    decision: Decision | None
+    evaluations: Mapping[str, Evaluation]
+    mlflow_run_id: str | None
+    lanes: Mapping[str, int]
+
+    @property
+    def is_promoted(self) -> bool:
+        """Whether the challenger became champion."""
+        return self.decision is not None and self.decision.is_promoted

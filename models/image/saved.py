@@ -12,7 +12,6 @@ import torch
 from torch import Tensor, nn
 
 from goldloop.core.errors import ModelError
-from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
 from models.image.backbones import empty_network
 from models.image.data import checked_picture
@@ -70,18 +69,13 @@ class TorchScorer:
     """A saved classifier. Satisfies `goldloop.core.ports.Scorer`; payloads are uint8 (size, size, 3)."""
 
     def __init__(self, network: Classifier, card: ImageCard) -> None:
-        self.card = card
+        self.labels, self._calibration = card.label_set, card.calibration
         self._preset = PRESETS[card.preset]
         fold_normalisation(network.eval())
         self._network = network.to(device_of(self._preset), memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    @property
-    def labels(self) -> LabelSet:
-        """Label set whose order the columns of `probs` follow."""
-        return self.card.label_set
-
     def __call__(self, payloads: Sequence[Any]) -> Scores:
-        """Return the scores, the same in any minibatch; raises ModelError for another size or type of payload."""
+        """Return the scores, the same in any minibatch; raises ModelError for another size or type."""
         size = self._preset.size
         pictures = [
             checked_picture(payload, name=f"payload {row}", size=size) for row, payload in enumerate(payloads)
@@ -89,7 +83,7 @@ class TorchScorer:
         batch = torch.from_numpy(np.array(pictures, dtype=np.uint8).reshape(-1, size, size, 3))
         with threads_of(self._preset), torch.inference_mode():
             logits, features = self._network(self._network.normalised(batch))
-            probs = self.card.calibration.apply(logits.double().cpu().numpy())
+            probs = self._calibration.apply(logits.double().cpu().numpy())
             return Scores(probs, features.float().cpu().numpy())
 
 

@@ -17,8 +17,7 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
 from goldloop.core.samples import Decoded, SampleId
 from goldloop.training.ports import TrainedModel
-from models.text.ngrams import N_FEATURES, embeddings_of, features_of
-from models.text.saved import Linear, TextCard, load, save
+from models.text.ngrams import N_FEATURES, Linear, TextCard, embeddings_of, features_of, load, save
 from models.training import Example, calibrated, checked_examples, validation_figures
 
 INVERSE_REGULARISATION = 30.0

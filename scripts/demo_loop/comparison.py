@@ -16,7 +16,7 @@ from goldloop.core.splits import Split
 from goldloop.reports.rounds import winner_of
 from goldloop.stats.metrics import Estimate, accuracy
 from goldloop.tables.rounds import read_rounds
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord
 from goldloop.wiring import Wiring
 from scripts.demo_loop import people
 from scripts.demo_loop.pictures import Picture, Pictures

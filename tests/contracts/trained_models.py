@@ -10,8 +10,8 @@ from goldloop.core.labels import LabelSet
 from goldloop.settings import GateSettings
 from goldloop.stats.comparison import Comparison
 from goldloop.stats.metrics import Estimate
+from goldloop.training.ports import GoldSource, TrainingRecord, TrainingStart
 from goldloop.training.promotion import decide, evaluate
-from goldloop.training.run_record import GoldSource, TrainingRecord, TrainingStart
 
 EXAMPLE = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
 START = TrainingStart(

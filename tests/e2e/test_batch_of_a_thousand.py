@@ -10,7 +10,7 @@ import pytest
 
 from goldloop.core.samples import Arrived, SampleId
 from goldloop.modalities.image import Reason
-from goldloop.training.run_record import GoldSource, TrainingStart
+from goldloop.training.ports import GoldSource, TrainingStart
 from tests.e2e.commands import Loop
 from tests.images import encoded, noise, write_broken, write_good
 

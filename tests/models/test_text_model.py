@@ -16,8 +16,7 @@ from goldloop.core.errors import EmptyPoolError, LabelError, ModelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Decoded, SampleId, sample_id_of
 from goldloop.training.ports import TrainedModel
-from models.text.ngrams import N_EMBEDDING
-from models.text.saved import load
+from models.text.ngrams import N_EMBEDDING, load
 from models.text.trainer import NgramTrainer
 from tests.texts import real_texts
 
