@@ -27,13 +27,7 @@ def checked_examples(
     validation_weights: Sequence[float] | None,
     labels: LabelSet,
 ) -> Weights:
-    """Return the weights (n,) of `validation`, by default 1.
-
-    Raises:
-        EmptyPoolError: there is nothing to train on.
-        InvalidProbabilitiesError: a weight is no positive number, or their number is another.
-        LabelError: a column is outside the label set.
-    """
+    """Return the weights (n,) of `validation`, by default 1; raises the errors that `Trainer.train` names."""
     if not train:
         raise EmptyPoolError("0 samples to train on; let people answer some tasks and pull first")
     for sample_id, column in (*train, *validation):

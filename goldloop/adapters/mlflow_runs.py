@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from goldloop.adapters.mlflow_connection import mlflow_at
 from goldloop.core.codec import to_plain
 from goldloop.core.errors import ModelError
-from goldloop.training.ports import GoldSource, TrainingRecord, TrainingStart, metrics_of
+from goldloop.training.ports import TrainingRecord, TrainingStart, metrics_of
 
 DIGEST_LENGTH = 32  # MLflow allows 36 characters, a SHA-256 has 64; a parameter holds all of it
 BATCH = 100  # parameters that MLflow accepts in one request; it accepts 1,000 metrics
@@ -41,8 +41,7 @@ class MlflowRuns:
         Raises:
             ServiceError: as `mlflow_at`.
         """
-        gold = start.gold
-        params = {**start.params, "gold_version": gold.version, "gold_digest": gold.digest}
+        params = {**start.params, "gold_version": start.gold_version, "gold_digest": start.gold_digest}
         with mlflow_at(self.uri, doing="opening a run"):
             client = self._client()
             run = client.create_run(self._experiment_id(client), run_name=start.name, tags=dict(start.tags))
@@ -51,7 +50,7 @@ class MlflowRuns:
             for first in range(0, len(entries), BATCH):
                 client.log_batch(run_id, params=entries[first : first + BATCH])
             context = InputTag("mlflow.data.context", "train")
-            client.log_inputs(run_id, [DatasetInput(_dataset(gold), tags=[context])])
+            client.log_inputs(run_id, [DatasetInput(_dataset(start), tags=[context])])
         return run_id
 
     def record(self, mlflow_run_id: str, record: TrainingRecord) -> None:
@@ -125,9 +124,9 @@ class MlflowRuns:
         return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
 
 
-def _dataset(gold: GoldSource) -> Dataset:
-    source = DeltaDatasetSource(path=gold.uri, delta_table_version=gold.version)
-    return Dataset(DATASET_NAME, gold.digest[:DIGEST_LENGTH], DELTA_SOURCE, source.to_json())
+def _dataset(start: TrainingStart) -> Dataset:
+    source = DeltaDatasetSource(path=start.gold_uri, delta_table_version=start.gold_version)
+    return Dataset(DATASET_NAME, start.gold_digest[:DIGEST_LENGTH], DELTA_SOURCE, source.to_json())
 
 
 def _metrics(record: TrainingRecord, *, model_id: str | None) -> Iterator[Metric]:

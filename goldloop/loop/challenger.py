@@ -32,14 +32,7 @@ from goldloop.training.evaluate import (
     evaluate_on_holdout,
     weights_of,
 )
-from goldloop.training.ports import (
-    GoldSource,
-    ModelRegistry,
-    Trainer,
-    TrainingRecord,
-    TrainingRuns,
-    TrainingStart,
-)
+from goldloop.training.ports import ModelRegistry, Trainer, TrainingRecord, TrainingRuns, TrainingStart
 from goldloop.training.promotion import RoundRecord
 
 Plots = Callable[[HoldoutEvaluation], Mapping[str, bytes]]
@@ -161,7 +154,9 @@ def _start(
             "n_holdout": len(_of_split(records, Split.HOLDOUT)),
             "labels": ",".join(ports.settings.label_set),
         },
-        gold=GoldSource(ports.gold_uri, version.version, version.digest),
+        gold_uri=ports.gold_uri,
+        gold_version=version.version,
+        gold_digest=version.digest,
         tags=tags,
     )
 

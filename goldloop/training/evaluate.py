@@ -75,7 +75,7 @@ def evaluate_on_holdout(
     weights = weights_of(holdout)
     models = {role: model for role, model in roles.items() if model is not None}
     scores = {
-        model: scored(scorer_of(model), holdout, store, labels) for model in sorted(set(models.values()))
+        model: _scored(scorer_of(model), holdout, store, labels) for model in sorted(set(models.values()))
     }
     probs = {model: of_model.probs for model, of_model in scores.items()}
     evaluations = {
@@ -131,13 +131,10 @@ def _sketch(
     return builder.sketch()
 
 
-def scored(scorer: Scorer, records: Sequence[GoldRecord], store: ContentStore, labels: LabelSet) -> Scores:
+def _scored(scorer: Scorer, records: Sequence[GoldRecord], store: ContentStore, labels: LabelSet) -> Scores:
     """Return scores with probs over `labels`; labels that are newer than the model have probability 0.
 
     The probs are rounded as tables keep them, so that figures computed from the tables are the same.
-
-    Raises:
-        ModelError: the model knows a label that is not among `labels`.
     """
     known = [labels.column(name) for name in scorer.labels if name in labels]
     if len(known) != len(scorer.labels):

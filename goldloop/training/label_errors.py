@@ -36,11 +36,7 @@ class LabelIssue:
 
 
 def find_label_issues(
-    sample_ids: Sequence[SampleId],
-    columns: npt.ArrayLike,
-    probs: npt.ArrayLike,
-    *,
-    labels: LabelSet,
+    sample_ids: Sequence[SampleId], columns: npt.ArrayLike, probs: npt.ArrayLike, *, labels: LabelSet
 ) -> list[LabelIssue]:
     """Return the samples that count for another label than their own.
 

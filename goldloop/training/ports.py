@@ -108,21 +108,14 @@ class ModelRegistry(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class GoldSource:
-    """The gold version a model was trained on: address of the table, version and content digest."""
-
-    uri: str
-    version: int
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
 class TrainingStart:
-    """The parameters of a run, known before training starts."""
+    """What is known before training starts; `gold_uri` is the address of the table that holds the version."""
 
     name: str
     params: Mapping[str, str | int | float | bool | None]
-    gold: GoldSource
+    gold_uri: str
+    gold_version: int
+    gold_digest: str
     tags: Mapping[str, str] = field(default_factory=dict)
 
 

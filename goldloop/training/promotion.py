@@ -104,11 +104,7 @@ def _check_comparable(champion: Evaluation, challenger: Evaluation, difference: 
 
 
 def decide(
-    gate: GateSettings,
-    *,
-    champion: Evaluation | None,
-    challenger: Evaluation,
-    comparison: Comparison | None,
+    gate: GateSettings, *, champion: Evaluation | None, challenger: Evaluation, comparison: Comparison | None
 ) -> Decision:
     """Return whether `challenger` becomes champion.
 

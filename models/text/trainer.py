@@ -16,6 +16,7 @@ from goldloop.core.errors import ModelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
 from goldloop.core.samples import Decoded, SampleId
+from goldloop.stats.calibration import Calibration
 from goldloop.training.ports import TrainedModel
 from models.text.ngrams import N_FEATURES, Linear, TextCard, embeddings_of, features_of, load, save
 from models.training import Example, calibrated, checked_examples, validation_figures
@@ -77,7 +78,8 @@ class NgramTrainer:
 
     def scorer(self, folder: Path) -> NgramScorer:
         """Return the model saved in `folder`; raises ModelError where there is none."""
-        return NgramScorer(*load(folder))
+        model, card = load(folder)
+        return NgramScorer(model, card.label_set, card.calibration)
 
     def exportable(self, folder: Path) -> None:
         """Return None: the saved arrays and the card are all there is, without a graph."""
@@ -89,12 +91,8 @@ class NgramScorer:
     """A saved text classifier. Satisfies `goldloop.core.ports.Scorer`; payloads are texts."""
 
     model: Linear
-    card: TextCard
-
-    @property
-    def labels(self) -> LabelSet:
-        """Label set whose order the columns of `probs` follow."""
-        return self.card.label_set
+    labels: LabelSet
+    calibration: Calibration
 
     def __call__(self, payloads: Sequence[Any]) -> Scores:
         """Return probs and embeddings of `payloads`; raises ModelError for a payload that is no text."""
@@ -102,7 +100,7 @@ class NgramScorer:
             if not isinstance(payload, str):
                 raise ModelError(f"payload {row} is a {type(payload).__name__}, this model takes texts")
         features = features_of(payloads)
-        return Scores(self.card.calibration.apply(self.model.logits(features)), embeddings_of(features))
+        return Scores(self.calibration.apply(self.model.logits(features)), embeddings_of(features))
 
 
 def _loaded(

@@ -10,14 +10,16 @@ from goldloop.core.labels import LabelSet
 from goldloop.settings import GateSettings
 from goldloop.stats.comparison import Comparison
 from goldloop.stats.metrics import Estimate
-from goldloop.training.ports import GoldSource, TrainingRecord, TrainingStart
+from goldloop.training.ports import TrainingRecord, TrainingStart
 from goldloop.training.promotion import decide, evaluate
 
 EXAMPLE = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
 START = TrainingStart(
     name="round 3",
     params={"preset": "tiny", "epochs": 12, "note": None},
-    gold=GoldSource(uri="/somewhere/tables/gold", version=17, digest="ab" * 32),
+    gold_uri="/somewhere/tables/gold",
+    gold_version=17,
+    gold_digest="ab" * 32,
     tags={"goldloop.round": "3"},
 )
 
