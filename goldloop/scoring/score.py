@@ -110,12 +110,12 @@ def score_pool(
     for (expected, file), arrival in zip(files, reader.again(files), strict=True):
         report.n_files += 1
         advance(1)
-        if arrival.reason is not None or arrival.sample_id != expected:
+        if arrival.reason is None and arrival.sample_id == expected:
+            writer.add_scored(arrival, waiting[expected][0])
+        else:
             report.lost.append(
                 f"{file.uri}: {arrival.detail or 'its bytes are no longer those that arrived'}"
             )
-            continue
-        writer.add_scored(arrival, waiting[expected][0])
     writer.flush()
     return report
 

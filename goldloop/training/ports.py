@@ -24,10 +24,7 @@ _NOT_IN_A_NAME = re.compile(r"[^\w.\- ]")  # letters of any script may stay
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A model saved in `folder`; `history` (one value an epoch, by name) is for the tracker.
-
-    `notes` are sentences for the user, for example that the pretrained weights could not be downloaded.
-    """
+    """A model in `folder`; `history` (a value an epoch, by name) is for the tracker, `notes` for users."""
 
     folder: Path
     history: Mapping[str, tuple[float, ...]]

@@ -104,11 +104,8 @@ def load(folder: Path) -> tuple[Linear, TextCard]:
             f"{N_FEATURES} of {NGRAMS}; use the goldloop that trained it, or retrain"
         )
     n_labels = len(card.labels)
-    with (
-        reading(path, f"does not hold weights of {n_labels} labels"),
-        path.open("rb") as file,
-        np.load(file, allow_pickle=False) as arrays,
-    ):
+    flaw = f"does not hold weights of {n_labels} labels"
+    with reading(path, flaw), path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
         weights = np.zeros((n_labels, N_FEATURES), dtype=np.float32)
         weights[:, arrays["columns"]] = arrays["weights"]
         intercepts = arrays["intercepts"].astype(np.float32).reshape(n_labels)

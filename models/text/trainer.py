@@ -83,7 +83,6 @@ class NgramTrainer:
 
     def exportable(self, folder: Path) -> None:
         """Return None: the saved arrays and the card are all there is, without a graph."""
-        return
 
 
 @dataclass(frozen=True, slots=True)
