@@ -20,7 +20,7 @@ from goldloop.reports.steps import push_rows, score_rows
 from goldloop.tables.counts import conservation
 from goldloop.tables.rounds import read_rounds
 from goldloop.training.evaluate import HoldoutEvaluation
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord
 from goldloop.wiring import Wiring
 
 

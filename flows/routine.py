@@ -26,7 +26,7 @@ from goldloop.reports.gallery import label_error_rows
 from goldloop.reports.steps import pull_rows, push_rows, score_rows
 from goldloop.scoring.writer import ScoreReport
 from goldloop.tables.counts import conservation
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord
 from goldloop.wiring import open_workspace
 
 if TYPE_CHECKING:

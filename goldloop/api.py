@@ -27,7 +27,7 @@ from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.predictions import newest_predictions
 from goldloop.tables.rounds import read_rounds
 from goldloop.tables.traffic import read_traffic
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord
 from goldloop.wiring import open_workspace as wire_workspace
 
 

@@ -94,9 +94,9 @@ class Wiring:
     @cached_property
     def trainer(self) -> Trainer:
         """Makes classifiers of this kind of samples."""
-        from models.kinds import trainer_of
+        from models.kinds import TRAINERS
 
-        return trainer_of(self.settings.kind, self.settings.model)
+        return TRAINERS[self.settings.kind](self.settings.model)
 
     @cached_property
     def registry(self) -> MlflowRegistry:

@@ -22,12 +22,7 @@ def _text_trainer(model: ModelSettings) -> Trainer:
 
 
 TRAINERS: Mapping[str, Callable[[ModelSettings], Trainer]] = {"image": _image_trainer, "text": _text_trainer}
-"""From the setting `kind` to a function of the model's settings."""
-
-
-def trainer_of(kind: str, model: ModelSettings) -> Trainer:
-    """Return what makes classifiers of `kind`."""
-    return TRAINERS[kind](model)
+"""From the setting `kind` to a function of the model's settings that returns what makes its classifiers."""
 
 
 def input_size(model: ModelSettings) -> int:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from goldloop.core.errors import LabelError, ModelError
+from goldloop.core.errors import ModelError
 from goldloop.core.labels import LabelSet
 from goldloop.stats.calibration import Calibration
 
@@ -45,59 +45,46 @@ class Card:
 AnyCard = TypeVar("AnyCard", bound=Card)
 
 
-def save_model(folder: Path, card: Card, write_weights: Callable[[Path], None]) -> None:
-    """Write a model into `folder`: what `write_weights` makes of the folder, then `card`.
-
-    Raises:
-        ModelError: the folder holds a model already.
-    """
+@contextmanager
+def saving(folder: Path, card: Card) -> Iterator[None]:
+    """Let the block write weights, then write `card`; raises ModelError if `folder` holds a model already."""
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / CARD).exists():
         raise ModelError(f"{folder} holds a model already; choose an empty folder")
-    write_weights(folder)
-    text = json.dumps(asdict(card), indent=2, ensure_ascii=False)
+    yield
     with (folder / CARD).open("x", encoding="utf-8") as file:
-        file.write(text + "\n")
+        file.write(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def reading(path: Path, flaw: str) -> Iterator[None]:
+    """Raise ModelError where `path` is missing, and with `flaw` for all else that goes wrong in the block.
+
+    Unpicklers of damaged data raise nearly everything.
+    """
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise ModelError(
+            f"{path} is missing, this folder holds no whole model; download the model again or retrain"
+        ) from error
+    except Exception as error:
+        raise ModelError(
+            f"{path} {flaw}: {type(error).__name__}: {str(error)[:200]}; download the model again or retrain"
+        ) from error
 
 
 def read_card(folder: Path, form: type[AnyCard]) -> AnyCard:
-    """Return the checked card in `folder`, which is one of `form`.
-
-    Raises:
-        ModelError: it is missing or damaged, or not of this version.
-    """
-    path = folder / CARD
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        version = values["format_version"]
-        if version != FORMAT_VERSION:
-            raise ModelError(
-                f"{path} has format version {version}, this goldloop reads {FORMAT_VERSION}; retrain"
-            )
+    """Return the card in `folder`; raises ModelError where it is missing, damaged or of another version."""
+    with reading(folder / CARD, "is no card of a model"):
+        values = json.loads((folder / CARD).read_text(encoding="utf-8"))
+        if (version := values["format_version"]) != FORMAT_VERSION:
+            raise ValueError(f"it has format version {version}, this goldloop reads {FORMAT_VERSION}")
         fields: dict[str, Any] = {
             key: tuple(value) if isinstance(value, list) else value for key, value in values.items()
         }
         card = form(**fields)
-        LabelSet(card.labels)
-    except FileNotFoundError as error:
-        raise ModelError(f"{path} is missing; this folder holds no model") from error
-    except (OSError, ValueError, KeyError, TypeError, LabelError) as error:
-        raise ModelError(
-            f"{path} is no card of a model: {error}; download the model again or retrain"
-        ) from error
-    _check_calibration(path, card)
+        n_labels, n_offsets = len(card.label_set), len(card.calibration.offsets)
+        if n_offsets not in (0, n_labels):
+            raise ValueError(f"it has {n_offsets} offsets for {n_labels} labels")
     return card
-
-
-def _check_calibration(path: Path, card: Card) -> None:
-    if not _is_finite(card.temperature) or card.temperature <= 0:
-        raise ModelError(f"{path} has temperature {card.temperature!r}, a positive number is needed; retrain")
-    if not all(map(_is_finite, card.offsets)) or len(card.offsets) not in (0, len(card.labels)):
-        raise ModelError(
-            f"{path} has offsets {list(card.offsets)}, one number for each of {len(card.labels)} labels is "
-            "needed, or none; retrain"
-        )
-
-
-def _is_finite(value: object) -> bool:
-    return isinstance(value, (int, float)) and math.isfinite(value)

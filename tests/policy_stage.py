@@ -21,7 +21,7 @@ from goldloop.settings.workspace import Workspace
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.rounds import save_round
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord
 from tests.records import audited_record
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)

@@ -15,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from goldloop.adapters.mlflow_connection import mlflow_at
 from goldloop.core.codec import to_plain
 from goldloop.core.errors import ModelError
-from goldloop.training.run_record import TrainingRecord, TrainingStart, metrics_of
+from goldloop.training.ports import TrainingRecord, TrainingStart, metrics_of
 
 DIGEST_LENGTH = 32  # MLflow allows 36 characters, a SHA-256 has 64; a parameter holds all of it
 BATCH = 100  # parameters that MLflow accepts in one request; it accepts 1,000 metrics
@@ -32,16 +32,15 @@ class MlflowRuns:
 
     def begin(self, start: TrainingStart) -> str:
         """Open a run with the parameters and the gold version it trains on; return the mlflow_run_id."""
-        gold = start.gold
-        params = {**start.params, "gold_version": gold.version, "gold_digest": gold.digest}
+        params = {**start.params, "gold_version": start.gold_version, "gold_digest": start.gold_digest}
         with mlflow_at(self.uri, doing="opening a run") as client:
             run = client.create_run(self._experiment_id(client), run_name=start.name, tags=dict(start.tags))
             run_id = str(run.info.run_id)
             entries = [Param(name, str(value)) for name, value in params.items()]
             for first in range(0, len(entries), BATCH):
                 client.log_batch(run_id, params=entries[first : first + BATCH])
-            source = DeltaDatasetSource(path=gold.uri, delta_table_version=gold.version)
-            dataset = Dataset(DATASET_NAME, gold.digest[:DIGEST_LENGTH], DELTA_SOURCE, source.to_json())
+            source = DeltaDatasetSource(path=start.gold_uri, delta_table_version=start.gold_version)
+            dataset = Dataset(DATASET_NAME, start.gold_digest[:DIGEST_LENGTH], DELTA_SOURCE, source.to_json())
             context = InputTag("mlflow.data.context", "train")
             client.log_inputs(run_id, [DatasetInput(dataset, tags=[context])])
         return run_id

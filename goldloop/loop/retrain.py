@@ -34,9 +34,8 @@ from goldloop.training.evaluate import (
     evaluate_on_holdout,
     weights_of,
 )
-from goldloop.training.ports import ModelRegistry, TrainingRuns
-from goldloop.training.round_record import RoundRecord
-from goldloop.training.run_record import GoldSource, TrainingRecord, TrainingStart
+from goldloop.training.ports import ModelRegistry, TrainingRecord, TrainingRuns, TrainingStart
+from goldloop.training.promotion import RoundRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +156,9 @@ def _start(ports: LoopPorts, gold: Gold, tags: Mapping[str, str]) -> TrainingSta
             "n_holdout": len(_of_split(gold, Split.HOLDOUT)),
             "labels": ",".join(ports.settings.label_set),
         },
-        gold=GoldSource(ports.gold_uri, version.version, version.digest),
+        gold_uri=ports.gold_uri,
+        gold_version=version.version,
+        gold_digest=version.digest,
         tags=tags,
     )
 

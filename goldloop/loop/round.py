@@ -19,7 +19,7 @@ from goldloop.routing.policies import PolicyEntry
 from goldloop.scoring.writer import ScoreReport
 from goldloop.tables.counts import conservation
 from goldloop.tables.rounds import read_rounds, save_round
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord
 
 RunStep = Callable[[str, Callable[[], Any]], Any]
 """Runs a step under a name, for example as a Prefect task that is retried; returns what the step returns."""

@@ -31,8 +31,7 @@ from goldloop.tables.gold_store import read_label_issues
 from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.rounds import read_rounds
 from goldloop.tables.traffic import evaluated_holdout, read_traffic
-from goldloop.training.promotion import winner
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord, winner
 
 NO_MODEL = "No model yet: too little gold to train and judge one."
 

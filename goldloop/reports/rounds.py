@@ -18,8 +18,7 @@ from goldloop.routing.tuning import tune
 from goldloop.settings import Settings
 from goldloop.stats.metrics import Estimate
 from goldloop.training.evaluate import BASELINE, CHALLENGER, HoldoutEvaluation
-from goldloop.training.promotion import Decision, Evaluation, winner
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import Decision, Evaluation, RoundRecord, winner
 
 KINDS: tuple[Format, ...] = ("png", "svg")
 NO_ROUND = (

@@ -23,7 +23,7 @@ from goldloop.tables.counts import (
 )
 from goldloop.tables.rounds import read_rounds
 from goldloop.training.evaluate import CHALLENGER, CHAMPION
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord
 
 _NEEDS = {
     "wait": "answered and waiting for another annotator who was asked",

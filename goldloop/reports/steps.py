@@ -11,7 +11,7 @@ from goldloop.labeling.push import PushReport
 from goldloop.reports.formatting import number_cell, percent_cell
 from goldloop.reports.section import Row
 from goldloop.scoring.writer import ScoreReport
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord
 
 _FOLLOW_UPS = {
     RequestReason.FIRST: "tasks requested from several annotators from the start",

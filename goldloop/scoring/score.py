@@ -16,7 +16,7 @@ from goldloop.drift.checks import Check, check_drift
 from goldloop.drift.history import Seen
 from goldloop.drift.sketches import Sketch
 from goldloop.routing.policies import Policy
-from goldloop.scoring.writer import AuditProbabilities, Clock, Model, ScoreReport, ScoreWriter
+from goldloop.scoring.writer import AuditProbabilities, Clock, Model, ScoreReport, ScoreWriter, sample_key
 from goldloop.tables.batches import read_reference, save_batch
 from goldloop.tables.predictions import newest_predictions
 
@@ -51,16 +51,7 @@ def score_source(
     batch = batch_of(source)
     report = ScoreReport(batch, model.version)
     known, seen = _known_files(tables, batch), _seen_samples(tables)
-    writer = ScoreWriter(
-        batch=batch,
-        model=model,
-        policy=policy,
-        tables=tables,
-        clock=clock,
-        report=report,
-        audit_probabilities=audit_probabilities,
-        fixed_before={},
-    )
+    writer = ScoreWriter(batch, model, policy, tables, clock, audit_probabilities, report, seen=seen)
 
     def is_known(file: FileRef) -> bool:
         if _file_key(file.uri, file.stamp) not in known:
@@ -71,11 +62,7 @@ def score_source(
 
     for arrival in reader.arrivals(source, is_known=is_known):
         report.n_files += 1
-        writer.add(
-            arrival, is_duplicate=arrival.reason is None and bytes.fromhex(arrival.sample_id[:32]) in seen
-        )
-        if arrival.reason is None:
-            seen.add(bytes.fromhex(arrival.sample_id[:32]))
+        writer.add(arrival)
         advance(1)
     writer.flush()
     report.drift = _drift(writer.sketch(), tables, batch=batch, model=model, at=clock())
@@ -116,25 +103,18 @@ def score_pool(
     scored = set(newest.filter(pc.field("model_version") == model.version)["sample_id"].to_pylist())
     waiting = _arrived(tables, lambda sample_id: sample_id not in scored and is_wanted(sample_id))
     writer = ScoreWriter(
-        batch=BatchId(""),
-        model=model,
-        policy=policy,
-        tables=tables,
-        clock=clock,
-        report=report,
-        audit_probabilities=audit_probabilities,
-        fixed_before=first,
+        BatchId(""), model, policy, tables, clock, audit_probabilities, report, fixed_before=first
     )
     files = [(sample_id, file) for sample_id, (_, file) in waiting.items()]
     for (expected, file), arrival in zip(files, reader.again(files), strict=True):
         report.n_files += 1
         advance(1)
-        if arrival.reason is not None or arrival.sample_id != expected:
+        if arrival.reason is None and arrival.sample_id == expected:
+            writer.add_scored(arrival, waiting[expected][0])
+        else:
             report.lost.append(
                 f"{file.uri}: {arrival.detail or 'its bytes are no longer those that arrived'}"
             )
-            continue
-        writer.add_scored(arrival, waiting[expected][0])
     writer.flush()
     return report
 
@@ -170,6 +150,6 @@ def _known_files(tables: Tables, batch: BatchId) -> set[bytes]:
 
 
 def _seen_samples(tables: Tables) -> set[bytes]:
-    """Return the first 16 bytes of the ids of all good samples that ever arrived."""
+    """Return the keys of all good samples that ever arrived."""
     rows = tables.samples.read(["sample_id", "arrived"]).filter(pc.field("arrived") == str(Arrived.SAMPLE))
-    return {bytes.fromhex(sample_id[:32]) for sample_id in rows["sample_id"].to_pylist()}
+    return set(map(sample_key, rows["sample_id"].to_pylist()))

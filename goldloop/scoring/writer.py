@@ -57,48 +57,52 @@ class ScoreReport:
     drift: Check | None = None
 
 
+def sample_key(sample_id: str) -> bytes:
+    """Return the first 16 bytes of `sample_id`, which take less memory in a set of all samples."""
+    return bytes.fromhex(sample_id[:32])
+
+
+@dataclass(slots=True)
 class ScoreWriter:
-    """Collects minibatches for the scorer and rows for the tables; flushes both."""
+    """Collects minibatches for the scorer and rows for the tables; flushes both, and counts in `report`.
 
-    def __init__(
-        self,
-        *,
-        batch: BatchId,
-        model: Model,
-        policy: Policy,
-        tables: Tables,
-        clock: Clock,
-        report: ScoreReport,
-        audit_probabilities: AuditProbabilities | None,
-        fixed_before: Mapping[str, float | None],
-    ) -> None:
-        self._audit_probabilities, self._fixed_before = audit_probabilities, fixed_before
-        self._batch, self._model, self._policy, self._tables = batch, model, policy, tables
-        self._clock, self._report = clock, report
-        self._samples: list[Row] = []
-        self._predictions: list[Row] = []
-        self._waiting: list[tuple[SampleId, BatchId, Any]] = []
-        self._since_commit = 0
-        self._sketch: Sketch | None = None
+    `seen` has the keys of all samples that arrived before, `fixed_before` the audit probabilities of those
+    that were scored before. `audit_probabilities` is None where only the audit rate is known.
+    """
 
-    def add(self, arrival: Arrival, *, is_duplicate: bool) -> None:
+    batch: BatchId
+    model: Model
+    policy: Policy
+    tables: Tables
+    clock: Clock
+    audit_probabilities: AuditProbabilities | None
+    report: ScoreReport
+    seen: set[bytes] = field(default_factory=set)
+    fixed_before: Mapping[str, float | None] = field(default_factory=dict)
+    _samples: list[Row] = field(default_factory=list)
+    _predictions: list[Row] = field(default_factory=list)
+    _waiting: list[tuple[SampleId, BatchId, Any]] = field(default_factory=list)
+    _since_commit: int = 0
+    _sketch: Sketch | None = None
+
+    def add(self, arrival: Arrival) -> None:
         """Record a sample that arrived, and pass it to the model unless it is bad or a duplicate."""
-        decoded, report = arrival.decoded, self._report
-        arrived = Arrived.DUPLICATE if is_duplicate else Arrived.SAMPLE
+        decoded, arrived = arrival.decoded, Arrived.SAMPLE
         if arrival.reason is not None:
             arrived = Arrived.QUARANTINE
-            report.quarantined[str(arrival.reason)] += 1
-        elif is_duplicate:
-            report.n_duplicates += 1
+            self.report.quarantined[str(arrival.reason)] += 1
+        elif sample_key(arrival.sample_id) in self.seen:
+            arrived = Arrived.DUPLICATE
+            self.report.n_duplicates += 1
         self._samples.append(
             {
                 "sample_id": arrival.sample_id,
-                "batch": self._batch,
+                "batch": self.batch,
                 "uri": arrival.file.uri,
                 "stamp": arrival.file.stamp,
                 "size": arrival.file.size,
                 "arrived": str(arrived),
-                "arrived_at": self._clock(),
+                "arrived_at": self.clock(),
                 "reason": None if arrival.reason is None else str(arrival.reason),
                 "detail": arrival.detail or None,
                 "fingerprint": decoded.fingerprint if decoded else None,
@@ -106,7 +110,8 @@ class ScoreWriter:
             }
         )
         if arrived is Arrived.SAMPLE:
-            self.add_scored(arrival, self._batch)
+            self.seen.add(sample_key(arrival.sample_id))
+            self.add_scored(arrival, self.batch)
         else:
             self._count()
 
@@ -130,47 +135,49 @@ class ScoreWriter:
     def flush(self) -> None:
         """Score the samples that wait and commit everything, samples first."""
         self._score()
-        self._tables.samples.append(self._samples)
-        self._tables.predictions.append(self._predictions)
+        self.tables.samples.append(self._samples)
+        self.tables.predictions.append(self._predictions)
         self._samples, self._predictions, self._since_commit = [], [], 0
 
     def _score(self) -> None:
         if not self._waiting:
             return
-        moment, policy, version = self._clock(), self._policy.version, self._model.version
-        common = {"model_version": version, "policy": policy, "scored_at": moment}
-        if self._model.scorer is None:
-            for sample_id, batch, _ in self._waiting:
-                self._predictions.append(
-                    {**common, "sample_id": sample_id, "batch": batch, "lane": str(Lane.HOLD)}
-                )
-            self._report.lanes[str(Lane.HOLD)] += len(self._waiting)
-        else:
-            labels = self._model.scorer.labels
-            scores = self._model.scorer([payload for *_, payload in self._waiting])
-            kept = checked_probs(scores.probs, labels).astype(np.float32)
-            probs = restored(kept)
-            tops, margins, columns = confidence(probs), margin(probs), probs.argmax(axis=1)
-            lanes = route(probs, self._policy)
-            sketch = sketch_of(probs, scores.embeddings, labels)
-            self._sketch = sketch if self._sketch is None else self._sketch + sketch
-            chances = None if self._audit_probabilities is None else self._audit_probabilities(probs)
-            for row, (sample_id, batch, _) in enumerate(self._waiting):
-                lane = lanes[row]
-                self._report.lanes[str(lane)] += 1
-                self._predictions.append(
-                    {
-                        **common,
-                        "sample_id": sample_id,
-                        "batch": batch,
-                        "lane": str(lane),
-                        "label": labels[int(columns[row])],
-                        "confidence": float(tops[row]),
-                        "margin": float(margins[row]),
-                        "probs": kept[row].tolist(),
-                        "audit_probability": self._fixed_before.get(
-                            sample_id, None if chances is None else float(chances[row])
-                        ),
-                    }
-                )
+        moment, scorer = self.clock(), self.model.scorer
+        rows = [{"lane": str(Lane.HOLD)}] * len(self._waiting) if scorer is None else self._scored(scorer)
+        for (sample_id, batch, _), row in zip(self._waiting, rows, strict=True):
+            self.report.lanes[row["lane"]] += 1
+            self._predictions.append(
+                {
+                    "sample_id": sample_id,
+                    "batch": batch,
+                    "model_version": self.model.version,
+                    "policy": self.policy.version,
+                    "scored_at": moment,
+                    **row,
+                }
+            )
         self._waiting = []
+
+    def _scored(self, scorer: Scorer) -> list[dict[str, Any]]:
+        """Return what `scorer` and the policy say of each sample that waits."""
+        scores = scorer([payload for *_, payload in self._waiting])
+        kept = checked_probs(scores.probs, scorer.labels).astype(np.float32)
+        probs = restored(kept)
+        sketch = sketch_of(probs, scores.embeddings, scorer.labels)
+        self._sketch = sketch if self._sketch is None else self._sketch + sketch
+        lanes, columns = route(probs, self.policy), probs.argmax(axis=1)
+        tops, margins = confidence(probs), margin(probs)
+        chances = None if self.audit_probabilities is None else self.audit_probabilities(probs)
+        return [
+            {
+                "lane": str(lanes[row]),
+                "label": scorer.labels[int(columns[row])],
+                "confidence": float(tops[row]),
+                "margin": float(margins[row]),
+                "probs": kept[row].tolist(),
+                "audit_probability": self.fixed_before.get(
+                    sample_id, None if chances is None else float(chances[row])
+                ),
+            }
+            for row, (sample_id, *_) in enumerate(self._waiting)
+        ]

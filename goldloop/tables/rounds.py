@@ -6,7 +6,7 @@ from datetime import datetime
 
 from goldloop.core.ports import Changes, Table, Tables
 from goldloop.tables import codec
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord
 
 
 def save_round(rounds: Table, record: RoundRecord) -> None:

@@ -16,7 +16,7 @@ from goldloop.routing.policies import PolicyEntry
 from goldloop.tables.codec import MOMENT, columns_of
 from goldloop.tables.task_log import TaskEvent
 from goldloop.training.label_errors import LabelIssue
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord
 
 _TEXT = pa.string()
 

@@ -19,8 +19,7 @@ from goldloop.drift.sketches import Sketch, sketch_of
 from goldloop.gold.records import GoldRecord, GoldVersion
 from goldloop.settings import Settings
 from goldloop.stats.comparison import compare
-from goldloop.stats.metrics import Columns, Flags, Weights
-from goldloop.training.gate import Gate
+from goldloop.stats.metrics import Columns, Weights
 from goldloop.training.promotion import Decision, Evaluation, decide, evaluate
 
 BASELINE, CHAMPION, CHALLENGER = "baseline", "champion", "challenger"
@@ -82,7 +81,7 @@ def evaluate_on_holdout(
     weights = weights_of(holdout)
     models = {role: model for role, model in roles.items() if model is not None}
     scores = {
-        model: scored(scorer_of(model), holdout, store, labels) for model in sorted(set(models.values()))
+        model: _scored(scorer_of(model), holdout, store, labels) for model in sorted(set(models.values()))
     }
     probs = {model: of_model.probs for model, of_model in scores.items()}
     evaluations = {
@@ -99,30 +98,18 @@ def evaluate_on_holdout(
         for role, model in models.items()
     }
     right = {role: probs[model].argmax(axis=1) == truth for role, model in models.items()}
-    decision = _decision(evaluations, right, truth, weights, settings)
-    ids = tuple(record.sample_id for record in holdout)
-    sketch = _sketch(scores[models[CHALLENGER]], ids, weights, settings, current=current)
-    return HoldoutEvaluation(ids, truth, weights, probs, evaluations, decision, version.version, sketch)
-
-
-def _decision(
-    evaluations: Mapping[str, Evaluation],
-    right: Mapping[str, Flags],
-    truth: Columns,
-    weights: Weights,
-    settings: Settings,
-) -> Decision:
     comparison = None
     if CHAMPION in right:
-        comparison = compare(
-            right[CHALLENGER], right[CHAMPION], truth, labels=settings.label_set, weights=weights
-        )
-    return decide(
-        Gate(**settings.gate.model_dump()),
+        comparison = compare(right[CHALLENGER], right[CHAMPION], truth, labels=labels, weights=weights)
+    decision = decide(
+        settings.gate,
         champion=evaluations.get(CHAMPION),
         challenger=evaluations[CHALLENGER],
         comparison=comparison,
     )
+    ids = tuple(record.sample_id for record in holdout)
+    sketch = _sketch(scores[models[CHALLENGER]], ids, weights, settings, current=current)
+    return HoldoutEvaluation(ids, truth, weights, probs, evaluations, decision, version.version, sketch)
 
 
 def weights_of(records: Sequence[GoldRecord]) -> Weights:
@@ -148,13 +135,10 @@ def _sketch(
     return sketch_of(scores.probs[kept], scores.embeddings[kept], settings.label_set)
 
 
-def scored(scorer: Scorer, records: Sequence[GoldRecord], store: ContentStore, labels: LabelSet) -> Scores:
+def _scored(scorer: Scorer, records: Sequence[GoldRecord], store: ContentStore, labels: LabelSet) -> Scores:
     """Return scores with probs over `labels`; labels that are newer than the model have probability 0.
 
     The probs are rounded as tables keep them, so that figures computed from the tables are the same.
-
-    Raises:
-        ModelError: the model knows a label that is not among `labels`.
     """
     known = [labels.column(name) for name in scorer.labels if name in labels]
     if len(known) != len(scorer.labels):

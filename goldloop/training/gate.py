@@ -1,25 +1,24 @@
 """The gate: what a challenger has to show on the holdout before it becomes champion.
 
 >>> from goldloop.stats.comparison import Comparison
->>> gate, ece = Gate(margin=0.03, min_holdout=100), Estimate(0.02, 0.01, 0.03, n=200)
+>>> gate, ece = GateSettings(margin=0.03), Estimate(0.02, 0.01, 0.03, n=200)
 >>> unsure = Comparison(Estimate(0.01, -0.04, 0.06, n=200), recalls={})
->>> reason, advice = gate.objections(unsure, ece=ece)
+>>> reason, advice = objections(gate, unsure, ece=ece)
 >>> reason.split(": ")[-1]
 'the 95 % interval still allows a drop of 4.0 points; gate.margin allows 3.0'
 >>> advice
 'about 109 more holdout samples would decide it, at the same difference'
->>> gate.objections(Comparison(Estimate(0.04, 0.01, 0.07, n=200), recalls={}), ece=ece)
+>>> objections(gate, Comparison(Estimate(0.04, 0.01, 0.07, n=200), recalls={}), ece=ece)
 ()
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
-from goldloop.core.errors import SettingsError
+from goldloop.settings.sections import GateSettings
 from goldloop.stats.comparison import Comparison, paired_interval
 from goldloop.stats.metrics import Z_95, Estimate
 
@@ -30,61 +29,37 @@ RULES = {
 MOST_SAMPLES = 1_000_000  # the advice counts no further: nobody labels a larger holdout
 
 
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """The conditions for a promotion; all limits are shares.
+def objections(gate: GateSettings, comparison: Comparison, *, ece: Estimate) -> tuple[str, ...]:
+    """Return the reasons to refuse the challenger, with what would decide them; empty for a promotion.
 
     The difference of the accuracies must be at least 0. Under the rule "non_inferiority" its interval must
-    rule out a drop of `margin`, under "superiority" any drop. In both cases no label's recall may have fallen
-    by more than `max_class_fall`, and the calibration error may not be above `max_ece`, each by its interval;
-    the limit 1 turns a condition off.
+    rule out a drop of `gate.margin`, under "superiority" any drop. In both cases no label's recall may have
+    fallen by more than `gate.max_class_fall`, and the challenger's calibration error `ece` may not be above
+    `gate.max_ece`, each by its interval; the limit 1 turns a condition off.
     """
-
-    margin: float
-    min_holdout: int
-    rule: str = "non_inferiority"
-    max_class_fall: float = 1.0
-    max_ece: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not (0 <= self.margin < 1 and self.min_holdout >= 1):
-            raise SettingsError(
-                f"The gate needs 0 <= margin < 1 and min_holdout >= 1, got {self.margin} and "
-                f"{self.min_holdout}. Correct [gate] in goldloop.toml."
-            )
-        if self.rule not in RULES or not (0 < self.max_class_fall <= 1 and 0 < self.max_ece <= 1):
-            raise SettingsError(
-                f"The gate needs a rule of {sorted(RULES)} and 0 < max_class_fall, max_ece <= 1, got "
-                f"{self.rule!r}, {self.max_class_fall} and {self.max_ece}. Correct [gate] in goldloop.toml."
-            )
-
-    def objections(self, comparison: Comparison, *, ece: Estimate) -> tuple[str, ...]:
-        """Return the reasons to refuse the challenger, with what would decide them; empty for a promotion.
-
-        `ece` is the challenger's calibration error.
-        """
-        n = comparison.accuracy.n
-        if n < self.min_holdout:
-            return (
-                f"{n} holdout samples, gate.min_holdout requires {self.min_holdout}; "
-                f"label {self.min_holdout - n} more audit samples",
-            )
+    n = comparison.accuracy.n
+    if n < gate.min_holdout:
         return (
-            *_against_accuracy(comparison.accuracy, max_drop=self.max_drop),
-            *_against_labels(comparison.recalls, max_fall=self.max_class_fall),
-            *_against_calibration(ece, max_ece=self.max_ece),
+            f"{n} holdout samples, gate.min_holdout requires {gate.min_holdout}; "
+            f"label {gate.min_holdout - n} more audit samples",
         )
+    return (
+        *_against_accuracy(comparison.accuracy, max_drop=_max_drop(gate)),
+        *_against_labels(comparison.recalls, max_fall=gate.max_class_fall),
+        *_against_calibration(ece, max_ece=gate.max_ece),
+    )
 
-    def approval(self, difference: Estimate) -> str:
-        """Return what a `difference` without objections shows, as a sentence."""
-        drop = _points(self.max_drop, signed=False)
-        shown = f"the interval rules out a drop of {drop}" if self.max_drop else "the challenger is better"
-        return f"{_in_points(difference)}: {shown}"
 
-    @property
-    def max_drop(self) -> float:
-        """The drop of accuracy that the interval of the difference must rule out."""
-        return 0.0 if self.rule == "superiority" else self.margin
+def approval(gate: GateSettings, difference: Estimate) -> str:
+    """Return what a `difference` without objections shows, as a sentence."""
+    drop = _points(_max_drop(gate), signed=False)
+    shown = f"the interval rules out a drop of {drop}" if _max_drop(gate) else "the challenger is better"
+    return f"{_in_points(difference)}: {shown}"
+
+
+def _max_drop(gate: GateSettings) -> float:
+    """Return the drop of accuracy that the interval of the difference must rule out."""
+    return 0.0 if gate.rule == "superiority" else gate.margin
 
 
 def _points(share: float, *, signed: bool = True) -> str:

@@ -18,14 +18,10 @@ from goldloop.core.errors import EmptyPoolError, LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.probs import Probs, checked_probs
 from goldloop.core.samples import SampleId
-from goldloop.stats.metrics import checked_columns
+from goldloop.stats.metrics import Columns, checked_columns
 
-Columns = npt.NDArray[np.intp]
 Rows = npt.NDArray[np.intp]
 """Positions (n,) of samples, in the order the caller gave them."""
-
-FitAndScore = Callable[[Rows, Rows], Probs]
-"""Trains on the samples at the first rows and returns probs (n, n_labels) of those at the second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +36,9 @@ class LabelIssue:
 
 
 def find_label_issues(
-    sample_ids: Sequence[SampleId],
-    columns: npt.ArrayLike,
-    probs: npt.ArrayLike,
-    *,
-    labels: LabelSet,
-    n_max: int | None = None,
+    sample_ids: Sequence[SampleId], columns: npt.ArrayLike, probs: npt.ArrayLike, *, labels: LabelSet
 ) -> list[LabelIssue]:
-    """Return the samples that count for another label than their own, at most `n_max`.
+    """Return the samples that count for another label than their own.
 
     A label that the model finds likeliest is no issue, however far it stays below its label's average.
 
@@ -72,7 +63,7 @@ def find_label_issues(
     ranked = sorted(np.flatnonzero(is_issue).tolist(), key=lambda row: (own[row], sample_ids[row]))
     return [
         LabelIssue(rank, sample_ids[row], labels[given[row]], labels[counted[row]], float(own[row]))
-        for rank, row in enumerate(ranked[:n_max], start=1)
+        for rank, row in enumerate(ranked, start=1)
     ]
 
 
@@ -96,12 +87,13 @@ def cross_validated_probs(
     groups: Sequence[str],
     *,
     labels: LabelSet,
-    fit: FitAndScore,
+    fit: Callable[[Rows, Rows], Probs],
     n_folds: int,
     seed: int,
 ) -> Probs:
     """Return probs (n, n_labels) of each sample by a model trained on the other folds.
 
+    `fit` trains on the samples at its first rows and returns the probs of those at its second.
     Near-duplicates (`groups`) share a fold: a copy in train would teach the model its own wrong label. Each
     label is spread over the folds as evenly as the groups allow.
 

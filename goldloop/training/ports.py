@@ -1,9 +1,11 @@
-"""Ports of training: the trainer, the model registry and the experiment tracker."""
+"""Ports of training: the trainer, the model registry and the experiment tracker, and what it gets."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,18 +15,18 @@ import numpy.typing as npt
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scorer
 from goldloop.core.samples import Decoded, SampleId
-from goldloop.training.run_record import TrainingRecord, TrainingStart
+from goldloop.stats.metrics import Estimate
+from goldloop.training.promotion import Decision, Evaluation
+
+CHALLENGER = "challenger"
+_NOT_IN_A_NAME = re.compile(r"[^\w.\- ]")  # letters of any script may stay
 
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A model saved in `folder`; `params` and `history` (one value an epoch, by name) are for the tracker.
-
-    `notes` are sentences for the user, for example that the pretrained weights could not be downloaded.
-    """
+    """A model in `folder`; `history` (a value an epoch, by name) is for the tracker, `notes` for users."""
 
     folder: Path
-    params: Mapping[str, str | int | float | bool | None]
     history: Mapping[str, tuple[float, ...]]
     notes: tuple[str, ...] = ()
 
@@ -50,23 +52,18 @@ class Trainer(Protocol):
 
         Raises:
             EmptyPoolError: there is nothing to train on.
+            InvalidProbabilitiesError: a weight is no positive number, or their number is another.
+            LabelError: a column is outside the label set.
         """
-        ...
 
     def scorer(self, folder: Path) -> Scorer:
-        """Return the model saved in `folder`.
-
-        Raises:
-            ModelError: it cannot be loaded.
-        """
-        ...
+        """Return the model saved in `folder`; raises ModelError where it cannot be loaded."""
 
     def exportable(self, folder: Path) -> tuple[Any, npt.NDArray[np.uint8]] | None:
         """Return the saved model as a graph from a uint8 batch to probs, and an example batch.
 
         None for a kind of model whose saved files are all there is.
         """
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,27 +93,41 @@ class ModelRegistry(Protocol):
         `graph` is the same model as a function from a uint8 batch like `example` (two samples or more) to
         probs, for other systems to serve; None for a model without a graph.
         """
-        ...
 
     def version_at(self, alias: str) -> str | None:
         """Return the version under `alias` (baseline, champion, challenger), or None."""
-        ...
 
     def set_alias(self, alias: str, version: str) -> None:
-        """Point `alias` at `version`.
-
-        Raises:
-            ModelError: there is no such version.
-        """
-        ...
+        """Point `alias` at `version`; raises ModelError where there is no such version."""
 
     def load(self, version: str) -> RegisteredModel:
-        """Return the files and tags of `version`.
+        """Return the files and tags of `version`; raises ModelError where there is no such version."""
 
-        Raises:
-            ModelError: there is no such version.
-        """
-        ...
+
+@dataclass(frozen=True, slots=True)
+class TrainingStart:
+    """What is known before training starts; `gold_uri` is the address of the table that holds the version."""
+
+    name: str
+    params: Mapping[str, str | int | float | bool | None]
+    gold_uri: str
+    gold_version: int
+    gold_digest: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRecord:
+    """The results of a run, known once the gate has decided.
+
+    `evaluations` are by role: challenger, champion, baseline. `history` holds one value per epoch by name
+    ("train/loss"). `artifacts` are the bytes of files by relative path ("plots/confusion.svg").
+    """
+
+    evaluations: Mapping[str, Evaluation]
+    decision: Decision
+    history: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    artifacts: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class TrainingRuns(Protocol):
@@ -124,12 +135,48 @@ class TrainingRuns(Protocol):
 
     def begin(self, start: TrainingStart) -> str:
         """Open a run; return its mlflow_run_id."""
-        ...
 
     def record(self, mlflow_run_id: str, record: TrainingRecord) -> None:
         """Log figures, artifacts and the decision, and close the run."""
-        ...
 
     def fail(self, mlflow_run_id: str, reason: str) -> None:
         """Close a run that ended without a decision."""
-        ...
+
+
+def _of_estimate(name: str, estimate: Estimate | None) -> dict[str, float]:
+    if estimate is None:
+        return {}
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+def _metric_names(labels: list[str]) -> list[str]:
+    """Return the labels in characters that a tracker accepts; equal ones get their column as a prefix."""
+    names = [_NOT_IN_A_NAME.sub("_", label) for label in labels]
+    seen = Counter(names)
+    return [
+        f"{column:02d}_{name}" if seen[name] > 1 or not name.strip(" ._") else name
+        for column, name in enumerate(names)
+    ]
+
+
+def metrics_of(record: TrainingRecord) -> dict[str, float]:
+    """Return every figure of `record` by name, bounds of intervals as figures of their own.
+
+    The challenger's names are `<split>/accuracy`, `<split>/recall/<label>` and so on, those of other roles
+    `<role>/<split>/accuracy`; the paired difference is `<split>/difference`. An unknown figure is absent.
+    """
+    figures: dict[str, float] = {}
+    for role, evaluation in record.evaluations.items():
+        prefix = evaluation.split if role == CHALLENGER else f"{role}/{evaluation.split}"
+        figures |= _of_estimate(f"{prefix}/accuracy", evaluation.accuracy)
+        figures |= {f"{prefix}/n": evaluation.n} | _of_estimate(f"{prefix}/ece", evaluation.ece)
+        names = _metric_names([label.label for label in evaluation.per_label])
+        for name, label in zip(names, evaluation.per_label, strict=True):
+            figures[f"{prefix}/n/{name}"] = label.n
+            figures |= _of_estimate(f"{prefix}/precision/{name}", label.precision)
+            figures |= _of_estimate(f"{prefix}/recall/{name}", label.recall)
+            figures |= _of_estimate(f"{prefix}/f1/{name}", label.f1)
+    challenger = record.evaluations.get(CHALLENGER)
+    if challenger is not None:
+        figures |= _of_estimate(f"{challenger.split}/difference", record.decision.difference)
+    return figures

@@ -1,19 +1,21 @@
-"""Promotion: the evaluation of one model, and whether a challenger becomes champion."""
+"""Promotion: the evaluation of a model, whether a challenger becomes champion, and the record of a round."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
 
 from goldloop.core.errors import GoldVersionError
 from goldloop.core.labels import LabelSet
+from goldloop.settings.sections import GateSettings
 from goldloop.stats.comparison import Comparison
 from goldloop.stats.metrics import Estimate, LabelMetrics, accuracy, per_label
 from goldloop.stats.reliability import calibration_error
-from goldloop.training.gate import RULES, Gate
+from goldloop.training.gate import RULES, approval, objections
 
 FIRST_MODEL = "first model"
 
@@ -102,11 +104,11 @@ def _check_comparable(champion: Evaluation, challenger: Evaluation, difference: 
 
 
 def decide(
-    gate: Gate, *, champion: Evaluation | None, challenger: Evaluation, comparison: Comparison | None
+    gate: GateSettings, *, champion: Evaluation | None, challenger: Evaluation, comparison: Comparison | None
 ) -> Decision:
     """Return whether `challenger` becomes champion.
 
-    Without a champion it does. Otherwise `gate.objections` decides. A refusal is a normal result.
+    Without a champion it does. Otherwise `objections` decides. A refusal is a normal result.
 
     Raises:
         GoldVersionError: the two were not evaluated on the same samples.
@@ -119,11 +121,11 @@ def decide(
         raise ValueError(f"champion {champion.model_version} can only be challenged with a comparison")
     difference = comparison.accuracy
     _check_comparable(champion, challenger, difference)
-    objections = gate.objections(comparison, ece=challenger.ece)
+    reasons = objections(gate, comparison, ece=challenger.ece)
     return Decision(
-        is_promoted=not objections,
+        is_promoted=not reasons,
         rule=RULES[gate.rule],
-        reasons=objections or (gate.approval(difference),),
+        reasons=reasons or (approval(gate, difference),),
         challenger=challenger.model_version,
         champion=champion.model_version,
         difference=difference,
@@ -134,3 +136,31 @@ def winner(evaluations: Mapping[str, Evaluation], decision: Decision | None) -> 
     """Return the evaluation, out of those by role, of the model that scores after the decision, if any."""
     is_promoted = decision is not None and decision.is_promoted
     return evaluations.get("challenger" if is_promoted else "champion")
+
+
+@dataclass(frozen=True, slots=True)
+class RoundRecord:
+    """One closed round: the gold version, the decision of the gate, and the lanes of the pool after it.
+
+    `evaluations` holds baseline, champion and challenger, as far as they exist. `decision` is None when
+    nothing could be trained; `outcome` then gives the reason. `lanes` counts samples by lane once the round
+    has scored its pool.
+    """
+
+    round: int
+    closed_at: datetime
+    gold_version: int
+    gold_digest: str
+    n_gold: int
+    n_annotations: int
+    model_version: str | None
+    outcome: str
+    decision: Decision | None
+    evaluations: Mapping[str, Evaluation]
+    mlflow_run_id: str | None
+    lanes: Mapping[str, int]
+
+    @property
+    def is_promoted(self) -> bool:
+        """Whether the challenger became champion."""
+        return self.decision is not None and self.decision.is_promoted

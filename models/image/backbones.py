@@ -9,7 +9,7 @@ import hashlib
 import os
 import shutil
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +25,12 @@ TIMEOUT_S = 15
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A classifier before training, where its weights come from, and a warning for the user, or ''."""
+    """A classifier before training, the origin of its weights, how fast to train it, and notes for users."""
 
     network: Classifier
     origin: str
-    warning: str = ""
-
-    @property
-    def is_pretrained(self) -> bool:
-        """Whether the body carries weights trained elsewhere."""
-        return self.origin != "scratch"
+    learning_rate: float
+    notes: tuple[str, ...] = ()
 
 
 def empty_network(preset: Preset, n_labels: int) -> Classifier:
@@ -56,10 +52,10 @@ def start_network(preset: Preset, n_labels: int, *, weights: str) -> Start:
     """
     if weights not in ("auto", "pretrained", "scratch"):
         raise ModelError(f"weights {weights!r} is unknown; choose auto, pretrained or scratch")
-    network = empty_network(preset, n_labels)
-    if weights == "scratch" or (weights == "auto" and not preset.has_pretrained):
-        return Start(network, "scratch")
-    if not preset.has_pretrained:
+    scratch = Start(empty_network(preset, n_labels), "scratch", preset.learning_rate)
+    if weights == "scratch" or (weights == "auto" and preset.finetune_learning_rate is None):
+        return scratch
+    if preset.finetune_learning_rate is None:
         raise ModelError(
             f"preset {preset.name!r} has no pretrained weights; set weights to 'auto' or 'scratch'"
         )
@@ -75,12 +71,10 @@ def start_network(preset: Preset, n_labels: int, *, weights: str) -> Start:
         )
         if weights == "pretrained":
             raise ModelError(f"{reason}, or set weights to 'auto'") from error
-        return Start(
-            network,
-            "scratch",
-            f"{reason}. Training from scratch instead: expect far lower accuracy from few labels",
-        )
-    return Start(Classifier(*_without_head(backbone), n_labels), f"pretrained: {source.url}")
+        note = f"{reason}. Training from scratch instead: expect far lower accuracy from few labels"
+        return replace(scratch, notes=(note,))
+    network = Classifier(*_without_head(backbone), n_labels)
+    return Start(network, f"pretrained: {source.url}", preset.finetune_learning_rate)
 
 
 def _torchvision() -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -25,73 +25,65 @@ _MIRROR_SAMPLES = 2000
 _MIRROR_MIN_SAMPLES = 30
 
 
+def checked_picture(payload: object, *, name: str, size: int) -> npt.NDArray[np.uint8]:
+    """Return `payload` as uint8 (size, size, 3); raises ModelError where it is something else."""
+    picture, shape = np.asarray(payload), (size, size, 3)
+    if picture.shape != shape or picture.dtype != np.uint8:
+        raise ModelError(
+            f"{name} is {picture.dtype} {picture.shape}, this preset takes uint8 {shape}; read the images "
+            "with the preset's size"
+        )
+    return picture
+
+
 class Pictures:
     """The decoded pictures of `examples`, loaded when first asked for."""
 
     def __init__(
         self, examples: Sequence[Example], load: Callable[[SampleId], Decoded], *, size: int
     ) -> None:
-        self.ids = [sample_id for sample_id, _ in examples]
+        ids = [sample_id for sample_id, _ in examples]
         self.columns = np.array([column for _, column in examples], dtype=np.int64)
-        self._load = load
-        self._shape = (size, size, 3)
-        n_bytes = len(self.ids) * size * size * 3
-        self._cache = (
-            np.empty((len(self.ids), *self._shape), dtype=np.uint8) if n_bytes <= CACHE_BYTES else None
-        )
-        self._is_cached = np.zeros(len(self.ids), dtype=bool)
+
+        def decoded(row: int) -> npt.NDArray[np.uint8]:
+            return checked_picture(load(ids[row]).payload, name=f"sample {ids[row]}", size=size)
+
+        is_small = len(ids) * size * size * 3 <= CACHE_BYTES
+        self._decoded: Callable[[int], npt.NDArray[np.uint8]] = cache(decoded) if is_small else decoded
 
     def __len__(self) -> int:
-        return len(self.ids)
+        return len(self.columns)
 
     def rows(self, rows: npt.NDArray[np.int64]) -> Tensor:
         """Return the pictures at `rows`, uint8 (n, size, size, 3)."""
-        if self._cache is None:
-            return torch.from_numpy(np.stack([self._decoded(int(row)) for row in rows]))
-        for row in rows[~self._is_cached[rows]]:
-            self._cache[row] = self._decoded(int(row))
-            self._is_cached[row] = True
-        return torch.from_numpy(self._cache[rows])
-
-    def _decoded(self, row: int) -> npt.NDArray[np.uint8]:
-        payload = np.asarray(self._load(self.ids[row]).payload)
-        if payload.shape != self._shape or payload.dtype != np.uint8:
-            raise ModelError(
-                f"sample {self.ids[row]} decodes to {payload.dtype} {payload.shape}, this preset takes "
-                f"uint8 {self._shape}; give the reader the preset's size"
-            )
-        return payload
+        return torch.from_numpy(np.stack([self._decoded(row) for row in rows.tolist()]))
 
 
-@dataclass(frozen=True, slots=True)
-class Augmentation:
-    """Random small moves of a picture, its brightness and, where that changes no label, its mirror image."""
+def augmented(pictures: Tensor, preset: Preset, *, is_mirrored: bool, generator: torch.Generator) -> Tensor:
+    """Return normalised `pictures` (n, 3, size, size), each moved a little by its own draw from `generator`.
 
-    preset: Preset
-    has_mirroring: bool
+    Brightness and contrast change too; with `is_mirrored` about half of them become their mirror images.
+    """
+    n = len(pictures)
 
-    def __call__(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
-        """Return normalised `pictures` (n, 3, size, size), each moved by its own draw from `generator`."""
-        n = len(pictures)
+    def draw(*shape: int) -> Tensor:
+        return (torch.rand(n, *shape, generator=generator) * 2 - 1).to(pictures.device)
 
-        def draw(*shape: int) -> Tensor:
-            return (torch.rand(n, *shape, generator=generator) * 2 - 1).to(pictures.device)
-
-        angle = draw() * math.radians(self.preset.rotation)
-        zoom = torch.exp(draw() * self.preset.scale)
-        side = torch.where(draw() < 0, -1.0, 1.0) if self.has_mirroring else torch.ones_like(angle)
-        move = draw(2) * 2 * self.preset.shift
-        matrix = torch.stack(
-            [
-                torch.stack([zoom * side * angle.cos(), -zoom * angle.sin(), move[:, 0]], dim=1),
-                torch.stack([zoom * side * angle.sin(), zoom * angle.cos(), move[:, 1]], dim=1),
-            ],
-            dim=1,
-        )
-        grid = functional.affine_grid(matrix, list(pictures.shape), align_corners=False)
-        moved = functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
-        contrast, brightness = 1 + 0.2 * draw(1, 1, 1), 0.2 * draw(1, 1, 1)
-        return (moved * contrast + brightness).contiguous(memory_format=torch.channels_last)
+    angle = draw() * math.radians(preset.rotation)
+    zoom = torch.exp(draw() * preset.scale)
+    side = torch.where(draw() < 0, -1.0, 1.0) if is_mirrored else torch.ones_like(angle)
+    move = draw(2) * 2 * preset.shift
+    matrix = torch.stack(
+        [
+            torch.stack([zoom * side * angle.cos(), -zoom * angle.sin(), move[:, 0]], dim=1),
+            torch.stack([zoom * side * angle.sin(), zoom * angle.cos(), move[:, 1]], dim=1),
+        ],
+        dim=1,
+    )
+    grid = functional.affine_grid(matrix, list(pictures.shape), align_corners=False)
+    moved = functional.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
+    contrast, brightness = 1 + 0.2 * draw(1, 1, 1), 0.2 * draw(1, 1, 1)
+    return (moved * contrast + brightness).contiguous(memory_format=torch.channels_last)
 
 
 def is_mirror_safe(pictures: Pictures) -> bool:

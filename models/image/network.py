@@ -1,13 +1,16 @@
-"""The networks: a body turns pictures into features, a linear head turns features into logits."""
+"""The networks, a body for features and a linear head for logits, and what they run on."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from models.image.presets import IMAGENET_MEAN, IMAGENET_STD
+from models.image.presets import IMAGENET_MEAN, IMAGENET_STD, Preset
 
 TINY_WIDTHS = (24, 48, 96)
 
@@ -15,10 +18,20 @@ TINY_WIDTHS = (24, 48, 96)
 class Classifier(nn.Module):
     """Body and head; takes normalised pictures (n, 3, size, size), returns logits and features."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, body: nn.Module, n_features: int, n_labels: int) -> None:
         super().__init__()
         self.body = body
         self.head = nn.Linear(n_features, n_labels)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+
+    def normalised(self, payloads: Tensor) -> Tensor:
+        """Return decoded pictures, uint8 (n, size, size, 3) on any device, as `forward` takes them."""
+        pictures = payloads.to(self.mean.device).permute(0, 3, 1, 2).float()
+        return ((pictures / 255 - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
     def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits (n, n_labels) and the features before the head (n, n_features)."""
@@ -85,20 +98,19 @@ def fold_normalisation(network: nn.Module) -> None:
         fold_normalisation(child)
 
 
-class Normalise(nn.Module):
-    """Turns uint8 pictures, (n, height, width, 3) as decoded, into what a classifier takes."""
+def device_of(preset: Preset) -> torch.device:
+    """Return the accelerator for presets that gain from it, else the CPU, where a seed decides every bit."""
+    return torch.device("cuda" if preset.threads is None and torch.cuda.is_available() else "cpu")
 
-    mean: Tensor
-    std: Tensor
 
-    def __init__(
-        self, mean: tuple[float, ...] = IMAGENET_MEAN, std: tuple[float, ...] = IMAGENET_STD
-    ) -> None:
-        super().__init__()
-        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
-
-    def forward(self, payloads: Tensor) -> Tensor:
-        """Return float32 (n, 3, height, width), normalised."""
-        pictures: Tensor = (payloads.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
-        return pictures
+@contextmanager
+def threads_of(preset: Preset) -> Iterator[None]:
+    """Compute with the preset's number of threads inside the block; None leaves torch's own choice."""
+    before = torch.get_num_threads()
+    if preset.threads is not None:
+        torch.set_num_threads(preset.threads)
+    try:
+        yield
+    finally:
+        if preset.threads is not None:
+            torch.set_num_threads(before)

@@ -9,20 +9,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
 
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Decoded, SampleId
-from goldloop.stats.metrics import checked_weights
 from goldloop.training.ports import TrainedModel
 from models.image.backbones import start_network
-from models.image.compute import device_of, seeded, threads_of
-from models.image.data import Pictures
-from models.image.predict import TorchScorer, exportable, load_scorer
-from models.image.presets import preset_named
-from models.image.saved import ImageCard, save
-from models.image.train import Plan, Validation, fit
-from models.training import Example, check_examples
+from models.image.data import Pictures, is_mirror_safe
+from models.image.network import device_of, threads_of
+from models.image.presets import PRESETS, preset_named
+from models.image.saved import Exportable, ImageCard, TorchScorer, load, save
+from models.image.train import fit, logits_of, steps_of
+from models.training import Example, calibrated, checked_examples
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +35,6 @@ class TorchTrainer:
     seed: int = 0
     epochs: int | None = None
 
-    @property
-    def size(self) -> int:
-        """Side of the payloads to train on, in pixels."""
-        return preset_named(self.preset).size
-
     def train(
         self,
         train: Sequence[Example],
@@ -54,66 +46,61 @@ class TorchTrainer:
         advance: Callable[[float], None] = lambda _: None,
         validation_weights: Sequence[float] | None = None,
     ) -> TrainedModel:
-        """Train on (sample, column) pairs, calibrate on validation, save to `folder`.
-
-        Labels without a sample are learned as never occurring. `advance` gets the share done, rising to 1.
-        `validation_weights` (one for each of `validation`) are inverse inclusion probabilities, by default 1.
+        """Train, calibrate and save as `Trainer` says; labels without a sample hardly ever occur.
 
         Raises:
-            EmptyPoolError: there is nothing to train on.
-            InvalidProbabilitiesError: a weight is no positive number, or their number is another.
-            LabelError: a column is outside the label set.
             ModelError: the preset is unknown, pretrained weights were demanded and cannot be had, or a
                 payload does not fit the preset.
         """
         preset = preset_named(self.preset)
-        check_examples(train, validation, labels)
-        weights = checked_weights(validation_weights, len(validation))
-        with threads_of(preset), seeded(self.seed) as generator:
+        weights = checked_examples(train, validation, validation_weights, labels)
+        with threads_of(preset), torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            torch.manual_seed(self.seed)
             start = start_network(preset, len(labels), weights=self.weights)
-            rate = preset.finetune_learning_rate if start.is_pretrained else preset.learning_rate
             network = start.network.to(device_of(preset))
-            fitted = fit(
+            pictures = Pictures(train, load, size=preset.size)
+            judged = Pictures(validation, load, size=preset.size)
+            is_mirrored = is_mirror_safe(pictures)
+            history = fit(
                 network,
-                Pictures(train, load, size=preset.size),
-                Validation(Pictures(validation, load, size=preset.size), weights),
-                plan=Plan(preset, rate, self.epochs),
-                generator=generator,
+                pictures,
+                judged,
+                weights=weights,
+                preset=preset,
+                is_mirrored=is_mirrored,
+                learning_rate=start.learning_rate,
+                n_steps=steps_of(preset, len(train), epochs=self.epochs),
+                generator=torch.Generator().manual_seed(self.seed),
                 advance=advance,
             )
-        notes = (*([start.warning] if start.warning else []), *fitted.notes)
+            calibration, notes = calibrated(logits_of(network, judged), judged.columns, weights)
         card = ImageCard(
             labels=labels.names,
             preset=preset.name,
             size=preset.size,
-            temperature=fitted.calibration.temperature,
-            offsets=fitted.calibration.offsets,
+            temperature=calibration.temperature,
+            offsets=calibration.offsets,
             weights_origin=start.origin,
             seed=self.seed,
             n_train=len(train),
             n_validation=len(validation),
-            is_mirrored=fitted.is_mirrored,
-            notes=notes,
+            is_mirrored=is_mirrored,
+            notes=(*start.notes, *notes),
         )
         save(folder, network, card)
-        params: dict[str, str | int | float | bool | None] = {
-            "size": preset.size,
-            "batch_size": preset.batch_size,
-            "learning_rate": rate,
-            "weight_decay": preset.weight_decay,
-            "steps": fitted.n_steps,
-            "mirrored": fitted.is_mirrored,
-            "weights_origin": start.origin,
-            "temperature": fitted.calibration.temperature,
-            "largest_offset": max(map(abs, fitted.calibration.offsets), default=0.0),
-            "torch": torch.__version__,
-        }
-        return TrainedModel(folder, params, fitted.history, notes)
+        return TrainedModel(folder, history, card.notes)
 
     def scorer(self, folder: Path) -> TorchScorer:
         """Return the model saved in `folder`; raises ModelError where there is none."""
-        return load_scorer(folder)
+        return TorchScorer(*load(folder))
 
-    def exportable(self, folder: Path) -> tuple[nn.Module, npt.NDArray[np.uint8]]:
-        """Return the saved model as one graph, and an example batch; see `predict.exportable`."""
-        return exportable(folder)
+    def exportable(self, folder: Path) -> tuple[Exportable, npt.NDArray[np.uint8]]:
+        """Return the saved model for torch.export, and an example batch of 2 pictures.
+
+        What is exported runs wherever torch is, without this package. The example has two pictures because
+        a batch of one would be frozen into the graph.
+        """
+        network, card = load(folder)
+        size = PRESETS[card.preset].size
+        example = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), dtype=np.uint8)
+        return Exportable(network, card).eval(), example

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import log_softmax
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
@@ -17,11 +16,10 @@ from goldloop.core.errors import ModelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
 from goldloop.core.samples import Decoded, SampleId
-from goldloop.stats.metrics import checked_weights
+from goldloop.stats.calibration import Calibration
 from goldloop.training.ports import TrainedModel
-from models.text.ngrams import N_FEATURES, embeddings_of, features_of
-from models.text.saved import Linear, TextCard, load, save
-from models.training import Example, calibrated, check_examples
+from models.text.ngrams import N_FEATURES, Linear, TextCard, embeddings_of, features_of, load, save
+from models.training import Example, calibrated, checked_examples, validation_figures
 
 INVERSE_REGULARISATION = 30.0
 """`C` of scikit-learn. Of 3, 10 and 30, 30 was best or equal on SMS and chat turns, 500 and 1,500 texts."""
@@ -52,24 +50,13 @@ class NgramTrainer:
         advance: Callable[[float], None] = lambda _: None,
         validation_weights: Sequence[float] | None = None,
     ) -> TrainedModel:
-        """Train on (sample, column) pairs, calibrate on validation, save to `folder`.
-
-        Labels without a sample are learned as hardly ever occurring. `advance` gets the share done, up to 1.
-        `validation_weights` (one for each of `validation`) are inverse inclusion probabilities, by default 1.
-
-        Raises:
-            EmptyPoolError: there is nothing to train on.
-            InvalidProbabilitiesError: a weight is no positive number, or their number is another.
-            LabelError: a column is outside the label set.
-            ModelError: the preset is unknown.
-        """
+        """Train, calibrate and save as `Trainer` says; raises ModelError where the preset is unknown."""
         if self.preset != "ngrams":
             raise ModelError(f"model preset {self.preset!r} is unknown for texts; choose ngrams")
-        check_examples(train, validation, labels)
-        weights = checked_weights(validation_weights, len(validation))
+        weights = checked_examples(train, validation, validation_weights, labels)
         features, columns = _loaded(train, load)
         advance(0.3)
-        model, n_steps = _fitted(features, columns, len(labels))
+        model = _fitted(features, columns, len(labels))
         advance(0.9)
         judged, truth = _loaded(validation, load)
         logits = model.logits(judged)
@@ -86,15 +73,16 @@ class NgramTrainer:
         )
         save(folder, model, card)
         advance(1.0)
-        return TrainedModel(folder, _params(card, n_steps), _history(logits, truth, weights), notes)
+        figures = validation_figures(logits, truth, weights)
+        return TrainedModel(folder, {name: (value,) for name, value in figures.items()}, notes)
 
     def scorer(self, folder: Path) -> NgramScorer:
         """Return the model saved in `folder`; raises ModelError where there is none."""
-        return NgramScorer(*load(folder))
+        model, card = load(folder)
+        return NgramScorer(model, card.label_set, card.calibration)
 
     def exportable(self, folder: Path) -> None:
         """Return None: the saved arrays and the card are all there is, without a graph."""
-        return
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +90,8 @@ class NgramScorer:
     """A saved text classifier. Satisfies `goldloop.core.ports.Scorer`; payloads are texts."""
 
     model: Linear
-    card: TextCard
-
-    @property
-    def labels(self) -> LabelSet:
-        """Label set whose order the columns of `probs` follow."""
-        return self.card.label_set
+    labels: LabelSet
+    calibration: Calibration
 
     def __call__(self, payloads: Sequence[Any]) -> Scores:
         """Return probs and embeddings of `payloads`; raises ModelError for a payload that is no text."""
@@ -115,7 +99,7 @@ class NgramScorer:
             if not isinstance(payload, str):
                 raise ModelError(f"payload {row} is a {type(payload).__name__}, this model takes texts")
         features = features_of(payloads)
-        return Scores(self.card.calibration.apply(self.model.logits(features)), embeddings_of(features))
+        return Scores(self.calibration.apply(self.model.logits(features)), embeddings_of(features))
 
 
 def _loaded(
@@ -125,44 +109,19 @@ def _loaded(
     return features_of(texts), np.array([column for _, column in examples], dtype=np.intp)
 
 
-def _fitted(features: Any, columns: npt.NDArray[np.intp], n_labels: int) -> tuple[Linear, int]:
-    """Return the model, and the number of steps it took."""
+def _fitted(features: Any, columns: npt.NDArray[np.intp], n_labels: int) -> Linear:
     weights = np.zeros((n_labels, N_FEATURES), dtype=np.float32)
     intercepts = np.full(n_labels, _ABSENT, dtype=np.float32)
     present = np.unique(columns)
     intercepts[present] = 0.0
     if len(present) == 1:
-        return Linear(weights, intercepts), 0
+        return Linear(weights, intercepts)
     used = np.unique(features.indices)  # of the others the weights stay 0; they only make the steps slower
+    regression = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=_MAX_STEPS)
     with threadpool_limits(1):  # vectors this small gain nothing from threads, which wait for each other
-        fit = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=_MAX_STEPS).fit(
-            features[:, used], columns
-        )
+        fit = regression.fit(features[:, used], columns)
     rows, biases = fit.coef_, fit.intercept_
     if len(present) == 2:  # one row of weights for the second label; half of it for each gives the same probs
         rows, biases = np.stack([-rows[0] / 2, rows[0] / 2]), np.array([-biases[0] / 2, biases[0] / 2])
     weights[np.ix_(present, used)], intercepts[present] = rows, biases
-    return Linear(weights, intercepts), int(np.max(fit.n_iter_))
-
-
-def _params(card: TextCard, n_steps: int) -> dict[str, str | int | float | bool | None]:
-    return {
-        "n_features": card.n_features,
-        "inverse_regularisation": INVERSE_REGULARISATION,
-        "steps": n_steps,
-        "temperature": card.temperature,
-        "largest_offset": max(map(abs, card.offsets), default=0.0),
-        "sklearn": card.sklearn,
-    }
-
-
-def _history(
-    logits: npt.NDArray[np.float64], truth: npt.NDArray[np.intp], weights: npt.NDArray[np.float64]
-) -> dict[str, tuple[float, ...]]:
-    if not len(truth):
-        return {}
-    losses = -log_softmax(logits, axis=1)[np.arange(len(truth)), truth]
-    return {
-        "validation/accuracy": (float(np.average(logits.argmax(axis=1) == truth, weights=weights)),),
-        "validation/loss": (float(np.average(losses, weights=weights)),),
-    }
+    return Linear(weights, intercepts)

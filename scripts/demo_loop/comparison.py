@@ -15,8 +15,7 @@ from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
 from goldloop.stats.metrics import Estimate, accuracy
 from goldloop.tables.rounds import read_rounds
-from goldloop.training.promotion import winner
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord, winner
 from goldloop.wiring import Wiring
 from scripts.demo_loop import people
 from scripts.demo_loop.pictures import Picture, Pictures

@@ -13,8 +13,8 @@ from goldloop.core.errors import (
     ModelError,
 )
 from goldloop.core.labels import LabelSet
+from goldloop.training.ports import TrainingRecord, metrics_of
 from goldloop.training.promotion import evaluate
-from goldloop.training.run_record import TrainingRecord, metrics_of
 from tests.contracts.trained_models import EXAMPLE, START, graph, record
 
 

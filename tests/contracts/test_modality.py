@@ -18,7 +18,7 @@ from goldloop.modalities.kinds import open_modality
 from goldloop.settings import Settings
 from goldloop.settings.sections import PRESETS
 from labelstudio_config.interface import KINDS as SCREENS
-from models.kinds import TRAINERS, input_size, trainer_of
+from models.kinds import TRAINERS, input_size
 from tests.images import encoded, noise
 from tests.texts import write_rows
 
@@ -76,7 +76,7 @@ def test_every_place_knows_the_same_kinds() -> None:
     for kind, presets in PRESETS.items():
         settings = Settings(kind=kind, name="shop", labels=("a", "b"))  # type: ignore[arg-type]
         assert settings.model.preset == presets[0]
-        assert trainer_of(kind, settings.model)
+        assert TRAINERS[kind](settings.model)
         assert (input_size(settings.model) > 0) is (kind == "image")
 
 
@@ -173,9 +173,9 @@ def test_texts_need_no_torch() -> None:
     """A workspace of texts imports neither torch nor the image library."""
     script = (
         "import sys; from pathlib import Path; from goldloop.settings import Settings\n"
-        "from goldloop.modalities.kinds import open_modality; from models.kinds import trainer_of\n"
+        "from goldloop.modalities.kinds import open_modality; from models.kinds import TRAINERS\n"
         "settings = Settings(kind='text', name='shop', labels=('a', 'b'))\n"
-        "open_modality('text', Path('nowhere'), size=0); trainer_of('text', settings.model)\n"
+        "open_modality('text', Path('nowhere'), size=0); TRAINERS['text'](settings.model)\n"
         "assert not {'torch', 'PIL'} & set(sys.modules), sorted({'torch', 'PIL'} & set(sys.modules))"
     )
 

@@ -7,17 +7,19 @@ from typing import Any
 import numpy as np
 
 from goldloop.core.labels import LabelSet
+from goldloop.settings.sections import GateSettings
 from goldloop.stats.comparison import Comparison
 from goldloop.stats.metrics import Estimate
-from goldloop.training.gate import Gate
+from goldloop.training.ports import TrainingRecord, TrainingStart
 from goldloop.training.promotion import decide, evaluate
-from goldloop.training.run_record import GoldSource, TrainingRecord, TrainingStart
 
 EXAMPLE = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
 START = TrainingStart(
     name="round 3",
     params={"preset": "tiny", "epochs": 12, "note": None},
-    gold=GoldSource(uri="/somewhere/tables/gold", version=17, digest="ab" * 32),
+    gold_uri="/somewhere/tables/gold",
+    gold_version=17,
+    gold_digest="ab" * 32,
     tags={"goldloop.round": "3"},
 )
 
@@ -51,7 +53,7 @@ def record(version: str) -> TrainingRecord:
         gold_digest="ab" * 32,
     )
     decision = decide(
-        Gate(0.2, 30),
+        GateSettings(margin=0.2),
         champion=judged,
         challenger=judged,
         comparison=Comparison(Estimate(0.0, -0.1, 0.1, 40), {}),

@@ -10,7 +10,7 @@ import pytest
 
 from goldloop.core.samples import Arrived, SampleId
 from goldloop.modalities.image.decode import Reason
-from goldloop.training.run_record import GoldSource, TrainingStart
+from goldloop.training.ports import TrainingStart
 from tests.e2e.commands import Loop
 from tests.images import encoded, noise, write_broken, write_good
 
@@ -28,8 +28,7 @@ def quarantined(loop: Loop) -> dict[str, str]:
 def crown_a_random_model(loop: Loop) -> str:
     """Make an untrained network the champion; return its version."""
     parts = loop.parts
-    gold = GoldSource("nowhere", 0, "0" * 64)
-    run_id = parts.runs.begin(TrainingStart(name="an untrained network", params={}, gold=gold))
+    run_id = parts.runs.begin(TrainingStart("an untrained network", {}, "nowhere", 0, gold_digest="0" * 64))
     folder = loop.root / "untrained"
     labels = parts.workspace.settings.label_set
     picture = parts.modality.reader.decode(encoded(noise(1), "PNG"))

@@ -28,7 +28,7 @@ from goldloop.services import Endpoints, LabelStudioEndpoint
 from goldloop.settings.workspace import Workspace
 from goldloop.stats.metrics import Estimate, share_estimate
 from goldloop.tables.rounds import current_round, save_round
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord
 from goldloop.wiring import Wiring
 from scripts.demo_loop.people import Character, Person, hire, work
 from scripts.demo_loop.pictures import Picture, digits

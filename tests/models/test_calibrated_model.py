@@ -44,7 +44,7 @@ def test_too_little_validation_means_no_calibration_and_a_note(tmp_path: Path) -
         pairs[:41], pairs[41:], labels=COLOURS, load=load_picture, folder=tmp_path / "m"
     )
 
-    assert (result.params["temperature"], result.params["largest_offset"]) == (1.0, 0.0)
+    assert load(tmp_path / "m")[1].calibration == Calibration()
     assert result.notes == (
         "confidence is not calibrated: 19 validation samples, 20 are needed; "
         "the audit brings more every round",
@@ -84,15 +84,16 @@ def test_validation_counts_by_its_weights(tmp_path: Path) -> None:
     wrong = [(sample_id, (column + 1) % 3) for sample_id, column in validation[:20]]
 
     def temperature(weight: float) -> float:
-        result = TorchTrainer(epochs=4).train(
+        folder = tmp_path / f"weight {weight}"
+        TorchTrainer(epochs=4).train(
             train,
             [*wrong, *validation[20:]],
             labels=COLOURS,
             load=load_picture,
-            folder=tmp_path / f"weight {weight}",
+            folder=folder,
             validation_weights=[weight] * 20 + [1.0] * 40,
         )
-        return float(result.params["temperature"] or 0)
+        return load(folder)[1].temperature
 
     assert temperature(4.0) > 1.2 * temperature(0.05)
 

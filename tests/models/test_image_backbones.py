@@ -11,6 +11,7 @@ from goldloop.core.errors import ModelError
 from goldloop.settings.sections import PRESETS as SETTINGS_PRESETS
 from models.image import backbones
 from models.image.presets import PRESETS
+from models.image.saved import load as load_saved
 from models.image.trainer import TorchTrainer
 from tests.coloured import COLOURS, coloured
 
@@ -50,7 +51,7 @@ def test_a_large_preset_trains_from_scratch_and_says_so(tmp_path: Path) -> None:
     result = trainer.train(pairs, [], labels=COLOURS, load=load, folder=tmp_path / "m")
     scores = trainer.scorer(tmp_path / "m")([load(pairs[0][0]).payload])
 
-    assert result.params["weights_origin"] == "scratch"
+    assert load_saved(tmp_path / "m")[1].weights_origin == "scratch"
     assert "pretrained weights of resnet18 cannot be had (Name or service not known)" in result.notes[0]
     assert "Training from scratch instead" in result.notes[0]
     assert scores.probs.shape == (1, 3)

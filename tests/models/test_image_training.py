@@ -12,7 +12,8 @@ import torch
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Decoded, SampleId
 from goldloop.modalities.image.reader import ImageReader
-from models.image.predict import TorchScorer
+from models.image.saved import TorchScorer
+from models.image.saved import load as load_saved
 from models.image.trainer import TorchTrainer
 from tests.coloured import COLOURS, coloured, trained
 
@@ -112,8 +113,9 @@ def test_mirroring_is_used_where_it_keeps_the_label(tmp_path: Path) -> None:
     }
     directed = [(sample_id, row % 2) for row, sample_id in enumerate(ramps)]
 
-    assert trained(tmp_path / "a", pairs, load).params["mirrored"] is True
-    assert trained(tmp_path / "b", directed, lambda one: Decoded(ramps[one])).params["mirrored"] is False
+    trained(tmp_path / "a", pairs, load)
+    trained(tmp_path / "b", directed, lambda one: Decoded(ramps[one]))
+    assert [load_saved(tmp_path / name)[1].is_mirrored for name in "ab"] == [True, False]
 
 
 def test_history_has_validation_beside_training(tmp_path: Path) -> None:

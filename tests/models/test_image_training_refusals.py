@@ -31,11 +31,11 @@ def test_a_payload_of_another_size_is_an_error(model: Path, tmp_path: Path) -> N
     """Training and scoring both refuse pictures that were read for another preset."""
     wrong = np.zeros((64, 64, 3), dtype=np.uint8)
     with pytest.raises(
-        ModelError, match=r"sample x decodes to uint8 \(64, 64, 3\), this preset takes uint8 \(32, 32, 3\)"
+        ModelError, match=r"sample x is uint8 \(64, 64, 3\), this preset takes uint8 \(32, 32, 3\)"
     ):
         trained(tmp_path / "m", [(SampleId("x"), 0)], lambda _: Decoded(wrong))
     with pytest.raises(
-        ModelError, match=r"payload 0 is uint8 \(64, 64, 3\), preset 'tiny' takes uint8 \(32, 32, 3\)"
+        ModelError, match=r"payload 0 is uint8 \(64, 64, 3\), this preset takes uint8 \(32, 32, 3\)"
     ):
         TorchTrainer().scorer(model)([wrong])
 

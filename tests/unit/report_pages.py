@@ -20,8 +20,7 @@ from goldloop.reports.rounds import RoundRow, facts, rounds_section
 from goldloop.reports.section import Plot, Section, Table, Tile
 from goldloop.stats.metrics import Estimate
 from goldloop.tables.counts import Conservation
-from goldloop.training.promotion import Decision, Evaluation, evaluate
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import Decision, Evaluation, RoundRecord, evaluate
 from tests.records import gold_record
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)

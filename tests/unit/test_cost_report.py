@@ -24,7 +24,7 @@ from goldloop.reports.plots.rounds import saved_plot, spent_plot
 from goldloop.settings.sections import ConsensusSettings, SelectionSettings, SuggestionSettings
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.rounds import save_round
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import RoundRecord
 from tests.loop import Loop, texts
 from tests.unit.report_pages import Reader
 

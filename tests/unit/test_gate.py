@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldloop.core.errors import SettingsError
 from goldloop.core.labels import LabelSet
+from goldloop.settings.sections import GateSettings
 from goldloop.stats.comparison import Comparison, compare, paired_difference
 from goldloop.stats.metrics import Estimate
-from goldloop.training.gate import Gate
+from goldloop.training.gate import approval, objections
 
 PETS = LabelSet.of(["cat", "dog", "owl"])
 SURE = Estimate(0.01, 0.0, 0.03, 300)
-SUPERIOR = Gate(margin=0.03, min_holdout=30, rule="superiority")
-STRICT = Gate(margin=0.03, min_holdout=30, max_class_fall=0.10, max_ece=0.05)
+LENIENT = GateSettings(margin=0.03, min_holdout=30, max_class_fall=1, max_ece=1)
+SUPERIOR = LENIENT.model_copy(update={"rule": "superiority"})
+STRICT = LENIENT.model_copy(update={"max_class_fall": 0.10, "max_ece": 0.05})
 
 
 def compared(n: int, *, gained: int, lost: int) -> Comparison:
@@ -46,29 +48,29 @@ def test_superiority_promotes_exactly_what_is_shown_to_be_better(n: int, up: flo
     """The whole interval has to lie above zero, whatever the margin."""
     comparison = compared(n, gained=int(up * (n // 2)), lost=int(down * (n // 2)))
 
-    assert (not SUPERIOR.objections(comparison, ece=SURE)) == (comparison.accuracy.low > 0)
+    assert (not objections(SUPERIOR, comparison, ece=SURE)) == (comparison.accuracy.low > 0)
 
 
 def test_a_gain_that_rules_out_the_margin_may_still_not_be_shown() -> None:
     """Ten gained, seven lost of 300: no loss of 3 points, but no gain either; the advice would settle it."""
     few = compared(300, gained=10, lost=7)
 
-    assert not Gate(margin=0.03, min_holdout=30).objections(few, ece=SURE)
-    objections = SUPERIOR.objections(few, ece=SURE)
-    assert objections[0].endswith("points; gate.rule 'superiority' allows none")
-    more = int(re.match(r"about (\d+) more holdout samples would decide it", objections[1])[1])  # type: ignore[index]
+    assert not objections(LENIENT, few, ece=SURE)
+    found = objections(SUPERIOR, few, ece=SURE)
+    assert found[0].endswith("points; gate.rule 'superiority' allows none")
+    more = int(re.match(r"about (\d+) more holdout samples would decide it", found[1])[1])  # type: ignore[index]
     for share, is_settled in [(0.9, False), (1.1, True)]:
         times = (300 + share * more) / 300
         again = compared(round(300 * times), gained=round(10 * times), lost=round(7 * times))
-        assert (not SUPERIOR.objections(again, ece=SURE)) == is_settled
+        assert (not objections(SUPERIOR, again, ece=SURE)) == is_settled
 
 
 def test_what_is_shown_is_said_when_promoted() -> None:
     """Each rule names what the interval rules out."""
     difference = compared(300, gained=60, lost=2).accuracy
 
-    assert SUPERIOR.approval(difference).endswith("n=300: the challenger is better")
-    assert STRICT.approval(difference).endswith("n=300: the interval rules out a drop of 3.0 points")
+    assert approval(SUPERIOR, difference).endswith("n=300: the challenger is better")
+    assert approval(STRICT, difference).endswith("n=300: the interval rules out a drop of 3.0 points")
 
 
 def test_a_label_that_fell_by_evidence_is_an_objection_that_names_it() -> None:
@@ -76,17 +78,17 @@ def test_a_label_that_fell_by_evidence_is_an_objection_that_names_it() -> None:
     comparison = of_labels(0, 30, 0, gained=40)
     assert comparison.accuracy.low > -0.03
 
-    (objection,) = STRICT.objections(comparison, ece=SURE)
+    (objection,) = objections(STRICT, comparison, ece=SURE)
 
     assert objection.startswith("recall of dog fell by 30.0 points, at least by 1")
     assert "(n=100); gate.max_class_fall allows 10.0 points. Label more samples of dog" in objection
-    assert not Gate(margin=0.03, min_holdout=30).objections(comparison, ece=SURE)
+    assert not objections(LENIENT, comparison, ece=SURE)
 
 
 def test_a_label_that_may_have_fallen_is_no_objection() -> None:
     """15 of 100 lost where 10 are allowed may be chance; so may 8 of 20."""
-    assert not STRICT.objections(of_labels(0, 15, 0, gained=40), ece=SURE)
-    assert not STRICT.objections(of_labels(0, 8, 0, n=20, gained=19), ece=SURE)
+    assert not objections(STRICT, of_labels(0, 15, 0, gained=40), ece=SURE)
+    assert not objections(STRICT, of_labels(0, 8, 0, n=20, gained=19), ece=SURE)
 
 
 def test_labels_are_judged_all_at_once() -> None:
@@ -112,16 +114,16 @@ def test_confidence_that_is_wrong_by_evidence_is_an_objection() -> None:
     """Only an interval that lies above what is allowed; a wide one that reaches below is not shown."""
     better = compared(300, gained=60, lost=2)
 
-    (objection,) = STRICT.objections(better, ece=Estimate(0.09, 0.06, 0.12, 300))
+    (objection,) = objections(STRICT, better, ece=Estimate(0.09, 0.06, 0.12, 300))
     assert objection.startswith("calibration error 0.090 [0.06, 0.12], n=300; gate.max_ece allows 0.05")
-    assert not STRICT.objections(better, ece=Estimate(0.09, 0.04, 0.14, 40))
+    assert not objections(STRICT, better, ece=Estimate(0.09, 0.04, 0.14, 40))
 
 
 def test_every_objection_is_named_at_once() -> None:
     """Worse over all, worse at one label and badly calibrated: three reasons."""
-    objections = STRICT.objections(of_labels(0, 60, 0), ece=Estimate(0.09, 0.06, 0.12, 300))
+    found = objections(STRICT, of_labels(0, 60, 0), ece=Estimate(0.09, 0.06, 0.12, 300))
 
-    assert [one.split(" ")[0] for one in objections] == ["challenger", "recall", "calibration"]
+    assert [one.split(" ")[0] for one in found] == ["challenger", "recall", "calibration"]
 
 
 def test_an_uneven_draw_is_weighed_over_all_and_label_by_label() -> None:
@@ -152,15 +154,23 @@ def test_equal_models_are_hardly_ever_taken_for_better(is_weighted: bool) -> Non
         ours, theirs = (rng.random((2, 300)) > 0.3 * doubt)[:, drawn]
         truth = np.zeros(drawn.sum(), dtype=np.intp)
         found = compare(ours, theirs, truth, labels=PETS, weights=1 / chance[drawn])
-        promoted.append(not SUPERIOR.objections(found, ece=SURE))
+        promoted.append(not objections(SUPERIOR, found, ece=SURE))
 
     assert np.mean(promoted) < 0.025 + 3.5 * np.sqrt(0.025 * 0.975 / 600)
 
 
-def test_a_gate_with_odd_conditions_is_refused() -> None:
-    """A rule nobody knows, or a limit that is no share."""
-    for odd in [{"rule": "luck"}, {"max_class_fall": 0.0}, {"max_ece": 1.5}]:
-        with pytest.raises(
-            SettingsError, match=r"The gate needs a rule of \['non_inferiority', 'superiority'\]"
-        ):
-            Gate(margin=0.03, min_holdout=30, **odd)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("name", "odd"),
+    [
+        ("rule", "luck"),
+        ("max_class_fall", 0.0),
+        ("max_ece", 1.5),
+        ("margin", -0.1),
+        ("margin", 1.0),
+        ("min_holdout", 0),
+    ],
+)
+def test_a_gate_with_odd_conditions_is_refused(name: str, odd: Any) -> None:
+    """A rule nobody knows, a limit that is no share, a negative margin, or a decision on no samples."""
+    with pytest.raises(ValueError, match=f"{name}\n"):
+        GateSettings(**{name: odd})

@@ -75,7 +75,7 @@ def test_the_first_issues_are_wrong_labels() -> None:
     wrong = []
     for seed in range(8):
         truth, given, probs = noisy(seed)
-        found = find_label_issues(IDS[:600], given, probs, labels=PETS, n_max=20)
+        found = find_label_issues(IDS[:600], given, probs, labels=PETS)[:20]
         assert [one.rank for one in found] == list(range(1, 21))
         wrong += [truth[row] != given[row] for row in (int(one.sample_id[1:]) for one in found)]
 

@@ -49,7 +49,7 @@ class LengthTrainer:
             range(101), key=lambda limit: sum((length > limit) != is_spam for length, is_spam in known)
         )
         advance(1.0)
-        return TrainedModel(folder, {}, {})
+        return TrainedModel(folder, {})
 
     def scorer(self, folder: Path) -> Any:
         """Return a scorer that is sure on both sides of the limit."""

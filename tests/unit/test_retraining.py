@@ -55,7 +55,7 @@ class FakeTrainer:
             raise ModelError("out of memory")
         folder.mkdir(parents=True)
         (folder / "model.txt").write_text(f"{len(train)} samples")
-        return TrainedModel(folder, {}, {"train/loss": (1.0, 0.5)}, notes=("no pretrained weights",))
+        return TrainedModel(folder, {"train/loss": (1.0, 0.5)}, notes=("no pretrained weights",))
 
     def exportable(self, folder: Path) -> tuple[Any, Any]:
         """Return something to serve."""

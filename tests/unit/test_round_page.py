@@ -12,8 +12,7 @@ from goldloop.reports.page import Page, render_page
 from goldloop.reports.round_page import round_page, write_page
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.rounds import read_rounds, save_round
-from goldloop.training.promotion import Decision
-from goldloop.training.round_record import RoundRecord
+from goldloop.training.promotion import Decision, RoundRecord
 from goldloop.wiring import Wiring
 from tests.policy_stage import BAND, NOW, N, made_stage, sample
 from tests.unit.report_pages import Reader, judged

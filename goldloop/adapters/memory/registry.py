@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from goldloop.core.errors import ModelError
-from goldloop.training.ports import RegisteredModel
-from goldloop.training.run_record import TrainingRecord, TrainingStart
+from goldloop.training.ports import RegisteredModel, TrainingRecord, TrainingStart
 
 
 class MemoryRegistry:

@@ -16,7 +16,7 @@ from goldloop.audit.designs import audit_probabilities, usual_unsureness
 from goldloop.settings.sections import GateSettings
 from goldloop.stats.comparison import compare
 from goldloop.stats.reliability import calibration_error
-from goldloop.training.gate import RULES, Gate
+from goldloop.training.gate import RULES, objections
 from scripts.bench.common import Report
 from scripts.bench.outputs import Outputs, calibrated_population, numbered_labels
 from scripts.bench.pictures import Columns, Floats
@@ -100,8 +100,7 @@ def _objections(
     comparison = compare(is_right, was_right, truth, labels=labels, weights=weights)
     ece = calibration_error(challenger, truth, weights=weights)
     return {
-        rule: Gate(**{**DEFAULTS.model_dump(), "rule": rule}).objections(comparison, ece=ece)
-        for rule in RULES
+        rule: objections(DEFAULTS.model_copy(update={"rule": rule}), comparison, ece=ece) for rule in RULES
     }
 
 

@@ -116,7 +116,6 @@ def with_dataloader(root: Path, images: Path) -> float:
     import torch
     from torch.utils.data import DataLoader, Dataset
 
-    from models.image.network import Normalise
     from models.image.saved import load
 
     class Folder(Dataset[torch.Tensor]):
@@ -131,13 +130,12 @@ def with_dataloader(root: Path, images: Path) -> float:
                 return torch.from_numpy(np.array(image.convert("RGB").resize((32, 32))))
 
     network, card = load(root / "model")
-    normalise = Normalise()
     network = network.to(memory_format=torch.channels_last)
     started = time.perf_counter()
     probs = []
     with torch.inference_mode():
         for batch in DataLoader(Folder(), batch_size=MINIBATCH, num_workers=N_WORKERS):
-            logits, _ = network(normalise(batch).contiguous(memory_format=torch.channels_last))
+            logits, _ = network(network.normalised(batch))
             probs.append((logits / card.temperature).softmax(dim=1).numpy())
     np.concatenate(probs)
     return time.perf_counter() - started

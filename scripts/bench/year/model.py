@@ -85,7 +85,7 @@ class RegressionTrainer:
             labels=np.array(labels.names),
         )
         advance(1.0)
-        return TrainedModel(folder, params={"penalty": PENALTY}, history={})
+        return TrainedModel(folder, history={})
 
     def scorer(self, folder: Path) -> Regression:
         """Return the model saved in `folder`."""
