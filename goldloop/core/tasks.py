@@ -29,11 +29,6 @@ class Purpose(StrEnum):
     ADJUDICATION = "adjudication"
 
     @property
-    def is_blind(self) -> bool:
-        """Whether the annotator never sees a suggestion."""
-        return self is not Purpose.REVIEW
-
-    @property
     def has_votes(self) -> bool:
         """Whether its answers are votes; onboarding measures the annotator, and adjudication decides."""
         return self not in (Purpose.ONBOARDING, Purpose.ADJUDICATION)

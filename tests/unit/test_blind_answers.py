@@ -51,7 +51,7 @@ def test_honeypots_come_at_the_set_rate_to_annotators_without_an_answer(tmp_path
     ]
     n_votes = sum(len(outcome.evidence.votes) for outcome in loop.outcomes().samples)
     assert 0 < len(controls) <= 0.1 * n_votes
-    assert all(split_key(request.key)[1].is_blind for request in controls)
+    assert all(split_key(request.key)[1] is not Purpose.REVIEW for request in controls)
 
 
 def test_newcomers_begin_with_known_answers_that_do_not_vote(tmp_path: Path) -> None:

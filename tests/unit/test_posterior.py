@@ -31,11 +31,6 @@ def find(
     return fit_consensus(given_cases, labels, method=method, target=0.9)
 
 
-def in_order(given_cases: list[VotedSample]) -> list[VotedSample]:
-    """Return `given_cases` as the core keeps them."""
-    return sorted(given_cases, key=lambda sample: sample.sample_id)
-
-
 def simulated(
     skills: dict[str, float], n: int, *, votes_each: int = 2, seed: int = 0
 ) -> tuple[list[VotedSample], list[str]]:
@@ -123,7 +118,7 @@ def test_dawid_skene_is_what_the_loops_say(given_cases: list[VotedSample]) -> No
 @given(cases(with_decisions=False))
 def test_the_value_of_a_vote_is_what_every_answer_would_bring(given_cases: list[VotedSample]) -> None:
     """The gain is the Brier score now minus that after each answer, weighed by how likely the answer is."""
-    fit = posterior(vote_table(in_order(given_cases), LABELS))
+    fit = posterior(vote_table(sorted(given_cases, key=lambda sample: sample.sample_id), LABELS))
     for row, gain in enumerate(fit.gains()):
         evidence = fit.beliefs.evidence()[row]
         after, total = 0.0, 0.0
