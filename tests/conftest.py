@@ -17,6 +17,8 @@ from goldloop.settings.workspace import Workspace
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
 
 _OURS = ("GOLDLOOP_", "PREFECT_", "MLFLOW_", "LABEL_STUDIO_")
 _KEPT = ("GOLDLOOP_CACHE", "GOLDLOOP_SCREENSHOTS")  # only say where things lie: the installation, pictures
@@ -37,17 +39,25 @@ def pytest_configure() -> None:
     hypothesis.settings.load_profile("goldloop")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares fixtures in one process: all tests with servers, else the tests of a file.
-
-    The very first start of the servers takes long, so the tests with servers have a longer timeout.
-    """
+    """Give tests that start servers the time that the very first start takes."""
     for item in items:
-        is_with_servers = item.get_closest_marker("servers") is not None
-        item.add_marker(pytest.mark.xdist_group("servers" if is_with_servers else str(item.path)))
-        if is_with_servers and not item.get_closest_marker("timeout"):
+        if item.get_closest_marker("servers") and not item.get_closest_marker("timeout"):
             item.add_marker(pytest.mark.timeout(_SERVERS_TIMEOUT_S))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    """Keep tests that share fixtures in one process: those with servers, those of models, those of a file."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFixtures(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            folder = file.split("/")[1]
+            return {"e2e": "servers", "contracts": "servers", "models": "models"}.get(folder, file)
+
+    return ByFixtures(config, log)
 
 
 @pytest.fixture(autouse=True)

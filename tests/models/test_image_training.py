@@ -130,11 +130,10 @@ def test_history_has_validation_beside_training(tmp_path: Path) -> None:
     assert result.history["train/loss"][-1] < result.history["train/loss"][0]
 
 
-@pytest.mark.slow
-def test_1500_real_photographs_teach_more_than_chance(real_data: Path, tmp_path: Path) -> None:
-    """On CIFAR-10 eight epochs over 1,500 labels get over 35 % of unseen pictures right (chance: 10 %)."""
+def test_600_real_photographs_teach_more_than_chance(real_data: Path, tmp_path: Path) -> None:
+    """On CIFAR-10 twelve epochs over 600 labels get over 35 % of unseen pictures right (chance: 10 %)."""
     with (real_data / "cifar10" / "labels.csv").open() as file:
-        rows = list(csv.DictReader(file))[:2200]
+        rows = list(csv.DictReader(file))[:1300]
     labels = LabelSet(tuple(sorted({row["label"] for row in rows})))
     reader = ImageReader(size=32)
     folder = real_data / "cifar10" / "images"
@@ -143,10 +142,10 @@ def test_1500_real_photographs_teach_more_than_chance(real_data: Path, tmp_path:
         return reader.decode((folder / sample_id).read_bytes())
 
     pairs = [(SampleId(row["file"]), labels.column(row["label"])) for row in rows]
-    TorchTrainer(epochs=8).train(
-        pairs[:1500], pairs[1500:1700], labels=labels, load=load, folder=tmp_path / "m"
+    TorchTrainer(epochs=12).train(
+        pairs[:600], pairs[600:800], labels=labels, load=load, folder=tmp_path / "m"
     )
     scorer: TorchScorer = TorchTrainer().scorer(tmp_path / "m")
-    probs = scorer([load(sample_id).payload for sample_id, _ in pairs[1700:]]).probs
+    probs = scorer([load(sample_id).payload for sample_id, _ in pairs[800:]]).probs
 
-    assert np.mean(probs.argmax(axis=1) == [column for _, column in pairs[1700:]]) > 0.35
+    assert np.mean(probs.argmax(axis=1) == [column for _, column in pairs[800:]]) > 0.35

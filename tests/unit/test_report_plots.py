@@ -27,6 +27,7 @@ from tests.unit.report_pages import estimate, judged, page_of, row
 
 def evaluation_of(challenger: Evaluation, probs: np.ndarray, truth: np.ndarray) -> HoldoutEvaluation:
     """Return the evaluation of a first model on a holdout whose samples all have the same weight."""
+    labels = [f"label {column}" for column in range(probs.shape[1])]
     return HoldoutEvaluation(
         sample_ids=tuple(sample_id_of(f"{i}".encode()) for i in range(len(truth))),
         truth=truth,
@@ -35,7 +36,7 @@ def evaluation_of(challenger: Evaluation, probs: np.ndarray, truth: np.ndarray) 
         evaluations={"challenger": challenger},
         decision=Decision(True, "first model", (), challenger.model_version, None, None),
         gold_version=1,
-        sketch=sketch_of(probs, np.zeros((len(truth), 1), np.float32), LabelSet.of(["cat", "dog"])),
+        sketch=sketch_of(probs, np.zeros((len(truth), 1), np.float32), LabelSet.of(labels)),
     )
 
 
