@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from goldloop.adapters.delta import open_tables
+from goldloop.adapters.memory import memory_tables
 from goldloop.core.codec import from_plain, to_text
 from goldloop.core.errors import InvalidProbabilitiesError, LabelError
 from goldloop.core.labels import LabelSet
@@ -177,9 +176,9 @@ def test_two_strange_weeks_of_different_kinds_are_no_new_normal() -> None:
     assert same(reference_of(seen), merged(usual[:2]))
 
 
-def test_a_batch_is_compared_with_what_its_own_model_saw(tmp_path: Path) -> None:
+def test_a_batch_is_compared_with_what_its_own_model_saw() -> None:
     """Sketches and checks come back as saved, by model, oldest first; an empty pass leaves no row."""
-    batches = open_tables(tmp_path).batches
+    batches = memory_tables().batches
     saved = [sketch_of(outputs(100, seed)) for seed in range(4)]
     for week, (version, sketch) in [
         (0, ("2", saved[2])),

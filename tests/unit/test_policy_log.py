@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from goldloop.adapters.delta import open_tables
+from goldloop.adapters.memory import memory_tables
 from goldloop.core.samples import SampleId
 from goldloop.routing.policies import Band, Policy, PolicyEntry, Suspended, Target, reroute
 from goldloop.tables.counts import conservation
@@ -32,9 +32,9 @@ ENTRY = PolicyEntry(
 )
 
 
-def test_the_newest_policy_of_a_model_is_in_force(tmp_path: Path) -> None:
+def test_the_newest_policy_of_a_model_is_in_force() -> None:
     """Each model has its own; entries come back as they were put in, oldest first."""
-    log = PolicyLog(open_tables(tmp_path).policies)
+    log = PolicyLog(memory_tables().policies)
     suspended = replace(ENTRY, policy=Suspended(ENTRY.policy), warnings=("too many errors",))
     other = replace(ENTRY, model_version="4", policy=Band(0.2, 0.6))
 
@@ -46,18 +46,18 @@ def test_the_newest_policy_of_a_model_is_in_force(tmp_path: Path) -> None:
     assert log.in_force("4") == other
 
 
-def test_settling_what_is_in_force_writes_nothing(tmp_path: Path) -> None:
+def test_settling_what_is_in_force_writes_nothing() -> None:
     """The log holds changes, not repetitions; a later moment or newer gold alone is none."""
-    log = PolicyLog(open_tables(tmp_path).policies)
+    log = PolicyLog(memory_tables().policies)
     log.settle(ENTRY)
 
     assert not log.settle(replace(ENTRY, settled_at=datetime(2026, 3, 9, tzinfo=UTC), gold_version=8))
     assert log.entries() == [ENTRY]
 
 
-def test_a_model_that_becomes_champion_again_is_settled_again(tmp_path: Path) -> None:
+def test_a_model_that_becomes_champion_again_is_settled_again() -> None:
     """After a rollback the newest entry is the present champion's, as it was before."""
-    log = PolicyLog(open_tables(tmp_path).policies)
+    log = PolicyLog(memory_tables().policies)
     later = replace(ENTRY, model_version="4")
     for entry in (ENTRY, later, ENTRY):
         assert log.settle(entry)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldloop.adapters.delta import open_tables
+from goldloop.adapters.memory import memory_tables
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Arrived
 from goldloop.drift.checks import Check, Drift
@@ -51,9 +50,9 @@ def test_they_are_few_in_order_and_had_arrivals(arrived: set[int], drifted: set[
         assert counting[-1] == max(arrived)
 
 
-def test_samples_of_rounds_that_count_are_current(tmp_path: Path) -> None:
+def test_samples_of_rounds_that_count_are_current() -> None:
     """A sample belongs to the round that was open when it arrived, an alarm to that when it was raised."""
-    tables = open_tables(tmp_path)
+    tables = memory_tables()
     weeks = [START + timedelta(weeks=number) for number in range(5)]
     for number, closed_at in enumerate(weeks):
         tables.rounds.append([{"round": number, "closed_at": closed_at + timedelta(days=6)}])

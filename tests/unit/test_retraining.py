@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goldloop.adapters.delta import open_tables
-from goldloop.adapters.memory import MemoryRegistry, MemoryRuns
+from goldloop.adapters.memory import MemoryRegistry, MemoryRuns, memory_tables
 from goldloop.core.errors import EmptyPoolError, HoldoutLeakError, ModelError
 from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.core.splits import Split
@@ -76,7 +75,7 @@ class Bench:
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.tables = open_tables(self.folder / "tables")
+        self.tables = memory_tables()
         self.gold = GoldStore(self.tables.gold)
         self.registry = MemoryRegistry(self.folder / "models")
         reader = TextReader({str(n): "x" * n for n in range(1, 101)})

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from goldloop.adapters.delta import open_tables
+from goldloop.adapters.memory import memory_tables
 from goldloop.core.lanes import Lane
 from goldloop.core.ports import Row, Tables
 from goldloop.core.samples import SampleId, sample_id_of
@@ -93,9 +92,9 @@ def holdout(*, n_right: int, n_wrong: int) -> list[GoldRecord]:
     ]
 
 
-def test_the_band_of_the_settings_comes_into_force(tmp_path: Path) -> None:
+def test_the_band_of_the_settings_comes_into_force() -> None:
     """Before any audit nothing speaks against it, and settling again writes nothing new."""
-    tables = open_tables(tmp_path)
+    tables = memory_tables()
 
     entry = settled(tables, [], settings(band=(0.3, 0.8)))
     settled(tables, [], settings(band=(0.3, 0.8)), weeks=1)
@@ -104,9 +103,9 @@ def test_the_band_of_the_settings_comes_into_force(tmp_path: Path) -> None:
     assert PolicyLog(tables.policies).entries() == [entry]
 
 
-def test_too_many_errors_among_accepted_suspend_the_policy_until_audits_clear_it(tmp_path: Path) -> None:
+def test_too_many_errors_among_accepted_suspend_the_policy_until_audits_clear_it() -> None:
     """The warning states the share seen; the suspension ends once later audits show few errors."""
-    tables = open_tables(tmp_path)
+    tables = memory_tables()
     tables.evaluations.append(evaluations(range(1000)))
 
     bad = settled(tables, holdout(n_right=40, n_wrong=20))
@@ -120,9 +119,9 @@ def test_too_many_errors_among_accepted_suspend_the_policy_until_audits_clear_it
     assert PolicyLog(tables.policies).in_force("1") == good
 
 
-def test_a_few_errors_are_no_evidence(tmp_path: Path) -> None:
+def test_a_few_errors_are_no_evidence() -> None:
     """One wrong of ten may be chance: a warning, no suspension."""
-    tables = open_tables(tmp_path)
+    tables = memory_tables()
     tables.evaluations.append(evaluations(range(10)))
 
     entry = settled(tables, holdout(n_right=9, n_wrong=1))
@@ -131,25 +130,25 @@ def test_a_few_errors_are_no_evidence(tmp_path: Path) -> None:
     assert entry.warnings
 
 
-def test_samples_below_the_band_say_nothing_about_what_is_accepted(tmp_path: Path) -> None:
+def test_samples_below_the_band_say_nothing_about_what_is_accepted() -> None:
     """Errors in the review lane never suspend the policy."""
-    tables = open_tables(tmp_path)
+    tables = memory_tables()
     tables.evaluations.append(evaluations(range(100), spam=0.6))
 
     assert settled(tables, holdout(n_right=40, n_wrong=60)).policy == Band(0.4, 0.7)
 
 
-def test_another_models_evaluations_do_not_count(tmp_path: Path) -> None:
+def test_another_models_evaluations_do_not_count() -> None:
     """A policy is settled for one model, from the predictions of that model."""
-    tables = open_tables(tmp_path)
+    tables = memory_tables()
     tables.evaluations.append(evaluations(range(60), model="2"))
 
     assert settled(tables, holdout(n_right=30, n_wrong=30)).policy == Band(0.4, 0.7)
 
 
-def test_errors_in_recent_traffic_suspend_too(tmp_path: Path) -> None:
+def test_errors_in_recent_traffic_suspend_too() -> None:
     """A week of bad images shows in the model's own traffic, validation included, before any retrain."""
-    tables = open_tables(tmp_path)
+    tables = memory_tables()
     gold = [audited(i, "ham", split=Split.VALIDATION) for i in range(30)]
     tables.predictions.append([accepted_as_spam(i) for i in range(30)])
 
@@ -159,9 +158,9 @@ def test_errors_in_recent_traffic_suspend_too(tmp_path: Path) -> None:
     assert any("last 4 rounds" in warning for warning in entry.warnings)
 
 
-def test_errors_outside_the_window_do_not_suspend(tmp_path: Path) -> None:
+def test_errors_outside_the_window_do_not_suspend() -> None:
     """Traffic of rounds before the window does not count; the holdout still holds its samples."""
-    tables = open_tables(tmp_path)
+    tables = memory_tables()
     gold = [audited(i, "ham", split=Split.VALIDATION) for i in range(30)]
     tables.predictions.append([accepted_as_spam(i) for i in range(30)])
     tables.rounds.append(
@@ -171,18 +170,18 @@ def test_errors_outside_the_window_do_not_suspend(tmp_path: Path) -> None:
     assert settled(tables, gold, weeks=6).policy == Band(0.4, 0.7)
 
 
-def test_a_suspension_outlives_the_audits_it_rests_on(tmp_path: Path) -> None:
+def test_a_suspension_outlives_the_audits_it_rests_on() -> None:
     """Without any audit of an accepted sample the policy stays suspended."""
-    tables = open_tables(tmp_path)
+    tables = memory_tables()
     tables.evaluations.append(evaluations(range(60)))
     settled(tables, holdout(n_right=40, n_wrong=20))
 
     assert settled(tables, [], weeks=1).policy == Suspended(Band(0.4, 0.7))
 
 
-def test_a_target_without_evidence_accepts_nothing(tmp_path: Path) -> None:
+def test_a_target_without_evidence_accepts_nothing() -> None:
     """The reason says what is missing; with enough audits there is a threshold."""
-    tables = open_tables(tmp_path)
+    tables = memory_tables()
     tables.evaluations.append(evaluations(range(1000)))
     wanted = settings(kind="target", target=0.95)
 
