@@ -48,7 +48,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Take the imported modules out of the garbage collector's rounds, which would visit them all the time."""
+    """Keep the garbage collector from visiting all imported modules again and again."""
     gc.collect()
     gc.freeze()
 

@@ -142,9 +142,7 @@ def test_600_real_photographs_teach_more_than_chance(real_data: Path, tmp_path: 
         return reader.decode((folder / sample_id).read_bytes())
 
     pairs = [(SampleId(row["file"]), labels.column(row["label"])) for row in rows]
-    TorchTrainer(epochs=8).train(
-        pairs[:600], pairs[600:800], labels=labels, load=load, folder=tmp_path / "m"
-    )
+    TorchTrainer(epochs=8).train(pairs[:600], pairs[600:800], labels=labels, load=load, folder=tmp_path / "m")
     scorer: TorchScorer = TorchTrainer().scorer(tmp_path / "m")
     probs = scorer([load(sample_id).payload for sample_id, _ in pairs[800:]]).probs
 
