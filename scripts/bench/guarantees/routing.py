@@ -105,14 +105,9 @@ def one_draw(
 def _audited(probs: Floats, truth: Columns, rows: Columns) -> Audited:
     n = len(rows)
     ids = tuple(SampleId(f"{row:06d}") for row in rows.tolist())
-    return Audited(
-        sample_ids=ids,
-        truth=truth[rows],
-        probs=probs[rows],
-        weights=np.ones(n),
-        lanes=np.full(n, "", dtype="<U6"),
-        rounds=np.full(n, -1, dtype=np.intp),
-    )
+    nowhere, never = np.full(n, "", dtype="<U6"), np.full(n, -1, dtype=np.intp)
+    by_chance = {"weights": np.ones(n), "lanes": nowhere, "rounds": never}
+    return Audited(sample_ids=ids, truth=truth[rows], probs=probs[rows], **by_chance)
 
 
 def _fitted(audits: Audited, settings: Settings, known: KnownPeople) -> dict[str, Policy]:

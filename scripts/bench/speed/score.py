@@ -16,7 +16,6 @@ import sys
 import tempfile
 import threading
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -90,20 +89,11 @@ def with_goldloop(root: Path, images: Path) -> float:
 
     with tempfile.TemporaryDirectory(dir=root) as folder:
         parts = Wiring(Workspace.create(Path(folder) / "workspace", labels=list(LABELS)))
-        reader, tables, model = (
-            parts.modality.reader,
-            parts.tables,
-            Model("1", parts.trainer.scorer(root / "model")),
-        )
+        reader, tables = parts.modality.reader, parts.tables
+        model, clock = Model("1", parts.trainer.scorer(root / "model")), parts.ports.clock
+        common = {"policy": Band(0.4, 0.7), "tables": tables, "clock": clock}
         started = time.perf_counter()
-        report = score_source(
-            str(images),
-            reader=reader,
-            model=model,
-            policy=Band(0.4, 0.7),
-            tables=tables,
-            clock=lambda: datetime.now(UTC),
-        )
+        report = score_source(str(images), reader=reader, model=model, **common)
         took_s = time.perf_counter() - started
     expected = sum(1 for _ in images.rglob("*.jpg"))
     if report.n_files != expected or sum(report.lanes.values()) != expected:
