@@ -125,7 +125,7 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
     say(f"$ goldloop score {pool}   ({len(pictures.pool)} pictures; {len(pictures.test)} more stay outside)")
     score(where, str(pool))
     say("$ goldloop push")
-    say(f"  {push(where).purposes or 'nothing new to push'}")
+    say(f"  {dict(sorted(push(where).purposes.items())) or 'nothing new to push'}")
     if options.people:
         return _hand_over(found, where)
     crew = people.hire(found.label_studio, people.CREW)
