@@ -51,6 +51,7 @@ def pytest_collection_finish() -> None:
     """Keep the garbage collector from visiting all imported modules again and again."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(100_000, 20, 20)
 
 
 @pytest.hookimpl(optionalhook=True)
