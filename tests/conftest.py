@@ -56,7 +56,10 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
-    """Keep tests that share fixtures in one process: those with servers, those of models, those of a file."""
+    """Keep tests that share fixtures in one process: those with servers, those of models, those of a file.
+
+    The `loadgroup` of xdist 3.8 groups nothing under pytest 9.2 (pytest-xdist issue 1386).
+    """
     from xdist.scheduler import LoadScopeScheduling
 
     class ByFixtures(LoadScopeScheduling):

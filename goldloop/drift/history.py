@@ -55,8 +55,8 @@ def reference_of(seen: Sequence[Seen]) -> Sketch | None:
     """Return the merged sketch of the passes of one model, oldest first, that count; None without any."""
     counting = _counting(
         seen,
-        has_drifted=lambda one: bool(one.check.drifts),
-        are_alike=lambda one, other: not check_drift(other.sketch, one.sketch).drifts,
+        has_drifted=lambda scoring_pass: bool(scoring_pass.check.drifts),
+        are_alike=lambda before, after: not check_drift(after.sketch, before.sketch).drifts,
     )
     return merged(scoring_pass.sketch for scoring_pass in counting)
 

@@ -57,7 +57,7 @@ class LabelStudioQueue:
 
         Activities are labeling, adjudication and onboarding, and each queue of the main project by its title.
         """
-        labeling, adjudication, onboarding = (f"{self.url}/projects/{one}/data" for one in self.projects)
+        labeling, adjudication, onboarding = (f"{self.url}/projects/{id_}/data" for id_ in self.projects)
         tabs = self.tabs()
         return {
             "labeling": f"{labeling}?labeling=1",
