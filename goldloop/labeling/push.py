@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from goldloop.core.errors import ServiceError, UnreadableSampleError
-from goldloop.core.planned_tasks import Event, TaskStatus
+from goldloop.core.planned_tasks import Event, PlannedTask, TaskStatus
 from goldloop.core.tasks import NewTask, split_key
 from goldloop.labeling.context import LabelingContext
 from goldloop.labeling.follow_up import FollowUpReport
 from goldloop.tables.batches import read_samples
+
+_KEEPERS = 4  # threads that keep samples: a sample waits for the disk, and several wait together
 
 
 @dataclass(slots=True)
@@ -126,11 +128,18 @@ def _prepared(context: LabelingContext, claimed: Mapping[str, TaskStatus]) -> _B
     samples = read_samples(context.tables, {plan.sample_id for plan in plans})
     tasks: list[NewTask] = []
     lost: dict[str, str] = {}
-    for plan in plans:
+
+    def keep(plan: PlannedTask) -> str | UnreadableSampleError:
         try:
-            path = context.modality.store.keep(plan.sample_id, samples[plan.sample_id].uri)
+            return context.modality.store.keep(plan.sample_id, samples[plan.sample_id].uri)
         except UnreadableSampleError as error:
-            lost[plan.key] = str(error)
+            return error
+
+    with ThreadPoolExecutor(_KEEPERS, thread_name_prefix="keep") as keepers:
+        kept = list(keepers.map(keep, plans))
+    for plan, path in zip(plans, kept, strict=True):
+        if isinstance(path, UnreadableSampleError):
+            lost[plan.key] = str(path)
             continue
         suggestion = plan.shown_suggestion
         tasks.append(
