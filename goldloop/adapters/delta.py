@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -270,6 +271,11 @@ class Table:
         table = self._newest()
         with self._log.errors("read the log of"):
             return list(table.history())
+
+    def remove_dead_files(self, before: datetime) -> int:
+        """Remove the files that no version needs which anybody may still read; see the port."""
+        version = int(self._newest().version())
+        return self._log.remove_dead(version, before, keeps_versions=self.name in schema.VERSIONED)
 
 
 def open_tables(folder: Path) -> Tables:

@@ -12,12 +12,14 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from goldloop.adapters.delta_dead_files import dead_files
 from goldloop.core.disk import disk_error, force_file, force_folder, n_free
 from goldloop.core.errors import StorageError
 
@@ -66,6 +68,16 @@ class TableFiles:
             above = [self.folder.parent, self.folder.parent.parent] if version == 0 else []
             for folder in (*folders, self.folder / "_delta_log", *above):
                 force_folder(folder)
+
+    def remove_dead(self, version: int, before: datetime, *, keeps_versions: bool) -> int:
+        """Remove the files that died before a moment; return how many bytes that freed."""
+        commits = (self._actions(number, version) for number in range(version + 1))
+        n_bytes = 0
+        with self.errors("remove dead files of"):
+            for path in dead_files(self.folder, commits, before=before, keeps_versions=keeps_versions):
+                n_bytes += path.stat().st_size
+                path.unlink()
+        return n_bytes
 
     def room_for(self, n_bytes: int) -> None:
         """Raise StorageError when the disk has no room for a commit of `n_bytes`.

@@ -74,6 +74,12 @@ class Table(Protocol):
     def history(self) -> list[dict[str, Any]]:
         """Return the commits, newest first: version, timestamp (ms), the metadata given to `merge_next`."""
 
+    def remove_dead_files(self, before: datetime) -> int:
+        """Remove the files that died before a moment; return how many bytes that freed.
+
+        Every gold version stays readable; of other tables, the versions that were newest since `before`.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
