@@ -97,6 +97,7 @@ class Table:
                     f"table {self.name!r} has versions 0 to {table.version()}, not {version}; "
                     "see 'goldloop gold log'"
                 )
+            self._log.check_history(version)
             table = self._open(version)
         return self._rows(table, list(columns) if columns else None, where)
 
@@ -269,6 +270,7 @@ class Table:
     def history(self) -> list[dict[str, Any]]:
         """Return the commits, newest first, each with its version, timestamp (ms) and our metadata."""
         table = self._newest()
+        self._log.check_history(int(table.version()))
         with self._log.errors("read the log of"):
             return list(table.history())
 

@@ -31,11 +31,15 @@ _ROOM = 65_536  # bytes a commit takes beside its rows
 
 @dataclass(slots=True)
 class TableFiles:
-    """The files of the table `name` in `folder`; commits up to `checked` are whole and on the disk."""
+    """The files of the table `name` in `folder`; the state of commit `checked` is whole and on the disk.
+
+    Commits up to `whole` were read one by one.
+    """
 
     name: str
     folder: Path
     checked: int = -1
+    whole: int = -1
 
     def trust(self, version: int) -> None:
         """Check the commits since the last call up to `version`, and force the newest to the disk.
@@ -49,6 +53,12 @@ class TableFiles:
             self._actions(number, version)
         self.force(version)
         self.checked = version
+
+    def check_history(self, version: int) -> None:
+        """Check every commit up to `version`, also those that a checkpoint sums up."""
+        for number in range(self.whole + 1, version + 1):
+            self._actions(number, max(self.checked, version))
+        self.whole = max(self.whole, version)
 
     def force(self, version: int) -> None:
         """Force the commit `version`, its data files and their folders to the disk."""
@@ -146,7 +156,7 @@ class TableFiles:
             hint = json.loads((self.folder / "_delta_log/_last_checkpoint").read_bytes())["version"]
         except (OSError, ValueError, TypeError, KeyError):
             return -1
-        return int(hint) if version is None or int(hint) < version else -1
+        return int(hint) if version is None or int(hint) <= version else -1
 
     def _actions(self, number: int, newest: int) -> list[dict[str, Any]]:
         """Return what commit `number` did.

@@ -82,6 +82,7 @@ def _finish(context: LabelingContext, report: PushReport, batch: _Batch, pushed:
             "run the command again to push the others"
         )
     present = {**batch.adopted, **pushed}
+    context.queue.bar({task_id: batch.claimed[key].plan.barred for key, task_id in batch.adopted.items()})
     context.task_log.record(Event.PUSHED, present, batch.claimed)
     why = "; ".join(sorted(set(batch.lost.values())))[:500]
     context.task_log.record(Event.GONE, dict.fromkeys(batch.lost), batch.claimed, why)
@@ -143,6 +144,15 @@ def _prepared(context: LabelingContext, claimed: Mapping[str, TaskStatus]) -> _B
             continue
         suggestion = plan.shown_suggestion
         tasks.append(
-            NewTask(plan.sample_id, plan.purpose, plan.batch, path, suggestion, plan.answers, plan.barred)
+            NewTask(
+                plan.sample_id,
+                plan.purpose,
+                plan.batch,
+                path,
+                suggestion,
+                plan.answers,
+                plan.barred,
+                context.seal.seal(plan),
+            )
         )
     return _Batch(claimed, tasks, adopted, lost)

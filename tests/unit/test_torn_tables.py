@@ -137,6 +137,20 @@ def test_a_torn_summary_is_named_and_may_be_removed(tmp_path: Path, tear: str) -
     assert len(opened(tmp_path).read()) == 103
 
 
+@pytest.mark.parametrize("use", ["history", "an old version"])
+def test_a_torn_commit_that_a_checkpoint_sums_up_is_named_too(tmp_path: Path, use: str) -> None:
+    """The newest rows are safe; the history and old versions rest on the commit file."""
+    table = filled(tmp_path)
+    for _ in range(98):
+        table.append_next(lambda seq: [{"key": str(seq), "seq": seq}])
+    commit(tmp_path, 50).write_bytes(b"")
+    table = opened(tmp_path)
+    assert len(table.read()) == 101
+
+    with pytest.raises(StorageError, match="commit 50 of table 'task_events' is empty"):
+        table.history() if use == "history" else table.read(version=60)
+
+
 def test_whole_tables_raise_no_alarm(tmp_path: Path) -> None:
     """Merges that add, change, remove and do nothing, in all tables, are whole."""
     tables = open_tables(tmp_path)

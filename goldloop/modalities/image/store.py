@@ -71,7 +71,7 @@ class ImageStore:
         if content is None:
             raise UnreadableSampleError(
                 Reason.UNREADABLE,
-                f"no intact file of sample {sample_id} in {self.root}; push it again to restore it",
+                f"no intact file of sample {sample_id} in {self.root}",
             )
         return self.reader.decode(content)
 
