@@ -107,11 +107,9 @@ class TableFiles:
         """Raise an error of the disk or of a damaged file as StorageError; `doing` completes "cannot ..."."""
         try:
             yield
-        except CommitFailedError:
-            raise
         except (DeltaError, OSError, pa.ArrowException) as error:
             told = disk_error(error, f"{doing} table {self.name!r}", self.folder)
-            if told is None and isinstance(error, TableNotFoundError):
+            if told is None and isinstance(error, (CommitFailedError, TableNotFoundError)):
                 raise
             raise (told or self._damage(doing, error)) from error
 

@@ -88,7 +88,7 @@ def test_a_full_disk_ends_a_command_with_one_sentence_and_loses_nothing(
         tables.rename(loop.root / "moved")
         tables.symlink_to(disk / "tables")
         n_free = shutil.disk_usage(disk).free
-        (disk / "filler").write_bytes(bytes(n_free - 40_960))
+        (disk / "filler").write_bytes(bytes(n_free))
 
         said = sentence(loop, "push")
         assert re.search(

@@ -110,16 +110,19 @@ def test_a_disk_that_fills_within_a_commit_loses_nothing(small_disk: Path) -> No
     assert sorted(opened(small_disk).read()["seq"].to_pylist()) == reported
 
 
+@pytest.mark.parametrize("n_rooms", [0, 1, 2])
 def test_a_full_disk_that_was_not_foreseen_is_the_same_sentence(
-    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch, n_rooms: int
 ) -> None:
-    """Another program takes the room between the look and the write; deltalake's own error is translated."""
+    """Another program takes the room between the look and the write, of the rows or of the commit file."""
     table = opened(small_disk)
-    fill(small_disk)
+    fill(small_disk, free=n_rooms * 4 * KIB)
     monkeypatch.setattr("goldloop.adapters.delta_log.n_free", lambda _: 10**9)
 
     with pytest.raises(StorageError, match=rf"cannot write table '{NAME}': the disk is full \(ENOSPC"):
-        table.append([{"key": "x" * 100_000}])
+        table.append([{"key": "x" * 3000}])
+    (small_disk / "filler").unlink()
+    assert len(opened(small_disk).read()) == 0
 
 
 @pytest.mark.parametrize("write", WRITES)
