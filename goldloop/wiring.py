@@ -20,10 +20,12 @@ from goldloop.core.modality import Modality
 from goldloop.core.ports import Tables
 from goldloop.labeling import context
 from goldloop.labeling.context import LoopState, read_state
+from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.loop.ports import LoopPorts
 from goldloop.modalities.kinds import open_modality
 from goldloop.services import Endpoints, endpoints
 from goldloop.settings import Settings
+from goldloop.settings.sealing_key import sealing_key
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.gold_store import GoldStore
 
@@ -62,6 +64,7 @@ class Wiring:
             progress=TerminalProgress(),
             import_size=context.IMPORT_SIZE,
             lease_s=context.LEASE_S,
+            seal=PlanSeal(sealing_key(self.workspace.root)),
         )
 
     def read_state(self) -> LoopState:

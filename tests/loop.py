@@ -21,6 +21,7 @@ from goldloop.labeling.follow_up import FollowUpReport
 from goldloop.labeling.plan import plan_round
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport, push_planned
+from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.labeling.task_reconciliation import reconcile
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.pull import pull
@@ -103,6 +104,7 @@ class Loop:
     audit_probabilities: AuditProbabilities | None = None
     queue: MemoryLabelingServer = field(default_factory=lambda: MemoryLabelingServer(LABELS))
     clock: FakeClock = field(default_factory=FakeClock)
+    seal: PlanSeal = field(default_factory=PlanSeal)
 
     def __post_init__(self) -> None:
         self.reader = TextReader(self.texts)
@@ -133,6 +135,7 @@ class Loop:
             clock=self.clock,
             sleep=self.clock.sleep,
             import_size=import_size,
+            seal=self.seal,
         )
 
     def context(self, owner: str = "me", import_size: int = 500) -> LabelingContext:

@@ -15,6 +15,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema, TensorSpec
 
 from goldloop.adapters.mlflow_connection import mlflow_at
+from goldloop.core.disk import make_folder, put_in_place
 from goldloop.core.errors import ModelError
 from goldloop.training.ports import RegisteredModel
 
@@ -160,7 +161,7 @@ class MlflowRegistry:
         return RegisteredModel(version, folder, mlflow_run_id=str(entry.run_id), tags=dict(entry.tags))
 
     def _download(self, version: str, folder: Path) -> None:
-        self._cache.mkdir(parents=True, exist_ok=True)
+        make_folder(self._cache)
         with (
             mlflow_at(self.uri, doing=f"downloading version {version}"),
             tempfile.TemporaryDirectory(dir=self._cache, prefix=".") as beside,
@@ -169,7 +170,7 @@ class MlflowRegistry:
                 f"{MODEL_URI_PREFIX}{self.name}/{version}/extra_files", dst_path=beside
             )
             try:
-                Path(files).rename(folder)
+                put_in_place(Path(files), folder)
             except OSError:
                 if not folder.is_dir():  # another process downloaded the same files
                     raise

@@ -88,6 +88,8 @@ def round_(where: Where = None, as_json: Json = False) -> None:
         out.print(f"policy: {line}")
     show_table(score_rows([report.score]), title="score")
     show_table(push_rows(report.push), title="push")
+    if report.n_bytes_freed:
+        out.print(f"dead files of the tables removed: {report.n_bytes_freed / 1e6:.1f} MB")
     out.print(f"page: {report.page}")
 
 

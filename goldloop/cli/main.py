@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from goldloop import __version__
 from goldloop.cli import gold, loop, policy, reports, workspace
 from goldloop.cli.common import err, out
+from goldloop.core.disk import disk_error
 from goldloop.core.errors import GoldloopError
 
 app = typer.Typer(
@@ -37,6 +39,12 @@ def main() -> None:
         app()
     except GoldloopError as error:
         err.print(f"error: {error}", style="red")
+        sys.exit(1)
+    except (OSError, sqlite3.Error) as error:
+        told = disk_error(error, "finish this command")
+        if told is None:
+            raise
+        err.print(f"error: {told}", style="red")
         sys.exit(1)
     except KeyboardInterrupt:
         err.print("interrupted; run the same command again, it goes on from here")

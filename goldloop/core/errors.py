@@ -64,6 +64,10 @@ class TableConflictError(GoldloopError):
     """Every attempt to write a table lost to another writer."""
 
 
+class StorageError(GoldloopError):
+    """The disk refused a read or a write, or a power cut or another program has damaged a file."""
+
+
 class BusyError(GoldloopError):
     """Another process holds the lock for this work."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -73,6 +73,12 @@ class Table(Protocol):
 
     def history(self) -> list[dict[str, Any]]:
         """Return the commits, newest first: version, timestamp (ms), the metadata given to `merge_next`."""
+
+    def remove_dead_files(self, before: datetime) -> int:
+        """Remove the files that died before a moment; return how many bytes that freed.
+
+        Every gold version stays readable; of other tables, the versions that were newest since `before`.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +176,13 @@ class LabelingQueue(Protocol):
     """The labelling server: tasks go in, annotations come out."""
 
     def push(self, tasks: Sequence[NewTask]) -> dict[str, int]:
-        """Create one task for each; return task ids by key, in the order given. Not idempotent by itself."""
+        """Create one task for each; return task ids by key, in the order given. Not idempotent by itself.
+
+        No barred annotator ever gets the task, not even when the push is killed.
+        """
+
+    def bar(self, barred: Mapping[int, Collection[str]]) -> None:
+        """Keep tasks, by id, from annotators, and open them to all others; who is barred already stays so."""
 
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
         """Return the ids of all tasks on the server that carry one of `keys`, ascending, by key."""
@@ -180,6 +192,9 @@ class LabelingQueue(Protocol):
 
     def all_tasks(self) -> dict[int, str]:
         """Return key by task id for every task of the project (a full sweep; costs 1 ms a task)."""
+
+    def sealed_plans(self, task_ids: Sequence[int]) -> dict[int, str]:
+        """Return the sealed plan of each of these tasks that has one, by id."""
 
     def answered(self, task_ids: Sequence[int]) -> set[int]:
         """Return those of `task_ids` that hold at least one annotation or skip."""

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from goldloop.core.disk import make_folder, put_in_place
 from goldloop.core.errors import SourceError
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
@@ -65,7 +66,7 @@ def export_gold(
     if target.exists():
         raise SourceError(f"{target} exists already; name a new place with --to")
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     try:
         match form:
             case Format.CSV:
@@ -84,7 +85,7 @@ def export_gold(
                 _write_imagefolder(records, beside, labels, file_of)
             case Format.COCO_CLS if file_of is not None:
                 _write_coco(records, version, beside, labels, file_of)
-        beside.replace(target)
+        put_in_place(beside, target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         beside.unlink(missing_ok=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from goldloop.consensus.outcomes import Outcomes, find_outcomes
 from goldloop.core.modality import Modality
 from goldloop.core.ports import LabelingQueue, Tables
 from goldloop.core.samples import SampleId
+from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.settings import Settings
 from goldloop.tables.snapshot import Snapshot, read_snapshot, read_versions
 from goldloop.tables.task_log import TaskLog
@@ -57,7 +58,7 @@ class LabelingContext:
     """The context of the labeling steps.
 
     `owner` names this process in claims, which expire `lease_s` seconds after they were made. The push calls
-    `advance` with the number of tasks that it has finished.
+    `advance` with the number of tasks that it has finished. `seal` seals the plans that go to the server.
     """
 
     tables: Tables
@@ -70,6 +71,7 @@ class LabelingContext:
     import_size: int
     lease_s: float
     advance: Callable[[int], None] = lambda _: None
+    seal: PlanSeal = field(default_factory=PlanSeal)
 
     @property
     def task_log(self) -> TaskLog:

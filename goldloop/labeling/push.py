@@ -14,11 +14,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from goldloop.core.errors import ServiceError, UnreadableSampleError
-from goldloop.core.planned_tasks import Event, TaskStatus
+from goldloop.core.planned_tasks import Event, PlannedTask, TaskStatus
 from goldloop.core.tasks import NewTask, split_key
 from goldloop.labeling.context import LabelingContext
 from goldloop.labeling.follow_up import FollowUpReport
 from goldloop.tables.batches import read_samples
+
+_KEEPERS = 4  # threads that keep samples: a sample waits for the disk, and several wait together
 
 
 @dataclass(slots=True)
@@ -80,6 +82,7 @@ def _finish(context: LabelingContext, report: PushReport, batch: _Batch, pushed:
             "run the command again to push the others"
         )
     present = {**batch.adopted, **pushed}
+    context.queue.bar({task_id: batch.claimed[key].plan.barred for key, task_id in batch.adopted.items()})
     context.task_log.record(Event.PUSHED, present, batch.claimed)
     why = "; ".join(sorted(set(batch.lost.values())))[:500]
     context.task_log.record(Event.GONE, dict.fromkeys(batch.lost), batch.claimed, why)
@@ -126,14 +129,30 @@ def _prepared(context: LabelingContext, claimed: Mapping[str, TaskStatus]) -> _B
     samples = read_samples(context.tables, {plan.sample_id for plan in plans})
     tasks: list[NewTask] = []
     lost: dict[str, str] = {}
-    for plan in plans:
+
+    def keep(plan: PlannedTask) -> str | UnreadableSampleError:
         try:
-            path = context.modality.store.keep(plan.sample_id, samples[plan.sample_id].uri)
+            return context.modality.store.keep(plan.sample_id, samples[plan.sample_id].uri)
         except UnreadableSampleError as error:
-            lost[plan.key] = str(error)
+            return error
+
+    with ThreadPoolExecutor(_KEEPERS, thread_name_prefix="keep") as keepers:
+        kept = list(keepers.map(keep, plans))
+    for plan, path in zip(plans, kept, strict=True):
+        if isinstance(path, UnreadableSampleError):
+            lost[plan.key] = str(path)
             continue
         suggestion = plan.shown_suggestion
         tasks.append(
-            NewTask(plan.sample_id, plan.purpose, plan.batch, path, suggestion, plan.answers, plan.barred)
+            NewTask(
+                plan.sample_id,
+                plan.purpose,
+                plan.batch,
+                path,
+                suggestion,
+                plan.answers,
+                plan.barred,
+                context.seal.seal(plan),
+            )
         )
     return _Batch(claimed, tasks, adopted, lost)

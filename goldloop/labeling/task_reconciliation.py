@@ -13,7 +13,8 @@ from goldloop.core.samples import BatchId
 from goldloop.core.splits import wanted_split
 from goldloop.core.tasks import Purpose, split_key
 from goldloop.labeling.context import LabelingContext
-from goldloop.tables.batches import read_samples
+from goldloop.labeling.sealed_plans import restored_plans
+from goldloop.tables.batches import keep_again, read_samples
 
 MOST_LOST = 0.5  # larger shares of tasks that disappear between two calls need confirmation
 FEW_TASKS = 20  # so many tasks may disappear without confirmation
@@ -57,13 +58,14 @@ def reconcile(
         for key, task_id in on_server.items()
         if key not in pushed and (key not in present or not present[key].is_live or present[key].at < stale)
     }
-    unknown = [key for key in new if key not in present]
+    unknown = {key: task_id for key, task_id in new.items() if key not in present}
     if unknown:
-        _adopt(context, unknown)
+        _adopt(context, unknown, restored_plans(context.queue, context.seal, unknown))
         present = context.task_log.statuses()
     moved = {
         key: task_id for key, task_id in on_server.items() if key in pushed and pushed[key].task_id != task_id
     }
+    context.queue.bar({task_id: present[key].plan.barred for key, task_id in {**new, **moved}.items()})
     context.task_log.record(Event.PUSHED, {**new, **moved}, present, "found on the server")
     gone = [key for key, task in before.items() if key not in on_server and present[key] == task]
     if len(gone) > max(FEW_TASKS, MOST_LOST * len(before)) and not accept_lost:
@@ -92,8 +94,8 @@ def _list_and_deduplicate(queue: LabelingQueue) -> tuple[dict[str, int], int]:
     return kept, len(surplus)
 
 
-def _adopt(context: LabelingContext, keys: Collection[str]) -> None:
-    """Plan the tasks that the server holds and the task log has lost."""
+def _adopt(context: LabelingContext, keys: Collection[str], restored: Mapping[str, PlannedTask]) -> None:
+    """Plan the tasks that the server holds and the task log has lost, as in `restored` if they are there."""
     selection = context.settings.selection
     samples = read_samples(context.tables, {split_key(key)[0] for key in keys})
 
@@ -113,7 +115,8 @@ def _adopt(context: LabelingContext, keys: Collection[str]) -> None:
             detail="adopted from the server",
         )
 
-    context.task_log.plan(lambda: [plan_of(key) for key in keys])
+    keep_again(context.modality.store, samples)
+    context.task_log.plan(lambda: [restored.get(key) or plan_of(key) for key in keys])
 
 
 def _is_ours(key: str) -> bool:

@@ -13,6 +13,7 @@ from goldloop.core.clock import now
 from goldloop.core.modality import Modality
 from goldloop.core.ports import LabelingQueue, Tables
 from goldloop.labeling.context import IMPORT_SIZE, LEASE_S, LabelingContext
+from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.scoring.writer import Model
 from goldloop.settings import Settings
 from goldloop.training.evaluate import HoldoutEvaluation
@@ -49,7 +50,7 @@ class LoopPorts:
     `alone` holds a lock for one kind of work, so that no second process of the workspace does it at the same
     time. `plots` draws the plots of a retrain and returns them by relative path. `gold_uri` names the gold
     table for the experiment tracker. `owner` names this process in claims, which expire after `lease_s`
-    seconds; `import_size` is the number of tasks in one import.
+    seconds; `import_size` is the number of tasks in one import. `seal` has the key of the workspace.
     """
 
     settings: Settings
@@ -68,6 +69,7 @@ class LoopPorts:
     plots: Callable[[HoldoutEvaluation], Mapping[str, bytes]] = lambda _: {}
     import_size: int = IMPORT_SIZE
     lease_s: float = LEASE_S
+    seal: PlanSeal = field(default_factory=PlanSeal)
 
     def labeling(self, queue: LabelingQueue | None = None) -> LabelingContext:
         """Return the context of the labeling steps; `queue` is opened unless it is given."""
@@ -81,6 +83,7 @@ class LoopPorts:
             sleep=self.sleep,
             import_size=self.import_size,
             lease_s=self.lease_s,
+            seal=self.seal,
         )
 
     def champion(self) -> Model:

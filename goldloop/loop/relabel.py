@@ -23,6 +23,7 @@ from goldloop.labeling.context import LoopState
 from goldloop.labeling.follow_up import follow_up_plan
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.push import follow_up
+from goldloop.tables.batches import RestoringStore
 from goldloop.tables.gold_store import GoldStore, read_label_issues, save_label_issues
 from goldloop.tables.snapshot import Snapshot, read_snapshot
 from goldloop.training.label_errors import LabelIssue, Rows, cross_validated_probs, find_label_issues
@@ -63,7 +64,7 @@ def _search(
 ) -> tuple[int, list[LabelIssue]]:
     """Return the newest gold version and its label issues, by models not trained on the sample they judge."""
     gold, labels = GoldStore(ports.tables.gold).read(), ports.settings.label_set
-    trainer, load = ports.open_trainer(), ports.modality.store.load
+    trainer, load = ports.open_trainer(), RestoringStore(ports.modality.store, ports.tables).load
     records = [record for record in gold.records if _may_be_doubted(record)]
     if len({record.label for record in records}) < 2:
         raise EmptyPoolError(

@@ -21,7 +21,7 @@ from goldloop.labeling.context import read_state
 from goldloop.loop.ports import LoopPorts
 from goldloop.settings import Settings
 from goldloop.tables.answers import read_annotations
-from goldloop.tables.batches import read_current_samples, read_reference, save_batch
+from goldloop.tables.batches import RestoringStore, read_current_samples, read_reference, save_batch
 from goldloop.tables.counts import annotation_counts
 from goldloop.tables.gold_store import Gold, GoldStore
 from goldloop.tables.rounds import current_round, read_rounds, save_round
@@ -129,7 +129,7 @@ def _train(
             [(record.sample_id, labels.column(record.label)) for record in _of_split(gold, Split.TRAIN)],
             [(record.sample_id, labels.column(record.label)) for record in validation],
             labels=labels,
-            load=ports.modality.store.load,
+            load=RestoringStore(ports.modality.store, ports.tables).load,
             folder=scratch / run_id,
             advance=advance,
             validation_weights=weights_of(validation).tolist(),
@@ -177,7 +177,7 @@ def _evaluate(ports: LoopPorts, gold: Gold, challenger: _Challenger) -> HoldoutE
             version=gold.version,
             settings=ports.settings,
             scorer_of=lambda model: trainer.scorer(registry.load(model).folder),
-            store=ports.modality.store,
+            store=RestoringStore(ports.modality.store, ports.tables),
             current=read_current_samples(ports.tables),
         )
         plots = ports.plots(evaluation)

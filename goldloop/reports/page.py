@@ -15,6 +15,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from goldloop.core.disk import write_whole
 from goldloop.core.modality import Preview
 from goldloop.reports.formatting import Cell, number
 from goldloop.reports.plots.style import LANE_LOOKS
@@ -61,11 +62,8 @@ def render_page(page: Page) -> str:
 
 def save_page(page: Page, folder: Path, name: str) -> Path:
     """Write `page` as `name` into `folder`, whole or not at all; return where it lies."""
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / name
-    beside = target.with_name(f".{name}.part")
-    beside.write_text(render_page(page), encoding="utf-8")
-    return beside.replace(target)
+    write_whole(folder / name, render_page(page))
+    return folder / name
 
 
 def _shown(preview: Preview, alt: str) -> Markup:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass, fields
 
+from goldloop.core.disk import disk_errors, force_folder, write_whole
 from goldloop.core.errors import ServiceError
 from goldloop.settings.workspace import Workspace
 
@@ -65,15 +65,13 @@ def ensure_credentials(workspace: Workspace) -> Credentials:
     path = workspace.secrets_file
     if not path.exists():
         beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        try:
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(asdict(new_credentials()), file, indent=2)
-                file.flush()
-                os.fsync(file.fileno())
-            with contextlib.suppress(FileExistsError):  # another process was faster; use its secrets
-                path.hardlink_to(beside)
-        finally:
-            beside.unlink(missing_ok=True)
+        with disk_errors(f"write {path.name}", path):
+            try:
+                write_whole(beside, json.dumps(asdict(new_credentials()), indent=2), mode=0o600)
+                with contextlib.suppress(FileExistsError):  # another process was faster; use its secrets
+                    path.hardlink_to(beside)
+            finally:
+                beside.unlink(missing_ok=True)
+            force_folder(path.parent)
     path.chmod(0o600)
     return load_credentials(workspace)

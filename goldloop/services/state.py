@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
+from goldloop.core.disk import write_whole
 from goldloop.core.errors import ServiceError, ServiceStartError
 from goldloop.services.processes import ProcessMark, end_of, is_running, port_holder, stop
 from goldloop.settings.workspace import Workspace
@@ -55,10 +55,8 @@ def load_state(workspace: Workspace) -> dict[str, ServerState]:
 def save_state(workspace: Workspace, state: dict[str, ServerState]) -> None:
     """Replace the recorded servers by `state` atomically."""
     path = workspace.services / "state.json"
-    beside = path.with_name(f".state.{os.getpid()}")
     content = {name: asdict(server) for name, server in state.items()}
-    beside.write_text(json.dumps(content, indent=2), encoding="utf-8")
-    beside.replace(path)
+    write_whole(path, json.dumps(content, indent=2))
 
 
 def placed(

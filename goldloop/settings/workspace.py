@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from goldloop.core.disk import write_whole
 from goldloop.core.errors import WorkspaceError
 from goldloop.settings import Settings
 from goldloop.settings.toml import FILE_NAME, checked_settings, load_settings, settings_toml
@@ -51,10 +52,8 @@ class Workspace:
         slug = re.sub(r"[^a-z0-9_-]+", "-", root.name.lower()).strip("-_")[:40]
         settings.setdefault("name", slug if len(slug) > 1 else f"loop-{slug or 'a'}")
         checked = checked_settings(settings, "goldloop init")
-        root.mkdir(parents=True, exist_ok=True)
-        with (root / FILE_NAME).open("x", encoding="utf-8") as file:
-            file.write(settings_toml(checked))
-        (root / ".gitignore").write_text("*\n!.gitignore\n!goldloop.toml\n", encoding="utf-8")
+        write_whole(root / ".gitignore", "*\n!.gitignore\n!goldloop.toml\n")
+        write_whole(root / FILE_NAME, settings_toml(checked))
         return cls(root, checked)
 
     @property

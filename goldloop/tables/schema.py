@@ -81,6 +81,9 @@ ALL = {
 }
 """Columns of each table, by the names of `goldloop.core.ports.Tables`."""
 
+VERSIONED = frozenset({"gold"})
+"""Tables of which every version stays readable."""
+
 
 def as_table(name: str, rows: Sequence[Row]) -> pa.Table:
     """Return `rows` as Arrow rows of the table `name`; a missing value becomes null.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from goldloop.core.ports import LabelingQueue
@@ -42,6 +43,18 @@ def test_find_shows_duplicates_ascending(queue: LabelingQueue) -> None:
     second = queue.push([review(1)])[review(1).key]
 
     assert queue.find([review(1).key]) == {review(1).key: [first, second]}
+
+
+def test_a_sealed_plan_travels_with_its_task(queue: LabelingQueue) -> None:
+    """The server returns the seal of each task that has one, whether annotators see a suggestion or not."""
+    shown, unseen = replace(review(1), sealed="c2VhbGVk" * 200), replace(blind(2), sealed="YmxpbmQ=")
+    ids = queue.push([shown, unseen, review(3)])
+
+    assert queue.sealed_plans([*ids.values(), 999_999]) == {
+        ids[shown.key]: shown.sealed,
+        ids[unseen.key]: unseen.sealed,
+    }
+    assert queue.sealed_plans([]) == {}
 
 
 def test_delete_removes_just_these_tasks(queue: LabelingQueue) -> None:

@@ -17,6 +17,9 @@ from labelstudio_config.interface import FROM_NAME, FULL_HINT, KINDS, NOTE_NAME,
 TaskData = Callable[[NewTask, Callable[[str], str]], Mapping[str, str]]
 """Returns the fields of a task that hold its sample, such as `goldloop.core.modality.Modality.task_data`."""
 
+SEALED = "goldloop"
+"""Field of a task's meta that holds its sealed plan."""
+
 
 def image_data(task: NewTask, link: Callable[[str], str]) -> Mapping[str, str]:
     """Return the fields of a task about an image."""
@@ -53,15 +56,16 @@ def task_payload(task: NewTask, task_data: TaskData = image_data) -> dict[str, A
     }
     if task.purpose is Purpose.ADJUDICATION:
         data["answers"] = counted(task.answers)
+    meta = {SEALED: task.sealed} if task.sealed else {}
     if suggestion is None:
-        return {"data": data, "predictions": []}
+        return {"data": data, "predictions": [], "meta": meta}
     data |= {
         "hint": suggestion.hint,
         "suggested": suggestion.label,
         "suggested_score": suggestion.score,
         "suggested_by": suggestion.model_version,
     }
-    return {"data": data, "predictions": [prediction_payload(data)]}
+    return {"data": data, "predictions": [prediction_payload(data)], "meta": meta}
 
 
 def counted(answers: Mapping[str, int]) -> str:

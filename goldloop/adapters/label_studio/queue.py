@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from goldloop.adapters.label_studio.assignment import bar, is_barring, set_overlaps
+from goldloop.adapters.label_studio.assignment import bar, barring, is_barring, known_accounts, set_overlaps
 from goldloop.adapters.label_studio.changes import ChangeStream, merged_pages
 from goldloop.adapters.label_studio.client import LabelStudioClient, translated
 from goldloop.adapters.label_studio.payload import (
+    SEALED,
     TaskData,
     image_data,
     prediction_payload,
@@ -86,12 +87,18 @@ class LabelStudioQueue:
             self._restore_suggestions()
             self._is_whole = True
         ids: dict[str, int] = {}
+        accounts = known_accounts(self._server) if any(task.barred for task in tasks) else set()
         for project_id in self.projects:
             mine = [task for task in tasks if self.projects.of(task.purpose) == project_id]
-            payloads = [task_payload(task, self.task_data) for task in mine]
+            payloads = [
+                task_payload(task, self.task_data)
+                | {"annotations": [barring(name) for name in task.barred if name in accounts]}
+                for task in mine
+            ]
             for batch in _batches(payloads):
                 ids |= self._import(project_id, batch)
-        bar(self._server, {ids[task.key]: task.barred for task in tasks})
+        # it opens these tasks; an import that lost its predictions has lost the skips too
+        self.bar({ids[task.key]: task.barred for task in tasks if task.barred})
         versions = (task.suggestion.model_version for task in tasks if task.suggestion)
         self._show_version(next(versions, self._found_version))
         return {task.key: ids[task.key] for task in tasks}
@@ -103,6 +110,10 @@ class LabelStudioQueue:
             ids.setdefault(row["data"]["key"], []).append(row["id"])
             self._found_version = row["data"].get("suggested_by") or self._found_version
         return ids
+
+    def bar(self, barred: Mapping[int, Collection[str]]) -> None:
+        """Keep tasks, by id, from annotators, and open them to all others; who is barred already stays so."""
+        bar(self._server, self.projects, barred)
 
     def n_tasks(self) -> int:
         """Return how many tasks the projects hold on the server."""
@@ -116,6 +127,12 @@ class LabelStudioQueue:
                 keys[row["id"]] = row["data"]["key"]
                 self._found_version = row["data"].get("suggested_by") or self._found_version
         return keys
+
+    def sealed_plans(self, task_ids: Sequence[int]) -> dict[int, str]:
+        """Return the sealed plan of each of these tasks that has one, by id."""
+        rows = lookup(self._server, self.projects, "id,meta", "id", task_ids)
+        found = {row["id"]: (row.get("meta") or {}).get(SEALED) for row in rows}
+        return {task_id: sealed for task_id, sealed in found.items() if isinstance(sealed, str)}
 
     def answered(self, task_ids: Sequence[int]) -> set[int]:
         """Return those of `task_ids` that hold at least one annotation or skip."""

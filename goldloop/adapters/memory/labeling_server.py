@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -83,6 +83,15 @@ class MemoryLabelingServer:
                 ids.setdefault(task.pushed.key, []).append(task_id)
         return ids
 
+    def bar(self, barred: Mapping[int, Collection[str]]) -> None:
+        """Keep tasks, by id, from annotators."""
+        self._check_up()
+        for task_id, annotators in barred.items():
+            task = self.tasks.get(task_id)
+            if task is not None:
+                names = (*task.pushed.barred, *annotators)
+                task.pushed = replace(task.pushed, barred=tuple(dict.fromkeys(names)))
+
     def n_tasks(self) -> int:
         """Return the number of tasks."""
         self._check_up()
@@ -92,6 +101,12 @@ class MemoryLabelingServer:
         """Return key by task id."""
         self._check_up()
         return {task_id: task.pushed.key for task_id, task in self.tasks.items()}
+
+    def sealed_plans(self, task_ids: Sequence[int]) -> dict[int, str]:
+        """Return the sealed plan of each of these tasks that has one, by id."""
+        self._check_up()
+        there = {task_id: self.tasks[task_id].pushed.sealed for task_id in task_ids if task_id in self.tasks}
+        return {task_id: sealed for task_id, sealed in there.items() if sealed}
 
     def answered(self, task_ids: Sequence[int]) -> set[int]:
         """Return those of `task_ids` that hold at least one annotation or skip."""

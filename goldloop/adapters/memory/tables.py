@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from datetime import datetime
 from threading import RLock
 from time import time
 from typing import Any
@@ -116,6 +117,11 @@ class MemoryTable:
     def history(self) -> list[dict[str, Any]]:
         """Return the commits, newest first, each with its version, timestamp (ms) and metadata."""
         return self._commits[::-1]
+
+    def remove_dead_files(self, before: datetime) -> int:
+        """Do nothing: a table in memory has no files."""
+        del before
+        return 0
 
     def _until_committed(
         self, attempt: Callable[[int, int], tuple[pa.Table, dict[str, str]] | None], base: int | None

@@ -1,0 +1,42 @@
+"""The key that seals plans: 32 random bytes in a file of the workspace that only its owner can read."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from pathlib import Path
+
+from goldloop.core.disk import disk_errors, force_folder, write_whole
+from goldloop.core.errors import WorkspaceError
+
+FILE_NAME = "plan.key"
+_BYTES = 32
+
+
+def sealing_key(root: Path) -> bytes:
+    """Return the key of the workspace at `root`, made on first use; the first process to make it wins.
+
+    Raises:
+        WorkspaceError: the file is damaged.
+    """
+    path = root / FILE_NAME
+    if not path.exists():
+        beside = path.with_name(f".{FILE_NAME}.{secrets.token_hex(4)}")
+        with disk_errors(f"write {FILE_NAME}", path):
+            try:
+                write_whole(beside, secrets.token_hex(_BYTES), mode=0o600)
+                with contextlib.suppress(FileExistsError):
+                    path.hardlink_to(beside)
+            finally:
+                beside.unlink(missing_ok=True)
+            force_folder(root)
+    try:
+        key = bytes.fromhex(path.read_text(encoding="ascii"))
+    except ValueError:
+        key = b""
+    if len(key) != _BYTES:
+        raise WorkspaceError(
+            f"{path} is damaged: it needs {2 * _BYTES} hexadecimal digits. Restore it from a backup, or "
+            "remove it; tasks that are on the labelling server then cannot restore a lost task log"
+        )
+    return key
