@@ -11,12 +11,13 @@ from pathlib import PurePath
 import pyarrow.compute as pc
 
 from goldloop.core.ports import Reader, Tables
-from goldloop.core.samples import UNREADABLE, Arrived, BatchId, FileRef, SampleId
+from goldloop.core.samples import UNREADABLE, Arrived, BatchId, FileRef, SampleId, file_of
 from goldloop.drift.checks import Check, check_drift
 from goldloop.drift.history import Seen
 from goldloop.drift.sketches import Sketch
 from goldloop.routing.policies import Policy
 from goldloop.scoring.writer import AuditProbabilities, Clock, Model, ScoreReport, ScoreWriter, sample_key
+from goldloop.tables.arrivals import read_failed_openings, save_opened
 from goldloop.tables.batches import read_reference, save_batch
 from goldloop.tables.predictions import newest_predictions
 
@@ -24,7 +25,8 @@ from goldloop.tables.predictions import newest_predictions
 def batch_of(source: str) -> BatchId:
     """Return the id of the batch that `source` names: readable, and the same whenever it is scored again."""
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", PurePath(source.rstrip("/*")).stem).strip("-")[:40] or "batch"
-    return BatchId(f"{stem}-{hashlib.sha256(source.encode()).hexdigest()[:8]}")
+    digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
+    return BatchId(f"{stem}-{digest[:8]}")
 
 
 def score_source(
@@ -51,9 +53,15 @@ def score_source(
     batch = batch_of(source)
     report = ScoreReport(batch, model.version)
     known, seen = _known_files(tables, batch), _seen_samples(tables)
+    failures, opened = read_failed_openings(tables), set[str]()
     writer = ScoreWriter(batch, model, policy, tables, clock, audit_probabilities, report, seen=seen)
 
     def is_known(file: FileRef) -> bool:
+        place = file_of(file.uri)
+        if place in failures.unopened:
+            opened.add(place)  # unless its arrival says that it failed again
+            if file.uri == place:
+                return False
         if _file_key(file.uri, file.stamp) not in known:
             return False
         report.n_known += 1
@@ -61,10 +69,18 @@ def score_source(
         return True
 
     for arrival in reader.arrivals(source, is_known=is_known):
-        report.n_files += 1
-        writer.add(arrival)
+        if arrival.reason == UNREADABLE:
+            opened.discard(arrival.file.uri)
+        if failures.is_recorded(arrival):
+            report.n_unopened += 1
+        elif _file_key(arrival.file.uri, arrival.file.stamp) in known:
+            report.n_known += 1
+        else:
+            report.n_files += 1
+            writer.add(arrival)
         advance(1)
     writer.flush()
+    save_opened(tables, batch, opened, at=clock())
     report.drift = _drift(writer.sketch(), tables, batch=batch, model=model, at=clock())
     return report
 

@@ -42,7 +42,8 @@ class ScoreReport:
     """What one scoring pass did, counted in samples, good and bad.
 
     `rerouted` counts samples that only got another lane, "auto -> review". `drift` compares the new samples
-    with what the model saw before, None where nothing new was scored.
+    with what the model saw before, None where nothing new was scored. `n_unopened` counts files that could
+    not be opened before and cannot be opened now; `n_files` counts the others that were read.
     """
 
     batch: str
@@ -55,6 +56,7 @@ class ScoreReport:
     lost: list[str] = field(default_factory=list)
     rerouted: Counter[str] = field(default_factory=Counter)
     drift: Check | None = None
+    n_unopened: int = 0
 
 
 def sample_key(sample_id: str) -> bytes:
