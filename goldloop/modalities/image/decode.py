@@ -8,13 +8,17 @@ import warnings
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import UNREADABLE
 from goldloop.modalities.content import TOO_LARGE
+from goldloop.modalities.image.depth import (
+    grey_in_8_bits,
+    has_16_bit_channels,
+    lift_dark_channels,
+    low_bytes_of,
+)
 from goldloop.modalities.image.signatures import description, image_format, is_cut, unsupported_image
 
 EXTENSIONS = {
@@ -32,9 +36,6 @@ EXTENSIONS = {
 
 MAX_PIXELS = 100_000_000
 """Limit of width x height, below Pillow's own; decoded, such a picture takes 300 MB."""
-
-UINT8_MAX = 255
-UINT16_MAX = 65535
 
 
 class Reason(StrEnum):
@@ -102,6 +103,7 @@ def plain_format(content: bytes, *, longest_side: int) -> str | None:
         is_png = image.format == "PNG"
         is_changed = is_png and (getattr(image, "is_animated", False) or b"eXIf" in content)
         is_opaque = image.mode in ("L", "RGB") and not image.has_transparency_data
+        is_opaque = is_opaque and not has_16_bit_channels(image)
         if is_opaque and not is_changed and max(image.size) <= longest_side:
             return "PNG" if is_png else "JPEG"
     return None
@@ -122,7 +124,10 @@ def _decoded(content: bytes, shortest_side: int | None) -> Picture:
     if is_jpeg and shortest_side is not None:
         scale = shortest_side / min(width, height)  # the decoder takes the smallest of its scales above it
         image.draft(None, (max(1, round(width * scale)), max(1, round(height * scale))))
+    is_deep = has_16_bit_channels(image)  # Pillow forgets it while it loads
     image.load()
+    if is_deep:
+        lift_dark_channels(image, lambda: low_bytes_of(content, tuple(EXTENSIONS)))
     rgb = as_rgb(image)
     size = (width, height) if rgb.size == image.size else (height, width)
     return Picture(rgb, size, "JPEG" if is_jpeg else str(image.format))
@@ -131,14 +136,12 @@ def _decoded(content: bytes, shortest_side: int | None) -> Picture:
 def as_rgb(image: Image.Image) -> Image.Image:
     """Return the loaded `image` as a person sees it: upright, 8 bits a channel, transparency on white, RGB.
 
-    16-bit grey is scaled from its full range, never clipped. 32-bit integers and floats have no range of
-    their own: values within 0..1 (floats), 0..255 or 0..65535 are taken at that scale, others stretched from
-    their minimum to their maximum.
+    `goldloop.modalities.image.depth` brings more bits to 8.
     """
     with contextlib.suppress(Exception):  # a broken EXIF block asks for no turn; the pixels are good
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_as_8_bit(np.asarray(image))).convert("RGB")
+        return grey_in_8_bits(image).convert("RGB")
     if image.mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
@@ -147,21 +150,6 @@ def as_rgb(image: Image.Image) -> Image.Image:
         layered = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert("RGB")
     return image if image.mode == "RGB" else image.convert("RGB")
-
-
-def _as_8_bit(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    numbers = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(numbers.min()), float(numbers.max())
-    if values.dtype.itemsize == 2:
-        low, high = 0.0, UINT16_MAX
-    elif low >= 0 and high <= 1 and values.dtype.kind == "f":
-        low, high = 0.0, 1.0
-    elif low >= 0 and high <= UINT8_MAX:
-        low, high = 0.0, UINT8_MAX
-    elif low >= 0 and high <= UINT16_MAX:
-        low, high = 0.0, UINT16_MAX
-    scaled = (numbers - low) * (UINT8_MAX / ((high - low) or 1))
-    return np.asarray(np.clip(np.rint(scaled), 0, UINT8_MAX), dtype=np.uint8)
 
 
 def _explained(content: bytes, error: Exception) -> UnreadableSampleError:

@@ -1,0 +1,159 @@
+"""Depth: pictures with more than 8 bits a channel, brought to 8 bits so that what is in them can be seen.
+
+One rule holds for all of them, see docs/decisions/0024-files.md: black is 0, and white is the smallest usual
+full scale that holds the largest value, because a file of 16 bits often holds a camera's 10, 12 or 14.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+SCALES = (255, 1023, 4095, 16383, 65535)
+"""Full scales of 8, 10, 12, 14 and 16 bits."""
+
+FRACTIONS = (1, 4, 16, 64)
+"""Further full scales, for floats that are not whole numbers."""
+
+SPREAD = 257
+"""All values are multiples of this where a program spread 8 bits over 16; such a picture stays as dark."""
+
+EXTREME = 16
+"""Where 99.9 % of the values use less than 1/16 of the scale, the others are taken for hot pixels."""
+
+STRIP_PIXELS = 2**22  # pixels a step, so that a large picture needs no second copy in memory
+_SAMPLE_PIXELS = 2**20
+
+Strip = npt.NDArray[np.float32]
+Box = tuple[int, int, int, int]
+
+
+@dataclass(slots=True)
+class _Values:
+    """What is known of the values of a picture, strip by strip."""
+
+    step: int
+    low: float = np.inf
+    high: float = -np.inf
+    is_whole: bool = True
+    is_spread: bool = True
+    sample: list[Strip] = field(default_factory=list)
+
+    def add(self, values: Strip) -> None:
+        """Take in one strip."""
+        self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
+        self.is_whole = self.is_whole and bool((values == np.rint(values)).all())
+        self.is_spread = self.is_spread and bool((values % SPREAD == 0).all())
+        self.sample.append(values.ravel()[:: self.step])
+
+    def limits(self) -> tuple[float, float]:
+        """Return the values that are shown black and white."""
+        least, most = np.percentile(np.concatenate(self.sample), (0.1, 99.9)).tolist()
+        if self.low < 0 or self.high > SCALES[-1]:
+            is_far = 0 < most - least < (self.high - self.low) / EXTREME
+            return (least, most) if is_far else (self.low, self.high)
+        if self.is_spread and self.is_whole:
+            return 0, SCALES[-1]
+        scales = SCALES if self.is_whole and self.high > 1 else (*FRACTIONS, *SCALES)
+        white = next(scale for scale in scales if scale >= self.high)
+        if most < white / EXTREME:
+            white = next(scale for scale in scales if scale >= most)
+        return 0, white
+
+
+def grey_in_8_bits(image: Image.Image) -> Image.Image:
+    """Return a loaded picture of one channel of 16 or 32 bits, integers or floats, in mode L."""
+    return _shown(image.size, lambda box: _finite(np.asarray(image.crop(box))))
+
+
+def lift_dark_channels(image: Image.Image, low_bytes: Callable[[], Image.Image]) -> None:
+    """Brighten, in place, a loaded picture of 16 bits a channel, of which Pillow keeps the high bytes.
+
+    `low_bytes` returns the same picture made of its low bytes. A picture that uses its high bytes stays as
+    it is, without a look at the low ones.
+    """
+    n_colours = 4 if image.mode == "CMYK" else 3  # alpha has a scale of its own
+    counts = np.array(image.histogram()).reshape(-1, 256)[:n_colours].sum(axis=0)
+    highest = int(np.flatnonzero(counts)[-1])
+    most = int(np.searchsorted(counts.cumsum(), 0.999 * counts.sum()))
+    if highest >= 64 and most >= EXTREME:
+        return
+    low = low_bytes()
+
+    def values(box: Box) -> Strip:
+        high_byte, low_byte = (np.asarray(part.crop(box))[..., :n_colours] for part in (image, low))
+        return np.asarray(high_byte * np.float32(256) + low_byte, dtype=np.float32)
+
+    shown = _shown(image.size, values, mode="CMYK" if n_colours == 4 else "RGB")
+    if image.mode == "RGBA":
+        shown.putalpha(image.getchannel("A"))
+    image.paste(shown)
+
+
+def low_bytes_of(content: bytes, formats: tuple[str, ...]) -> Image.Image:
+    """Return the first picture in `content`, which `has_16_bit_channels`, made of its low bytes."""
+    image = Image.open(io.BytesIO(content), formats=formats)
+    rawmode = _rawmode(image.tile[0].args)
+    low = _LOW[rawmode]
+    image.tile = [
+        tile._replace(args=(low, *tile.args[1:]) if isinstance(tile.args, tuple) else low)
+        for tile in image.tile
+    ]
+    image.load()
+    if rawmode == _GREY_ALPHA:
+        grey = image.getchannel(1)
+        return Image.merge("RGB", (grey, grey, grey))
+    return image
+
+
+def has_16_bit_channels(image: Image.Image) -> bool:
+    """Return whether an opened picture, not loaded yet, has several channels of 16 bits each."""
+    rawmodes = {_rawmode(tile.args) for tile in getattr(image, "tile", [])}
+    return len(rawmodes) == 1 and rawmodes <= _LOW.keys()
+
+
+_GREY_ALPHA = "LA;16B"
+# Pillow unpacks the high byte of each channel. Told that the bytes are in the other order, it unpacks the low
+# one; N is the order of this machine.
+_ORDERS = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
+_LOW = {
+    f"{mode};16{order}": f"{mode};16{other}"
+    for mode in ("RGB", "RGBX", "RGBA", "CMYK")
+    for order, other in _ORDERS.items()
+} | {_GREY_ALPHA: "RGBA"}
+
+
+def _rawmode(args: object) -> str:
+    first = args[0] if isinstance(args, tuple) and args else args
+    return first if isinstance(first, str) else ""
+
+
+def _shown(size: tuple[int, int], values: Callable[[Box], Strip], mode: str = "L") -> Image.Image:
+    """Return a picture whose strips have `values`, at the scale of all of them."""
+    found = _Values(step=max(1, size[0] * size[1] // _SAMPLE_PIXELS))
+    for box in _strips(size):
+        found.add(values(box))
+    black, white = found.limits()
+    shown = Image.new(mode, size)
+    for box in _strips(size):
+        strip = (values(box) - black) * (255 / ((white - black) or 1))
+        levels = np.clip(np.rint(strip), 0, 255).astype(np.uint8)
+        shown.paste(Image.fromarray(levels, mode), box)
+    return shown
+
+
+def _strips(size: tuple[int, int]) -> Iterator[Box]:
+    width, height = size
+    rows = max(1, STRIP_PIXELS // width)
+    for top in range(0, height, rows):
+        yield 0, top, width, min(height, top + rows)
+
+
+def _finite(values: npt.NDArray[np.generic]) -> Strip:
+    return np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
