@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from goldloop.reports.section import Row
+from goldloop.scoring.writer import ScoreReport
 from goldloop.tables.arrivals import Quarantined
 
 NEXT_STEP = (
@@ -17,6 +18,13 @@ def quarantine_line(reasons: Mapping[str, int]) -> str:
     """Return how many files are in quarantine for each reason, and which command shows them."""
     counts = ", ".join(f"{reason} {n}" for reason, n in reasons.items())
     return f"{counts}; `goldloop quarantine` shows each file and why" if counts else "empty"
+
+
+def quarantine_examples(reports: Sequence[ScoreReport]) -> list[str]:
+    """Return a file of each reason for which scoring set files aside, and which command shows the others."""
+    examples = {reason: example for report in reports for reason, example in report.examples.items()}
+    lines = [f"quarantine, {reason}: {_printable(example)}" for reason, example in sorted(examples.items())]
+    return [*lines, "`goldloop quarantine` shows each file and why"] if lines else []
 
 
 def quarantine_rows(quarantined: Sequence[Quarantined]) -> list[Row]:

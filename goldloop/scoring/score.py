@@ -73,6 +73,7 @@ def score_source(
             opened.discard(arrival.file.uri)
         if failures.is_recorded(arrival):
             report.n_unopened += 1
+            report.add_example(arrival)
         elif _file_key(arrival.file.uri, arrival.file.stamp) in known:
             report.n_known += 1
         else:

@@ -43,7 +43,8 @@ class ScoreReport:
 
     `rerouted` counts samples that only got another lane, "auto -> review". `drift` compares the new samples
     with what the model saw before, None where nothing new was scored. `n_unopened` counts files that could
-    not be opened before and cannot be opened now; `n_files` counts the others that were read.
+    not be opened before and cannot be opened now; `n_files` counts the others that were read. `examples` has
+    a file and what is wrong with it for each reason of `quarantined` and for `n_unopened`.
     """
 
     batch: str
@@ -57,6 +58,11 @@ class ScoreReport:
     rerouted: Counter[str] = field(default_factory=Counter)
     drift: Check | None = None
     n_unopened: int = 0
+    examples: dict[str, str] = field(default_factory=dict)
+
+    def add_example(self, arrival: Arrival) -> None:
+        """Keep the first file of each reason, for the user to read."""
+        self.examples.setdefault(str(arrival.reason), f"{arrival.file.uri}: {arrival.detail}")
 
 
 def sample_key(sample_id: str) -> bytes:
@@ -93,6 +99,7 @@ class ScoreWriter:
         if arrival.reason is not None:
             arrived = Arrived.QUARANTINE
             self.report.quarantined[str(arrival.reason)] += 1
+            self.report.add_example(arrival)
         elif sample_key(arrival.sample_id) in self.seen:
             arrived = Arrived.DUPLICATE
             self.report.n_duplicates += 1
