@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import PurePath
 
 import pyarrow.compute as pc
 
 from goldloop.core.ports import Reader, Tables
-from goldloop.core.samples import UNREADABLE, Arrived, BatchId, FileRef, SampleId, file_of
+from goldloop.core.samples import UNREADABLE, Arrival, Arrived, BatchId, FileRef, SampleId, file_of
 from goldloop.drift.checks import Check, check_drift
 from goldloop.drift.history import Seen
 from goldloop.drift.sketches import Sketch
 from goldloop.routing.policies import Policy
 from goldloop.scoring.writer import AuditProbabilities, Clock, Model, ScoreReport, ScoreWriter, sample_key
 from goldloop.tables.arrivals import read_failed_openings, save_opened
-from goldloop.tables.batches import read_reference, save_batch
+from goldloop.tables.batches import read_places, read_reference, save_batch
 from goldloop.tables.predictions import newest_predictions
 
 
@@ -110,7 +110,8 @@ def score_pool(
 ) -> ScoreReport:
     """Score every wanted sample whose newest prediction is not by `model`.
 
-    Samples whose content is gone or changed are reported lost. After a rollback the older model scores all
+    A sample is read from the place where it arrived, else from where its bytes were seen since. Those whose
+    content is gone or changed everywhere are reported lost. After a rollback the older model scores all
     samples anew, so that its predictions are the newest. A sample keeps the audit probability of its first
     prediction.
     """
@@ -122,18 +123,43 @@ def score_pool(
     writer = ScoreWriter(
         BatchId(""), model, policy, tables, clock, audit_probabilities, report, fixed_before=first
     )
-    files = [(sample_id, file) for sample_id, (_, file) in waiting.items()]
-    for (expected, file), arrival in zip(files, reader.again(files), strict=True):
-        report.n_files += 1
-        advance(1)
-        if arrival.reason is None and arrival.sample_id == expected:
-            writer.add_scored(arrival, waiting[expected][0])
-        else:
-            report.lost.append(
-                f"{file.uri}: {arrival.detail or 'its bytes are no longer those that arrived'}"
-            )
+    for expected, arrival in _read_again(reader, tables, waiting, report, advance):
+        writer.add_scored(arrival, waiting[expected][0])
     writer.flush()
     return report
+
+
+def _read_again(
+    reader: Reader,
+    tables: Tables,
+    waiting: Mapping[SampleId, tuple[BatchId, FileRef]],
+    report: ScoreReport,
+    advance: Callable[[int], None],
+) -> Iterator[tuple[SampleId, Arrival]]:
+    """Yield each sample of `waiting` that can be read, from the first place that still has its bytes."""
+    lost: dict[SampleId, str] = {}
+    files = [(sample_id, file) for sample_id, (_, file) in waiting.items()]
+    for (expected, _), arrival in zip(files, reader.again(files), strict=True):
+        report.n_files += 1
+        advance(1)
+        lost |= _why_lost(expected, arrival)
+        if expected not in lost:
+            yield expected, arrival
+    others = [(sample_id, file) for sample_id, seen in read_places(tables, lost).items() for file in seen]
+    for (expected, _), arrival in zip(others, reader.again(others), strict=True):
+        if expected in lost and not _why_lost(expected, arrival):
+            del lost[expected]
+            yield expected, arrival
+    report.lost += lost.values()
+
+
+def _why_lost(expected: SampleId, arrival: Arrival) -> dict[SampleId, str]:
+    """Return why `arrival` is not the sample that was expected, by its id; nothing where it is."""
+    if arrival.reason is None and arrival.sample_id == expected:
+        return {}
+    why = arrival.detail or "its bytes are no longer those that arrived"
+    moved = "if it has moved, run `goldloop score` on its new place"
+    return {expected: f"{arrival.file.uri}: {why}; {moved}"}
 
 
 def _arrived(
