@@ -166,12 +166,13 @@ def test_a_fill_value_does_not_blacken_the_others() -> None:
     np.testing.assert_allclose(seen, np.linspace(0, 255, SIDE), atol=3)
 
 
-def test_a_picture_in_strips_is_the_picture_in_one(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("n_pixels", [100, 7])
+def test_a_picture_in_strips_is_the_picture_in_one(n_pixels: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the number of strips, the scale is that of the whole picture."""
     values = np.random.default_rng(0).integers(0, 3000, (57, 31), dtype=np.uint16)
     content = encoded(Image.fromarray(values), "TIFF")
     whole = pixels(content)
-    monkeypatch.setattr(depth, "STRIP_PIXELS", 100)
+    monkeypatch.setattr(depth, "STRIP_PIXELS", n_pixels)
 
     np.testing.assert_array_equal(pixels(content), whole)
 

@@ -18,7 +18,9 @@ from goldloop.modalities.image.depth import (
     has_16_bit_channels,
     lift_dark_channels,
     low_bytes_of,
+    strips,
 )
+from goldloop.modalities.image.limits import READ_BYTES, WatchedBytes, refuse_costly
 from goldloop.modalities.image.signatures import description, image_format, is_cut, unsupported_image
 
 EXTENSIONS = {
@@ -34,8 +36,10 @@ EXTENSIONS = {
 }
 """Formats tried. Pillow knows more, among them some that start other programs (EPS) or fit any bytes."""
 
+_ORIENTATION = 0x0112  # in EXIF; 1 is upright
+
 MAX_PIXELS = 100_000_000
-"""Limit of width x height, below Pillow's own; decoded, such a picture takes 300 MB."""
+"""Limit of width x height, below Pillow's own; decoded, such a picture takes 400 MB."""
 
 
 class Reason(StrEnum):
@@ -110,7 +114,7 @@ def plain_format(content: bytes, *, longest_side: int) -> str | None:
 
 
 def _decoded(content: bytes, shortest_side: int | None) -> Picture:
-    image = Image.open(io.BytesIO(content), formats=tuple(EXTENSIONS))
+    image = Image.open(WatchedBytes(content), formats=tuple(EXTENSIONS))
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise UnreadableSampleError(
@@ -120,6 +124,8 @@ def _decoded(content: bytes, shortest_side: int | None) -> Picture:
         raise UnreadableSampleError(
             Reason.TRUNCATED, f"the {image.format} has no end marker; fetch the file again"
         )
+    refuse_costly(image, content)
+    image.decodermaxblock = READ_BYTES
     is_jpeg = image.format in ("JPEG", "MPO")
     if is_jpeg and shortest_side is not None:
         scale = shortest_side / min(width, height)  # the decoder takes the smallest of its scales above it
@@ -139,7 +145,8 @@ def as_rgb(image: Image.Image) -> Image.Image:
     `goldloop.modalities.image.depth` brings more bits to 8.
     """
     with contextlib.suppress(Exception):  # a broken EXIF block asks for no turn; the pixels are good
-        image = ImageOps.exif_transpose(image)
+        if image.getexif().get(_ORIENTATION, 1) != 1:
+            image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
         return grey_in_8_bits(image).convert("RGB")
     if image.mode == "LAB":
@@ -147,9 +154,18 @@ def as_rgb(image: Image.Image) -> Image.Image:
         converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
         return converted if converted is not None else image
     if image.has_transparency_data:
-        layered = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert("RGB")
+        return _on_white(image)
     return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    """Return a picture with transparency on white; in strips, because a large one has no room for copies."""
+    seen = Image.new("RGB", image.size)
+    for box in strips(image.size):
+        layered = image.crop(box).convert("RGBA")
+        white = Image.new("RGBA", layered.size, "white")
+        seen.paste(Image.alpha_composite(white, layered).convert("RGB"), box)
+    return seen
 
 
 def _explained(content: bytes, error: Exception) -> UnreadableSampleError:

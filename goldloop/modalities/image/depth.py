@@ -27,10 +27,11 @@ SPREAD = 257
 EXTREME = 16
 """Where 99.9 % of the values use less than 1/16 of the scale, the others are taken for hot pixels."""
 
-STRIP_PIXELS = 2**22  # pixels a step, so that a large picture needs no second copy in memory
+STRIP_PIXELS = 2**19  # pixels a step, so that a large picture needs no second copy in memory
 _SAMPLE_PIXELS = 2**20
 
 Strip = npt.NDArray[np.float32]
+Levels = npt.NDArray[np.uint8]
 Box = tuple[int, int, int, int]
 
 
@@ -50,7 +51,7 @@ class _Values:
         self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
         self.is_whole = self.is_whole and bool((values == np.rint(values)).all())
         self.is_spread = self.is_spread and bool((values % SPREAD == 0).all())
-        self.sample.append(values.ravel()[:: self.step])
+        self.sample.append(values.ravel()[:: self.step].copy())  # a view would keep the whole strip
 
     def limits(self) -> tuple[float, float]:
         """Return the values that are shown black and white."""
@@ -69,7 +70,11 @@ class _Values:
 
 def grey_in_8_bits(image: Image.Image) -> Image.Image:
     """Return a loaded picture of one channel of 16 or 32 bits, integers or floats, in mode L."""
-    return _shown(image.size, lambda box: _finite(np.asarray(image.crop(box))))
+    seen = _measured(image.size, lambda box: _finite(np.asarray(image.crop(box))))
+    grey = Image.new("L", image.size)
+    for box in strips(image.size):
+        grey.paste(Image.fromarray(seen(box)), box)
+    return grey
 
 
 def lift_dark_channels(image: Image.Image, low_bytes: Callable[[], Image.Image]) -> None:
@@ -90,10 +95,12 @@ def lift_dark_channels(image: Image.Image, low_bytes: Callable[[], Image.Image])
         high_byte, low_byte = (np.asarray(part.crop(box))[..., :n_colours] for part in (image, low))
         return np.asarray(high_byte * np.float32(256) + low_byte, dtype=np.float32)
 
-    shown = _shown(image.size, values, mode="CMYK" if n_colours == 4 else "RGB")
-    if image.mode == "RGBA":
-        shown.putalpha(image.getchannel("A"))
-    image.paste(shown)
+    seen = _measured(image.size, values)
+    for box in strips(image.size):
+        strip = Image.fromarray(seen(box), "CMYK" if n_colours == 4 else "RGB")
+        if image.mode == "RGBA":
+            strip.putalpha(image.crop(box).getchannel("A"))
+        image.paste(strip, box)
 
 
 def low_bytes_of(content: bytes, formats: tuple[str, ...]) -> Image.Image:
@@ -134,25 +141,24 @@ def _rawmode(args: object) -> str:
     return first if isinstance(first, str) else ""
 
 
-def _shown(size: tuple[int, int], values: Callable[[Box], Strip], mode: str = "L") -> Image.Image:
-    """Return a picture whose strips have `values`, at the scale of all of them."""
+def _measured(size: tuple[int, int], values: Callable[[Box], Strip]) -> Callable[[Box], Levels]:
+    """Return a function from a box to what is seen there, at the scale of the whole picture."""
     found = _Values(step=max(1, size[0] * size[1] // _SAMPLE_PIXELS))
-    for box in _strips(size):
+    for box in strips(size):
         found.add(values(box))
     black, white = found.limits()
-    shown = Image.new(mode, size)
-    for box in _strips(size):
-        strip = (values(box) - black) * (255 / ((white - black) or 1))
-        levels = np.clip(np.rint(strip), 0, 255).astype(np.uint8)
-        shown.paste(Image.fromarray(levels, mode), box)
-    return shown
+    factor = 255 / ((white - black) or 1)
+    return lambda box: np.clip(np.rint((values(box) - black) * factor), 0, 255).astype(np.uint8)
 
 
-def _strips(size: tuple[int, int]) -> Iterator[Box]:
+def strips(size: tuple[int, int]) -> Iterator[Box]:
+    """Yield the boxes of the strips of a picture, from above."""
     width, height = size
-    rows = max(1, STRIP_PIXELS // width)
+    columns = min(width, STRIP_PIXELS)
+    rows = max(1, STRIP_PIXELS // columns)
     for top in range(0, height, rows):
-        yield 0, top, width, min(height, top + rows)
+        for left in range(0, width, columns):
+            yield left, top, min(width, left + columns), min(height, top + rows)
 
 
 def _finite(values: npt.NDArray[np.generic]) -> Strip:
