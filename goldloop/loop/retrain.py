@@ -7,7 +7,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from goldloop.consensus.outcomes import open_audit_note
@@ -19,6 +19,7 @@ from goldloop.gold.near_duplicates import check_no_leak
 from goldloop.gold.records import GoldRecord
 from goldloop.labeling.context import read_state
 from goldloop.loop.ports import LoopPorts
+from goldloop.loop.readable_gold import readable_records
 from goldloop.settings import Settings
 from goldloop.tables.answers import read_annotations
 from goldloop.tables.batches import read_current_samples, read_reference, save_batch
@@ -50,7 +51,7 @@ class _Challenger:
 
 def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
     """Train a challenger on the newest gold, evaluate it on the holdout, let the gate decide, close the
-    round; sentences for the user are added to `notes`.
+    round; sentences for the user are added to `notes`. Samples whose content cannot be read are left out.
 
     Returns None when the newest challenger was trained on this gold with these settings and its round is
     closed. A retrain that was killed after its model had been registered is finished, not begun again.
@@ -75,15 +76,16 @@ def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
             "goldloop.settings": _settings_digest(ports.settings),
         }
         challenger = _registered(ports, digests)
-        if challenger is None:
-            challenger = _train(ports, gold, digests, notes=notes, scratch=Path(scratch), advance=advance)
-        else:
+        if challenger is not None:
             closed = read_rounds(ports.tables.rounds)
             if closed and closed[-1].model_version == challenger.version:
                 return None
             notes.append(
                 f"The last retrain broke off after training model {challenger.version}; continuing it."
             )
+        gold = _readable(ports, gold, notes)
+        if challenger is None:
+            challenger = _train(ports, gold, digests, notes=notes, scratch=Path(scratch), advance=advance)
         return _close_round(ports, gold, _evaluate(ports, gold, challenger), challenger)
 
 
@@ -93,7 +95,7 @@ def retrain_if_possible(ports: LoopPorts) -> tuple[RoundRecord | None, list[str]
     try:
         record = retrain(ports, notes)
     except EmptyPoolError as error:
-        return None, [f"no retrain: {error}"]
+        return None, [*notes, f"no retrain: {error}"]
     return record, notes if record else [*notes, "no retrain: no new gold since the last one"]
 
 
@@ -264,6 +266,18 @@ def _settings_digest(settings: Settings) -> str:
 
 def _of_split(gold: Gold, split: Split) -> list[GoldRecord]:
     return [record for record in gold.records if record.split is split]
+
+
+def _readable(ports: LoopPorts, gold: Gold, notes: list[str]) -> Gold:
+    """Return `gold` without the samples that cannot be read; where the others are too few, say why."""
+    told: list[str] = []
+    gold = replace(gold, records=readable_records(ports, gold.records, told))
+    notes += told
+    try:
+        _check_enough(gold)
+    except EmptyPoolError as error:
+        raise EmptyPoolError(" ".join([str(error), *told])) from error
+    return gold
 
 
 def _check_enough(gold: Gold) -> None:
