@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from goldloop.core.errors import UnreadableSampleError
+from goldloop.core.errors import EmptyPoolError, UnreadableSampleError
 from goldloop.core.ports import ContentStore
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
 from goldloop.gold.records import GoldRecord
 from goldloop.labeling.kept_content import keep_samples
 from goldloop.loop.ports import LoopPorts
+from goldloop.tables.gold_store import Gold
+
+
+def readable_gold(ports: LoopPorts, gold: Gold, notes: list[str], *, check: Callable[[Gold], None]) -> Gold:
+    """Return `gold` without the samples that cannot be read; `notes` gets sentences about them.
+
+    Raises:
+        EmptyPoolError: the others do not pass `check`; the message says also what was left out.
+    """
+    told: list[str] = []
+    gold = replace(gold, records=readable_records(ports, gold.records, told))
+    notes += told
+    try:
+        check(gold)
+    except EmptyPoolError as error:
+        raise EmptyPoolError(" ".join([str(error), *told])) from error
+    return gold
 
 
 def readable_records(

@@ -7,7 +7,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from goldloop.consensus.outcomes import open_audit_note
@@ -19,7 +19,7 @@ from goldloop.gold.near_duplicates import check_no_leak
 from goldloop.gold.records import GoldRecord
 from goldloop.labeling.context import read_state
 from goldloop.loop.ports import LoopPorts
-from goldloop.loop.readable_gold import readable_records
+from goldloop.loop.readable_gold import readable_gold
 from goldloop.settings import Settings
 from goldloop.tables.answers import read_annotations
 from goldloop.tables.batches import read_current_samples, read_reference, save_batch
@@ -83,7 +83,7 @@ def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
             notes.append(
                 f"The last retrain broke off after training model {challenger.version}; continuing it."
             )
-        gold = _readable(ports, gold, notes)
+        gold = readable_gold(ports, gold, notes, check=_check_enough)
         if challenger is None:
             challenger = _train(ports, gold, digests, notes=notes, scratch=Path(scratch), advance=advance)
         return _close_round(ports, gold, _evaluate(ports, gold, challenger), challenger)
@@ -266,18 +266,6 @@ def _settings_digest(settings: Settings) -> str:
 
 def _of_split(gold: Gold, split: Split) -> list[GoldRecord]:
     return [record for record in gold.records if record.split is split]
-
-
-def _readable(ports: LoopPorts, gold: Gold, notes: list[str]) -> Gold:
-    """Return `gold` without the samples that cannot be read; where the others are too few, say why."""
-    told: list[str] = []
-    gold = replace(gold, records=readable_records(ports, gold.records, told))
-    notes += told
-    try:
-        _check_enough(gold)
-    except EmptyPoolError as error:
-        raise EmptyPoolError(" ".join([str(error), *told])) from error
-    return gold
 
 
 def _check_enough(gold: Gold) -> None:
