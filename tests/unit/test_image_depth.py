@@ -38,25 +38,29 @@ def png16(values: npt.NDArray[np.generic]) -> bytes:
     )
 
 
-def tiff16(values: npt.NDArray[np.generic], order: str = "<") -> bytes:
+def tiff16(values: npt.NDArray[np.generic], order: str = "<", *, is_planar: bool = False) -> bytes:
     """Return an uncompressed TIFF of 16 bits a channel, shape (rows, columns, 3 or 4), RGB or CMYK."""
     rows, columns, n_channels = values.shape
-    data = values.astype(f"{order}u2").tobytes()
-    photometric = {3: 2, 4: 5}[n_channels]
+    planes = np.moveaxis(values, -1, 0) if is_planar else values[None]
+    data = np.ascontiguousarray(planes).astype(f"{order}u2").tobytes()
+    n, size = len(planes), len(data) // len(planes)
     entries = [
-        (256, 3, 1, columns), (257, 3, 1, rows), (258, 3, n_channels, None), (259, 3, 1, 1),
-        (262, 3, 1, photometric), (273, 4, 1, None), (277, 3, 1, n_channels), (278, 3, 1, rows),
-        (279, 4, 1, len(data)),
+        (256, 3, [columns]), (257, 3, [rows]), (258, 3, [16] * n_channels), (259, 3, [1]),
+        (262, 3, [{3: 2, 4: 5}[n_channels]]), (273, 4, [0] * n), (277, 3, [n_channels]), (278, 3, [rows]),
+        (279, 4, [size] * n), (284, 3, [2 if is_planar else 1]),
     ]  # fmt: skip
     behind = 8 + 2 + 12 * len(entries) + 4
-    places = {258: behind, 273: behind + 2 * n_channels}
-    packed = b""
-    for tag, kind, n, value in entries:
-        form = "HHIHxx" if kind == 3 and n == 1 else "HHII"
-        packed += struct.pack(order + form, tag, kind, n, places.get(tag, value))
-    bits = struct.pack(f"{order}{n_channels}H", *[16] * n_channels)
-    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(order + "I", 8)
-    return head + struct.pack(order + "H", len(entries)) + packed + bytes(4) + bits + data
+    start = behind + sum(len(part) * (2 if kind == 3 else 4) for _, kind, part in entries if len(part) > 1)
+    packed = further = b""
+    for tag, kind, part in entries:
+        numbers = [start + number * size for number in range(n)] if tag == 273 else part
+        words = struct.pack(f"{order}{len(numbers)}{'H' if kind == 3 else 'I'}", *numbers)
+        place = struct.pack(f"{order}I", behind + len(further))
+        packed += struct.pack(f"{order}HHI", tag, kind, len(numbers))
+        packed += words.ljust(4, b"\0") if len(numbers) == 1 else place
+        further += words if len(numbers) > 1 else b""
+    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}IH", 8, len(entries))
+    return head + packed + bytes(4) + further + data
 
 
 def grey(scale: float, kind: type[np.generic]) -> npt.NDArray[np.generic]:
@@ -111,6 +115,9 @@ COLOUR = {
     "PNG, 16 bits": lambda: png16(colour(65535)),
     "TIFF, 12 bits": lambda: tiff16(colour(4095)),
     "big-endian TIFF, 12 bits": lambda: tiff16(colour(4095), ">"),
+    "TIFF in planes, 12 bits": lambda: tiff16(colour(4095), is_planar=True),
+    "TIFF in planes, 16 bits": lambda: tiff16(colour(65535), is_planar=True),
+    "big-endian TIFF in planes, 12 bits": lambda: tiff16(colour(4095), ">", is_planar=True),
 }
 
 

@@ -18,6 +18,7 @@ from goldloop.modalities.image.depth import (
     has_16_bit_channels,
     lift_dark_channels,
     low_bytes_of,
+    name_planes,
     strips,
 )
 from goldloop.modalities.image.limits import READ_BYTES, WatchedBytes, refuse_costly
@@ -130,6 +131,7 @@ def _decoded(content: bytes, shortest_side: int | None) -> Picture:
     if is_jpeg and shortest_side is not None:
         scale = shortest_side / min(width, height)  # the decoder takes the smallest of its scales above it
         image.draft(None, (max(1, round(width * scale)), max(1, round(height * scale))))
+    name_planes(image)
     is_deep = has_16_bit_channels(image)  # Pillow forgets it while it loads
     image.load()
     if is_deep:
@@ -191,6 +193,8 @@ def _explained(content: bytes, error: Exception) -> UnreadableSampleError:
         )
     if isinstance(error, UnidentifiedImageError):
         text = "its header is damaged"
+        if form == "TIFF":
+            text += ", or it has pixels that are not read, such as floats in colour; save it as PNG"
     if isinstance(error, MemoryError):
         text = "not enough memory to decode it"
     return UnreadableSampleError(Reason.UNREADABLE, f"the {form} does not decode: {text}")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageFile
 
 SCALES = (255, 1023, 4095, 16383, 65535)
 """Full scales of 8, 10, 12, 14 and 16 bits."""
@@ -106,34 +107,49 @@ def lift_dark_channels(image: Image.Image, low_bytes: Callable[[], Image.Image])
 def low_bytes_of(content: bytes, formats: tuple[str, ...]) -> Image.Image:
     """Return the first picture in `content`, which `has_16_bit_channels`, made of its low bytes."""
     image = Image.open(io.BytesIO(content), formats=formats)
-    rawmode = _rawmode(image.tile[0].args)
-    low = _LOW[rawmode]
-    image.tile = [
-        tile._replace(args=(low, *tile.args[1:]) if isinstance(tile.args, tuple) else low)
-        for tile in image.tile
-    ]
+    name_planes(image)
+    is_grey = _rawmode(image.tile[0].args) == _GREY_ALPHA
+    _with_rawmodes(image, _LOW)
     image.load()
-    if rawmode == _GREY_ALPHA:
+    if is_grey:
         grey = image.getchannel(1)
         return Image.merge("RGB", (grey, grey, grey))
     return image
 
 
+def name_planes(image: ImageFile.ImageFile) -> None:
+    """Tell Pillow that the planes of an opened TIFF, one for each channel, have 16 bits; it reads 8."""
+    tags: Any = getattr(image, "tag_v2", {})
+    if tags.get(_PLANAR) == 2 and set(tags.get(_BITS, ())) == {16}:
+        order = "L" if tags.prefix == b"II" else "B"
+        _with_rawmodes(image, {band: f"{band};16{order}" for band in image.getbands()})
+
+
 def has_16_bit_channels(image: Image.Image) -> bool:
     """Return whether an opened picture, not loaded yet, has several channels of 16 bits each."""
-    rawmodes = {_rawmode(tile.args) for tile in getattr(image, "tile", [])}
-    return len(rawmodes) == 1 and rawmodes <= _LOW.keys()
+    tiles = getattr(image, "tile", [])
+    return bool(tiles) and all(_rawmode(tile.args) in _LOW for tile in tiles)
 
 
+_PLANAR, _BITS = 284, 258  # tags of a TIFF: whether each channel is a plane of its own, and the bits of each
 _GREY_ALPHA = "LA;16B"
 # Pillow unpacks the high byte of each channel. Told that the bytes are in the other order, it unpacks the low
 # one; N is the order of this machine.
 _ORDERS = {"L": "B", "B": "L", "N": "B" if sys.byteorder == "little" else "L"}
 _LOW = {
     f"{mode};16{order}": f"{mode};16{other}"
-    for mode in ("RGB", "RGBX", "RGBA", "CMYK")
+    for mode in ("RGB", "RGBX", "RGBA", "CMYK", *"RGBA")
     for order, other in _ORDERS.items()
 } | {_GREY_ALPHA: "RGBA"}
+
+
+def _with_rawmodes(image: ImageFile.ImageFile, others: Mapping[str, str]) -> None:
+    """Let an opened picture unpack its bytes by other raw modes."""
+    tiles = [(tile, others.get(_rawmode(tile.args), _rawmode(tile.args))) for tile in image.tile]
+    image.tile = [
+        tile._replace(args=(raw, *tile.args[1:]) if isinstance(tile.args, tuple) else raw)
+        for tile, raw in tiles
+    ]
 
 
 def _rawmode(args: object) -> str:
