@@ -90,13 +90,14 @@ def round_(workspace: str) -> RoundReport:
 @flow(name="label-errors", validate_parameters=False)
 def label_errors(workspace: str, *, is_searching: bool = True, n_send: int = 0) -> list[Relabel]:
     """Search gold for labels in doubt, send the first `n_send` to annotators, and return the present list."""
-    ports = open_workspace(workspace).ports
+    ports, notes = open_workspace(workspace).ports, list[str]()
     if is_searching:
-        as_task("cross-validate gold", lambda: find_label_errors(ports))
+        as_task("cross-validate gold", lambda: find_label_errors(ports, notes))
     if n_send:
         as_task("send label errors to annotators", lambda: send_label_errors(ports, n_send))
     relabels = read_relabels(ports)
-    publish_table("label-errors", label_error_rows(relabels), f"Gold labels in doubt in {workspace}")
+    words = " ".join([f"Gold labels in doubt in {workspace}", *notes])
+    publish_table("label-errors", label_error_rows(relabels), words)
     return relabels
 
 

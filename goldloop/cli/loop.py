@@ -9,6 +9,8 @@ import typer
 
 from goldloop.cli.common import Json, Where, out, pairs, run_flow, say, show, show_json, show_table
 from goldloop.core.errors import GoldloopError
+from goldloop.modalities.content import uri_of
+from goldloop.reports.quarantine import quarantine_examples
 from goldloop.reports.routing import policy_lines
 from goldloop.reports.steps import evaluation_rows, pull_rows, push_rows, retrain_title, score_rows
 from goldloop.tables.counts import conservation
@@ -30,11 +32,13 @@ def score(
 ) -> None:
     """Read new files, quarantine unreadable ones, and give each sample a lane."""
     if source and "://" not in source:
-        source = str(Path(source).expanduser().absolute())
+        source = uri_of(str(Path(source).expanduser().absolute()))
     reports = run_flow(where, "score", source=source)
     show(reports, score_rows(reports), as_json=as_json)
     for lost in [line for report in reports for line in report.lost]:
         say(f"lost: {lost}")
+    for line in quarantine_examples(reports):
+        say(line)
     if reports[-1].model_version == "none":
         say(
             "no model yet (cold start): all samples are held; "

@@ -13,14 +13,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from goldloop.core.errors import ServiceError, UnreadableSampleError
-from goldloop.core.planned_tasks import Event, PlannedTask, TaskStatus
+from goldloop.core.errors import ServiceError
+from goldloop.core.planned_tasks import Event, TaskStatus
 from goldloop.core.tasks import NewTask, split_key
 from goldloop.labeling.context import LabelingContext
 from goldloop.labeling.follow_up import FollowUpReport
-from goldloop.tables.batches import read_samples
-
-_KEEPERS = 4  # threads that keep samples: a sample waits for the disk, and several wait together
+from goldloop.labeling.kept_content import keep_samples
 
 
 @dataclass(slots=True)
@@ -126,23 +124,14 @@ def _prepared(context: LabelingContext, claimed: Mapping[str, TaskStatus]) -> _B
     on_server = context.queue.find(retaken) if retaken else {}
     adopted = {key: ids[0] for key, ids in on_server.items() if ids}
     plans = [task.plan for key, task in claimed.items() if key not in adopted]
-    samples = read_samples(context.tables, {plan.sample_id for plan in plans})
+    kept = keep_samples(context.tables, context.modality.store, {plan.sample_id for plan in plans})
     tasks: list[NewTask] = []
     lost: dict[str, str] = {}
-
-    def keep(plan: PlannedTask) -> str | UnreadableSampleError:
-        try:
-            return context.modality.store.keep(plan.sample_id, samples[plan.sample_id].uri)
-        except UnreadableSampleError as error:
-            return error
-
-    with ThreadPoolExecutor(_KEEPERS, thread_name_prefix="keep") as keepers:
-        kept = list(keepers.map(keep, plans))
-    for plan, path in zip(plans, kept, strict=True):
-        if isinstance(path, UnreadableSampleError):
-            lost[plan.key] = str(path)
+    for plan in plans:
+        if plan.sample_id in kept.lost:
+            lost[plan.key] = kept.lost[plan.sample_id]
             continue
-        suggestion = plan.shown_suggestion
+        path, suggestion = kept.paths[plan.sample_id], plan.shown_suggestion
         tasks.append(
             NewTask(
                 plan.sample_id,

@@ -13,8 +13,9 @@ from goldloop.core.samples import BatchId
 from goldloop.core.splits import wanted_split
 from goldloop.core.tasks import Purpose, split_key
 from goldloop.labeling.context import LabelingContext
+from goldloop.labeling.kept_content import keep_samples
 from goldloop.labeling.sealed_plans import restored_plans
-from goldloop.tables.batches import keep_again, read_samples
+from goldloop.tables.batches import read_samples
 
 MOST_LOST = 0.5  # larger shares of tasks that disappear between two calls need confirmation
 FEW_TASKS = 20  # so many tasks may disappear without confirmation
@@ -115,7 +116,7 @@ def _adopt(context: LabelingContext, keys: Collection[str], restored: Mapping[st
             detail="adopted from the server",
         )
 
-    keep_again(context.modality.store, samples)
+    keep_samples(context.tables, context.modality.store, samples)
     context.task_log.plan(lambda: [restored.get(key) or plan_of(key) for key in keys])
 
 

@@ -19,9 +19,10 @@ from goldloop.gold.near_duplicates import check_no_leak
 from goldloop.gold.records import GoldRecord
 from goldloop.labeling.context import read_state
 from goldloop.loop.ports import LoopPorts
+from goldloop.loop.readable_gold import readable_gold
 from goldloop.settings import Settings
 from goldloop.tables.answers import read_annotations
-from goldloop.tables.batches import RestoringStore, read_current_samples, read_reference, save_batch
+from goldloop.tables.batches import read_current_samples, read_reference, save_batch
 from goldloop.tables.counts import annotation_counts
 from goldloop.tables.gold_store import Gold, GoldStore
 from goldloop.tables.rounds import current_round, read_rounds, save_round
@@ -50,7 +51,7 @@ class _Challenger:
 
 def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
     """Train a challenger on the newest gold, evaluate it on the holdout, let the gate decide, close the
-    round; sentences for the user are added to `notes`.
+    round; sentences for the user are added to `notes`. Samples whose content cannot be read are left out.
 
     Returns None when the newest challenger was trained on this gold with these settings and its round is
     closed. A retrain that was killed after its model had been registered is finished, not begun again.
@@ -75,15 +76,16 @@ def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
             "goldloop.settings": _settings_digest(ports.settings),
         }
         challenger = _registered(ports, digests)
-        if challenger is None:
-            challenger = _train(ports, gold, digests, notes=notes, scratch=Path(scratch), advance=advance)
-        else:
+        if challenger is not None:
             closed = read_rounds(ports.tables.rounds)
             if closed and closed[-1].model_version == challenger.version:
                 return None
             notes.append(
                 f"The last retrain broke off after training model {challenger.version}; continuing it."
             )
+        gold = readable_gold(ports, gold, notes, check=_check_enough)
+        if challenger is None:
+            challenger = _train(ports, gold, digests, notes=notes, scratch=Path(scratch), advance=advance)
         return _close_round(ports, gold, _evaluate(ports, gold, challenger), challenger)
 
 
@@ -93,7 +95,7 @@ def retrain_if_possible(ports: LoopPorts) -> tuple[RoundRecord | None, list[str]
     try:
         record = retrain(ports, notes)
     except EmptyPoolError as error:
-        return None, [f"no retrain: {error}"]
+        return None, [*notes, f"no retrain: {error}"]
     return record, notes if record else [*notes, "no retrain: no new gold since the last one"]
 
 
@@ -129,7 +131,7 @@ def _train(
             [(record.sample_id, labels.column(record.label)) for record in _of_split(gold, Split.TRAIN)],
             [(record.sample_id, labels.column(record.label)) for record in validation],
             labels=labels,
-            load=RestoringStore(ports.modality.store, ports.tables).load,
+            load=ports.modality.store.load,
             folder=scratch / run_id,
             advance=advance,
             validation_weights=weights_of(validation).tolist(),
@@ -177,7 +179,7 @@ def _evaluate(ports: LoopPorts, gold: Gold, challenger: _Challenger) -> HoldoutE
             version=gold.version,
             settings=ports.settings,
             scorer_of=lambda model: trainer.scorer(registry.load(model).folder),
-            store=RestoringStore(ports.modality.store, ports.tables),
+            store=ports.modality.store,
             current=read_current_samples(ports.tables),
         )
         plots = ports.plots(evaluation)

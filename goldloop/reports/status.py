@@ -13,6 +13,7 @@ from goldloop.gold.records import GoldVersion
 from goldloop.labeling.context import LoopState
 from goldloop.loop.policy import cautions
 from goldloop.reports.formatting import percent_cell
+from goldloop.reports.quarantine import quarantine_line
 from goldloop.tables.counts import (
     AnnotationCounts,
     Conservation,
@@ -66,7 +67,7 @@ class Status:
         lines = {
             "workspace": self.workspace,
             "files": str(self.files),
-            "quarantine": ", ".join(f"{reason} {n}" for reason, n in self.files.reasons.items()) or "empty",
+            "quarantine": quarantine_line(self.files.reasons),
             "queue": f"{tasks.waiting} waiting for annotators, {tasks.answered} answered, "
             f"{tasks.planned} not pushed yet",
             "tasks": ", ".join(f"{n} {purpose}" for purpose, n in tasks.purposes.items()) or "none",

@@ -34,6 +34,7 @@ def score_rows(reports: Sequence[ScoreReport]) -> list[Row]:
             **{f"lane {lane}": n for lane, n in sorted(report.lanes.items())},
             **{f"rerouted {move}": n for move, n in sorted(report.rerouted.items())},
             **{f"quarantine: {reason}": n for reason, n in sorted(report.quarantined.items())},
+            "still unreadable, tried again": report.n_unopened,
             "lost since they arrived": len(report.lost),
         }
         beside = {"batch": report.batch, "model": report.model_version}

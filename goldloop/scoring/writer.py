@@ -42,7 +42,9 @@ class ScoreReport:
     """What one scoring pass did, counted in samples, good and bad.
 
     `rerouted` counts samples that only got another lane, "auto -> review". `drift` compares the new samples
-    with what the model saw before, None where nothing new was scored.
+    with what the model saw before, None where nothing new was scored. `n_unopened` counts files that could
+    not be opened before and cannot be opened now; `n_files` counts the others that were read. `examples` has
+    a file and what is wrong with it for each reason of `quarantined` and for `n_unopened`.
     """
 
     batch: str
@@ -55,6 +57,12 @@ class ScoreReport:
     lost: list[str] = field(default_factory=list)
     rerouted: Counter[str] = field(default_factory=Counter)
     drift: Check | None = None
+    n_unopened: int = 0
+    examples: dict[str, str] = field(default_factory=dict)
+
+    def add_example(self, arrival: Arrival) -> None:
+        """Keep the first file of each reason, for the user to read."""
+        self.examples.setdefault(str(arrival.reason), f"{arrival.file.uri}: {arrival.detail}")
 
 
 def sample_key(sample_id: str) -> bytes:
@@ -91,6 +99,7 @@ class ScoreWriter:
         if arrival.reason is not None:
             arrived = Arrived.QUARANTINE
             self.report.quarantined[str(arrival.reason)] += 1
+            self.report.add_example(arrival)
         elif sample_key(arrival.sample_id) in self.seen:
             arrived = Arrived.DUPLICATE
             self.report.n_duplicates += 1

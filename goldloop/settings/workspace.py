@@ -25,11 +25,12 @@ class Workspace:
         """Return the workspace at `root`, else at $GOLDLOOP_WORKSPACE, else around the current folder.
 
         Raises:
-            WorkspaceError: none of them holds a goldloop.toml.
+            WorkspaceError: none of them holds a goldloop.toml, or its path is not valid UTF-8.
             SettingsError: its goldloop.toml is wrong.
         """
         given = root or os.environ.get("GOLDLOOP_WORKSPACE")
         candidates = [Path(given).resolve()] if given else [Path.cwd(), *Path.cwd().parents]
+        _refuse_other_names(candidates[0])
         for folder in candidates:
             if (folder / FILE_NAME).is_file():
                 return cls(folder, load_settings(folder / FILE_NAME))
@@ -43,10 +44,11 @@ class Workspace:
         """Make the folder `root` a workspace and return it.
 
         Raises:
-            WorkspaceError: there is one already.
+            WorkspaceError: there is one already, or its path is not valid UTF-8.
             SettingsError: a setting is wrong; nothing was written.
         """
         root = root.resolve()
+        _refuse_other_names(root)
         if (root / FILE_NAME).exists():
             raise WorkspaceError(f"{root / FILE_NAME} exists already; edit it, or choose another folder")
         slug = re.sub(r"[^a-z0-9_-]+", "-", root.name.lower()).strip("-_")[:40]
@@ -90,3 +92,13 @@ class Workspace:
     def secrets_file(self) -> Path:
         """File, mode 0600, with the secrets `goldloop up` made."""
         return self.services / "secrets.json"
+
+
+def _refuse_other_names(folder: Path) -> None:
+    """Refuse a path that is not valid UTF-8: the tables and the servers cannot name it."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise WorkspaceError(
+            f"the path of the workspace is not valid UTF-8: {os.fsencode(folder)!r}; rename the folder"
+        ) from error

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from goldloop.core.errors import UnreadableSampleError
-from goldloop.core.ports import ContentStore, Table, Tables
-from goldloop.core.samples import Arrived, BatchId, Decoded, SampleId
+from goldloop.core.ports import Table, Tables
+from goldloop.core.samples import Arrived, BatchId, FileRef, SampleId
 from goldloop.drift.history import Seen, current_samples, reference_of
 from goldloop.drift.sketches import Sketch
 from goldloop.tables import codec
@@ -40,57 +38,18 @@ def read_samples(tables: Tables, sample_ids: Collection[SampleId]) -> dict[Sampl
     return {sample.sample_id: sample for sample in codec.values_of(ArrivedSample, rows)}
 
 
-def keep_again(store: ContentStore, samples: Mapping[SampleId, ArrivedSample]) -> dict[SampleId, str]:
-    """Keep the content of `samples` from their sources; return why others cannot be kept, by sample."""
-    lost: dict[SampleId, str] = {}
-    for sample_id, sample in samples.items():
-        try:
-            store.keep(sample_id, sample.uri)
-        except UnreadableSampleError as error:
-            lost[sample_id] = error.detail
-    return lost
-
-
-@dataclass(frozen=True, slots=True)
-class RestoringStore:
-    """A content store that keeps a sample again from its source when its content is missing or damaged.
-
-    Satisfies `goldloop.core.ports.ContentStore`.
-    """
-
-    store: ContentStore
-    tables: Tables
-
-    def keep(self, sample_id: SampleId, uri: str) -> str:
-        """Keep the sample as the store does."""
-        return self.store.keep(sample_id, uri)
-
-    def file(self, sample_id: SampleId) -> Path | None:
-        """Return the file of a kept sample."""
-        return self.store.file(sample_id)
-
-    def load(self, sample_id: SampleId) -> Decoded:
-        """Return a kept sample, after keeping it again if that is needed.
-
-        Raises:
-            UnreadableSampleError: neither the store nor the source has its content.
-        """
-        try:
-            return self.store.load(sample_id)
-        except UnreadableSampleError as error:
-            samples = read_samples(self.tables, [sample_id])
-            lost = keep_again(self.store, samples)
-            if samples and not lost:
-                return self.store.load(sample_id)
-            source = (
-                f"its source {samples[sample_id].uri} does not help: {lost[sample_id]}. Put the file back"
-                if lost
-                else "no table knows its source. Score the folder that holds it again"
-            )
-            raise UnreadableSampleError(
-                error.reason,
-                f"{error.detail}, and {source}, or restore that folder of the workspace from a backup",
-            ) from error
+def read_places(tables: Tables, sample_ids: Collection[SampleId]) -> dict[SampleId, list[FileRef]]:
+    """Return where the bytes of each of `sample_ids` were seen, as duplicates too, the newest place first."""
+    if not sample_ids:
+        return {}
+    wanted = pc.field("sample_id").isin(pa.array(sorted(sample_ids), pa.string()))
+    was_seen = pc.field("arrived").isin([str(Arrived.SAMPLE), str(Arrived.DUPLICATE)])
+    names = ["sample_id", "uri", "size", "stamp"]
+    rows = tables.samples.read([*names, "arrived_at"], where=wanted & was_seen)
+    places: dict[SampleId, dict[str, FileRef]] = {}
+    for sample_id, *file in codec.column_values(rows.sort_by([("arrived_at", "descending")]), *names):
+        places.setdefault(SampleId(sample_id), {}).setdefault(file[0], FileRef(*file))
+    return {sample_id: list(files.values()) for sample_id, files in places.items()}
 
 
 def read_current_samples(tables: Tables) -> set[SampleId]:

@@ -12,7 +12,7 @@ from goldloop.core.planned_tasks import Event
 from goldloop.core.ports import Tables
 from goldloop.core.samples import Arrived
 from goldloop.core.tasks import Purpose
-from goldloop.tables import codec
+from goldloop.tables.arrivals import read_files
 from goldloop.tables.batches import IS_SAMPLE
 from goldloop.tables.predictions import newest_predictions
 from goldloop.tables.snapshot import Snapshot
@@ -60,10 +60,8 @@ class Conservation:
 
 
 def conservation(tables: Tables) -> Conservation:
-    """Return the number of files in each place; a file that arrived again counts as its last arrival."""
-    names = ["batch", "uri", "stamp", "sample_id", "arrived", "reason", "arrived_at"]
-    rows = tables.samples.read(names).sort_by("arrived_at")
-    rows = codec.one_for_each(["batch", "uri", "stamp"], rows, which="max")
+    """Return the number of files in each place, each counted as `read_files` counts it."""
+    rows = read_files(tables)
     arrived = Counter(rows["arrived"].to_pylist())
     reasons = Counter(reason for reason in rows["reason"].to_pylist() if reason is not None)
     samples = rows.filter(IS_SAMPLE).select(["sample_id"])

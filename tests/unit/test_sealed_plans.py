@@ -9,16 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.core.errors import UnreadableSampleError, WorkspaceError
+from goldloop.core.errors import WorkspaceError
 from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.samples import BatchId, SampleId, sample_id_of
 from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose, task_key
+from goldloop.labeling.kept_content import keep_samples
 from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.modalities.image.reader import ImageReader
 from goldloop.modalities.image.store import ImageStore
 from goldloop.settings.sealing_key import FILE_NAME, sealing_key
-from goldloop.tables.batches import RestoringStore
 from tests.images import encoded, noise
 from tests.loop import PATIENT, Loop, texts
 
@@ -172,18 +172,15 @@ def test_a_missing_or_damaged_picture_is_kept_again_from_its_source(tmp_path: Pa
         ]
     )
     store = ImageStore(tmp_path / "images", ImageReader(size=32))
-    restoring = RestoringStore(store, loop.tables)
 
-    whole = restoring.load(sample_id).fingerprint
-    kept = restoring.file(sample_id)
+    def load() -> str | None:
+        keep_samples(loop.tables, store, [sample_id])
+        return store.load(sample_id).fingerprint
+
+    whole, kept = load(), store.file(sample_id)
     assert kept is not None
     kept.write_bytes(b"")
-    assert restoring.load(sample_id).fingerprint == whole
+    assert load() == whole
     kept.unlink()
     source.unlink()
-    with pytest.raises(
-        UnreadableSampleError, match=r"source .*source\.png does not help: .* Put the file back"
-    ):
-        restoring.load(sample_id)
-    with pytest.raises(UnreadableSampleError, match=r"no table knows its source\. Score the folder"):
-        restoring.load(A)
+    assert "source.png" in keep_samples(loop.tables, store, [sample_id]).lost[sample_id]
