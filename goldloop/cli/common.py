@@ -18,6 +18,7 @@ from flows.environment import prefect_environment
 from goldloop.core.errors import ServiceUnreachableError
 from goldloop.core.plain import plain
 from goldloop.reports.section import Row, Section, Table
+from goldloop.settings.label_record import check_labels
 from goldloop.settings.workspace import Workspace
 
 Where = Annotated[
@@ -38,6 +39,7 @@ err = Console(highlight=False, markup=False, soft_wrap=True, stderr=True)
 def run_flow(where: Path | None, name: str, **parameters: Any) -> Any:
     """Run `name` of flows.routine against the workspace's Prefect server and return what it returns."""
     workspace = Workspace.open(where)
+    check_labels(workspace.root, workspace.settings.label_set)
     os.environ.update(prefect_environment(workspace))
     from flows import routine
 

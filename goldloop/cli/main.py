@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from goldloop import __version__
-from goldloop.cli import gold, loop, policy, reports, workspace
+from goldloop.cli import gold, labels, loop, policy, reports, workspace
 from goldloop.cli.common import err, out
 from goldloop.core.errors import GoldloopError
 
@@ -23,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(workspace.app)
+app.add_typer(labels.app)
 app.add_typer(loop.app)
 app.add_typer(reports.app)
 app.add_typer(policy.replay_app)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from goldloop.cli.common import Json, Where, out, pairs, say, show, show_table
+from goldloop.core.labels import parsed_labels
 from goldloop.core.tasks import Purpose
 from goldloop.settings import ALONE
 from goldloop.settings.workspace import Workspace
@@ -22,7 +23,7 @@ annotator_app = typer.Typer(help="Logins of annotators.", no_args_is_help=True)
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new workspace.")],
     *,
-    labels: Annotated[str, typer.Option(help="The label set in order, separated by commas.")],
+    labels: Annotated[str, typer.Option(help='The label set in order, as CSV: a,b,"c, d".')],
     name: Annotated[
         str | None, typer.Option(help="Names the project and the model; default the folder's name.")
     ] = None,
@@ -48,7 +49,7 @@ def init(
     """Create a workspace: a folder with goldloop.toml."""
     settings: dict[str, object] = {
         "kind": kind,
-        "labels": [label.strip() for label in labels.split(",") if label.strip()],
+        "labels": parsed_labels(labels),
         "policy": {"band": band},
         "selection": {"budget_per_round": budget, "overlap": overlap, "audit_rate": audit_rate},
         "model": {"preset": preset} if preset else {},

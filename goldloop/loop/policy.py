@@ -73,7 +73,7 @@ def reroute_pool(
         policy=policy,
         is_wanted=lambda sample_id: sample_id not in taken,
     )
-    changes = reroute(predictions, policy)
+    changes = reroute(predictions, policy, ports.settings.label_set)
     save_lane_changes(ports.tables, changes, policy=policy, at=ports.clock())
     return Counter(f"{prediction.lane} -> {lane}" for prediction, lane in changes)
 

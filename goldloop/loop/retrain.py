@@ -182,7 +182,7 @@ def _evaluate(ports: LoopPorts, gold: Gold, challenger: _Challenger) -> HoldoutE
         )
         plots = ports.plots(evaluation)
     at = ports.clock()
-    save_evaluation(ports.tables.evaluations, evaluation, at=at)
+    save_evaluation(ports.tables.evaluations, evaluation, ports.settings.label_set, at=at)
     if read_reference(ports.tables.batches, challenger.version) is None:
         check = check_drift(evaluation.sketch, None)
         seen = Seen(str(Split.HOLDOUT), challenger.version, at, evaluation.sketch, check)

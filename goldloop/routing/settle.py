@@ -100,4 +100,6 @@ def is_asked_for(policy: Policy, settings: Settings) -> bool:
         return wanted.kind == "band" and policy == Band(*wanted.band, Lane(wanted.below))
     if isinstance(policy, Target):
         return wanted.kind == "target" and (policy.accuracy, policy.delta) == (wanted.target, wanted.delta)
+    if policy.labels not in ((), settings.labels):
+        return False
     return wanted.kind == "cost" and policy.errors == error_costs(settings.cost, settings.label_set)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from goldloop.core.errors import WorkspaceError
 from goldloop.settings import Settings
+from goldloop.settings.label_record import save_labels
 from goldloop.settings.toml import FILE_NAME, checked_settings, load_settings, settings_toml
 
 
@@ -54,6 +55,7 @@ class Workspace:
         root.mkdir(parents=True, exist_ok=True)
         with (root / FILE_NAME).open("x", encoding="utf-8") as file:
             file.write(settings_toml(checked))
+        save_labels(root, checked.label_set)
         (root / ".gitignore").write_text("*\n!.gitignore\n!goldloop.toml\n", encoding="utf-8")
         return cls(root, checked)
 
