@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Annotated
 
@@ -34,6 +35,9 @@ app.add_typer(workspace.annotator_app, name="annotator")
 
 def main() -> None:
     """Run the command line; an expected failure is one sentence on standard error and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # whatever the terminal's encoding lacks
     try:
         app()
     except GoldloopError as error:

@@ -57,8 +57,8 @@ def parsed_labels(text: str) -> list[str]:
         field = _FIELD.match(text, place)
         if field is None:
             raise LabelError(
-                f"labels {text!r} cannot be split at {text[place:].strip()!r}; separate labels by commas, and put "
-                "a label that holds a comma into double quotes"
+                f"labels {text!r} cannot be split at {text[place:].strip()!r}; put commas between labels and "
+                "put a label that holds a comma into double quotes"
             )
         quoted, plain, comma = field.groups()
         labels.append(plain.strip() if quoted is None else quoted.replace('""', '"').strip())

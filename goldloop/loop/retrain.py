@@ -12,6 +12,7 @@ from pathlib import Path
 
 from goldloop.consensus.outcomes import open_audit_note
 from goldloop.core.errors import EmptyPoolError, ModelError
+from goldloop.core.probs import column_names
 from goldloop.core.splits import Split
 from goldloop.drift.checks import check_drift
 from goldloop.drift.history import Seen
@@ -154,7 +155,7 @@ def _start(ports: LoopPorts, gold: Gold, tags: Mapping[str, str]) -> TrainingSta
             "n_train": len(_of_split(gold, Split.TRAIN)),
             "n_validation": len(_of_split(gold, Split.VALIDATION)),
             "n_holdout": len(_of_split(gold, Split.HOLDOUT)),
-            "labels": ",".join(ports.settings.label_set),
+            "labels": column_names(ports.settings.label_set),
         },
         gold_uri=ports.gold_uri,
         gold_version=version.version,
