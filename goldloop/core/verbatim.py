@@ -16,6 +16,7 @@ _TURNING = set(
 _SPECIAL = re.compile(
     r"[\\`*\[\]<>|~&]|(?<![^\W_])_|_(?![^\W_])"
 )  # an underscore inside a word means nothing
+_BEGINS_FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are their wide forms
 _BEGINS_BLOCK = re.compile(r"\s*(?:[-+#=]|\d{1,9}(?=[.)]))")
 
 
@@ -50,3 +51,12 @@ def markdown_text(text: str) -> str:
         return line
     place = begin.end() if begin[0][-1].isdigit() else begin.end() - 1
     return f"{line[:place]}\\{line[place:]}"
+
+
+def inert(text: str) -> str:
+    """Return `text` with an apostrophe before it if a spreadsheet would compute it.
+
+    >>> inert("=1+1"), inert("hat")
+    ("'=1+1", 'hat')
+    """
+    return f"'{text}" if text.startswith(_BEGINS_FORMULA) else text
