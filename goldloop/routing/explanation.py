@@ -12,7 +12,7 @@ from goldloop.core.predictions import Prediction
 from goldloop.core.probs import stored_probs
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
-from goldloop.routing.policies import Band, Cost, Policy, Suspended, Target
+from goldloop.routing.policies import Band, Cost, Policy, Suspended, Target, labels_of
 from goldloop.settings import Settings
 
 MEANING = {
@@ -103,7 +103,7 @@ def _rule_of(
     inner = policy.policy if isinstance(policy, Suspended) else policy
     costs = {}
     if isinstance(inner, Cost):
-        labels = LabelSet(inner.labels or settings.labels)
+        labels = LabelSet(labels_of(inner) or settings.labels)
         probs = stored_probs([prediction.probs or ()], [prediction.label_names], labels)
         expected = inner.expected(probs)[0].tolist()
         costs = dict(zip(("auto", "review", "full"), expected, strict=True))

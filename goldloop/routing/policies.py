@@ -196,6 +196,12 @@ class Suspended:
 Policy = Band | Target | Cost | Suspended
 
 
+def labels_of(policy: Policy) -> tuple[str, ...]:
+    """Return the labels that `policy` is for, in order; empty where their order does not matter."""
+    inner = policy.policy if isinstance(policy, Suspended) else policy
+    return inner.labels if isinstance(inner, Cost) else ()
+
+
 def route(probs: npt.ArrayLike, policy: Policy) -> list[Lane]:
     """Return the lane of each row of `probs` (n, n_labels): exactly one, under any policy.
 

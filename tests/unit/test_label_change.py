@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from goldloop.cli.main import app, main
-from goldloop.core.errors import LabelError
+from goldloop.core.errors import LabelError, PolicyError
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
 from goldloop.core.probs import column_names, over_labels, stored_probs
@@ -30,7 +30,7 @@ from goldloop.tables.predictions import newest_predictions
 from goldloop.tables.traffic import evaluated_holdout, read_traffic
 from tests.loop import Loop, texts
 from tests.memory_texts import LABELS, LengthScorer
-from tests.policy_stage import made_stage, spam
+from tests.policy_stage import made_stage, sample, spam
 
 SWAPPED = LabelSet.of(["spam", "ham"])
 LONGER = LabelSet.of(["eggs", "ham", "spam"])
@@ -134,6 +134,25 @@ def test_a_cost_policy_names_its_rows_and_is_settled_anew(tmp_path: Path) -> Non
     assert not is_asked_for(flat, straight)
     assert lanes(straight) == lanes(swapped)
     assert set(lanes(swapped).values()) > {Lane.AUTO}
+
+
+def test_a_cost_policy_for_other_labels_is_not_compared_with_others(tmp_path: Path) -> None:
+    """`policy tune` says what settles it anew; a sample that it placed is explained with its own labels."""
+    stage = made_stage(tmp_path)
+    straight = Settings.model_validate(
+        stage.workspace.settings.model_dump()
+        | {"policy": {"kind": "cost"}, "cost": {"errors": {"ham": {"spam": 40.0}}}}
+    )
+    policy, _ = cost_policy(straight, KnownPeople())
+    stage.settle(policy)
+    stage.reroute(30, policy)
+    before = stage.run("policy", "explain", sample(30), "--json").stdout
+    edited(stage.workspace, LabelSet.of(["ham", "spam", "eggs"]))
+    stage.run("labels", "--accept")
+
+    with pytest.raises(PolicyError, match=r"settled for the labels \['ham', 'spam'\]"):
+        stage.run("policy", "tune")
+    assert stage.run("policy", "explain", sample(30), "--json").stdout == before
 
 
 def test_rows_over_other_labels_are_moved_by_name() -> None:
