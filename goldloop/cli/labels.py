@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from goldloop.cli.common import Json, Where, out, pairs, show
+from goldloop.core.labels import labels_text
 from goldloop.loop.label_change import LabelEffect, label_effect
 from goldloop.settings.label_record import label_change, save_labels
 from goldloop.settings.workspace import Workspace
@@ -28,7 +29,9 @@ def labels(
     change = label_change(workspace.root, workspace.settings.label_set)
     if change is None:
         show(
-            workspace.settings.labels, pairs({"labels": _listed(workspace.settings.labels)}), as_json=as_json
+            workspace.settings.labels,
+            pairs({"labels": labels_text(workspace.settings.labels)}),
+            as_json=as_json,
         )
         return
     effect = label_effect(Wiring(workspace).tables, workspace.settings, change)
@@ -48,17 +51,13 @@ def _lines(effect: LabelEffect) -> dict[str, str]:
     """Return the effect in words, a line each."""
     gold, added = effect.gold, effect.change.added
     lines = {
-        "labels before": _listed(effect.change.before.names),
-        "labels now": _listed(effect.change.after.names),
+        "labels before": labels_text(effect.change.before.names),
+        "labels now": labels_text(effect.change.after.names),
         "gold": f"{gold['stay']} labels stay, {gold['change']} change, {gold['lost']} are lost",
         "predictions": "each probability stays with its label",
         "open tasks": f"{effect.n_open_tasks} stay; the next pull or push gives the labelling screen the new "
         "labels, in the new order of keys",
     }
     if added:
-        lines["predictions"] += f"; the model gives {_listed(added)} nothing until the next retrain"
+        lines["predictions"] += f"; the model gives {labels_text(added)} nothing until the next retrain"
     return lines
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    return ", ".join(names)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -64,6 +64,19 @@ def parsed_labels(text: str) -> list[str]:
         labels.append(plain.strip() if quoted is None else quoted.replace('""', '"').strip())
         place, is_more = field.end(), bool(comma)
     return [label for label in labels if label]
+
+
+def labels_text(names: Iterable[str]) -> str:
+    """Return `names` as text that `parsed_labels` reads back.
+
+    >>> print(labels_text(["hat, cap", "shoes"]))
+    "hat, cap", shoes
+    """
+    return ", ".join(_quoted(name) if "," in name or name.startswith('"') else name for name in names)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 @dataclass(frozen=True, slots=True)

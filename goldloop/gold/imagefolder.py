@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from goldloop.core.errors import SourceError
-from goldloop.core.labels import LabelSet
+from goldloop.core.labels import LabelSet, labels_text
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
 from goldloop.gold.records import GoldRecord
@@ -81,12 +81,12 @@ def imagefolder_notes(records: Iterable[GoldRecord], labels: LabelSet) -> list[s
     for split in (split for split in splits if split is not Split.WITHHELD):
         if missing := [label for label in labels if not counts[split, label]]:
             notes.append(
-                f"{FOLDER_OF[split]} has no sample of {', '.join(missing)}: pass allow_empty=True to "
+                f"{FOLDER_OF[split]} has no sample of {labels_text(missing)}: pass allow_empty=True to "
                 "torchvision's ImageFolder, which keeps the class numbers"
             )
     if nowhere := [label for label in labels if not any(counts[split, label] for split in splits)]:
         notes.append(
-            f"no sample at all of {', '.join(nowhere)}: Hugging Face leaves these labels out and numbers the "
+            f"no sample at all of {labels_text(nowhere)}: Hugging Face leaves them out and numbers the "
             f"others anew; read its class names by {MAPPING}"
         )
     if n_withheld := sum(n for (split, _), n in counts.items() if split is Split.WITHHELD):

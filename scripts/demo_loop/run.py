@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from goldloop.cli.common import out, say, show_table
 from goldloop.core.errors import GoldloopError
+from goldloop.core.labels import labels_text
 from goldloop.core.lanes import lane_shares
 from goldloop.core.plain import plain
 from goldloop.labeling.pull import PullReport
@@ -99,7 +101,7 @@ def _workspace(root: Path, pictures: Pictures, options: argparse.Namespace) -> W
                 f"{root} is a workspace for other labels; name a new one with --workspace DIR"
             )
         return workspace
-    say(f"$ goldloop init {root} --labels {','.join(pictures.labels)} ...")
+    say(f"$ goldloop init {root} --labels {shlex.quote(labels_text(pictures.labels))} ...")
     return Workspace.create(
         root,
         labels=pictures.labels,

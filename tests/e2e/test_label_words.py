@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from goldloop.core.labels import LabelSet
+from goldloop.core.labels import LabelSet, labels_text
 from goldloop.core.ports import Scores
 from goldloop.routing.policies import Band
 from goldloop.scoring.score import score_source
@@ -85,7 +85,7 @@ def test_labels_may_be_any_words_and_may_be_reordered(loop: Loop) -> None:
         assert MARKUP in refused
         assert "`goldloop labels`" in refused
     shown = loop.run("labels").out
-    assert ", ".join(tidy) in shown
+    assert labels_text(tidy) in shown
     assert f"{n_gold} labels stay, 0 change, 0 are lost" in shown
     assert "accepted" in loop.run("labels", "--accept").out
 

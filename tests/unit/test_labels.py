@@ -6,10 +6,12 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from goldloop.adapters.label_studio.payload import choice_result, read_result
 from goldloop.core.errors import LabelError, SettingsError
-from goldloop.core.labels import MAX_LABEL_LENGTH, LabelSet, parsed_labels
+from goldloop.core.labels import MAX_LABEL_LENGTH, LabelSet, labels_text, parsed_labels
 from goldloop.settings.toml import checked_settings
 from goldloop.settings.workspace import Workspace
 
@@ -30,6 +32,12 @@ ENGLAND = "\N{WAVING BLACK FLAG}" + "".join(chr(0xE0000 + ord(char)) for char in
 def test_labels_are_parsed_as_csv(text: str, labels: list[str]) -> None:
     """A label in double quotes may hold a comma; blanks around labels do not count."""
     assert parsed_labels(text) == labels
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1)))
+def test_labels_that_are_written_are_read_back(names: list[str]) -> None:
+    """Commas and quotes survive."""
+    assert parsed_labels(labels_text(names)) == names
 
 
 @pytest.mark.parametrize("text", ['"cat,dog', '"cat" x,dog', 'cat,"'])
