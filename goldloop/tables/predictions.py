@@ -109,9 +109,9 @@ def suggested_labels(tables: Tables, gold: Iterable[GoldRecord]) -> dict[SampleI
 
 def n_without_names(tables: Tables) -> int:
     """Return the number of rows with probs that do not name their columns."""
-    unnamed = pc.field("label_names").is_null()
+    with_probs = pc.field("probs").is_valid()
     return sum(
-        len(table.read(["label_names"], where=unnamed & pc.field("probs").is_valid()))
+        table.read(["label_names"], where=with_probs)["label_names"].null_count
         for table in (tables.predictions, tables.planned_tasks, tables.evaluations)
     )
 
