@@ -11,9 +11,9 @@ from prefect import flow
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.schedules import Cron, Schedule
 
+from flows.cron import check_cron
 from flows.publish import publish_retrain, publish_round, publish_table, with_plots
 from flows.steps import as_task
-from goldloop.core.errors import SettingsError
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport
 from goldloop.loop.pull import pull as pull_answers
@@ -105,15 +105,13 @@ def deployments(workspace: Path) -> list[RunnerDeployment]:
     """Return the deployments of a workspace: five flows, two of them scheduled.
 
     Raises:
-        SettingsError: Prefect cannot read the cron.
+        SettingsError: Prefect cannot run the cron.
     """
     settings = open_workspace(workspace).settings
     cron, timezone, name = settings.schedule.cron, settings.schedule.timezone, settings.name
-    try:
-        weekly: Schedule = Cron(cron, timezone=timezone)
-        often: Schedule = Cron(PULL_CRON, timezone=timezone)
-    except ValueError as error:
-        raise SettingsError(f"schedule.cron {cron!r} is not a cron Prefect knows: {error}") from error
+    check_cron(cron, timezone)
+    weekly: Schedule = Cron(cron, timezone=timezone)
+    often: Schedule = Cron(PULL_CRON, timezone=timezone)
     here = {"workspace": str(workspace)}
     made = [
         score.to_deployment(name, parameters=here),

@@ -25,6 +25,7 @@ from goldloop.loop.ports import LoopPorts
 from goldloop.modalities.kinds import open_modality
 from goldloop.services import Endpoints, endpoints
 from goldloop.settings import Settings
+from goldloop.settings.label_record import check_labels
 from goldloop.settings.sealing_key import sealing_key
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.gold_store import GoldStore
@@ -163,5 +164,8 @@ def open_workspace(workspace: str | Path | None = None) -> Wiring:
     Raises:
         WorkspaceError: there is no workspace there.
         SettingsError: its goldloop.toml is wrong.
+        LabelError: its labels have changed, and nobody has accepted the change.
     """
-    return Wiring(Workspace.open(None if workspace is None else Path(workspace)))
+    opened = Workspace.open(None if workspace is None else Path(workspace))
+    check_labels(opened.root, opened.settings.label_set)
+    return Wiring(opened)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath
 
 from mlflow import MlflowClient
@@ -15,6 +15,7 @@ from mlflow.exceptions import MlflowException
 from goldloop.adapters.mlflow_connection import mlflow_at
 from goldloop.core.codec import to_plain
 from goldloop.core.errors import ModelError
+from goldloop.core.verbatim import markdown_text
 from goldloop.training.ports import TrainingRecord, TrainingStart, metrics_of
 
 DIGEST_LENGTH = 32  # MLflow allows 36 characters, a SHA-256 has 64; a parameter holds all of it
@@ -67,7 +68,7 @@ class MlflowRuns:
                 client.log_dict(mlflow_run_id, to_plain(evaluation), f"evaluations/{role}.json")
             client.log_dict(mlflow_run_id, to_plain(record.decision), "decision.json")
             client.set_tag(mlflow_run_id, "goldloop.promoted", str(record.decision.is_promoted).lower())
-            client.set_tag(mlflow_run_id, "mlflow.note.content", "\n\n".join(record.decision.reasons))
+            client.set_tag(mlflow_run_id, "mlflow.note.content", _note(record.decision.reasons))
             with tempfile.TemporaryDirectory() as folder:
                 for path, content in record.artifacts.items():
                     file = Path(folder, path)
@@ -79,7 +80,7 @@ class MlflowRuns:
     def fail(self, mlflow_run_id: str, reason: str) -> None:
         """Close a run without a decision as failed."""
         with mlflow_at(self.uri, doing="closing a failed run") as client:
-            client.set_tag(mlflow_run_id, "mlflow.note.content", reason)
+            client.set_tag(mlflow_run_id, "mlflow.note.content", _note([reason]))
             client.set_terminated(mlflow_run_id, status="FAILED")
 
     def _experiment_id(self, client: MlflowClient) -> str:
@@ -94,6 +95,11 @@ class MlflowRuns:
         if experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
         return str(experiment.experiment_id)
+
+
+def _note(sentences: Iterable[str]) -> str:
+    """Return `sentences` as MLflow's page shows a note: as Markdown."""
+    return "\n\n".join(map(markdown_text, sentences))
 
 
 def _metrics(record: TrainingRecord, *, model_id: str | None) -> Iterator[Metric]:

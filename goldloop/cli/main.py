@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sqlite3
 import sys
 from typing import Annotated
@@ -9,7 +10,7 @@ from typing import Annotated
 import typer
 
 from goldloop import __version__
-from goldloop.cli import gold, loop, policy, reports, workspace
+from goldloop.cli import gold, labels, loop, policy, reports, workspace
 from goldloop.cli.common import err, out
 from goldloop.core.disk import disk_error
 from goldloop.core.errors import GoldloopError
@@ -25,6 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(workspace.app)
+app.add_typer(labels.app)
 app.add_typer(loop.app)
 app.add_typer(reports.app)
 app.add_typer(policy.replay_app)
@@ -35,6 +37,9 @@ app.add_typer(workspace.annotator_app, name="annotator")
 
 def main() -> None:
     """Run the command line; an expected failure is one sentence on standard error and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # whatever the terminal's encoding lacks
     try:
         app()
     except GoldloopError as error:

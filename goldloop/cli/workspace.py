@@ -7,14 +7,18 @@ from typing import Annotated
 
 import typer
 
+from flows.cron import check_cron
 from goldloop.cli.common import Json, Where, out, pairs, say, show, show_table
+from goldloop.core.labels import parsed_labels
 from goldloop.core.tasks import Purpose
 from goldloop.settings import ALONE
+from goldloop.settings.sections import ScheduleSettings
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.task_log import TaskLog
 from goldloop.wiring import open_workspace
 
 app = typer.Typer()
+_SCHEDULE = (ScheduleSettings().cron, ScheduleSettings().timezone)
 annotator_app = typer.Typer(help="Logins of annotators.", no_args_is_help=True)
 
 
@@ -22,7 +26,7 @@ annotator_app = typer.Typer(help="Logins of annotators.", no_args_is_help=True)
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new workspace.")],
     *,
-    labels: Annotated[str, typer.Option(help="The label set in order, separated by commas.")],
+    labels: Annotated[str, typer.Option(help='The label set in order, as CSV: a,b,"c, d".')],
     name: Annotated[
         str | None, typer.Option(help="Names the project and the model; default the folder's name.")
     ] = None,
@@ -42,13 +46,15 @@ def init(
     audit_rate: Annotated[
         float, typer.Option(help="Share of all samples reserved for the blind audit.")
     ] = 0.10,
-    cron: Annotated[str, typer.Option(help="When the weekly round runs.")] = "0 6 * * 1",
-    timezone: Annotated[str, typer.Option(help="Time zone of the cron.")] = "UTC",
+    cron: Annotated[str, typer.Option(help="When the weekly round runs.")] = _SCHEDULE[0],
+    timezone: Annotated[str, typer.Option(help="Time zone of the cron.")] = _SCHEDULE[1],
 ) -> None:
     """Create a workspace: a folder with goldloop.toml."""
+    if (cron, timezone) != _SCHEDULE:  # Prefect takes seconds to import
+        check_cron(cron, timezone)
     settings: dict[str, object] = {
         "kind": kind,
-        "labels": [label.strip() for label in labels.split(",") if label.strip()],
+        "labels": parsed_labels(labels),
         "policy": {"band": band},
         "selection": {"budget_per_round": budget, "overlap": overlap, "audit_rate": audit_rate},
         "model": {"preset": preset} if preset else {},

@@ -12,6 +12,7 @@ from goldloop.core.annotations import AnnotationStatus, Answer, StoredAnnotation
 from goldloop.core.chance import Arm
 from goldloop.core.labels import LabelSet
 from goldloop.core.planned_tasks import PlannedTask, TaskStatus
+from goldloop.core.probs import column_names, named_columns, over_labels
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose, n_first_answers
 from goldloop.settings import Settings
@@ -76,7 +77,8 @@ def answers_of(
     for annotation in sorted(annotations, key=lambda annotation: annotation.annotation_id):
         task = tasks.get(annotation.key)
         is_counted = annotation.status in (AnnotationStatus.ANSWER, AnnotationStatus.SKIP)
-        is_known = annotation.label is None or annotation.label in labels
+        label = None if annotation.label is None else labels.find(annotation.label)
+        is_known = annotation.label is None or label is not None
         if task is None or not task.is_live or not is_known or not is_counted:
             continue
         answers.append(
@@ -85,7 +87,7 @@ def answers_of(
                 sample_id=task.sample_id,
                 purpose=task.purpose,
                 annotator=annotation.annotator,
-                label=annotation.label,
+                label=label,
                 reason=annotation.reason,
                 round=bisect.bisect_left(moments, annotation.created_at),
                 created_at=annotation.created_at,
@@ -153,7 +155,7 @@ def _evidence(
         voted=VotedSample(
             sample_id=sample_id,
             votes=label_of,
-            probs=_probs(plans, labels),
+            probs=_probs(plans, labels, {*label_of.values(), *([decision.label] if decision else [])}),
             shown={vote.annotator: str(vote.suggested_label) for vote in suggested},
             decision=decision.label if decision else None,
         ),
@@ -163,15 +165,27 @@ def _evidence(
     )
 
 
-def _probs(plans: Mapping[Purpose, PlannedTask], labels: LabelSet) -> tuple[float, ...] | None:
+def _probs(
+    plans: Mapping[Purpose, PlannedTask], labels: LabelSet, answered: Collection[str | None]
+) -> tuple[float, ...] | None:
     """Return the model's prediction from before the annotators answered; None for an audit sample.
 
-    That model was not trained on the sample. A prediction with another label set does not count.
+    That model was not trained on the sample. Its columns belong to their names, whatever order labels have by
+    now. A prediction does not count if its model did not know a label that is in `answered`, or if it has no
+    names and another number of labels.
     """
     if Purpose.AUDIT in plans:
         return None
-    chosen = [plans[purpose].probs for purpose in (Purpose.REVIEW, Purpose.FULL) if purpose in plans]
-    probs = next(filter(None, chosen), ())
+    chosen = [plans[purpose] for purpose in (Purpose.REVIEW, Purpose.FULL) if purpose in plans]
+    plan = next((plan for plan in chosen if plan.probs), None)
+    if plan is None or plan.probs is None:
+        return None
+    probs, names = plan.probs, plan.label_names
+    if names is not None and names != column_names(labels):
+        known = {labels.find(name) for name in named_columns(names)}
+        if not known.issuperset(answered):
+            return None
+        probs = tuple(over_labels([probs], named_columns(names), labels)[0].tolist())
     return tuple(prob / sum(probs) for prob in probs) if len(probs) == len(labels) else None
 
 

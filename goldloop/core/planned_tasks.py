@@ -19,10 +19,10 @@ class PlannedTask:
 
     The budget of `round` pays for the task; `position` is its place in the plan. `stratum` names the batch
     and lane at the time of the draw; `inclusion_probability` is None for a choice without chance. `policy`,
-    `model_version` and `probs` (n_labels, single precision) come from the prediction that chose the sample;
-    they are None when no model had scored it. The plan keeps a suggestion that `is_shown` hides.
-    Near-duplicates share `group`, and `fingerprint` identifies them. `answers` counts the answers so far by
-    label, for an adjudicator; `barred` annotators do not get the task.
+    `model_version`, `probs` (n_labels, single precision) and the `label_names` of their columns come from the
+    prediction that chose the sample; they are None when no model had scored it. The plan keeps a suggestion
+    that `is_shown` hides. Near-duplicates share `group`, and `fingerprint` identifies them. `answers` counts
+    the answers so far by label, for an adjudicator; `barred` annotators do not get the task.
     """
 
     key: str
@@ -47,6 +47,7 @@ class PlannedTask:
     answers: Mapping[str, int] = field(default_factory=dict)
     barred: tuple[str, ...] = ()
     detail: str | None = None
+    label_names: str | None = None
 
     @property
     def sample_id(self) -> SampleId:

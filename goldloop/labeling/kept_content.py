@@ -28,11 +28,11 @@ def keep_samples(tables: Tables, store: ContentStore, sample_ids: Collection[Sam
     samples, kept = read_samples(tables, sample_ids), Kept()
 
     def keep(sample_id: SampleId) -> None:
+        uri = samples[sample_id].uri if sample_id in samples else ""
         try:
-            uri = samples[sample_id].uri if sample_id in samples else ""
             kept.paths[sample_id] = store.keep(sample_id, uri)
         except UnreadableSampleError as error:
-            kept.lost[sample_id] = f"{error}; {NEXT_STEP}"
+            kept.lost[sample_id] = f"{uri or 'no known place'}: {error}; {NEXT_STEP}"
 
     with ThreadPoolExecutor(_KEEPERS, thread_name_prefix="keep") as keepers:
         list(keepers.map(keep, sample_ids))

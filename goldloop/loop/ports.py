@@ -92,4 +92,5 @@ class LoopPorts:
         version = registry.version_at("champion")
         if version is None:
             return Model()
-        return Model(version, self.open_trainer().scorer(registry.load(version).folder))
+        scorer = self.open_trainer().scorer(registry.load(version).folder)
+        return Model(version, scorer, self.settings.label_set)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from goldloop.consensus.outcomes import open_audit_note
 from goldloop.core.errors import EmptyPoolError, ModelError
+from goldloop.core.probs import column_names
 from goldloop.core.splits import Split
 from goldloop.drift.checks import check_drift
 from goldloop.drift.history import Seen
@@ -156,7 +157,7 @@ def _start(ports: LoopPorts, gold: Gold, tags: Mapping[str, str]) -> TrainingSta
             "n_train": len(_of_split(gold, Split.TRAIN)),
             "n_validation": len(_of_split(gold, Split.VALIDATION)),
             "n_holdout": len(_of_split(gold, Split.HOLDOUT)),
-            "labels": ",".join(ports.settings.label_set),
+            "labels": column_names(ports.settings.label_set),
         },
         gold_uri=ports.gold_uri,
         gold_version=version.version,
@@ -184,7 +185,7 @@ def _evaluate(ports: LoopPorts, gold: Gold, challenger: _Challenger) -> HoldoutE
         )
         plots = ports.plots(evaluation)
     at = ports.clock()
-    save_evaluation(ports.tables.evaluations, evaluation, at=at)
+    save_evaluation(ports.tables.evaluations, evaluation, ports.settings.label_set, at=at)
     if read_reference(ports.tables.batches, challenger.version) is None:
         check = check_drift(evaluation.sketch, None)
         seen = Seen(str(Split.HOLDOUT), challenger.version, at, evaluation.sketch, check)

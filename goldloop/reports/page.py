@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from goldloop.core.disk import write_whole
 from goldloop.core.modality import Preview
+from goldloop.core.verbatim import visible
 from goldloop.reports.formatting import Cell, number
 from goldloop.reports.plots.style import LANE_LOOKS
 from goldloop.reports.section import Section, Value
@@ -52,12 +53,18 @@ def render_page(page: Page) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_verbatim,
     )
     environment.filters |= {"data_uri": data_uri, "cell": _cell, "shown": _shown}
     environment.filters["unbroken"] = lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%")
     return environment.get_template(TEMPLATE).render(
         page=page, lanes=LANE_LOOKS, narrow_columns=NARROW_COLUMNS, long_text=LONG_TEXT
     )
+
+
+def _verbatim(value: object) -> object:
+    """Return a text of the page as `visible` shows it; what is HTML already stays."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def save_page(page: Page, folder: Path, name: str) -> Path:

@@ -12,9 +12,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
 from goldloop.core.ports import Row, Scorer, Tables
-from goldloop.core.probs import Probs, checked_probs, confidence, margin, restored
+from goldloop.core.probs import (
+    Probs,
+    checked_probs,
+    column_names,
+    confidence,
+    margin,
+    over_labels,
+    restored,
+)
 from goldloop.core.samples import Arrival, Arrived, BatchId, SampleId
 from goldloop.drift.checks import Check
 from goldloop.drift.sketches import Sketch, sketch_of
@@ -31,10 +40,14 @@ AuditProbabilities = Callable[[Probs], npt.NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A scorer and its version; no scorer before the first model exists."""
+    """A scorer and its version; no scorer before the first model exists.
+
+    Predictions are kept over `labels`, the label set of the workspace; None: that of the scorer.
+    """
 
     version: str = NO_MODEL
     scorer: Scorer | None = None
+    labels: LabelSet | None = None
 
 
 @dataclass(slots=True)
@@ -170,20 +183,22 @@ class ScoreWriter:
     def _scored(self, scorer: Scorer) -> list[dict[str, Any]]:
         """Return what `scorer` and the policy say of each sample that waits."""
         scores = scorer([payload for *_, payload in self._waiting])
-        kept = checked_probs(scores.probs, scorer.labels).astype(np.float32)
-        probs = restored(kept)
-        sketch = sketch_of(probs, scores.embeddings, scorer.labels)
+        given, labels = checked_probs(scores.probs, scorer.labels), self.model.labels or scorer.labels
+        sketch = sketch_of(restored(given), scores.embeddings, scorer.labels)
         self._sketch = sketch if self._sketch is None else self._sketch + sketch
+        kept = over_labels(given, scorer.labels.names, labels).astype(np.float32)
+        probs = restored(kept)
         lanes, columns = route(probs, self.policy), probs.argmax(axis=1)
         tops, margins = confidence(probs), margin(probs)
         chances = None if self.audit_probabilities is None else self.audit_probabilities(probs)
         return [
             {
                 "lane": str(lanes[row]),
-                "label": scorer.labels[int(columns[row])],
+                "label": labels[int(columns[row])],
                 "confidence": float(tops[row]),
                 "margin": float(margins[row]),
                 "probs": kept[row].tolist(),
+                "label_names": column_names(labels),
                 "audit_probability": self.fixed_before.get(
                     sample_id, None if chances is None else float(chances[row])
                 ),

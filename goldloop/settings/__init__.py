@@ -60,10 +60,9 @@ class Settings(Section):
     @classmethod
     def _usable_labels(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
         try:
-            LabelSet(labels)
+            return LabelSet(labels).names
         except LabelError as error:
             raise ValueError(str(error)) from error
-        return labels
 
     @model_validator(mode="after")
     def _preset_fits_kind(self) -> Self:

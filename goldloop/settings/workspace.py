@@ -10,6 +10,7 @@ from pathlib import Path
 from goldloop.core.disk import write_whole
 from goldloop.core.errors import WorkspaceError
 from goldloop.settings import Settings
+from goldloop.settings.label_record import save_labels
 from goldloop.settings.toml import FILE_NAME, checked_settings, load_settings, settings_toml
 
 
@@ -55,6 +56,7 @@ class Workspace:
         settings.setdefault("name", slug if len(slug) > 1 else f"loop-{slug or 'a'}")
         checked = checked_settings(settings, "goldloop init")
         write_whole(root / ".gitignore", "*\n!.gitignore\n!goldloop.toml\n")
+        save_labels(root, checked.label_set)
         write_whole(root / FILE_NAME, settings_toml(checked))
         return cls(root, checked)
 

@@ -65,6 +65,7 @@ ALL = {
             "gold_version": pa.int64(),
             "probs": pa.list_(pa.float32()),
             "evaluated_at": MOMENT,
+            "label_names": _TEXT,
         }
     ),
     # what one scoring pass of one model saw, summed up, and how it differs from before; append only

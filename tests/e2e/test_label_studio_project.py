@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -103,6 +104,55 @@ def test_settings_follow(server: LabelStudioEndpoint, name: str) -> None:
         assert project["skip_queue"] == "REQUEUE_FOR_OTHERS"
         assert project["show_collab_predictions"] is True
         assert "emu" in project["expert_instruction"]
+
+
+WORDS = (
+    "hat, cap",
+    "[/] [red]x[/red]",
+    ":x:",
+    "caf\N{LATIN SMALL LETTER E WITH ACUTE}",
+    "hat\N{NO-BREAK SPACE}cap",
+    "\N{WOMAN}\N{ZERO WIDTH JOINER}\N{FIRE ENGINE}",
+    "A",
+    "a",
+    "<b>&amp;</b>",
+    "a|b",
+    "$hint",
+)
+
+
+def test_labels_are_words_of_the_world(server: LabelStudioEndpoint, name: str) -> None:
+    """Each label is offered by the server and read back from an answer as it is, accents in either form."""
+    labels = LabelSet.of(WORDS)
+    projects = ensured(server, name, labels)
+    queue = LabelStudioQueue(server.url, server.token, projects, labels)
+    tasks = [NewTask(SampleId(f"{n:064x}"), Purpose.AUDIT, BatchId("b"), "a.png") for n in range(len(WORDS))]
+    for task_id, label in zip(queue.push(tasks).values(), WORDS, strict=True):
+        given = choice_result(unicodedata.normalize("NFD", label))
+        asked(server, f"/api/tasks/{task_id}/annotations/", result=given)
+
+    states = [state for page in queue.changed_since(None) for state in page]
+
+    read = {state.key: state.annotations[0].label for state in states}
+    assert read == {task.key: label for task, label in zip(tasks, WORDS, strict=True)}
+    assert ensured(server, name, labels) == projects
+    offered = asked(server, f"/api/projects/{projects.main}/")["parsed_label_config"]["label"]["labels"]
+    assert set(WORDS) == set(offered)
+
+
+def test_reordered_labels_keep_the_project_and_its_answers(server: LabelStudioEndpoint, name: str) -> None:
+    """The screen offers the labels in the new order; an answer from before is read as what it was."""
+    queue = LabelStudioQueue(server.url, server.token, ensured(server, name), LABELS)
+    (task_id,) = queue.push([NewTask(SampleId("0" * 64), Purpose.AUDIT, BatchId("b"), "a.png")]).values()
+    asked(server, f"/api/tasks/{task_id}/annotations/", result=choice_result("dog"))
+
+    swapped = LabelSet.of(["dog", "cat"])
+    projects = ensured(server, name, swapped)
+
+    ((state,),) = LabelStudioQueue(server.url, server.token, projects, swapped).changed_since(None)
+    assert [one.label for one in state.annotations] == ["dog"]
+    config = asked(server, f"/api/projects/{projects.main}/")["parsed_label_config"]
+    assert config["label"]["labels"] == ["dog", "cat"]
 
 
 def test_new_settings_leave_what_was_asked_alone(server: LabelStudioEndpoint, name: str) -> None:

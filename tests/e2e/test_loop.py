@@ -132,7 +132,7 @@ def check_gold(loop: Loop, given: dict[str, str | None], tmp_path: Path) -> None
         assert {row["sample_id"]: row["label"] for row in csv.DictReader(file)} == expected
     rows = pyarrow.parquet.read_table(out / "parquet").to_pylist()
     assert {row["sample_id"]: row["label"] for row in rows} == expected
-    files = [path for path in (out / "imagefolder").rglob("*") if path.is_file()]
+    files = (out / "imagefolder").rglob("*.png")
     assert {path.stem: path.parent.name for path in files} == expected
     coco = json.loads((out / "coco-cls" / "annotations.json").read_text(encoding="utf-8"))
     names = {one["id"]: one["name"] for one in coco["categories"]}

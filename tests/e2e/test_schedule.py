@@ -164,3 +164,13 @@ def test_a_second_retrain_is_turned_away_until_the_first_ends_or_dies(
 
     free = loop.run("retrain", code=1)
     assert re.search(r"error: Gold version 0 has 0 train samples", free.err)
+
+
+def test_a_cron_that_prefect_cannot_run_is_told_by_serve(make_loop: Callable[..., Loop]) -> None:
+    """Where goldloop.toml was edited after init: one sentence, and nothing is deployed."""
+    loop = make_loop("unserved", labels=["cat", "dog"], schedule={"cron": "0 25 * * 1"})
+
+    refused = loop.run("serve", code=1).err
+
+    assert refused.startswith("error: Prefect cannot run schedule.cron '0 25 * * 1'")
+    assert len(refused.splitlines()) == 1

@@ -40,7 +40,7 @@ def test_a_mistake_is_refused_by_its_key(tmp_path: Path, text: str, message: str
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("labels", [["a"], ["a", "A"], ["a", ""], ["a", " b"], ["a", "b\n"]])
+@pytest.mark.parametrize("labels", [["a"], ["a", "a"], ["a", ""], ["a", " b"], ["a", "b\n"]])
 def test_unusable_label_sets_are_refused(tmp_path: Path, labels: list[str]) -> None:
     """Fewer than two labels, doubled, empty or padded ones make no workspace, and nothing is written."""
     with pytest.raises(SettingsError, match="label"):

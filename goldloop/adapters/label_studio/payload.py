@@ -100,9 +100,8 @@ def read_result(result: object, labels: LabelSet) -> tuple[str | None, str | Non
     chosen = sorted(chosen_labels(result))
     if len(chosen) != 1:
         return None, f"{len(chosen)} labels chosen in place of one: {chosen}"
-    if chosen[0] not in labels:
-        return None, f"label {chosen[0]!r} is not in the label set"
-    return chosen[0], None
+    label = labels.find(chosen[0])
+    return label, None if label else f"label {chosen[0]!r} is not in the label set"
 
 
 def _read_reason(result: object) -> str | None:

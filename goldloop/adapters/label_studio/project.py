@@ -185,7 +185,7 @@ def _refuse_lost_labels(
     server: LabelStudioClient, project_id: int, label_config: str | None, labels: LabelSet
 ) -> None:
     """Raise if annotators have used a label that `labels` lacks; Label Studio itself would remove it."""
-    removed = {name for name in _labels_of(label_config) if name not in labels}
+    removed = {name for name in _labels_of(label_config) if labels.find(name) is None}
     if not removed:
         return
     used: set[str] = set()

@@ -227,9 +227,8 @@ class MemoryLabelingServer:
 
     def _read(self, label: str | None) -> tuple[str | None, str | None]:
         """Return label and problem of an answer."""
-        if label is None or label in self.labels:
-            return label, None
-        return None, f"label {label!r} is not in the label set"
+        known = None if label is None else self.labels.find(label)
+        return known, None if label is None or known else f"label {label!r} is not in the label set"
 
     def _holder(self, annotation_id: int) -> MemoryTask:
         return next(task for task in self.tasks.values() if annotation_id in task.answers)

@@ -1,0 +1,32 @@
+"""The cron of the weekly round, checked by what reads it later: Prefect's server."""
+
+from __future__ import annotations
+
+import asyncio
+
+from goldloop.core.errors import SettingsError
+
+
+def check_cron(cron: str, timezone: str) -> None:
+    """Check that Prefect reads `cron` in `timezone`, and that there is a next time.
+
+    Raises:
+        SettingsError: names the cron, and what Prefect finds wrong with it.
+    """
+    from prefect.server.schemas.schedules import CronSchedule
+
+    try:
+        dates = asyncio.run(CronSchedule(cron=cron, timezone=timezone).get_dates(1))
+    except ValueError as error:
+        why = str(error).strip().splitlines()
+        reason = why[2].strip().partition(" [type=")[0] if len(why) > 2 else why[0]
+        raise SettingsError(_wrong(cron, timezone, reason)) from error
+    if not dates:
+        raise SettingsError(_wrong(cron, timezone, "it never comes"))
+
+
+def _wrong(cron: str, timezone: str, reason: str) -> str:
+    return (
+        f"Prefect cannot run schedule.cron {cron!r} in schedule.timezone {timezone!r} ({reason}); "
+        "give minute, hour, day, month and weekday, such as '0 6 * * 1' for Monday 06:00"
+    )
