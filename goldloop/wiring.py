@@ -24,6 +24,7 @@ from goldloop.loop.ports import LoopPorts
 from goldloop.modalities.kinds import open_modality
 from goldloop.services import Endpoints, endpoints
 from goldloop.settings import Settings
+from goldloop.settings.secret import workspace_secret
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.gold_store import GoldStore
 
@@ -128,7 +129,14 @@ class Wiring:
             kind=self.settings.kind,
             images_root=root if self.settings.kind == "image" else None,
         )
-        return LabelStudioQueue(server.url, server.token, projects, labels, task_data=self.modality.task_data)
+        return LabelStudioQueue(
+            server.url,
+            server.token,
+            projects,
+            labels,
+            task_data=self.modality.task_data,
+            secret=workspace_secret(self.workspace.root),
+        )
 
     def links(self) -> dict[str, str]:
         """Return the addresses of the servers, and where annotators begin to work on each queue."""
