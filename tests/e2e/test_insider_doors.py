@@ -157,12 +157,13 @@ def test_no_filter_tells_what_others_answered(stage: Scene, column: str, kind: s
 
 
 def test_the_barred_stay_barred(stage: Scene) -> None:
-    """The skip by which goldloop bars somebody is neither theirs to change nor to delete."""
+    """The skip by which goldloop bars somebody is not theirs to change, nor the case theirs to read."""
     case = replace(task(9, Purpose.ADJUDICATION), answers={"cat": 1}, barred=(stage.insider.user_id,))
     (task_id,) = stage.queue.push([case]).values()
     with token_of(stage.insider) as client:
-        found = client.get(f"/api/tasks/{task_id}/").raise_for_status().json()["annotations"]
-        (skip,) = [it["id"] for it in found]
+        found = client.get(f"/api/tasks/{task_id}/").raise_for_status().json()
+        listed = client.get(stage.address("/api/tasks/?project={adjudication}")).raise_for_status().json()
+        (skip,) = [it["id"] for it in found["annotations"]]
         replies = [
             client.delete(f"/api/annotations/{skip}/"),
             client.patch(f"/api/annotations/{skip}/", json={"result": DOG, "was_cancelled": False}),
@@ -171,6 +172,8 @@ def test_the_barred_stay_barred(stage: Scene) -> None:
         ]
 
     assert [reply.status_code for reply in replies] == [403] * 4
+    shown = [found, *(it for it in listed["tasks"] if it["id"] == task_id)]
+    assert [it["data"]["answers"] for it in shown] == ["", ""], "how the others answered"
 
 
 def test_a_closed_task_takes_answers_only_from_whom_it_was_given(stage: Scene) -> None:

@@ -220,11 +220,21 @@ DOORS = {
 
 
 def _without_others(task, user):
-    """Return a task with the answers of `user` only."""
+    """Return a task with the answers of `user` only, and without the counts of a dispute of theirs."""
     own = [one for one in task.get("annotations") or [] if _author(one) == user.pk]
-    return {**task, **{name: empty for name, empty in _OTHERS.items() if name in task}} | (
-        {"annotations": own} if "annotations" in task else {}
-    )
+    kept = {**task, **{name: empty for name, empty in _OTHERS.items() if name in task}}
+    if "annotations" in task:
+        kept["annotations"] = own
+    if "answers" in (task.get("data") or {}) and _is_barred(task["id"], user):
+        kept["data"] = {**task["data"], "answers": ""}
+    return kept
+
+
+def _is_barred(task_id, user):
+    """Return whether the account has an annotation on the task that it has not given itself."""
+    from tasks.models import Annotation
+
+    return Annotation.objects.filter(task=task_id, completed_by=user).exclude(updated_by=user).exists()
 
 
 def _author(annotation):
