@@ -132,7 +132,14 @@ class Wiring:
             kind=self.settings.kind,
             images_root=root if self.settings.kind == "image" else None,
         )
-        return LabelStudioQueue(server.url, server.token, projects, labels, task_data=self.modality.task_data)
+        return LabelStudioQueue(
+            server.url,
+            server.token,
+            projects,
+            labels,
+            task_data=self.modality.task_data,
+            secret=sealing_key(self.workspace.root),
+        )
 
     def links(self) -> dict[str, str]:
         """Return the addresses of the servers, and where annotators begin to work on each queue."""

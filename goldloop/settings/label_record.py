@@ -7,10 +7,10 @@ predictions and tasks mean; `goldloop labels` shows the effect of the edit and a
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from goldloop.core.disk import write_whole
 from goldloop.core.errors import LabelError, SettingsError
 from goldloop.core.labels import LabelSet
 
@@ -87,7 +87,4 @@ def check_labels(root: Path, labels: LabelSet) -> None:
 
 def save_labels(root: Path, labels: LabelSet) -> None:
     """Record `labels` as the label set of the workspace in the folder `root`."""
-    beside = root / f".{FILE_NAME}.{os.getpid()}.part"
-    content = json.dumps({"labels": labels.names}, ensure_ascii=False, indent=1) + "\n"
-    beside.write_text(content, encoding="utf-8")
-    beside.replace(root / FILE_NAME)
+    write_whole(root / FILE_NAME, json.dumps({"labels": labels.names}, ensure_ascii=False, indent=1) + "\n")

@@ -1,4 +1,7 @@
-"""The key that seals plans: 32 random bytes in a file of the workspace that only its owner can read."""
+"""The key of a workspace: it encrypts what travels to the labelling server and annotators may read.
+
+It is 32 random bytes in a file of the workspace that only its owner can read.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ def sealing_key(root: Path) -> bytes:
         key = b""
     if len(key) != _BYTES:
         raise WorkspaceError(
-            f"{path} is damaged: it needs {2 * _BYTES} hexadecimal digits. Restore it from a backup, or "
-            "remove it; tasks that are on the labelling server then cannot restore a lost task log"
+            f"{path} is damaged: it needs {2 * _BYTES} hexadecimal digits. Restore it from a backup: "
+            "without it, goldloop does not know its tasks on the labelling server"
         )
     return key

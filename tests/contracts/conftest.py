@@ -12,13 +12,14 @@ from goldloop.core.ports import LabelingQueue
 from goldloop.services import Endpoints
 from tests.contracts.labeling import LABELS, Desk, FakeDesk, RealDesk
 from tests.contracts.trained_models import START
+from tests.e2e.embedded_servers import let_into_everything
 
 _numbers = count(1)
 
 
 @pytest.fixture(scope="module")
 def people(request: pytest.FixtureRequest) -> dict[str, str]:
-    """Tokens of four accounts, by user id."""
+    """Tokens of four accounts, by user id; each may do all that it may on a server without doors."""
     from goldloop.adapters.label_studio import add_annotator
 
     server = request.getfixturevalue("services").label_studio
@@ -26,6 +27,7 @@ def people(request: pytest.FixtureRequest) -> dict[str, str]:
         add_annotator(server.url, server.token, email=f"{name}@contract.example", password=f"{name}-password")
         for name in FakeDesk.people
     ]
+    let_into_everything(server, *(account.user_id for account in accounts))
     return {account.user_id: account.token for account in accounts}
 
 
@@ -46,7 +48,7 @@ def made(request: pytest.FixtureRequest) -> Iterator[tuple[LabelingQueue, Desk]]
         labels=LABELS,
         images_root=Path(server.files_root) / "images",
     )
-    queue = LabelStudioQueue(server.url, server.token, projects, LABELS)
+    queue = LabelStudioQueue(server.url, server.token, projects, LABELS, secret=b"of this workspace")
     queue.delete(list(queue.all_tasks()))  # a server that outlives a test run keeps its projects
     desk = RealDesk(server.url, request.getfixturevalue("people"), projects)
     yield queue, desk

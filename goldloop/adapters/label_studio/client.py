@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from goldloop.adapters.label_studio.task_keys import TaskKeys
 from goldloop.core.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
 
 Params = Mapping[str, Any]
@@ -30,14 +31,15 @@ class LabelStudioClient:
     `token` is a legacy token or a personal access token. Every method takes the path of an endpoint below
     `url`. It raises the exceptions of httpx, with `httpx.HTTPStatusError` for an error status, and ValueError
     for a reply that is not JSON. It repeats no request, because the server may have completed a request that
-    seemed to fail.
+    seemed to fail. `keys` translates the keys of tasks in lists.
 
     Raises:
         ServiceError: `url` is not an address.
     """
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, keys: TaskKeys | None = None) -> None:
         self.url = url
+        self.keys = keys or TaskKeys()
         with translated(url, "sign in"):
             self._http = http_client(url, auth=_TokenAuth(url, token), follow_redirects=True)
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from goldloop.adapters.label_studio.client import LabelStudioClient, translated
 from goldloop.adapters.label_studio.payload import chosen_labels
-from goldloop.adapters.label_studio.tabs import ensure_tabs
+from goldloop.adapters.label_studio.tabs import QUEUES, ensure_tabs
 from goldloop.adapters.label_studio.task_list import sweep
 from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
@@ -75,7 +75,7 @@ def ensure_projects(
     `kind` is the kind of the samples, which decides the labelling screen.
     Two machines that create them at the same time both get the older ones. `images_root` is the content store
     as the server sees it, a folder below its LOCAL_FILES_DOCUMENT_ROOT, and annotators get access to it; None
-    when the images come from elsewhere. It takes four requests when nothing has to change.
+    when the images come from elsewhere. It takes six requests when nothing has to change.
 
     Raises:
         LabelError: a label that annotators have used is missing from `labels`.
@@ -92,7 +92,8 @@ def ensure_projects(
             change = {key: value for key, value in settings.items() if project.get(key) != value}
             if change:
                 server.patch(f"/api/projects/{project['id']}/", change)
-        ensure_tabs(server, projects[0]["id"])
+        for project, queues in zip(projects, (QUEUES, {}, {}), strict=True):
+            ensure_tabs(server, project["id"], queues)
         ids = Projects(*(project["id"] for project in projects))
     if images_root is not None:
         doing = f"serve {images_root}, a folder it must have below its LOCAL_FILES_DOCUMENT_ROOT,"

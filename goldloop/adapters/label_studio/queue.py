@@ -20,6 +20,7 @@ from goldloop.adapters.label_studio.payload import (
 )
 from goldloop.adapters.label_studio.project import Projects
 from goldloop.adapters.label_studio.tabs import QUEUES, ensure_tabs
+from goldloop.adapters.label_studio.task_keys import TaskKeys
 from goldloop.adapters.label_studio.task_list import changed_page, count, lookup, sweep
 from goldloop.core.annotations import TaskState
 from goldloop.core.errors import ServiceError
@@ -38,17 +39,24 @@ class LabelStudioQueue:
 
     The purpose of a task determines its project. Task ids come from the server, so no two projects share one.
     Annotators have their user ids as names. The task's data holds the suggestion that annotators saw, because
-    goldloop never changes the suggestion of a pushed task.
+    goldloop never changes the suggestion of a pushed task. `secret` encrypts the keys of tasks on the server.
     """
 
     def __init__(
-        self, url: str, token: str, projects: Projects, labels: LabelSet, *, task_data: TaskData = image_data
+        self,
+        url: str,
+        token: str,
+        projects: Projects,
+        labels: LabelSet,
+        *,
+        task_data: TaskData = image_data,
+        secret: bytes = b"",
     ) -> None:
         self.url = url
         self.projects = projects
         self.labels = labels
         self.task_data = task_data
-        self._server = LabelStudioClient(url, token)
+        self._server = LabelStudioClient(url, token, TaskKeys(secret))
         self._shown_version: str | None = None
         self._found_version: str | None = None  # of tasks whose push may have ended before `_show_version`
         self._is_whole = False  # whether the first push has restored lost suggestions
@@ -173,7 +181,11 @@ class LabelStudioQueue:
     def _import(self, project_id: int, payloads: list[dict[str, Any]]) -> dict[str, int]:
         with translated(self.url, f"import {len(payloads)} tasks into project {project_id}"):
             address = f"/api/projects/{project_id}/import"
-            reply = self._server.post(address, payloads, {"return_task_ids": True})
+            keys = self._server.keys
+            sent = [
+                one | {"data": one["data"] | {"key": keys.sealed(one["data"]["key"])}} for one in payloads
+            ]
+            reply = self._server.post(address, sent, {"return_task_ids": True})
             task_ids, n_predictions = reply["task_ids"], reply["prediction_count"]
         if len(task_ids) != len(payloads):
             raise ServiceError(

@@ -46,7 +46,7 @@ def sweep(
             wanted = filters(*conditions, ("id", "greater", "Number", last))
             body = {"filters": wanted, "ordering": ["tasks:id"]}
             with translated(server.url, f"list tasks of project {project_id}"):
-                rows = _rows(server.get("/api/tasks/", params, body=body))
+                rows = _rows(server, server.get("/api/tasks/", params, body=body))
             rows.sort(key=lambda row: int(row["id"]))
             if rows and rows[0]["id"] <= last:
                 raise ServiceError(
@@ -72,7 +72,8 @@ def lookup(
     kind = "Number" if column == "id" else "String"
     for first in range(0, len(values), _LOOKUP_TASKS):
         part = list(values[first : first + _LOOKUP_TASKS])
-        condition, wanted = (column, "in_list", kind, part), set(part)
+        written = {*part, *(server.keys.sealed(value) for value in part if isinstance(value, str))}
+        condition, wanted = (column, "in_list", kind, sorted(written, key=str)), set(part)
         for row in sweep(server, projects, include, condition, is_full=is_full):
             if (row["id"] if column == "id" else row["data"].get("key")) in wanted:
                 yield row
@@ -87,7 +88,7 @@ def changed_page(
     query = json.dumps({"ordering": ["tasks:updated_at"], "filters": wanted})
     params = _params(project_id, include, size, is_full=True) | {"query": query}
     with translated(server.url, f"list what changed since {stamp} in project {project_id}"):
-        rows = _rows(server.get("/api/tasks/", params))
+        rows = _rows(server, server.get("/api/tasks/", params))
         return [row | {"updated_at": datetime.fromisoformat(row["updated_at"])} for row in rows]
 
 
@@ -110,13 +111,12 @@ def _params(project_id: int, include: str, size: int, *, is_full: bool) -> dict[
     }
 
 
-def _rows(reply: dict[str, Any]) -> list[Row]:
-    return [
-        {
-            **row,
-            "id": int(row["id"]),
-            "data": row.get("data") or {},
-            "annotations": row.get("annotations") or [],
-        }
-        for row in reply["tasks"]
-    ]
+def _rows(server: LabelStudioClient, reply: dict[str, Any]) -> list[Row]:
+    """Return the tasks of a reply, each with the key that goldloop gave it."""
+    rows: list[Row] = []
+    for row in reply["tasks"]:
+        data, given = row.get("data") or {}, row.get("annotations") or []
+        if isinstance(data, dict) and isinstance(data.get("key"), str):
+            data = {**data, "key": server.keys.opened(data["key"])}
+        rows.append({**row, "id": int(row["id"]), "data": data, "annotations": given})
+    return rows
