@@ -30,10 +30,14 @@ class Annotation:
     that the annotator gave for a skip, or the adjudicator for a decision. `lead_time_s` is reported by the
     browser in seconds, idle time included. The `shown_*` fields describe the suggestion that the annotator
     saw; they are None on a blind task.
+
+    `annotator` is the account that gave the answer, None where the server no longer names it. `server_author`
+    is the account under whose name the server lists the answer, which may be another. `is_bulk` tells that an
+    import or a bulk action of the server made the answer, and that no account has saved it since.
     """
 
     annotation_id: int
-    annotator: str
+    annotator: str | None
     label: str | None
     is_skip: bool
     created_at: datetime
@@ -44,6 +48,8 @@ class Annotation:
     shown_label: str | None = None
     shown_score: float | None = None
     shown_model_version: str | None = None
+    server_author: str | None = None
+    is_bulk: bool = False
 
     @property
     def status(self) -> AnnotationStatus:
@@ -65,12 +71,15 @@ class TaskState:
 
 @dataclass(frozen=True, slots=True)
 class StoredAnnotation:
-    """An annotation as goldloop keeps it: `task_updated_at` is when the server last changed its task."""
+    """An annotation as goldloop keeps it: `task_updated_at` is when the server last changed its task.
+
+    `server_author` and `is_bulk` are None in rows that an earlier goldloop wrote.
+    """
 
     annotation_id: int
     task_id: int
     key: str
-    annotator: str
+    annotator: str | None
     status: AnnotationStatus
     label: str | None
     problem: str | None
@@ -82,6 +91,8 @@ class StoredAnnotation:
     shown_label: str | None
     shown_score: float | None
     shown_model_version: str | None
+    server_author: str | None = None
+    is_bulk: bool | None = None
 
     @classmethod
     def of(cls, task: TaskState, annotation: Annotation) -> StoredAnnotation:

@@ -16,8 +16,10 @@ from goldloop.consensus.outcomes import gold_records, n_by_step, reason_of, rela
 from goldloop.core.annotations import AnnotationStatus, StoredAnnotation, TaskState
 from goldloop.core.samples import SampleId
 from goldloop.gold.records import GoldRecord
+from goldloop.labeling.authorship import with_recorded_author
 from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.follow_up import FollowUpReport
+from goldloop.labeling.not_counted import misnamed_sentences, refusal_sentences
 from goldloop.tables.answers import merge_annotations
 from goldloop.tables.gold_store import GoldStore
 
@@ -32,7 +34,8 @@ class PullReport:
     """The changes of one pull, and the number of answered samples that are not gold yet.
 
     `n_waiting` samples wait for requested answers, `n_unsure` for one more request when the budget allows it,
-    `n_disputed` for an adjudicator.
+    `n_disputed` for an adjudicator. `n_refused` annotations of this pull do not count, as `problems` says;
+    `misnamed` says which count for another account than the server names.
     """
 
     n_tasks_changed: int = 0
@@ -40,10 +43,12 @@ class PullReport:
     n_edited: int = 0
     n_retracted: int = 0
     n_foreign: int = 0
+    n_refused: int = 0
     n_waiting: int = 0
     n_unsure: int = 0
     n_disputed: int = 0
     problems: list[str] = field(default_factory=list)
+    misnamed: list[str] = field(default_factory=list)
     gold_version: int | None = None
     n_gold_changes: int = 0
     follow_ups: FollowUpReport | None = None
@@ -103,9 +108,6 @@ def _merge_page(context: LabelingContext, page: Sequence[TaskState], report: Pul
             report.n_edited += 1
         else:
             report.n_new += 1
-        if change.status is AnnotationStatus.INVALID:
-            where = f"annotation {change.annotation_id} of task {change.task_id}"
-            report.problems.append(f"{where}: {change.problem}")
 
 
 def _by_key(annotations: Sequence[StoredAnnotation]) -> KeptByKey:
@@ -119,8 +121,8 @@ def _changes(task: TaskState, kept_by_key: KeptByKey) -> list[StoredAnnotation]:
     """Return the annotations of one task that differ from those kept."""
     kept, changes = kept_by_key.get(task.key, {}), list[StoredAnnotation]()
     for annotation in task.annotations:
-        seen = StoredAnnotation.of(task, annotation)
         before = kept.get(annotation.annotation_id)
+        seen = with_recorded_author(StoredAnnotation.of(task, annotation), before)
         if before is not None and before.task_updated_at > task.updated_at:
             continue  # another pull has merged a newer state
         if before is None or replace(before, task_updated_at=seen.task_updated_at) != seen:
@@ -134,6 +136,15 @@ def _changes(task: TaskState, kept_by_key: KeptByKey) -> list[StoredAnnotation]:
                 replace(before, status=AnnotationStatus.RETRACTED, task_updated_at=task.updated_at)
             )
     return changes
+
+
+def report_refused(report: PullReport, before: LoopState, now: LoopState) -> None:
+    """Set in `report` which annotations do not count, or count for another account, that did not `before`."""
+    earlier, later = before.outcomes.admission, now.outcomes.admission
+    known, named = set(earlier.refused), set(earlier.misnamed)
+    refused = [entry for entry in later.refused if entry not in known]
+    report.n_refused, report.problems = len(refused), refusal_sentences(refused)
+    report.misnamed = misnamed_sentences(entry for entry in later.misnamed if entry not in named)
 
 
 def derive_gold(context: LabelingContext, state: LoopState, report: PullReport) -> None:

@@ -125,5 +125,5 @@ def annotation_counts(annotations: Collection[StoredAnnotation]) -> AnnotationCo
         skips=statuses[AnnotationStatus.SKIP],
         invalid=statuses[AnnotationStatus.INVALID],
         retracted=statuses[AnnotationStatus.RETRACTED],
-        annotators=len({annotation.annotator for annotation in annotations}),
+        annotators=len({annotation.annotator for annotation in annotations} - {None}),
     )

@@ -29,7 +29,10 @@ BATCH_TASKS = 500  # tasks per import; larger imports are no faster and hold the
 
 # One flat list names the fields of tasks and of their annotations. Every further field takes time, above all
 # `predictions` and `drafts`; a draft is not an answer.
-_CHANGED_FIELDS = "id,updated_at,data,annotations,result,completed_by,created_at,lead_time,was_cancelled"
+_CHANGED_FIELDS = (
+    "id,updated_at,data,annotations,result,completed_by,created_at,lead_time,was_cancelled,"
+    "updated_by,import_id"
+)
 
 
 class LabelStudioQueue:

@@ -28,13 +28,13 @@ class MemoryTask:
     @property
     def is_open(self) -> bool:
         """Whether more annotators may answer it; an onboarding task is open to all annotators."""
-        annotators = {answer.annotator for answer in self.answers.values() if not answer.is_skip}
+        annotators = {answer.server_author for answer in self.answers.values() if not answer.is_skip}
         return self.pushed.purpose is Purpose.ONBOARDING or len(annotators) < self.n_asked
 
     def knows(self, annotator: str) -> bool:
         """Whether `annotator` has answered or skipped it, or is barred from it."""
         return annotator in self.pushed.barred or any(
-            answer.annotator == annotator for answer in self.answers.values()
+            answer.server_author == annotator for answer in self.answers.values()
         )
 
 
@@ -151,10 +151,12 @@ class MemoryLabelingServer:
         *,
         reason: str | None = None,
         lead_time_s: float | None = 2.0,
+        author: str | None = None,
     ) -> int:
         """Submit `label` for a task as `annotator`, a skip if it is None; return the annotation id.
 
-        Only a skip and an adjudicator's answer keep the `reason`.
+        Only a skip and an adjudicator's answer keep the `reason`. The server lists the answer under the name
+        of `author`, by default the annotator's.
         """
         task = self.tasks[task_id]
         task.updated_at = self._tick()
@@ -175,20 +177,64 @@ class MemoryLabelingServer:
             shown_label=shown.label if shown else None,
             shown_score=shown.score if shown else None,
             shown_model_version=shown.model_version if shown else None,
+            server_author=author or annotator,
         )
         return annotation_id
+
+    def accept_suggestions(self, task_ids: Sequence[int], annotator: str) -> None:
+        """Make each task's suggestion an answer of `annotator`, by the bulk action that every account has."""
+        at = self._tick()
+        for task_id in task_ids:
+            suggestion = self.tasks[task_id].pushed.suggestion
+            if suggestion is not None:
+                annotation_id = self.answer(task_id, annotator, suggestion.label, lead_time_s=None)
+                answer = self.tasks[task_id].answers[annotation_id]
+                bulk = replace(answer, created_at=at, updated_at=at, is_bulk=True)
+                self.tasks[task_id].answers[annotation_id] = bulk
+
+    def import_copy(self, task_id: int, authors: Mapping[str, str]) -> int:
+        """Import a copy of a task with its answers, under the names that `authors` gives; return its id."""
+        task, copy_id = self.tasks[task_id], next(self._task_ids)
+        at = self._tick()
+        copies = [
+            replace(
+                answer,
+                annotation_id=next(self._annotation_ids),
+                annotator=authors[str(answer.server_author)],
+                server_author=authors[str(answer.server_author)],
+                created_at=at,
+                updated_at=at,
+                is_bulk=True,
+            )
+            for answer in task.answers.values()
+        ]
+        answers = {answer.annotation_id: answer for answer in copies}
+        self.tasks[copy_id] = MemoryTask(task.pushed, at, task.n_asked, answers)
+        return copy_id
+
+    def delete_account(self, annotator: str) -> None:
+        """Delete an account; its answers stay, and their tasks do not count as changed."""
+        for task in self.tasks.values():
+            for annotation_id, answer in task.answers.items():
+                saver = None if answer.annotator == annotator or answer.is_bulk else answer.annotator
+                author = None if answer.server_author == annotator else answer.server_author
+                is_bulk = saver is None and author is not None
+                named = replace(answer, annotator=saver or author, server_author=author, is_bulk=is_bulk)
+                task.answers[annotation_id] = named
 
     def skip(self, task_id: int, annotator: str, *, reason: str | None = None) -> int:
         """Skip a task as `annotator`; return the annotation id."""
         return self.answer(task_id, annotator, None, lead_time_s=1.0, reason=reason)
 
-    def edit(self, annotation_id: int, label: str) -> None:
-        """Change the label of an answer; an edited skip becomes an answer."""
+    def edit(self, annotation_id: int, label: str, *, annotator: str | None = None) -> None:
+        """Change the label of an answer, by default as its author; an edited skip becomes an answer."""
         task = self._holder(annotation_id)
         task.updated_at = self._tick()
         read, problem = self._read(label)
         task.answers[annotation_id] = replace(
             task.answers[annotation_id],
+            annotator=annotator or task.answers[annotation_id].server_author,
+            is_bulk=False,
             label=read,
             problem=problem,
             reason=None,
