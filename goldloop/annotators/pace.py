@@ -20,7 +20,7 @@ from goldloop.core.annotations import Answer
 from goldloop.stats.measures import MIN_N, Measure, mean, measured, median
 
 MAX_DECISION_S = 3600.0
-"""Longest time for one decision, in seconds; the longest of 33,728 simulated analysts' answers takes 2,041."""
+"""Longest time for one decision, in seconds; the longest of 33,728 simulated answers takes 2,041 s."""
 
 _FENCE = 3.0  # interquartile ranges: Tukey's "far out"
 

@@ -61,12 +61,17 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """A task in Label Studio and its present annotations, without drafts."""
+    """A task in Label Studio and its present annotations, without drafts.
+
+    `key` is "" where the task has none. `content` is the digest of the data that annotators see, see
+    `goldloop.core.ports.LabelingQueue.content_of`.
+    """
 
     task_id: int
     key: str
     updated_at: datetime
     annotations: Sequence[Annotation]
+    content: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,9 @@ class LabelingQueue(Protocol):
     def push(self, tasks: Sequence[NewTask]) -> dict[str, int]:
         """Create one task for each; return task ids by key, in the order given. Not idempotent by itself."""
 
+    def content_of(self, task: NewTask) -> str:
+        """Return the digest of the data that annotators see of a task, as `changed_since` lists it."""
+
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
         """Return the ids of all tasks on the server that carry one of `keys`, ascending, by key."""
 

@@ -64,12 +64,16 @@ def push_planned(context: LabelingContext, report: PushReport | None = None) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """One import: tasks to create, ids of tasks already on the server by key, and why others are lost."""
+    """One import: tasks to create, ids of tasks already on the server by key, and why others are lost.
+
+    `contents` holds the digest of the data of each task, by key.
+    """
 
     claimed: Mapping[str, TaskStatus]
     tasks: list[NewTask]
     adopted: dict[str, int]
     lost: dict[str, str]
+    contents: dict[str, str]
 
 
 def _finish(context: LabelingContext, report: PushReport, batch: _Batch, pushed: Mapping[str, int]) -> None:
@@ -80,7 +84,7 @@ def _finish(context: LabelingContext, report: PushReport, batch: _Batch, pushed:
             "run the command again to push the others"
         )
     present = {**batch.adopted, **pushed}
-    context.task_log.record(Event.PUSHED, present, batch.claimed)
+    context.task_log.record(Event.PUSHED, present, batch.claimed, contents=batch.contents)
     why = "; ".join(sorted(set(batch.lost.values())))[:500]
     context.task_log.record(Event.GONE, dict.fromkeys(batch.lost), batch.claimed, why)
     report.n_pushed += len(pushed)
@@ -122,7 +126,7 @@ def _prepared(context: LabelingContext, claimed: Mapping[str, TaskStatus]) -> _B
     retaken = sorted(key for key, task in claimed.items() if task.event is Event.CLAIMED)
     on_server = context.queue.find(retaken) if retaken else {}
     adopted = {key: ids[0] for key, ids in on_server.items() if ids}
-    plans = [task.plan for key, task in claimed.items() if key not in adopted]
+    plans = [task.plan for task in claimed.values()]
     samples = read_samples(context.tables, {plan.sample_id for plan in plans})
     tasks: list[NewTask] = []
     lost: dict[str, str] = {}
@@ -130,10 +134,13 @@ def _prepared(context: LabelingContext, claimed: Mapping[str, TaskStatus]) -> _B
         try:
             path = context.modality.store.keep(plan.sample_id, samples[plan.sample_id].uri)
         except UnreadableSampleError as error:
-            lost[plan.key] = str(error)
+            if plan.key not in adopted:
+                lost[plan.key] = str(error)
             continue
         suggestion = plan.shown_suggestion
         tasks.append(
             NewTask(plan.sample_id, plan.purpose, plan.batch, path, suggestion, plan.answers, plan.barred)
         )
-    return _Batch(claimed, tasks, adopted, lost)
+    contents = {task.key: context.queue.content_of(task) for task in tasks}
+    new = [task for task in tasks if task.key not in adopted]
+    return _Batch(claimed, new, adopted, lost, contents)

@@ -63,6 +63,10 @@ class Desk(Protocol):
         """Import a copy of a task with its answers, under the names that `authors` gives; return its id."""
         ...
 
+    def repaint(self, task_id: int) -> None:
+        """Let a task show another sample, as every account can."""
+        ...
+
     def newcomer(self) -> str:
         """Return an account that no other test uses."""
         ...
@@ -84,6 +88,10 @@ class FakeDesk(MemoryLabelingServer):
     """The fake, whose annotators need no account."""
 
     people = ("ann", "bob", "cyd", "dee")
+
+    def repaint(self, task_id: int) -> None:
+        """Change the path."""
+        self.patch(task_id, path="another.png")
 
     def newcomer(self) -> str:
         """Return somebody new."""
@@ -160,6 +168,12 @@ class RealDesk:
         body = [{"data": whole["data"], "annotations": answers, "predictions": []}]
         address = f"/api/projects/{whole['project']}/import?return_task_ids=true"
         return int(self._ask("POST", address, self.people[0], body)["task_ids"][0])
+
+    def repaint(self, task_id: int) -> None:
+        """Change the address of the picture."""
+        data = self._ask("GET", f"/api/tasks/{task_id}/", self.people[0], None)["data"]
+        data |= {"image": "/data/local-files/?d=images/another.png"}
+        self._ask("PATCH", f"/api/tasks/{task_id}/", self.people[0], {"data": data})
 
     def newcomer(self) -> str:
         """Return the id of a new account."""

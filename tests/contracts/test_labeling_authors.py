@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from goldloop.core.ports import LabelingQueue
-from tests.contracts.labeling import Desk, answers, blind, changed, review
+from tests.contracts.labeling import Desk, answers, blind, changed, disputed, known, review
 
 
 def test_an_answer_in_a_colleagues_name_names_both(queue: LabelingQueue, desk: Desk) -> None:
@@ -77,3 +77,21 @@ def test_a_deleted_account_is_no_name(queue: LabelingQueue, desk: Desk) -> None:
     (gone,), (kept,) = answers(queue, blind(1).key), answers(queue, blind(2).key)
     assert (gone.annotator, gone.server_author, gone.label, gone.is_bulk) == (None, None, "cat", False)
     assert (kept.annotator, kept.label) == (desk.people[0], "dog")
+
+
+def test_the_content_of_a_task_is_what_was_pushed_until_somebody_changes_it(
+    queue: LabelingQueue, desk: Desk
+) -> None:
+    """Answers and requests for more of them change nothing in it."""
+    tasks = [review(1), blind(2), disputed(3), known(4)]
+    ids = queue.push(tasks)
+    desk.answer(ids[tasks[0].key], desk.people[0], "cat")
+    queue.ask({ids[tasks[1].key]: 3})
+
+    states = changed(queue)
+    assert [states[task.key].content for task in tasks] == [queue.content_of(task) for task in tasks]
+
+    desk.repaint(ids[tasks[1].key])
+    states = changed(queue)
+    is_as_pushed = [states[task.key].content == queue.content_of(task) for task in tasks]
+    assert is_as_pushed == [True, False, True, True]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 from urllib.parse import quote
 
@@ -63,6 +65,11 @@ def task_payload(task: NewTask, task_data: TaskData = image_data) -> dict[str, A
         "suggested_by": suggestion.model_version,
     }
     return {"data": data, "predictions": [prediction_payload(data)]}
+
+
+def content_digest(data: Mapping[str, Any]) -> str:
+    """Return the digest of a task's `data`, whatever the order of its fields."""
+    return sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def counted(answers: Mapping[str, int]) -> str:
@@ -137,23 +144,21 @@ def _short(text: str) -> str:
 
 
 def read_tasks(rows: Sequence[Mapping[str, Any]], labels: LabelSet) -> list[TaskState]:
-    """Return a page of the task list; a task that goldloop did not push has no key and is left out.
+    """Return a page of the task list; the key of a task that goldloop did not push may be "".
 
     An annotation that cannot be read becomes one with a problem, so that the others of the page count.
     """
     states = []
     for row in rows:
-        data = row["data"]
-        key = data.get("key") if isinstance(data, Mapping) else None
-        if not isinstance(key, str):
-            continue
+        data = row["data"] if isinstance(row["data"], Mapping) else {}
         annotations = [
             _read_annotation(raw, data, labels)
             for raw in row["annotations"]
             if isinstance(raw, Mapping) and isinstance(raw.get("id"), int) and not is_barring(raw)
         ]
         annotations.sort(key=lambda annotation: annotation.annotation_id)
-        states.append(TaskState(row["id"], key, row["updated_at"], tuple(annotations)))
+        key = _text(data.get("key")) or ""
+        states.append(TaskState(row["id"], key, row["updated_at"], tuple(annotations), content_digest(data)))
     return states
 
 

@@ -12,6 +12,7 @@ from goldloop.adapters.label_studio.changes import ChangeStream, merged_pages
 from goldloop.adapters.label_studio.client import LabelStudioClient, translated
 from goldloop.adapters.label_studio.payload import (
     TaskData,
+    content_digest,
     image_data,
     prediction_payload,
     read_tasks,
@@ -98,6 +99,10 @@ class LabelStudioQueue:
         versions = (task.suggestion.model_version for task in tasks if task.suggestion)
         self._show_version(next(versions, self._found_version))
         return {task.key: ids[task.key] for task in tasks}
+
+    def content_of(self, task: NewTask) -> str:
+        """Return the digest of the data that annotators see of a task, as `changed_since` lists it."""
+        return content_digest(task_payload(task, self.task_data)["data"])
 
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
         """Return the ids of all tasks on the server that carry one of `keys`, ascending, by key."""

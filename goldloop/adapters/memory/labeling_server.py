@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from itertools import count
+from typing import Any
 
 from goldloop.core.annotations import Annotation, TaskState
 from goldloop.core.errors import ServiceUnreachableError
@@ -74,6 +76,10 @@ class MemoryLabelingServer:
             )
         return ids
 
+    def content_of(self, task: NewTask) -> str:
+        """Return the digest of what annotators see of a task; they do not see who is barred."""
+        return sha256(repr(replace(task, barred=())).encode()).hexdigest()
+
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
         """Return the ids of all tasks that carry one of `keys`, ascending, by key."""
         self._check_up()
@@ -127,7 +133,8 @@ class MemoryLabelingServer:
 
     def _state(self, task_id: int) -> TaskState:
         task = self.tasks[task_id]
-        return TaskState(task_id, task.pushed.key, task.updated_at, tuple(task.answers.values()))
+        answers = tuple(task.answers.values())
+        return TaskState(task_id, task.pushed.key, task.updated_at, answers, self.content_of(task.pushed))
 
     # What annotators do
 
@@ -211,6 +218,12 @@ class MemoryLabelingServer:
         answers = {answer.annotation_id: answer for answer in copies}
         self.tasks[copy_id] = MemoryTask(task.pushed, at, task.n_asked, answers)
         return copy_id
+
+    def patch(self, task_id: int, **changes: Any) -> None:
+        """Change what annotators see of a task, as every account can."""
+        task = self.tasks[task_id]
+        task.pushed = replace(task.pushed, **changes)
+        task.updated_at = self._tick()
 
     def delete_account(self, annotator: str) -> None:
         """Delete an account; its answers stay, and their tasks do not count as changed."""
