@@ -64,7 +64,8 @@ class TaskState:
     """A task in Label Studio and its present annotations, without drafts.
 
     `key` is "" where the task has none. `content` is the digest of the data that annotators see, see
-    `goldloop.core.ports.LabelingQueue.content_of`.
+    `goldloop.core.ports.LabelingQueue.content_of`. The server cannot list the annotations of a task that is
+    not `is_listed`.
     """
 
     task_id: int
@@ -72,6 +73,7 @@ class TaskState:
     updated_at: datetime
     annotations: Sequence[Annotation]
     content: str | None = None
+    is_listed: bool = True
 
 
 @dataclass(frozen=True, slots=True)

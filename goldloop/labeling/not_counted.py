@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from goldloop.consensus.admission import Refusal, Refused
-from goldloop.core.annotations import StoredAnnotation
+from goldloop.core.annotations import StoredAnnotation, TaskState
 
 _MOST_IDS = 5  # annotation ids in one sentence
 
@@ -18,6 +18,16 @@ def refusal_sentences(refused: Iterable[Refused]) -> list[str]:
         reason = annotation.problem if entry.refusal is Refusal.INVALID else None
         groups.setdefault((annotation.annotator, reason or entry.refusal), []).append(annotation)
     return [f"{_named(group)} by {_who(who)}: {reason}" for (who, reason), group in groups.items()]
+
+
+def unlisted_sentences(tasks: Iterable[TaskState]) -> list[str]:
+    """Return what to do about each task whose annotations the server cannot list."""
+    return [
+        f"new answers to task {task.task_id}: the labelling server fails when it lists its annotations; "
+        "delete the newest of them there, then run 'goldloop pull' again"
+        for task in tasks
+        if not task.is_listed
+    ]
 
 
 def misnamed_sentences(misnamed: Iterable[StoredAnnotation]) -> list[str]:

@@ -26,7 +26,7 @@ from goldloop.labeling.altered_tasks import (
 from goldloop.labeling.authorship import with_recorded_author
 from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.follow_up import FollowUpReport
-from goldloop.labeling.not_counted import misnamed_sentences, refusal_sentences
+from goldloop.labeling.not_counted import misnamed_sentences, refusal_sentences, unlisted_sentences
 from goldloop.tables.answers import merge_annotations
 from goldloop.tables.gold_store import GoldStore
 
@@ -78,8 +78,8 @@ def pull_annotations(context: LabelingContext, state: LoopState) -> PullReport:
         ours = [task for listed in page if (task := identified(listed, snapshot.tasks, by_id))]
         report.n_foreign += sum(bool(task.key) for task in page) - len(ours)
         altered = {task.task_id for task in ours if is_altered(task, snapshot.tasks[task.key])}
-        report.problems += altered_sentences(altered, by_id)
-        changed = [task for task in ours if _changes(task, kept_by_key, altered)]
+        report.problems += altered_sentences(altered, by_id) + unlisted_sentences(ours)
+        changed = [task for task in ours if task.is_listed and _changes(task, kept_by_key, altered)]
         if changed:
             _merge_page(context, changed, altered, report)
     return report

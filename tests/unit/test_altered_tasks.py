@@ -97,3 +97,26 @@ def test_the_data_of_a_task_found_on_the_server_is_compared_too(tmp_path: Path) 
 
     assert len(loop.pull().problems) == 2
     assert loop.gold.records() == []
+
+
+def test_a_task_that_the_server_cannot_list_keeps_its_answers(tmp_path: Path) -> None:
+    """The pull names it and goes on with the others."""
+    loop = pushed(tmp_path)
+    first, second, *_ = audits(loop)
+    for annotator in ("1", "2"):
+        loop.queue.answer(first, annotator, "ham")
+    loop.pull()
+    before = loop.gold.records()
+    for annotator in ("1", "2"):
+        loop.queue.answer(second, annotator, "ham")
+    loop.queue.tasks[first].is_listed = False
+    loop.queue.tasks[first].updated_at = loop.queue.now
+
+    report = loop.pull()
+
+    assert report.problems == [
+        f"new answers to task {first}: the labelling server fails when it lists its annotations; "
+        "delete the newest of them there, then run 'goldloop pull' again"
+    ]
+    assert (report.n_retracted, report.n_new) == (0, 2)
+    assert len(loop.gold.records()) == len(before) + 1

@@ -153,12 +153,13 @@ def read_tasks(rows: Sequence[Mapping[str, Any]], labels: LabelSet) -> list[Task
         data = row["data"] if isinstance(row["data"], Mapping) else {}
         annotations = [
             _read_annotation(raw, data, labels)
-            for raw in row["annotations"]
+            for raw in row["annotations"] or ()
             if isinstance(raw, Mapping) and isinstance(raw.get("id"), int) and not is_barring(raw)
         ]
         annotations.sort(key=lambda annotation: annotation.annotation_id)
         key = _text(data.get("key")) or ""
-        states.append(TaskState(row["id"], key, row["updated_at"], tuple(annotations), content_digest(data)))
+        content, is_listed = content_digest(data), row["annotations"] is not None
+        states.append(TaskState(row["id"], key, row["updated_at"], tuple(annotations), content, is_listed))
     return states
 
 

@@ -19,13 +19,15 @@ from goldloop.core.tasks import NewTask, Purpose
 class MemoryTask:
     """A task on the server: `pushed` is the task from goldloop, `answers` holds its annotations by id.
 
-    `n_asked` different annotators may answer it.
+    `n_asked` different annotators may answer it. While it is not `is_listed`, the server fails to list its
+    annotations.
     """
 
     pushed: NewTask
     updated_at: datetime
     n_asked: int = 1
     answers: dict[int, Annotation] = field(default_factory=dict)
+    is_listed: bool = True
 
     @property
     def is_open(self) -> bool:
@@ -133,8 +135,9 @@ class MemoryLabelingServer:
 
     def _state(self, task_id: int) -> TaskState:
         task = self.tasks[task_id]
-        answers = tuple(task.answers.values())
-        return TaskState(task_id, task.pushed.key, task.updated_at, answers, self.content_of(task.pushed))
+        answers = tuple(task.answers.values()) if task.is_listed else ()
+        content = self.content_of(task.pushed)
+        return TaskState(task_id, task.pushed.key, task.updated_at, answers, content, task.is_listed)
 
     # What annotators do
 
