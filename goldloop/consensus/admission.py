@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from math import isfinite
 
-from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
+from goldloop.core.annotations import NOBODY, AnnotationStatus, StoredAnnotation
 from goldloop.core.labels import LabelSet
 from goldloop.core.planned_tasks import TaskStatus
 
@@ -125,7 +125,7 @@ def _refusal(annotation: StoredAnnotation, labels: LabelSet) -> Refusal | None:
         return Refusal.INVALID
     if annotation.is_bulk:
         return Refusal.BULK
-    if annotation.annotator is None:
+    if annotation.annotator in NOBODY:
         return Refusal.UNKNOWN
     if is_skip:  # the key for a skip needs no look at the sample
         return None

@@ -10,6 +10,9 @@ from enum import StrEnum
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 
+NOBODY = (None, "None")
+"""Annotators of answers whose author is unknown; an earlier goldloop wrote the second."""
+
 EDIT_AFTER = timedelta(seconds=2)  # Label Studio's two timestamps of one submit differ by less
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
+from goldloop.core.annotations import NOBODY, AnnotationStatus, StoredAnnotation
 
 
 def with_recorded_author(seen: StoredAnnotation, before: StoredAnnotation | None) -> StoredAnnotation:
@@ -14,7 +14,7 @@ def with_recorded_author(seen: StoredAnnotation, before: StoredAnnotation | None
     that saved an annotation; where that account changed nothing in the answer, for example when it marked
     the answer as ground truth, the recorded author stays too.
     """
-    if before is None or before.annotator is None or before.status is AnnotationStatus.RETRACTED:
+    if before is None or before.annotator in NOBODY or before.status is AnnotationStatus.RETRACTED:
         return seen
     is_same_answer = (before.status, before.label) == (seen.status, seen.label)
     is_forgotten = seen.annotator is None or (bool(seen.is_bulk) and is_same_answer)

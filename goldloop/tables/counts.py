@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
+from goldloop.core.annotations import NOBODY, AnnotationStatus, StoredAnnotation
 from goldloop.core.lanes import Lane, listed_lanes
 from goldloop.core.planned_tasks import Event
 from goldloop.core.ports import Tables
@@ -125,5 +125,5 @@ def annotation_counts(annotations: Collection[StoredAnnotation]) -> AnnotationCo
         skips=statuses[AnnotationStatus.SKIP],
         invalid=statuses[AnnotationStatus.INVALID],
         retracted=statuses[AnnotationStatus.RETRACTED],
-        annotators=len({annotation.annotator for annotation in annotations} - {None}),
+        annotators=len({annotation.annotator for annotation in annotations} - set(NOBODY)),
     )

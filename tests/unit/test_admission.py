@@ -71,6 +71,7 @@ def stored(annotation_id: int, **changes: Any) -> StoredAnnotation:
         ({"lead_time_s": 0.05}, Refusal.RUSHED),
         ({"is_bulk": True}, Refusal.BULK),
         ({"annotator": None, "server_author": None}, Refusal.UNKNOWN),
+        ({"annotator": "None", "server_author": None, "is_bulk": None}, Refusal.UNKNOWN),
         ({"label": "eggs"}, Refusal.INVALID),
         ({"label": None, "status": AnnotationStatus.INVALID, "problem": "no answer"}, Refusal.INVALID),
         ({"label": None, "status": AnnotationStatus.SKIP, "lead_time_s": None}, None),

@@ -195,6 +195,8 @@ def _read_annotation(raw: Mapping[str, Any], data: Mapping[str, Any], labels: La
 
 
 def _account(value: object) -> str | None:
+    """Return an account's id, which some lists tell with its particulars."""
+    value = value.get("id") if isinstance(value, Mapping) else value
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
 
 
