@@ -100,8 +100,11 @@ def _is_on(annotation: StoredAnnotation, tasks: Mapping[str, TaskStatus]) -> boo
     return task is not None and task.is_live and task.task_id == annotation.task_id
 
 
-def admit(annotations: Iterable[StoredAnnotation], labels: LabelSet) -> Admission:
-    """Return which of `annotations` count as answers or skips, in the order given."""
+def admit(annotations: Iterable[StoredAnnotation], labels: LabelSet | None = None) -> Admission:
+    """Return which of `annotations` count as answers or skips, in the order given.
+
+    Without `labels`, an answer counts whatever its label.
+    """
     present = [
         annotation for annotation in annotations if annotation.status is not AnnotationStatus.RETRACTED
     ]
@@ -118,10 +121,11 @@ def admit(annotations: Iterable[StoredAnnotation], labels: LabelSet) -> Admissio
     return Admission(admitted, refused)
 
 
-def _refusal(annotation: StoredAnnotation, labels: LabelSet) -> Refusal | None:
+def _refusal(annotation: StoredAnnotation, labels: LabelSet | None) -> Refusal | None:
     """Return why an annotation, taken alone, does not count."""
     is_skip = annotation.status is AnnotationStatus.SKIP
-    if not is_skip and (annotation.status is AnnotationStatus.INVALID or annotation.label not in labels):
+    is_other = not is_skip and labels is not None and annotation.label not in labels
+    if annotation.status is AnnotationStatus.INVALID or is_other:
         return Refusal.INVALID
     if annotation.is_bulk:
         return Refusal.BULK

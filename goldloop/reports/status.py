@@ -78,7 +78,8 @@ class Status:
             "not gold yet": ", ".join(f"{n} {_NEEDS[step]}" for step, n in self.needs.items() if n)
             or "nothing",
             "annotations": f"{answers.answers} answers by {answers.annotators} annotators, "
-            f"{answers.skips} skips, {answers.retracted} retracted, {answers.invalid} invalid",
+            f"{answers.skips} skips, {answers.retracted} retracted, {answers.invalid} invalid, "
+            f"{answers.refused} refused",
             "do not count": ", ".join(f"{n} because {reason}" for reason, n in self.refused.items())
             or "none",
             "gold": f"version {self.gold.version}, {self.gold.n_records} samples, "

@@ -125,6 +125,8 @@ def test_suggestions_made_answers_in_bulk_never_vote_and_are_listed(tmp_path: Pa
         servers={},
     )
     assert status.lines()["do not count"] == f"{len(suggested)} because {Refusal.BULK}"
+    assert status.lines()["annotations"].startswith("0 answers by 0 annotators")
+    assert status.lines()["queue"].startswith("20 waiting for annotators, 0 answered")
     people = annotator_report(loop.outcomes(), loop.state().snapshot.requests.requests, loop.settings)
     assert people.people == ()
     assert f"| annotator 7 | {len(suggested)} | {Refusal.BULK} |" in markdown(refused_sections(people)[0])
