@@ -141,10 +141,7 @@ def _evidence(
     adjudicators = set(settings.annotators.adjudicators)
     decision = _decision(answers, label_of, adjudicators)
     keys = tuple(plans[asked_for].key for asked_for in sorted(plans) if asked_for.has_votes)
-    uncounted = (
-        *_uncounted(answers, plans, adjudicators),
-        *(task.key for task in plans.values() for _ in range(n_lost.get(task.key, 0)) if _closes(task)),
-    )
+    uncounted = _uncounted(answers, plans, adjudicators) + _lost(plans, n_lost)
     is_checked = plan.arm in (Arm.HIDDEN, Arm.SHOWN)
     n_asked = sum(max(n_wanted.get(key, 1), overlap if key == plan.key else 1) for key in keys)
     return SampleEvidence(
@@ -168,9 +165,10 @@ def _evidence(
     )
 
 
-def _closes(task: PlannedTask) -> bool:
-    """Return whether the server closes the task after its last requested answer."""
-    return task.purpose is not Purpose.ONBOARDING
+def _lost(plans: Mapping[Purpose, PlannedTask], n_lost: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the key of each task once for each refused answer; onboarding tasks are open to everybody."""
+    keys = [plans[purpose].key for purpose in plans if purpose is not Purpose.ONBOARDING]
+    return tuple(key for key in keys for _ in range(n_lost.get(key, 0)))
 
 
 def _probs(plans: Mapping[Purpose, PlannedTask], labels: LabelSet) -> tuple[float, ...] | None:
