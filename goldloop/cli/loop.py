@@ -70,6 +70,8 @@ def pull(
     show(report, pull_rows(report), as_json=as_json)
     for problem in report.problems:
         say(f"not counted: {problem}")
+    for sentence in report.misnamed:
+        say(f"named wrongly: {sentence}")
 
 
 @app.command()

@@ -22,12 +22,15 @@ def _read_annotators(where: Where) -> AnnotatorReport:
 @app.command()
 def annotators(where: Where = None, as_json: Json = False) -> None:
     """How accurate and fast each annotator is, and how far suggestions pull them; pseudonymous."""
-    from goldloop.reports.annotators import NOBODY, adoption_section, skill_section
+    from goldloop.reports.annotators import NOBODY, adoption_section, refused_sections, skill_section
 
     found = _read_annotators(where)
     if as_json:
         show_json(found)
-    elif not found.people:
+        return
+    for section in refused_sections(found):
+        show_section(section)
+    if not found.people:
         say(NOBODY)
     else:
         show_section(skill_section(found))

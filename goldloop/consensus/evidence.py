@@ -6,9 +6,10 @@ import bisect
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from goldloop.consensus.votes import VotedSample
-from goldloop.core.annotations import AnnotationStatus, Answer, StoredAnnotation
+from goldloop.core.annotations import Answer, StoredAnnotation
 from goldloop.core.chance import Arm
 from goldloop.core.labels import LabelSet
 from goldloop.core.planned_tasks import PlannedTask, TaskStatus
@@ -29,8 +30,9 @@ class SampleEvidence:
     answer of each annotator, in the order of their first answers; `skips` holds the skips of annotators
     without a vote. `decision` is the adjudicator's answer. `uncounted` holds, once for each answer, the key
     of a recheck or adjudication task whose answer does not count: its annotator had voted on the sample
-    before, or decided without being an adjudicator. goldloop has requested `n_asked` answers in total, of
-    which the `n_first` first are independent. `is_strict` samples, which measure a model or an annotator, go
+    before, or decided without being an adjudicator. It also holds the key of each answer that the server
+    counts and goldloop refuses. goldloop has requested `n_asked` answers in total, of which the `n_first`
+    first are independent. `is_strict` samples, which measure a model or an annotator, go
     to adjudication when the first answers differ.
     """
 
@@ -64,22 +66,18 @@ class SampleEvidence:
 
 def answers_of(
     tasks: Mapping[str, TaskStatus],
-    annotations: Iterable[StoredAnnotation],
+    admitted: Iterable[StoredAnnotation],
     closed_at: Collection[datetime],
-    labels: LabelSet,
 ) -> list[Answer]:
-    """Return every answer and skip on a live task, in order of annotation id; other labels are left out.
+    """Return every admitted answer and skip on a live task, in order of annotation id.
 
     `closed_at` holds the time at which each round closed; an answer belongs to the round open at its time.
     """
     moments = sorted(closed_at)
     answers = []
-    for annotation in sorted(annotations, key=lambda annotation: annotation.annotation_id):
+    for annotation in sorted(admitted, key=lambda annotation: annotation.annotation_id):
         task = tasks.get(annotation.key)
-        is_counted = annotation.status in (AnnotationStatus.ANSWER, AnnotationStatus.SKIP)
-        label = None if annotation.label is None else labels.find(annotation.label)
-        is_known = annotation.label is None or label is not None
-        if task is None or not task.is_live or not is_known or not is_counted:
+        if task is None or not task.is_live or annotation.annotator is None:
             continue
         answers.append(
             Answer(
@@ -87,7 +85,7 @@ def answers_of(
                 sample_id=task.sample_id,
                 purpose=task.purpose,
                 annotator=annotation.annotator,
-                label=label,
+                label=annotation.label,
                 reason=annotation.reason,
                 round=bisect.bisect_left(moments, annotation.created_at),
                 created_at=annotation.created_at,
@@ -105,10 +103,12 @@ def evidence_of(
     answers: Iterable[Answer],
     n_wanted: Mapping[str, int],
     settings: Settings,
+    n_lost: Mapping[str, int] = MappingProxyType({}),
 ) -> list[SampleEvidence]:
     """Return the evidence of every sample with a live task whose answers vote, in order of sample_id.
 
-    `n_wanted` is the number of answers that goldloop wants, by key, where it is more than one.
+    `n_wanted` is the number of answers that goldloop wants, by key, where it is more than one. `n_lost` is
+    the number of answers that the server counts and goldloop refuses, by key, where there are any.
     """
     plans: dict[SampleId, dict[Purpose, PlannedTask]] = {}
     for task in tasks.values():
@@ -118,7 +118,7 @@ def evidence_of(
     for answer in answers:
         by_sample.setdefault(answer.sample_id, []).append(answer)
     return [
-        _evidence(plans[sample_id], by_sample.get(sample_id, []), n_wanted, settings)
+        _evidence(plans[sample_id], by_sample.get(sample_id, []), n_wanted, settings, n_lost)
         for sample_id in sorted(plans)
         if any(purpose.has_votes for purpose in plans[sample_id])
     ]
@@ -129,6 +129,7 @@ def _evidence(
     answers: Sequence[Answer],
     n_wanted: Mapping[str, int],
     settings: Settings,
+    n_lost: Mapping[str, int],
 ) -> SampleEvidence:
     plan = next(plans[purpose] for purpose in _FIRST_OF if purpose in plans)
     sample_id, purpose, labels = plan.sample_id, plan.purpose, settings.label_set
@@ -141,7 +142,7 @@ def _evidence(
     adjudicators = set(settings.annotators.adjudicators)
     decision = _decision(answers, label_of, adjudicators)
     keys = tuple(plans[asked_for].key for asked_for in sorted(plans) if asked_for.has_votes)
-    uncounted = _uncounted(answers, plans, adjudicators)
+    uncounted = _uncounted(answers, plans, adjudicators) + _lost(plans, n_lost)
     is_checked = plan.arm in (Arm.HIDDEN, Arm.SHOWN)
     n_asked = sum(max(n_wanted.get(key, 1), overlap if key == plan.key else 1) for key in keys)
     return SampleEvidence(
@@ -163,6 +164,12 @@ def _evidence(
         n_first=n_first_answers(purpose, overlap=overlap, audit_answers=audit_answers, is_checked=is_checked),
         is_strict=purpose in (Purpose.AUDIT, Purpose.FULL) or is_checked,
     )
+
+
+def _lost(plans: Mapping[Purpose, PlannedTask], n_lost: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the key of each task once for each refused answer; onboarding tasks are open to everybody."""
+    keys = [plans[purpose].key for purpose in plans if purpose is not Purpose.ONBOARDING]
+    return tuple(key for key in keys for _ in range(n_lost.get(key, 0)))
 
 
 def _probs(

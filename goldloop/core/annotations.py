@@ -10,6 +10,9 @@ from enum import StrEnum
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 
+NOBODY = (None, "None")
+"""Annotators of answers whose author is unknown; an earlier goldloop wrote the second."""
+
 EDIT_AFTER = timedelta(seconds=2)  # Label Studio's two timestamps of one submit differ by less
 
 
@@ -30,10 +33,14 @@ class Annotation:
     that the annotator gave for a skip, or the adjudicator for a decision. `lead_time_s` is reported by the
     browser in seconds, idle time included. The `shown_*` fields describe the suggestion that the annotator
     saw; they are None on a blind task.
+
+    `annotator` is the account that gave the answer, None where the server no longer names it. `server_author`
+    is the account under whose name the server lists the answer, which may be another. `is_bulk` tells that an
+    import or a bulk action of the server made the answer, and that no account has saved it since.
     """
 
     annotation_id: int
-    annotator: str
+    annotator: str | None
     label: str | None
     is_skip: bool
     created_at: datetime
@@ -44,6 +51,8 @@ class Annotation:
     shown_label: str | None = None
     shown_score: float | None = None
     shown_model_version: str | None = None
+    server_author: str | None = None
+    is_bulk: bool = False
 
     @property
     def status(self) -> AnnotationStatus:
@@ -55,22 +64,32 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """A task in Label Studio and its present annotations, without drafts."""
+    """A task in Label Studio and its present annotations, without drafts.
+
+    `key` is "" where the task has none. `content` is the digest of the data that annotators see, see
+    `goldloop.core.ports.LabelingQueue.content_of`. The server cannot list the annotations of a task that is
+    not `is_listed`.
+    """
 
     task_id: int
     key: str
     updated_at: datetime
     annotations: Sequence[Annotation]
+    content: str | None = None
+    is_listed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAnnotation:
-    """An annotation as goldloop keeps it: `task_updated_at` is when the server last changed its task."""
+    """An annotation as goldloop keeps it: `task_updated_at` is when the server last changed its task.
+
+    `server_author` and `is_bulk` are None in rows that an earlier goldloop wrote.
+    """
 
     annotation_id: int
     task_id: int
     key: str
-    annotator: str
+    annotator: str | None
     status: AnnotationStatus
     label: str | None
     problem: str | None
@@ -82,6 +101,8 @@ class StoredAnnotation:
     shown_label: str | None
     shown_score: float | None
     shown_model_version: str | None
+    server_author: str | None = None
+    is_bulk: bool | None = None
 
     @classmethod
     def of(cls, task: TaskState, annotation: Annotation) -> StoredAnnotation:

@@ -80,7 +80,10 @@ class Event(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """A planned task and its newest event; `plan_seq` is the number of the commit that planned it."""
+    """A planned task and its newest event; `plan_seq` is the number of the commit that planned it.
+
+    `content` is the digest of the data that goldloop pushed, None where the push of it was not recorded.
+    """
 
     plan: PlannedTask
     plan_seq: int
@@ -88,6 +91,7 @@ class TaskStatus:
     at: datetime
     task_id: int | None = None
     owner: str | None = None
+    content: str | None = None
 
     @property
     def key(self) -> str:

@@ -184,6 +184,9 @@ class LabelingQueue(Protocol):
     def bar(self, barred: Mapping[int, Collection[str]]) -> None:
         """Keep tasks, by id, from annotators, and open them to all others; who is barred already stays so."""
 
+    def content_of(self, task: NewTask) -> str:
+        """Return the digest of the data that annotators see of a task, as `changed_since` lists it."""
+
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
         """Return the ids of all tasks on the server that carry one of `keys`, ascending, by key."""
 

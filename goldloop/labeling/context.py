@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from goldloop.consensus.admission import admit
 from goldloop.consensus.evidence import SampleEvidence, answers_of
 from goldloop.consensus.outcomes import Outcomes, find_outcomes
 from goldloop.core.modality import Modality
@@ -42,13 +43,15 @@ def read_state(tables: Tables, settings: Settings, earlier: LoopState | None = N
     It uses the fit of an `earlier` state when no vote has changed since.
     """
     snapshot = read_snapshot(tables)
-    answers = answers_of(snapshot.tasks, snapshot.annotations, snapshot.closed_at, settings.label_set)
+    admission = admit(snapshot.annotations, settings.label_set)
+    answers = answers_of(snapshot.tasks, admission.admitted, snapshot.closed_at)
     outcomes = find_outcomes(
         snapshot.tasks,
         answers,
         snapshot.requests.n_wanted,
         settings,
         earlier=earlier.outcomes if earlier else None,
+        admission=admission,
     )
     return LoopState(snapshot, outcomes)
 

@@ -7,7 +7,7 @@ pull starts, so a kill cannot leave a cursor ahead of the data. Gold comes from 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -16,8 +16,17 @@ from goldloop.consensus.outcomes import gold_records, n_by_step, reason_of, rela
 from goldloop.core.annotations import AnnotationStatus, StoredAnnotation, TaskState
 from goldloop.core.samples import SampleId
 from goldloop.gold.records import GoldRecord
+from goldloop.labeling.altered_tasks import (
+    altered_sentences,
+    by_task_id,
+    checked,
+    identified,
+    is_altered,
+)
+from goldloop.labeling.authorship import with_recorded_author
 from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.follow_up import FollowUpReport
+from goldloop.labeling.not_counted import misnamed_sentences, refusal_sentences, unlisted_sentences
 from goldloop.tables.answers import merge_annotations
 from goldloop.tables.gold_store import GoldStore
 
@@ -32,7 +41,8 @@ class PullReport:
     """The changes of one pull, and the number of answered samples that are not gold yet.
 
     `n_waiting` samples wait for requested answers, `n_unsure` for one more request when the budget allows it,
-    `n_disputed` for an adjudicator.
+    `n_disputed` for an adjudicator. `n_refused` annotations of this pull do not count, as `problems` says;
+    `misnamed` says which count for another account than the server names.
     """
 
     n_tasks_changed: int = 0
@@ -40,10 +50,12 @@ class PullReport:
     n_edited: int = 0
     n_retracted: int = 0
     n_foreign: int = 0
+    n_refused: int = 0
     n_waiting: int = 0
     n_unsure: int = 0
     n_disputed: int = 0
     problems: list[str] = field(default_factory=list)
+    misnamed: list[str] = field(default_factory=list)
     gold_version: int | None = None
     n_gold_changes: int = 0
     follow_ups: FollowUpReport | None = None
@@ -61,13 +73,15 @@ def pull_annotations(context: LabelingContext, state: LoopState) -> PullReport:
     report, snapshot = PullReport(), state.snapshot
     _retract_gone(context, state, report)
     newest = max((kept.task_updated_at for kept in snapshot.annotations), default=None)
-    kept_by_key = _by_key(snapshot.annotations)
+    kept_by_key, by_id = _by_key(snapshot.annotations), by_task_id(snapshot.tasks)
     for page in context.queue.changed_since(newest - OVERLAP if newest else None):
-        ours = [task for task in page if task.key in snapshot.tasks]
-        report.n_foreign += len(page) - len(ours)
-        changed = [task for task in ours if _changes(task, kept_by_key)]
+        ours = [task for listed in page if (task := identified(listed, snapshot.tasks, by_id))]
+        report.n_foreign += sum(bool(task.key) for task in page) - len(ours)
+        altered = {task.task_id for task in ours if is_altered(task, snapshot.tasks[task.key])}
+        report.problems += altered_sentences(altered, by_id) + unlisted_sentences(ours)
+        changed = [task for task in ours if task.is_listed and _changes(task, kept_by_key, altered)]
         if changed:
-            _merge_page(context, changed, report)
+            _merge_page(context, changed, altered, report)
     return report
 
 
@@ -86,13 +100,15 @@ def _retract_gone(context: LabelingContext, state: LoopState, report: PullReport
         report.n_retracted += len(merge_annotations(context.tables.annotations, retracted, gone))
 
 
-def _merge_page(context: LabelingContext, page: Sequence[TaskState], report: PullReport) -> None:
+def _merge_page(
+    context: LabelingContext, page: Sequence[TaskState], altered: Collection[int], report: PullReport
+) -> None:
     replaced: KeptByKey = {}
 
     def changes(kept: Sequence[StoredAnnotation]) -> list[StoredAnnotation]:
         nonlocal replaced
         replaced = _by_key(kept)
-        return [change for task in page for change in _changes(task, replaced)]
+        return [change for task in page for change in _changes(task, replaced, altered)]
 
     merged = merge_annotations(context.tables.annotations, changes, {task.key for task in page})
     report.n_tasks_changed += len({change.task_id for change in merged})
@@ -103,9 +119,6 @@ def _merge_page(context: LabelingContext, page: Sequence[TaskState], report: Pul
             report.n_edited += 1
         else:
             report.n_new += 1
-        if change.status is AnnotationStatus.INVALID:
-            where = f"annotation {change.annotation_id} of task {change.task_id}"
-            report.problems.append(f"{where}: {change.problem}")
 
 
 def _by_key(annotations: Sequence[StoredAnnotation]) -> KeptByKey:
@@ -115,12 +128,13 @@ def _by_key(annotations: Sequence[StoredAnnotation]) -> KeptByKey:
     return by_key
 
 
-def _changes(task: TaskState, kept_by_key: KeptByKey) -> list[StoredAnnotation]:
-    """Return the annotations of one task that differ from those kept."""
+def _changes(task: TaskState, kept_by_key: KeptByKey, altered: Collection[int]) -> list[StoredAnnotation]:
+    """Return the annotations of one task that differ from those kept; `altered` holds task ids."""
     kept, changes = kept_by_key.get(task.key, {}), list[StoredAnnotation]()
     for annotation in task.annotations:
-        seen = StoredAnnotation.of(task, annotation)
         before = kept.get(annotation.annotation_id)
+        seen = with_recorded_author(StoredAnnotation.of(task, annotation), before)
+        seen = checked(seen, before, is_on_altered=task.task_id in altered)
         if before is not None and before.task_updated_at > task.updated_at:
             continue  # another pull has merged a newer state
         if before is None or replace(before, task_updated_at=seen.task_updated_at) != seen:
@@ -134,6 +148,16 @@ def _changes(task: TaskState, kept_by_key: KeptByKey) -> list[StoredAnnotation]:
                 replace(before, status=AnnotationStatus.RETRACTED, task_updated_at=task.updated_at)
             )
     return changes
+
+
+def report_refused(report: PullReport, before: LoopState, now: LoopState) -> None:
+    """Set in `report` which annotations do not count, or count for another account, that did not `before`."""
+    earlier, later = before.outcomes.admission, now.outcomes.admission
+    known, named = set(earlier.refused), set(earlier.misnamed)
+    refused = [entry for entry in later.refused if entry not in known]
+    report.n_refused = len(refused)
+    report.problems += refusal_sentences(refused)
+    report.misnamed = misnamed_sentences(entry for entry in later.misnamed if entry not in named)
 
 
 def derive_gold(context: LabelingContext, state: LoopState, report: PullReport) -> None:

@@ -64,12 +64,16 @@ def push_planned(context: LabelingContext, report: PushReport | None = None) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """One import: tasks to create, ids of tasks already on the server by key, and why others are lost."""
+    """One import: tasks to create, ids of tasks already on the server by key, and why others are lost.
+
+    `contents` holds the digest of the data of each task, by key.
+    """
 
     claimed: Mapping[str, TaskStatus]
     tasks: list[NewTask]
     adopted: dict[str, int]
     lost: dict[str, str]
+    contents: dict[str, str]
 
 
 def _finish(context: LabelingContext, report: PushReport, batch: _Batch, pushed: Mapping[str, int]) -> None:
@@ -81,7 +85,7 @@ def _finish(context: LabelingContext, report: PushReport, batch: _Batch, pushed:
         )
     present = {**batch.adopted, **pushed}
     context.queue.bar({task_id: batch.claimed[key].plan.barred for key, task_id in batch.adopted.items()})
-    context.task_log.record(Event.PUSHED, present, batch.claimed)
+    context.task_log.record(Event.PUSHED, present, batch.claimed, contents=batch.contents)
     why = "; ".join(sorted(set(batch.lost.values())))[:500]
     context.task_log.record(Event.GONE, dict.fromkeys(batch.lost), batch.claimed, why)
     report.n_pushed += len(pushed)
@@ -123,13 +127,14 @@ def _prepared(context: LabelingContext, claimed: Mapping[str, TaskStatus]) -> _B
     retaken = sorted(key for key, task in claimed.items() if task.event is Event.CLAIMED)
     on_server = context.queue.find(retaken) if retaken else {}
     adopted = {key: ids[0] for key, ids in on_server.items() if ids}
-    plans = [task.plan for key, task in claimed.items() if key not in adopted]
+    plans = [task.plan for task in claimed.values()]
     kept = keep_samples(context.tables, context.modality.store, {plan.sample_id for plan in plans})
     tasks: list[NewTask] = []
     lost: dict[str, str] = {}
     for plan in plans:
         if plan.sample_id in kept.lost:
-            lost[plan.key] = kept.lost[plan.sample_id]
+            if plan.key not in adopted:
+                lost[plan.key] = kept.lost[plan.sample_id]
             continue
         path, suggestion = kept.paths[plan.sample_id], plan.shown_suggestion
         tasks.append(
@@ -144,4 +149,6 @@ def _prepared(context: LabelingContext, claimed: Mapping[str, TaskStatus]) -> _B
                 context.seal.seal(plan),
             )
         )
-    return _Batch(claimed, tasks, adopted, lost)
+    contents = {task.key: context.queue.content_of(task) for task in tasks}
+    new = [task for task in tasks if task.key not in adopted]
+    return _Batch(claimed, new, adopted, lost, contents)

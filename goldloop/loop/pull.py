@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goldloop.labeling.pull import PullReport, derive_gold, pull_annotations
+from goldloop.labeling.pull import PullReport, derive_gold, pull_annotations, report_refused
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.push import agree_with_server, follow_up
 
@@ -16,8 +16,9 @@ def pull(ports: LoopPorts, *, accept_lost: bool = False) -> PullReport:
     """
     context = ports.labeling()
     _, state = agree_with_server(context, context.read_state(), accept_lost=accept_lost)
-    report = pull_annotations(context, state)
+    report, before = pull_annotations(context, state), state
     state = context.fresh(state)
+    report_refused(report, before, state)
     derive_gold(context, state, report)
     report.follow_ups, _ = follow_up(ports, context, state)
     return report

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from goldloop.consensus.admission import n_by_refusal
 from goldloop.consensus.outcomes import n_by_step
 from goldloop.core.plain import plain
 from goldloop.core.ports import Tables
@@ -39,6 +40,8 @@ class Status:
 
     `champion` is None before the first model, `policy` (the version in force) before one is settled.
     `cautions` are warnings. `needs` counts answered samples that are not gold yet by what they need next.
+    `refused` counts the annotations that do not count, by reason; `n_misnamed` those that count for another
+    account than the server names.
     """
 
     workspace: str
@@ -54,6 +57,8 @@ class Status:
     cautions: tuple[str, ...]
     last_round: RoundRecord | None
     servers: Mapping[str, str]
+    refused: Mapping[str, int] = field(default_factory=dict)
+    n_misnamed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the status for scripts, the conservation sum included."""
@@ -74,7 +79,10 @@ class Status:
             "not gold yet": ", ".join(f"{n} {_NEEDS[step]}" for step, n in self.needs.items() if n)
             or "nothing",
             "annotations": f"{answers.answers} answers by {answers.annotators} annotators, "
-            f"{answers.skips} skips, {answers.retracted} retracted, {answers.invalid} invalid",
+            f"{answers.skips} skips, {answers.retracted} retracted, {answers.invalid} invalid, "
+            f"{answers.refused} refused",
+            "do not count": ", ".join(f"{n} because {reason}" for reason, n in self.refused.items())
+            or "none",
             "gold": f"version {self.gold.version}, {self.gold.n_records} samples, "
             f"digest {self.gold.digest[:16]}",
             "champion": self.champion_problem
@@ -83,6 +91,8 @@ class Status:
             "warnings": "; ".join(self.cautions) or "none",
             "open round": str(self.round),
         }
+        if self.n_misnamed:
+            lines["misnamed"] = f"{self.n_misnamed} answers saved by another account than the server names"
         record = self.last_round
         if record is not None:
             judged = record.evaluations.get(CHAMPION if record.outcome == "refused" else CHALLENGER)
@@ -117,4 +127,6 @@ def read_status(
         cautions=tuple(cautions(tables)),
         last_round=closed[-1] if closed else None,
         servers=servers,
+        refused=n_by_refusal(state.outcomes.admission.refused),
+        n_misnamed=len(state.outcomes.admission.misnamed),
     )

@@ -68,7 +68,7 @@ def pull_rows(report: PullReport) -> list[Row]:
         "samples waiting for answers": report.n_waiting,
         "samples that need one more annotator": report.n_unsure,
         "samples to adjudicate": report.n_disputed,
-        "answers with a problem": len(report.problems),
+        "answers that do not count": report.n_refused,
         "tasks goldloop did not make": report.n_foreign,
         "gold records changed": report.n_gold_changes,
     }

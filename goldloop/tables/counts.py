@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from goldloop.consensus.admission import admit
 from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
 from goldloop.core.lanes import Lane, listed_lanes
 from goldloop.core.planned_tasks import Event
@@ -91,21 +92,25 @@ class TaskCounts:
 
 @dataclass(frozen=True, slots=True)
 class AnnotationCounts:
-    """Annotations by status, and the number of annotators."""
+    """Annotations by status, and the number of annotators.
+
+    Only answers and skips that count are counted as such; `refused` are those that do not count although
+    they are valid, see `goldloop.consensus.admission`.
+    """
 
     answers: int
     skips: int
     invalid: int
     retracted: int
     annotators: int
+    refused: int = 0
 
 
 def task_counts(snapshot: Snapshot) -> TaskCounts:
     """Return the number of live tasks in each state."""
     live = snapshot.live.values()
-    answered = {
-        annotation.key for annotation in snapshot.annotations if annotation.status is AnnotationStatus.ANSWER
-    }
+    counted = admit(snapshot.annotations).admitted
+    answered = {annotation.key for annotation in counted if annotation.status is AnnotationStatus.ANSWER}
     pushed = [task for task in live if task.event is Event.PUSHED]
     asked = [task for task in pushed if task.purpose is not Purpose.ONBOARDING]
     n_answered = sum(task.key in answered for task in asked)
@@ -118,10 +123,14 @@ def task_counts(snapshot: Snapshot) -> TaskCounts:
 def annotation_counts(annotations: Collection[StoredAnnotation]) -> AnnotationCounts:
     """Return the number of annotations in each status; retracted annotations count only as retracted."""
     statuses = Counter(annotation.status for annotation in annotations)
+    admission = admit(annotations)
+    counted = Counter(annotation.status for annotation in admission.admitted)
+    n_invalid = statuses[AnnotationStatus.INVALID]
     return AnnotationCounts(
-        answers=statuses[AnnotationStatus.ANSWER],
-        skips=statuses[AnnotationStatus.SKIP],
-        invalid=statuses[AnnotationStatus.INVALID],
+        answers=counted[AnnotationStatus.ANSWER],
+        skips=counted[AnnotationStatus.SKIP],
+        invalid=n_invalid,
         retracted=statuses[AnnotationStatus.RETRACTED],
-        annotators=len({annotation.annotator for annotation in annotations}),
+        annotators=len({annotation.annotator for annotation in admission.admitted}),
+        refused=len(admission.refused) - n_invalid,
     )

@@ -50,7 +50,7 @@ def made(request: pytest.FixtureRequest) -> Iterator[tuple[LabelingQueue, Desk]]
     )
     queue = LabelStudioQueue(server.url, server.token, projects, LABELS, secret=b"of this workspace")
     queue.delete(list(queue.all_tasks()))  # a server that outlives a test run keeps its projects
-    desk = RealDesk(server.url, request.getfixturevalue("people"), projects)
+    desk = RealDesk(server.url, server.token, request.getfixturevalue("people"), projects)
     yield queue, desk
     desk.http.close()
 

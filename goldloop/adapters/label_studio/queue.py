@@ -13,6 +13,7 @@ from goldloop.adapters.label_studio.client import LabelStudioClient, translated
 from goldloop.adapters.label_studio.payload import (
     SEALED,
     TaskData,
+    content_digest,
     image_data,
     prediction_payload,
     read_tasks,
@@ -31,7 +32,10 @@ BATCH_TASKS = 500  # tasks per import; larger imports are no faster and hold the
 
 # One flat list names the fields of tasks and of their annotations. Every further field takes time, above all
 # `predictions` and `drafts`; a draft is not an answer.
-_CHANGED_FIELDS = "id,updated_at,data,annotations,result,completed_by,created_at,lead_time,was_cancelled"
+_CHANGED_FIELDS = (
+    "id,updated_at,data,annotations,result,completed_by,created_at,lead_time,was_cancelled,"
+    "updated_by,import_id"
+)
 
 
 class LabelStudioQueue:
@@ -110,6 +114,10 @@ class LabelStudioQueue:
         versions = (task.suggestion.model_version for task in tasks if task.suggestion)
         self._show_version(next(versions, self._found_version))
         return {task.key: ids[task.key] for task in tasks}
+
+    def content_of(self, task: NewTask) -> str:
+        """Return the digest of the data that annotators see of a task, as `changed_since` lists it."""
+        return content_digest(task_payload(task, self.task_data)["data"])
 
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
         """Return the ids of all tasks on the server that carry one of `keys`, ascending, by key."""

@@ -7,11 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import httpx
+
 from goldloop.adapters.label_studio.client import LabelStudioClient, translated
 from goldloop.core.errors import ServiceError
 
 PAGE_TASKS = 2000
 _LOOKUP_TASKS = 1000
+_MOST_UNLISTED = 10  # tasks on one page that the server fails to list; with more, the server itself is broken
 
 Row = dict[str, Any]
 """A task as the server lists it; its `data` and `annotations` may be empty."""
@@ -82,14 +85,51 @@ def lookup(
 def changed_page(
     server: LabelStudioClient, project_id: int, include: str, since: datetime, size: int
 ) -> list[Row]:
-    """Return the first `size` tasks changed at or after `since`, with annotations, oldest change first."""
+    """Return the first `size` tasks changed at or after `since`, with annotations, oldest change first.
+
+    `annotations` is None for a task that the server cannot list with them, as when one of them holds half a
+    character: Label Studio stores it and then fails on every page that contains it.
+    """
     stamp = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # any other format gives a 500
     wanted = filters(("updated_at", "greater_or_equal", "Datetime", stamp))
     query = json.dumps({"ordering": ["tasks:updated_at"], "filters": wanted})
     params = _params(project_id, include, size, is_full=True) | {"query": query}
     with translated(server.url, f"list what changed since {stamp} in project {project_id}"):
-        rows = _rows(server, server.get("/api/tasks/", params))
+        try:
+            rows = _rows(server, server.get("/api/tasks/", params))
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
+                raise
+            bare = _params(project_id, "id,updated_at,data", size, is_full=False) | {"query": query}
+            listed = _rows(server, server.get("/api/tasks/", bare))
+            rows = _listable(server, _params(project_id, include, size, is_full=True), listed, error)
         return [row | {"updated_at": datetime.fromisoformat(row["updated_at"])} for row in rows]
+
+
+def _listable(
+    server: LabelStudioClient, params: dict[str, Any], listed: list[Row], error: httpx.HTTPStatusError
+) -> list[Row]:
+    """Return the tasks `listed` with annotations, which are None where the server fails on one task alone.
+
+    Raises:
+        httpx.HTTPStatusError: the server fails on more tasks than _MOST_UNLISTED; this is `error`.
+    """
+    rows: dict[int, Row] = {}
+    parts, n_unlisted = [listed], 0
+    while parts:
+        part = parts.pop()
+        wanted = filters(("id", "in_list", "Number", [row["id"] for row in part]))
+        try:
+            found = _rows(server, server.get("/api/tasks/", params, body={"filters": wanted}))
+        except httpx.HTTPStatusError:
+            n_unlisted += len(part) == 1
+            if n_unlisted > _MOST_UNLISTED:
+                raise error from None
+            half = len(part) // 2
+            parts += [part[:half], part[half:]] if half else []
+            continue
+        rows |= {row["id"]: row for row in found}
+    return [rows.get(row["id"], row | {"annotations": None}) for row in listed]
 
 
 def filters(*conditions: Condition) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from itertools import count
+from typing import Any
 
 from goldloop.core.annotations import Annotation, TaskState
 from goldloop.core.errors import ServiceUnreachableError
@@ -17,24 +19,26 @@ from goldloop.core.tasks import NewTask, Purpose
 class MemoryTask:
     """A task on the server: `pushed` is the task from goldloop, `answers` holds its annotations by id.
 
-    `n_asked` different annotators may answer it.
+    `n_asked` different annotators may answer it. While it is not `is_listed`, the server fails to list its
+    annotations.
     """
 
     pushed: NewTask
     updated_at: datetime
     n_asked: int = 1
     answers: dict[int, Annotation] = field(default_factory=dict)
+    is_listed: bool = True
 
     @property
     def is_open(self) -> bool:
         """Whether more annotators may answer it; an onboarding task is open to all annotators."""
-        annotators = {answer.annotator for answer in self.answers.values() if not answer.is_skip}
+        annotators = {answer.server_author for answer in self.answers.values() if not answer.is_skip}
         return self.pushed.purpose is Purpose.ONBOARDING or len(annotators) < self.n_asked
 
     def knows(self, annotator: str) -> bool:
         """Whether `annotator` has answered or skipped it, or is barred from it."""
         return annotator in self.pushed.barred or any(
-            answer.annotator == annotator for answer in self.answers.values()
+            answer.server_author == annotator for answer in self.answers.values()
         )
 
 
@@ -73,6 +77,10 @@ class MemoryLabelingServer:
                 "the labelling server in memory lost the connection during a push; push again"
             )
         return ids
+
+    def content_of(self, task: NewTask) -> str:
+        """Return the digest of what annotators see of a task; they do not see who is barred."""
+        return sha256(repr(replace(task, barred=())).encode()).hexdigest()
 
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
         """Return the ids of all tasks that carry one of `keys`, ascending, by key."""
@@ -142,7 +150,9 @@ class MemoryLabelingServer:
 
     def _state(self, task_id: int) -> TaskState:
         task = self.tasks[task_id]
-        return TaskState(task_id, task.pushed.key, task.updated_at, tuple(task.answers.values()))
+        answers = tuple(task.answers.values()) if task.is_listed else ()
+        content = self.content_of(task.pushed)
+        return TaskState(task_id, task.pushed.key, task.updated_at, answers, content, task.is_listed)
 
     # What annotators do
 
@@ -166,10 +176,12 @@ class MemoryLabelingServer:
         *,
         reason: str | None = None,
         lead_time_s: float | None = 2.0,
+        author: str | None = None,
     ) -> int:
         """Submit `label` for a task as `annotator`, a skip if it is None; return the annotation id.
 
-        Only a skip and an adjudicator's answer keep the `reason`.
+        Only a skip and an adjudicator's answer keep the `reason`. The server lists the answer under the name
+        of `author`, by default the annotator's.
         """
         task = self.tasks[task_id]
         task.updated_at = self._tick()
@@ -190,20 +202,70 @@ class MemoryLabelingServer:
             shown_label=shown.label if shown else None,
             shown_score=shown.score if shown else None,
             shown_model_version=shown.model_version if shown else None,
+            server_author=author or annotator,
         )
         return annotation_id
+
+    def accept_suggestions(self, task_ids: Sequence[int], annotator: str) -> None:
+        """Make each task's suggestion an answer of `annotator`, by the bulk action that every account has."""
+        at = self._tick()
+        for task_id in task_ids:
+            suggestion = self.tasks[task_id].pushed.suggestion
+            if suggestion is not None:
+                annotation_id = self.answer(task_id, annotator, suggestion.label, lead_time_s=None)
+                answer = self.tasks[task_id].answers[annotation_id]
+                bulk = replace(answer, created_at=at, updated_at=at, is_bulk=True)
+                self.tasks[task_id].answers[annotation_id] = bulk
+
+    def import_copy(self, task_id: int, authors: Mapping[str, str]) -> int:
+        """Import a copy of a task with its answers, under the names that `authors` gives; return its id."""
+        task, copy_id = self.tasks[task_id], next(self._task_ids)
+        at = self._tick()
+        copies = [
+            replace(
+                answer,
+                annotation_id=next(self._annotation_ids),
+                annotator=authors[str(answer.server_author)],
+                server_author=authors[str(answer.server_author)],
+                created_at=at,
+                updated_at=at,
+                is_bulk=True,
+            )
+            for answer in task.answers.values()
+        ]
+        answers = {answer.annotation_id: answer for answer in copies}
+        self.tasks[copy_id] = MemoryTask(task.pushed, at, task.n_asked, answers)
+        return copy_id
+
+    def patch(self, task_id: int, **changes: Any) -> None:
+        """Change what annotators see of a task, as every account can."""
+        task = self.tasks[task_id]
+        task.pushed = replace(task.pushed, **changes)
+        task.updated_at = self._tick()
+
+    def delete_account(self, annotator: str) -> None:
+        """Delete an account; its answers stay, and their tasks do not count as changed."""
+        for task in self.tasks.values():
+            for annotation_id, answer in task.answers.items():
+                saver = None if answer.annotator == annotator or answer.is_bulk else answer.annotator
+                author = None if answer.server_author == annotator else answer.server_author
+                is_bulk = saver is None and author is not None
+                named = replace(answer, annotator=saver or author, server_author=author, is_bulk=is_bulk)
+                task.answers[annotation_id] = named
 
     def skip(self, task_id: int, annotator: str, *, reason: str | None = None) -> int:
         """Skip a task as `annotator`; return the annotation id."""
         return self.answer(task_id, annotator, None, lead_time_s=1.0, reason=reason)
 
-    def edit(self, annotation_id: int, label: str) -> None:
-        """Change the label of an answer; an edited skip becomes an answer."""
+    def edit(self, annotation_id: int, label: str, *, annotator: str | None = None) -> None:
+        """Change the label of an answer, by default as its author; an edited skip becomes an answer."""
         task = self._holder(annotation_id)
         task.updated_at = self._tick()
         read, problem = self._read(label)
         task.answers[annotation_id] = replace(
             task.answers[annotation_id],
+            annotator=annotator or task.answers[annotation_id].server_author,
+            is_bulk=False,
             label=read,
             problem=problem,
             reason=None,
