@@ -56,8 +56,8 @@ def read_state(tables: Tables, settings: Settings, earlier: LoopState | None = N
 class LabelingContext:
     """The context of the labeling steps.
 
-    `owner` names this process in claims, which expire `lease_s` seconds after they were made. The push calls
-    `advance` with the number of tasks that it has finished.
+    `owner` names this process in claims, which another process takes over after it has waited `lease_s`
+    seconds. The push calls `advance` with the number of tasks that it has finished, and `say` when it waits.
     """
 
     tables: Tables
@@ -70,6 +70,7 @@ class LabelingContext:
     import_size: int
     lease_s: float
     advance: Callable[[int], None] = lambda _: None
+    say: Callable[[str], None] = lambda _: None
 
     @property
     def task_log(self) -> TaskLog:
