@@ -103,10 +103,11 @@ class Table:
         self,
         make_changes: Callable[[Callable[[], pa.Table]], Changes],
         *,
-        key: str,
+        key: str | Sequence[str],
         base: int | None = None,
     ) -> int | None:
         """Put and remove rows by `key` in one atomic commit; return its version, None if nothing changed."""
+        keys = [key] if isinstance(key, str) else key
 
         def attempt(table: DeltaTable, seq: int) -> int | None:
             changes = make_changes(lambda: self._rows(table))
@@ -118,7 +119,7 @@ class Table:
             (
                 table.merge(
                     rows.append_column("_is_removed", pa.array(is_removed, pa.bool_())),
-                    f"t.{key} = s.{key}",
+                    " AND ".join(f"t.{name} = s.{name}" for name in keys),
                     source_alias="s",
                     target_alias="t",
                     writer_properties=_ZSTD,

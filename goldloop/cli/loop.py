@@ -57,15 +57,23 @@ def push(where: Where = None, as_json: Json = False) -> None:
 def pull(
     where: Where = None,
     accept_lost: Annotated[
-        bool, typer.Option("--accept-lost", help="Most tasks were deleted on purpose: retract their answers.")
+        bool, typer.Option("--accept-lost", help="Answers were deleted on purpose: remove them from gold.")
+    ] = False,
+    keep_lost: Annotated[
+        bool,
+        typer.Option(
+            "--keep-lost", help="Answers vanished from the server: keep them, push open tasks again."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Pull the answers since the last pull and update gold."""
-    report = run_flow(where, "pull", accept_lost=accept_lost)
+    report = run_flow(where, "pull", accept_lost=accept_lost, keep_lost=keep_lost)
     show(report, pull_rows(report), as_json=as_json)
     for problem in report.problems:
         say(f"not counted: {problem}")
+    for stranger in report.strangers:
+        say(f"left alone: {stranger}")
 
 
 @app.command()

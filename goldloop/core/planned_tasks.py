@@ -69,11 +69,15 @@ class PlannedTask:
 
 
 class Event(StrEnum):
-    """Events of a task, in this order; after `GONE`, the sample may be chosen again."""
+    """Events of a task, in this order; after `GONE`, the sample may be chosen again.
+
+    `KEPT`: the task is gone from the server, and the user decided that its answers count all the same.
+    """
 
     PLANNED = "planned"
     CLAIMED = "claimed"
     PUSHED = "pushed"
+    KEPT = "kept"
     GONE = "gone"
 
 
@@ -87,6 +91,7 @@ class TaskStatus:
     at: datetime
     task_id: int | None = None
     owner: str | None = None
+    detail: str | None = None
 
     @property
     def key(self) -> str:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
 from goldloop.core.lanes import Lane, listed_lanes
-from goldloop.core.planned_tasks import Event
 from goldloop.core.ports import Tables
 from goldloop.core.samples import Arrived
 from goldloop.core.tasks import Purpose
@@ -108,7 +107,7 @@ def task_counts(snapshot: Snapshot) -> TaskCounts:
     answered = {
         annotation.key for annotation in snapshot.annotations if annotation.status is AnnotationStatus.ANSWER
     }
-    pushed = [task for task in live if task.event is Event.PUSHED]
+    pushed = [task for task in live if not task.is_waiting]
     asked = [task for task in pushed if task.purpose is not Purpose.ONBOARDING]
     n_answered = sum(task.key in answered for task in asked)
     purposes = Counter(str(task.purpose) for task in pushed)

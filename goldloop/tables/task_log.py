@@ -51,7 +51,13 @@ class TaskLog:
             planned = statuses.get(event.key)
             if planned is not None and planned.plan_seq == event.plan_seq:
                 statuses[event.key] = TaskStatus(
-                    planned.plan, event.plan_seq, event.event, event.at, event.task_id, event.owner
+                    planned.plan,
+                    event.plan_seq,
+                    event.event,
+                    event.at,
+                    event.task_id,
+                    event.owner,
+                    event.detail,
                 )
         return statuses
 

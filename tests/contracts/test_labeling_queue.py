@@ -16,14 +16,14 @@ def test_push_returns_an_id_for_each_task_in_the_order_given(queue: LabelingQueu
 
     assert list(ids) == [task.key for task in tasks]
     assert list(ids.values()) == sorted(ids.values())
-    assert queue.n_tasks() == 3
+    assert queue.counts().n_tasks == 3
     assert queue.all_tasks() == {task_id: key for key, task_id in ids.items()}
 
 
 def test_pushing_nothing_makes_nothing(queue: LabelingQueue) -> None:
     """An empty push is no error."""
     assert queue.push([]) == {}
-    assert queue.n_tasks() == 0
+    assert queue.counts().n_tasks == 0
 
 
 def test_find_returns_ids_of_known_keys_only(queue: LabelingQueue) -> None:
@@ -188,7 +188,7 @@ def test_every_purpose_is_found_counted_and_deleted(queue: LabelingQueue, desk: 
     desk.answer(ids[disputed(1).key], desk.people[0], "cat")
     desk.skip(ids[known(1).key], desk.people[0])
 
-    assert queue.n_tasks() == 3
+    assert queue.counts().n_tasks == 3
     assert queue.all_tasks() == {task_id: key for key, task_id in ids.items()}
     assert queue.find([task.key for task in tasks]) == {key: [task_id] for key, task_id in ids.items()}
     assert queue.answered(list(ids.values())) == {ids[disputed(1).key], ids[known(1).key]}

@@ -20,7 +20,7 @@ from goldloop.adapters.label_studio.payload import (
 from goldloop.adapters.label_studio.project import Projects
 from goldloop.adapters.label_studio.tabs import QUEUES, ensure_tabs
 from goldloop.adapters.label_studio.task_list import changed_page, count, lookup, sweep
-from goldloop.core.annotations import TaskState
+from goldloop.core.annotations import ListedTask, ServerCounts, TaskState
 from goldloop.core.errors import ServiceError
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import NewTask
@@ -30,6 +30,7 @@ BATCH_TASKS = 500  # tasks per import; larger imports are no faster and hold the
 # One flat list names the fields of tasks and of their annotations. Every further field takes time, above all
 # `predictions` and `drafts`; a draft is not an answer.
 _CHANGED_FIELDS = "id,updated_at,data,annotations,result,completed_by,created_at,lead_time,was_cancelled"
+_LISTED_FIELDS = "id,data,updated_at,total_annotations,cancelled_annotations"
 
 
 class LabelStudioQueue:
@@ -104,18 +105,33 @@ class LabelStudioQueue:
             self._found_version = row["data"].get("suggested_by") or self._found_version
         return ids
 
-    def n_tasks(self) -> int:
-        """Return how many tasks the projects hold on the server."""
-        return sum(count(self._server, project_id) for project_id in self.projects)
+    def counts(self) -> ServerCounts:
+        """Return how many tasks and answers the projects hold on the server."""
+        found = [count(self._server, project_id) for project_id in self.projects]
+        return ServerCounts(sum(n_tasks for n_tasks, _ in found), sum(n_answers for _, n_answers in found))
+
+    def listing(self) -> list[ListedTask]:
+        """Return every task with a key, by ascending id."""
+        listed: list[ListedTask] = []
+        for row in sweep(self._server, self.projects, _LISTED_FIELDS):
+            key = row["data"].get("key")
+            if not isinstance(key, str):
+                continue
+            with translated(self.url, f"list task {row['id']}"):
+                n = int(row["total_annotations"] or 0) + int(row["cancelled_annotations"] or 0)
+                listed.append(ListedTask(row["id"], key, datetime.fromisoformat(row["updated_at"]), n))
+            self._found_version = row["data"].get("suggested_by") or self._found_version
+        return sorted(listed, key=lambda task: task.task_id)
+
+    def states(self, task_ids: Sequence[int]) -> list[TaskState]:
+        """Return these tasks and their present annotations; ids without a task are left out."""
+        rows = lookup(self._server, self.projects, _CHANGED_FIELDS, "id", task_ids, is_full=True)
+        moments = [row | {"updated_at": datetime.fromisoformat(row["updated_at"])} for row in rows]
+        return read_tasks(moments, self.labels)
 
     def all_tasks(self) -> dict[int, str]:
-        """Return key by task id for every task that goldloop pushed."""
-        keys: dict[int, str] = {}
-        for row in sweep(self._server, self.projects, "id,data"):
-            if isinstance(row["data"].get("key"), str):
-                keys[row["id"]] = row["data"]["key"]
-                self._found_version = row["data"].get("suggested_by") or self._found_version
-        return keys
+        """Return key by task id for every task with a key."""
+        return {task.task_id: task.key for task in self.listing()}
 
     def answered(self, task_ids: Sequence[int]) -> set[int]:
         """Return those of `task_ids` that hold at least one annotation or skip."""

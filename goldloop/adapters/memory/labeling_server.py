@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 
-from goldloop.core.annotations import Annotation, TaskState
+from goldloop.core.annotations import Annotation, ListedTask, ServerCounts, TaskState
 from goldloop.core.errors import ServiceUnreachableError
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import NewTask, Purpose
+
+_DATABASE = ("tasks", "_task_ids", "_annotation_ids")
 
 
 @dataclass(slots=True)
@@ -46,7 +50,8 @@ class MemoryLabelingServer:
     `now` advances one second with every change, so runs repeat exactly.
 
     While `is_down`, every call raises ServiceUnreachableError. `break_push_after` makes the next push create
-    so many tasks on the server and then fail without a reply, like a lost connection.
+    so many tasks on the server and then fail without a reply, like a lost connection. Setting `now` sets the
+    server's clock, and `backup` and `restore` copy its database.
     """
 
     def __init__(self, labels: LabelSet) -> None:
@@ -83,10 +88,25 @@ class MemoryLabelingServer:
                 ids.setdefault(task.pushed.key, []).append(task_id)
         return ids
 
-    def n_tasks(self) -> int:
-        """Return the number of tasks."""
+    def counts(self) -> ServerCounts:
+        """Return the numbers of tasks and of answers."""
         self._check_up()
-        return len(self.tasks)
+        answers = [answer for task in self.tasks.values() for answer in task.answers.values()]
+        return ServerCounts(len(self.tasks), sum(not answer.is_skip for answer in answers))
+
+    def listing(self) -> list[ListedTask]:
+        """Return every task, by ascending id."""
+        keys = self.all_tasks()
+        return [
+            ListedTask(task_id, keys[task_id], task.updated_at, len(task.answers))
+            for task_id, task in sorted(self.tasks.items())
+            if task_id in keys
+        ]
+
+    def states(self, task_ids: Sequence[int]) -> list[TaskState]:
+        """Return these tasks and their present annotations; ids without a task are left out."""
+        self._check_up()
+        return [self._state(task_id) for task_id in task_ids if task_id in self.tasks]
 
     def all_tasks(self) -> dict[int, str]:
         """Return key by task id."""
@@ -201,6 +221,15 @@ class MemoryLabelingServer:
         task = self._holder(annotation_id)
         del task.answers[annotation_id]
         task.updated_at = self._tick()
+
+    def backup(self) -> dict[str, Any]:
+        """Return a copy of the database, for `restore`."""
+        return deepcopy({name: getattr(self, name) for name in _DATABASE})
+
+    def restore(self, backup: Mapping[str, Any]) -> None:
+        """Put the database back; the ids that were given since are given again."""
+        for name, value in deepcopy(dict(backup)).items():
+            setattr(self, name, value)
 
     def _check_up(self) -> None:
         if self.is_down:
