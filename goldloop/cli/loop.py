@@ -9,12 +9,15 @@ import typer
 
 from goldloop.cli.common import Json, Where, out, pairs, run_flow, say, show, show_json, show_table
 from goldloop.core.errors import GoldloopError
+from goldloop.labeling.context import LoopState
+from goldloop.labeling.server_comparison import answers_sentence
 from goldloop.reports.routing import policy_lines
 from goldloop.reports.steps import evaluation_rows, pull_rows, push_rows, retrain_title, score_rows
 from goldloop.tables.counts import conservation
 from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.rounds import read_rounds
-from goldloop.wiring import open_workspace
+from goldloop.tables.server_checks import read_check
+from goldloop.wiring import Wiring, open_workspace
 
 app = typer.Typer()
 
@@ -131,16 +134,29 @@ def status(where: Where = None, as_json: Json = False) -> None:
         problem = f"unknown: {error}"
     entries = PolicyLog(parts.tables.policies).entries()
     settled = [entry for entry in entries if champion in (None, entry.model_version)]
+    labeling = parts.read_state()
     state = read_status(
         parts.tables,
-        parts.read_state(),
+        labeling,
         workspace=str(parts.workspace.root),
         champion=champion,
         champion_problem=problem,
         policy=settled[-1].policy.version if settled else None,
         servers=servers,
+        answers=_compared_answers(parts, labeling),
     )
     show(state, pairs(state.lines()), as_json=as_json)
+
+
+def _compared_answers(wiring: Wiring, state: LoopState) -> str:
+    """Return how many answers the server holds beside how many were pulled, if it can be asked."""
+    if not state.snapshot.pushed:
+        return "none: no task is on the server"
+    try:
+        counts = wiring.queue().counts()
+    except GoldloopError as error:
+        return f"unknown: {error}"
+    return answers_sentence(state.snapshot, read_check(wiring.tables.server_checks), counts)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from goldloop.core.annotations import (
@@ -16,6 +16,12 @@ from goldloop.labeling.annotation_changes import TaskChanges, by_key, changes_of
 from goldloop.labeling.context import LabelingContext
 from goldloop.tables.answers import merge_annotations
 from goldloop.tables.snapshot import Snapshot
+
+
+def n_on_server(annotations: Iterable[StoredAnnotation]) -> int:
+    """Return how many of the annotations are answers that the server holds, as far as goldloop knows."""
+    given = (AnnotationStatus.ANSWER, AnnotationStatus.INVALID)
+    return sum(row.status in given and row.is_on_server for row in annotations)
 
 
 class AnnotationMerge:
@@ -42,9 +48,8 @@ class AnnotationMerge:
     @property
     def n_answers(self) -> int:
         """How many answers the server holds for goldloop's tasks, as far as goldloop knows."""
-        given = (AnnotationStatus.ANSWER, AnnotationStatus.INVALID)
         rows = [row for kept in self._kept.values() for row in kept.values()]
-        return sum(self.lost.get(row.identity, row).status in given and row.is_on_server for row in rows)
+        return n_on_server(self.lost.get(row.identity, row) for row in rows)
 
     def retract_gone(self) -> None:
         """Retract every annotation on tasks that were deleted on the server."""

@@ -15,7 +15,7 @@ from goldloop.core.annotations import AnnotationStatus, Resolution, StoredAnnota
 from goldloop.core.errors import TasksLostError
 from goldloop.core.planned_tasks import Event, PlannedTask
 from goldloop.labeling.context import LabelingContext, LoopState
-from goldloop.tables.answers import merge_annotations
+from goldloop.tables.answers import merge_annotations, record_told
 from goldloop.tables.snapshot import Snapshot
 
 FEW_LOST = 3  # tasks and answers; summed over all pulls until the user decides
@@ -135,10 +135,18 @@ def settle_losses(
         ]
 
     merge_annotations(context.tables.annotations, changes, keys)
+    forget_told(context, snapshot, tasks)
     if decision is Decision.DROP:
         context.task_log.record(Event.GONE, dict.fromkeys(tasks), snapshot.tasks, _CONFIRMED)
     elif tasks:
         _keep_tasks(context, state, tasks)
+
+
+def forget_told(context: LabelingContext, snapshot: Snapshot, gone: Collection[str]) -> None:
+    """Forget the numbers of answers set on tasks that are gone; a later task may get the id of an old one."""
+    told = {key for key, status in snapshot.requests.statuses.items() if status.told[0]} & set(gone)
+    if told:
+        record_told(context.tables.answer_requests, dict.fromkeys(told, (0, 1)), at=context.clock())
 
 
 def _given_status(row: StoredAnnotation) -> AnnotationStatus:

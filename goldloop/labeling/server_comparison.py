@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from goldloop.core.annotations import ListedTask, StoredAnnotation
-from goldloop.labeling.annotation_merge import AnnotationMerge
+from goldloop.core.annotations import ListedTask, Resolution, ServerCounts, StoredAnnotation
+from goldloop.labeling.annotation_merge import AnnotationMerge, n_on_server
 from goldloop.labeling.context import LabelingContext
 from goldloop.labeling.task_reconciliation import Reconciled
 from goldloop.tables.server_checks import ServerCheck
@@ -67,3 +67,16 @@ def compare_all(
     counts = context.queue.counts()
     n_tasks, n_answers = counts.n_tasks - len(snapshot.pushed), counts.n_answers - merge.n_answers
     return ServerCheck(context.clock(), n_tasks, n_answers), listing
+
+
+def answers_sentence(snapshot: Snapshot, check: ServerCheck | None, counts: ServerCounts) -> str:
+    """Return the numbers of answers on the server and of those pulled, and what to do when they differ."""
+    n_pulled, n_others = n_on_server(snapshot.annotations), check.n_extra_answers if check else 0
+    n_kept = sum(row.resolution is Resolution.KEPT for row in snapshot.annotations)
+    sentence = f"{counts.n_answers} on the server, {n_pulled} pulled"
+    if n_others:
+        sentence += f", {n_others} that goldloop cannot count"
+    if n_kept:
+        sentence += f", {n_kept} kept that the server has lost"
+    is_complete = counts.n_answers == n_pulled + n_others
+    return sentence if is_complete else f"{sentence}; run 'goldloop pull'"

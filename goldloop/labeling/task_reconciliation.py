@@ -12,7 +12,7 @@ from goldloop.core.splits import wanted_split
 from goldloop.core.tasks import Purpose, split_key
 from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.duplicates import remove_duplicates
-from goldloop.labeling.losses import VANISHED, Decision, ask_about_losses, settle_losses
+from goldloop.labeling.losses import VANISHED, Decision, ask_about_losses, forget_told, settle_losses
 from goldloop.tables.batches import read_samples
 from goldloop.tables.server_checks import ServerCheck, read_check
 
@@ -110,6 +110,7 @@ def _lose(
         return
     newest = max((task.updated_at for task in listing), default=None)
     ask_about_losses(state.snapshot, gone, newest_there=newest)
+    forget_told(context, state.snapshot, gone)
     context.task_log.record(Event.GONE, dict.fromkeys(gone), state.snapshot.tasks, VANISHED)
 
 

@@ -36,8 +36,9 @@ _NEEDS = {
 class Status:
     """Where files, tasks, answers, gold and models stand.
 
-    `champion` is None before the first model, `policy` (the version in force) before one is settled.
-    `cautions` are warnings. `needs` counts answered samples that are not gold yet by what they need next.
+    `answers` compares the answers on the server with those pulled. `champion` is None before the first model,
+    `policy` (the version in force) before one is settled. `cautions` are warnings. `needs` counts answered
+    samples that are not gold yet by what they need next.
     """
 
     workspace: str
@@ -53,6 +54,7 @@ class Status:
     cautions: tuple[str, ...]
     last_round: RoundRecord | None
     servers: Mapping[str, str]
+    answers: str = "not compared"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the status for scripts, the conservation sum included."""
@@ -74,6 +76,7 @@ class Status:
             or "nothing",
             "annotations": f"{answers.answers} answers by {answers.annotators} annotators, "
             f"{answers.skips} skips, {answers.retracted} retracted, {answers.invalid} invalid",
+            "answers": self.answers,
             "gold": f"version {self.gold.version}, {self.gold.n_records} samples, "
             f"digest {self.gold.digest[:16]}",
             "champion": self.champion_problem
@@ -99,8 +102,9 @@ def read_status(
     champion_problem: str | None,
     policy: str | None,
     servers: Mapping[str, str],
+    answers: str = "not compared",
 ) -> Status:
-    """Return where everything in `tables` stands; champion, policy and servers are handed in."""
+    """Return where everything in `tables` stands; champion, policy, servers and answers are handed in."""
     closed, snapshot = read_rounds(tables.rounds), state.snapshot
     return Status(
         workspace=workspace,
@@ -116,4 +120,5 @@ def read_status(
         cautions=tuple(cautions(tables)),
         last_round=closed[-1] if closed else None,
         servers=servers,
+        answers=answers,
     )

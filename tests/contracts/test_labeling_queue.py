@@ -196,6 +196,34 @@ def test_every_purpose_is_found_counted_and_deleted(queue: LabelingQueue, desk: 
     assert queue.all_tasks() == {ids[known(1).key]: known(1).key}
 
 
+def test_the_list_of_tasks_tells_which_changed(queue: LabelingQueue, desk: Desk) -> None:
+    """Each listed task has its number of answers and skips and the time of its newest change."""
+    ids = queue.push([review(1), blind(2), blind(3)])
+    first, second, third = ids.values()
+    one = desk.answer(first, desk.people[0], "cat")
+    desk.answer(first, desk.people[1], "dog")
+    desk.skip(second, desk.people[0])
+
+    listed = {task.task_id: task for task in queue.listing()}
+
+    assert [task.key for task in listed.values()] == list(ids)
+    assert [task.n_annotations for task in listed.values()] == [2, 1, 0]
+    assert (queue.counts().n_tasks, queue.counts().n_answers) == (3, 2)
+    states = {state.task_id: state for state in queue.states([first, third, 10**9])}
+    assert {task_id: len(state.annotations) for task_id, state in states.items()} == {first: 2, third: 0}
+    assert [states[task_id].updated_at for task_id in states] == [
+        listed[first].updated_at,
+        listed[third].updated_at,
+    ]
+
+    desk.retract(one)
+
+    after = {task.task_id: task for task in queue.listing()}
+    assert (after[first].n_annotations, queue.counts().n_answers) == (1, 1)
+    assert after[first].updated_at > listed[first].updated_at
+    assert after[second] == listed[second]
+
+
 def test_a_reason_comes_back_with_the_answer_or_the_skip(queue: LabelingQueue, desk: Desk) -> None:
     """An adjudicator's decision and a skip carry a reason; any other answer has none."""
     ids = queue.push([disputed(1), blind(1), blind(2), blind(3)])

@@ -10,7 +10,7 @@ import pytest
 from goldloop.core.errors import TasksLostError
 from goldloop.core.planned_tasks import Event
 from goldloop.settings.sections import SelectionSettings
-from tests.loop import Loop, texts
+from tests.loop import PATIENT, Loop, texts
 
 ASKS = r"gone from the labelling server .* --keep-lost.* --accept-lost"
 
@@ -145,6 +145,21 @@ def test_a_lost_server_keeps_its_answers_and_gets_open_tasks_again(tmp_path: Pat
     loop.pull()
     assert sorted(record.label for record in loop.gold.records()) == ["ham"] * 12 + ["spam"] * 8
     assert loop.push().n_pushed == 0
+
+
+def test_tasks_that_return_under_their_old_ids_are_asked_of_as_many_people(tmp_path: Path) -> None:
+    """Audit tasks want two answers; a new server repeats their ids and knows of no second answer."""
+    loop = Loop(tmp_path, texts(200), SelectionSettings(budget_per_round=20), consensus=PATIENT)
+    empty = loop.queue.backup()
+    loop.score()
+    loop.push()
+    wanted = {task.pushed.key: task.n_asked for task in loop.queue.tasks.values()}
+    assert 2 in wanted.values()
+    loop.queue.restore(empty)
+
+    loop.pull(keep_lost=True)
+
+    assert {task.pushed.key: task.n_asked for task in loop.queue.tasks.values()} == wanted
 
 
 @pytest.mark.parametrize("n_new", [0, 5, 20])
