@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from goldloop.core.annotations import (
     AnnotationStatus,
@@ -27,12 +28,12 @@ def n_on_server(annotations: Iterable[StoredAnnotation]) -> int:
 class AnnotationMerge:
     """One merge of tasks from the server into the annotations of a snapshot.
 
-    `seen` holds the ids of the merged tasks, `written` the new and edited annotations, and `lost` by identity
-    those that the server has lost or set back, which `write_lost` writes.
+    `seen` holds when each merged task was changed, by its id, `written` the new and edited annotations, and
+    `lost` by identity those that the server has lost or set back, which `write_lost` writes.
     """
 
     def __init__(self, context: LabelingContext, snapshot: Snapshot) -> None:
-        self.seen: set[int] = set()
+        self.seen: dict[int, datetime] = {}
         self.written: list[StoredAnnotation] = []
         self.lost: dict[Identity, StoredAnnotation] = {}
         self.n_new = self.n_set_back = self.n_retracted = 0
@@ -51,6 +52,12 @@ class AnnotationMerge:
         rows = [row for kept in self._kept.values() for row in kept.values()]
         return n_on_server(self.lost.get(row.identity, row) for row in rows)
 
+    @property
+    def repeats_ids(self) -> bool:
+        """Whether the server has given the id of an answer to another one, as after a restore."""
+        rows = [row for kept in self._kept.values() for row in kept.values() if row.is_on_server]
+        return len({row.annotation_id for row in rows}) < len(rows)
+
     def retract_gone(self) -> None:
         """Retract every annotation on tasks that were deleted on the server."""
         gone = {key for key, task in self._snapshot.tasks.items() if not task.is_live}
@@ -60,10 +67,10 @@ class AnnotationMerge:
     def add(self, page: Sequence[TaskState]) -> list[TaskState]:
         """Merge a page of tasks; return those that goldloop planned."""
         ours = [task for task in page if self._is_planned(task.key, task.task_id)]
-        self.seen.update(task.task_id for task in ours)
+        self.seen |= {task.task_id: task.updated_at for task in ours}
         changed = {task.task_id for task in ours if self._changes(task, self._kept)}
         for identity, row in list(self.lost.items()):
-            if row.task_id in self.seen.intersection(task.task_id for task in ours):
+            if any(row.task_id == task.task_id for task in ours):
                 del self.lost[identity]  # the page is newer
         if changed:
             self._merge([task for task in ours if task.task_id in changed])

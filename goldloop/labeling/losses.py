@@ -71,40 +71,47 @@ def ask_about_losses(
     lost: Sequence[StoredAnnotation] = (),
     *,
     newest_there: datetime | None,
+    is_restored: bool = False,
 ) -> None:
     """Raise when the tasks `gone` and the answers `lost` now, with the losses before, are more than a few.
+
+    On a server that shows signs of a restore (`is_restored`), one loss is enough.
 
     Raises:
         TasksLostError: the user has to decide. Every account can delete tasks and answers, and a restored
             server lacks the newest; neither alone may take labels out of gold.
     """
+    if not gone and not lost:
+        return
     before = lost_answers(snapshot)
     on_gone = [row for row in snapshot.annotations if row.key in set(gone) and row.is_on_server]
     answers = _one_for_each_person([*lost_answers(snapshot, lost), *on_gone])
     answered = {row.key for row in answers}
     tasks = {*gone, *vanished_tasks(snapshot)}
-    if not (gone or len(answers) > len(before)) or len(answers) + len(tasks - answered) <= FEW_LOST:
+    n_lost, n_ordinary = len(answers) + len(tasks - answered), 0 if is_restored else FEW_LOST
+    if not (gone or len(answers) > len(before)) or n_lost <= n_ordinary:
         return
     n_tasks = len(tasks) + len(snapshot.pushed) - len(set(gone))
     n_given = len(_one_for_each_person(row for row in snapshot.annotations if row.resolution is None))
     what = [f"{len(tasks)} of {n_tasks} tasks"] if tasks else []
     what += [f"{len(answers)} of {n_given} answers"] if answers else []
+    why = _compared(snapshot, newest_there, is_restored=is_restored)
     raise TasksLostError(
         f"{' and '.join(what)} are gone from the labelling server or older there, and goldloop did not "
-        f"delete them{_compared(snapshot, newest_there)}. Gold is unchanged. Restore the server from its "
+        f"delete them{why}. Gold is unchanged. Restore the server from its "
         "newest backup, or decide: 'goldloop pull --keep-lost' keeps the answers in gold and pushes "
         "unfinished tasks again; 'goldloop pull --accept-lost' removes the answers from gold"
     )
 
 
-def _compared(snapshot: Snapshot, there: datetime | None) -> str:
+def _compared(snapshot: Snapshot, there: datetime | None, *, is_restored: bool) -> str:
     here = max((row.task_updated_at for row in snapshot.annotations if row.resolution is None), default=None)
-    if there is None or here is None or there >= here:
-        return ""
-    return (
-        f"; the newest change there is of {there:%Y-%m-%d %H:%M} UTC, goldloop has seen one of "
-        f"{here:%Y-%m-%d %H:%M} UTC, as if the server was restored from a backup"
-    )
+    if there is not None and here is not None and there < here:
+        return (
+            f"; the newest change there is of {there:%Y-%m-%d %H:%M:%S} UTC, goldloop has seen one of "
+            f"{here:%Y-%m-%d %H:%M:%S} UTC, as if the server was restored from a backup"
+        )
+    return "; the server gives ids again, as if it was restored from a backup" if is_restored else ""
 
 
 def settle_losses(

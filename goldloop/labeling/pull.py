@@ -7,13 +7,12 @@ pull starts, so a kill cannot leave a cursor ahead of the data. Gold comes from 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from goldloop.consensus.next_step import Step
 from goldloop.consensus.outcomes import gold_records, n_by_step, reason_of, relabeled
-from goldloop.core.annotations import AnnotationStatus, ListedTask
+from goldloop.core.annotations import AnnotationStatus
 from goldloop.core.errors import TasksLostError
 from goldloop.core.samples import SampleId
 from goldloop.gold.records import GoldRecord
@@ -77,12 +76,14 @@ def pull_annotations(
     start = starting_point(state.snapshot.annotations, context.clock())
     for page in context.queue.changed_since(start.moment - OVERLAP if start else None):
         report.n_foreign += len(page) - len(merge.add(page))
-    if start and start.task_id not in {None, *merge.seen} and reconciled.listing is None:
-        # The task that was changed last is gone or older: the server was restored, or its clock set back.
+    is_continued = start is None or start.is_listed(merge.seen)
+    if (not is_continued or merge.repeats_ids) and reconciled.listing is None:
         reconciled = replace(reconciled, listing=tuple(context.queue.listing()))
     compared = compare_all(context, state.snapshot, merge, reconciled)
+    newest = max((task.updated_at for task in compared[1]), default=None) if compared else None
+    is_restored = merge.repeats_ids or bool(start and newest and newest < start.moment)
     try:
-        _settle_lost(context, state, merge, decision, compared[1] if compared else ())
+        _settle_lost(context, state, merge, decision, newest_there=newest, is_restored=is_restored)
     except TasksLostError:  # the next pull compares all again
         check = reconciled.check or ServerCheck(context.clock())
         save_check(context.tables.server_checks, replace(check, n_lost=len(merge.lost)))
@@ -100,15 +101,16 @@ def _settle_lost(
     state: LoopState,
     merge: AnnotationMerge,
     decision: Decision | None,
-    listing: Iterable[ListedTask],
+    *,
+    newest_there: datetime | None,
+    is_restored: bool,
 ) -> None:
     """Write what the server has lost if it is little, or do what the user decided about it."""
     lost = list(merge.lost.values())
     if decision is not None:
         settle_losses(context, replace(state, snapshot=merge.snapshot), decision, lost=lost)
         return
-    newest: datetime | None = max((task.updated_at for task in listing), default=None)
-    ask_about_losses(merge.snapshot, lost=lost, newest_there=newest)
+    ask_about_losses(merge.snapshot, lost=lost, newest_there=newest_there, is_restored=is_restored)
     merge.write_lost()
 
 

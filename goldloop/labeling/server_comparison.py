@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,6 +22,13 @@ class StartingPoint:
 
     moment: datetime
     task_id: int | None
+
+    def is_listed(self, seen: Mapping[int, datetime]) -> bool:
+        """Whether the server has listed the newest change, or a newer one of its task.
+
+        Otherwise the server was restored from a backup, or its clock was set back.
+        """
+        return self.task_id is None or (self.task_id in seen and seen[self.task_id] >= self.moment)
 
 
 def starting_point(annotations: Iterable[StoredAnnotation], now: datetime) -> StartingPoint | None:

@@ -89,7 +89,7 @@ def reconcile(
         n_adopted=len(new),
         n_duplicates_removed=len(surplus),
         n_gone=len(gone),
-        is_changed=bool(new or moved or gone or surplus),
+        is_changed=bool(new or moved or gone or surplus or decision),
         counts=replace(counts, n_tasks=counts.n_tasks - len(surplus)),
         listing=tuple(listing),
         strangers=tuple(map(_named, strangers)),
