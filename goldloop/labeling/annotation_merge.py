@@ -69,9 +69,8 @@ class AnnotationMerge:
         ours = [task for task in page if self._is_planned(task.key, task.task_id)]
         self.seen |= {task.task_id: task.updated_at for task in ours}
         changed = {task.task_id for task in ours if self._changes(task, self._kept)}
-        for identity, row in list(self.lost.items()):
-            if any(row.task_id == task.task_id for task in ours):
-                del self.lost[identity]  # the page is newer
+        ids = {task.task_id for task in ours}  # this page is newer than what was lost before
+        self.lost = {identity: row for identity, row in self.lost.items() if row.task_id not in ids}
         if changed:
             self._merge([task for task in ours if task.task_id in changed])
         return ours

@@ -145,8 +145,8 @@ def settle_losses(
     forget_told(context, snapshot, tasks)
     if decision is Decision.DROP:
         context.task_log.record(Event.GONE, dict.fromkeys(tasks), snapshot.tasks, _CONFIRMED)
-    elif tasks:
-        _keep_tasks(context, state, tasks)
+    else:
+        _keep_tasks(context, state, tasks | _delete_emptied(context, snapshot, keys - tasks))
 
 
 def forget_told(context: LabelingContext, snapshot: Snapshot, gone: Collection[str]) -> None:
@@ -161,6 +161,17 @@ def _given_status(row: StoredAnnotation) -> AnnotationStatus:
     if row.label is not None:
         return AnnotationStatus.ANSWER
     return AnnotationStatus.INVALID if row.problem else AnnotationStatus.SKIP
+
+
+def _delete_emptied(context: LabelingContext, snapshot: Snapshot, keys: Collection[str]) -> set[str]:
+    """Delete the tasks that have lost all answers and whose label is gold; nobody is asked again."""
+    in_gold = {record.sample_id for record in snapshot.gold.records}
+    pushed, tasks = snapshot.pushed, snapshot.tasks
+    ids = {key: pushed[key] for key in keys if key in pushed and tasks[key].sample_id in in_gold}
+    answered = context.queue.answered(list(ids.values())) if ids else set()
+    emptied = {key: task_id for key, task_id in ids.items() if task_id not in answered}
+    context.queue.delete(list(emptied.values()))
+    return set(emptied)
 
 
 def _keep_tasks(context: LabelingContext, state: LoopState, gone: Collection[str]) -> None:

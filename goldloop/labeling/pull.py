@@ -90,9 +90,7 @@ def pull_annotations(
         raise
     if compared:
         save_check(context.tables.server_checks, compared[0])
-    _count(merge, report)
-    report.n_duplicates_removed = reconciled.n_duplicates_removed
-    report.strangers = list(reconciled.strangers)
+    _count(merge, reconciled, report)
     return report
 
 
@@ -114,7 +112,9 @@ def _settle_lost(
     merge.write_lost()
 
 
-def _count(merge: AnnotationMerge, report: PullReport) -> None:
+def _count(merge: AnnotationMerge, reconciled: Reconciled, report: PullReport) -> None:
+    report.n_duplicates_removed = reconciled.n_duplicates_removed
+    report.strangers = list(reconciled.strangers)
     changed = [*merge.written, *merge.lost.values()]
     report.n_tasks_changed = len({row.task_id for row in changed})
     report.n_new = merge.n_new

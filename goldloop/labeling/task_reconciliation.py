@@ -68,6 +68,30 @@ def reconcile(
     present = context.task_log.statuses()
     listing, strangers = _without_strangers(context, listed, present)
     on_server, surplus = remove_duplicates(context, listing)
+    n_new, n_moved, gone = _find_differences(context, before, on_server, present)
+    _lose(context, state, gone, listing, decision)
+    return Reconciled(
+        n_adopted=n_new,
+        n_duplicates_removed=len(surplus),
+        n_gone=len(gone),
+        is_changed=bool(n_new or n_moved or gone or surplus or decision),
+        counts=replace(counts, n_tasks=counts.n_tasks - len(surplus)),
+        listing=tuple(listing),
+        strangers=tuple(map(_named, strangers)),
+        check=check,
+    )
+
+
+def _find_differences(
+    context: LabelingContext,
+    before: Mapping[str, TaskStatus],
+    on_server: Mapping[str, int],
+    present: Mapping[str, TaskStatus],
+) -> tuple[int, int, list[str]]:
+    """Record tasks that the task log lacks or holds with another id; return their numbers, and what is gone.
+
+    `before` holds the pushed tasks from before the listing, `present` all tasks from after it.
+    """
     pushed = {key: task for key, task in present.items() if task.event is Event.PUSHED}
     stale = context.clock() - timedelta(seconds=context.lease_s)
     new = {
@@ -84,17 +108,7 @@ def reconcile(
     }
     context.task_log.record(Event.PUSHED, {**new, **moved}, present, "found on the server")
     gone = [key for key, task in before.items() if key not in on_server and present[key] == task]
-    _lose(context, state, gone, listing, decision)
-    return Reconciled(
-        n_adopted=len(new),
-        n_duplicates_removed=len(surplus),
-        n_gone=len(gone),
-        is_changed=bool(new or moved or gone or surplus or decision),
-        counts=replace(counts, n_tasks=counts.n_tasks - len(surplus)),
-        listing=tuple(listing),
-        strangers=tuple(map(_named, strangers)),
-        check=check,
-    )
+    return len(new), len(moved), gone
 
 
 def _lose(

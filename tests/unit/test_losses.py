@@ -119,6 +119,9 @@ def test_kept_answers_stay_in_gold_and_are_not_asked_about_again(tmp_path: Path)
     loop.pull()
 
     assert loop.gold.newest().digest == digest
+    assert loop.queue.next_for("1") is None, "asked again"
+    assert loop.queue.next_for("2") is None, "asked again"
+    assert loop.push().n_pushed == 0
 
 
 def test_a_lost_server_keeps_its_answers_and_gets_open_tasks_again(tmp_path: Path) -> None:
