@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from goldloop.adapters.memory import MemoryLabelingServer
+from goldloop.labeling.server_comparison import answers_sentence
 from goldloop.settings.sections import SelectionSettings
+from goldloop.tables.server_checks import read_check
 from tests.loop import FakeClock, Loop, texts
 from tests.memory_texts import LABELS
 
@@ -32,6 +34,11 @@ def pass_time(loop: Loop, span: timedelta) -> None:
     """Let time pass on the server and on the machine."""
     loop.queue.now += span
     loop.clock.now += span
+
+
+def compared(loop: Loop) -> str:
+    """Return what the status says of the answers on the server and those pulled."""
+    return answers_sentence(loop.state().snapshot, read_check(loop.tables.server_checks), loop.queue.counts())
 
 
 @pytest.mark.parametrize("skew", [timedelta(minutes=2), timedelta(hours=1), timedelta(days=1)])
@@ -71,7 +78,9 @@ def test_answers_under_a_clock_that_ran_behind_are_found_by_their_number(loop: L
         loop.queue.answer(task_id, "1", "ham")
     loop.queue.now += timedelta(hours=1)
 
+    assert compared(loop) == "11 on the server, 1 pulled; run 'goldloop pull'"
     assert loop.pull().n_new == 10
+    assert compared(loop) == "11 on the server, 11 pulled"
 
 
 def test_an_edit_under_a_clock_that_ran_behind_is_found_within_a_day(loop: Loop) -> None:
