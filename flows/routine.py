@@ -57,10 +57,13 @@ def push(workspace: str) -> PushReport:
 
 
 @flow(name="pull", validate_parameters=False)
-def pull(workspace: str, *, accept_lost: bool = False) -> PullReport:
+def pull(workspace: str, *, accept_lost: bool = False, keep_lost: bool = False) -> PullReport:
     """Pull what annotators answered since the last pull into a new gold version."""
     ports = open_workspace(workspace).ports
-    report = as_task("pull answers and make gold", lambda: pull_answers(ports, accept_lost=accept_lost))
+    report = as_task(
+        "pull answers and make gold",
+        lambda: pull_answers(ports, accept_lost=accept_lost, keep_lost=keep_lost),
+    )
     publish_table("pull", pull_rows(report), f"Pulled into {workspace}")
     return report
 

@@ -18,6 +18,7 @@ from goldloop.core.ports import Tables
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.follow_up import FollowUpReport
+from goldloop.labeling.losses import Decision
 from goldloop.labeling.plan import plan_round
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport, push_planned
@@ -191,12 +192,12 @@ class Loop:
 
     def reconcile(self, *, accept_lost: bool = False) -> tuple[int, int, int]:
         """Run the shipped reconciliation; return the numbers adopted, removed as duplicates, and gone."""
-        reconciled = reconcile(self.context(), self.task_log.statuses(), accept_lost=accept_lost)
+        reconciled = reconcile(self.context(), self.state(), decision=Decision.DROP if accept_lost else None)
         return reconciled.n_adopted, reconciled.n_duplicates_removed, reconciled.n_gone
 
-    def pull(self, *, accept_lost: bool = False) -> PullReport:
+    def pull(self, *, accept_lost: bool = False, keep_lost: bool = False) -> PullReport:
         """Run the shipped pull."""
-        return pull(self.ports(), accept_lost=accept_lost)
+        return pull(self.ports(), accept_lost=accept_lost, keep_lost=keep_lost)
 
     def work(
         self, says: Mapping[str, Callable[[NewTask], str | None]], *, purpose: Purpose | None = None

@@ -143,7 +143,7 @@ class Table:
         self,
         make_changes: Callable[[Callable[[], pa.Table]], Changes],
         *,
-        key: str,
+        key: str | Sequence[str],
         base: int | None = None,
     ) -> int | None:
         """Put and remove rows by `key` in one atomic commit; return its version, None if nothing changed."""
@@ -157,13 +157,13 @@ class Table:
             return self._merge(
                 table,
                 rows.append_column("_is_removed", pa.array(is_removed, pa.bool_())),
-                key,
+                [key] if isinstance(key, str) else key,
                 self._commit(seq, changes),
             )
 
         return self._until_committed(attempt, base)
 
-    def _merge(self, table: DeltaTable, rows: pa.Table, key: str, commit: CommitProperties) -> int:
+    def _merge(self, table: DeltaTable, rows: pa.Table, keys: Sequence[str], commit: CommitProperties) -> int:
         version = int(table.version()) + 1
         columns = {name: f"s.{name}" for name in self.schema.names}
         self._log.room_for(rows.nbytes)
@@ -171,7 +171,7 @@ class Table:
             (
                 table.merge(
                     rows,
-                    f"t.{key} = s.{key}",
+                    " AND ".join(f"t.{name} = s.{name}" for name in keys),
                     source_alias="s",
                     target_alias="t",
                     writer_properties=_ZSTD,

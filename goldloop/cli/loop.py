@@ -9,6 +9,8 @@ import typer
 
 from goldloop.cli.common import Json, Where, out, pairs, run_flow, say, show, show_json, show_table
 from goldloop.core.errors import GoldloopError
+from goldloop.labeling.context import LoopState
+from goldloop.labeling.server_comparison import answers_sentence
 from goldloop.modalities.content import uri_of
 from goldloop.reports.quarantine import quarantine_examples
 from goldloop.reports.routing import policy_lines
@@ -16,7 +18,8 @@ from goldloop.reports.steps import evaluation_rows, pull_rows, push_rows, retrai
 from goldloop.tables.counts import conservation
 from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.rounds import read_rounds
-from goldloop.wiring import open_workspace
+from goldloop.tables.server_checks import read_check
+from goldloop.wiring import Wiring, open_workspace
 
 app = typer.Typer()
 
@@ -61,17 +64,25 @@ def push(where: Where = None, as_json: Json = False) -> None:
 def pull(
     where: Where = None,
     accept_lost: Annotated[
-        bool, typer.Option("--accept-lost", help="Most tasks were deleted on purpose: retract their answers.")
+        bool, typer.Option("--accept-lost", help="Answers were deleted on purpose: remove them from gold.")
+    ] = False,
+    keep_lost: Annotated[
+        bool,
+        typer.Option(
+            "--keep-lost", help="Answers vanished from the server: keep them, push open tasks again."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Pull the answers since the last pull and update gold."""
-    report = run_flow(where, "pull", accept_lost=accept_lost)
+    report = run_flow(where, "pull", accept_lost=accept_lost, keep_lost=keep_lost)
     show(report, pull_rows(report), as_json=as_json)
     for problem in report.problems:
         say(f"not counted: {problem}")
     for sentence in report.misnamed:
         say(f"named wrongly: {sentence}")
+    for stranger in report.strangers:
+        say(f"left alone: {stranger}")
 
 
 @app.command()
@@ -131,16 +142,29 @@ def status(where: Where = None, as_json: Json = False) -> None:
         problem = f"unknown: {error}"
     entries = PolicyLog(parts.tables.policies).entries()
     settled = [entry for entry in entries if champion in (None, entry.model_version)]
+    labeling = parts.read_state()
     state = read_status(
         parts.tables,
-        parts.read_state(),
+        labeling,
         workspace=str(parts.workspace.root),
         champion=champion,
         champion_problem=problem,
         policy=settled[-1].policy.version if settled else None,
         servers=servers,
+        answers=_compared_answers(parts, labeling),
     )
     show(state, pairs(state.lines()), as_json=as_json)
+
+
+def _compared_answers(wiring: Wiring, state: LoopState) -> str:
+    """Return how many answers the server holds beside how many were pulled, if it can be asked."""
+    if not state.snapshot.pushed:
+        return "none: no task is on the server"
+    try:
+        counts = wiring.queue().counts()
+    except GoldloopError as error:
+        return f"unknown: {error}"
+    return answers_sentence(state.snapshot, read_check(wiring.tables.server_checks), counts)
 
 
 @app.command()

@@ -111,7 +111,7 @@ def admit(annotations: Iterable[StoredAnnotation], labels: LabelSet | None = Non
     bursts = _bursts(present)
     admitted, refused = list[StoredAnnotation](), list[Refused]()
     for annotation in present:
-        refusal = _refusal(annotation, labels)
+        refusal = refusal_of(annotation, labels)
         if refusal is None and bursts and annotation.annotation_id in bursts.get(annotation.annotator, ()):
             refusal = Refusal.BURST
         if refusal is None:
@@ -122,7 +122,7 @@ def admit(annotations: Iterable[StoredAnnotation], labels: LabelSet | None = Non
     return Admission(admitted, refused)
 
 
-def _refusal(annotation: StoredAnnotation, labels: LabelSet | None) -> Refusal | None:
+def refusal_of(annotation: StoredAnnotation, labels: LabelSet | None = None) -> Refusal | None:
     """Return why an annotation, taken alone, does not count."""
     is_skip = annotation.status is AnnotationStatus.SKIP
     is_other = not is_skip and labels is not None and labels.find(annotation.label or "") is None

@@ -25,6 +25,13 @@ class AnnotationStatus(StrEnum):
     RETRACTED = "retracted"
 
 
+class Resolution(StrEnum):
+    """What the user decided about an answer that the server no longer holds."""
+
+    KEPT = "kept"
+    DROPPED = "dropped"
+
+
 @dataclass(frozen=True, slots=True)
 class Annotation:
     """An annotator's answer to one task.
@@ -80,10 +87,39 @@ class TaskState:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredAnnotation:
-    """An annotation as goldloop keeps it: `task_updated_at` is when the server last changed its task.
+class ListedTask:
+    """A task in the list of all tasks; `n_annotations` counts its answers and skips."""
 
-    `server_author` and `is_bulk` are None in rows that an earlier goldloop wrote.
+    task_id: int
+    key: str
+    updated_at: datetime
+    n_annotations: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCounts:
+    """Numbers of tasks and of answers, without skips, on the labelling server."""
+
+    n_tasks: int
+    n_answers: int
+
+
+NO_TASKS = ServerCounts(0, 0)
+
+Identity = tuple[str, int, int, datetime]
+"""Key and id of the task, id and time of creation of the annotation.
+
+A restored or new server repeats ids; it does not repeat the moment of an answer.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnnotation:
+    """An annotation as goldloop keeps it.
+
+    `task_updated_at` is when the server, by its clock, last changed the task, and `seen_at` when goldloop, by
+    its own clock, began the pull that read it. `resolution` is the user's decision about an answer that
+    vanished from the server. `server_author` and `is_bulk` are None in rows that an earlier goldloop wrote.
     """
 
     annotation_id: int
@@ -103,9 +139,23 @@ class StoredAnnotation:
     shown_model_version: str | None
     server_author: str | None = None
     is_bulk: bool | None = None
+    seen_at: datetime | None = None
+    resolution: Resolution | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """What tells the annotation from every other, also on a server that repeats ids."""
+        return self.key, self.task_id, self.annotation_id, self.created_at
+
+    @property
+    def is_on_server(self) -> bool:
+        """Whether the server held it when goldloop last looked."""
+        return self.status is not AnnotationStatus.RETRACTED and self.resolution is not Resolution.KEPT
 
     @classmethod
-    def of(cls, task: TaskState, annotation: Annotation) -> StoredAnnotation:
+    def of(
+        cls, task: TaskState, annotation: Annotation, *, seen_at: datetime | None = None
+    ) -> StoredAnnotation:
         """Return `annotation` of `task` as it is kept."""
         taken = {field.name: getattr(annotation, field.name) for field in fields(annotation)}
         del taken["is_skip"]  # the status says it
@@ -115,6 +165,7 @@ class StoredAnnotation:
             task_id=task.task_id,
             key=task.key,
             task_updated_at=task.updated_at,
+            seen_at=seen_at,
         )
 
 

@@ -89,7 +89,7 @@ class ServiceAuthError(ServiceError):
 
 
 class TasksLostError(ServiceError):
-    """Most tasks, with the answers of annotators, are gone from Label Studio at once."""
+    """More than a few tasks or answers are gone from Label Studio, and the user has to decide."""
 
 
 class ServiceStartError(ServiceError):

@@ -70,11 +70,15 @@ class PlannedTask:
 
 
 class Event(StrEnum):
-    """Events of a task, in this order; after `GONE`, the sample may be chosen again."""
+    """Events of a task, in this order; after `GONE`, the sample may be chosen again.
+
+    `KEPT`: the task is gone from the server, and the user decided that its answers count all the same.
+    """
 
     PLANNED = "planned"
     CLAIMED = "claimed"
     PUSHED = "pushed"
+    KEPT = "kept"
     GONE = "gone"
 
 
@@ -92,6 +96,7 @@ class TaskStatus:
     task_id: int | None = None
     owner: str | None = None
     content: str | None = None
+    detail: str | None = None
 
     @property
     def key(self) -> str:

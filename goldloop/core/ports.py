@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from goldloop.core.annotations import TaskState
+from goldloop.core.annotations import ListedTask, ServerCounts, TaskState
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId
 from goldloop.core.tasks import NewTask
@@ -60,12 +60,13 @@ class Table(Protocol):
         self,
         make_changes: Callable[[Callable[[], pa.Table]], Changes],
         *,
-        key: str,
+        key: str | Sequence[str],
         base: int | None = None,
     ) -> int | None:
         """Put and remove rows by `key` in one atomic commit; the new version, None when nothing changes.
 
-        `make_changes` gets a function that reads the rows the commit will rest on.
+        `key` is a column, or several that together tell rows apart. `make_changes` gets a function that reads
+        the rows the commit will rest on.
 
         Raises:
             TableConflictError: other writers won every attempt.
@@ -106,6 +107,7 @@ class Tables:
     policies: Table
     evaluations: Table
     batches: Table
+    server_checks: Table
 
 
 class Reader(Protocol):
@@ -190,8 +192,14 @@ class LabelingQueue(Protocol):
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
         """Return the ids of all tasks on the server that carry one of `keys`, ascending, by key."""
 
-    def n_tasks(self) -> int:
-        """Return how many tasks the project holds on the server."""
+    def counts(self) -> ServerCounts:
+        """Return how many tasks and answers the projects hold on the server."""
+
+    def listing(self) -> list[ListedTask]:
+        """Return every task with a key, by ascending id (a full sweep; costs 1 ms a task)."""
+
+    def states(self, task_ids: Sequence[int]) -> list[TaskState]:
+        """Return these tasks and their present annotations; ids without a task are left out."""
 
     def all_tasks(self) -> dict[int, str]:
         """Return key by task id for every task of the project (a full sweep; costs 1 ms a task)."""

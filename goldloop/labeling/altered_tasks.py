@@ -6,11 +6,14 @@ suggestion, so their answers do not count. Answers from before the change stay a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from goldloop.core.annotations import AnnotationStatus, StoredAnnotation, TaskState
+from goldloop.core.annotations import AnnotationStatus, ListedTask, StoredAnnotation, TaskState
 from goldloop.core.planned_tasks import TaskStatus
+
+_Task = TypeVar("_Task", TaskState, ListedTask)
 
 PROBLEM = "its task showed other data than goldloop pushed"
 
@@ -51,10 +54,22 @@ def by_task_id(tasks: Mapping[str, TaskStatus]) -> dict[int, TaskStatus]:
     return {task.task_id: task for task in tasks.values() if task.is_live and task.task_id is not None}
 
 
-def identified(
-    task: TaskState, tasks: Mapping[str, TaskStatus], by_id: Mapping[int, TaskStatus]
-) -> TaskState | None:
-    """Return `task` under the key that goldloop gave it; None for a task that goldloop did not push."""
-    if task.task_id in by_id:
-        return replace(task, key=by_id[task.task_id].key)
-    return task if task.key in tasks else None
+def identified(task: _Task, by_id: Mapping[int, TaskStatus]) -> _Task:
+    """Return a task of the server under the key that goldloop gave it, whatever key it carries now."""
+    planned = by_id.get(task.task_id)
+    return task if planned is None or planned.key == task.key else replace(task, key=planned.key)
+
+
+def with_own_keys(listing: Sequence[ListedTask], tasks: Mapping[str, TaskStatus]) -> list[ListedTask]:
+    """Return every task of the server under the key that goldloop gave it.
+
+    A server that was restored repeats ids: a task with another planned key than its id had is that key's, if
+    that key has no task of its own.
+    """
+    by_id, key_of = by_task_id(tasks), {task.task_id: task.key for task in listing}
+
+    def is_moved(task: ListedTask) -> bool:
+        planned = tasks.get(task.key)
+        return planned is not None and key_of.get(planned.task_id or 0) != task.key
+
+    return [task if is_moved(task) else identified(task, by_id) for task in listing]

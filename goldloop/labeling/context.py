@@ -60,8 +60,9 @@ def read_state(tables: Tables, settings: Settings, earlier: LoopState | None = N
 class LabelingContext:
     """The context of the labeling steps.
 
-    `owner` names this process in claims, which expire `lease_s` seconds after they were made. The push calls
-    `advance` with the number of tasks that it has finished. `seal` seals the plans that go to the server.
+    `owner` names this process in claims, which another process takes over after it has waited `lease_s`
+    seconds. The push calls `advance` with the number of tasks that it has finished, and `say` when it waits.
+    `seal` seals the plans that go to the server.
     """
 
     tables: Tables
@@ -75,6 +76,7 @@ class LabelingContext:
     lease_s: float
     advance: Callable[[int], None] = lambda _: None
     seal: PlanSeal = field(default_factory=PlanSeal)
+    say: Callable[[str], None] = lambda _: None
 
     @property
     def task_log(self) -> TaskLog:

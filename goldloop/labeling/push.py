@@ -1,8 +1,8 @@
 """The push: creates each planned task on the labelling server exactly once.
 
 Before an import, the push claims its tasks in a commit that only one process can win. Another push takes over
-a claim that is older than LEASE_S, when the server has finished any import of the silent owner, and first
-looks up which of the claimed tasks exist on the server.
+a claim that stands unchanged for LEASE_S (goldloop.labeling.claims), and first looks up which of the claimed
+tasks exist on the server.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
 
 from goldloop.core.errors import ServiceError
 from goldloop.core.planned_tasks import Event, TaskStatus
 from goldloop.core.tasks import NewTask, split_key
+from goldloop.labeling.claims import Claims
 from goldloop.labeling.context import LabelingContext
 from goldloop.labeling.follow_up import FollowUpReport
 from goldloop.labeling.kept_content import keep_samples
@@ -46,11 +46,11 @@ def push_planned(context: LabelingContext, report: PushReport | None = None) -> 
     Raises:
         ServiceError: the server failed; the finished imports remain, and the next push continues from there.
     """
-    report = PushReport() if report is None else report
+    report, claims = PushReport() if report is None else report, Claims(context)
     with ThreadPoolExecutor(1, thread_name_prefix="push") as importer:
         under_way: tuple[_Batch, Future[dict[str, int]]] | None = None
         while True:
-            claimed = _claim_next(context, is_idle=under_way is None)
+            claimed = claims.take(is_idle=under_way is None)
             batch = _prepared(context, claimed) if claimed else None
             before, under_way = under_way, None
             pushed = before[1].result() if before is not None else {}
@@ -93,33 +93,6 @@ def _finish(context: LabelingContext, report: PushReport, batch: _Batch, pushed:
     report.lost += [f"{key}: {reason}" for key, reason in batch.lost.items()]
     report.purposes.update(str(split_key(key)[1]) for key in present)
     context.advance(len(present) + len(batch.lost))
-
-
-def _claim_next(context: LabelingContext, *, is_idle: bool) -> dict[str, TaskStatus]:
-    """Claim the next tasks, also those whose claim has expired; return what they were before, by key.
-
-    Nothing is left when there are none; an idle push waits while other pushes hold the remaining tasks.
-    """
-    claimed: dict[str, TaskStatus] = {}
-    waiting: list[TaskStatus] = []
-
-    def is_free(task: TaskStatus) -> bool:
-        is_stale = context.clock() - task.at > timedelta(seconds=context.lease_s)
-        return task.event is Event.PLANNED or is_stale
-
-    def choose(statuses: Mapping[str, TaskStatus]) -> list[str]:
-        # The commit calls this again when another writer was first; the last call counts.
-        nonlocal claimed, waiting
-        waiting = [task for task in statuses.values() if task.is_waiting]
-        free = [task for task in waiting if is_free(task)]
-        claimed = {task.key: task for task in free[: context.import_size]}
-        return list(claimed)
-
-    while True:
-        context.task_log.claim(choose)
-        if claimed or not waiting or not is_idle:
-            return claimed
-        context.sleep(min(1.0, context.lease_s / 10))
 
 
 def _prepared(context: LabelingContext, claimed: Mapping[str, TaskStatus]) -> _Batch:

@@ -31,6 +31,10 @@ class Progress(Protocol):
         """Show the share of the work that is done, from 0 to 1."""
         ...
 
+    def say(self, sentence: str) -> None:
+        """Show what the work waits for."""
+        ...
+
 
 class Silent:
     """Shows nothing. Satisfies `Progress`."""
@@ -41,6 +45,9 @@ class Silent:
 
     share_done = counting
 
+    def say(self, sentence: str) -> None:
+        """Show nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoopPorts:
@@ -49,8 +56,9 @@ class LoopPorts:
     The `open_*` functions connect on first use: a pull needs no torch, and the status no server.
     `alone` holds a lock for one kind of work, so that no second process of the workspace does it at the same
     time. `plots` draws the plots of a retrain and returns them by relative path. `gold_uri` names the gold
-    table for the experiment tracker. `owner` names this process in claims, which expire after `lease_s`
-    seconds; `import_size` is the number of tasks in one import. `seal` has the key of the workspace.
+    table for the experiment tracker. `owner` names this process in claims, which others take over after they
+    have waited `lease_s` seconds; `import_size` is the number of tasks in one import. `seal` has the key of
+    the workspace.
     """
 
     settings: Settings
@@ -84,6 +92,7 @@ class LoopPorts:
             import_size=self.import_size,
             lease_s=self.lease_s,
             seal=self.seal,
+            say=self.progress.say,
         )
 
     def champion(self) -> Model:

@@ -38,10 +38,10 @@ _NEEDS = {
 class Status:
     """Where files, tasks, answers, gold and models stand.
 
-    `champion` is None before the first model, `policy` (the version in force) before one is settled.
-    `cautions` are warnings. `needs` counts answered samples that are not gold yet by what they need next.
-    `refused` counts the annotations that do not count, by reason; `n_misnamed` those that count for another
-    account than the server names.
+    `answers` compares the answers on the server with those pulled. `champion` is None before the first model,
+    `policy` (the version in force) before one is settled. `cautions` are warnings. `needs` counts answered
+    samples that are not gold yet by what they need next. `refused` counts the annotations that do not count,
+    by reason; `n_misnamed` those that count for another account than the server names.
     """
 
     workspace: str
@@ -57,6 +57,7 @@ class Status:
     cautions: tuple[str, ...]
     last_round: RoundRecord | None
     servers: Mapping[str, str]
+    answers: str = "not compared"
     refused: Mapping[str, int] = field(default_factory=dict)
     n_misnamed: int = 0
 
@@ -83,6 +84,7 @@ class Status:
             f"{answers.refused} refused",
             "do not count": ", ".join(f"{n} because {reason}" for reason, n in self.refused.items())
             or "none",
+            "answers": self.answers,
             "gold": f"version {self.gold.version}, {self.gold.n_records} samples, "
             f"digest {self.gold.digest[:16]}",
             "champion": self.champion_problem
@@ -110,8 +112,9 @@ def read_status(
     champion_problem: str | None,
     policy: str | None,
     servers: Mapping[str, str],
+    answers: str = "not compared",
 ) -> Status:
-    """Return where everything in `tables` stands; champion, policy and servers are handed in."""
+    """Return where everything in `tables` stands; champion, policy, servers and answers are handed in."""
     closed, snapshot = read_rounds(tables.rounds), state.snapshot
     return Status(
         workspace=workspace,
@@ -129,4 +132,5 @@ def read_status(
         servers=servers,
         refused=n_by_refusal(state.outcomes.admission.refused),
         n_misnamed=len(state.outcomes.admission.misnamed),
+        answers=answers,
     )

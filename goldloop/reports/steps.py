@@ -70,6 +70,8 @@ def pull_rows(report: PullReport) -> list[Row]:
         "samples to adjudicate": report.n_disputed,
         "answers that do not count": report.n_refused,
         "tasks goldloop did not make": report.n_foreign,
+        "tasks left alone, with a key of goldloop": len(report.strangers),
+        "duplicates removed": report.n_duplicates_removed,
         "gold records changed": report.n_gold_changes,
     }
     gold = "gold unchanged" if report.gold_version is None else f"gold version {report.gold_version}"

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from goldloop.consensus.admission import admit
 from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
 from goldloop.core.lanes import Lane, listed_lanes
-from goldloop.core.planned_tasks import Event
 from goldloop.core.ports import Tables
 from goldloop.core.samples import Arrived
 from goldloop.core.tasks import Purpose
@@ -111,7 +110,7 @@ def task_counts(snapshot: Snapshot) -> TaskCounts:
     live = snapshot.live.values()
     counted = admit(snapshot.annotations).admitted
     answered = {annotation.key for annotation in counted if annotation.status is AnnotationStatus.ANSWER}
-    pushed = [task for task in live if task.event is Event.PUSHED]
+    pushed = [task for task in live if not task.is_waiting]
     asked = [task for task in pushed if task.purpose is not Purpose.ONBOARDING]
     n_answered = sum(task.key in answered for task in asked)
     purposes = Counter(str(task.purpose) for task in pushed)

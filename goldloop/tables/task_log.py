@@ -63,6 +63,7 @@ class TaskLog:
                     event.task_id,
                     event.owner,
                     event.content or planned.content,
+                    event.detail,
                 )
         return statuses
 

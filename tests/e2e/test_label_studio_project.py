@@ -263,6 +263,6 @@ def test_a_personal_access_token_is_as_good_as_a_legacy_one(server: LabelStudioE
 
     assert projects == ensured(server, name)
     queue = LabelStudioQueue(server.url, personal, projects, LABELS)
-    assert queue.n_tasks() == 0
+    assert queue.counts().n_tasks == 0
     with pytest.raises(ServiceAuthError, match=r"answered 401.*check that the token"):
         ensure_projects(server.url, f"{personal}x", name=name, labels=LABELS, images_root=None)

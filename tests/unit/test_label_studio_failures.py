@@ -125,7 +125,7 @@ def test_each_answer_gets_its_own_error(
         queue = LabelStudioQueue(url, "token", Projects(1, 2, 3), LABELS)
 
         for call in (
-            queue.n_tasks,
+            queue.counts,
             queue.all_tasks,
             lambda: queue.push([]),
             lambda: list(queue.changed_since(None)),

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from goldloop.adapters.memory import MemoryLabelingServer
+from goldloop.core.annotations import ListedTask
 from goldloop.core.errors import TasksLostError
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose
@@ -22,12 +23,12 @@ class WatchedQueue(MemoryLabelingServer):
     before: Callable[[], object] | None = None
     after: Callable[[], object] | None = None
 
-    def all_tasks(self) -> dict[int, str]:
-        """Return key by task id, as it is between the two."""
+    def listing(self) -> list[ListedTask]:
+        """Return every task, as it is between the two."""
         before, after, self.before, self.after = self.before, self.after, None, None
         if before is not None:
             before()
-        listed = super().all_tasks()
+        listed = super().listing()
         if after is not None:
             after()
         return listed
@@ -58,7 +59,9 @@ def test_a_deleted_project_is_an_error_until_the_user_accepts_it(tmp_path: Path)
     loop.pull()
     loop.queue.delete(list(loop.queue.tasks))
 
-    with pytest.raises(TasksLostError, match=r"40 of 40 tasks are gone .* --accept-lost"):
+    with pytest.raises(
+        TasksLostError, match=r"40 of 40 tasks and 40 of 40 answers are gone .* --accept-lost"
+    ):
         loop.pull()
     assert len(loop.gold.records()) == 40
     assert all(task.is_live for task in loop.task_log.statuses().values())

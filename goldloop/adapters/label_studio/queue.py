@@ -23,7 +23,7 @@ from goldloop.adapters.label_studio.project import Projects
 from goldloop.adapters.label_studio.tabs import QUEUES, ensure_tabs
 from goldloop.adapters.label_studio.task_keys import TaskKeys
 from goldloop.adapters.label_studio.task_list import changed_page, count, lookup, sweep
-from goldloop.core.annotations import TaskState
+from goldloop.core.annotations import ListedTask, ServerCounts, TaskState
 from goldloop.core.errors import ServiceError
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import NewTask
@@ -36,6 +36,7 @@ _CHANGED_FIELDS = (
     "id,updated_at,data,annotations,result,completed_by,created_at,lead_time,was_cancelled,"
     "updated_by,import_id"
 )
+_LISTED_FIELDS = "id,data,updated_at,total_annotations,cancelled_annotations"
 
 
 class LabelStudioQueue:
@@ -131,18 +132,33 @@ class LabelStudioQueue:
         """Keep tasks, by id, from annotators, and open them to all others; who is barred already stays so."""
         bar(self._server, self.projects, barred)
 
-    def n_tasks(self) -> int:
-        """Return how many tasks the projects hold on the server."""
-        return sum(count(self._server, project_id) for project_id in self.projects)
+    def counts(self) -> ServerCounts:
+        """Return how many tasks and answers the projects hold on the server."""
+        found = [count(self._server, project_id) for project_id in self.projects]
+        return ServerCounts(sum(n_tasks for n_tasks, _ in found), sum(n_answers for _, n_answers in found))
+
+    def listing(self) -> list[ListedTask]:
+        """Return every task, by ascending id; the key of one that goldloop did not push may be ""."""
+        listed: list[ListedTask] = []
+        for row in sweep(self._server, self.projects, _LISTED_FIELDS):
+            data = row["data"] if isinstance(row["data"], dict) else {}
+            key = data.get("key")
+            with translated(self.url, f"list task {row['id']}"):
+                n = int(row["total_annotations"] or 0) + int(row["cancelled_annotations"] or 0)
+                moment = datetime.fromisoformat(row["updated_at"])
+                listed.append(ListedTask(row["id"], key if isinstance(key, str) else "", moment, n))
+            self._found_version = data.get("suggested_by") or self._found_version
+        return sorted(listed, key=lambda task: task.task_id)
+
+    def states(self, task_ids: Sequence[int]) -> list[TaskState]:
+        """Return these tasks and their present annotations; ids without a task are left out."""
+        rows = lookup(self._server, self.projects, _CHANGED_FIELDS, "id", task_ids, is_full=True)
+        moments = [row | {"updated_at": datetime.fromisoformat(row["updated_at"])} for row in rows]
+        return read_tasks(moments, self.labels)
 
     def all_tasks(self) -> dict[int, str]:
-        """Return key by task id for every task that goldloop pushed."""
-        keys: dict[int, str] = {}
-        for row in sweep(self._server, self.projects, "id,data"):
-            if isinstance(row["data"].get("key"), str):
-                keys[row["id"]] = row["data"]["key"]
-                self._found_version = row["data"].get("suggested_by") or self._found_version
-        return keys
+        """Return key by task id for every task with a key."""
+        return {task.task_id: task.key for task in self.listing() if task.key}
 
     def sealed_plans(self, task_ids: Sequence[int]) -> dict[int, str]:
         """Return the sealed plan of each of these tasks that has one, by id."""

@@ -23,11 +23,12 @@ Condition = tuple[str, str, str, object]
 """Column, operator, type, value. An unknown column gives a 500; an unknown operator matches no task."""
 
 
-def count(server: LabelStudioClient, project_id: int) -> int:
-    """Return the number of tasks in the project."""
+def count(server: LabelStudioClient, project_id: int) -> tuple[int, int]:
+    """Return the numbers of tasks and of answers, without skips, in the project."""
     params = {"project": project_id, "page_size": 1, "fields": "task_only", "include": "id"}
     with translated(server.url, f"count the tasks of project {project_id}"):
-        return int(server.get("/api/tasks/", params)["total"])
+        reply = server.get("/api/tasks/", params)
+        return int(reply["total"]), int(reply["total_annotations"])
 
 
 def sweep(

@@ -90,7 +90,7 @@ class MemoryTable:
         self,
         make_changes: Callable[[Callable[[], pa.Table]], Changes],
         *,
-        key: str,
+        key: str | Sequence[str],
         base: int | None = None,
     ) -> int | None:
         """Put and remove rows by `key` in one commit; return its version, None if nothing changed.
@@ -104,10 +104,11 @@ class MemoryTable:
             changes = make_changes(lambda: self.read(version=version))
             if not changes.put and not changes.remove:
                 return None
-            gone = pa.array(
-                [row[key] for row in (*changes.put, *changes.remove)], self.schema.field(key).type
-            )
-            kept = self._versions[version].filter(pc.invert(pc.field(key).isin(gone)))
+            keys = [key] if isinstance(key, str) else list(key)
+            gone = {tuple(row[name] for name in keys) for row in (*changes.put, *changes.remove)}
+            rows = self._versions[version]
+            present = zip(*(rows[name].to_pylist() for name in keys), strict=True)
+            kept = rows.filter(pa.array([cells not in gone for cells in present], pa.bool_()))
             put = schema.as_table(self.name, changes.put)
             return pa.concat_tables([kept, put]), dict(changes.metadata)
 
