@@ -106,8 +106,9 @@ def deployments(workspace: Path) -> list[RunnerDeployment]:
     Raises:
         SettingsError: Prefect cannot read the cron.
     """
-    settings = open_workspace(workspace).settings
-    cron, timezone, name = settings.schedule.cron, settings.schedule.timezone, settings.name
+    wiring = open_workspace(workspace)
+    schedule, name = wiring.settings.schedule, wiring.workspace.identity.handle
+    cron, timezone = schedule.cron, schedule.timezone
     try:
         weekly: Schedule = Cron(cron, timezone=timezone)
         often: Schedule = Cron(PULL_CRON, timezone=timezone)

@@ -29,6 +29,9 @@ ENVIRONMENT = {
 }
 """MLflow reads these only from the environment; they are set during a call and restored after it."""
 
+WORKSPACE_TAG = "goldloop.workspace"
+"""Tag of registered models and experiments: the id of the workspace that they belong to."""
+
 NOISE = (r".*Any type hint is inferred as AnyType",)
 """Warnings of MLflow about its own code, which a goldloop user cannot act on."""
 

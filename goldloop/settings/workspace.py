@@ -9,6 +9,7 @@ from pathlib import Path
 
 from goldloop.core.errors import WorkspaceError
 from goldloop.settings import Settings
+from goldloop.settings.identity import Identity, ensure_identity, new_identity, save_identity
 from goldloop.settings.toml import FILE_NAME, checked_settings, load_settings, settings_toml
 
 
@@ -54,8 +55,19 @@ class Workspace:
         root.mkdir(parents=True, exist_ok=True)
         with (root / FILE_NAME).open("x", encoding="utf-8") as file:
             file.write(settings_toml(checked))
+        save_identity(root, new_identity(root, checked.name))
         (root / ".gitignore").write_text("*\n!.gitignore\n!goldloop.toml\n", encoding="utf-8")
         return cls(root, checked)
+
+    @property
+    def identity(self) -> Identity:
+        """Who this workspace is, read from workspace.json, which is made if it is missing."""
+        return ensure_identity(self.root, self.settings.name)
+
+    @property
+    def id(self) -> str:
+        """The id by which servers know this workspace; it stays the same when name and folder change."""
+        return self.identity.id
 
     @property
     def tables(self) -> Path:
