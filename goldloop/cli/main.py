@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from goldloop import __version__
 from goldloop.cli import gold, loop, policy, reports, workspace
 from goldloop.cli.common import err, out
 from goldloop.core.errors import GoldloopError
+from goldloop.core.loopback import direct_loopback
 
 app = typer.Typer(
     name="goldloop",
@@ -33,6 +35,7 @@ app.add_typer(workspace.annotator_app, name="annotator")
 
 def main() -> None:
     """Run the command line; an expected failure is one sentence on standard error and exit code 1."""
+    os.environ.update(direct_loopback(os.environ))
     try:
         app()
     except GoldloopError as error:
