@@ -28,6 +28,10 @@ def prefect_environment(workspace: Workspace) -> dict[str, str]:
             "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL"
         ),
     }
+    # else Prefect's threads print every lost connection, beside the error that the command ends with
+    environment["PREFECT_LOGGING_INTERNAL_LEVEL"] = os.environ.get(
+        "PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL"
+    )
     if server.auth:
         environment["PREFECT_API_AUTH_STRING"] = server.auth
     return environment

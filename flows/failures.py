@@ -40,7 +40,7 @@ def prefect_failure(error: Exception, url: str) -> ServiceError | None:
 
 def _refused(response: httpx.Response, url: str) -> ServiceError:
     asked = f"{response.request.method} {response.request.url.path}"
-    said = _short(response.text)
+    said = _short(response.text) or "nothing"
     seen = f"Prefect at {url} answered {response.status_code} to {asked}: {said}"
     if response.status_code in (401, 403):
         step = "check GOLDLOOP_PREFECT_AUTH, or for an embedded server run `goldloop up`"
@@ -57,7 +57,7 @@ def _next_step(said: str, url: str, otherwise: str) -> str:
 
 
 def _short(text: str) -> str:
-    return " ".join(text.split())[:_MAX_DETAIL]
+    return "an HTML page" if text.lstrip()[:1] == "<" else " ".join(text.split())[:_MAX_DETAIL]
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -45,7 +45,8 @@ class Database:
 
     def record(self) -> None:
         """Note that the server of this version uses the database."""
-        self._version_file.write_text(self.version, encoding="utf-8")
+        if self.last_version != self.version:
+            self._version_file.write_text(self.version, encoding="utf-8")
 
     def check(self, *, unknown: Collection[str], is_older: bool) -> bool:
         """Return whether the database has to be migrated, after a backup of it.

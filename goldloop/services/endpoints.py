@@ -92,7 +92,7 @@ def endpoints(workspace: Workspace) -> Endpoints:
     for name, title in TITLES.items():
         is_up = name in state and is_running(state[name].process)
         if name not in external and not is_up:
-            step = full_disk(workspace.services) or "run `goldloop up`"
+            step = full_disk(workspace.services / name) or "run `goldloop up`"
             raise ServiceUnreachableError(f"{title} of the workspace {workspace.root} is not running; {step}")
     return recorded_endpoints(workspace, state)
 

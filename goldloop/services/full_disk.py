@@ -36,7 +36,7 @@ def full_disk(folder: Path) -> str | None:
     """Return what to do about the disk of `folder` if it is full; None if it is not."""
     try:
         free = shutil.disk_usage(folder).free
-    except OSError:
+    except OSError:  # there is no such folder yet
         return None
     if free >= _LEAST_BYTES:
         return None

@@ -141,7 +141,7 @@ class Start:
         self.started[name] = child = spawn(
             command,
             environment=environment | {MARK_VARIABLE: process.mark},
-            folder=self.workspace.services / name,
+            folder=self._folder(name),
             log=self._log(name),
         )
         self._note(name, replace(process, pid=child.pid, created=created_at(child.pid)))
@@ -174,7 +174,7 @@ class Start:
         is_alive = child.poll() is None if child else is_running(process)
         if process is None or not is_alive:
             taken = "" if is_free(port) else f"; port {port} is taken by {port_holder(port)}"
-            raise start_failure(f"{TITLES[name]} ended{taken}", self._log(name))
+            raise start_failure(f"{TITLES[name]} ended{taken}", self._log(name), self._folder(name))
         try:
             check_health(name, self.endpoints)
             if listens(process, port):
@@ -186,11 +186,16 @@ class Start:
                 raise
             reason = str(error)
         if time.monotonic() > deadline:
-            raise start_failure(f"{TITLES[name]} is not healthy: {reason}", self._log(name))
+            raise start_failure(
+                f"{TITLES[name]} is not healthy: {reason}", self._log(name), self._folder(name)
+            )
         return False
 
     def _log(self, name: str) -> Path:
         return self.workspace.logs / f"{name}.log"
+
+    def _folder(self, name: str) -> Path:
+        return self.workspace.services / name
 
     def _note(self, name: str, process: ProcessMark | None) -> None:
         self.state[name] = replace(self.state[name], process=process)
@@ -218,7 +223,8 @@ def _written(workspace: Workspace) -> Iterator[None]:
     except OSError as error:
         if isinstance(error, TimeoutError):
             raise
-        step = full_disk(workspace.root) or "check that its folder may be written, then run this again"
+        place = Path(error.filename).parent if error.filename else workspace.root
+        step = full_disk(place) or "check that its folder may be written, then run this again"
         raise ServiceError(
             f"{error.filename or workspace.services}: {error.strerror or error}; {step}"
         ) from error

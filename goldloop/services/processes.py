@@ -123,10 +123,10 @@ def end_of(log: Path, n_lines: int = 20) -> str:
     return "\n".join(lines[-n_lines:]) or "(the log is empty)"
 
 
-def start_failure(what: str, log: Path) -> ServiceStartError:
-    """Return the error that `what` happened when a server was installed or started."""
+def start_failure(what: str, log: Path, data: Path | None = None) -> ServiceStartError:
+    """Return the error that `what` happened when a server with its `data` was installed or started."""
     said = end_of(log)
-    full = full_disk_under("", said) or full_disk(log.parent)
+    full = full_disk_under("", said) or full_disk(data or log.parent)
     step = f"The cause is that {full}." if full else "Fix the error above, then run `goldloop up` again."
     return ServiceStartError(f"{what}. The end of {log}:\n{said}\n{step}")
 

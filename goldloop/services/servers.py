@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -72,6 +73,8 @@ def _serving_environment(
     files.mkdir(exist_ok=True)
     workspace.images.mkdir(exist_ok=True)
     images = files / "images"
+    if images.is_dir() and not images.is_symlink():  # whoever copied the workspace followed the link
+        images.rename(folder / f"copied-images-{time.time_ns()}")
     if not images.is_symlink():  # Label Studio serves folders below the root, but not the root itself
         images.symlink_to(Path("..", "..", "..", workspace.images.name), target_is_directory=True)
     return label_studio_environment(folder / "data") | {

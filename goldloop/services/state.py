@@ -8,6 +8,7 @@ import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from goldloop.core.errors import ServiceError, ServiceStartError
@@ -46,7 +47,7 @@ def load_state(workspace: Workspace) -> dict[str, ServerState]:
         if recorded and original_of(workspace.root, workspace.id, recorded):
             return {}
         return {
-            name: ServerState(fields["port"], _process(fields["process"], workspace))
+            name: ServerState(fields["port"], _process(fields["process"], workspace.services / name))
             for name, fields in content.items()
         }
     except FileNotFoundError:
@@ -58,8 +59,8 @@ def load_state(workspace: Workspace) -> dict[str, ServerState]:
         ) from error
 
 
-def _process(fields: Mapping[str, Any] | None, workspace: Workspace) -> ProcessMark | None:
-    return ProcessMark(**{**fields, "folder": workspace.root}) if fields else None
+def _process(fields: Mapping[str, Any] | None, folder: Path) -> ProcessMark | None:
+    return ProcessMark(**{**fields, "folder": folder}) if fields else None
 
 
 def moved_from(workspace: Workspace) -> str | None:

@@ -84,7 +84,7 @@ class Case:
         Case(
             "/api/flows/", 500, PAGE, "answered 500 to POST /api/flows/: an HTML page; see the server's log"
         ),
-        (
+        Case(
             "/api/flow_runs/",
             500,
             b'{"exception_message": "database or disk is full"}',
