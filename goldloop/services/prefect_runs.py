@@ -20,6 +20,7 @@ _UNFINISHED = ["PENDING", "RUNNING", "CANCELLING"]
 _PROCESS = re.compile(r"process (\S+) (\d+) (\d+)")
 _SAME_START_S = 2.0  # clock corrections change a computed start time by up to a second
 _UNTAGGED = timedelta(hours=1)  # a run names its process within seconds
+_LONGEST = timedelta(hours=48)  # no run takes longer: every step ends after six hours
 _PAGE = 200
 
 
@@ -37,8 +38,9 @@ def workspace_tag(workspace_id: str) -> str:
 def crash_dead_runs(server: PrefectEndpoint, workspace_id: str) -> int:
     """Set the workspace's unfinished flow runs whose process is gone to Crashed; return how many there were.
 
-    A process of another machine cannot be looked up, so its runs are left alone. If Prefect does not answer,
-    nothing is done: whoever needs it will say so.
+    A process of another machine, or of another container, cannot be looked up: its runs become Crashed when
+    they have lasted longer than any run. If Prefect does not answer, nothing is done: whoever needs it will
+    say so.
     """
     try:
         with _client(server) as client:
@@ -71,13 +73,13 @@ def _unfinished(client: httpx.Client, workspace_id: str) -> list[dict[str, Any]]
 
 
 def _is_dead(run: dict[str, Any]) -> bool:
+    age = datetime.now(UTC) - datetime.fromisoformat(run["state"]["timestamp"])
     processes = list(_processes(run["tags"]))
     if not processes:
-        since = datetime.fromisoformat(run["state"]["timestamp"])
-        return datetime.now(UTC) - since > _UNTAGGED
+        return age > _UNTAGGED
     host, pid, created = processes[-1]
     if host != socket.gethostname():
-        return False
+        return age > _LONGEST
     started = created_at(pid)
     return started is None or abs(started - created) > _SAME_START_S
 

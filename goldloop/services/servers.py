@@ -162,7 +162,7 @@ def server_environment() -> dict[str, str]:
     """
     names = {*_PASSED_ON, *(name.lower() for name in _PASSED_ON)}
     passed = {name: value for name, value in os.environ.items() if name in names or name.startswith("LC_")}
-    return passed | direct_loopback(passed)
+    return passed | direct_loopback(passed, "http://127.0.0.1")
 
 
 def label_studio_environment(data: Path) -> dict[str, str]:

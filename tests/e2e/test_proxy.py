@@ -51,7 +51,8 @@ def test_no_command_asks_a_proxy_for_a_server_of_this_machine(
     loop = make_loop("beside-a-proxy", labels=["cat", "dog"])
     pictures = write_good(tmp_path / "pictures", 6)[0].parent
     proxy, requests = asked
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY"):
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")  # httpx alone would refuse to work with it
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.setenv(name, proxy)
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)

@@ -34,8 +34,9 @@ def test_a_run_of_this_process_is_alive() -> None:
     ],
 )
 def test_a_process_is_known_by_machine_pid_and_start(tag: str, is_dead: bool) -> None:
-    """goldloop cannot look into another machine."""
+    """goldloop cannot look into another machine, but no run there takes two days."""
     assert _is_dead(run(tag)) == is_dead
+    assert _is_dead(run(tag, age=timedelta(hours=49)))
 
 
 def test_a_run_without_a_process_has_an_hour() -> None:

@@ -106,6 +106,22 @@ def test_without_a_proxy_nothing_is_set() -> None:
     assert direct_loopback({"http_proxy": PROXY, "NO_PROXY": "*"}) == {"no_proxy": "*", "NO_PROXY": "*"}
 
 
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:1080", "http://proxy:port", "ftp://proxy"])
+def test_a_proxy_that_httpx_cannot_use_does_not_stop_it(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """httpx refuses to make a client for it, although nothing would go through it; elsewhere that is told."""
+    for name in (*PROXIES, "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.raises((ImportError, ValueError, httpx.InvalidURL)):
+        httpx.Client()
+
+    for variable, value in direct_loopback(os.environ, "http://127.0.0.1:4200").items():
+        monkeypatch.setenv(variable, value)
+
+    httpx.Client().close()
+    assert "ALL_PROXY" not in direct_loopback({"ALL_PROXY": proxy}, "http://servers.example")
+
+
 def test_servers_and_prefect_get_the_exception(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The servers that goldloop starts, and Prefect's client in every command and deployed run."""
     monkeypatch.setenv("http_proxy", PROXY)

@@ -127,7 +127,12 @@ def test_only_an_older_workspace_adopts_and_only_what_nobody_marked() -> None:
     for number, role in zip((1, 2, 3), ("labeling", "adjudication", "onboarding"), strict=True):
         server.projects[number]["description"] = with_mark(None, OLD, role)
 
-    assert server.found(replace(OLD, id="4" * 32)) == [7, 8, 9]
+    another = replace(OLD, id="4" * 32)
+    with pytest.raises(
+        ServiceError, match=rf"'goldloop shop' of another workspace: .*{OLD.id}.*If it lost that"
+    ):
+        server.found(another)
+    assert server.found(replace(another, adopts_unmarked=False)) == [7, 8, 9]
 
 
 def test_of_a_project_and_its_imported_twin_the_older_one_is_used() -> None:

@@ -28,7 +28,8 @@ def find_or_create(server: LabelStudioClient, identity: Identity, titles: Sequen
     by its title, if it has no mark.
 
     Raises:
-        ServiceError: a recorded project now carries the mark of another workspace.
+        ServiceError: a recorded project now carries the mark of another workspace, or the workspace may have
+            lost its workspace.json.
     """
     present = _recorded(server, identity)
     if len(present) < len(ROLES):
@@ -90,13 +91,23 @@ def _searched(server: LabelStudioClient, identity: Identity, titles: Sequence[st
     """
     marked: dict[str, Project] = {}
     unmarked: dict[str, Project] = {}
+    strangers: list[Project] = []
     for row in server.pages("/api/projects/", {"ordering": "id", "include": FIELDS}):
         description = row["description"] or ""
+        if row["title"] in titles and _MARK in description:
+            strangers.append(row)
         for role, title in zip(ROLES, titles, strict=True):
             if f"{_MARK}{identity.id}: {role}" in description:
                 marked.setdefault(role, row)
             elif identity.adopts_unmarked and row["title"] == title and _MARK not in description:
                 unmarked.setdefault(role, row)
+    if strangers and identity.adopts_unmarked and not marked and not unmarked:
+        raise ServiceError(
+            f"Label Studio at {server.url} has a project {strangers[0]['title']!r} of another workspace: "
+            f"{strangers[0]['description']!r}; this workspace had no workspace.json. If it lost that file, "
+            "restore it, or put the id of that project there. If it never had projects on this server, set "
+            "`adopts_unmarked` to false there, and it begins with new ones"
+        )
     return unmarked | marked
 
 
