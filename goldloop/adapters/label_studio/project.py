@@ -6,7 +6,7 @@ import hashlib
 import os
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -78,11 +78,11 @@ def ensure_projects(
 ) -> Projects:
     """Return the projects of the workspace called `name`, created or brought up to date.
 
-    `kind` is the kind of the samples, which decides the labelling screen. `identity` is the workspace's, to
-    which the projects belong; None, on a server that nobody else uses: the name stands for it.
-    Two machines that create them at the same time both get the older ones. `images_root` is the content store
-    as the server sees it, a folder below its LOCAL_FILES_DOCUMENT_ROOT, and annotators get access to it; None
-    when the images come from elsewhere. It takes four requests when nothing has to change.
+    `kind` of samples decides the labelling screen. `identity` is the workspace's, to which the projects
+    belong; None, on a server that nobody else uses: the name stands for it. Two machines that create them at
+    the same time both get the older ones. `images_root` is the content store as the server sees it, a folder
+    below its LOCAL_FILES_DOCUMENT_ROOT, and annotators get access to it; None when the images come from
+    elsewhere. It takes four requests when nothing has to change.
 
     Raises:
         LabelError: a label that annotators have used is missing from `labels`.
@@ -97,18 +97,21 @@ def ensure_projects(
         for project in projects:
             _refuse_lost_labels(server, project["id"], project["label_config"], labels)
         for role, project, settings in zip(ROLES, projects, wanted, strict=True):
-            settings["description"] = with_mark(project["description"], owner, role)
-            change = {key: value for key, value in settings.items() if project.get(key) != value}
-            if change:
-                server.patch(f"/api/projects/{project['id']}/", change)
+            mark = {"description": with_mark(project["description"], owner, role)}
+            _update(server, project, settings | mark)
         ensure_tabs(server, projects[0]["id"])
-        main, adjudication, onboarding = (project["id"] for project in projects)
-        ids = Projects(main, adjudication, onboarding, known(projects))
+        ids = Projects(*(project["id"] for project in projects))
     if images_root is not None:
         doing = f"serve {images_root}, a folder it must have below its LOCAL_FILES_DOCUMENT_ROOT,"
         with translated(url, doing):
             _serve(server, ids.main, str(images_root))
-    return ids
+    return replace(ids, known=known(projects))
+
+
+def _update(server: LabelStudioClient, project: dict[str, Any], settings: dict[str, Any]) -> None:
+    change = {key: value for key, value in settings.items() if project.get(key) != value}
+    if change:
+        server.patch(f"/api/projects/{project['id']}/", change)
 
 
 def _wanted(labels: LabelSet, kind: str, *, is_tiny: bool) -> list[dict[str, Any]]:
