@@ -77,6 +77,9 @@ def _serving_environment(
         images.rename(folder / f"copied-images-{time.time_ns()}")
     if not images.is_symlink():  # Label Studio serves folders below the root, but not the root itself
         images.symlink_to(Path("..", "..", "..", workspace.images.name), target_is_directory=True)
+    if not images.exists() or not images.samefile(workspace.images):  # the server's folder is a link itself
+        images.unlink()
+        images.symlink_to(workspace.images.resolve(), target_is_directory=True)
     return label_studio_environment(folder / "data") | {
         "LABEL_STUDIO_INTERNAL_PORT": str(port),
         "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",

@@ -192,3 +192,20 @@ def test_a_copied_link_to_the_images_is_a_link_again(
     assert copied.samefile(workspace.images)
     (aside,) = (workspace.services / "label_studio").glob("copied-images-*")
     assert (aside / "a.png").read_text() == "a picture"
+
+
+def test_a_server_folder_on_another_disk_finds_the_images(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative link would lead astray from there; each start makes the link right."""
+    monkeypatch.setattr("goldloop.services.servers._installation", lambda _: tmp_path)
+    monkeypatch.setattr("goldloop.services.servers._ready_database", lambda *_: None)
+    (tmp_path / "disk" / "label_studio").mkdir(parents=True)
+    (workspace.services / "label_studio").symlink_to(tmp_path / "disk" / "label_studio")
+    for place in ("w", "moved"):  # the first stays where it is
+        (tmp_path / "w").rename(tmp_path / place)
+        moved = Workspace.open(tmp_path / place)
+
+        prepare("label_studio", moved, 20_001, credentials=new_credentials(), say=print)
+
+        assert (moved.services / "label_studio" / "files" / "images").samefile(moved.images)
