@@ -14,11 +14,12 @@ _NO_PROXY_AT_ALL = "*"
 
 
 def is_loopback(url: str) -> bool:
-    """Return whether `url` leads to this machine."""
-    try:
-        host = urlsplit(url).hostname or ""
-    except ValueError:
-        return False
+    """Return whether `url` leads to this machine.
+
+    Raises:
+        ValueError: it is no address.
+    """
+    host = urlsplit(url).hostname or ""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -45,14 +45,14 @@ def _label_studio_header(url: str, token: str) -> str:
 def _request(
     url: str, authorization: str | None = None, body: dict[str, str] | None = None
 ) -> httpx.Response:
-    is_local = is_loopback(url)  # no proxy and no certificates on this machine
     try:
+        is_local = is_loopback(url)  # no proxy and no certificates on this machine
         with httpx.Client(
             trust_env=not is_local, verify=not is_local, timeout=_TIMEOUT_S, follow_redirects=True
         ) as client:
             headers = {"Authorization": authorization} if authorization else {}
             answer = client.post(url, json=body) if body else client.get(url, headers=headers)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise ServiceUnreachableError(
             f"{url} does not answer ({error}); check that the server runs"
         ) from error
