@@ -72,6 +72,7 @@ def test_mlflow_of_a_newer_version(mlflow_only: Workspace) -> None:
     up(mlflow_only, say=print)
 
 
+@pytest.mark.filterwarnings("ignore")  # of MLflow's own tables
 def test_mlflow_of_an_older_version(mlflow_only: Workspace) -> None:
     """Its database is kept as it was and upgraded; MLflow alone would refuse to start."""
     file = mlflow_only.services / "mlflow" / "mlflow.db"
