@@ -32,6 +32,7 @@ def test_a_run_of_this_process_is_alive() -> None:
         (f"process {socket.gethostname()} {os.getpid()} 1700000000", True),  # the pid is another's now
         (f"process elsewhere {NOBODY} 1700000000", False),
     ],
+    ids=["no such process", "another process", "another machine"],  # xdist: the same in every worker
 )
 def test_a_process_is_known_by_machine_pid_and_start(tag: str, is_dead: bool) -> None:
     """goldloop cannot look into another machine, but no run there takes two days."""
