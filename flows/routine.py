@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from prefect import flow
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
@@ -13,6 +13,7 @@ from prefect.schedules import Cron, Schedule
 
 from flows.cron import check_cron
 from flows.publish import publish_retrain, publish_round, publish_table, with_plots
+from flows.runs import opened
 from flows.steps import as_task
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport
@@ -25,6 +26,7 @@ from goldloop.loop.score import score_files, score_pool
 from goldloop.reports.gallery import label_error_rows
 from goldloop.reports.steps import pull_rows, push_rows, score_rows
 from goldloop.scoring.writer import ScoreReport
+from goldloop.services.prefect_runs import workspace_tag
 from goldloop.tables.counts import conservation
 from goldloop.training.promotion import RoundRecord
 from goldloop.wiring import open_workspace
@@ -40,7 +42,7 @@ _ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyL
 @flow(name="score", validate_parameters=False)
 def score(workspace: str, source: str | None = None) -> list[ScoreReport]:
     """Score new files of `source`, then whatever in the unlabeled pool the champion has not scored yet."""
-    ports = open_workspace(workspace).ports
+    ports = opened(workspace).ports
     reports = [as_task("read and score new files", lambda: score_files(ports, source))] if source else []
     reports.append(as_task("score the pool", lambda: score_pool(ports)))
     publish_table("score", score_rows(reports), str(conservation(ports.tables)))
@@ -50,7 +52,7 @@ def score(workspace: str, source: str | None = None) -> list[ScoreReport]:
 @flow(name="push", validate_parameters=False)
 def push(workspace: str) -> PushReport:
     """Choose this round's samples and push them into Label Studio, each exactly once."""
-    ports = open_workspace(workspace).ports
+    ports = opened(workspace).ports
     report = as_task("push the round's tasks", lambda: push_round(ports))
     publish_table("push", push_rows(report), f"Round {report.round} of {workspace}")
     return report
@@ -59,7 +61,7 @@ def push(workspace: str) -> PushReport:
 @flow(name="pull", validate_parameters=False)
 def pull(workspace: str, *, accept_lost: bool = False, keep_lost: bool = False) -> PullReport:
     """Pull what annotators answered since the last pull into a new gold version."""
-    ports = open_workspace(workspace).ports
+    ports = opened(workspace).ports
     report = as_task(
         "pull answers and make gold",
         lambda: pull_answers(ports, accept_lost=accept_lost, keep_lost=keep_lost),
@@ -71,7 +73,7 @@ def pull(workspace: str, *, accept_lost: bool = False, keep_lost: bool = False) 
 @flow(name="retrain", validate_parameters=False)
 def retrain(workspace: str) -> tuple[RoundRecord | None, list[str]]:
     """Train a challenger on the newest gold and let the gate decide; also returns notes for the user."""
-    ports, notes = with_plots(open_workspace(workspace).ports), list[str]()
+    ports, notes = with_plots(opened(workspace).ports), list[str]()
     record = as_task("train, evaluate and decide", lambda: train_and_decide(ports, notes))
     publish_retrain(ports.tables, record, notes)
     return record, notes
@@ -82,7 +84,7 @@ def round_(workspace: str) -> RoundReport:
     """Pull answers, retrain, settle the policy, score the pool, push the next tasks, write the page."""
     from goldloop.reports.round_page import write_page
 
-    wiring = open_workspace(workspace)
+    wiring = opened(workspace)
     ports, folder = wiring.ports, wiring.workspace.reports
     report = run_round(with_plots(ports), as_task)
     page = as_task("write the round's page", lambda: write_page(ports, folder, links=wiring.links()))
@@ -93,7 +95,7 @@ def round_(workspace: str) -> RoundReport:
 @flow(name="label-errors", validate_parameters=False)
 def label_errors(workspace: str, *, is_searching: bool = True, n_send: int = 0) -> list[Relabel]:
     """Search gold for labels in doubt, send the first `n_send` to annotators, and return the present list."""
-    ports, notes = open_workspace(workspace).ports, list[str]()
+    ports, notes = opened(workspace).ports, list[str]()
     if is_searching:
         as_task("cross-validate gold", lambda: find_label_errors(ports, notes))
     if n_send:
@@ -110,18 +112,22 @@ def deployments(workspace: Path) -> list[RunnerDeployment]:
     Raises:
         SettingsError: Prefect cannot run the cron.
     """
-    settings = open_workspace(workspace).settings
-    cron, timezone, name = settings.schedule.cron, settings.schedule.timezone, settings.name
+    wiring = open_workspace(workspace)
+    schedule, name = wiring.settings.schedule, wiring.workspace.identity.handle
+    cron, timezone = schedule.cron, schedule.timezone
     check_cron(cron, timezone)
     weekly: Schedule = Cron(cron, timezone=timezone)
     often: Schedule = Cron(PULL_CRON, timezone=timezone)
-    here = {"workspace": str(workspace)}
+    ours: dict[str, Any] = {
+        "parameters": {"workspace": str(workspace)},
+        "tags": [workspace_tag(wiring.workspace.id)],
+    }
     made = [
-        score.to_deployment(name, parameters=here),
-        push.to_deployment(name, parameters=here),
-        pull.to_deployment(name, parameters=here, schedules=[often], concurrency_limit=_ONE_AT_A_TIME),
-        retrain.to_deployment(name, parameters=here, concurrency_limit=_ONE_AT_A_TIME),
-        round_.to_deployment(name, parameters=here, schedules=[weekly], concurrency_limit=_ONE_AT_A_TIME),
+        score.to_deployment(name, **ours),
+        push.to_deployment(name, **ours),
+        pull.to_deployment(name, **ours, schedules=[often], concurrency_limit=_ONE_AT_A_TIME),
+        retrain.to_deployment(name, **ours, concurrency_limit=_ONE_AT_A_TIME),
+        round_.to_deployment(name, **ours, schedules=[weekly], concurrency_limit=_ONE_AT_A_TIME),
     ]
     return cast("list[RunnerDeployment]", made)  # outside a running event loop they are no coroutines
 

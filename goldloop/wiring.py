@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,7 @@ from goldloop.loop.ports import LoopPorts
 from goldloop.modalities.kinds import open_modality
 from goldloop.services import Endpoints, endpoints
 from goldloop.settings import Settings
+from goldloop.settings.identity import save_identity
 from goldloop.settings.label_record import check_labels
 from goldloop.settings.sealing_key import sealing_key
 from goldloop.settings.workspace import Workspace
@@ -107,21 +108,24 @@ class Wiring:
         """Model versions in MLflow."""
         from goldloop.adapters.mlflow_registry import MlflowRegistry
 
-        name = f"goldloop-{self.settings.name}"
-        return MlflowRegistry(self.endpoints.mlflow.url, name, cache=self.workspace.root / "models")
+        identity = self.workspace.identity
+        name, cache = f"goldloop-{identity.handle}", self.workspace.root / "models"
+        return MlflowRegistry(self.endpoints.mlflow.url, name, cache=cache, workspace_id=identity.id)
 
     @cached_property
     def runs(self) -> MlflowRuns:
         """Retrains in MLflow."""
         from goldloop.adapters.mlflow_runs import MlflowRuns
 
-        return MlflowRuns(self.endpoints.mlflow.url, f"goldloop {self.settings.name}")
+        identity = self.workspace.identity
+        name = f"goldloop {identity.handle}"
+        return MlflowRuns(self.endpoints.mlflow.url, name, workspace_id=identity.id)
 
     def queue(self) -> LabelStudioQueue:
         """Return the Label Studio projects, made or brought up to date."""
         from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects
 
-        server = self.endpoints.label_studio
+        server, identity = self.endpoints.label_studio, self.workspace.identity
         labels = self.settings.label_set
         root = None if server.files_root is None else Path(server.files_root) / "images"
         projects = ensure_projects(
@@ -131,7 +135,10 @@ class Wiring:
             labels=labels,
             kind=self.settings.kind,
             images_root=root if self.settings.kind == "image" else None,
+            identity=identity,
         )
+        if projects.known != identity.projects:
+            save_identity(self.workspace.root, replace(identity, projects=projects.known))
         return LabelStudioQueue(
             server.url,
             server.token,

@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema, TensorSpec
 
-from goldloop.adapters.mlflow_connection import mlflow_at
+from goldloop.adapters.mlflow_connection import WORKSPACE_TAG, mlflow_at
 from goldloop.core.disk import make_folder, put_in_place
 from goldloop.core.errors import ModelError
 from goldloop.training.ports import RegisteredModel
@@ -22,6 +22,7 @@ from goldloop.training.ports import RegisteredModel
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
+    from mlflow.entities.model_registry import RegisteredModel as RegisteredModelEntity
 
 MODEL_URI_PREFIX = "models:/"
 _TEXT_SIGNATURE = ModelSignature(
@@ -62,12 +63,14 @@ class MlflowRegistry:
     """Versions of the registered model `name` on the server at `uri`.
 
     `cache` is a folder for downloaded versions; they never change, so each is downloaded once. Every method
-    raises ServiceError as `mlflow_at`.
+    raises ServiceError as `mlflow_at`. The model carries `workspace_id`, if one is given; a model that has
+    another one is a stranger's, and asking for its versions is a ModelError.
     """
 
-    def __init__(self, uri: str, name: str, *, cache: Path) -> None:
+    def __init__(self, uri: str, name: str, *, cache: Path, workspace_id: str | None = None) -> None:
         self.uri = uri
         self.name = name
+        self._workspace_id = workspace_id
         self._cache = cache
 
     def register(
@@ -115,21 +118,35 @@ class MlflowRegistry:
         return str(version.version)
 
     def _ensure_model(self, client: MlflowClient) -> None:
+        tags = {WORKSPACE_TAG: self._workspace_id} if self._workspace_id else {}
         try:
-            client.create_registered_model(self.name)
+            client.create_registered_model(self.name, tags=tags)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
+            self._refuse_strangers(client.get_registered_model(self.name))
+            for key, value in tags.items():
+                client.set_registered_model_tag(self.name, key, value)
+
+    def _refuse_strangers(self, model: RegisteredModelEntity) -> None:
+        owner = model.tags.get(WORKSPACE_TAG)
+        if self._workspace_id and owner not in (None, self._workspace_id):
+            raise ModelError(
+                f"The registered model {self.name} at {self.uri} belongs to the workspace {owner}, "
+                f"this one is {self._workspace_id}. Give this workspace another `handle` in workspace.json."
+            )
 
     def version_at(self, alias: str) -> str | None:
         """Return the version under `alias`, or None."""
         with mlflow_at(self.uri, doing=f"looking up alias {alias}") as client:
             try:
-                version = client.get_registered_model(self.name).aliases.get(alias)
+                model = client.get_registered_model(self.name)
             except MlflowException as error:
                 if error.error_code not in ABSENT:
                     raise
                 return None
+        self._refuse_strangers(model)
+        version = model.aliases.get(alias)
         return None if version is None else str(version)
 
     def set_alias(self, alias: str, version: str) -> None:

@@ -12,7 +12,7 @@ from mlflow.data.delta_dataset_source import DeltaDatasetSource
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from mlflow.exceptions import MlflowException
 
-from goldloop.adapters.mlflow_connection import mlflow_at
+from goldloop.adapters.mlflow_connection import WORKSPACE_TAG, mlflow_at
 from goldloop.core.codec import to_plain
 from goldloop.core.errors import ModelError
 from goldloop.core.verbatim import markdown_text
@@ -25,11 +25,15 @@ DELTA_SOURCE = "delta_table"  # MLflow's name for this kind of source
 
 
 class MlflowRuns:
-    """The runs of the experiment `name` on the server at `uri`; methods raise ServiceError as `mlflow_at`."""
+    """The runs of the experiment `name` on the server at `uri`; methods raise ServiceError as `mlflow_at`.
 
-    def __init__(self, uri: str, name: str) -> None:
+    The experiment carries `workspace_id`, if one is given.
+    """
+
+    def __init__(self, uri: str, name: str, *, workspace_id: str | None = None) -> None:
         self.uri = uri
         self.name = name
+        self._tags = {WORKSPACE_TAG: workspace_id} if workspace_id else {}
 
     def begin(self, start: TrainingStart) -> str:
         """Open a run with the parameters and the gold version it trains on; return the mlflow_run_id."""
@@ -87,13 +91,19 @@ class MlflowRuns:
         experiment = client.get_experiment_by_name(self.name)
         if experiment is None:
             try:
-                return str(client.create_experiment(self.name))
+                return str(client.create_experiment(self.name, tags=self._tags))
             except MlflowException as error:
                 experiment = client.get_experiment_by_name(self.name)  # another process created it meanwhile
                 if error.error_code != "RESOURCE_ALREADY_EXISTS" or experiment is None:
                     raise
         if experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
+        owner = experiment.tags.get(WORKSPACE_TAG)
+        if self._tags and owner not in (None, self._tags[WORKSPACE_TAG]):
+            raise ModelError(
+                f"The experiment {self.name} at {self.uri} belongs to the workspace {owner}, this one is "
+                f"{self._tags[WORKSPACE_TAG]}. Give this workspace another `handle` in workspace.json."
+            )
         return str(experiment.experiment_id)
 
 

@@ -9,14 +9,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
 from flows.environment import prefect_environment
-from goldloop.core.errors import ServiceUnreachableError
+from flows.failures import prefect_failure
+from goldloop.core.errors import GoldloopError
 from goldloop.core.plain import plain
 from goldloop.core.verbatim import visible
 from goldloop.reports.section import Row, Section, Table
@@ -62,15 +62,18 @@ def run_flow(where: Path | None, name: str, **parameters: Any) -> Any:
     check_labels(workspace.root, workspace.settings.label_set)
     os.environ.update(prefect_environment(workspace))
     from flows import routine
+    from flows.runs import as_run_of
 
     try:
-        return getattr(routine, name)(str(workspace.root), **parameters)
-    except (httpx.TransportError, RuntimeError) as error:
-        if isinstance(error, httpx.TransportError) or "Failed to reach API" in str(error):
-            raise ServiceUnreachableError(
-                f"Prefect at {os.environ['PREFECT_API_URL']} does not answer ({error}). Run `goldloop up`."
-            ) from error
+        with as_run_of(workspace):
+            return getattr(routine, name)(str(workspace.root), **parameters)
+    except GoldloopError:
         raise
+    except Exception as error:
+        failure = prefect_failure(error, os.environ["PREFECT_API_URL"])
+        if failure is None:
+            raise
+        raise failure from error
 
 
 def show(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sqlite3
 import sys
 from typing import Annotated
@@ -14,6 +15,7 @@ from goldloop.cli import gold, labels, loop, policy, reports, workspace
 from goldloop.cli.common import err, out
 from goldloop.core.disk import disk_error
 from goldloop.core.errors import GoldloopError
+from goldloop.core.loopback import direct_loopback
 
 app = typer.Typer(
     name="goldloop",
@@ -40,6 +42,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # whatever the terminal's encoding lacks
+    os.environ.update(direct_loopback(os.environ))
     try:
         app()
     except GoldloopError as error:

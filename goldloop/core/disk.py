@@ -6,6 +6,7 @@ moves it, and forces the folder, because a new name is lost with an unforced fol
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import re
@@ -144,6 +145,23 @@ def make_folder(path: Path) -> None:
     make_folder(path.parent)
     path.mkdir(exist_ok=True)
     force_folder(path.parent)
+
+
+def write_first(path: Path, content: str, *, mode: int = 0o644) -> None:
+    """Write a file as `write_whole` does; of several processes that make it, the first wins.
+
+    Raises:
+        StorageError: the disk refused it; nothing has changed.
+    """
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    with disk_errors(f"write {path.name}", path):
+        try:
+            write_whole(beside, content, mode=mode)
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(beside)
+        finally:
+            beside.unlink(missing_ok=True)
+        force_folder(path.parent)
 
 
 def write_whole(path: Path, content: bytes | str, *, mode: int = 0o644) -> None:

@@ -28,7 +28,7 @@ class Settings(Section):
     """All settings of a workspace, valid once constructed."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{1,39}$")]
-    """Name of the Label Studio project and of the registered model."""
+    """Title of the Label Studio projects, and first part of the names of models and deployments."""
     kind: Literal["image", "text"] = "image"
     """Kind of samples: image files, or text rows of a CSV or JSONL file."""
     labels: tuple[str, ...]

@@ -5,11 +5,10 @@ It is 32 random bytes in a file of the workspace that only its owner can read.
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from pathlib import Path
 
-from goldloop.core.disk import disk_errors, force_folder, write_whole
+from goldloop.core.disk import write_first
 from goldloop.core.errors import WorkspaceError
 
 FILE_NAME = "plan.key"
@@ -24,15 +23,7 @@ def sealing_key(root: Path) -> bytes:
     """
     path = root / FILE_NAME
     if not path.exists():
-        beside = path.with_name(f".{FILE_NAME}.{secrets.token_hex(4)}")
-        with disk_errors(f"write {FILE_NAME}", path):
-            try:
-                write_whole(beside, secrets.token_hex(_BYTES), mode=0o600)
-                with contextlib.suppress(FileExistsError):
-                    path.hardlink_to(beside)
-            finally:
-                beside.unlink(missing_ok=True)
-            force_folder(root)
+        write_first(path, secrets.token_hex(_BYTES), mode=0o600)
     try:
         key = bytes.fromhex(path.read_text(encoding="ascii"))
     except ValueError:

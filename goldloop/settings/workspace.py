@@ -10,6 +10,7 @@ from pathlib import Path
 from goldloop.core.disk import write_whole
 from goldloop.core.errors import WorkspaceError
 from goldloop.settings import Settings
+from goldloop.settings.identity import Identity, ensure_identity, new_identity, save_identity
 from goldloop.settings.label_record import save_labels
 from goldloop.settings.toml import FILE_NAME, checked_settings, load_settings, settings_toml
 
@@ -57,8 +58,19 @@ class Workspace:
         checked = checked_settings(settings, "goldloop init")
         write_whole(root / ".gitignore", "*\n!.gitignore\n!goldloop.toml\n")
         save_labels(root, checked.label_set)
+        save_identity(root, new_identity(root, checked.name))
         write_whole(root / FILE_NAME, settings_toml(checked))
         return cls(root, checked)
+
+    @property
+    def identity(self) -> Identity:
+        """Who this workspace is, read from workspace.json, which is made if it is missing."""
+        return ensure_identity(self.root, self.settings.name)
+
+    @property
+    def id(self) -> str:
+        """The id by which servers know this workspace; it stays the same when name and folder change."""
+        return self.identity.id
 
     @property
     def tables(self) -> Path:

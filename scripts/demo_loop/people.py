@@ -163,7 +163,7 @@ def work(
 
 def _desk(server: LabelStudioEndpoint, person: Person) -> httpx.Client:
     headers = {"Authorization": f"Token {person.account.token}"}
-    return httpx.Client(base_url=server.url, headers=headers, timeout=60)
+    return httpx.Client(base_url=server.url, headers=headers, timeout=60, trust_env=False)
 
 
 def _answer(

@@ -96,6 +96,11 @@ class Loop:
         """The workspace from inside; its tables need no server."""
         return Wiring(Workspace.open(self.root))
 
+    @property
+    def handle(self) -> str:
+        """The name of the workspace's models and deployments on its servers."""
+        return self.parts.workspace.identity.handle
+
     def score_without_model(self, source: Path) -> None:
         """Score `source` in this process, where scoring is not what a test is about."""
         parts = self.parts
@@ -110,9 +115,15 @@ class Loop:
 
     def queue(self) -> LabelStudioQueue:
         """Return the workspace's projects on the real server."""
-        server, settings = self.servers.label_studio, Workspace.open(self.root).settings
+        server, workspace = self.servers.label_studio, Workspace.open(self.root)
+        settings = workspace.settings
         projects = ensure_projects(
-            server.url, server.token, name=settings.name, labels=settings.label_set, images_root=None
+            server.url,
+            server.token,
+            name=settings.name,
+            labels=settings.label_set,
+            images_root=None,
+            identity=workspace.identity,
         )
         secret = sealing_key(self.root)
         KEYS.append(TaskKeys(secret))

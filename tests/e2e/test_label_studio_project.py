@@ -24,6 +24,7 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.services import LabelStudioEndpoint
+from goldloop.settings.identity import Identity
 
 pytestmark = pytest.mark.servers
 
@@ -182,7 +183,10 @@ def test_a_project_of_an_older_interface_gets_the_new_one(server: LabelStudioEnd
     task_id = asked(server, "/api/tasks/", project=project_id, data=data)["id"]
     asked(server, f"/api/tasks/{task_id}/annotations/", result=choice_result("dog"))
 
-    projects = ensured(server, name)
+    older = Identity(id=name, handle=name, root="", adopts_unmarked=True)
+    projects = ensure_projects(
+        server.url, server.token, name=name, labels=LABELS, images_root=None, identity=older
+    )
 
     queue = LabelStudioQueue(server.url, server.token, projects, LABELS)
     assert projects.main == project_id

@@ -143,7 +143,7 @@ def check_gold(loop: Loop, given: dict[str, str | None], tmp_path: Path) -> None
 def check_models(loop: Loop, services: Endpoints, first: dict[str, Any], second: dict[str, Any]) -> None:
     """MLflow holds three aliases, and each run its gold version, figures per label, plots and decision."""
     client = MlflowClient(tracking_uri=services.mlflow.url, registry_uri=services.mlflow.url)
-    aliases = client.get_registered_model(f"goldloop-{NAME}").aliases
+    aliases = client.get_registered_model(f"goldloop-{loop.handle}").aliases
     assert {alias: str(version) for alias, version in aliases.items()} == {
         "baseline": "1", "champion": "1", "challenger": "2",
     }  # fmt: skip
