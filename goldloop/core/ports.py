@@ -100,6 +100,7 @@ class Tables:
     policies: Table
     evaluations: Table
     batches: Table
+    models: Table
 
 
 class Reader(Protocol):

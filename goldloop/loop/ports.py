@@ -13,7 +13,6 @@ from goldloop.core.clock import now
 from goldloop.core.modality import Modality
 from goldloop.core.ports import LabelingQueue, Tables
 from goldloop.labeling.context import IMPORT_SIZE, LEASE_S, LabelingContext
-from goldloop.scoring.writer import Model
 from goldloop.settings import Settings
 from goldloop.training.evaluate import HoldoutEvaluation
 from goldloop.training.ports import ModelRegistry, Trainer, TrainingRuns
@@ -82,11 +81,3 @@ class LoopPorts:
             import_size=self.import_size,
             lease_s=self.lease_s,
         )
-
-    def champion(self) -> Model:
-        """Return the model that scores today, or none before the first."""
-        registry = self.open_registry()
-        version = registry.version_at("champion")
-        if version is None:
-            return Model()
-        return Model(version, self.open_trainer().scorer(registry.load(version).folder))

@@ -1,4 +1,4 @@
-"""The status: where everything stands, read from the tables, and what the registry says."""
+"""The status: where everything stands, read from the tables, and what differs in the registry."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ _NEEDS = {
 class Status:
     """Where files, tasks, answers, gold and models stand.
 
-    `champion` is None before the first model, `policy` (the version in force) before one is settled.
+    `champion` is that of goldloop's last decision, None before the first; `champion_problem` tells what
+    differs in the registry. `policy` (the version in force) is None before one is settled.
     `cautions` are warnings. `needs` counts answered samples that are not gold yet by what they need next.
     """
 
@@ -76,8 +77,8 @@ class Status:
             f"{answers.skips} skips, {answers.retracted} retracted, {answers.invalid} invalid",
             "gold": f"version {self.gold.version}, {self.gold.n_records} samples, "
             f"digest {self.gold.digest[:16]}",
-            "champion": self.champion_problem
-            or (f"model {self.champion}" if self.champion else "none yet (cold start)"),
+            "champion": (f"model {self.champion}" if self.champion else "none yet (cold start)")
+            + (f"; {self.champion_problem}" if self.champion_problem else ""),
             "policy": self.policy or "none in force yet",
             "warnings": "; ".join(self.cautions) or "none",
             "open round": str(self.round),

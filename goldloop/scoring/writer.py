@@ -31,10 +31,11 @@ AuditProbabilities = Callable[[Probs], npt.NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A scorer and its version; no scorer before the first model exists."""
+    """A scorer and its version; no scorer before the first model exists. `warnings` are for the user."""
 
     version: str = NO_MODEL
     scorer: Scorer | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -42,7 +43,7 @@ class ScoreReport:
     """What one scoring pass did, counted in samples, good and bad.
 
     `rerouted` counts samples that only got another lane, "auto -> review". `drift` compares the new samples
-    with what the model saw before, None where nothing new was scored.
+    with what the model saw before, None where nothing new was scored. `warnings` are those of the model.
     """
 
     batch: str
@@ -55,6 +56,7 @@ class ScoreReport:
     lost: list[str] = field(default_factory=list)
     rerouted: Counter[str] = field(default_factory=Counter)
     drift: Check | None = None
+    warnings: tuple[str, ...] = ()
 
 
 def sample_key(sample_id: str) -> bytes:

@@ -16,6 +16,7 @@ from goldloop.routing.policies import PolicyEntry
 from goldloop.tables.codec import MOMENT, columns_of
 from goldloop.tables.task_log import TaskEvent
 from goldloop.training.label_errors import LabelIssue
+from goldloop.training.model_history import ModelEvent
 from goldloop.training.promotion import RoundRecord
 
 _TEXT = pa.string()
@@ -78,6 +79,8 @@ ALL = {
             "check": _TEXT,
         }
     ),
+    # a model that was registered, or made champion by a rollback; append only, ordered by seq
+    "models": columns_of(ModelEvent, seq=pa.int64()),
 }
 """Columns of each table, by the names of `goldloop.core.ports.Tables`."""
 
