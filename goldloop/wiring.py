@@ -104,14 +104,16 @@ class Wiring:
         from goldloop.adapters.mlflow_registry import MlflowRegistry
 
         name = f"goldloop-{self.settings.name}"
-        return MlflowRegistry(self.endpoints.mlflow.url, name, cache=self.workspace.root / "models")
+        server, cache = self.endpoints.mlflow, self.workspace.root / "models"
+        return MlflowRegistry(server.url, name, cache=cache, login=server.login)
 
     @cached_property
     def runs(self) -> MlflowRuns:
         """Retrains in MLflow."""
         from goldloop.adapters.mlflow_runs import MlflowRuns
 
-        return MlflowRuns(self.endpoints.mlflow.url, f"goldloop {self.settings.name}")
+        server = self.endpoints.mlflow
+        return MlflowRuns(server.url, f"goldloop {self.settings.name}", login=server.login)
 
     def queue(self) -> LabelStudioQueue:
         """Return the Label Studio projects, made or brought up to date."""

@@ -189,7 +189,7 @@ def _addresses(found: Endpoints) -> None:
     login = found.label_studio
     out.print(f"Label Studio  {login.url}  ({login.username} / {login.password})", markup=False)
     out.print(f"Prefect       {found.prefect.url}  (log in with {found.prefect.auth})", markup=False)
-    out.print(f"MLflow        {found.mlflow.url}", markup=False)
+    out.print(f"MLflow        {found.mlflow.url}  ({' / '.join(found.mlflow.login or ())})", markup=False)
 
 
 def _printed(row: Row) -> dict[str, Any]:
