@@ -78,8 +78,8 @@ class MlflowRegistry(VerifiedRegistry):
     ) -> str:
         """Store the files of `folder`, and `graph` as a torch.export program; return the number.
 
-        `graph` is a torch module from a uint8 batch like `example` to probs. Its program is for serving by
-        other systems: the batch size is free, height and width are those of `example`. Nothing is pickled.
+        `graph` is a torch module from a uint8 batch like `example` to probs, for other systems to serve: the
+        batch size is free, height and width are those of `example`. Nothing is pickled.
 
         Raises:
             ModelError: `folder` holds no files, or `example` fewer than two samples.
@@ -87,12 +87,9 @@ class MlflowRegistry(VerifiedRegistry):
         files = sorted(str(path) for path in folder.iterdir() if path.is_file())
         if not files:
             raise ModelError(f"{folder} holds no files. Save the model there first.")
-        if graph is not None and (example is None or len(example) < 2):
-            n = 0 if example is None else len(example)
-            raise ModelError(
-                f"The example holds {n} samples. Give at least two: one would fix the batch size."
-            )
-        digest = self.copies.keep(folder)
+        if graph is not None and (n := 0 if example is None else len(example)) < 2:
+            raise ModelError(f"The example holds {n} samples. Give at least two: one fixes the batch size.")
+        tags = {**tags, DIGEST_TAG: self.copies.keep(folder)}
         with self._at(doing="registering a model") as client:
             logged = mlflow.models.Model.log(
                 artifact_path=None,
@@ -106,7 +103,7 @@ class MlflowRegistry(VerifiedRegistry):
                 self.name,
                 logged.model_uri,
                 run_id=mlflow_run_id,
-                tags={**tags, DIGEST_TAG: digest},
+                tags=tags,
                 model_id=logged.model_id,
                 await_creation_for=0,  # the version is ready at once; waiting only prints a message
             )

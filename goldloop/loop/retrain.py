@@ -118,9 +118,11 @@ def _train(
     """Train and register a challenger."""
     registry, runs, trainer = ports.open_registry(), ports.open_runs(), ports.open_trainer()
     labels, validation = ports.settings.label_set, _of_split(gold, Split.VALIDATION)
-    settings = _settings_digest(ports.settings)
-    tags = {"goldloop.gold_digest": gold.version.digest, "goldloop.settings": settings}
-    tags |= {"goldloop.champion": history.champion.version if history.champion else ""}
+    tags = {
+        "goldloop.gold_digest": gold.version.digest,
+        "goldloop.settings": _settings_digest(ports.settings),
+        "goldloop.champion": history.champion.version if history.champion else "",
+    }
     run_id = runs.begin(_start(ports, gold, tags))
     with _failing(runs, run_id, "training"):
         trained = trainer.train(
@@ -139,17 +141,22 @@ def _train(
         )
         digest = digest_of(trained.folder)
         model = ModelId(history.name_for(number, digest), digest)
-        save_model_event(
-            ports.tables,
-            model,
-            ModelChange.REGISTERED,
-            at=ports.clock(),
-            mlflow_run_id=run_id,
-            gold_digest=gold.version.digest,
-            settings=settings,
-        )
+        _save_registered(ports, model, run_id, gold)
         registry.set_alias(CHALLENGER, model.version, digest)
     return _Challenger(model, run_id, trained.history)
+
+
+def _save_registered(ports: LoopPorts, model: ModelId, mlflow_run_id: str, gold: Gold) -> None:
+    """Record the challenger, so that a retrain that breaks off here is continued."""
+    save_model_event(
+        ports.tables,
+        model,
+        ModelChange.REGISTERED,
+        at=ports.clock(),
+        mlflow_run_id=mlflow_run_id,
+        gold_digest=gold.version.digest,
+        settings=_settings_digest(ports.settings),
+    )
 
 
 def _start(ports: LoopPorts, gold: Gold, tags: Mapping[str, str]) -> TrainingStart:
