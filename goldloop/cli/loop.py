@@ -144,7 +144,7 @@ def status(where: Where = None, as_json: Json = False) -> None:
 @app.command()
 def rollback(
     to: Annotated[
-        str | None, typer.Option(help="Model version [default: the champion before the present one].")
+        str | None, typer.Option(help="Version, or none [default: the champion before the present one].")
     ] = None,
     where: Where = None,
     as_json: Json = False,

@@ -8,25 +8,32 @@ from goldloop.loop.ports import LoopPorts
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.model_log import read_models, save_model_event
 from goldloop.training.evaluate import BASELINE, CHAMPION
-from goldloop.training.model_history import ModelChange, ModelHistory, ModelId
+from goldloop.training.model_history import NO_MODEL, ModelChange, ModelHistory, ModelId
 from goldloop.training.ports import TrainingRecord, TrainingStart
-from goldloop.training.verified_registry import VERSION_TAG
+from goldloop.training.verified_registry import GIVE_UP, VERSION_TAG
 
 
 def rollback(ports: LoopPorts, notes: list[str], *, to: str | None = None) -> tuple[str, str]:
     """Make `to`, or the champion before the present one, champion; return (from, to).
 
     A model that the registry lost, or whose files were changed there, is registered again from goldloop's
-    copy; so is the baseline. `to` may be the present champion. Sentences for the user are added to `notes`.
+    copy; so is the baseline. `to` may be the present champion, or "none", which gives up a champion that is
+    lost for good: the next model is then promoted as the first. Sentences for the user are added to `notes`.
 
     Raises:
         ModelError: there is no champion, no champion before it, no such model, or its files are lost.
     """
     history, registry = read_models(ports.tables), ports.open_registry()
     present = history.champion
-    if present is None:
+    before = present.version if present else NO_MODEL
+    if present is None and history.find(to) is None:
         raise ModelError("There is no champion to roll back from. Run `goldloop retrain` first.")
-    target = _target(history, present, to)
+    if to == NO_MODEL:
+        nothing, at = ModelId(NO_MODEL, ""), ports.clock()
+        save_model_event(ports.tables, nothing, ModelChange.ROLLBACK, at=at, mlflow_run_id="")
+        notes.append("no model scores now; `goldloop retrain` promotes the next one without a comparison")
+        return before, NO_MODEL
+    target = _target(history, before, to)
     if bring_back(ports, history, target):
         notes.append(f"registered {target} again, from goldloop's copy")
     loaded = load_model(ports, target)
@@ -42,17 +49,15 @@ def rollback(ports: LoopPorts, notes: list[str], *, to: str | None = None) -> tu
             registry.set_alias(BASELINE, baseline.version, baseline.digest)
         except ModelError as error:
             notes.append(f"the baseline is not in the registry: {error}")
-    return present.version, target.version
+    return before, target.version
 
 
-def _target(history: ModelHistory, present: ModelId, to: str | None) -> ModelId:
+def _target(history: ModelHistory, present: str, to: str | None) -> ModelId:
     target = history.before_champion if to is None else history.find(to)
     if target is not None:
         return target
     if to is None:
-        raise ModelError(
-            f"No model was champion before version {present.version}. Name a version with --to VERSION."
-        )
+        raise ModelError(f"No model was champion before version {present}. Name a version with --to VERSION.")
     known = ", ".join(history.models)
     raise ModelError(f"There is no version {to} of the model that goldloop registered. It knows {known}.")
 
@@ -70,7 +75,7 @@ def bring_back(ports: LoopPorts, history: ModelHistory, model: ModelId) -> bool:
     if folder is None:
         raise ModelError(
             f"The files of {model} are neither in the registry nor in the workspace's folder models/. "
-            "Restore one of them from a backup, or run `goldloop rollback --to VERSION` with another version."
+            f"Restore one of them from a backup, or {GIVE_UP}"
         )
     runs = ports.open_runs()
     run_id = runs.begin(_start(ports, history, model))

@@ -19,10 +19,10 @@ from goldloop.core.samples import Arrival, Arrived, BatchId, SampleId
 from goldloop.drift.checks import Check
 from goldloop.drift.sketches import Sketch, sketch_of
 from goldloop.routing.policies import Policy, route
+from goldloop.training.model_history import NO_MODEL
 
 MINIBATCH = 128  # samples a forward pass; more gains nothing on a CPU
 COMMIT_EVERY = 1024  # samples a commit: what a kill can cost, and 0.03 s of every 1 s of scoring
-NO_MODEL = "none"
 
 Clock = Callable[[], datetime]
 AuditProbabilities = Callable[[Probs], npt.NDArray[np.float64]]

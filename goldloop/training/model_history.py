@@ -8,6 +8,9 @@ from enum import StrEnum
 
 from goldloop.training.promotion import RoundRecord
 
+NO_MODEL = "none"
+"""The version that stands for no model, in predictions and in a rollback that gives up a lost champion."""
+
 
 class ModelChange(StrEnum):
     """What happened to a model; promotions are recorded with their round."""
@@ -57,10 +60,15 @@ class ModelHistory:
 
     @property
     def champion(self) -> ModelId | None:
-        """The model that scores: that of the last promotion or rollback; None before the first decision."""
+        """The model that scores: that of the last promotion or rollback.
+
+        None before the first decision, and after the user gave up the champion with `--to none`.
+        """
         promoted = [record for record in self.rounds if record.is_promoted]
         moved = [event for event in self.events if event.change is ModelChange.ROLLBACK]
         if moved and (not promoted or moved[-1].round > promoted[-1].round):
+            if moved[-1].version == NO_MODEL:
+                return None
             return ModelId(moved[-1].version, moved[-1].digest)
         return self.find(promoted[-1].model_version) if promoted else None
 
@@ -85,7 +93,11 @@ class ModelHistory:
         closed = [(record.model_version, record.model_digest) for record in self.rounds]
         known = [*closed, *((event.version, event.digest) for event in self.events)]
         digests = {version: digest for version, digest in known if version and digest}
-        return {version: ModelId(version, digests.get(version)) for version, _ in known if version}
+        return {
+            version: ModelId(version, digests.get(version))
+            for version, _ in known
+            if version and version != NO_MODEL
+        }
 
     def find(self, version: str | None) -> ModelId | None:
         """Return the model of this version, None if goldloop never registered it."""

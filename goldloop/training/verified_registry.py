@@ -16,6 +16,10 @@ DIGEST_TAG = "goldloop.digest"
 VERSION_TAG = "goldloop.version"
 """Tag of a version that was registered again: the version that goldloop calls it by."""
 
+GIVE_UP = (
+    "run `goldloop rollback --to VERSION` with another version, or with `none` to go on without a champion."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -100,7 +104,7 @@ class VerifiedRegistry(ABC):
         if digest is None:
             raise ModelError(
                 f"There is no version {version} of model {self.name} at {self.place}. "
-                "`goldloop retrain` registers versions."
+                f"Restore MLflow's data from a backup, or {GIVE_UP}"
             )
         raise ModelError(self._missing(version, digest))
 
@@ -108,8 +112,7 @@ class VerifiedRegistry(ABC):
         way = (
             f"goldloop holds its files: run `goldloop rollback --to {version}` to register them again."
             if self.copies.find(digest)
-            else "goldloop holds no copy of its files: restore MLflow's data from a backup, or run "
-            "`goldloop rollback --to VERSION` with another version."
+            else f"goldloop holds no copy of its files: restore MLflow's data from a backup, or {GIVE_UP}"
         )
         return (
             f"Model {version} (digest {digest[:12]}) is missing from {self.name} at {self.place}: it was "

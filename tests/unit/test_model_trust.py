@@ -129,6 +129,28 @@ def test_a_number_that_comes_again_is_not_the_same_model(bench: Bench) -> None:
     assert champion_model(bench.ports).version == "1"
 
 
+def test_a_champion_that_is_lost_for_good_is_given_up_by_name(bench: Bench) -> None:
+    """Only the user's own word begins anew; the error names it, and the next model is the first again."""
+    lose_registry(bench)
+    bench.registry.prune_copies(())
+    with pytest.raises(ModelError, match="with `none` to go on without a champion"):
+        rollback(bench.ports, bench.notes, to="1")
+
+    assert rollback(bench.ports, bench.notes, to="none") == ("1", "none")
+
+    assert champion_model(bench.ports).scorer is None
+    assert settle(bench.ports) is None
+    with pytest.raises(ModelError, match="no champion to roll back from"):
+        rollback(bench.ports, bench.notes)
+    record = retrain(bench.ports, bench.notes)
+    assert record is not None
+    assert record.decision is not None
+    assert record.decision.rule == FIRST_MODEL
+    assert set(record.evaluations) == {"challenger"}
+    assert record.model_version == f"1-{str(record.model_digest)[:8]}"
+    assert champion_model(bench.ports).version == record.model_version
+
+
 def test_files_changed_in_the_registry_are_refused_before_they_are_loaded(bench: Bench) -> None:
     """Without a copy in the workspace nothing scores, until the recorded files are back."""
     kept = bench.registry.folder / "1" / "model.txt"
