@@ -108,18 +108,23 @@ class Wiring:
         """Model versions in MLflow."""
         from goldloop.adapters.mlflow_registry import MlflowRegistry
 
-        identity = self.workspace.identity
-        name, cache = f"goldloop-{identity.handle}", self.workspace.root / "models"
-        return MlflowRegistry(self.endpoints.mlflow.url, name, cache=cache, workspace_id=identity.id)
+        server, identity = self.endpoints.mlflow, self.workspace.identity
+        return MlflowRegistry(
+            server.url,
+            f"goldloop-{identity.handle}",
+            cache=self.workspace.root / "models",
+            login=server.login,
+            workspace_id=identity.id,
+        )
 
     @cached_property
     def runs(self) -> MlflowRuns:
         """Retrains in MLflow."""
         from goldloop.adapters.mlflow_runs import MlflowRuns
 
-        identity = self.workspace.identity
+        server, identity = self.endpoints.mlflow, self.workspace.identity
         name = f"goldloop {identity.handle}"
-        return MlflowRuns(self.endpoints.mlflow.url, name, workspace_id=identity.id)
+        return MlflowRuns(server.url, name, login=server.login, workspace_id=identity.id)
 
     def queue(self) -> LabelStudioQueue:
         """Return the Label Studio projects, made or brought up to date."""

@@ -93,6 +93,14 @@ def services(services_workspace: Workspace) -> Iterator[Endpoints]:
         down(services_workspace, say=print)
 
 
+@pytest.fixture
+def mlflow_login(services: Endpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Log MLflow's own client in, as a user does whose workspace names an external server."""
+    user, password = services.mlflow.login or ("", "")
+    monkeypatch.setenv("MLFLOW_TRACKING_USERNAME", user)
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", password)
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """Return the folder with real images: `clothing/` and `cifar10/`, each with labels.csv."""

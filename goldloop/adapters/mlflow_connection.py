@@ -34,6 +34,13 @@ ENVIRONMENT = {
 WORKSPACE_TAG = "goldloop.workspace"
 """Tag of registered models and experiments: the id of the workspace that they belong to."""
 
+LOGIN = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+OTHER_LOGINS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_AUTH")
+"""How MLflow logs in to servers; the embedded one is never shown what the user set for another server."""
+
+Login = tuple[str, str]
+"""User name and password."""
+
 NOISE = (r".*Any type hint is inferred as AnyType",)
 """Warnings of MLflow about its own code, which a goldloop user cannot act on."""
 
@@ -81,8 +88,10 @@ def _sentence(step: str | None) -> str | None:
 
 
 @contextmanager
-def mlflow_at(uri: str, *, doing: str) -> Iterator[MlflowClient]:
+def mlflow_at(uri: str, *, doing: str, login: Login | None = None) -> Iterator[MlflowClient]:
     """Yield a client of the server at `uri`; MLflow's functions use it too, and goldloop's errors are raised.
+
+    Without `login`, MLflow's own environment variables log in.
 
     Raises:
         ServiceUnreachableError: the server does not answer within seconds.
@@ -90,12 +99,16 @@ def mlflow_at(uri: str, *, doing: str) -> Iterator[MlflowClient]:
         ServiceError: any other error of MLflow.
     """
     direct = direct_loopback(os.environ, uri)
-    names = [*ENVIRONMENT, *direct, "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"]
+    names = [*ENVIRONMENT, *direct, "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", *LOGIN, *OTHER_LOGINS]
     kept = {name: os.environ.get(name) for name in names}
     chatter = logging.getLogger("mlflow.utils.environment")  # warns of the pip that uv leaves out
     level = chatter.level
     try:
         os.environ.update(ENVIRONMENT | direct)
+        if login is not None:
+            os.environ.update(zip(LOGIN, login, strict=True))
+            for name in OTHER_LOGINS:
+                os.environ.pop(name, None)
         chatter.setLevel(logging.ERROR)
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from mlflow import MlflowClient
@@ -12,7 +13,7 @@ from mlflow.data.delta_dataset_source import DeltaDatasetSource
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from mlflow.exceptions import MlflowException
 
-from goldloop.adapters.mlflow_connection import WORKSPACE_TAG, mlflow_at
+from goldloop.adapters.mlflow_connection import WORKSPACE_TAG, Login, mlflow_at
 from goldloop.core.codec import to_plain
 from goldloop.core.errors import ModelError
 from goldloop.core.verbatim import markdown_text
@@ -30,15 +31,17 @@ class MlflowRuns:
     The experiment carries `workspace_id`, if one is given.
     """
 
-    def __init__(self, uri: str, name: str, *, workspace_id: str | None = None) -> None:
-        self.uri = uri
+    def __init__(
+        self, uri: str, name: str, *, login: Login | None = None, workspace_id: str | None = None
+    ) -> None:
         self.name = name
         self._tags = {WORKSPACE_TAG: workspace_id} if workspace_id else {}
+        self._at = partial(mlflow_at, uri, login=login)
 
     def begin(self, start: TrainingStart) -> str:
         """Open a run with the parameters and the gold version it trains on; return the mlflow_run_id."""
         params = {**start.params, "gold_version": start.gold_version, "gold_digest": start.gold_digest}
-        with mlflow_at(self.uri, doing="opening a run") as client:
+        with self._at(doing="opening a run") as client:
             run = client.create_run(self._experiment_id(client), run_name=start.name, tags=dict(start.tags))
             run_id = str(run.info.run_id)
             entries = [Param(name, str(value)) for name, value in params.items()]
@@ -62,7 +65,7 @@ class MlflowRuns:
             pure = PurePosixPath(path)
             if pure.is_absolute() or ".." in pure.parts or not pure.name:
                 raise ModelError(f"Artifact path {path!r} is not a relative path inside the run. Rename it.")
-        with mlflow_at(self.uri, doing="recording a run") as client:
+        with self._at(doing="recording a run") as client:
             outputs = client.get_run(mlflow_run_id).outputs
             models = outputs.model_outputs if outputs else []
             metrics = list(_metrics(record, model_id=models[-1].model_id if models else None))
@@ -83,7 +86,7 @@ class MlflowRuns:
 
     def fail(self, mlflow_run_id: str, reason: str) -> None:
         """Close a run without a decision as failed."""
-        with mlflow_at(self.uri, doing="closing a failed run") as client:
+        with self._at(doing="closing a failed run") as client:
             client.set_tag(mlflow_run_id, "mlflow.note.content", _note([reason]))
             client.set_terminated(mlflow_run_id, status="FAILED")
 
@@ -101,7 +104,7 @@ class MlflowRuns:
         owner = experiment.tags.get(WORKSPACE_TAG)
         if self._tags and owner not in (None, self._tags[WORKSPACE_TAG]):
             raise ModelError(
-                f"The experiment {self.name} at {self.uri} belongs to the workspace {owner}, this one is "
+                f"The experiment {self.name} belongs to the workspace {owner}, this one is "
                 f"{self._tags[WORKSPACE_TAG]}. Give this workspace another `handle` in workspace.json."
             )
         return str(experiment.experiment_id)

@@ -16,8 +16,8 @@ from goldloop.reports.quarantine import quarantine_examples
 from goldloop.reports.routing import policy_lines
 from goldloop.reports.steps import evaluation_rows, pull_rows, push_rows, retrain_title, score_rows
 from goldloop.tables.counts import conservation
+from goldloop.tables.model_log import read_models
 from goldloop.tables.policy_log import PolicyLog
-from goldloop.tables.rounds import read_rounds
 from goldloop.tables.server_checks import read_check
 from goldloop.wiring import Wiring, open_workspace
 
@@ -40,6 +40,8 @@ def score(
     show(reports, score_rows(reports), as_json=as_json)
     for lost in [line for report in reports for line in report.lost]:
         say(f"lost: {lost}")
+    for warning in reports[-1].warnings:
+        say(f"warning: {warning}")
     for line in quarantine_examples(reports):
         say(line)
     if reports[-1].model_version == "none":
@@ -101,6 +103,8 @@ def round_(where: Where = None, as_json: Json = False) -> None:
         return
     show_table(pull_rows(report.pull), title="pull")
     _show_record(report.record, report.notes, as_json=False)
+    for warning in report.score.warnings:
+        say(f"warning: {warning}")
     for line in policy_lines(report.policy):
         out.print(f"policy: {line}")
     show_table(score_rows([report.score]), title="score")
@@ -130,16 +134,18 @@ def serve(where: Where = None) -> None:
 @app.command()
 def status(where: Where = None, as_json: Json = False) -> None:
     """Show the state of files, tasks, answers, gold and models."""
+    from goldloop.loop.champion import champion_problem
     from goldloop.reports.status import read_status
 
     parts = open_workspace(where)
-    champion = problem = None
+    model, problem = read_models(parts.tables).champion, None
+    champion = model.version if model else None
     servers: dict[str, str] = {}
     try:
         servers = parts.endpoints.addresses
-        champion = parts.registry.version_at("champion")
+        problem = champion_problem(parts.ports, model)
     except GoldloopError as error:
-        problem = f"unknown: {error}"
+        problem = f"not checked: {error}"
     entries = PolicyLog(parts.tables.policies).entries()
     settled = [entry for entry in entries if champion in (None, entry.model_version)]
     labeling = parts.read_state()
@@ -170,15 +176,17 @@ def _compared_answers(wiring: Wiring, state: LoopState) -> str:
 @app.command()
 def rollback(
     to: Annotated[
-        str | None, typer.Option(help="Model version [default: the champion before the present one].")
+        str | None, typer.Option(help="Version, or none [default: the champion before the present one].")
     ] = None,
     where: Where = None,
     as_json: Json = False,
 ) -> None:
-    """Make an earlier model champion again; the next `goldloop score` uses it."""
-    from goldloop.loop.retrain import rollback as move
+    """Make a model champion again, and bring it back if MLflow lost it; the next `goldloop score` uses it."""
+    from goldloop.loop.rollback import rollback as move
 
-    parts = open_workspace(where)
-    before, after = move(parts.registry, read_rounds(parts.tables.rounds), to=to)
+    notes: list[str] = []
+    before, after = move(open_workspace(where).ports, notes, to=to)
+    for note in notes:
+        say(note)
     lines = pairs({"champion": f"model {before} -> model {after}"})
     show({"from": before, "to": after}, lines, as_json=as_json)

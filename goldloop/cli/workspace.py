@@ -84,6 +84,8 @@ def up(
         lines["Label Studio login"] = f"{label_studio.username} / {label_studio.password}"
     if servers.prefect.auth:
         lines["Prefect login"] = f"admin string {servers.prefect.auth}"
+    if servers.mlflow.login:
+        lines["MLflow login"] = " / ".join(servers.mlflow.login)
     show(servers.addresses, pairs(lines), as_json=as_json)
 
 

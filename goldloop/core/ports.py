@@ -108,6 +108,7 @@ class Tables:
     evaluations: Table
     batches: Table
     server_checks: Table
+    models: Table
 
 
 class Reader(Protocol):

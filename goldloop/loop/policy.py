@@ -22,6 +22,7 @@ from goldloop.routing.tuning import Tuning, tune
 from goldloop.scoring.writer import AuditProbabilities
 from goldloop.tables.batches import read_seen
 from goldloop.tables.gold_store import GoldStore
+from goldloop.tables.model_log import read_models
 from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.predictions import find_prediction, predictions_under_other_policies, save_lane_changes
 from goldloop.tables.task_log import TaskLog
@@ -30,9 +31,10 @@ from goldloop.tables.traffic import evaluated_holdout, policy_evidence, read_tra
 
 def settle(ports: LoopPorts) -> PolicyEntry | None:
     """Settle the champion's policy anew; None before there is a champion."""
-    champion = ports.open_registry().version_at("champion")
-    if champion is None:
+    decided = read_models(ports.tables).champion
+    if decided is None:
         return None
+    champion = decided.version
     settings, gold = ports.settings, GoldStore(ports.tables.gold).read()
     entry = settle_policy(
         policy_evidence(ports.tables, gold.records, settings.label_set, champion),

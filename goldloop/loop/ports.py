@@ -14,7 +14,6 @@ from goldloop.core.modality import Modality
 from goldloop.core.ports import LabelingQueue, Tables
 from goldloop.labeling.context import IMPORT_SIZE, LEASE_S, LabelingContext
 from goldloop.labeling.sealed_plans import PlanSeal
-from goldloop.scoring.writer import Model
 from goldloop.settings import Settings
 from goldloop.training.evaluate import HoldoutEvaluation
 from goldloop.training.ports import ModelRegistry, Trainer, TrainingRuns
@@ -94,12 +93,3 @@ class LoopPorts:
             seal=self.seal,
             say=self.progress.say,
         )
-
-    def champion(self) -> Model:
-        """Return the model that scores today, or none before the first."""
-        registry = self.open_registry()
-        version = registry.version_at("champion")
-        if version is None:
-            return Model()
-        scorer = self.open_trainer().scorer(registry.load(version).folder)
-        return Model(version, scorer, self.settings.label_set)

@@ -1,4 +1,4 @@
-"""The status: where everything stands, read from the tables, and what the registry says."""
+"""The status: where everything stands, read from the tables, and what differs in the registry."""
 
 from __future__ import annotations
 
@@ -38,10 +38,11 @@ _NEEDS = {
 class Status:
     """Where files, tasks, answers, gold and models stand.
 
-    `answers` compares the answers on the server with those pulled. `champion` is None before the first model,
-    `policy` (the version in force) before one is settled. `cautions` are warnings. `needs` counts answered
-    samples that are not gold yet by what they need next. `refused` counts the annotations that do not count,
-    by reason; `n_misnamed` those that count for another account than the server names.
+    `answers` compares the answers on the server with those pulled. `champion` is that of goldloop's last
+    decision, None before the first; `champion_problem` tells what differs in the registry. `policy` (the
+    version in force) is None before one is settled. `cautions` are warnings. `needs` counts answered samples
+    that are not gold yet by what they need next. `refused` counts the annotations that do not count, by
+    reason; `n_misnamed` those that count for another account than the server names.
     """
 
     workspace: str
@@ -87,8 +88,8 @@ class Status:
             "answers": self.answers,
             "gold": f"version {self.gold.version}, {self.gold.n_records} samples, "
             f"digest {self.gold.digest[:16]}",
-            "champion": self.champion_problem
-            or (f"model {self.champion}" if self.champion else "none yet (cold start)"),
+            "champion": (f"model {self.champion}" if self.champion else "none yet (cold start)")
+            + (f"; {self.champion_problem}" if self.champion_problem else ""),
             "policy": self.policy or "none in force yet",
             "warnings": "; ".join(self.cautions) or "none",
             "open round": str(self.round),

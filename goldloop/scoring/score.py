@@ -51,7 +51,7 @@ def score_source(
         SourceError: the source cannot be listed or is empty.
     """
     batch = batch_of(source)
-    report = ScoreReport(batch, model.version)
+    report = ScoreReport(batch, model.version, warnings=model.warnings)
     known, seen = _known_files(tables, batch), _seen_samples(tables)
     failures, opened = read_failed_openings(tables), set[str]()
     writer = ScoreWriter(batch, model, policy, tables, clock, audit_probabilities, report, seen=seen)
@@ -115,7 +115,7 @@ def score_pool(
     samples anew, so that its predictions are the newest. A sample keeps the audit probability of its first
     prediction.
     """
-    report = ScoreReport("pool", model.version)
+    report = ScoreReport("pool", model.version, warnings=model.warnings)
     newest = newest_predictions(tables, ["model_version", "audit_probability"])
     first = dict(zip(newest["sample_id"].to_pylist(), newest["audit_probability"].to_pylist(), strict=True))
     scored = set(newest.filter(pc.field("model_version") == model.version)["sample_id"].to_pylist())

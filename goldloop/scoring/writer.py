@@ -28,10 +28,10 @@ from goldloop.core.samples import Arrival, Arrived, BatchId, SampleId
 from goldloop.drift.checks import Check
 from goldloop.drift.sketches import Sketch, sketch_of
 from goldloop.routing.policies import Policy, route
+from goldloop.training.model_history import NO_MODEL
 
 MINIBATCH = 128  # samples a forward pass; more gains nothing on a CPU
 COMMIT_EVERY = 1024  # samples a commit: what a kill can cost, and 0.03 s of every 1 s of scoring
-NO_MODEL = "none"
 
 Clock = Callable[[], datetime]
 AuditProbabilities = Callable[[Probs], npt.NDArray[np.float64]]
@@ -40,7 +40,7 @@ AuditProbabilities = Callable[[Probs], npt.NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A scorer and its version; no scorer before the first model exists.
+    """A scorer and its version; no scorer before the first model exists. `warnings` are for the user.
 
     Predictions are kept over `labels`, the label set of the workspace; None: that of the scorer.
     """
@@ -48,6 +48,7 @@ class Model:
     version: str = NO_MODEL
     scorer: Scorer | None = None
     labels: LabelSet | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -57,7 +58,8 @@ class ScoreReport:
     `rerouted` counts samples that only got another lane, "auto -> review". `drift` compares the new samples
     with what the model saw before, None where nothing new was scored. `n_unopened` counts files that could
     not be opened before and cannot be opened now; `n_files` counts the others that were read. `examples` has
-    a file and what is wrong with it for each reason of `quarantined` and for `n_unopened`.
+    a file and what is wrong with it for each reason of `quarantined` and for `n_unopened`. `warnings` are
+    those of the model.
     """
 
     batch: str
@@ -72,6 +74,7 @@ class ScoreReport:
     drift: Check | None = None
     n_unopened: int = 0
     examples: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     def add_example(self, arrival: Arrival) -> None:
         """Keep the first file of each reason, for the user to read."""

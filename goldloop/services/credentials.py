@@ -7,9 +7,12 @@ import json
 import secrets
 from dataclasses import asdict, dataclass, fields
 
-from goldloop.core.disk import disk_errors, force_folder, write_whole
+from goldloop.core.disk import write_first, write_whole
 from goldloop.core.errors import ServiceError
 from goldloop.settings.workspace import Workspace
+
+SINCE_FIRST = {"mlflow_auth"}
+"""Secrets that files of the first goldloop lack."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -21,6 +24,7 @@ class Credentials:
     label_studio_token: str
     label_studio_secret_key: str
     prefect_auth: str
+    mlflow_auth: str
 
     def __repr__(self) -> str:
         return "Credentials(...)"
@@ -34,6 +38,7 @@ def new_credentials() -> Credentials:
         label_studio_token=secrets.token_hex(20),
         label_studio_secret_key=secrets.token_urlsafe(48),
         prefect_auth=f"goldloop:{secrets.token_urlsafe(15)}",
+        mlflow_auth=f"goldloop:{secrets.token_urlsafe(15)}",
     )
 
 
@@ -59,19 +64,16 @@ def load_credentials(workspace: Workspace) -> Credentials:
 def ensure_credentials(workspace: Workspace) -> Credentials:
     """Return the workspace's credentials, after creating them if there are none.
 
-    The file is written under another name, with mode 0600 from the start, and then linked to its own name,
-    which fails if another process was faster.
+    The file is linked to its own name, which fails if another process was faster. A file that an earlier
+    goldloop wrote gets the secrets that it lacks.
     """
     path = workspace.secrets_file
     if not path.exists():
-        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        with disk_errors(f"write {path.name}", path):
-            try:
-                write_whole(beside, json.dumps(asdict(new_credentials()), indent=2), mode=0o600)
-                with contextlib.suppress(FileExistsError):  # another process was faster; use its secrets
-                    path.hardlink_to(beside)
-            finally:
-                beside.unlink(missing_ok=True)
-            force_folder(path.parent)
+        write_first(path, json.dumps(asdict(new_credentials()), indent=2), mode=0o600)
+    with contextlib.suppress(ValueError):  # a damaged file is reported below
+        known = json.loads(path.read_text(encoding="utf-8"))
+        lacking = {field.name for field in fields(Credentials)}.difference(known)
+        if isinstance(known, dict) and lacking and lacking <= SINCE_FIRST:
+            write_whole(path, json.dumps(asdict(new_credentials()) | known, indent=2), mode=0o600)
     path.chmod(0o600)
     return load_credentials(workspace)

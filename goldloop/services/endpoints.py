@@ -50,9 +50,21 @@ class PrefectEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class MlflowEndpoint:
-    """MLflow's address, which is its tracking and registry URI."""
+    """MLflow's address, which is its tracking and registry URI, and its "user:password".
+
+    None for an external server: MLflow's own environment variables log in there.
+    """
 
     url: str
+    auth: str | None = field(default=None, repr=False)
+
+    @property
+    def login(self) -> tuple[str, str] | None:
+        """User name and password, None for an external server."""
+        if self.auth is None:
+            return None
+        user, _, password = self.auth.partition(":")
+        return user, password
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +142,12 @@ def recorded_endpoints(workspace: Workspace, state: Mapping[str, ServerState]) -
         )
     is_own = "prefect" not in external
     auth = load_credentials(workspace).prefect_auth if is_own else os.environ.get(PREFECT_AUTH) or None
-    return Endpoints(label_studio, PrefectEndpoint(urls["prefect"], auth), MlflowEndpoint(urls["mlflow"]))
+    mlflow_auth = None if "mlflow" in external else load_credentials(workspace).mlflow_auth
+    return Endpoints(
+        label_studio,
+        PrefectEndpoint(urls["prefect"], auth),
+        MlflowEndpoint(urls["mlflow"], mlflow_auth),
+    )
 
 
 def _refuse_copies(workspace: Workspace, external: Mapping[str, str]) -> None:

@@ -25,12 +25,26 @@ def check_health(name: str, endpoints: Endpoints) -> None:
         _request(f"{server.url}/health")
         _request(f"{server.url}/api/current-user/whoami", _label_studio_header(server.url, server.token))
     elif name == "prefect":
-        auth = endpoints.prefect.auth
-        header = "Basic " + base64.b64encode(auth.encode()).decode() if auth else None
         _request(f"{endpoints.prefect.api_url}/health")
-        _request(f"{endpoints.prefect.api_url}/admin/version", header)
+        _request(f"{endpoints.prefect.api_url}/admin/version", _basic(endpoints.prefect.auth))
     else:
         _request(f"{endpoints.mlflow.url}/health")
+        if endpoints.mlflow.auth:
+            _check_login(f"{endpoints.mlflow.url}/version", endpoints.mlflow.auth)
+
+
+def _basic(auth: str | None) -> str | None:
+    return "Basic " + base64.b64encode(auth.encode()).decode() if auth else None
+
+
+def _check_login(url: str, auth: str) -> None:
+    """Check that `url` answers with `auth`, and to nobody else: an earlier goldloop started MLflow open."""
+    _request(url, _basic(auth))
+    try:
+        _request(url)
+    except ServiceAuthError:
+        return
+    raise ServiceAuthError(f"{url} answers without a login; run `goldloop up` to start it again")
 
 
 def _label_studio_header(url: str, token: str) -> str:

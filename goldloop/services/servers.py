@@ -29,6 +29,7 @@ from goldloop.settings.workspace import Workspace
 LABEL_STUDIO_VERSION = "1.23.2"
 CACHE_VARIABLE = "GOLDLOOP_CACHE"
 LAUNCHER = Path(__file__).parent / "label_studio_server" / "goldloop_label_studio_launch.py"
+MLFLOW_LOGIN = Path(__file__).parent / "mlflow_server"
 _PYTHON = Path("venv", "bin", "python")  # in the folder of the installation, like the database
 _DATABASE = "label_studio.sqlite3"
 _RUNS_KEPT_S = 30 * 24 * 3600
@@ -63,7 +64,9 @@ def prepare(
         _ready_database(home, folder / "data", workspace)
         environment = _serving_environment(workspace, folder, port, credentials)
         return [str(home / _PYTHON), str(LAUNCHER), "serve"], environment
-    return _prefect(folder, port, credentials) if name == "prefect" else _mlflow(folder, port, workspace.logs)
+    if name == "prefect":
+        return _prefect(folder, port, credentials)
+    return _mlflow(folder, port, credentials, workspace.logs)
 
 
 def _serving_environment(
@@ -136,8 +139,20 @@ def _prefect(folder: Path, port: int, credentials: Credentials) -> tuple[list[st
     return command, environment
 
 
-def _mlflow(folder: Path, port: int, logs: Path) -> tuple[list[str], dict[str, str]]:
+def _mlflow(
+    folder: Path, port: int, credentials: Credentials, logs: Path
+) -> tuple[list[str], dict[str, str]]:
+    plugin = folder / "plugin"  # MLflow takes another application only from an installed package
+    package = plugin / "goldloop_login-1.dist-info"
+    package.mkdir(parents=True, exist_ok=True)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: goldloop-login\nVersion: 1\n")
+    (package / "entry_points.txt").write_text(
+        "[mlflow.app]\ngoldloop-login = goldloop_mlflow_login:create_app\n"
+    )
     environment = server_environment() | {
+        "PYTHONPATH": f"{MLFLOW_LOGIN}{os.pathsep}{plugin}",
+        "GOLDLOOP_MLFLOW_AUTH": credentials.mlflow_auth,
+        "GOLDLOOP_MLFLOW_PORT": str(port),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # 2 processes and 0.5 GB instead of 9 and 1.5 GB
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "1",
@@ -151,7 +166,8 @@ def _mlflow(folder: Path, port: int, logs: Path) -> tuple[list[str], dict[str, s
         backups=folder.parent / "backups",
         migrate=lambda: _run(upgrade, environment, logs / "mlflow.log"),
     )
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-m", "mlflow", "server", "--app-name", "goldloop-login"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
     command += ["--workers", "1", "--backend-store-uri", address]
     command += ["--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")]
     return command, environment

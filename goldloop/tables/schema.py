@@ -17,6 +17,7 @@ from goldloop.tables.codec import MOMENT, columns_of
 from goldloop.tables.server_checks import ServerCheck
 from goldloop.tables.task_log import TaskEvent
 from goldloop.training.label_errors import LabelIssue
+from goldloop.training.model_history import ModelEvent
 from goldloop.training.promotion import RoundRecord
 
 _TEXT = pa.string()
@@ -82,6 +83,8 @@ ALL = {
     ),
     # one full comparison with the labelling server; append only, the newest counts
     "server_checks": columns_of(ServerCheck, seq=pa.int64()),
+    # a model that was registered, or made champion by a rollback; append only, ordered by seq
+    "models": columns_of(ModelEvent, seq=pa.int64()),
 }
 """Columns of each table, by the names of `goldloop.core.ports.Tables`."""
 

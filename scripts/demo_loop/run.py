@@ -191,7 +191,7 @@ def _addresses(found: Endpoints) -> None:
     login = found.label_studio
     out.print(f"Label Studio  {login.url}  ({login.username} / {login.password})")
     out.print(f"Prefect       {found.prefect.url}  (log in with {found.prefect.auth})")
-    out.print(f"MLflow        {found.mlflow.url}")
+    out.print(f"MLflow        {found.mlflow.url}  ({' / '.join(found.mlflow.login or ())})")
 
 
 def _printed(row: Row) -> dict[str, Any]:

@@ -67,13 +67,13 @@ def desk(made: tuple[LabelingQueue, Desk]) -> Desk:
     return made[1]
 
 
-@pytest.fixture(scope="module")
-def mlflow_url(services: Endpoints) -> str:
-    """Return the address of the real MLflow server."""
+@pytest.fixture
+def mlflow_url(services: Endpoints, mlflow_login: None) -> str:
+    """Return the address of the real MLflow server; the environment logs in."""
     return services.mlflow.url
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def run_id(mlflow_url: str) -> str:
     """Return an open run on the real server."""
     from goldloop.adapters.mlflow_runs import MlflowRuns

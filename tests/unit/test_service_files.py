@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -52,6 +54,23 @@ def test_two_workspaces_share_no_secret(tmp_path: Path) -> None:
     assert made[0].label_studio_password != made[1].label_studio_password
     assert made[0].label_studio_secret_key != made[1].label_studio_secret_key
     assert made[0].prefect_auth != made[1].prefect_auth
+    assert made[0].mlflow_auth != made[1].mlflow_auth
+
+
+def test_secrets_of_an_earlier_goldloop_get_a_login_of_mlflow(workspace: Workspace) -> None:
+    """`up` adds what the file lacks and keeps the rest, so that bookmarks and tokens stay valid."""
+    before = asdict(ensure_credentials(workspace))
+    earlier = {name: value for name, value in before.items() if name != "mlflow_auth"}
+    workspace.secrets_file.write_text(json.dumps(earlier))
+    with pytest.raises(ServiceError, match="run `goldloop"):
+        load_credentials(workspace)
+
+    after = asdict(ensure_credentials(workspace))
+
+    assert after == earlier | {"mlflow_auth": after["mlflow_auth"]}
+    assert after["mlflow_auth"] not in ("", before["mlflow_auth"])
+    assert load_credentials(workspace).mlflow_auth == after["mlflow_auth"]
+    assert workspace.secrets_file.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_secrets_file_open_to_others_is_closed(workspace: Workspace) -> None:
