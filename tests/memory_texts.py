@@ -75,7 +75,9 @@ class TextStore:
         return f"{sample_id}.txt"
 
     def load(self, sample_id: SampleId) -> Decoded:
-        """Return a kept text."""
+        """Return a kept text; a missing one is an error, as of every store."""
+        if sample_id not in self.kept:
+            raise UnreadableSampleError("unreadable", f"no text of sample {sample_id} is kept")
         return Decoded(self.kept[sample_id])
 
 
