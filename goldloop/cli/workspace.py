@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from flows.cron import check_cron
+from goldloop.backup import back_up
+from goldloop.backup import restore as restored
 from goldloop.cli.common import Json, Where, out, pairs, say, show, show_table
 from goldloop.core.labels import parsed_labels
 from goldloop.core.tasks import Purpose
@@ -95,6 +97,48 @@ def down(where: Where = None) -> None:
     from goldloop.services import down as stop
 
     stop(Workspace.open(where), say=say)
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The new file, outside of the workspace.")],
+    where: Where = None,
+) -> None:
+    """Write the whole workspace into one file; it holds the servers' secrets. Other commands may run."""
+    made = back_up(Workspace.open(where), file)
+    out.print(f"backed up {made.n_files} files, {made.n_bytes:,} bytes, to {made.path}")
+    for link in made.links:
+        out.print(f"- left out: {link} is a symbolic link")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `goldloop backup` wrote.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The restored workspace, a new folder.")],
+) -> None:
+    """Make a folder the workspace that a backup holds, after comparing every file with its digest."""
+    workspace = restored(file, folder)
+    out.print(f"restored {workspace.root}")
+    out.print(f"next: goldloop up -w {folder}, then goldloop check -w {folder}")
+
+
+@app.command()
+def check(
+    where: Where = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Do what is safe to do.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check everything that goldloop promises about its records, contents and tasks."""
+    from goldloop.loop.check import check_workspace
+
+    findings = check_workspace(open_workspace(where).ports, is_repairing=repair)
+    rows = [{"promise": one.promise, "what is wrong": one.detail, "next": one.next_step} for one in findings]
+    if as_json or findings:
+        show(findings, rows, as_json=as_json)
+    else:
+        out.print("every promise holds")
+    if any(not finding.is_repaired for finding in findings):
+        raise typer.Exit(1)
 
 
 @annotator_app.command("add")
