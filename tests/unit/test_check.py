@@ -109,7 +109,7 @@ def test_a_table_without_its_data_is_the_only_finding(tmp_path: Path) -> None:
     for data in (tmp_path / "tables" / "rounds").rglob("*.parquet"):
         data.unlink()
 
-    (found,) = check_workspace(replace(loop.ports(), tables=open_tables(tmp_path / "tables")))
+    (found,) = check_workspace(replace(loop.ports(), tables=tables))
 
     assert found.promise == "tables are whole"
     assert "rounds" in found.detail
