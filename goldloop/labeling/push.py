@@ -19,6 +19,7 @@ from goldloop.labeling.claims import Claims
 from goldloop.labeling.context import LabelingContext
 from goldloop.labeling.follow_up import FollowUpReport
 from goldloop.labeling.kept_content import keep_samples
+from goldloop.labeling.sealed_plans import new_task
 
 
 @dataclass(slots=True)
@@ -109,19 +110,7 @@ def _prepared(context: LabelingContext, claimed: Mapping[str, TaskStatus]) -> _B
             if plan.key not in adopted:
                 lost[plan.key] = kept.lost[plan.sample_id]
             continue
-        path, suggestion = kept.paths[plan.sample_id], plan.shown_suggestion
-        tasks.append(
-            NewTask(
-                plan.sample_id,
-                plan.purpose,
-                plan.batch,
-                path,
-                suggestion,
-                plan.answers,
-                plan.barred,
-                context.seal.seal(plan),
-            )
-        )
+        tasks.append(new_task(plan, kept.paths[plan.sample_id], context.seal))
     contents = {task.key: context.queue.content_of(task) for task in tasks}
     new = [task for task in tasks if task.key not in adopted]
     return _Batch(claimed, new, adopted, lost, contents)

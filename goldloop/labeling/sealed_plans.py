@@ -21,6 +21,7 @@ from goldloop.core.codec import from_plain, to_text
 from goldloop.core.errors import StoredValueError
 from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.ports import LabelingQueue
+from goldloop.core.tasks import NewTask
 
 _NONCE = 12  # bytes, as AES-GCM wants
 _STEP = 768  # bytes to which plans are padded; base64 makes 1 KiB of it
@@ -50,14 +51,29 @@ class PlanSeal:
         return plan if plan.key == key else None
 
 
-def restored_plans(
-    queue: LabelingQueue, seal: PlanSeal, task_ids: Mapping[str, int]
-) -> dict[str, PlannedTask]:
-    """Return the plans that came with tasks on the server, by key; a task without a valid seal has none."""
-    sealed = queue.sealed_plans(list(task_ids.values()))
-    opened = {key: seal.open(key, sealed.get(task_id, "")) for key, task_id in task_ids.items()}
+def new_task(plan: PlannedTask, path: str, seal: PlanSeal) -> NewTask:
+    """Return the task that carries out `plan`; `path` is that of its sample in the content store."""
+    return NewTask(
+        plan.sample_id,
+        plan.purpose,
+        plan.batch,
+        path,
+        plan.shown_suggestion,
+        plan.answers,
+        plan.barred,
+        seal.seal(plan),
+    )
+
+
+def restored_plans(queue: LabelingQueue, seal: PlanSeal, keys: Mapping[int, str]) -> dict[int, PlannedTask]:
+    """Return the plans that came with tasks on the server, by task id; `keys` are those of the tasks.
+
+    A task without a seal of this workspace for its key has none: goldloop did not plan it.
+    """
+    sealed = queue.sealed_plans(list(keys)) if keys else {}
+    opened = {task_id: seal.open(key, sealed.get(task_id, "")) for task_id, key in keys.items()}
     return {
-        key: replace(plan, detail="restored from the server")
-        for key, plan in opened.items()
+        task_id: replace(plan, detail="restored from the server")
+        for task_id, plan in opened.items()
         if plan is not None
     }

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from goldloop.core.annotations import NO_TASKS, ListedTask, ServerCounts
 from goldloop.core.planned_tasks import Event, PlannedTask, TaskStatus
-from goldloop.core.splits import wanted_split
-from goldloop.core.tasks import Purpose, split_key
+from goldloop.core.tasks import split_key
 from goldloop.labeling.altered_tasks import with_own_keys
 from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.duplicates import remove_duplicates
 from goldloop.labeling.kept_content import keep_samples
 from goldloop.labeling.losses import VANISHED, Decision, ask_about_losses, forget_told, settle_losses
-from goldloop.labeling.sealed_plans import restored_plans
-from goldloop.tables.batches import read_samples
+from goldloop.labeling.sealed_plans import new_task, restored_plans
 from goldloop.tables.server_checks import ServerCheck, read_check
 
 
@@ -70,9 +68,9 @@ def reconcile(
     listed = context.queue.listing()
     present = context.task_log.statuses()
     listed = [task for task in with_own_keys(listed, present) if _is_ours(task.key)]
-    listing, strangers = _without_strangers(context, listed, present)
+    listing, strangers, plans = _without_strangers(context, listed, present)
     on_server, surplus = remove_duplicates(context, listing, present)
-    n_new, n_moved, gone = _find_differences(context, before, on_server, present)
+    n_new, n_moved, gone = _find_differences(context, before, on_server, present, plans)
     _lose(context, state, gone, listing, decision)
     return Reconciled(
         n_adopted=n_new,
@@ -91,10 +89,12 @@ def _find_differences(
     before: Mapping[str, TaskStatus],
     on_server: Mapping[str, int],
     present: Mapping[str, TaskStatus],
+    plans: Mapping[int, PlannedTask],
 ) -> tuple[int, int, list[str]]:
     """Record tasks that the task log lacks or holds with another id; return their numbers, and what is gone.
 
-    `before` holds the pushed tasks from before the listing, `present` all tasks from after it.
+    `before` holds the pushed tasks from before the listing, `present` all tasks from after it, and `plans`,
+    by task id, the plans of those that the task log lacks.
     """
     pushed = {key: task for key, task in present.items() if task.event is Event.PUSHED}
     stale = context.clock() - timedelta(seconds=context.lease_s)
@@ -103,15 +103,16 @@ def _find_differences(
         for key, task_id in on_server.items()
         if key not in pushed and (key not in present or not present[key].is_live or present[key].at < stale)
     }
-    unknown = {key: task_id for key, task_id in new.items() if key not in present}
-    if unknown:
-        _adopt(context, unknown, restored_plans(context.queue, context.seal, unknown))
+    contents = {}
+    lost = [plans[task_id] for key, task_id in new.items() if key not in present]
+    if lost:
+        contents = _adopt(context, lost)
         present = context.task_log.statuses()
     moved = {
         key: task_id for key, task_id in on_server.items() if key in pushed and pushed[key].task_id != task_id
     }
     context.queue.bar({task_id: present[key].plan.barred for key, task_id in {**new, **moved}.items()})
-    context.task_log.record(Event.PUSHED, {**new, **moved}, present, "found on the server")
+    context.task_log.record(Event.PUSHED, {**new, **moved}, present, "found on the server", contents)
     gone = [key for key, task in before.items() if key not in on_server and present[key] == task]
     return len(new), len(moved), gone
 
@@ -135,48 +136,33 @@ def _lose(
 
 def _without_strangers(
     context: LabelingContext, listed: Sequence[ListedTask], present: Mapping[str, TaskStatus]
-) -> tuple[list[ListedTask], list[ListedTask]]:
-    """Return the tasks that goldloop can have made, and the others.
+) -> tuple[list[ListedTask], list[ListedTask], dict[int, PlannedTask]]:
+    """Return the tasks that goldloop planned, the others, and the plans that the task log lacks, by task id.
 
-    A task whose sample never arrived is nobody's plan: somebody imported it by hand.
+    A task that the task log lacks is goldloop's if it carries its plan, sealed with the workspace's key.
+    Somebody imported the others by hand.
     """
-    unplanned = {split_key(task.key)[0] for task in listed if task.key not in present}
-    missing = unplanned - read_samples(context.tables, unplanned).keys()
-    strangers = [task for task in listed if split_key(task.key)[0] in missing and task.key not in present]
-    ids = {task.task_id for task in strangers}
-    return [task for task in listed if task.task_id not in ids], strangers
+    unknown = {task.task_id: task.key for task in listed if task.key not in present}
+    plans = restored_plans(context.queue, context.seal, unknown)
+    strange = unknown.keys() - plans.keys()
+    listing = [task for task in listed if task.task_id not in strange]
+    return listing, [task for task in listed if task.task_id in strange], plans
 
 
 def _named(task: ListedTask) -> str:
     return (
-        f"task {task.task_id} has the key {task.key}, but goldloop did not plan it: its sample never "
-        "arrived; its answers do not count. Delete it in Label Studio if nobody needs it"
+        f"task {task.task_id} has the key {task.key}, but goldloop did not plan it; its answers do not "
+        "count. Delete it in Label Studio if nobody needs it"
     )
 
 
-def _adopt(context: LabelingContext, keys: Collection[str], restored: Mapping[str, PlannedTask]) -> None:
-    """Plan the tasks that the server holds and the task log has lost, as in `restored` if they are there."""
-    selection = context.settings.selection
-    samples = read_samples(context.tables, {split_key(key)[0] for key in keys})
-
-    def plan_of(key: str) -> PlannedTask:
-        sample_id, purpose = split_key(key)
-        return PlannedTask(
-            key=key,
-            round=0,
-            position=0,
-            planned_at=context.clock(),
-            batch=samples[sample_id].batch,
-            lane="",
-            stratum="",
-            split=wanted_split(sample_id, purpose, seed=selection.seed),
-            group=sample_id[:16],
-            inclusion_probability=selection.audit_rate if purpose is Purpose.AUDIT else None,
-            detail="adopted from the server",
-        )
-
-    keep_samples(context.tables, context.modality.store, samples)
-    context.task_log.plan(lambda: [restored.get(key) or plan_of(key) for key in keys])
+def _adopt(context: LabelingContext, plans: Sequence[PlannedTask]) -> dict[str, str]:
+    """Plan again what the task log has lost; return the digests of what the tasks must show, by key."""
+    kept = keep_samples(context.tables, context.modality.store, {plan.sample_id for plan in plans})
+    context.task_log.plan(lambda: list(plans))
+    known = [plan for plan in plans if plan.sample_id in kept.paths]
+    tasks = [new_task(plan, kept.paths[plan.sample_id], context.seal) for plan in known]
+    return {task.key: context.queue.content_of(task) for task in tasks}
 
 
 def _is_ours(key: str) -> bool:

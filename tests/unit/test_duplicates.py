@@ -56,9 +56,14 @@ def test_an_import_that_arrives_late_loses_nobodys_answer(loop: Loop, is_pulled:
     assert sum(len(entry.votes) for entry in loop.state().evidence.values()) == 12
 
 
-def test_a_task_with_our_key_for_a_sample_that_never_arrived_is_named_and_left_alone(loop: Loop) -> None:
+@pytest.mark.parametrize("has_arrived", [False, True])
+def test_a_task_with_our_key_that_nobody_planned_is_named_and_left_alone(
+    loop: Loop, *, has_arrived: bool
+) -> None:
     """Somebody imports it by hand; its answers make no gold, and every round goes on."""
-    sample_id = SampleId("f" * 64)
+    planned = {task.sample_id for task in loop.task_log.statuses().values()}
+    arrived = sorted(set(loop.tables.samples.read()["sample_id"].to_pylist()) - planned)
+    sample_id = SampleId(arrived[0] if has_arrived else "f" * 64)
     by_hand = NewTask(sample_id, Purpose.REVIEW, BatchId("by hand"), "by hand.txt")
     (task_id,) = loop.queue.push([by_hand]).values()
     (twin,) = loop.queue.push([by_hand]).values()

@@ -129,14 +129,16 @@ def test_barred_annotators_stay_barred_when_the_server_has_lost_it(tmp_path: Pat
     assert {id_: loop.queue.tasks[id_].pushed.barred for id_ in barred} == barred
 
 
-def test_a_task_with_another_workspaces_seal_is_adopted_without_its_plan(tmp_path: Path) -> None:
-    """A forged plan never reaches the task log."""
+def test_a_task_with_another_workspaces_seal_is_left_alone(tmp_path: Path) -> None:
+    """A forged plan never reaches the task log; the pull names each task, and no answer to it counts."""
     loop, again = loops(tmp_path)
     again.seal = PlanSeal()
-    again.reconcile()
 
-    assert {task.plan.lane for task in again.task_log.statuses().values()} == {""}
-    assert len(again.task_log.statuses()) == len(loop.queue.tasks)
+    report = again.pull()
+
+    assert again.task_log.statuses() == {}
+    assert len(report.strangers) == len(loop.queue.tasks)
+    assert not again.gold.records()
 
 
 def test_the_key_of_a_workspace_is_made_once_and_is_private(tmp_path: Path) -> None:
