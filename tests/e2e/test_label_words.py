@@ -72,7 +72,7 @@ def test_labels_may_be_any_words_and_may_be_reordered(loop: Loop) -> None:
     loop.run("push")
     answer_all(loop.servers.label_studio, loop.queue(), lambda _: MARKUP)
     pulled = loop.json("pull")
-    n_gold, n_tasks = pulled["n_gold_changes"], loop.queue().n_tasks()
+    n_gold, n_tasks = pulled["n_gold_changes"], loop.queue().counts().n_tasks
     assert n_gold > N / 2
     assert loop.run("gold", "show", "--limit", "10").out.count(f"{MARKUP} 1") == 10
 
@@ -93,7 +93,7 @@ def test_labels_may_be_any_words_and_may_be_reordered(loop: Loop) -> None:
     again = loop.json("pull")
     assert (again["gold_version"], again["n_gold_changes"]) == (None, 0)
     queue = loop.queue()
-    assert queue.n_tasks() == n_tasks
+    assert queue.counts().n_tasks == n_tasks
     states = [state for page in queue.changed_since(None) for state in page]
     assert {one.label for state in states for one in state.annotations} == {MARKUP}
 

@@ -126,4 +126,4 @@ def test_an_error_that_names_a_strange_path_is_one_sentence(
     with pytest.raises(SystemExit):
         main()
 
-    assert r"[/red] :x: \udcff" in capsys.readouterr().err
+    assert r"[/red] :x: \xff" in capsys.readouterr().err

@@ -39,7 +39,7 @@ def test_a_restored_workspace_goes_on_where_the_backup_was_taken(tmp_path: Path)
         assert "every promise holds" in again.run("check").out
         assert again.json("status")["gold"]["digest"] == status["gold"]["digest"]
         assert again.json("push")["n_pushed"] == 0
-        assert again.queue().n_tasks() == n_tasks
+        assert again.queue().counts().n_tasks == n_tasks
         assert again.servers.label_studio.url != loop.servers.label_studio.url
     finally:
         down(workspace, say=print)
