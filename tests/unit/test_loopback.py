@@ -143,7 +143,7 @@ def test_clients_ask_this_machine_directly(proxy: list[str], tmp_path: Path) -> 
 
     address = "http://127.0.0.1:9"
     with pytest.raises(ServiceError, match=address):
-        LabelStudioQueue(address, "secret", Projects(1, 2, 3), LabelSet.of(["cat", "dog"])).counts().n_tasks
+        LabelStudioQueue(address, "secret", Projects(1, 2, 3), LabelSet.of(["cat", "dog"])).counts()
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(_mlflow_environment(), "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         with pytest.raises(ServiceError, match=address):
