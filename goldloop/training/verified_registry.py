@@ -30,8 +30,9 @@ class Entry:
     tags: Mapping[str, str]
 
     def rank(self, version: str) -> tuple[bool, bool, int]:
-        """Return the order among entries of one digest: those registered again as `version` come last."""
-        return self.tags.get(VERSION_TAG) == version, self.number == version, int(self.number)
+        """Return the order among entries of one digest: the newest that was registered again comes last."""
+        is_again = self.tags.get(VERSION_TAG) == version
+        return is_again, not is_again and self.number == version, int(self.number)
 
 
 class VerifiedRegistry(ABC):

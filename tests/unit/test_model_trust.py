@@ -16,6 +16,7 @@ from goldloop.loop.rollback import rollback
 from goldloop.tables.model_log import read_models
 from goldloop.tables.rounds import read_rounds, save_round
 from goldloop.training.promotion import FIRST_MODEL
+from goldloop.training.verified_registry import VERSION_TAG
 from tests.loop import Killed
 from tests.unit.retraining_bench import HOLDOUT, TRAIN, Bench, train_record
 
@@ -182,6 +183,18 @@ def test_files_changed_in_the_registry_stop_a_retrain_and_are_replaced_by_the_co
 
     assert bench.notes[0].startswith("registered model 1 (digest ")
     assert (champion_model(bench.ports).version, bench.registry.aliases["champion"]) == ("1", "2")
+    assert retrain(bench.ports, bench.notes) is not None
+
+
+def test_a_changed_version_that_calls_itself_registered_again_is_replaced_all_the_same(bench: Bench) -> None:
+    """Tags are as easily set as files; the newest registration counts, and its files are compared."""
+    (bench.registry.folder / "1" / "model.txt").write_text("other weights")
+    forged = bench.registry.entries["1"]
+    bench.registry.entries["1"] = replace(forged, tags={**forged.tags, VERSION_TAG: "1"})
+
+    rollback(bench.ports, bench.notes, to="1")
+
+    assert bench.registry.aliases["champion"] == "2"
     assert retrain(bench.ports, bench.notes) is not None
 
 
