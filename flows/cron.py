@@ -14,13 +14,14 @@ def check_cron(cron: str, timezone: str) -> None:
         SettingsError: names the cron, and what Prefect finds wrong with it.
     """
     from prefect.server.schemas.schedules import CronSchedule
+    from pydantic import ValidationError
 
     try:
         dates = asyncio.run(CronSchedule(cron=cron, timezone=timezone).get_dates(1))
+    except ValidationError as error:
+        raise SettingsError(_wrong(cron, timezone, error.errors()[0]["msg"])) from error
     except ValueError as error:
-        why = str(error).strip().splitlines()
-        reason = why[2].strip().partition(" [type=")[0] if len(why) > 2 else why[0]
-        raise SettingsError(_wrong(cron, timezone, reason)) from error
+        raise SettingsError(_wrong(cron, timezone, str(error))) from error
     if not dates:
         raise SettingsError(_wrong(cron, timezone, "it never comes"))
 
@@ -28,5 +29,6 @@ def check_cron(cron: str, timezone: str) -> None:
 def _wrong(cron: str, timezone: str, reason: str) -> str:
     return (
         f"Prefect cannot run schedule.cron {cron!r} in schedule.timezone {timezone!r} ({reason}); "
-        "give minute, hour, day, month and weekday, such as '0 6 * * 1' for Monday 06:00"
+        "give minute, hour, day, month and weekday, such as '0 6 * * 1' for Monday 06:00, and an IANA time "
+        "zone such as 'Europe/Berlin'"
     )

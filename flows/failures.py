@@ -45,6 +45,8 @@ def _refused(response: httpx.Response, url: str) -> ServiceError:
     if response.status_code in (401, 403):
         step = "check GOLDLOOP_PREFECT_AUTH, or for an embedded server run `goldloop up`"
         return ServiceAuthError(f"{seen}; {step}")
+    if response.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        return ServiceError(f"{seen}; wait a minute, then run this again")
     if response.status_code < 500:
         step = "check that services.prefect_url is a Prefect server of version 3.9 or later"
         return ServiceError(f"{seen}; {step}")

@@ -220,4 +220,5 @@ def _is_whole(actions: list[dict[str, Any]]) -> bool:
     info: dict[str, Any] = next((action["commitInfo"] for action in actions if "commitInfo" in action), {})
     if info.get("operation") == "CREATE TABLE":
         return {"protocol", "metaData"} <= kinds
-    return info.get("last_action") != LAST["last_action"] or "txn" in kinds
+    is_older = bool(info) and info.get("last_action") != LAST["last_action"]
+    return is_older or "txn" in kinds

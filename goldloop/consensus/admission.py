@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from math import isfinite
 
-from goldloop.core.annotations import NOBODY, AnnotationStatus, StoredAnnotation
+from goldloop.core.annotations import NOBODY, AnnotationStatus, Identity, StoredAnnotation
 from goldloop.core.labels import LabelSet
 from goldloop.core.planned_tasks import TaskStatus
 
@@ -112,7 +112,7 @@ def admit(annotations: Iterable[StoredAnnotation], labels: LabelSet | None = Non
     admitted, refused = list[StoredAnnotation](), list[Refused]()
     for annotation in present:
         refusal = refusal_of(annotation, labels)
-        if refusal is None and bursts and annotation.annotation_id in bursts.get(annotation.annotator, ()):
+        if refusal is None and bursts and annotation.identity in bursts:
             refusal = Refusal.BURST
         if refusal is None:
             name = labels.find(annotation.label) if labels and annotation.label else annotation.label
@@ -140,20 +140,19 @@ def refusal_of(annotation: StoredAnnotation, labels: LabelSet | None = None) -> 
     return Refusal.RUSHED if time_s < MIN_LOOK_S else None
 
 
-def _bursts(annotations: Iterable[StoredAnnotation]) -> dict[str | None, set[int]]:
-    """Return, by annotator, the ids of answers that the annotator gave BULK_N or more at one moment."""
-    given: dict[str | None, list[tuple[datetime, int]]] = {}
-    for annotation in annotations:
+def _bursts(annotations: Iterable[StoredAnnotation]) -> set[Identity]:
+    """Return the answers that one annotator gave, BULK_N or more, at one moment."""
+    given: dict[str | None, list[tuple[datetime, int, StoredAnnotation]]] = {}
+    for place, annotation in enumerate(annotations):
         if annotation.status is AnnotationStatus.ANSWER:
-            moment = (annotation.created_at, annotation.annotation_id)
+            moment = (annotation.created_at, place, annotation)
             given.setdefault(annotation.annotator, []).append(moment)
-    bursts, moment_s = dict[str | None, set[int]](), timedelta(seconds=BULK_S)
-    for annotator, moments in given.items():
-        moments.sort()
-        for place, (last, _) in enumerate(moments[BULK_N - 1 :]):
+    bursts, moment_s = set[Identity](), timedelta(seconds=BULK_S)
+    for moments in given.values():
+        moments.sort(key=lambda moment: moment[:2])
+        for place, (last, *_) in enumerate(moments[BULK_N - 1 :]):
             if last - moments[place][0] <= moment_s:
-                ids = {annotation_id for _, annotation_id in moments[place : place + BULK_N]}
-                bursts.setdefault(annotator, set()).update(ids)
+                bursts |= {annotation.identity for *_, annotation in moments[place : place + BULK_N]}
     return bursts
 
 

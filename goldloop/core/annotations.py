@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
+from math import isfinite
 
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
@@ -156,9 +157,11 @@ class StoredAnnotation:
     def of(
         cls, task: TaskState, annotation: Annotation, *, seen_at: datetime | None = None
     ) -> StoredAnnotation:
-        """Return `annotation` of `task` as it is kept."""
+        """Return `annotation` of `task` as it is kept; a time that is no number is none."""
         taken = {field.name: getattr(annotation, field.name) for field in fields(annotation)}
         del taken["is_skip"]  # the status says it
+        if annotation.lead_time_s is not None and not isfinite(annotation.lead_time_s):
+            taken["lead_time_s"] = None  # nan is equal to nothing, so each pull would find it changed
         return cls(
             **taken,
             status=annotation.status,

@@ -73,7 +73,8 @@ def compare_all(
         merge.add(context.queue.states(odd[first : first + _PAGE]))
     counts = context.queue.counts()
     n_tasks, n_answers = counts.n_tasks - len(snapshot.pushed), counts.n_answers - merge.n_answers
-    return ServerCheck(context.clock(), n_tasks, n_answers), listing
+    n_gone = len(set(snapshot.pushed.values()) - {task.task_id for task in listing})
+    return ServerCheck(context.clock(), n_tasks, n_answers, n_gone), listing
 
 
 def answers_sentence(snapshot: Snapshot, check: ServerCheck | None, counts: ServerCounts) -> str:
@@ -81,8 +82,10 @@ def answers_sentence(snapshot: Snapshot, check: ServerCheck | None, counts: Serv
     n_pulled, n_others = n_on_server(snapshot.annotations), check.n_extra_answers if check else 0
     n_kept = sum(row.resolution is Resolution.KEPT for row in snapshot.annotations)
     sentence = f"{counts.n_answers} on the server, {n_pulled} pulled"
-    if n_others:
+    if n_others > 0:
         sentence += f", {n_others} that goldloop cannot count"
+    if n_others < 0:
+        sentence += f", {-n_others} that the server no longer holds"
     if n_kept:
         sentence += f", {n_kept} kept that the server has lost"
     is_complete = counts.n_answers == n_pulled + n_others

@@ -7,7 +7,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from goldloop.core.disk import write_whole
+from filelock import FileLock
+
+from goldloop.core.disk import disk_errors, make_folder, write_whole
 from goldloop.core.errors import WorkspaceError
 from goldloop.settings import Settings
 from goldloop.settings.identity import Identity, ensure_identity, new_identity, save_identity
@@ -51,16 +53,20 @@ class Workspace:
         """
         root = root.resolve()
         _refuse_other_names(root)
-        if (root / FILE_NAME).exists():
-            raise WorkspaceError(f"{root / FILE_NAME} exists already; edit it, or choose another folder")
+        _refuse_second(root)
         slug = re.sub(r"[^a-z0-9_-]+", "-", root.name.lower()).strip("-_")[:40]
         settings.setdefault("name", slug if len(slug) > 1 else f"loop-{slug or 'a'}")
         checked = checked_settings(settings, "goldloop init")
-        write_whole(root / ".gitignore", "*\n!.gitignore\n!goldloop.toml\n")
-        save_labels(root, checked.label_set)
-        save_identity(root, new_identity(root, checked.name))
-        write_whole(root / FILE_NAME, settings_toml(checked))
-        return cls(root, checked)
+        workspace = cls(root, checked)
+        with disk_errors("create the workspace", root):
+            make_folder(workspace.locks)
+            with FileLock(workspace.locks / "init.lock"):
+                _refuse_second(root)  # another process may have made it meanwhile
+                write_whole(root / ".gitignore", "*\n!.gitignore\n!goldloop.toml\n")
+                save_labels(root, checked.label_set)
+                save_identity(root, new_identity(root, checked.name))
+                write_whole(root / FILE_NAME, settings_toml(checked))
+        return workspace
 
     @property
     def identity(self) -> Identity:
@@ -106,6 +112,11 @@ class Workspace:
     def secrets_file(self) -> Path:
         """File, mode 0600, with the secrets `goldloop up` made."""
         return self.services / "secrets.json"
+
+
+def _refuse_second(root: Path) -> None:
+    if (root / FILE_NAME).exists():
+        raise WorkspaceError(f"{root / FILE_NAME} exists already; edit it, or choose another folder")
 
 
 def _refuse_other_names(folder: Path) -> None:

@@ -15,7 +15,8 @@ CHECK_AFTER = timedelta(days=1)  # a full comparison costs 1 ms a task
 class ServerCheck:
     """A full comparison: tasks and answers on the server beyond those that goldloop knows.
 
-    `n_lost` answers or tasks had vanished from the server and waited for a decision of the user.
+    `n_lost` answers or tasks had vanished from the server and waited for a decision of the user, or for the
+    next pull to look for the tasks under other ids.
     """
 
     at: datetime
@@ -24,7 +25,7 @@ class ServerCheck:
     n_lost: int = 0
 
     def is_due(self, now: datetime) -> bool:
-        """Whether the next comparison is due: the user has not decided, or a day has passed on the clock."""
+        """Whether the next comparison is due: something is lost, or a day has passed on the clock."""
         return self.n_lost > 0 or not timedelta() <= now - self.at < CHECK_AFTER
 
 

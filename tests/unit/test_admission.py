@@ -101,6 +101,29 @@ def test_answers_of_one_account_at_one_moment_do_not_count() -> None:
     assert {entry.refusal for entry in admission.refused} == {Refusal.BURST}
 
 
+def test_an_answer_that_shares_only_an_id_with_a_burst_counts() -> None:
+    """A new server repeats the ids of the one before."""
+    at = START + timedelta(days=1)
+    earlier = [stored(number) for number in range(BULK_N)]
+    burst = [stored(number, task_id=100 + number, created_at=at) for number in range(BULK_N)]
+
+    admission = admit([*earlier, *burst], LABELS)
+
+    assert list(admission.admitted) == earlier
+    assert [entry.annotation for entry in admission.refused] == burst
+
+
+def test_a_time_that_is_no_number_is_read_once(tmp_path: Path) -> None:
+    """It is equal to nothing, itself included; a second pull finds no change."""
+    loop = one_answer_each(tmp_path)
+    loop.queue.answer(1, "1", "ham", lead_time_s=float("nan"))
+
+    first, second = loop.pull(), loop.pull()
+
+    assert (first.n_new, first.n_refused) == (1, 1)
+    assert (second.n_edited, second.n_refused, second.problems) == (0, 0, [])
+
+
 def test_suggestions_made_answers_in_bulk_never_vote_and_are_listed(tmp_path: Path) -> None:
     """Pull, status and the report on annotators name them; the tasks go to somebody else."""
     loop = one_answer_each(tmp_path)

@@ -27,6 +27,19 @@ def test_a_cron_that_never_runs_makes_no_workspace(tmp_path: Path, cron: str) ->
     assert not folder.exists()
 
 
+@pytest.mark.parametrize("timezone", ["Europe/Berln", "UTC+1", "../../etc/passwd"])
+def test_a_time_zone_that_nobody_knows_is_named_as_the_cause(tmp_path: Path, timezone: str) -> None:
+    """The cron is right; nothing is written."""
+    folder = tmp_path / "shop"
+    words = ["init", str(folder), "--labels", "a,b", "--cron", "0 6 * * MON", "--timezone", timezone]
+
+    error = CliRunner().invoke(app, words).exception
+
+    assert isinstance(error, SettingsError)
+    assert f'Invalid timezone: "{timezone}"' in str(error)
+    assert not folder.exists()
+
+
 @pytest.mark.parametrize("cron", ["0 6 * * 1", "*/5 0-3 1,15 * *", "0 6 * * MON-FRI"])
 def test_a_cron_that_runs_is_accepted(tmp_path: Path, cron: str) -> None:
     """In the time zone of the workspace."""

@@ -46,6 +46,7 @@ def raised_in(module: str, error: Exception) -> Exception:
             "answered 404 to POST /api/flow_runs/: no; check that services.pre",
         ),
         (answered(422, "bad"), ServiceError, "check that services.prefect_url is a Prefect server"),
+        (answered(429, "slow"), ServiceError, "answered 429 to POST /api/flow_runs/: slow; wait a minute"),
         (answered(500, "x " * 999), ServiceError, "see the server's log"),
         (answered(503, "database or disk is full"), ServiceError, "the disk of the server is full"),
         (httpx.ReadTimeout("slow"), ServiceUnreachableError, "did not answer in time (ReadTimeout); wait"),

@@ -93,6 +93,7 @@ GREY = {
     "12 bits in a TIFF of 32": lambda: encoded(Image.fromarray(grey(4095, np.int32)), "TIFF"),
     "12 bits as floats": lambda: encoded(Image.fromarray(grey(4095, np.float32)), "TIFF"),
     "floats up to 1": lambda: encoded(Image.fromarray(grey(1, np.float32)), "TIFF"),
+    "floats up to a millionth": lambda: encoded(Image.fromarray(grey(1e-6, np.float32)), "TIFF"),
     "floats up to 4": lambda: encoded(Image.fromarray(grey(4, np.float32)), "TIFF"),
     "floats up to 255": lambda: encoded(Image.fromarray(grey(255, np.float32)), "TIFF"),
     "floats around 0": lambda: encoded(Image.fromarray(grey(2, np.float32) - np.float32(1)), "TIFF"),
@@ -106,6 +107,15 @@ def test_a_grey_scene_looks_the_same_at_every_depth(kind: str) -> None:
     seen = pixels(GREY[kind]())[0, :, 0]
 
     np.testing.assert_allclose(seen, np.linspace(0, 255, SIDE), atol=2)
+
+
+@pytest.mark.parametrize("n_bits", [2, 4])
+def test_a_few_bits_in_a_file_of_16_are_not_black(n_bits: int) -> None:
+    """The largest value is white."""
+    white = 2**n_bits - 1
+    seen = pixels(encoded(Image.fromarray(grey(white, np.uint16)), "TIFF"))
+
+    assert np.unique(seen).tolist() == [round(255 * value / white) for value in range(white + 1)]
 
 
 COLOUR = {

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from goldloop.core.samples import sample_id_of
 from goldloop.gold.near_duplicates import Groups
@@ -80,7 +81,22 @@ def ramp(number: int) -> bytes:
     return encoded(Image.fromarray(np.broadcast_to(rise, (30, 50, 3)).astype(np.uint8)), "PNG")
 
 
-@pytest.mark.parametrize("make", [flat, two_tones, ramp])
+def vignette(number: int) -> bytes:
+    """Return a swatch that gets a little darker to its edges, in another colour for every number."""
+    y, x = np.mgrid[-1:1:30j, -1:1:50j]
+    shade = 1 - 0.1 * np.sqrt(x * x + y * y)[..., None]
+    colour = np.random.default_rng(number).integers(0, 256, 3)
+    return encoded(Image.fromarray((shade * colour).astype(np.uint8)), "PNG")
+
+
+def watermarked(number: int) -> bytes:
+    """Return a swatch with a faint name on it, in another colour for every number."""
+    picture = Image.open(io.BytesIO(flat(number, size=(200, 120))))
+    ImageDraw.Draw(picture).text((20, 90), "ACME Ltd", fill=(128, 128, 128))
+    return encoded(picture, "PNG")
+
+
+@pytest.mark.parametrize("make", [flat, two_tones, ramp, vignette, watermarked])
 def test_pictures_without_structure_are_no_near_duplicates(
     reader: ImageReader, make: Callable[[int], bytes]
 ) -> None:

@@ -21,6 +21,7 @@ TEARS: dict[str, Callable[[bytes], bytes]] = {
     "one byte short": lambda content: content[:-1],
     "one line short": lambda content: content[: content.rstrip().rindex(b"\n")],
     "zeros at the end": lambda content: content[:-40] + bytes(40),
+    "an object without content": lambda content: b"{}\n",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 import pytest
@@ -77,7 +78,9 @@ def test_an_unreadable_annotation_does_not_stop_the_others(result: object) -> No
     assert codec.values_of(StoredAnnotation, table) == stored
 
 
-@pytest.mark.parametrize("value", [5, None, [], {"a": 1}, "\ud800", True])
+@pytest.mark.parametrize(
+    "value", [5, None, [], {"a": 1}, "\ud800", True, 10**400, float("nan"), float("inf")]
+)
 def test_data_that_was_changed_to_other_types_stops_nothing(value: object) -> None:
     """What the task showed, and reasons, come from the server as anything that JSON knows."""
     changed = dict.fromkeys(("suggested", "suggested_score", "suggested_by", "answers"), value)
@@ -87,6 +90,7 @@ def test_data_that_was_changed_to_other_types_stops_nothing(value: object) -> No
 
     stored = [StoredAnnotation.of(state, annotation) for annotation in state.annotations]
     assert [annotation.label for annotation in stored] == ["cat"]
+    assert all(row.shown_score is None or isfinite(row.shown_score) for row in stored)
     assert len(schema.as_table("annotations", codec.rows_of(stored))) == 1
 
 

@@ -131,6 +131,8 @@ def _status_error(url: str, doing: str, status: int, body: str) -> ServiceError:
         return ServiceUnreachableError(f"{seen}; wait until the server is up, then run this again")
     if status == 404:
         return ServiceError(f"{seen}; check the address, and that the project was not deleted")
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        return ServiceError(f"{seen}; wait a minute, then run this again")
     step = full_disk_under(url, body) or "see the server's log, then run this again"
     return ServiceError(f"{seen}; {step}")
 

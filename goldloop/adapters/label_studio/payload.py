@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
+from math import isfinite
 from typing import Any
 from urllib.parse import quote
 
@@ -204,7 +205,11 @@ def _account(value: object) -> str | None:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    """Return a number; None for what is none, such as nan, or too large for one, which JSON can write."""
+    try:
+        return float(value) if isinstance(value, int | float) and isfinite(value) else None
+    except OverflowError:
+        return None
 
 
 def _text(value: object) -> str | None:

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFile
 
-SCALES = (255, 1023, 4095, 16383, 65535)
-"""Full scales of 8, 10, 12, 14 and 16 bits."""
+SCALES = (3, 15, 255, 1023, 4095, 16383, 65535)
+"""Full scales of 2, 4, 8, 10, 12, 14 and 16 bits."""
 
 FRACTIONS = (1, 4, 16, 64)
 """Further full scales, for floats that are not whole numbers."""
@@ -66,6 +66,8 @@ class _Values:
         white = next(scale for scale in scales if scale >= self.high)
         if most < white / EXTREME:
             white = next(scale for scale in scales if scale >= most)
+        if not self.is_whole and most < white / EXTREME:  # far below every usual full scale
+            return 0, most or self.high
         return 0, white
 
 

@@ -16,17 +16,23 @@ _MIN_FREQUENCIES = 16
 """Where fewer of the 64 frequencies occur, their signs say nothing: all colour swatches share them, and so do
 all pictures of two tones. Photographs have 64, pictures that are their own mirror image 32."""
 
+_MIN_CONTRAST = 8.0
+"""Standard deviation of the grey levels, of 255. Below it, pictures of many colours have the same signs: a
+vignette or a watermark on a swatch. Photographs and digits have 20 and more."""
+
 
 def fingerprint_of(rgb: Image.Image) -> str:
     """Return the signs of the 64 lowest frequencies of the grey picture (DCT), as 16 hex digits.
 
     Chosen over gradient hashes (dHash), which put 37 % of scikit-learn's 8 x 8 digits within 2 bits of a
     *different* digit picture, this one .1 %; see tests/unit/test_image_fingerprint.py.
-    A picture with too few frequencies gets a hash of its pixels, which only equal pictures share.
+    A picture with too few frequencies or too little contrast gets a hash of its pixels, which only equal
+    pictures share.
     """
     grey = np.asarray(rgb.convert("L").resize((_SIDE, _SIDE), Image.Resampling.BILINEAR), dtype=np.float64)
     spectrum = dctn(grey, norm="ortho")[:9, :9].ravel()[1:65]  # the first is the mean brightness
-    if np.count_nonzero(np.abs(spectrum) > _FLAT) < _MIN_FREQUENCIES:
+    n_frequencies = np.count_nonzero(np.abs(spectrum) > _FLAT)
+    if n_frequencies < _MIN_FREQUENCIES or grey.std() < _MIN_CONTRAST:
         pixels = rgb.resize((_SIDE, _SIDE), Image.Resampling.BILINEAR).tobytes()
         return hashlib.sha256(pixels).hexdigest()[:16]
     return np.packbits(spectrum > _FLAT).tobytes().hex()
