@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from typing import Any
 
@@ -68,10 +70,10 @@ def test_the_next_task_tells_nothing_of_others(stage: Scene, insider: httpx.Clie
     listed = insider.get(stage.address("/api/tasks/?project={project}&fields=all")).raise_for_status().json()
 
     assert (given["id"], again["id"]) == (task_id, task_id)
+    hidden = ("overlap", "total_annotations", "cancelled_annotations", "completed_at", "updated_at")
     for shown in (given, again, *listed["tasks"]):
         assert shown["updated_by"] == []
-        numbers = ("overlap", "total_annotations", "cancelled_annotations", "completed_at", "updated_at")
-        assert {shown.get(name) for name in numbers} == {None}
+        assert {shown.get(name) for name in (*hidden, "draft_exists")} == {None}
 
 
 def test_nobody_holds_more_than_one_task(stage: Scene, insider: httpx.Client) -> None:
@@ -99,6 +101,20 @@ def test_a_task_that_was_given_long_ago_is_not_answered_once_it_is_closed(
     replies = [insider.post(f"/api/tasks/{it}/annotations/", json=FORGED) for it in (ids[0], ids[-2])]
 
     assert [reply.status_code for reply in replies] == [403, 201]
+
+
+def test_one_of_many_answers_at_one_moment_is_taken(stage: Scene) -> None:
+    """A script that answers a task from many connections at once has answered it once."""
+    ids = stage.queue.push([task(number, Purpose.AUDIT) for number in range(120, 126)]).values()
+
+    def answer(task_id: int) -> int:
+        with token_of(stage.insider) as client:
+            return client.post(f"/api/tasks/{task_id}/annotations/", json=FORGED).status_code
+
+    with ThreadPoolExecutor(12) as threads:
+        codes = {task_id: Counter(threads.map(answer, [task_id] * 12)) for task_id in ids}
+
+    assert [count[201] for count in codes.values()] == [1] * len(codes)
 
 
 @pytest.mark.parametrize(

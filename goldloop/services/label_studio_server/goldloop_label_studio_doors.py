@@ -6,6 +6,9 @@ delete their own answers. `DOORS` lists all of it; every other request is answer
 sends to annotators loses the answers of the others.
 """
 
+from collections import defaultdict
+from threading import Lock
+
 from django.apps import AppConfig
 from django.http import HttpResponseForbidden
 from goldloop_label_studio_answers import MAX_BYTES, answer_fault, unsound
@@ -19,6 +22,7 @@ _ANSWER = {  # what the labelling page sends; neither author nor times, ground t
 }
 _PROFILE = {"first_name", "last_name", "phone", "allow_newsletters", "custom_hotkeys"}
 _LISTING = {"project", "view", "page", "page_size", "fields", "include", "resolve_uri", "interaction"}
+_ANSWERING = defaultdict(Lock)  # by account: two answers at one moment would both be the first
 _FOREIGN = {"cross-site", "same-site"}  # another port of this machine is the same site
 _READING = {"GET", "HEAD", "OPTIONS"}
 _MAX_GIVEN = 10  # tasks that pages which are still open may show
@@ -33,8 +37,10 @@ class Doors(AppConfig):
     def ready(self):
         """Put the rule behind authentication, and the redaction behind every view."""
         from io_storages.localfiles.models import LocalFilesExportStorage
+        from tasks.api import AnnotationsListAPI
 
         APIView.initial = _checked(APIView.initial)
+        AnnotationsListAPI.post = _one_by_one(AnnotationsListAPI.post)
         APIView.finalize_response = _redacted(APIView.finalize_response)
         LocalFilesExportStorage.validate_connection = _refuse_storage
         for write in ("save_annotation", "delete_annotation"):
@@ -78,6 +84,15 @@ def _checked(initial):
             _check(request, request.data, kwargs)
 
     return checked
+
+
+def _one_by_one(post):
+    def alone(view, request, *args, **kwargs):
+        with _ANSWERING[request.user.pk]:
+            _check(request, request.data, kwargs)  # again: the account may have answered meanwhile
+            return post(view, request, *args, **kwargs)
+
+    return alone
 
 
 def _redacted(finalize_response):
@@ -134,6 +149,10 @@ def _next_task(request, sent, kwargs):
 def _profile(request, sent, kwargs):
     is_own = str(kwargs["pk"]) == str(request.user.pk)
     return _only(sent, _PROFILE) if is_own else "this is another annotator's account"
+
+
+def _tour(request, sent, kwargs):
+    return _only(sent, {"state", "interaction_data"})
 
 
 def _new_answer(request, sent, kwargs):
@@ -227,7 +246,7 @@ DOORS = {
     "user-login": {"GET": _open, "POST": _open},
     "user-signup": {"GET": _open, "POST": _open},
     "current-user-hotkeys": {"GET": _open, "PATCH": _open},
-    "product-tour": {"GET": _open, "PATCH": _open},
+    "product-tour": {"GET": _open, "PATCH": _tour},
     "user-detail": {"GET": _profile, "PATCH": _profile},
     "data_manager:dm-actions": {"GET": _open, "POST": _next_task},
     "tasks:api:task-list": {"GET": _listing},

@@ -3,6 +3,7 @@
 _OTHERS = {"annotators": [], "annotations_results": "", "annotations_ids": "", "updated_by": []} | {
     "avg_lead_time": None,
     "comment_authors": [],
+    "draft_exists": None,
     **dict.fromkeys(("overlap", "completed_at", "updated_at", "total_annotations", "cancelled_annotations")),
 }
 """Fields of a task that tell who answered it, what, when and how many, or how many goldloop asks and bars."""
