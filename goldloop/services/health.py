@@ -70,9 +70,9 @@ def _request(
         ) as client:
             headers = {"Authorization": authorization} if authorization else {}
             answer = client.post(url, json=body) if body else client.get(url, headers=headers)
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, ImportError) as error:
         raise ServiceUnreachableError(
-            f"{url} does not answer ({error}); check that the server runs"
+            f"{url} does not answer ({error}); check that the server runs, and the proxy if there is one"
         ) from error
     if answer.status_code in (401, 403):
         raise ServiceAuthError(

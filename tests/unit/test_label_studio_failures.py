@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -145,6 +146,15 @@ def test_a_server_that_is_down_is_named_everywhere() -> None:
         ensure_projects(url, "token", name="a", labels=LABELS, images_root=None)
     with pytest.raises(ServiceUnreachableError, match="goldloop up"):
         add_annotator(url, "token", email="ann@example.com", password="long enough")
+
+
+def test_a_proxy_that_needs_a_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a server on another machine; httpx does without the package otherwise."""
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+
+    with pytest.raises(ServiceError, match=r"labels\.example cannot be asked .*socksio.* unset the proxy"):
+        LabelStudioQueue("http://labels.example", "token", Projects(1, 2, 3), LABELS)
 
 
 def test_a_short_password_is_refused_before_asking() -> None:

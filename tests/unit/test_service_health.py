@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -64,3 +65,14 @@ def test_what_gives_no_access_token_is_no_label_studio(body: bytes) -> None:
         pytest.raises(ServiceUnreachableError, match=r"/api/token/refresh/ gives no access token; check"),
     ):
         check_health("label_studio", endpoints)
+
+
+def test_a_proxy_that_needs_a_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a server on another machine."""
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:9")
+    url = "http://servers.example"
+    endpoints = Endpoints(LabelStudioEndpoint(url, PERSONAL_TOKEN), PrefectEndpoint(url), MlflowEndpoint(url))
+
+    with pytest.raises(ServiceUnreachableError, match=r"socksio.* check that the server runs, and the proxy"):
+        check_health("prefect", endpoints)

@@ -160,6 +160,9 @@ def translated(url: str, doing: str) -> Iterator[None]:
             f"Label Studio at {url} does not answer when asked to {doing} ({type(error).__name__}: {error}); "
             f"{step}"
         ) from error
+    except ImportError as error:  # httpx lacks a package for the proxy that the environment names
+        step = "Do that, or unset the proxy (ALL_PROXY), then run this again"
+        raise ServiceError(f"Label Studio at {url} cannot be asked to {doing}: {error} {step}") from error
     except httpx.HTTPStatusError as error:
         raise _status_error(url, doing, error.response.status_code, error.response.text) from error
     except (
