@@ -20,6 +20,7 @@ from goldloop.routing.policies import Band
 from goldloop.scoring.score import score_source
 from goldloop.scoring.writer import Model
 from tests.e2e.commands import Loop
+from tests.e2e.embedded_servers import let_into_everything
 from tests.e2e.person import Person, result_of
 from tests.e2e.test_three_queues import LABELS, ThreeMoods
 from tests.images import write_good
@@ -40,8 +41,10 @@ class Office:
         self.project = self.queue.projects.main
 
     def person(self, name: str) -> Person:
-        """Return somebody with an account."""
-        return Person.hired(self.server, f"{name}@{self.loop.root.name}.example")
+        """Return somebody whose account may do all that it may on a server that goldloop did not start."""
+        person = Person.hired(self.server, f"{name}@{self.loop.root.name}.example")
+        let_into_everything(self.server, person.user_id)
+        return person
 
     def ask(self, who: Person | None, method: str, path: str, body: object = None, **params: Any) -> Any:
         """Send a request as somebody, the owner being None."""
