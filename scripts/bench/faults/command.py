@@ -25,7 +25,7 @@ from typing import Any
 
 from scripts.bench.faults.harm import PRELOADED, Harm, operations, plant
 
-PATIENCE_S = 60.0  # a command that needs longer is stuck: every wait below is a few seconds
+PATIENCE_S = 60.0  # a command that needs so much more than undisturbed is stuck: every wait is a few seconds
 REQUEST_S = 4  # in earnest 30 to 60 s
 SHORTER: Mapping[str, Any] = {
     "goldloop.adapters.label_studio.client:TIMEOUT_S": float(REQUEST_S),
@@ -63,6 +63,7 @@ class Running:
 
     process: BaseProcess
     folder: Path
+    patience_s: float
     started: float = field(default_factory=time.monotonic)
 
     def signal(self, number: signal.Signals) -> None:
@@ -70,14 +71,10 @@ class Running:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid or 0, number)
 
-    def wait(self, patience_s: float = PATIENCE_S) -> bool:
-        """Wait until it has ended; return whether it has."""
-        self.process.join(max(0.0, self.started + patience_s - time.monotonic()))
-        return not self.process.is_alive()
-
     def end(self) -> Ended:
-        """Wait for it, within PATIENCE_S, and return how it ended; one that is stuck is killed."""
-        has_ended = self.wait()
+        """Wait for it, with patience, and return how it ended; one that is stuck is killed."""
+        self.process.join(max(0.0, self.started + self.patience_s - time.monotonic()))
+        has_ended = not self.process.is_alive()
         took_s = time.monotonic() - self.started
         if not has_ended:
             self.signal(signal.SIGKILL)
@@ -98,6 +95,7 @@ class Commands:
         self._environment = {**environment, **_SHORTER_ENVIRONMENT, "GOLDLOOP_WORKSPACE": str(root)}
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([__name__, *_IMPORTED])
+        self.slowest_s = 60.0  # of the commands undisturbed; before they are known, a busy machine's
         self._number = 0
 
     def start(self, *arguments: str, harm: Harm | None = None) -> Running:
@@ -110,7 +108,7 @@ class Commands:
         )
         with _set_environment(self._of_fork_server()):  # read once, by the server that forks
             process.start()
-        return Running(process, folder)
+        return Running(process, folder, PATIENCE_S + 2 * self.slowest_s)
 
     def run(self, *arguments: str, harm: Harm | None = None) -> Ended:
         """Run `goldloop ARGUMENTS` to its end."""
@@ -153,7 +151,7 @@ def _goldloop(arguments: tuple[str, ...], root: str, folder: str, harm: Harm) ->
         sys.excepthook(*sys.exc_info())
         sys.exit(1)
     finally:
-        threading._shutdown()
+        threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
         Path(folder, "operations").write_text(str(operations()))
 

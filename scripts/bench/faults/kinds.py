@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import psutil
 
-from scripts.bench.faults.command import PATIENCE_S, Ended, Running
+from scripts.bench.faults.command import Ended, Running
 from scripts.bench.faults.harm import Deed, Harm
 from scripts.bench.faults.proxy import Ill, Illness
 from scripts.bench.faults.stack import LABEL_STUDIO, MLFLOW
@@ -77,8 +77,6 @@ def command_stopped(trial: Trial) -> Planted:
     where, running = _struck(trial, Deed.STOP)
     while running.process.is_alive() and not _is_stopped(running):
         time.sleep(0.02)
-        if running.wait(PATIENCE_S / 4):
-            break
     if not running.process.is_alive():
         return None
     other = _run(trial)
@@ -89,7 +87,7 @@ def command_stopped(trial: Trial) -> Planted:
 
 def _is_stopped(running: Running) -> bool:
     with contextlib.suppress(psutil.Error):
-        return psutil.Process(running.process.pid).status() == psutil.STATUS_STOPPED
+        return bool(psutil.Process(running.process.pid).status() == psutil.STATUS_STOPPED)
     return False
 
 

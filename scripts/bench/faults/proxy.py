@@ -160,8 +160,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _ail(self, illness: Illness, body: bytes) -> _Reply | None:
         if illness.ill is Ill.HELD:
-            late = {"command": self.command, "path": self.path, "headers": self._headers()}
-            self.ward.hold(lambda: illness.released.wait(_PATIENCE_S) and _ask(self.upstream, body, **late))
+            self.ward.hold(lambda: illness.released.wait(_PATIENCE_S) and self._forward(body))
         elif illness.ill is Ill.DEED and not illness.is_after:
             illness.deed()
         needs_reply = illness.ill in {Ill.LOST, Ill.CUT, Ill.DEED} or illness.is_after

@@ -81,7 +81,7 @@ class Trial:
 
 
 Plant = Callable[[Trial], "tuple[str, list[Ended]] | None"]
-"""Runs the command with the fault, lifts it, and returns where it was and how commands ended; None: nowhere."""
+"""Runs the command with the fault and lifts it; returns where it struck and how commands ended, or None."""
 
 
 def tried(walk: Walk, stage: Stage, plant: Plant, result: Result, rng: np.random.Generator) -> None:

@@ -72,6 +72,7 @@ class Walk:
         self._stage("round", is_kept=False)
         self._stage("pull")
         self._stage("retrain")
+        self.commands.slowest_s = max(stage.took_s for stage in self.stages.values())
         return self.stages
 
     def answer(self, share: float = 1.0) -> int:
