@@ -103,6 +103,9 @@ def tried(walk: Walk, stage: Stage, plant: Plant, result: Result, rng: np.random
         _repeat(walk, stage, [], result)
     apart = difference(stage.facts, walk.facts())
     result.lost, result.doubled = apart.lost, apart.doubled
+    if walk.has_check:
+        checked = walk.commands.run("check")
+        result.lost += [] if checked.code == 0 else [f"goldloop check: {checked.out}{checked.err}"]
     result.took_s = time.monotonic() - started
 
 

@@ -51,6 +51,7 @@ class Walk:
         self.truth |= pictures(folder / "second", N_SECOND, seed=seed + 1)
         Workspace.create(self.root, services=stack.urls, **(ALONE | _SETTINGS))
         self.champion: str | None = None
+        self.has_check = False  # whether this goldloop has a command that looks for what is wrong
         self.stages: dict[str, Stage] = {}
         self._older: list[Backup] = []
         self.asked: Backup | None = None
@@ -73,6 +74,7 @@ class Walk:
         self._stage("pull")
         self._stage("retrain")
         self.commands.slowest_s = max(stage.took_s for stage in self.stages.values())
+        self.has_check = " check " in self.commands.run("--help").out
         return self.stages
 
     def answer(self, share: float = 1.0) -> int:
