@@ -88,9 +88,9 @@ def one_fault(walk: Walk, number: int, options: argparse.Namespace) -> Result:
         command = str(rng.choice(options.command, p=weights / weights.sum()))
         result = Result(number, kind, command)
         tried(walk, walk.stages[command], KINDS[kind], result, rng)
+        say(_line(result))
         if result.is_planted:
             break
-    say(_line(result))
     return result
 
 

@@ -7,9 +7,11 @@ import signal
 import sqlite3
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 import psutil
 
+from goldloop.wiring import open_workspace
 from scripts.bench.faults.command import Ended, Running
 from scripts.bench.faults.harm import Deed, Harm
 from scripts.bench.faults.proxy import Ill, Illness
@@ -169,8 +171,15 @@ def restored(trial: Trial) -> Planted:
     age = int(trial.rng.integers(len(trial.stage.older)))
     trial.stack.put_back(trial.stage.older[age], server)
     ended = _run(trial)
+    if ended.code == 0:
+        gone = _gold(trial.stage.folder) - _gold(trial.walk.root)
+        trial.lost += [f"gold label of {sample_id}, without a word" for sample_id, _ in sorted(gone)]
     trial.stack.put_back(trial.stage.backup, server)
     return f"{server}, backup {age + 1} before", [ended]
+
+
+def _gold(root: Path) -> set[tuple[str, str]]:
+    return {(record.sample_id, record.label) for record in open_workspace(root).gold.records()}
 
 
 def two_writers(trial: Trial) -> Planted:

@@ -26,11 +26,12 @@ def unclear(ended: Ended) -> list[str]:
     wrong = [name for name, pattern in _CODE.items() if pattern.search(said)]
     if ended.code == 0 or ended.code is None or ended.code < 0:
         return wrong
-    _, found, message = ended.err.partition("error: ")
-    if not found and "interrupted" not in ended.err:
+    found = re.search(r"^error: (.*)", ended.err, re.M | re.S)
+    if found is None:
         return [*wrong, "no error line"]
-    if len(message) > LONGEST:
-        wrong.append(f"{len(message)} characters")
+    message = found[1]
+    if len(ended.err) > LONGEST:
+        wrong.append(f"{len(ended.err)} characters")
     if not _VALUE.search(message):
         wrong.append("no value")
     if not _STEP.search(message):

@@ -12,10 +12,11 @@ from scripts.bench.faults.command import Ended
 from scripts.bench.faults.facts import difference
 from scripts.bench.faults.messages import advice, unclear
 from scripts.bench.faults.proxy import Ward
-from scripts.bench.faults.stack import Stack
+from scripts.bench.faults.stack import LABEL_STUDIO, MLFLOW, PREFECT, Stack
 from scripts.bench.faults.walk import Stage, Walk
 
 N_REPEATS = 4
+_SHARES = {LABEL_STUDIO: 0.5, MLFLOW: 0.35, PREFECT: 0.15}  # of the faults; Prefect keeps no data of the loop
 _REPEATED = {"up", "score", "push", "pull", "retrain", "round"}  # what a message may send a user to
 
 
@@ -52,8 +53,11 @@ class Trial:
     walk: Walk
     stage: Stage
     rng: np.random.Generator
+    aim: str = ""
     afterwards: list[Callable[[], object]] = field(default_factory=list)
     """Done once the command has been repeated; it is then repeated again."""
+    lost: list[str] = field(default_factory=list)
+    """What was lost while the fault lasted, even if it came back later."""
 
     @property
     def ward(self) -> Ward:
@@ -68,12 +72,17 @@ class Trial:
     def request(self) -> tuple[str, int]:
         """Return a server and the number of one of the command's requests to it."""
         servers = sorted({server for server, _ in self.stage.requests})
-        server = str(self.rng.choice(servers))
-        return server, int(self.rng.integers(sum(one == server for one, _ in self.stage.requests))) + 1
+        weights = np.array([_SHARES[server] for server in servers])
+        server = str(self.rng.choice(servers, p=weights / weights.sum()))
+        nth = int(self.rng.integers(sum(one == server for one, _ in self.stage.requests))) + 1
+        self.aim = f"request {nth} to {server}"
+        return server, nth
 
     def operation(self) -> int:
         """Return the number of one of the command's file operations."""
-        return int(self.rng.integers(max(1, self.stage.n_operations))) + 1
+        operation = int(self.rng.integers(max(1, self.stage.n_operations))) + 1
+        self.aim = f"file operation {operation}"
+        return operation
 
     def is_heads(self) -> bool:
         """Toss a coin."""
@@ -92,7 +101,7 @@ def tried(walk: Walk, stage: Stage, plant: Plant, result: Result, rng: np.random
     planted = plant(trial)
     walk.stack.ward.end()
     if planted is None:
-        result.is_planted = False
+        result.is_planted, result.where = False, trial.aim
         return
     result.where, ended = planted
     for one in ended:
@@ -102,7 +111,7 @@ def tried(walk: Walk, stage: Stage, plant: Plant, result: Result, rng: np.random
         deed()
         _repeat(walk, stage, [], result)
     apart = difference(stage.facts, walk.facts())
-    result.lost, result.doubled = apart.lost, apart.doubled
+    result.lost, result.doubled = trial.lost + apart.lost, apart.doubled
     if walk.has_check:
         checked = walk.commands.run("check")
         result.lost += [] if checked.code == 0 else [f"goldloop check: {checked.out}{checked.err}"]
