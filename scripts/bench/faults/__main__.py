@@ -32,7 +32,7 @@ from scripts.bench.faults.stack import Stack
 from scripts.bench.faults.trial import Result, tried
 from scripts.bench.faults.walk import Walk
 
-COMMANDS = {"score": 0.2, "push": 0.28, "pull": 0.24, "retrain": 0.12, "round": 0.16}  # share of the faults
+COMMANDS = {"score": 0.22, "push": 0.32, "pull": 0.28, "retrain": 0.08, "round": 0.1}  # share of the faults
 CONTROL = "no fault"
 _DRAWS = 5  # of a place that the command reaches
 

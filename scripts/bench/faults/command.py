@@ -35,7 +35,11 @@ SHORTER: Mapping[str, Any] = {
     "goldloop.adapters.label_studio.changes:CHANGED_TASKS": 5,
     "goldloop.scoring.writer:COMMIT_EVERY": 8,
 }
-_SHORTER_ENVIRONMENT = {"PREFECT_API_REQUEST_TIMEOUT": str(REQUEST_S), "PREFECT_CLIENT_MAX_RETRIES": "2"}
+_ENVIRONMENT = {
+    "PREFECT_API_REQUEST_TIMEOUT": str(REQUEST_S),
+    "PREFECT_CLIENT_MAX_RETRIES": "2",
+    "OMP_NUM_THREADS": "1",  # other stacks and servers want the other cores
+}
 _IMPORTED = (
     *("goldloop.cli.main", "flows.routine", "models.image.trainer", "torch", "torchvision", "mlflow"),
     *("goldloop.adapters.mlflow_registry", "goldloop.adapters.mlflow_runs", "deltalake", "matplotlib.pyplot"),
@@ -92,7 +96,7 @@ class Commands:
         self, root: Path, scratch: Path, environment: Mapping[str, str], library: Path | None
     ) -> None:
         self.root, self.scratch, self.library = root, scratch, library
-        self._environment = {**environment, **_SHORTER_ENVIRONMENT, "GOLDLOOP_WORKSPACE": str(root)}
+        self._environment = {**environment, **_ENVIRONMENT, "GOLDLOOP_WORKSPACE": str(root)}
         self._context: ForkServerContext = multiprocessing.get_context("forkserver")
         self._context.set_forkserver_preload([__name__, *_IMPORTED])
         self.slowest_s = 60.0  # of the commands undisturbed; before they are known, a busy machine's

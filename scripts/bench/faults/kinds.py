@@ -183,12 +183,13 @@ def _gold(root: Path) -> set[tuple[str, str]]:
 
 
 def two_writers(trial: Trial) -> Planted:
-    """Run the command twice at once, the second a moment later."""
+    """Run the command twice at once, or a pull, as its schedule does, a moment later."""
+    arguments = trial.stage.arguments if trial.is_heads() else ("pull",)
     first = _start(trial)
     moment = float(trial.rng.random()) * trial.stage.took_s / 2
     time.sleep(moment)
-    second = _start(trial)
-    return f"{moment:.2f} s apart", [first.end(), second.end()]
+    second = trial.walk.commands.start(*arguments)
+    return f"{arguments[0]} {moment:.2f} s later", [first.end(), second.end()]
 
 
 def _start(trial: Trial, harm: Harm | None = None) -> Running:
