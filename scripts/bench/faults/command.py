@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import functools
 import multiprocessing
 import os
 import signal
@@ -24,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.bench.faults.harm import PRELOADED, Harm, operations, plant
+from scripts.bench.faults.points import set_constants
 
 PATIENCE_S = 60.0  # a command that needs so much more than undisturbed is stuck: every wait is a few seconds
 REQUEST_S = 4  # in earnest 30 to 60 s
@@ -161,13 +161,7 @@ def _goldloop(arguments: tuple[str, ...], root: str, folder: str, harm: Harm) ->
 
 
 def _shorten_waits() -> None:
-    """Set the module constants of SHORTER; one that is not there is an error."""
-    for point, value in SHORTER.items():
-        module, _, path = point.partition(":")
-        *owners, name = path.split(".")
-        owner = functools.reduce(getattr, owners, import_module(module))
-        getattr(owner, name)
-        setattr(owner, name, value)
+    set_constants(SHORTER)
     import_module("goldloop.adapters.mlflow_connection").ENVIRONMENT.update(
         MLFLOW_HTTP_REQUEST_TIMEOUT=str(REQUEST_S)
     )

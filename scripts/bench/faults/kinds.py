@@ -17,6 +17,7 @@ from scripts.bench.faults.harm import Deed, Harm
 from scripts.bench.faults.proxy import Ill, Illness
 from scripts.bench.faults.stack import LABEL_STUDIO, MLFLOW
 from scripts.bench.faults.trial import Plant, Trial
+from scripts.bench.faults.walk import BUDGET
 
 Planted = tuple[str, list[Ended]] | None
 _STEPS_S = (-86_400, -3600, 3600, 86_400)
@@ -146,7 +147,7 @@ def server_clock(trial: Trial) -> Planted:
     step_s = int(trial.rng.choice(_STEPS_S))
     if trial.stage.command == "pull" and trial.walk.asked is not None:
         trial.stack.put_back(trial.walk.asked, LABEL_STUDIO)
-        trial.walk.answer(share=0.5)
+        trial.walk.answer(BUDGET // 2)
     database = trial.stack.database(LABEL_STUDIO)
     with contextlib.closing(sqlite3.connect(database, timeout=30)) as connection, connection:
         ids = [row[0] for row in connection.execute("SELECT id FROM task ORDER BY id")]

@@ -1,20 +1,20 @@
-"""People who answer every open task of a workspace by the colour of its picture, always alike."""
+"""Pictures of three colours, and people who answer the same of each whenever they are asked."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import numpy as np
 from PIL import Image
 
+from goldloop.adapters.label_studio import LabelStudioQueue
 from goldloop.adapters.label_studio.payload import choice_result
 from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.core.tasks import split_key
 from goldloop.services import LabelStudioEndpoint
-from goldloop.wiring import open_workspace
 
 LABELS = ("red", "green", "blue")
 
@@ -35,17 +35,25 @@ def pictures(folder: Path, n: int, *, seed: int) -> dict[SampleId, str]:
 
 
 def answer_all(
-    server: LabelStudioEndpoint, root: Path, truth: Mapping[SampleId, str], *, share: float = 1.0
-) -> int:
-    """Answer the first `share` of the open tasks with their true labels; return how many that are."""
-    queue = open_workspace(root).queue()
+    server: LabelStudioEndpoint,
+    queue: LabelStudioQueue,
+    said: Callable[[SampleId], str | None],
+    *,
+    n: int | None = None,
+) -> dict[str, str | None]:
+    """Answer each open task (the first `n`) as `said` of its sample, None for a skip; return that by key."""
     tasks = queue.all_tasks()
-    open_tasks = sorted(tasks.keys() - queue.answered(list(tasks)))
-    open_tasks = open_tasks[: round(share * len(open_tasks))]
-    headers = {"Authorization": f"Token {server.token}"}
-    with httpx.Client(base_url=server.url, headers=headers, timeout=60) as client:
-        for task_id in open_tasks:
-            label = truth[split_key(tasks[task_id])[0]]
-            answer = {"result": choice_result(label), "lead_time": 3.0, "unique_id": str(uuid.uuid4())}
+    given: dict[str, str | None] = {}
+    with httpx.Client(
+        base_url=server.url, headers={"Authorization": f"Token {server.token}"}, timeout=60
+    ) as client:
+        for task_id in sorted(tasks.keys() - queue.answered(list(tasks)))[:n]:
+            label = given[tasks[task_id]] = said(split_key(tasks[task_id])[0])
+            answer = {
+                "result": [] if label is None else choice_result(label),
+                "was_cancelled": label is None,
+                "lead_time": 2.0,
+                "unique_id": str(uuid.uuid4()),
+            }
             client.post(f"/api/tasks/{task_id}/annotations/", json=answer).raise_for_status()
-    return len(open_tasks)
+    return given

@@ -14,11 +14,12 @@ from scripts.bench.faults.facts import Facts, facts
 from scripts.bench.faults.people import LABELS, answer_all, pictures
 from scripts.bench.faults.stack import Backup, Stack, copy_folder
 
-N_FIRST, N_SECOND = 18, 14
+N_FIRST, N_SECOND = 18, 14  # pictures of the two weeks
+BUDGET = 12  # answers a week
 _SETTINGS = {
     "labels": list(LABELS),
     "policy": {"band": (0.0, 1.0)},
-    "selection": {"budget_per_round": 12, "audit_rate": 0.4},
+    "selection": {"budget_per_round": BUDGET, "audit_rate": 0.4},
     "model": {"preset": "tiny", "epochs": 1},
     "gate": {"min_holdout": 2},
 }
@@ -77,9 +78,10 @@ class Walk:
         self.has_check = " check " in self.commands.run("--help").out
         return self.stages
 
-    def answer(self, share: float = 1.0) -> int:
-        """Let people answer the first `share` of the open tasks; return how many that are."""
-        return answer_all(self.stack.endpoints.label_studio, self.root, self.truth, share=share)
+    def answer(self, n: int | None = None) -> None:
+        """Let people answer the open tasks, or the first `n` of them."""
+        queue = open_workspace(self.root).queue()
+        answer_all(self.stack.endpoints.label_studio, queue, self.truth.__getitem__, n=n)
 
     def restore(self, stage: Stage) -> None:
         """Make workspace and servers what they were before the command."""
