@@ -14,7 +14,7 @@ from scripts.bench.faults.facts import Facts, facts
 from scripts.bench.faults.people import LABELS, answer_all, pictures
 from scripts.bench.faults.stack import Backup, Stack, copy_folder
 
-N_FIRST, N_SECOND = 18, 14  # pictures of the two weeks
+N_FIRST, N_SECOND = 18, 26  # pictures of the two weeks; a third week can spend its budget as well
 BUDGET = 12  # answers a week
 _SETTINGS = {
     "labels": list(LABELS),
