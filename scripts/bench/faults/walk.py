@@ -103,6 +103,7 @@ class Walk:
         copy_folder(self.root, kept)
         self.stack.ward.begin()
         ended = self._run(command, *arguments)
+        requests = tuple(self.stack.ward.end())
         stage = Stage(
             command,
             (command, *arguments),
@@ -110,7 +111,7 @@ class Walk:
             backup,
             tuple(self._older),
             self.facts(),
-            tuple(self.stack.ward.end()),
+            requests,
             ended.n_operations,
             ended.took_s,
         )
