@@ -169,6 +169,7 @@ print(time.time() - before > 80_000, operations())
             'Traceback (most recent call last):\n  File "x.py", line 3\nOSError',
             ["traceback", "no error line"],
         ),
+        (f"--- Error logging to API ---\nServer error 502.{_CLEAR}", ["log"]),
         ("thread 'main' panicked at src/lib.rs:3", ["Rust stack", "no error line"]),
     ],
 )

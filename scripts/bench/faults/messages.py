@@ -10,6 +10,7 @@ LONGEST = 1500  # characters that somebody still reads
 _CODE = {
     "traceback": re.compile(r"Traceback \(most recent call last\)|^Exception in thread", re.M),
     "HTML": re.compile(r"<!doctype|<html|<body|<div", re.I),
+    "log": re.compile(r"--- Error logging to API ---|Service 'EventsWorker' failed"),
     "Rust stack": re.compile(r"panicked at|stack backtrace|RUST_BACKTRACE|\x1b\[31m↳|↳"),
 }
 _VALUE = re.compile(r"\d|https?://|'[^']+'|`[^`]+`|/\w+/")
@@ -26,7 +27,7 @@ def unclear(ended: Ended) -> list[str]:
     wrong = [name for name, pattern in _CODE.items() if pattern.search(said)]
     if ended.code == 0 or ended.code is None or ended.code < 0:
         return wrong
-    found = re.search(r"^error: (.*)", ended.err, re.M | re.S)
+    found = re.search(r"(?<!\w)error: (.*)", ended.err, re.S)
     if found is None:
         return [*wrong, "no error line"]
     message = found[1]
