@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from goldloop.core.loopback import direct_loopback
 from goldloop.services import endpoints
 from goldloop.settings.workspace import Workspace
 
@@ -22,10 +23,15 @@ def prefect_environment(workspace: Workspace) -> dict[str, str]:
         "PREFECT_HOME": str(home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
+        **direct_loopback(os.environ, server.api_url),
         "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": os.environ.get(
             "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL"
         ),
     }
+    # else Prefect's threads print every lost connection, beside the error that the command ends with
+    environment["PREFECT_LOGGING_INTERNAL_LEVEL"] = os.environ.get(
+        "PREFECT_LOGGING_INTERNAL_LEVEL", "CRITICAL"
+    )
     if server.auth:
         environment["PREFECT_API_AUTH_STRING"] = server.auth
     return environment

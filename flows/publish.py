@@ -9,6 +9,7 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from goldloop.annotators.report import annotator_report
 from goldloop.core.ports import Tables
+from goldloop.core.verbatim import markdown_text
 from goldloop.loop.policy import known_people
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.round import RoundReport
@@ -25,12 +26,15 @@ from goldloop.wiring import Wiring
 
 
 def publish_table(name: str, rows: Iterable[Row], description: str) -> None:
-    """Leave the table `goldloop-NAME`."""
+    """Leave the table `goldloop-NAME`; Prefect's page reads its cells and the description as Markdown."""
     plain = [
-        {key: cell if isinstance(cell, int | float) else str(cell) for key, cell in row.items()}
+        {
+            key: cell if isinstance(cell, int | float) else markdown_text(str(cell))
+            for key, cell in row.items()
+        }
         for row in rows
     ]
-    create_table_artifact(key=f"goldloop-{name}", table=plain, description=description)
+    create_table_artifact(key=f"goldloop-{name}", table=plain, description=markdown_text(description))
 
 
 def publish_retrain(tables: Tables, record: RoundRecord | None, notes: Sequence[str]) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from prefect import flow
 from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLimitStrategy
 from prefect.schedules import Cron, Schedule
 
+from flows.cron import check_cron
 from flows.publish import publish_retrain, publish_round, publish_table, with_plots
+from flows.runs import opened
 from flows.steps import as_task
-from goldloop.core.errors import SettingsError
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport
 from goldloop.loop.pull import pull as pull_answers
@@ -25,6 +26,7 @@ from goldloop.loop.score import score_files, score_pool
 from goldloop.reports.gallery import label_error_rows
 from goldloop.reports.steps import pull_rows, push_rows, score_rows
 from goldloop.scoring.writer import ScoreReport
+from goldloop.services.prefect_runs import workspace_tag
 from goldloop.tables.counts import conservation
 from goldloop.training.promotion import RoundRecord
 from goldloop.wiring import open_workspace
@@ -40,7 +42,7 @@ _ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyL
 @flow(name="score", validate_parameters=False)
 def score(workspace: str, source: str | None = None) -> list[ScoreReport]:
     """Score new files of `source`, then whatever in the unlabeled pool the champion has not scored yet."""
-    ports = open_workspace(workspace).ports
+    ports = opened(workspace).ports
     reports = [as_task("read and score new files", lambda: score_files(ports, source))] if source else []
     reports.append(as_task("score the pool", lambda: score_pool(ports)))
     publish_table("score", score_rows(reports), str(conservation(ports.tables)))
@@ -50,17 +52,20 @@ def score(workspace: str, source: str | None = None) -> list[ScoreReport]:
 @flow(name="push", validate_parameters=False)
 def push(workspace: str) -> PushReport:
     """Choose this round's samples and push them into Label Studio, each exactly once."""
-    ports = open_workspace(workspace).ports
+    ports = opened(workspace).ports
     report = as_task("push the round's tasks", lambda: push_round(ports))
     publish_table("push", push_rows(report), f"Round {report.round} of {workspace}")
     return report
 
 
 @flow(name="pull", validate_parameters=False)
-def pull(workspace: str, *, accept_lost: bool = False) -> PullReport:
+def pull(workspace: str, *, accept_lost: bool = False, keep_lost: bool = False) -> PullReport:
     """Pull what annotators answered since the last pull into a new gold version."""
-    ports = open_workspace(workspace).ports
-    report = as_task("pull answers and make gold", lambda: pull_answers(ports, accept_lost=accept_lost))
+    ports = opened(workspace).ports
+    report = as_task(
+        "pull answers and make gold",
+        lambda: pull_answers(ports, accept_lost=accept_lost, keep_lost=keep_lost),
+    )
     publish_table("pull", pull_rows(report), f"Pulled into {workspace}")
     return report
 
@@ -68,7 +73,7 @@ def pull(workspace: str, *, accept_lost: bool = False) -> PullReport:
 @flow(name="retrain", validate_parameters=False)
 def retrain(workspace: str) -> tuple[RoundRecord | None, list[str]]:
     """Train a challenger on the newest gold and let the gate decide; also returns notes for the user."""
-    ports, notes = with_plots(open_workspace(workspace).ports), list[str]()
+    ports, notes = with_plots(opened(workspace).ports), list[str]()
     record = as_task("train, evaluate and decide", lambda: train_and_decide(ports, notes))
     publish_retrain(ports.tables, record, notes)
     return record, notes
@@ -79,7 +84,7 @@ def round_(workspace: str) -> RoundReport:
     """Pull answers, retrain, settle the policy, score the pool, push the next tasks, write the page."""
     from goldloop.reports.round_page import write_page
 
-    wiring = open_workspace(workspace)
+    wiring = opened(workspace)
     ports, folder = wiring.ports, wiring.workspace.reports
     report = run_round(with_plots(ports), as_task)
     page = as_task("write the round's page", lambda: write_page(ports, folder, links=wiring.links()))
@@ -90,13 +95,14 @@ def round_(workspace: str) -> RoundReport:
 @flow(name="label-errors", validate_parameters=False)
 def label_errors(workspace: str, *, is_searching: bool = True, n_send: int = 0) -> list[Relabel]:
     """Search gold for labels in doubt, send the first `n_send` to annotators, and return the present list."""
-    ports = open_workspace(workspace).ports
+    ports, notes = opened(workspace).ports, list[str]()
     if is_searching:
-        as_task("cross-validate gold", lambda: find_label_errors(ports))
+        as_task("cross-validate gold", lambda: find_label_errors(ports, notes))
     if n_send:
         as_task("send label errors to annotators", lambda: send_label_errors(ports, n_send))
     relabels = read_relabels(ports)
-    publish_table("label-errors", label_error_rows(relabels), f"Gold labels in doubt in {workspace}")
+    words = " ".join([f"Gold labels in doubt in {workspace}", *notes])
+    publish_table("label-errors", label_error_rows(relabels), words)
     return relabels
 
 
@@ -104,22 +110,24 @@ def deployments(workspace: Path) -> list[RunnerDeployment]:
     """Return the deployments of a workspace: five flows, two of them scheduled.
 
     Raises:
-        SettingsError: Prefect cannot read the cron.
+        SettingsError: Prefect cannot run the cron.
     """
-    settings = open_workspace(workspace).settings
-    cron, timezone, name = settings.schedule.cron, settings.schedule.timezone, settings.name
-    try:
-        weekly: Schedule = Cron(cron, timezone=timezone)
-        often: Schedule = Cron(PULL_CRON, timezone=timezone)
-    except ValueError as error:
-        raise SettingsError(f"schedule.cron {cron!r} is not a cron Prefect knows: {error}") from error
-    here = {"workspace": str(workspace)}
+    wiring = open_workspace(workspace)
+    schedule, name = wiring.settings.schedule, wiring.workspace.identity.handle
+    cron, timezone = schedule.cron, schedule.timezone
+    check_cron(cron, timezone)
+    weekly: Schedule = Cron(cron, timezone=timezone)
+    often: Schedule = Cron(PULL_CRON, timezone=timezone)
+    ours: dict[str, Any] = {
+        "parameters": {"workspace": str(workspace)},
+        "tags": [workspace_tag(wiring.workspace.id)],
+    }
     made = [
-        score.to_deployment(name, parameters=here),
-        push.to_deployment(name, parameters=here),
-        pull.to_deployment(name, parameters=here, schedules=[often], concurrency_limit=_ONE_AT_A_TIME),
-        retrain.to_deployment(name, parameters=here, concurrency_limit=_ONE_AT_A_TIME),
-        round_.to_deployment(name, parameters=here, schedules=[weekly], concurrency_limit=_ONE_AT_A_TIME),
+        score.to_deployment(name, **ours),
+        push.to_deployment(name, **ours),
+        pull.to_deployment(name, **ours, schedules=[often], concurrency_limit=_ONE_AT_A_TIME),
+        retrain.to_deployment(name, **ours, concurrency_limit=_ONE_AT_A_TIME),
+        round_.to_deployment(name, **ours, schedules=[weekly], concurrency_limit=_ONE_AT_A_TIME),
     ]
     return cast("list[RunnerDeployment]", made)  # outside a running event loop they are no coroutines
 

@@ -63,7 +63,7 @@ class OpenWorkspace:
         return gold_diff(self._gold.records(before), self._gold.records(after))
 
     def predictions(self) -> pa.Table:
-        """Return each sample's newest prediction: lane, label, confidence, margin, probs, model version."""
+        """Return each sample's newest prediction: lane, label, probs with their `label_names`, and so on."""
         return newest_predictions(self.ports.tables)
 
     def files(self) -> Conservation:

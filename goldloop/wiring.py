@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,10 +20,14 @@ from goldloop.core.modality import Modality
 from goldloop.core.ports import Tables
 from goldloop.labeling import context
 from goldloop.labeling.context import LoopState, read_state
+from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.loop.ports import LoopPorts
 from goldloop.modalities.kinds import open_modality
 from goldloop.services import Endpoints, endpoints
 from goldloop.settings import Settings
+from goldloop.settings.identity import save_identity
+from goldloop.settings.label_record import check_labels
+from goldloop.settings.sealing_key import sealing_key
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.gold_store import GoldStore
 
@@ -62,6 +66,7 @@ class Wiring:
             progress=TerminalProgress(),
             import_size=context.IMPORT_SIZE,
             lease_s=context.LEASE_S,
+            seal=PlanSeal(sealing_key(self.workspace.root)),
         )
 
     def read_state(self) -> LoopState:
@@ -103,21 +108,29 @@ class Wiring:
         """Model versions in MLflow."""
         from goldloop.adapters.mlflow_registry import MlflowRegistry
 
-        name = f"goldloop-{self.settings.name}"
-        return MlflowRegistry(self.endpoints.mlflow.url, name, cache=self.workspace.root / "models")
+        server, identity = self.endpoints.mlflow, self.workspace.identity
+        return MlflowRegistry(
+            server.url,
+            f"goldloop-{identity.handle}",
+            cache=self.workspace.root / "models",
+            login=server.login,
+            workspace_id=identity.id,
+        )
 
     @cached_property
     def runs(self) -> MlflowRuns:
         """Retrains in MLflow."""
         from goldloop.adapters.mlflow_runs import MlflowRuns
 
-        return MlflowRuns(self.endpoints.mlflow.url, f"goldloop {self.settings.name}")
+        server, identity = self.endpoints.mlflow, self.workspace.identity
+        name = f"goldloop {identity.handle}"
+        return MlflowRuns(server.url, name, login=server.login, workspace_id=identity.id)
 
     def queue(self) -> LabelStudioQueue:
         """Return the Label Studio projects, made or brought up to date."""
         from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects
 
-        server = self.endpoints.label_studio
+        server, identity = self.endpoints.label_studio, self.workspace.identity
         labels = self.settings.label_set
         root = None if server.files_root is None else Path(server.files_root) / "images"
         projects = ensure_projects(
@@ -127,8 +140,18 @@ class Wiring:
             labels=labels,
             kind=self.settings.kind,
             images_root=root if self.settings.kind == "image" else None,
+            identity=identity,
         )
-        return LabelStudioQueue(server.url, server.token, projects, labels, task_data=self.modality.task_data)
+        if projects.known != identity.projects:
+            save_identity(self.workspace.root, replace(identity, projects=projects.known))
+        return LabelStudioQueue(
+            server.url,
+            server.token,
+            projects,
+            labels,
+            task_data=self.modality.task_data,
+            secret=sealing_key(self.workspace.root),
+        )
 
     def links(self) -> dict[str, str]:
         """Return the addresses of the servers, and where annotators begin to work on each queue."""
@@ -160,5 +183,8 @@ def open_workspace(workspace: str | Path | None = None) -> Wiring:
     Raises:
         WorkspaceError: there is no workspace there.
         SettingsError: its goldloop.toml is wrong.
+        LabelError: its labels have changed, and nobody has accepted the change.
     """
-    return Wiring(Workspace.open(None if workspace is None else Path(workspace)))
+    opened = Workspace.open(None if workspace is None else Path(workspace))
+    check_labels(opened.root, opened.settings.label_set)
+    return Wiring(opened)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from goldloop.core.disk import disk_errors
 from goldloop.core.errors import ModelError
 from goldloop.core.labels import LabelSet
 from goldloop.stats.calibration import Calibration
@@ -51,9 +53,15 @@ def saving(folder: Path, card: Card) -> Iterator[None]:
     folder.mkdir(parents=True, exist_ok=True)
     if (folder / CARD).exists():
         raise ModelError(f"{folder} holds a model already; choose an empty folder")
-    yield
-    with (folder / CARD).open("x", encoding="utf-8") as file:
-        file.write(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n")
+    with disk_errors("save the model", folder):
+        try:
+            yield
+        except RuntimeError as error:
+            if "PytorchStreamWriter" not in str(error):
+                raise
+            raise OSError(errno.ENOSPC, str(error), str(folder)) from error  # torch does not name the cause
+        with (folder / CARD).open("x", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(card), indent=2, ensure_ascii=False) + "\n")
 
 
 @contextmanager

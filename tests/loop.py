@@ -18,9 +18,11 @@ from goldloop.core.ports import Tables
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.follow_up import FollowUpReport
+from goldloop.labeling.losses import Decision
 from goldloop.labeling.plan import plan_round
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport, push_planned
+from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.labeling.task_reconciliation import reconcile
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.pull import pull
@@ -103,6 +105,7 @@ class Loop:
     audit_probabilities: AuditProbabilities | None = None
     queue: MemoryLabelingServer = field(default_factory=lambda: MemoryLabelingServer(LABELS))
     clock: FakeClock = field(default_factory=FakeClock)
+    seal: PlanSeal = field(default_factory=PlanSeal)
 
     def __post_init__(self) -> None:
         self.reader = TextReader(self.texts)
@@ -133,6 +136,7 @@ class Loop:
             clock=self.clock,
             sleep=self.clock.sleep,
             import_size=import_size,
+            seal=self.seal,
         )
 
     def context(self, owner: str = "me", import_size: int = 500) -> LabelingContext:
@@ -188,12 +192,12 @@ class Loop:
 
     def reconcile(self, *, accept_lost: bool = False) -> tuple[int, int, int]:
         """Run the shipped reconciliation; return the numbers adopted, removed as duplicates, and gone."""
-        reconciled = reconcile(self.context(), self.task_log.statuses(), accept_lost=accept_lost)
+        reconciled = reconcile(self.context(), self.state(), decision=Decision.DROP if accept_lost else None)
         return reconciled.n_adopted, reconciled.n_duplicates_removed, reconciled.n_gone
 
-    def pull(self, *, accept_lost: bool = False) -> PullReport:
+    def pull(self, *, accept_lost: bool = False, keep_lost: bool = False) -> PullReport:
         """Run the shipped pull."""
-        return pull(self.ports(), accept_lost=accept_lost)
+        return pull(self.ports(), accept_lost=accept_lost, keep_lost=keep_lost)
 
     def work(
         self, says: Mapping[str, Callable[[NewTask], str | None]], *, purpose: Purpose | None = None

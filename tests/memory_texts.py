@@ -75,8 +75,11 @@ class TextStore:
         return f"{sample_id}.txt"
 
     def load(self, sample_id: SampleId) -> Decoded:
-        """Return a kept text."""
-        return Decoded(self.kept[sample_id])
+        """Return a kept text if it still is that sample."""
+        text = self.kept.get(sample_id)
+        if text is None or sample_id_of(text.encode()) != sample_id:
+            raise UnreadableSampleError("unreadable", f"no intact text of sample {sample_id}")
+        return Decoded(text)
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
-from goldloop.core.errors import GoldVersionError, TableConflictError
+from goldloop.adapters.delta_log import LAST, TableFiles
+from goldloop.core.disk import disk_errors, make_folder
+from goldloop.core.errors import GoldVersionError, StorageError, TableConflictError
 from goldloop.core.ports import Changes, Row, Tables
 from goldloop.tables import schema
 
@@ -36,19 +39,43 @@ class Table:
         self.name = name
         self.schema = columns
         self._uri = str(folder / name)
+        self._log = TableFiles(name, folder / name)
         self._files = SubTreeFileSystem(self._uri, LocalFileSystem())
         try:
-            self._table = DeltaTable(self._uri)
+            self._table = self._open()
         except TableNotFoundError:
-            folder.mkdir(parents=True, exist_ok=True)
-            try:
-                DeltaTable.create(self._uri, columns, mode="ignore", configuration=_KEEP_FOR_GOOD)
-            except DeltaError:  # another process created the table between the look and the creation
-                time.sleep(0.1)
-            self._table = DeltaTable(self._uri)
+            self._create(folder)
+            self._table = self._open()
+        self._has_all_columns = False
+
+    def _create(self, folder: Path) -> None:
+        if next((folder / self.name).glob("*.parquet"), None):
+            raise StorageError(
+                f"table {self.name!r} has data files but no commits: {folder / self.name / '_delta_log'} is "
+                "empty. Restore that folder from a backup, then run the same command again"
+            )
+        with disk_errors(f"create table {self.name!r}", folder):
+            make_folder(folder)
+        self._log.room_for(0)
+        try:
+            with self._log.errors("create"):
+                DeltaTable.create(self._uri, self.schema, mode="ignore", configuration=_KEEP_FOR_GOOD)
+        except (DeltaError, StorageError):
+            time.sleep(0.1)
+            if not DeltaTable.is_deltatable(self._uri):  # else another process has created it meanwhile
+                raise
+
+    def _open(self, version: int | None = None) -> DeltaTable:
+        """Return the table at `version` (None: the newest), checked and on the disk."""
+        with self._log.errors("open"):
+            table = DeltaTable(self._uri, version=version)
+        self._log.trust(int(table.version()))
+        return table
 
     def _newest(self) -> DeltaTable:
-        self._table.update_incremental()
+        with self._log.errors("read the log of"):
+            self._table.update_incremental()
+        self._log.trust(int(self._table.version()))
         return self._table
 
     def version(self) -> int:
@@ -70,14 +97,33 @@ class Table:
                     f"table {self.name!r} has versions 0 to {table.version()}, not {version}; "
                     "see 'goldloop gold log'"
                 )
-            table = DeltaTable(self._uri, version=version)
+            self._log.check_history(version)
+            table = self._open(version)
         return self._rows(table, list(columns) if columns else None, where)
 
     def append(self, rows: Sequence[Row] | pa.Table) -> None:
         """Add rows in one atomic commit; appends of several writers do not disturb each other."""
         data = rows if isinstance(rows, pa.Table) else schema.as_table(self.name, rows)
         if len(data):
-            write_deltalake(self._newest(), data, mode="append", writer_properties=_ZSTD)
+            self._add_missing_columns(None)
+            try:
+                self._append(self._newest(), data)
+            except CommitFailedError:
+                self._until_committed(lambda table, _: self._append(table, data), None)
+
+    def _append(self, table: DeltaTable, data: pa.Table, seq: int | None = None) -> int:
+        version = int(table.version()) + 1
+        self._log.room_for(data.nbytes)
+        with self._log.errors("write"):
+            write_deltalake(
+                table,
+                data,
+                mode="append",
+                writer_properties=_ZSTD,
+                commit_properties=self._commit(seq),
+            )
+        self._log.trust(version)
+        return version
 
     def append_next(
         self, make_rows: Callable[[int], Sequence[Row]], *, base: int | None = None
@@ -88,13 +134,7 @@ class Table:
             rows = make_rows(seq)
             if not rows:
                 return None
-            write_deltalake(
-                table,
-                schema.as_table(self.name, rows),
-                mode="append",
-                writer_properties=_ZSTD,
-                commit_properties=self._commit(seq),
-            )
+            self._append(table, schema.as_table(self.name, rows), seq)
             return seq
 
         return self._until_committed(attempt, base)
@@ -103,7 +143,7 @@ class Table:
         self,
         make_changes: Callable[[Callable[[], pa.Table]], Changes],
         *,
-        key: str,
+        key: str | Sequence[str],
         base: int | None = None,
     ) -> int | None:
         """Put and remove rows by `key` in one atomic commit; return its version, None if nothing changed."""
@@ -114,24 +154,36 @@ class Table:
                 return None
             rows = schema.as_table(self.name, [*changes.put, *changes.remove])
             is_removed = [False] * len(changes.put) + [True] * len(changes.remove)
-            columns = {name: f"s.{name}" for name in self.schema.names}
+            return self._merge(
+                table,
+                rows.append_column("_is_removed", pa.array(is_removed, pa.bool_())),
+                [key] if isinstance(key, str) else key,
+                self._commit(seq, changes),
+            )
+
+        return self._until_committed(attempt, base)
+
+    def _merge(self, table: DeltaTable, rows: pa.Table, keys: Sequence[str], commit: CommitProperties) -> int:
+        version = int(table.version()) + 1
+        columns = {name: f"s.{name}" for name in self.schema.names}
+        self._log.room_for(rows.nbytes)
+        with self._log.errors("write"):
             (
                 table.merge(
-                    rows.append_column("_is_removed", pa.array(is_removed, pa.bool_())),
-                    f"t.{key} = s.{key}",
+                    rows,
+                    " AND ".join(f"t.{name} = s.{name}" for name in keys),
                     source_alias="s",
                     target_alias="t",
                     writer_properties=_ZSTD,
-                    commit_properties=self._commit(seq, changes),
+                    commit_properties=commit,
                 )
                 .when_matched_delete(predicate="s._is_removed")
                 .when_matched_update(columns, predicate="NOT s._is_removed")
                 .when_not_matched_insert(columns, predicate="NOT s._is_removed")
                 .execute()
             )
-            return int(table.version())
-
-        return self._until_committed(attempt, base)
+        self._log.trust(version)
+        return version
 
     def _until_committed(
         self, attempt: Callable[[DeltaTable, int], int | None], base: int | None
@@ -141,8 +193,9 @@ class Table:
         The callback reads through another object than the one it commits to: reading moves that one on, and a
         commit on top of what another writer did meanwhile would not conflict with it.
         """
+        base = self._add_missing_columns(base)
         for number in range(_ATTEMPTS):
-            table = DeltaTable(self._uri, version=base if number == 0 else None)
+            table = self._open(base if number == 0 else None)
             try:
                 return attempt(table, int(table.transaction_version(self.name) or 0) + 1)
             except CommitFailedError:
@@ -151,10 +204,47 @@ class Table:
             f"other writers changed table {self.name!r} {_ATTEMPTS} times in a row; run the command again"
         )
 
-    def _commit(self, seq: int, changes: Changes | None = None) -> CommitProperties:
+    def _add_missing_columns(self, base: int | None) -> int | None:
+        """Add the columns that an earlier goldloop did not know; return the base after that commit.
+
+        It is a commit of its own, so a table that nobody writes stays as it was.
+        """
+        if self._has_all_columns:
+            return base
+        table = self._newest()
+        missing = self._missing(pa.schema(table.schema().to_arrow()))
+        version = int(table.version())
+        if missing:
+            with self._log.errors(f"add the columns {[field.name for field in missing]} to"):
+                table.alter.add_columns(Schema.from_arrow(pa.schema(missing)).fields)
+            self._log.trust(version + 1)
+            base = version + 1 if base == version else base
+        self._has_all_columns = True
+        return base
+
+    def _missing(self, stored: pa.Schema) -> list[pa.Field]:
+        """Return the columns that `stored` lacks.
+
+        Raises:
+            StorageError: it has columns that this goldloop does not know.
+        """
+        unknown = sorted(set(stored.names) - set(self.schema.names))
+        if unknown:
+            raise StorageError(
+                f"table {self.name!r} in {self._uri} has the columns {unknown}, which this goldloop "
+                "does not know: a newer goldloop has written it. Use that goldloop"
+            )
+        return [field for field in self.schema if field.name not in stored.names]
+
+    def _commit(self, seq: int | None, changes: Changes | None = None) -> CommitProperties:
+        """Return the properties of a commit, numbered `seq` unless it is None.
+
+        Every commit carries a transaction, which stands last in its file.
+        """
+        number = Transaction("append", 1) if seq is None else Transaction(self.name, seq)
         return CommitProperties(
-            app_transactions=[Transaction(self.name, seq)],
-            custom_metadata=dict(changes.metadata) if changes else None,
+            app_transactions=[number],
+            custom_metadata={**(changes.metadata if changes else {}), **LAST},
             max_commit_retries=0,
         )
 
@@ -163,15 +253,31 @@ class Table:
     ) -> pa.Table:
         """Return the rows of an opened table through Arrow's own file system, in this table's types.
 
+        Columns go by their names; one that the table does not have yet is null.
+
         deltalake's default file system calls Python from Arrow's threads; one of those threads still at work
         when Python ends aborts the process: 4 of 120 commands on a busy machine (apache/arrow issue 45214).
         """
-        rows = table.to_pyarrow_dataset(filesystem=self._files).to_table(columns=columns, filter=where)
-        return rows.cast(pa.schema([self.schema.field(name) for name in rows.column_names]))
+        names = columns or self.schema.names
+        with self._log.errors("read"):
+            dataset = table.to_pyarrow_dataset(filesystem=self._files)
+            missing = self._missing(dataset.schema)
+            if missing:
+                dataset = dataset.replace_schema(pa.schema([*dataset.schema, *missing]))
+            rows = dataset.to_table(columns=names, filter=where)
+            return rows.cast(pa.schema([self.schema.field(name) for name in names]))
 
     def history(self) -> list[dict[str, Any]]:
         """Return the commits, newest first, each with its version, timestamp (ms) and our metadata."""
-        return list(self._newest().history())
+        table = self._newest()
+        self._log.check_history(int(table.version()))
+        with self._log.errors("read the log of"):
+            return list(table.history())
+
+    def remove_dead_files(self, before: datetime) -> int:
+        """Remove the files that no version needs which anybody may still read; see the port."""
+        version = int(self._newest().version())
+        return self._log.remove_dead(version, before, keeps_versions=self.name in schema.VERSIONED)
 
 
 def open_tables(folder: Path) -> Tables:

@@ -16,6 +16,8 @@ from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
 from urllib3.exceptions import HTTPError
 
 from goldloop.core.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
+from goldloop.core.loopback import direct_loopback
+from goldloop.services.full_disk import full_disk_under
 
 ENVIRONMENT = {
     # MLflow's default, seven retries of two minutes each, would hide a stopped server for many minutes.
@@ -28,6 +30,16 @@ ENVIRONMENT = {
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 """MLflow reads these only from the environment; they are set during a call and restored after it."""
+
+WORKSPACE_TAG = "goldloop.workspace"
+"""Tag of registered models and experiments: the id of the workspace that they belong to."""
+
+LOGIN = ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD")
+OTHER_LOGINS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_AUTH")
+"""How MLflow logs in to servers; the embedded one is never shown what the user set for another server."""
+
+Login = tuple[str, str]
+"""User name and password."""
 
 NOISE = (r".*Any type hint is inferred as AnyType",)
 """Warnings of MLflow about its own code, which a goldloop user cannot act on."""
@@ -53,36 +65,50 @@ def _status(error: BaseException) -> int | None:
 def translated(error: Exception, *, uri: str, doing: str) -> ServiceError:
     """Return `error`, which MLflow raised while `doing` something, as an error of goldloop."""
     first_line = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    full = full_disk_under(uri, str(error))
     is_lost = any(isinstance(cause, _NO_CONNECTION) for cause in _chain(error))
     # MLflow reports failed downloads as a text that lists the failures, without the exceptions.
     if is_lost or "Max retries exceeded" in str(error):
         return ServiceUnreachableError(
             f"MLflow at {uri} does not answer while {doing}: {first_line}. "
-            "Run `goldloop up`, or check services.mlflow_url."
+            f"{_sentence(full) or 'Run `goldloop up`, or check services.mlflow_url.'}"
         )
     if any(_status(cause) in (401, 403) for cause in _chain(error)):
         return ServiceAuthError(
             f"MLflow at {uri} refuses access while {doing}: {first_line}. Set MLFLOW_TRACKING_USERNAME and "
             "MLFLOW_TRACKING_PASSWORD, or add this host to the server's --allowed-hosts."
         )
-    return ServiceError(f"MLflow at {uri} failed while {doing}: {first_line}. See its log.")
+    return ServiceError(
+        f"MLflow at {uri} failed while {doing}: {first_line}. {_sentence(full) or 'See its log.'}"
+    )
+
+
+def _sentence(step: str | None) -> str | None:
+    return f"{step[0].upper()}{step[1:]}." if step else None
 
 
 @contextmanager
-def mlflow_at(uri: str, *, doing: str) -> Iterator[MlflowClient]:
+def mlflow_at(uri: str, *, doing: str, login: Login | None = None) -> Iterator[MlflowClient]:
     """Yield a client of the server at `uri`; MLflow's functions use it too, and goldloop's errors are raised.
+
+    Without `login`, MLflow's own environment variables log in.
 
     Raises:
         ServiceUnreachableError: the server does not answer within seconds.
         ServiceAuthError: the server refuses the credentials or the host.
         ServiceError: any other error of MLflow.
     """
-    names = [*ENVIRONMENT, "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"]
+    direct = direct_loopback(os.environ, uri)
+    names = [*ENVIRONMENT, *direct, "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", *LOGIN, *OTHER_LOGINS]
     kept = {name: os.environ.get(name) for name in names}
     chatter = logging.getLogger("mlflow.utils.environment")  # warns of the pip that uv leaves out
     level = chatter.level
     try:
-        os.environ.update(ENVIRONMENT)
+        os.environ.update(ENVIRONMENT | direct)
+        if login is not None:
+            os.environ.update(zip(LOGIN, login, strict=True))
+            for name in OTHER_LOGINS:
+                os.environ.pop(name, None)
         chatter.setLevel(logging.ERROR)
         mlflow.set_tracking_uri(uri)
         mlflow.set_registry_uri(uri)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +14,16 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema, TensorSpec
 
-from goldloop.adapters.mlflow_connection import mlflow_at
+from goldloop.adapters.mlflow_connection import WORKSPACE_TAG, Login, mlflow_at
 from goldloop.core.errors import ModelError
-from goldloop.training.ports import RegisteredModel
+from goldloop.training.model_files import ModelCopies
+from goldloop.training.verified_registry import DIGEST_TAG, Entry, VerifiedRegistry
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
+    from mlflow.entities.model_registry import RegisteredModel as RegisteredModelEntity
 
-MODEL_URI_PREFIX = "models:/"
 _TEXT_SIGNATURE = ModelSignature(
     inputs=Schema([ColSpec("string", "text")]), outputs=Schema([TensorSpec(np.dtype(np.float64), (-1, -1))])
 )
@@ -57,17 +58,26 @@ def _program(graph: Any, example: npt.NDArray[np.uint8] | None) -> dict[str, Any
     }
 
 
-class MlflowRegistry:
+class MlflowRegistry(VerifiedRegistry):
     """Versions of the registered model `name` on the server at `uri`.
 
-    `cache` is a folder for downloaded versions; they never change, so each is downloaded once. Every method
-    raises ServiceError as `mlflow_at`.
+    `cache` is the folder of the workspace's copies. Every method raises ServiceError as `mlflow_at`.
+    The model carries `workspace_id`, if one is given; a model that has another one is a stranger's, and
+    asking for its aliases is a ModelError.
     """
 
-    def __init__(self, uri: str, name: str, *, cache: Path) -> None:
-        self.uri = uri
-        self.name = name
-        self._cache = cache
+    def __init__(
+        self,
+        uri: str,
+        name: str,
+        *,
+        cache: Path,
+        login: Login | None = None,
+        workspace_id: str | None = None,
+    ) -> None:
+        super().__init__(name, uri, ModelCopies(cache))
+        self._at = partial(mlflow_at, uri, login=login)
+        self._workspace_id = workspace_id
 
     def register(
         self,
@@ -78,10 +88,10 @@ class MlflowRegistry:
         graph: Any = None,
         example: npt.NDArray[np.uint8] | None = None,
     ) -> str:
-        """Store the files of `folder`, and `graph` as a torch.export program; return the version.
+        """Store the files of `folder`, and `graph` as a torch.export program; return the number.
 
-        `graph` is a torch module from a uint8 batch like `example` to probs. Its program is for serving by
-        other systems: the batch size is free, height and width are those of `example`. Nothing is pickled.
+        `graph` is a torch module from a uint8 batch like `example` to probs, for other systems to serve: the
+        batch size is free, height and width are those of `example`. Nothing is pickled.
 
         Raises:
             ModelError: `folder` holds no files, or `example` fewer than two samples.
@@ -89,12 +99,10 @@ class MlflowRegistry:
         files = sorted(str(path) for path in folder.iterdir() if path.is_file())
         if not files:
             raise ModelError(f"{folder} holds no files. Save the model there first.")
-        if graph is not None and (example is None or len(example) < 2):
-            n = 0 if example is None else len(example)
-            raise ModelError(
-                f"The example holds {n} samples. Give at least two: one would fix the batch size."
-            )
-        with mlflow_at(self.uri, doing="registering a model") as client:
+        if graph is not None and (n := 0 if example is None else len(example)) < 2:
+            raise ModelError(f"The example holds {n} samples. Give at least two: one fixes the batch size.")
+        tags = {**tags, DIGEST_TAG: self.copies.keep(folder)}
+        with self._at(doing="registering a model") as client:
             logged = mlflow.models.Model.log(
                 artifact_path=None,
                 name="model",
@@ -114,74 +122,68 @@ class MlflowRegistry:
         return str(version.version)
 
     def _ensure_model(self, client: MlflowClient) -> None:
+        tags = {WORKSPACE_TAG: self._workspace_id} if self._workspace_id else {}
         try:
-            client.create_registered_model(self.name)
+            client.create_registered_model(self.name, tags=tags)
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
+            self._refuse_strangers(client.get_registered_model(self.name))
+            for key, value in tags.items():
+                client.set_registered_model_tag(self.name, key, value)
+
+    def _refuse_strangers(self, model: RegisteredModelEntity) -> None:
+        owner = model.tags.get(WORKSPACE_TAG)
+        if self._workspace_id and owner not in (None, self._workspace_id):
+            raise ModelError(
+                f"The registered model {self.name} at {self.place} belongs to the workspace {owner}, "
+                f"this one is {self._workspace_id}. Give this workspace another `handle` in workspace.json."
+            )
 
     def version_at(self, alias: str) -> str | None:
-        """Return the version under `alias`, or None."""
-        with mlflow_at(self.uri, doing=f"looking up alias {alias}") as client:
+        """Return the number under `alias`, or None."""
+        with self._at(doing=f"looking up alias {alias}") as client:
             try:
-                version = client.get_registered_model(self.name).aliases.get(alias)
+                model = client.get_registered_model(self.name)
             except MlflowException as error:
                 if error.error_code not in ABSENT:
                     raise
                 return None
+        self._refuse_strangers(model)
+        version = model.aliases.get(alias)
         return None if version is None else str(version)
 
-    def set_alias(self, alias: str, version: str) -> None:
-        """Point `alias` at `version`.
+    def set_alias(self, alias: str, version: str, digest: str | None = None) -> None:
+        """Point `alias` at a model.
 
         Raises:
-            ModelError: there is no such version.
+            ModelError: the registry does not hold the model.
         """
-        self._version(version)
-        with mlflow_at(self.uri, doing=f"pointing alias {alias} at version {version}") as client:
-            client.set_registered_model_alias(self.name, alias, version)
+        number = self._entry(version, digest).number
+        with self._at(doing=f"pointing alias {alias} at version {number}") as client:
+            client.set_registered_model_alias(self.name, alias, number)
 
-    def load(self, version: str) -> RegisteredModel:
-        """Return the files and tags of `version`, downloaded at most once.
+    def _entries(self) -> list[Entry]:
+        with self._at(doing="listing versions") as client:
+            return [_entry(version) for version in client.search_model_versions(f"name = '{self.name}'")]
 
-        Raises:
-            ModelError: there is no such version, or goldloop did not register it.
-        """
-        entry = self._version(version)
-        model_id = str(entry.source).removeprefix(MODEL_URI_PREFIX)
-        if not model_id.startswith("m-") or not entry.run_id:
-            raise ModelError(
-                f"Version {version} of {self.name} has source {entry.source!r}: not goldloop's. "
-                "Point the alias at a version that `goldloop retrain` registered."
-            )
-        folder = self._cache / model_id
-        if not folder.is_dir():
-            self._download(version, folder)
-        return RegisteredModel(version, folder, mlflow_run_id=str(entry.run_id), tags=dict(entry.tags))
-
-    def _download(self, version: str, folder: Path) -> None:
-        self._cache.mkdir(parents=True, exist_ok=True)
-        with (
-            mlflow_at(self.uri, doing=f"downloading version {version}"),
-            tempfile.TemporaryDirectory(dir=self._cache, prefix=".") as beside,
-        ):
-            files = mlflow.artifacts.download_artifacts(
-                f"{MODEL_URI_PREFIX}{self.name}/{version}/extra_files", dst_path=beside
-            )
+    def _entry_of(self, number: str) -> Entry | None:
+        with self._at(doing=f"looking up version {number}") as client:
             try:
-                Path(files).rename(folder)
-            except OSError:
-                if not folder.is_dir():  # another process downloaded the same files
-                    raise
-
-    def _version(self, version: str) -> ModelVersion:
-        with mlflow_at(self.uri, doing=f"looking up version {version}") as client:
-            try:
-                return client.get_model_version(self.name, version)
+                return _entry(client.get_model_version(self.name, number))
             except MlflowException as error:
                 if error.error_code not in ABSENT:
                     raise
-        raise ModelError(
-            f"There is no version {version} of model {self.name} at {self.uri}. "
-            "`goldloop retrain` registers versions."
-        )
+        return None
+
+    def _fetch(self, entry: Entry, folder: Path) -> Path:
+        with self._at(doing=f"downloading version {entry.number}"):
+            return Path(
+                mlflow.artifacts.download_artifacts(
+                    f"models:/{self.name}/{entry.number}/extra_files", dst_path=str(folder)
+                )
+            )
+
+
+def _entry(version: ModelVersion) -> Entry:
+    return Entry(str(version.version), str(version.run_id or ""), dict(version.tags))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from mlflow import MlflowClient
@@ -12,9 +13,10 @@ from mlflow.data.delta_dataset_source import DeltaDatasetSource
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param
 from mlflow.exceptions import MlflowException
 
-from goldloop.adapters.mlflow_connection import mlflow_at
+from goldloop.adapters.mlflow_connection import WORKSPACE_TAG, Login, mlflow_at
 from goldloop.core.codec import to_plain
 from goldloop.core.errors import ModelError
+from goldloop.core.verbatim import markdown_text
 from goldloop.training.ports import TrainingRecord, TrainingStart, metrics_of
 
 DIGEST_LENGTH = 32  # MLflow allows 36 characters, a SHA-256 has 64; a parameter holds all of it
@@ -24,16 +26,22 @@ DELTA_SOURCE = "delta_table"  # MLflow's name for this kind of source
 
 
 class MlflowRuns:
-    """The runs of the experiment `name` on the server at `uri`; methods raise ServiceError as `mlflow_at`."""
+    """The runs of the experiment `name` on the server at `uri`; methods raise ServiceError as `mlflow_at`.
 
-    def __init__(self, uri: str, name: str) -> None:
-        self.uri = uri
+    The experiment carries `workspace_id`, if one is given.
+    """
+
+    def __init__(
+        self, uri: str, name: str, *, login: Login | None = None, workspace_id: str | None = None
+    ) -> None:
         self.name = name
+        self._tags = {WORKSPACE_TAG: workspace_id} if workspace_id else {}
+        self._at = partial(mlflow_at, uri, login=login)
 
     def begin(self, start: TrainingStart) -> str:
         """Open a run with the parameters and the gold version it trains on; return the mlflow_run_id."""
         params = {**start.params, "gold_version": start.gold_version, "gold_digest": start.gold_digest}
-        with mlflow_at(self.uri, doing="opening a run") as client:
+        with self._at(doing="opening a run") as client:
             run = client.create_run(self._experiment_id(client), run_name=start.name, tags=dict(start.tags))
             run_id = str(run.info.run_id)
             entries = [Param(name, str(value)) for name, value in params.items()]
@@ -57,7 +65,7 @@ class MlflowRuns:
             pure = PurePosixPath(path)
             if pure.is_absolute() or ".." in pure.parts or not pure.name:
                 raise ModelError(f"Artifact path {path!r} is not a relative path inside the run. Rename it.")
-        with mlflow_at(self.uri, doing="recording a run") as client:
+        with self._at(doing="recording a run") as client:
             outputs = client.get_run(mlflow_run_id).outputs
             models = outputs.model_outputs if outputs else []
             metrics = list(_metrics(record, model_id=models[-1].model_id if models else None))
@@ -67,7 +75,7 @@ class MlflowRuns:
                 client.log_dict(mlflow_run_id, to_plain(evaluation), f"evaluations/{role}.json")
             client.log_dict(mlflow_run_id, to_plain(record.decision), "decision.json")
             client.set_tag(mlflow_run_id, "goldloop.promoted", str(record.decision.is_promoted).lower())
-            client.set_tag(mlflow_run_id, "mlflow.note.content", "\n\n".join(record.decision.reasons))
+            client.set_tag(mlflow_run_id, "mlflow.note.content", _note(record.decision.reasons))
             with tempfile.TemporaryDirectory() as folder:
                 for path, content in record.artifacts.items():
                     file = Path(folder, path)
@@ -78,22 +86,33 @@ class MlflowRuns:
 
     def fail(self, mlflow_run_id: str, reason: str) -> None:
         """Close a run without a decision as failed."""
-        with mlflow_at(self.uri, doing="closing a failed run") as client:
-            client.set_tag(mlflow_run_id, "mlflow.note.content", reason)
+        with self._at(doing="closing a failed run") as client:
+            client.set_tag(mlflow_run_id, "mlflow.note.content", _note([reason]))
             client.set_terminated(mlflow_run_id, status="FAILED")
 
     def _experiment_id(self, client: MlflowClient) -> str:
         experiment = client.get_experiment_by_name(self.name)
         if experiment is None:
             try:
-                return str(client.create_experiment(self.name))
+                return str(client.create_experiment(self.name, tags=self._tags))
             except MlflowException as error:
                 experiment = client.get_experiment_by_name(self.name)  # another process created it meanwhile
                 if error.error_code != "RESOURCE_ALREADY_EXISTS" or experiment is None:
                     raise
         if experiment.lifecycle_stage == "deleted":
             client.restore_experiment(experiment.experiment_id)
+        owner = experiment.tags.get(WORKSPACE_TAG)
+        if self._tags and owner not in (None, self._tags[WORKSPACE_TAG]):
+            raise ModelError(
+                f"The experiment {self.name} belongs to the workspace {owner}, this one is "
+                f"{self._tags[WORKSPACE_TAG]}. Give this workspace another `handle` in workspace.json."
+            )
         return str(experiment.experiment_id)
+
+
+def _note(sentences: Iterable[str]) -> str:
+    """Return `sentences` as MLflow's page shows a note: as Markdown."""
+    return "\n\n".join(map(markdown_text, sentences))
 
 
 def _metrics(record: TrainingRecord, *, model_id: str | None) -> Iterator[Metric]:

@@ -28,6 +28,10 @@ class TerminalProgress:
             task = bars.add_task(what, total=1.0)
             yield lambda share: bars.update(task, completed=share)
 
+    def say(self, sentence: str) -> None:
+        """Print a sentence on standard error, also where no user watches: logs need it."""
+        print(sentence, file=sys.stderr, flush=True)
+
 
 def _bars(text: str) -> Progress:
     from rich.console import Console

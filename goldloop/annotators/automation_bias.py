@@ -29,6 +29,7 @@ from typing import Any
 
 from scipy.stats import binom
 
+from goldloop.annotators.pace import MAX_DECISION_S
 from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.annotations import Answer
 from goldloop.core.chance import Arm
@@ -44,7 +45,7 @@ MIN_PER_ARM = 10  # wrong suggestions, or decision times, in each arm; below it 
 class Observation:
     """One answer of the two arms. `truth` is None while the true label is unknown.
 
-    `lead_time_s` is None where the answer was edited or the browser reported none.
+    `lead_time_s` is None where the answer was edited, took over an hour or has no time.
     """
 
     suggested_label: str
@@ -88,10 +89,14 @@ def observations(
                 answer_label=str(tested.label),
                 truth=decisions.get(sample_id) or _truth_of(tested, blind),
                 is_shown=tested.is_shown,
-                lead_time_s=None if tested.is_edited else tested.lead_time_s,
+                lead_time_s=None if tested.is_edited else _decision_s(tested),
             )
         )
     return observed
+
+
+def _decision_s(answer: Answer) -> float | None:
+    return answer.lead_time_s if (answer.lead_time_s or 0) <= MAX_DECISION_S else None
 
 
 def _truth_of(tested: Answer, blind: Sequence[Answer]) -> str | None:

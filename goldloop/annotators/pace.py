@@ -3,6 +3,8 @@
 The browser reports the seconds since the task appeared on the screen. That includes breaks, and after an edit
 both sittings. Edited answers and skips are excluded; so are times beyond Tukey's outer fence, three
 interquartile ranges above the upper quartile [tukey1977], on the log scale because decision times are skewed.
+No time beyond an hour is a decision, however few times there are: `decision_limit_s` is the one rule for
+paces, hours and costs.
 """
 
 from __future__ import annotations
@@ -16,6 +18,9 @@ import numpy.typing as npt
 
 from goldloop.core.annotations import Answer
 from goldloop.stats.measures import MIN_N, Measure, mean, measured, median
+
+MAX_DECISION_S = 3600.0
+"""Longest time for one decision, in seconds; the longest of 33,728 simulated answers takes 2,041 s."""
 
 _FENCE = 3.0  # interquartile ranges: Tukey's "far out"
 
@@ -46,7 +51,7 @@ def pace(answers: Sequence[Answer]) -> Pace:
     unedited = [answer for answer in given if not answer.is_edited]
     times = np.array([answer.lead_time_s for answer in unedited if answer.lead_time_s], dtype=np.float64)
     times = times[np.isfinite(times) & (times > 0)]
-    kept = times[times <= idle_limit_s(times)]
+    kept = times[times <= decision_limit_s(times)]
     days = Counter(answer.created_at.date() for answer in given)
     return Pace(
         decision_s=median(kept),
@@ -57,6 +62,11 @@ def pace(answers: Sequence[Answer]) -> Pace:
         n_edited=len(given) - len(unedited),
         n_untimed=len(unedited) - len(times),
     )
+
+
+def decision_limit_s(times: npt.NDArray[np.float64]) -> float:
+    """Return the seconds above which a time is no decision, given the `times` (n,) of one annotator."""
+    return min(MAX_DECISION_S, idle_limit_s(times[times <= MAX_DECISION_S]))
 
 
 def idle_limit_s(times: npt.NDArray[np.float64]) -> float:

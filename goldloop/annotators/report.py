@@ -11,6 +11,7 @@ from goldloop.annotators.agreement import Agreement, agreement, independent_vote
 from goldloop.annotators.automation_bias import AutomationBias, measure_automation_bias, observations_of
 from goldloop.annotators.prefill_advice import Advice, recommend
 from goldloop.annotators.profiles import AnnotatorProfile, annotator_profiles, assessed_answers
+from goldloop.consensus.admission import RefusedCount, refused_counts
 from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.tasks import AnswerRequest, Purpose, n_first_answers
 from goldloop.settings import Settings
@@ -20,7 +21,8 @@ from goldloop.settings import Settings
 class AnnotatorReport:
     """The profiles of all annotators, their agreement, and their automation bias.
 
-    Accuracies are compared with `bar`, adoption gaps with `max_gap`.
+    Accuracies are compared with `bar`, adoption gaps with `max_gap`. `refused` counts the answers that do not
+    count.
     """
 
     people: tuple[AnnotatorProfile, ...]
@@ -29,6 +31,7 @@ class AnnotatorReport:
     anchoring: AutomationBias
     advice: Advice
     max_gap: float
+    refused: tuple[RefusedCount, ...] = ()
 
 
 def annotator_report(
@@ -58,6 +61,7 @@ def annotator_report(
         anchoring=anchoring,
         advice=advice,
         max_gap=settings.suggestions.max_gap,
+        refused=refused_counts(outcomes.admission.refused),
     )
 
 

@@ -9,6 +9,7 @@ import typer
 
 from goldloop.cli.common import Json, Where, out, show
 from goldloop.gold.export import Format, export_gold
+from goldloop.gold.imagefolder import imagefolder_notes
 from goldloop.gold.records import gold_diff
 from goldloop.reports.section import Row
 from goldloop.wiring import open_workspace
@@ -90,7 +91,7 @@ def gold_export(
     version: Annotated[int | None, typer.Option(help="Gold version [default: the newest].")] = None,
     where: Where = None,
 ) -> None:
-    """Export a gold version as csv, parquet, imagefolder or coco-cls."""
+    """Export a gold version as csv, jsonl, parquet, imagefolder or coco-cls."""
     parts = open_workspace(where)
     exported, records = parts.gold.version(version), parts.gold.records(version)
     n = export_gold(
@@ -103,3 +104,6 @@ def gold_export(
         columns_of=parts.modality.columns,
     )
     out.print(f"wrote {n} samples of gold version {exported.version} to {to}")
+    if form is Format.IMAGEFOLDER:
+        for note in imagefolder_notes(records, parts.settings.label_set):
+            out.print(f"- {note}")

@@ -9,12 +9,17 @@ import typer
 
 from goldloop.cli.common import Json, Where, out, pairs, run_flow, say, show, show_json, show_table
 from goldloop.core.errors import GoldloopError
+from goldloop.labeling.context import LoopState
+from goldloop.labeling.server_comparison import answers_sentence
+from goldloop.modalities.content import uri_of
+from goldloop.reports.quarantine import quarantine_examples
 from goldloop.reports.routing import policy_lines
 from goldloop.reports.steps import evaluation_rows, pull_rows, push_rows, retrain_title, score_rows
 from goldloop.tables.counts import conservation
+from goldloop.tables.model_log import read_models
 from goldloop.tables.policy_log import PolicyLog
-from goldloop.tables.rounds import read_rounds
-from goldloop.wiring import open_workspace
+from goldloop.tables.server_checks import read_check
+from goldloop.wiring import Wiring, open_workspace
 
 app = typer.Typer()
 
@@ -30,11 +35,15 @@ def score(
 ) -> None:
     """Read new files, quarantine unreadable ones, and give each sample a lane."""
     if source and "://" not in source:
-        source = str(Path(source).expanduser().absolute())
+        source = uri_of(str(Path(source).expanduser().absolute()))
     reports = run_flow(where, "score", source=source)
     show(reports, score_rows(reports), as_json=as_json)
     for lost in [line for report in reports for line in report.lost]:
         say(f"lost: {lost}")
+    for warning in reports[-1].warnings:
+        say(f"warning: {warning}")
+    for line in quarantine_examples(reports):
+        say(line)
     if reports[-1].model_version == "none":
         say(
             "no model yet (cold start): all samples are held; "
@@ -57,15 +66,25 @@ def push(where: Where = None, as_json: Json = False) -> None:
 def pull(
     where: Where = None,
     accept_lost: Annotated[
-        bool, typer.Option("--accept-lost", help="Most tasks were deleted on purpose: retract their answers.")
+        bool, typer.Option("--accept-lost", help="Answers were deleted on purpose: remove them from gold.")
+    ] = False,
+    keep_lost: Annotated[
+        bool,
+        typer.Option(
+            "--keep-lost", help="Answers vanished from the server: keep them, push open tasks again."
+        ),
     ] = False,
     as_json: Json = False,
 ) -> None:
     """Pull the answers since the last pull and update gold."""
-    report = run_flow(where, "pull", accept_lost=accept_lost)
+    report = run_flow(where, "pull", accept_lost=accept_lost, keep_lost=keep_lost)
     show(report, pull_rows(report), as_json=as_json)
     for problem in report.problems:
         say(f"not counted: {problem}")
+    for sentence in report.misnamed:
+        say(f"named wrongly: {sentence}")
+    for stranger in report.strangers:
+        say(f"left alone: {stranger}")
 
 
 @app.command()
@@ -84,10 +103,14 @@ def round_(where: Where = None, as_json: Json = False) -> None:
         return
     show_table(pull_rows(report.pull), title="pull")
     _show_record(report.record, report.notes, as_json=False)
+    for warning in report.score.warnings:
+        say(f"warning: {warning}")
     for line in policy_lines(report.policy):
         out.print(f"policy: {line}")
     show_table(score_rows([report.score]), title="score")
     show_table(push_rows(report.push), title="push")
+    if report.n_bytes_freed:
+        out.print(f"dead files of the tables removed: {report.n_bytes_freed / 1e6:.1f} MB")
     out.print(f"page: {report.page}")
 
 
@@ -111,42 +134,59 @@ def serve(where: Where = None) -> None:
 @app.command()
 def status(where: Where = None, as_json: Json = False) -> None:
     """Show the state of files, tasks, answers, gold and models."""
+    from goldloop.loop.champion import champion_problem
     from goldloop.reports.status import read_status
 
     parts = open_workspace(where)
-    champion = problem = None
+    model, problem = read_models(parts.tables).champion, None
+    champion = model.version if model else None
     servers: dict[str, str] = {}
     try:
         servers = parts.endpoints.addresses
-        champion = parts.registry.version_at("champion")
+        problem = champion_problem(parts.ports, model)
     except GoldloopError as error:
-        problem = f"unknown: {error}"
+        problem = f"not checked: {error}"
     entries = PolicyLog(parts.tables.policies).entries()
     settled = [entry for entry in entries if champion in (None, entry.model_version)]
+    labeling = parts.read_state()
     state = read_status(
         parts.tables,
-        parts.read_state(),
+        labeling,
         workspace=str(parts.workspace.root),
         champion=champion,
         champion_problem=problem,
         policy=settled[-1].policy.version if settled else None,
         servers=servers,
+        answers=_compared_answers(parts, labeling),
     )
     show(state, pairs(state.lines()), as_json=as_json)
+
+
+def _compared_answers(wiring: Wiring, state: LoopState) -> str:
+    """Return how many answers the server holds beside how many were pulled, if it can be asked."""
+    if not state.snapshot.pushed:
+        return "none: no task is on the server"
+    try:
+        counts = wiring.queue().counts()
+    except GoldloopError as error:
+        return f"unknown: {error}"
+    return answers_sentence(state.snapshot, read_check(wiring.tables.server_checks), counts)
 
 
 @app.command()
 def rollback(
     to: Annotated[
-        str | None, typer.Option(help="Model version [default: the champion before the present one].")
+        str | None, typer.Option(help="Version, or none [default: the champion before the present one].")
     ] = None,
     where: Where = None,
     as_json: Json = False,
 ) -> None:
-    """Make an earlier model champion again; the next `goldloop score` uses it."""
-    from goldloop.loop.retrain import rollback as move
+    """Make a model champion again, and bring it back if MLflow lost it; the next `goldloop score` uses it."""
+    from goldloop.loop.rollback import rollback as move
 
-    parts = open_workspace(where)
-    before, after = move(parts.registry, read_rounds(parts.tables.rounds), to=to)
+    notes: list[str] = []
+    before, after = move(open_workspace(where).ports, notes, to=to)
+    for note in notes:
+        say(note)
     lines = pairs({"champion": f"model {before} -> model {after}"})
     show({"from": before, "to": after}, lines, as_json=as_json)

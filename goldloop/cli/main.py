@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import io
+import os
+import sqlite3
 import sys
 from typing import Annotated
 
 import typer
 
 from goldloop import __version__
-from goldloop.cli import gold, loop, policy, reports, workspace
+from goldloop.cli import gold, labels, loop, policy, reports, workspace
 from goldloop.cli.common import err, out
+from goldloop.core.disk import disk_error
 from goldloop.core.errors import GoldloopError
+from goldloop.core.loopback import direct_loopback
 
 app = typer.Typer(
     name="goldloop",
@@ -23,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.add_typer(workspace.app)
+app.add_typer(labels.app)
 app.add_typer(loop.app)
 app.add_typer(reports.app)
 app.add_typer(policy.replay_app)
@@ -33,10 +39,20 @@ app.add_typer(workspace.annotator_app, name="annotator")
 
 def main() -> None:
     """Run the command line; an expected failure is one sentence on standard error and exit code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # whatever the terminal's encoding lacks
+    os.environ.update(direct_loopback(os.environ))
     try:
         app()
     except GoldloopError as error:
         err.print(f"error: {error}", style="red")
+        sys.exit(1)
+    except (OSError, sqlite3.Error) as error:
+        told = disk_error(error, "finish this command")
+        if told is None:
+            raise
+        err.print(f"error: {told}", style="red")
         sys.exit(1)
     except KeyboardInterrupt:
         err.print("interrupted; run the same command again, it goes on from here")

@@ -1,4 +1,4 @@
-"""Reports: what annotators' answers are worth, which gold labels are in doubt, and what all of it cost."""
+"""Reports: the quarantine, what answers are worth, gold labels in doubt, and what all of it cost."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ def _read_annotators(where: Where) -> AnnotatorReport:
 @app.command()
 def annotators(where: Where = None, as_json: Json = False) -> None:
     """How accurate and fast each annotator is, and how far suggestions pull them; pseudonymous."""
-    from goldloop.reports.annotators import NOBODY, adoption_section, skill_section
+    from goldloop.reports.annotators import NOBODY, adoption_section, refused_sections, skill_section
 
     found = _read_annotators(where)
     if as_json:
         show_json(found)
-    elif not found.people:
+        return
+    for section in refused_sections(found):
+        show_section(section)
+    if not found.people:
         say(NOBODY)
     else:
         show_section(skill_section(found))
@@ -60,6 +63,20 @@ def label_errors(
 
     title = f"{len(relabels)} gold labels in doubt"
     show(relabels, label_error_rows(relabels), as_json=as_json, title=title)
+
+
+@app.command()
+def quarantine(where: Where = None, as_json: Json = False) -> None:
+    """Show which files goldloop set aside, and why."""
+    from goldloop.reports.quarantine import NEXT_STEP, quarantine_rows
+    from goldloop.tables.arrivals import read_quarantine
+
+    files = read_quarantine(open_workspace(where).tables)
+    if as_json or files:
+        title = f"{len(files)} in quarantine"
+        show(files, quarantine_rows(files), as_json=as_json, title=title, notes=[NEXT_STEP])
+    else:
+        say("The quarantine is empty: goldloop could read every file.")
 
 
 @app.command()

@@ -7,14 +7,20 @@ from typing import Annotated
 
 import typer
 
+from flows.cron import check_cron
+from goldloop.backup import back_up
+from goldloop.backup import restore as restored
 from goldloop.cli.common import Json, Where, out, pairs, say, show, show_table
+from goldloop.core.labels import parsed_labels
 from goldloop.core.tasks import Purpose
 from goldloop.settings import ALONE
+from goldloop.settings.sections import ScheduleSettings
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.task_log import TaskLog
 from goldloop.wiring import open_workspace
 
 app = typer.Typer()
+_SCHEDULE = (ScheduleSettings().cron, ScheduleSettings().timezone)
 annotator_app = typer.Typer(help="Logins of annotators.", no_args_is_help=True)
 
 
@@ -22,7 +28,7 @@ annotator_app = typer.Typer(help="Logins of annotators.", no_args_is_help=True)
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The new workspace.")],
     *,
-    labels: Annotated[str, typer.Option(help="The label set in order, separated by commas.")],
+    labels: Annotated[str, typer.Option(help='The label set in order, as CSV: a,b,"c, d".')],
     name: Annotated[
         str | None, typer.Option(help="Names the project and the model; default the folder's name.")
     ] = None,
@@ -42,13 +48,15 @@ def init(
     audit_rate: Annotated[
         float, typer.Option(help="Share of all samples reserved for the blind audit.")
     ] = 0.10,
-    cron: Annotated[str, typer.Option(help="When the weekly round runs.")] = "0 6 * * 1",
-    timezone: Annotated[str, typer.Option(help="Time zone of the cron.")] = "UTC",
+    cron: Annotated[str, typer.Option(help="When the weekly round runs.")] = _SCHEDULE[0],
+    timezone: Annotated[str, typer.Option(help="Time zone of the cron.")] = _SCHEDULE[1],
 ) -> None:
     """Create a workspace: a folder with goldloop.toml."""
+    if (cron, timezone) != _SCHEDULE:  # Prefect takes seconds to import
+        check_cron(cron, timezone)
     settings: dict[str, object] = {
         "kind": kind,
-        "labels": [label.strip() for label in labels.split(",") if label.strip()],
+        "labels": parsed_labels(labels),
         "policy": {"band": band},
         "selection": {"budget_per_round": budget, "overlap": overlap, "audit_rate": audit_rate},
         "model": {"preset": preset} if preset else {},
@@ -78,6 +86,8 @@ def up(
         lines["Label Studio login"] = f"{label_studio.username} / {label_studio.password}"
     if servers.prefect.auth:
         lines["Prefect login"] = f"admin string {servers.prefect.auth}"
+    if servers.mlflow.login:
+        lines["MLflow login"] = " / ".join(servers.mlflow.login)
     show(servers.addresses, pairs(lines), as_json=as_json)
 
 
@@ -87,6 +97,48 @@ def down(where: Where = None) -> None:
     from goldloop.services import down as stop
 
     stop(Workspace.open(where), say=say)
+
+
+@app.command()
+def backup(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The new file, outside of the workspace.")],
+    where: Where = None,
+) -> None:
+    """Write the whole workspace into one file; it holds the servers' secrets. Other commands may run."""
+    made = back_up(Workspace.open(where), file)
+    out.print(f"backed up {made.n_files} files, {made.n_bytes:,} bytes, to {made.path}")
+    for link in made.links:
+        out.print(f"- left out: {link} is a symbolic link")
+
+
+@app.command()
+def restore(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What `goldloop backup` wrote.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The restored workspace, a new folder.")],
+) -> None:
+    """Make a folder the workspace that a backup holds, after comparing every file with its digest."""
+    workspace = restored(file, folder)
+    out.print(f"restored {workspace.root}")
+    out.print(f"next: goldloop up -w {folder}, then goldloop check -w {folder}")
+
+
+@app.command()
+def check(
+    where: Where = None,
+    repair: Annotated[bool, typer.Option("--repair", help="Do what is safe to do.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Check everything that goldloop promises about its records, contents and tasks."""
+    from goldloop.loop.check import check_workspace
+
+    findings = check_workspace(open_workspace(where).ports, is_repairing=repair)
+    rows = [{"promise": one.promise, "what is wrong": one.detail, "next": one.next_step} for one in findings]
+    if as_json or findings:
+        show(findings, rows, as_json=as_json)
+    else:
+        out.print("every promise holds")
+    if any(not finding.is_repaired for finding in findings):
+        raise typer.Exit(1)
 
 
 @annotator_app.command("add")

@@ -6,12 +6,14 @@ import bisect
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from goldloop.consensus.votes import VotedSample
-from goldloop.core.annotations import AnnotationStatus, Answer, StoredAnnotation
+from goldloop.core.annotations import Answer, StoredAnnotation
 from goldloop.core.chance import Arm
 from goldloop.core.labels import LabelSet
 from goldloop.core.planned_tasks import PlannedTask, TaskStatus
+from goldloop.core.probs import column_names, named_columns, over_labels
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose, n_first_answers
 from goldloop.settings import Settings
@@ -28,8 +30,9 @@ class SampleEvidence:
     answer of each annotator, in the order of their first answers; `skips` holds the skips of annotators
     without a vote. `decision` is the adjudicator's answer. `uncounted` holds, once for each answer, the key
     of a recheck or adjudication task whose answer does not count: its annotator had voted on the sample
-    before, or decided without being an adjudicator. goldloop has requested `n_asked` answers in total, of
-    which the `n_first` first are independent. `is_strict` samples, which measure a model or an annotator, go
+    before, or decided without being an adjudicator. It also holds the key of each answer that the server
+    counts and goldloop refuses. goldloop has requested `n_asked` answers in total, of which the `n_first`
+    first are independent. `is_strict` samples, which measure a model or an annotator, go
     to adjudication when the first answers differ.
     """
 
@@ -63,21 +66,18 @@ class SampleEvidence:
 
 def answers_of(
     tasks: Mapping[str, TaskStatus],
-    annotations: Iterable[StoredAnnotation],
+    admitted: Iterable[StoredAnnotation],
     closed_at: Collection[datetime],
-    labels: LabelSet,
 ) -> list[Answer]:
-    """Return every answer and skip on a live task, in order of annotation id; other labels are left out.
+    """Return every admitted answer and skip on a live task, in order of annotation id.
 
     `closed_at` holds the time at which each round closed; an answer belongs to the round open at its time.
     """
     moments = sorted(closed_at)
     answers = []
-    for annotation in sorted(annotations, key=lambda annotation: annotation.annotation_id):
+    for annotation in sorted(admitted, key=lambda annotation: annotation.annotation_id):
         task = tasks.get(annotation.key)
-        is_counted = annotation.status in (AnnotationStatus.ANSWER, AnnotationStatus.SKIP)
-        is_known = annotation.label is None or annotation.label in labels
-        if task is None or not task.is_live or not is_known or not is_counted:
+        if task is None or not task.is_live or annotation.annotator is None:
             continue
         answers.append(
             Answer(
@@ -103,10 +103,12 @@ def evidence_of(
     answers: Iterable[Answer],
     n_wanted: Mapping[str, int],
     settings: Settings,
+    n_lost: Mapping[str, int] = MappingProxyType({}),
 ) -> list[SampleEvidence]:
     """Return the evidence of every sample with a live task whose answers vote, in order of sample_id.
 
-    `n_wanted` is the number of answers that goldloop wants, by key, where it is more than one.
+    `n_wanted` is the number of answers that goldloop wants, by key, where it is more than one. `n_lost` is
+    the number of answers that the server counts and goldloop refuses, by key, where there are any.
     """
     plans: dict[SampleId, dict[Purpose, PlannedTask]] = {}
     for task in tasks.values():
@@ -116,7 +118,7 @@ def evidence_of(
     for answer in answers:
         by_sample.setdefault(answer.sample_id, []).append(answer)
     return [
-        _evidence(plans[sample_id], by_sample.get(sample_id, []), n_wanted, settings)
+        _evidence(plans[sample_id], by_sample.get(sample_id, []), n_wanted, settings, n_lost)
         for sample_id in sorted(plans)
         if any(purpose.has_votes for purpose in plans[sample_id])
     ]
@@ -127,6 +129,7 @@ def _evidence(
     answers: Sequence[Answer],
     n_wanted: Mapping[str, int],
     settings: Settings,
+    n_lost: Mapping[str, int],
 ) -> SampleEvidence:
     plan = next(plans[purpose] for purpose in _FIRST_OF if purpose in plans)
     sample_id, purpose, labels = plan.sample_id, plan.purpose, settings.label_set
@@ -139,7 +142,7 @@ def _evidence(
     adjudicators = set(settings.annotators.adjudicators)
     decision = _decision(answers, label_of, adjudicators)
     keys = tuple(plans[asked_for].key for asked_for in sorted(plans) if asked_for.has_votes)
-    uncounted = _uncounted(answers, plans, adjudicators)
+    uncounted = _uncounted(answers, plans, adjudicators) + _lost(plans, n_lost)
     is_checked = plan.arm in (Arm.HIDDEN, Arm.SHOWN)
     n_asked = sum(max(n_wanted.get(key, 1), overlap if key == plan.key else 1) for key in keys)
     return SampleEvidence(
@@ -153,7 +156,7 @@ def _evidence(
         voted=VotedSample(
             sample_id=sample_id,
             votes=label_of,
-            probs=_probs(plans, labels),
+            probs=_probs(plans, labels, {*label_of.values(), *([decision.label] if decision else [])}),
             shown={vote.annotator: str(vote.suggested_label) for vote in suggested},
             decision=decision.label if decision else None,
         ),
@@ -163,15 +166,33 @@ def _evidence(
     )
 
 
-def _probs(plans: Mapping[Purpose, PlannedTask], labels: LabelSet) -> tuple[float, ...] | None:
+def _lost(plans: Mapping[Purpose, PlannedTask], n_lost: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the key of each task once for each refused answer; onboarding tasks are open to everybody."""
+    keys = [plans[purpose].key for purpose in plans if purpose is not Purpose.ONBOARDING]
+    return tuple(key for key in keys for _ in range(n_lost.get(key, 0)))
+
+
+def _probs(
+    plans: Mapping[Purpose, PlannedTask], labels: LabelSet, answered: Collection[str | None]
+) -> tuple[float, ...] | None:
     """Return the model's prediction from before the annotators answered; None for an audit sample.
 
-    That model was not trained on the sample. A prediction with another label set does not count.
+    That model was not trained on the sample. Its columns belong to their names, whatever order labels have by
+    now. A prediction does not count if its model did not know a label that is in `answered`, or if it has no
+    names and another number of labels.
     """
     if Purpose.AUDIT in plans:
         return None
-    chosen = [plans[purpose].probs for purpose in (Purpose.REVIEW, Purpose.FULL) if purpose in plans]
-    probs = next(filter(None, chosen), ())
+    chosen = [plans[purpose] for purpose in (Purpose.REVIEW, Purpose.FULL) if purpose in plans]
+    plan = next((plan for plan in chosen if plan.probs), None)
+    if plan is None or plan.probs is None:
+        return None
+    probs, names = plan.probs, plan.label_names
+    if names is not None and names != column_names(labels):
+        known = {labels.find(name) for name in named_columns(names)}
+        if not known.issuperset(answered):
+            return None
+        probs = tuple(over_labels([probs], named_columns(names), labels)[0].tolist())
     return tuple(prob / sum(probs) for prob in probs) if len(probs) == len(labels) else None
 
 

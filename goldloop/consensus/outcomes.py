@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from goldloop.consensus.admission import ALL_COUNT, Admission
 from goldloop.consensus.evidence import SampleEvidence, evidence_of
 from goldloop.consensus.label import Consensus, ConsensusFit, Method, fit_consensus
 from goldloop.consensus.next_step import Step, next_step
@@ -36,12 +37,13 @@ class SampleOutcome:
 class Outcomes:
     """The outcome of every sample that annotators were asked about, with the fit and the answers behind it.
 
-    `fit` holds the same samples in the same order.
+    `fit` holds the same samples in the same order. `admission` holds the annotations that do not count.
     """
 
     samples: Sequence[SampleOutcome]
     fit: ConsensusFit
     answers: Sequence[Answer]
+    admission: Admission = ALL_COUNT
 
 
 def find_outcomes(
@@ -51,13 +53,16 @@ def find_outcomes(
     settings: Settings,
     *,
     earlier: Outcomes | None = None,
+    admission: Admission = ALL_COUNT,
 ) -> Outcomes:
     """Return the outcome of every sample that annotators were asked about.
 
     `n_wanted` is the number of answers that goldloop wants, by key, where it is more than one. When no vote
-    has changed since `earlier`, its fit is used again, because a new fit takes seconds.
+    has changed since `earlier`, its fit is used again, because a new fit takes seconds. `admission` holds the
+    annotations that do not count.
     """
-    evidence, rule = evidence_of(tasks, answers, n_wanted, settings), settings.consensus
+    evidence = evidence_of(tasks, answers, n_wanted, settings, admission.n_lost(tasks))
+    rule = settings.consensus
     voted = [sample.voted for sample in evidence]
     if earlier is not None and voted == [sample.evidence.voted for sample in earlier.samples]:
         fit = earlier.fit
@@ -67,7 +72,7 @@ def find_outcomes(
         SampleOutcome(sample, consensus, next_step(sample, consensus, max_answers=rule.max_answers))
         for sample, consensus in zip(evidence, fit.consensus, strict=True)
     ]
-    return Outcomes(samples, fit, answers)
+    return Outcomes(samples, fit, answers, admission)
 
 
 def gold_records(outcomes: Iterable[SampleOutcome]) -> list[GoldRecord]:

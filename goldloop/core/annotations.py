@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from enum import StrEnum
+from math import isfinite
 
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
+
+NOBODY = (None, "None")
+"""Annotators of answers whose author is unknown; an earlier goldloop wrote the second."""
 
 EDIT_AFTER = timedelta(seconds=2)  # Label Studio's two timestamps of one submit differ by less
 
@@ -22,6 +26,13 @@ class AnnotationStatus(StrEnum):
     RETRACTED = "retracted"
 
 
+class Resolution(StrEnum):
+    """What the user decided about an answer that the server no longer holds."""
+
+    KEPT = "kept"
+    DROPPED = "dropped"
+
+
 @dataclass(frozen=True, slots=True)
 class Annotation:
     """An annotator's answer to one task.
@@ -30,10 +41,14 @@ class Annotation:
     that the annotator gave for a skip, or the adjudicator for a decision. `lead_time_s` is reported by the
     browser in seconds, idle time included. The `shown_*` fields describe the suggestion that the annotator
     saw; they are None on a blind task.
+
+    `annotator` is the account that gave the answer, None where the server no longer names it. `server_author`
+    is the account under whose name the server lists the answer, which may be another. `is_bulk` tells that an
+    import or a bulk action of the server made the answer, and that no account has saved it since.
     """
 
     annotation_id: int
-    annotator: str
+    annotator: str | None
     label: str | None
     is_skip: bool
     created_at: datetime
@@ -44,6 +59,8 @@ class Annotation:
     shown_label: str | None = None
     shown_score: float | None = None
     shown_model_version: str | None = None
+    server_author: str | None = None
+    is_bulk: bool = False
 
     @property
     def status(self) -> AnnotationStatus:
@@ -55,22 +72,61 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
-    """A task in Label Studio and its present annotations, without drafts."""
+    """A task in Label Studio and its present annotations, without drafts.
+
+    `key` is "" where the task has none. `content` is the digest of the data that annotators see, see
+    `goldloop.core.ports.LabelingQueue.content_of`. The server cannot list the annotations of a task that is
+    not `is_listed`.
+    """
 
     task_id: int
     key: str
     updated_at: datetime
     annotations: Sequence[Annotation]
+    content: str | None = None
+    is_listed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ListedTask:
+    """A task in the list of all tasks; `n_annotations` counts its answers and skips."""
+
+    task_id: int
+    key: str
+    updated_at: datetime
+    n_annotations: int
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCounts:
+    """Numbers of tasks and of answers, without skips, on the labelling server."""
+
+    n_tasks: int
+    n_answers: int
+
+
+NO_TASKS = ServerCounts(0, 0)
+
+Identity = tuple[str, int, int, datetime]
+"""Key and id of the task, id and time of creation of the annotation.
+
+A restored or new server repeats ids; it does not repeat the moment of an answer.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredAnnotation:
-    """An annotation as goldloop keeps it: `task_updated_at` is when the server last changed its task."""
+    """An annotation as goldloop keeps it.
+
+    `task_updated_at` is when the server, by its clock, last changed the task, and `seen_at` when goldloop, by
+    its own clock, began the pull that read it. `resolution` is the user's decision about an answer that
+    vanished from the server. `server_author` and `is_bulk` are None in rows that an earlier goldloop wrote.
+    """
 
     annotation_id: int
     task_id: int
     key: str
-    annotator: str
+    annotator: str | None
     status: AnnotationStatus
     label: str | None
     problem: str | None
@@ -82,18 +138,37 @@ class StoredAnnotation:
     shown_label: str | None
     shown_score: float | None
     shown_model_version: str | None
+    server_author: str | None = None
+    is_bulk: bool | None = None
+    seen_at: datetime | None = None
+    resolution: Resolution | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """What tells the annotation from every other, also on a server that repeats ids."""
+        return self.key, self.task_id, self.annotation_id, self.created_at
+
+    @property
+    def is_on_server(self) -> bool:
+        """Whether the server held it when goldloop last looked."""
+        return self.status is not AnnotationStatus.RETRACTED and self.resolution is not Resolution.KEPT
 
     @classmethod
-    def of(cls, task: TaskState, annotation: Annotation) -> StoredAnnotation:
-        """Return `annotation` of `task` as it is kept."""
+    def of(
+        cls, task: TaskState, annotation: Annotation, *, seen_at: datetime | None = None
+    ) -> StoredAnnotation:
+        """Return `annotation` of `task` as it is kept; a time that is no number is none."""
         taken = {field.name: getattr(annotation, field.name) for field in fields(annotation)}
         del taken["is_skip"]  # the status says it
+        if annotation.lead_time_s is not None and not isfinite(annotation.lead_time_s):
+            taken["lead_time_s"] = None  # nan is equal to nothing, so each pull would find it changed
         return cls(
             **taken,
             status=annotation.status,
             task_id=task.task_id,
             key=task.key,
             task_updated_at=task.updated_at,
+            seen_at=seen_at,
         )
 
 

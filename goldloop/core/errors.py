@@ -64,6 +64,10 @@ class TableConflictError(GoldloopError):
     """Every attempt to write a table lost to another writer."""
 
 
+class StorageError(GoldloopError):
+    """The disk refused a read or a write, or a power cut or another program has damaged a file."""
+
+
 class BusyError(GoldloopError):
     """Another process holds the lock for this work."""
 
@@ -85,7 +89,7 @@ class ServiceAuthError(ServiceError):
 
 
 class TasksLostError(ServiceError):
-    """Most tasks, with the answers of annotators, are gone from Label Studio at once."""
+    """More than a few tasks or answers are gone from Label Studio, and the user has to decide."""
 
 
 class ServiceStartError(ServiceError):

@@ -19,10 +19,10 @@ class PlannedTask:
 
     The budget of `round` pays for the task; `position` is its place in the plan. `stratum` names the batch
     and lane at the time of the draw; `inclusion_probability` is None for a choice without chance. `policy`,
-    `model_version` and `probs` (n_labels, single precision) come from the prediction that chose the sample;
-    they are None when no model had scored it. The plan keeps a suggestion that `is_shown` hides.
-    Near-duplicates share `group`, and `fingerprint` identifies them. `answers` counts the answers so far by
-    label, for an adjudicator; `barred` annotators do not get the task.
+    `model_version`, `probs` (n_labels, single precision) and the `label_names` of their columns come from the
+    prediction that chose the sample; they are None when no model had scored it. The plan keeps a suggestion
+    that `is_shown` hides. Near-duplicates share `group`, and `fingerprint` identifies them. `answers` counts
+    the answers so far by label, for an adjudicator; `barred` annotators do not get the task.
     """
 
     key: str
@@ -47,6 +47,7 @@ class PlannedTask:
     answers: Mapping[str, int] = field(default_factory=dict)
     barred: tuple[str, ...] = ()
     detail: str | None = None
+    label_names: str | None = None
 
     @property
     def sample_id(self) -> SampleId:
@@ -69,17 +70,24 @@ class PlannedTask:
 
 
 class Event(StrEnum):
-    """Events of a task, in this order; after `GONE`, the sample may be chosen again."""
+    """Events of a task, in this order; after `GONE`, the sample may be chosen again.
+
+    `KEPT`: the task is gone from the server, and the user decided that its answers count all the same.
+    """
 
     PLANNED = "planned"
     CLAIMED = "claimed"
     PUSHED = "pushed"
+    KEPT = "kept"
     GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
 class TaskStatus:
-    """A planned task and its newest event; `plan_seq` is the number of the commit that planned it."""
+    """A planned task and its newest event; `plan_seq` is the number of the commit that planned it.
+
+    `content` is the digest of the data that goldloop pushed, None where the push of it was not recorded.
+    """
 
     plan: PlannedTask
     plan_seq: int
@@ -87,6 +95,8 @@ class TaskStatus:
     at: datetime
     task_id: int | None = None
     owner: str | None = None
+    content: str | None = None
+    detail: str | None = None
 
     @property
     def key(self) -> str:

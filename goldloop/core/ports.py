@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from goldloop.core.annotations import TaskState
+from goldloop.core.annotations import ListedTask, ServerCounts, TaskState
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId
 from goldloop.core.tasks import NewTask
@@ -60,12 +60,13 @@ class Table(Protocol):
         self,
         make_changes: Callable[[Callable[[], pa.Table]], Changes],
         *,
-        key: str,
+        key: str | Sequence[str],
         base: int | None = None,
     ) -> int | None:
         """Put and remove rows by `key` in one atomic commit; the new version, None when nothing changes.
 
-        `make_changes` gets a function that reads the rows the commit will rest on.
+        `key` is a column, or several that together tell rows apart. `make_changes` gets a function that reads
+        the rows the commit will rest on.
 
         Raises:
             TableConflictError: other writers won every attempt.
@@ -73,6 +74,12 @@ class Table(Protocol):
 
     def history(self) -> list[dict[str, Any]]:
         """Return the commits, newest first: version, timestamp (ms), the metadata given to `merge_next`."""
+
+    def remove_dead_files(self, before: datetime) -> int:
+        """Remove the files that died before a moment; return how many bytes that freed.
+
+        Every gold version stays readable; of other tables, the versions that were newest since `before`.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,8 @@ class Tables:
     policies: Table
     evaluations: Table
     batches: Table
+    server_checks: Table
+    models: Table
 
 
 class Reader(Protocol):
@@ -170,16 +179,34 @@ class LabelingQueue(Protocol):
     """The labelling server: tasks go in, annotations come out."""
 
     def push(self, tasks: Sequence[NewTask]) -> dict[str, int]:
-        """Create one task for each; return task ids by key, in the order given. Not idempotent by itself."""
+        """Create one task for each; return task ids by key, in the order given. Not idempotent by itself.
+
+        No barred annotator ever gets the task, not even when the push is killed.
+        """
+
+    def bar(self, barred: Mapping[int, Collection[str]]) -> None:
+        """Keep tasks, by id, from annotators, and open them to all others; who is barred already stays so."""
+
+    def content_of(self, task: NewTask) -> str:
+        """Return the digest of the data that annotators see of a task, as `changed_since` lists it."""
 
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
         """Return the ids of all tasks on the server that carry one of `keys`, ascending, by key."""
 
-    def n_tasks(self) -> int:
-        """Return how many tasks the project holds on the server."""
+    def counts(self) -> ServerCounts:
+        """Return how many tasks and answers the projects hold on the server."""
+
+    def listing(self) -> list[ListedTask]:
+        """Return every task with a key, by ascending id (a full sweep; costs 1 ms a task)."""
+
+    def states(self, task_ids: Sequence[int]) -> list[TaskState]:
+        """Return these tasks and their present annotations; ids without a task are left out."""
 
     def all_tasks(self) -> dict[int, str]:
         """Return key by task id for every task of the project (a full sweep; costs 1 ms a task)."""
+
+    def sealed_plans(self, task_ids: Sequence[int]) -> dict[int, str]:
+        """Return the sealed plan of each of these tasks that has one, by id."""
 
     def answered(self, task_ids: Sequence[int]) -> set[int]:
         """Return those of `task_ids` that hold at least one annotation or skip."""

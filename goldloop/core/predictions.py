@@ -16,6 +16,7 @@ class Prediction:
 
     `probs` (n_labels) are in single precision; they, `label`, `confidence` and `margin` are None before any
     model. `audit_probability` is fixed by the first prediction; None where only the audit rate is known.
+    `label_names` names the columns of `probs`, as `column_names` writes them.
     """
 
     sample_id: SampleId
@@ -29,6 +30,7 @@ class Prediction:
     margin: float | None = None
     probs: tuple[float, ...] | None = None
     audit_probability: float | None = None
+    label_names: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -65,12 +67,49 @@ def restored(rows: npt.ArrayLike) -> Probs:
     return single / single.sum(axis=1, keepdims=True) if single.size else single
 
 
-def stored_probs(rows: Sequence[Sequence[float]], labels: LabelSet) -> Probs:
-    """Return stored rows as probs (n, n_labels); labels that are newer than a row have probability 0."""
-    padded = np.zeros((len(rows), len(labels)))
-    for place, row in enumerate(rows):
-        padded[place, : len(row)] = row
-    return restored(padded)
+@cache
+def column_names(labels: LabelSet) -> str:
+    """Return the names of the columns as the text that tables keep beside each row of probs."""
+    return json.dumps(labels.names, ensure_ascii=False)
+
+
+@cache
+def named_columns(names: str) -> tuple[str, ...]:
+    """Return the names that `column_names` wrote."""
+    return tuple(json.loads(names))
+
+
+def over_labels(probs: npt.ArrayLike, names: Sequence[str], labels: LabelSet) -> Probs:
+    """Return rows (n, n_names), whose columns are `names`, as probs (n, n_labels) over `labels`.
+
+    A column belongs to its name. Labels that are not in `names` have probability 0. The share of names that
+    are no labels any more goes to the other labels in proportion; a row with nothing else becomes uniform.
+    """
+    given = np.asarray(probs, dtype=np.float64)
+    if tuple(names) == labels.names:
+        return given
+    moved = np.zeros((len(given), len(labels)))
+    known = [(column, label) for column, name in enumerate(names) if (label := labels.find(name)) is not None]
+    moved[:, [labels.column(label) for _, label in known]] = given[:, [column for column, _ in known]]
+    if len(known) == len(names):
+        return moved
+    sums = moved.sum(axis=1, keepdims=True)
+    return np.where(sums > 0, moved / np.where(sums > 0, sums, 1), 1 / len(labels))
+
+
+def stored_probs(rows: Sequence[Sequence[float]], names: Sequence[str | None], labels: LabelSet) -> Probs:
+    """Return stored rows as probs (n, n_labels); `names` holds the `column_names` of each row.
+
+    A row without names is older than the names; its columns are the first labels, in order.
+    """
+    probs = np.zeros((len(rows), len(labels)))
+    places: dict[tuple[str | None, int], list[int]] = {}
+    for place, (row, text) in enumerate(zip(rows, names, strict=True)):
+        places.setdefault((text, len(row)), []).append(place)
+    for (text, length), chosen in places.items():
+        columns = labels.names[:length] if text is None else named_columns(text)
+        probs[chosen] = over_labels([rows[place] for place in chosen], columns, labels)
+    return restored(probs)
 
 
 def confidence(probs: Probs) -> npt.NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NewType
@@ -15,17 +16,22 @@ An image is its file's bytes, a text its characters in Unicode's normal form C.
 
 BatchId = NewType("BatchId", str)
 
+_ROW = re.compile(r"#(id|row)=[^#]*$")
 
 UNREADABLE = "unreadable"
 """The reason of a file that could not be opened, the only one tried again; each kind has its own others."""
 
 
 class Arrived(StrEnum):
-    """What became of a sample on arrival; lanes follow for those that are `SAMPLE`."""
+    """What became of a sample on arrival; lanes follow for those that are `SAMPLE`.
+
+    `OPENED` is no arrival: it notes that a file which could not be opened before was opened at last.
+    """
 
     SAMPLE = "sample"
     DUPLICATE = "duplicate"
     QUARANTINE = "quarantine"
+    OPENED = "opened"
 
 
 def sample_id_of(content: bytes) -> SampleId:
@@ -44,6 +50,11 @@ class FileRef:
     uri: str
     size: int
     stamp: str
+
+
+def file_of(uri: str) -> str:
+    """Return the uri of the file that holds the sample at `uri`, which may be a row of it."""
+    return _ROW.sub("", uri)
 
 
 @dataclass(frozen=True, slots=True)

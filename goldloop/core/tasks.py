@@ -64,7 +64,7 @@ class NewTask:
     """A task to push. `path` is relative to the content store; a task without a suggestion is blind.
 
     `answers` counts the answers so far by label; an adjudicator sees these counts. `barred` annotators do not
-    get the task, because they have answered the sample before.
+    get the task, because they have answered the sample before. `sealed` is the plan, encrypted.
     """
 
     sample_id: SampleId
@@ -74,6 +74,7 @@ class NewTask:
     suggestion: Suggestion | None = None
     answers: Mapping[str, int] = field(default_factory=dict)
     barred: tuple[str, ...] = ()
+    sealed: str = ""
 
     @property
     def key(self) -> str:

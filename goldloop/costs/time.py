@@ -1,8 +1,8 @@
 """Working time: the time annotators spent on their answers, without idle time.
 
-The times that a browser reports include breaks. Times beyond an annotator's idle limit
-(`goldloop.annotators.pace`) count as unknown, and some answers carry no time at all. An unknown time is
-replaced by the mean of answers of its kind, and the interval accounts for that.
+The times that a browser reports include breaks. Times beyond an annotator's limit
+(`goldloop.annotators.pace.decision_limit_s`) count as unknown, and some answers carry no time at all. An
+unknown time is replaced by the mean of answers of its kind, and the interval accounts for that.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t
 
-from goldloop.annotators.pace import idle_limit_s
+from goldloop.annotators.pace import decision_limit_s
 from goldloop.core.annotations import Answer
 from goldloop.core.tasks import Purpose
 from goldloop.stats.measures import MIN_N, Measure, exact
@@ -32,7 +32,7 @@ def working_seconds(answers: Sequence[Answer]) -> Seconds:
     is_plain = np.array([not (answer.is_skip or answer.is_edited) for answer in answers], dtype=bool)
     for who in np.unique(people):
         mine = people == who
-        limit = idle_limit_s(reported[mine & is_plain & np.isfinite(reported)])
+        limit = decision_limit_s(reported[mine & is_plain & np.isfinite(reported)])
         reported[mine & (reported > limit)] = np.nan
     return reported
 

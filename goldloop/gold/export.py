@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
@@ -15,13 +14,13 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from goldloop.core.disk import make_folder, put_in_place
 from goldloop.core.errors import SourceError
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
+from goldloop.core.verbatim import inert
+from goldloop.gold.imagefolder import FileOf, copy_file, write_imagefolder
 from goldloop.gold.records import GoldRecord, GoldVersion
-
-FileOf = Callable[[SampleId], Path | None]
-"""Where the kept file of a sample lies, None when it is missing."""
 
 ColumnsOf = Callable[[SampleId], Mapping[str, str]]
 """What a table holds of the sample itself: nothing of an image, the text of a text."""
@@ -49,10 +48,10 @@ def export_gold(
 ) -> int:
     """Write `records` to `target`, whole or not at all, and return how many there are.
 
-    csv, jsonl and parquet write one file with a row per sample, `columns_of` it included. The other formats
-    copy files and need `file_of`, which is None for samples that have none. imagefolder writes
-    `split/label/sample_id.ext`, the layout torchvision and Hugging Face read. coco-cls writes
-    `annotations.json` (images, categories, one annotation per image) beside a folder `images`.
+    csv, jsonl and parquet write one file with a row per sample, `columns_of` it included; in csv a text that
+    a spreadsheet would compute gets an apostrophe. The other formats copy files and need `file_of`, which is
+    None for samples that have none. imagefolder writes what `goldloop.gold.imagefolder` describes. coco-cls
+    writes `annotations.json` (images, categories, one annotation per image) beside a folder `images`.
 
     Raises:
         SourceError: `target` exists already, a kept file is missing, or these samples have no files.
@@ -65,11 +64,11 @@ def export_gold(
     if target.exists():
         raise SourceError(f"{target} exists already; name a new place with --to")
     beside = target.with_name(f".{target.name}.{os.getpid()}.part")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(target.parent)
     try:
         match form:
             case Format.CSV:
-                pyarrow.csv.write_csv(_flat(records, columns_of), beside)
+                pyarrow.csv.write_csv(_inert(_flat(records, columns_of)), beside)
             case Format.JSONL:
                 rows = _flat(records, columns_of).to_pylist()
                 lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
@@ -81,10 +80,10 @@ def export_gold(
                 }
                 pyarrow.parquet.write_table(_flat(records, columns_of).replace_schema_metadata(note), beside)
             case Format.IMAGEFOLDER if file_of is not None:
-                _write_imagefolder(records, beside, labels, file_of)
+                write_imagefolder(records, beside, labels, file_of)
             case Format.COCO_CLS if file_of is not None:
                 _write_coco(records, version, beside, labels, file_of)
-        beside.replace(target)
+        put_in_place(beside, target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
         beside.unlink(missing_ok=True)
@@ -114,35 +113,13 @@ def _flat(records: Sequence[GoldRecord], columns_of: ColumnsOf) -> pa.Table:
     return pa.table(columns)
 
 
-def _folder_names(labels: LabelSet) -> dict[str, str]:
-    """Return a safe and distinct folder name for each label."""
-    names: dict[str, str] = {}
-    for column, label in enumerate(labels):
-        safe = re.sub(r"[^\w .-]+", "_", label).strip(" .") or f"label-{column}"
-        taken = {name.casefold() for name in names.values()}
-        names[label] = f"{safe}-{column}" if safe.casefold() in taken else safe
-    return names
-
-
-def _copy(sample_id: SampleId, folder: Path, file_of: FileOf) -> Path:
-    source = file_of(sample_id)
-    if source is None:
-        raise SourceError(
-            f"the kept file of sample {sample_id} is missing; restore the workspace's images folder"
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / source.name
-    shutil.copyfile(source, target)
-    return target
-
-
-def _write_imagefolder(
-    records: Sequence[GoldRecord], target: Path, labels: LabelSet, file_of: FileOf
-) -> None:
-    folders = _folder_names(labels)
-    target.mkdir()
-    for record in records:
-        _copy(record.sample_id, target / str(record.split) / folders[record.label], file_of)
+def _inert(table: pa.Table) -> pa.Table:
+    """Return `table` with texts that no spreadsheet computes."""
+    for place, name in enumerate(table.column_names):
+        if pa.types.is_string(table.schema.field(name).type):
+            texts = [None if text is None else inert(text) for text in table[name].to_pylist()]
+            table = table.set_column(place, name, pa.array(texts, pa.string()))
+    return table
 
 
 def _write_coco(
@@ -152,7 +129,7 @@ def _write_coco(
     images = [
         {
             "id": number,
-            "file_name": f"images/{_copy(record.sample_id, target / 'images', file_of).name}",
+            "file_name": f"images/{copy_file(record.sample_id, target / 'images', file_of).name}",
             "split": str(record.split),
         }
         for number, record in enumerate(records, start=1)

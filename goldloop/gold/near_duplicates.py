@@ -20,7 +20,8 @@ class Groups:
     """Near-duplicate groups, each led by the first sample that had no near-duplicate before it.
 
     Two samples are near-duplicates when their 64-bit fingerprints differ in at most `max_distance` bits,
-    which each kind of samples has measured. A sample without a fingerprint is its own group.
+    which each kind of samples has measured. A sample without a fingerprint is its own group, and so is one in
+    whose fingerprint no bit is set, which older workspaces stored for every picture of one colour.
     """
 
     def __init__(
@@ -43,7 +44,7 @@ class Groups:
 
     def join(self, sample_id: SampleId, fingerprint: str | None) -> str:
         """Return the group of a sample: that of the nearest leader, or a new one it leads itself."""
-        if fingerprint is not None and len(self._groups):
+        if fingerprint is not None and int(fingerprint, 16) and len(self._groups):
             distance = np.bitwise_count(self._fingerprints ^ np.uint64(int(fingerprint, 16)))
             nearest = int(distance.argmin())
             if distance[nearest] <= self._max_distance:

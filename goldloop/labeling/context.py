@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
+from goldloop.consensus.admission import admit
 from goldloop.consensus.evidence import SampleEvidence, answers_of
 from goldloop.consensus.outcomes import Outcomes, find_outcomes
 from goldloop.core.modality import Modality
 from goldloop.core.ports import LabelingQueue, Tables
 from goldloop.core.samples import SampleId
+from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.settings import Settings
 from goldloop.tables.snapshot import Snapshot, read_snapshot, read_versions
 from goldloop.tables.task_log import TaskLog
@@ -41,13 +43,15 @@ def read_state(tables: Tables, settings: Settings, earlier: LoopState | None = N
     It uses the fit of an `earlier` state when no vote has changed since.
     """
     snapshot = read_snapshot(tables)
-    answers = answers_of(snapshot.tasks, snapshot.annotations, snapshot.closed_at, settings.label_set)
+    admission = admit(snapshot.annotations, settings.label_set)
+    answers = answers_of(snapshot.tasks, admission.admitted, snapshot.closed_at)
     outcomes = find_outcomes(
         snapshot.tasks,
         answers,
         snapshot.requests.n_wanted,
         settings,
         earlier=earlier.outcomes if earlier else None,
+        admission=admission,
     )
     return LoopState(snapshot, outcomes)
 
@@ -56,8 +60,9 @@ def read_state(tables: Tables, settings: Settings, earlier: LoopState | None = N
 class LabelingContext:
     """The context of the labeling steps.
 
-    `owner` names this process in claims, which expire `lease_s` seconds after they were made. The push calls
-    `advance` with the number of tasks that it has finished.
+    `owner` names this process in claims, which another process takes over after it has waited `lease_s`
+    seconds. The push calls `advance` with the number of tasks that it has finished, and `say` when it waits.
+    `seal` seals the plans that go to the server.
     """
 
     tables: Tables
@@ -70,6 +75,8 @@ class LabelingContext:
     import_size: int
     lease_s: float
     advance: Callable[[int], None] = lambda _: None
+    seal: PlanSeal = field(default_factory=PlanSeal)
+    say: Callable[[str], None] = lambda _: None
 
     @property
     def task_log(self) -> TaskLog:

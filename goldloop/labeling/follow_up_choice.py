@@ -99,7 +99,7 @@ def _promised(state: LoopState, settings: Settings) -> Iterator[AnswerRequest]:
         if n_first > n_wanted.get(evidence.plan.key, 1):
             yield AnswerRequest(evidence.plan.key, n_first, RequestReason.FIRST)
         for key in dict.fromkeys(evidence.uncounted):
-            n = 1 + evidence.uncounted.count(key)
+            n = (n_first if key == evidence.plan.key else 1) + evidence.uncounted.count(key)
             if n > n_wanted.get(key, 1):
                 yield AnswerRequest(key, n, RequestReason.UNCOUNTED)
 
@@ -119,8 +119,9 @@ def _checks(state: LoopState) -> Iterator[FollowUp]:
         if evidence.purpose is not Purpose.REVIEW or not evidence.votes:
             continue
         key = evidence.plan.key
-        if evidence.arm is Arm.HIDDEN and n_wanted.get(key, 1) < evidence.n_first:
-            yield AnswerRequest(key, evidence.n_first, RequestReason.CHECK)
+        n_checked = evidence.n_first + evidence.uncounted.count(key)
+        if evidence.arm is Arm.HIDDEN and n_wanted.get(key, 1) < n_checked:
+            yield AnswerRequest(key, n_checked, RequestReason.CHECK)
         if evidence.arm is Arm.SHOWN and task_key(evidence.sample_id, Purpose.RECHECK) not in live:
             yield evidence, Purpose.RECHECK
 
@@ -144,7 +145,8 @@ def _honeypots(state: LoopState, known: Sequence[Honeypot], settings: Settings) 
     ]
     for sample_id in choose_honeypots(usable, n=due, people=people, seed=settings.selection.seed):
         evidence = evidence_of[sample_id]
-        n_answers = max(evidence.n_asked, len(evidence.votes)) + 1
+        n_uncounted = evidence.uncounted.count(evidence.plan.key)
+        n_answers = max(evidence.n_asked, len(evidence.votes)) + n_uncounted + 1
         yield AnswerRequest(evidence.plan.key, n_answers, RequestReason.HONEYPOT)
 
 

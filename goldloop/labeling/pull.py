@@ -7,22 +7,23 @@ pull starts, so a kill cannot leave a cursor ahead of the data. Gold comes from 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from goldloop.consensus.next_step import Step
 from goldloop.consensus.outcomes import gold_records, n_by_step, reason_of, relabeled
-from goldloop.core.annotations import AnnotationStatus, StoredAnnotation, TaskState
+from goldloop.core.errors import TasksLostError
 from goldloop.core.samples import SampleId
 from goldloop.gold.records import GoldRecord
+from goldloop.labeling.annotation_merge import AnnotationMerge
 from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.follow_up import FollowUpReport
-from goldloop.tables.answers import merge_annotations
+from goldloop.labeling.losses import Decision, ask_about_losses, settle_losses
+from goldloop.labeling.not_counted import misnamed_sentences, refusal_sentences
+from goldloop.labeling.server_comparison import compare_all, starting_point
+from goldloop.labeling.task_reconciliation import Reconciled
 from goldloop.tables.gold_store import GoldStore
-
-KeptByKey = dict[str, dict[int, StoredAnnotation]]
-"""The annotations in the table, by key of their task and then by annotation id."""
+from goldloop.tables.server_checks import ServerCheck, save_check
 
 OVERLAP = timedelta(seconds=60)  # covers transactions that the server had not committed at the last pull
 
@@ -32,7 +33,9 @@ class PullReport:
     """The changes of one pull, and the number of answered samples that are not gold yet.
 
     `n_waiting` samples wait for requested answers, `n_unsure` for one more request when the budget allows it,
-    `n_disputed` for an adjudicator.
+    `n_disputed` for an adjudicator. `n_refused` annotations of this pull do not count, as `problems` says;
+    `misnamed` says which count for another account than the server names. `strangers` names tasks that
+    goldloop did not plan.
     """
 
     n_tasks_changed: int = 0
@@ -40,100 +43,99 @@ class PullReport:
     n_edited: int = 0
     n_retracted: int = 0
     n_foreign: int = 0
+    n_refused: int = 0
     n_waiting: int = 0
     n_unsure: int = 0
     n_disputed: int = 0
     problems: list[str] = field(default_factory=list)
+    misnamed: list[str] = field(default_factory=list)
     gold_version: int | None = None
     n_gold_changes: int = 0
     follow_ups: FollowUpReport | None = None
+    n_duplicates_removed: int = 0
+    strangers: list[str] = field(default_factory=list)
 
 
-def pull_annotations(context: LabelingContext, state: LoopState) -> PullReport:
+def pull_annotations(
+    context: LabelingContext,
+    state: LoopState,
+    reconciled: Reconciled | None = None,
+    *,
+    decision: Decision | None = None,
+) -> PullReport:
     """Merge what changed on the server since the last pull into the annotations table.
 
     An edit replaces the annotation, and a deletion retracts it. Skips and invalid answers are kept without a
-    vote. Tasks that goldloop did not create are ignored. A repeated pull changes nothing.
+    vote. Tasks that goldloop did not plan are ignored. A repeated pull changes nothing. When the numbers of
+    answers differ, and once a day, goldloop compares every task: a pull by time misses what a wrong clock has
+    stamped.
 
     Raises:
+        TasksLostError: more than a few answers are gone, and the user has not decided what follows.
         ServiceError: the server failed; the pages merged before remain.
     """
-    report, snapshot = PullReport(), state.snapshot
-    _retract_gone(context, state, report)
-    newest = max((kept.task_updated_at for kept in snapshot.annotations), default=None)
-    kept_by_key = _by_key(snapshot.annotations)
-    for page in context.queue.changed_since(newest - OVERLAP if newest else None):
-        ours = [task for task in page if task.key in snapshot.tasks]
-        report.n_foreign += len(page) - len(ours)
-        changed = [task for task in ours if _changes(task, kept_by_key)]
-        if changed:
-            _merge_page(context, changed, report)
+    reconciled = reconciled or Reconciled(counts=context.queue.counts())
+    merge, report = AnnotationMerge(context, state.snapshot), PullReport()
+    merge.retract_gone()
+    start = starting_point(state.snapshot.annotations, context.clock())
+    for page in context.queue.changed_since(start.moment - OVERLAP if start else None):
+        ours = {task.task_id for task in merge.add(page)}
+        report.n_foreign += sum(bool(task.key) and task.task_id not in ours for task in page)
+    is_continued = start is None or start.is_listed(merge.seen)
+    if (not is_continued or merge.repeats_ids) and reconciled.listing is None:
+        reconciled = replace(reconciled, listing=tuple(context.queue.listing()))
+    compared = compare_all(context, state.snapshot, merge, reconciled)
+    newest = max((task.updated_at for task in compared[1]), default=None) if compared else None
+    is_restored = merge.repeats_ids or bool(start and newest and newest < start.moment)
+    try:
+        _settle_lost(context, state, merge, decision, newest_there=newest, is_restored=is_restored)
+    except TasksLostError:  # the next pull compares all again
+        check = reconciled.check or ServerCheck(context.clock())
+        save_check(context.tables.server_checks, replace(check, n_lost=len(merge.lost)))
+        raise
+    if compared:
+        save_check(context.tables.server_checks, compared[0])
+    _count(merge, reconciled, report)
     return report
 
 
-def _retract_gone(context: LabelingContext, state: LoopState, report: PullReport) -> None:
-    """Retract every annotation on tasks that were deleted on the server."""
-    gone = {key for key, task in state.snapshot.tasks.items() if not task.is_live}
-
-    def retracted(kept: Sequence[StoredAnnotation]) -> list[StoredAnnotation]:
-        return [
-            replace(annotation, status=AnnotationStatus.RETRACTED)
-            for annotation in kept
-            if annotation.key in gone and annotation.status is not AnnotationStatus.RETRACTED
-        ]
-
-    if retracted(state.snapshot.annotations):
-        report.n_retracted += len(merge_annotations(context.tables.annotations, retracted, gone))
-
-
-def _merge_page(context: LabelingContext, page: Sequence[TaskState], report: PullReport) -> None:
-    replaced: KeptByKey = {}
-
-    def changes(kept: Sequence[StoredAnnotation]) -> list[StoredAnnotation]:
-        nonlocal replaced
-        replaced = _by_key(kept)
-        return [change for task in page for change in _changes(task, replaced)]
-
-    merged = merge_annotations(context.tables.annotations, changes, {task.key for task in page})
-    report.n_tasks_changed += len({change.task_id for change in merged})
-    for change in merged:
-        if change.status is AnnotationStatus.RETRACTED:
-            report.n_retracted += 1
-        elif change.annotation_id in replaced.get(change.key, {}):
-            report.n_edited += 1
-        else:
-            report.n_new += 1
-        if change.status is AnnotationStatus.INVALID:
-            where = f"annotation {change.annotation_id} of task {change.task_id}"
-            report.problems.append(f"{where}: {change.problem}")
+def _settle_lost(
+    context: LabelingContext,
+    state: LoopState,
+    merge: AnnotationMerge,
+    decision: Decision | None,
+    *,
+    newest_there: datetime | None,
+    is_restored: bool,
+) -> None:
+    """Write what the server has lost if it is little, or do what the user decided about it."""
+    lost = list(merge.lost.values())
+    if decision is not None:
+        settle_losses(context, replace(state, snapshot=merge.snapshot), decision, lost=lost)
+        return
+    ask_about_losses(merge.snapshot, lost=lost, newest_there=newest_there, is_restored=is_restored)
+    merge.write_lost()
 
 
-def _by_key(annotations: Sequence[StoredAnnotation]) -> KeptByKey:
-    by_key: KeptByKey = {}
-    for annotation in annotations:
-        by_key.setdefault(annotation.key, {})[annotation.annotation_id] = annotation
-    return by_key
+def _count(merge: AnnotationMerge, reconciled: Reconciled, report: PullReport) -> None:
+    report.n_duplicates_removed = reconciled.n_duplicates_removed
+    report.strangers = list(reconciled.strangers)
+    changed = [*merge.written, *merge.lost.values()]
+    report.n_tasks_changed = len({row.task_id for row in changed})
+    report.n_new = merge.n_new
+    report.n_edited = len(merge.written) - merge.n_new + merge.n_set_back
+    report.n_retracted = merge.n_retracted
+    report.problems += merge.problems
 
 
-def _changes(task: TaskState, kept_by_key: KeptByKey) -> list[StoredAnnotation]:
-    """Return the annotations of one task that differ from those kept."""
-    kept, changes = kept_by_key.get(task.key, {}), list[StoredAnnotation]()
-    for annotation in task.annotations:
-        seen = StoredAnnotation.of(task, annotation)
-        before = kept.get(annotation.annotation_id)
-        if before is not None and before.task_updated_at > task.updated_at:
-            continue  # another pull has merged a newer state
-        if before is None or replace(before, task_updated_at=seen.task_updated_at) != seen:
-            changes.append(seen)
-    present = {annotation.annotation_id for annotation in task.annotations}
-    for annotation_id, before in kept.items():
-        is_older = before.task_id == task.task_id and before.task_updated_at <= task.updated_at
-        is_retracted = before.status is AnnotationStatus.RETRACTED
-        if annotation_id not in present and not is_retracted and is_older:
-            changes.append(
-                replace(before, status=AnnotationStatus.RETRACTED, task_updated_at=task.updated_at)
-            )
-    return changes
+def report_refused(report: PullReport, before: LoopState, now: LoopState) -> None:
+    """Set in `report` which annotations do not count, or count for another account, that did not `before`."""
+    earlier, later = before.outcomes.admission, now.outcomes.admission
+    known, named = set(earlier.refused), set(earlier.misnamed)
+    refused = [entry for entry in later.refused if entry not in known]
+    report.n_refused = len(refused)
+    report.problems += refusal_sentences(refused)
+    report.misnamed = misnamed_sentences(entry for entry in later.misnamed if entry not in named)
 
 
 def derive_gold(context: LabelingContext, state: LoopState, report: PullReport) -> None:

@@ -1,8 +1,8 @@
 """The push: creates each planned task on the labelling server exactly once.
 
 Before an import, the push claims its tasks in a commit that only one process can win. Another push takes over
-a claim that is older than LEASE_S, when the server has finished any import of the silent owner, and first
-looks up which of the claimed tasks exist on the server.
+a claim that stands unchanged for LEASE_S (goldloop.labeling.claims), and first looks up which of the claimed
+tasks exist on the server.
 """
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import timedelta
 
-from goldloop.core.errors import ServiceError, UnreadableSampleError
+from goldloop.core.errors import ServiceError
 from goldloop.core.planned_tasks import Event, TaskStatus
 from goldloop.core.tasks import NewTask, split_key
+from goldloop.labeling.claims import Claims
 from goldloop.labeling.context import LabelingContext
 from goldloop.labeling.follow_up import FollowUpReport
-from goldloop.tables.batches import read_samples
+from goldloop.labeling.kept_content import keep_samples
+from goldloop.labeling.sealed_plans import new_task
 
 
 @dataclass(slots=True)
@@ -46,11 +47,11 @@ def push_planned(context: LabelingContext, report: PushReport | None = None) -> 
     Raises:
         ServiceError: the server failed; the finished imports remain, and the next push continues from there.
     """
-    report = PushReport() if report is None else report
+    report, claims = PushReport() if report is None else report, Claims(context)
     with ThreadPoolExecutor(1, thread_name_prefix="push") as importer:
         under_way: tuple[_Batch, Future[dict[str, int]]] | None = None
         while True:
-            claimed = _claim_next(context, is_idle=under_way is None)
+            claimed = claims.take(is_idle=under_way is None)
             batch = _prepared(context, claimed) if claimed else None
             before, under_way = under_way, None
             pushed = before[1].result() if before is not None else {}
@@ -64,12 +65,16 @@ def push_planned(context: LabelingContext, report: PushReport | None = None) -> 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """One import: tasks to create, ids of tasks already on the server by key, and why others are lost."""
+    """One import: tasks to create, ids of tasks already on the server by key, and why others are lost.
+
+    `contents` holds the digest of the data of each task, by key.
+    """
 
     claimed: Mapping[str, TaskStatus]
     tasks: list[NewTask]
     adopted: dict[str, int]
     lost: dict[str, str]
+    contents: dict[str, str]
 
 
 def _finish(context: LabelingContext, report: PushReport, batch: _Batch, pushed: Mapping[str, int]) -> None:
@@ -80,7 +85,8 @@ def _finish(context: LabelingContext, report: PushReport, batch: _Batch, pushed:
             "run the command again to push the others"
         )
     present = {**batch.adopted, **pushed}
-    context.task_log.record(Event.PUSHED, present, batch.claimed)
+    context.queue.bar({task_id: batch.claimed[key].plan.barred for key, task_id in batch.adopted.items()})
+    context.task_log.record(Event.PUSHED, present, batch.claimed, contents=batch.contents)
     why = "; ".join(sorted(set(batch.lost.values())))[:500]
     context.task_log.record(Event.GONE, dict.fromkeys(batch.lost), batch.claimed, why)
     report.n_pushed += len(pushed)
@@ -90,50 +96,21 @@ def _finish(context: LabelingContext, report: PushReport, batch: _Batch, pushed:
     context.advance(len(present) + len(batch.lost))
 
 
-def _claim_next(context: LabelingContext, *, is_idle: bool) -> dict[str, TaskStatus]:
-    """Claim the next tasks, also those whose claim has expired; return what they were before, by key.
-
-    Nothing is left when there are none; an idle push waits while other pushes hold the remaining tasks.
-    """
-    claimed: dict[str, TaskStatus] = {}
-    waiting: list[TaskStatus] = []
-
-    def is_free(task: TaskStatus) -> bool:
-        is_stale = context.clock() - task.at > timedelta(seconds=context.lease_s)
-        return task.event is Event.PLANNED or is_stale
-
-    def choose(statuses: Mapping[str, TaskStatus]) -> list[str]:
-        # The commit calls this again when another writer was first; the last call counts.
-        nonlocal claimed, waiting
-        waiting = [task for task in statuses.values() if task.is_waiting]
-        free = [task for task in waiting if is_free(task)]
-        claimed = {task.key: task for task in free[: context.import_size]}
-        return list(claimed)
-
-    while True:
-        context.task_log.claim(choose)
-        if claimed or not waiting or not is_idle:
-            return claimed
-        context.sleep(min(1.0, context.lease_s / 10))
-
-
 def _prepared(context: LabelingContext, claimed: Mapping[str, TaskStatus]) -> _Batch:
     """Return the import of `claimed`, without the tasks that a silent push has already created."""
     retaken = sorted(key for key, task in claimed.items() if task.event is Event.CLAIMED)
     on_server = context.queue.find(retaken) if retaken else {}
     adopted = {key: ids[0] for key, ids in on_server.items() if ids}
-    plans = [task.plan for key, task in claimed.items() if key not in adopted]
-    samples = read_samples(context.tables, {plan.sample_id for plan in plans})
+    plans = [task.plan for task in claimed.values()]
+    kept = keep_samples(context.tables, context.modality.store, {plan.sample_id for plan in plans})
     tasks: list[NewTask] = []
     lost: dict[str, str] = {}
     for plan in plans:
-        try:
-            path = context.modality.store.keep(plan.sample_id, samples[plan.sample_id].uri)
-        except UnreadableSampleError as error:
-            lost[plan.key] = str(error)
+        if plan.sample_id in kept.lost:
+            if plan.key not in adopted:
+                lost[plan.key] = kept.lost[plan.sample_id]
             continue
-        suggestion = plan.shown_suggestion
-        tasks.append(
-            NewTask(plan.sample_id, plan.purpose, plan.batch, path, suggestion, plan.answers, plan.barred)
-        )
-    return _Batch(claimed, tasks, adopted, lost)
+        tasks.append(new_task(plan, kept.paths[plan.sample_id], context.seal))
+    contents = {task.key: context.queue.content_of(task) for task in tasks}
+    new = [task for task in tasks if task.key not in adopted]
+    return _Batch(claimed, new, adopted, lost, contents)

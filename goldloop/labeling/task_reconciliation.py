@@ -2,54 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from goldloop.core.errors import TasksLostError
+from goldloop.core.annotations import NO_TASKS, ListedTask, ServerCounts
 from goldloop.core.planned_tasks import Event, PlannedTask, TaskStatus
-from goldloop.core.ports import LabelingQueue
-from goldloop.core.samples import BatchId
-from goldloop.core.splits import wanted_split
-from goldloop.core.tasks import Purpose, split_key
-from goldloop.labeling.context import LabelingContext
-from goldloop.tables.batches import read_samples
-
-MOST_LOST = 0.5  # larger shares of tasks that disappear between two calls need confirmation
-FEW_TASKS = 20  # so many tasks may disappear without confirmation
+from goldloop.core.tasks import split_key
+from goldloop.labeling.altered_tasks import with_own_keys
+from goldloop.labeling.context import LabelingContext, LoopState
+from goldloop.labeling.duplicates import remove_duplicates
+from goldloop.labeling.kept_content import keep_samples
+from goldloop.labeling.losses import VANISHED, Decision, ask_about_losses, forget_told, settle_losses
+from goldloop.labeling.sealed_plans import new_task, restored_plans
+from goldloop.tables.server_checks import ServerCheck, read_check
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """Numbers of tasks adopted from the server, removed there as duplicates, and deleted there."""
+    """Numbers of tasks adopted from the server, removed there as duplicates, and deleted there.
+
+    `counts` come from the server. `listing` holds its tasks if goldloop listed them; `strangers` are
+    sentences about tasks that carry a key as goldloop makes them, but that goldloop cannot have made.
+    `check` is the newest full comparison before.
+    """
 
     n_adopted: int = 0
     n_duplicates_removed: int = 0
     n_gone: int = 0
     is_changed: bool = False
+    counts: ServerCounts = NO_TASKS
+    listing: tuple[ListedTask, ...] | None = None
+    strangers: tuple[str, ...] = ()
+    check: ServerCheck | None = None
 
 
 def reconcile(
-    context: LabelingContext, tasks: Mapping[str, TaskStatus], *, accept_lost: bool = False
+    context: LabelingContext,
+    state: LoopState,
+    *,
+    decision: Decision | None = None,
+    check: ServerCheck | None = None,
+    is_full: bool = False,
 ) -> Reconciled:
-    """Make the task log and the server agree; `tasks` is a recent read of the task log.
+    """Make the task log and the server agree; `state` is recent.
 
-    While both hold equally many tasks, this costs one request. Otherwise goldloop lists every task on the
-    server. It adopts a task that the task log does not hold. Of two tasks with one key it deletes the later,
-    unless only the later has answers. It records as gone a task that was deleted on the server.
+    While the server holds as many tasks as the task log, and as many others as at the newest full comparison
+    `check`, this costs one request for each project. Otherwise, and if `is_full`, goldloop lists every task
+    on the server. It adopts a task that the task log does not hold. Of several tasks with one key it keeps
+    one. It records as gone a task that was deleted on the server.
 
-    `tasks` comes from before the listing, to find deleted tasks; a second read after the listing finds
+    `state` comes from before the listing, to find deleted tasks; a second read after the listing finds
     unknown tasks, because another process may plan and push meanwhile.
 
     Raises:
-        TasksLostError: more than half of the tasks are gone, and the user has not confirmed it. Every account
-            can delete a project, but the labels of its tasks must not leave gold through that alone.
+        TasksLostError: more than a few tasks are gone, and the user has not decided what follows.
     """
-    before = {key: task for key, task in tasks.items() if task.event is Event.PUSHED}
-    if context.queue.n_tasks() == len(before):
-        return Reconciled()
-    on_server, n_removed = _list_and_deduplicate(context.queue)
+    snapshot, counts = state.snapshot, context.queue.counts()
+    before = {key: task for key, task in snapshot.tasks.items() if task.event is Event.PUSHED}
+    n_extra = counts.n_tasks - len(before)
+    if n_extra and check is None:
+        check = read_check(context.tables.server_checks)
+    if n_extra == (check.n_extra_tasks if check else 0) and not is_full:
+        return Reconciled(counts=counts, check=check)
+    listed = context.queue.listing()
     present = context.task_log.statuses()
+    listed = [task for task in with_own_keys(listed, present) if _is_ours(task.key)]
+    listing, strangers, plans = _without_strangers(context, listed, present)
+    on_server, surplus = remove_duplicates(context, listing, present)
+    n_new, n_moved, gone = _find_differences(context, before, on_server, present, plans)
+    _lose(context, state, gone, listing, decision)
+    return Reconciled(
+        n_adopted=n_new,
+        n_duplicates_removed=len(surplus),
+        n_gone=len(gone),
+        is_changed=bool(n_new or n_moved or gone or surplus or decision),
+        counts=replace(counts, n_tasks=counts.n_tasks - len(surplus)),
+        listing=tuple(listing),
+        strangers=tuple(map(_named, strangers)),
+        check=check,
+    )
+
+
+def _find_differences(
+    context: LabelingContext,
+    before: Mapping[str, TaskStatus],
+    on_server: Mapping[str, int],
+    present: Mapping[str, TaskStatus],
+    plans: Mapping[int, PlannedTask],
+) -> tuple[int, int, list[str]]:
+    """Record tasks that the task log lacks or holds with another id; return their numbers, and what is gone.
+
+    `before` holds the pushed tasks from before the listing, `present` all tasks from after it, and `plans`,
+    by task id, the plans of those that the task log lacks.
+    """
     pushed = {key: task for key, task in present.items() if task.event is Event.PUSHED}
     stale = context.clock() - timedelta(seconds=context.lease_s)
     new = {
@@ -57,63 +103,66 @@ def reconcile(
         for key, task_id in on_server.items()
         if key not in pushed and (key not in present or not present[key].is_live or present[key].at < stale)
     }
-    unknown = [key for key in new if key not in present]
-    if unknown:
-        _adopt(context, unknown)
+    contents = {}
+    lost = [plans[task_id] for key, task_id in new.items() if key not in present]
+    if lost:
+        contents = _adopt(context, lost)
         present = context.task_log.statuses()
     moved = {
         key: task_id for key, task_id in on_server.items() if key in pushed and pushed[key].task_id != task_id
     }
-    context.task_log.record(Event.PUSHED, {**new, **moved}, present, "found on the server")
+    context.queue.bar({task_id: present[key].plan.barred for key, task_id in {**new, **moved}.items()})
+    context.task_log.record(Event.PUSHED, {**new, **moved}, present, "found on the server", contents)
     gone = [key for key, task in before.items() if key not in on_server and present[key] == task]
-    if len(gone) > max(FEW_TASKS, MOST_LOST * len(before)) and not accept_lost:
-        raise TasksLostError(
-            f"{len(gone)} of {len(before)} tasks are gone from the labelling server at once, as if somebody "
-            "deleted a project; goldloop changed nothing. Restore the server from a backup. If the deletion "
-            "was intended, remove the answers from gold with 'goldloop pull --accept-lost'"
-        )
-    context.task_log.record(Event.GONE, dict.fromkeys(gone), before, "deleted on the server")
-    return Reconciled(len(new), n_removed, len(gone), is_changed=bool(new or moved or gone))
+    return len(new), len(moved), gone
 
 
-def _list_and_deduplicate(queue: LabelingQueue) -> tuple[dict[str, int], int]:
-    """Return the task id of each key of goldloop on the server, and the number of deleted duplicates."""
-    by_key: dict[str, list[int]] = {}
-    for task_id, key in sorted(queue.all_tasks().items()):
-        if _is_ours(key):
-            by_key.setdefault(key, []).append(task_id)
-    doubled = [task_id for ids in by_key.values() if len(ids) > 1 for task_id in ids]
-    answered = queue.answered(doubled) if doubled else set()
-    kept = {key: next((id_ for id_ in ids if id_ in answered), ids[0]) for key, ids in by_key.items()}
-    spared = answered | set(kept.values())
-    surplus = [task_id for task_id in doubled if task_id not in spared]
-    if surplus:
-        queue.delete(surplus)
-    return kept, len(surplus)
+def _lose(
+    context: LabelingContext,
+    state: LoopState,
+    gone: Sequence[str],
+    listing: Sequence[ListedTask],
+    decision: Decision | None,
+) -> None:
+    """Record the tasks `gone`, if they are few, or do what the user decided about them."""
+    if decision is not None:
+        settle_losses(context, state, decision, gone)
+        return
+    newest = max((task.updated_at for task in listing), default=None)
+    ask_about_losses(state.snapshot, gone, newest_there=newest)
+    forget_told(context, state.snapshot, gone)
+    context.task_log.record(Event.GONE, dict.fromkeys(gone), state.snapshot.tasks, VANISHED)
 
 
-def _adopt(context: LabelingContext, keys: Collection[str]) -> None:
-    """Plan the tasks that the server holds and the task log has lost."""
-    selection = context.settings.selection
-    samples = read_samples(context.tables, {split_key(key)[0] for key in keys})
+def _without_strangers(
+    context: LabelingContext, listed: Sequence[ListedTask], present: Mapping[str, TaskStatus]
+) -> tuple[list[ListedTask], list[ListedTask], dict[int, PlannedTask]]:
+    """Return the tasks that goldloop planned, the others, and the plans that the task log lacks, by task id.
 
-    def plan_of(key: str) -> PlannedTask:
-        sample_id, purpose = split_key(key)
-        return PlannedTask(
-            key=key,
-            round=0,
-            position=0,
-            planned_at=context.clock(),
-            batch=samples[sample_id].batch if sample_id in samples else BatchId("unknown"),
-            lane="",
-            stratum="",
-            split=wanted_split(sample_id, purpose, seed=selection.seed),
-            group=sample_id[:16],
-            inclusion_probability=selection.audit_rate if purpose is Purpose.AUDIT else None,
-            detail="adopted from the server",
-        )
+    A task that the task log lacks is goldloop's if it carries its plan, sealed with the workspace's key.
+    Somebody imported the others by hand.
+    """
+    unknown = {task.task_id: task.key for task in listed if task.key not in present}
+    plans = restored_plans(context.queue, context.seal, unknown)
+    strange = unknown.keys() - plans.keys()
+    listing = [task for task in listed if task.task_id not in strange]
+    return listing, [task for task in listed if task.task_id in strange], plans
 
-    context.task_log.plan(lambda: [plan_of(key) for key in keys])
+
+def _named(task: ListedTask) -> str:
+    return (
+        f"task {task.task_id} has the key {task.key}, but goldloop did not plan it; its answers do not "
+        "count. Delete it in Label Studio if nobody needs it"
+    )
+
+
+def _adopt(context: LabelingContext, plans: Sequence[PlannedTask]) -> dict[str, str]:
+    """Plan again what the task log has lost; return the digests of what the tasks must show, by key."""
+    kept = keep_samples(context.tables, context.modality.store, {plan.sample_id for plan in plans})
+    context.task_log.plan(lambda: list(plans))
+    known = [plan for plan in plans if plan.sample_id in kept.paths]
+    tasks = [new_task(plan, kept.paths[plan.sample_id], context.seal) for plan in known]
+    return {task.key: context.queue.content_of(task) for task in tasks}
 
 
 def _is_ours(key: str) -> bool:

@@ -8,7 +8,7 @@ from functools import partial
 
 from goldloop.audit.audited import Audited
 from goldloop.audit.designs import audit_probabilities, usual_unsureness
-from goldloop.core.errors import EmptyPoolError
+from goldloop.core.errors import EmptyPoolError, PolicyError
 from goldloop.core.ports import Tables
 from goldloop.core.samples import SampleId
 from goldloop.costs.review_effort import people_costs
@@ -16,12 +16,13 @@ from goldloop.labeling.context import read_state
 from goldloop.loop.ports import LoopPorts
 from goldloop.routing.explanation import Explanation, explain
 from goldloop.routing.fit import KnownPeople, fit_policy
-from goldloop.routing.policies import Policy, PolicyEntry, reroute
+from goldloop.routing.policies import Policy, PolicyEntry, labels_of, reroute
 from goldloop.routing.settle import is_asked_for, settle_policy
 from goldloop.routing.tuning import Tuning, tune
 from goldloop.scoring.writer import AuditProbabilities
 from goldloop.tables.batches import read_seen
 from goldloop.tables.gold_store import GoldStore
+from goldloop.tables.model_log import read_models
 from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.predictions import find_prediction, predictions_under_other_policies, save_lane_changes
 from goldloop.tables.task_log import TaskLog
@@ -30,9 +31,10 @@ from goldloop.tables.traffic import evaluated_holdout, policy_evidence, read_tra
 
 def settle(ports: LoopPorts) -> PolicyEntry | None:
     """Settle the champion's policy anew; None before there is a champion."""
-    champion = ports.open_registry().version_at("champion")
-    if champion is None:
+    decided = read_models(ports.tables).champion
+    if decided is None:
         return None
+    champion = decided.version
     settings, gold = ports.settings, GoldStore(ports.tables.gold).read()
     entry = settle_policy(
         policy_evidence(ports.tables, gold.records, settings.label_set, champion),
@@ -73,7 +75,7 @@ def reroute_pool(
         policy=policy,
         is_wanted=lambda sample_id: sample_id not in taken,
     )
-    changes = reroute(predictions, policy)
+    changes = reroute(predictions, policy, ports.settings.label_set)
     save_lane_changes(ports.tables, changes, policy=policy, at=ports.clock())
     return Counter(f"{prediction.lane} -> {lane}" for prediction, lane in changes)
 
@@ -136,6 +138,12 @@ def champion_tuning(ports: LoopPorts) -> Tuning:
 
     Raises:
         EmptyPoolError: there is no champion yet, or its holdout is empty.
+        PolicyError: the policy in force is for other labels.
     """
     entry, settings = newest_entry(ports), ports.settings
+    if (labels := labels_of(entry.policy)) not in ((), settings.labels):
+        raise PolicyError(
+            f"The policy in force was settled for the labels {list(labels)}, and goldloop.toml has "
+            f"{list(settings.labels)}. Run `goldloop score`, which settles it anew."
+        )
     return tune(holdout_of(ports, entry), settings, present=entry.policy, people=known_people(ports))

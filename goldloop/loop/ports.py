@@ -13,7 +13,7 @@ from goldloop.core.clock import now
 from goldloop.core.modality import Modality
 from goldloop.core.ports import LabelingQueue, Tables
 from goldloop.labeling.context import IMPORT_SIZE, LEASE_S, LabelingContext
-from goldloop.scoring.writer import Model
+from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.settings import Settings
 from goldloop.training.evaluate import HoldoutEvaluation
 from goldloop.training.ports import ModelRegistry, Trainer, TrainingRuns
@@ -30,6 +30,10 @@ class Progress(Protocol):
         """Show the share of the work that is done, from 0 to 1."""
         ...
 
+    def say(self, sentence: str) -> None:
+        """Show what the work waits for."""
+        ...
+
 
 class Silent:
     """Shows nothing. Satisfies `Progress`."""
@@ -40,6 +44,9 @@ class Silent:
 
     share_done = counting
 
+    def say(self, sentence: str) -> None:
+        """Show nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoopPorts:
@@ -48,8 +55,9 @@ class LoopPorts:
     The `open_*` functions connect on first use: a pull needs no torch, and the status no server.
     `alone` holds a lock for one kind of work, so that no second process of the workspace does it at the same
     time. `plots` draws the plots of a retrain and returns them by relative path. `gold_uri` names the gold
-    table for the experiment tracker. `owner` names this process in claims, which expire after `lease_s`
-    seconds; `import_size` is the number of tasks in one import.
+    table for the experiment tracker. `owner` names this process in claims, which others take over after they
+    have waited `lease_s` seconds; `import_size` is the number of tasks in one import. `seal` has the key of
+    the workspace.
     """
 
     settings: Settings
@@ -68,6 +76,7 @@ class LoopPorts:
     plots: Callable[[HoldoutEvaluation], Mapping[str, bytes]] = lambda _: {}
     import_size: int = IMPORT_SIZE
     lease_s: float = LEASE_S
+    seal: PlanSeal = field(default_factory=PlanSeal)
 
     def labeling(self, queue: LabelingQueue | None = None) -> LabelingContext:
         """Return the context of the labeling steps; `queue` is opened unless it is given."""
@@ -81,12 +90,6 @@ class LoopPorts:
             sleep=self.sleep,
             import_size=self.import_size,
             lease_s=self.lease_s,
+            seal=self.seal,
+            say=self.progress.say,
         )
-
-    def champion(self) -> Model:
-        """Return the model that scores today, or none before the first."""
-        registry = self.open_registry()
-        version = registry.version_at("champion")
-        if version is None:
-            return Model()
-        return Model(version, self.open_trainer().scorer(registry.load(version).folder))

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from goldloop.labeling.pull import PullReport, derive_gold, pull_annotations
+from goldloop.labeling.losses import Decision
+from goldloop.labeling.pull import PullReport, derive_gold, pull_annotations, report_refused
+from goldloop.labeling.server_comparison import is_comparison_due
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.push import agree_with_server, follow_up
+from goldloop.tables.server_checks import read_check
 
 
-def pull(ports: LoopPorts, *, accept_lost: bool = False) -> PullReport:
+def pull(ports: LoopPorts, *, accept_lost: bool = False, keep_lost: bool = False) -> PullReport:
     """Merge what changed on the server, commit the gold that follows, and ask on where it is not sure.
 
+    Answers that vanished from the server leave gold with `accept_lost`, and count on with `keep_lost`.
+
     Raises:
-        TasksLostError: more than half of the tasks are gone at once, and `accept_lost` does not confirm it.
+        TasksLostError: more than a few tasks or answers are gone, and neither option says what follows.
         ServiceError: the server failed; what was merged by then is kept.
     """
     context = ports.labeling()
-    _, state = agree_with_server(context, context.read_state(), accept_lost=accept_lost)
-    report = pull_annotations(context, state)
+    decision = Decision.DROP if accept_lost else Decision.KEEP if keep_lost else None
+    before, check = context.read_state(), read_check(ports.tables.server_checks)
+    is_full = is_comparison_due(before.snapshot, check, context.clock())
+    reconciled, state = agree_with_server(context, before, decision=decision, check=check, is_full=is_full)
+    report = pull_annotations(context, state, reconciled, decision=decision)
     state = context.fresh(state)
+    report_refused(report, before, state)
     derive_gold(context, state, report)
     report.follow_ups, _ = follow_up(ports, context, state)
     return report

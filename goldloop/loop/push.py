@@ -7,18 +7,25 @@ from dataclasses import replace
 from goldloop.annotators.report import suggestion_advice
 from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.follow_up import FollowUpReport, plan_follow_ups, tell_requests, withdraw_settled
+from goldloop.labeling.losses import Decision
 from goldloop.labeling.plan import plan_round
 from goldloop.labeling.push import PushReport, push_planned
 from goldloop.labeling.task_reconciliation import Reconciled, reconcile
 from goldloop.loop.policy import cautions
 from goldloop.loop.ports import LoopPorts
+from goldloop.tables.server_checks import ServerCheck
 
 
 def agree_with_server(
-    context: LabelingContext, state: LoopState, *, accept_lost: bool = False
+    context: LabelingContext,
+    state: LoopState,
+    *,
+    decision: Decision | None = None,
+    check: ServerCheck | None = None,
+    is_full: bool = False,
 ) -> tuple[Reconciled, LoopState]:
     """Make the task log and the server agree; return what was done and the state that follows."""
-    reconciled = reconcile(context, state.snapshot.tasks, accept_lost=accept_lost)
+    reconciled = reconcile(context, state, decision=decision, check=check, is_full=is_full)
     if reconciled.n_adopted:
         context.queue.push([])  # restores suggestions that the push of the adopted tasks may have left out
     return reconciled, context.read_state(state) if reconciled.is_changed else state
@@ -36,7 +43,7 @@ def push(ports: LoopPorts) -> PushReport:
     report = push_waiting(ports, context, state)
     if report.purposes or report.lost:
         state = context.read_state(state)
-    report.n_planned, report.cautions = n_planned, warnings
+    report.n_planned, report.cautions = n_planned, [*warnings, *first.strangers]
     report.follow_ups, state = follow_up(ports, context, state)
     last, _ = agree_with_server(context, state)
     report.n_adopted += first.n_adopted

@@ -23,6 +23,7 @@ from goldloop.labeling.context import LoopState
 from goldloop.labeling.follow_up import follow_up_plan
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.push import follow_up
+from goldloop.loop.readable_gold import readable_records
 from goldloop.tables.gold_store import GoldStore, read_label_issues, save_label_issues
 from goldloop.tables.snapshot import Snapshot, read_snapshot
 from goldloop.training.label_errors import LabelIssue, Rows, cross_validated_probs, find_label_issues
@@ -42,8 +43,10 @@ class Relabel:
     present_label: str | None
 
 
-def find_label_errors(ports: LoopPorts) -> int:
+def find_label_errors(ports: LoopPorts, notes: list[str] | None = None) -> int:
     """Search the newest gold for labels in doubt and keep the list; return how many there are.
+
+    Samples whose content cannot be read are left out; `notes` gets a sentence about them.
 
     Raises:
         EmptyPoolError: the gold holds train samples of fewer than two labels.
@@ -53,18 +56,19 @@ def find_label_errors(ports: LoopPorts) -> int:
         tempfile.TemporaryDirectory(prefix="goldloop-label-errors-") as scratch,
         ports.progress.share_done("cross-validating") as advance,
     ):
-        version, issues = _search(ports, Path(scratch), advance)
+        version, issues = _search(ports, Path(scratch), advance, [] if notes is None else notes)
     save_label_issues(ports.tables.label_errors, version, issues, at=ports.clock())
     return len(issues)
 
 
 def _search(
-    ports: LoopPorts, scratch: Path, advance: Callable[[float], None]
+    ports: LoopPorts, scratch: Path, advance: Callable[[float], None], notes: list[str]
 ) -> tuple[int, list[LabelIssue]]:
     """Return the newest gold version and its label issues, by models not trained on the sample they judge."""
     gold, labels = GoldStore(ports.tables.gold).read(), ports.settings.label_set
     trainer, load = ports.open_trainer(), ports.modality.store.load
-    records = [record for record in gold.records if _may_be_doubted(record)]
+    doubtful = [record for record in gold.records if _may_be_doubted(record)]
+    records = readable_records(ports, doubtful, notes)
     if len({record.label for record in records}) < 2:
         raise EmptyPoolError(
             f"gold version {gold.version.version} has {len(records)} train samples of fewer than two labels; "

@@ -5,26 +5,30 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from goldloop.consensus.outcomes import open_audit_note
 from goldloop.core.errors import EmptyPoolError, ModelError
+from goldloop.core.probs import column_names
 from goldloop.core.splits import Split
 from goldloop.drift.checks import check_drift
 from goldloop.drift.history import Seen
 from goldloop.gold.near_duplicates import check_no_leak
 from goldloop.gold.records import GoldRecord
 from goldloop.labeling.context import read_state
+from goldloop.loop.champion import check_champion, load_model
 from goldloop.loop.ports import LoopPorts
+from goldloop.loop.readable_gold import readable_gold
 from goldloop.settings import Settings
 from goldloop.tables.answers import read_annotations
 from goldloop.tables.batches import read_current_samples, read_reference, save_batch
 from goldloop.tables.counts import annotation_counts
 from goldloop.tables.gold_store import Gold, GoldStore
-from goldloop.tables.rounds import current_round, read_rounds, save_round
+from goldloop.tables.model_log import read_models, save_model_event
+from goldloop.tables.rounds import current_round, save_round
 from goldloop.tables.traffic import save_evaluation
 from goldloop.training.evaluate import (
     BASELINE,
@@ -34,23 +38,24 @@ from goldloop.training.evaluate import (
     evaluate_on_holdout,
     weights_of,
 )
-from goldloop.training.ports import ModelRegistry, TrainingRecord, TrainingRuns, TrainingStart
+from goldloop.training.model_files import digest_of
+from goldloop.training.model_history import ModelChange, ModelEvent, ModelHistory, ModelId
+from goldloop.training.ports import TrainingRecord, TrainingRuns, TrainingStart
 from goldloop.training.promotion import RoundRecord
 
 
 @dataclass(frozen=True, slots=True)
 class _Challenger:
-    """A registered model, its run, and the champion when it was trained; `history` is by metric and epoch."""
+    """A registered model and its run; `history` is by metric and epoch."""
 
-    version: str
+    model: ModelId
     mlflow_run_id: str
-    champion: str | None
     history: Mapping[str, tuple[float, ...]]
 
 
 def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
     """Train a challenger on the newest gold, evaluate it on the holdout, let the gate decide, close the
-    round; sentences for the user are added to `notes`.
+    round; sentences for the user are added to `notes`. Samples whose content cannot be read are left out.
 
     Returns None when the newest challenger was trained on this gold with these settings and its round is
     closed. A retrain that was killed after its model had been registered is finished, not begun again.
@@ -59,6 +64,7 @@ def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
         EmptyPoolError: too little gold to train or to evaluate; the message names what is missing.
         HoldoutLeakError: a sample, or a near-duplicate of it, is in train and in the holdout.
         BusyError: another retrain is at work.
+        ModelError: the champion is missing from the registry, or its files were changed.
     """
     with (
         ports.alone("retrain"),
@@ -70,21 +76,18 @@ def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
         gold = GoldStore(ports.tables.gold).read()
         check_no_leak((record.sample_id, record.group, record.split) for record in gold.records)
         _check_enough(gold)
-        digests = {
-            "goldloop.gold_digest": gold.version.digest,
-            "goldloop.settings": _settings_digest(ports.settings),
-        }
-        challenger = _registered(ports, digests)
+        notes += check_champion(ports, read_models(ports.tables).champion)
+        history = read_models(ports.tables)
+        settings = _settings_digest(ports.settings)
+        trained = history.challenger(gold_digest=gold.version.digest, settings=settings)
+        if trained and history.rounds and history.rounds[-1].model_version == trained.version:
+            return None
+        challenger = None if trained is None else _resumed(ports, trained, notes)
+        gold = readable_gold(ports, gold, notes, check=_check_enough)
         if challenger is None:
-            challenger = _train(ports, gold, digests, notes=notes, scratch=Path(scratch), advance=advance)
-        else:
-            closed = read_rounds(ports.tables.rounds)
-            if closed and closed[-1].model_version == challenger.version:
-                return None
-            notes.append(
-                f"The last retrain broke off after training model {challenger.version}; continuing it."
-            )
-        return _close_round(ports, gold, _evaluate(ports, gold, challenger), challenger)
+            challenger = _train(ports, gold, history, notes=notes, scratch=Path(scratch), advance=advance)
+        evaluation = _evaluate(ports, gold, challenger, history, notes)
+        return _close_round(ports, gold, evaluation, challenger, history)
 
 
 def retrain_if_possible(ports: LoopPorts) -> tuple[RoundRecord | None, list[str]]:
@@ -93,26 +96,23 @@ def retrain_if_possible(ports: LoopPorts) -> tuple[RoundRecord | None, list[str]
     try:
         record = retrain(ports, notes)
     except EmptyPoolError as error:
-        return None, [f"no retrain: {error}"]
+        return None, [*notes, f"no retrain: {error}"]
     return record, notes if record else [*notes, "no retrain: no new gold since the last one"]
 
 
-def _registered(ports: LoopPorts, digests: Mapping[str, str]) -> _Challenger | None:
-    """Return the newest challenger if its tags hold `digests`: gold and settings have not changed since."""
-    registry = ports.open_registry()
-    version = registry.version_at(CHALLENGER)
-    if version is None:
+def _resumed(ports: LoopPorts, trained: ModelEvent, notes: list[str]) -> _Challenger | None:
+    """Return the challenger of a retrain that broke off; None if the registry no longer holds it."""
+    if not ports.open_registry().is_whole(trained.version, trained.digest):
+        notes.append(f"Model {trained.version} of a broken-off retrain is lost; training another.")
         return None
-    model = registry.load(version)
-    if not digests.items() <= model.tags.items():
-        return None
-    return _Challenger(version, model.mlflow_run_id, model.tags.get("goldloop.champion") or None, {})
+    notes.append(f"The last retrain broke off after training model {trained.version}; continuing it.")
+    return _Challenger(ModelId(trained.version, trained.digest), str(trained.mlflow_run_id), {})
 
 
 def _train(
     ports: LoopPorts,
     gold: Gold,
-    digests: Mapping[str, str],
+    history: ModelHistory,
     *,
     notes: list[str],
     scratch: Path,
@@ -120,9 +120,12 @@ def _train(
 ) -> _Challenger:
     """Train and register a challenger."""
     registry, runs, trainer = ports.open_registry(), ports.open_runs(), ports.open_trainer()
-    labels, champion = ports.settings.label_set, registry.version_at(CHAMPION)
-    validation = _of_split(gold, Split.VALIDATION)
-    tags = {**digests, "goldloop.champion": champion or ""}
+    labels, validation = ports.settings.label_set, _of_split(gold, Split.VALIDATION)
+    tags = {
+        "goldloop.gold_digest": gold.version.digest,
+        "goldloop.settings": _settings_digest(ports.settings),
+        "goldloop.champion": history.champion.version if history.champion else "",
+    }
     run_id = runs.begin(_start(ports, gold, tags))
     with _failing(runs, run_id, "training"):
         trained = trainer.train(
@@ -136,11 +139,27 @@ def _train(
         )
         notes += trained.notes
         graph, example = trainer.exportable(trained.folder) or (None, None)
-        challenger = registry.register(
+        number = registry.register(
             trained.folder, graph=graph, example=example, mlflow_run_id=run_id, tags=tags
         )
-        registry.set_alias(CHALLENGER, challenger)
-    return _Challenger(challenger, run_id, champion, trained.history)
+        digest = digest_of(trained.folder)
+        model = ModelId(history.name_for(number, digest), digest)
+        _save_registered(ports, model, run_id, gold)
+        registry.set_alias(CHALLENGER, model.version, digest)
+    return _Challenger(model, run_id, trained.history)
+
+
+def _save_registered(ports: LoopPorts, model: ModelId, mlflow_run_id: str, gold: Gold) -> None:
+    """Record the challenger, so that a retrain that breaks off here is continued."""
+    save_model_event(
+        ports.tables,
+        model,
+        ModelChange.REGISTERED,
+        at=ports.clock(),
+        mlflow_run_id=mlflow_run_id,
+        gold_digest=gold.version.digest,
+        settings=_settings_digest(ports.settings),
+    )
 
 
 def _start(ports: LoopPorts, gold: Gold, tags: Mapping[str, str]) -> TrainingStart:
@@ -154,7 +173,7 @@ def _start(ports: LoopPorts, gold: Gold, tags: Mapping[str, str]) -> TrainingSta
             "n_train": len(_of_split(gold, Split.TRAIN)),
             "n_validation": len(_of_split(gold, Split.VALIDATION)),
             "n_holdout": len(_of_split(gold, Split.HOLDOUT)),
-            "labels": ",".join(ports.settings.label_set),
+            "labels": column_names(ports.settings.label_set),
         },
         gold_uri=ports.gold_uri,
         gold_version=version.version,
@@ -163,45 +182,64 @@ def _start(ports: LoopPorts, gold: Gold, tags: Mapping[str, str]) -> TrainingSta
     )
 
 
-def _evaluate(ports: LoopPorts, gold: Gold, challenger: _Challenger) -> HoldoutEvaluation:
+def _evaluate(
+    ports: LoopPorts, gold: Gold, challenger: _Challenger, history: ModelHistory, notes: list[str]
+) -> HoldoutEvaluation:
     """Evaluate challenger, champion and baseline, store it, and close the run with figures and plots."""
-    registry, runs, trainer = ports.open_registry(), ports.open_runs(), ports.open_trainer()
+    runs, trainer = ports.open_runs(), ports.open_trainer()
+    models = {CHALLENGER: challenger.model, CHAMPION: history.champion, BASELINE: history.baseline}
     with _failing(runs, challenger.mlflow_run_id, "evaluation"):
+        folders = _folders(ports, models, notes)
         evaluation = evaluate_on_holdout(
-            roles={
-                CHALLENGER: challenger.version,
-                CHAMPION: challenger.champion,
-                BASELINE: registry.version_at(BASELINE),
-            },
+            roles={role: model.version for role, model in models.items() if model},
             holdout=_of_split(gold, Split.HOLDOUT),
             version=gold.version,
             settings=ports.settings,
-            scorer_of=lambda model: trainer.scorer(registry.load(model).folder),
+            scorer_of=lambda version: trainer.scorer(folders[version]),
             store=ports.modality.store,
             current=read_current_samples(ports.tables),
         )
         plots = ports.plots(evaluation)
     at = ports.clock()
-    save_evaluation(ports.tables.evaluations, evaluation, at=at)
-    if read_reference(ports.tables.batches, challenger.version) is None:
+    save_evaluation(ports.tables.evaluations, evaluation, ports.settings.label_set, at=at)
+    if read_reference(ports.tables.batches, challenger.model.version) is None:
         check = check_drift(evaluation.sketch, None)
-        seen = Seen(str(Split.HOLDOUT), challenger.version, at, evaluation.sketch, check)
+        seen = Seen(str(Split.HOLDOUT), challenger.model.version, at, evaluation.sketch, check)
         save_batch(ports.tables.batches, seen)
     record = TrainingRecord(evaluation.evaluations, evaluation.decision, challenger.history, plots)
     runs.record(challenger.mlflow_run_id, record)
     return evaluation
 
 
+def _folders(ports: LoopPorts, models: dict[str, ModelId | None], notes: list[str]) -> dict[str, Path]:
+    """Return the verified files of `models` by version; remove a lost baseline from `models` and note it."""
+    folders = {}
+    for role, model in models.items():
+        try:
+            if model is not None:
+                folders[model.version] = load_model(ports, model).folder
+        except ModelError as error:
+            if role != BASELINE:
+                raise
+            notes.append(f"The baseline is left out: {error}")
+            models[role] = None
+    return folders
+
+
 def _close_round(
-    ports: LoopPorts, gold: Gold, evaluation: HoldoutEvaluation, challenger: _Challenger
+    ports: LoopPorts,
+    gold: Gold,
+    evaluation: HoldoutEvaluation,
+    challenger: _Challenger,
+    history: ModelHistory,
 ) -> RoundRecord:
-    """Move the aliases as the gate decided and save the round's record."""
-    registry, version = ports.open_registry(), gold.version
+    """Move the aliases as the gate decided and save the round's record, which is the decision that counts."""
+    registry, version, model = ports.open_registry(), gold.version, challenger.model
     is_promoted = evaluation.decision.is_promoted
     if is_promoted:
-        registry.set_alias(CHAMPION, challenger.version)
-        if registry.version_at(BASELINE) is None:
-            registry.set_alias(BASELINE, challenger.version)
+        registry.set_alias(CHAMPION, model.version, model.digest)
+        if history.baseline is None:
+            registry.set_alias(BASELINE, model.version, model.digest)
     record = RoundRecord(
         round=current_round(ports.tables),
         closed_at=ports.clock(),
@@ -209,38 +247,19 @@ def _close_round(
         gold_digest=version.digest,
         n_gold=version.n_records,
         n_annotations=annotation_counts(read_annotations(ports.tables.annotations)).answers,
-        model_version=challenger.version,
+        model_version=model.version,
         outcome="promoted" if is_promoted else "refused",
         decision=evaluation.decision,
         evaluations=evaluation.evaluations,
         mlflow_run_id=challenger.mlflow_run_id,
         lanes={},
+        model_digest=model.digest,
     )
     save_round(ports.tables.rounds, record)
+    history = read_models(ports.tables)
+    kept = (model, history.champion, history.before_champion, history.baseline)
+    registry.prune_copies({one.digest for one in kept if one and one.digest})
     return record
-
-
-def rollback(
-    registry: ModelRegistry, rounds: Sequence[RoundRecord], *, to: str | None = None
-) -> tuple[str, str]:
-    """Point the champion alias at version `to`, or at the champion before the present one; return (from, to).
-
-    Raises:
-        ModelError: there is no champion, no champion before it, or no such version.
-    """
-    present = registry.version_at(CHAMPION)
-    if present is None:
-        raise ModelError("There is no champion to roll back from. Run `goldloop retrain` first.")
-    if to is None:
-        promoted = [record.model_version for record in rounds if record.is_promoted]
-        earlier = promoted[: promoted.index(present)] if present in promoted else promoted
-        if not earlier or earlier[-1] is None:
-            raise ModelError(
-                f"No model was champion before version {present}. Name a version with --to VERSION."
-            )
-        to = earlier[-1]
-    registry.set_alias(CHAMPION, to)
-    return present, to
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from goldloop.loop.score import score_pool
 from goldloop.routing.policies import PolicyEntry
 from goldloop.scoring.writer import ScoreReport
 from goldloop.tables.counts import conservation
+from goldloop.tables.dead_files import remove_dead_files
 from goldloop.tables.rounds import read_rounds, save_round
 from goldloop.training.promotion import RoundRecord
 
@@ -30,6 +31,7 @@ class RoundReport:
     """What the steps of one round did.
 
     `record` is None when nothing could or needed to be trained, `policy` before there is a champion.
+    `n_bytes_freed` is the size of the removed dead files of the tables.
     """
 
     pull: PullReport
@@ -39,6 +41,7 @@ class RoundReport:
     score: ScoreReport
     push: PushReport
     page: Path | None = None
+    n_bytes_freed: int = 0
 
 
 def run_round(ports: LoopPorts, run: RunStep = lambda _, step: step()) -> RoundReport:
@@ -54,4 +57,5 @@ def run_round(ports: LoopPorts, run: RunStep = lambda _, step: step()) -> RoundR
     closed = read_rounds(ports.tables.rounds)
     if closed and not closed[-1].lanes:  # the lanes after the round, noted once
         save_round(ports.tables.rounds, replace(closed[-1], lanes=conservation(ports.tables).lanes))
-    return RoundReport(pulled, record, notes, policy, scored, pushed)
+    n_freed = run("remove dead files", lambda: remove_dead_files(ports.tables, ports.clock()))
+    return RoundReport(pulled, record, notes, policy, scored, pushed, n_bytes_freed=n_freed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from goldloop.loop.champion import champion_model
 from goldloop.loop.policy import audit_probabilities_of, policy_in_force, reroute_pool
 from goldloop.loop.ports import LoopPorts
 from goldloop.scoring.score import score_pool as score_samples
@@ -16,7 +17,7 @@ def score_files(ports: LoopPorts, source: str) -> ScoreReport:
     Raises:
         SourceError: the source cannot be listed or is empty.
     """
-    model = ports.champion()
+    model = champion_model(ports)
     with ports.alone("score"), ports.progress.counting("files read") as advance:
         return score_source(
             source,
@@ -32,7 +33,7 @@ def score_files(ports: LoopPorts, source: str) -> ScoreReport:
 
 def score_pool(ports: LoopPorts) -> ScoreReport:
     """Score, or only route anew, what nobody has been asked about, by champion and policy."""
-    taken, model = read_snapshot(ports.tables).taken, ports.champion()
+    taken, model = read_snapshot(ports.tables).taken, champion_model(ports)
     with ports.alone("score"), ports.progress.counting("pool scored") as advance:
         policy = policy_in_force(ports, model.version)
         moves = reroute_pool(ports, model.version, policy, taken)

@@ -12,7 +12,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 import fsspec
 
 from goldloop.core.errors import UnreadableSampleError
-from goldloop.core.samples import UNREADABLE
+from goldloop.core.samples import UNREADABLE, FileRef
 
 TOO_LARGE = "bomb"
 """Quarantine reason of content that is, or unpacks to, more than the limit."""
@@ -52,6 +52,26 @@ def path_of(uri: str) -> str:
         return uri
     path = uri.removeprefix("file://").removeprefix("localhost")
     return path if os.path.lexists(path) else os.fsdecode(unquote_to_bytes(path))
+
+
+def refuse_link(file: FileRef) -> None:
+    """Refuse a symbolic link out of the folder that was read.
+
+    Raises:
+        UnreadableSampleError: `file` is one; the detail says where it leads and how to read it all the same.
+    """
+    if file.stamp != LEAVES_FOLDER:
+        return
+    target = os.path.realpath(path_of(file.uri))
+    if os.path.isdir(target):  # noqa: PTH112
+        step = f"run `goldloop score {uri_of(target)}`"
+    else:
+        step = "list the links (`find FOLDER -type l > links.txt`) and run `goldloop score links.txt`"
+    raise UnreadableSampleError(
+        UNREADABLE,
+        f"it is a symbolic link to {uri_of(target)}, outside the folder, and goldloop follows no link out of "
+        f"a folder; {step}",
+    )
 
 
 @contextmanager

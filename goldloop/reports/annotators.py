@@ -37,10 +37,26 @@ MOST_PAIRS = 15
 def annotator_sections(report: AnnotatorReport) -> list[Section]:
     """Return the sections about annotators; none before anybody answered."""
     if not report.people:
-        return []
-    sections = [skill_section(report), agreement_section(report.agreement)]
+        return refused_sections(report)
+    sections = [*refused_sections(report), skill_section(report), agreement_section(report.agreement)]
     has_arms = report.anchoring.n_shown + report.anchoring.n_hidden > 0
     return [*sections, adoption_section(report)] if has_arms else sections
+
+
+def refused_sections(report: AnnotatorReport) -> list[Section]:
+    """Return the section about answers that do not count; none where every answer counts."""
+    rows: list[Row] = [
+        {
+            "who": "unknown" if count.annotator is None else f"annotator {count.annotator}",
+            "answers": count.n,
+            "not counted because": count.reason,
+        }
+        for count in report.refused
+    ]
+    if not rows:
+        return []
+    prose = "These answers do not vote, judge nobody, and were asked of another annotator."
+    return [Section("Answers that do not count", prose=(prose,), tables=(Table(rows),))]
 
 
 def skill_section(report: AnnotatorReport) -> Section:

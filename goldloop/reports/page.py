@@ -15,7 +15,9 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from goldloop.core.disk import write_whole
 from goldloop.core.modality import Preview
+from goldloop.core.verbatim import visible
 from goldloop.reports.formatting import Cell, number
 from goldloop.reports.plots.style import LANE_LOOKS
 from goldloop.reports.section import Section, Value
@@ -51,6 +53,7 @@ def render_page(page: Page) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        finalize=_verbatim,
     )
     environment.filters |= {"data_uri": data_uri, "cell": _cell, "shown": _shown}
     environment.filters["unbroken"] = lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%")
@@ -59,13 +62,15 @@ def render_page(page: Page) -> str:
     )
 
 
+def _verbatim(value: object) -> object:
+    """Return a text of the page as `visible` shows it; what is HTML already stays."""
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
 def save_page(page: Page, folder: Path, name: str) -> Path:
     """Write `page` as `name` into `folder`, whole or not at all; return where it lies."""
-    folder.mkdir(parents=True, exist_ok=True)
-    target = folder / name
-    beside = target.with_name(f".{name}.part")
-    beside.write_text(render_page(page), encoding="utf-8")
-    return beside.replace(target)
+    write_whole(folder / name, render_page(page))
+    return folder / name
 
 
 def _shown(preview: Preview, alt: str) -> Markup:

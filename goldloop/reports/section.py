@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from goldloop.core.modality import Preview
+from goldloop.core.verbatim import markdown_text
 from goldloop.reports.formatting import Cell
 
 Format = Literal["svg", "png"]
@@ -74,17 +75,20 @@ class Section:
 
 def markdown(section: Section) -> str:
     """Return `section` with its tables, and the first plot as a picture inside the text."""
-    blocks = [f"## {section.title}", *section.prose, "\n".join(f"- {remark}" for remark in section.remarks)]
+    blocks = [f"## {markdown_text(section.title)}", *map(markdown_text, section.prose)]
+    blocks.append("\n".join(f"- {markdown_text(str(remark))}" for remark in section.remarks))
     blocks += [_markdown_table(table) for table in section.tables if table.rows]
-    blocks += section.notes
+    blocks += map(markdown_text, section.notes)
     for plot in section.plots[:1]:
         picture = base64.b64encode(plot.picture("png")).decode()
-        blocks.append(f"![{plot.caption}](data:image/png;base64,{picture})")
+        blocks.append(f"![{markdown_text(plot.caption)}](data:image/png;base64,{picture})")
     return "\n\n".join(block for block in blocks if block)
 
 
 def _markdown_table(table: Table) -> str:
-    lines = [list(table.columns), ["---"] * len(table.columns)]
-    lines += [["" if value is None else str(value) for value in row.values()] for row in table.rows]
-    escaped = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-    return f"**{table.title}**\n\n{escaped}" if table.title else escaped
+    lines = [[markdown_text(name) for name in table.columns], ["---"] * len(table.columns)]
+    lines += [
+        ["" if value is None else markdown_text(str(value)) for value in row.values()] for row in table.rows
+    ]
+    rows = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return f"**{markdown_text(table.title)}**\n\n{rows}" if table.title else rows

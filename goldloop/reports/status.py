@@ -1,11 +1,12 @@
-"""The status: where everything stands, read from the tables, and what the registry says."""
+"""The status: where everything stands, read from the tables, and what differs in the registry."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from goldloop.consensus.admission import n_by_refusal
 from goldloop.consensus.outcomes import n_by_step
 from goldloop.core.plain import plain
 from goldloop.core.ports import Tables
@@ -13,6 +14,7 @@ from goldloop.gold.records import GoldVersion
 from goldloop.labeling.context import LoopState
 from goldloop.loop.policy import cautions
 from goldloop.reports.formatting import percent_cell
+from goldloop.reports.quarantine import quarantine_line
 from goldloop.tables.counts import (
     AnnotationCounts,
     Conservation,
@@ -36,8 +38,11 @@ _NEEDS = {
 class Status:
     """Where files, tasks, answers, gold and models stand.
 
-    `champion` is None before the first model, `policy` (the version in force) before one is settled.
-    `cautions` are warnings. `needs` counts answered samples that are not gold yet by what they need next.
+    `answers` compares the answers on the server with those pulled. `champion` is that of goldloop's last
+    decision, None before the first; `champion_problem` tells what differs in the registry. `policy` (the
+    version in force) is None before one is settled. `cautions` are warnings. `needs` counts answered samples
+    that are not gold yet by what they need next. `refused` counts the annotations that do not count, by
+    reason; `n_misnamed` those that count for another account than the server names.
     """
 
     workspace: str
@@ -53,6 +58,9 @@ class Status:
     cautions: tuple[str, ...]
     last_round: RoundRecord | None
     servers: Mapping[str, str]
+    answers: str = "not compared"
+    refused: Mapping[str, int] = field(default_factory=dict)
+    n_misnamed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """Return the status for scripts, the conservation sum included."""
@@ -66,22 +74,28 @@ class Status:
         lines = {
             "workspace": self.workspace,
             "files": str(self.files),
-            "quarantine": ", ".join(f"{reason} {n}" for reason, n in self.files.reasons.items()) or "empty",
+            "quarantine": quarantine_line(self.files.reasons),
             "queue": f"{tasks.waiting} waiting for annotators, {tasks.answered} answered, "
             f"{tasks.planned} not pushed yet",
             "tasks": ", ".join(f"{n} {purpose}" for purpose, n in tasks.purposes.items()) or "none",
             "not gold yet": ", ".join(f"{n} {_NEEDS[step]}" for step, n in self.needs.items() if n)
             or "nothing",
             "annotations": f"{answers.answers} answers by {answers.annotators} annotators, "
-            f"{answers.skips} skips, {answers.retracted} retracted, {answers.invalid} invalid",
+            f"{answers.skips} skips, {answers.retracted} retracted, {answers.invalid} invalid, "
+            f"{answers.refused} refused",
+            "do not count": ", ".join(f"{n} because {reason}" for reason, n in self.refused.items())
+            or "none",
+            "answers": self.answers,
             "gold": f"version {self.gold.version}, {self.gold.n_records} samples, "
             f"digest {self.gold.digest[:16]}",
-            "champion": self.champion_problem
-            or (f"model {self.champion}" if self.champion else "none yet (cold start)"),
+            "champion": (f"model {self.champion}" if self.champion else "none yet (cold start)")
+            + (f"; {self.champion_problem}" if self.champion_problem else ""),
             "policy": self.policy or "none in force yet",
             "warnings": "; ".join(self.cautions) or "none",
             "open round": str(self.round),
         }
+        if self.n_misnamed:
+            lines["misnamed"] = f"{self.n_misnamed} answers saved by another account than the server names"
         record = self.last_round
         if record is not None:
             judged = record.evaluations.get(CHAMPION if record.outcome == "refused" else CHALLENGER)
@@ -99,8 +113,9 @@ def read_status(
     champion_problem: str | None,
     policy: str | None,
     servers: Mapping[str, str],
+    answers: str = "not compared",
 ) -> Status:
-    """Return where everything in `tables` stands; champion, policy and servers are handed in."""
+    """Return where everything in `tables` stands; champion, policy, servers and answers are handed in."""
     closed, snapshot = read_rounds(tables.rounds), state.snapshot
     return Status(
         workspace=workspace,
@@ -116,4 +131,7 @@ def read_status(
         cautions=tuple(cautions(tables)),
         last_round=closed[-1] if closed else None,
         servers=servers,
+        refused=n_by_refusal(state.outcomes.admission.refused),
+        n_misnamed=len(state.outcomes.admission.misnamed),
+        answers=answers,
     )

@@ -34,6 +34,7 @@ def score_rows(reports: Sequence[ScoreReport]) -> list[Row]:
             **{f"lane {lane}": n for lane, n in sorted(report.lanes.items())},
             **{f"rerouted {move}": n for move, n in sorted(report.rerouted.items())},
             **{f"quarantine: {reason}": n for reason, n in sorted(report.quarantined.items())},
+            "still unreadable, tried again": report.n_unopened,
             "lost since they arrived": len(report.lost),
         }
         beside = {"batch": report.batch, "model": report.model_version}
@@ -67,8 +68,10 @@ def pull_rows(report: PullReport) -> list[Row]:
         "samples waiting for answers": report.n_waiting,
         "samples that need one more annotator": report.n_unsure,
         "samples to adjudicate": report.n_disputed,
-        "answers with a problem": len(report.problems),
+        "answers that do not count": report.n_refused,
         "tasks goldloop did not make": report.n_foreign,
+        "tasks left alone, with a key of goldloop": len(report.strangers),
+        "duplicates removed": report.n_duplicates_removed,
         "gold records changed": report.n_gold_changes,
     }
     gold = "gold unchanged" if report.gold_version is None else f"gold version {report.gold_version}"

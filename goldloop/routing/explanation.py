@@ -6,12 +6,13 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from goldloop.core.chance import permanent_random
+from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
 from goldloop.core.predictions import Prediction
 from goldloop.core.probs import stored_probs
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
-from goldloop.routing.policies import Band, Cost, Policy, Suspended, Target
+from goldloop.routing.policies import Band, Cost, Policy, Suspended, Target, labels_of
 from goldloop.settings import Settings
 
 MEANING = {
@@ -102,7 +103,9 @@ def _rule_of(
     inner = policy.policy if isinstance(policy, Suspended) else policy
     costs = {}
     if isinstance(inner, Cost):
-        expected = inner.expected(stored_probs([prediction.probs or ()], settings.label_set))[0].tolist()
+        labels = LabelSet(labels_of(inner) or settings.labels)
+        probs = stored_probs([prediction.probs or ()], [prediction.label_names], labels)
+        expected = inner.expected(probs)[0].tolist()
         costs = dict(zip(("auto", "review", "full"), expected, strict=True))
     return tuple(_in_words(policy, prediction.confidence, costs, settings.cost.currency)), costs
 

@@ -103,7 +103,7 @@ def cost_policy(settings: Settings, people: KnownPeople) -> tuple[Cost, tuple[st
     n_blind = max(settings.selection.overlap, settings.consensus.audit_answers)
     quick, why_quick = _quick_review(cost, len(labels), people.quick)
     full, why_full = _full_review(cost, len(labels), people, n_blind)
-    return Cost(error_costs(cost, labels), quick, full), (why_quick, why_full)
+    return Cost(error_costs(cost, labels), quick, full, labels.names), (why_quick, why_full)
 
 
 def error_costs(cost: CostSettings, labels: LabelSet) -> Matrix:

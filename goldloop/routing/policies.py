@@ -17,9 +17,10 @@ import numpy.typing as npt
 
 from goldloop.core.codec import to_plain
 from goldloop.core.errors import InvalidBandError, PolicyError
+from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
 from goldloop.core.predictions import Prediction
-from goldloop.core.probs import Probs, checked_rows, confidence, restored
+from goldloop.core.probs import Probs, checked_rows, confidence, stored_probs
 
 LaneRow = npt.NDArray[np.str_]
 """Shape (n_samples,), each entry the value of a `Lane`."""
@@ -108,12 +109,14 @@ class Cost:
     """Send each sample to the lane with the least expected cost [chow1970]; ties go to a quick review.
 
     `errors` is what taking one label for another costs, in currency; its diagonal is 0. Costs that differ by
-    less than TIE count as equal, so that the order in which labels are summed decides nothing.
+    less than TIE count as equal, so that the order in which labels are summed decides nothing. `labels` names
+    the rows and columns of the matrices; it is empty in policies from before it was kept.
     """
 
     errors: Matrix
     quick: Review
     full: Review
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         n = len(self.errors)
@@ -193,6 +196,12 @@ class Suspended:
 Policy = Band | Target | Cost | Suspended
 
 
+def labels_of(policy: Policy) -> tuple[str, ...]:
+    """Return the labels that `policy` is for, in order; empty where their order does not matter."""
+    inner = policy.policy if isinstance(policy, Suspended) else policy
+    return inner.labels if isinstance(inner, Cost) else ()
+
+
 def route(probs: npt.ArrayLike, policy: Policy) -> list[Lane]:
     """Return the lane of each row of `probs` (n, n_labels): exactly one, under any policy.
 
@@ -202,14 +211,18 @@ def route(probs: npt.ArrayLike, policy: Policy) -> list[Lane]:
     return [Lane(lane) for lane in policy.lanes(checked_rows(probs)).tolist()]
 
 
-def reroute(predictions: Sequence[Prediction], policy: Policy) -> list[tuple[Prediction, Lane]]:
+def reroute(
+    predictions: Sequence[Prediction], policy: Policy, labels: LabelSet
+) -> list[tuple[Prediction, Lane]]:
     """Return the predictions whose lane differs under `policy`, in the order given, and their new lanes.
 
-    The predictions must come from one model, so that their rows of probabilities have one length.
+    `labels` is the label set of the policy.
     """
     if not predictions:
         return []
-    lanes = policy.lanes(restored([prediction.probs or () for prediction in predictions])).tolist()
+    rows = [prediction.probs or () for prediction in predictions]
+    names = [prediction.label_names for prediction in predictions]
+    lanes = policy.lanes(stored_probs(rows, names, labels)).tolist()
     moved = zip(predictions, map(Lane, lanes), strict=True)
     return [(prediction, lane) for prediction, lane in moved if lane is not prediction.lane]
 

@@ -9,7 +9,7 @@ from goldloop.audit.audited import Audited
 from goldloop.audit.guard import FALSE_SUSPENSION, guard
 from goldloop.core.lanes import Lane
 from goldloop.routing.fit import KnownPeople, error_costs, fit_policy
-from goldloop.routing.policies import Band, Policy, PolicyEntry, Suspended, Target
+from goldloop.routing.policies import Band, Policy, PolicyEntry, Suspended, Target, labels_of
 from goldloop.settings import Settings
 
 GUARDED_ROUNDS = 4
@@ -100,4 +100,6 @@ def is_asked_for(policy: Policy, settings: Settings) -> bool:
         return wanted.kind == "band" and policy == Band(*wanted.band, Lane(wanted.below))
     if isinstance(policy, Target):
         return wanted.kind == "target" and (policy.accuracy, policy.delta) == (wanted.target, wanted.delta)
+    if labels_of(policy) not in ((), settings.labels):
+        return False
     return wanted.kind == "cost" and policy.errors == error_costs(settings.cost, settings.label_set)

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from pathlib import PurePath
 
 import pyarrow.compute as pc
 
 from goldloop.core.ports import Reader, Tables
-from goldloop.core.samples import UNREADABLE, Arrived, BatchId, FileRef, SampleId
+from goldloop.core.samples import UNREADABLE, Arrival, Arrived, BatchId, FileRef, SampleId, file_of
 from goldloop.drift.checks import Check, check_drift
 from goldloop.drift.history import Seen
 from goldloop.drift.sketches import Sketch
 from goldloop.routing.policies import Policy
 from goldloop.scoring.writer import AuditProbabilities, Clock, Model, ScoreReport, ScoreWriter, sample_key
-from goldloop.tables.batches import read_reference, save_batch
+from goldloop.tables.arrivals import read_failed_openings, save_opened
+from goldloop.tables.batches import read_places, read_reference, save_batch
 from goldloop.tables.predictions import newest_predictions
 
 
 def batch_of(source: str) -> BatchId:
     """Return the id of the batch that `source` names: readable, and the same whenever it is scored again."""
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", PurePath(source.rstrip("/*")).stem).strip("-")[:40] or "batch"
-    return BatchId(f"{stem}-{hashlib.sha256(source.encode()).hexdigest()[:8]}")
+    digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
+    return BatchId(f"{stem}-{digest[:8]}")
 
 
 def score_source(
@@ -49,11 +51,17 @@ def score_source(
         SourceError: the source cannot be listed or is empty.
     """
     batch = batch_of(source)
-    report = ScoreReport(batch, model.version)
+    report = ScoreReport(batch, model.version, warnings=model.warnings)
     known, seen = _known_files(tables, batch), _seen_samples(tables)
+    failures, opened = read_failed_openings(tables), set[str]()
     writer = ScoreWriter(batch, model, policy, tables, clock, audit_probabilities, report, seen=seen)
 
     def is_known(file: FileRef) -> bool:
+        place = file_of(file.uri)
+        if place in failures.unopened:
+            opened.add(place)  # unless its arrival says that it failed again
+            if file.uri == place:
+                return False
         if _file_key(file.uri, file.stamp) not in known:
             return False
         report.n_known += 1
@@ -61,10 +69,19 @@ def score_source(
         return True
 
     for arrival in reader.arrivals(source, is_known=is_known):
-        report.n_files += 1
-        writer.add(arrival)
+        if arrival.reason == UNREADABLE:
+            opened.discard(arrival.file.uri)
+        if failures.is_recorded(arrival):
+            report.n_unopened += 1
+            report.add_example(arrival)
+        elif _file_key(arrival.file.uri, arrival.file.stamp) in known:
+            report.n_known += 1
+        else:
+            report.n_files += 1
+            writer.add(arrival)
         advance(1)
     writer.flush()
+    save_opened(tables, batch, opened, at=clock())
     report.drift = _drift(writer.sketch(), tables, batch=batch, model=model, at=clock())
     return report
 
@@ -93,11 +110,12 @@ def score_pool(
 ) -> ScoreReport:
     """Score every wanted sample whose newest prediction is not by `model`.
 
-    Samples whose content is gone or changed are reported lost. After a rollback the older model scores all
+    A sample is read from the place where it arrived, else from where its bytes were seen since. Those whose
+    content is gone or changed everywhere are reported lost. After a rollback the older model scores all
     samples anew, so that its predictions are the newest. A sample keeps the audit probability of its first
     prediction.
     """
-    report = ScoreReport("pool", model.version)
+    report = ScoreReport("pool", model.version, warnings=model.warnings)
     newest = newest_predictions(tables, ["model_version", "audit_probability"])
     first = dict(zip(newest["sample_id"].to_pylist(), newest["audit_probability"].to_pylist(), strict=True))
     scored = set(newest.filter(pc.field("model_version") == model.version)["sample_id"].to_pylist())
@@ -105,18 +123,43 @@ def score_pool(
     writer = ScoreWriter(
         BatchId(""), model, policy, tables, clock, audit_probabilities, report, fixed_before=first
     )
-    files = [(sample_id, file) for sample_id, (_, file) in waiting.items()]
-    for (expected, file), arrival in zip(files, reader.again(files), strict=True):
-        report.n_files += 1
-        advance(1)
-        if arrival.reason is None and arrival.sample_id == expected:
-            writer.add_scored(arrival, waiting[expected][0])
-        else:
-            report.lost.append(
-                f"{file.uri}: {arrival.detail or 'its bytes are no longer those that arrived'}"
-            )
+    for expected, arrival in _read_again(reader, tables, waiting, report, advance):
+        writer.add_scored(arrival, waiting[expected][0])
     writer.flush()
     return report
+
+
+def _read_again(
+    reader: Reader,
+    tables: Tables,
+    waiting: Mapping[SampleId, tuple[BatchId, FileRef]],
+    report: ScoreReport,
+    advance: Callable[[int], None],
+) -> Iterator[tuple[SampleId, Arrival]]:
+    """Yield each sample of `waiting` that can be read, from the first place that still has its bytes."""
+    lost: dict[SampleId, str] = {}
+    files = [(sample_id, file) for sample_id, (_, file) in waiting.items()]
+    for (expected, _), arrival in zip(files, reader.again(files), strict=True):
+        report.n_files += 1
+        advance(1)
+        lost |= _why_lost(expected, arrival)
+        if expected not in lost:
+            yield expected, arrival
+    others = [(sample_id, file) for sample_id, seen in read_places(tables, lost).items() for file in seen]
+    for (expected, _), arrival in zip(others, reader.again(others), strict=True):
+        if expected in lost and not _why_lost(expected, arrival):
+            del lost[expected]
+            yield expected, arrival
+    report.lost += lost.values()
+
+
+def _why_lost(expected: SampleId, arrival: Arrival) -> dict[SampleId, str]:
+    """Return why `arrival` is not the sample that was expected, by its id; nothing where it is."""
+    if arrival.reason is None and arrival.sample_id == expected:
+        return {}
+    why = arrival.detail or "its bytes are no longer those that arrived"
+    moved = "if it has moved, run `goldloop score` on its new place"
+    return {expected: f"{arrival.file.uri}: {why}; {moved}"}
 
 
 def _arrived(

@@ -12,17 +12,26 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
 from goldloop.core.ports import Row, Scorer, Tables
-from goldloop.core.probs import Probs, checked_probs, confidence, margin, restored
+from goldloop.core.probs import (
+    Probs,
+    checked_probs,
+    column_names,
+    confidence,
+    margin,
+    over_labels,
+    restored,
+)
 from goldloop.core.samples import Arrival, Arrived, BatchId, SampleId
 from goldloop.drift.checks import Check
 from goldloop.drift.sketches import Sketch, sketch_of
 from goldloop.routing.policies import Policy, route
+from goldloop.training.model_history import NO_MODEL
 
 MINIBATCH = 128  # samples a forward pass; more gains nothing on a CPU
 COMMIT_EVERY = 1024  # samples a commit: what a kill can cost, and 0.03 s of every 1 s of scoring
-NO_MODEL = "none"
 
 Clock = Callable[[], datetime]
 AuditProbabilities = Callable[[Probs], npt.NDArray[np.float64]]
@@ -31,10 +40,15 @@ AuditProbabilities = Callable[[Probs], npt.NDArray[np.float64]]
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A scorer and its version; no scorer before the first model exists."""
+    """A scorer and its version; no scorer before the first model exists. `warnings` are for the user.
+
+    Predictions are kept over `labels`, the label set of the workspace; None: that of the scorer.
+    """
 
     version: str = NO_MODEL
     scorer: Scorer | None = None
+    labels: LabelSet | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -42,7 +56,10 @@ class ScoreReport:
     """What one scoring pass did, counted in samples, good and bad.
 
     `rerouted` counts samples that only got another lane, "auto -> review". `drift` compares the new samples
-    with what the model saw before, None where nothing new was scored.
+    with what the model saw before, None where nothing new was scored. `n_unopened` counts files that could
+    not be opened before and cannot be opened now; `n_files` counts the others that were read. `examples` has
+    a file and what is wrong with it for each reason of `quarantined` and for `n_unopened`. `warnings` are
+    those of the model.
     """
 
     batch: str
@@ -55,6 +72,13 @@ class ScoreReport:
     lost: list[str] = field(default_factory=list)
     rerouted: Counter[str] = field(default_factory=Counter)
     drift: Check | None = None
+    n_unopened: int = 0
+    examples: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def add_example(self, arrival: Arrival) -> None:
+        """Keep the first file of each reason, for the user to read."""
+        self.examples.setdefault(str(arrival.reason), f"{arrival.file.uri}: {arrival.detail}")
 
 
 def sample_key(sample_id: str) -> bytes:
@@ -91,6 +115,7 @@ class ScoreWriter:
         if arrival.reason is not None:
             arrived = Arrived.QUARANTINE
             self.report.quarantined[str(arrival.reason)] += 1
+            self.report.add_example(arrival)
         elif sample_key(arrival.sample_id) in self.seen:
             arrived = Arrived.DUPLICATE
             self.report.n_duplicates += 1
@@ -161,20 +186,22 @@ class ScoreWriter:
     def _scored(self, scorer: Scorer) -> list[dict[str, Any]]:
         """Return what `scorer` and the policy say of each sample that waits."""
         scores = scorer([payload for *_, payload in self._waiting])
-        kept = checked_probs(scores.probs, scorer.labels).astype(np.float32)
-        probs = restored(kept)
-        sketch = sketch_of(probs, scores.embeddings, scorer.labels)
+        given, labels = checked_probs(scores.probs, scorer.labels), self.model.labels or scorer.labels
+        sketch = sketch_of(restored(given), scores.embeddings, scorer.labels)
         self._sketch = sketch if self._sketch is None else self._sketch + sketch
+        kept = over_labels(given, scorer.labels.names, labels).astype(np.float32)
+        probs = restored(kept)
         lanes, columns = route(probs, self.policy), probs.argmax(axis=1)
         tops, margins = confidence(probs), margin(probs)
         chances = None if self.audit_probabilities is None else self.audit_probabilities(probs)
         return [
             {
                 "lane": str(lanes[row]),
-                "label": scorer.labels[int(columns[row])],
+                "label": labels[int(columns[row])],
                 "confidence": float(tops[row]),
                 "margin": float(margins[row]),
                 "probs": kept[row].tolist(),
+                "label_names": column_names(labels),
                 "audit_probability": self.fixed_before.get(
                     sample_id, None if chances is None else float(chances[row])
                 ),

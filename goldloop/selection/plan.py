@@ -6,13 +6,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-import numpy as np
-
 from goldloop.core.chance import Arm, arm_of
 from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE
 from goldloop.core.planned_tasks import PlannedTask, TaskStatus
 from goldloop.core.predictions import Choice, Prediction
-from goldloop.core.probs import suggestion_hint
+from goldloop.core.probs import stored_probs, suggestion_hint
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split, split_beside, wanted_split
 from goldloop.core.tasks import Purpose, n_first_answers, task_key
@@ -99,8 +97,9 @@ def plan_tasks(
             policy=prediction.policy if prediction else None,
             model_version=prediction.model_version if prediction else None,
             probs=prediction.probs if prediction else None,
+            label_names=prediction.label_names if prediction else None,
         )
-        if choice.purpose is Purpose.REVIEW and prediction is not None and prediction.label is not None:
+        if choice.purpose is Purpose.REVIEW and prediction and prediction.label in settings.labels:
             arm = arm_of(sample_id, hidden_share=hidden_share, seed=seed)
             plan = _with_suggestion(plan, prediction, settings, arm, is_shown(arm, prediction.label))
         plans.append(plan)
@@ -110,12 +109,13 @@ def plan_tasks(
 def _with_suggestion(
     plan: PlannedTask, prediction: Prediction, settings: Settings, arm: Arm, is_shown: bool
 ) -> PlannedTask:
-    probs = np.asarray(prediction.probs, dtype=np.float64)
+    labels = settings.label_set
+    probs = stored_probs([prediction.probs or ()], [prediction.label_names], labels)[0]
     return replace(
         plan,
         suggested_label=prediction.label,
         suggested_score=prediction.confidence,
-        hint=suggestion_hint(probs, settings.label_set),
+        hint=suggestion_hint(probs, labels),
         arm=arm,
         is_shown=is_shown,
     )

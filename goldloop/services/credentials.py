@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass, fields
 
+from goldloop.core.disk import write_first, write_whole
 from goldloop.core.errors import ServiceError
 from goldloop.settings.workspace import Workspace
+
+SINCE_FIRST = {"mlflow_auth"}
+"""Secrets that files of the first goldloop lack."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -21,6 +24,7 @@ class Credentials:
     label_studio_token: str
     label_studio_secret_key: str
     prefect_auth: str
+    mlflow_auth: str
 
     def __repr__(self) -> str:
         return "Credentials(...)"
@@ -34,6 +38,7 @@ def new_credentials() -> Credentials:
         label_studio_token=secrets.token_hex(20),
         label_studio_secret_key=secrets.token_urlsafe(48),
         prefect_auth=f"goldloop:{secrets.token_urlsafe(15)}",
+        mlflow_auth=f"goldloop:{secrets.token_urlsafe(15)}",
     )
 
 
@@ -59,21 +64,16 @@ def load_credentials(workspace: Workspace) -> Credentials:
 def ensure_credentials(workspace: Workspace) -> Credentials:
     """Return the workspace's credentials, after creating them if there are none.
 
-    The file is written under another name, with mode 0600 from the start, and then linked to its own name,
-    which fails if another process was faster.
+    The file is linked to its own name, which fails if another process was faster. A file that an earlier
+    goldloop wrote gets the secrets that it lacks.
     """
     path = workspace.secrets_file
     if not path.exists():
-        beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        try:
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(asdict(new_credentials()), file, indent=2)
-                file.flush()
-                os.fsync(file.fileno())
-            with contextlib.suppress(FileExistsError):  # another process was faster; use its secrets
-                path.hardlink_to(beside)
-        finally:
-            beside.unlink(missing_ok=True)
+        write_first(path, json.dumps(asdict(new_credentials()), indent=2), mode=0o600)
+    with contextlib.suppress(ValueError):  # a damaged file is reported below
+        known = json.loads(path.read_text(encoding="utf-8"))
+        lacking = {field.name for field in fields(Credentials)}.difference(known)
+        if isinstance(known, dict) and lacking and lacking <= SINCE_FIRST:
+            write_whole(path, json.dumps(asdict(new_credentials()) | known, indent=2), mode=0o600)
     path.chmod(0o600)
     return load_credentials(workspace)

@@ -6,10 +6,12 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from goldloop.core.errors import ServiceAuthError, ServiceUnreachableError
+from goldloop.core.errors import ServiceAuthError, ServiceUnreachableError, WorkspaceError
 from goldloop.services.credentials import load_credentials
+from goldloop.services.full_disk import full_disk, remember
 from goldloop.services.processes import is_running
 from goldloop.services.state import TITLES, ServerState, load_state
+from goldloop.settings.identity import original_of
 from goldloop.settings.workspace import Workspace
 
 LABEL_STUDIO_TOKEN = "GOLDLOOP_LABEL_STUDIO_TOKEN"
@@ -48,9 +50,21 @@ class PrefectEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class MlflowEndpoint:
-    """MLflow's address, which is its tracking and registry URI."""
+    """MLflow's address, which is its tracking and registry URI, and its "user:password".
+
+    None for an external server: MLflow's own environment variables log in there.
+    """
 
     url: str
+    auth: str | None = field(default=None, repr=False)
+
+    @property
+    def login(self) -> tuple[str, str] | None:
+        """User name and password, None for an external server."""
+        if self.auth is None:
+            return None
+        user, _, password = self.auth.partition(":")
+        return user, password
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +104,8 @@ def endpoints(workspace: Workspace) -> Endpoints:
     for name, title in TITLES.items():
         is_up = name in state and is_running(state[name].process)
         if name not in external and not is_up:
-            raise ServiceUnreachableError(
-                f"{title} of the workspace {workspace.root} is not running; run `goldloop up`"
-            )
+            step = full_disk(workspace.services / name) or "run `goldloop up`"
+            raise ServiceUnreachableError(f"{title} of the workspace {workspace.root} is not running; {step}")
     return recorded_endpoints(workspace, state)
 
 
@@ -102,6 +115,10 @@ def recorded_endpoints(workspace: Workspace, state: Mapping[str, ServerState]) -
     The secrets of embedded servers come from the workspace, those of external servers from the environment.
     """
     external = external_urls(workspace)
+    if external:
+        _refuse_copies(workspace, external)
+    for name, server in state.items():
+        remember(server.url, workspace.services / name)
     urls = {name: server.url for name, server in state.items()} | external
     if "label_studio" in external:
         token = os.environ.get(LABEL_STUDIO_TOKEN)
@@ -125,4 +142,25 @@ def recorded_endpoints(workspace: Workspace, state: Mapping[str, ServerState]) -
         )
     is_own = "prefect" not in external
     auth = load_credentials(workspace).prefect_auth if is_own else os.environ.get(PREFECT_AUTH) or None
-    return Endpoints(label_studio, PrefectEndpoint(urls["prefect"], auth), MlflowEndpoint(urls["mlflow"]))
+    mlflow_auth = None if "mlflow" in external else load_credentials(workspace).mlflow_auth
+    return Endpoints(
+        label_studio,
+        PrefectEndpoint(urls["prefect"], auth),
+        MlflowEndpoint(urls["mlflow"], mlflow_auth),
+    )
+
+
+def _refuse_copies(workspace: Workspace, external: Mapping[str, str]) -> None:
+    """Raise if this is a copy of a workspace that still exists: both would work in the same projects.
+
+    Raises:
+        WorkspaceError: it is one.
+    """
+    identity = workspace.identity
+    original = original_of(workspace.root, identity.id, identity.root)
+    if original is not None:
+        raise WorkspaceError(
+            f"{workspace.root} is a copy of the workspace {original}, which still exists; both would work in "
+            f"the same projects on {', '.join(external.values())}. Go on in {original}, or remove it and go "
+            "on here"
+        )

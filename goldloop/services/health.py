@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import base64
-from urllib.parse import urlsplit
 
 import httpx
 
 from goldloop.core.errors import ServiceAuthError, ServiceUnreachableError
+from goldloop.core.loopback import is_loopback
 from goldloop.services.endpoints import Endpoints
 
 _TIMEOUT_S = 10.0
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def check_health(name: str, endpoints: Endpoints) -> None:
@@ -26,12 +25,26 @@ def check_health(name: str, endpoints: Endpoints) -> None:
         _request(f"{server.url}/health")
         _request(f"{server.url}/api/current-user/whoami", _label_studio_header(server.url, server.token))
     elif name == "prefect":
-        auth = endpoints.prefect.auth
-        header = "Basic " + base64.b64encode(auth.encode()).decode() if auth else None
         _request(f"{endpoints.prefect.api_url}/health")
-        _request(f"{endpoints.prefect.api_url}/admin/version", header)
+        _request(f"{endpoints.prefect.api_url}/admin/version", _basic(endpoints.prefect.auth))
     else:
         _request(f"{endpoints.mlflow.url}/health")
+        if endpoints.mlflow.auth:
+            _check_login(f"{endpoints.mlflow.url}/version", endpoints.mlflow.auth)
+
+
+def _basic(auth: str | None) -> str | None:
+    return "Basic " + base64.b64encode(auth.encode()).decode() if auth else None
+
+
+def _check_login(url: str, auth: str) -> None:
+    """Check that `url` answers with `auth`, and to nobody else: an earlier goldloop started MLflow open."""
+    _request(url, _basic(auth))
+    try:
+        _request(url)
+    except ServiceAuthError:
+        return
+    raise ServiceAuthError(f"{url} answers without a login; run `goldloop up` to start it again")
 
 
 def _label_studio_header(url: str, token: str) -> str:
@@ -46,14 +59,14 @@ def _label_studio_header(url: str, token: str) -> str:
 def _request(
     url: str, authorization: str | None = None, body: dict[str, str] | None = None
 ) -> httpx.Response:
-    is_local = urlsplit(url).hostname in _LOOPBACK  # no proxy and no certificates on this machine
     try:
+        is_local = is_loopback(url)  # no proxy and no certificates on this machine
         with httpx.Client(
             trust_env=not is_local, verify=not is_local, timeout=_TIMEOUT_S, follow_redirects=True
         ) as client:
             headers = {"Authorization": authorization} if authorization else {}
             answer = client.post(url, json=body) if body else client.get(url, headers=headers)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise ServiceUnreachableError(
             f"{url} does not answer ({error}); check that the server runs"
         ) from error

@@ -15,7 +15,10 @@ from filelock import FileLock, Timeout
 from goldloop.core.errors import BusyError, ServiceAuthError, ServiceError
 from goldloop.services.credentials import Credentials, ensure_credentials
 from goldloop.services.endpoints import Endpoints, external_urls, recorded_endpoints
+from goldloop.services.full_disk import full_disk
 from goldloop.services.health import check_health
+from goldloop.services.logs import rotate
+from goldloop.services.prefect_runs import crash_dead_runs
 from goldloop.services.processes import (
     MARK_VARIABLE,
     ProcessMark,
@@ -28,7 +31,7 @@ from goldloop.services.processes import (
     stop,
 )
 from goldloop.services.servers import prepare
-from goldloop.services.state import TITLES, ServerState, is_free, load_state, placed, save_state
+from goldloop.services.state import TITLES, ServerState, is_free, load_state, moved_from, placed, save_state
 from goldloop.settings.workspace import Workspace
 
 _PATIENCE_S = 600.0  # another `up` may have to install Label Studio first
@@ -51,11 +54,23 @@ def up(workspace: Workspace, *, say: Callable[[str], None], move_ports: bool = F
         BusyError: another `up` or `down` is running in this workspace.
     """
     names = [name for name in TITLES if name not in external_urls(workspace)]
-    if not names:
-        return _checked(workspace, {})
-    with _alone(workspace):
+    endpoints = (
+        _started(workspace, names, move_ports=move_ports, say=say) if names else _checked(workspace, {})
+    )
+    if n_crashed := crash_dead_runs(endpoints.prefect, workspace.id):
+        say(f"{n_crashed} flow runs of killed commands are Crashed in Prefect now")
+    return endpoints
+
+
+def _started(
+    workspace: Workspace, names: Sequence[str], *, move_ports: bool, say: Callable[[str], None]
+) -> Endpoints:
+    with _written(workspace), _alone(workspace):
+        rotate(workspace.logs)
         credentials = ensure_credentials(workspace)
         state = load_state(workspace)
+        if (before := moved_from(workspace)) and stop(server.process for server in state.values()):
+            say(f"the workspace has moved here from {before}; starting its servers again")
         for name in names:
             state[name] = placed(workspace, name, state, move_ports=move_ports, say=say)
         save_state(workspace, state)
@@ -74,7 +89,7 @@ def down(workspace: Workspace, *, say: Callable[[str], None]) -> int:
     """
     if not workspace.services.exists():
         return 0
-    with _alone(workspace):
+    with _written(workspace), _alone(workspace):
         state = load_state(workspace)
         n_ended = stop(server.process for server in state.values())
         save_state(workspace, {name: replace(server, process=None) for name, server in state.items()})
@@ -126,7 +141,7 @@ class Start:
         self.started[name] = child = spawn(
             command,
             environment=environment | {MARK_VARIABLE: process.mark},
-            folder=self.workspace.services / name,
+            folder=self._folder(name),
             log=self._log(name),
         )
         self._note(name, replace(process, pid=child.pid, created=created_at(child.pid)))
@@ -159,7 +174,7 @@ class Start:
         is_alive = child.poll() is None if child else is_running(process)
         if process is None or not is_alive:
             taken = "" if is_free(port) else f"; port {port} is taken by {port_holder(port)}"
-            raise start_failure(f"{TITLES[name]} ended{taken}", self._log(name))
+            raise start_failure(f"{TITLES[name]} ended{taken}", self._log(name), self._folder(name))
         try:
             check_health(name, self.endpoints)
             if listens(process, port):
@@ -171,11 +186,16 @@ class Start:
                 raise
             reason = str(error)
         if time.monotonic() > deadline:
-            raise start_failure(f"{TITLES[name]} is not healthy: {reason}", self._log(name))
+            raise start_failure(
+                f"{TITLES[name]} is not healthy: {reason}", self._log(name), self._folder(name)
+            )
         return False
 
     def _log(self, name: str) -> Path:
         return self.workspace.logs / f"{name}.log"
+
+    def _folder(self, name: str) -> Path:
+        return self.workspace.services / name
 
     def _note(self, name: str, process: ProcessMark | None) -> None:
         self.state[name] = replace(self.state[name], process=process)
@@ -193,6 +213,21 @@ def _checked(workspace: Workspace, state: dict[str, ServerState]) -> Endpoints:
     for name in external_urls(workspace):
         check_health(name, endpoints)
     return endpoints
+
+
+@contextmanager
+def _written(workspace: Workspace) -> Iterator[None]:
+    """Turn a failure to write the workspace into an error that names the file and, if so, the full disk."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, TimeoutError):
+            raise
+        place = Path(error.filename).parent if error.filename else workspace.root
+        step = full_disk(place) or "check that its folder may be written, then run this again"
+        raise ServiceError(
+            f"{error.filename or workspace.services}: {error.strerror or error}; {step}"
+        ) from error
 
 
 @contextmanager

@@ -6,12 +6,13 @@ import contextlib
 import os
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
 from goldloop.core.errors import ServiceStartError
+from goldloop.services.full_disk import full_disk, full_disk_under
 
 MARK_VARIABLE = "GOLDLOOP_SERVER_MARK"
 _CREATED_TOLERANCE_S = 2.0  # clock corrections change a computed start time by up to a second
@@ -23,12 +24,14 @@ class ProcessMark:
     """Identity of a process that goldloop started; a pid alone is reused by the system.
 
     `mark` is a random word in the environment of the process and its children. `pid` and `created` (seconds
-    since the epoch) are None until the process has started.
+    since the epoch) are None until the process has started. A process that works in another `folder`, if one
+    is given, is not meant: who copies a workspace copies its marks too.
     """
 
     mark: str
     pid: int | None = None
     created: float | None = None
+    folder: Path | None = field(default=None, compare=False)
 
 
 def spawn(
@@ -69,7 +72,8 @@ def members(process: ProcessMark) -> list[psutil.Process]:
         with contextlib.suppress(psutil.Error):
             by_pid.update({child.pid: child for child in leader.children(recursive=True)})
     for other in psutil.process_iter():
-        if other.pid not in by_pid and _mark_of(other) == process.mark:
+        is_marked = other.pid not in by_pid and _mark_of(other) == process.mark
+        if is_marked and _works_in(other, process.folder):
             by_pid[other.pid] = other
     return list(by_pid.values())
 
@@ -119,11 +123,12 @@ def end_of(log: Path, n_lines: int = 20) -> str:
     return "\n".join(lines[-n_lines:]) or "(the log is empty)"
 
 
-def start_failure(what: str, log: Path) -> ServiceStartError:
-    """Return the error that `what` happened when a server was installed or started."""
-    return ServiceStartError(
-        f"{what}. The end of {log}:\n{end_of(log)}\nFix the error above, then run `goldloop up` again."
-    )
+def start_failure(what: str, log: Path, data: Path | None = None) -> ServiceStartError:
+    """Return the error that `what` happened when a server with its `data` was installed or started."""
+    said = end_of(log)
+    full = full_disk_under("", said) or full_disk(data or log.parent)
+    step = f"The cause is that {full}." if full else "Fix the error above, then run `goldloop up` again."
+    return ServiceStartError(f"{what}. The end of {log}:\n{said}\n{step}")
 
 
 def _leader(process: ProcessMark) -> psutil.Process | None:
@@ -137,7 +142,22 @@ def _leader(process: ProcessMark) -> psutil.Process | None:
             return None
     except psutil.Error:
         return None
-    return candidate if _mark_of(candidate) in (process.mark, None) else None
+    is_marked = _mark_of(candidate) in (process.mark, None)
+    return candidate if is_marked and _works_in(candidate, process.folder) else None
+
+
+def _works_in(process: psutil.Process, folder: Path | None) -> bool:
+    """Return whether the process works in or below `folder`, or in a folder that is gone.
+
+    The system knows the working folder of a process under its present path, also when it was moved.
+    """
+    if folder is None:
+        return True
+    try:
+        place = Path(process.cwd())
+        return not place.is_dir() or any(parent.samefile(folder) for parent in (place, *place.parents))
+    except (psutil.Error, OSError):
+        return True
 
 
 def _mark_of(process: psutil.Process) -> str | None:

@@ -12,13 +12,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock
 from platformdirs import user_cache_dir
 
+from goldloop.core.loopback import direct_loopback
 from goldloop.services.credentials import Credentials
+from goldloop.services.databases import MLFLOW, PREFECT, ready_alembic, ready_django
 from goldloop.services.indexes import pip_settings, uv_environment
 from goldloop.services.processes import start_failure
 from goldloop.settings.workspace import Workspace
@@ -26,8 +29,10 @@ from goldloop.settings.workspace import Workspace
 LABEL_STUDIO_VERSION = "1.23.2"
 CACHE_VARIABLE = "GOLDLOOP_CACHE"
 LAUNCHER = Path(__file__).parent / "label_studio_server" / "goldloop_label_studio_launch.py"
+MLFLOW_LOGIN = Path(__file__).parent / "mlflow_server"
 _PYTHON = Path("venv", "bin", "python")  # in the folder of the installation, like the database
 _DATABASE = "label_studio.sqlite3"
+_RUNS_KEPT_S = 30 * 24 * 3600
 _TASK_LOCK_S = 1800  # Label Studio's default keeps an abandoned task locked for a day
 _PASSED_ON = [
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"),
@@ -56,10 +61,12 @@ def prepare(
     folder.mkdir(parents=True, exist_ok=True)
     if name == "label_studio":
         home = _installation(say)
-        _ready_database(home, folder / "data", workspace.logs / "label_studio.log")
+        _ready_database(home, folder / "data", workspace)
         environment = _serving_environment(workspace, folder, port, credentials)
         return [str(home / _PYTHON), str(LAUNCHER), "serve"], environment
-    return _prefect(folder, port, credentials) if name == "prefect" else _mlflow(folder, port)
+    if name == "prefect":
+        return _prefect(folder, port, credentials)
+    return _mlflow(folder, port, credentials, workspace.logs)
 
 
 def _serving_environment(
@@ -69,8 +76,13 @@ def _serving_environment(
     files.mkdir(exist_ok=True)
     workspace.images.mkdir(exist_ok=True)
     images = files / "images"
+    if images.is_dir() and not images.is_symlink():  # whoever copied the workspace followed the link
+        images.rename(folder / f"copied-images-{time.time_ns()}")
     if not images.is_symlink():  # Label Studio serves folders below the root, but not the root itself
         images.symlink_to(Path("..", "..", "..", workspace.images.name), target_is_directory=True)
+    if not images.exists() or not images.samefile(workspace.images):  # the server's folder is a link itself
+        images.unlink()
+        images.symlink_to(workspace.images.resolve(), target_is_directory=True)
     return label_studio_environment(folder / "data") | {
         "LABEL_STUDIO_INTERNAL_PORT": str(port),
         "LABEL_STUDIO_ENABLE_LEGACY_API_TOKEN": "true",
@@ -89,16 +101,21 @@ def _serving_environment(
     }
 
 
-def _ready_database(home: Path, data: Path, log: Path) -> None:
+def _ready_database(home: Path, data: Path, workspace: Workspace) -> None:
     data.mkdir(exist_ok=True)
-    database, version = data / _DATABASE, data / "schema_version"
+    database = data / _DATABASE
     if not database.exists():
         beside = data / f".{_DATABASE}"
         shutil.copyfile(home / _DATABASE, beside)
         beside.replace(database)
-    elif not version.exists() or version.read_text() != LABEL_STUDIO_VERSION:
-        _migrate(home / _PYTHON, data, log)
-    version.write_text(LABEL_STUDIO_VERSION)
+    ready_django(
+        "Label Studio",
+        LABEL_STUDIO_VERSION,
+        database,
+        home / _DATABASE,
+        backups=workspace.services / "backups",
+        migrate=lambda: _migrate(home / _PYTHON, data, workspace.logs / "label_studio.log"),
+    )
 
 
 def _prefect(folder: Path, port: int, credentials: Credentials) -> tuple[list[str], dict[str, str]]:
@@ -109,21 +126,49 @@ def _prefect(folder: Path, port: int, credentials: Credentials) -> tuple[list[st
         "PREFECT_API_AUTH_STRING": credentials.prefect_auth,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
+        # else Prefect keeps every run for ever: 35,000 pulls a year, with their logs, events and artifacts
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(_RUNS_KEPT_S),
         # with leases in memory, the lease of a killed retrain would block retraining after a restart
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     }
+    ready_alembic(
+        *PREFECT, "Prefect", folder / "prefect.db", backups=folder.parent / "backups", migrate=lambda: None
+    )  # Prefect migrates it when it starts
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     return command, environment
 
 
-def _mlflow(folder: Path, port: int) -> tuple[list[str], dict[str, str]]:
+def _mlflow(
+    folder: Path, port: int, credentials: Credentials, logs: Path
+) -> tuple[list[str], dict[str, str]]:
+    plugin = folder / "plugin"  # MLflow takes another application only from an installed package
+    package = plugin / "goldloop_login-1.dist-info"
+    package.mkdir(parents=True, exist_ok=True)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: goldloop-login\nVersion: 1\n")
+    (package / "entry_points.txt").write_text(
+        "[mlflow.app]\ngoldloop-login = goldloop_mlflow_login:create_app\n"
+    )
     environment = server_environment() | {
+        "PYTHONPATH": f"{MLFLOW_LOGIN}{os.pathsep}{plugin}",
+        "GOLDLOOP_MLFLOW_AUTH": credentials.mlflow_auth,
+        "GOLDLOOP_MLFLOW_PORT": str(port),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # 2 processes and 0.5 GB instead of 9 and 1.5 GB
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "1",
     }
-    command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
+    address = f"sqlite:///{folder / 'mlflow.db'}"
+    upgrade = [sys.executable, "-m", "mlflow", "db", "upgrade", address]
+    ready_alembic(
+        *MLFLOW,
+        "MLflow",
+        folder / "mlflow.db",
+        backups=folder.parent / "backups",
+        migrate=lambda: _run(upgrade, environment, logs / "mlflow.log"),
+    )
+    command = [sys.executable, "-m", "mlflow", "server", "--app-name", "goldloop-login"]
+    command += ["--host", "127.0.0.1", "--port", str(port)]
+    command += ["--workers", "1", "--backend-store-uri", address]
     command += ["--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")]
     return command, environment
 
@@ -135,7 +180,8 @@ def server_environment() -> dict[str, str]:
     Prefect or MLflow must not leak in.
     """
     names = {*_PASSED_ON, *(name.lower() for name in _PASSED_ON)}
-    return {name: value for name, value in os.environ.items() if name in names or name.startswith("LC_")}
+    passed = {name: value for name, value in os.environ.items() if name in names or name.startswith("LC_")}
+    return passed | direct_loopback(passed, "http://127.0.0.1")
 
 
 def label_studio_environment(data: Path) -> dict[str, str]:
@@ -193,7 +239,7 @@ def _install(folder: Path, log: Path, say: Callable[[str], None]) -> None:
     uv = find_uv_bin()
     python = folder / _PYTHON
     environment = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-    environment |= uv_environment(pip_settings(), environment)
+    environment |= uv_environment(pip_settings(), environment) | direct_loopback(environment)
     create = [uv, "venv", "--quiet", "--relocatable", "--python", sys.executable, str(folder / "venv")]
     _run(create, environment, log)
     package = f"label-studio=={LABEL_STUDIO_VERSION}"

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import socket
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
+from goldloop.core.disk import write_whole
 from goldloop.core.errors import ServiceError, ServiceStartError
 from goldloop.services.processes import ProcessMark, end_of, is_running, port_holder, stop
+from goldloop.settings.identity import original_of
 from goldloop.settings.workspace import Workspace
 
 TITLES = {"label_studio": "Label Studio", "prefect": "Prefect", "mlflow": "MLflow"}
+_ROOT = "root"  # in the file, beside the servers: the folder that they belong to
 _FIRST_PORT, _N_PORTS = 20_000, 10_000  # below the ports that systems use for outgoing connections
 
 
@@ -31,7 +35,7 @@ class ServerState:
 
 
 def load_state(workspace: Workspace) -> dict[str, ServerState]:
-    """Return the recorded servers by name; empty before the first `up`.
+    """Return the recorded servers by name; empty before the first `up`, and in a copy before its own first.
 
     Raises:
         ServiceError: the file is damaged.
@@ -39,8 +43,11 @@ def load_state(workspace: Workspace) -> dict[str, ServerState]:
     path = workspace.services / "state.json"
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        recorded = content.pop(_ROOT, None)
+        if recorded and original_of(workspace.root, workspace.id, recorded):
+            return {}
         return {
-            name: ServerState(fields["port"], ProcessMark(**fields["process"]) if fields["process"] else None)
+            name: ServerState(fields["port"], _process(fields["process"], workspace.services / name))
             for name, fields in content.items()
         }
     except FileNotFoundError:
@@ -52,13 +59,27 @@ def load_state(workspace: Workspace) -> dict[str, ServerState]:
         ) from error
 
 
+def _process(fields: Mapping[str, Any] | None, folder: Path) -> ProcessMark | None:
+    return ProcessMark(**{**fields, "folder": folder}) if fields else None
+
+
+def moved_from(workspace: Workspace) -> str | None:
+    """Return the folder in which the recorded servers were started, if it was another one."""
+    try:
+        recorded = json.loads((workspace.services / "state.json").read_text(encoding="utf-8")).get(_ROOT)
+    except (OSError, ValueError, AttributeError):
+        return None
+    return None if recorded in (None, str(workspace.root)) else str(recorded)
+
+
 def save_state(workspace: Workspace, state: dict[str, ServerState]) -> None:
     """Replace the recorded servers by `state` atomically."""
     path = workspace.services / "state.json"
-    beside = path.with_name(f".state.{os.getpid()}")
-    content = {name: asdict(server) for name, server in state.items()}
-    beside.write_text(json.dumps(content, indent=2), encoding="utf-8")
-    beside.replace(path)
+    servers = {name: asdict(server) for name, server in state.items()}
+    for fields in servers.values():
+        if fields["process"]:
+            del fields["process"]["folder"]  # that of whoever reads it
+    write_whole(path, json.dumps({_ROOT: str(workspace.root)} | servers, indent=2))
 
 
 def placed(

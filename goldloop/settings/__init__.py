@@ -28,7 +28,7 @@ class Settings(Section):
     """All settings of a workspace, valid once constructed."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{1,39}$")]
-    """Name of the Label Studio project and of the registered model."""
+    """Title of the Label Studio projects, and first part of the names of models and deployments."""
     kind: Literal["image", "text"] = "image"
     """Kind of samples: image files, or text rows of a CSV or JSONL file."""
     labels: tuple[str, ...]
@@ -60,10 +60,9 @@ class Settings(Section):
     @classmethod
     def _usable_labels(cls, labels: tuple[str, ...]) -> tuple[str, ...]:
         try:
-            LabelSet(labels)
+            return LabelSet(labels).names
         except LabelError as error:
             raise ValueError(str(error)) from error
-        return labels
 
     @model_validator(mode="after")
     def _preset_fits_kind(self) -> Self:

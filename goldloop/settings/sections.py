@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from goldloop.core.labels import normalised
+
 PRESETS: Mapping[str, tuple[str, ...]] = {
     "image": ("tiny", "resnet18", "convnext_tiny"),
     "text": ("ngrams",),
@@ -71,6 +73,14 @@ class CostSettings(Section):
     """Accuracy of a quick review, used until goldloop has measured it."""
     full_accuracy: Annotated[float, Field(gt=0, le=1)] = 0.99
     """Accuracy of a full review, used until goldloop has measured it."""
+
+    @field_validator("errors")
+    @classmethod
+    def _normalised_labels(cls, errors: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+        return {
+            normalised(true): {normalised(taken): cost for taken, cost in row.items()}
+            for true, row in errors.items()
+        }
 
 
 class SelectionSettings(Section):

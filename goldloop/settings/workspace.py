@@ -7,8 +7,13 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
+from goldloop.core.disk import disk_errors, make_folder, write_whole
 from goldloop.core.errors import WorkspaceError
 from goldloop.settings import Settings
+from goldloop.settings.identity import Identity, ensure_identity, new_identity, save_identity
+from goldloop.settings.label_record import save_labels
 from goldloop.settings.toml import FILE_NAME, checked_settings, load_settings, settings_toml
 
 
@@ -24,11 +29,12 @@ class Workspace:
         """Return the workspace at `root`, else at $GOLDLOOP_WORKSPACE, else around the current folder.
 
         Raises:
-            WorkspaceError: none of them holds a goldloop.toml.
+            WorkspaceError: none of them holds a goldloop.toml, or its path is not valid UTF-8.
             SettingsError: its goldloop.toml is wrong.
         """
         given = root or os.environ.get("GOLDLOOP_WORKSPACE")
         candidates = [Path(given).resolve()] if given else [Path.cwd(), *Path.cwd().parents]
+        _refuse_other_names(candidates[0])
         for folder in candidates:
             if (folder / FILE_NAME).is_file():
                 return cls(folder, load_settings(folder / FILE_NAME))
@@ -42,20 +48,35 @@ class Workspace:
         """Make the folder `root` a workspace and return it.
 
         Raises:
-            WorkspaceError: there is one already.
+            WorkspaceError: there is one already, or its path is not valid UTF-8.
             SettingsError: a setting is wrong; nothing was written.
         """
         root = root.resolve()
-        if (root / FILE_NAME).exists():
-            raise WorkspaceError(f"{root / FILE_NAME} exists already; edit it, or choose another folder")
+        _refuse_other_names(root)
+        _refuse_second(root)
         slug = re.sub(r"[^a-z0-9_-]+", "-", root.name.lower()).strip("-_")[:40]
         settings.setdefault("name", slug if len(slug) > 1 else f"loop-{slug or 'a'}")
         checked = checked_settings(settings, "goldloop init")
-        root.mkdir(parents=True, exist_ok=True)
-        with (root / FILE_NAME).open("x", encoding="utf-8") as file:
-            file.write(settings_toml(checked))
-        (root / ".gitignore").write_text("*\n!.gitignore\n!goldloop.toml\n", encoding="utf-8")
-        return cls(root, checked)
+        workspace = cls(root, checked)
+        with disk_errors("create the workspace", root):
+            make_folder(workspace.locks)
+            with FileLock(workspace.locks / "init.lock"):
+                _refuse_second(root)  # another process may have made it meanwhile
+                write_whole(root / ".gitignore", "*\n!.gitignore\n!goldloop.toml\n")
+                save_labels(root, checked.label_set)
+                save_identity(root, new_identity(root, checked.name))
+                write_whole(root / FILE_NAME, settings_toml(checked))
+        return workspace
+
+    @property
+    def identity(self) -> Identity:
+        """Who this workspace is, read from workspace.json, which is made if it is missing."""
+        return ensure_identity(self.root, self.settings.name)
+
+    @property
+    def id(self) -> str:
+        """The id by which servers know this workspace; it stays the same when name and folder change."""
+        return self.identity.id
 
     @property
     def tables(self) -> Path:
@@ -91,3 +112,18 @@ class Workspace:
     def secrets_file(self) -> Path:
         """File, mode 0600, with the secrets `goldloop up` made."""
         return self.services / "secrets.json"
+
+
+def _refuse_second(root: Path) -> None:
+    if (root / FILE_NAME).exists():
+        raise WorkspaceError(f"{root / FILE_NAME} exists already; edit it, or choose another folder")
+
+
+def _refuse_other_names(folder: Path) -> None:
+    """Refuse a path that is not valid UTF-8: the tables and the servers cannot name it."""
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError as error:
+        raise WorkspaceError(
+            f"the path of the workspace is not valid UTF-8: {os.fsencode(folder)!r}; rename the folder"
+        ) from error

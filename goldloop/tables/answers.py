@@ -20,6 +20,8 @@ from goldloop.core.tasks import AnswerRequest, RequestStatus
 from goldloop.tables import codec
 
 _WANTED, _TOLD = "wanted", "told"
+_IDENTITY = ("key", "task_id", "annotation_id", "created_at")  # of an annotation, see StoredAnnotation
+_IN_ORDER = [("annotation_id", "ascending"), ("created_at", "ascending")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,7 @@ def record_told(table: Table, told: Mapping[str, tuple[int, int]], *, at: dateti
 
 def read_annotations(table: Table) -> list[StoredAnnotation]:
     """Return every annotation, retracted ones included, in order of annotation id."""
-    return codec.values_of(StoredAnnotation, table.read().sort_by("annotation_id"))
+    return codec.values_of(StoredAnnotation, table.read().sort_by(_IN_ORDER))
 
 
 def merge_annotations(
@@ -84,9 +86,9 @@ def merge_annotations(
     changed: list[StoredAnnotation] = []
 
     def changes(read: Callable[[], pa.Table]) -> Changes:
-        kept = codec.values_of(StoredAnnotation, read().filter(wanted).sort_by("annotation_id"))
+        kept = codec.values_of(StoredAnnotation, read().filter(wanted).sort_by(_IN_ORDER))
         changed[:] = make_changes(kept)
         return Changes(codec.rows_of(changed))
 
-    table.merge_next(changes, key="annotation_id")
+    table.merge_next(changes, key=_IDENTITY)
     return changed

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.core.ports import Table, Tables
-from goldloop.core.samples import Arrived, BatchId, SampleId
+from goldloop.core.samples import Arrived, BatchId, FileRef, SampleId
 from goldloop.drift.history import Seen, current_samples, reference_of
 from goldloop.drift.sketches import Sketch
 from goldloop.tables import codec
@@ -36,6 +36,20 @@ def read_samples(tables: Tables, sample_ids: Collection[SampleId]) -> dict[Sampl
     rows = tables.samples.read(["sample_id", "uri", "batch", "fingerprint", "arrived_at"], where=wanted)
     rows = rows.sort_by([("arrived_at", "descending")])
     return {sample.sample_id: sample for sample in codec.values_of(ArrivedSample, rows)}
+
+
+def read_places(tables: Tables, sample_ids: Collection[SampleId]) -> dict[SampleId, list[FileRef]]:
+    """Return where the bytes of each of `sample_ids` were seen, as duplicates too, the newest place first."""
+    if not sample_ids:
+        return {}
+    wanted = pc.field("sample_id").isin(pa.array(sorted(sample_ids), pa.string()))
+    was_seen = pc.field("arrived").isin([str(Arrived.SAMPLE), str(Arrived.DUPLICATE)])
+    names = ["sample_id", "uri", "size", "stamp"]
+    rows = tables.samples.read([*names, "arrived_at"], where=wanted & was_seen)
+    places: dict[SampleId, dict[str, FileRef]] = {}
+    for sample_id, *file in codec.column_values(rows.sort_by([("arrived_at", "descending")]), *names):
+        places.setdefault(SampleId(sample_id), {}).setdefault(file[0], FileRef(*file))
+    return {sample_id: list(files.values()) for sample_id, files in places.items()}
 
 
 def read_current_samples(tables: Tables) -> set[SampleId]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from datetime import datetime
 from enum import Enum
 from functools import cache
@@ -41,6 +41,8 @@ def rows_of(values: Iterable[Any], **extra: Any) -> list[Row]:
 def values_of(kind: type[Value], rows: pa.Table) -> list[Value]:
     """Return one `kind` for each of `rows`, in order; columns that `kind` does not have are left out.
 
+    A field that admits no null has its default where the row has none: the row is older than the field.
+
     Raises:
         StoredValueError: a row does not describe a `kind`.
     """
@@ -48,6 +50,10 @@ def values_of(kind: type[Value], rows: pa.Table) -> list[Value]:
     for name in _json_fields(cast("Any", kind)):
         for record in records:
             record[name] = None if record[name] is None else json.loads(record[name])
+    for name in _defaulted_fields(cast("Any", kind)):
+        for record in records:
+            if record[name] is None:
+                del record[name]
     return from_plain(list[kind], records)  # type: ignore[valid-type]
 
 
@@ -99,6 +105,18 @@ def _arrow_type(hint: Any) -> pa.DataType:
 @cache
 def _json_fields(kind: Any) -> tuple[str, ...]:
     return tuple(name for name, hint in get_type_hints(kind).items() if _is_json(hint))
+
+
+@cache
+def _defaulted_fields(kind: Any) -> tuple[str, ...]:
+    """Return the fields that have a default and admit no null."""
+    hints = get_type_hints(kind)
+    return tuple(
+        field.name
+        for field in fields(kind)
+        if (field.default is not MISSING or field.default_factory is not MISSING)
+        and NoneType not in get_args(hints[field.name])
+    )
 
 
 def _is_json(hint: Any) -> bool:

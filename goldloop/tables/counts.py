@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+from goldloop.consensus.admission import admit
 from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
 from goldloop.core.lanes import Lane, listed_lanes
-from goldloop.core.planned_tasks import Event
 from goldloop.core.ports import Tables
 from goldloop.core.samples import Arrived
 from goldloop.core.tasks import Purpose
-from goldloop.tables import codec
+from goldloop.tables.arrivals import read_files
 from goldloop.tables.batches import IS_SAMPLE
 from goldloop.tables.predictions import newest_predictions
 from goldloop.tables.snapshot import Snapshot
@@ -60,10 +60,8 @@ class Conservation:
 
 
 def conservation(tables: Tables) -> Conservation:
-    """Return the number of files in each place; a file that arrived again counts as its last arrival."""
-    names = ["batch", "uri", "stamp", "sample_id", "arrived", "reason", "arrived_at"]
-    rows = tables.samples.read(names).sort_by("arrived_at")
-    rows = codec.one_for_each(["batch", "uri", "stamp"], rows, which="max")
+    """Return the number of files in each place, each counted as `read_files` counts it."""
+    rows = read_files(tables)
     arrived = Counter(rows["arrived"].to_pylist())
     reasons = Counter(reason for reason in rows["reason"].to_pylist() if reason is not None)
     samples = rows.filter(IS_SAMPLE).select(["sample_id"])
@@ -93,22 +91,26 @@ class TaskCounts:
 
 @dataclass(frozen=True, slots=True)
 class AnnotationCounts:
-    """Annotations by status, and the number of annotators."""
+    """Annotations by status, and the number of annotators.
+
+    Only answers and skips that count are counted as such; `refused` are those that do not count although
+    they are valid, see `goldloop.consensus.admission`.
+    """
 
     answers: int
     skips: int
     invalid: int
     retracted: int
     annotators: int
+    refused: int = 0
 
 
 def task_counts(snapshot: Snapshot) -> TaskCounts:
     """Return the number of live tasks in each state."""
     live = snapshot.live.values()
-    answered = {
-        annotation.key for annotation in snapshot.annotations if annotation.status is AnnotationStatus.ANSWER
-    }
-    pushed = [task for task in live if task.event is Event.PUSHED]
+    counted = admit(snapshot.annotations).admitted
+    answered = {annotation.key for annotation in counted if annotation.status is AnnotationStatus.ANSWER}
+    pushed = [task for task in live if not task.is_waiting]
     asked = [task for task in pushed if task.purpose is not Purpose.ONBOARDING]
     n_answered = sum(task.key in answered for task in asked)
     purposes = Counter(str(task.purpose) for task in pushed)
@@ -120,10 +122,14 @@ def task_counts(snapshot: Snapshot) -> TaskCounts:
 def annotation_counts(annotations: Collection[StoredAnnotation]) -> AnnotationCounts:
     """Return the number of annotations in each status; retracted annotations count only as retracted."""
     statuses = Counter(annotation.status for annotation in annotations)
+    admission = admit(annotations)
+    counted = Counter(annotation.status for annotation in admission.admitted)
+    n_invalid = statuses[AnnotationStatus.INVALID]
     return AnnotationCounts(
-        answers=statuses[AnnotationStatus.ANSWER],
-        skips=statuses[AnnotationStatus.SKIP],
-        invalid=statuses[AnnotationStatus.INVALID],
+        answers=counted[AnnotationStatus.ANSWER],
+        skips=counted[AnnotationStatus.SKIP],
+        invalid=n_invalid,
         retracted=statuses[AnnotationStatus.RETRACTED],
-        annotators=len({annotation.annotator for annotation in annotations}),
+        annotators=len({annotation.annotator for annotation in admission.admitted}),
+        refused=len(admission.refused) - n_invalid,
     )

@@ -20,7 +20,7 @@ from goldloop.tables import codec
 from goldloop.tables.batches import IS_SAMPLE
 
 _COLUMNS = ("sample_id", "scored_at", "lane", "label", "confidence", "margin")
-_FURTHER = ("batch", "model_version", "policy", "probs", "audit_probability")
+_FURTHER = ("batch", "model_version", "policy", "probs", "audit_probability", "label_names")
 
 
 def newest_predictions(
@@ -105,6 +105,15 @@ def suggested_labels(tables: Tables, gold: Iterable[GoldRecord]) -> dict[SampleI
     return {
         SampleId(sample_id): label for sample_id, version, label in columns if (sample_id, version) in wanted
     }
+
+
+def n_without_names(tables: Tables) -> int:
+    """Return the number of rows with probs that do not name their columns."""
+    with_probs = pc.field("probs").is_valid()
+    return sum(
+        table.read(["label_names"], where=with_probs)["label_names"].null_count
+        for table in (tables.predictions, tables.planned_tasks, tables.evaluations)
+    )
 
 
 def _is_one_of(sample_ids: Collection[SampleId]) -> pc.Expression:

@@ -14,8 +14,10 @@ from goldloop.core.tasks import AnswerRequest
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.policies import PolicyEntry
 from goldloop.tables.codec import MOMENT, columns_of
+from goldloop.tables.server_checks import ServerCheck
 from goldloop.tables.task_log import TaskEvent
 from goldloop.training.label_errors import LabelIssue
+from goldloop.training.model_history import ModelEvent
 from goldloop.training.promotion import RoundRecord
 
 _TEXT = pa.string()
@@ -46,7 +48,7 @@ ALL = {
     # how many people in all shall answer a task: wanted, then told to the server; append only, by seq; only
     # the told event has a task_id, only the wanted event a reason and a round
     "answer_requests": columns_of(AnswerRequest, seq=pa.int64(), event=_TEXT, task_id=pa.int64()),
-    # one person's answer as last seen; key annotation_id; merged by pull
+    # one person's answer as last seen; key (key, task_id, annotation_id, created_at); merged by pull
     "annotations": columns_of(StoredAnnotation),
     # the present label of a sample and its provenance; every commit with a digest is a gold version
     "gold": columns_of(GoldRecord),
@@ -65,6 +67,7 @@ ALL = {
             "gold_version": pa.int64(),
             "probs": pa.list_(pa.float32()),
             "evaluated_at": MOMENT,
+            "label_names": _TEXT,
         }
     ),
     # what one scoring pass of one model saw, summed up, and how it differs from before; append only
@@ -78,8 +81,15 @@ ALL = {
             "check": _TEXT,
         }
     ),
+    # one full comparison with the labelling server; append only, the newest counts
+    "server_checks": columns_of(ServerCheck, seq=pa.int64()),
+    # a model that was registered, or made champion by a rollback; append only, ordered by seq
+    "models": columns_of(ModelEvent, seq=pa.int64()),
 }
 """Columns of each table, by the names of `goldloop.core.ports.Tables`."""
+
+VERSIONED = frozenset({"gold"})
+"""Tables of which every version stays readable."""
 
 
 def as_table(name: str, rows: Sequence[Row]) -> pa.Table:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from types import MappingProxyType
 
 from goldloop.core.clock import now
 from goldloop.core.planned_tasks import Event, PlannedTask, TaskStatus
@@ -18,7 +19,10 @@ from goldloop.tables import codec
 
 @dataclass(frozen=True, slots=True)
 class TaskEvent:
-    """An event of the task whose plan is commit `plan_seq`; `owner` names the process that recorded it."""
+    """An event of the task whose plan is commit `plan_seq`; `owner` names the process that recorded it.
+
+    `content` is the digest of the data that goldloop pushed, where the event is a push.
+    """
 
     key: str
     plan_seq: int
@@ -27,6 +31,7 @@ class TaskEvent:
     owner: str
     task_id: int | None = None
     detail: str | None = None
+    content: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,14 @@ class TaskLog:
             planned = statuses.get(event.key)
             if planned is not None and planned.plan_seq == event.plan_seq:
                 statuses[event.key] = TaskStatus(
-                    planned.plan, event.plan_seq, event.event, event.at, event.task_id, event.owner
+                    planned.plan,
+                    event.plan_seq,
+                    event.event,
+                    event.at,
+                    event.task_id,
+                    event.owner,
+                    event.content or planned.content,
+                    event.detail,
                 )
         return statuses
 
@@ -80,11 +92,20 @@ class TaskLog:
         task_ids: Mapping[str, int | None],
         statuses: Mapping[str, TaskStatus],
         detail: str | None = None,
+        contents: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Add `event` for every key of `task_ids`, if any, referring to the plans in `statuses`."""
+        """Add `event` for every key of `task_ids`, if any, referring to the plans in `statuses`.
+
+        `contents` holds the digests of the data that was pushed, by key, where known.
+        """
         at = self.clock()
         events = [
-            replace(self._event(statuses[key], event, at), task_id=task_id, detail=detail)
+            replace(
+                self._event(statuses[key], event, at),
+                task_id=task_id,
+                detail=detail,
+                content=contents.get(key),
+            )
             for key, task_id in task_ids.items()
         ]
         if events:

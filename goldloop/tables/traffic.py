@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from goldloop.audit.audited import Audited, Traffic, audited_traffic
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Table, Tables
-from goldloop.core.probs import stored_probs
+from goldloop.core.probs import column_names, stored_probs
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
 from goldloop.gold.records import GoldRecord
@@ -28,7 +28,7 @@ def read_traffic(tables: Tables, labels: LabelSet, model_version: str | None = N
 
     With `model_version` only the samples that this model was the first to score.
     """
-    names = ["sample_id", "scored_at", "lane", "label", "probs", "model_version"]
+    names = ["sample_id", "scored_at", "lane", "label", "probs", "label_names", "model_version"]
     rows = tables.predictions.read(names).filter(pc.field("label").is_valid()).sort_by("scored_at")
     rows = codec.one_for_each(["sample_id"], rows, which="min").sort_by("sample_id")
     if model_version is not None:
@@ -36,7 +36,7 @@ def read_traffic(tables: Tables, labels: LabelSet, model_version: str | None = N
     closed = closing_times(tables.rounds)
     return Traffic(
         sample_ids=tuple(SampleId(sample_id) for sample_id in rows["sample_id"].to_pylist()),
-        probs=stored_probs(rows["probs"].to_pylist(), labels),
+        probs=stored_probs(rows["probs"].to_pylist(), rows["label_names"].to_pylist(), labels),
         lanes=np.array(rows["lane"].to_pylist(), dtype=str),
         rounds=np.array(
             [bisect.bisect_left(closed, moment) for moment in rows["scored_at"].to_pylist()], dtype=np.intp
@@ -48,26 +48,29 @@ def evaluated_holdout(
     tables: Tables, gold: Iterable[GoldRecord], labels: LabelSet, model_version: str
 ) -> Audited:
     """Return the holdout as `model_version` last evaluated it; samples without its evaluation are missing."""
-    rows = tables.evaluations.read(["sample_id", "model_version", "probs", "evaluated_at"])
+    rows = tables.evaluations.read(["sample_id", "model_version", "probs", "label_names", "evaluated_at"])
     rows = rows.filter(pc.field("model_version") == model_version).sort_by("evaluated_at")
-    probs_of = dict(codec.column_values(rows, "sample_id", "probs"))
+    evaluated = codec.column_values(rows, "sample_id", "probs", "label_names")
+    probs_of = {sample_id: (probs, names) for sample_id, probs, names in evaluated}
     holdout = sorted(
         (record for record in gold if record.split is Split.HOLDOUT and record.sample_id in probs_of),
         key=lambda record: record.sample_id,
     )
-    n = len(holdout)
+    n, stored = len(holdout), [probs_of[record.sample_id] for record in holdout]
     return Audited(
         sample_ids=tuple(record.sample_id for record in holdout),
         truth=np.array([labels.column(record.label) for record in holdout], dtype=np.intp),
-        probs=stored_probs([probs_of[record.sample_id] for record in holdout], labels),
+        probs=stored_probs([probs for probs, _ in stored], [names for _, names in stored], labels),
         weights=np.array([1 / (record.inclusion_probability or 1) for record in holdout], dtype=np.float64),
         lanes=np.full(n, "", dtype="<U6"),
         rounds=np.full(n, -1, dtype=np.intp),
     )
 
 
-def save_evaluation(evaluations: Table, evaluation: HoldoutEvaluation, *, at: datetime) -> None:
-    """Append a row for each model and holdout sample."""
+def save_evaluation(
+    evaluations: Table, evaluation: HoldoutEvaluation, labels: LabelSet, *, at: datetime
+) -> None:
+    """Append a row for each model and holdout sample, whose probs have columns in the order of `labels`."""
     evaluations.append(
         [
             {
@@ -76,6 +79,7 @@ def save_evaluation(evaluations: Table, evaluation: HoldoutEvaluation, *, at: da
                 "gold_version": evaluation.gold_version,
                 "probs": probs.tolist(),
                 "evaluated_at": at,
+                "label_names": column_names(labels),
             }
             for model, rows in sorted(evaluation.probs.items())
             for sample_id, probs in zip(evaluation.sample_ids, rows, strict=True)

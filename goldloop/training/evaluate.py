@@ -9,10 +9,9 @@ import numpy as np
 
 from goldloop.audit.audited import Audited
 from goldloop.core.chance import permanent_random
-from goldloop.core.errors import ModelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import ContentStore, Scorer, Scores
-from goldloop.core.probs import Probs, checked_probs, restored
+from goldloop.core.probs import Probs, checked_probs, over_labels, restored
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
 from goldloop.drift.sketches import Sketch, sketch_of
@@ -72,9 +71,6 @@ def evaluate_on_holdout(
 
     Each sample has the weight 1 / its inclusion probability, so that the holdout stands for all traffic.
     `current` are the samples of the rounds that still count; the sketch is of these alone.
-
-    Raises:
-        ModelError: a model knows a label that the settings lack.
     """
     labels = settings.label_set
     truth = np.array([labels.column(record.label) for record in holdout], dtype=np.intp)
@@ -136,21 +132,14 @@ def _sketch(
 
 
 def _scored(scorer: Scorer, records: Sequence[GoldRecord], store: ContentStore, labels: LabelSet) -> Scores:
-    """Return scores with probs over `labels`; labels that are newer than the model have probability 0.
+    """Return scores with probs over `labels`, as `over_labels` moves the columns of the model.
 
     The probs are rounded as tables keep them, so that figures computed from the tables are the same.
     """
-    known = [labels.column(name) for name in scorer.labels if name in labels]
-    if len(known) != len(scorer.labels):
-        raise ModelError(
-            f"A model was trained on labels {list(scorer.labels)}, but goldloop.toml has {list(labels)}. Add "
-            "the missing labels again, or create a new workspace."
-        )
     rows, embeddings = [], []
     for start in range(0, len(records), MINIBATCH):
         chunk = records[start : start + MINIBATCH]
         minibatch = scorer([store.load(record.sample_id).payload for record in chunk])
-        rows.append(np.zeros((len(chunk), len(labels))))
-        rows[-1][:, known] = checked_probs(minibatch.probs, scorer.labels)
+        rows.append(over_labels(checked_probs(minibatch.probs, scorer.labels), scorer.labels.names, labels))
         embeddings.append(minibatch.embeddings)
     return Scores(restored(np.concatenate(rows)), np.concatenate(embeddings))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -68,16 +68,21 @@ class Trainer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RegisteredModel:
-    """A model version in the registry, and the folder of its downloaded files."""
+    """A model in the registry, by the number that it has there, and the folder of its verified files."""
 
     version: str
     folder: Path
     mlflow_run_id: str
     tags: dict[str, str]
+    digest: str
 
 
 class ModelRegistry(Protocol):
-    """Versions of one registered model, found by alias."""
+    """Versions of one registered model, and copies of their files in the workspace.
+
+    A model is asked for by version and digest, since a registry can lose versions and count from 1 again;
+    without a digest the version is the registry's own number.
+    """
 
     def register(
         self,
@@ -88,20 +93,29 @@ class ModelRegistry(Protocol):
         graph: Any = None,
         example: npt.NDArray[np.uint8] | None = None,
     ) -> str:
-        """Store the model saved in `folder` as a new version of the run; return the version.
+        """Store the model saved in `folder` as a new version of the run, and copy it; return its number.
 
         `graph` is the same model as a function from a uint8 batch like `example` (two samples or more) to
         probs, for other systems to serve; None for a model without a graph.
         """
 
     def version_at(self, alias: str) -> str | None:
-        """Return the version under `alias` (baseline, champion, challenger), or None."""
+        """Return the number under `alias` (baseline, champion, challenger), or None."""
 
-    def set_alias(self, alias: str, version: str) -> None:
-        """Point `alias` at `version`; raises ModelError where there is no such version."""
+    def set_alias(self, alias: str, version: str, digest: str | None = None) -> None:
+        """Point `alias` at a model; raises ModelError where the registry does not hold it."""
 
-    def load(self, version: str) -> RegisteredModel:
-        """Return the files and tags of `version`; raises ModelError where there is no such version."""
+    def load(self, version: str, digest: str | None = None) -> RegisteredModel:
+        """Return the files of a model; raises ModelError where it is missing or its files were changed."""
+
+    def is_whole(self, version: str, digest: str) -> bool:
+        """Return whether the registry still gives out the files of a model; if so, they are copied anew."""
+
+    def copy_of(self, digest: str) -> Path | None:
+        """Return the workspace's copy of a model, None if it is missing or was changed."""
+
+    def prune_copies(self, wanted: Collection[str]) -> None:
+        """Remove the workspace's copies of all models but those with the digests `wanted`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -144,7 +144,7 @@ class RoundRecord:
 
     `evaluations` holds baseline, champion and challenger, as far as they exist. `decision` is None when
     nothing could be trained; `outcome` then gives the reason. `lanes` counts samples by lane once the round
-    has scored its pool.
+    has scored its pool. `model_digest` is the digest of the challenger's files, which is its identity.
     """
 
     round: int
@@ -159,6 +159,7 @@ class RoundRecord:
     evaluations: Mapping[str, Evaluation]
     mlflow_run_id: str | None
     lanes: Mapping[str, int]
+    model_digest: str | None = None
 
     @property
     def is_promoted(self) -> bool:

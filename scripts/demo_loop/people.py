@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 import httpx
@@ -16,7 +17,6 @@ from goldloop.adapters.label_studio import Annotator, add_annotator
 from goldloop.adapters.label_studio.payload import choice_result
 from goldloop.core.errors import ServiceError
 from goldloop.core.samples import SampleId
-from goldloop.core.tasks import Purpose, split_key
 from goldloop.services import LabelStudioEndpoint
 from labelstudio_config.interface import DECISIONS, REASON_NAME, SKIP_REASONS, TO_NAME
 from scripts.demo_loop.pictures import Picture
@@ -163,7 +163,7 @@ def work(
 
 def _desk(server: LabelStudioEndpoint, person: Person) -> httpx.Client:
     headers = {"Authorization": f"Token {person.account.token}"}
-    return httpx.Client(base_url=server.url, headers=headers, timeout=60)
+    return httpx.Client(base_url=server.url, headers=headers, timeout=60, trust_env=False)
 
 
 def _answer(
@@ -175,7 +175,7 @@ def _answer(
     seed: int,
 ) -> dict[str, object]:
     """Return what somebody submits for a task; skips and decisions come with a reason."""
-    sample_id, purpose = split_key(data["key"])
+    sample_id = SampleId(PurePosixPath(data["image"]).stem)  # the key tells annotators nothing
     suggested = data.get("suggested")
     label = answer_of(who, pictures[sample_id], mistaken, seed=seed, suggested=suggested)
     random = np.random.default_rng([seed, who.place, int(sample_id[12:24], 16)])
@@ -185,7 +185,7 @@ def _answer(
     if random.random() < PAUSE_RATE:
         time_s += PAUSE_S
     result = [] if label is None else choice_result(label)
-    reasons = SKIP_REASONS if label is None else DECISIONS if purpose is Purpose.ADJUDICATION else ()
+    reasons = SKIP_REASONS if label is None else DECISIONS if "answers" in data else ()
     if reasons:
         reason = str(random.choice(reasons))
         result.append(

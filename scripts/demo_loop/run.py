@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from goldloop.cli.common import out, say, show_table
 from goldloop.core.errors import GoldloopError
+from goldloop.core.labels import labels_text
 from goldloop.core.lanes import lane_shares
 from goldloop.core.plain import plain
 from goldloop.labeling.pull import PullReport
@@ -99,7 +101,7 @@ def _workspace(root: Path, pictures: Pictures, options: argparse.Namespace) -> W
                 f"{root} is a workspace for other labels; name a new one with --workspace DIR"
             )
         return workspace
-    say(f"$ goldloop init {root} --labels {','.join(pictures.labels)} ...")
+    say(f"$ goldloop init {root} --labels {shlex.quote(labels_text(pictures.labels))} ...")
     return Workspace.create(
         root,
         labels=pictures.labels,
@@ -167,7 +169,7 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
     say("$ goldloop policy tune")
     for reason in champion_tuning(parts.ports).reasons:
         say(f"  {reason}")
-    out.print(f"page: {write_demo_page(parts, rows, pictures)}", markup=False)
+    out.print(f"page: {write_demo_page(parts, rows, pictures)}")
     return _addresses(found)
 
 
@@ -181,15 +183,15 @@ def _said(pulled: PullReport) -> str:
 
 def _hand_over(found: Endpoints, where: str) -> None:
     _addresses(found)
-    out.print("Log in to Label Studio, open the project, press 'Label All Tasks'; afterwards:", markup=False)
-    out.print(f"  goldloop round -w {where}", markup=False)
+    out.print("Log in to Label Studio, open the project, press 'Label All Tasks'; afterwards:")
+    out.print(f"  goldloop round -w {where}")
 
 
 def _addresses(found: Endpoints) -> None:
     login = found.label_studio
-    out.print(f"Label Studio  {login.url}  ({login.username} / {login.password})", markup=False)
-    out.print(f"Prefect       {found.prefect.url}  (log in with {found.prefect.auth})", markup=False)
-    out.print(f"MLflow        {found.mlflow.url}", markup=False)
+    out.print(f"Label Studio  {login.url}  ({login.username} / {login.password})")
+    out.print(f"Prefect       {found.prefect.url}  (log in with {found.prefect.auth})")
+    out.print(f"MLflow        {found.mlflow.url}  ({' / '.join(found.mlflow.login or ())})")
 
 
 def _printed(row: Row) -> dict[str, Any]:

@@ -12,13 +12,14 @@ from goldloop.core.ports import LabelingQueue
 from goldloop.services import Endpoints
 from tests.contracts.labeling import LABELS, Desk, FakeDesk, RealDesk
 from tests.contracts.trained_models import START
+from tests.e2e.embedded_servers import let_into_everything
 
 _numbers = count(1)
 
 
 @pytest.fixture(scope="module")
 def people(request: pytest.FixtureRequest) -> dict[str, str]:
-    """Tokens of four accounts, by user id."""
+    """Tokens of four accounts, by user id; each may do all that it may on a server without doors."""
     from goldloop.adapters.label_studio import add_annotator
 
     server = request.getfixturevalue("services").label_studio
@@ -26,6 +27,7 @@ def people(request: pytest.FixtureRequest) -> dict[str, str]:
         add_annotator(server.url, server.token, email=f"{name}@contract.example", password=f"{name}-password")
         for name in FakeDesk.people
     ]
+    let_into_everything(server, *(account.user_id for account in accounts))
     return {account.user_id: account.token for account in accounts}
 
 
@@ -46,9 +48,9 @@ def made(request: pytest.FixtureRequest) -> Iterator[tuple[LabelingQueue, Desk]]
         labels=LABELS,
         images_root=Path(server.files_root) / "images",
     )
-    queue = LabelStudioQueue(server.url, server.token, projects, LABELS)
+    queue = LabelStudioQueue(server.url, server.token, projects, LABELS, secret=b"of this workspace")
     queue.delete(list(queue.all_tasks()))  # a server that outlives a test run keeps its projects
-    desk = RealDesk(server.url, request.getfixturevalue("people"), projects)
+    desk = RealDesk(server.url, server.token, request.getfixturevalue("people"), projects)
     yield queue, desk
     desk.http.close()
 
@@ -65,13 +67,13 @@ def desk(made: tuple[LabelingQueue, Desk]) -> Desk:
     return made[1]
 
 
-@pytest.fixture(scope="module")
-def mlflow_url(services: Endpoints) -> str:
-    """Return the address of the real MLflow server."""
+@pytest.fixture
+def mlflow_url(services: Endpoints, mlflow_login: None) -> str:
+    """Return the address of the real MLflow server; the environment logs in."""
     return services.mlflow.url
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def run_id(mlflow_url: str) -> str:
     """Return an open run on the real server."""
     from goldloop.adapters.mlflow_runs import MlflowRuns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from goldloop.core.ports import LabelingQueue
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose
 from tests.contracts.labeling import LABELS, Desk, answers, blind, changed, disputed, known
+from tests.loop import Killed
 
 
 def test_an_answered_task_goes_to_no_other_annotator(queue: LabelingQueue, desk: Desk) -> None:
@@ -102,6 +104,45 @@ def test_a_barred_annotator_neither_gets_nor_answers_the_task(queue: LabelingQue
     assert desk.next_for(dee) == task_id
     desk.answer(task_id, dee, LABELS[0])
     assert desk.next_for(ann) is None
+
+
+def test_a_push_killed_after_its_import_has_barred_already(
+    queue: LabelingQueue, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There is no moment in which people could decide their own case."""
+
+    def dies(_: object) -> None:
+        raise Killed
+
+    ann, bob, cyd, *_ = desk.people
+    task = NewTask(SampleId(f"{8:064x}"), Purpose.ADJUDICATION, BatchId("b"), "a.png", barred=(ann, bob))
+    with monkeypatch.context() as patch, suppress(Killed):
+        patch.setattr(queue, "bar", dies)
+        queue.push([task])
+
+    assert desk.next_for(ann, purpose=Purpose.ADJUDICATION) is None
+    assert desk.next_for(bob, purpose=Purpose.ADJUDICATION) is None
+    (task_id,) = queue.find([task.key])[task.key]
+    queue.bar({task_id: task.barred})  # as the next push does, which finds the task on the server
+    assert desk.next_for(ann, purpose=Purpose.ADJUDICATION) is None
+    assert desk.next_for(cyd, purpose=Purpose.ADJUDICATION) == task_id
+
+
+def test_barring_again_changes_nothing_and_bars_who_was_left_out(queue: LabelingQueue, desk: Desk) -> None:
+    """A task found on the server is barred as its plan says; who answered it keeps the answer."""
+    ann, bob, cyd, *_ = desk.people
+    task = NewTask(SampleId(f"{9:064x}"), Purpose.RECHECK, BatchId("b"), "a.png", barred=(ann,))
+    (task_id,) = queue.push([task]).values()
+    queue.ask({task_id: 2})
+    desk.answer(task_id, cyd, LABELS[0])
+    moment = changed(queue)[task.key].updated_at + timedelta(microseconds=1)
+
+    queue.bar({task_id: (ann,)})
+    assert changed(queue, moment) == {}
+    queue.bar({task_id: (ann, bob, cyd, "999999"), 999_999: (ann,)})
+    assert [desk.next_for(annotator) for annotator in (ann, bob, cyd)] == [None, None, None]
+    assert [annotation.annotator for annotation in answers(queue, task.key)] == [cyd]
+    assert desk.next_for(desk.people[3]) == task_id
 
 
 def test_a_retracted_answer_is_asked_for_again(queue: LabelingQueue, desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from goldloop.core.ports import LabelingQueue
@@ -16,14 +17,14 @@ def test_push_returns_an_id_for_each_task_in_the_order_given(queue: LabelingQueu
 
     assert list(ids) == [task.key for task in tasks]
     assert list(ids.values()) == sorted(ids.values())
-    assert queue.n_tasks() == 3
+    assert queue.counts().n_tasks == 3
     assert queue.all_tasks() == {task_id: key for key, task_id in ids.items()}
 
 
 def test_pushing_nothing_makes_nothing(queue: LabelingQueue) -> None:
     """An empty push is no error."""
     assert queue.push([]) == {}
-    assert queue.n_tasks() == 0
+    assert queue.counts().n_tasks == 0
 
 
 def test_find_returns_ids_of_known_keys_only(queue: LabelingQueue) -> None:
@@ -42,6 +43,18 @@ def test_find_shows_duplicates_ascending(queue: LabelingQueue) -> None:
     second = queue.push([review(1)])[review(1).key]
 
     assert queue.find([review(1).key]) == {review(1).key: [first, second]}
+
+
+def test_a_sealed_plan_travels_with_its_task(queue: LabelingQueue) -> None:
+    """The server returns the seal of each task that has one, whether annotators see a suggestion or not."""
+    shown, unseen = replace(review(1), sealed="c2VhbGVk" * 200), replace(blind(2), sealed="YmxpbmQ=")
+    ids = queue.push([shown, unseen, review(3)])
+
+    assert queue.sealed_plans([*ids.values(), 999_999]) == {
+        ids[shown.key]: shown.sealed,
+        ids[unseen.key]: unseen.sealed,
+    }
+    assert queue.sealed_plans([]) == {}
 
 
 def test_delete_removes_just_these_tasks(queue: LabelingQueue) -> None:
@@ -188,12 +201,40 @@ def test_every_purpose_is_found_counted_and_deleted(queue: LabelingQueue, desk: 
     desk.answer(ids[disputed(1).key], desk.people[0], "cat")
     desk.skip(ids[known(1).key], desk.people[0])
 
-    assert queue.n_tasks() == 3
+    assert queue.counts().n_tasks == 3
     assert queue.all_tasks() == {task_id: key for key, task_id in ids.items()}
     assert queue.find([task.key for task in tasks]) == {key: [task_id] for key, task_id in ids.items()}
     assert queue.answered(list(ids.values())) == {ids[disputed(1).key], ids[known(1).key]}
     queue.delete([ids[disputed(1).key], ids[blind(1).key]])
     assert queue.all_tasks() == {ids[known(1).key]: known(1).key}
+
+
+def test_the_list_of_tasks_tells_which_changed(queue: LabelingQueue, desk: Desk) -> None:
+    """Each listed task has its number of answers and skips and the time of its newest change."""
+    ids = queue.push([review(1), blind(2), blind(3)])
+    first, second, third = ids.values()
+    one = desk.answer(first, desk.people[0], "cat")
+    desk.answer(first, desk.people[1], "dog")
+    desk.skip(second, desk.people[0])
+
+    listed = {task.task_id: task for task in queue.listing()}
+
+    assert [task.key for task in listed.values()] == list(ids)
+    assert [task.n_annotations for task in listed.values()] == [2, 1, 0]
+    assert (queue.counts().n_tasks, queue.counts().n_answers) == (3, 2)
+    states = {state.task_id: state for state in queue.states([first, third, 10**9])}
+    assert {task_id: len(state.annotations) for task_id, state in states.items()} == {first: 2, third: 0}
+    assert [states[task_id].updated_at for task_id in states] == [
+        listed[first].updated_at,
+        listed[third].updated_at,
+    ]
+
+    desk.retract(one)
+
+    after = {task.task_id: task for task in queue.listing()}
+    assert (after[first].n_annotations, queue.counts().n_answers) == (1, 1)
+    assert after[first].updated_at > listed[first].updated_at
+    assert after[second] == listed[second]
 
 
 def test_a_reason_comes_back_with_the_answer_or_the_skip(queue: LabelingQueue, desk: Desk) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
 from goldloop.adapters.memory.registry import MemoryRegistry
 from goldloop.core.errors import (
     ModelError,
 )
+from goldloop.training.model_files import digest_of
 from goldloop.training.ports import ModelRegistry
 from tests.contracts.trained_models import EXAMPLE, graph
 
@@ -26,6 +31,44 @@ def registry(request: pytest.FixtureRequest, tmp_path: Path) -> ModelRegistry:
     return MlflowRegistry(
         request.getfixturevalue("mlflow_url"), f"pets-{time.time_ns()}", cache=tmp_path / "cache"
     )
+
+
+@dataclass
+class Vandal:
+    """Somebody else who works on the registry."""
+
+    registry: ModelRegistry
+
+    def delete(self, number: str) -> None:
+        """Delete a version."""
+        if isinstance(self.registry, MemoryRegistry):
+            del self.registry.entries[number]
+        else:
+            self._client().delete_model_version(self.registry.name, number)
+
+    def put(self, number: str, name: str, content: bytes) -> None:
+        """Replace a file of a version; in MLflow through its artifact proxy."""
+        if isinstance(self.registry, MemoryRegistry):
+            (self.registry.folder / number / name).write_bytes(content)
+            return
+        client, url = self._client(), self.registry.place
+        source = client.get_model_version(self.registry.name, number).source
+        model = client.get_logged_model(source.removeprefix("models:/"))
+        path = f"{model.artifact_location.removeprefix('mlflow-artifacts:/')}/extra_files/{name}"
+        login = (os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"])
+        address = f"{url}/api/2.0/mlflow-artifacts/artifacts/{path}"
+        requests.put(address, data=content, auth=login, timeout=30).raise_for_status()
+
+    def _client(self) -> Any:
+        from mlflow import MlflowClient
+
+        return MlflowClient(self.registry.place, self.registry.place)
+
+
+@pytest.fixture
+def vandal(registry: ModelRegistry) -> Vandal:
+    """Return somebody else who works on the registry."""
+    return Vandal(registry)
 
 
 @pytest.fixture
@@ -118,3 +161,57 @@ def test_what_cannot_be_loaded_again_is_not_registered(
         registry.register(empty, graph=graph(), example=EXAMPLE, mlflow_run_id="r", tags={})
     with pytest.raises(ModelError, match="The example holds 1 samples"):
         registry.register(saved, graph=graph(), example=EXAMPLE[:1], mlflow_run_id="r", tags={})
+
+
+def test_a_model_is_found_by_its_digest_whatever_its_number(
+    registry: ModelRegistry, register: Callable[[dict[str, str]], str], saved: Path, vandal: Vandal
+) -> None:
+    """Deleted and registered again it has another number; the number of another model is not it."""
+    first, digest = register({}), digest_of(saved)
+    (saved / "weights.bin").write_bytes(b"other weights")
+    other = register({})
+    vandal.delete(first)
+
+    with pytest.raises(
+        ModelError, match=r"Model 1 \(digest .*\) is missing from .*`goldloop rollback --to 1`"
+    ):
+        registry.load(first, digest)
+    with pytest.raises(ModelError, match="is missing from"):
+        registry.load(other, digest)
+    with pytest.raises(ModelError, match="is missing from"):
+        registry.set_alias("champion", first, digest)
+    assert not registry.is_whole(first, digest)
+
+    copy = registry.copy_of(digest)
+    assert copy is not None
+    run = registry.load(other).mlflow_run_id
+    again = registry.register(copy, mlflow_run_id=run, tags={"goldloop.version": first})
+    found = registry.load(first, digest)
+    registry.set_alias("champion", first, digest)
+
+    assert (found.version, found.digest, again) == ("3", digest, "3")
+    assert registry.version_at("champion") == "3"
+
+
+def test_files_that_somebody_changed_are_never_handed_out(
+    registry: ModelRegistry, register: Callable[[dict[str, str]], str], saved: Path, vandal: Vandal
+) -> None:
+    """Labels turned round in the card of registry or copy: refused, with what brings them back."""
+    version, digest = register({}), digest_of(saved)
+    whole = (saved / "card.json").read_bytes()
+    vandal.put(version, "card.json", b'{"labels": ["c", "b", "a"]}')
+
+    assert not registry.is_whole(version, digest)
+    assert (registry.load(version, digest).folder / "card.json").read_bytes() == whole  # the copy
+    registry.prune_copies(())
+    with pytest.raises(ModelError, match=r"The files of model 1 at .* were changed: .*They were not loaded"):
+        registry.load(version, digest)
+
+    vandal.put(version, "card.json", whole)
+    folder = registry.load(version, digest).folder
+    (folder / "card.json").write_bytes(b'{"labels": ["c", "b", "a"]}')
+    with pytest.raises(ModelError, match=r"The files of model 1 in .* were changed"):
+        registry.load(version, digest)
+    assert registry.copy_of(digest) is None
+    assert registry.is_whole(version, digest)
+    assert (registry.load(version, digest).folder / "card.json").read_bytes() == whole

@@ -15,14 +15,17 @@ from pathlib import Path
 from typing import Any
 
 from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects
+from goldloop.adapters.label_studio.task_keys import TaskKeys
 from goldloop.routing.policies import Band
 from goldloop.scoring.score import score_source
 from goldloop.scoring.writer import Model
 from goldloop.services import Endpoints
 from goldloop.settings import ALONE
+from goldloop.settings.sealing_key import sealing_key
 from goldloop.settings.workspace import Workspace
 from goldloop.wiring import Wiring
 from tests.e2e.interrupted import Interruption
+from tests.e2e.person import KEYS
 
 LONGEST_COMMAND_S = 300  # a command that hangs fails its test rather than the whole run
 _CHECKOUT = Path(__file__).parents[2]
@@ -93,6 +96,11 @@ class Loop:
         """The workspace from inside; its tables need no server."""
         return Wiring(Workspace.open(self.root))
 
+    @property
+    def handle(self) -> str:
+        """The name of the workspace's models and deployments on its servers."""
+        return self.parts.workspace.identity.handle
+
     def score_without_model(self, source: Path) -> None:
         """Score `source` in this process, where scoring is not what a test is about."""
         parts = self.parts
@@ -107,11 +115,19 @@ class Loop:
 
     def queue(self) -> LabelStudioQueue:
         """Return the workspace's projects on the real server."""
-        server, settings = self.servers.label_studio, Workspace.open(self.root).settings
+        server, workspace = self.servers.label_studio, Workspace.open(self.root)
+        settings = workspace.settings
         projects = ensure_projects(
-            server.url, server.token, name=settings.name, labels=settings.label_set, images_root=None
+            server.url,
+            server.token,
+            name=settings.name,
+            labels=settings.label_set,
+            images_root=None,
+            identity=workspace.identity,
         )
-        return LabelStudioQueue(server.url, server.token, projects, settings.label_set)
+        secret = sealing_key(self.root)
+        KEYS.append(TaskKeys(secret))
+        return LabelStudioQueue(server.url, server.token, projects, settings.label_set, secret=secret)
 
     def doubled(self) -> list[str]:
         """Return the keys that more than one task on the server carries."""

@@ -25,7 +25,9 @@ def commands_can_be_interrupted() -> None:
 
 
 @pytest.fixture
-def make_loop(services: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Loop]:
+def make_loop(
+    services: Endpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mlflow_login: None
+) -> Callable[..., Loop]:
     """Return a function from a name that is new to the servers, and settings, to a new workspace there."""
     monkeypatch.setenv("GOLDLOOP_LABEL_STUDIO_TOKEN", services.label_studio.token)
     monkeypatch.setenv("GOLDLOOP_PREFECT_AUTH", services.prefect.auth or "")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.core.samples import Arrived, SampleId
+from goldloop.core.samples import Arrived
 from goldloop.modalities.image.decode import Reason
-from goldloop.training.ports import TrainingStart
 from tests.e2e.commands import Loop
-from tests.images import encoded, noise, write_broken, write_good
+from tests.e2e.crowned import crown_a_random_model
+from tests.images import write_broken, write_good
 
 pytestmark = pytest.mark.servers
 
@@ -23,23 +23,6 @@ def quarantined(loop: Loop) -> dict[str, str]:
     """Return uri -> reason of what lies in quarantine."""
     rows = loop.parts.tables.samples.read(["uri", "arrived", "reason"]).to_pylist()
     return {row["uri"]: row["reason"] for row in rows if row["arrived"] == Arrived.QUARANTINE}
-
-
-def crown_a_random_model(loop: Loop) -> str:
-    """Make an untrained network the champion; return its version."""
-    parts = loop.parts
-    run_id = parts.runs.begin(TrainingStart("an untrained network", {}, "nowhere", 0, gold_digest="0" * 64))
-    folder = loop.root / "untrained"
-    labels = parts.workspace.settings.label_set
-    picture = parts.modality.reader.decode(encoded(noise(1), "PNG"))
-    parts.trainer.train(
-        [(SampleId(f"{n:064x}"), n) for n in range(len(labels))], [], labels=labels,
-        load=lambda _: picture, folder=folder, advance=lambda _: None,
-    )  # fmt: skip
-    graph, example = parts.trainer.exportable(folder)
-    version = parts.registry.register(folder, graph=graph, example=example, mlflow_run_id=run_id, tags={})
-    parts.registry.set_alias("champion", version)
-    return version
 
 
 def test_forty_bad_files_in_a_thousand_are_set_aside_and_the_rest_scored(
@@ -64,7 +47,7 @@ def test_forty_bad_files_in_a_thousand_are_set_aside_and_the_rest_scored(
     assert quarantined(loop) == expected
     assert conserved(loop) == {"auto": 0, "review": 0, "hold": N_GOOD, "quarantine": N_BROKEN, "duplicate": 0}
 
-    version = crown_a_random_model(loop)
+    version = crown_a_random_model(loop).version
     again, pool = loop.json("score", str(folder))
 
     assert again["lanes"] == {}

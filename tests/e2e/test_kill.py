@@ -5,19 +5,24 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
+from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.samples import BatchId, SampleId
-from goldloop.core.tasks import NewTask, Purpose, Suggestion
+from goldloop.core.splits import Split
+from goldloop.core.tasks import NewTask, Purpose
+from goldloop.labeling.sealed_plans import new_task
 from goldloop.tables.counts import annotation_counts, conservation, task_counts
 from goldloop.tables.rounds import read_rounds
 from goldloop.tables.snapshot import read_snapshot
 from tests.e2e.commands import Loop
 from tests.e2e.interrupted import Interruption
 from tests.e2e.people import answer_all, said_by_truth, some_digits
+from tests.images import write_good
 from tests.loop import Killed
 
 pytestmark = pytest.mark.servers
@@ -163,7 +168,7 @@ def test_a_loop_killed_at_thirteen_points_ends_like_one_that_never_was(
 
 @pytest.mark.parametrize("next_command", ["push", "pull"])
 def test_suggestions_are_shown_even_if_the_push_died_before_it_said_so(
-    make_loop: Callable[..., Loop], monkeypatch: pytest.MonkeyPatch, next_command: str
+    make_loop: Callable[..., Loop], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, next_command: str
 ) -> None:
     """Label Studio shows the suggestions of one model version: the newest import's, whoever finishes it."""
 
@@ -171,10 +176,27 @@ def test_suggestions_are_shown_even_if_the_push_died_before_it_said_so(
         raise Killed
 
     def review(number: int, version: str) -> NewTask:
-        suggestion = Suggestion("cat", 0.5, version, "cat 50 %")
-        return NewTask(SampleId(f"{number:064x}"), Purpose.REVIEW, BatchId("b"), "a.png", suggestion)
+        plan = PlannedTask(
+            key=f"{arrived[number]}:{Purpose.REVIEW}",
+            round=1,
+            position=number,
+            planned_at=datetime.now(UTC),
+            batch=BatchId("b"),
+            lane="review",
+            stratum="",
+            split=Split.TRAIN,
+            group=arrived[number][:16],
+            model_version=version,
+            suggested_label="cat",
+            suggested_score=0.5,
+            hint="cat 50 %",
+            is_shown=True,
+        )
+        return new_task(plan, "a.png", loop.parts.ports.seal)
 
     loop = make_loop(f"died-before-{next_command}", labels=["cat", "dog"])
+    loop.score_without_model(write_good(tmp_path / "pictures", 3)[0].parent)
+    arrived = sorted(set(loop.parts.tables.samples.read()["sample_id"].to_pylist()))
     loop.queue().push([review(1, "1")])
     dying = loop.queue()
     monkeypatch.setattr(dying, "_show_version", dies)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
@@ -23,6 +24,7 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.services import LabelStudioEndpoint
+from goldloop.settings.identity import Identity
 
 pytestmark = pytest.mark.servers
 
@@ -105,6 +107,55 @@ def test_settings_follow(server: LabelStudioEndpoint, name: str) -> None:
         assert "emu" in project["expert_instruction"]
 
 
+WORDS = (
+    "hat, cap",
+    "[/] [red]x[/red]",
+    ":x:",
+    "caf\N{LATIN SMALL LETTER E WITH ACUTE}",
+    "hat\N{NO-BREAK SPACE}cap",
+    "\N{WOMAN}\N{ZERO WIDTH JOINER}\N{FIRE ENGINE}",
+    "A",
+    "a",
+    "<b>&amp;</b>",
+    "a|b",
+    "$hint",
+)
+
+
+def test_labels_are_words_of_the_world(server: LabelStudioEndpoint, name: str) -> None:
+    """Each label is offered by the server and read back from an answer as it is, accents in either form."""
+    labels = LabelSet.of(WORDS)
+    projects = ensured(server, name, labels)
+    queue = LabelStudioQueue(server.url, server.token, projects, labels)
+    tasks = [NewTask(SampleId(f"{n:064x}"), Purpose.AUDIT, BatchId("b"), "a.png") for n in range(len(WORDS))]
+    for task_id, label in zip(queue.push(tasks).values(), WORDS, strict=True):
+        given = choice_result(unicodedata.normalize("NFD", label))
+        asked(server, f"/api/tasks/{task_id}/annotations/", result=given)
+
+    states = [state for page in queue.changed_since(None) for state in page]
+
+    read = {state.key: state.annotations[0].label for state in states}
+    assert read == {task.key: label for task, label in zip(tasks, WORDS, strict=True)}
+    assert ensured(server, name, labels) == projects
+    offered = asked(server, f"/api/projects/{projects.main}/")["parsed_label_config"]["label"]["labels"]
+    assert set(WORDS) == set(offered)
+
+
+def test_reordered_labels_keep_the_project_and_its_answers(server: LabelStudioEndpoint, name: str) -> None:
+    """The screen offers the labels in the new order; an answer from before is read as what it was."""
+    queue = LabelStudioQueue(server.url, server.token, ensured(server, name), LABELS)
+    (task_id,) = queue.push([NewTask(SampleId("0" * 64), Purpose.AUDIT, BatchId("b"), "a.png")]).values()
+    asked(server, f"/api/tasks/{task_id}/annotations/", result=choice_result("dog"))
+
+    swapped = LabelSet.of(["dog", "cat"])
+    projects = ensured(server, name, swapped)
+
+    ((state,),) = LabelStudioQueue(server.url, server.token, projects, swapped).changed_since(None)
+    assert [one.label for one in state.annotations] == ["dog"]
+    config = asked(server, f"/api/projects/{projects.main}/")["parsed_label_config"]
+    assert config["label"]["labels"] == ["dog", "cat"]
+
+
 def test_new_settings_leave_what_was_asked_alone(server: LabelStudioEndpoint, name: str) -> None:
     """A task that is to be answered by three people still is when the label set has grown."""
     queue = LabelStudioQueue(server.url, server.token, ensured(server, name), LABELS)
@@ -132,7 +183,10 @@ def test_a_project_of_an_older_interface_gets_the_new_one(server: LabelStudioEnd
     task_id = asked(server, "/api/tasks/", project=project_id, data=data)["id"]
     asked(server, f"/api/tasks/{task_id}/annotations/", result=choice_result("dog"))
 
-    projects = ensured(server, name)
+    older = Identity(id=name, handle=name, root="", adopts_unmarked=True)
+    projects = ensure_projects(
+        server.url, server.token, name=name, labels=LABELS, images_root=None, identity=older
+    )
 
     queue = LabelStudioQueue(server.url, server.token, projects, LABELS)
     assert projects.main == project_id
@@ -204,9 +258,8 @@ def test_an_annotator_is_a_real_account(server: LabelStudioEndpoint) -> None:
 
 
 def test_a_personal_access_token_is_as_good_as_a_legacy_one(server: LabelStudioEndpoint, name: str) -> None:
-    """Who holds a personal access token makes the projects and sees their tasks."""
-    person = add_annotator(server.url, server.token, email="pat@project.example", password="pat-password")
-    headers = {"Authorization": f"Token {person.token}"}
+    """With a personal access token, goldloop's account makes the projects and sees their tasks."""
+    headers = {"Authorization": f"Token {server.token}"}
     reply = httpx.post(f"{server.url}/api/token/", headers=headers, trust_env=False)
     personal = reply.raise_for_status().json()["token"]
 
@@ -214,6 +267,6 @@ def test_a_personal_access_token_is_as_good_as_a_legacy_one(server: LabelStudioE
 
     assert projects == ensured(server, name)
     queue = LabelStudioQueue(server.url, personal, projects, LABELS)
-    assert queue.n_tasks() == 0
+    assert queue.counts().n_tasks == 0
     with pytest.raises(ServiceAuthError, match=r"answered 401.*check that the token"):
         ensure_projects(server.url, f"{personal}x", name=name, labels=LABELS, images_root=None)

@@ -132,7 +132,7 @@ def check_gold(loop: Loop, given: dict[str, str | None], tmp_path: Path) -> None
         assert {row["sample_id"]: row["label"] for row in csv.DictReader(file)} == expected
     rows = pyarrow.parquet.read_table(out / "parquet").to_pylist()
     assert {row["sample_id"]: row["label"] for row in rows} == expected
-    files = [path for path in (out / "imagefolder").rglob("*") if path.is_file()]
+    files = (out / "imagefolder").rglob("*.png")
     assert {path.stem: path.parent.name for path in files} == expected
     coco = json.loads((out / "coco-cls" / "annotations.json").read_text(encoding="utf-8"))
     names = {one["id"]: one["name"] for one in coco["categories"]}
@@ -143,7 +143,7 @@ def check_gold(loop: Loop, given: dict[str, str | None], tmp_path: Path) -> None
 def check_models(loop: Loop, services: Endpoints, first: dict[str, Any], second: dict[str, Any]) -> None:
     """MLflow holds three aliases, and each run its gold version, figures per label, plots and decision."""
     client = MlflowClient(tracking_uri=services.mlflow.url, registry_uri=services.mlflow.url)
-    aliases = client.get_registered_model(f"goldloop-{NAME}").aliases
+    aliases = client.get_registered_model(f"goldloop-{loop.handle}").aliases
     assert {alias: str(version) for alias, version in aliases.items()} == {
         "baseline": "1", "champion": "1", "challenger": "2",
     }  # fmt: skip

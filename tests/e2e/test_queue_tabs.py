@@ -133,7 +133,8 @@ def test_tabs_are_put_right_and_what_is_not_ours_is_left_alone(
 
 def test_tasks_of_an_older_version_are_in_their_queue(server: LabelStudioEndpoint, name: str) -> None:
     """A project made before there were queues gets them, first, and its tasks are found there."""
-    project_id = asked(server, "POST", "/api/projects/", title=f"goldloop {name}")["id"]
+    mark = f"goldloop workspace {name}: labeling"
+    project_id = asked(server, "POST", "/api/projects/", title=f"goldloop {name}", description=mark)["id"]
     asked(server, "POST", "/api/dm/views/", project=project_id, data={"title": "Default"})
     key = f"{'0' * 64}:audit"
     data = {"image": "a.png", "hint": "", "key": key, "batch": "b"}

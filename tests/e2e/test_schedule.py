@@ -55,8 +55,10 @@ def test_serve_deploys_the_schedule_runs_flows_and_leaves_it_active(
     loop = make_loop("served", labels=["cat", "dog"], schedule=settings)
     serving = loop.start("serve")
     try:
-        until(lambda: len(prefect.deployments("served")) == 5, serving)
-        push = prefect.run(prefect.deployments("served")["push"]["id"])  # not pull: its own schedule may come
+        until(lambda: len(prefect.deployments(loop.handle)) == 5, serving)
+        push = prefect.run(
+            prefect.deployments(loop.handle)["push"]["id"]
+        )  # not pull: its own schedule may come
         state = until(
             lambda: (found := prefect.get(f"/flow_runs/{push}")["state"])["type"] in ENDED and found, serving
         )
@@ -66,7 +68,7 @@ def test_serve_deploys_the_schedule_runs_flows_and_leaves_it_active(
         ended = finish(serving)
     assert (ended.code, ended.err) == (0, "")
 
-    deployed = prefect.deployments("served")
+    deployed = prefect.deployments(loop.handle)
     assert schedules(deployed) == {
         "score": [], "push": [], "retrain": [],
         "pull": [(EVERY_QUARTER, "Europe/Berlin", True)], "round": [(WEEKLY, "Europe/Berlin", True)],
@@ -82,7 +84,7 @@ def test_a_second_run_of_a_deployed_retrain_is_cancelled(
     """While one retrain is pending or running, Prefect turns the next away; once it is done, one may run."""
     loop = make_loop("one-at-a-time", labels=["cat", "dog"])
     deploy(loop)
-    retrain = prefect.deployments("one-at-a-time")["retrain"]["id"]
+    retrain = prefect.deployments(loop.handle)["retrain"]["id"]
     first, second = prefect.run(retrain), prefect.run(retrain)
 
     def set_state(run: str, state: str) -> Any:
@@ -134,7 +136,7 @@ def test_prefect_yaml_deploys_the_same_to_a_work_pool(
         )  # fmt: skip
         assert done.returncode == 0, done.stdout
 
-    deployed, served = prefect.deployments("weekly"), prefect.deployments("production")
+    deployed, served = prefect.deployments("weekly"), prefect.deployments(loop.handle)
     assert schedules(deployed) == schedules(served)
     assert turned_away(deployed) == turned_away(served)
     assert {one["work_pool_name"] for one in deployed.values()} == {"goldloop"}
@@ -164,3 +166,13 @@ def test_a_second_retrain_is_turned_away_until_the_first_ends_or_dies(
 
     free = loop.run("retrain", code=1)
     assert re.search(r"error: Gold version 0 has 0 train samples", free.err)
+
+
+def test_a_cron_that_prefect_cannot_run_is_told_by_serve(make_loop: Callable[..., Loop]) -> None:
+    """Where goldloop.toml was edited after init: one sentence, and nothing is deployed."""
+    loop = make_loop("unserved", labels=["cat", "dog"], schedule={"cron": "0 25 * * 1"})
+
+    refused = loop.run("serve", code=1).err
+
+    assert refused.startswith("error: Prefect cannot run schedule.cron '0 25 * * 1'")
+    assert len(refused.splitlines()) == 1

@@ -40,7 +40,7 @@ def test_a_second_up_uses_the_same_processes(services_workspace: Workspace, serv
 
 
 def test_stopped_servers_come_back_as_they_were(tmp_path: Path) -> None:
-    """After `down` and `up`, addresses, secrets and what was stored are the same; `down` ends all of it."""
+    """After `down` and `up`, all but the invitation is the same; `down` ends all processes."""
     workspace = Workspace.create(tmp_path / "w", labels=["cat", "dog"])
     try:
         first = up(workspace, say=print)
@@ -48,6 +48,7 @@ def test_stopped_servers_come_back_as_they_were(tmp_path: Path) -> None:
             f"{first.label_studio.url}/api/projects", json={"title": "kept"}, timeout=30
         )
         assert created.status_code == 201
+        invitation = token_session(first).get(f"{first.label_studio.url}/api/invite", timeout=30).json()
         processes = [
             p
             for server in load_state(workspace).values()
@@ -64,6 +65,8 @@ def test_stopped_servers_come_back_as_they_were(tmp_path: Path) -> None:
         assert up(workspace, say=print) == first
         listed = token_session(first).get(f"{first.label_studio.url}/api/projects", timeout=30).json()
         assert [project["title"] for project in listed["results"]] == ["kept"]
+        renewed = token_session(first).get(f"{first.label_studio.url}/api/invite", timeout=30).json()
+        assert renewed != invitation, "whoever has seen the old link could make a second account"
     finally:
         down(workspace, say=print)
 

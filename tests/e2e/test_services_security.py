@@ -22,6 +22,39 @@ def test_prefect_refuses_a_request_without_the_password(services: Endpoints) -> 
     assert requests.post(f"{services.prefect.api_url}/flows/count", json={}, timeout=30).status_code == 401
 
 
+@pytest.mark.parametrize("path", ["", "version", "api/2.0/mlflow/registered-models/search", "static-files/x"])
+def test_mlflow_refuses_a_request_without_the_login(services: Endpoints, path: str) -> None:
+    """Nobody without the login that `goldloop up` made sees or changes anything, not even a page."""
+    url = f"{services.mlflow.url}/{path}"
+    assert requests.get(url, timeout=30).status_code == 401
+    assert requests.get(url, auth=("goldloop", "password"), timeout=30).status_code == 401
+    assert requests.get(url, auth=services.mlflow.login, timeout=30).status_code in (200, 404)
+
+
+def test_no_stranger_moves_an_alias_or_a_file_of_mlflow(services: Endpoints) -> None:
+    """Without the login, and with it from a foreign page or under a foreign host name."""
+    url, login = services.mlflow.url, services.mlflow.login
+    alias = f"{url}/api/2.0/mlflow/registered-models/alias"
+    moved = {"name": "any", "alias": "champion", "version": "1"}
+    proxied = f"{url}/api/2.0/mlflow-artifacts/artifacts/1/models/m-1/artifacts/extra_files/card.json"
+    assert requests.post(alias, json=moved, timeout=30).status_code == 401
+    assert requests.put(proxied, data=b"{}", timeout=30).status_code == 401
+    port = url.rsplit(":", 1)[1]
+    for headers in (
+        {"Origin": "https://example.org"},
+        {"Origin": "http://localhost:1"},
+        {"Origin": "null"},
+        {"Host": f"example.org:{port}"},
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"},
+    ):
+        for method in ("GET", "POST"):
+            answer = requests.request(method, alias, json=moved, headers=headers, auth=login, timeout=30)
+            assert answer.status_code == 403, headers
+            assert "access-control-allow-origin" not in {name.lower() for name in answer.headers}
+    answer = requests.post(alias, json=moved, headers={"Origin": url}, auth=login, timeout=30)
+    assert answer.status_code == 404  # let in: there is no such model
+
+
 def test_sign_up_needs_an_invitation(services: Endpoints) -> None:
     """The sign-up form refuses an account without an invite link."""
     url = services.label_studio.url
@@ -51,6 +84,7 @@ def test_no_other_origin_may_read_label_studio(services: Endpoints) -> None:
 def test_secrets_are_seen_by_their_owner_only(services_workspace: Workspace, services: Endpoints) -> None:
     """The secrets file is 0600, and no secret stands in a command line or in a repr."""
     secrets = [services.label_studio.token, services.label_studio.password or "", services.prefect.auth or ""]
+    secrets.append((services.mlflow.login or ("", ""))[1])
     assert all(len(secret) > 15 for secret in secrets)
     assert services_workspace.secrets_file.stat().st_mode & 0o777 == 0o600
     assert services_workspace.services.stat().st_mode & 0o777 == 0o700

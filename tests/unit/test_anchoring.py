@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -121,6 +122,14 @@ def test_what_was_not_drawn_beforehand_does_not_count() -> None:
 def test_an_edited_answer_has_no_time() -> None:
     """Its lead time holds two sittings; the label still counts."""
     (observation,) = observations([answer(1, "cat", "ana", edited_after_s=60)], {}, {ONE: Arm.HIDDEN})
+
+    assert (observation.answer_label, observation.lead_time_s) == ("cat", None)
+
+
+def test_a_night_before_the_screen_is_no_decision_time() -> None:
+    """The label counts, the sixty hours do not."""
+    night = replace(answer(1, "cat", "ana"), lead_time_s=216_000.0)
+    (observation,) = observations([night], {}, {ONE: Arm.HIDDEN})
 
     assert (observation.answer_label, observation.lead_time_s) == ("cat", None)
 

@@ -75,6 +75,15 @@ def test_idle_edited_and_untimed_answers_are_left_out_and_counted() -> None:
     assert pace.quartiles_s == (3.75, 5.25)
 
 
+def test_nights_are_idle_however_few_times_there_are() -> None:
+    """Times of hours are left out of the pace, and do not stretch the fence of the others."""
+    few = measured(timed(5.0, 6.0, 216_000.0)).pace
+    many = measured(timed(*[3.0, 4.0, 5.0, 6.0] * 5, 1800.0, *[216_000.0] * 15)).pace
+
+    assert (few.n_idle, few.decision_s.n) == (1, 2)
+    assert (many.n_idle, many.decision_s.n) == (16, 20)
+
+
 def test_answers_an_hour_come_from_the_mean_decision() -> None:
     """Four seconds each are 900 an hour, and its interval lies around it."""
     per_hour = measured(timed(*[2.0, 6.0] * 20)).pace.per_hour.estimate

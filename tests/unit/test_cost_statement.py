@@ -202,6 +202,23 @@ def test_coffee_is_not_paid() -> None:
     assert minutes.estimate.low < value(minutes) < minutes.estimate.high
 
 
+@pytest.mark.parametrize("n", [0, 5, 30])
+@pytest.mark.parametrize("n_long", [1, 12])
+def test_a_night_before_the_screen_is_not_paid(n: int, n_long: int) -> None:
+    """Sixty hours are no decision, however few other times there are; long times do not vouch for others."""
+    answers = [answer(number, 10.0 + number % 3) for number in range(n)]
+    answers += [
+        answer(100 + number, 60 * 3600.0, label=None if number % 2 else "cat") for number in range(n_long)
+    ]
+
+    seconds = working_seconds(answers)
+    minutes = minutes_spent(answers, seconds, np.ones(n + n_long, dtype=bool))
+
+    assert np.isnan(seconds[n:]).all()
+    assert np.isfinite(seconds[:n]).all()
+    assert minutes.estimate is None or minutes.estimate.high < 60
+
+
 def test_a_skip_and_an_edit_take_time_too() -> None:
     """Somebody looked, even if no label came of it or it came in two sittings."""
     answers = [answer(1, 10.0, label=None), answer(2, 20.0, edited_s=60)]

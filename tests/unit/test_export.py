@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,6 +57,36 @@ def test_imagefolder_is_split_and_label_and_no_label_leads_outside(tmp_path: Pat
     assert len(written) == 3
     assert all(path.startswith("train/") and len(Path(path).parts) == 3 for path in written)
     assert (target / "train" / "cat" / f"{RECORDS[0].sample_id}.png").is_file()
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\uff1d1"]
+
+
+def test_no_cell_of_a_csv_is_a_formula(tmp_path: Path) -> None:
+    """Texts that a spreadsheet would compute get an apostrophe; numbers and other formats stay."""
+    records = [record(f"r{n}", label=formula.strip()) for n, formula in enumerate(FORMULAS)]
+    text_of = {one.sample_id: formula for one, formula in zip(records, FORMULAS, strict=True)}
+    labels = LabelSet(tuple(formula.strip() for formula in FORMULAS if formula[0] != "\t"))
+
+    for form in (Format.CSV, Format.JSONL):
+        export_gold(
+            records,
+            VERSION,
+            form=form,
+            target=tmp_path / form,
+            labels=labels,
+            file_of=None,
+            columns_of=lambda sample_id: {"text": text_of[sample_id]},
+        )
+
+    with (tmp_path / "csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["text"] for row in rows] == [f"'{formula}" for formula in FORMULAS]
+    assert [row["label"] for row in rows] == [f"'{formula.strip()}" for formula in FORMULAS]
+    assert not any(cell.startswith(tuple("=+-@\t\r")) for row in rows for cell in row.values())
+    assert {row["support"] for row in rows} == {str(records[0].support)}
+    lines = (tmp_path / "jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["text"] for line in lines] == FORMULAS
 
 
 def test_coco_names_each_image_and_its_category(tmp_path: Path) -> None:

@@ -8,10 +8,13 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from goldloop.core.errors import SourceError
+from goldloop.core.errors import SourceError, WorkspaceError
+from goldloop.modalities.content import uri_of
 from goldloop.modalities.files import files_of
 from goldloop.modalities.image.decode import Reason
 from goldloop.modalities.image.reader import ImageReader
+from goldloop.scoring.score import batch_of
+from goldloop.settings.workspace import Workspace
 from tests.images import encoded, noise, write_good
 
 
@@ -153,3 +156,49 @@ def test_a_source_with_nothing_in_it_is_an_error_that_names_it(
 
     with pytest.raises(SourceError, match=message):
         files_of(where)
+
+
+def test_a_folder_of_links_as_hub_caches_make_it_says_what_to_do(reader: ImageReader, tmp_path: Path) -> None:
+    """Each link names its target and the step that reads it; that step reads every file."""
+    (blobs := tmp_path / "blobs").mkdir()
+    (snapshot := tmp_path / "snapshots" / "0a1b").mkdir(parents=True)
+    for number in range(3):
+        (blobs / f"{number:064x}").write_bytes(encoded(noise(number), "PNG"))
+        (snapshot / f"{number}.png").symlink_to(f"../../blobs/{number:064x}")
+    (snapshot / "more").symlink_to(blobs)
+
+    arrivals = [reader.read(file) for file in files_of(str(snapshot))]
+    links = [str(path) for path in sorted(snapshot.iterdir()) if not path.is_dir()]
+    (tmp_path / "links.txt").write_text("\n".join(links))
+
+    assert [arrival.reason for arrival in arrivals] == [Reason.UNREADABLE] * 4
+    assert f"a symbolic link to {blobs}/{0:064x}, outside the folder" in arrivals[0].detail
+    assert "find FOLDER -type l > links.txt" in arrivals[0].detail
+    assert arrivals[3].detail.endswith(f"; run `goldloop score {blobs}`")
+    assert [reader.read(file).reason for file in files_of(str(tmp_path / "links.txt"))] == [None] * 3
+
+
+def test_a_folder_whose_name_is_no_unicode_is_a_source(reader: ImageReader, tmp_path: Path) -> None:
+    """Named by its bytes or by its address, it is read, and its batch has a name."""
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
+    os.mkdir(folder)  # noqa: PTH102
+    write_good(Path(folder), 2)
+    address = uri_of(folder)
+
+    for source in (folder, address, f"{folder}/*.png"):
+        arrivals = [reader.read(file) for file in files_of(source)]
+        assert all(arrival.reason is None for arrival in arrivals)
+        assert arrivals[0].file.uri == f"{address}/good_000000.png"
+    assert batch_of(folder) == batch_of(folder)
+    assert batch_of(address).startswith("caf-E9-")
+
+
+def test_a_workspace_in_a_folder_whose_name_is_no_unicode_is_refused(tmp_path: Path) -> None:
+    """The tables and the servers could not name it; nothing is written."""
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+
+    with pytest.raises(WorkspaceError, match=r"not valid UTF-8: b'.*/caf\\xe9'; rename the folder"):
+        Workspace.create(folder, labels=["cat", "dog"])
+    with pytest.raises(WorkspaceError, match="not valid UTF-8"):
+        Workspace.open(folder)
+    assert not folder.exists()

@@ -134,7 +134,7 @@ def test_an_altered_file_in_the_store_is_noticed_and_replaced(store: ImageStore,
     """Loading refuses a file whose bytes changed or that became a link; keeping again restores it."""
     content = encoded(noise(1), "PNG")
     sample, path = kept(store, tmp_path, content)
-    with pytest.raises(UnreadableSampleError, match="push it again to restore it"):
+    with pytest.raises(UnreadableSampleError, match="no intact file of sample"):
         store.load(SampleId("0" * 64))
     (store.root / path).write_bytes(content + b"!")
     with pytest.raises(UnreadableSampleError, match=f"no intact file of sample {sample}"):

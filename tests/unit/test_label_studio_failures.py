@@ -110,6 +110,7 @@ def server(status: int, body: bytes) -> Iterator[str]:
         ),
         (403, b"{}", ServiceAuthError, "answered 403.*check that the token"),
         (404, b"{}", ServiceError, "answered 404.*project was not deleted"),
+        (429, b"slow", ServiceError, "answered 429.*slow; wait a minute"),
         (500, b'{"detail": "boom"}', ServiceError, "answered 500.*boom.*server's log"),
         (503, b"down for a minute", ServiceUnreachableError, "answered 503.*down for a minute"),
         (200, b"{}", ServiceError, "could not be understood|created 0 of 1 tasks"),
@@ -125,7 +126,7 @@ def test_each_answer_gets_its_own_error(
         queue = LabelStudioQueue(url, "token", Projects(1, 2, 3), LABELS)
 
         for call in (
-            queue.n_tasks,
+            queue.counts,
             queue.all_tasks,
             lambda: queue.push([]),
             lambda: list(queue.changed_since(None)),

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from goldloop.adapters.memory import memory_tables
+from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
 from goldloop.routing.policies import Band, Policy, PolicyEntry, Suspended, Target, reroute
 from goldloop.tables.counts import conservation
@@ -76,7 +77,7 @@ def rerouted(
     predictions = predictions_under_other_policies(
         loop.tables, model_version=model_version, policy=policy, is_wanted=is_wanted
     )
-    changes = reroute(predictions, policy)
+    changes = reroute(predictions, policy, LabelSet.of(["ham", "spam"]))
     save_lane_changes(loop.tables, changes, policy=policy, at=loop.clock())
     return Counter(f"{prediction.lane} -> {lane}" for prediction, lane in changes)
 

@@ -55,7 +55,7 @@ def test_hint_names_the_two_likeliest_labels() -> None:
         (["cat", "dog "], "label 'dog ' is not usable; .* without leading or trailing blanks"),
         (["cat", "dog\n"], "is not usable"),
         (["cat", "x" * 101], "is not usable"),
-        (["cat", "Cat"], "label 'Cat' is twice in the label set; remove one"),
+        (["cat", "cat"], "label 'cat' is twice in the label set; remove one"),
     ],
 )
 def test_an_unusable_label_set_is_refused(names: list[str], message: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,9 +62,9 @@ def test_a_pull_makes_gold_of_what_an_interrupted_pull_has_merged(
     loop = pushed(tmp_path)
     loop.answer_all()
 
-    def overtaken(context: LabelingContext, state: LoopState) -> PullReport:
+    def overtaken(context: LabelingContext, state: LoopState, *args: Any, **kwargs: Any) -> PullReport:
         pull_annotations(loop.context(), loop.state())
-        return pull_annotations(context, state)
+        return pull_annotations(context, state, *args, **kwargs)
 
     monkeypatch.setattr("goldloop.loop.pull.pull_annotations", overtaken)
 

@@ -2,122 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
-from goldloop.adapters.memory import MemoryRegistry, MemoryRuns, memory_tables
 from goldloop.core.errors import EmptyPoolError, HoldoutLeakError, ModelError
-from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose
-from goldloop.gold.records import GoldRecord
-from goldloop.loop.ports import LoopPorts
-from goldloop.loop.retrain import retrain, rollback
-from goldloop.settings import Settings
-from goldloop.tables.gold_store import GoldStore
+from goldloop.loop.champion import champion_model
+from goldloop.loop.retrain import retrain
+from goldloop.loop.rollback import rollback
 from goldloop.tables.rounds import read_rounds
 from goldloop.tables.traffic import evaluated_holdout
-from goldloop.training.ports import TrainedModel
-from tests.loop import FakeClock, Killed, absent
-from tests.memory_texts import LengthScorer, MemoryTexts, TextReader, TextStore
-from tests.records import audited_record, gold_record
-
-
-@dataclass
-class FakeTrainer:
-    """A trainer whose models all score by length; it remembers what it was given."""
-
-    validation: list[SampleId] = field(default_factory=list)
-    weights: list[float] = field(default_factory=list)
-    n_trained: int = 0
-    is_broken: bool = False
-
-    def train(
-        self,
-        train: Sequence[tuple[SampleId, int]],
-        validation: Sequence[tuple[SampleId, int]],
-        *,
-        folder: Path,
-        validation_weights: Sequence[float] | None = None,
-        **_: Any,
-    ) -> TrainedModel:
-        """Write a file, and remember what validation there is and the weight of each sample of it."""
-        self.validation = [sample_id for sample_id, _column in validation]
-        self.weights = list(validation_weights or ())
-        self.n_trained += 1
-        if self.is_broken:
-            raise ModelError("out of memory")
-        folder.mkdir(parents=True)
-        (folder / "model.txt").write_text(f"{len(train)} samples")
-        return TrainedModel(folder, {"train/loss": (1.0, 0.5)}, notes=("no pretrained weights",))
-
-    def exportable(self, folder: Path) -> tuple[Any, Any]:
-        """Return something to serve."""
-        return folder.name, np.zeros((2, 1), dtype=np.uint8)
-
-    def scorer(self, _folder: Path) -> LengthScorer:
-        """Return the one model there is."""
-        return LengthScorer()
-
-
-@dataclass
-class Bench:
-    """Gold of texts, whose label the fake model finds by length, and everything around it."""
-
-    folder: Path
-    trainer: FakeTrainer = field(default_factory=FakeTrainer)
-    runs: MemoryRuns = field(default_factory=MemoryRuns)
-    notes: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.tables = memory_tables()
-        self.gold = GoldStore(self.tables.gold)
-        self.registry = MemoryRegistry(self.folder / "models")
-        reader = TextReader({str(n): "x" * n for n in range(1, 101)})
-        self.store = TextStore(reader)
-        for number in range(1, 101):
-            self.store.keep(text_id(number), str(number))
-        self.ports = LoopPorts(
-            settings=Settings(name="texts", labels=("ham", "spam")),
-            tables=self.tables,
-            modality=MemoryTexts(reader, self.store),
-            open_queue=absent,
-            open_trainer=lambda: self.trainer,
-            open_registry=lambda: self.registry,
-            open_runs=lambda: self.runs,
-            owner="me",
-            gold_uri="gold",
-            plots=lambda _: {"plots/a.svg": b"<svg/>"},
-            clock=FakeClock(),
-        )
-
-    def commit(self, *records: GoldRecord) -> None:
-        """Make these records the newest gold version."""
-        self.gold.commit(lambda: list(records), reason=lambda _: "pull")
-
-
-def text_id(number: int) -> SampleId:
-    """Return the id of the text of this many letters."""
-    return sample_id_of(b"x" * number)
-
-
-def train_record(number: int) -> GoldRecord:
-    """Return a train sample that is spam from 50 letters on, as the fake model says."""
-    return gold_record(text_id(number), "spam" if number > 50 else "ham")
-
-
-def holdout_record(number: int, label: str | None = None) -> GoldRecord:
-    """Return a holdout sample, by default with the label that the fake model gives it."""
-    return audited_record(text_id(number), label or ("spam" if number > 50 else "ham"))
-
-
-TRAIN = tuple(train_record(number) for number in (10, 20, 80, 90))
-HOLDOUT = tuple(holdout_record(number) for number in (15, 25, 75, 85))
+from tests.loop import Killed
+from tests.records import gold_record
+from tests.unit.retraining_bench import HOLDOUT, TRAIN, Bench, text_id, train_record
 
 
 @pytest.fixture
@@ -231,15 +131,17 @@ def test_a_leak_is_refused_before_training(bench: Bench) -> None:
 def test_a_rollback_returns_to_the_champion_before(bench: Bench) -> None:
     """Without a version it is the model promoted before the present one; else the one that is named."""
     with pytest.raises(ModelError, match="no champion to roll back from"):
-        rollback(bench.registry, [])
-    first = retrain(bench.ports, bench.notes)
-    assert first is not None
+        rollback(bench.ports, bench.notes)
+    retrain(bench.ports, bench.notes)
     with pytest.raises(ModelError, match="No model was champion before version 1"):
-        rollback(bench.registry, [first])
+        rollback(bench.ports, bench.notes)
+    with pytest.raises(ModelError, match=r"no version 7 of the model that goldloop registered. It knows 1\."):
+        rollback(bench.ports, bench.notes, to="7")
     bench.commit(*TRAIN, *HOLDOUT, train_record(30))
-    second = retrain(bench.ports, bench.notes)
-    assert second is not None
+    retrain(bench.ports, bench.notes)
 
-    assert rollback(bench.registry, [first, second], to="2") == ("1", "2")
-    assert rollback(bench.registry, [first, second]) == ("2", "1")
+    assert rollback(bench.ports, bench.notes, to="2") == ("1", "2")
+    assert champion_model(bench.ports).version == "2"
+    assert rollback(bench.ports, bench.notes) == ("2", "1")
+    assert champion_model(bench.ports).version == "1"
     assert bench.registry.aliases["champion"] == "1"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,9 @@ from filelock import FileLock
 
 from goldloop.core.errors import BusyError, ServiceAuthError, ServiceError, ServiceUnreachableError
 from goldloop.services import LabelStudioEndpoint, PrefectEndpoint, down, endpoints, lifecycle
-from goldloop.services.credentials import ensure_credentials, load_credentials
+from goldloop.services.credentials import ensure_credentials, load_credentials, new_credentials
 from goldloop.services.processes import ProcessMark, end_of
-from goldloop.services.servers import cache_folder, server_environment
+from goldloop.services.servers import cache_folder, prepare, server_environment
 from goldloop.services.state import ServerState, load_state, save_state
 from goldloop.settings.workspace import Workspace
 
@@ -52,6 +54,23 @@ def test_two_workspaces_share_no_secret(tmp_path: Path) -> None:
     assert made[0].label_studio_password != made[1].label_studio_password
     assert made[0].label_studio_secret_key != made[1].label_studio_secret_key
     assert made[0].prefect_auth != made[1].prefect_auth
+    assert made[0].mlflow_auth != made[1].mlflow_auth
+
+
+def test_secrets_of_an_earlier_goldloop_get_a_login_of_mlflow(workspace: Workspace) -> None:
+    """`up` adds what the file lacks and keeps the rest, so that bookmarks and tokens stay valid."""
+    before = asdict(ensure_credentials(workspace))
+    earlier = {name: value for name, value in before.items() if name != "mlflow_auth"}
+    workspace.secrets_file.write_text(json.dumps(earlier))
+    with pytest.raises(ServiceError, match="run `goldloop"):
+        load_credentials(workspace)
+
+    after = asdict(ensure_credentials(workspace))
+
+    assert after == earlier | {"mlflow_auth": after["mlflow_auth"]}
+    assert after["mlflow_auth"] not in ("", before["mlflow_auth"])
+    assert load_credentials(workspace).mlflow_auth == after["mlflow_auth"]
+    assert workspace.secrets_file.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_secrets_file_open_to_others_is_closed(workspace: Workspace) -> None:
@@ -174,3 +193,38 @@ def test_the_end_of_a_log_is_its_last_twenty_lines(tmp_path: Path) -> None:
     assert "empty" in end_of(log)
     log.write_text("\n".join(str(n) for n in range(100)))
     assert end_of(log).splitlines() == [str(n) for n in range(80, 100)]
+
+
+def test_a_copied_link_to_the_images_is_a_link_again(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some programs copy what a link leads to; Label Studio would serve pictures of the past."""
+    monkeypatch.setattr("goldloop.services.servers._installation", lambda _: tmp_path)
+    monkeypatch.setattr("goldloop.services.servers._ready_database", lambda *_: None)
+    copied = workspace.services / "label_studio" / "files" / "images"
+    copied.mkdir(parents=True)
+    (copied / "a.png").write_text("a picture")
+
+    prepare("label_studio", workspace, 20_001, credentials=new_credentials(), say=print)
+
+    assert copied.is_symlink()
+    assert copied.samefile(workspace.images)
+    (aside,) = (workspace.services / "label_studio").glob("copied-images-*")
+    assert (aside / "a.png").read_text() == "a picture"
+
+
+def test_a_server_folder_on_another_disk_finds_the_images(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative link would lead astray from there; each start makes the link right."""
+    monkeypatch.setattr("goldloop.services.servers._installation", lambda _: tmp_path)
+    monkeypatch.setattr("goldloop.services.servers._ready_database", lambda *_: None)
+    (tmp_path / "disk" / "label_studio").mkdir(parents=True)
+    (workspace.services / "label_studio").symlink_to(tmp_path / "disk" / "label_studio")
+    for place in ("w", "moved"):  # the first stays where it is
+        (tmp_path / "w").rename(tmp_path / place)
+        moved = Workspace.open(tmp_path / place)
+
+        prepare("label_studio", moved, 20_001, credentials=new_credentials(), say=print)
+
+        assert (moved.services / "label_studio" / "files" / "images").samefile(moved.images)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.core.errors import ServiceStartError
+from goldloop.core.errors import ServiceAuthError, ServiceStartError
 from goldloop.services import (
     Endpoints,
     LabelStudioEndpoint,
@@ -49,6 +49,7 @@ class Servers:
         self.workspace, self.lines = workspace, list[str]()
         self.programs = {"mlflow": HEALTHY, "prefect": HEALTHY}
         self.state = {name: ServerState(free_port()) for name in self.programs}
+        self.mlflow_auth: str | None = None
 
     def prepare(
         self, name: str, workspace: Workspace, port: int, **_: object
@@ -62,7 +63,7 @@ class Servers:
         endpoints = Endpoints(
             LabelStudioEndpoint("", ""),
             PrefectEndpoint(self.state["prefect"].url),
-            MlflowEndpoint(self.state["mlflow"].url),
+            MlflowEndpoint(self.state["mlflow"].url, self.mlflow_auth),
         )
         Start(self.workspace, self.state, new_credentials(), endpoints, self.lines.append).run(
             ["prefect", "mlflow"]
@@ -96,6 +97,18 @@ def test_servers_run_once_they_are_healthy(servers: Servers) -> None:
 
     assert servers.processes() == processes
     assert len(servers.lines) == 2
+
+
+def test_an_mlflow_that_asks_for_no_login_is_ended(servers: Servers) -> None:
+    """A server that answers everybody, as earlier ones did, never counts as healthy."""
+    servers.start()
+    servers.mlflow_auth = "goldloop:word"
+
+    with pytest.raises(ServiceAuthError, match="answers without a login"):
+        servers.start()
+
+    assert any("starting MLflow again" in line for line in servers.lines)
+    assert servers.processes()["mlflow"] is None
 
 
 def test_a_server_that_fails_ends_the_others(servers: Servers) -> None:

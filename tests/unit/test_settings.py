@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+import goldloop.settings.workspace as workspace_module
 from goldloop.core.errors import SettingsError, WorkspaceError
 from goldloop.settings import Settings
+from goldloop.settings.label_record import check_labels
 from goldloop.settings.sections import CostSettings
-from goldloop.settings.toml import load_settings, settings_toml
+from goldloop.settings.toml import checked_settings, load_settings, settings_toml
 from goldloop.settings.workspace import Workspace
 
 
@@ -40,7 +42,7 @@ def test_a_mistake_is_refused_by_its_key(tmp_path: Path, text: str, message: str
     assert str(path) in str(caught.value)
 
 
-@pytest.mark.parametrize("labels", [["a"], ["a", "A"], ["a", ""], ["a", " b"], ["a", "b\n"]])
+@pytest.mark.parametrize("labels", [["a"], ["a", "a"], ["a", ""], ["a", " b"], ["a", "b\n"]])
 def test_unusable_label_sets_are_refused(tmp_path: Path, labels: list[str]) -> None:
     """Fewer than two labels, doubled, empty or padded ones make no workspace, and nothing is written."""
     with pytest.raises(SettingsError, match="label"):
@@ -95,6 +97,25 @@ def test_no_workspace_and_two_in_one_place_are_errors(
     Workspace.create(tmp_path / "one", labels=["a", "b"])
     with pytest.raises(WorkspaceError, match="exists already"):
         Workspace.create(tmp_path / "one", labels=["c", "d"])
+
+
+def test_of_two_inits_at_one_time_one_makes_the_workspace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other one, which saw an empty folder, is refused and overwrites neither labels nor id."""
+    made: list[Workspace] = []
+
+    def checked_slowly(values: dict[str, object], origin: str) -> Settings:
+        monkeypatch.undo()
+        made.append(Workspace.create(tmp_path, labels=["x", "y"]))
+        return checked_settings(values, origin)
+
+    monkeypatch.setattr(workspace_module, "checked_settings", checked_slowly)
+    with pytest.raises(WorkspaceError, match=r"goldloop\.toml exists already"):
+        Workspace.create(tmp_path, labels=["a", "b"])
+
+    check_labels(tmp_path, made[0].settings.label_set)
+    assert Workspace.open(tmp_path) == made[0]
 
 
 def test_the_preset_follows_the_kind_unless_it_is_named(tmp_path: Path) -> None:

@@ -26,8 +26,9 @@ class Annotator:
 def add_annotator(url: str, token: str, *, email: str, password: str, first_name: str = "") -> Annotator:
     """Return the account of `email`, created if missing; its hotkeys are Enter (submit) and S (skip).
 
-    `token` belongs to any user of the server, and the new account joins that user's organization. `password`
-    has at least 8 characters; for an existing account it must be that account's password.
+    `token` belongs to an account that may read the invitation link, on the embedded server only goldloop's
+    own; the new account joins its organization. `password` has at least 8 characters; for an existing account
+    it must be that account's password.
 
     Raises:
         ServiceError: the server refused the account, or `password` is wrong for the existing account.

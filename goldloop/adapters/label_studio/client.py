@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
+from goldloop.adapters.label_studio.task_keys import TaskKeys
 from goldloop.core.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
+from goldloop.core.loopback import is_loopback
+from goldloop.services.full_disk import full_disk_under
 
 Params = Mapping[str, Any]
 TIMEOUT_S = 60.0
 _MAX_DETAIL = 400  # characters of the server's reply in an error message
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _GATEWAY = {502, 503, 504}  # status codes of a proxy whose server does not answer
 _PAGE = 100  # rows of a paged list per request
 
@@ -30,14 +31,15 @@ class LabelStudioClient:
     `token` is a legacy token or a personal access token. Every method takes the path of an endpoint below
     `url`. It raises the exceptions of httpx, with `httpx.HTTPStatusError` for an error status, and ValueError
     for a reply that is not JSON. It repeats no request, because the server may have completed a request that
-    seemed to fail.
+    seemed to fail. `keys` translates the keys of tasks in lists.
 
     Raises:
         ServiceError: `url` is not an address.
     """
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, keys: TaskKeys | None = None) -> None:
         self.url = url
+        self.keys = keys or TaskKeys()
         with translated(url, "sign in"):
             self._http = http_client(url, auth=_TokenAuth(url, token), follow_redirects=True)
 
@@ -112,13 +114,14 @@ def http_client(url: str, *, auth: httpx.Auth | None = None, follow_redirects: b
         auth=auth,
         timeout=TIMEOUT_S,
         follow_redirects=follow_redirects,
-        trust_env=urlsplit(url).hostname not in _LOOPBACK,
+        trust_env=not is_loopback(url),
         limits=httpx.Limits(max_keepalive_connections=0),
     )
 
 
 def _status_error(url: str, doing: str, status: int, body: str) -> ServiceError:
-    detail = " ".join(body.split())[:_MAX_DETAIL]
+    is_page = body.lstrip()[:1] == "<"
+    detail = "an HTML page" if is_page else " ".join(body.split())[:_MAX_DETAIL]
     seen = f"Label Studio at {url} answered {status} when asked to {doing}: {detail}"
     if status in {401, 403}:
         return ServiceAuthError(
@@ -128,7 +131,10 @@ def _status_error(url: str, doing: str, status: int, body: str) -> ServiceError:
         return ServiceUnreachableError(f"{seen}; wait until the server is up, then run this again")
     if status == 404:
         return ServiceError(f"{seen}; check the address, and that the project was not deleted")
-    return ServiceError(f"{seen}; see the server's log, then run this again")
+    if status == httpx.codes.TOO_MANY_REQUESTS:
+        return ServiceError(f"{seen}; wait a minute, then run this again")
+    step = full_disk_under(url, body) or "see the server's log, then run this again"
+    return ServiceError(f"{seen}; {step}")
 
 
 @contextmanager
@@ -146,9 +152,13 @@ def translated(url: str, doing: str) -> Iterator[None]:
             f"({type(error).__name__}); it may still do it, so wait a minute, then run this again"
         ) from error
     except httpx.TransportError as error:
+        step = (
+            full_disk_under(url, "")
+            or "start it with 'goldloop up', or check the address, then run this again"
+        )
         raise ServiceUnreachableError(
             f"Label Studio at {url} does not answer when asked to {doing} ({type(error).__name__}: {error}); "
-            "start it with 'goldloop up', or check the address, then run this again"
+            f"{step}"
         ) from error
     except httpx.HTTPStatusError as error:
         raise _status_error(url, doing, error.response.status_code, error.response.text) from error

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
+from math import isfinite
 from typing import Any
 from urllib.parse import quote
 
 from goldloop.adapters.label_studio.assignment import is_barring
 from goldloop.core.annotations import Annotation, TaskState
-from goldloop.core.errors import ServiceError
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import NewTask, Purpose
 from labelstudio_config.interface import FROM_NAME, FULL_HINT, KINDS, NOTE_NAME, REASON_NAME, TO_NAME
 
+_MOST_CHARS = 300  # of what an annotation holds, in a sentence about its problem
+
 TaskData = Callable[[NewTask, Callable[[str], str]], Mapping[str, str]]
 """Returns the fields of a task that hold its sample, such as `goldloop.core.modality.Modality.task_data`."""
+
+SEALED = "goldloop"
+"""Field of a task's meta that holds its sealed plan."""
 
 
 def image_data(task: NewTask, link: Callable[[str], str]) -> Mapping[str, str]:
@@ -53,15 +60,21 @@ def task_payload(task: NewTask, task_data: TaskData = image_data) -> dict[str, A
     }
     if task.purpose is Purpose.ADJUDICATION:
         data["answers"] = counted(task.answers)
+    meta = {SEALED: task.sealed} if task.sealed else {}
     if suggestion is None:
-        return {"data": data, "predictions": []}
+        return {"data": data, "predictions": [], "meta": meta}
     data |= {
         "hint": suggestion.hint,
         "suggested": suggestion.label,
         "suggested_score": suggestion.score,
         "suggested_by": suggestion.model_version,
     }
-    return {"data": data, "predictions": [prediction_payload(data)]}
+    return {"data": data, "predictions": [prediction_payload(data)], "meta": meta}
+
+
+def content_digest(data: Mapping[str, Any]) -> str:
+    """Return the digest of a task's `data`, whatever the order of its fields."""
+    return sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
 
 def counted(answers: Mapping[str, int]) -> str:
@@ -81,7 +94,7 @@ def prediction_payload(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def chosen_labels(result: object) -> set[str]:
     """Return every label that `result` picks, also outside the label set."""
-    return set(_values(result, FROM_NAME, "choices"))
+    return {value for value in _values(result, FROM_NAME, "choices") if isinstance(value, str)}
 
 
 def read_result(result: object, labels: LabelSet) -> tuple[str | None, str | None]:
@@ -92,72 +105,112 @@ def read_result(result: object, labels: LabelSet) -> tuple[str | None, str | Non
     controls = {str(region.get("from_name")) for region in _regions(result)}
     if FROM_NAME not in controls:
         others = f", only from {sorted(controls)}" if controls else ""
-        return None, f"no answer from the control {FROM_NAME!r}{others}"
+        return None, _short(f"no answer from the control {FROM_NAME!r}{others}")
+    unreadable = [value for value in _values(result, FROM_NAME, "choices") if not isinstance(value, str)]
+    if unreadable:
+        return None, _short(f"choices that cannot be read as labels: {unreadable[0]!r}")
     chosen = sorted(chosen_labels(result))
     if len(chosen) != 1:
-        return None, f"{len(chosen)} labels chosen in place of one: {chosen}"
-    if chosen[0] not in labels:
-        return None, f"label {chosen[0]!r} is not in the label set"
-    return chosen[0], None
+        return None, _short(f"{len(chosen)} labels chosen in place of one: {chosen}")
+    label = labels.find(chosen[0])
+    return label, None if label else _short(f"label {chosen[0]!r} is not in the label set")
 
 
 def _read_reason(result: object) -> str | None:
     """Return the picked reasons, then the written note, or None without either."""
     given = [*_values(result, REASON_NAME, "choices"), *_values(result, NOTE_NAME, "text")]
-    return "; ".join(filter(None, (" ".join(text.split()) for text in given))) or None
+    texts = (" ".join(value.split()) for value in given if isinstance(value, str))
+    return _storable("; ".join(filter(None, texts))) or None
 
 
-def _values(result: object, control: str, kind: str) -> list[str]:
-    """Return the values of a control; `kind` is "choices" or "text"."""
-    values = [region.get("value") for region in _regions(result) if region.get("from_name") == control]
-    return [str(given) for value in values if isinstance(value, dict) for given in value.get(kind) or []]
+def _values(result: object, control: str, kind: str) -> list[object]:
+    """Return the values of a control; `kind` is "choices" or "text". What is no list is one value itself."""
+    found: list[object] = []
+    for region in _regions(result):
+        value = region.get("value")
+        if region.get("from_name") == control and isinstance(value, dict) and value.get(kind) is not None:
+            given = value[kind]
+            found += given if isinstance(given, list) else [given] if kind == "text" else [[given]]
+    return found
 
 
 def _regions(result: object) -> list[dict[str, Any]]:
     return [region for region in result if isinstance(region, dict)] if isinstance(result, list) else []
 
 
+def _storable(text: str) -> str:
+    """Return `text` without the half characters that JSON can write and no table can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _short(text: str) -> str:
+    return _storable(text if len(text) <= _MOST_CHARS else f"{text[:_MOST_CHARS]}...")
+
+
 def read_tasks(rows: Sequence[Mapping[str, Any]], labels: LabelSet) -> list[TaskState]:
-    """Return a page of the task list; a task that goldloop did not push has no key and is left out."""
+    """Return a page of the task list; the key of a task that goldloop did not push may be "".
+
+    An annotation that cannot be read becomes one with a problem, so that the others of the page count.
+    """
     states = []
     for row in rows:
-        key = row["data"].get("key")
-        if not isinstance(key, str):
-            continue
-        try:
-            given = [raw for raw in row["annotations"] if not is_barring(raw)]
-            annotations = [_read_annotation(raw, row["data"], labels) for raw in given]
-        except (KeyError, TypeError, ValueError) as error:
-            raise ServiceError(
-                f"Label Studio lists task {row['id']} with an annotation that cannot be read "
-                f"({type(error).__name__}: {error}); correct or delete it there, then pull again"
-            ) from error
+        data = row["data"] if isinstance(row["data"], Mapping) else {}
+        annotations = [
+            _read_annotation(raw, data, labels)
+            for raw in row["annotations"] or ()
+            if isinstance(raw, Mapping) and isinstance(raw.get("id"), int) and not is_barring(raw)
+        ]
         annotations.sort(key=lambda annotation: annotation.annotation_id)
-        states.append(TaskState(row["id"], key, row["updated_at"], tuple(annotations)))
+        key = _text(data.get("key")) or ""
+        content, is_listed = content_digest(data), row["annotations"] is not None
+        states.append(TaskState(row["id"], key, row["updated_at"], tuple(annotations), content, is_listed))
     return states
 
 
 def _read_annotation(raw: Mapping[str, Any], data: Mapping[str, Any], labels: LabelSet) -> Annotation:
     """Return one annotation of the task list; `data` is that of its task.
 
-    The annotator's name is the user id; an e-mail address is private and may change. Only a skip and an
-    adjudicator's answer have a reason; an answer that was a skip before loses its reason.
+    The annotator's name is the user id; an e-mail address is private and may change. The annotator is the
+    account that saved the annotation last, because any account can create one under another's name. Label
+    Studio names no such account for imported annotations and for those of "Create Annotations From
+    Predictions", and none for deleted accounts. Only a skip and an adjudicator's answer have a reason; an
+    answer that was a skip before loses its reason.
     """
-    is_skip = bool(raw["was_cancelled"])
-    label, problem = (None, None) if is_skip else read_result(raw["result"], labels)
-    score = data.get("suggested_score")
-    lead_time = raw.get("lead_time")
+    is_skip = bool(raw.get("was_cancelled"))
+    result = raw.get("result")
+    label, problem = (None, None) if is_skip else read_result(result, labels)
+    author, saver = _account(raw.get("completed_by")), _account(raw.get("updated_by"))
     return Annotation(
-        annotation_id=int(raw["id"]),
-        annotator=str(raw["completed_by"]),
+        annotation_id=raw["id"],
+        annotator=saver or author,
         label=label,
         is_skip=is_skip,
         created_at=datetime.fromisoformat(raw["created_at"]),
         updated_at=datetime.fromisoformat(raw["updated_at"]),
-        lead_time_s=None if lead_time is None else float(lead_time),
+        lead_time_s=_number(raw.get("lead_time")),
         problem=problem,
-        reason=_read_reason(raw["result"]) if is_skip or "answers" in data else None,
-        shown_label=data.get("suggested"),
-        shown_score=None if score is None else float(score),
-        shown_model_version=data.get("suggested_by"),
+        reason=_read_reason(result) if is_skip or "answers" in data else None,
+        shown_label=_text(data.get("suggested")),
+        shown_score=_number(data.get("suggested_score")),
+        shown_model_version=_text(data.get("suggested_by")),
+        server_author=author,
+        is_bulk=saver is None and (author is not None or raw.get("import_id") is not None),
     )
+
+
+def _account(value: object) -> str | None:
+    """Return an account's id, which some lists tell with its particulars."""
+    value = value.get("id") if isinstance(value, Mapping) else value
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _number(value: object) -> float | None:
+    """Return a number; None for what is none, such as nan, or too large for one, which JSON can write."""
+    try:
+        return float(value) if isinstance(value, int | float) and isfinite(value) else None
+    except OverflowError:
+        return None
+
+
+def _text(value: object) -> str | None:
+    return _storable(value) if isinstance(value, str) else None

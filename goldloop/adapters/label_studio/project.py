@@ -6,7 +6,7 @@ import hashlib
 import os
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,21 +15,19 @@ from PIL import Image
 
 from goldloop.adapters.label_studio.client import LabelStudioClient, translated
 from goldloop.adapters.label_studio.payload import chosen_labels
-from goldloop.adapters.label_studio.tabs import ensure_tabs
+from goldloop.adapters.label_studio.project_search import ROLES, find_or_create, known, with_mark
+from goldloop.adapters.label_studio.tabs import QUEUES, ensure_tabs
 from goldloop.adapters.label_studio.task_list import sweep
 from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import Purpose
+from goldloop.settings.identity import Identity, KnownProject
 from labelstudio_config.interface import FROM_NAME, guide, interface
 
 _MAX_NAME = 28  # characters, so that the longest title has the 50 that Label Studio allows
 _TINY_PX = 128  # the page enlarges smaller images so far that smoothing would hide their details
 _SAMPLE_FILES = 32
 _EVERYBODY = 1000  # answers to an onboarding task: one from every annotator
-_FIELDS = (
-    "id,title,label_config,expert_instruction,show_instruction,maximum_annotations,sampling,skip_queue,"
-    "show_collab_predictions"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +41,7 @@ class Projects:
     main: int
     adjudication: int
     onboarding: int
+    known: tuple[KnownProject, ...] = field(default=(), compare=False, repr=False)  # for workspace.json
 
     def of(self, purpose: Purpose) -> int:
         """Return the project that holds the tasks of `purpose`."""
@@ -68,14 +67,22 @@ def project_titles(name: str) -> tuple[str, str, str]:
 
 
 def ensure_projects(
-    url: str, token: str, *, name: str, labels: LabelSet, images_root: Path | None, kind: str = "image"
+    url: str,
+    token: str,
+    *,
+    name: str,
+    labels: LabelSet,
+    images_root: Path | None,
+    kind: str = "image",
+    identity: Identity | None = None,
 ) -> Projects:
     """Return the projects of the workspace called `name`, created or brought up to date.
 
-    `kind` is the kind of the samples, which decides the labelling screen.
-    Two machines that create them at the same time both get the older ones. `images_root` is the content store
-    as the server sees it, a folder below its LOCAL_FILES_DOCUMENT_ROOT, and annotators get access to it; None
-    when the images come from elsewhere. It takes four requests when nothing has to change.
+    `kind` of samples decides the labelling screen. `identity` is the workspace's, to which the projects
+    belong; None, on a server that nobody else uses: the name stands for it. Two machines that create them at
+    the same time both get the older ones. `images_root` is the content store as the server sees it, a folder
+    below its LOCAL_FILES_DOCUMENT_ROOT, and annotators get access to it; None when the images come from
+    elsewhere. It takes six requests when nothing has to change.
 
     Raises:
         LabelError: a label that annotators have used is missing from `labels`.
@@ -85,20 +92,27 @@ def ensure_projects(
     titles = project_titles(name)
     wanted = _wanted(labels, kind, is_tiny=images_root is not None and _are_tiny(images_root))
     with translated(url, f"create the projects {', '.join(map(repr, titles))}"):
-        projects = _find_or_create(server, titles)
+        owner = identity or Identity(id=name, handle=name, root="")
+        projects = find_or_create(server, owner, titles)
         for project in projects:
             _refuse_lost_labels(server, project["id"], project["label_config"], labels)
-        for project, settings in zip(projects, wanted, strict=True):
-            change = {key: value for key, value in settings.items() if project.get(key) != value}
-            if change:
-                server.patch(f"/api/projects/{project['id']}/", change)
-        ensure_tabs(server, projects[0]["id"])
+        for role, project, settings in zip(ROLES, projects, wanted, strict=True):
+            mark = {"description": with_mark(project["description"], owner, role)}
+            _update(server, project, settings | mark)
+        for project, queues in zip(projects, (QUEUES, {}, {}), strict=True):
+            ensure_tabs(server, project["id"], queues)
         ids = Projects(*(project["id"] for project in projects))
     if images_root is not None:
         doing = f"serve {images_root}, a folder it must have below its LOCAL_FILES_DOCUMENT_ROOT,"
         with translated(url, doing):
             _serve(server, ids.main, str(images_root))
-    return ids
+    return replace(ids, known=known(projects))
+
+
+def _update(server: LabelStudioClient, project: dict[str, Any], settings: dict[str, Any]) -> None:
+    change = {key: value for key, value in settings.items() if project.get(key) != value}
+    if change:
+        server.patch(f"/api/projects/{project['id']}/", change)
 
 
 def _wanted(labels: LabelSet, kind: str, *, is_tiny: bool) -> list[dict[str, Any]]:
@@ -144,48 +158,11 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from (Path(parent) / name for name in sorted(names))
 
 
-def _find_or_create(server: LabelStudioClient, titles: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return the project of each title; create the missing ones."""
-    present = _find(server, titles)
-    missing = [title for title in titles if title not in present]
-    if missing:
-        made = {title: server.post("/api/projects/", {"title": title})["id"] for title in missing}
-        present = _find(server, titles)
-        for title, mine in made.items():
-            _put_aside(server, mine, present[title]["id"])
-    return [present[title] for title in titles]
-
-
-def _find(server: LabelStudioClient, titles: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """Return the oldest project of each title that has one.
-
-    The request orders the projects oldest first: Label Studio counts the matches before it reads them, and
-    in its default order, newest first, it would leave out the oldest when others are created in between.
-    """
-    start = titles[-1].partition("~")[0].removesuffix(" onboarding")  # the list matches parts of titles
-    matches = server.pages("/api/projects/", {"title": start, "ordering": "id", "include": _FIELDS})
-    newest_first = sorted(matches, key=lambda project: int(project["id"]), reverse=True)
-    return {project["title"]: project for project in newest_first if project["title"] in titles}
-
-
-def _put_aside(server: LabelStudioClient, mine: int, oldest: int) -> None:
-    """Rename our project if another process created one with the same title at the same time.
-
-    goldloop renames the younger project and does not delete it. While Label Studio deletes a project, it
-    switches off all signals of its process, and two deletions at once leave them off until a restart: it then
-    counts no annotations and gives new accounts no token.
-    """
-    if mine == oldest:
-        return
-    note = f"Made together with project {oldest}, which is used; empty, may be deleted."
-    server.patch(f"/api/projects/{mine}/", {"title": f"unused {mine}", "description": note})
-
-
 def _refuse_lost_labels(
     server: LabelStudioClient, project_id: int, label_config: str | None, labels: LabelSet
 ) -> None:
     """Raise if annotators have used a label that `labels` lacks; Label Studio itself would remove it."""
-    removed = {name for name in _labels_of(label_config) if name not in labels}
+    removed = {name for name in _labels_of(label_config) if labels.find(name) is None}
     if not removed:
         return
     used: set[str] = set()

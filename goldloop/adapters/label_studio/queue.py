@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from goldloop.adapters.label_studio.assignment import bar, is_barring, set_overlaps
+from goldloop.adapters.label_studio.assignment import bar, barring, is_barring, known_accounts, set_overlaps
 from goldloop.adapters.label_studio.changes import ChangeStream, merged_pages
 from goldloop.adapters.label_studio.client import LabelStudioClient, translated
 from goldloop.adapters.label_studio.payload import (
+    SEALED,
     TaskData,
+    content_digest,
     image_data,
     prediction_payload,
     read_tasks,
@@ -19,8 +21,9 @@ from goldloop.adapters.label_studio.payload import (
 )
 from goldloop.adapters.label_studio.project import Projects
 from goldloop.adapters.label_studio.tabs import QUEUES, ensure_tabs
+from goldloop.adapters.label_studio.task_keys import TaskKeys
 from goldloop.adapters.label_studio.task_list import changed_page, count, lookup, sweep
-from goldloop.core.annotations import TaskState
+from goldloop.core.annotations import ListedTask, ServerCounts, TaskState
 from goldloop.core.errors import ServiceError
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import NewTask
@@ -29,7 +32,11 @@ BATCH_TASKS = 500  # tasks per import; larger imports are no faster and hold the
 
 # One flat list names the fields of tasks and of their annotations. Every further field takes time, above all
 # `predictions` and `drafts`; a draft is not an answer.
-_CHANGED_FIELDS = "id,updated_at,data,annotations,result,completed_by,created_at,lead_time,was_cancelled"
+_CHANGED_FIELDS = (
+    "id,updated_at,data,annotations,result,completed_by,created_at,lead_time,was_cancelled,"
+    "updated_by,import_id"
+)
+_LISTED_FIELDS = "id,data,updated_at,total_annotations,cancelled_annotations"
 
 
 class LabelStudioQueue:
@@ -37,17 +44,24 @@ class LabelStudioQueue:
 
     The purpose of a task determines its project. Task ids come from the server, so no two projects share one.
     Annotators have their user ids as names. The task's data holds the suggestion that annotators saw, because
-    goldloop never changes the suggestion of a pushed task.
+    goldloop never changes the suggestion of a pushed task. `secret` encrypts the keys of tasks on the server.
     """
 
     def __init__(
-        self, url: str, token: str, projects: Projects, labels: LabelSet, *, task_data: TaskData = image_data
+        self,
+        url: str,
+        token: str,
+        projects: Projects,
+        labels: LabelSet,
+        *,
+        task_data: TaskData = image_data,
+        secret: bytes = b"",
     ) -> None:
         self.url = url
         self.projects = projects
         self.labels = labels
         self.task_data = task_data
-        self._server = LabelStudioClient(url, token)
+        self._server = LabelStudioClient(url, token, TaskKeys(secret))
         self._shown_version: str | None = None
         self._found_version: str | None = None  # of tasks whose push may have ended before `_show_version`
         self._is_whole = False  # whether the first push has restored lost suggestions
@@ -86,15 +100,25 @@ class LabelStudioQueue:
             self._restore_suggestions()
             self._is_whole = True
         ids: dict[str, int] = {}
+        accounts = known_accounts(self._server) if any(task.barred for task in tasks) else set()
         for project_id in self.projects:
             mine = [task for task in tasks if self.projects.of(task.purpose) == project_id]
-            payloads = [task_payload(task, self.task_data) for task in mine]
+            payloads = [
+                task_payload(task, self.task_data)
+                | {"annotations": [barring(name) for name in task.barred if name in accounts]}
+                for task in mine
+            ]
             for batch in _batches(payloads):
                 ids |= self._import(project_id, batch)
-        bar(self._server, {ids[task.key]: task.barred for task in tasks})
+        # it opens these tasks; an import that lost its predictions has lost the skips too
+        self.bar({ids[task.key]: task.barred for task in tasks if task.barred})
         versions = (task.suggestion.model_version for task in tasks if task.suggestion)
         self._show_version(next(versions, self._found_version))
         return {task.key: ids[task.key] for task in tasks}
+
+    def content_of(self, task: NewTask) -> str:
+        """Return the digest of the data that annotators see of a task, as `changed_since` lists it."""
+        return content_digest(task_payload(task, self.task_data)["data"])
 
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
         """Return the ids of all tasks on the server that carry one of `keys`, ascending, by key."""
@@ -104,18 +128,43 @@ class LabelStudioQueue:
             self._found_version = row["data"].get("suggested_by") or self._found_version
         return ids
 
-    def n_tasks(self) -> int:
-        """Return how many tasks the projects hold on the server."""
-        return sum(count(self._server, project_id) for project_id in self.projects)
+    def bar(self, barred: Mapping[int, Collection[str]]) -> None:
+        """Keep tasks, by id, from annotators, and open them to all others; who is barred already stays so."""
+        bar(self._server, self.projects, barred)
+
+    def counts(self) -> ServerCounts:
+        """Return how many tasks and answers the projects hold on the server."""
+        found = [count(self._server, project_id) for project_id in self.projects]
+        return ServerCounts(sum(n_tasks for n_tasks, _ in found), sum(n_answers for _, n_answers in found))
+
+    def listing(self) -> list[ListedTask]:
+        """Return every task, by ascending id; the key of one that goldloop did not push may be ""."""
+        listed: list[ListedTask] = []
+        for row in sweep(self._server, self.projects, _LISTED_FIELDS):
+            data = row["data"] if isinstance(row["data"], dict) else {}
+            key = data.get("key")
+            with translated(self.url, f"list task {row['id']}"):
+                n = int(row["total_annotations"] or 0) + int(row["cancelled_annotations"] or 0)
+                moment = datetime.fromisoformat(row["updated_at"])
+                listed.append(ListedTask(row["id"], key if isinstance(key, str) else "", moment, n))
+            self._found_version = data.get("suggested_by") or self._found_version
+        return sorted(listed, key=lambda task: task.task_id)
+
+    def states(self, task_ids: Sequence[int]) -> list[TaskState]:
+        """Return these tasks and their present annotations; ids without a task are left out."""
+        rows = lookup(self._server, self.projects, _CHANGED_FIELDS, "id", task_ids, is_full=True)
+        moments = [row | {"updated_at": datetime.fromisoformat(row["updated_at"])} for row in rows]
+        return read_tasks(moments, self.labels)
 
     def all_tasks(self) -> dict[int, str]:
-        """Return key by task id for every task that goldloop pushed."""
-        keys: dict[int, str] = {}
-        for row in sweep(self._server, self.projects, "id,data"):
-            if isinstance(row["data"].get("key"), str):
-                keys[row["id"]] = row["data"]["key"]
-                self._found_version = row["data"].get("suggested_by") or self._found_version
-        return keys
+        """Return key by task id for every task with a key."""
+        return {task.task_id: task.key for task in self.listing() if task.key}
+
+    def sealed_plans(self, task_ids: Sequence[int]) -> dict[int, str]:
+        """Return the sealed plan of each of these tasks that has one, by id."""
+        rows = lookup(self._server, self.projects, "id,meta", "id", task_ids)
+        found = {row["id"]: (row.get("meta") or {}).get(SEALED) for row in rows}
+        return {task_id: sealed for task_id, sealed in found.items() if isinstance(sealed, str)}
 
     def answered(self, task_ids: Sequence[int]) -> set[int]:
         """Return those of `task_ids` that hold at least one annotation or skip."""
@@ -156,7 +205,11 @@ class LabelStudioQueue:
     def _import(self, project_id: int, payloads: list[dict[str, Any]]) -> dict[str, int]:
         with translated(self.url, f"import {len(payloads)} tasks into project {project_id}"):
             address = f"/api/projects/{project_id}/import"
-            reply = self._server.post(address, payloads, {"return_task_ids": True})
+            keys = self._server.keys
+            sent = [
+                one | {"data": one["data"] | {"key": keys.sealed(one["data"]["key"])}} for one in payloads
+            ]
+            reply = self._server.post(address, sent, {"return_task_ids": True})
             task_ids, n_predictions = reply["task_ids"], reply["prediction_count"]
         if len(task_ids) != len(payloads):
             raise ServiceError(

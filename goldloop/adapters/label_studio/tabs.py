@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from goldloop.adapters.label_studio.client import LabelStudioClient
+from goldloop.adapters.label_studio.task_keys import QUEUE_OF
 from goldloop.adapters.label_studio.task_list import filters
 from goldloop.core.tasks import Purpose
 
@@ -32,21 +33,26 @@ _COLUMNS = {"explore": _HIDDEN, "labeling": [*_HIDDEN, "tasks:id"]}
 """Columns that a new tab hides: above all others' answers, and what distinguishes rechecks from audits."""
 
 
-def ensure_tabs(server: LabelStudioClient, project_id: int) -> dict[str, int]:
+def ensure_tabs(
+    server: LabelStudioClient, project_id: int, queues: Mapping[str, tuple[Purpose, ...]] = QUEUES
+) -> dict[str, int]:
     """Return the id of each tab by title, `EVERYTHING` first; create or correct the tabs.
+
+    A project without any tab would get one from the page of the first annotator, and the embedded server lets
+    no annotator create a tab.
 
     It takes one request when nothing has to change. Two processes that create the tabs at the same time both
     keep the oldest of each title. goldloop leaves a renamed tab alone and creates a new one. It keeps other
     settings of a tab, such as its columns.
     """
-    wanted = _wanted()
+    wanted = _wanted(queues)
     present = _oldest(_tabs(server, project_id))
     missing = [title for title in wanted if title not in present]
     for title in missing:
         made = {"title": title, "type": "list", "target": "tasks", "hiddenColumns": _COLUMNS, **wanted[title]}
         server.post("/api/dm/views/", {"project": project_id, "data": made})
     if missing:
-        present = _settled(server, project_id)
+        present = _settled(server, project_id, list(wanted))
     for title, contents in wanted.items():
         data = present[title]["data"]
         if any(data.get(name) != value for name, value in contents.items()):
@@ -55,15 +61,17 @@ def ensure_tabs(server: LabelStudioClient, project_id: int) -> dict[str, int]:
     return {title: present[title]["id"] for title in wanted}
 
 
-def _wanted() -> dict[str, dict[str, Any]]:
+def _wanted(queues: Mapping[str, tuple[Purpose, ...]]) -> dict[str, dict[str, Any]]:
     """Return filters and order of each tab: open tasks in the order of import.
 
-    The key of a task contains its purpose, so tasks of any age are in their queue without a further field.
+    The key of a task on the server ends with its queue, and that of an older task with its purpose, so tasks
+    of any age are in their queue without a further field.
     """
     is_open = ("completed_at", "empty", "Datetime", True)
     chosen = {EVERYTHING: filters()}
-    for title, purposes in QUEUES.items():
-        chosen[title] = filters(("data.key", "regex", "String", f":({'|'.join(purposes)})$"), is_open)
+    for title, purposes in queues.items():
+        endings = dict.fromkeys((*(QUEUE_OF[purpose] for purpose in purposes), *purposes))
+        chosen[title] = filters(("data.key", "regex", "String", f":({'|'.join(endings)})$"), is_open)
     return {title: {"filters": found, "ordering": ["tasks:id"]} for title, found in chosen.items()}
 
 
@@ -72,10 +80,10 @@ def _oldest(tabs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     return {str(tab["data"].get("title")): tab for tab in reversed(tabs)}
 
 
-def _settled(server: LabelStudioClient, project_id: int) -> dict[str, dict[str, Any]]:
+def _settled(server: LabelStudioClient, project_id: int, ours: list[str]) -> dict[str, dict[str, Any]]:
     """Delete younger tabs of the same titles, and put ours first: Label Studio opens the first tab."""
     tabs = _tabs(server, project_id)
-    oldest, ours = _oldest(tabs), [EVERYTHING, *QUEUES]
+    oldest = _oldest(tabs)
     for tab in tabs:
         title = tab["data"].get("title")
         if title in ours and tab is not oldest[title]:

@@ -7,11 +7,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+import httpx
+
 from goldloop.adapters.label_studio.client import LabelStudioClient, translated
 from goldloop.core.errors import ServiceError
 
 PAGE_TASKS = 2000
 _LOOKUP_TASKS = 1000
+_MOST_UNLISTED = 10  # tasks on one page that the server fails to list; with more, the server itself is broken
 
 Row = dict[str, Any]
 """A task as the server lists it; its `data` and `annotations` may be empty."""
@@ -20,11 +23,12 @@ Condition = tuple[str, str, str, object]
 """Column, operator, type, value. An unknown column gives a 500; an unknown operator matches no task."""
 
 
-def count(server: LabelStudioClient, project_id: int) -> int:
-    """Return the number of tasks in the project."""
+def count(server: LabelStudioClient, project_id: int) -> tuple[int, int]:
+    """Return the numbers of tasks and of answers, without skips, in the project."""
     params = {"project": project_id, "page_size": 1, "fields": "task_only", "include": "id"}
     with translated(server.url, f"count the tasks of project {project_id}"):
-        return int(server.get("/api/tasks/", params)["total"])
+        reply = server.get("/api/tasks/", params)
+        return int(reply["total"]), int(reply["total_annotations"])
 
 
 def sweep(
@@ -46,7 +50,7 @@ def sweep(
             wanted = filters(*conditions, ("id", "greater", "Number", last))
             body = {"filters": wanted, "ordering": ["tasks:id"]}
             with translated(server.url, f"list tasks of project {project_id}"):
-                rows = _rows(server.get("/api/tasks/", params, body=body))
+                rows = _rows(server, server.get("/api/tasks/", params, body=body))
             rows.sort(key=lambda row: int(row["id"]))
             if rows and rows[0]["id"] <= last:
                 raise ServiceError(
@@ -72,7 +76,8 @@ def lookup(
     kind = "Number" if column == "id" else "String"
     for first in range(0, len(values), _LOOKUP_TASKS):
         part = list(values[first : first + _LOOKUP_TASKS])
-        condition, wanted = (column, "in_list", kind, part), set(part)
+        written = {*part, *(server.keys.sealed(value) for value in part if isinstance(value, str))}
+        condition, wanted = (column, "in_list", kind, sorted(written, key=str)), set(part)
         for row in sweep(server, projects, include, condition, is_full=is_full):
             if (row["id"] if column == "id" else row["data"].get("key")) in wanted:
                 yield row
@@ -81,14 +86,51 @@ def lookup(
 def changed_page(
     server: LabelStudioClient, project_id: int, include: str, since: datetime, size: int
 ) -> list[Row]:
-    """Return the first `size` tasks changed at or after `since`, with annotations, oldest change first."""
+    """Return the first `size` tasks changed at or after `since`, with annotations, oldest change first.
+
+    `annotations` is None for a task that the server cannot list with them, as when one of them holds half a
+    character: Label Studio stores it and then fails on every page that contains it.
+    """
     stamp = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # any other format gives a 500
     wanted = filters(("updated_at", "greater_or_equal", "Datetime", stamp))
     query = json.dumps({"ordering": ["tasks:updated_at"], "filters": wanted})
     params = _params(project_id, include, size, is_full=True) | {"query": query}
     with translated(server.url, f"list what changed since {stamp} in project {project_id}"):
-        rows = _rows(server.get("/api/tasks/", params))
+        try:
+            rows = _rows(server, server.get("/api/tasks/", params))
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
+                raise
+            bare = _params(project_id, "id,updated_at,data", size, is_full=False) | {"query": query}
+            listed = _rows(server, server.get("/api/tasks/", bare))
+            rows = _listable(server, _params(project_id, include, size, is_full=True), listed, error)
         return [row | {"updated_at": datetime.fromisoformat(row["updated_at"])} for row in rows]
+
+
+def _listable(
+    server: LabelStudioClient, params: dict[str, Any], listed: list[Row], error: httpx.HTTPStatusError
+) -> list[Row]:
+    """Return the tasks `listed` with annotations, which are None where the server fails on one task alone.
+
+    Raises:
+        httpx.HTTPStatusError: the server fails on more tasks than _MOST_UNLISTED; this is `error`.
+    """
+    rows: dict[int, Row] = {}
+    parts, n_unlisted = [listed], 0
+    while parts:
+        part = parts.pop()
+        wanted = filters(("id", "in_list", "Number", [row["id"] for row in part]))
+        try:
+            found = _rows(server, server.get("/api/tasks/", params, body={"filters": wanted}))
+        except httpx.HTTPStatusError:
+            n_unlisted += len(part) == 1
+            if n_unlisted > _MOST_UNLISTED:
+                raise error from None
+            half = len(part) // 2
+            parts += [part[:half], part[half:]] if half else []
+            continue
+        rows |= {row["id"]: row for row in found}
+    return [rows.get(row["id"], row | {"annotations": None}) for row in listed]
 
 
 def filters(*conditions: Condition) -> dict[str, Any]:
@@ -110,13 +152,12 @@ def _params(project_id: int, include: str, size: int, *, is_full: bool) -> dict[
     }
 
 
-def _rows(reply: dict[str, Any]) -> list[Row]:
-    return [
-        {
-            **row,
-            "id": int(row["id"]),
-            "data": row.get("data") or {},
-            "annotations": row.get("annotations") or [],
-        }
-        for row in reply["tasks"]
-    ]
+def _rows(server: LabelStudioClient, reply: dict[str, Any]) -> list[Row]:
+    """Return the tasks of a reply, each with the key that goldloop gave it."""
+    rows: list[Row] = []
+    for row in reply["tasks"]:
+        data, given = row.get("data") or {}, row.get("annotations") or []
+        if isinstance(data, dict) and isinstance(data.get("key"), str):
+            data = {**data, "key": server.keys.opened(data["key"])}
+        rows.append({**row, "id": int(row["id"]), "data": data, "annotations": given})
+    return rows

@@ -2,63 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
-from itertools import count
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256
 
-from goldloop.core.annotations import Annotation, TaskState
+from goldloop.adapters.memory.annotators import MemoryAnnotators, MemoryTask
+from goldloop.core.annotations import ListedTask, ServerCounts, TaskState
 from goldloop.core.errors import ServiceUnreachableError
 from goldloop.core.labels import LabelSet
-from goldloop.core.tasks import NewTask, Purpose
+from goldloop.core.tasks import NewTask
 
 
-@dataclass(slots=True)
-class MemoryTask:
-    """A task on the server: `pushed` is the task from goldloop, `answers` holds its annotations by id.
-
-    `n_asked` different annotators may answer it.
-    """
-
-    pushed: NewTask
-    updated_at: datetime
-    n_asked: int = 1
-    answers: dict[int, Annotation] = field(default_factory=dict)
-
-    @property
-    def is_open(self) -> bool:
-        """Whether more annotators may answer it; an onboarding task is open to all annotators."""
-        annotators = {answer.annotator for answer in self.answers.values() if not answer.is_skip}
-        return self.pushed.purpose is Purpose.ONBOARDING or len(annotators) < self.n_asked
-
-    def knows(self, annotator: str) -> bool:
-        """Whether `annotator` has answered or skipped it, or is barred from it."""
-        return annotator in self.pushed.barred or any(
-            answer.annotator == annotator for answer in self.answers.values()
-        )
-
-
-class MemoryLabelingServer:
+class MemoryLabelingServer(MemoryAnnotators):
     """A labelling server in memory with simulated annotators.
 
-    As a `LabelingQueue` it behaves like the Label Studio adapter (tests/contracts proves it). Annotators
-    `answer`, `skip`, `edit` and `retract`; `next_for` returns the task that an annotator gets. The clock
-    `now` advances one second with every change, so runs repeat exactly.
+    As a `LabelingQueue` it behaves like the Label Studio adapter (tests/contracts proves it).
 
     While `is_down`, every call raises ServiceUnreachableError. `break_push_after` makes the next push create
     so many tasks on the server and then fail without a reply, like a lost connection.
     """
 
     def __init__(self, labels: LabelSet) -> None:
-        self.labels = labels
-        self.now = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+        super().__init__(labels)
         self.page_size = 500
-        self.tasks: dict[int, MemoryTask] = {}
         self.break_push_after: int | None = None
         self.is_down = False
-        self._task_ids, self._annotation_ids = count(1), count(1)
-
-    # What goldloop does
 
     def push(self, tasks: Sequence[NewTask]) -> dict[str, int]:
         """Create `tasks`, in order; return task ids by key."""
@@ -74,6 +43,10 @@ class MemoryLabelingServer:
             )
         return ids
 
+    def content_of(self, task: NewTask) -> str:
+        """Return the digest of what annotators see of a task; they see neither who is barred nor the plan."""
+        return sha256(repr(replace(task, barred=(), sealed="")).encode()).hexdigest()
+
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
         """Return the ids of all tasks that carry one of `keys`, ascending, by key."""
         self._check_up()
@@ -83,15 +56,45 @@ class MemoryLabelingServer:
                 ids.setdefault(task.pushed.key, []).append(task_id)
         return ids
 
-    def n_tasks(self) -> int:
-        """Return the number of tasks."""
+    def bar(self, barred: Mapping[int, Collection[str]]) -> None:
+        """Keep tasks, by id, from annotators."""
         self._check_up()
-        return len(self.tasks)
+        for task_id, annotators in barred.items():
+            task = self.tasks.get(task_id)
+            if task is not None:
+                names = (*task.pushed.barred, *annotators)
+                task.pushed = replace(task.pushed, barred=tuple(dict.fromkeys(names)))
+
+    def counts(self) -> ServerCounts:
+        """Return the numbers of tasks and of answers."""
+        self._check_up()
+        answers = [answer for task in self.tasks.values() for answer in task.answers.values()]
+        return ServerCounts(len(self.tasks), sum(not answer.is_skip for answer in answers))
+
+    def listing(self) -> list[ListedTask]:
+        """Return every task, by ascending id."""
+        keys = self.all_tasks()
+        return [
+            ListedTask(task_id, keys[task_id], task.updated_at, len(task.answers))
+            for task_id, task in sorted(self.tasks.items())
+            if task_id in keys
+        ]
+
+    def states(self, task_ids: Sequence[int]) -> list[TaskState]:
+        """Return these tasks and their present annotations; ids without a task are left out."""
+        self._check_up()
+        return [self._state(task_id) for task_id in task_ids if task_id in self.tasks]
 
     def all_tasks(self) -> dict[int, str]:
         """Return key by task id."""
         self._check_up()
         return {task_id: task.pushed.key for task_id, task in self.tasks.items()}
+
+    def sealed_plans(self, task_ids: Sequence[int]) -> dict[int, str]:
+        """Return the sealed plan of each of these tasks that has one, by id."""
+        self._check_up()
+        there = {task_id: self.tasks[task_id].pushed.sealed for task_id in task_ids if task_id in self.tasks}
+        return {task_id: sealed for task_id, sealed in there.items() if sealed}
 
     def answered(self, task_ids: Sequence[int]) -> set[int]:
         """Return those of `task_ids` that hold at least one annotation or skip."""
@@ -127,99 +130,10 @@ class MemoryLabelingServer:
 
     def _state(self, task_id: int) -> TaskState:
         task = self.tasks[task_id]
-        return TaskState(task_id, task.pushed.key, task.updated_at, tuple(task.answers.values()))
-
-    # What annotators do
-
-    def next_for(self, annotator: str, *, purpose: Purpose | None = None) -> int | None:
-        """Return the task that `annotator` gets next, or None.
-
-        It is the first open task that the annotator has neither answered nor skipped, in the project of
-        `purpose`: adjudication, onboarding, or the main project for every other purpose and None.
-        """
-        project = _project(purpose)
-        for task_id, task in self.tasks.items():
-            if _project(task.pushed.purpose) == project and task.is_open and not task.knows(annotator):
-                return task_id
-        return None
-
-    def answer(
-        self,
-        task_id: int,
-        annotator: str,
-        label: str | None,
-        *,
-        reason: str | None = None,
-        lead_time_s: float | None = 2.0,
-    ) -> int:
-        """Submit `label` for a task as `annotator`, a skip if it is None; return the annotation id.
-
-        Only a skip and an adjudicator's answer keep the `reason`.
-        """
-        task = self.tasks[task_id]
-        task.updated_at = self._tick()
-        has_reason = label is None or task.pushed.purpose is Purpose.ADJUDICATION
-        read, problem = self._read(label)
-        shown = task.pushed.suggestion
-        annotation_id = next(self._annotation_ids)
-        task.answers[annotation_id] = Annotation(
-            annotation_id=annotation_id,
-            annotator=annotator,
-            label=read,
-            is_skip=label is None,
-            created_at=task.updated_at,
-            updated_at=task.updated_at,
-            lead_time_s=lead_time_s,
-            problem=problem,
-            reason=reason if has_reason else None,
-            shown_label=shown.label if shown else None,
-            shown_score=shown.score if shown else None,
-            shown_model_version=shown.model_version if shown else None,
-        )
-        return annotation_id
-
-    def skip(self, task_id: int, annotator: str, *, reason: str | None = None) -> int:
-        """Skip a task as `annotator`; return the annotation id."""
-        return self.answer(task_id, annotator, None, lead_time_s=1.0, reason=reason)
-
-    def edit(self, annotation_id: int, label: str) -> None:
-        """Change the label of an answer; an edited skip becomes an answer."""
-        task = self._holder(annotation_id)
-        task.updated_at = self._tick()
-        read, problem = self._read(label)
-        task.answers[annotation_id] = replace(
-            task.answers[annotation_id],
-            label=read,
-            problem=problem,
-            reason=None,
-            is_skip=False,
-            updated_at=task.updated_at,
-        )
-
-    def retract(self, annotation_id: int) -> None:
-        """Delete an answer."""
-        task = self._holder(annotation_id)
-        del task.answers[annotation_id]
-        task.updated_at = self._tick()
+        answers = tuple(task.answers.values()) if task.is_listed else ()
+        content = self.content_of(task.pushed)
+        return TaskState(task_id, task.pushed.key, task.updated_at, answers, content, task.is_listed)
 
     def _check_up(self) -> None:
         if self.is_down:
             raise ServiceUnreachableError("the labelling server in memory is down")
-
-    def _tick(self) -> datetime:
-        self.now += timedelta(seconds=1)
-        return self.now
-
-    def _read(self, label: str | None) -> tuple[str | None, str | None]:
-        """Return label and problem of an answer."""
-        if label is None or label in self.labels:
-            return label, None
-        return None, f"label {label!r} is not in the label set"
-
-    def _holder(self, annotation_id: int) -> MemoryTask:
-        return next(task for task in self.tasks.values() if annotation_id in task.answers)
-
-
-def _project(purpose: Purpose | None) -> Purpose | None:
-    """Return the purpose that stands for its Label Studio project; None is the main project."""
-    return purpose if purpose in (Purpose.ADJUDICATION, Purpose.ONBOARDING) else None

@@ -7,16 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from goldloop.core.errors import ModelError
-from goldloop.training.ports import RegisteredModel, TrainingRecord, TrainingStart
+from goldloop.training.model_files import ModelCopies
+from goldloop.training.ports import TrainingRecord, TrainingStart
+from goldloop.training.verified_registry import DIGEST_TAG, Entry, VerifiedRegistry
 
 
-class MemoryRegistry:
-    """Versions "1", "2", ... below `folder`; models for serving are not kept."""
+class MemoryRegistry(VerifiedRegistry):
+    """Versions "1", "2", ... below `folder`; models for serving are not kept.
 
-    def __init__(self, folder: Path) -> None:
+    `copies` are the workspace's copies; they outlive a registry that loses its data.
+    """
+
+    def __init__(self, folder: Path, copies: Path | None = None) -> None:
+        super().__init__("fake", str(folder), ModelCopies(copies or folder / "copies"))
         self.folder = folder
         self.aliases: dict[str, str] = {}
-        self._models: dict[str, RegisteredModel] = {}
+        self.entries: dict[str, Entry] = {}
 
     def register(
         self,
@@ -32,24 +38,28 @@ class MemoryRegistry:
             raise ModelError(f"{folder} holds no files. Save the model there first.")
         if graph is not None and len(example) < 2:
             raise ModelError(f"The example holds {len(example)} samples. Give at least two.")
-        version = str(len(self._models) + 1)
-        kept = Path(shutil.copytree(folder, self.folder / version))
-        self._models[version] = RegisteredModel(version, kept, mlflow_run_id, dict(tags))
-        return version
+        number = str(max(map(int, self.entries), default=0) + 1)  # as in MLflow, a deleted one comes again
+        shutil.rmtree(self.folder / number, ignore_errors=True)
+        shutil.copytree(folder, self.folder / number)
+        self.entries[number] = Entry(number, mlflow_run_id, {**tags, DIGEST_TAG: self.copies.keep(folder)})
+        return number
 
     def version_at(self, alias: str) -> str | None:
-        """Return the version under `alias`."""
+        """Return the number under `alias`."""
         return self.aliases.get(alias)
 
-    def set_alias(self, alias: str, version: str) -> None:
-        """Set `alias` to an existing version."""
-        self.aliases[alias] = self.load(version).version
+    def set_alias(self, alias: str, version: str, digest: str | None = None) -> None:
+        """Set `alias` to an existing model."""
+        self.aliases[alias] = self._entry(version, digest).number
 
-    def load(self, version: str) -> RegisteredModel:
-        """Return the version's copy."""
-        if version not in self._models:
-            raise ModelError(f"There is no version {version} of model fake.")
-        return self._models[version]
+    def _entries(self) -> list[Entry]:
+        return list(self.entries.values())
+
+    def _entry_of(self, number: str) -> Entry | None:
+        return self.entries.get(number)
+
+    def _fetch(self, entry: Entry, folder: Path) -> Path:
+        return Path(shutil.copytree(self.folder / entry.number, folder / entry.number))
 
 
 class MemoryRuns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from datetime import datetime
 from threading import RLock
 from time import time
 from typing import Any
@@ -89,7 +90,7 @@ class MemoryTable:
         self,
         make_changes: Callable[[Callable[[], pa.Table]], Changes],
         *,
-        key: str,
+        key: str | Sequence[str],
         base: int | None = None,
     ) -> int | None:
         """Put and remove rows by `key` in one commit; return its version, None if nothing changed.
@@ -103,10 +104,11 @@ class MemoryTable:
             changes = make_changes(lambda: self.read(version=version))
             if not changes.put and not changes.remove:
                 return None
-            gone = pa.array(
-                [row[key] for row in (*changes.put, *changes.remove)], self.schema.field(key).type
-            )
-            kept = self._versions[version].filter(pc.invert(pc.field(key).isin(gone)))
+            keys = [key] if isinstance(key, str) else list(key)
+            gone = {tuple(row[name] for name in keys) for row in (*changes.put, *changes.remove)}
+            rows = self._versions[version]
+            present = zip(*(rows[name].to_pylist() for name in keys), strict=True)
+            kept = rows.filter(pa.array([cells not in gone for cells in present], pa.bool_()))
             put = schema.as_table(self.name, changes.put)
             return pa.concat_tables([kept, put]), dict(changes.metadata)
 
@@ -116,6 +118,11 @@ class MemoryTable:
     def history(self) -> list[dict[str, Any]]:
         """Return the commits, newest first, each with its version, timestamp (ms) and metadata."""
         return self._commits[::-1]
+
+    def remove_dead_files(self, before: datetime) -> int:
+        """Do nothing: a table in memory has no files."""
+        del before
+        return 0
 
     def _until_committed(
         self, attempt: Callable[[int, int], tuple[pa.Table, dict[str, str]] | None], base: int | None

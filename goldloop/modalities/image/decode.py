@@ -8,13 +8,20 @@ import warnings
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import UNREADABLE
 from goldloop.modalities.content import TOO_LARGE
+from goldloop.modalities.image.depth import (
+    grey_in_8_bits,
+    has_16_bit_channels,
+    lift_dark_channels,
+    low_bytes_of,
+    name_planes,
+    strips,
+)
+from goldloop.modalities.image.limits import READ_BYTES, WatchedBytes, refuse_costly
 from goldloop.modalities.image.signatures import description, image_format, is_cut, unsupported_image
 
 EXTENSIONS = {
@@ -30,11 +37,10 @@ EXTENSIONS = {
 }
 """Formats tried. Pillow knows more, among them some that start other programs (EPS) or fit any bytes."""
 
-MAX_PIXELS = 100_000_000
-"""Limit of width x height, below Pillow's own; decoded, such a picture takes 300 MB."""
+_ORIENTATION = 0x0112  # in EXIF; 1 is upright
 
-UINT8_MAX = 255
-UINT16_MAX = 65535
+MAX_PIXELS = 100_000_000
+"""Limit of width x height, below Pillow's own; decoded, such a picture takes 400 MB."""
 
 
 class Reason(StrEnum):
@@ -102,13 +108,14 @@ def plain_format(content: bytes, *, longest_side: int) -> str | None:
         is_png = image.format == "PNG"
         is_changed = is_png and (getattr(image, "is_animated", False) or b"eXIf" in content)
         is_opaque = image.mode in ("L", "RGB") and not image.has_transparency_data
+        is_opaque = is_opaque and not has_16_bit_channels(image)
         if is_opaque and not is_changed and max(image.size) <= longest_side:
             return "PNG" if is_png else "JPEG"
     return None
 
 
 def _decoded(content: bytes, shortest_side: int | None) -> Picture:
-    image = Image.open(io.BytesIO(content), formats=tuple(EXTENSIONS))
+    image = Image.open(WatchedBytes(content), formats=tuple(EXTENSIONS))
     width, height = image.size
     if width * height > MAX_PIXELS:
         raise UnreadableSampleError(
@@ -118,11 +125,17 @@ def _decoded(content: bytes, shortest_side: int | None) -> Picture:
         raise UnreadableSampleError(
             Reason.TRUNCATED, f"the {image.format} has no end marker; fetch the file again"
         )
+    refuse_costly(image, content)
+    image.decodermaxblock = READ_BYTES
     is_jpeg = image.format in ("JPEG", "MPO")
     if is_jpeg and shortest_side is not None:
         scale = shortest_side / min(width, height)  # the decoder takes the smallest of its scales above it
         image.draft(None, (max(1, round(width * scale)), max(1, round(height * scale))))
+    name_planes(image)
+    is_deep = has_16_bit_channels(image)  # Pillow forgets it while it loads
     image.load()
+    if is_deep:
+        lift_dark_channels(image, lambda: low_bytes_of(content, tuple(EXTENSIONS)))
     rgb = as_rgb(image)
     size = (width, height) if rgb.size == image.size else (height, width)
     return Picture(rgb, size, "JPEG" if is_jpeg else str(image.format))
@@ -131,37 +144,30 @@ def _decoded(content: bytes, shortest_side: int | None) -> Picture:
 def as_rgb(image: Image.Image) -> Image.Image:
     """Return the loaded `image` as a person sees it: upright, 8 bits a channel, transparency on white, RGB.
 
-    16-bit grey is scaled from its full range, never clipped. 32-bit integers and floats have no range of
-    their own: values within 0..1 (floats), 0..255 or 0..65535 are taken at that scale, others stretched from
-    their minimum to their maximum.
+    `goldloop.modalities.image.depth` brings more bits to 8.
     """
     with contextlib.suppress(Exception):  # a broken EXIF block asks for no turn; the pixels are good
-        image = ImageOps.exif_transpose(image)
+        if image.getexif().get(_ORIENTATION, 1) != 1:
+            image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
-        return Image.fromarray(_as_8_bit(np.asarray(image))).convert("RGB")
+        return grey_in_8_bits(image).convert("RGB")
     if image.mode == "LAB":
         lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, lab, srgb, outputMode="RGB")
         return converted if converted is not None else image
     if image.has_transparency_data:
-        layered = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", layered.size, "white"), layered).convert("RGB")
+        return _on_white(image)
     return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _as_8_bit(values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-    numbers = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    low, high = float(numbers.min()), float(numbers.max())
-    if values.dtype.itemsize == 2:
-        low, high = 0.0, UINT16_MAX
-    elif low >= 0 and high <= 1 and values.dtype.kind == "f":
-        low, high = 0.0, 1.0
-    elif low >= 0 and high <= UINT8_MAX:
-        low, high = 0.0, UINT8_MAX
-    elif low >= 0 and high <= UINT16_MAX:
-        low, high = 0.0, UINT16_MAX
-    scaled = (numbers - low) * (UINT8_MAX / ((high - low) or 1))
-    return np.asarray(np.clip(np.rint(scaled), 0, UINT8_MAX), dtype=np.uint8)
+def _on_white(image: Image.Image) -> Image.Image:
+    """Return a picture with transparency on white; in strips, because a large one has no room for copies."""
+    seen = Image.new("RGB", image.size)
+    for box in strips(image.size):
+        layered = image.crop(box).convert("RGBA")
+        white = Image.new("RGBA", layered.size, "white")
+        seen.paste(Image.alpha_composite(white, layered).convert("RGB"), box)
+    return seen
 
 
 def _explained(content: bytes, error: Exception) -> UnreadableSampleError:
@@ -187,6 +193,8 @@ def _explained(content: bytes, error: Exception) -> UnreadableSampleError:
         )
     if isinstance(error, UnidentifiedImageError):
         text = "its header is damaged"
+        if form == "TIFF":
+            text += ", or it has pixels that are not read, such as floats in colour; save it as PNG"
     if isinstance(error, MemoryError):
         text = "not enough memory to decode it"
     return UnreadableSampleError(Reason.UNREADABLE, f"the {form} does not decode: {text}")

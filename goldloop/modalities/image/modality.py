@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE, Preview
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import NewTask
@@ -30,11 +31,13 @@ class ImageModality:
         return {"image": link(task.path)}
 
     def preview(self, sample_id: SampleId) -> Preview | None:
-        """Return a thumbnail."""
+        """Return a thumbnail, or None where the file is missing or damaged."""
         file = self.store.file(sample_id)
-        if file is None:
+        try:
+            rgb = decode_picture(file.read_bytes() if file else b"").rgb
+        except (UnreadableSampleError, OSError):
             return None
-        _, image = reduced(decode_picture(file.read_bytes()).rgb, THUMBNAIL_SIDE, quality=80)
+        _, image = reduced(rgb, THUMBNAIL_SIDE, quality=80)
         return Preview(image=image)
 
     def columns(self, sample_id: SampleId) -> Mapping[str, str]:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId, sample_id_of
-from goldloop.modalities.content import LEAVES_FOLDER, read_content
+from goldloop.modalities.content import read_content, refuse_link
 from goldloop.modalities.files import files_of
 from goldloop.modalities.image.decode import Reason, decode_picture
 from goldloop.modalities.image.fingerprint import fingerprint_of
@@ -56,10 +56,7 @@ class ImageReader:
         """
         sample_id = sample_id_of(b"unreadable:" + file.uri.encode("utf-8", "surrogatepass"))
         try:
-            if file.stamp == LEAVES_FOLDER:
-                raise UnreadableSampleError(
-                    Reason.UNREADABLE, "a symbolic link out of the folder is not followed"
-                )
+            refuse_link(file)
             content = read_content(file.uri)
             sample_id = sample_id_of(content)
             return Arrival(file, sample_id, decoded=self.decode(content))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 import os
-import secrets
 import stat
 from pathlib import Path
 
 from PIL import Image
 
+from goldloop.core.disk import write_whole
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import Decoded, SampleId, sample_id_of
 from goldloop.modalities.content import read_content
@@ -57,12 +57,12 @@ class ImageStore:
         picture = None if plain else decode_picture(content)
         original = f"{sample_id[:2]}/{sample_id}.{EXTENSIONS[picture.format if picture else str(plain)]}"
         if is_new:
-            self._write(original, content)
+            write_whole(self.root / original, content)
         if picture is None:
             return original
         suffix, shown = reduced(picture.rgb, DISPLAY_SIDE, quality=90)
         path = f"display/{sample_id[:2]}/{sample_id}.{suffix}"
-        self._write(path, shown)
+        write_whole(self.root / path, shown)
         return path
 
     def load(self, sample_id: SampleId) -> Decoded:
@@ -71,7 +71,7 @@ class ImageStore:
         if content is None:
             raise UnreadableSampleError(
                 Reason.UNREADABLE,
-                f"no intact file of sample {sample_id} in {self.root}; push it again to restore it",
+                f"no intact file of sample {sample_id} in {self.root}",
             )
         return self.reader.decode(content)
 
@@ -86,19 +86,6 @@ class ImageStore:
         path = self.file(sample_id)
         content = path.read_bytes() if path else b""
         return content if sample_id_of(content) == sample_id else None
-
-    def _write(self, path: str, content: bytes) -> None:
-        """Write a file (mode 0644) beside its place and then move it: a reader sees all of it or nothing."""
-        target = self.root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f".{target.name}.{secrets.token_hex(6)}")
-        try:
-            beside.write_bytes(content)
-            beside.chmod(0o644)
-            beside.replace(target)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
 
 
 def _is_regular(path: str) -> bool:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId, sample_id_of
-from goldloop.modalities.content import LEAVES_FOLDER
+from goldloop.modalities.content import refuse_link
 from goldloop.modalities.files import files_of
 from goldloop.modalities.text.csv_jsonl import COLUMNS, Reason, is_unicode, rows_of
 from goldloop.modalities.text.fingerprint import fingerprint_of
@@ -57,9 +57,7 @@ class TextReader:
     def _rows(self, file: FileRef, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
         stamps: dict[str, str] = {}
         try:
-            if file.stamp == LEAVES_FOLDER:
-                detail = "a symbolic link out of the folder is not followed"
-                raise UnreadableSampleError(Reason.UNREADABLE, detail)
+            refuse_link(file)
             for number, fields in rows_of(file.uri):
                 row = _row_ref(file, number, fields)
                 first = stamps.get(row.uri)

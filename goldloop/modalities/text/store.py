@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
+from goldloop.core.disk import disk_errors, force_folder, make_folder
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import Decoded, SampleId, sample_id_of
 from goldloop.modalities.text.csv_jsonl import Reason
@@ -28,8 +29,16 @@ class TextStore:
         """Keep `texts` in one transaction; what is there already stays as it is."""
         if not texts:
             return
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with disk_errors(f"keep {len(texts)} texts", self.path):
+            make_folder(self.path.parent)
+            is_new = not self.path.exists()
+            self._insert(texts)
+            if is_new:
+                force_folder(self.path.parent)
+
+    def _insert(self, texts: Mapping[SampleId, str]) -> None:
         with closing(sqlite3.connect(self.path, timeout=_WAIT_S)) as connection, connection:
+            connection.execute("PRAGMA synchronous=EXTRA")  # a commit survives a power cut
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS texts (sample_id TEXT PRIMARY KEY, text BLOB NOT NULL)"
                 " WITHOUT ROWID"

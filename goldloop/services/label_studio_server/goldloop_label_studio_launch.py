@@ -33,7 +33,10 @@ def migrate() -> None:
 
 
 def ensure_account(username: str, password: str, token: str) -> None:
-    """Set the owner's account and its token, after creating them if they are missing."""
+    """Set the owner's account and its token, after creating them if they are missing; renew the invitation.
+
+    Somebody who has seen an earlier invitation link could make further accounts, and answer twice.
+    """
     from django.db import transaction
     from organizations.models import Organization
     from rest_framework.authtoken.models import Token
@@ -54,6 +57,7 @@ def ensure_account(username: str, password: str, token: str) -> None:
         if not organization.jwt.legacy_api_tokens_enabled:
             organization.jwt.legacy_api_tokens_enabled = True
             organization.jwt.save()
+        organization.reset_token()
         user.active_organization = organization
         user.save()
         if not Token.objects.filter(user=user, key=token).exists():

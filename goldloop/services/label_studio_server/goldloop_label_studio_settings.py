@@ -14,8 +14,12 @@ DATABASES["default"]["OPTIONS"] = {
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
 }
 
-MIDDLEWARE = [*MIDDLEWARE, "goldloop_label_studio_keys.AnnotatorKeys"]
-INSTALLED_APPS = [*INSTALLED_APPS, "goldloop_label_studio_stream.Stream"]
+MIDDLEWARE = [
+    *MIDDLEWARE,
+    "goldloop_label_studio_keys.AnnotatorKeys",
+    "goldloop_label_studio_doors.PageDoors",
+]
+INSTALLED_APPS = [*INSTALLED_APPS, "goldloop_label_studio_stream.Stream", "goldloop_label_studio_doors.Doors"]
 
 # Cookies ignore ports: without another name, two workspaces on 127.0.0.1 would end each other's sessions.
 SESSION_COOKIE_NAME = "goldloop_session_" + get_env("INTERNAL_PORT", "0")

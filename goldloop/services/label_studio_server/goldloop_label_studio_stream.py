@@ -32,26 +32,27 @@ def next_task(project, queryset, *, request, **_):
     from rest_framework.exceptions import NotFound
     from tasks.serializers import NextTaskSerializer
 
-    shown = _in_tab(project, request)
-    wanted = queryset if shown is None else shown
     with _ONE_AT_A_TIME:
-        task, how = get_next_task(request.user, wanted, project, dm_queue=False)
+        task, how = get_next_task(request.user, _wanted(project, request), project, dm_queue=False)
     if task is None:
         raise NotFound(f"There are no tasks for {request.user}")
     context = {"request": request, "project": project, "resolve_uri": True, "annotations": False}
     return NextTaskSerializer(task, context=context).data | {"queue": how}
 
 
-def _in_tab(project, request):
-    """Return the selected tasks that the tab shows; None if the page has no saved tab."""
+def _wanted(project, request):
+    """Return the selected tasks that the tab shows; of all tasks if the page has no saved tab.
+
+    The filter in the request is ignored: with a filter of their own, annotators could find out what others
+    have answered.
+    """
     from core.utils.common import int_from_request
     from data_manager.functions import get_prepare_params
     from data_manager.models import View
+    from data_manager.prepare_params import PrepareParams
     from tasks.models import Task
 
     tab = View.objects.filter(project=project, pk=int_from_request(request.GET, "tabID", 0)).first()
-    if tab is None:
-        return None
-    shown, asked = tab.get_prepare_tasks_params(), get_prepare_params(request, project)
-    shown.selectedItems, shown.request = asked.selectedItems, request
+    shown = PrepareParams(project=project.id) if tab is None else tab.get_prepare_tasks_params()
+    shown.selectedItems, shown.request = get_prepare_params(request, project).selectedItems, request
     return Task.prepared.only_filtered(prepare_params=shown)

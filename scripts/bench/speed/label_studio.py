@@ -3,7 +3,8 @@
 push  goldloop's whole push (plan, claims, copies of the pictures, import, record, comparison with the server)
       and its adapter alone, against the server's bulk import of the same payload in batches of the same size
       (alternating, so that a busy machine slows all)
-pull  100 changed annotations among many tasks, against a full export of the project
+pull  goldloop's whole pull (comparison with the server, answers, gold) and its adapter alone, of 100 changed
+      annotations among many tasks, against a full export of the project
 """
 
 from __future__ import annotations
@@ -23,11 +24,15 @@ from goldloop.adapters.label_studio.payload import choice_result, task_payload
 from goldloop.adapters.label_studio.queue import BATCH_TASKS
 from goldloop.core.samples import BatchId
 from goldloop.core.tasks import NewTask, Purpose, Suggestion
+from goldloop.labeling.pull import PullReport
+from goldloop.loop.ports import LoopPorts
+from goldloop.loop.pull import pull
 from goldloop.services import LabelStudioEndpoint, down, up
 from goldloop.settings.workspace import Workspace
+from goldloop.tables.snapshot import read_snapshot
 from scripts.bench.common import Report, say, seconds
 from scripts.bench.outputs import numbered_labels
-from scripts.bench.speed.whole_push import picture, whole_push
+from scripts.bench.speed.whole_push import picture, ports_with, push_whole, whole_push
 
 LABELS = numbered_labels(10)
 N_CHANGED = 100
@@ -96,11 +101,13 @@ class Bench:
         """Compare a pull of what changed with full exports, in seconds."""
         queue = self.project()
         say(f"filling a project with {n_tasks:,} tasks")
-        ids = list(queue.push(tasks_of(f"pull-{n_tasks}", n_tasks)).values())
-        moment, n = datetime.now(UTC), self.options.n
-        for task_id in random.Random(self.options.seed).sample(ids, N_CHANGED):
-            body = {"result": choice_result(LABELS[task_id % len(LABELS)]), "lead_time": 2.0}
-            self.http.post(f"/api/tasks/{task_id}/annotations/", json=body).raise_for_status()
+        tasks = tasks_of(f"pull-{n_tasks}", n_tasks)
+        ports, n = ports_with(queue, tasks), self.options.n
+        push_whole(ports, tasks)
+        ids = list(read_snapshot(ports.tables).pushed.values())
+        random.Random(self.options.seed).shuffle(ids)
+        moment = datetime.now(UTC)
+        self._answer(ids[-N_CHANGED:])
         later = datetime.now(UTC) + timedelta(seconds=1)
         ways = {
             f"pull of {N_CHANGED} changes": lambda: _pull(queue, moment, N_CHANGED),
@@ -110,6 +117,25 @@ class Bench:
         }
         for name, work in ways.items():
             self.report.median(f"pull/{n_tasks:,} tasks/{name}", [seconds(work) for _ in range(n)], "s")
+        pull(ports)
+        whole = [self._answered_pull(ports, ids[N_CHANGED * k : N_CHANGED * (k + 1)]) for k in range(n)]
+        self.report.median(f"pull/{n_tasks:,} tasks/whole pull of {N_CHANGED} changes", whole, "s")
+        nothing = [seconds(lambda: pull(ports)) for _ in range(n)]
+        self.report.median(f"pull/{n_tasks:,} tasks/whole pull of nothing", nothing, "s")
+
+    def _answer(self, ids: Sequence[int]) -> None:
+        for task_id in ids:
+            body = {"result": choice_result(LABELS[task_id % len(LABELS)]), "lead_time": 2.0}
+            self.http.post(f"/api/tasks/{task_id}/annotations/", json=body).raise_for_status()
+
+    def _answered_pull(self, ports: LoopPorts, ids: Sequence[int]) -> float:
+        """Answer the tasks; return the seconds of the pull after that."""
+        self._answer(ids)
+        reports: list[PullReport] = []
+        spent = seconds(lambda: reports.append(pull(ports)))
+        if reports[0].n_new != len(ids):
+            raise SystemExit(f"pulled {reports[0].n_new} of {len(ids)} answers")
+        return spent
 
     def _bulk_of(self, queue: LabelStudioQueue, tasks: Sequence[NewTask]) -> Push:
         def push() -> None:

@@ -1,4 +1,4 @@
-"""goldloop's whole push into one project, with tables and pictures of its own."""
+"""goldloop's whole push into one project and its whole pull, with tables and pictures of its own."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from goldloop.core.splits import Split
 from goldloop.core.tasks import NewTask
 from goldloop.labeling.push import push_planned
 from goldloop.labeling.task_reconciliation import reconcile
+from goldloop.loop.ports import LoopPorts
 from goldloop.settings.workspace import Workspace
 from goldloop.wiring import Wiring
 
@@ -37,23 +39,31 @@ def picture(name: str) -> SampleId:
     return sample_id
 
 
+def ports_with(queue: LabelStudioQueue, tasks: Sequence[NewTask]) -> LoopPorts:
+    """Return the ports of a new workspace on the projects of `queue`, with the files and rows of `tasks`."""
+    folder = Path(tempfile.mkdtemp(prefix="goldloop-bench-"))
+    wiring = Wiring(Workspace.create(folder / "workspace", labels=list(queue.labels)))
+    wiring.tables.samples.append([_sample_row(folder, task) for task in tasks])
+    ports = replace(wiring.ports, open_queue=lambda: queue)
+    weakref.finalize(wiring, shutil.rmtree, folder, ignore_errors=True)
+    return ports
+
+
 def whole_push(queue: LabelStudioQueue, tasks: Sequence[NewTask]) -> Callable[[], object]:
     """Return a push of `tasks` through the task log; their files and rows are made here, before it."""
-    folder = Path(tempfile.mkdtemp(prefix="goldloop-bench-push-"))
-    wiring = Wiring(Workspace.create(folder / "workspace", labels=list(queue.labels)))
-    context = wiring.ports.labeling(queue)
-    wiring.tables.samples.append([_sample_row(folder, task) for task in tasks])
+    ports = ports_with(queue, tasks)
+    return lambda: push_whole(ports, tasks)
 
-    def push() -> None:
-        reconcile(context, context.task_log.statuses())
-        context.task_log.plan(lambda: [_plan(task, position) for position, task in enumerate(tasks)])
-        report = push_planned(context)
-        reconcile(context, context.task_log.statuses())
-        if report.n_pushed != len(tasks):
-            raise SystemExit(f"pushed {report.n_pushed} of {len(tasks)} tasks: {report}")
 
-    weakref.finalize(push, shutil.rmtree, folder, ignore_errors=True)
-    return push
+def push_whole(ports: LoopPorts, tasks: Sequence[NewTask]) -> None:
+    """Plan `tasks` and push them, compared with the server before and after."""
+    context = ports.labeling()
+    reconcile(context, context.read_state())
+    context.task_log.plan(lambda: [_plan(task, position) for position, task in enumerate(tasks)])
+    report = push_planned(context)
+    reconcile(context, context.read_state())
+    if report.n_pushed != len(tasks):
+        raise SystemExit(f"pushed {report.n_pushed} of {len(tasks)} tasks: {report}")
 
 
 def _sample_row(folder: Path, task: NewTask) -> dict[str, object]:

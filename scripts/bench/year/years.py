@@ -13,6 +13,7 @@ import numpy as np
 
 from goldloop.core.tasks import Purpose
 from goldloop.labeling.context import read_state
+from goldloop.loop.champion import champion_model
 from goldloop.reports.costs import read_cost_inputs
 from goldloop.settings import Settings
 from scripts.bench.year.accounts import Round, held_amounts, rounds_of
@@ -73,7 +74,7 @@ def fixed_costs(seed: int, options: argparse.Namespace) -> dict[str, float]:
     """Return what a year costs where everything is labelled once, and where the first model does it all."""
     with loop_of("band", seed, options) as loop:
         cost, crew, world = loop.ports.settings.cost, loop.crew, loop.world
-        model = loop.ports.champion().scorer
+        model = champion_model(loop.ports).scorer
         assert model is not None
         rng = np.random.default_rng([seed, 4])
         labelling = accepting = 0.0

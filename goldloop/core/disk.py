@@ -1,0 +1,188 @@
+"""The disk: writes that survive a power cut, and disk errors as one sentence with a next step.
+
+What a command has reported is on the disk: goldloop writes a file beside its place, forces it to the disk,
+moves it, and forces the folder, because a new name is lost with an unforced folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from goldloop.core.errors import StorageError
+
+_CAUSES = {
+    errno.ENOSPC: ("the disk is full", "Free space on it"),
+    errno.EDQUOT: ("the disk quota is used up", "Free space, or raise the quota"),
+    errno.EFBIG: ("the file is larger than this process may write", "Raise the limit (`ulimit -f`)"),
+    errno.EACCES: ("permission denied", "Give the user that runs goldloop access to it"),
+    errno.EPERM: ("the operation is not permitted", "Give the user that runs goldloop access to it"),
+    errno.EROFS: ("the disk is read-only", "Mount it writable; a disk with errors becomes read-only too"),
+    errno.EIO: ("the disk reports an input/output error", "Check the disk, and replace it if it fails"),
+    errno.ENOTDIR: ("a file lies where a folder should be", "Move that file away"),
+    errno.EISDIR: ("a folder lies where a file should be", "Move that folder away"),
+    errno.ENAMETOOLONG: ("the path is too long", "Move the workspace to a shorter path"),
+    errno.EMFILE: ("this process has too many open files", "Raise the limit (`ulimit -n`)"),
+    errno.ENFILE: ("the machine has too many open files", "End programs that hold many files"),
+    errno.ESTALE: ("the network disk has lost the file", "Mount the disk again"),
+}
+_RUST = re.compile(r"\(os error (\d+)\)|Os \{ code: (\d+),")
+_SQLITE = {
+    "disk is full": errno.ENOSPC,
+    "disk I/O error": errno.EIO,
+    "readonly database": errno.EROFS,
+}
+_NO_FORCE = (errno.EINVAL, errno.ENOTSUP, errno.EROFS)  # of file systems that cannot force a folder
+
+
+def disk_error(error: BaseException, doing: str, path: Path | str | None = None) -> StorageError | None:
+    """Return `error` as a sentence, or None when no disk has caused it; `path` is where it happened.
+
+    It knows errors of Python, of SQLite, and of libraries in Rust by their text.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    rust = _RUST.search(str(error))
+    if rust is not None:
+        number = int(rust[1] or rust[2])
+    if isinstance(error, sqlite3.Error):
+        number = _cause_of(error, Path(path or "."))
+    if number not in _CAUSES:
+        return None
+    cause, step = _CAUSES[number]
+    named = getattr(error, "filename", None)
+    place = Path(os.fsdecode(named) if isinstance(named, (str, bytes)) else path or ".").absolute()
+    free = f", {n_free(place):,} bytes are free" if number in (errno.ENOSPC, errno.EDQUOT) else ""
+    return StorageError(
+        f"cannot {doing}: {cause} ({errno.errorcode[number]}, {place}{free}). {step}, then run the same "
+        "command again; what earlier commands reported is safe"
+    )
+
+
+@contextmanager
+def disk_errors(doing: str, path: Path | None = None) -> Iterator[None]:
+    """Raise a disk error of the block as StorageError; `doing` completes "cannot ..."."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        told = disk_error(error, doing, path)
+        if told is None:
+            raise
+        raise told from error
+
+
+def _cause_of(error: sqlite3.Error, path: Path) -> int | None:
+    if "unable to open database file" not in str(error):
+        return next((code for text, code in _SQLITE.items() if text in str(error)), None)
+    state = os.statvfs(path.parent)
+    if state.f_flag & os.ST_RDONLY:
+        return errno.EROFS
+    return errno.EACCES if state.f_bavail else errno.ENOSPC
+
+
+def n_free(path: Path) -> int:
+    """Return how many bytes are free on the disk of `path`, which may not exist yet."""
+    for folder in (path, *path.parents):
+        try:
+            return shutil.disk_usage(folder).free
+        except OSError:
+            continue
+    return 0
+
+
+def force_file(path: Path | str) -> int:
+    """Force the content of a file to the disk; return its size."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        size = os.fstat(descriptor).st_size
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return size
+
+
+def force_folder(path: Path | str) -> None:
+    """Force the names in a folder to the disk; file systems that cannot do this are left alone."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FORCE:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def force_tree(folder: Path) -> None:
+    """Force every file and folder in `folder`, and the folder itself, to the disk."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            force_file(f"{parent}/{name}")
+        force_folder(parent)
+
+
+def put_in_place(beside: Path, target: Path) -> None:
+    """Move a finished file or folder to its place, its content and its new name forced to the disk."""
+    if beside.is_dir():
+        force_tree(beside)
+    else:
+        force_file(beside)
+    beside.replace(target)
+    force_folder(target.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and the missing ones above it, each forced to the disk."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    force_folder(path.parent)
+
+
+def write_first(path: Path, content: str, *, mode: int = 0o644) -> None:
+    """Write a file as `write_whole` does; of several processes that make it, the first wins.
+
+    Raises:
+        StorageError: the disk refused it; nothing has changed.
+    """
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    with disk_errors(f"write {path.name}", path):
+        try:
+            write_whole(beside, content, mode=mode)
+            with contextlib.suppress(FileExistsError):
+                path.hardlink_to(beside)
+        finally:
+            beside.unlink(missing_ok=True)
+        force_folder(path.parent)
+
+
+def write_whole(path: Path, content: bytes | str, *, mode: int = 0o644) -> None:
+    """Write a file so that a reader, and a power cut, leaves all of it or what was there before.
+
+    Raises:
+        StorageError: the disk refused it; nothing has changed.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    with disk_errors(f"write {path.name}", path):
+        make_folder(path.parent)
+        try:
+            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fchmod(descriptor, mode)
+                os.fsync(descriptor)
+            beside.replace(path)
+        except BaseException:
+            beside.unlink(missing_ok=True)
+            raise
+        force_folder(path.parent)

@@ -1,0 +1,276 @@
+"""What an annotator may do on the embedded server; runs inside Label Studio's own environment.
+
+Label Studio Community has no roles: every account may do everything. On the embedded server, only goldloop's
+own account may. Everybody else may open the labelling page, take the next task, and create, change, skip and
+delete their own answers. `DOORS` lists all of it; every other request is answered with 403. What Label Studio
+sends to annotators loses the answers of the others.
+"""
+
+from django.apps import AppConfig
+from django.http import HttpResponseForbidden
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.views import APIView
+
+_ANSWER = {  # what the labelling page sends; neither author nor times, ground truth or another task
+    *("result", "lead_time", "was_cancelled", "draft_id", "parent_prediction", "parent_annotation"),
+    *("started_at", "unique_id", "project", "was_postponed"),
+}
+_PROFILE = {"first_name", "last_name", "phone", "allow_newsletters", "custom_hotkeys"}
+_LISTING = {"project", "view", "page", "page_size", "fields", "include", "resolve_uri", "interaction"}
+_OTHERS = {"annotators": [], "annotations_results": "", "annotations_ids": "", "updated_by": []} | {
+    "avg_lead_time": None,
+    "comment_authors": [],
+}
+"""Fields of a task that tell who answered it, and what."""
+
+
+class Doors(AppConfig):
+    """Makes every API view of Label Studio check the rule and leave out others' answers."""
+
+    name = "goldloop_label_studio_doors"
+
+    def ready(self):
+        """Put the rule behind authentication, and the redaction behind every view."""
+        from io_storages.localfiles.models import LocalFilesExportStorage
+
+        APIView.initial = _checked(APIView.initial)
+        APIView.finalize_response = _redacted(APIView.finalize_response)
+        LocalFilesExportStorage.validate_connection = _refuse_storage
+        for write in ("save_annotation", "delete_annotation"):
+            setattr(LocalFilesExportStorage, write, _write_nothing)
+
+
+class PageDoors:
+    """Django middleware with the same rule for what is no API view: pages and files."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        """Return the response; `process_view` decides before it."""
+        return self.get_response(request)
+
+    def process_view(self, request, view, args, kwargs):
+        """Return a refusal, or None to go on."""
+        if not issubclass(getattr(view, "cls", object), APIView):
+            try:
+                _check(request, {}, kwargs)
+            except PermissionDenied as refusal:
+                return HttpResponseForbidden(str(refusal.detail))
+        return None
+
+
+def _checked(initial):
+    def checked(view, request, *args, **kwargs):
+        initial(view, request, *args, **kwargs)
+        if _is_annotator(request):
+            _check(request, request.data, kwargs)
+
+    return checked
+
+
+def _redacted(finalize_response):
+    def redacted(view, request, response, *args, **kwargs):
+        if response.status_code < 300 and _is_annotator(request):
+            redact = REDACTIONS.get(request.resolver_match.view_name)
+            if redact is not None:
+                response.data = redact(response.data, request.user)
+        return finalize_response(view, request, response, *args, **kwargs)
+
+    return redacted
+
+
+def _is_annotator(request):
+    """Return whether the request is by an account other than goldloop's own, the only superuser."""
+    user = getattr(request, "user", None)
+    return bool(user and user.is_authenticated and not user.is_superuser)
+
+
+def _check(request, sent, kwargs):
+    """Raise PermissionDenied if an annotator asks for what `DOORS` does not list, or sends more than it."""
+    if not _is_annotator(request):
+        return
+    view, method = request.resolver_match.view_name, request.method.replace("HEAD", "GET")
+    door = DOORS.get(view, {}).get(method)
+    refusal = f"{method} {view} is not for annotators" if door is None else door(request, sent, kwargs)
+    if refusal:
+        raise PermissionDenied(f"{refusal}; use goldloop's own account, which `goldloop up` names")
+
+
+# Doors: each returns why it stays closed, or None
+
+
+def _open(request, sent, kwargs):
+    return None
+
+
+def _only(sent, fields):
+    more = sorted(set(sent) - fields) if isinstance(sent, dict) else ["anything but one object"]
+    return f"an annotator may not send {', '.join(more)}" if more else None
+
+
+def _listing(request, sent, kwargs):
+    """Allow tasks without a filter or order of the annotator's own, which would tell what others answered."""
+    return _only(sent, set()) or _only(dict(request.GET), _LISTING)
+
+
+def _next_task(request, sent, kwargs):
+    action = request.GET.get("id")
+    return None if action == "next_task" else f"the action {action} is not for annotators"
+
+
+def _profile(request, sent, kwargs):
+    is_own = str(kwargs["pk"]) == str(request.user.pk)
+    return _only(sent, _PROFILE) if is_own else "this is another annotator's account"
+
+
+def _new_answer(request, sent, kwargs):
+    """Allow one answer to a task that is open or was given to the annotator; the barred have a skip there."""
+    from tasks.models import Annotation, Task
+
+    task = Task.objects.filter(pk=kwargs["pk"]).first()
+    if Annotation.objects.filter(task=kwargs["pk"], completed_by=request.user).exists():
+        return f"you have answered or skipped task {kwargs['pk']}, or goldloop has barred you from it"
+    if task and task.is_labeled and not _was_given(task, request.user):
+        return f"task {task.pk} has its answers, and you were not given it"
+    return _answer(sent, kwargs["pk"])
+
+
+def _was_given(task, user):
+    """Return whether the stream has given the task to `user`, whose page may have been open for long."""
+    history = user.histories.filter(project=task.project_id).first()
+    given = {entry["taskId"] for entry in (history.data if history else None) or []}
+    return task.pk in given or task.locks.filter(user=user).exists()
+
+
+def _own_answer(request, sent, kwargs):
+    """Allow changes of an answer that the annotator has given, and nobody else has changed or imported."""
+    from tasks.models import Annotation
+
+    answer = Annotation.objects.filter(pk=kwargs.get("annotation_id", kwargs["pk"])).first()
+    if answer is None:
+        return None
+    if {answer.completed_by_id, answer.updated_by_id} != {request.user.pk}:
+        return f"annotation {answer.pk} is not yours"
+    return _answer(sent, answer.task_id)
+
+
+def _draft(request, sent, kwargs):
+    return _answer(sent, kwargs["pk"])
+
+
+def _own_draft(request, sent, kwargs):
+    from tasks.models import AnnotationDraft
+
+    draft = AnnotationDraft.objects.filter(pk=kwargs["pk"]).first()
+    if draft is None:
+        return None
+    return _answer(sent, draft.task_id) if draft.user_id == request.user.pk else "this is another's draft"
+
+
+def _answer(sent, task_id):
+    from tasks.models import Task
+
+    task = Task.objects.filter(pk=task_id).first()
+    if isinstance(sent, dict) and task and str(sent.get("project", task.project_id)) != str(task.project_id):
+        return f"task {task_id} is not in project {sent['project']}"
+    return _only(sent, _ANSWER)
+
+
+_GET = {"GET": _open}
+DOORS = {
+    **dict.fromkeys(
+        (
+            *("main", "projects:project-index", "data_manager:project-data"),
+            *("user-account", "user-account-anything", "logout", "heidi_tips", "feature_flags"),
+            *("version", "api-version", "health", "core.views.serve_file", "core.utils.static_serve.serve"),
+            *("django.views.generic.base.RedirectView", "storages:localfiles_data"),
+            *(
+                "projects:api:project-list",
+                "projects:api:project-detail",
+                "projects:api:label-stream-history",
+            ),
+            *("data_manager:api:view-list", "data_manager:api:view-detail"),
+            *("data_manager:dm-columns", "data_manager:dm-project"),
+            *("labels_manager:api-labels:label_link-list", "ml:api:ml-list", "user-list"),
+            *("current-user-whoami", "current-user-token", "jwt_auth:api-jwt-settings"),
+            "tasks:api:task-detail",
+        ),
+        _GET,
+    ),
+    "user-login": {"GET": _open, "POST": _open},
+    "user-signup": {"GET": _open, "POST": _open},
+    "current-user-hotkeys": {"GET": _open, "PATCH": _open},
+    "product-tour": {"GET": _open, "PATCH": _open},
+    "user-detail": {"GET": _profile, "PATCH": _profile},
+    "data_manager:dm-actions": {"GET": _open, "POST": _next_task},
+    "tasks:api:task-list": {"GET": _listing},
+    "projects:api:project-next": {"GET": _listing},
+    "tasks:api:task-annotations": {"POST": _new_answer},
+    "tasks:api:task-drafts": {"POST": _draft},
+    "tasks:api:task-annotations-drafts": {"POST": _own_answer},
+    "tasks:api-annotations:annotation-detail": dict.fromkeys(("GET", "PATCH", "DELETE"), _own_answer),
+    "tasks:api-annotations:annotation-convert-to-draft": {"POST": _own_answer},
+    "tasks:api-drafts:draft-detail": dict.fromkeys(("GET", "PATCH", "DELETE"), _own_draft),
+}
+"""What an annotator may request: by name of the view and method, the function that looks at the request."""
+
+
+# What annotators do not get to see of a response
+
+
+def _without_others(task, user):
+    """Return a task with the answers of `user` only, and without the counts of a dispute of theirs."""
+    own = [one for one in task.get("annotations") or [] if _author(one) == user.pk]
+    kept = {**task, **{name: empty for name, empty in _OTHERS.items() if name in task}}
+    if "annotations" in task:
+        kept["annotations"] = own
+    if "answers" in (task.get("data") or {}) and _is_barred(task["id"], user):
+        kept["data"] = {**task["data"], "answers": ""}
+    return kept
+
+
+def _is_barred(task_id, user):
+    """Return whether the account has an annotation on the task that it has not given itself."""
+    from tasks.models import Annotation
+
+    return Annotation.objects.filter(task=task_id, completed_by=user).exclude(updated_by=user).exists()
+
+
+def _author(annotation):
+    author = annotation.get("completed_by")
+    return author.get("id") if isinstance(author, dict) else author
+
+
+def _tasks(reply, user):
+    return {**reply, "tasks": [_without_others(task, user) for task in reply["tasks"]]}
+
+
+def _oneself(accounts, user):
+    return [account for account in accounts if account["id"] == user.pk]
+
+
+def _nothing(reply, user):
+    return []
+
+
+REDACTIONS = {
+    "tasks:api:task-list": _tasks,
+    "tasks:api:task-detail": _without_others,
+    "user-list": _oneself,
+    "ml:api:ml-list": _nothing,
+    "data_manager:dm-actions": lambda reply, user: [] if isinstance(reply, list) else reply,
+}
+
+
+# The images folder is read-only for the whole server
+
+
+def _refuse_storage(storage):
+    from rest_framework.exceptions import ValidationError
+
+    raise ValidationError("goldloop's Label Studio writes no files: the images folder is read-only")
+
+
+def _write_nothing(storage, annotation):
+    """Leave the folder of a storage of an earlier version alone."""

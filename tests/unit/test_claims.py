@@ -1,0 +1,65 @@
+"""Claims of other processes: a push waits for them as long as a lease, whatever the clocks say."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from goldloop.core.planned_tasks import Event
+from goldloop.core.tasks import NewTask
+from goldloop.labeling.context import LEASE_S
+from goldloop.labeling.push import push_planned
+from tests.loop import Loop, texts
+
+
+@pytest.mark.parametrize("skew", [timedelta(hours=1), timedelta(days=365), -timedelta(hours=1), timedelta()])
+def test_a_push_waits_one_lease_for_a_claim_under_any_clock(tmp_path: Path, skew: timedelta) -> None:
+    """A process with a wrong clock claims five tasks and dies; the next push says once what it waits for."""
+    loop = Loop(tmp_path, texts(200))
+    loop.score()
+    loop.plan()
+    keys = list(loop.task_log.statuses())
+    loop.clock.now += skew
+    loop.context("desk:17").task_log.claim(lambda statuses: keys[:5])
+    loop.clock.now -= skew
+    slept: list[float] = []
+    said: list[str] = []
+
+    push_planned(replace(loop.context(), sleep=slept.append, say=said.append))
+
+    assert LEASE_S <= sum(slept) <= LEASE_S + 2
+    (sentence,) = said
+    assert "waiting for 5 tasks" in sentence
+    assert "desk:17" in sentence
+    assert set(Counter(loop.queue.all_tasks().values()).values()) == {1}
+    assert len(loop.queue.tasks) == len(keys)
+
+
+def test_a_live_claim_under_a_slow_clock_is_left_to_its_owner(tmp_path: Path) -> None:
+    """The owner, whose clock is an hour slow, ends its import while another push waits for it."""
+    loop = Loop(tmp_path, texts(200))
+    loop.score()
+    loop.plan()
+    other = loop.context("slow")
+    keys = list(loop.task_log.statuses())
+    loop.clock.now -= timedelta(hours=1)
+    other.task_log.claim(lambda statuses: keys)
+    loop.clock.now += timedelta(hours=1)
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:  # the slow import ends
+            statuses = loop.task_log.statuses()
+            plans = [statuses[key].plan for key in keys]
+            made = loop.queue.push([NewTask(plan.sample_id, plan.purpose, plan.batch, "") for plan in plans])
+            other.task_log.record(Event.PUSHED, made, statuses)
+
+    push_planned(replace(loop.context(), sleep=sleep))
+
+    assert len(slept) == 3
+    assert set(Counter(loop.queue.all_tasks().values()).values()) == {1}
