@@ -155,9 +155,9 @@ def _goldloop(arguments: tuple[str, ...], root: str, folder: str, harm: Harm) ->
         sys.excepthook(*sys.exc_info())
         sys.exit(1)
     finally:
+        Path(folder, "operations").write_text(str(operations()))  # the end may not wait for what comes
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()
-        Path(folder, "operations").write_text(str(operations()))
 
 
 def _shorten_waits() -> None:

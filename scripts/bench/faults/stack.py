@@ -65,6 +65,7 @@ class Stack:
             "PREFECT_HOME": str(home),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+            "PREFECT_LOGGING_INTERNAL_LEVEL": "CRITICAL",  # as goldloop sets it
             "DO_NOT_TRACK": "1",
         }
         login = getattr(self.endpoints.mlflow, "login", None)
