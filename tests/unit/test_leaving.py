@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 PROGRAM = """
 import asyncio, sys, threading, time
@@ -25,7 +26,8 @@ finally:
 """
 
 
-def test_a_command_ends_though_prefects_client_still_waits_and_prints_nothing_of_it(tmp_path) -> None:
+def test_a_command_ends_though_prefects_client_still_waits_and_prints_nothing_of_it(tmp_path: Path) -> None:
+    """Prefect waits for its events at the end, and prints what it could not send, unless goldloop minds."""
     ran = [
         subprocess.run(
             [sys.executable, "-c", PROGRAM, *arguments],
@@ -37,5 +39,7 @@ def test_a_command_ends_though_prefects_client_still_waits_and_prints_nothing_of
         for arguments in (["--version"], ["status", "--workspace", str(tmp_path)])
     ]
     assert [done.returncode for done in ran] == [0, 1]
-    assert ran[0].stdout.startswith("goldloop ") and not ran[0].stderr
-    assert ran[1].stderr.startswith("error: ") and "Error logging to API" not in ran[1].stderr
+    assert ran[0].stdout.startswith("goldloop ")
+    assert not ran[0].stderr
+    assert ran[1].stderr.startswith("error: ")
+    assert "Error logging to API" not in ran[1].stderr
