@@ -20,6 +20,7 @@ import json
 import os
 import tempfile
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -150,6 +151,4 @@ def _tell_row(report: Report, row: str, results: Sequence[Result]) -> None:
 
 
 if __name__ == "__main__":
-    from scripts.bench.faults import __main__ as importable  # its jobs find run_share by this name
-
-    importable.main()
+    import_module("scripts.bench.faults.__main__").main()  # its jobs find run_share by this name
