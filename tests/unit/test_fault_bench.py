@@ -185,6 +185,8 @@ def test_advice_is_the_commands_that_a_message_names() -> None:
     )
 
     assert advice(Ended(1, "", err, 1.0, 0)) == ["pull --accept-lost", "push"]
+    err = "error: model 2 is lost. Run `goldloop rollback --to 2`, or `goldloop rollback --to VERSION`"
+    assert advice(Ended(1, "", err, 1.0, 0)) == ["rollback --to 2"]
 
 
 def test_what_is_missing_is_lost_and_what_is_more_is_doubled() -> None:

@@ -42,4 +42,4 @@ def unclear(ended: Ended) -> list[str]:
 
 def advice(ended: Ended) -> list[str]:
     """Return the goldloop commands that a message names, in order."""
-    return list(dict.fromkeys(re.findall(r"[`']goldloop ([a-z][a-z -]*?)[`']", ended.err)))
+    return list(dict.fromkeys(re.findall(r"[`']goldloop ([a-z][a-z0-9 -]*?)[`']", ended.err)))
