@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import httpx
 
 from goldloop.core.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
+from goldloop.core.server_words import in_one_line
 from goldloop.services.full_disk import full_disk_under
 
 _ROOMS = ("goldloop", "models", "labelstudio_config")
-_MAX_DETAIL = 300  # characters of Prefect's answer in an error message
 
 
 def prefect_failure(error: Exception, url: str) -> ServiceError | None:
@@ -24,7 +24,7 @@ def prefect_failure(error: Exception, url: str) -> ServiceError | None:
         return None
     if isinstance(cause, httpx.HTTPStatusError):
         return _refused(cause.response, url)
-    said = _short(str(cause or error)) or type(cause or error).__name__
+    said = in_one_line(str(cause or error)) or type(cause or error).__name__
     if isinstance(cause, httpx.TimeoutException):
         return ServiceUnreachableError(
             f"Prefect at {url} did not answer in time ({type(cause).__name__}); "
@@ -40,7 +40,7 @@ def prefect_failure(error: Exception, url: str) -> ServiceError | None:
 
 def _refused(response: httpx.Response, url: str) -> ServiceError:
     asked = f"{response.request.method} {response.request.url.path}"
-    said = _short(response.text) or "nothing"
+    said = in_one_line(response.text) or "nothing"
     seen = f"Prefect at {url} answered {response.status_code} to {asked}: {said}"
     if response.status_code in (401, 403):
         step = "check GOLDLOOP_PREFECT_AUTH, or for an embedded server run `goldloop up`"
@@ -56,10 +56,6 @@ def _refused(response: httpx.Response, url: str) -> ServiceError:
 
 def _next_step(said: str, url: str, otherwise: str) -> str:
     return full_disk_under(url, said) or otherwise
-
-
-def _short(text: str) -> str:
-    return "an HTML page" if text.lstrip()[:1] == "<" else " ".join(text.split())[:_MAX_DETAIL]
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

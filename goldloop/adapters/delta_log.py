@@ -20,6 +20,7 @@ import pyarrow as pa
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from goldloop.adapters.delta_dead_files import dead_files
+from goldloop.adapters.delta_stderr import stderr_aside
 from goldloop.core.disk import disk_error, force_file, force_folder, n_free
 from goldloop.core.errors import StorageError
 
@@ -105,13 +106,16 @@ class TableFiles:
     @contextmanager
     def errors(self, doing: str) -> Iterator[None]:
         """Raise an error of the disk or of a damaged file as StorageError; `doing` completes "cannot ..."."""
-        try:
-            yield
-        except (DeltaError, OSError, pa.ArrowException) as error:
-            told = disk_error(error, f"{doing} table {self.name!r}", self.folder)
-            if told is None and isinstance(error, (CommitFailedError, TableNotFoundError)):
-                raise
-            raise (told or self._damage(doing, error)) from error
+        with stderr_aside() as drop:
+            try:
+                yield
+            except (DeltaError, OSError, pa.ArrowException) as error:
+                told = disk_error(error, f"{doing} table {self.name!r}", self.folder)
+                if told is None and isinstance(error, (CommitFailedError, TableNotFoundError)):
+                    raise
+                if told is not None:
+                    drop()  # the stack of deltalake's thread says the same, in Rust
+                raise (told or self._damage(doing, error)) from error
 
     def _damage(self, doing: str, error: Exception) -> StorageError:
         """Return which file is damaged; without a find, the first line of `error`."""

@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 
 from goldloop.core.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
 from goldloop.core.loopback import direct_loopback
+from goldloop.core.server_words import in_one_line
 from goldloop.services.full_disk import full_disk_under
 
 ENVIRONMENT = {
@@ -64,23 +65,21 @@ def _status(error: BaseException) -> int | None:
 
 def translated(error: Exception, *, uri: str, doing: str) -> ServiceError:
     """Return `error`, which MLflow raised while `doing` something, as an error of goldloop."""
-    first_line = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    said = in_one_line(str(error)) or type(error).__name__
     full = full_disk_under(uri, str(error))
     is_lost = any(isinstance(cause, _NO_CONNECTION) for cause in _chain(error))
     # MLflow reports failed downloads as a text that lists the failures, without the exceptions.
     if is_lost or "Max retries exceeded" in str(error):
         return ServiceUnreachableError(
-            f"MLflow at {uri} does not answer while {doing}: {first_line}. "
+            f"MLflow at {uri} does not answer while {doing}: {said}. "
             f"{_sentence(full) or 'Run `goldloop up`, or check services.mlflow_url.'}"
         )
     if any(_status(cause) in (401, 403) for cause in _chain(error)):
         return ServiceAuthError(
-            f"MLflow at {uri} refuses access while {doing}: {first_line}. Set MLFLOW_TRACKING_USERNAME and "
+            f"MLflow at {uri} refuses access while {doing}: {said}. Set MLFLOW_TRACKING_USERNAME and "
             "MLFLOW_TRACKING_PASSWORD, or add this host to the server's --allowed-hosts."
         )
-    return ServiceError(
-        f"MLflow at {uri} failed while {doing}: {first_line}. {_sentence(full) or 'See its log.'}"
-    )
+    return ServiceError(f"MLflow at {uri} failed while {doing}: {said}. {_sentence(full) or 'See its log.'}")
 
 
 def _sentence(step: str | None) -> str | None:

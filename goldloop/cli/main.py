@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sqlite3
 import sys
@@ -13,6 +14,7 @@ import typer
 from goldloop import __version__
 from goldloop.cli import gold, labels, loop, policy, reports, workspace
 from goldloop.cli.common import err, out
+from goldloop.cli.leaving import bound_exit
 from goldloop.core.disk import disk_error, path_error
 from goldloop.core.errors import GoldloopError
 from goldloop.core.loopback import direct_loopback
@@ -39,6 +41,18 @@ app.add_typer(workspace.annotator_app, name="annotator")
 
 def main() -> None:
     """Run the command line; an expected failure is one sentence on standard error and exit code 1."""
+    logging.raiseExceptions = False  # else Prefect prints its own failures beside the sentence
+    try:
+        _run()
+    except SystemExit as ended:
+        bound_exit(ended.code if isinstance(ended.code, int) else int(ended.code is not None))
+        raise
+    except BaseException:
+        bound_exit(1)
+        raise
+
+
+def _run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # whatever the terminal's encoding lacks

@@ -17,11 +17,12 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib import import_module
 from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import Any
+
+from scripts.bench.faults.points import found, set_constants
 
 
 @dataclass(frozen=True)
@@ -48,20 +49,9 @@ class Interruption:
     constants: dict[str, Any] = field(default_factory=dict)
 
 
-def found(point: str) -> tuple[Any, str]:
-    """Return the owner of the thing at "module:a.b", and its name there."""
-    module, _, path = point.partition(":")
-    *owners, name = path.split(".")
-    owner = functools.reduce(getattr, owners, import_module(module))
-    getattr(owner, name)  # a point that is not there is an error, not a test that passes
-    return owner, name
-
-
 def prepare(plan: Interruption) -> None:
     """Put `plan` into the code before any of it runs."""
-    for point, value in plan.constants.items():
-        owner, name = found(point)
-        setattr(owner, name, value)
+    set_constants(plan.constants)
     if plan.point:
         owner, name = found(plan.point)
         setattr(owner, name, interrupted(getattr(owner, name), plan))

@@ -16,6 +16,7 @@ import httpx
 from goldloop.adapters.label_studio.task_keys import TaskKeys
 from goldloop.core.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
 from goldloop.core.loopback import is_loopback
+from goldloop.core.server_words import in_one_line
 from goldloop.services.full_disk import full_disk_under
 
 Params = Mapping[str, Any]
@@ -120,8 +121,7 @@ def http_client(url: str, *, auth: httpx.Auth | None = None, follow_redirects: b
 
 
 def _status_error(url: str, doing: str, status: int, body: str) -> ServiceError:
-    is_page = body.lstrip()[:1] == "<"
-    detail = "an HTML page" if is_page else " ".join(body.split())[:_MAX_DETAIL]
+    detail = in_one_line(body, _MAX_DETAIL)
     seen = f"Label Studio at {url} answered {status} when asked to {doing}: {detail}"
     if status in {401, 403}:
         return ServiceAuthError(
@@ -174,6 +174,6 @@ def translated(url: str, doing: str) -> Iterator[None]:
     ) as error:
         raise ServiceError(
             f"Label Studio at {url} could not be understood when asked to {doing} "
-            f"({type(error).__name__}: {' '.join(str(error).split())[:_MAX_DETAIL]}); "
+            f"({type(error).__name__}: {in_one_line(str(error), _MAX_DETAIL)}); "
             "check that this is a Label Studio 1.23 or later and that the address is right"
         ) from error
