@@ -185,7 +185,10 @@ def test_an_import_that_arrives_late_is_told_and_loses_nobodys_answer(
     queue, firsts = loop.queue(), sorted(loop.queue().all_tasks())
     plans = {task.task_id: task.plan for task in TaskLog(loop.parts.tables).statuses().values()}
     kept = [plans[task_id] for task_id in firsts]
-    again = queue.push([NewTask(plan.sample_id, plan.purpose, plan.batch, "x.png") for plan in kept])
+    keep = loop.parts.modality.store.keep  # returns the path of a kept picture, without a look at its source
+    again = queue.push(
+        [NewTask(plan.sample_id, plan.purpose, plan.batch, keep(plan.sample_id, "")) for plan in kept]
+    )
     ana = Person.hired(loop.servers.label_studio, "ana@trust.example")
     ben = Person.hired(loop.servers.label_studio, "ben@trust.example")
     for task_id in firsts[:6]:
