@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from goldloop.core.disk import put_in_place
+from goldloop.core.disk import disk_errors, force_folder, make_folder, put_in_place
 from goldloop.core.errors import WorkspaceError
 from goldloop.settings.workspace import Workspace
 from goldloop.tables import schema
@@ -63,6 +63,8 @@ def back_up(workspace: Workspace, file: Path) -> Backup:
     paths = list(_regular_files(workspace))
     links = tuple(sorted(str(path.relative_to(workspace.root)) for path in paths if path.is_symlink()))
     entries: dict[str, dict[str, str | int]] = {}
+    with disk_errors(f"write {file.name}", file):
+        make_folder(file.parent)
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "wb") as target:
@@ -77,6 +79,7 @@ def back_up(workspace: Workspace, file: Path) -> Backup:
             target.flush()
             os.fsync(target.fileno())
         beside.replace(file)
+        force_folder(file.parent)
     finally:
         beside.unlink(missing_ok=True)
     return Backup(file, len(entries), sum(int(entry["size"]) for entry in entries.values()), links)
@@ -91,6 +94,8 @@ def restore(file: Path, folder: Path) -> Workspace:
     Raises:
         WorkspaceError: `folder` is not empty, or `file` is no backup, is damaged or incomplete.
     """
+    if not file.is_file():
+        raise WorkspaceError(f"{file} is no file. Name one that `goldloop backup` wrote.")
     folder = folder.resolve()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise WorkspaceError(f"{folder} is not empty. Name a new folder.")

@@ -15,7 +15,7 @@ from goldloop import __version__
 from goldloop.cli import gold, labels, loop, policy, reports, workspace
 from goldloop.cli.common import err, out
 from goldloop.cli.leaving import bound_exit
-from goldloop.core.disk import disk_error
+from goldloop.core.disk import disk_error, path_error
 from goldloop.core.errors import GoldloopError
 from goldloop.core.loopback import direct_loopback
 
@@ -63,7 +63,7 @@ def _run() -> None:
         err.print(f"error: {error}", style="red")
         sys.exit(1)
     except (OSError, sqlite3.Error) as error:
-        told = disk_error(error, "finish this command")
+        told = disk_error(error, "finish this command") or path_error(error)
         if told is None:
             raise
         err.print(f"error: {told}", style="red")

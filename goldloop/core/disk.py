@@ -28,6 +28,7 @@ _CAUSES = {
     errno.EROFS: ("the disk is read-only", "Mount it writable; a disk with errors becomes read-only too"),
     errno.EIO: ("the disk reports an input/output error", "Check the disk, and replace it if it fails"),
     errno.ENOTDIR: ("a file lies where a folder should be", "Move that file away"),
+    errno.EEXIST: ("a file lies where a folder should be", "Move that file away"),
     errno.EISDIR: ("a folder lies where a file should be", "Move that folder away"),
     errno.ENAMETOOLONG: ("the path is too long", "Move the workspace to a shorter path"),
     errno.EMFILE: ("this process has too many open files", "Raise the limit (`ulimit -n`)"),
@@ -63,6 +64,17 @@ def disk_error(error: BaseException, doing: str, path: Path | str | None = None)
     return StorageError(
         f"cannot {doing}: {cause} ({errno.errorcode[number]}, {place}{free}). {step}, then run the same "
         "command again; what earlier commands reported is safe"
+    )
+
+
+def path_error(error: BaseException) -> StorageError | None:
+    """Return any error about a path, which ended a command, as a sentence; None when it names no path."""
+    if not isinstance(error, OSError) or error.errno is None or error.filename is None:
+        return None
+    name = errno.errorcode.get(error.errno, str(error.errno))
+    return StorageError(
+        f"cannot finish this command: {error.strerror} ({name}, {os.fsdecode(error.filename)}). Check that "
+        "path, then run the same command again; what earlier commands reported is safe"
     )
 
 

@@ -1,8 +1,9 @@
 """Working time: the time annotators spent on their answers, without idle time.
 
 The times that a browser reports include breaks. Times beyond an annotator's limit
-(`goldloop.annotators.pace.decision_limit_s`) count as unknown, and some answers carry no time at all. An
-unknown time is replaced by the mean of answers of its kind, and the interval accounts for that.
+(`goldloop.annotators.pace.decision_limit_s`), and times that overlap the answer before, count as unknown;
+some answers carry no time at all. An unknown time is replaced by the mean of answers of its kind, and the
+interval accounts for that.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import t
 
-from goldloop.annotators.pace import decision_limit_s
+from goldloop.annotators.pace import decision_limit_s, overlapping
 from goldloop.core.annotations import Answer
 from goldloop.core.tasks import Purpose
 from goldloop.stats.measures import MIN_N, Measure, exact
@@ -27,7 +28,7 @@ Seconds = npt.NDArray[np.float64]
 def working_seconds(answers: Sequence[Answer]) -> Seconds:
     """Return how long each answer or skip took; for an edited answer both sittings together."""
     reported = np.array([answer.lead_time_s or np.nan for answer in answers], dtype=np.float64)
-    reported[~(np.isfinite(reported) & (reported > 0))] = np.nan
+    reported[~(np.isfinite(reported) & (reported > 0)) | overlapping(answers)] = np.nan
     people = np.array([answer.annotator for answer in answers], dtype=str)
     is_plain = np.array([not (answer.is_skip or answer.is_edited) for answer in answers], dtype=bool)
     for who in np.unique(people):

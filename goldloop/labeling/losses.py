@@ -6,6 +6,7 @@ are more than FEW_LOST, goldloop stops until the user decides: keep the answers,
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -100,10 +101,17 @@ def ask_about_losses(
     why = _compared(snapshot, newest_there, is_restored=is_restored)
     raise TasksLostError(
         f"{' and '.join(what)} are gone from the labelling server or older there, and goldloop did not "
-        f"delete them{why}. Gold is unchanged. Restore the server from its "
+        f"delete them{why}. Gold is unchanged.{_whose(answers)} Restore the server from its "
         "newest backup, or decide: 'goldloop pull --keep-lost' keeps the answers in gold and pushes "
         "unfinished tasks again; 'goldloop pull --accept-lost' removes the answers from gold"
     )
+
+
+def _whose(answers: Sequence[StoredAnnotation]) -> str:
+    """Return whose the lost answers are: one annotator who deletes is not a server that was restored."""
+    counts = Counter(str(row.annotator) for row in answers).most_common()
+    named = ", ".join(f"{n} of annotator {who}" for who, n in counts)
+    return f" The answers are {named}." if named else ""
 
 
 def _compared(snapshot: Snapshot, there: datetime | None, *, is_restored: bool) -> str:

@@ -50,10 +50,14 @@ def _check_login(url: str, auth: str) -> None:
 def _label_studio_header(url: str, token: str) -> str:
     if token.count(".") != 2:
         return f"Token {token}"
-    answer = _request(
-        f"{url}/api/token/refresh/", body={"refresh": token}
-    )  # a personal access token is a JWT
-    return f"Bearer {answer.json()['access']}"
+    address = f"{url}/api/token/refresh/"
+    answer = _request(address, body={"refresh": token})  # a personal access token is a JWT
+    try:
+        return f"Bearer {answer.json()['access']}"
+    except (ValueError, KeyError, TypeError) as error:
+        raise ServiceUnreachableError(
+            f"{address} gives no access token; check that the address is a Label Studio 1.23 or later"
+        ) from error
 
 
 def _request(
@@ -76,4 +80,8 @@ def _request(
         )
     if not answer.is_success:
         raise ServiceUnreachableError(f"{url} answers HTTP {answer.status_code}; see the log of that server")
+    if answer.text.lstrip()[:1] == "<":
+        raise ServiceUnreachableError(
+            f"{url} answers with an HTML page; check the address, and that no login page stands before it"
+        )
     return answer

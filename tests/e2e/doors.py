@@ -17,6 +17,7 @@ DOORS: list[Door] = [
     ("PATCH", "/api/users/{ann}/", {"first_name": "Mallory"}),
     ("DELETE", "/api/users/{ann}/", None),
     ("PATCH", "/api/users/{me}/", {"is_superuser": True}),
+    ("PATCH", "/api/current-user/product-tour?name=create_prompt", {"user": "{ann}"}),
     ("PATCH", "/api/users/{me}/", {"email": "owner2@goldloop.local"}),
     ("PATCH", "/api/users/{me}/", {"password": "another password"}),
     ("POST", "/api/current-user/reset-token/", {}),

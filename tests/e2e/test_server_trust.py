@@ -15,6 +15,8 @@ import pytest
 
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose
+from goldloop.labeling.kept_content import keep_samples
+from goldloop.labeling.sealed_plans import new_task
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.task_log import TaskLog
 from tests.e2e.commands import Loop
@@ -185,7 +187,9 @@ def test_an_import_that_arrives_late_is_told_and_loses_nobodys_answer(
     queue, firsts = loop.queue(), sorted(loop.queue().all_tasks())
     plans = {task.task_id: task.plan for task in TaskLog(loop.parts.tables).statuses().values()}
     kept = [plans[task_id] for task_id in firsts]
-    again = queue.push([NewTask(plan.sample_id, plan.purpose, plan.batch, "x.png") for plan in kept])
+    store = loop.parts.modality.store
+    paths = keep_samples(loop.parts.tables, store, [plan.sample_id for plan in kept]).paths
+    again = queue.push([new_task(plan, paths[plan.sample_id], loop.parts.ports.seal) for plan in kept])
     ana = Person.hired(loop.servers.label_studio, "ana@trust.example")
     ben = Person.hired(loop.servers.label_studio, "ben@trust.example")
     for task_id in firsts[:6]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from goldloop.annotators.pace import idle_limit_s
+from goldloop.annotators.pace import idle_limit_s, overlapping
 from goldloop.annotators.profiles import AssessedAnswer
 from tests.unit.assessed_answers import START, honeypots, judged, measured
 
@@ -82,6 +83,18 @@ def test_nights_are_idle_however_few_times_there_are() -> None:
 
     assert (few.n_idle, few.decision_s.n) == (1, 2)
     assert (many.n_idle, many.decision_s.n) == (16, 20)
+
+
+def test_times_that_overlap_the_answer_before_are_left_out() -> None:
+    """A minute is what two open pages explain; the order of the answers in the list says nothing."""
+    seen = timed(*[4.0] * 10, 64.0, 66.0, 3000.0)[::-1]
+
+    pace = measured(seen).pace
+
+    assert (pace.n_idle, pace.decision_s.n) == (3, 10)
+    assert overlapping([one.answer for one in seen]).tolist() == [True, True, *[False] * 11]
+    two = [replace(one.answer, annotator=str(place % 2)) for place, one in enumerate(seen)]
+    assert overlapping(two).sum() == 1, "each against their own answers"
 
 
 def test_answers_an_hour_come_from_the_mean_decision() -> None:

@@ -146,6 +146,17 @@ def test_no_file_outside_the_folder_is_written(tmp_path: Path, name: str) -> Non
     assert not (tmp_path / "outside").exists()
 
 
+def test_a_missing_folder_is_made_and_a_missing_backup_is_named(workspace: Workspace, tmp_path: Path) -> None:
+    """Neither is a traceback; nothing is made where there is nothing to restore."""
+    made = back_up(workspace, tmp_path / "new" / "folder" / "shop.backup")
+
+    assert made.path.is_file()
+    for missing in (tmp_path / "none.backup", tmp_path / "new"):
+        with pytest.raises(WorkspaceError, match=f"{missing} is no file. Name one that `goldloop backup`"):
+            restore(missing, tmp_path / "restored" / "shop")
+    assert not (tmp_path / "restored").exists()
+
+
 def test_nothing_is_overwritten(workspace: Workspace, tmp_path: Path) -> None:
     """An existing file, a file in the workspace and a folder that is not empty are refused."""
     (tmp_path / "there").write_text("mine")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -217,6 +218,21 @@ def test_a_night_before_the_screen_is_not_paid(n: int, n_long: int) -> None:
     assert np.isnan(seconds[n:]).all()
     assert np.isfinite(seconds[:n]).all()
     assert minutes.estimate is None or minutes.estimate.high < 60
+
+
+def test_nobody_is_paid_twice_for_the_same_minute() -> None:
+    """Forty answers within minutes that claim 50 minutes each are not 33 hours of work."""
+    answers = [answer(number, 10.0 + number % 3) for number in range(30)]
+    first = max(one.created_at for one in answers) + timedelta(days=1)
+    claimed = [
+        replace(answer(100 + number, 3000.0), annotator="cheat", created_at=at, updated_at=at)
+        for number, at in enumerate(first + timedelta(seconds=5 * step) for step in range(40))
+    ]
+
+    seconds = working_seconds([*answers, *claimed])
+
+    assert np.isfinite(seconds[:31]).all()
+    assert np.isnan(seconds[31:]).all()
 
 
 def test_a_skip_and_an_edit_take_time_too() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from goldloop.adapters.delta import Table
+from goldloop.cli.main import main
 from goldloop.core.disk import disk_error, write_whole
 from goldloop.core.errors import StorageError
 from goldloop.core.ports import Changes
@@ -176,3 +177,51 @@ def test_a_command_ends_with_one_line_when_the_disk_refuses_a_file(tmp_path: Pat
     assert "(EFBIG, " in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not list((tmp_path / "pets").glob("goldloop.toml"))
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("a file", "a file lies where a folder should be (EEXIST, "),
+        ("a file/below", "a file lies where a folder should be ("),
+        ("x" * 300, "the path is too long (ENAMETOOLONG, "),
+    ],
+)
+def test_a_workspace_where_none_can_be_is_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    path: str,
+    said: str,
+) -> None:
+    """`goldloop init` names the place and what lies there."""
+    (tmp_path / "a file").touch()
+    monkeypatch.setattr("sys.argv", ["goldloop", "init", str(tmp_path / path), "--labels", "a,b"])
+
+    with pytest.raises(SystemExit):
+        main()
+
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.startswith("error: cannot ")
+    assert len(told.splitlines()) == 1
+
+
+def test_any_error_about_a_path_ends_a_command_with_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also one that has no sentence of its own, such as a folder that was removed meanwhile."""
+    Workspace.create(tmp_path / "pets", labels=["cat", "dog"])
+
+    def gone(*_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "/gone/away")
+
+    monkeypatch.setattr("goldloop.cli.workspace.back_up", gone)
+    monkeypatch.setattr("sys.argv", ["goldloop", "backup", "x", "-w", str(tmp_path / "pets")])
+    with pytest.raises(SystemExit):
+        main()
+
+    assert capsys.readouterr().err == (
+        "error: cannot finish this command: No such file or directory (ENOENT, /gone/away). Check that path, "
+        "then run the same command again; what earlier commands reported is safe\n"
+    )

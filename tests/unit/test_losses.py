@@ -46,6 +46,15 @@ def test_a_small_project_deleted_is_asked_about(tmp_path: Path) -> None:
     assert len(loop.gold.records()) == 20
 
 
+def test_the_question_names_whose_answers_are_gone(tmp_path: Path) -> None:
+    """One annotator who takes answers back is told from a server that was restored."""
+    loop = answered(tmp_path)
+    retract(loop, 5)
+
+    with pytest.raises(TasksLostError, match=r"The answers are 5 of annotator \w+\. Restore"):
+        loop.pull()
+
+
 def test_losses_sum_up_over_pulls(tmp_path: Path) -> None:
     """Half of the rest before each of four pulls, or two tasks before each pull: gold loses three at most."""
     for name, share in (("halves", 0.49), ("pairs", 0.1)):

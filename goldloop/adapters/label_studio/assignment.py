@@ -48,6 +48,8 @@ def _wrong(
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the fields to change of each task on the server whose fields are wrong."""
     for row in lookup(server, projects, _FIELDS, "id", list(n_answers), is_full=True):
+        if row["annotations"] is None:
+            continue
         wanted = _wanted(row["annotations"], n_answers[row["id"]])
         if any(row.get(name) != value for name, value in wanted.items()):
             yield row["id"], wanted
@@ -99,7 +101,7 @@ def bar(server: LabelStudioClient, projects: Iterable[int], barred: Mapping[int,
     n_answers: dict[int, int] = {}
     for row in list(lookup(server, projects, _FIELDS, "id", list(wanted), is_full=True)):
         n_answers[row["id"]] = int(row["overlap"])
-        present = {str(annotation["completed_by"]) for annotation in row["annotations"]}
+        present = {str(annotation["completed_by"]) for annotation in row["annotations"] or ()}
         for annotator in sorted((wanted[row["id"]] & accounts) - present):
             with translated(server.url, f"bar annotator {annotator} from task {row['id']}"):
                 server.post(f"/api/tasks/{row['id']}/annotations/", barring(annotator))
@@ -107,5 +109,6 @@ def bar(server: LabelStudioClient, projects: Iterable[int], barred: Mapping[int,
 
 
 def is_barring(annotation: Mapping[str, Any]) -> bool:
-    """Return whether an annotation of the task list only bars its annotator."""
-    return bool(annotation.get("was_cancelled")) and annotation.get("result") == _BARRED
+    """Return whether an annotation of the task list only bars its annotator, who cannot have saved it."""
+    is_marked = bool(annotation.get("was_cancelled")) and annotation.get("result") == _BARRED
+    return is_marked and annotation.get("updated_by") != annotation.get("completed_by")

@@ -17,6 +17,7 @@ from goldloop.core.tasks import NewTask, Purpose
 from labelstudio_config.interface import FROM_NAME, FULL_HINT, KINDS, NOTE_NAME, REASON_NAME, TO_NAME
 
 _MOST_CHARS = 300  # of what an annotation holds, in a sentence about its problem
+_MOST_REASON_CHARS = 5000
 
 TaskData = Callable[[NewTask, Callable[[str], str]], Mapping[str, str]]
 """Returns the fields of a task that hold its sample, such as `goldloop.core.modality.Modality.task_data`."""
@@ -120,7 +121,7 @@ def _read_reason(result: object) -> str | None:
     """Return the picked reasons, then the written note, or None without either."""
     given = [*_values(result, REASON_NAME, "choices"), *_values(result, NOTE_NAME, "text")]
     texts = (" ".join(value.split()) for value in given if isinstance(value, str))
-    return _storable("; ".join(filter(None, texts))) or None
+    return _storable("; ".join(filter(None, texts)))[:_MOST_REASON_CHARS] or None
 
 
 def _values(result: object, control: str, kind: str) -> list[object]:

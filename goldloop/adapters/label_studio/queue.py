@@ -168,11 +168,11 @@ class LabelStudioQueue:
 
     def answered(self, task_ids: Sequence[int]) -> set[int]:
         """Return those of `task_ids` that hold at least one annotation or skip."""
-        fields = "id,annotations,result,was_cancelled"
+        fields = "id,annotations,result,was_cancelled,completed_by,updated_by"
         return {
             row["id"]
             for row in lookup(self._server, self.projects, fields, "id", task_ids, is_full=True)
-            if not all(is_barring(annotation) for annotation in row["annotations"])
+            if row["annotations"] is None or not all(map(is_barring, row["annotations"]))
         }
 
     def delete(self, task_ids: Sequence[int]) -> None:

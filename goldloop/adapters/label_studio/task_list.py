@@ -40,8 +40,9 @@ def sweep(
 ) -> Iterator[Row]:
     """Yield the tasks that meet all `conditions`, by project and ascending id, with the fields in `include`.
 
-    The filter is in the body, because a thousand keys are too long for a URL. When a proxy drops the body,
-    the server sends more tasks than requested; callers check the tasks that they get, as `lookup` does.
+    With `is_full`, `annotations` is None for a task that the server cannot list with them. The filter is in
+    the body, because a thousand keys are too long for a URL. When a proxy drops the body, the server sends
+    more tasks than requested; callers check the tasks that they get, as `lookup` does.
     """
     for project_id in projects:
         params = _params(project_id, include, PAGE_TASKS, is_full=is_full)
@@ -50,7 +51,7 @@ def sweep(
             wanted = filters(*conditions, ("id", "greater", "Number", last))
             body = {"filters": wanted, "ordering": ["tasks:id"]}
             with translated(server.url, f"list tasks of project {project_id}"):
-                rows = _rows(server, server.get("/api/tasks/", params, body=body))
+                rows = _listed(server, params, body)
             rows.sort(key=lambda row: int(row["id"]))
             if rows and rows[0]["id"] <= last:
                 raise ServiceError(
@@ -96,15 +97,21 @@ def changed_page(
     query = json.dumps({"ordering": ["tasks:updated_at"], "filters": wanted})
     params = _params(project_id, include, size, is_full=True) | {"query": query}
     with translated(server.url, f"list what changed since {stamp} in project {project_id}"):
-        try:
-            rows = _rows(server, server.get("/api/tasks/", params))
-        except httpx.HTTPStatusError as error:
-            if error.response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
-                raise
-            bare = _params(project_id, "id,updated_at,data", size, is_full=False) | {"query": query}
-            listed = _rows(server, server.get("/api/tasks/", bare))
-            rows = _listable(server, _params(project_id, include, size, is_full=True), listed, error)
+        rows = _listed(server, params)
         return [row | {"updated_at": datetime.fromisoformat(row["updated_at"])} for row in rows]
+
+
+def _listed(server: LabelStudioClient, params: dict[str, Any], body: object = None) -> list[Row]:
+    """Return the tasks of one page; where the server fails on their annotations, task by task."""
+    try:
+        return _rows(server, server.get("/api/tasks/", params, body=body))
+    except httpx.HTTPStatusError as error:
+        is_full = params["fields"] == "all"
+        if not is_full or error.response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
+            raise
+        bare = params | {"fields": "task_only", "include": "id,updated_at,data"}
+        listed = _rows(server, server.get("/api/tasks/", bare, body=body))
+        return _listable(server, {k: v for k, v in params.items() if k != "query"}, listed, error)
 
 
 def _listable(

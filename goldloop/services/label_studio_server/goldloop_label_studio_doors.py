@@ -6,8 +6,13 @@ delete their own answers. `DOORS` lists all of it; every other request is answer
 sends to annotators loses the answers of the others.
 """
 
+from collections import defaultdict
+from threading import Lock
+
 from django.apps import AppConfig
 from django.http import HttpResponseForbidden
+from goldloop_label_studio_answers import MAX_BYTES, answer_fault, unsound
+from goldloop_label_studio_redactions import REDACTIONS
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.views import APIView
 
@@ -17,11 +22,11 @@ _ANSWER = {  # what the labelling page sends; neither author nor times, ground t
 }
 _PROFILE = {"first_name", "last_name", "phone", "allow_newsletters", "custom_hotkeys"}
 _LISTING = {"project", "view", "page", "page_size", "fields", "include", "resolve_uri", "interaction"}
-_OTHERS = {"annotators": [], "annotations_results": "", "annotations_ids": "", "updated_by": []} | {
-    "avg_lead_time": None,
-    "comment_authors": [],
-}
-"""Fields of a task that tell who answered it, and what."""
+_ANSWERING = defaultdict(Lock)  # by account: two answers at one moment would both be the first
+_FOREIGN = {"cross-site", "same-site"}  # another port of this machine is the same site
+_READING = {"GET", "HEAD", "OPTIONS"}
+_MAX_GIVEN = 10  # tasks that pages which are still open may show
+_MAX_DRAFTS = 20  # of one annotator for one task; the labelling page keeps one
 
 
 class Doors(AppConfig):
@@ -32,8 +37,10 @@ class Doors(AppConfig):
     def ready(self):
         """Put the rule behind authentication, and the redaction behind every view."""
         from io_storages.localfiles.models import LocalFilesExportStorage
+        from tasks.api import AnnotationsListAPI
 
         APIView.initial = _checked(APIView.initial)
+        AnnotationsListAPI.post = _one_by_one(AnnotationsListAPI.post)
         APIView.finalize_response = _redacted(APIView.finalize_response)
         LocalFilesExportStorage.validate_connection = _refuse_storage
         for write in ("save_annotation", "delete_annotation"):
@@ -47,8 +54,16 @@ class PageDoors:
         self.get_response = get_response
 
     def __call__(self, request):
-        """Return the response; `process_view` decides before it."""
-        return self.get_response(request)
+        """Return the response; `process_view` decides before it.
+
+        Browsers send a session along when a page on another port of this machine sends a form or shows Label
+        Studio in a frame.
+        """
+        if request.method not in _READING and request.headers.get("Sec-Fetch-Site") in _FOREIGN:
+            return HttpResponseForbidden("a page of another server may not send this to Label Studio")
+        response = self.get_response(request)
+        response["X-Frame-Options"] = "SAMEORIGIN"
+        return response
 
     def process_view(self, request, view, args, kwargs):
         """Return a refusal, or None to go on."""
@@ -64,9 +79,20 @@ def _checked(initial):
     def checked(view, request, *args, **kwargs):
         initial(view, request, *args, **kwargs)
         if _is_annotator(request):
+            if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES:
+                raise PermissionDenied(f"an annotator may not send more than {MAX_BYTES} bytes at once")
             _check(request, request.data, kwargs)
 
     return checked
+
+
+def _one_by_one(post):
+    def alone(view, request, *args, **kwargs):
+        with _ANSWERING[request.user.pk]:
+            _check(request, request.data, kwargs)  # again: the account may have answered meanwhile
+            return post(view, request, *args, **kwargs)
+
+    return alone
 
 
 def _redacted(finalize_response):
@@ -92,7 +118,8 @@ def _check(request, sent, kwargs):
         return
     view, method = request.resolver_match.view_name, request.method.replace("HEAD", "GET")
     door = DOORS.get(view, {}).get(method)
-    refusal = f"{method} {view} is not for annotators" if door is None else door(request, sent, kwargs)
+    refusal = f"{method} {view} is not for annotators" if door is None else unsound(sent)
+    refusal = refusal or door(request, sent, kwargs)
     if refusal:
         raise PermissionDenied(f"{refusal}; use goldloop's own account, which `goldloop up` names")
 
@@ -124,6 +151,10 @@ def _profile(request, sent, kwargs):
     return _only(sent, _PROFILE) if is_own else "this is another annotator's account"
 
 
+def _tour(request, sent, kwargs):
+    return _only(sent, {"state", "interaction_data"})
+
+
 def _new_answer(request, sent, kwargs):
     """Allow one answer to a task that is open or was given to the annotator; the barred have a skip there."""
     from tasks.models import Annotation, Task
@@ -137,9 +168,9 @@ def _new_answer(request, sent, kwargs):
 
 
 def _was_given(task, user):
-    """Return whether the stream has given the task to `user`, whose page may have been open for long."""
+    """Return whether the stream has given the task to `user` lately; the page may have been open for long."""
     history = user.histories.filter(project=task.project_id).first()
-    given = {entry["taskId"] for entry in (history.data if history else None) or []}
+    given = {entry["taskId"] for entry in ((history.data if history else None) or [])[-_MAX_GIVEN:]}
     return task.pk in given or task.locks.filter(user=user).exists()
 
 
@@ -156,7 +187,17 @@ def _own_answer(request, sent, kwargs):
 
 
 def _draft(request, sent, kwargs):
+    if request.user.drafts.filter(task=kwargs["pk"]).count() >= _MAX_DRAFTS:
+        return f"you have {_MAX_DRAFTS} drafts for task {kwargs['pk']}"
     return _answer(sent, kwargs["pk"])
+
+
+def _draft_of_own_answer(request, sent, kwargs):
+    from tasks.models import Annotation
+
+    is_there = Annotation.objects.filter(pk=kwargs["annotation_id"], task=kwargs["pk"]).exists()
+    refusal = None if is_there else f"task {kwargs['pk']} has no annotation {kwargs['annotation_id']}"
+    return refusal or _own_answer(request, sent, kwargs) or _draft(request, sent, kwargs)
 
 
 def _own_draft(request, sent, kwargs):
@@ -172,9 +213,13 @@ def _answer(sent, task_id):
     from tasks.models import Task
 
     task = Task.objects.filter(pk=task_id).first()
-    if isinstance(sent, dict) and task and str(sent.get("project", task.project_id)) != str(task.project_id):
-        return f"task {task_id} is not in project {sent['project']}"
-    return _only(sent, _ANSWER)
+    if task and isinstance(sent, dict):
+        if str(sent.get("project", task.project_id)) != str(task.project_id):
+            return f"task {task_id} is not in project {sent['project']}"
+        fault = answer_fault(sent, task.project.get_parsed_config())
+    else:
+        fault = None
+    return _only(sent, _ANSWER) or fault
 
 
 _GET = {"GET": _open}
@@ -201,66 +246,19 @@ DOORS = {
     "user-login": {"GET": _open, "POST": _open},
     "user-signup": {"GET": _open, "POST": _open},
     "current-user-hotkeys": {"GET": _open, "PATCH": _open},
-    "product-tour": {"GET": _open, "PATCH": _open},
+    "product-tour": {"GET": _open, "PATCH": _tour},
     "user-detail": {"GET": _profile, "PATCH": _profile},
     "data_manager:dm-actions": {"GET": _open, "POST": _next_task},
     "tasks:api:task-list": {"GET": _listing},
     "projects:api:project-next": {"GET": _listing},
     "tasks:api:task-annotations": {"POST": _new_answer},
     "tasks:api:task-drafts": {"POST": _draft},
-    "tasks:api:task-annotations-drafts": {"POST": _own_answer},
+    "tasks:api:task-annotations-drafts": {"POST": _draft_of_own_answer},
     "tasks:api-annotations:annotation-detail": dict.fromkeys(("GET", "PATCH", "DELETE"), _own_answer),
     "tasks:api-annotations:annotation-convert-to-draft": {"POST": _own_answer},
     "tasks:api-drafts:draft-detail": dict.fromkeys(("GET", "PATCH", "DELETE"), _own_draft),
 }
 """What an annotator may request: by name of the view and method, the function that looks at the request."""
-
-
-# What annotators do not get to see of a response
-
-
-def _without_others(task, user):
-    """Return a task with the answers of `user` only, and without the counts of a dispute of theirs."""
-    own = [one for one in task.get("annotations") or [] if _author(one) == user.pk]
-    kept = {**task, **{name: empty for name, empty in _OTHERS.items() if name in task}}
-    if "annotations" in task:
-        kept["annotations"] = own
-    if "answers" in (task.get("data") or {}) and _is_barred(task["id"], user):
-        kept["data"] = {**task["data"], "answers": ""}
-    return kept
-
-
-def _is_barred(task_id, user):
-    """Return whether the account has an annotation on the task that it has not given itself."""
-    from tasks.models import Annotation
-
-    return Annotation.objects.filter(task=task_id, completed_by=user).exclude(updated_by=user).exists()
-
-
-def _author(annotation):
-    author = annotation.get("completed_by")
-    return author.get("id") if isinstance(author, dict) else author
-
-
-def _tasks(reply, user):
-    return {**reply, "tasks": [_without_others(task, user) for task in reply["tasks"]]}
-
-
-def _oneself(accounts, user):
-    return [account for account in accounts if account["id"] == user.pk]
-
-
-def _nothing(reply, user):
-    return []
-
-
-REDACTIONS = {
-    "tasks:api:task-list": _tasks,
-    "tasks:api:task-detail": _without_others,
-    "user-list": _oneself,
-    "ml:api:ml-list": _nothing,
-    "data_manager:dm-actions": lambda reply, user: [] if isinstance(reply, list) else reply,
-}
 
 
 # The images folder is read-only for the whole server

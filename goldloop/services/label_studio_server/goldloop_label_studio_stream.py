@@ -22,22 +22,36 @@ class Stream(AppConfig):
     def ready(self):
         """Register our `next_task` after Label Studio has registered its own."""
         import data_manager.actions  # noqa: F401  # registers them
+        import projects.api
 
+        projects.api.get_next_task = given_task
         settings.DATA_MANAGER_ACTIONS["next_task"]["entry_point"] = next_task
 
 
 def next_task(project, queryset, *, request, **_):
     """Return the next task among the selected tasks of the tab that sent `request`, and lock it."""
-    from projects.functions.next_task import get_next_task
     from rest_framework.exceptions import NotFound
     from tasks.serializers import NextTaskSerializer
 
-    with _ONE_AT_A_TIME:
-        task, how = get_next_task(request.user, _wanted(project, request), project, dm_queue=False)
+    task, how = given_task(request.user, _wanted(project, request), project, dm_queue=False)
     if task is None:
         raise NotFound(f"There are no tasks for {request.user}")
     context = {"request": request, "project": project, "resolve_uri": True, "annotations": False}
     return NextTaskSerializer(task, context=context).data | {"queue": how}
+
+
+def given_task(user, queryset, project, dm_queue, **options):
+    """Return what Label Studio's `get_next_task` does, and release the tasks that `user` was given before.
+
+    Otherwise one account could lock all tasks, and nobody else would get any.
+    """
+    from projects.functions.next_task import get_next_task
+
+    with _ONE_AT_A_TIME:
+        task, how = get_next_task(user, queryset, project, dm_queue, **options)
+        if task is not None:
+            user.task_locks.filter(task__project=project).exclude(task=task).delete()
+    return task, how
 
 
 def _wanted(project, request):
