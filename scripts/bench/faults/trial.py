@@ -19,15 +19,7 @@ N_REPEATS = 4
 _WALKS_ON = 0.25  # of the faults in score and push, whose end is then compared after a pull
 _NEXT = {"score": ("push", "pull"), "push": ("pull",)}
 _SHARES = {LABEL_STUDIO: 0.5, MLFLOW: 0.35, PREFECT: 0.15}  # of the faults; Prefect keeps no data of the loop
-_REPEATED = {
-    "up",
-    "score",
-    "push",
-    "pull",
-    "retrain",
-    "round",
-    "rollback",
-}  # what a message may send a user to
+_REPEATED = {"up", "score", "push", "pull", "retrain", "round", "rollback"}  # that a message names
 
 
 @dataclass
