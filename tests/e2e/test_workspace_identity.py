@@ -71,6 +71,7 @@ def test_renamed_projects_are_still_ours(
     assert len(loop.parts.gold.records()) == len(given)
 
 
+@pytest.mark.usefixtures("mlflow_login")
 def test_a_model_and_an_experiment_of_another_workspace_are_refused(
     services: Endpoints, tmp_path: Path
 ) -> None:
