@@ -123,7 +123,8 @@ def test_enter_closes_the_instructions_and_submits_nothing(desk: Desk, pictures:
     dialog = ".lsf-modal-ls__body"
 
     desk.browser.find_element(By.XPATH, "//button[.='Instructions']").click()
-    assert "choose the one label that fits" in desk.one(dialog).text
+    words = "choose the one label that fits"
+    desk.wait_for("the instructions", lambda: words in desk.one(dialog).text)
     desk.press(Keys.ENTER)
     desk.wait_for("the dialog gone", lambda: not desk.browser.find_elements(By.CSS_SELECTOR, dialog))
 
