@@ -67,7 +67,7 @@ def run_share(numbers: Sequence[int], options: argparse.Namespace) -> list[Resul
             library = compiled(folder)
             commands = Commands(folder / "workspace", folder / "commands", environment, library)
             walk = Walk(stack, folder, commands, seed=options.seed)
-            walk.go()
+            walk.go(options.command)
             results += [_controlled(walk, command) for command in options.command]
             for number in numbers:
                 result = one_fault(walk, number, options)

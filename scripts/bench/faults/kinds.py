@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from goldloop.tables.snapshot import read_snapshot
 from goldloop.wiring import open_workspace
 from scripts.bench.faults.command import Ended, Running
 from scripts.bench.faults.harm import Deed, Harm
@@ -148,7 +149,7 @@ def server_clock(trial: Trial) -> Planted:
     if trial.stage.command == "pull" and trial.walk.asked is not None:
         trial.stack.put_back(trial.walk.asked, LABEL_STUDIO)
         trial.walk.answer(BUDGET // 2)
-    database = trial.stack.database(LABEL_STUDIO)
+    database, pulled = trial.stack.database(LABEL_STUDIO), _pulled(trial.walk.root)
     with contextlib.closing(sqlite3.connect(database, timeout=30)) as connection, connection:
         ids = [row[0] for row in connection.execute("SELECT id FROM task ORDER BY id")]
         chosen = [one for one in ids if trial.is_heads()]
@@ -159,11 +160,21 @@ def server_clock(trial: Trial) -> Planted:
         ):
             moved = f"strftime('%Y-%m-%d %H:%M:%f000', {name}, '{step_s:+} seconds')"
             marks = ",".join("?" * len(chosen))
-            connection.execute(f"UPDATE {table} SET {name} = {moved} WHERE {column} IN ({marks})", chosen)
+            # an answer that was pulled has kept its moment of birth ever since
+            kept = f" AND id NOT IN ({pulled})" if name == "created_at" else ""
+            connection.execute(
+                f"UPDATE {table} SET {name} = {moved} WHERE {column} IN ({marks}){kept}", chosen
+            )
     ended = _run(trial)
     if trial.stage.command == "pull":
         trial.walk.answer()
     return f"{step_s:+} s for {len(chosen)} of {len(ids)} tasks", [ended]
+
+
+def _pulled(root: Path) -> str:
+    """Return the ids of the answers that goldloop has pulled, for SQL."""
+    annotations = read_snapshot(open_workspace(root).tables).annotations
+    return ",".join(str(int(kept.annotation_id)) for kept in annotations)
 
 
 def restored(trial: Trial) -> Planted:

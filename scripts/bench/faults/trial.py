@@ -17,6 +17,7 @@ from scripts.bench.faults.walk import Stage, Walk
 
 N_REPEATS = 4
 _WALKS_ON = 0.25  # of the faults in score and push, whose end is then compared after a pull
+_CHECKS = 0.25  # of the faults, after which `goldloop check` is run as well
 _NEXT = {"score": ("push", "pull"), "push": ("pull",)}
 _SHARES = {LABEL_STUDIO: 0.5, MLFLOW: 0.35, PREFECT: 0.15}  # of the faults; Prefect keeps no data of the loop
 _REPEATED = {"up", "score", "push", "pull", "retrain", "round", "rollback"}  # that a message names
@@ -115,7 +116,7 @@ def tried(walk: Walk, stage: Stage, plant: Plant, result: Result, rng: np.random
     goal = _walked_on(walk, stage, result) if rng.random() < _WALKS_ON else stage
     apart = difference(goal.facts, walk.facts())
     result.lost, result.doubled = trial.lost + apart.lost, apart.doubled
-    if walk.has_check:
+    if walk.has_check and rng.random() < _CHECKS:
         checked = walk.commands.run("check")
         result.lost += [] if checked.code == 0 else [f"goldloop check: {checked.out}{checked.err}"]
     result.took_s = time.monotonic() - started

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,8 +58,11 @@ class Walk:
         self._older: list[Backup] = []
         self.asked: Backup | None = None
 
-    def go(self) -> dict[str, Stage]:
-        """Walk through the first week, then keep and run each command of the second."""
+    def go(self, commands: Collection[str]) -> dict[str, Stage]:
+        """Walk through the first week, then keep and run each command of the second.
+
+        Retrain and round, which take long, are run only if they are among `commands`.
+        """
         self._keep()
         self._run("score", str(self.folder / "first"))
         self._run("push")
@@ -71,9 +75,11 @@ class Walk:
         self._stage("push")
         self.asked = self._keep()
         self.answer()
-        self._stage("round", is_kept=False)
+        if "round" in commands:
+            self._stage("round", is_kept=False)
         self._stage("pull")
-        self._stage("retrain")
+        if "retrain" in commands:
+            self._stage("retrain")
         self.commands.slowest_s = max(stage.took_s for stage in self.stages.values())
         self.has_check = " check " in self.commands.run("--help").out
         return self.stages
