@@ -66,9 +66,8 @@ def pull_annotations(
     """Merge what changed on the server since the last pull into the annotations table.
 
     An edit replaces the annotation, and a deletion retracts it. Skips and invalid answers are kept without a
-    vote. Tasks that goldloop did not plan are ignored. A repeated pull changes nothing. When the numbers of
-    answers differ, and once a day, goldloop compares every task: a pull by time misses what a wrong clock has
-    stamped.
+    vote. Tasks that goldloop did not plan are ignored. When the numbers of answers differ, and once a day,
+    goldloop compares every task: a pull by time misses what a wrong clock has stamped.
 
     Raises:
         TasksLostError: more than a few answers are gone, and the user has not decided what follows.

@@ -49,11 +49,9 @@ def reconcile(
 
     While the server holds as many tasks as the task log, and as many others as at the newest full comparison
     `check`, this costs one request for each project. Otherwise, and if `is_full`, goldloop lists every task
-    on the server. It adopts a task that the task log does not hold. Of several tasks with one key it keeps
-    one. It records as gone a task that was deleted on the server.
-
-    `state` comes from before the listing, to find deleted tasks; a second read after the listing finds
-    unknown tasks, because another process may plan and push meanwhile.
+    on the server. It adopts a task that the task log has lost, keeps one of several with one key, and records
+    a deleted one as gone. It reads the task log again after the listing, because another process may plan and
+    push meanwhile.
 
     Raises:
         TasksLostError: more than a few tasks are gone, and the user has not decided what follows.

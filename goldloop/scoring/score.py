@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePath
 
@@ -17,7 +18,7 @@ from goldloop.drift.history import Seen
 from goldloop.drift.sketches import Sketch
 from goldloop.routing.policies import Policy
 from goldloop.scoring.writer import AuditProbabilities, Clock, Model, ScoreReport, ScoreWriter, sample_key
-from goldloop.tables.arrivals import read_failed_openings, save_opened
+from goldloop.tables.arrivals import FailedOpenings, read_failed_openings, save_opened
 from goldloop.tables.batches import read_places, read_reference, save_batch
 from goldloop.tables.predictions import newest_predictions
 
@@ -27,6 +28,44 @@ def batch_of(source: str) -> BatchId:
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", PurePath(source.rstrip("/*")).stem).strip("-")[:40] or "batch"
     digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
     return BatchId(f"{stem}-{digest[:8]}")
+
+
+@dataclass(slots=True)
+class _Files:
+    """The files of one pass: `known` are recorded, `opened` are those that could not be opened before."""
+
+    known: set[bytes]
+    failures: FailedOpenings
+    report: ScoreReport
+    advance: Callable[[int], None]
+    opened: set[str] = field(default_factory=set)
+
+    def is_known(self, file: FileRef) -> bool:
+        """Return whether a file need not be read, and count it then."""
+        place = file_of(file.uri)
+        if place in self.failures.unopened:
+            self.opened.add(place)  # unless its arrival says that it failed again
+            if file.uri == place:
+                return False
+        if _file_key(file.uri, file.stamp) not in self.known:
+            return False
+        self.report.n_known += 1
+        self.advance(1)
+        return True
+
+    def is_new(self, arrival: Arrival) -> bool:
+        """Count an arrival; return whether no table has recorded it."""
+        if arrival.reason == UNREADABLE:
+            self.opened.discard(arrival.file.uri)
+        if self.failures.is_recorded(arrival):
+            self.report.n_unopened += 1
+            self.report.add_example(arrival)
+            return False
+        if _file_key(arrival.file.uri, arrival.file.stamp) in self.known:
+            self.report.n_known += 1
+            return False
+        self.report.n_files += 1
+        return True
 
 
 def score_source(
@@ -52,36 +91,16 @@ def score_source(
     """
     batch = batch_of(source)
     report = ScoreReport(batch, model.version, warnings=model.warnings)
-    known, seen = _known_files(tables, batch), _seen_samples(tables)
-    failures, opened = read_failed_openings(tables), set[str]()
-    writer = ScoreWriter(batch, model, policy, tables, clock, audit_probabilities, report, seen=seen)
-
-    def is_known(file: FileRef) -> bool:
-        place = file_of(file.uri)
-        if place in failures.unopened:
-            opened.add(place)  # unless its arrival says that it failed again
-            if file.uri == place:
-                return False
-        if _file_key(file.uri, file.stamp) not in known:
-            return False
-        report.n_known += 1
-        advance(1)
-        return True
-
-    for arrival in reader.arrivals(source, is_known=is_known):
-        if arrival.reason == UNREADABLE:
-            opened.discard(arrival.file.uri)
-        if failures.is_recorded(arrival):
-            report.n_unopened += 1
-            report.add_example(arrival)
-        elif _file_key(arrival.file.uri, arrival.file.stamp) in known:
-            report.n_known += 1
-        else:
-            report.n_files += 1
+    writer = ScoreWriter(
+        batch, model, policy, tables, clock, audit_probabilities, report, seen=_seen_samples(tables)
+    )
+    files = _Files(_known_files(tables, batch), read_failed_openings(tables), report, advance)
+    for arrival in reader.arrivals(source, is_known=files.is_known):
+        if files.is_new(arrival):
             writer.add(arrival)
         advance(1)
     writer.flush()
-    save_opened(tables, batch, opened, at=clock())
+    save_opened(tables, batch, files.opened, at=clock())
     report.drift = _drift(writer.sketch(), tables, batch=batch, model=model, at=clock())
     return report
 
