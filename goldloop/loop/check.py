@@ -16,7 +16,6 @@ from goldloop.core.errors import (
     UnreadableSampleError,
 )
 from goldloop.core.ports import LabelingQueue, Tables
-from goldloop.gold.records import gold_digest
 from goldloop.labeling.altered_tasks import altered_sentences, by_task_id, is_altered
 from goldloop.labeling.context import LoopState, read_state
 from goldloop.labeling.kept_content import keep_samples
@@ -180,11 +179,22 @@ def _champion(ports: LoopPorts) -> Iterator[Finding]:
 
 
 def _present_gold(ports: LoopPorts, state: LoopState, *, is_repairing: bool) -> Iterator[Finding]:
-    """Compare gold with what all kept answers give; they differ after a pull that was killed."""
-    present = state.snapshot.gold.version
-    if gold_digest(gold_records(state.outcomes.samples)) == present.digest:
+    """Compare the labels in gold with what all kept answers give; they differ after a pull that was killed.
+
+    How sure a label is may differ: it also follows from later rounds, up to the next pull.
+    """
+    present = state.snapshot.gold
+    derived, held = (
+        {(record.sample_id, record.label, record.split) for record in records}
+        for records in (gold_records(state.outcomes.samples), present.records)
+    )
+    samples = {sample_id for sample_id, _, _ in derived ^ held}
+    if not samples:
         return
-    detail = f"gold version {present.version} is not what the kept answers give"
+    detail = (
+        f"gold version {present.version.version} holds other labels than the kept answers give, "
+        f"for {len(samples)} samples: {_listed(sorted(sample_id[:12] for sample_id in samples))}"
+    )
     finding = Finding("gold follows from the answers", detail, "Run `goldloop pull`.")
     if is_repairing:
         report = PullReport()

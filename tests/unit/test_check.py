@@ -144,6 +144,16 @@ def test_answers_that_are_not_gold_yet_are_found(tmp_path: Path) -> None:
     assert check(loop) == []
 
 
+def test_a_label_that_is_a_little_surer_by_now_is_no_finding(tmp_path: Path) -> None:
+    """How sure a label is follows from later rounds too; the next pull writes it down."""
+    loop = labelled(tmp_path)
+    first, *others = loop.gold.records()
+    other = replace(first, posterior={"ham": 0.97, "spam": 0.03})
+    assert loop.gold.commit(lambda: [other, *others], reason=lambda _: "surer") is not None
+
+    assert check(loop) == []
+
+
 def test_an_answer_without_a_planned_task_is_found(tmp_path: Path) -> None:
     """An annotation of a key that nobody planned is named; the repair leaves it alone."""
     loop = labelled(tmp_path)
