@@ -160,8 +160,8 @@ def server_clock(trial: Trial) -> Planted:
         ):
             moved = f"strftime('%Y-%m-%d %H:%M:%f000', {name}, '{step_s:+} seconds')"
             marks = ",".join("?" * len(chosen))
-            # an answer that was pulled has kept its moment of birth ever since
-            kept = f" AND id NOT IN ({pulled})" if name == "created_at" else ""
+            # answers that goldloop has pulled keep the moments that it has seen: the server stamped them once
+            kept = f" AND id NOT IN ({pulled})" if table == "task_completion" else ""
             connection.execute(
                 f"UPDATE {table} SET {name} = {moved} WHERE {column} IN ({marks}){kept}", chosen
             )
