@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from goldloop.core.disk import Write, write_whole
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.labels import LabelSet
 from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE, Preview
@@ -66,7 +67,7 @@ class TextStore:
         self.reader = reader
         self.kept: dict[SampleId, str] = {}
 
-    def keep(self, sample_id: SampleId, uri: str) -> str:
+    def keep(self, sample_id: SampleId, uri: str, write: Write = write_whole) -> str:
         """Keep the text at `uri` if it still is that sample."""
         text = self.reader.texts.get(uri, "")
         if sample_id_of(text.encode()) != sample_id:

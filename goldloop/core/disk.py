@@ -13,7 +13,8 @@ import re
 import secrets
 import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,7 +42,12 @@ _SQLITE = {
     "disk I/O error": errno.EIO,
     "readonly database": errno.EROFS,
 }
+_BYTES_TOGETHER = 64 << 20
+_FORCE_THREADS = 16  # each waits for the disk
 _NO_FORCE = (errno.EINVAL, errno.ENOTSUP, errno.EROFS)  # of file systems that cannot force a folder
+
+Write = Callable[[Path, bytes], None]
+"""Writes a file with this content."""
 
 
 def disk_error(error: BaseException, doing: str, path: Path | str | None = None) -> StorageError | None:
@@ -150,13 +156,13 @@ def put_in_place(beside: Path, target: Path) -> None:
     force_folder(target.parent)
 
 
-def make_folder(path: Path) -> None:
-    """Make a folder and the missing ones above it, each forced to the disk."""
+def make_folder(path: Path, force: Callable[[Path], object] = force_folder) -> None:
+    """Make a folder and the missing ones above it; `force` gets each folder that has a new name."""
     if path.is_dir():
         return
-    make_folder(path.parent)
+    make_folder(path.parent, force)
     path.mkdir(exist_ok=True)
-    force_folder(path.parent)
+    force(path.parent)
 
 
 def write_first(path: Path, content: str, *, mode: int = 0o644) -> None:
@@ -183,18 +189,83 @@ def write_whole(path: Path, content: bytes | str, *, mode: int = 0o644) -> None:
         StorageError: the disk refused it; nothing has changed.
     """
     data = content.encode() if isinstance(content, str) else content
-    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     with disk_errors(f"write {path.name}", path):
         make_folder(path.parent)
-        try:
-            descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fchmod(descriptor, mode)
-                os.fsync(descriptor)
-            beside.replace(path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
-        force_folder(path.parent)
+        beside = _written_beside(path, data, mode)
+        with _removed_after_an_error([beside]):
+            put_in_place(beside, path)
+
+
+@contextmanager
+def written_together(mode: int = 0o644) -> Iterator[Write]:
+    """Yield a `write_whole` for many new files, which have their names when the block ends.
+
+    The files are forced to the disk at the same time, and each folder once: the disk does many of these in
+    one write of its own. Each 64 MB are finished before the next, so that memory stays bounded.
+
+    Raises:
+        StorageError: the disk refused it; each file is there whole or not at all.
+    """
+    pending: dict[Path, Path] = {}
+    named: set[Path] = set()
+    n_bytes = 0
+
+    def write(path: Path, content: bytes) -> None:
+        nonlocal n_bytes
+        with disk_errors(f"write {path.name}", path):
+            make_folder(path.parent, named.add)
+            pending[_written_beside(path, content, mode)] = path
+        n_bytes += len(content)
+        if n_bytes > _BYTES_TOGETHER:
+            finish()
+
+    def finish() -> None:
+        nonlocal n_bytes
+        with disk_errors(f"write {len(pending)} files", next(iter(pending.values()), None)):
+            _force_all(force_file, pending)
+            for beside, path in pending.items():
+                beside.replace(path)
+                named.add(path.parent)
+            _force_all(force_folder, named)
+        pending.clear()
+        named.clear()
+        n_bytes = 0
+
+    with _removed_after_an_error(pending):
+        yield write
+        finish()
+
+
+def _written_beside(path: Path, content: bytes, mode: int) -> Path:
+    """Write `content` beside `path`, not forced to the disk; return where."""
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
+    with _removed_after_an_error([beside]):
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            os.fchmod(descriptor, mode)
+    return beside
+
+
+@contextmanager
+def _removed_after_an_error(files: Iterable[Path]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        for file in files:
+            file.unlink(missing_ok=True)
+        raise
+
+
+def _force_all(force: Callable[[Path], object], paths: Collection[Path]) -> None:
+    """Force `paths` at the same time, in a few threads that take a part of them each."""
+    n_threads, all_paths = min(_FORCE_THREADS, len(paths)), list(paths)
+    if n_threads == 0:
+        return
+
+    def force_part(first: int) -> None:
+        for path in all_paths[first::n_threads]:
+            force(path)
+
+    with ThreadPoolExecutor(n_threads, thread_name_prefix="force") as pool:
+        list(pool.map(force_part, range(n_threads)))

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.core.annotations import ListedTask, ServerCounts, TaskState
+from goldloop.core.disk import Write, write_whole
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId
 from goldloop.core.tasks import NewTask
@@ -134,8 +135,10 @@ class Reader(Protocol):
 class ContentStore(Protocol):
     """Keeps the content of samples, addressed by sample_id."""
 
-    def keep(self, sample_id: SampleId, uri: str) -> str:
+    def keep(self, sample_id: SampleId, uri: str, write: Write = write_whole) -> str:
         """Keep the sample that arrived from `uri`; return the path for a browser, "" where it needs none.
+
+        `write` writes its files; the files of many samples are written faster by `written_together`.
 
         Raises:
             UnreadableSampleError: the content is gone, or is no longer that of `sample_id`.

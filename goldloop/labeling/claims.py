@@ -19,15 +19,20 @@ class Claims:
     def __init__(self, context: LabelingContext) -> None:
         self._context = context
         self._waited_s: dict[object, float] = {}
+        self._won: set[str] = set()
+        self._has_all = False
 
     def take(self, *, is_idle: bool) -> dict[str, TaskStatus]:
-        """Claim the next tasks; return what they were before, by key.
+        """Claim the tasks of the next import; return what they were before, by key.
 
+        An idle push claims half an import, so that the server has work while the push prepares more.
         Nothing is left when there are none; an idle push waits while other pushes hold the remaining tasks.
         """
         context = self._context
-        while True:
-            claimed, waiting = self._claim()
+        while not self._has_all:
+            claimed, waiting = self._claim(context.import_size // 2 if is_idle else context.import_size)
+            self._won |= claimed.keys()
+            self._has_all = bool(claimed) and self._won.issuperset(task.key for task in waiting)
             if claimed or not waiting or not is_idle:
                 return claimed
             if not self._waited_s:
@@ -39,8 +44,9 @@ class Claims:
             step = min(1.0, context.lease_s / 10)
             context.sleep(step)
             self._waited_s = {_name(task): self._waited_s.get(_name(task), 0.0) + step for task in waiting}
+        return {}
 
-    def _claim(self) -> tuple[dict[str, TaskStatus], list[TaskStatus]]:
+    def _claim(self, n_at_most: int) -> tuple[dict[str, TaskStatus], list[TaskStatus]]:
         """Claim free tasks; return them, and all tasks that still have to be pushed."""
         claimed: dict[str, TaskStatus] = {}
         waiting: list[TaskStatus] = []
@@ -54,7 +60,7 @@ class Claims:
             nonlocal claimed, waiting
             waiting = [task for task in statuses.values() if task.is_waiting]
             free = [task for task in waiting if is_free(task)]
-            claimed = {task.key: task for task in free[: self._context.import_size]}
+            claimed = {task.key: task for task in free[:n_at_most]}
             return list(claimed)
 
         self._context.task_log.claim(choose)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from goldloop.core.disk import written_together
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.ports import ContentStore, Tables
 from goldloop.core.samples import SampleId
 from goldloop.tables.batches import read_places, read_samples
 
-_KEEPERS = 4  # threads that keep samples: each waits for the disk, and several wait together
 NEXT_STEP = "if the files have moved, run `goldloop score` on their new place, then this command again"
 
 
@@ -26,16 +25,13 @@ class Kept:
 def keep_samples(tables: Tables, store: ContentStore, sample_ids: Collection[SampleId]) -> Kept:
     """Keep each of `sample_ids` in `store`, from where it arrived or else from where it was seen since."""
     samples, kept = read_samples(tables, sample_ids), Kept()
-
-    def keep(sample_id: SampleId) -> None:
-        uri = samples[sample_id].uri if sample_id in samples else ""
-        try:
-            kept.paths[sample_id] = store.keep(sample_id, uri)
-        except UnreadableSampleError as error:
-            kept.lost[sample_id] = f"{uri or 'no known place'}: {error}; {NEXT_STEP}"
-
-    with ThreadPoolExecutor(_KEEPERS, thread_name_prefix="keep") as keepers:
-        list(keepers.map(keep, sample_ids))
+    with written_together() as write:
+        for sample_id in sample_ids:
+            uri = samples[sample_id].uri if sample_id in samples else ""
+            try:
+                kept.paths[sample_id] = store.keep(sample_id, uri, write)
+            except UnreadableSampleError as error:
+                kept.lost[sample_id] = f"{uri or 'no known place'}: {error}; {NEXT_STEP}"
     for sample_id, places in read_places(tables, kept.lost).items():
         for place in places:
             try:

@@ -19,6 +19,7 @@ from goldloop.core.ports import Row, Table
 Value = TypeVar("Value")
 
 MOMENT = pa.timestamp("us", tz="UTC")
+_PLAIN = {str, bool, int, float, datetime, NoneType}
 _ARROW_TYPES = {bool: pa.bool_(), int: pa.int64(), float: pa.float64(), datetime: MOMENT}
 
 
@@ -32,10 +33,12 @@ def columns_of(kind: type[Any], **extra: pa.DataType) -> pa.Schema:
 
 def rows_of(values: Iterable[Any], **extra: Any) -> list[Row]:
     """Return one row for each dataclass of `values`, with the cells of `extra` added to every row."""
-    return [
-        {**{field.name: _cell(getattr(value, field.name)) for field in fields(value)}, **extra}
-        for value in values
-    ]
+    rows: list[Row] = []
+    for value in values:
+        plain, others = _fields_by_cell(cast("Any", type(value)))
+        row = {name: getattr(value, name) for name in plain}
+        rows.append(row | {name: _cell(getattr(value, name)) for name in others} | extra)
+    return rows
 
 
 def values_of(kind: type[Value], rows: pa.Table) -> list[Value]:
@@ -85,6 +88,20 @@ def one_for_each(keys: Sequence[str], rows: pa.Table, *, which: Literal["min", "
 def column_values(rows: pa.Table, *names: str) -> Iterable[tuple[Any, ...]]:
     """Return the cells of the columns `names`, row by row."""
     return zip(*(rows[name].to_pylist() for name in names), strict=True)
+
+
+@cache
+def _fields_by_cell(kind: type[Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the fields whose values are cells as they are, and the fields of other types."""
+    names = [field.name for field in fields(kind)]
+    plain = {name for name, hint in get_type_hints(kind).items() if _is_plain(hint)}
+    return tuple(n for n in names if n in plain), tuple(n for n in names if n not in plain)
+
+
+def _is_plain(hint: Any) -> bool:
+    if get_origin(hint) in (Union, UnionType):
+        return all(_is_plain(option) for option in get_args(hint))
+    return getattr(hint, "__supertype__", hint) in _PLAIN
 
 
 def _cell(value: Any) -> Any:

@@ -7,7 +7,7 @@ task that is gone and planned again starts without events, in whatever order the
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -34,23 +34,31 @@ class TaskEvent:
     content: str | None = None
 
 
+@dataclass(slots=True)
+class _Plans:
+    """All plans and their `seq`, in the order of their commits, as of a version of the table or later."""
+
+    version: int = -1
+    rows: Sequence[tuple[PlannedTask, int]] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class TaskLog:
     """Reads and adds plans and events; every addition is one commit with a number of its own.
 
-    Events that it adds carry `owner` and the time of `clock`.
+    Events that it adds carry `owner` and the time of `clock`. It reads the plans again only when some were
+    added: a push reads the statuses before each import, and the plans are most of what it would decode.
     """
 
     tables: Tables
     owner: str = ""
     clock: Callable[[], datetime] = now
+    _plans: _Plans = field(default_factory=_Plans, repr=False, compare=False)
 
     def statuses(self) -> dict[str, TaskStatus]:
         """Return the newest status of every task ever planned, by key, in the order of their first plans."""
-        rows = self.tables.planned_tasks.read().sort_by([("seq", "ascending"), ("position", "ascending")])
-        plans = zip(codec.values_of(PlannedTask, rows), rows["seq"].to_pylist(), strict=True)
         statuses = {
-            plan.key: TaskStatus(plan, seq, Event.PLANNED, plan.planned_at) for plan, seq in plans
+            plan.key: TaskStatus(plan, seq, Event.PLANNED, plan.planned_at) for plan, seq in self._planned()
         }  # a key that is planned again keeps the place of its first plan
         for event in codec.values_of(TaskEvent, self.tables.task_events.read().sort_by("seq")):
             planned = statuses.get(event.key)
@@ -66,6 +74,16 @@ class TaskLog:
                     event.detail,
                 )
         return statuses
+
+    def _planned(self) -> Sequence[tuple[PlannedTask, int]]:
+        """Return every plan and its `seq`, in the order of commits and positions."""
+        version = self.tables.planned_tasks.version()  # before the read, which may find more
+        if version != self._plans.version:
+            rows = self.tables.planned_tasks.read().sort_by([("seq", "ascending"), ("position", "ascending")])
+            plans = codec.values_of(PlannedTask, rows)
+            self._plans.rows = list(zip(plans, rows["seq"].to_pylist(), strict=True))
+            self._plans.version = version
+        return self._plans.rows
 
     def plan(
         self, make_plans: Callable[[], Sequence[PlannedTask]], *, base: int | None = None

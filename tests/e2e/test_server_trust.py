@@ -150,6 +150,42 @@ def test_a_small_project_deleted_keeps_its_labels_and_gets_open_tasks_again(
     assert labels(loop) == {"cat": 12, "dog": 8}
 
 
+def test_losses_sum_up_over_four_pulls(make_pushed: Callable[[str], Loop]) -> None:
+    """Before each pull half of the tasks that are left are deleted: gold keeps what it had, and pulls ask."""
+    loop = make_pushed("halves")
+    say_all(loop, "cat")
+    loop.run("pull")
+
+    for _ in range(4):
+        left = sorted(loop.queue().all_tasks())
+        loop.queue().delete(left[: round(0.49 * len(left))])
+        assert "answers are gone from the labelling server" in loop.run("pull", code=1).err
+
+    assert labels(loop) == {"cat": N_TASKS}
+
+
+def test_tasks_exported_deleted_and_imported_again_are_pulled(make_pushed: Callable[[str], Loop]) -> None:
+    """They get new ids, and their number is as before; the answers on them count once."""
+    loop = make_pushed("replaced")
+    loop.run("pull")
+    server, project = loop.servers.label_studio, loop.queue().projects.main
+    chosen = sorted(loop.queue().all_tasks())[:6]
+    headers = {"Authorization": f"Token {server.token}"}
+    with httpx.Client(base_url=server.url, headers=headers, timeout=60, trust_env=False) as client:
+        exported = [client.get(f"/api/tasks/{task_id}/").json() for task_id in chosen]
+        for task_id in chosen:
+            client.delete(f"/api/tasks/{task_id}/").raise_for_status()
+        bodies = [{name: task[name] for name in ("data", "predictions")} for task in exported]
+        client.post(f"/api/projects/{project}/import", json=bodies).raise_for_status()
+    say_all(loop, "dog")
+
+    pulled = [loop.json("pull")["n_new"] for _ in range(3)]
+
+    assert sum(pulled) == N_TASKS
+    assert labels(loop) == {"dog": N_TASKS}
+    assert loop.doubled() == []
+
+
 def test_a_restored_backup_stops_the_pull_and_overwrites_nothing(
     make_pushed: Callable[[str], Loop], database: Path, tmp_path: Path
 ) -> None:

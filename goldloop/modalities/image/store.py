@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from goldloop.core.disk import write_whole
+from goldloop.core.disk import Write, write_whole
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import Decoded, SampleId, sample_id_of
 from goldloop.modalities.content import read_content
@@ -30,7 +30,7 @@ class ImageStore:
         self.root = root
         self.reader = reader
 
-    def keep(self, sample_id: SampleId, uri: str) -> str:
+    def keep(self, sample_id: SampleId, uri: str, write: Write = write_whole) -> str:
         """Copy the sample at `uri` into the store; return the relative path of what a browser shows.
 
         A sample that is kept already is returned without looking at `uri`. A browser gets plain JPEG and PNG
@@ -57,12 +57,12 @@ class ImageStore:
         picture = None if plain else decode_picture(content)
         original = f"{sample_id[:2]}/{sample_id}.{EXTENSIONS[picture.format if picture else str(plain)]}"
         if is_new:
-            write_whole(self.root / original, content)
+            write(self.root / original, content)
         if picture is None:
             return original
         suffix, shown = reduced(picture.rgb, DISPLAY_SIDE, quality=90)
         path = f"display/{sample_id[:2]}/{sample_id}.{suffix}"
-        write_whole(self.root / path, shown)
+        write(self.root / path, shown)
         return path
 
     def load(self, sample_id: SampleId) -> Decoded:
@@ -89,9 +89,12 @@ class ImageStore:
 
 
 def _is_regular(path: str) -> bool:
-    """Return whether a file, not a link to one, lies at `path`; pathlib is slow for eleven looks a push."""
+    """Return whether a file, not a link to one, lies at `path`; a push asks this eleven times for a picture.
+
+    `os.access` answers in half the time of an lstat that fails.
+    """
     try:
-        return stat.S_ISREG(os.lstat(path).st_mode)
+        return os.access(path, os.F_OK) and stat.S_ISREG(os.lstat(path).st_mode)
     except OSError:
         return False
 

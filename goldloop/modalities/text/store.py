@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 
-from goldloop.core.disk import disk_errors, force_folder, make_folder
+from goldloop.core.disk import Write, disk_errors, force_folder, make_folder, write_whole
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import Decoded, SampleId, sample_id_of
 from goldloop.modalities.text.csv_jsonl import Reason
@@ -46,7 +46,7 @@ class TextStore:
             rows = [(sample_id, text.encode()) for sample_id, text in texts.items()]
             connection.executemany("INSERT OR IGNORE INTO texts VALUES (?, ?)", rows)
 
-    def keep(self, sample_id: SampleId, uri: str) -> str:
+    def keep(self, sample_id: SampleId, uri: str, write: Write = write_whole) -> str:
         """Check that the text is here, as it was kept when it arrived from `uri`; a browser needs no path."""
         self.text(sample_id)
         return ""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import io
 import shutil
 import tempfile
-import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -40,12 +40,15 @@ def picture(name: str) -> SampleId:
 
 
 def ports_with(queue: LabelStudioQueue, tasks: Sequence[NewTask]) -> LoopPorts:
-    """Return the ports of a new workspace on the projects of `queue`, with the files and rows of `tasks`."""
+    """Return the ports of a new workspace on the projects of `queue`, with the files and rows of `tasks`.
+
+    The folder stays until the bench ends: ext4 is slow to make files for minutes after many were removed.
+    """
     folder = Path(tempfile.mkdtemp(prefix="goldloop-bench-"))
     wiring = Wiring(Workspace.create(folder / "workspace", labels=list(queue.labels)))
     wiring.tables.samples.append([_sample_row(folder, task) for task in tasks])
     ports = replace(wiring.ports, open_queue=lambda: queue)
-    weakref.finalize(wiring, shutil.rmtree, folder, ignore_errors=True)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return ports
 
 

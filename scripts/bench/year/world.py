@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from goldloop.core.disk import Write, write_whole
 from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE, Preview
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId
 from goldloop.core.tasks import NewTask
@@ -104,7 +105,7 @@ class World:
         """Yield samples that arrived before."""
         return (Arrival(file, sample_id, self.load(sample_id)) for sample_id, file in samples)
 
-    def keep(self, sample_id: SampleId, uri: str) -> str:
+    def keep(self, sample_id: SampleId, uri: str, write: Write = write_whole) -> str:
         """Return no path: annotators are simulated."""
         return ""
 
