@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -22,6 +23,12 @@ from goldloop.settings.sections import (
     ServiceSettings,
     SuggestionSettings,
 )
+
+
+@cache
+def _label_set(names: tuple[str, ...]) -> LabelSet:
+    """Return the label set of `names`; its check takes as long as anything else that is done for a sample."""
+    return LabelSet(names)
 
 
 class Settings(Section):
@@ -88,7 +95,7 @@ class Settings(Section):
     @property
     def label_set(self) -> LabelSet:
         """The label set, in column order."""
-        return LabelSet(self.labels)
+        return _label_set(self.labels)
 
 
 ALONE: dict[str, dict[str, object]] = {

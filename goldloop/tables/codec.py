@@ -51,12 +51,16 @@ def values_of(kind: type[Value], rows: pa.Table) -> list[Value]:
     """
     records = rows.select([field.name for field in fields(kind)]).to_pylist()  # type: ignore[arg-type]
     for name in _json_fields(cast("Any", kind)):
+        values = {
+            text: None if text is None else json.loads(text) for text in rows[name].unique().to_pylist()
+        }
         for record in records:
-            record[name] = None if record[name] is None else json.loads(record[name])
+            record[name] = values[record[name]]
     for name in _defaulted_fields(cast("Any", kind)):
-        for record in records:
-            if record[name] is None:
-                del record[name]
+        if rows[name].null_count:
+            for record in records:
+                if record[name] is None:
+                    del record[name]
     return from_plain(list[kind], records)  # type: ignore[valid-type]
 
 
