@@ -63,3 +63,31 @@ def test_a_live_claim_under_a_slow_clock_is_left_to_its_owner(tmp_path: Path) ->
 
     assert len(slept) == 3
     assert set(Counter(loop.queue.all_tasks().values()).values()) == {1}
+
+
+def test_statuses_show_what_another_process_has_planned_since(tmp_path: Path) -> None:
+    """A task log keeps the plans that it has read only until some are added."""
+    loop = Loop(tmp_path, texts(200))
+    loop.score()
+    log = loop.context("other").task_log
+    assert log.statuses() == {}
+
+    loop.plan()
+
+    assert log.statuses() == loop.task_log.statuses() != {}
+
+
+def test_an_idle_push_begins_with_half_an_import(tmp_path: Path) -> None:
+    """So the server has work early; the later imports are whole, and every task is created once."""
+    loop = Loop(tmp_path, texts(200))
+    loop.score()
+    loop.plan()
+    n_planned = len(loop.task_log.statuses())
+    sizes: list[int] = []
+    push = loop.queue.push
+    loop.queue.push = lambda tasks: sizes.append(len(tasks)) or push(tasks)  # type: ignore[method-assign, func-returns-value]
+
+    loop.push_planned(import_size=8)
+
+    assert sizes[:2] == [4, 8]
+    assert sum(sizes) == n_planned == len(loop.queue.tasks)

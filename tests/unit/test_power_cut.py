@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from goldloop.adapters.delta import Table
-from goldloop.core.disk import write_whole
+from goldloop.core.disk import write_whole, written_together
 from goldloop.core.errors import StorageError
 from goldloop.core.ports import Changes
 from goldloop.core.samples import sample_id_of
@@ -122,6 +122,51 @@ def test_a_file_written_whole_survives_or_was_never_there(disk: ForgetfulDisk, t
         disk.cut_at = None
         after = disk.after_the_cut(tmp_path / str(number), names_kept=False)
         assert (after / "new/folder/file").read_text() in ("one", "two")
+
+
+@pytest.mark.parametrize("names_kept", [False, True])
+def test_files_written_together_are_whole_or_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names_kept: bool
+) -> None:
+    """Five files in two new folders, cut before each fsync: what has its name has its content."""
+    contents = {f"{number % 2}/{number}": str(number) * 100 for number in range(5)}
+    n_whole = []
+    for moment in count():
+        root = tmp_path / f"disk-{moment}"
+        root.mkdir()
+        with monkeypatch.context() as patch:
+            disk = ForgetfulDisk(root, patch)
+            disk.cut_at = moment
+            with suppress(PowerCut), written_together() as write:
+                for name, content in contents.items():
+                    write(root / name, content.encode())
+            is_cut = disk.n_forced == moment
+            after = disk.after_the_cut(tmp_path / f"after-{moment}", names_kept=names_kept)
+            disk.close()
+        found = {name: (after / name).read_text() for name in contents if (after / name).exists()}
+        assert found.items() <= contents.items()
+        n_whole.append(len(found))
+        if not is_cut:
+            break
+    assert n_whole[0] == 0
+    assert n_whole[-1] == len(contents)
+
+
+def test_an_error_among_files_written_together_leaves_none_beside(tmp_path: Path) -> None:
+    """The third write meets a folder that is a file; nothing hidden stays, and no file has its name."""
+    (tmp_path / "file").write_text("in the way")
+
+    with pytest.raises(StorageError, match="a file lies where a folder should be"):
+        write_together(tmp_path, ["a/1", "a/2", "file/3"])
+
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["file"]
+
+
+def write_together(folder: Path, names: list[str]) -> None:
+    """Write a file with its own name as content for each of `names`."""
+    with written_together() as write:
+        for name in names:
+            write(folder / name, name.encode())
 
 
 @pytest.mark.parametrize("size", [(8, 8), (3000, 10)])
