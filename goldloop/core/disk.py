@@ -197,7 +197,7 @@ def write_whole(path: Path, content: bytes | str, *, mode: int = 0o644) -> None:
 
 
 @contextmanager
-def written_together(mode: int = 0o644) -> Iterator[Write]:
+def written_together() -> Iterator[Write]:
     """Yield a `write_whole` for many new files, which have their names when the block ends.
 
     The files are forced to the disk at the same time, and each folder once: the disk does many of these in
@@ -214,7 +214,7 @@ def written_together(mode: int = 0o644) -> Iterator[Write]:
         nonlocal n_bytes
         with disk_errors(f"write {path.name}", path):
             make_folder(path.parent, named.add)
-            pending[_written_beside(path, content, mode)] = path
+            pending[_written_beside(path, content)] = path
         n_bytes += len(content)
         if n_bytes > _BYTES_TOGETHER:
             finish()
@@ -236,7 +236,7 @@ def written_together(mode: int = 0o644) -> Iterator[Write]:
         finish()
 
 
-def _written_beside(path: Path, content: bytes, mode: int) -> Path:
+def _written_beside(path: Path, content: bytes, mode: int = 0o644) -> Path:
     """Write `content` beside `path`, not forced to the disk; return where."""
     beside = path.with_name(f".{path.name}.{secrets.token_hex(6)}")
     with _removed_after_an_error([beside]):
