@@ -30,7 +30,7 @@ class Claims:
         """
         context = self._context
         while not self._has_all:
-            claimed, waiting = self._claim(context.import_size // 2 if is_idle else context.import_size)
+            claimed, waiting = self._claim((context.import_size + 1) // 2 if is_idle else context.import_size)
             self._won |= claimed.keys()
             self._has_all = bool(claimed) and self._won.issuperset(task.key for task in waiting)
             if claimed or not waiting or not is_idle:

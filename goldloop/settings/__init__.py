@@ -27,7 +27,7 @@ from goldloop.settings.sections import (
 
 @cache
 def _label_set(names: tuple[str, ...]) -> LabelSet:
-    """Return the label set of `names`; its check takes as long as anything else that is done for a sample."""
+    """Return the label set of `names`, checked once: `label_set` is read for every sample."""
     return LabelSet(names)
 
 

@@ -99,7 +99,7 @@ def _fields_by_cell(kind: type[Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the fields whose values are cells as they are, and the fields of other types."""
     names = [field.name for field in fields(kind)]
     plain = {name for name, hint in get_type_hints(kind).items() if _is_plain(hint)}
-    return tuple(n for n in names if n in plain), tuple(n for n in names if n not in plain)
+    return tuple(name for name in names if name in plain), tuple(name for name in names if name not in plain)
 
 
 def _is_plain(hint: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -77,7 +78,10 @@ def test_statuses_show_what_another_process_has_planned_since(tmp_path: Path) ->
     assert log.statuses() == loop.task_log.statuses() != {}
 
 
-def test_an_idle_push_begins_with_half_an_import(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("import_size", "first"), [(8, [4, 8]), (1, [1, 1])])
+def test_an_idle_push_begins_with_half_an_import(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, import_size: int, first: list[int]
+) -> None:
     """So the server has work early; the later imports are whole, and every task is created once."""
     loop = Loop(tmp_path, texts(200))
     loop.score()
@@ -85,9 +89,13 @@ def test_an_idle_push_begins_with_half_an_import(tmp_path: Path) -> None:
     n_planned = len(loop.task_log.statuses())
     sizes: list[int] = []
     push = loop.queue.push
-    loop.queue.push = lambda tasks: sizes.append(len(tasks)) or push(tasks)  # type: ignore[method-assign, func-returns-value]
 
-    loop.push_planned(import_size=8)
+    def counted(tasks: Sequence[NewTask]) -> dict[str, int]:
+        sizes.append(len(tasks))
+        return push(tasks)
 
-    assert sizes[:2] == [4, 8]
+    monkeypatch.setattr(loop.queue, "push", counted)
+    loop.push_planned(import_size=import_size)
+
+    assert sizes[:2] == first
     assert sum(sizes) == n_planned == len(loop.queue.tasks)
