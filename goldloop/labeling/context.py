@@ -37,12 +37,18 @@ class LoopState:
         return {outcome.evidence.sample_id: outcome.evidence for outcome in self.outcomes.samples}
 
 
-def read_state(tables: Tables, settings: Settings, earlier: LoopState | None = None) -> LoopState:
+def read_state(
+    tables: Tables,
+    settings: Settings,
+    earlier: LoopState | None = None,
+    task_log: TaskLog | None = None,
+) -> LoopState:
     """Return the state of labeling now, from one read of each table.
 
-    It uses the fit of an `earlier` state when no vote has changed since.
+    It uses the fit of an `earlier` state when no vote has changed since, and the plans that a `task_log` of
+    these tables has read before.
     """
-    snapshot = read_snapshot(tables)
+    snapshot = read_snapshot(tables, task_log)
     admission = admit(snapshot.annotations, settings.label_set)
     answers = answers_of(snapshot.tasks, admission.admitted, snapshot.closed_at)
     outcomes = find_outcomes(
@@ -62,7 +68,8 @@ class LabelingContext:
 
     `owner` names this process in claims, which another process takes over after it has waited `lease_s`
     seconds. The push calls `advance` with the number of tasks that it has finished, and `say` when it waits.
-    `seal` seals the plans that go to the server.
+    `seal` seals the plans that go to the server. `task_log` holds the plans and the events of all tasks; all
+    steps read them through this one, which does not decode the same plans again.
     """
 
     tables: Tables
@@ -77,15 +84,14 @@ class LabelingContext:
     advance: Callable[[int], None] = lambda _: None
     seal: PlanSeal = field(default_factory=PlanSeal)
     say: Callable[[str], None] = lambda _: None
+    task_log: TaskLog = field(init=False)
 
-    @property
-    def task_log(self) -> TaskLog:
-        """The plans and the events of all tasks."""
-        return TaskLog(self.tables, self.owner, self.clock)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "task_log", TaskLog(self.tables, self.owner, self.clock))
 
     def read_state(self, earlier: LoopState | None = None) -> LoopState:
         """Return the state of labeling now."""
-        return read_state(self.tables, self.settings, earlier)
+        return read_state(self.tables, self.settings, earlier, self.task_log)
 
     def fresh(self, state: LoopState) -> LoopState:
         """Return `state`, or the state of now when a commit, of this process or another, has outdated it."""

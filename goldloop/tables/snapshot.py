@@ -68,15 +68,15 @@ def read_versions(tables: Tables) -> Versions:
     )
 
 
-def read_snapshot(tables: Tables) -> Snapshot:
-    """Return the snapshot of now; it reads each of six tables once.
+def read_snapshot(tables: Tables, task_log: TaskLog | None = None) -> Snapshot:
+    """Return the snapshot of now; it reads each of six tables once, the tasks through `task_log` if given.
 
     It reads the versions first, and gold before the answers: a commit based on this snapshot then conflicts
     with every commit that the snapshot may have missed.
     """
     versions = read_versions(tables)
     gold = GoldStore(tables.gold).read()
-    tasks = TaskLog(tables).statuses()
+    tasks = (task_log or TaskLog(tables)).statuses()
     requests = read_requests(tables.answer_requests)
     annotations = tuple(read_annotations(tables.annotations))
     rounds = tables.rounds.read(["round", "closed_at"]).sort_by("round")

@@ -7,13 +7,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from goldloop.core.planned_tasks import Event
+from goldloop.core.planned_tasks import Event, PlannedTask
 from goldloop.core.tasks import NewTask
 from goldloop.labeling.context import LEASE_S
 from goldloop.labeling.push import push_planned
+from goldloop.tables import codec
+from goldloop.tables.task_log import TaskEvent
 from tests.loop import Loop, texts
 
 
@@ -99,3 +103,23 @@ def test_an_idle_push_begins_with_half_an_import(
 
     assert sizes[:2] == first
     assert sum(sizes) == n_planned == len(loop.queue.tasks)
+
+
+def test_a_push_decodes_its_plans_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many imports it has, and before the reconciliation after it."""
+    loop = Loop(tmp_path, texts(60))
+    loop.score()
+    loop.plan()
+    context, decoded = loop.context(import_size=8), []
+    values_of = codec.values_of
+
+    def counted(kind: type[Any], rows: pa.Table) -> list[Any]:
+        decoded.append(kind)
+        return values_of(kind, rows)
+
+    monkeypatch.setattr(codec, "values_of", counted)
+    push_planned(context)
+    context.read_state()
+
+    assert decoded.count(TaskEvent) > 3  # claims and a state, each with fresh events
+    assert decoded.count(PlannedTask) == 1

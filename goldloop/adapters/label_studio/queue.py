@@ -134,8 +134,7 @@ class LabelStudioQueue:
 
     def counts(self) -> ServerCounts:
         """Return how many tasks and answers the projects hold on the server."""
-        found = [count(self._server, project_id) for project_id in self.projects]
-        return ServerCounts(sum(n_tasks for n_tasks, _ in found), sum(n_answers for _, n_answers in found))
+        return count(self._server, list(self.projects))
 
     def listing(self) -> list[ListedTask]:
         """Return every task, by ascending id; the key of one that goldloop did not push may be ""."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import httpx
 
 from goldloop.adapters.label_studio.client import LabelStudioClient, translated
+from goldloop.core.annotations import ServerCounts
 from goldloop.core.errors import ServiceError
 
 PAGE_TASKS = 2000
@@ -23,12 +24,24 @@ Condition = tuple[str, str, str, object]
 """Column, operator, type, value. An unknown column gives a 500; an unknown operator matches no task."""
 
 
-def count(server: LabelStudioClient, project_id: int) -> tuple[int, int]:
-    """Return the numbers of tasks and of answers, without skips, in the project."""
-    params = {"project": project_id, "page_size": 1, "fields": "task_only", "include": "id"}
-    with translated(server.url, f"count the tasks of project {project_id}"):
-        reply = server.get("/api/tasks/", params)
-        return int(reply["total"]), int(reply["total_annotations"])
+def count(server: LabelStudioClient, projects: Sequence[int]) -> ServerCounts:
+    """Return the numbers of tasks and of answers, without skips, in all these projects.
+
+    One request for all projects takes a quarter of the time of a list of no tasks for each of three.
+
+    Raises:
+        ServiceError: a project is not on the server.
+    """
+    counted = "id,task_number,total_annotations_number"
+    with translated(server.url, "count the tasks"):
+        rows = list(server.pages("/api/projects/", {"ids": ",".join(map(str, projects)), "include": counted}))
+        found = {row["id"]: (row["task_number"], row["total_annotations_number"]) for row in rows}
+    if missing := [project_id for project_id in projects if project_id not in found]:
+        raise ServiceError(
+            f"Label Studio at {server.url} does not list project {missing[0]}; check that it was not deleted"
+        )
+    n_tasks, n_answers = (sum(numbers) for numbers in zip(*found.values(), strict=True))
+    return ServerCounts(n_tasks, n_answers)
 
 
 def sweep(

@@ -49,9 +49,7 @@ class ImageStore:
                     Reason.UNREADABLE,
                     f"{uri} has changed since it was scored as {sample_id[:12]}...; score the batch again",
                 )
-        copies = (f"display/{sample_id[:2]}/{sample_id}.{suffix}" for suffix in ("png", "jpg"))
-        copy = next((path for path in copies if _is_regular(f"{self.root}/{path}")), None)
-        if copy is not None and not is_new:
+        if not is_new and (copy := self._display_copy(sample_id)) is not None:
             return copy
         plain = plain_format(content, longest_side=DISPLAY_SIDE)
         picture = None if plain else decode_picture(content)
@@ -80,6 +78,10 @@ class ImageStore:
         stem = f"{self.root}/{sample_id[:2]}/{sample_id}"
         paths = (f"{stem}.{extension}" for extension in EXTENSIONS.values())
         return next((Path(path) for path in paths if _is_regular(path)), None)
+
+    def _display_copy(self, sample_id: SampleId) -> str | None:
+        paths = (f"display/{sample_id[:2]}/{sample_id}.{suffix}" for suffix in ("png", "jpg"))
+        return next((path for path in paths if _is_regular(f"{self.root}/{path}")), None)
 
     def _kept(self, sample_id: SampleId) -> bytes | None:
         """Return the stored bytes if they are there and still those of `sample_id`."""
