@@ -1,4 +1,4 @@
-"""The numbers of tasks and answers on the server, which goldloop compares with its own before it lists them."""
+"""The numbers of tasks and answers on the server, which goldloop compares with its own."""
 
 from __future__ import annotations
 
