@@ -17,11 +17,12 @@ from goldloop.adapters.delta import open_tables
 from goldloop.adapters.progress import TerminalProgress
 from goldloop.core.errors import BusyError
 from goldloop.core.modality import Modality
-from goldloop.core.ports import Tables
+from goldloop.core.ports import Backbone, Tables
 from goldloop.labeling import context
 from goldloop.labeling.context import LoopState, read_state
 from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.loop.ports import LoopPorts
+from goldloop.modalities.features import Featured, FeaturedModality
 from goldloop.modalities.kinds import open_modality
 from goldloop.services import Endpoints, endpoints
 from goldloop.settings import Settings
@@ -91,10 +92,27 @@ class Wiring:
     @cached_property
     def modality(self) -> Modality:
         """The kind of samples in this workspace."""
-        from models.kinds import input_size
+        from models.image.presets import FORMS
 
-        settings = self.settings
-        return open_modality(settings.kind, self.workspace.root, size=input_size(settings.model))
+        settings, root = self.settings, self.workspace.root
+        return open_modality(settings.kind, root, settings.model.preset, FORMS, self._featured)
+
+    def _featured(self, preset: str, images: Modality) -> Modality:
+        """Return `images` as the features that models of `preset` take, if it has a frozen backbone."""
+        from models.image.presets import FROZEN
+
+        if preset not in FROZEN:
+            return images
+        from goldloop.adapters.feature_files import FeatureFiles
+
+        def open_backbone() -> Backbone:
+            from models.image.frozen import open_backbone
+
+            return open_backbone(frozen)
+
+        frozen = FROZEN[preset]
+        kept = FeatureFiles(self.workspace.root / "features" / frozen.key, frozen.n_features)
+        return FeaturedModality(images, Featured(open_backbone, kept))
 
     @cached_property
     def trainer(self) -> Trainer:

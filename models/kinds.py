@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping
 
 from goldloop.settings.sections import ModelSettings
 from goldloop.training.ports import Trainer
-from models.image.presets import PRESETS
+from models.image.presets import FROZEN
 
 
 def _image_trainer(model: ModelSettings) -> Trainer:
+    if model.preset in FROZEN:
+        from models.image.frozen_trainer import FrozenTrainer
+
+        return FrozenTrainer(preset=model.preset, seed=model.seed)
     from models.image.trainer import TorchTrainer
 
     return TorchTrainer(preset=model.preset, weights=model.weights, seed=model.seed, epochs=model.epochs)
@@ -23,8 +27,3 @@ def _text_trainer(model: ModelSettings) -> Trainer:
 
 TRAINERS: Mapping[str, Callable[[ModelSettings], Trainer]] = {"image": _image_trainer, "text": _text_trainer}
 """From the setting `kind` to a function of the model's settings that returns what makes its classifiers."""
-
-
-def input_size(model: ModelSettings) -> int:
-    """Return the side in pixels of the pictures a model takes; 0 where it takes none."""
-    return PRESETS[model.preset].size if model.preset in PRESETS else 0

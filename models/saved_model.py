@@ -82,6 +82,12 @@ def reading(path: Path, flaw: str) -> Iterator[None]:
         ) from error
 
 
+def preset_of(folder: Path) -> str:
+    """Return the preset that the card in `folder` names; raises ModelError where it names none."""
+    with reading(folder / CARD, "is no card of a model"):
+        return str(json.loads((folder / CARD).read_text(encoding="utf-8"))["preset"])
+
+
 def read_card(folder: Path, form: type[AnyCard]) -> AnyCard:
     """Return the card in `folder`; raises ModelError where it is missing, damaged or of another version."""
     with reading(folder / CARD, "is no card of a model"):

@@ -11,7 +11,7 @@ import numpy as np
 from goldloop.core.disk import Write, write_whole
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.labels import LabelSet
-from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE, Preview
+from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE, Features, Preview
 from goldloop.core.ports import Scores
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId, sample_id_of
 from goldloop.core.tasks import NewTask
@@ -52,7 +52,7 @@ class TextReader:
 class LengthScorer:
     """Predicts `spam` with probability len(text) / 100."""
 
-    labels = LABELS
+    preset, labels = "length", LABELS
 
     def __call__(self, payloads: Sequence[Any]) -> Scores:
         """Return the scores of a minibatch of texts."""
@@ -91,6 +91,14 @@ class MemoryTexts:
     store: TextStore
     kind: str = "text"
     max_distance: int = MAX_FINGERPRINT_DISTANCE
+
+    def for_preset(self, preset: str) -> MemoryTexts:
+        """Return the same texts."""
+        return self
+
+    def features(self, sample_ids: Iterable[SampleId]) -> Features:
+        """Return nothing."""
+        return {}
 
     def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
         """Return the text itself."""

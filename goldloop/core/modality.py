@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from goldloop.core.ports import ContentStore, Reader
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import NewTask
+
+Features = Mapping[SampleId, npt.NDArray[np.float16]]
+"""What a frozen backbone makes of samples, (n_features,) by id, none below 0."""
 
 MAX_FINGERPRINT_DISTANCE = 3
 """Bits of 64 in which the fingerprints of near-duplicates differ at most, unless a kind measured its own."""
@@ -44,6 +50,15 @@ class Modality(Protocol):
     @property
     def max_distance(self) -> int:
         """Bits of 64 in which the fingerprints of near-duplicates differ at most."""
+
+    def for_preset(self, preset: str) -> Modality:
+        """Return the same samples, decoded as the models of `preset` take them."""
+
+    def features(self, sample_ids: Iterable[SampleId]) -> Features:
+        """Return the features of those samples that have some, by id.
+
+        The others have not been read since they have a preset with a frozen backbone, or the preset has none.
+        """
 
     def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
         """Return the fields of a labelling task that hold the sample.

@@ -171,11 +171,32 @@ class Scorer(Protocol):
     """A trained, calibrated model."""
 
     @property
+    def preset(self) -> str:
+        """Preset of the model; it takes samples as `Modality.for_preset` decodes them for this preset."""
+
+    @property
     def labels(self) -> LabelSet:
         """Label set whose order the columns of `probs` follow."""
 
     def __call__(self, payloads: Sequence[Any]) -> Scores:
         """Return the scores of one minibatch of decoded payloads."""
+
+
+class Backbone(Protocol):
+    """A frozen network from decoded samples to features, the same for every model of its preset."""
+
+    def features(self, payloads: Sequence[Any]) -> npt.NDArray[np.float16]:
+        """Return the features of each payload, (n, n_features), the same beside any others."""
+
+
+class FeatureStore(Protocol):
+    """Keeps the features of samples by one backbone; what is lost can be computed again."""
+
+    def get(self, sample_id: SampleId) -> npt.NDArray[np.float16] | None:
+        """Return the features of a sample, (n_features,), or None where they are not kept."""
+
+    def add(self, features: Mapping[SampleId, npt.NDArray[np.float16]]) -> None:
+        """Keep the features of samples."""
 
 
 class LabelingQueue(Protocol):

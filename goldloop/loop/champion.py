@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from goldloop.core.errors import ModelError
+from goldloop.core.modality import Modality
 from goldloop.scoring.writer import Model
 from goldloop.tables.model_log import read_models, save_model_event
 from goldloop.training.evaluate import CHAMPION
@@ -31,6 +32,11 @@ def champion_model(ports: LoopPorts) -> Model:
     scorer = ports.open_trainer().scorer(loaded.folder)
     warnings = alias_warnings(ports, champion, loaded.version)
     return Model(champion.version, scorer, ports.settings.label_set, warnings)
+
+
+def modality_for(ports: LoopPorts, model: Model) -> Modality:
+    """Return the samples as `model` takes them; its preset may be an earlier one than the settings name."""
+    return ports.modality.for_preset(model.scorer.preset if model.scorer else ports.settings.model.preset)
 
 
 def load_model(ports: LoopPorts, model: ModelId) -> RegisteredModel:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from goldloop.core.clock import now
 from goldloop.core.modality import Modality
-from goldloop.core.ports import LabelingQueue, Tables
+from goldloop.core.ports import ContentStore, LabelingQueue, Tables
 from goldloop.labeling.context import IMPORT_SIZE, LEASE_S, LabelingContext
 from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.settings import Settings
@@ -77,6 +77,10 @@ class LoopPorts:
     import_size: int = IMPORT_SIZE
     lease_s: float = LEASE_S
     seal: PlanSeal = field(default_factory=PlanSeal)
+
+    def training_samples(self) -> ContentStore:
+        """Return the kept samples as the models that goldloop trains now take them."""
+        return self.modality.for_preset(self.settings.model.preset).store
 
     def labeling(self, queue: LabelingQueue | None = None) -> LabelingContext:
         """Return the context of the labeling steps; `queue` is opened unless it is given."""

@@ -39,7 +39,7 @@ def readable_records(
     A sample that cannot is fetched again from where its bytes were seen; one that is nowhere, or no longer
     decodes, is left out. `notes` gets a sentence about either.
     """
-    store = ports.modality.store
+    store = ports.training_samples()
     used = [record.sample_id for record in records if record.split is not Split.WITHHELD]
     failed = [sample_id for sample_id in used if _why_unreadable(store, sample_id)]
     if not failed:

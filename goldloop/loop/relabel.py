@@ -66,7 +66,7 @@ def _search(
 ) -> tuple[int, list[LabelIssue]]:
     """Return the newest gold version and its label issues, by models not trained on the sample they judge."""
     gold, labels = GoldStore(ports.tables.gold).read(), ports.settings.label_set
-    trainer, load = ports.open_trainer(), ports.modality.store.load
+    trainer, load = ports.open_trainer(), ports.training_samples().load
     doubtful = [record for record in gold.records if _may_be_doubted(record)]
     records = readable_records(ports, doubtful, notes)
     if len({record.label for record in records}) < 2:

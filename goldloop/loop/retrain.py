@@ -132,7 +132,7 @@ def _train(
             [(record.sample_id, labels.column(record.label)) for record in _of_split(gold, Split.TRAIN)],
             [(record.sample_id, labels.column(record.label)) for record in validation],
             labels=labels,
-            load=ports.modality.store.load,
+            load=ports.training_samples().load,
             folder=scratch / run_id,
             advance=advance,
             validation_weights=weights_of(validation).tolist(),
@@ -196,7 +196,7 @@ def _evaluate(
             version=gold.version,
             settings=ports.settings,
             scorer_of=lambda version: trainer.scorer(folders[version]),
-            store=ports.modality.store,
+            modality=ports.modality,
             current=read_current_samples(ports.tables),
         )
         plots = ports.plots(evaluation)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goldloop.loop.champion import champion_model
+from goldloop.loop.champion import champion_model, modality_for
 from goldloop.loop.policy import audit_probabilities_of, policy_in_force, reroute_pool
 from goldloop.loop.ports import LoopPorts
 from goldloop.scoring.score import score_pool as score_samples
@@ -18,10 +18,11 @@ def score_files(ports: LoopPorts, source: str) -> ScoreReport:
         SourceError: the source cannot be listed or is empty.
     """
     model = champion_model(ports)
+    reader = modality_for(ports, model).reader
     with ports.alone("score"), ports.progress.counting("files read") as advance:
         return score_source(
             source,
-            reader=ports.modality.reader,
+            reader=reader,
             model=model,
             policy=policy_in_force(ports, model.version),
             tables=ports.tables,
@@ -38,7 +39,7 @@ def score_pool(ports: LoopPorts) -> ScoreReport:
         policy = policy_in_force(ports, model.version)
         moves = reroute_pool(ports, model.version, policy, taken)
         report = score_samples(
-            reader=ports.modality.reader,
+            reader=modality_for(ports, model).reader,
             model=model,
             policy=policy,
             tables=ports.tables,

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from goldloop.core.modality import Modality
+from goldloop.modalities.image.forms import Form
 
 
-def open_modality(kind: str, root: Path, *, size: int) -> Modality:
-    """Return the samples of `kind`, a setting, in the workspace folder `root`.
+def open_modality(
+    kind: str,
+    root: Path,
+    preset: str,
+    forms: Mapping[str, Form],
+    featured: Callable[[str, Modality], Modality] = lambda _, images: images,
+) -> Modality:
+    """Return the samples of `kind` in the workspace folder `root`, decoded in the form of `preset`.
 
-    `size` is what the model takes: the side of a picture in pixels; texts have none.
+    `forms` are those of pictures, by preset; texts have none. `featured` turns pictures into the features
+    that models of a preset take, where it has a frozen backbone.
     """
     if kind == "image":
         from goldloop.modalities.image.modality import ImageModality
 
-        return ImageModality(root / "images", size=size)
+        return ImageModality(root / "images", forms[preset], forms, featured)
     from goldloop.modalities.text.modality import TextModality
 
     return TextModality(root / "texts.sqlite")

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from goldloop.core.labels import normalised
 
 PRESETS: Mapping[str, tuple[str, ...]] = {
-    "image": ("tiny", "resnet18", "convnext_tiny"),
+    "image": ("tiny", "efficientnet_lite0", "resnet18", "convnext_tiny"),
     "text": ("ngrams",),
 }
 """Presets of each kind of samples, the default first."""
@@ -165,8 +165,9 @@ class SuggestionSettings(Section):
 class ModelSettings(Section):
     """Which classifier goldloop trains."""
 
-    preset: Literal["tiny", "resnet18", "convnext_tiny", "ngrams"] = "tiny"
-    """Images: tiny (up to 64 px), resnet18 or convnext_tiny (224 px). Texts: ngrams."""
+    preset: Literal["tiny", "efficientnet_lite0", "resnet18", "convnext_tiny", "ngrams"] = "tiny"
+    """Images: tiny (up to 64 px), efficientnet_lite0 (photographs: a linear head on frozen ImageNet features,
+    224 px), resnet18 or convnext_tiny (224 px, trained whole). Texts: ngrams."""
     weights: Literal["auto", "pretrained", "scratch"] = "auto"
     """Initial weights. auto: pretrained weights if a download works, otherwise random weights and a message;
     pretrained: fail without them; scratch: random weights."""

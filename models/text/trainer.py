@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.linear_model import LogisticRegression
-from threadpoolctl import threadpool_limits
 
 from goldloop.core.errors import ModelError
 from goldloop.core.labels import LabelSet
@@ -18,14 +16,12 @@ from goldloop.core.ports import Scores
 from goldloop.core.samples import Decoded, SampleId
 from goldloop.stats.calibration import Calibration
 from goldloop.training.ports import TrainedModel
+from models.linear import fit_linear
 from models.text.ngrams import N_FEATURES, Linear, TextCard, embeddings_of, features_of, load, save
 from models.training import Example, calibrated, checked_examples, validation_figures
 
 INVERSE_REGULARISATION = 30.0
 """`C` of scikit-learn. Of 3, 10 and 30, 30 was best or equal on SMS and chat turns, 500 and 1,500 texts."""
-
-_MAX_STEPS = 1000
-_ABSENT = -10.0  # logit of a label without a training sample, the others being near 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +88,7 @@ class NgramScorer:
     model: Linear
     labels: LabelSet
     calibration: Calibration
+    preset: str = "ngrams"
 
     def __call__(self, payloads: Sequence[Any]) -> Scores:
         """Return probs and embeddings of `payloads`; raises ModelError for a payload that is no text."""
@@ -110,18 +107,10 @@ def _loaded(
 
 
 def _fitted(features: Any, columns: npt.NDArray[np.intp], n_labels: int) -> Linear:
-    weights = np.zeros((n_labels, N_FEATURES), dtype=np.float32)
-    intercepts = np.full(n_labels, _ABSENT, dtype=np.float32)
-    present = np.unique(columns)
-    intercepts[present] = 0.0
-    if len(present) == 1:
-        return Linear(weights, intercepts)
     used = np.unique(features.indices)  # of the others the weights stay 0; they only make the steps slower
-    regression = LogisticRegression(C=INVERSE_REGULARISATION, max_iter=_MAX_STEPS)
-    with threadpool_limits(1):  # vectors this small gain nothing from threads, which wait for each other
-        fit = regression.fit(features[:, used], columns)
-    rows, biases = fit.coef_, fit.intercept_
-    if len(present) == 2:  # one row of weights for the second label; half of it for each gives the same probs
-        rows, biases = np.stack([-rows[0] / 2, rows[0] / 2]), np.array([-biases[0] / 2, biases[0] / 2])
-    weights[np.ix_(present, used)], intercepts[present] = rows, biases
-    return Linear(weights, intercepts)
+    rows, intercepts = fit_linear(
+        features[:, used], columns, n_labels, inverse_regularisation=INVERSE_REGULARISATION
+    )
+    weights = np.zeros((n_labels, N_FEATURES), dtype=np.float32)
+    weights[:, used] = rows
+    return Linear(weights, intercepts.astype(np.float32))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from goldloop.core.samples import SampleId
+from goldloop.core.samples import Decoded, FileRef, SampleId
 from goldloop.core.splits import Split
 from goldloop.stats.metrics import Estimate, accuracy
 from goldloop.tables.rounds import read_rounds
@@ -73,7 +73,7 @@ class Test:
 
     def __init__(self, parts: Wiring, pictures: Sequence[Picture]) -> None:
         self._parts = parts
-        self._payloads = [parts.modality.reader.decode(one.path.read_bytes()).payload for one in pictures]
+        self._payloads = list(_payloads(parts, pictures).values())
         labels = parts.workspace.settings.label_set
         self._truth = np.array([labels.column(one.label) for one in pictures])
 
@@ -85,6 +85,13 @@ class Test:
         return accuracy(self._truth, probs.argmax(axis=1))
 
 
+def _payloads(parts: Wiring, pictures: Sequence[Picture]) -> dict[SampleId, Any]:
+    """Return `pictures` as the models of the workspace take them."""
+    samples = parts.modality.for_preset(parts.settings.model.preset)
+    files = [(one.sample_id, FileRef(str(one.path), 0, "")) for one in pictures]
+    return {one.sample_id: one.decoded.payload for one in samples.reader.again(files) if one.decoded}
+
+
 def _random_arm(parts: Wiring, record: RoundRecord, pictures: Pictures, test: Test, seed: int) -> Estimate:
     """Judge a model trained on as many labels, chosen at random and answered by the same people."""
     labels, gold = parts.workspace.settings.label_set, parts.gold.records(record.gold_version)
@@ -92,19 +99,20 @@ def _random_arm(parts: Wiring, record: RoundRecord, pictures: Pictures, test: Te
     n_train = sum(one.split is Split.TRAIN for one in gold)
     validation = [(one.sample_id, labels.column(one.label)) for one in gold if one.split is Split.VALIDATION]
     mistaken = people.confusions(pictures.labels)
-    files = {one.sample_id: one.path for one in pictures.pool}
+    known = {one.sample_id: one for one in pictures.pool}
     train: list[tuple[SampleId, int]] = []
     for place in np.random.default_rng([seed, 1]).permutation(len(pictures.pool)):  # later draws hold earlier
         one, who = pictures.pool[place], people.CREW[int(place) % len(people.CREW)]
         said = people.answer_of(who, one, mistaken, seed=seed)
         if said is not None and one.sample_id not in judging and len(train) < n_train:
             train.append((one.sample_id, labels.column(said)))
+    payloads = _payloads(parts, [known[sample_id] for sample_id, _ in (*train, *validation)])
     with tempfile.TemporaryDirectory() as folder:
         model: Any = parts.trainer.train(
             train,
             validation,
             labels=labels,
-            load=lambda sample_id: parts.modality.reader.decode(files[sample_id].read_bytes()),
+            load=lambda sample_id: Decoded(payloads[sample_id]),
             folder=Path(folder) / "model",
             advance=lambda _: None,
         )

@@ -46,7 +46,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--keep", action="store_true", help="leave the servers up")
     parser.add_argument("--rounds", type=int, default=4, help="rounds to run (default 4)")
     parser.add_argument("--budget", type=int, default=200, help="answers per round (default 200)")
-    parser.add_argument("--preset", default="tiny", help="tiny, resnet18 or convnext_tiny (default tiny)")
+    parser.add_argument("--preset", default="tiny", help="preset of the model (default tiny)")
     parser.add_argument(
         "--audit-rate", type=float, default=0.25, help="share reserved for the audit (default 0.25)"
     )

@@ -18,7 +18,8 @@ from goldloop.modalities.kinds import open_modality
 from goldloop.settings import Settings
 from goldloop.settings.sections import PRESETS
 from labelstudio_config.interface import KINDS as SCREENS
-from models.kinds import TRAINERS, input_size
+from models.image.presets import FORMS
+from models.kinds import TRAINERS
 from tests.images import encoded, noise
 from tests.texts import write_rows
 
@@ -60,7 +61,7 @@ def source(kind: str, tmp_path: Path) -> str:
 @pytest.fixture
 def modality(kind: str, tmp_path: Path) -> Modality:
     """The kind in an empty workspace."""
-    return open_modality(kind, tmp_path / "workspace", size=32)
+    return open_modality(kind, tmp_path / "workspace", PRESETS[kind][0], FORMS)
 
 
 def read(modality: Modality, source: str) -> list[Arrival]:
@@ -77,7 +78,7 @@ def test_every_place_knows_the_same_kinds() -> None:
         settings = Settings(kind=kind, name="shop", labels=("a", "b"))  # type: ignore[arg-type]
         assert settings.model.preset == presets[0]
         assert TRAINERS[kind](settings.model)
-        assert (input_size(settings.model) > 0) is (kind == "image")
+        assert all((preset in FORMS) is (kind == "image") for preset in presets)
 
 
 def test_arrivals_are_samples_or_have_a_reason(modality: Modality, kind: str, source: str) -> None:
@@ -174,9 +175,28 @@ def test_texts_need_no_torch() -> None:
     script = (
         "import sys; from pathlib import Path; from goldloop.settings import Settings\n"
         "from goldloop.modalities.kinds import open_modality; from models.kinds import TRAINERS\n"
+        "from models.image.presets import FORMS\n"
         "settings = Settings(kind='text', name='shop', labels=('a', 'b'))\n"
-        "open_modality('text', Path('nowhere'), size=0); TRAINERS['text'](settings.model)\n"
+        "open_modality('text', Path('nowhere'), 'ngrams', FORMS); TRAINERS['text'](settings.model)\n"
         "assert not {'torch', 'PIL'} & set(sys.modules), sorted({'torch', 'PIL'} & set(sys.modules))"
     )
 
     subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[2])
+
+
+def test_every_preset_reads_the_same_samples(kind: str, modality: Modality, source: str) -> None:
+    """A change of the preset changes how samples are decoded, and neither their ids nor where they lie."""
+    arrived = [one for one in read(modality, source) if one.decoded]
+    for one in arrived:
+        modality.store.keep(one.sample_id, one.file.uri)
+    for preset in PRESETS[kind]:
+        other = modality.for_preset(preset)
+        payloads = [other.store.load(one.sample_id).payload for one in arrived]
+        assert [one.sample_id for one in read(other, source) if one.decoded] == [
+            one.sample_id for one in arrived
+        ]
+        if kind == "image":
+            side = FORMS[preset].size
+            assert {payload.shape for payload in payloads} == {(side, side, 3)}
+        else:
+            assert payloads == [one.decoded.payload for one in arrived if one.decoded]

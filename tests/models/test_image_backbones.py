@@ -10,7 +10,7 @@ import torch
 from goldloop.core.errors import ModelError
 from goldloop.settings.sections import PRESETS as SETTINGS_PRESETS
 from models.image import backbones
-from models.image.presets import PRESETS
+from models.image.presets import FORMS, FROZEN, PRESETS
 from models.image.saved import load as load_saved
 from models.image.trainer import TorchTrainer
 from tests.coloured import COLOURS, coloured
@@ -18,7 +18,7 @@ from tests.coloured import COLOURS, coloured
 
 def test_the_settings_and_the_models_know_the_same_presets() -> None:
     """A preset that goldloop.toml admits exists, and none is hidden from it."""
-    assert tuple(PRESETS) == SETTINGS_PRESETS["image"]
+    assert set(FORMS) == {*PRESETS, *FROZEN} == set(SETTINGS_PRESETS["image"])
 
 
 @pytest.mark.parametrize(("preset", "n_features"), [("tiny", 96), ("resnet18", 512), ("convnext_tiny", 768)])

@@ -11,6 +11,7 @@ import torch
 
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Decoded, SampleId
+from goldloop.modalities.image.forms import Form
 from goldloop.modalities.image.reader import ImageReader
 from models.image.saved import TorchScorer
 from models.image.saved import load as load_saved
@@ -135,7 +136,7 @@ def test_600_real_photographs_teach_more_than_chance(real_data: Path, tmp_path: 
     with (real_data / "cifar10" / "labels.csv").open() as file:
         rows = list(csv.DictReader(file))[:1300]
     labels = LabelSet(tuple(sorted({row["label"] for row in rows})))
-    reader = ImageReader(size=32)
+    reader = ImageReader(Form(32))
     folder = real_data / "cifar10" / "images"
 
     def load(sample_id: SampleId) -> Decoded:

@@ -20,6 +20,7 @@ from goldloop.core.disk import disk_error, write_whole
 from goldloop.core.errors import StorageError
 from goldloop.core.ports import Changes
 from goldloop.core.samples import SampleId, sample_id_of
+from goldloop.modalities.image.forms import Form
 from goldloop.modalities.image.reader import ImageReader
 from goldloop.modalities.image.store import ImageStore
 from goldloop.modalities.text.store import TextStore
@@ -57,7 +58,7 @@ def keep_picture(folder: Path) -> None:
     content = encoded(noise(1, (250, 250)), "PNG")
     source = folder.parent / "source.png"
     source.write_bytes(content)
-    ImageStore(folder / "images", ImageReader(size=32)).keep(sample_id_of(content), str(source))
+    ImageStore(folder / "images", ImageReader(Form(32))).keep(sample_id_of(content), str(source))
 
 
 WRITES: dict[str, Callable[[Path], object]] = {

@@ -101,12 +101,13 @@ def transparent_png(side: int, n_bits: int) -> bytes:
 PEAK = """
 import sys
 from pathlib import Path
+from goldloop.modalities.image.forms import Form
 from goldloop.modalities.image.reader import ImageReader
 
 def kilobytes(name):
     return int(Path("/proc/self/status").read_text().split(name + ":")[1].split()[0])
 
-reader = ImageReader(size=32)
+reader = ImageReader(Form(32))
 reader.decode(Path(sys.argv[2]).read_bytes())
 Path("/proc/self/clear_refs").write_text("5")
 before = kilobytes("VmRSS")

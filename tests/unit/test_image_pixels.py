@@ -13,7 +13,8 @@ from PIL import Image, ImageCms
 
 from goldloop.core.samples import Arrival
 from goldloop.modalities.files import files_of
-from goldloop.modalities.image.reader import ImageReader
+from goldloop.modalities.image.forms import Form
+from goldloop.modalities.image.reader import PADDING, ImageReader, squared
 from tests.images import (
     RED,
     WHITE,
@@ -126,6 +127,25 @@ def test_proportions_are_kept(reader: ImageReader, size: tuple[int, int], filled
     assert abs(rows[0] - (31 - rows[-1])) <= 1
     assert abs(columns[0] - (31 - columns[-1])) <= 1
     assert len(np.unique(payload[~is_picture], axis=0)) == 1
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [((40, 40), (32, 32)), ((45, 60), (32, 32)), ((60, 180), (32, 16)), ((300, 10), (2, 32))],
+)
+def test_a_crop_fills_the_square_with_the_middle(size: tuple[int, int], shown: tuple[int, int]) -> None:
+    """No more than a third of the longer side is cut off; what a long picture lacks is padded."""
+    picture = Image.new("RGB", size, RED)
+    edge = max(size) // 8  # of another colour at both ends of the longer side
+    for start in (0, max(size) - edge):
+        box = (start, 0, start + edge, size[1]) if size[0] > size[1] else (0, start, size[0], start + edge)
+        picture.paste((0, 0, 255), box)
+    payload = squared(picture, Form(32, "crop"))
+    is_picture = (np.abs(payload.astype(int) - PADDING) > 20).any(axis=2)
+
+    assert payload.shape == (32, 32, 3)
+    assert (is_picture.any(axis=1).sum(), is_picture.any(axis=0).sum()) == shown
+    assert (payload[..., 2] > 128).any() is np.bool_(size[0] == size[1])  # a square keeps its ends
 
 
 def test_a_palette_hole_is_white(reader: ImageReader) -> None:

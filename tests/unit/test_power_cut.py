@@ -15,6 +15,7 @@ from goldloop.core.disk import write_whole, written_together
 from goldloop.core.errors import StorageError
 from goldloop.core.ports import Changes
 from goldloop.core.samples import sample_id_of
+from goldloop.modalities.image.forms import Form
 from goldloop.modalities.image.reader import ImageReader
 from goldloop.modalities.image.store import ImageStore
 from goldloop.settings.workspace import Workspace
@@ -177,10 +178,10 @@ def test_a_kept_picture_and_its_display_copy_survive_a_power_cut(
     content = encoded(noise(1, size), "PNG")
     (tmp_path / "source.png").write_bytes(content)
     sample_id = sample_id_of(content)
-    store = ImageStore(disk.root / "images", ImageReader(size=32))
+    store = ImageStore(disk.root / "images", ImageReader(Form(32)))
     shown = store.keep(sample_id, str(tmp_path / "source.png"))
     after = ImageStore(
-        disk.after_the_cut(tmp_path / "after", names_kept=False) / "images", ImageReader(size=32)
+        disk.after_the_cut(tmp_path / "after", names_kept=False) / "images", ImageReader(Form(32))
     )
 
     assert (after.root / shown).read_bytes() == (store.root / shown).read_bytes()

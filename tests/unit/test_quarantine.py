@@ -20,6 +20,7 @@ from goldloop.settings.workspace import Workspace
 from goldloop.tables.arrivals import Quarantined, read_quarantine
 from goldloop.tables.counts import conservation
 from goldloop.wiring import open_workspace
+from models.image.presets import FORMS
 from tests.images import encoded, noise
 from tests.loop import BAND, Loop, texts
 from tests.memory_texts import TextReader
@@ -188,7 +189,7 @@ def test_a_file_that_another_source_could_open_leaves_the_quarantine(tmp_path: P
     (folder / "a.png").symlink_to(outside / "a.png")
     listing = tmp_path / "files.txt"
     listing.write_text(f"{folder}/a.png\n")
-    modality = open_modality("image", tmp_path / "workspace", size=32)
+    modality = open_modality("image", tmp_path / "workspace", "tiny", FORMS)
     loop = Loop(tmp_path / "tables", {})
     loop.reader = modality.reader  # type: ignore[assignment]
 
@@ -205,7 +206,7 @@ def test_a_file_that_another_source_could_open_leaves_the_quarantine(tmp_path: P
 
 def test_a_text_file_that_could_not_be_opened_leaves_the_quarantine(tmp_path: Path) -> None:
     """Its rows arrive under addresses of their own; the failed opening of the file counts no longer."""
-    modality = open_modality("text", tmp_path / "workspace", size=0)
+    modality = open_modality("text", tmp_path / "workspace", "ngrams", FORMS)
     loop = Loop(tmp_path / "tables", {})
     loop.reader = modality.reader  # type: ignore[assignment]
     (folder := tmp_path / "posts").mkdir()

@@ -11,6 +11,7 @@ from goldloop.core.errors import EmptyPoolError, UnreadableSampleError
 from goldloop.core.samples import Arrived, Decoded, SampleId, sample_id_of
 from goldloop.loop.relabel import find_label_errors
 from goldloop.loop.retrain import retrain
+from goldloop.modalities.image.forms import Form
 from goldloop.modalities.image.modality import ImageModality
 from goldloop.modalities.image.reader import ImageReader
 from goldloop.modalities.image.store import ImageStore
@@ -130,7 +131,7 @@ def test_the_search_for_label_errors_leaves_it_out_too(bench: Bench) -> None:
 
 def test_a_damaged_picture_has_no_preview(tmp_path: Path, reader: ImageReader) -> None:
     """The page of the round is written without it."""
-    modality = ImageModality(tmp_path / "images", size=32)
+    modality = ImageModality(tmp_path / "images", Form(32))
     content = encoded(Image.new("RGB", (20, 20), (9, 99, 9)), "PNG")
     (file := tmp_path / "a.png").write_bytes(content)
     sample_id = sample_id_of(content)

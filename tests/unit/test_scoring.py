@@ -12,6 +12,7 @@ from goldloop.scoring import writer as score_writer
 from goldloop.scoring.score import score_source
 from goldloop.scoring.writer import NO_MODEL, Model, ScoreReport
 from goldloop.tables.counts import conservation
+from models.image.presets import FORMS
 from tests.loop import Killed, Loop, texts
 from tests.memory_texts import LengthScorer
 from tests.texts import write_rows
@@ -156,7 +157,7 @@ def test_a_new_model_rescores_the_backlog(tmp_path: Path) -> None:
 
 def test_rows_of_a_file_are_scored_one_by_one(tmp_path: Path) -> None:
     """Good rows get lanes, bad ones a reason; a second pass reads what is new, and the pool needs no file."""
-    modality = open_modality("text", tmp_path / "workspace", size=0)
+    modality = open_modality("text", tmp_path / "workspace", "ngrams", FORMS)
     loop = Loop(tmp_path / "tables", {})
     loop.reader = modality.reader  # type: ignore[assignment]
     rows = [(number, "x" * (number + 1)) for number in range(90)]

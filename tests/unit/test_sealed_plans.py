@@ -16,6 +16,7 @@ from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose, task_key
 from goldloop.labeling.kept_content import keep_samples
 from goldloop.labeling.sealed_plans import PlanSeal
+from goldloop.modalities.image.forms import Form
 from goldloop.modalities.image.reader import ImageReader
 from goldloop.modalities.image.store import ImageStore
 from goldloop.settings.sealing_key import FILE_NAME, sealing_key
@@ -171,7 +172,7 @@ def test_a_missing_or_damaged_picture_is_kept_again_from_its_source(tmp_path: Pa
             }
         ]
     )
-    store = ImageStore(tmp_path / "images", ImageReader(size=32))
+    store = ImageStore(tmp_path / "images", ImageReader(Form(32)))
 
     def load() -> str | None:
         keep_samples(loop.tables, store, [sample_id])

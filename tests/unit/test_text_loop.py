@@ -24,6 +24,7 @@ from goldloop.settings import Settings
 from goldloop.tables.counts import conservation
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.snapshot import read_snapshot
+from models.image.presets import FORMS
 from models.kinds import TRAINERS
 from tests.loop import FakeClock
 from tests.texts import write_rows
@@ -48,7 +49,7 @@ class TextLoop:
             labels=LABELS.names,
             selection={"budget_per_round": 200, "audit_rate": 0.3},
         )
-        modality = open_modality("text", self.folder, size=0)
+        modality = open_modality("text", self.folder, "ngrams", FORMS)
         trainer = TRAINERS["text"](settings.model)
         registry, runs = MemoryRegistry(self.folder / "models"), MemoryRuns()
         self.ports = LoopPorts(

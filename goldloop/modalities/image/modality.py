@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from goldloop.core.errors import UnreadableSampleError
-from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE, Preview
+from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE, Features, Modality, Preview
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import NewTask
 from goldloop.modalities.image.decode import decode_picture
+from goldloop.modalities.image.forms import Form
 from goldloop.modalities.image.reader import ImageReader
 from goldloop.modalities.image.store import ImageStore, reduced
 
@@ -17,14 +19,34 @@ THUMBNAIL_SIDE = 112  # pixels, of the longer side
 
 
 class ImageModality:
-    """Images in `folder`, read into squares of `size` pixels. Satisfies `goldloop.core.modality.Modality`."""
+    """Images in `folder`, read into `form`. Satisfies `goldloop.core.modality.Modality`.
+
+    `forms` holds the form of the pictures of each preset; `featured` turns images into the features that the
+    models of a preset take, where it has a frozen backbone.
+    """
 
     kind = "image"
     max_distance = MAX_FINGERPRINT_DISTANCE
 
-    def __init__(self, folder: Path, *, size: int) -> None:
-        self.reader = ImageReader(size=size)
+    def __init__(
+        self,
+        folder: Path,
+        form: Form,
+        forms: Mapping[str, Form] = MappingProxyType({}),
+        featured: Callable[[str, Modality], Modality] = lambda _, images: images,
+    ) -> None:
+        self.reader = ImageReader(form)
         self.store = ImageStore(folder, self.reader)
+        self._folder, self._forms, self._featured = folder, forms, featured
+
+    def for_preset(self, preset: str) -> Modality:
+        """Return the same images as the models of `preset` take them: squares of pixels, or features."""
+        images = ImageModality(self._folder, self._forms[preset], self._forms, self._featured)
+        return self._featured(preset, images)
+
+    def features(self, sample_ids: Iterable[SampleId]) -> Features:
+        """Return nothing: models take these images as they are."""
+        return {}
 
     def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
         """Return the address of the picture."""

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from goldloop.core.errors import UnreadableSampleError
-from goldloop.core.modality import Preview
+from goldloop.core.modality import Features, Preview
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import NewTask
 from goldloop.modalities.text.fingerprint import MAX_DISTANCE
@@ -27,6 +27,14 @@ class TextModality:
     def __init__(self, path: Path) -> None:
         self.store = TextStore(path)
         self.reader = TextReader(self.store)
+
+    def for_preset(self, preset: str) -> TextModality:
+        """Return the same texts: all models take them as they are."""
+        return self
+
+    def features(self, sample_ids: Iterable[SampleId]) -> Features:
+        """Return nothing: models take these texts as they are."""
+        return {}
 
     def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
         """Return the text; control characters, which databases refuse, come as replacement characters."""

@@ -89,7 +89,7 @@ def with_goldloop(root: Path, images: Path) -> float:
 
     with tempfile.TemporaryDirectory(dir=root) as folder:
         parts = Wiring(Workspace.create(Path(folder) / "workspace", labels=list(LABELS)))
-        reader, tables = parts.modality.reader, parts.tables
+        reader, tables = parts.modality.for_preset(parts.settings.model.preset).reader, parts.tables
         model, clock = Model("1", parts.trainer.scorer(root / "model")), parts.ports.clock
         common = {"policy": Band(0.4, 0.7), "tables": tables, "clock": clock}
         started = time.perf_counter()

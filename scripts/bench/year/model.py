@@ -34,6 +34,7 @@ class Regression:
     labels: LabelSet
     weights: Floats
     calibration: Calibration
+    preset: str = "tiny"
 
     def logits(self, features: Features) -> Floats:
         """Return uncalibrated logits (n, n_labels)."""

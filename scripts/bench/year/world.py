@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from goldloop.core.disk import Write, write_whole
-from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE, Preview
+from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE, Features, Preview
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId
 from goldloop.core.tasks import NewTask
 from scripts.bench.pictures import Columns, Floats
@@ -112,6 +112,14 @@ class World:
     def file(self, sample_id: SampleId) -> Path | None:
         """Return no file."""
         return None
+
+    def for_preset(self, preset: str) -> World:
+        """Return the same traffic: payloads are features."""
+        return self
+
+    def features(self, sample_ids: Iterable[SampleId]) -> Features:
+        """Return nothing."""
+        return {}
 
     def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
         """Return nothing: annotators are simulated."""

@@ -1,0 +1,127 @@
+"""Samples as features: what a frozen backbone makes of each is computed once, kept, and read from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from goldloop.core.disk import Write, write_whole
+from goldloop.core.modality import Features, Modality, Preview
+from goldloop.core.ports import Backbone, ContentStore, FeatureStore, Reader
+from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId
+from goldloop.core.tasks import NewTask
+
+CHUNK = 64  # decoded samples that a backbone gets at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Featured:
+    """The features that a backbone has computed so far; it is opened when more are needed."""
+
+    open_backbone: Callable[[], Backbone]
+    kept: FeatureStore
+
+    def of(self, decoded: Mapping[SampleId, Decoded]) -> dict[SampleId, Decoded]:
+        """Return decoded samples with their features as payload; those that are not kept are computed."""
+        rows = {sample_id: self.kept.get(sample_id) for sample_id in decoded}
+        missing = [sample_id for sample_id, row in rows.items() if row is None]
+        if missing:
+            computed = self.open_backbone().features([decoded[sample_id].payload for sample_id in missing])
+            made = dict(zip(missing, computed, strict=True))
+            self.kept.add(made)
+            rows |= made
+        return {sample_id: replace(decoded[sample_id], payload=row) for sample_id, row in rows.items()}
+
+
+class FeatureReader:
+    """The samples of `reader` with features as payloads. Satisfies `goldloop.core.ports.Reader`."""
+
+    def __init__(self, reader: Reader, featured: Featured) -> None:
+        self._reader, self._featured = reader, featured
+
+    def arrivals(self, source: str, *, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
+        """Return an iterator over the unknown samples of `source`."""
+        return self._with_features(self._reader.arrivals(source, is_known=is_known))
+
+    def again(self, samples: Iterable[tuple[SampleId, FileRef]]) -> Iterator[Arrival]:
+        """Yield an arrival for each of `samples`; one whose features are kept is not read again."""
+        wanted = list(samples)
+        unread = {sample_id for sample_id, _ in wanted if self._featured.kept.get(sample_id) is None}
+        read = self._with_features(self._reader.again(pair for pair in wanted if pair[0] in unread))
+        for sample_id, file in wanted:
+            if sample_id in unread:
+                yield next(read)
+            else:
+                yield Arrival(file, sample_id, Decoded(self._featured.kept.get(sample_id)))
+
+    def _with_features(self, arrivals: Iterator[Arrival]) -> Iterator[Arrival]:
+        chunk: list[Arrival] = []
+        for arrival in arrivals:
+            chunk.append(arrival)
+            if len(chunk) == CHUNK:
+                yield from self._computed(chunk)
+                chunk = []
+        yield from self._computed(chunk)
+
+    def _computed(self, chunk: list[Arrival]) -> Iterator[Arrival]:
+        decoded = self._featured.of({one.sample_id: one.decoded for one in chunk if one.decoded})
+        for one in chunk:
+            yield replace(one, decoded=decoded[one.sample_id]) if one.decoded else one
+
+
+class FeatureContentStore:
+    """The samples of `store`, loaded as features. Satisfies `goldloop.core.ports.ContentStore`."""
+
+    def __init__(self, store: ContentStore, featured: Featured) -> None:
+        self._store, self._featured = store, featured
+
+    def keep(self, sample_id: SampleId, uri: str, write: Write = write_whole) -> str:
+        """Keep the content of the sample at `uri`."""
+        return self._store.keep(sample_id, uri, write)
+
+    def load(self, sample_id: SampleId) -> Decoded:
+        """Return a sample with its features, for which the content is read only once."""
+        row = self._featured.kept.get(sample_id)
+        if row is not None:
+            return Decoded(row)
+        return self._featured.of({sample_id: self._store.load(sample_id)})[sample_id]
+
+    def file(self, sample_id: SampleId) -> Path | None:
+        """Return the file of the content."""
+        return self._store.file(sample_id)
+
+
+class FeaturedModality:
+    """A kind of samples whose models take features. Satisfies `goldloop.core.modality.Modality`.
+
+    `reader` and `store` are those of `modality` with features as payloads; all else is as there.
+    """
+
+    def __init__(self, modality: Modality, featured: Featured) -> None:
+        self._modality, self._kept = modality, featured.kept
+        self.kind, self.max_distance = modality.kind, modality.max_distance
+        self.reader = FeatureReader(modality.reader, featured)
+        self.store = FeatureContentStore(modality.store, featured)
+
+    def for_preset(self, preset: str) -> Modality:
+        """Return the same samples as the models of another preset take them."""
+        return self._modality.for_preset(preset)
+
+    def features(self, sample_ids: Iterable[SampleId]) -> Features:
+        """Return the features of those samples that have some."""
+        rows = ((sample_id, self._kept.get(sample_id)) for sample_id in sample_ids)
+        return {sample_id: row for sample_id, row in rows if row is not None}
+
+    def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
+        """Return the fields of a labelling task that hold the sample."""
+        return self._modality.task_data(task, link)
+
+    def preview(self, sample_id: SampleId) -> Preview | None:
+        """Return a kept sample for a report."""
+        return self._modality.preview(sample_id)
+
+    def columns(self, sample_id: SampleId) -> Mapping[str, Any]:
+        """Return what a table of gold holds of the sample itself."""
+        return self._modality.columns(sample_id)

@@ -1,0 +1,78 @@
+"""The head on frozen features: square root, centre, length 1, principal components, a linear model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from goldloop.stats.metrics import Columns
+from models.linear import cross_validated, fit_linear
+
+N_COMPONENTS = 256
+Values = npt.NDArray[np.float64]
+Features = npt.NDArray[np.float32]
+AnyRows = TypeVar("AnyRows", Values, Features)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A linear model of reduced features.
+
+    `mean` (d,) and `basis` (d, k) reduce features (n, d); `weights` (n_labels, k) and `intercepts`
+    (n_labels,) make logits of them. `inverse_regularisation` is what cross-validation chose.
+    """
+
+    mean: Features
+    basis: Features
+    weights: Features
+    intercepts: Features
+    inverse_regularisation: float
+
+    @classmethod
+    def fitted(cls, features: Features, columns: Columns, n_labels: int) -> Self:
+        """Fit on `features` (n, d), none negative; `columns` (n,) are the labels.
+
+        The components are those of the samples themselves. With up to N_COMPONENTS samples nothing is lost:
+        weights under a quadratic penalty lie in the space of the samples.
+        """
+        roots = np.sqrt(features)
+        mean = roots.mean(axis=0, dtype=np.float64).astype(np.float32)
+        rows = _of_length_one(roots - mean)
+        basis = _components(rows)
+        reduced = rows @ basis
+        strength = cross_validated(reduced, columns, n_labels)
+        weights, intercepts = fit_linear(reduced, columns, n_labels, inverse_regularisation=strength)
+        return cls(
+            mean,
+            basis,
+            weights.astype(np.float32),
+            intercepts.astype(np.float32),
+            inverse_regularisation=strength,
+        )
+
+    def reduced(self, features: Features) -> Features:
+        """Return `features` (n, d) as float32 (n, k)."""
+        return np.asarray(_of_length_one(np.sqrt(features) - self.mean) @ self.basis, dtype=np.float32)
+
+    def logits(self, features: Features) -> Values:
+        """Return the logits of `features` (n, d), float64 (n, n_labels)."""
+        folded = self.basis @ self.weights.T  # (d, n_labels), far fewer columns than the basis has
+        rows = _of_length_one(np.sqrt(features) - self.mean)
+        return np.asarray(rows @ folded + self.intercepts, dtype=np.float64)
+
+
+def _components(rows: Features) -> Features:
+    """Return the first principal directions of `rows` (n, d), of length 1, as columns (d, k)."""
+    n, d = rows.shape
+    if n <= d:
+        return np.asarray(np.linalg.svd(rows, full_matrices=False)[2][:N_COMPONENTS].T, dtype=np.float32)
+    directions = np.linalg.eigh((rows.T @ rows).astype(np.float64))[1]  # ascending
+    return np.asarray(directions[:, ::-1][:, :N_COMPONENTS], dtype=np.float32)
+
+
+def _of_length_one(rows: AnyRows) -> AnyRows:
+    scaled: AnyRows = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return scaled

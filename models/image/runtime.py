@@ -1,0 +1,88 @@
+"""A frozen network in ONNX Runtime, which computes features several times as fast as torch on a CPU.
+
+torch exports the network once; the file stays in the user's cache. Each processor core takes a few pictures
+at a time on one thread of its own: that is faster than all cores on the same pictures, and larger minibatches
+do not fit into the processor's caches.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+import platformdirs
+import torch
+
+from goldloop.core.disk import write_whole
+from goldloop.core.errors import StorageError
+
+MINIBATCH = 4  # pictures a thread computes at a time
+_INPUT = "pictures"
+
+Pictures = npt.NDArray[np.uint8]
+Features = npt.NDArray[np.float32]
+
+
+class Runtime:
+    """A network from pictures, uint8 (n, size, size, 3), to features, float32 (n, n_features)."""
+
+    def __init__(self, graph: bytes) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.log_severity_level = 3  # errors
+        self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._threads = ThreadPoolExecutor(_n_cores(), thread_name_prefix="features")
+
+    def __call__(self, pictures: Pictures) -> Features:
+        """Return the features of `pictures`; each picture has the same ones beside any others."""
+        parts = [pictures[start : start + MINIBATCH] for start in range(0, len(pictures), MINIBATCH)]
+        return np.concatenate(list(self._threads.map(self._computed, parts)))
+
+    def _computed(self, pictures: Pictures) -> Features:
+        return np.asarray(self._session.run(None, {_INPUT: pictures})[0], dtype=np.float32)
+
+
+def open_runtime(name: str, network: Callable[[], torch.nn.Module], size: int) -> Runtime:
+    """Return the network called `name`, which says what it computes, for pictures of `size` pixels.
+
+    `network` makes it where the user's cache does not hold it, or holds a damaged file.
+    """
+    path = (
+        Path(platformdirs.user_cache_dir("goldloop")) / "backbones" / f"{name}-torch{torch.__version__}.onnx"
+    )
+    try:
+        return Runtime(path.read_bytes())
+    except (OSError, RuntimeError, onnxruntime.capi.onnxruntime_pybind11_state.InvalidProtobuf):
+        graph = _exported(network(), size)
+    with suppress(StorageError):  # a cache that cannot be written costs seconds at every start, nothing else
+        write_whole(path, graph)
+    return Runtime(graph)
+
+
+def _exported(network: torch.nn.Module, size: int) -> bytes:
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "network.onnx"
+        torch.onnx.export(
+            network,
+            (example,),
+            path,
+            input_names=[_INPUT],
+            dynamic_shapes=({0: torch.export.Dim("n")},),
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+        return path.read_bytes()
+
+
+def _n_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

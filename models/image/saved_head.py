@@ -1,0 +1,128 @@
+"""The saved head: head.npz beside its card, its scorer on the frozen backbone, and their graph."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from goldloop.core.errors import ModelError
+from goldloop.core.labels import LabelSet
+from goldloop.core.ports import Scores
+from goldloop.stats.calibration import Calibration
+from models.image.frozen import FrozenNetwork
+from models.image.head import Head
+from models.image.presets import FROZEN, FrozenPreset
+from models.saved_model import CARD, Card, read_card, reading, saving
+
+WEIGHTS = "head.npz"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeadCard(Card):
+    """The card of a head: also the weights of the backbone, and the form of the pictures that it takes."""
+
+    backbone_sha256: str
+    licence: str
+    size: int
+    fit: str
+    inverse_regularisation: float
+
+
+def save(folder: Path, head: Head, card: HeadCard) -> None:
+    """Write `head` and `card` into `folder`; raises ModelError where it holds a model already."""
+    arrays = asdict(head)
+    del arrays["inverse_regularisation"]
+    with saving(folder, card):
+        np.savez(folder / WEIGHTS, **arrays)
+
+
+def load(folder: Path) -> HeadScorer:
+    """Return the model saved in `folder`.
+
+    Raises:
+        ModelError: a file is missing or damaged, head and card do not fit each other, or this goldloop lacks
+            the backbone.
+    """
+    card = read_card(folder, HeadCard)
+    preset = FROZEN.get(card.preset)
+    of_card = (card.backbone_sha256, card.size, card.fit)
+    if preset is None or (preset.weights_sha256, preset.form.size, preset.form.fit) != of_card:
+        raise ModelError(
+            f"{folder / CARD} is a head on {card.preset!r} at {card.size} px ({card.fit}) with weights "
+            f"{card.backbone_sha256[:12]}..., which this goldloop does not have (it has "
+            f"{', '.join(FROZEN)}); use the goldloop that trained it, or retrain"
+        )
+    path, n_labels, n_features = folder / WEIGHTS, len(card.labels), preset.n_features
+    flaw = f"does not hold a head of {n_labels} labels on {n_features} features"
+    with reading(path, flaw), np.load(path, allow_pickle=False) as arrays:
+        head = Head(**arrays, inverse_regularisation=card.inverse_regularisation)
+        n_components = head.basis.shape[1]
+        wanted = (n_features,), (n_features, n_components), (n_labels, n_components), (n_labels,)
+        shapes = tuple(array.shape for array in (head.mean, head.basis, head.weights, head.intercepts))
+        if shapes != wanted:
+            raise ValueError(f"its arrays have the shapes {shapes}")
+    return HeadScorer(preset, head, card.label_set, card.calibration)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadScorer:
+    """A saved head. Satisfies `goldloop.core.ports.Scorer`; payloads are the features of its backbone."""
+
+    backbone: FrozenPreset
+    head: Head
+    labels: LabelSet
+    calibration: Calibration
+
+    @property
+    def preset(self) -> str:
+        """Preset of the backbone."""
+        return self.backbone.name
+
+    def __call__(self, payloads: Sequence[Any]) -> Scores:
+        """Return probs, and the features as embeddings; raises ModelError where a payload has others."""
+        features = checked_features(payloads, self.backbone)
+        return Scores(self.calibration.apply(self.head.logits(features)), features)
+
+
+def checked_features(payloads: Sequence[Any], preset: FrozenPreset) -> npt.NDArray[np.float32]:
+    """Return `payloads` as float32 (n, n_features); raises ModelError where one is something else."""
+    for row, payload in enumerate(payloads):
+        if np.shape(payload) != (preset.n_features,):
+            raise ModelError(
+                f"payload {row} has the shape {np.shape(payload)}, a head on {preset.name!r} takes "
+                f"{preset.n_features} features; read the samples with `Modality.for_preset`"
+            )
+    return np.array(payloads, dtype=np.float32).reshape(-1, preset.n_features)
+
+
+class HeadGraph(nn.Module):
+    """The model as one graph: uint8 pictures (n, size, size, 3) to calibrated float32 probs (n, n_labels)."""
+
+    centre: Tensor
+    weights: Tensor
+    biases: Tensor
+
+    def __init__(self, scorer: HeadScorer) -> None:
+        super().__init__()
+        head, calibration = scorer.head, scorer.calibration
+        self.network = FrozenNetwork(scorer.backbone)
+        folded = torch.from_numpy(head.basis @ head.weights.T) / calibration.temperature
+        offsets = torch.tensor(calibration.offsets or (0.0,) * len(scorer.labels), dtype=torch.float32)
+        self.register_buffer("centre", torch.from_numpy(head.mean))
+        self.register_buffer("weights", folded)
+        self.register_buffer("biases", torch.from_numpy(head.intercepts) / calibration.temperature + offsets)
+
+    def forward(self, payloads: Tensor) -> Tensor:
+        """Return the calibrated probs of `payloads`."""
+        rows = self.network(payloads).sqrt() - self.centre
+        logits = functional.normalize(rows, dim=1) @ self.weights + self.biases
+        probs: Tensor = logits.softmax(dim=1)
+        return probs

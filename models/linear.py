@@ -1,0 +1,95 @@
+"""Multinomial logistic regression on features, and the regularisation that cross-validation chooses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import log_softmax
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
+
+from goldloop.stats.metrics import Columns
+
+INVERSE_REGULARISATIONS = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+"""`C` of scikit-learn among which cross-validation chooses, for rows of length 1."""
+
+N_FOLDS = 5
+_MAX_STEPS = 1000
+_ABSENT = -10.0  # logit of a label without a training sample, the others being near 0
+
+Values = npt.NDArray[np.float64]
+
+
+def fit_linear(
+    features: Any, columns: Columns, n_labels: int, *, inverse_regularisation: float
+) -> tuple[Values, Values]:
+    """Return weights (n_labels, n_features) and intercepts (n_labels,) for rows `features`, dense or sparse.
+
+    A label without a sample hardly ever gets a probability.
+    """
+    present = np.unique(columns)
+    regression = LogisticRegression(C=inverse_regularisation, max_iter=_MAX_STEPS)
+    if len(present) > 1:
+        with threadpool_limits(1):  # vectors this small gain nothing from threads, which wait for each other
+            regression.fit(features, columns)
+    return _over_all_labels(regression, present, n_labels, features.shape[1])
+
+
+def cross_validated(features: npt.NDArray[np.floating], columns: Columns, n_labels: int) -> float:
+    """Return the inverse regularisation with the least log loss over N_FOLDS folds of `features` (n, d).
+
+    The folds take turns over the samples in the order of their labels, so that each label is in as many folds
+    as it has samples. Each fold begins with the strongest regularisation and goes on from there. The search
+    ends when the loss has risen twice. With fewer samples than two a fold it returns 1.
+    """
+    if len(columns) < 2 * N_FOLDS or len(np.unique(columns)) == 1:
+        return 1.0
+    folds = np.empty(len(columns), dtype=np.int64)
+    folds[np.argsort(columns, kind="stable")] = np.arange(len(columns)) % N_FOLDS
+    fits = [LogisticRegression(max_iter=_MAX_STEPS, warm_start=True) for _ in range(N_FOLDS)]
+    losses: list[float] = []
+    for strength in INVERSE_REGULARISATIONS:
+        parts = (
+            _loss(regression.set_params(C=strength), features, columns, n_labels, is_held_out=folds == fold)
+            for fold, regression in enumerate(fits)
+        )
+        losses.append(sum(parts))
+        if losses[-3:] == sorted(losses[-3:]) and len(losses) > 2:
+            break
+    return INVERSE_REGULARISATIONS[int(np.argmin(losses))]
+
+
+def _loss(
+    regression: LogisticRegression,
+    features: npt.NDArray[np.floating],
+    columns: Columns,
+    n_labels: int,
+    *,
+    is_held_out: npt.NDArray[np.bool_],
+) -> float:
+    """Fit on the other samples; return the log loss of those held out, summed."""
+    kept, truth = columns[~is_held_out], columns[is_held_out]
+    present = np.unique(kept)
+    if len(present) > 1:
+        with threadpool_limits(1):
+            regression.fit(features[~is_held_out], kept)
+    weights, intercepts = _over_all_labels(regression, present, n_labels, features.shape[1])
+    logs = log_softmax(features[is_held_out] @ weights.T + intercepts, axis=1)
+    return -float(logs[np.arange(len(truth)), truth].sum())
+
+
+def _over_all_labels(
+    regression: LogisticRegression, present: Columns, n_labels: int, n_features: int
+) -> tuple[Values, Values]:
+    """Return weights and intercepts of all labels from a regression fitted on those that are `present`."""
+    weights, intercepts = np.zeros((n_labels, n_features)), np.full(n_labels, _ABSENT)
+    intercepts[present] = 0.0
+    if len(present) == 1:
+        return weights, intercepts
+    rows, biases = regression.coef_, regression.intercept_
+    if len(present) == 2:  # one row of weights for the second label; half of it for each gives the same probs
+        rows, biases = np.stack([-rows[0] / 2, rows[0] / 2]), np.array([-biases[0] / 2, biases[0] / 2])
+    weights[present], intercepts[present] = rows, biases
+    return weights, intercepts
