@@ -31,6 +31,10 @@ class PolicyError(GoldloopError):
     """A routing policy contradicts itself, does not fit the label set, or is not known."""
 
 
+class SelectionError(GoldloopError):
+    """A selection strategy is not known, or what it is to choose from is unusable."""
+
+
 class SourceError(GoldloopError):
     """A batch cannot be listed, or holds no files."""
 

@@ -54,7 +54,7 @@ class Choice:
     """A candidate chosen for annotators, and the purpose of its task.
 
     `inclusion_probability` is the probability of the draw; None for quick and full reviews, which are not
-    drawn, and for a seed drawn from the lane `hold`.
+    drawn, and for a seed that is a medoid or drawn from the lane `hold`.
     """
 
     candidate: Candidate

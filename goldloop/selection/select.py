@@ -9,7 +9,7 @@ models predict later, the audited samples remain a random draw of all traffic ov
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
 
 from goldloop.core.chance import permanent_random
@@ -94,6 +94,27 @@ def select(
     n_left -= sum(audit_answers if review.purpose is Purpose.FULL else overlap for review in reviews)
     seeds = seedable[: n_left // overlap]
     return [*choices, *reviews, *(Choice(candidate, Purpose.SEED, None) for candidate in seeds)]
+
+
+def with_picked_seeds(
+    choices: Sequence[Choice],
+    pool: Sequence[Candidate],
+    *,
+    audit_rate: float,
+    seed: int,
+    pick: Callable[[Sequence[Candidate], int], Sequence[Candidate] | None],
+) -> list[Choice]:
+    """Return `choices` with as many seeds, which `pick` takes from the samples that are not reserved.
+
+    Such seeds are no random draw, so they have no inclusion probability. Where `pick` returns None, all
+    remains as it is.
+    """
+    unreserved = [one for one in pool if _audit_ratio(one, audit_rate=audit_rate, seed=seed) >= 1]
+    others = [choice for choice in choices if choice.purpose is not Purpose.SEED]
+    picked = pick(unreserved, len(choices) - len(others))
+    if picked is None:
+        return list(choices)
+    return [*others, *(Choice(candidate, Purpose.SEED, None) for candidate in picked)]
 
 
 def _audit_probability(candidate: Candidate, audit_rate: float) -> float:

@@ -27,7 +27,7 @@ from goldloop.stats.metrics import share_estimate
 
 _BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"
 _Made = TypeVar("_Made")
-_PLACES = ("out", "data", "cache", "plot", "cases")  # options that name places on this machine
+_PLACES = ("out", "data", "cache", "plot", "cases", "features")  # options that name places on this machine
 
 
 @dataclass(frozen=True, slots=True)

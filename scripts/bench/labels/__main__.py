@@ -4,20 +4,23 @@ consensus        accuracy of labels made of 1, 2 and 3 real answers, and of answ
 label_errors     how many of the labels that goldloop doubts are wrong, beside cleanlab's filter
 spammer          what a spammer who joins in the second round does to gold (simulated people)
 automation_bias  the adoption gap, its interval and the switch (simulated annotators)
+efficiency       labels that a choice of samples saves against a random choice, on features of a file
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 from scripts.bench.common import Report, add_picture_options, options_of
-from scripts.bench.labels import automation_bias, consensus, label_errors, spammer
+from scripts.bench.labels import automation_bias, consensus, efficiency, label_errors, spammer
 
 PARTS = {
     "consensus": consensus,
     "label_errors": label_errors,
     "spammer": spammer,
     "automation_bias": automation_bias,
+    "efficiency": efficiency,
 }
 
 
@@ -27,6 +30,14 @@ def main() -> None:
     add_picture_options(parser)
     parser.add_argument("--part", choices=list(PARTS), nargs="+", required=True)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="number of processes")
+    group = parser.add_argument_group("efficiency")
+    group.add_argument(
+        "--features", type=Path, metavar="FILE", help=".npz with x (n, d), none negative, and y (n,)"
+    )
+    group.add_argument("--error", type=float, default=0.0, help="share of answers that are wrong")
+    group.add_argument(
+        "--strategies", choices=list(efficiency.PAIRS), nargs="+", default=list(efficiency.PAIRS)
+    )
     options = parser.parse_args()
     report = Report(options)
     for part in options.part:
