@@ -87,13 +87,13 @@ class FeatureFiles:
     def _read_on(self) -> None:
         """Take in what this or another process has added since."""
         try:
-            state = os.stat(self._ids)  # noqa: PTH116
+            state, n_bytes = os.stat(self._ids), os.stat(self._rows).st_size  # noqa: PTH116
         except FileNotFoundError:
             return
         if self._seen == (seen := (state.st_size, state.st_mtime_ns)):
             return
         self._seen = seen
-        n = min(state.st_size // _RECORD.itemsize, self._rows.stat().st_size // self._row_bytes)
+        n = min(state.st_size // _RECORD.itemsize, n_bytes // self._row_bytes)
         if n == 0:
             return
         self._records = np.memmap(self._ids, _RECORD, "r", shape=(n,))

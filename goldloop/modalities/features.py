@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId
 from goldloop.core.tasks import NewTask
 
 CHUNK = 64  # decoded samples that a backbone gets at a time
+READ_TOGETHER = 4096  # samples whose features are in memory at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +49,14 @@ class FeatureReader:
 
     def again(self, samples: Iterable[tuple[SampleId, FileRef]]) -> Iterator[Arrival]:
         """Yield an arrival for each of `samples`; one whose features are kept is not read again."""
-        wanted = list(samples)
-        unread = {sample_id for sample_id, _ in wanted if self._featured.kept.get(sample_id) is None}
-        read = self._with_features(self._reader.again(pair for pair in wanted if pair[0] in unread))
-        for sample_id, file in wanted:
-            if sample_id in unread:
-                yield next(read)
-            else:
-                yield Arrival(file, sample_id, Decoded(self._featured.kept.get(sample_id)))
+        wanted = iter(samples)
+        while part := list(islice(wanted, READ_TOGETHER)):
+            rows = {sample_id: self._featured.kept.get(sample_id) for sample_id, _ in part}
+            unread = [pair for pair in part if rows[pair[0]] is None]
+            read = self._with_features(self._reader.again(unread))
+            for sample_id, file in part:
+                row = rows[sample_id]
+                yield next(read) if row is None else Arrival(file, sample_id, Decoded(row))
 
     def _with_features(self, arrivals: Iterator[Arrival]) -> Iterator[Arrival]:
         chunk: list[Arrival] = []

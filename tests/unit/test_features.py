@@ -12,6 +12,7 @@ import pytest
 from goldloop.adapters.feature_files import FeatureFiles
 from goldloop.core.errors import SourceError, UnreadableSampleError
 from goldloop.core.samples import Arrival, SampleId
+from goldloop.modalities import features
 from goldloop.modalities.features import CHUNK, Featured, FeaturedModality
 from goldloop.modalities.image.forms import Form
 from goldloop.modalities.image.modality import ImageModality
@@ -76,8 +77,12 @@ def test_each_sample_is_computed_once(tmp_path: Path, pictures: Path) -> None:
     assert backbone.n_seen == CHUNK + 3
 
 
-def test_a_sample_is_scored_again_without_its_file(tmp_path: Path, pictures: Path) -> None:
+@pytest.mark.parametrize("together", [1, 2, 4096])
+def test_a_sample_is_scored_again_without_its_file(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, together: int
+) -> None:
     """One whose features are missing is read; a file that is gone has its reason, in its place."""
+    monkeypatch.setattr(features, "READ_TOGETHER", together)
     backbone = MeanColours()
     modality = opened(tmp_path, backbone)
     some = [one for one in arrivals(modality, pictures) if one.decoded][:6]
