@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -59,18 +60,17 @@ class FeatureReader:
                 yield next(read) if row is None else Arrival(file, sample_id, Decoded(row))
 
     def _with_features(self, arrivals: Iterator[Arrival]) -> Iterator[Arrival]:
-        chunk: list[Arrival] = []
-        for arrival in arrivals:
-            chunk.append(arrival)
-            if len(chunk) == CHUNK:
-                yield from self._computed(chunk)
-                chunk = []
-        yield from self._computed(chunk)
+        """Yield `arrivals` with features; the next chunk is computed while the caller works on this one."""
+        with ThreadPoolExecutor(1, thread_name_prefix="backbone") as backbone:
+            under_way: Future[list[Arrival]] | None = None
+            while chunk := list(islice(arrivals, CHUNK)):
+                before, under_way = under_way, backbone.submit(self._computed, chunk)
+                yield from before.result() if before else ()
+            yield from under_way.result() if under_way else ()
 
-    def _computed(self, chunk: list[Arrival]) -> Iterator[Arrival]:
+    def _computed(self, chunk: list[Arrival]) -> list[Arrival]:
         decoded = self._featured.of({one.sample_id: one.decoded for one in chunk if one.decoded})
-        for one in chunk:
-            yield replace(one, decoded=decoded[one.sample_id]) if one.decoded else one
+        return [replace(one, decoded=decoded[one.sample_id]) if one.decoded else one for one in chunk]
 
 
 class FeatureContentStore:
