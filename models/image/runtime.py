@@ -16,12 +16,14 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 import platformdirs
 import torch
 
 from goldloop.core.disk import write_whole
 from goldloop.core.errors import StorageError
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else it reports every process to its maker; read at its import
+import onnxruntime
 
 MINIBATCH = 4  # pictures a thread computes at a time
 _INPUT = "pictures"
