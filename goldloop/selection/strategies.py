@@ -13,7 +13,6 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.core.errors import SelectionError
 from goldloop.core.probs import Probs, margin
 from goldloop.selection.clusters import cluster_sums, k_means, take_turns
 from goldloop.selection.pool import Pool, Rows
@@ -92,17 +91,6 @@ STRATEGIES: Mapping[str, Strategy] = MappingProxyType(
     {"random": random, "medoids": medoids, "margin": least_margin, "margin_kmeans": margin_kmeans}
 )
 """The strategies by name. `random` and `medoids` need no model."""
-
-
-def strategy_of(name: str) -> Strategy:
-    """Return the strategy called `name`.
-
-    Raises:
-        SelectionError: there is none.
-    """
-    if name not in STRATEGIES:
-        raise SelectionError(f"there is no strategy {name!r}; use one of {', '.join(STRATEGIES)}")
-    return STRATEGIES[name]
 
 
 def margins(probs: Probs) -> npt.NDArray[np.float64]:

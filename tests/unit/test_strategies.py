@@ -10,7 +10,7 @@ from goldloop.core.errors import InvalidProbabilitiesError, SelectionError
 from goldloop.selection import strategies
 from goldloop.selection.clusters import k_means
 from goldloop.selection.pool import Pool
-from goldloop.selection.strategies import STRATEGIES, strategy_of
+from goldloop.selection.strategies import STRATEGIES
 
 N_CLUSTERS, A_CLUSTER = 8, 30
 NOBODY = np.zeros(0, dtype=np.int64)
@@ -290,12 +290,3 @@ def test_strategies_that_need_a_model_name_those_that_do_not(name: str) -> None:
     pool = Pool(clustered([5])[0], None, NOBODY, np.random.default_rng(0))
     with pytest.raises(SelectionError, match=f"strategy {name} needs probs, got None; use medoids or random"):
         STRATEGIES[name](pool, 2)
-
-
-def test_an_unknown_strategy_is_refused_with_the_known_ones() -> None:
-    """The error gives the name and lists the strategies."""
-    assert strategy_of("medoids") is strategies.medoids
-    with pytest.raises(
-        SelectionError, match="no strategy 'best'; use one of random, medoids, margin, margin_k"
-    ):
-        strategy_of("best")
