@@ -53,8 +53,7 @@ class Candidate:
 class Choice:
     """A candidate chosen for annotators, and the purpose of its task.
 
-    `inclusion_probability` is the probability of the draw; None for quick and full reviews, which are not
-    drawn, and for a seed that is a medoid or drawn from the lane `hold`.
+    `inclusion_probability` is the probability of the draw of an audit; None for all others.
     """
 
     candidate: Candidate

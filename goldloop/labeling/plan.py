@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
 from goldloop.core.chance import Arm
 from goldloop.core.planned_tasks import PlannedTask
-from goldloop.core.predictions import Candidate, Choice
+from goldloop.core.probs import Probs, stored_probs
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 from goldloop.labeling.context import LabelingContext, LoopState
-from goldloop.selection.first_samples import first_samples
+from goldloop.selection.next_samples import Known, next_samples
 from goldloop.selection.plan import budget_left, n_answers_of, plan_tasks
-from goldloop.selection.select import select, with_picked_seeds
+from goldloop.selection.select import Rank, Spending, select
 from goldloop.tables.batches import read_samples
 from goldloop.tables.predictions import read_predictions, read_unlabeled_pool
 
@@ -42,22 +43,16 @@ def _choose(
     n_left = budget_left(live, snapshot.round, settings)
     if n_left <= 0 or any(task.is_waiting for task in live):
         return []
-    candidates, n_arrived = read_unlabeled_pool(tables, snapshot.taken)
-    has_model = any(candidate.label is not None for candidate in candidates)
-    choices = select(
-        candidates,
-        n_answers=n_left,
+    spending = Spending(
+        n_left,
         audit_rate=selection.audit_rate,
         audit_share=selection.audit_share,
         audit_answers=n_answers_of(Purpose.AUDIT, settings),
         overlap=selection.overlap,
-        below_share=settings.policy.below_share,
         seed=selection.seed,
-        n_arrived=n_arrived,
-        has_model=has_model,
     )
-    if not has_model:
-        choices = _with_first_samples(context, choices, candidates, snapshot.taken)
+    candidates = read_unlabeled_pool(tables, snapshot.taken)
+    choices = select(candidates, spending, rank=_rank(context, snapshot.taken))
     chosen = [choice.candidate.sample_id for choice in choices]
     return plan_tasks(
         choices,
@@ -72,21 +67,17 @@ def _choose(
     )
 
 
-def _with_first_samples(
-    context: LabelingContext, choices: list[Choice], pool: Sequence[Candidate], taken: Collection[SampleId]
-) -> list[Choice]:
-    """Return `choices` with seeds that stand for all samples, where the preset has features to tell."""
-    selection, by_id = context.settings.selection, {one.sample_id: one for one in pool}
-    samples = context.modality.for_preset(context.settings.model.preset)
+def _rank(context: LabelingContext, taken: Collection[SampleId]) -> Rank:
+    """Return the strategy of the settings, with what is known of samples; `taken` were asked about."""
+    tables, settings = context.tables, context.settings
+    samples = context.modality.for_preset(settings.model.preset)
 
-    def pick(candidates: Sequence[Candidate], n: int) -> list[Candidate] | None:
-        first = first_samples(
-            [candidate.sample_id for candidate in candidates],
-            sorted(taken),
-            n,
-            features_of=samples.features,
-            seed=selection.seed,
-        )
-        return None if first is None else [by_id[sample_id] for sample_id in first]
+    def probs_of(sample_ids: Sequence[SampleId]) -> Probs:
+        found = read_predictions(tables, sample_ids)
+        newest = [found[sample_id] for sample_id in sample_ids]
+        rows, names = [one.probs or () for one in newest], [one.label_names for one in newest]
+        return stored_probs(rows, names, settings.label_set)
 
-    return with_picked_seeds(choices, pool, audit_rate=selection.audit_rate, seed=selection.seed, pick=pick)
+    known = Known(samples.features, probs_of, asked=sorted(taken))
+    selection = settings.selection
+    return partial(next_samples, strategy=selection.strategy, known=known, seed=selection.seed)

@@ -36,8 +36,6 @@ class PolicySettings(Section):
     """Interval of calibrated confidence that annotators review, both ends included."""
     below: Literal["hold", "review", "full"] = "hold"
     """Lane of samples below the band."""
-    below_share: Annotated[float, Field(ge=0, lt=1)] = 0.10
-    """Share of the round's budget, after the audit, for a random draw of held samples."""
     target: Annotated[float, Field(gt=0.5, lt=1)] = 0.98
     """Accuracy of the accepted samples under the target policy."""
     delta: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
@@ -88,6 +86,10 @@ class SelectionSettings(Section):
 
     budget_per_round: Annotated[int, Field(ge=1)] = 200
     """Number of answers that goldloop asks for in a round."""
+    strategy: Literal["margin_kmeans", "margin", "random", "medoids"] = "margin_kmeans"
+    """How goldloop chooses what a model learns from, among all samples that are neither accepted nor audited.
+    margin_kmeans: unsure ones that differ from each other; margin: the least sure; random; medoids: typical
+    ones. The first samples are medoids where features are known."""
     overlap: Annotated[int, Field(ge=1, le=20)] = 1
     """Number of different annotators who answer each task at first; [consensus] asks for more where
     needed."""

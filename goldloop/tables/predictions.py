@@ -31,8 +31,8 @@ def newest_predictions(
     return codec.one_for_each(["sample_id"], rows, which="max")
 
 
-def read_unlabeled_pool(tables: Tables, taken: Collection[SampleId]) -> tuple[list[Candidate], int]:
-    """Return the candidates, in order of sample_id, and how many distinct samples have arrived.
+def read_unlabeled_pool(tables: Tables, taken: Collection[SampleId]) -> list[Candidate]:
+    """Return the candidates, in order of sample_id.
 
     Every sample is a candidate except those in `taken` (with a live task or in gold).
     """
@@ -41,12 +41,11 @@ def read_unlabeled_pool(tables: Tables, taken: Collection[SampleId]) -> tuple[li
     rows = newest_predictions(tables, ["audit_probability"])
     columns = codec.column_values(rows, "lane", "margin", "label", "audit_probability")
     known = dict(zip(rows["sample_id"].to_pylist(), columns, strict=True))
-    candidates = [
+    return [
         Candidate(SampleId(sample_id), BatchId(batches[sample_id]), Lane(lane), margin, label, probability)
         for sample_id in sorted(batches.keys() - set(taken))
         for lane, margin, label, probability in [known.get(sample_id, (Lane.HOLD, None, None, None))]
     ]
-    return candidates, len(batches)
 
 
 def read_predictions(tables: Tables, sample_ids: Collection[SampleId]) -> Mapping[SampleId, Prediction]:

@@ -8,14 +8,10 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from goldloop.core.lanes import Lane
 from goldloop.core.modality import Features
-from goldloop.core.predictions import Candidate
-from goldloop.core.samples import BatchId, SampleId
-from goldloop.core.tasks import Purpose
+from goldloop.core.samples import SampleId
 from goldloop.selection import first_samples as module
 from goldloop.selection.first_samples import first_samples
-from goldloop.selection.select import select, with_picked_seeds
 
 CENTRES = np.eye(6, 40, dtype=np.float32) * 4
 
@@ -110,26 +106,3 @@ def test_samples_that_look_the_same_are_chosen_too() -> None:
 
     assert chosen is not None
     assert len(set(chosen)) == 5
-
-
-def test_the_reserve_stays_a_random_draw() -> None:
-    """Picked seeds replace drawn seeds alone, never an audited sample, and have no inclusion probability."""
-    pool = [Candidate(sample_id, BatchId("b"), Lane.HOLD) for sample_id in samples(200)]
-    choices = select(
-        pool, n_answers=40, audit_rate=0.3, audit_share=0.5, seed=3, n_arrived=200, has_model=False
-    )
-    audits = [choice for choice in choices if choice.purpose is Purpose.AUDIT]
-    seen: list[Candidate] = []
-
-    def pick(candidates, n):
-        seen.extend(candidates)
-        return candidates[-n:]
-
-    picked = with_picked_seeds(choices, pool, audit_rate=0.3, seed=3, pick=pick)
-    kept = with_picked_seeds(choices, pool, audit_rate=0.3, seed=3, pick=lambda *_: None)
-
-    assert 0 < len(audits) < len(choices) == len(picked)
-    assert picked[: len(audits)] == audits
-    assert not {one.sample_id for one in seen} & {choice.candidate.sample_id for choice in audits}
-    assert {choice.inclusion_probability for choice in picked[len(audits) :]} == {None}
-    assert kept == choices

@@ -1,8 +1,8 @@
-"""Selection spends the budget: the audit first, by chance; then review, by value."""
+"""Selection spends the budget: the audit first, by chance; then what the strategy ranks first."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
 
 import numpy as np
 from hypothesis import given
@@ -13,20 +13,19 @@ from goldloop.core.lanes import Lane
 from goldloop.core.predictions import Candidate, Choice
 from goldloop.core.samples import BatchId, sample_id_of
 from goldloop.core.tasks import Purpose
-from goldloop.selection.select import in_order_of_value, select
+from goldloop.selection.select import Spending, select
 from tests.strategies import candidates
+
+
+def by_margin(pool: Sequence[Candidate], n: int) -> list[Candidate]:
+    """Rank the smallest margin first, then by id."""
+    return sorted(pool, key=lambda one: (1.0 if one.margin is None else one.margin, one.sample_id))[:n]
 
 
 def chosen(pool: list[Candidate], n_tasks: int = 20, **changes: object) -> list[Choice]:
     """Return what `select` picks with plain settings."""
-    settings: dict[str, object] = {
-        "audit_rate": 0.3,
-        "audit_share": 0.5,
-        "seed": 7,
-        "n_arrived": len(pool),
-        "has_model": True,
-    }
-    return select(pool, n_answers=n_tasks, **(settings | changes))  # type: ignore[arg-type]
+    settings: dict[str, object] = {"audit_rate": 0.3, "audit_share": 0.5, "seed": 7}
+    return select(pool, Spending(n_tasks, **(settings | changes)), rank=by_margin)  # type: ignore[arg-type]
 
 
 @given(candidates(), st.integers(1, 30), st.integers(0, 3))
@@ -34,7 +33,7 @@ def test_the_budget_is_kept_and_no_sample_is_chosen_twice(
     pool: list[Candidate], n_tasks: int, seed: int
 ) -> None:
     """At most `n_tasks` answers go to distinct samples; reviews are in their lanes and not reserved."""
-    choices = chosen(pool, n_tasks, seed=seed, audit_answers=2, below_share=0.2)
+    choices = chosen(pool, n_tasks, seed=seed, audit_answers=2)
     ids = [choice.candidate.sample_id for choice in choices]
 
     price = {Purpose.AUDIT: 2, Purpose.FULL: 2, Purpose.REVIEW: 1, Purpose.SEED: 1}
@@ -98,39 +97,47 @@ def test_inclusion_probability_is_that_of_the_reserve() -> None:
     assert {choice.stratum for choice in wholly} == {"b/auto"}
 
 
-def test_budget_left_over_by_the_band_goes_to_a_random_draw_of_what_is_held() -> None:
-    """Review comes first; then held samples by their permanent random numbers, never the auto lane."""
-    lanes = [Lane.REVIEW] * 3 + [Lane.HOLD] * 100 + [Lane.AUTO] * 50
+def test_what_is_held_is_ranked_with_what_is_in_the_band() -> None:
+    """The policy decides who looks: a held sample becomes a seed; an accepted one is never asked about."""
+    lanes = [Lane.REVIEW, Lane.HOLD, Lane.AUTO, Lane.FULL] * 10
     pool = [
-        Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), lane, 0.1, "a") for i, lane in enumerate(lanes)
+        Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), lane, i / 100, "a")
+        for i, lane in enumerate(lanes)
     ]
-    choices = chosen(pool, 20, audit_rate=0.0)
+    ranked: list[Candidate] = []
 
-    assert [choice.purpose for choice in choices] == [Purpose.REVIEW] * 3 + [Purpose.SEED] * 17
-    seeds = [choice.candidate for choice in choices if choice.purpose is Purpose.SEED]
-    assert {candidate.lane for candidate in seeds} == {Lane.HOLD}
-    numbers = [
-        permanent_random(candidate.sample_id, 7, "seed") for candidate in pool if candidate.lane is Lane.HOLD
+    def rank(candidates: Sequence[Candidate], n: int) -> list[Candidate]:
+        ranked.extend(candidates)
+        return by_margin(candidates, n)
+
+    choices = select(pool, Spending(7, audit_rate=0.0, audit_share=0.5, seed=7), rank=rank)
+
+    assert len(ranked) == 30
+    assert [(str(choice.purpose), choice.candidate.margin) for choice in choices] == [
+        ("review", 0.0),
+        ("seed", 0.01),
+        ("full", 0.03),
+        ("review", 0.04),
+        ("seed", 0.05),
+        ("full", 0.07),
+        ("review", 0.08),
     ]
-    assert [permanent_random(candidate.sample_id, 7, "seed") for candidate in seeds] == sorted(numbers)[:17]
-    again = [
-        replace(candidate, margin=0.9, label="b") if candidate.lane is Lane.HOLD else candidate
-        for candidate in pool
-    ]
-    assert [choice.candidate.sample_id for choice in chosen(again, 20, audit_rate=0.0)] == [
-        choice.candidate.sample_id for choice in choices
-    ], "what the model thinks of held samples has no say"
+    assert {choice.inclusion_probability for choice in choices} == {None}
 
 
-def test_what_is_held_gets_its_share_of_the_budget() -> None:
-    """A tenth of what the audit leaves is drawn from what lies below the band, however much is to review."""
-    lanes = [Lane.REVIEW] * 100 + [Lane.HOLD] * 100
-    pool = [
-        Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), lane, 0.1, "a") for i, lane in enumerate(lanes)
-    ]
-    choices = chosen(pool, 40, audit_rate=0.0, below_share=0.1)
+def test_what_the_model_says_of_the_reserve_reaches_no_strategy() -> None:
+    """A strategy sees no reserved sample, however unsure the model is of it."""
+    pool = [Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), Lane.HOLD, 0.0, "a") for i in range(200)]
+    seen: list[Candidate] = []
 
-    assert [choice.purpose for choice in choices] == [Purpose.REVIEW] * 36 + [Purpose.SEED] * 4
+    def rank(candidates: Sequence[Candidate], n: int) -> list[Candidate]:
+        seen.extend(candidates)
+        return list(candidates)
+
+    select(pool, Spending(40, audit_rate=0.3, audit_share=0.5, seed=3), rank=rank)
+
+    assert 100 < len(seen) < 180
+    assert not [one for one in seen if is_reserved(one.sample_id, audit_rate=0.3, seed=3)]
 
 
 def test_full_and_quick_reviews_share_one_order_of_value() -> None:
@@ -181,30 +188,3 @@ def test_a_part_of_the_reserve_is_drawn_in_proportion() -> None:
     assert len(audits) == 440
     assert abs(likely - 400) < 4 * np.sqrt(400 * 40 / 440)
     assert {choice.inclusion_probability for choice in audits} == {0.4, 0.04}
-
-
-def test_cold_start_draws_a_random_seed() -> None:
-    """Without a model the budget left by the audit is a uniform draw, with its probability."""
-    pool = [Candidate(sample_id_of(f"{i}".encode()), BatchId("b"), Lane.HOLD) for i in range(200)]
-    choices = chosen(pool, 20, has_model=False)
-
-    seeds = [choice for choice in choices if choice.purpose is Purpose.SEED]
-    assert len(choices) == 20
-    assert len(seeds) == 10
-    assert {choice.inclusion_probability for choice in seeds} == {10 / 200}
-    assert chosen(pool, 20, has_model=False, seed=8) != choices
-
-
-def test_review_goes_by_margin_and_labels_take_turns() -> None:
-    """The smallest margins come first, but one label cannot use up the budget."""
-    rows = [("a", 0.01), ("a", 0.02), ("a", 0.03), ("b", 0.5), ("b", 0.4)]
-    pool = [
-        Candidate(sample_id_of(f"{m}".encode()), BatchId("b"), Lane.REVIEW, m, label) for label, m in rows
-    ]
-    assert [(candidate.label, candidate.margin) for candidate in in_order_of_value(pool)] == [
-        ("a", 0.01),
-        ("b", 0.4),
-        ("a", 0.02),
-        ("b", 0.5),
-        ("a", 0.03),
-    ]

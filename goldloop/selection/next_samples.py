@@ -1,0 +1,81 @@
+"""The next samples: which of the candidates annotators label next, by a strategy and what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from goldloop.core.chance import permanent_random
+from goldloop.core.modality import Features
+from goldloop.core.predictions import Candidate
+from goldloop.core.probs import Probs
+from goldloop.core.samples import SampleId
+from goldloop.selection.first_samples import first_samples, reduced
+from goldloop.selection.pool import Features as Rows
+from goldloop.selection.pool import Pool
+from goldloop.selection.strategies import ROWS_PER_CHOICE, STRATEGIES
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of samples: features of some, the newest probs of those scored, and who was asked about.
+
+    `probs_of` returns probs (n, n_labels) of samples that a model has scored, in their order.
+    """
+
+    features_of: Callable[[Iterable[SampleId]], Features]
+    probs_of: Callable[[Sequence[SampleId]], Probs]
+    asked: Sequence[SampleId] = ()
+
+
+def next_samples(
+    candidates: Sequence[Candidate], n: int, *, strategy: str, known: Known, seed: int
+) -> list[Candidate]:
+    """Return n of `candidates`, or all where there are fewer, the first to label first.
+
+    `strategy` is a name of STRATEGIES. Before the first model it is medoids, which needs none. Where the
+    preset has no features, medoids is a random draw, and distances are those of the probabilities
+    (Hellinger). Samples that are not scored yet come after those that are. The same pool, in whatever order,
+    and the same seed make the same choice.
+    """
+    order = sorted(candidates, key=lambda one: permanent_random(one.sample_id, seed, "seed"))
+    scored = [one for one in order if one.margin is not None]
+    if strategy == "random" or not order or n <= 0:
+        return order[:n]
+    if strategy == "medoids" or not scored:
+        chosen = _medoids(order, n, known, seed)
+    else:
+        scored.sort(key=lambda one: one.margin or 0.0)  # equal margins stay in the order drawn
+        chosen = _by_margin(scored, n, strategy, known, seed)
+    taken = {one.sample_id for one in chosen}
+    rest = [one for one in (*scored, *order) if one.sample_id not in taken]
+    return list({one.sample_id: one for one in (*chosen, *rest)}.values())[:n]
+
+
+def _medoids(order: Sequence[Candidate], n: int, known: Known, seed: int) -> list[Candidate]:
+    by_id = {one.sample_id: one for one in order}
+    first = first_samples(list(by_id), known.asked, n, features_of=known.features_of, seed=seed)
+    return [by_id[sample_id] for sample_id in first or ()]
+
+
+def _by_margin(
+    scored: Sequence[Candidate], n: int, strategy: str, known: Known, seed: int
+) -> list[Candidate]:
+    """Return what `strategy` chooses of the `scored` samples with the least margins, which come first."""
+    shortlist = scored[: ROWS_PER_CHOICE * n]
+    ids = [one.sample_id for one in shortlist]
+    probs = known.probs_of(ids)
+    rng = np.random.default_rng([seed, len(known.asked)])
+    pool = Pool(_rows(ids, probs, known), probs, np.zeros(0, dtype=np.int64), rng)
+    return [shortlist[row] for row in STRATEGIES[strategy](pool, n).tolist()]
+
+
+def _rows(ids: Sequence[SampleId], probs: Probs, known: Known) -> Rows:
+    """Return reduced features (n, d) where each sample has some, else the square roots of `probs`."""
+    features = known.features_of(ids)
+    if len(features) == len(ids) > 1:
+        return reduced(np.stack([features[sample_id] for sample_id in ids]))
+    rows = np.sqrt(probs)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
