@@ -8,7 +8,7 @@ from goldloop.consensus.votes import VotedSample
 from goldloop.core.lanes import Lane
 from goldloop.core.predictions import Candidate
 from goldloop.core.samples import BatchId, sample_id_of
-from goldloop.routing.policies import Band, Cost, Matrix, Policy, Review, Suspended, Target
+from goldloop.routing.policies import Band, Cost, Matrix, Policy, Review, Supported, Suspended, Target
 
 
 def confidences() -> st.SearchStrategy[float]:
@@ -97,9 +97,10 @@ def cost_policies() -> st.SearchStrategy[Cost]:
 
 
 def policies() -> st.SearchStrategy[Policy]:
-    """Policies of every kind over three labels, suspended ones included."""
+    """Policies of every kind over three labels, supported and suspended ones included."""
     below = st.sampled_from([Lane.HOLD, Lane.REVIEW, Lane.FULL])
     edges = st.lists(confidences(), min_size=2, max_size=2, unique=True)
     any_band = st.builds(lambda pair, below: Band(min(pair), max(pair), below), edges, below)
     plain = st.one_of(any_band, targets(), cost_policies())
-    return st.one_of(plain, plain.map(Suspended))
+    supported = st.builds(Supported, st.one_of(any_band, cost_policies()), st.none() | confidences())
+    return st.one_of(plain, supported, plain.map(Suspended))

@@ -68,6 +68,14 @@ class Audited(Traffic):
         """Whether the likeliest label is the true one, (n,)."""
         return np.asarray(self.probs.argmax(axis=1) == self.truth, dtype=bool)
 
+    def with_others(self, others: Self) -> Self:
+        """Return these samples, and after them those of `others` that are not among them."""
+        known = set(self.sample_ids)
+        new = others.where(np.array([one not in known for one in others.sample_ids], dtype=bool))
+        columns = {field.name for field in fields(self)} - {"sample_ids"}
+        joined = {name: np.concatenate([getattr(self, name), getattr(new, name)]) for name in columns}
+        return replace(self, sample_ids=(*self.sample_ids, *new.sample_ids), **joined)
+
     def wrong_share(self) -> Estimate | None:
         """Return the share of wrong labels, None without samples."""
         return share_estimate(~self.is_right, weights=self.weights) if len(self) else None

@@ -12,7 +12,7 @@ from goldloop.core.predictions import Prediction
 from goldloop.core.probs import stored_probs
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
-from goldloop.routing.policies import Band, Cost, Policy, Suspended, Target, labels_of
+from goldloop.routing.policies import Band, Cost, Policy, Supported, Suspended, Target, asked_for, labels_of
 from goldloop.settings import Settings
 
 MEANING = {
@@ -100,7 +100,7 @@ def _rule_of(
     policy = {known.version: known for known in (band, *policies)}.get(prediction.policy)
     if policy is None:
         return ("the policy log does not hold this policy; only its lane is known",), {}
-    inner = policy.policy if isinstance(policy, Suspended) else policy
+    inner = asked_for(policy)
     costs = {}
     if isinstance(inner, Cost):
         labels = LabelSet(labels_of(inner) or settings.labels)
@@ -115,6 +115,11 @@ def _in_words(policy: Policy, confidence: float, costs: Mapping[str, float], cur
     if isinstance(policy, Suspended):
         inner = _in_words(policy.policy, confidence, costs, currency)
         return [*inner, "suspended: audits show too many errors among what it accepts, so annotators get it"]
+    if isinstance(policy, Supported):
+        inner = _in_words(policy.policy, confidence, costs, currency)
+        if policy.threshold is None:
+            return [*inner, "audits do not yet support that the model accepts labels, so annotators get it"]
+        return [*inner, f"audits support what is accepted from confidence {policy.threshold:.4f} on"]
     if isinstance(policy, Band):
         where = "above" if confidence > policy.high else "below" if confidence < policy.low else "inside"
         return [

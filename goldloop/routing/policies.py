@@ -177,6 +177,33 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
+class Supported:
+    """A policy that accepts only where audits of one model support it; the rest of that goes to review.
+
+    It accepts what `policy` accepts with a confidence of at least `threshold`; nothing where that is None.
+    """
+
+    policy: Band | Cost
+    threshold: float | None
+
+    def __post_init__(self) -> None:
+        if self.threshold is not None and not 0 <= self.threshold <= 1:
+            raise PolicyError(f"A threshold must lie in [0, 1], got {self.threshold}. Settle the policy again.")
+
+    @property
+    def version(self) -> str:
+        """Name stored with each decision."""
+        begin = "nobody" if self.threshold is None else f"from={self.threshold:.6g}"
+        return f"{self.policy.version} supported[{begin}]"
+
+    def lanes(self, probs: Probs) -> LaneRow:
+        """Return the policy's lanes, with review in place of auto below the threshold."""
+        lanes = self.policy.lanes(probs)
+        least = np.inf if self.threshold is None else self.threshold
+        return np.where((lanes == str(Lane.AUTO)) & (confidence(probs) < least), str(Lane.REVIEW), lanes)
+
+
+@dataclass(frozen=True, slots=True)
 class Suspended:
     """A policy whose accepted samples go to review, because audits show too many errors among them."""
 
@@ -193,12 +220,17 @@ class Suspended:
         return np.where(lanes == str(Lane.AUTO), str(Lane.REVIEW), lanes)
 
 
-Policy = Band | Target | Cost | Suspended
+Policy = Band | Target | Cost | Supported | Suspended
+
+
+def asked_for(policy: Policy) -> Band | Target | Cost:
+    """Return the policy as the settings ask for it, whatever audits made of it."""
+    return policy.policy if isinstance(policy, Supported | Suspended) else policy
 
 
 def labels_of(policy: Policy) -> tuple[str, ...]:
     """Return the labels that `policy` is for, in order; empty where their order does not matter."""
-    inner = policy.policy if isinstance(policy, Suspended) else policy
+    inner = asked_for(policy)
     return inner.labels if isinstance(inner, Cost) else ()
 
 

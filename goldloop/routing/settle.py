@@ -1,4 +1,4 @@
-"""Settling: the policy that comes into force for a model, and when what it accepts returns to annotators."""
+"""Settling: the policy that comes into force for a model, what audits let it accept, and when that ends."""
 
 from __future__ import annotations
 
@@ -8,8 +8,19 @@ from datetime import datetime
 from goldloop.audit.audited import Audited
 from goldloop.audit.guard import FALSE_SUSPENSION, guard
 from goldloop.core.lanes import Lane
+from goldloop.routing.certificate import certify, evenly_drawn
 from goldloop.routing.fit import KnownPeople, error_costs, fit_policy
-from goldloop.routing.policies import Band, Policy, PolicyEntry, Suspended, Target, labels_of
+from goldloop.routing.policies import (
+    Band,
+    Cost,
+    Policy,
+    PolicyEntry,
+    Supported,
+    Suspended,
+    Target,
+    asked_for,
+    labels_of,
+)
 from goldloop.settings import Settings
 
 GUARDED_ROUNDS = 4
@@ -31,7 +42,8 @@ class PolicyEvidence:
     """What audits show about one model, and the policy that is in force for it, None before its first.
 
     `holdout` is the holdout as the model last evaluated it. `traffic` holds the audited samples that this
-    model was the first to score; `open_round` is the number of the round that is not closed yet.
+    model was the first to score; no part of it was fitted on them. `open_round` is the number of the round
+    that is not closed yet.
     """
 
     holdout: Audited
@@ -51,23 +63,50 @@ def settle_policy(
 ) -> PolicyEntry:
     """Return the entry of the policy that is in force for `model_version` from now on.
 
-    The policy of the settings is fitted to the holdout. It is suspended where audits show that more of what
-    it accepts is wrong than `policy.max_error` allows, on the holdout or in the model's own traffic of the
-    last rounds. Annotators then get what it would accept until further audits show that it is right often
-    enough. A target policy is never suspended: it is certified anew each time.
+    The policy of the settings is fitted to the holdout. What it accepts is accepted only where audits support
+    it (`_supported`), and annotators get the rest. It is suspended where audits show that more is wrong than
+    `policy.max_error` allows, on the holdout or in the model's own traffic of the last rounds, until further
+    audits show that it is right often enough. A target policy is certified anew each time.
     """
     fitted = fit_policy(settings, evidence.holdout, people)
-    policy, reasons, warnings = fitted.policy, fitted.reasons, fitted.warnings
-    if not isinstance(policy, Target | Suspended):
+    policy: Policy = fitted.policy
+    reasons, warnings = list(fitted.reasons), list(fitted.warnings)
+    if isinstance(policy, Band | Cost):
+        policy, support = _supported(policy, evidence, settings)
         is_suspended, doubts = _guarded(policy, evidence, max_error=settings.policy.max_error)
-        warnings = (*warnings, *doubts)
+        reasons.append(support)
+        warnings += doubts
         if is_suspended:
-            policy = Suspended(policy)
-            reasons = (*reasons, "suspended: annotators get what it would accept until audits clear it")
-    return PolicyEntry(policy, model_version, gold_version, reasons, warnings, at)
+            policy = Suspended(policy.policy)
+            reasons.append("suspended: annotators get what it would accept until audits clear it")
+    return PolicyEntry(policy, model_version, gold_version, tuple(reasons), tuple(warnings), at)
 
 
-def _guarded(policy: Policy, evidence: PolicyEvidence, *, max_error: float) -> tuple[bool, list[str]]:
+def _supported(
+    policy: Band | Cost, evidence: PolicyEvidence, settings: Settings
+) -> tuple[Supported, str]:
+    """Return from which confidence on audits support that `policy` accepts, and the reason.
+
+    They certify, with the certainty of `policy.delta`, that at most `policy.max_error` is wrong from there
+    on. A threshold once certified for the model stays until the guard has evidence against it, so that one
+    unlucky audit does not close what it opened last week.
+    """
+    audits = evidence.holdout.with_others(evidence.traffic)
+    accepted = audits.where(policy.lanes(audits.probs) == str(Lane.AUTO))
+    even = evenly_drawn(accepted, seed=settings.selection.seed) if len(accepted) else accepted
+    allowed, delta = settings.policy.max_error, settings.policy.delta
+    found = certify(even.confidence, even.is_right, accuracy=1 - allowed, delta=delta)
+    before = evidence.in_force
+    known = before.threshold if isinstance(before, Supported) and before.policy == policy else None
+    if found.threshold is None and known is None:
+        return Supported(policy, None), f"nothing is accepted by the model yet: {found.reason}"
+    if found.threshold is None or (known is not None and known <= found.threshold):
+        reason = f"accepted from confidence {known:.4f} on, as certified before; now {found.reason}"
+        return Supported(policy, known), reason
+    return Supported(policy, found.threshold), f"accepted from confidence {found.threshold:.4f} on: {found.reason}"
+
+
+def _guarded(policy: Supported, evidence: PolicyEvidence, *, max_error: float) -> tuple[bool, list[str]]:
     """Return whether `policy` must be suspended, and a warning for each doubt."""
     was_suspended = isinstance(evidence.in_force, Suspended)
     recent = evidence.traffic.where(evidence.traffic.rounds > evidence.open_round - GUARDED_ROUNDS)
@@ -93,13 +132,11 @@ def _guarded(policy: Policy, evidence: PolicyEvidence, *, max_error: float) -> t
 
 def is_asked_for(policy: Policy, settings: Settings) -> bool:
     """Return whether `policy` is the kind, with the numbers, that the settings ask for."""
-    if isinstance(policy, Suspended):
-        return is_asked_for(policy.policy, settings)
-    wanted = settings.policy
-    if isinstance(policy, Band):
-        return wanted.kind == "band" and policy == Band(*wanted.band, Lane(wanted.below))
-    if isinstance(policy, Target):
-        return wanted.kind == "target" and (policy.accuracy, policy.delta) == (wanted.target, wanted.delta)
-    if labels_of(policy) not in ((), settings.labels):
+    inner, wanted = asked_for(policy), settings.policy
+    if isinstance(inner, Band):
+        return wanted.kind == "band" and inner == Band(*wanted.band, Lane(wanted.below))
+    if isinstance(inner, Target):
+        return wanted.kind == "target" and (inner.accuracy, inner.delta) == (wanted.target, wanted.delta)
+    if labels_of(inner) not in ((), settings.labels):
         return False
-    return wanted.kind == "cost" and policy.errors == error_costs(settings.cost, settings.label_set)
+    return wanted.kind == "cost" and inner.errors == error_costs(settings.cost, settings.label_set)

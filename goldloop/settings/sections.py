@@ -39,10 +39,10 @@ class PolicySettings(Section):
     target: Annotated[float, Field(gt=0.5, lt=1)] = 0.98
     """Accuracy of the accepted samples under the target policy."""
     delta: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    """Largest probability that a certified threshold misses the target."""
+    """Largest probability that a certified threshold misses the target or max_error."""
     max_error: Annotated[float, Field(gt=0, lt=1)] = 0.05
-    """Largest tolerated share of errors among samples that band or cost accept. When audits show more by
-    evidence, the accepted samples return to annotators."""
+    """Largest tolerated share of errors among samples that band or cost accept. They accept nothing before
+    audits show that it is kept, with certainty 1 - delta, and nothing once audits show that it is not."""
 
     @field_validator("band")
     @classmethod

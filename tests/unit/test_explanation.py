@@ -13,7 +13,7 @@ from goldloop.core.ports import Tables
 from goldloop.core.tasks import Purpose
 from goldloop.routing.explanation import Explanation, explain
 from goldloop.routing.fit import KnownPeople, cost_policy
-from goldloop.routing.policies import Band, Suspended, Target
+from goldloop.routing.policies import Band, Supported, Suspended, Target
 from goldloop.scoring.score import Model
 from goldloop.settings import Settings
 from goldloop.tables.policy_log import PolicyLog
@@ -94,6 +94,26 @@ def test_a_recalled_policy_is_explained_with_its_recall(stage: Stage) -> None:
     assert found.lane is Lane.REVIEW
     assert "above the band" in found.rule[0]
     assert "audits show too many errors" in found.rule[1]
+
+
+@pytest.mark.parametrize(
+    ("threshold", "lane", "words"),
+    [
+        (None, Lane.REVIEW, "audits do not yet support that the model accepts labels"),
+        (0.5, Lane.AUTO, "audits support what is accepted from confidence 0.5000 on"),
+    ],
+)
+def test_what_audits_support_is_told(stage: Stage, threshold: float | None, lane: Lane, words: str) -> None:
+    """First the rule itself, then how far audits support it."""
+    policy = Supported(BAND, threshold)
+    stage.settle(policy)
+    stage.reroute(59, policy)
+
+    found = explained(stage.tables, stage.workspace.settings, sample(59))
+
+    assert found.lane is lane
+    assert "above the band" in found.rule[0]
+    assert words in found.rule[1]
 
 
 def test_a_policy_that_no_log_holds_is_not_made_up(stage: Stage) -> None:

@@ -22,6 +22,7 @@ from goldloop.routing.policies import (
     Policy,
     PolicyEntry,
     Review,
+    Supported,
     Suspended,
     Target,
     route,
@@ -126,8 +127,12 @@ def permuted(policy: Policy, order: list[int]) -> Policy:
     """Return the policy for labels in another order."""
     if isinstance(policy, Suspended):
         inner = permuted(policy.policy, order)
-        assert not isinstance(inner, Suspended)
+        assert not isinstance(inner, Supported | Suspended)
         return Suspended(inner)
+    if isinstance(policy, Supported):
+        inner = permuted(policy.policy, order)
+        assert isinstance(inner, Band | Cost)
+        return Supported(inner, policy.threshold)
     if not isinstance(policy, Cost):
         return policy
 
@@ -170,13 +175,29 @@ def test_the_version_is_a_function_of_the_content(one: Cost, other: Cost) -> Non
 @given(probs(), policies())
 def test_a_suspended_policy_accepts_nothing(rows: list[list[float]], policy: Policy) -> None:
     """People get what would be accepted; all else stays where it was."""
-    assume(not isinstance(policy, Suspended))
-    assert not isinstance(policy, Suspended)
+    assume(not isinstance(policy, Supported | Suspended))
+    assert not isinstance(policy, Supported | Suspended)
     matrix = np.array(rows).reshape(len(rows), 3)
 
     before, after = route(matrix, policy), route(matrix, Suspended(policy))
 
     assert after == [Lane.REVIEW if lane is Lane.AUTO else lane for lane in before]
+
+
+@given(probs(), policies(), st.none() | st.floats(0, 1))
+def test_a_supported_policy_accepts_from_its_threshold_on(
+    rows: list[list[float]], policy: Policy, threshold: float | None
+) -> None:
+    """Annotators get what would be accepted with less confidence; all else stays where it was."""
+    assume(isinstance(policy, Band | Cost))
+    assert isinstance(policy, Band | Cost)
+    matrix = np.array(rows).reshape(len(rows), 3)
+
+    before, after = route(matrix, policy), route(matrix, Supported(policy, threshold))
+
+    for row, lane, now in zip(matrix, before, after, strict=True):
+        stays = threshold is not None and row.max() >= threshold
+        assert now is (lane if lane is not Lane.AUTO or stays else Lane.REVIEW)
 
 
 def test_a_target_that_nothing_certifies_accepts_nothing() -> None:

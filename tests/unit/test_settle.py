@@ -1,9 +1,10 @@
-"""Settling the policy: fitted to what audits say, suspended where they break it, and back again."""
+"""Settling the policy: what audits let the model accept, suspended where they speak against it."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from goldloop.adapters.memory import memory_tables
@@ -12,7 +13,7 @@ from goldloop.core.ports import Row, Tables
 from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.core.splits import Split
 from goldloop.gold.records import GoldRecord
-from goldloop.routing.policies import Band, Policy, PolicyEntry, Suspended, Target
+from goldloop.routing.policies import Band, Policy, PolicyEntry, Supported, Suspended, Target, route
 from goldloop.routing.settle import is_asked_for, settle_policy
 from goldloop.settings import Settings
 from goldloop.settings.sections import PolicySettings
@@ -92,50 +93,112 @@ def holdout(*, n_right: int, n_wrong: int) -> list[GoldRecord]:
     ]
 
 
-def test_the_band_of_the_settings_comes_into_force() -> None:
-    """Before any audit nothing speaks against it, and settling again writes nothing new."""
+def opened(tables: Tables, n: int = 60) -> PolicyEntry:
+    """Settle a policy that `n` right audits of the holdout support."""
+    tables.evaluations.append(evaluations(range(1000)))
+    return settled(tables, holdout(n_right=n, n_wrong=0))
+
+
+def test_before_any_audit_the_model_accepts_nothing() -> None:
+    """The reason tells how many audits are missing, and settling again writes nothing new."""
     tables = memory_tables()
 
     entry = settled(tables, [], settings(band=(0.3, 0.8)))
     settled(tables, [], settings(band=(0.3, 0.8)), weeks=1)
 
-    assert entry.policy == Band(0.3, 0.8)
+    assert entry.policy == Supported(Band(0.3, 0.8), None)
+    assert entry.reasons[-1] == (
+        "nothing is accepted by the model yet: at least 59 audits, all of them right, are needed to show "
+        "95.0%; there are 0"
+    )
     assert PolicyLog(tables.policies).entries() == [entry]
+
+
+@pytest.mark.parametrize(
+    ("n_right", "n_wrong", "opens"),
+    [(58, 0, False), (59, 0, True), (80, 1, False), (100, 1, True), (200, 20, False)],
+)
+def test_audits_open_the_auto_lane(n_right: int, n_wrong: int, opens: bool) -> None:
+    """At most 5 % wrong is shown with a certainty of 95 %: 59 right audits do, or 93 with one wrong."""
+    tables = memory_tables()
+    tables.evaluations.append(evaluations(range(1000)))
+
+    entry = settled(tables, holdout(n_right=n_right, n_wrong=n_wrong))
+
+    assert entry.policy == Supported(Band(0.4, 0.7), 0.0 if opens else None)
+
+
+def test_it_opens_only_from_the_confidence_that_audits_support() -> None:
+    """Sure samples are right and less sure ones are not: annotators get the latter."""
+    tables = memory_tables()
+    tables.evaluations.append(
+        evaluations(range(100), spam=0.95) + evaluations(range(100, 150), spam=0.8)  # the last half wrong
+    )
+
+    policy = settled(tables, holdout(n_right=125, n_wrong=25)).policy
+
+    assert isinstance(policy, Supported)
+    assert policy.threshold is not None
+    rows = np.array([[0.05, 0.95], [0.2, 0.8], [0.45, 0.55]])
+    assert route(rows, policy) == [Lane.AUTO, Lane.REVIEW, Lane.REVIEW]
+
+
+def test_audits_of_the_models_own_traffic_open_it_too() -> None:
+    """Samples of validation that the model scored before they were labelled, beside those of the holdout."""
+    tables = memory_tables()
+    tables.evaluations.append(evaluations(range(30)))
+    tables.predictions.append([accepted_as_spam(number) for number in range(20, 60)])
+    gold = holdout(n_right=30, n_wrong=0)
+    gold += [audited(number, "spam", split=Split.VALIDATION) for number in range(30, 60)]
+
+    assert settled(tables, gold).policy == Supported(Band(0.4, 0.7), 0.0)
+
+
+def test_an_unlucky_audit_does_not_close_what_is_open() -> None:
+    """One wrong of sixty may be chance: a warning, and the threshold stays; for another model it does not."""
+    tables = memory_tables()
+    opened(tables, 59)
+    tables.evaluations.append(evaluations(range(60), model="2"))
+    gold = holdout(n_right=59, n_wrong=1)
+
+    entry = settled(tables, gold, weeks=1)
+    other = settle_policy(
+        policy_evidence(tables, gold, settings().label_set, "2"),
+        settings(),
+        model_version="2",
+        gold_version=1,
+        people=None,
+        at=NOW,
+    )
+
+    assert entry.policy == Supported(Band(0.4, 0.7), 0.0)
+    assert entry.warnings
+    assert "as certified before" in entry.reasons[-1]
+    assert other.policy == Supported(Band(0.4, 0.7), None)
 
 
 def test_too_many_errors_among_accepted_suspend_the_policy_until_audits_clear_it() -> None:
     """The warning states the share seen; the suspension ends once later audits show few errors."""
     tables = memory_tables()
-    tables.evaluations.append(evaluations(range(1000)))
+    opened(tables)
 
-    bad = settled(tables, holdout(n_right=40, n_wrong=20))
-    still = settled(tables, holdout(n_right=60, n_wrong=20), weeks=1)
-    good = settled(tables, holdout(n_right=900, n_wrong=20), weeks=2)
+    bad = settled(tables, holdout(n_right=60, n_wrong=30), weeks=1)
+    still = settled(tables, holdout(n_right=90, n_wrong=30), weeks=2)
+    good = settled(tables, holdout(n_right=900, n_wrong=30), weeks=3)
 
     assert bad.policy == Suspended(Band(0.4, 0.7))
     assert any("holdout" in warning and "0.333" in warning for warning in bad.warnings)
     assert still.policy == Suspended(Band(0.4, 0.7))
-    assert good.policy == Band(0.4, 0.7)
+    assert good.policy == Supported(Band(0.4, 0.7), 0.0)
     assert PolicyLog(tables.policies).in_force("1") == good
-
-
-def test_a_few_errors_are_no_evidence() -> None:
-    """One wrong of ten may be chance: a warning, no suspension."""
-    tables = memory_tables()
-    tables.evaluations.append(evaluations(range(10)))
-
-    entry = settled(tables, holdout(n_right=9, n_wrong=1))
-
-    assert entry.policy == Band(0.4, 0.7)
-    assert entry.warnings
 
 
 def test_samples_below_the_band_say_nothing_about_what_is_accepted() -> None:
     """Errors in the review lane never suspend the policy."""
     tables = memory_tables()
-    tables.evaluations.append(evaluations(range(100), spam=0.6))
+    tables.evaluations.append(evaluations(range(60)) + evaluations(range(60, 160), spam=0.6))
 
-    assert settled(tables, holdout(n_right=40, n_wrong=60)).policy == Band(0.4, 0.7)
+    assert settled(tables, holdout(n_right=60, n_wrong=100)).policy == Supported(Band(0.4, 0.7), 0.0)
 
 
 def test_another_models_evaluations_do_not_count() -> None:
@@ -143,16 +206,17 @@ def test_another_models_evaluations_do_not_count() -> None:
     tables = memory_tables()
     tables.evaluations.append(evaluations(range(60), model="2"))
 
-    assert settled(tables, holdout(n_right=30, n_wrong=30)).policy == Band(0.4, 0.7)
+    assert settled(tables, holdout(n_right=60, n_wrong=0)).policy == Supported(Band(0.4, 0.7), None)
 
 
 def test_errors_in_recent_traffic_suspend_too() -> None:
     """A week of bad images shows in the model's own traffic, validation included, before any retrain."""
     tables = memory_tables()
-    gold = [audited(i, "ham", split=Split.VALIDATION) for i in range(30)]
-    tables.predictions.append([accepted_as_spam(i) for i in range(30)])
+    opened(tables)
+    gold = [audited(i, "ham", split=Split.VALIDATION) for i in range(100, 130)]
+    tables.predictions.append([accepted_as_spam(i) for i in range(100, 130)])
 
-    entry = settled(tables, gold)
+    entry = settled(tables, holdout(n_right=60, n_wrong=0) + gold, weeks=1)
 
     assert entry.policy == Suspended(Band(0.4, 0.7))
     assert any("last 4 rounds" in warning for warning in entry.warnings)
@@ -161,22 +225,25 @@ def test_errors_in_recent_traffic_suspend_too() -> None:
 def test_errors_outside_the_window_do_not_suspend() -> None:
     """Traffic of rounds before the window does not count; the holdout still holds its samples."""
     tables = memory_tables()
-    gold = [audited(i, "ham", split=Split.VALIDATION) for i in range(30)]
-    tables.predictions.append([accepted_as_spam(i) for i in range(30)])
+    opened(tables)
+    gold = [audited(i, "ham", split=Split.VALIDATION) for i in range(100, 130)]
+    tables.predictions.append([accepted_as_spam(i) for i in range(100, 130)])
     tables.rounds.append(
         [{"round": number, "closed_at": NOW + timedelta(weeks=1 + number)} for number in range(5)]
     )
 
-    assert settled(tables, gold, weeks=6).policy == Band(0.4, 0.7)
+    entry = settled(tables, holdout(n_right=60, n_wrong=0) + gold, weeks=6)
+
+    assert entry.policy == Supported(Band(0.4, 0.7), 0.0)
 
 
 def test_a_suspension_outlives_the_audits_it_rests_on() -> None:
     """Without any audit of an accepted sample the policy stays suspended."""
     tables = memory_tables()
-    tables.evaluations.append(evaluations(range(60)))
-    settled(tables, holdout(n_right=40, n_wrong=20))
+    opened(tables)
+    settled(tables, holdout(n_right=60, n_wrong=30), weeks=1)
 
-    assert settled(tables, [], weeks=1).policy == Suspended(Band(0.4, 0.7))
+    assert settled(tables, [], weeks=2).policy == Suspended(Band(0.4, 0.7))
 
 
 def test_a_target_without_evidence_accepts_nothing() -> None:
@@ -199,6 +266,8 @@ def test_a_target_without_evidence_accepts_nothing() -> None:
     [
         (Band(0.4, 0.7), True),
         (Suspended(Band(0.4, 0.7)), True),
+        (Supported(Band(0.4, 0.7), 0.9), True),
+        (Supported(Band(0.3, 0.7), 0.9), False),
         (Band(0.4, 0.8), False),
         (Band(0.4, 0.7, Lane.REVIEW), False),
         (Target(0.98, 0.05, 0.9), False),
