@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldloop.annotators.profiles import AssessedAnswer, assessed_answers
-from goldloop.audit.audited import Audited, Traffic, audited_traffic
+from goldloop.audit.audited import Audited, Traffic
 from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.annotations import Answer
 from goldloop.core.labels import LabelSet
@@ -61,9 +61,10 @@ class Labelled:
 class CostInputs:
     """The answers, the gold and the traffic of all rounds, and the audits of the traffic.
 
+    `traffic` holds the newest prediction and lane of each sample, which belongs to the round in which it was
+    scored first; `audited` judges these labels, and `is_labelled` (N,) tells which of the samples are gold.
     `seconds` (n_answers,) are the working times of `answers`, NaN where unknown. `closed` holds when each
-    round was closed, oldest first; the round after them is open. `is_labelled` (N,) tells which samples of
-    `traffic` are gold.
+    round was closed, oldest first; the round after them is open.
     """
 
     answers: Sequence[Answer]
@@ -82,6 +83,7 @@ def cost_inputs(
     answer_requests: Iterable[AnswerRequest],
     gold: Collection[GoldRecord],
     traffic: Traffic,
+    audited: Audited,
     suggested: Mapping[SampleId, str],
     closed: Sequence[datetime],
     labels: LabelSet,
@@ -99,7 +101,7 @@ def cost_inputs(
         labelled=_labelled(gold, suggested, labels, closed),
         traffic=traffic,
         is_labelled=np.array([sample_id in gold_ids for sample_id in traffic.sample_ids], dtype=bool),
-        audited=audited_traffic(traffic, gold, labels),
+        audited=audited,
         closed=tuple(closed),
     )
 

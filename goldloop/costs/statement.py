@@ -3,12 +3,13 @@
 Three ways of working are compared on the samples that have a label: those that the model's label was accepted
 for, and those that annotators labelled.
 
-- As it was: the annotators' time, the errors let through, and the errors that annotators made.
+- As it is: the annotators' time, the errors let through, and the errors that annotators made.
 - Labelling everything: one blind answer to each sample, with the annotators' own errors.
 - Accepting everything: the model's label for each sample.
 
-Samples that wait for annotators have no label yet and count in none of the three. The models are taken as
-they were: that they would be worse without the labels is in no figure.
+A sample's label is its present one: a better model looks again at what an older one accepted. Samples that
+wait for annotators have no label yet and count in none of the three. The models are taken as they are: that
+they would be worse without the labels is in no figure.
 """
 
 from __future__ import annotations
@@ -34,8 +35,8 @@ class Statement:
     """What `rounds` cost and saved; amounts in `currency`, every estimate with its interval.
 
     `n_answers` counts answers and skips, `answers` the same by purpose. `n_scored` samples were scored for
-    the first time; `n_accepted` of them were accepted. `n_gold` samples got their label from annotators. Of
-    the `n_looked` samples that the policy had sent to annotators, `n_corrected` differ from the model's
+    the first time; `n_accepted` of them are accepted now. `n_gold` samples got their label from annotators.
+    Of the `n_looked` samples that the policy had sent to annotators, `n_corrected` differ from the model's
     label, and `caught` of these corrections are right by the posterior of gold. `let_through` is the number
     of wrong labels among the accepted samples that nobody labelled; `error_cost` is the cost of these and of
     the wrong labels in gold. Savings compare with the other two ways of working; below 0 they are losses.

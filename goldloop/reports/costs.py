@@ -11,8 +11,9 @@ from goldloop.reports.formatting import Cell, amount_cell, number
 from goldloop.reports.plots.rounds import saved_plot, spent_plot
 from goldloop.reports.section import Plot, Row, Section, Table
 from goldloop.settings import Settings
+from goldloop.tables.model_log import read_models
 from goldloop.tables.predictions import suggested_labels
-from goldloop.tables.traffic import read_traffic
+from goldloop.tables.traffic import present_audits, read_present_lanes
 
 MOST_ROUNDS = 60
 """Newest rounds that tables and plots show: a year of weeks, and a few more."""
@@ -28,15 +29,18 @@ _PROSE = (
 
 def read_cost_inputs(tables: Tables, state: LoopState, settings: Settings) -> CostInputs:
     """Return what the cost statements of a workspace are computed from."""
-    snapshot = state.snapshot
+    snapshot, labels = state.snapshot, settings.label_set
+    present, champion = read_present_lanes(tables, labels), read_models(tables).champion
+    version = None if champion is None else champion.version
     return cost_inputs(
         outcomes=state.outcomes,
         answer_requests=snapshot.requests.requests,
         gold=snapshot.gold.records,
-        traffic=read_traffic(tables, settings.label_set),
+        traffic=present,
+        audited=present_audits(tables, snapshot.gold.records, labels, present, version),
         suggested=suggested_labels(tables, snapshot.gold.records),
         closed=sorted(snapshot.closed_at),
-        labels=settings.label_set,
+        labels=labels,
     )
 
 
@@ -82,7 +86,7 @@ def account_rows(account: Statement) -> list[Row]:
         "labelled by annotators": Cell(number(account.n_gold), sent),
         "model labels they changed": Cell(number(account.n_corrected)),
         "errors caught": amount_cell(account.caught),
-        "errors let through, as first scored": amount_cell(account.let_through),
+        "errors let through": amount_cell(account.let_through),
         f"cost of wrong labels, {money}": amount_cell(account.error_cost, 2),
         f"saved against labelling everything, {money}": amount_cell(account.saved_against_labelling, 2),
         f"saved against accepting everything, {money}": amount_cell(account.saved_against_accepting, 2),

@@ -110,16 +110,19 @@ def _rule_of(
     return tuple(_in_words(policy, prediction.confidence, costs, settings.cost.currency)), costs
 
 
+def _support_in_words(policy: Supported | Suspended) -> str:
+    """Return what audits say of the samples that a policy would accept."""
+    if isinstance(policy, Suspended):
+        return "suspended: audits show too many errors among what it accepts, so annotators get it"
+    if policy.threshold is None:
+        return "audits do not yet support that the model accepts labels, so annotators get it"
+    return f"audits support what is accepted from confidence {policy.threshold:.4f} on"
+
+
 def _in_words(policy: Policy, confidence: float, costs: Mapping[str, float], currency: str) -> list[str]:
     """Return the sentences of the rule by which `policy` places a sample of this confidence."""
-    if isinstance(policy, Suspended):
-        inner = _in_words(policy.policy, confidence, costs, currency)
-        return [*inner, "suspended: audits show too many errors among what it accepts, so annotators get it"]
-    if isinstance(policy, Supported):
-        inner = _in_words(policy.policy, confidence, costs, currency)
-        if policy.threshold is None:
-            return [*inner, "audits do not yet support that the model accepts labels, so annotators get it"]
-        return [*inner, f"audits support what is accepted from confidence {policy.threshold:.4f} on"]
+    if isinstance(policy, Supported | Suspended):
+        return [*_in_words(policy.policy, confidence, costs, currency), _support_in_words(policy)]
     if isinstance(policy, Band):
         where = "above" if confidence > policy.high else "below" if confidence < policy.low else "inside"
         return [

@@ -51,6 +51,11 @@ class PolicyEvidence:
     open_round: int
     in_force: Policy | None
 
+    @property
+    def audits(self) -> Audited:
+        """All of them, each sample once."""
+        return self.holdout.with_others(self.traffic)
+
 
 def settle_policy(
     evidence: PolicyEvidence,
@@ -82,16 +87,14 @@ def settle_policy(
     return PolicyEntry(policy, model_version, gold_version, tuple(reasons), tuple(warnings), at)
 
 
-def _supported(
-    policy: Band | Cost, evidence: PolicyEvidence, settings: Settings
-) -> tuple[Supported, str]:
+def _supported(policy: Band | Cost, evidence: PolicyEvidence, settings: Settings) -> tuple[Supported, str]:
     """Return from which confidence on audits support that `policy` accepts, and the reason.
 
     They certify, with the certainty of `policy.delta`, that at most `policy.max_error` is wrong from there
     on. A threshold once certified for the model stays until the guard has evidence against it, so that one
     unlucky audit does not close what it opened last week.
     """
-    audits = evidence.holdout.with_others(evidence.traffic)
+    audits = evidence.audits
     accepted = audits.where(policy.lanes(audits.probs) == str(Lane.AUTO))
     even = evenly_drawn(accepted, seed=settings.selection.seed) if len(accepted) else accepted
     allowed, delta = settings.policy.max_error, settings.policy.delta
@@ -100,10 +103,9 @@ def _supported(
     known = before.threshold if isinstance(before, Supported) and before.policy == policy else None
     if found.threshold is None and known is None:
         return Supported(policy, None), f"nothing is accepted by the model yet: {found.reason}"
-    if found.threshold is None or (known is not None and known <= found.threshold):
-        reason = f"accepted from confidence {known:.4f} on, as certified before; now {found.reason}"
-        return Supported(policy, known), reason
-    return Supported(policy, found.threshold), f"accepted from confidence {found.threshold:.4f} on: {found.reason}"
+    least = min(one for one in (found.threshold, known) if one is not None)
+    why = found.reason if least == found.threshold else f"as certified before; now {found.reason}"
+    return Supported(policy, least), f"accepted from confidence {least:.4f} on: {why}"
 
 
 def _guarded(policy: Supported, evidence: PolicyEvidence, *, max_error: float) -> tuple[bool, list[str]]:

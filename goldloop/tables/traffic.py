@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
+from typing import Literal
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.audit.audited import Audited, Traffic, audited_traffic
@@ -28,19 +31,42 @@ def read_traffic(tables: Tables, labels: LabelSet, model_version: str | None = N
 
     With `model_version` only the samples that this model was the first to score.
     """
-    names = ["sample_id", "scored_at", "lane", "label", "probs", "label_names", "model_version"]
-    rows = tables.predictions.read(names).filter(pc.field("label").is_valid()).sort_by("scored_at")
-    rows = codec.one_for_each(["sample_id"], rows, which="min").sort_by("sample_id")
+    rows = _predicted(tables)
+    first = _one_for_each_sample(rows, which="min")
     if model_version is not None:
-        rows = rows.filter(pc.field("model_version") == model_version)
+        first = first.filter(pc.field("model_version") == model_version)
+    return _traffic(first, first["scored_at"].to_pylist(), tables, labels)
+
+
+def read_present_lanes(tables: Tables, labels: LabelSet) -> Traffic:
+    """Return the newest prediction and lane of every sample, in order of sample_id.
+
+    A sample belongs to the round in which a model scored it first.
+    """
+    rows = _predicted(tables)
+    first, newest = (_one_for_each_sample(rows, which=which) for which in ("min", "max"))
+    return _traffic(newest, first["scored_at"].to_pylist(), tables, labels)
+
+
+def _predicted(tables: Tables) -> pa.Table:
+    """Return the predictions that models made, oldest first."""
+    names = ["sample_id", "scored_at", "lane", "label", "probs", "label_names", "model_version"]
+    return tables.predictions.read(names).filter(pc.field("label").is_valid()).sort_by("scored_at")
+
+
+def _one_for_each_sample(rows: pa.Table, *, which: Literal["min", "max"]) -> pa.Table:
+    return codec.one_for_each(["sample_id"], rows, which=which).sort_by("sample_id")
+
+
+def _traffic(rows: pa.Table, scored_at: Sequence[datetime], tables: Tables, labels: LabelSet) -> Traffic:
+    """Return `rows` as traffic; a row belongs to the round that was open at its `scored_at`."""
     closed = closing_times(tables.rounds)
+    rounds = [bisect.bisect_left(closed, moment) for moment in scored_at]
     return Traffic(
         sample_ids=tuple(SampleId(sample_id) for sample_id in rows["sample_id"].to_pylist()),
         probs=stored_probs(rows["probs"].to_pylist(), rows["label_names"].to_pylist(), labels),
         lanes=np.array(rows["lane"].to_pylist(), dtype=str),
-        rounds=np.array(
-            [bisect.bisect_left(closed, moment) for moment in rows["scored_at"].to_pylist()], dtype=np.intp
-        ),
+        rounds=np.array(rounds, dtype=np.intp),
     )
 
 
@@ -98,4 +124,25 @@ def policy_evidence(
         traffic=audited_traffic(traffic, gold, labels),
         open_round=current_round(tables),
         in_force=None if entry is None else entry.policy,
+    )
+
+
+def present_audits(
+    tables: Tables, gold: Collection[GoldRecord], labels: LabelSet, present: Traffic, champion: str | None
+) -> Audited:
+    """Return the audits that judge the labels of `present`, with the lanes of the policy in force.
+
+    They are those of the champion: the holdout as it was evaluated on it, and audits that it was the first to
+    score. Without a champion, or a policy for it, they are audits with their newest prediction.
+    """
+    entry = None if champion is None else PolicyLog(tables.policies).in_force(champion)
+    if champion is None or entry is None:
+        return audited_traffic(present, gold, labels)
+    audits = policy_evidence(tables, gold, labels, champion).audits
+    rounds = dict(zip(present.sample_ids, present.rounds.tolist(), strict=True))
+    known = audits.where(np.array([one in rounds for one in audits.sample_ids], dtype=bool))
+    return replace(
+        known,
+        lanes=entry.policy.lanes(known.probs),
+        rounds=np.array([rounds[one] for one in known.sample_ids], dtype=np.intp),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from goldloop.audit.audited import audited_traffic
 from goldloop.audit.estimates import report_audit
 from goldloop.core.lanes import Lane
 from goldloop.costs.errors import prices
@@ -23,6 +24,7 @@ from goldloop.stats.measures import Measure
 from goldloop.stats.metrics import Estimate
 from goldloop.tables.batches import read_seen
 from goldloop.tables.rounds import read_rounds
+from goldloop.tables.traffic import read_traffic
 from scripts.bench.year.loop import YearLoop
 from scripts.bench.year.people import SECONDS
 from scripts.bench.year.world import source_of
@@ -62,19 +64,22 @@ class Round:
 def rounds_of(loop: YearLoop, state: LoopState, inputs: CostInputs) -> tuple[Round, ...]:
     """Return the rounds from 1 on, by the tables and the true labels."""
     tables, cost = loop.ports.tables, loop.ports.settings.cost
-    traffic, gold, ids = inputs.traffic, inputs.labelled, np.array(inputs.traffic.sample_ids)
+    present, gold, ids = inputs.traffic, inputs.labelled, np.array(inputs.traffic.sample_ids)
+    first, labels = read_traffic(tables, loop.world.labels), loop.world.labels  # rows as those of `present`
     gold_ids = np.array(sorted(record.sample_id for record in state.snapshot.gold.records))
-    is_wrong = traffic.probs.argmax(axis=1) != loop.world.truth(traffic.sample_ids)
-    is_unseen = (traffic.lanes == str(Lane.AUTO)) & ~inputs.is_labelled
+    true = loop.world.truth(present.sample_ids)
+    is_wrong, is_first_wrong = (one.probs.argmax(axis=1) != true for one in (present, first))
+    is_unseen = (present.lanes == str(Lane.AUTO)) & ~inputs.is_labelled
     truth = loop.world.truth(gold_ids.tolist())
     is_gold_wrong, is_model_wrong = gold.label != truth, (gold.machine != truth) & (gold.machine != NO_LABEL)
     is_compared, is_caught = gold.machine != NO_LABEL, is_model_wrong & ~is_gold_wrong & gold.is_reviewed
-    estimates = report_audit(inputs.audited, traffic, labels=loop.world.labels).by_round
+    audited = audited_traffic(first, state.snapshot.gold.records, labels)
+    estimates = report_audit(audited, first, labels=labels).by_round
     checks = {seen.batch: seen.check for seen in read_seen(tables.batches)}
     rounds = []
     for record in read_rounds(tables.rounds)[1:]:
         number = record.round
-        scored, labelled = traffic.rounds == number, gold.rounds == number
+        scored, labelled = first.rounds == number, gold.rounds == number
         n_let_through = int((scored & is_unseen & is_wrong).sum())
         n_gold_wrong = int((labelled & is_gold_wrong).sum())
         delivered = [*ids[scored & is_unseen].tolist(), *gold_ids[labelled].tolist()]
@@ -82,10 +87,10 @@ def rounds_of(loop: YearLoop, state: LoopState, inputs: CostInputs) -> tuple[Rou
         came_to = Round(
             number=number,
             estimate=estimates[number],
-            truth=1 - float(is_wrong[scored].mean()),
+            truth=1 - float(is_first_wrong[scored].mean()),
             check=checks[batch_of(source_of(number))],
             flagged=loop.flagged[number],
-            lanes=dict(Counter(traffic.lanes[scored].tolist())),
+            lanes=dict(Counter(first.lanes[scored].tolist())),
             is_promoted=record.is_promoted,
             spent=spent_s / 60 * cost.minute,
             lost=(n_let_through + n_gold_wrong) * cost.error,
