@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -176,7 +177,7 @@ class Loop:
 
     def plan(self) -> int:
         """Plan the open round."""
-        return plan_round(self.context(), self.state())
+        return plan_round(self.context(), self.state()).n_planned
 
     def push(self, *, owner: str = "me", import_size: int = 500) -> PushReport:
         """Run the shipped push."""
@@ -227,6 +228,14 @@ class Loop:
         for task_id, task in list(self.queue.tasks.items()):
             if all(answer.annotator != annotator for answer in task.answers.values()):
                 self.queue.answer(task_id, annotator, label)
+
+    def answer_all_by_turns(self, *, annotator: str = "1") -> None:
+        """Answer every task, the tasks of each purpose with one label and the other by turns."""
+        turns: Counter[Purpose] = Counter()
+        for task_id, task in self.queue.tasks.items():
+            purpose = task.pushed.purpose
+            self.queue.answer(task_id, annotator, LABELS.names[turns[purpose] % 2])
+            turns[purpose] += 1
 
 
 def texts(n: int) -> dict[str, str]:

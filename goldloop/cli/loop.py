@@ -10,6 +10,7 @@ import typer
 from goldloop.cli.common import Json, Where, out, pairs, run_flow, say, show, show_json, show_table
 from goldloop.core.errors import GoldloopError
 from goldloop.labeling.context import LoopState
+from goldloop.labeling.open_round import waits_for_now
 from goldloop.labeling.server_comparison import answers_sentence
 from goldloop.modalities.content import uri_of
 from goldloop.reports.quarantine import quarantine_examples
@@ -158,6 +159,7 @@ def status(where: Where = None, as_json: Json = False) -> None:
         policy=settled[-1].policy.version if settled else None,
         servers=servers,
         answers=_compared_answers(parts, labeling),
+        waits_for=waits_for_now(parts.tables, labeling, parts.settings),
     )
     show(state, pairs(state.lines()), as_json=as_json)
 

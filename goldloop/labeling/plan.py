@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from goldloop.core.chance import Arm
 from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.probs import Probs, stored_probs
 from goldloop.core.samples import SampleId
-from goldloop.core.tasks import Purpose
+from goldloop.labeling.budget import allowance_of
+from goldloop.labeling.choice import ChosenSamples, choose_samples
 from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.selection.next_samples import Known, next_samples
-from goldloop.selection.plan import budget_left, n_answers_of, plan_tasks
-from goldloop.selection.select import Rank, Spending, select
+from goldloop.selection.plan import plan_tasks
+from goldloop.selection.select import Rank
 from goldloop.tables.batches import read_samples
-from goldloop.tables.predictions import read_predictions, read_unlabeled_pool
+from goldloop.tables.predictions import read_predictions
+
+
+@dataclass(frozen=True, slots=True)
+class RoundPlan:
+    """How many tasks were added to the open round; `why_more` tells why they go beyond its budget, if so."""
+
+    n_planned: int = 0
+    why_more: str | None = None
 
 
 def plan_round(
@@ -23,43 +33,46 @@ def plan_round(
     state: LoopState,
     *,
     is_shown: Callable[[Arm, str], bool] = lambda arm, _: arm is not Arm.HIDDEN,
-) -> int:
+) -> RoundPlan:
     """Plan tasks of the open round, within its budget; return how many were added.
 
-    Adds no task while tasks of an earlier plan wait to be pushed, or when the round's budget is spent.
+    Adds no task while tasks of an earlier plan wait to be pushed. Goes beyond the budget when no annotator
+    has a task and no model can be trained (`goldloop.labeling.budget`).
     `is_shown` decides, for an arm and a suggested label, whether a review task shows the suggestion.
     """
-    choose = context.retrying(state, lambda now: _choose(context, now, is_shown))
+    chosen = ChosenSamples()
+
+    def choose(now: LoopState) -> list[PlannedTask]:
+        nonlocal chosen
+        chosen = _choose(context, now)
+        return _planned(context, now, chosen, is_shown) if chosen.choices else []
+
     base = state.snapshot.versions.planned_tasks
-    return len(context.task_log.plan(choose, base=base))
+    n_planned = len(context.task_log.plan(context.retrying(state, choose), base=base))
+    return RoundPlan(n_planned, chosen.why_more if n_planned else None)
 
 
-def _choose(
-    context: LabelingContext, state: LoopState, is_shown: Callable[[Arm, str], bool]
-) -> list[PlannedTask]:
+def _choose(context: LabelingContext, state: LoopState) -> ChosenSamples:
+    """Return the samples to plan."""
     tables, settings, snapshot = context.tables, context.settings, state.snapshot
-    selection = settings.selection
-    live = snapshot.live.values()
-    n_left = budget_left(live, snapshot.round, settings)
-    if n_left <= 0 or any(task.is_waiting for task in live):
-        return []
-    spending = Spending(
-        n_left,
-        audit_rate=selection.audit_rate,
-        audit_share=selection.audit_share,
-        audit_answers=n_answers_of(Purpose.AUDIT, settings),
-        overlap=selection.overlap,
-        seed=selection.seed,
-    )
-    candidates = read_unlabeled_pool(tables, snapshot.taken)
-    choices = select(candidates, spending, rank=_rank(context, snapshot.taken))
-    chosen = [choice.candidate.sample_id for choice in choices]
+    if any(task.is_waiting for task in snapshot.live.values()):
+        return ChosenSamples()
+    rank = _rank(context, snapshot.taken)
+    return choose_samples(tables, settings, snapshot, allowance_of(state, settings), rank=rank)
+
+
+def _planned(
+    context: LabelingContext, state: LoopState, chosen: ChosenSamples, is_shown: Callable[[Arm, str], bool]
+) -> list[PlannedTask]:
+    tables, snapshot = context.tables, state.snapshot
+    sample_ids = [choice.candidate.sample_id for choice in chosen.choices]
+    samples = read_samples(tables, sample_ids)
     return plan_tasks(
-        choices,
+        chosen.choices,
         earlier=(task.plan for task in snapshot.tasks.values()),
-        predictions=read_predictions(tables, chosen),
-        fingerprints={key: sample.fingerprint for key, sample in read_samples(tables, chosen).items()},
-        settings=settings,
+        predictions=read_predictions(tables, sample_ids),
+        fingerprints={key: sample.fingerprint for key, sample in samples.items()},
+        settings=context.settings,
         is_shown=is_shown,
         round_=snapshot.round,
         at=context.clock(),

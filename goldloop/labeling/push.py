@@ -24,7 +24,11 @@ from goldloop.labeling.sealed_plans import new_task
 
 @dataclass(slots=True)
 class PushReport:
-    """The result of one push, counted in tasks; `cautions` warn about the samples and the policy."""
+    """The result of one push, counted in tasks; `cautions` warn about the samples and the policy.
+
+    `why_more` tells why the push requests more answers than the budget of the round, None when it does not.
+    `waits_for` tells what the open round waits for after the push.
+    """
 
     round: int = 0
     n_planned: int = 0
@@ -35,6 +39,8 @@ class PushReport:
     lost: list[str] = field(default_factory=list)
     follow_ups: FollowUpReport | None = None
     cautions: list[str] = field(default_factory=list)
+    why_more: str | None = None
+    waits_for: str = ""
 
 
 def push_planned(context: LabelingContext, report: PushReport | None = None) -> PushReport:

@@ -8,6 +8,7 @@ from goldloop.annotators.report import suggestion_advice
 from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.follow_up import FollowUpReport, plan_follow_ups, tell_requests, withdraw_settled
 from goldloop.labeling.losses import Decision
+from goldloop.labeling.open_round import waits_for
 from goldloop.labeling.plan import plan_round
 from goldloop.labeling.push import PushReport, push_planned
 from goldloop.labeling.task_reconciliation import Reconciled, reconcile
@@ -38,18 +39,20 @@ def push(ports: LoopPorts) -> PushReport:
     warnings = cautions(ports.tables)
     first, state = agree_with_server(context, state)
     _, advice = suggestion_advice(state.outcomes, ports.settings)
-    n_planned = plan_round(context, state, is_shown=advice.is_shown)
+    plan = plan_round(context, state, is_shown=advice.is_shown)
     state = context.fresh(state)
     report = push_waiting(ports, context, state)
     if report.purposes or report.lost:
         state = context.read_state(state)
-    report.n_planned, report.cautions = n_planned, [*warnings, *first.strangers]
+    report.n_planned, report.why_more = plan.n_planned, plan.why_more
+    report.cautions = [*warnings, *first.strangers]
     report.follow_ups, state = follow_up(ports, context, state)
-    last, _ = agree_with_server(context, state)
+    last, state = agree_with_server(context, state)
     report.n_adopted += first.n_adopted
     report.n_duplicates_removed = first.n_duplicates_removed + last.n_duplicates_removed
     if report.n_pushed:
         ports.open_queue()  # now that there are pictures, the interface knows how large to show them
+    report.waits_for = waits_for(state, ports.settings, is_more=lambda: plan.n_planned > 0)
     return report
 
 

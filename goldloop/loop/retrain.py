@@ -16,6 +16,7 @@ from goldloop.core.probs import column_names
 from goldloop.core.splits import Split
 from goldloop.drift.checks import check_drift
 from goldloop.drift.history import Seen
+from goldloop.gold.enough import Shortage, shortage_of
 from goldloop.gold.near_duplicates import check_no_leak
 from goldloop.gold.records import GoldRecord
 from goldloop.labeling.context import read_state
@@ -286,14 +287,15 @@ def _of_split(gold: Gold, split: Split) -> list[GoldRecord]:
 
 
 def _check_enough(gold: Gold) -> None:
-    number, train = gold.version.version, _of_split(gold, Split.TRAIN)
-    n_labels = len({record.label for record in train})
-    if n_labels < 2:
+    number, shortage = gold.version.version, shortage_of(gold.records)
+    if shortage is Shortage.LABELS:
+        train = _of_split(gold, Split.TRAIN)
         raise EmptyPoolError(
-            f"Gold version {number} has {len(train)} train samples of {n_labels} labels; training "
-            "needs at least two labels. Answer more tasks, then run `goldloop pull`."
+            f"Gold version {number} has {len(train)} train samples of "
+            f"{len({record.label for record in train})} labels; training needs at least two labels. Answer "
+            "more tasks, then run `goldloop pull`."
         )
-    if not _of_split(gold, Split.HOLDOUT):
+    if shortage is Shortage.HOLDOUT:
         raise EmptyPoolError(
             f"Gold version {number} has no holdout sample, so no model can be evaluated. Answer the "
             "audit tasks, then run `goldloop pull`; selection.audit_rate must be above 0."

@@ -12,7 +12,9 @@ from goldloop.audit.estimates import report_audit
 from goldloop.consensus.outcomes import open_audit_note
 from goldloop.costs.report import cost_report
 from goldloop.gold.records import GoldRecord
-from goldloop.labeling.context import read_state
+from goldloop.labeling.budget import allowance_of
+from goldloop.labeling.context import LoopState, read_state
+from goldloop.labeling.open_round import waits_for_now
 from goldloop.loop.policy import known_people
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.relabel import relabels_of
@@ -51,7 +53,7 @@ def round_page(ports: LoopPorts, rounds: Sequence[RoundRecord], *, links: Mappin
     gold, rows = list(state.snapshot.gold.records), round_rows(rounds)
     costs = cost_report(read_cost_inputs(tables, state, settings), settings, now=ports.clock())
     relabels = relabels_of(read_label_issues(tables.label_errors), state.snapshot)
-    notes = (None if rows else NO_MODEL, open_audit_note(outcomes.samples))
+    notes = (None if rows else NO_MODEL, _waiting(ports, state), open_audit_note(outcomes.samples))
     return Page(
         title=f"{settings.name}: round {rounds[-1].round if rounds else 0}",
         generated_at=ports.clock(),
@@ -68,6 +70,14 @@ def round_page(ports: LoopPorts, rounds: Sequence[RoundRecord], *, links: Mappin
         facts=facts(rows),
         links=links,
     )
+
+
+def _waiting(ports: LoopPorts, state: LoopState) -> str | None:
+    """Return what the open round waits for, before the first model and where the budget did not suffice."""
+    number, allowance = state.snapshot.round, allowance_of(state, ports.settings)
+    if number and (allowance.n_answers or not allowance.n_more):
+        return None
+    return f"Round {number} waits for {waits_for_now(ports.tables, state, ports.settings)}."
 
 
 def _routing_section(ports: LoopPorts, gold: Sequence[GoldRecord], rounds: Sequence[RoundRecord]) -> Section:

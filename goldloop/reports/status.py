@@ -42,7 +42,8 @@ class Status:
     decision, None before the first; `champion_problem` tells what differs in the registry. `policy` (the
     version in force) is None before one is settled. `cautions` are warnings. `needs` counts answered samples
     that are not gold yet by what they need next. `refused` counts the annotations that do not count, by
-    reason; `n_misnamed` those that count for another account than the server names.
+    reason; `n_misnamed` those that count for another account than the server names. `waits_for` tells what
+    the open round waits for.
     """
 
     workspace: str
@@ -61,6 +62,7 @@ class Status:
     answers: str = "not compared"
     refused: Mapping[str, int] = field(default_factory=dict)
     n_misnamed: int = 0
+    waits_for: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the status for scripts, the conservation sum included."""
@@ -92,7 +94,7 @@ class Status:
             + (f"; {self.champion_problem}" if self.champion_problem else ""),
             "policy": self.policy or "none in force yet",
             "warnings": "; ".join(self.cautions) or "none",
-            "open round": str(self.round),
+            "open round": f"{self.round}, waits for {self.waits_for}" if self.waits_for else str(self.round),
         }
         if self.n_misnamed:
             lines["misnamed"] = f"{self.n_misnamed} answers saved by another account than the server names"
@@ -114,8 +116,9 @@ def read_status(
     policy: str | None,
     servers: Mapping[str, str],
     answers: str = "not compared",
+    waits_for: str = "",
 ) -> Status:
-    """Return where everything in `tables` stands; champion, policy, servers and answers are handed in."""
+    """Return where everything in `tables` stands; what the tables do not say is handed in."""
     closed, snapshot = read_rounds(tables.rounds), state.snapshot
     return Status(
         workspace=workspace,
@@ -134,4 +137,5 @@ def read_status(
         refused=n_by_refusal(state.outcomes.admission.refused),
         n_misnamed=len(state.outcomes.admission.misnamed),
         answers=answers,
+        waits_for=waits_for,
     )

@@ -46,7 +46,10 @@ def score_rows(reports: Sequence[ScoreReport]) -> list[Row]:
 
 
 def push_rows(report: PushReport) -> list[Row]:
-    """Return what was pushed, a row for each figure that is not 0, then the warnings."""
+    """Return what was pushed, a row for each figure that is not 0, then warnings and what the round awaits.
+
+    A sentence has the figure 0.
+    """
     figures = {f"tasks for {purpose}": n for purpose, n in sorted(report.purposes.items())}
     figures |= {
         "found on the server": report.n_adopted,
@@ -54,8 +57,12 @@ def push_rows(report: PushReport) -> list[Row]:
         "samples lost since they arrived": len(report.lost),
     }
     rows = _rows({"round": report.round}, figures | follow_up_figures(report.follow_ups))
-    rows += [{"round": report.round, "what": f"warning: {caution}", "n": 0} for caution in report.cautions]
-    return rows or [{"round": report.round, "what": "nothing to push", "n": 0}]
+    rows = rows or [{"round": report.round, "what": "nothing to push", "n": 0}]
+    sentences = [f"warning: {caution}" for caution in report.cautions]
+    sentences += [report.why_more] if report.why_more else []
+    sentences += [f"the round waits for {report.waits_for}"] if report.waits_for else []
+    rows += [{"round": report.round, "what": sentence, "n": 0} for sentence in sentences]
+    return rows
 
 
 def pull_rows(report: PullReport) -> list[Row]:

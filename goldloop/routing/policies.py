@@ -188,9 +188,7 @@ class Supported:
 
     def __post_init__(self) -> None:
         if self.threshold is not None and not 0 <= self.threshold <= 1:
-            raise PolicyError(
-                f"A threshold must lie in [0, 1], got {self.threshold}. Run `goldloop score`."
-            )
+            raise PolicyError(f"A threshold must lie in [0, 1], got {self.threshold}. Run `goldloop score`.")
 
     @property
     def version(self) -> str:

@@ -34,16 +34,20 @@ def newest_predictions(
 def read_unlabeled_pool(tables: Tables, taken: Collection[SampleId]) -> list[Candidate]:
     """Return the candidates, in order of sample_id.
 
-    Every sample is a candidate except those in `taken` (with a live task or in gold).
+    Every sample is a candidate except those in `taken` (with a live task or in gold). Without a candidate,
+    no prediction is read.
     """
     samples = tables.samples.read(["sample_id", "batch"], where=IS_SAMPLE)
     batches = dict(codec.column_values(samples, "sample_id", "batch"))
+    untaken = sorted(batches.keys() - set(taken))
+    if not untaken:
+        return []
     rows = newest_predictions(tables, ["audit_probability"])
     columns = codec.column_values(rows, "lane", "margin", "label", "audit_probability")
     known = dict(zip(rows["sample_id"].to_pylist(), columns, strict=True))
     return [
         Candidate(SampleId(sample_id), BatchId(batches[sample_id]), Lane(lane), margin, label, probability)
-        for sample_id in sorted(batches.keys() - set(taken))
+        for sample_id in untaken
         for lane, margin, label, probability in [known.get(sample_id, (Lane.HOLD, None, None, None))]
     ]
 

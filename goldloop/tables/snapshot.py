@@ -28,7 +28,8 @@ class Versions:
 class Snapshot:
     """The labeling tables at one moment: tasks by key, requests, annotations, closed rounds and gold.
 
-    `closed_at` holds the time at which each round closed, oldest first; `round` is the number of the open
+    `closed_at` holds the time at which each round closed, oldest first; `closed_gold` is the digest of the
+    gold version with which the last one closed, None before the first. `round` is the number of the open
     round.
     """
 
@@ -37,6 +38,7 @@ class Snapshot:
     requests: RequestLog
     annotations: tuple[StoredAnnotation, ...]
     closed_at: tuple[datetime, ...]
+    closed_gold: str | None
     round: int
     gold: Gold
 
@@ -79,7 +81,8 @@ def read_snapshot(tables: Tables, task_log: TaskLog | None = None) -> Snapshot:
     tasks = (task_log or TaskLog(tables)).statuses()
     requests = read_requests(tables.answer_requests)
     annotations = tuple(read_annotations(tables.annotations))
-    rounds = tables.rounds.read(["round", "closed_at"]).sort_by("round")
+    rounds = tables.rounds.read(["round", "closed_at", "gold_digest"]).sort_by("round")
     closed_at = tuple(rounds["closed_at"].to_pylist())
+    closed_gold = rounds["gold_digest"].to_pylist()[-1] if len(rounds) else None
     open_round = max(rounds["round"].to_pylist(), default=-1) + 1
-    return Snapshot(versions, tasks, requests, annotations, closed_at, open_round, gold)
+    return Snapshot(versions, tasks, requests, annotations, closed_at, closed_gold, open_round, gold)

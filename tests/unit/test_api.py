@@ -16,12 +16,18 @@ from tests.loop import Loop, texts
 DOCUMENT = Path(__file__).parents[2] / "docs" / "python-api.md"
 
 
-@pytest.fixture
-def loop(tmp_path: Path) -> Loop:
-    """Return a loop with a scored, pushed and answered round."""
-    loop = Loop(tmp_path, texts(200), SelectionSettings(budget_per_round=60, audit_rate=0.3))
+def pushed(folder: Path) -> Loop:
+    """Return a loop with a scored and pushed round."""
+    loop = Loop(folder, texts(200), SelectionSettings(budget_per_round=60, audit_rate=0.3))
     loop.score()
     loop.push()
+    return loop
+
+
+@pytest.fixture
+def loop(tmp_path: Path) -> Loop:
+    """Return a loop with a scored and pushed round, answered with one label."""
+    loop = pushed(tmp_path)
     loop.answer_all()
     loop.pull()
     return loop
@@ -66,8 +72,12 @@ def test_estimates_carry_interval_and_n(workspace: goldloop.OpenWorkspace) -> No
     assert report.accuracy.n == report.n
 
 
-def test_the_steps_are_those_of_the_routine(workspace: goldloop.OpenWorkspace, loop: Loop) -> None:
+def test_the_steps_are_those_of_the_routine(tmp_path: Path) -> None:
     """A pull through the API makes the same gold as the routine itself."""
+    loop = pushed(tmp_path)
+    loop.answer_all_by_turns()
+    loop.pull()
+    workspace = goldloop.OpenWorkspace(loop.ports())
     before = gold_digest(loop.gold.records())
 
     assert workspace.pull().gold_version is None, "nothing new"

@@ -16,11 +16,11 @@ ASKS = r"gone from the labelling server .* --keep-lost.* --accept-lost"
 
 
 def answered(tmp_path: Path, n: int = 20) -> Loop:
-    """Return a loop with `n` gold labels, by one answer each."""
+    """Return a loop with `n` gold labels of both kinds, by one answer each."""
     loop = Loop(tmp_path, texts(400), SelectionSettings(budget_per_round=n))
     loop.score()
     loop.push()
-    loop.answer_all()
+    loop.answer_all_by_turns()
     loop.pull()
     assert len(loop.gold.records()) == n
     return loop

@@ -74,6 +74,7 @@ def test_the_page_of_a_fresh_workspace_says_what_to_do(tmp_path: Path) -> None:
     assert path == workspace.reports / "round-000.html"
     assert "No round has been closed yet." in text
     assert "No model yet: too little gold to train and judge one." in text
+    assert "Round 0 waits for samples: run `goldloop score` with a folder of samples." in text
     assert "= 0 files" in text
     assert [entry.name for entry in workspace.reports.iterdir()] == [path.name]
 

@@ -69,7 +69,7 @@ def test_people_who_follow_wrong_suggestions_are_measured_and_suggestions_go_off
 
     before = set(loop.queue.tasks)
     loop.settings = loop.settings.model_copy(update={"selection": SelectionSettings(budget_per_round=500)})
-    n_planned = plan_round(loop.context(), loop.state(), is_shown=advice.is_shown)
+    n_planned = plan_round(loop.context(), loop.state(), is_shown=advice.is_shown).n_planned
     loop.push_planned()
     arms = {one.evidence.sample_id: one.evidence.arm for one in loop.outcomes().samples}
     pushed = [loop.queue.tasks[task_id].pushed for task_id in set(loop.queue.tasks) - before]

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from goldloop.core.ports import Tables
+from goldloop.scoring.writer import Model
 from goldloop.settings.sections import SelectionSettings
 from tests.loop import Loop, texts
 
@@ -20,11 +21,11 @@ def reads(tables: Tables) -> list[int]:
 
 
 def at_rest(folder: Path, n: int) -> Loop:
-    """Return a loop over `n` texts in which everything is pushed, answered and pulled."""
+    """Return a loop over `n` texts in which everything is pushed, answered with both labels and pulled."""
     loop = Loop(folder, texts(n), SelectionSettings(budget_per_round=40, audit_rate=0.2))
     loop.score()
     loop.push()
-    loop.answer_all()
+    loop.answer_all_by_turns()
     loop.pull()
     return loop
 
@@ -48,3 +49,28 @@ def test_a_step_with_nothing_new_reads_each_table_once_whatever_the_number_of_sa
 
     assert len(few) <= MOST_READS
     assert few == many
+
+
+def test_a_round_that_waits_for_its_annotators_reads_no_pool(tmp_path: Path) -> None:
+    """The answers cannot train a model, but tasks are open: nothing is planned, so no prediction is read."""
+    loop = Loop(tmp_path, texts(200), SelectionSettings(budget_per_round=40, audit_rate=0.2))
+    loop.score()
+    loop.push()
+    loop.queue.answer(1, "1", "ham")
+    loop.pull()
+
+    assert len(cost(loop, "push")) <= MOST_READS
+    assert loop.tables.predictions.reads == []
+
+
+def test_a_round_that_has_asked_about_every_sample_reads_no_predictions(tmp_path: Path) -> None:
+    """The answers cannot train a model, and no sample is left: that takes no prediction to find out."""
+    loop = Loop(tmp_path, texts(40), SelectionSettings(budget_per_round=40, audit_rate=0.2))
+    loop.score(Model())
+    while loop.push().n_pushed:
+        loop.answer_all()
+        loop.pull()
+
+    cost(loop, "push")
+
+    assert loop.tables.predictions.reads == []

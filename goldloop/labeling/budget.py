@@ -1,0 +1,86 @@
+"""The budget of the open round: what is left of it, and when the round gets it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from goldloop.consensus.next_step import Step
+from goldloop.consensus.outcomes import SampleOutcome
+from goldloop.core.splits import Split
+from goldloop.core.tasks import Purpose
+from goldloop.gold.enough import Shortage, shortage_of
+from goldloop.labeling.context import LoopState
+from goldloop.selection.plan import budget_left, n_answers_of, repeat_budget
+from goldloop.settings import Settings
+from goldloop.tables.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """How many first answers the open round may request.
+
+    `n_answers` are left of its budget. When these pay for no task, the round may request `n_more` beyond its
+    budget, for the reason `why_more`; with `needs_audit` for audits only, because no other answer can help.
+    """
+
+    n_answers: int = 0
+    n_more: int = 0
+    why_more: str | None = None
+    needs_audit: bool = False
+
+
+def allowance_of(state: LoopState, settings: Settings) -> Allowance:
+    """Return what the open round may request.
+
+    A retrain closes a round. A round in which no annotator has a task and from which no model can be trained
+    therefore gets its budget again; otherwise goldloop would never ask anybody again.
+    """
+    snapshot = state.snapshot
+    left = max(0, budget_left(snapshot.live.values(), snapshot.round, settings))
+    reason = why_no_retrain(snapshot)
+    if reason is None or samples_asked(state):
+        return Allowance(left)
+    first_answers = settings.selection.budget_per_round - repeat_budget(settings)
+    n_more = max(first_answers, n_answers_of(Purpose.AUDIT, settings))  # pays for any task
+    shortage = shortage_of(snapshot.gold.records)
+    fault = "have not changed gold" if shortage is None else "do not suffice to train and evaluate a model"
+    why = (
+        f"The budget of round {snapshot.round} is spent, but its answers {fault}: {reason}. "
+        f"goldloop requests up to {n_more} more answers."
+    )
+    return Allowance(left, n_more, why, needs_audit=shortage is Shortage.HOLDOUT)
+
+
+def why_no_retrain(snapshot: Snapshot) -> str | None:
+    """Return why no retrain can close the open round now, as a clause; None if one can."""
+    gold = snapshot.gold
+    match shortage_of(gold.records):
+        case Shortage.LABELS:
+            labels = sorted({record.label for record in gold.records if record.split is Split.TRAIN})
+            if not labels:
+                return "gold has no training sample"
+            return (
+                f"the training samples in gold have only the label {labels[0]!r}; training needs two labels"
+            )
+        case Shortage.HOLDOUT:
+            return "gold has no holdout sample to evaluate a model on"
+    if snapshot.closed_gold == gold.version.digest:
+        return "gold has not changed since the last retrain"
+    return None
+
+
+def samples_asked(state: LoopState) -> list[SampleOutcome]:
+    """Return the samples with a task that an annotator has still to answer.
+
+    A sample that everybody who has worked in the open round skipped or answered is left out if somebody
+    skipped it: nobody is left to answer it.
+    """
+    now = state.snapshot.round
+    people = {answer.annotator for answer in state.outcomes.answers if answer.round == now}
+    return [
+        outcome
+        for outcome in state.outcomes.samples
+        if outcome.step is Step.WAIT
+        and len(outcome.evidence.votes) < outcome.evidence.n_asked
+        and not (people and outcome.evidence.skips and people <= outcome.evidence.people)
+    ]

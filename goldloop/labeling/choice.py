@@ -1,0 +1,57 @@
+"""The choice of samples: the next ones of the unlabeled pool that the open round may ask about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from goldloop.core.ports import Tables
+from goldloop.core.predictions import Candidate, Choice
+from goldloop.core.tasks import Purpose
+from goldloop.labeling.budget import Allowance
+from goldloop.selection.plan import n_answers_of
+from goldloop.selection.select import Rank, Spending, select
+from goldloop.settings import Settings
+from goldloop.tables.predictions import read_unlabeled_pool
+from goldloop.tables.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenSamples:
+    """The chosen samples; `why_more` tells why they go beyond the budget of the round, if they do."""
+
+    choices: Sequence[Choice] = ()
+    why_more: str | None = None
+
+
+def in_their_order(candidates: Sequence[Candidate], n: int) -> Sequence[Candidate]:
+    """Return the first n of `candidates`, for who asks only whether there are any."""
+    return candidates[:n]
+
+
+def choose_samples(
+    tables: Tables, settings: Settings, snapshot: Snapshot, allowance: Allowance, *, rank: Rank
+) -> ChosenSamples:
+    """Return the next samples to ask about; reads no table when the allowance is spent."""
+    if not allowance.n_answers and not allowance.n_more:
+        return ChosenSamples()
+    pool, selection = read_unlabeled_pool(tables, snapshot.taken), settings.selection
+
+    def chosen(n_answers: int) -> list[Choice]:
+        spending = Spending(
+            n_answers,
+            audit_rate=selection.audit_rate,
+            audit_share=selection.audit_share,
+            audit_answers=n_answers_of(Purpose.AUDIT, settings),
+            overlap=selection.overlap,
+            seed=selection.seed,
+        )
+        return select(pool, spending, rank=rank)
+
+    choices = chosen(allowance.n_answers)
+    if choices or not allowance.n_more:
+        return ChosenSamples(choices)
+    choices = chosen(allowance.n_more)
+    if allowance.needs_audit:
+        choices = [choice for choice in choices if choice.purpose is Purpose.AUDIT]
+    return ChosenSamples(choices, allowance.why_more)
