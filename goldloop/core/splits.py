@@ -11,6 +11,10 @@ from goldloop.core.tasks import Purpose
 HOLDOUT_SHARE = 0.5  # of the audit; the other half is validation, which selects temperature and epoch
 
 
+JUDGING_FOLDS = 5
+"""Folds of the audited samples where a model trains on them by cross-fitting."""
+
+
 class Split(StrEnum):
     """What a gold sample is used for; withheld samples are not used."""
 
@@ -28,6 +32,17 @@ def wanted_split(sample_id: SampleId, purpose: Purpose, *, seed: int) -> Split:
     if purpose is not Purpose.AUDIT:
         return Split.TRAIN
     return Split.HOLDOUT if permanent_random(sample_id, seed, "split") < HOLDOUT_SHARE else Split.VALIDATION
+
+
+AUDIT_SPLITS = (Split.VALIDATION, Split.HOLDOUT)
+
+
+def fold_of(group: str, *, n_folds: int) -> int:
+    """Return the fold of an audited sample, below `n_folds`; near-duplicates, which share a group, share it.
+
+    It depends on nothing else, so that every model of every round leaves out the same samples.
+    """
+    return int(permanent_random(SampleId(group), 0, "fold") * n_folds)
 
 
 def split_beside(wanted: Split, of_group: Split | None) -> Split:

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from goldloop.consensus.outcomes import open_audit_note
 from goldloop.core.errors import EmptyPoolError, ModelError
-from goldloop.core.probs import column_names
 from goldloop.core.splits import Split
 from goldloop.drift.checks import check_drift
 from goldloop.drift.history import Seen
 from goldloop.gold.enough import Shortage, shortage_of
 from goldloop.gold.near_duplicates import check_no_leak
-from goldloop.gold.records import GoldRecord
 from goldloop.labeling.context import read_state
+from goldloop.loop.challenger import (
+    Challenger,
+    audits_of,
+    failing,
+    resumed_challenger,
+    settings_digest,
+    train_challenger,
+)
 from goldloop.loop.champion import check_champion, load_model
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.readable_gold import readable_gold
-from goldloop.settings import Settings
 from goldloop.tables.answers import read_annotations
 from goldloop.tables.batches import read_current_samples, read_reference, save_batch
 from goldloop.tables.counts import annotation_counts
 from goldloop.tables.gold_store import Gold, GoldStore
-from goldloop.tables.model_log import read_models, save_model_event
+from goldloop.tables.model_log import read_models
 from goldloop.tables.rounds import current_round, save_round
 from goldloop.tables.traffic import save_evaluation
 from goldloop.training.evaluate import (
@@ -37,21 +37,10 @@ from goldloop.training.evaluate import (
     CHAMPION,
     HoldoutEvaluation,
     evaluate_on_holdout,
-    weights_of,
 )
-from goldloop.training.model_files import digest_of
-from goldloop.training.model_history import ModelChange, ModelEvent, ModelHistory, ModelId
-from goldloop.training.ports import TrainingRecord, TrainingRuns, TrainingStart
+from goldloop.training.model_history import ModelHistory, ModelId
+from goldloop.training.ports import TrainingRecord
 from goldloop.training.promotion import RoundRecord
-
-
-@dataclass(frozen=True, slots=True)
-class _Challenger:
-    """A registered model and its run; `history` is by metric and epoch."""
-
-    model: ModelId
-    mlflow_run_id: str
-    history: Mapping[str, tuple[float, ...]]
 
 
 def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
@@ -79,14 +68,16 @@ def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
         _check_enough(gold)
         notes += check_champion(ports, read_models(ports.tables).champion)
         history = read_models(ports.tables)
-        settings = _settings_digest(ports.settings)
+        settings = settings_digest(ports.settings)
         trained = history.challenger(gold_digest=gold.version.digest, settings=settings)
         if trained and history.rounds and history.rounds[-1].model_version == trained.version:
             return None
-        challenger = None if trained is None else _resumed(ports, trained, notes)
+        challenger = None if trained is None else resumed_challenger(ports, trained, notes)
         gold = readable_gold(ports, gold, notes, check=_check_enough)
         if challenger is None:
-            challenger = _train(ports, gold, history, notes=notes, scratch=Path(scratch), advance=advance)
+            challenger = train_challenger(
+                ports, gold, history, notes=notes, scratch=Path(scratch), advance=advance
+            )
         evaluation = _evaluate(ports, gold, challenger, history, notes)
         return _close_round(ports, gold, evaluation, challenger, history)
 
@@ -101,99 +92,17 @@ def retrain_if_possible(ports: LoopPorts) -> tuple[RoundRecord | None, list[str]
     return record, notes if record else [*notes, "no retrain: no new gold since the last one"]
 
 
-def _resumed(ports: LoopPorts, trained: ModelEvent, notes: list[str]) -> _Challenger | None:
-    """Return the challenger of a retrain that broke off; None if the registry no longer holds it."""
-    if not ports.open_registry().is_whole(trained.version, trained.digest):
-        notes.append(f"Model {trained.version} of a broken-off retrain is lost; training another.")
-        return None
-    notes.append(f"The last retrain broke off after training model {trained.version}; continuing it.")
-    return _Challenger(ModelId(trained.version, trained.digest), str(trained.mlflow_run_id), {})
-
-
-def _train(
-    ports: LoopPorts,
-    gold: Gold,
-    history: ModelHistory,
-    *,
-    notes: list[str],
-    scratch: Path,
-    advance: Callable[[float], None],
-) -> _Challenger:
-    """Train and register a challenger."""
-    registry, runs, trainer = ports.open_registry(), ports.open_runs(), ports.open_trainer()
-    labels, validation = ports.settings.label_set, _of_split(gold, Split.VALIDATION)
-    tags = {
-        "goldloop.gold_digest": gold.version.digest,
-        "goldloop.settings": _settings_digest(ports.settings),
-        "goldloop.champion": history.champion.version if history.champion else "",
-    }
-    run_id = runs.begin(_start(ports, gold, tags))
-    with _failing(runs, run_id, "training"):
-        trained = trainer.train(
-            [(record.sample_id, labels.column(record.label)) for record in _of_split(gold, Split.TRAIN)],
-            [(record.sample_id, labels.column(record.label)) for record in validation],
-            labels=labels,
-            load=ports.training_samples().load,
-            folder=scratch / run_id,
-            advance=advance,
-            validation_weights=weights_of(validation).tolist(),
-        )
-        notes += trained.notes
-        graph, example = trainer.exportable(trained.folder) or (None, None)
-        number = registry.register(
-            trained.folder, graph=graph, example=example, mlflow_run_id=run_id, tags=tags
-        )
-        digest = digest_of(trained.folder)
-        model = ModelId(history.name_for(number, digest), digest)
-        _save_registered(ports, model, run_id, gold)
-        registry.set_alias(CHALLENGER, model.version, digest)
-    return _Challenger(model, run_id, trained.history)
-
-
-def _save_registered(ports: LoopPorts, model: ModelId, mlflow_run_id: str, gold: Gold) -> None:
-    """Record the challenger, so that a retrain that breaks off here is continued."""
-    save_model_event(
-        ports.tables,
-        model,
-        ModelChange.REGISTERED,
-        at=ports.clock(),
-        mlflow_run_id=mlflow_run_id,
-        gold_digest=gold.version.digest,
-        settings=_settings_digest(ports.settings),
-    )
-
-
-def _start(ports: LoopPorts, gold: Gold, tags: Mapping[str, str]) -> TrainingStart:
-    model, version = ports.settings.model, gold.version
-    return TrainingStart(
-        name=f"retrain on gold {version.version}",
-        params={
-            "preset": model.preset,
-            "weights": model.weights,
-            "seed": model.seed,
-            "n_train": len(_of_split(gold, Split.TRAIN)),
-            "n_validation": len(_of_split(gold, Split.VALIDATION)),
-            "n_holdout": len(_of_split(gold, Split.HOLDOUT)),
-            "labels": column_names(ports.settings.label_set),
-        },
-        gold_uri=ports.gold_uri,
-        gold_version=version.version,
-        gold_digest=version.digest,
-        tags=tags,
-    )
-
-
 def _evaluate(
-    ports: LoopPorts, gold: Gold, challenger: _Challenger, history: ModelHistory, notes: list[str]
+    ports: LoopPorts, gold: Gold, challenger: Challenger, history: ModelHistory, notes: list[str]
 ) -> HoldoutEvaluation:
     """Evaluate challenger, champion and baseline, store it, and close the run with figures and plots."""
     runs, trainer = ports.open_runs(), ports.open_trainer()
     models = {CHALLENGER: challenger.model, CHAMPION: history.champion, BASELINE: history.baseline}
-    with _failing(runs, challenger.mlflow_run_id, "evaluation"):
+    with failing(runs, challenger.mlflow_run_id, "evaluation"):
         folders = _folders(ports, models, notes)
         evaluation = evaluate_on_holdout(
             roles={role: model.version for role, model in models.items() if model},
-            holdout=_of_split(gold, Split.HOLDOUT),
+            audits=audits_of(gold),
             version=gold.version,
             settings=ports.settings,
             scorer_of=lambda version: trainer.scorer(folders[version]),
@@ -231,7 +140,7 @@ def _close_round(
     ports: LoopPorts,
     gold: Gold,
     evaluation: HoldoutEvaluation,
-    challenger: _Challenger,
+    challenger: Challenger,
     history: ModelHistory,
 ) -> RoundRecord:
     """Move the aliases as the gate decided and save the round's record, which is the decision that counts."""
@@ -263,33 +172,10 @@ def _close_round(
     return record
 
 
-@contextmanager
-def _failing(runs: TrainingRuns, mlflow_run_id: str, step: str) -> Iterator[None]:
-    """Close the run as failed when `step` raises."""
-    try:
-        yield
-    except BaseException as error:
-        runs.fail(mlflow_run_id, f"{step} failed: {error}")
-        raise
-
-
-def _settings_digest(settings: Settings) -> str:
-    relevant = {
-        "labels": settings.labels,
-        "model": settings.model.model_dump(),
-        "gate": settings.gate.model_dump(),
-    }
-    return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _of_split(gold: Gold, split: Split) -> list[GoldRecord]:
-    return [record for record in gold.records if record.split is split]
-
-
 def _check_enough(gold: Gold) -> None:
     number, shortage = gold.version.version, shortage_of(gold.records)
     if shortage is Shortage.LABELS:
-        train = _of_split(gold, Split.TRAIN)
+        train = [record for record in gold.records if record.split is Split.TRAIN]
         raise EmptyPoolError(
             f"Gold version {number} has {len(train)} train samples of "
             f"{len({record.label for record in train})} labels; training needs at least two labels. Answer "

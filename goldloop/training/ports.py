@@ -34,6 +34,10 @@ class TrainedModel:
 class Trainer(Protocol):
     """Trains models on labelled samples."""
 
+    @property
+    def cross_fits(self) -> bool:
+        """Whether models train on validation too, and have models for its folds (`Scorer.folds`)."""
+
     def train(
         self,
         train: Sequence[tuple[SampleId, int]],
@@ -44,11 +48,13 @@ class Trainer(Protocol):
         folder: Path,
         advance: Callable[[float], None],
         validation_weights: Sequence[float] | None = None,
+        folds: Sequence[int] | None = None,
     ) -> TrainedModel:
         """Train on (sample, column) pairs, calibrate on validation and save to `folder`.
 
         `advance` gets the share that is done, in [0, 1]. `validation_weights`, one for each of `validation`,
-        are inverse inclusion probabilities; None where all are equal.
+        are inverse inclusion probabilities; None where all are equal. `folds` are the folds of `validation`
+        below JUDGING_FOLDS, for a trainer that `cross_fits`; without them it trains on `train` alone.
 
         Raises:
             EmptyPoolError: there is nothing to train on.

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,11 +15,11 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scorer
 from goldloop.core.samples import Decoded, SampleId
 from goldloop.training.ports import TrainedModel
-from models.image.head import Head
+from models.image.cross_fit import cross_fit, plain_fit
 from models.image.presets import FROZEN
 from models.image.saved_head import HeadCard, HeadGraph, checked_features, load, save
 from models.image.scorers import load_scorer
-from models.training import Example, calibrated, checked_examples, validation_figures
+from models.training import Example, checked_examples, validation_figures
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,7 @@ class FrozenTrainer:
 
     preset: str
     seed: int = 0
+    cross_fits: ClassVar[bool] = True
 
     def train(
         self,
@@ -40,6 +43,7 @@ class FrozenTrainer:
         folder: Path,
         advance: Callable[[float], None] = lambda _: None,
         validation_weights: Sequence[float] | None = None,
+        folds: Sequence[int] | None = None,
     ) -> TrainedModel:
         """Fit the head, calibrate it and save it, as `Trainer` says; `load` returns features.
 
@@ -51,28 +55,29 @@ class FrozenTrainer:
         examples = [*train, *validation]
         features = checked_features([load(sample_id).payload for sample_id, _ in examples], preset)
         columns = np.array([column for _, column in examples], dtype=np.intp)
-        head = Head.fitted(features[: len(train)], columns[: len(train)], len(labels))
-        logits, truth = head.logits(features[len(train) :]), columns[len(train) :]
-        calibration, notes = calibrated(logits, truth, weights)
+        fit = plain_fit if folds is None else partial(cross_fit, folds=np.array(folds, dtype=np.intp))
+        fitted = fit(features, columns, weights, labels=labels)
         card = HeadCard(
             labels=labels.names,
             preset=self.preset,
-            temperature=calibration.temperature,
-            offsets=calibration.offsets,
+            temperature=fitted.calibration.temperature,
+            offsets=fitted.calibration.offsets,
             seed=self.seed,
             n_train=len(train),
             n_validation=len(validation),
-            notes=notes,
+            notes=fitted.notes,
             backbone_sha256=preset.weights_sha256,
             licence=preset.licence,
             size=preset.form.size,
             fit=preset.form.fit,
-            inverse_regularisation=head.inverse_regularisation,
+            inverse_regularisation=fitted.head.inverse_regularisation,
+            fold_temperatures=tuple(one.temperature for one in fitted.fold_calibrations),
+            fold_offsets=tuple(one.offsets for one in fitted.fold_calibrations),
         )
-        save(folder, head, card)
+        save(folder, fitted.head, card, fitted.folds)
         advance(1.0)
-        figures = validation_figures(logits, truth, weights)
-        return TrainedModel(folder, {name: (value,) for name, value in figures.items()}, notes)
+        figures = validation_figures(fitted.logits, columns[len(train) :], weights)
+        return TrainedModel(folder, {name: (value,) for name, value in figures.items()}, fitted.notes)
 
     def scorer(self, folder: Path) -> Scorer:
         """Return the model saved in `folder`, of any preset; raises ModelError where there is none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self, TypeVar
 
 import numpy as np
@@ -52,6 +52,16 @@ class Head:
             intercepts.astype(np.float32),
             inverse_regularisation=strength,
         )
+
+    def refitted(self, reduced: Features, columns: Columns) -> Self:
+        """Return the same components and regularisation with weights fitted on other samples.
+
+        `reduced` (n, k) is what `reduced` returns of them, `columns` (n,) are their labels.
+        """
+        weights, intercepts = fit_linear(
+            reduced, columns, len(self.intercepts), inverse_regularisation=self.inverse_regularisation
+        )
+        return replace(self, weights=weights.astype(np.float32), intercepts=intercepts.astype(np.float32))
 
     def reduced(self, features: Features) -> Features:
         """Return `features` (n, d) as float32 (n, k)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +37,7 @@ class TorchTrainer:
     weights: str = "auto"
     seed: int = 0
     epochs: int | None = None
+    cross_fits: ClassVar[bool] = False
 
     def train(
         self,
@@ -47,6 +49,7 @@ class TorchTrainer:
         folder: Path,
         advance: Callable[[float], None] = lambda _: None,
         validation_weights: Sequence[float] | None = None,
+        folds: Sequence[int] | None = None,
     ) -> TrainedModel:
         """Train, calibrate and save as `Trainer` says; labels without a sample hardly ever occur.
 

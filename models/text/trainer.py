@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,7 @@ class NgramTrainer:
 
     preset: str = "ngrams"
     seed: int = 0
+    cross_fits: ClassVar[bool] = False
 
     def train(
         self,
@@ -45,6 +46,7 @@ class NgramTrainer:
         folder: Path,
         advance: Callable[[float], None] = lambda _: None,
         validation_weights: Sequence[float] | None = None,
+        folds: Sequence[int] | None = None,
     ) -> TrainedModel:
         """Train, calibrate and save as `Trainer` says; raises ModelError where the preset is unknown."""
         if self.preset != "ngrams":
@@ -89,6 +91,7 @@ class NgramScorer:
     labels: LabelSet
     calibration: Calibration
     preset: str = "ngrams"
+    folds: tuple[NgramScorer, ...] = ()
 
     def __call__(self, payloads: Sequence[Any]) -> Scores:
         """Return probs and embeddings of `payloads`; raises ModelError for a payload that is no text."""

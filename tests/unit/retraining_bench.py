@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from tests.records import audited_record, gold_record
 class FakeTrainer:
     """A trainer whose models all score by length; it remembers what it was given."""
 
+    cross_fits: ClassVar[bool] = False
     validation: list[SampleId] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
     n_trained: int = 0

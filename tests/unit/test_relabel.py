@@ -27,6 +27,8 @@ from tests.memory_texts import LABELS
 class LengthTrainer:
     """Learns from which length on texts are spam; keeps what each training saw."""
 
+    cross_fits = False
+
     def __init__(self) -> None:
         self.seen: list[set[SampleId]] = []
         self._limits: dict[Path, int] = {}
@@ -41,6 +43,7 @@ class LengthTrainer:
         folder: Path,
         advance: Callable[[float], None],
         validation_weights: Sequence[float] | None = None,
+        folds: Sequence[int] | None = None,
     ) -> TrainedModel:
         """Put the limit where the fewest of the samples are on its wrong side."""
         self.seen.append({sample_id for sample_id, _ in train})
@@ -56,7 +59,7 @@ class LengthTrainer:
         limit = self._limits[folder]
 
         class Scorer:
-            preset, labels = "length", LABELS
+            preset, labels, folds = "length", LABELS, ()
 
             def __call__(self, payloads: Sequence[Any]) -> Scores:
                 spam = np.array([0.95 if len(text) > limit else 0.05 for text in payloads])

@@ -213,8 +213,8 @@ def test_errors_in_recent_traffic_suspend_too() -> None:
     """A week of bad images shows in the model's own traffic, validation included, before any retrain."""
     tables = memory_tables()
     opened(tables)
-    gold = [audited(i, "ham", split=Split.VALIDATION) for i in range(100, 130)]
-    tables.predictions.append([accepted_as_spam(i) for i in range(100, 130)])
+    gold = [audited(i, "ham", split=Split.VALIDATION) for i in range(2000, 2030)]
+    tables.predictions.append([accepted_as_spam(i) for i in range(2000, 2030)])
 
     entry = settled(tables, holdout(n_right=60, n_wrong=0) + gold, weeks=1)
 
@@ -226,8 +226,8 @@ def test_errors_outside_the_window_do_not_suspend() -> None:
     """Traffic of rounds before the window does not count; the holdout still holds its samples."""
     tables = memory_tables()
     opened(tables)
-    gold = [audited(i, "ham", split=Split.VALIDATION) for i in range(100, 130)]
-    tables.predictions.append([accepted_as_spam(i) for i in range(100, 130)])
+    gold = [audited(i, "ham", split=Split.VALIDATION) for i in range(2000, 2030)]
+    tables.predictions.append([accepted_as_spam(i) for i in range(2000, 2030)])
     tables.rounds.append(
         [{"round": number, "closed_at": NOW + timedelta(weeks=1 + number)} for number in range(5)]
     )

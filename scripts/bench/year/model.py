@@ -35,6 +35,7 @@ class Regression:
     weights: Floats
     calibration: Calibration
     preset: str = "tiny"
+    folds: tuple[Regression, ...] = ()
 
     def logits(self, features: Features) -> Floats:
         """Return uncalibrated logits (n, n_labels)."""
@@ -49,6 +50,8 @@ class Regression:
 class RegressionTrainer:
     """A trainer of goldloop that begins where its last model ended."""
 
+    cross_fits = False
+
     def __init__(self) -> None:
         self._weights: Floats | None = None
 
@@ -62,6 +65,7 @@ class RegressionTrainer:
         folder: Path,
         advance: Callable[[float], None] = lambda _: None,
         validation_weights: Sequence[float] | None = None,
+        folds: Sequence[int] | None = None,
     ) -> TrainedModel:
         """Save the model of least loss to `folder`, calibrated on `validation`.
 

@@ -1,0 +1,145 @@
+"""The challenger: trained on the newest gold and registered, or taken from a retrain that broke off."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from goldloop.core.probs import column_names
+from goldloop.core.splits import AUDIT_SPLITS, JUDGING_FOLDS, Split, fold_of
+from goldloop.gold.records import GoldRecord
+from goldloop.loop.ports import LoopPorts
+from goldloop.settings import Settings
+from goldloop.tables.gold_store import Gold
+from goldloop.tables.model_log import save_model_event
+from goldloop.training.evaluate import CHALLENGER, weights_of
+from goldloop.training.model_files import digest_of
+from goldloop.training.model_history import ModelChange, ModelEvent, ModelHistory, ModelId
+from goldloop.training.ports import TrainingRuns, TrainingStart
+
+
+@dataclass(frozen=True, slots=True)
+class Challenger:
+    """A registered model and its run; `history` is by metric and epoch."""
+
+    model: ModelId
+    mlflow_run_id: str
+    history: Mapping[str, tuple[float, ...]]
+
+
+def resumed_challenger(ports: LoopPorts, trained: ModelEvent, notes: list[str]) -> Challenger | None:
+    """Return the challenger of a retrain that broke off; None if the registry no longer holds it."""
+    if not ports.open_registry().is_whole(trained.version, trained.digest):
+        notes.append(f"Model {trained.version} of a broken-off retrain is lost; training another.")
+        return None
+    notes.append(f"The last retrain broke off after training model {trained.version}; continuing it.")
+    return Challenger(ModelId(trained.version, trained.digest), str(trained.mlflow_run_id), {})
+
+
+def train_challenger(
+    ports: LoopPorts,
+    gold: Gold,
+    history: ModelHistory,
+    *,
+    notes: list[str],
+    scratch: Path,
+    advance: Callable[[float], None],
+) -> Challenger:
+    """Train and register a challenger."""
+    registry, runs, trainer = ports.open_registry(), ports.open_runs(), ports.open_trainer()
+    labels, validation = ports.settings.label_set, _of_split(gold, Split.VALIDATION)
+    if trainer.cross_fits:
+        validation = audits_of(gold)
+    tags = {
+        "goldloop.gold_digest": gold.version.digest,
+        "goldloop.settings": settings_digest(ports.settings),
+        "goldloop.champion": history.champion.version if history.champion else "",
+    }
+    run_id = runs.begin(_start(ports, gold, tags))
+    with failing(runs, run_id, "training"):
+        trained = trainer.train(
+            [(record.sample_id, labels.column(record.label)) for record in _of_split(gold, Split.TRAIN)],
+            [(record.sample_id, labels.column(record.label)) for record in validation],
+            labels=labels,
+            load=ports.training_samples().load,
+            folder=scratch / run_id,
+            advance=advance,
+            validation_weights=weights_of(validation).tolist(),
+            folds=[fold_of(record.group, n_folds=JUDGING_FOLDS) for record in validation],
+        )
+        notes += trained.notes
+        graph, example = trainer.exportable(trained.folder) or (None, None)
+        number = registry.register(
+            trained.folder, graph=graph, example=example, mlflow_run_id=run_id, tags=tags
+        )
+        digest = digest_of(trained.folder)
+        model = ModelId(history.name_for(number, digest), digest)
+        _save_registered(ports, model, run_id, gold)
+        registry.set_alias(CHALLENGER, model.version, digest)
+    return Challenger(model, run_id, trained.history)
+
+
+def _save_registered(ports: LoopPorts, model: ModelId, mlflow_run_id: str, gold: Gold) -> None:
+    """Record the challenger, so that a retrain that breaks off here is continued."""
+    save_model_event(
+        ports.tables,
+        model,
+        ModelChange.REGISTERED,
+        at=ports.clock(),
+        mlflow_run_id=mlflow_run_id,
+        gold_digest=gold.version.digest,
+        settings=settings_digest(ports.settings),
+    )
+
+
+def _start(ports: LoopPorts, gold: Gold, tags: Mapping[str, str]) -> TrainingStart:
+    model, version = ports.settings.model, gold.version
+    return TrainingStart(
+        name=f"retrain on gold {version.version}",
+        params={
+            "preset": model.preset,
+            "weights": model.weights,
+            "seed": model.seed,
+            "n_train": len(_of_split(gold, Split.TRAIN)),
+            "n_validation": len(_of_split(gold, Split.VALIDATION)),
+            "n_holdout": len(_of_split(gold, Split.HOLDOUT)),
+            "labels": column_names(ports.settings.label_set),
+        },
+        gold_uri=ports.gold_uri,
+        gold_version=version.version,
+        gold_digest=version.digest,
+        tags=tags,
+    )
+
+
+@contextmanager
+def failing(runs: TrainingRuns, mlflow_run_id: str, step: str) -> Iterator[None]:
+    """Close the run as failed when `step` raises."""
+    try:
+        yield
+    except BaseException as error:
+        runs.fail(mlflow_run_id, f"{step} failed: {error}")
+        raise
+
+
+def settings_digest(settings: Settings) -> str:
+    """Return a digest of the settings that decide what a retrain comes to."""
+    relevant = {
+        "labels": settings.labels,
+        "model": settings.model.model_dump(),
+        "gate": settings.gate.model_dump(),
+    }
+    return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _of_split(gold: Gold, split: Split) -> list[GoldRecord]:
+    return [record for record in gold.records if record.split is split]
+
+
+def audits_of(gold: Gold) -> list[GoldRecord]:
+    """Return the audited samples of `gold`, of both splits."""
+    return [record for record in gold.records if record.split in AUDIT_SPLITS]
