@@ -1,16 +1,19 @@
-"""The demo's pictures: scikit-learn's handwritten digits, or a user's own folder with a CSV of labels."""
+"""The demo's pictures: handwritten digits, a folder for each label, or a user's own folder with a CSV."""
 
 from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
 from goldloop.core.errors import SourceError
 from goldloop.core.samples import SampleId, sample_id_of
+
+T = TypeVar("T")
 
 TEST_SHARE = 0.28  # of the pictures, kept out of the loop to judge it from outside; 503 of the 1,797 digits
 
@@ -64,11 +67,8 @@ def own_images(images: Path, labels_csv: Path, *, seed: int, limit: int | None) 
             f"{labels_csv} needs the columns file and label, has {list(rows[0]) if rows else 'no rows'}"
         )
     people = sorted(name for name in rows[0] if name.startswith("human_"))
-    if limit:
-        chosen = np.random.default_rng(seed).permutation(len(rows))[:limit]
-        rows = [rows[one] for one in sorted(chosen)]
     found = []
-    for row in rows:
+    for row in _drawn(rows, seed=seed, limit=limit):
         path = images / row["file"]
         if path.is_file():
             answers = tuple(row[name] for name in people)
@@ -76,6 +76,22 @@ def own_images(images: Path, labels_csv: Path, *, seed: int, limit: int | None) 
     if not found:
         raise SourceError(f"none of the {len(rows)} files named in {labels_csv} lies in {images}")
     return _parted(found, seed=seed)
+
+
+def label_folders(paths: list[Path], *, seed: int, limit: int | None) -> Pictures:
+    """Return the pictures in `paths`; the folder of each is its label."""
+    found = [
+        Picture(path.resolve(), sample_id_of(path.read_bytes()), path.parent.name)
+        for path in _drawn(paths, seed=seed, limit=limit)
+    ]
+    return _parted(found, seed=seed)
+
+
+def _drawn(found: list[T], *, seed: int, limit: int | None) -> list[T]:
+    """Return `limit` of `found`, drawn by chance, in their order; all of them without a limit."""
+    if not limit:
+        return found
+    return [found[place] for place in sorted(np.random.default_rng(seed).permutation(len(found))[:limit])]
 
 
 def _parted(found: list[Picture], *, seed: int) -> Pictures:

@@ -22,43 +22,9 @@ from goldloop.services import Endpoints, down, up
 from goldloop.settings.workspace import Workspace
 from scripts.demo_loop import people
 from scripts.demo_loop.comparison import Row, closing_rows
-from scripts.demo_loop.pictures import Pictures, digits, own_images, write_list
-
-
-def arguments() -> argparse.Namespace:
-    """Return the command line of `scripts/demo`."""
-    parser = argparse.ArgumentParser(
-        prog="scripts/demo", description="The whole loop on real servers, in a few minutes."
-    )
-    parser.add_argument(
-        "--workspace",
-        type=Path,
-        default=Path("demo-workspace"),
-        help="where it lives (default ./demo-workspace)",
-    )
-    parser.add_argument("--images", type=Path, help="your own pictures instead of the handwritten digits")
-    parser.add_argument(
-        "--labels", type=Path, help="CSV with columns file,label (and human_1.. for people's real answers)"
-    )
-    parser.add_argument(
-        "--people", action="store_true", help="leave the tasks to real people; implies --keep"
-    )
-    parser.add_argument("--keep", action="store_true", help="leave the servers up")
-    parser.add_argument("--rounds", type=int, default=4, help="rounds to run (default 4)")
-    parser.add_argument("--budget", type=int, default=200, help="answers per round (default 200)")
-    parser.add_argument("--preset", default="tiny", help="preset of the model (default tiny)")
-    parser.add_argument(
-        "--audit-rate", type=float, default=0.25, help="share reserved for the audit (default 0.25)"
-    )
-    parser.add_argument("--limit", type=int, help="use only so many of your own pictures, drawn by chance")
-    parser.add_argument("--seed", type=int, default=0, help="seed of every draw (default 0)")
-    parser.add_argument(
-        "--json", type=Path, dest="json_file", help="write the closing table to this file as well"
-    )
-    found = parser.parse_args()
-    if bool(found.images) != bool(found.labels):
-        parser.error("--images and --labels go together")
-    return found
+from scripts.demo_loop.datasets import chosen
+from scripts.demo_loop.options import arguments
+from scripts.demo_loop.pictures import Pictures, write_list
 
 
 def main() -> None:
@@ -74,12 +40,8 @@ def run(options: argparse.Namespace) -> None:
     """Run the whole demo."""
     started = time.monotonic()
     root = options.workspace.resolve()
-    pictures = (
-        own_images(options.images, options.labels, seed=options.seed, limit=options.limit)
-        if options.images
-        else digits(root / "digits", seed=options.seed)
-    )
-    workspace = _workspace(root, pictures, options)
+    pictures, preset = chosen(options, root, say=say)
+    workspace = _workspace(root, pictures, preset, options)
     say(f"$ goldloop up -w {root}")
     found = up(workspace, say=say, move_ports=True)
     try:
@@ -93,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
     say(f"the demo took {time.monotonic() - started:.0f} s")
 
 
-def _workspace(root: Path, pictures: Pictures, options: argparse.Namespace) -> Workspace:
+def _workspace(root: Path, pictures: Pictures, preset: str, options: argparse.Namespace) -> Workspace:
     if (root / "goldloop.toml").exists():
         workspace = Workspace.open(root)
         if workspace.settings.labels != pictures.labels:
@@ -111,7 +73,7 @@ def _workspace(root: Path, pictures: Pictures, options: argparse.Namespace) -> W
             "audit_share": 0.5,
             "seed": options.seed,
         },
-        model={"preset": options.preset, "seed": options.seed},
+        model={"preset": preset, "seed": options.seed},
     )
 
 
