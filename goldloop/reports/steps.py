@@ -33,6 +33,7 @@ def score_rows(reports: Sequence[ScoreReport]) -> list[Row]:
             "duplicates": report.n_duplicates,
             **{f"lane {lane}": n for lane, n in sorted(report.lanes.items())},
             **{f"rerouted {move}": n for move, n in sorted(report.rerouted.items())},
+            **{f"second looks, {what}": n for what, n in sorted(report.second_looks.items())},
             **{f"quarantine: {reason}": n for reason, n in sorted(report.quarantined.items())},
             "still unreadable, tried again": report.n_unopened,
             "lost since they arrived": len(report.lost),

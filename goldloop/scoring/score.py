@@ -11,6 +11,7 @@ from pathlib import PurePath
 
 import pyarrow.compute as pc
 
+from goldloop.core.lanes import Lane
 from goldloop.core.ports import Reader, Tables
 from goldloop.core.samples import UNREADABLE, Arrival, Arrived, BatchId, FileRef, SampleId, file_of
 from goldloop.drift.checks import Check, check_drift
@@ -18,6 +19,7 @@ from goldloop.drift.history import Seen
 from goldloop.drift.sketches import Sketch
 from goldloop.routing.policies import Policy
 from goldloop.scoring.writer import AuditProbabilities, Clock, Model, ScoreReport, ScoreWriter, sample_key
+from goldloop.tables import codec
 from goldloop.tables.arrivals import FailedOpenings, read_failed_openings, save_opened
 from goldloop.tables.batches import read_places, read_reference, save_batch
 from goldloop.tables.predictions import newest_predictions
@@ -137,10 +139,20 @@ def score_pool(
     report = ScoreReport("pool", model.version, warnings=model.warnings)
     newest = newest_predictions(tables, ["model_version", "audit_probability"])
     first = dict(zip(newest["sample_id"].to_pylist(), newest["audit_probability"].to_pylist(), strict=True))
-    scored = set(newest.filter(pc.field("model_version") == model.version)["sample_id"].to_pylist())
+    is_present = pc.field("model_version") == model.version
+    scored = set(newest.filter(is_present)["sample_id"].to_pylist())
+    accepted = newest.filter(~is_present & (pc.field("lane") == str(Lane.AUTO)))
     waiting = _arrived(tables, lambda sample_id: sample_id not in scored and is_wanted(sample_id))
     writer = ScoreWriter(
-        BatchId(""), model, policy, tables, clock, audit_probabilities, report, fixed_before=first
+        BatchId(""),
+        model,
+        policy,
+        tables,
+        clock,
+        audit_probabilities,
+        report,
+        fixed_before=first,
+        accepted_before=dict(codec.column_values(accepted, "sample_id", "label")),
     )
     for expected, arrival in _read_again(reader, tables, waiting, report, advance):
         writer.add_scored(arrival, waiting[expected][0])

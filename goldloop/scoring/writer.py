@@ -55,11 +55,12 @@ class Model:
 class ScoreReport:
     """What one scoring pass did, counted in samples, good and bad.
 
-    `rerouted` counts samples that only got another lane, "auto -> review". `drift` compares the new samples
-    with what the model saw before, None where nothing new was scored. `n_unopened` counts files that could
-    not be opened before and cannot be opened now; `n_files` counts the others that were read. `examples` has
-    a file and what is wrong with it for each reason of `quarantined` and for `n_unopened`. `warnings` are
-    those of the model.
+    `rerouted` counts samples that only got another lane, "auto -> review". `second_looks` counts what became
+    of labels that an older model had accepted: "accepted again", "label changed", "to annotators". `drift`
+    compares the new samples with what the model saw before, None where nothing new was scored. `n_unopened`
+    counts files that could not be opened before and cannot be opened now; `n_files` counts the others that
+    were read. `examples` has a file and what is wrong with it for each reason of `quarantined` and for
+    `n_unopened`. `warnings` are those of the model.
     """
 
     batch: str
@@ -71,6 +72,7 @@ class ScoreReport:
     quarantined: Counter[str] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)
     rerouted: Counter[str] = field(default_factory=Counter)
+    second_looks: Counter[str] = field(default_factory=Counter)
     drift: Check | None = None
     n_unopened: int = 0
     examples: dict[str, str] = field(default_factory=dict)
@@ -91,7 +93,8 @@ class ScoreWriter:
     """Collects minibatches for the scorer and rows for the tables; flushes both, and counts in `report`.
 
     `seen` has the keys of all samples that arrived before, `fixed_before` the audit probabilities of those
-    that were scored before. `audit_probabilities` is None where only the audit rate is known.
+    that were scored before, `accepted_before` the labels that an older model had accepted.
+    `audit_probabilities` is None where only the audit rate is known.
     """
 
     batch: BatchId
@@ -103,6 +106,7 @@ class ScoreWriter:
     report: ScoreReport
     seen: set[bytes] = field(default_factory=set)
     fixed_before: Mapping[str, float | None] = field(default_factory=dict)
+    accepted_before: Mapping[str, str] = field(default_factory=dict)
     _samples: list[Row] = field(default_factory=list)
     _predictions: list[Row] = field(default_factory=list)
     _waiting: list[tuple[SampleId, BatchId, Any]] = field(default_factory=list)
@@ -171,6 +175,8 @@ class ScoreWriter:
         rows = [{"lane": str(Lane.HOLD)}] * len(self._waiting) if scorer is None else self._scored(scorer)
         for (sample_id, batch, _), row in zip(self._waiting, rows, strict=True):
             self.report.lanes[row["lane"]] += 1
+            if sample_id in self.accepted_before:
+                self.report.second_looks[_second_look(row, self.accepted_before[sample_id])] += 1
             self._predictions.append(
                 {
                     "sample_id": sample_id,
@@ -208,3 +214,10 @@ class ScoreWriter:
             }
             for row, (sample_id, *_) in enumerate(self._waiting)
         ]
+
+
+def _second_look(row: Mapping[str, Any], accepted: str) -> str:
+    """Return what became of a label that an older model had `accepted`."""
+    if row["lane"] != str(Lane.AUTO):
+        return "to annotators"
+    return "accepted again" if row["label"] == accepted else "label changed"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from goldloop.core.ports import Scores
 from goldloop.core.samples import Arrival, Decoded, FileRef, sample_id_of
 from goldloop.modalities.kinds import open_modality
 from goldloop.scoring import writer as score_writer
@@ -153,6 +156,36 @@ def test_a_new_model_rescores_the_backlog(tmp_path: Path) -> None:
     assert [one.split(":")[0] for one in report.lost] == ["mem/0004"]
     assert conservation(loop.tables).hold == 1
     assert loop.score_pool(Model("2", LengthScorer())).n_files == 1
+
+
+class Shorter(LengthScorer):
+    """Takes texts for ten letters shorter than they are."""
+
+    def __call__(self, payloads: Sequence[Any]) -> Scores:
+        """Return the scores of a minibatch of texts."""
+        return super().__call__([text[10:] for text in payloads])
+
+
+def test_accepted_labels_are_looked_at_again_by_the_next_model(tmp_path: Path) -> None:
+    """What it accepts again, what it calls something else, and what it leaves to annotators; once."""
+    by_length = {f"mem/{length}": "x" * length for length in (5, 20, 25, 71, 75, 79, 85, 95, 50)}
+    loop = Loop(tmp_path, by_length)
+    assert loop.score().second_looks == {}
+
+    report = loop.score_pool(Model("2", Shorter()))
+
+    assert dict(report.second_looks) == {"accepted again": 5, "to annotators": 3}
+    assert dict(loop.score_pool(Model("2", Shorter())).second_looks) == {}
+    assert dict(loop.score_pool(Model("3", Opposite())).second_looks) == {"label changed": 5}
+
+
+class Opposite(LengthScorer):
+    """Takes ham for spam and spam for ham."""
+
+    def __call__(self, payloads: Sequence[Any]) -> Scores:
+        """Return the scores of a minibatch of texts."""
+        scores = super().__call__([text[10:] for text in payloads])
+        return Scores(scores.probs[:, ::-1], scores.embeddings)
 
 
 def test_rows_of_a_file_are_scored_one_by_one(tmp_path: Path) -> None:
