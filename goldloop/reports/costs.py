@@ -60,13 +60,31 @@ def cost_section(report: CostReport) -> Section:
     span = "all rounds" if report.quarter is None else str(report.quarter)
     return Section(
         title="What it cost and brought",
-        prose=(_PROSE,),
+        prose=(verdict(report.whole), _PROSE),
         tables=(
             Table(round_rows(report)[-MOST_ROUNDS - 1 :], "by round"),
             Table(account_rows(report.whole), f"{span}, 95 % intervals"),
         ),
         plots=plots,
         notes=[f"Not known yet, so assumed: {assumption}." for assumption in report.assumptions],
+    )
+
+
+def verdict(account: Statement) -> str:
+    """Return in words whether the loop paid, against one blind answer to each labelled sample."""
+    saved = account.saved_against_labelling
+    if saved.estimate is None:
+        return f"Whether the loop paid is not known: {saved.missing}."
+    value, low, high = saved.estimate.value, saved.estimate.low, saved.estimate.high
+    if low > 0:
+        words = f"The loop paid: it saved {number(value, 2)} [{number(low, 2)}, {number(high, 2)}]"
+    elif high < 0:
+        words = f"The loop did not pay: it lost {number(-value, 2)} [{number(-high, 2)}, {number(-low, 2)}]"
+    else:
+        words = f"Whether the loop paid cannot be told yet: it saved {amount_cell(saved, 2)}"
+    return (
+        f"{words} {account.currency} against one answer to each of the labelled samples, with wrong labels "
+        "priced."
     )
 
 

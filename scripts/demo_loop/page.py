@@ -29,7 +29,7 @@ def write_demo_page(parts: Wiring, rows: Sequence[Row], pictures: Pictures) -> P
     n_test = len(pictures.test)
     outside = Plot(
         f"The same on {n_test} test pictures that never entered the loop, "
-        "beside models trained on as many randomly chosen labels",
+        "beside models of single answers to random pictures in as many minutes",
         curve_plot(judged_outside, split="test"),
     )
     page = round_page(parts.ports, records, links=parts.links())

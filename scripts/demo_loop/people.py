@@ -128,6 +128,19 @@ def answer_of(
     return guess if is_guess else picture.label if is_right else mistake
 
 
+def blind_answer(
+    who: Character, picture: Picture, mistaken: Mapping[str, tuple[str, ...]], *, seed: int
+) -> tuple[str | None, float]:
+    """Return what somebody says of the picture without a suggestion, and in how many seconds."""
+    random = np.random.default_rng([seed, who.place, int(picture.sample_id[12:24], 16)])
+    return answer_of(who, picture, mistaken, seed=seed), working_s(who, random)
+
+
+def working_s(who: Character, random: np.random.Generator) -> float:
+    """Return how long somebody looks at a picture, in seconds."""
+    return float(who.pace_s * np.exp(random.normal(0.0, TIME_SPREAD)))
+
+
 def work(
     server: LabelStudioEndpoint,
     project_id: int,
@@ -179,7 +192,7 @@ def _answer(
     suggested = data.get("suggested")
     label = answer_of(who, pictures[sample_id], mistaken, seed=seed, suggested=suggested)
     random = np.random.default_rng([seed, who.place, int(sample_id[12:24], 16)])
-    time_s = who.pace_s * np.exp(random.normal(0.0, TIME_SPREAD))
+    time_s = working_s(who, random)
     if label is not None and label == suggested:
         time_s *= FASTER
     if random.random() < PAUSE_RATE:
@@ -194,7 +207,7 @@ def _answer(
     return {
         "result": result,
         "was_cancelled": label is None,
-        "lead_time": round(float(time_s), 2),
+        "lead_time": round(time_s, 2),
         "unique_id": str(uuid.uuid4()),
     }
 

@@ -9,7 +9,7 @@ import shlex
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from goldloop.cli.common import out, say, show_table
 from goldloop.core.errors import GoldloopError
@@ -21,10 +21,15 @@ from goldloop.reports.formatting import number
 from goldloop.services import Endpoints, down, up
 from goldloop.settings.workspace import Workspace
 from scripts.demo_loop import people
-from scripts.demo_loop.comparison import Row, closing_rows
+from scripts.demo_loop.account import difference_lines, way_rows, ways
+from scripts.demo_loop.comparison import Row, closing
 from scripts.demo_loop.datasets import chosen
+from scripts.demo_loop.judge import Judge
 from scripts.demo_loop.options import arguments
 from scripts.demo_loop.pictures import Pictures, write_list
+
+if TYPE_CHECKING:
+    from goldloop.wiring import Wiring
 
 
 def main() -> None:
@@ -115,24 +120,40 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
         if report.record and report.record.decision:
             model, decision = report.record.model_version, report.record.decision
             say(f"  model {model} {report.record.outcome}: {decision.reasons[0]}")
-    rows = closing_rows(parts, pictures, options.seed)
-    show_table([_printed(row) for row in rows], title="accuracy with 95 % interval")
-    if options.json_file:
-        options.json_file.write_text(json.dumps(plain(rows), indent=1), encoding="utf-8")
+    _close(parts, pictures, options)
+    return _addresses(found)
+
+
+def _close(parts: Wiring, pictures: Pictures, options: argparse.Namespace) -> None:
+    """Show what came of the rounds: the models, the costs, and whether the loop paid."""
     from goldloop.costs.report import cost_report
     from goldloop.loop.policy import champion_tuning
-    from goldloop.reports.costs import account_rows, read_cost_inputs
+    from goldloop.reports.costs import account_rows, read_cost_inputs, verdict
     from scripts.demo_loop.page import write_demo_page
 
-    say("$ goldloop report")
     inputs = read_cost_inputs(parts.tables, parts.read_state(), parts.settings)
-    for row in account_rows(cost_report(inputs, parts.settings, now=parts.ports.clock()).whole):
+    judge = Judge(parts, pictures, options.seed)
+    found = closing(parts, judge, inputs)
+    if found is None:
+        say("no round has a champion yet; more rounds or a larger budget would bring one")
+        return
+    show_table([_printed(row) for row in found.rows], title="accuracy with 95 % interval")
+    say("$ goldloop report")
+    costs = cost_report(inputs, parts.settings, now=parts.ports.clock())
+    for row in account_rows(costs.whole):
         say(f"  {row['what']}: {row['amount']}")
     say("$ goldloop policy tune")
     for reason in champion_tuning(parts.ports).reasons:
         say(f"  {reason}")
-    out.print(f"page: {write_demo_page(parts, rows, pictures)}")
-    return _addresses(found)
+    compared = ways(parts, judge, found, costs.whole.n_answers)
+    if options.json_file:
+        written = plain({"rounds": found.rows, "ways": compared, "account": costs.whole})
+        options.json_file.write_text(json.dumps(written, indent=1), encoding="utf-8")
+    out.print(f"page: {write_demo_page(parts, found.rows, pictures)}")
+    title = f"the labels of all {len(pictures.pool)} pictures, judged with their true labels"
+    show_table(way_rows(compared, parts.settings.cost.currency), title=title)
+    for line in (*difference_lines(found), verdict(costs.whole)):
+        say(line)
 
 
 def _said(pulled: PullReport) -> str:
@@ -159,9 +180,11 @@ def _addresses(found: Endpoints) -> None:
 def _printed(row: Row) -> dict[str, Any]:
     shares = {f"{lane} %": number(100 * share) for lane, share in lane_shares(row.lanes).items()}
     return {
-        "round": row.round, "gold": row.n_gold, "labels": row.n_labels, **shares, "gate": row.outcome,
+        "round": row.round, "gold": row.n_gold, "labels": row.n_labels, "minutes": number(row.minutes, 1),
+        **shares, "gate": row.outcome,
         "champion, loop's holdout": str(row.holdout), "baseline, test": str(row.baseline),
-        "champion, test": str(row.champion), "random labels, test": str(row.random),
+        "champion, test": str(row.champion), "random single labels in these minutes, test": str(row.random),
+        "in those without the audit": str(row.random_without_audit),
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,11 +19,13 @@ from goldloop.core.tasks import NewTask, Purpose
 from goldloop.costs.inputs import CostInputs
 from goldloop.costs.report import CostReport, Quarter, cost_report
 from goldloop.costs.review_effort import people_costs
-from goldloop.reports.costs import account_rows, cost_section, read_cost_inputs, round_rows
+from goldloop.reports.costs import account_rows, cost_section, read_cost_inputs, round_rows, verdict
 from goldloop.reports.page import Page, render_page
 from goldloop.reports.plots.rounds import saved_plot, spent_plot
 from goldloop.settings.sections import ConsensusSettings, SelectionSettings, SuggestionSettings
 from goldloop.settings.workspace import Workspace
+from goldloop.stats.measures import Measure
+from goldloop.stats.metrics import Estimate
 from goldloop.tables.rounds import save_round
 from goldloop.training.promotion import RoundRecord
 from tests.loop import Loop, texts
@@ -188,3 +191,26 @@ def test_the_command_reports_rounds_and_quarters(tmp_path: Path) -> None:
     assert json.loads(present.output)["whole"]["rounds"] == [0]
     wrong = run(["report", "-w", str(folder), "--quarter", "last"])
     assert isinstance(wrong.exception, SettingsError)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "words"),
+    [
+        (Estimate(120.0, 80.5, 160.0, 9), "The loop paid: it saved 120.00 [80.50, 160.00] EUR against"),
+        (Estimate(-120.0, -160.0, -80.5, 9), "The loop did not pay: it lost 120.00 [80.50, 160.00] EUR"),
+        (Estimate(15.0, -8.0, 47.0, 9), "cannot be told yet: it saved 15.00 [−8.00, 47.00] EUR against"),
+        (None, "Whether the loop paid is not known: too few audits."),
+    ],
+)
+def test_whether_the_loop_paid_is_told_in_words(
+    report: CostReport, estimate: Estimate | None, words: str
+) -> None:
+    """An interval that holds 0 tells neither; a missing part is named."""
+    saved = Measure(9, estimate, "too few audits")
+
+    assert words in verdict(replace(report.whole, saved_against_labelling=saved))
+
+
+def test_the_report_begins_with_whether_the_loop_paid(report: CostReport) -> None:
+    """Before the explanation of the amounts."""
+    assert cost_section(report).prose[0] == verdict(report.whole)

@@ -1,0 +1,106 @@
+"""The account of the demo: three ways of working on the same pictures, judged with their true labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from goldloop.costs.errors import prices
+from goldloop.reports.formatting import number, percent
+from goldloop.reports.section import Row
+from goldloop.stats.comparison import paired_difference
+from goldloop.tables.predictions import read_predictions
+from goldloop.wiring import Wiring
+from scripts.demo_loop.comparison import Closing
+from scripts.demo_loop.judge import Columns, Judge
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way of working: what people spent, and the wrong labels of all pictures, answers and model together.
+
+    `cost` is that of the minutes and of the wrong labels, in currency. `accuracy` on the test is None
+    without a model.
+    """
+
+    name: str
+    n_answers: int
+    minutes: float
+    accuracy: float | None
+    n_wrong: int
+    cost: float
+
+
+def ways(parts: Wiring, judge: Judge, closing: Closing, n_answers: int) -> list[Way]:
+    """Return goldloop, random single labels at equal minutes, and one answer to each picture."""
+    paid = prices(parts.settings.cost, parts.settings.label_set)
+
+    def way(name: str, labels: Columns, n_answers: int, minutes: float, accuracy: float | None = None) -> Way:
+        lost = paid.errors[judge.truth, labels].sum()
+        n_wrong = int((labels != judge.truth).sum())
+        return Way(name, n_answers, minutes, accuracy, n_wrong, float(minutes * paid.minute + lost))
+
+    minutes, champion, chance = closing.rows[-1].minutes, closing.champion, closing.random
+    everything, n_everything, everything_minutes = judge.everything()
+    return [
+        way("goldloop", final_labels(parts, judge), n_answers, minutes, champion.accuracy.value),
+        way(
+            "random single labels, as many minutes",
+            chance.labels,
+            chance.n_answers,
+            chance.minutes,
+            chance.accuracy.value,
+        ),
+        way(
+            "one answer to each picture",
+            np.where(everything < 0, 0, everything),
+            n_everything,
+            everything_minutes,
+        ),
+    ]
+
+
+def final_labels(parts: Wiring, judge: Judge) -> Columns:
+    """Return the present label of each picture of the pool: that of gold, else what the champion says."""
+    labels = parts.settings.label_set
+    columns = np.zeros(len(judge.truth), dtype=np.intp)
+    gold = {record.sample_id: record.label for record in parts.gold.records()}
+    newest = read_predictions(parts.tables, judge.sample_ids)
+    for sample_id in judge.sample_ids:
+        said = newest[sample_id].label if sample_id in newest else None
+        columns[judge.row_of(sample_id)] = labels.column(gold.get(sample_id) or said or labels[0])
+    return columns
+
+
+def way_rows(found: list[Way], currency: str) -> list[Row]:
+    """Return the rows of a table."""
+    return [
+        {
+            "way": one.name,
+            "answers": one.n_answers,
+            "minutes": number(one.minutes, 1),
+            "accuracy on test": "" if one.accuracy is None else percent(one.accuracy),
+            "wrong labels": one.n_wrong,
+            f"minutes and wrong labels, {currency}": number(one.cost, 2),
+        }
+        for one in found
+    ]
+
+
+def difference_lines(closing: Closing) -> list[str]:
+    """Return the champion's accuracy against models of random single labels, in words, with intervals."""
+    row, champion = closing.rows[-1], closing.champion
+    without_audit = row.minutes - row.audit_minutes
+    spans = {
+        f"in the same {row.minutes:.0f} minutes": closing.random,
+        f"in the {without_audit:.0f} minutes outside the audit": closing.random_without_audit,
+    }
+    lines = []
+    for span, other in spans.items():
+        gap = paired_difference(champion.right, other.right)
+        lines.append(
+            f"champion minus a model of {other.n_answers} single answers to random pictures {span}, on test: "
+            f"{100 * gap.value:+.1f} points [{100 * gap.low:+.1f}, {100 * gap.high:+.1f}]"
+        )
+    return lines
