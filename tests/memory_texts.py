@@ -105,9 +105,10 @@ class MemoryTexts:
         """Return the text itself."""
         return {"text": self.store.kept[task.sample_id]}
 
-    def preview(self, sample_id: SampleId) -> Preview | None:
-        """Return the text, if it was kept."""
-        text = self.store.kept.get(sample_id)
+    def preview(self, sample_id: SampleId, uris: Sequence[str] = ()) -> Preview | None:
+        """Return the text, if it was kept or is at one of `uris`."""
+        texts = (self.store.kept.get(sample_id), *(self.reader.texts.get(uri) for uri in uris))
+        text = next((text for text in texts if text is not None), None)
         return None if text is None else Preview(text=text)
 
     def columns(self, sample_id: SampleId) -> Mapping[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -66,8 +66,11 @@ class Modality(Protocol):
         `link` turns a path of the content store into an address that an annotator's browser can open.
         """
 
-    def preview(self, sample_id: SampleId) -> Preview | None:
-        """Return a kept sample for a report, or None where it is not in the store."""
+    def preview(self, sample_id: SampleId, uris: Sequence[str] = ()) -> Preview | None:
+        """Return a sample for a report; None where it can be read nowhere.
+
+        A sample that is not in the store is read from the first of `uris` that still has its content.
+        """
 
     def columns(self, sample_id: SampleId) -> Mapping[str, str]:
         """Return what a table of gold holds of the sample itself; empty where a file holds it.

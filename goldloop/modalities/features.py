@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -120,9 +120,9 @@ class FeaturedModality:
         """Return the fields of a labelling task that hold the sample."""
         return self._modality.task_data(task, link)
 
-    def preview(self, sample_id: SampleId) -> Preview | None:
-        """Return a kept sample for a report."""
-        return self._modality.preview(sample_id)
+    def preview(self, sample_id: SampleId, uris: Sequence[str] = ()) -> Preview | None:
+        """Return a sample for a report."""
+        return self._modality.preview(sample_id, uris)
 
     def columns(self, sample_id: SampleId) -> Mapping[str, Any]:
         """Return what a table of gold holds of the sample itself."""

@@ -1,66 +1,85 @@
-"""The sections of thumbnails: what annotators labelled, and the gold labels in doubt."""
+"""Galleries: samples worth a look, each with its file, its labels and what models say of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from goldloop.core.modality import Preview
 from goldloop.core.samples import SampleId
-from goldloop.gold.records import GoldRecord
 from goldloop.loop.relabel import Relabel
-from goldloop.reports.formatting import percent
+from goldloop.reports.formatting import Cell, percent
+from goldloop.reports.sample_facts import Opinion, SampleFacts
 from goldloop.reports.section import Row, Section, Tile
 
-MOST_TILES = 60
-"""A section holds at most this many thumbnails; at 3 KB each the page stays small enough to mail."""
+MOST_TILES = 24
+"""A gallery shows at most this many samples; at 5 KB each the page stays small enough to mail."""
 
-Previews = Callable[[SampleId], Preview | None]
+Previews = Callable[[SampleId, Sequence[str]], Preview | None]
+"""The preview of a sample, which may be read from one of these addresses."""
 
 
-def gallery_section(records: Sequence[GoldRecord], preview: Previews) -> Section:
-    """Return at most `MOST_TILES` gold records that have a thumbnail.
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """A sample that a gallery shows: its headline, and lines that say why it is there.
 
-    Disagreements come first, then corrections of the model, then the newest.
+    `opinions` are shown in place of the newest prediction. A marked sample gets a thick frame.
     """
 
-    def is_corrected(record: GoldRecord) -> bool:
-        return record.suggested_label not in (None, record.label)
+    sample_id: SampleId
+    headline: str
+    why: Sequence[str] = ()
+    opinions: Sequence[Opinion] = ()
+    is_marked: bool = False
 
-    def interest(record: GoldRecord) -> tuple[bool, bool, float]:
-        return (len(record.votes) < 2, not is_corrected(record), -record.labelled_at.timestamp())
 
-    tiles = [
-        Tile(thumbnail, record.label, _gold_lines(record), is_corrected(record))
-        for record in sorted(records, key=interest)[:MOST_TILES]
-        if (thumbnail := preview(record.sample_id)) is not None
-    ]
-    words = (
-        f"{len(tiles)} of {len(records):,} gold samples. "
-        "A thick frame marks a suggestion that annotators corrected."
+@dataclass(frozen=True, slots=True)
+class Gallery:
+    """The samples that answer one question, in order, of which the first `MOST_TILES` are shown.
+
+    `words` say what they are. `nothing` is the sentence that stands there when there are none. `n` counts
+    all of them where `picks` holds only the first.
+    """
+
+    title: str
+    picks: Sequence[Pick]
+    words: str
+    nothing: str
+    n: int | None = None
+    remarks: Sequence[Cell] = ()
+
+    @property
+    def shown(self) -> Sequence[Pick]:
+        """The samples that the page shows."""
+        return self.picks[:MOST_TILES]
+
+
+def gallery_section(gallery: Gallery, facts: SampleFacts, preview: Previews) -> Section:
+    """Return the section of a gallery; a sample that can be read nowhere is shown without its content."""
+    if not gallery.picks:
+        return Section(gallery.title, prose=(gallery.nothing,))
+    n_all = len(gallery.picks) if gallery.n is None else gallery.n
+    n_more = n_all - len(gallery.shown)
+    rest = f" Not shown: {n_more:,} more." if n_more else ""
+    return Section(
+        gallery.title,
+        prose=(f"{gallery.words}{rest}",),
+        remarks=gallery.remarks,
+        tiles=[_tile(pick, facts, preview) for pick in gallery.shown],
     )
-    return Section("What annotators labelled", prose=(words,) if tiles else (), tiles=tiles)
 
 
-def _gold_lines(record: GoldRecord) -> list[str]:
-    suggested = f"suggested {record.suggested_label}" if record.suggested_label else "blind"
-    votes = ", ".join(f"{label} ×{n}" for label, n in record.votes.items())
-    return [line for line in (suggested, votes, f"lane {record.lane}") if line]
-
-
-def label_error_section(relabels: Sequence[Relabel], preview: Previews) -> Section:
-    """Return the thumbnails of at most `MOST_TILES` gold labels in doubt, the least likely label first."""
-    tiles = []
-    for relabel in relabels[:MOST_TILES]:
-        issue, thumbnail = relabel.issue, preview(relabel.issue.sample_id)
-        if thumbnail is not None:
-            doubt = (f"probability {percent(issue.self_confidence, 0)}", f"model: {issue.suggested_label}")
-            is_corrected = relabel.state.startswith("corrected")
-            tiles.append(Tile(thumbnail, issue.label, (*doubt, relabel.state), is_corrected))
-    words = (
-        f"{len(tiles)} of {len(relabels):,} labels that models which never saw the sample find unlikely, the "
-        "least likely first. A thick frame marks those that annotators corrected after a blind second look."
+def _tile(pick: Pick, facts: SampleFacts, preview: Previews) -> Tile:
+    sample_id = pick.sample_id
+    return Tile(
+        preview=preview(sample_id, facts.uris(sample_id)),
+        title=pick.headline,
+        lines=(*pick.why, *facts.lines(sample_id)),
+        is_marked=pick.is_marked,
+        name=facts.file_name(sample_id),
+        sample_id=sample_id,
+        opinions=facts.opinions(sample_id, pick.opinions),
     )
-    return Section("Gold labels in doubt", prose=(words,) if tiles else (), tiles=tiles)
 
 
 def label_error_rows(relabels: Sequence[Relabel]) -> list[Row]:

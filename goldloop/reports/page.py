@@ -18,7 +18,7 @@ from markupsafe import Markup
 from goldloop.core.disk import write_whole
 from goldloop.core.modality import Preview
 from goldloop.core.verbatim import visible
-from goldloop.reports.formatting import Cell, number
+from goldloop.reports.formatting import Cell, number, percent
 from goldloop.reports.plots.style import LANE_LOOKS
 from goldloop.reports.section import Section, Value
 
@@ -56,6 +56,7 @@ def render_page(page: Page) -> str:
         finalize=_verbatim,
     )
     environment.filters |= {"data_uri": data_uri, "cell": _cell, "shown": _shown}
+    environment.filters["percent"] = lambda share: percent(share, 0).replace(" ", "\N{NO-BREAK SPACE}")
     environment.filters["unbroken"] = lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%")
     return environment.get_template(TEMPLATE).render(
         page=page, lanes=LANE_LOOKS, narrow_columns=NARROW_COLUMNS, long_text=LONG_TEXT
@@ -73,15 +74,17 @@ def save_page(page: Page, folder: Path, name: str) -> Path:
     return folder / name
 
 
-def _shown(preview: Preview, alt: str) -> Markup:
+def _shown(preview: Preview | None, alt: str) -> Markup:
     """Return a sample as HTML: a picture, described by `alt`, or a quotation; both escaped."""
+    if preview is None:
+        return Markup('<div class="missing">content not found</div>')
     image = preview.image
     if image is None:
-        return Markup("<blockquote>{}</blockquote>").format(preview.text)
+        return Markup("<blockquote>{}</blockquote>").format(visible(preview.text or ""))
     # A PNG so small that a browser enlarges it keeps its pixels sharp.
     is_small = image.startswith(b"\x89PNG") and int.from_bytes(image[16:20], "big") < SMALL_PIXELS
     small = Markup(' class="small"') if is_small else ""
-    return Markup('<img{} src="{}" alt="{}" loading="lazy">').format(small, data_uri(image), alt)
+    return Markup('<img{} src="{}" alt="{}" loading="lazy">').format(small, data_uri(image), visible(alt))
 
 
 def data_uri(image: bytes) -> Markup:

@@ -17,19 +17,17 @@ from goldloop.labeling.context import LoopState, read_state
 from goldloop.labeling.open_round import waits_for_now
 from goldloop.loop.policy import known_people
 from goldloop.loop.ports import LoopPorts
-from goldloop.loop.relabel import relabels_of
 from goldloop.reports.annotators import annotator_sections
 from goldloop.reports.costs import cost_section, read_cost_inputs
 from goldloop.reports.formatting import Cell
-from goldloop.reports.gallery import gallery_section, label_error_section
 from goldloop.reports.page import Page, save_page
+from goldloop.reports.pictures import picture_sections
 from goldloop.reports.rounds import facts, round_plots, round_rows, rounds_section
 from goldloop.reports.routing import routing_section
 from goldloop.reports.section import Section
 from goldloop.routing.tuning import tune
 from goldloop.tables.batches import read_seen
 from goldloop.tables.counts import Conservation, conservation
-from goldloop.tables.gold_store import read_label_issues
 from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.rounds import read_rounds
 from goldloop.tables.traffic import evaluated_holdout, read_traffic
@@ -47,12 +45,11 @@ def write_page(ports: LoopPorts, folder: Path, *, links: Mapping[str, str]) -> P
 
 def round_page(ports: LoopPorts, rounds: Sequence[RoundRecord], *, links: Mapping[str, str]) -> Page:
     """Return the page of the newest of `rounds` (oldest first); its first section is that of the rounds."""
-    settings, tables, preview = ports.settings, ports.tables, ports.modality.preview
+    settings, tables = ports.settings, ports.tables
     state = read_state(tables, settings)
     outcomes, requests = state.outcomes, state.snapshot.requests.requests
     gold, rows = list(state.snapshot.gold.records), round_rows(rounds)
     costs = cost_report(read_cost_inputs(tables, state, settings), settings, now=ports.clock())
-    relabels = relabels_of(read_label_issues(tables.label_errors), state.snapshot)
     notes = (None if rows else NO_MODEL, _waiting(ports, state), open_audit_note(outcomes.samples))
     return Page(
         title=f"{settings.name}: round {rounds[-1].round if rounds else 0}",
@@ -62,8 +59,7 @@ def round_page(ports: LoopPorts, rounds: Sequence[RoundRecord], *, links: Mappin
             _routing_section(ports, gold, rounds),
             cost_section(costs) if costs.whole.n_answers else Section(""),
             *annotator_sections(annotator_report(outcomes, requests, settings)),
-            label_error_section(relabels, preview),
-            gallery_section(gold, preview),
+            *picture_sections(ports, state, rounds),
             conservation_section(conservation(tables)),
             Section("Notes", remarks=[Cell(note) for note in notes if note]),
         ],

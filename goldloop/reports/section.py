@@ -43,13 +43,28 @@ class Plot:
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
-    """A small sample with a title and lines of small print; a corrected one gets a thick frame."""
+class TopLabels:
+    """The likeliest labels of a sample and their probabilities, by `who`; the `right` label stands out."""
 
-    preview: Preview
+    who: str
+    probs: Mapping[str, float]
+    right: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A small sample with a title, its name, lines of small print and bars; a marked one gets a thick frame.
+
+    `preview` is None where its content cannot be read. The tiles of one sample share `sample_id`.
+    """
+
+    preview: Preview | None
     title: str
     lines: Sequence[str] = ()
-    is_corrected: bool = False
+    is_marked: bool = False
+    name: str = ""
+    sample_id: str = ""
+    opinions: Sequence[TopLabels] = ()
 
 
 @dataclass(frozen=True, slots=True)

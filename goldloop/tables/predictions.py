@@ -60,6 +60,22 @@ def read_predictions(tables: Tables, sample_ids: Collection[SampleId]) -> Mappin
     return {prediction.sample_id: prediction for prediction in codec.values_of(Prediction, rows)}
 
 
+def read_least_confident(
+    tables: Tables, lane: Lane, *, without: Collection[SampleId], n: int
+) -> tuple[list[Prediction], int]:
+    """Return the `n` least confident newest predictions in `lane`, and how many there are in all.
+
+    Samples in `without` do not count. Ties are in order of sample_id.
+    """
+    rows = newest_predictions(tables, ())
+    is_wanted = (pc.field("lane") == str(lane)) & pc.field("confidence").is_valid() & ~_is_one_of(without)
+    rows = rows.filter(is_wanted)
+    order = [("confidence", "ascending"), ("sample_id", "ascending")]
+    chosen = [SampleId(sample_id) for sample_id in rows.sort_by(order)["sample_id"][:n].to_pylist()]
+    predictions = read_predictions(tables, chosen)
+    return [predictions[sample_id] for sample_id in chosen], len(rows)
+
+
 def find_prediction(tables: Tables, prefix: str) -> Prediction:
     """Return the newest prediction of the one sample whose id begins with `prefix`.
 

@@ -136,6 +136,7 @@ def test_a_kept_sample_can_be_shown_and_loaded(modality: Modality, kind: str, so
     one = read(modality, source)[0]
     assert one.decoded is not None
 
+    assert modality.preview(one.sample_id, [one.file.uri]) is not None
     path = modality.store.keep(one.sample_id, one.file.uri)
     task = NewTask(one.sample_id, Purpose.AUDIT, BatchId("b"), path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
@@ -12,12 +13,14 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.modality import Preview
 from goldloop.core.samples import SampleId
 from goldloop.gold.records import GoldRecord
+from goldloop.reports.error_analysis import gold_gallery
 from goldloop.reports.formatting import Cell
-from goldloop.reports.gallery import gallery_section
+from goldloop.reports.gallery import Gallery, gallery_section
 from goldloop.reports.page import Page
 from goldloop.reports.round_page import conservation_section
 from goldloop.reports.rounds import RoundRow, facts, rounds_section
-from goldloop.reports.section import Plot, Section, Table, Tile
+from goldloop.reports.sample_facts import SampleFacts
+from goldloop.reports.section import Plot, Section, Table, Tile, TopLabels
 from goldloop.stats.metrics import Estimate
 from goldloop.tables.counts import Conservation
 from goldloop.training.promotion import Decision, Evaluation, RoundRecord, evaluate
@@ -96,7 +99,16 @@ def gold(number: int, label: str = "cat", *, suggested: str | None = None) -> Go
 
 def gallery(*records: GoldRecord) -> Section:
     """Return the section of these records, every one with a thumbnail."""
-    return gallery_section(records, lambda _: Preview(image=PIXEL))
+    return section_of(gold_gallery(records), records)
+
+
+def section_of(
+    gallery: Gallery, records: Sequence[GoldRecord] = (), labels: Sequence[str] = ("cat", "dog")
+) -> Section:
+    """Return the section of a gallery, every sample with a thumbnail; the samples in `records` are gold."""
+    known = {record.sample_id: record for record in records}
+    facts = SampleFacts(LabelSet.of(labels), {}, known, {}, {})
+    return gallery_section(gallery, facts, lambda *_: Preview(image=PIXEL))
 
 
 def whole_page(name: str = "cat") -> Page:
@@ -110,7 +122,12 @@ def whole_page(name: str = "cat") -> Page:
         remarks=(Cell(name, name, "bad"),),
         tables=(Table(({name: Cell(name, name), "n": 3},), name),),
         plots=plots,
-        tiles=(Tile(Preview(image=PIXEL), name, (name,), is_corrected=True),),
+        tiles=(
+            Tile(
+                Preview(image=PIXEL), name, (name,), True, name, name, (TopLabels(name, {name: 0.9}, name),)
+            ),
+            Tile(Preview(text=name), name),
+        ),
         notes=(name,),
     )
     return Page(

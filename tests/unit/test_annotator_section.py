@@ -21,7 +21,6 @@ from goldloop.cli.reports import agreement as agreement_command
 from goldloop.cli.reports import annotators as annotators_command
 from goldloop.core.annotations import Answer
 from goldloop.core.labels import LabelSet
-from goldloop.core.modality import Preview
 from goldloop.core.plain import plain
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
@@ -35,14 +34,15 @@ from goldloop.reports.annotators import (
     remarks,
     skill_section,
 )
-from goldloop.reports.gallery import MOST_TILES, label_error_rows, label_error_section
+from goldloop.reports.error_analysis import label_error_gallery
+from goldloop.reports.gallery import MOST_TILES, label_error_rows
 from goldloop.reports.page import Page, data_uri, render_page
 from goldloop.reports.plots.annotators import drift_plot, skill_plot
 from goldloop.reports.plots.matrices import kappa_plot
 from goldloop.reports.section import Format, markdown
 from goldloop.settings.workspace import Workspace
 from goldloop.training.label_errors import LabelIssue
-from tests.unit.report_pages import HOSTILE, PIXEL, Reader
+from tests.unit.report_pages import HOSTILE, Reader, section_of
 
 NOW = datetime(2026, 11, 2, 6, 0, tzinfo=UTC)
 START = datetime(2026, 1, 5, 9, tzinfo=UTC)
@@ -108,7 +108,7 @@ def relabel(number: int, state: str, *, suggested: str = HOSTILE_LABEL) -> Relab
 def page_of(report: AnnotatorReport, *, n_issues: int = 0) -> str:
     """Return the page of nothing but annotators and gold labels in doubt."""
     doubted = [relabel(number, "not sent" if number else "corrected to dog") for number in range(n_issues)]
-    doubts = label_error_section(doubted, lambda _: Preview(image=PIXEL))
+    doubts = section_of(label_error_gallery(doubted))
     sections = (*annotator_sections(report), doubts)
     return render_page(Page("t", NOW, sections))
 
@@ -131,8 +131,8 @@ def test_the_page_says_agreement_anchoring_and_doubts() -> None:
     assert "suggestions off: adoption gap" in read.text
     assert re.search(r"a decision takes 50\.0.% \[50\.0, 50\.0\], n=400", read.text)
     assert re.search(r"all labels \d\d\.\d", read.text)
-    assert "3 of 3 labels that models which never saw the sample find unlikely" in read.text
-    assert "cat probability 2 % model:" in read.text
+    assert "Models that never saw the sample find 3 labels unlikely" in read.text
+    assert "probability 2 % more likely:" in read.text
     assert "corrected to dog" in read.text
 
 
@@ -177,7 +177,8 @@ def test_the_doubted_are_bounded() -> None:
     """However many labels are in doubt, the page stays small and says how many there are."""
     text = Reader(page_of(made_report(0.9), n_issues=MOST_TILES + 5)).text
 
-    assert f"{MOST_TILES} of {MOST_TILES + 5} labels" in text
+    assert f"find {MOST_TILES + 5} labels unlikely" in text
+    assert "Not shown: 5 more." in text
 
 
 @pytest.mark.parametrize(

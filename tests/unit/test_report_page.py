@@ -33,8 +33,10 @@ def test_a_corrected_suggestion_stands_out_and_a_blind_task_says_so() -> None:
     section = gallery(gold(1), gold(2, suggested="cat!"))
     text = Reader(render_page(page_of(section))).text
 
-    assert [tile.is_corrected for tile in section.tiles] == [True, False]
-    assert "cat suggested cat! cat ×2, dog ×1 lane review cat blind" in text
+    assert [tile.is_marked for tile in section.tiles] == [True, False]
+    name = f"sample {gold(2).sample_id[:12]}"
+    assert f"cat {name} suggested cat! lane review gold cat; answers cat ×2, dog ×1 cat" in text
+    assert "blind lane review" in text
 
 
 def test_hostile_names_come_out_as_text() -> None:
@@ -62,11 +64,12 @@ def test_nothing_is_loaded_from_anywhere(name: str) -> None:
 
 
 def test_an_empty_workspace_gets_a_page_with_the_next_step() -> None:
-    """No round, no model, no plot: the page says so and shows no empty section."""
+    """No round, no model, no plot: the page says so, and an empty gallery is a sentence."""
     read = Reader(render_page(page_of(gallery(), Section("Notes"))))
 
     assert "No round has been closed yet" in read.text
-    assert read.tags.count("h2") == 1
+    assert "Annotators have labelled nothing yet." in read.text
+    assert read.tags.count("h2") == 2
 
 
 def test_missing_figures_are_dashes_not_zeros() -> None:
@@ -84,7 +87,8 @@ def test_the_gallery_is_bounded() -> None:
     html = render_page(page_of(gallery(*(gold(number) for number in range(MOST_TILES + 5)))))
 
     assert html.count("<figure") == MOST_TILES
-    assert f"{MOST_TILES} of {MOST_TILES + 5} gold samples" in Reader(html).text
+    assert f"{MOST_TILES + 5} gold samples" in Reader(html).text
+    assert "Not shown: 5 more." in Reader(html).text
 
 
 def test_a_sum_that_does_not_add_up_is_said_aloud() -> None:

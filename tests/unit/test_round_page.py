@@ -37,7 +37,8 @@ def staged_page(folder: Path) -> Page:
         stage.tables.rounds,
         RoundRecord(1, NOW, 1, "d", 40, 80, "1", "promoted", decision, champion, None, lanes),
     )
-    picture = stage.workspace.images / sample(0)[:2] / f"{sample(0)}.png"
+    mistaken = sample(30)
+    picture = stage.workspace.images / mistaken[:2] / f"{mistaken}.png"
     picture.parent.mkdir(parents=True)
     Image.new("RGB", (32, 32), "red").save(picture)
     return round_page(Wiring(stage.workspace).ports, read_rounds(stage.tables.rounds), links=LINKS)
@@ -53,6 +54,11 @@ def test_the_page_of_a_round_is_made_from_the_tables(tmp_path: Path) -> None:
     assert shown == [
         "Rounds",
         "Where samples go, and how well",
+        "Mistakes on the holdout",
+        "Accepted by the machine, least sure first",
+        "What annotators disagree about",
+        "Gold labels in doubt",
+        "What annotators were asked last, and why",
         "What annotators labelled",
         "Every file counted once",
     ]
@@ -60,7 +66,8 @@ def test_the_page_of_a_round_is_made_from_the_tables(tmp_path: Path) -> None:
     assert "review queue" in page.links
     assert "Policy in force: band[0.4,0.7] for model 1." in text
     assert "auto 50 %, review 25 %, full 17 %, hold 8 %" in text
-    assert f"1 of {N // 3} gold samples" in text
+    assert f"{N // 3} gold samples" in text
+    assert "Wrong: model 1 (now champion) on 2 of 40 samples." in text
     assert "data:image/png" in html
 
 

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from types import MappingProxyType
 
+from PIL import Image
+
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE, Features, Modality, Preview
-from goldloop.core.samples import SampleId
+from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.core.tasks import NewTask
+from goldloop.modalities.content import read_content
 from goldloop.modalities.image.decode import decode_picture
 from goldloop.modalities.image.forms import Form
 from goldloop.modalities.image.reader import ImageReader
 from goldloop.modalities.image.store import ImageStore, reduced
 
-THUMBNAIL_SIDE = 112  # pixels, of the longer side
+THUMBNAIL_SIDE = 144  # pixels, of the longer side
+_MOST_BYTES_OF_PNG = 6000  # of a picture that is small as it is; a photograph takes less as JPEG
 
 
 class ImageModality:
@@ -52,16 +57,28 @@ class ImageModality:
         """Return the address of the picture."""
         return {"image": link(task.path)}
 
-    def preview(self, sample_id: SampleId) -> Preview | None:
-        """Return a thumbnail, or None where the file is missing or damaged."""
-        file = self.store.file(sample_id)
-        try:
-            rgb = decode_picture(file.read_bytes() if file else b"").rgb
-        except (UnreadableSampleError, OSError):
-            return None
-        _, image = reduced(rgb, THUMBNAIL_SIDE, quality=80)
-        return Preview(image=image)
+    def preview(self, sample_id: SampleId, uris: Sequence[str] = ()) -> Preview | None:
+        """Return a thumbnail; None where the file is missing or damaged, and `uris` hold other pictures."""
+        kept = self.store.file(sample_id)
+        for place in (kept, *uris) if kept else uris:
+            try:
+                content = read_content(str(place))
+                if place is kept or sample_id_of(content) == sample_id:
+                    return Preview(image=thumbnail(decode_picture(content).rgb))
+            except UnreadableSampleError:
+                continue
+        return None
 
     def columns(self, sample_id: SampleId) -> Mapping[str, str]:
         """Return nothing: an image is its file."""
         return {}
+
+
+def thumbnail(rgb: Image.Image) -> bytes:
+    """Return a PNG of a small picture of few colours, else a JPEG; it makes `rgb` itself smaller."""
+    _, image = reduced(rgb, THUMBNAIL_SIDE, quality=80)
+    if len(image) <= _MOST_BYTES_OF_PNG:
+        return image
+    buffer = BytesIO()
+    rgb.save(buffer, "JPEG", quality=80)
+    return buffer.getvalue()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from goldloop.core.errors import UnreadableSampleError
@@ -41,8 +41,8 @@ class TextModality:
         lines = self.store.text(task.sample_id).replace("\r\n", "\n").replace("\r", "\n")
         return {"text": _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", lines)}
 
-    def preview(self, sample_id: SampleId) -> Preview | None:
-        """Return the beginning of the text on one line."""
+    def preview(self, sample_id: SampleId, uris: Sequence[str] = ()) -> Preview | None:
+        """Return the beginning of the text on one line; every text is in the store."""
         try:
             text = " ".join(self.store.text(sample_id).split())
         except UnreadableSampleError:

@@ -125,7 +125,7 @@ class World:
         """Return nothing: annotators are simulated."""
         return {}
 
-    def preview(self, sample_id: SampleId) -> Preview | None:
+    def preview(self, sample_id: SampleId, uris: Sequence[str] = ()) -> Preview | None:
         """Return nothing: no report is drawn."""
         return None
 
