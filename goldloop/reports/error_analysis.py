@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from goldloop.audit.audited import Audited
 from goldloop.consensus.next_step import Step
 from goldloop.consensus.outcomes import SampleOutcome
@@ -39,7 +41,7 @@ def mistakes_gallery(models: Mapping[str, Audited], labels: LabelSet) -> Gallery
         for row, sample_id in enumerate(judged.sample_ids):
             opinions.setdefault(sample_id, []).append(Opinion(who.partition(" (")[0], judged.probs[row]))
             if is_wrong[row] and sample_id not in wrong:
-                headline = f"{labels[predicted[row]]}, not {labels[judged.truth[row]]}"
+                headline = f"{labels[predicted[row]]} (gold: {labels[judged.truth[row]]})"
                 why = [f"only {who} is wrong"] if number else []
                 confidence = float(judged.probs[row].max())
                 pick = Pick(sample_id, headline, why, opinions[sample_id])
@@ -49,8 +51,16 @@ def mistakes_gallery(models: Mapping[str, Audited], labels: LabelSet) -> Gallery
         [pick for *_, pick in sorted(wrong.values(), key=lambda ranked: ranked[:3])],
         words=f"Wrong: {'; '.join(counts)} samples. No model was trained on them. The surest mistakes come "
         "first.",
-        nothing="No model has made a mistake on the holdout." if counts else "No model was judged yet.",
+        nothing="No model has made a mistake on the holdout."
+        if counts
+        else "The newest round judged no model.",
     )
+
+
+def mistaken(judged: Audited) -> set[SampleId]:
+    """Return the samples on which the model is wrong."""
+    is_wrong = judged.probs.argmax(axis=1) != judged.truth
+    return {judged.sample_ids[row] for row in np.flatnonzero(is_wrong).tolist()}
 
 
 def least_sure_gallery(predictions: Sequence[Prediction], n: int) -> Gallery:

@@ -1,28 +1,34 @@
-"""The page of a report: one HTML file that needs no server, no network and no script.
+"""The page of a report: one HTML file that needs no server and no network.
 
 Images and plots are data URIs, so the page can be mailed, archived and printed. The only addresses in it
-are links that people may click.
+are links that people may click. A map needs the one script of the page, which a policy names by its digest;
+all else needs none.
 """
 
 from __future__ import annotations
 
 import base64
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib.resources import files
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from goldloop.core.disk import write_whole
 from goldloop.core.modality import Preview
 from goldloop.core.verbatim import visible
 from goldloop.reports.formatting import Cell, number, percent
-from goldloop.reports.plots.style import LANE_LOOKS
-from goldloop.reports.section import Section, Value
+from goldloop.reports.map_data import map_data
+from goldloop.reports.plots.style import LABEL_COLOURS, LANE_LOOKS
+from goldloop.reports.section import MapPoint, Section, Value
 
 TEMPLATE = "page.html.jinja"
+MAP_SCRIPTS = ("map_marks.js", "map.js")
 SMALL_PIXELS = 64  # width below which a browser enlarges a picture
 NARROW_COLUMNS = 3  # up to which a table stands beside others and beside plots
 LONG_TEXT = 42  # characters of a cell above which it may be broken over lines
@@ -55,12 +61,35 @@ def render_page(page: Page) -> str:
         lstrip_blocks=True,
         finalize=_verbatim,
     )
-    environment.filters |= {"data_uri": data_uri, "cell": _cell, "shown": _shown}
+    environment.filters |= {"data_uri": data_uri, "cell": _cell, "shown": _shown, "json": _json}
     environment.filters["percent"] = lambda share: percent(share, 0).replace(" ", "\N{NO-BREAK SPACE}")
     environment.filters["unbroken"] = lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%")
     return environment.get_template(TEMPLATE).render(
-        page=page, lanes=LANE_LOOKS, narrow_columns=NARROW_COLUMNS, long_text=LONG_TEXT
+        page=page,
+        lanes=LANE_LOOKS,
+        label_colours=LABEL_COLOURS,
+        narrow_columns=NARROW_COLUMNS,
+        long_text=LONG_TEXT,
+        script=map_script() if any(section.map for section in page.sections) else None,
+        script_digest=script_digest(),
     )
+
+
+def map_script() -> Markup:
+    """Return the script that draws maps."""
+    folder = files("goldloop.reports") / "templates"
+    return Markup("\n".join((folder / name).read_text(encoding="utf-8") for name in MAP_SCRIPTS))
+
+
+def script_digest() -> str:
+    """Return the digest by which the page allows the script of maps, and no other."""
+    digest = hashlib.sha256(map_script().encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode('ascii')}"
+
+
+def _json(points: Sequence[MapPoint]) -> Markup:
+    """Return the data of a map as JSON in which nothing ends a script element."""
+    return htmlsafe_json_dumps(map_data(points), separators=(",", ":"))
 
 
 def _verbatim(value: object) -> object:

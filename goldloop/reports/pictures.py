@@ -1,8 +1,8 @@
-"""The pictures of a round's page: galleries of samples, chosen and described from the tables."""
+"""The pictures of a round's page: the map and galleries of samples, described from the tables."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from goldloop.audit.audited import Audited
 from goldloop.core.lanes import Lane
@@ -16,10 +16,12 @@ from goldloop.reports.error_analysis import (
     gold_gallery,
     label_error_gallery,
     least_sure_gallery,
+    mistaken,
     mistakes_gallery,
 )
 from goldloop.reports.gallery import MOST_TILES, Gallery, gallery_section
 from goldloop.reports.sample_facts import read_facts
+from goldloop.reports.sample_map import map_section
 from goldloop.reports.section import Section
 from goldloop.tables.gold_store import read_label_issues
 from goldloop.tables.predictions import read_least_confident
@@ -29,25 +31,31 @@ from goldloop.training.promotion import RoundRecord, winner
 
 
 def picture_sections(ports: LoopPorts, state: LoopState, rounds: Sequence[RoundRecord]) -> list[Section]:
-    """Return the galleries of the newest of `rounds` (oldest first); an empty one says so in a sentence."""
+    """Return the map and the galleries of the newest of `rounds` (oldest first).
+
+    An empty one says so in a sentence.
+    """
     gold, labels = state.snapshot.gold.records, ports.settings.label_set
-    galleries = _galleries(ports, state, rounds)
-    facts = read_facts(
-        ports.tables,
-        {pick.sample_id for gallery in galleries for pick in gallery.shown},
-        labels=labels,
-        gold=gold,
-        outcomes=state.outcomes.samples,
+    models = judged_models(ports, gold, rounds)
+    galleries = _galleries(ports, state, models)
+    shown = {pick.sample_id for gallery in galleries for pick in gallery.shown}
+    facts = read_facts(ports.tables, shown, labels=labels, gold=gold, outcomes=state.outcomes.samples)
+    in_force = next(iter(models.values()), None)
+    samples = map_section(
+        ports,
+        {record.sample_id: record.label for record in gold},
+        mistakes=() if in_force is None else mistaken(in_force),
+        shown=shown,
     )
-    return [gallery_section(gallery, facts, ports.modality.preview) for gallery in galleries]
+    return [samples, *(gallery_section(gallery, facts, ports.modality.preview) for gallery in galleries)]
 
 
-def _galleries(ports: LoopPorts, state: LoopState, rounds: Sequence[RoundRecord]) -> list[Gallery]:
+def _galleries(ports: LoopPorts, state: LoopState, models: Mapping[str, Audited]) -> list[Gallery]:
     tables, gold, labels = ports.tables, state.snapshot.gold.records, ports.settings.label_set
     without = {record.sample_id for record in gold}
     least_sure, n_accepted = read_least_confident(tables, Lane.AUTO, without=without, n=MOST_TILES)
     return [
-        mistakes_gallery(judged_models(ports, gold, rounds), labels),
+        mistakes_gallery(models, labels),
         least_sure_gallery(least_sure, n_accepted),
         disputes_gallery(state.outcomes.samples),
         label_error_gallery(relabels_of(read_label_issues(tables.label_errors), state.snapshot)),
@@ -69,8 +77,8 @@ def judged_models(
     if not is_promoted:
         roles[CHAMPION] = "champion"
     models = [
-        (f"model {evaluation.model_version} ({said})", evaluation)
-        for role, said in roles.items()
+        (f"model {evaluation.model_version} ({standing})", evaluation)
+        for role, standing in roles.items()
         if (evaluation := newest.evaluations.get(role)) is not None
     ]
     models.sort(key=lambda model: model[1] is not in_force)

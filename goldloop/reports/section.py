@@ -68,6 +68,25 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
+class MapPoint:
+    """A sample at a place in [0, 1]; `sample_id` is that of its tile, None where the page has no tile of it.
+
+    `label` and `confidence` are the model's, None before any model; `gold` is None without a gold label.
+    """
+
+    x: float
+    y: float
+    name: str
+    lane: str
+    label: str | None
+    confidence: float | None
+    model_version: str
+    gold: str | None
+    is_mistake: bool
+    sample_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Section:
     """A titled part of a report, in the order in which it is shown; what is empty is left out.
 
@@ -81,11 +100,13 @@ class Section:
     plots: Sequence[Plot] = ()
     tiles: Sequence[Tile] = ()
     notes: Sequence[str] = ()
+    map: Sequence[MapPoint] = ()
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to show under the title."""
-        return not (self.prose or self.remarks or self.tables or self.plots or self.tiles or self.notes)
+        parts = (self.prose, self.remarks, self.tables, self.plots, self.tiles, self.notes, self.map)
+        return not any(parts)
 
 
 def markdown(section: Section) -> str:

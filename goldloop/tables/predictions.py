@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -58,6 +59,19 @@ def read_predictions(tables: Tables, sample_ids: Collection[SampleId]) -> Mappin
         return {}
     rows = newest_predictions(tables, where=_is_one_of(sample_ids))
     return {prediction.sample_id: prediction for prediction in codec.values_of(Prediction, rows)}
+
+
+def read_drawn_predictions(
+    tables: Tables, n: int, *, also: Collection[SampleId] = ()
+) -> tuple[dict[SampleId, Prediction], int]:
+    """Return the newest predictions of `n` samples and of those in `also`, and the number of scored samples.
+
+    The `n` samples are those with the smallest ids: hashes of contents, so this is a random draw, the same in
+    every round until others arrive. The order is that of the ids.
+    """
+    scored = newest_predictions(tables, ())["sample_id"].to_pylist()
+    predictions = read_predictions(tables, {*heapq.nsmallest(n, scored), *also})
+    return {sample_id: predictions[sample_id] for sample_id in sorted(predictions)}, len(scored)
 
 
 def read_least_confident(

@@ -55,7 +55,8 @@ def judged(truth: list[int], probs: list[list[float]]) -> Audited:
 
 def sections(loop: Loop) -> dict[str, Section]:
     """Return the galleries of a loop without rounds, by title."""
-    return {section.title: section for section in picture_sections(loop.ports(), loop.state(), [])}
+    _map, *galleries = picture_sections(loop.ports(), loop.state(), [])
+    return {section.title: section for section in galleries}
 
 
 def html_of(*parts: Section) -> str:
@@ -85,7 +86,11 @@ def test_mistakes_of_the_model_in_force_come_first_and_the_surest_before_the_oth
     gallery = mistakes_gallery({"model 2 (champion)": in_force, "model 3 (refused)": other}, LABELS)
 
     assert [pick.sample_id for pick in gallery.picks] == [sample(2), sample(1), sample(3)]
-    assert [pick.headline for pick in gallery.picks] == ["hat, not shoes", "shoes, not hat", "hat, not shoes"]
+    assert [pick.headline for pick in gallery.picks] == [
+        "hat (gold: shoes)",
+        "shoes (gold: hat)",
+        "hat (gold: shoes)",
+    ]
     assert [list(pick.why) for pick in gallery.picks] == [[], [], ["only model 3 (refused) is wrong"]]
     assert "model 2 (champion) on 2 of 4; model 3 (refused) on 2 of 4" in gallery.words
     (first, *_) = section_of(gallery, labels=LABELS.names).tiles
@@ -208,7 +213,7 @@ def test_an_empty_workspace_has_a_sentence_for_each_gallery(tmp_path: Path) -> N
     assert len(parts) == 6
     assert all(len(part.prose) == 1 and not part.tiles for part in parts.values())
     text = Reader(html_of(*parts.values())).text
-    assert "No model was judged yet." in text
+    assert "The newest round judged no model." in text
     assert "`goldloop push` chooses" in text
 
 
@@ -220,9 +225,7 @@ def test_hostile_file_names_and_labels_are_text(tmp_path: Path) -> None:
     loop.push()
     gallery = mistakes_gallery({f"model {HOSTILE} (x)": judged([0], [[0.0, 0.1, 0.9]])}, LABELS)
 
-    html = html_of(
-        *picture_sections(loop.ports(), loop.state(), []), section_of(gallery, labels=LABELS.names)
-    )
+    html = html_of(*sections(loop).values(), section_of(gallery, labels=LABELS.names))
 
     read = Reader(html)
     assert "script" not in read.tags

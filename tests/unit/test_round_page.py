@@ -54,6 +54,7 @@ def test_the_page_of_a_round_is_made_from_the_tables(tmp_path: Path) -> None:
     assert shown == [
         "Rounds",
         "Where samples go, and how well",
+        "Map of the samples",
         "Mistakes on the holdout",
         "Accepted by the machine, least sure first",
         "What annotators disagree about",
@@ -69,6 +70,10 @@ def test_the_page_of_a_round_is_made_from_the_tables(tmp_path: Path) -> None:
     assert f"{N // 3} gold samples" in text
     assert "Wrong: model 1 (now champion) on 2 of 40 samples." in text
     assert "data:image/png" in html
+    samples = next(section for section in page.sections if section.map)
+    assert len(samples.map) == N
+    assert {point.sample_id for point in samples.map if point.is_mistake} == {sample(30), sample(90)}
+    assert sum(point.gold is not None for point in samples.map) == N // 3
 
 
 def test_the_page_of_a_fresh_workspace_says_what_to_do(tmp_path: Path) -> None:
@@ -83,6 +88,7 @@ def test_the_page_of_a_fresh_workspace_says_what_to_do(tmp_path: Path) -> None:
     assert "No model yet: too little gold to train and judge one." in text
     assert "Round 0 waits for samples: run `goldloop score` with a folder of samples." in text
     assert "= 0 files" in text
+    assert "There is nothing to map yet" in text
     assert [entry.name for entry in workspace.reports.iterdir()] == [path.name]
 
 

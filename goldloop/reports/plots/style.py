@@ -65,6 +65,16 @@ LANE_LOOKS = {
     Lane.HOLD: LaneLook(GREY, "#9A9A9A", "..."),
 }
 
+LABEL_COLOURS = (
+    (BLUE, "#4AA8DC"),
+    (ORANGE, "#F0B429"),
+    (GREEN, "#3ECF9B"),
+    ("#CC79A7", "#E9A6CB"),
+    (VERMILION, "#FF8C42"),
+    ("#56B4E9", "#A9DCF7"),
+)
+"""Colours of labels on white and on a dark page; a shape beside the colour tells labels apart as well."""
+
 
 def picture(draw: Callable[P, Figure]) -> Callable[P, Picture]:
     """Make `draw`, which returns a figure, return a picture that draws it in the style of all plots."""
