@@ -5,6 +5,7 @@ label_errors     how many of the labels that goldloop doubts are wrong, beside c
 spammer          what a spammer who joins in the second round does to gold (simulated people)
 automation_bias  the adoption gap, its interval and the switch (simulated annotators)
 efficiency       labels that a choice of samples saves against a random choice, on features of a file
+rare             whether labels of 1 % and 5 % are found within 300 answers, on features of a file
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 from pathlib import Path
 
 from scripts.bench.common import Report, add_picture_options, options_of
-from scripts.bench.labels import automation_bias, consensus, efficiency, label_errors, spammer
+from scripts.bench.labels import automation_bias, consensus, efficiency, label_errors, rare, spammer
 
 PARTS = {
     "consensus": consensus,
@@ -21,6 +22,7 @@ PARTS = {
     "spammer": spammer,
     "automation_bias": automation_bias,
     "efficiency": efficiency,
+    "rare": rare,
 }
 
 
