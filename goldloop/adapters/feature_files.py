@@ -44,7 +44,7 @@ class FeatureFiles:
         key = bytes.fromhex(sample_id)
         self._read_on()
         head, rest = int.from_bytes(key[:8], "little"), key[8:]
-        place = int(np.searchsorted(self._heads, head))
+        place = int(np.searchsorted(self._heads, np.uint64(head)))  # an int would turn all heads into floats
         while place < len(self._heads) and self._heads[place] == head:
             position = int(self._order[place])
             if bytes(self._records["rest"][position]) == rest and (row := self._row(position)) is not None:
@@ -96,8 +96,9 @@ class FeatureFiles:
         n = min(state.st_size // _RECORD.itemsize, n_bytes // self._row_bytes)
         if n == 0:
             return
-        self._records = np.memmap(self._ids, _RECORD, "r", shape=(n,))
-        self._values = np.memmap(self._rows, "<f2", "r", shape=(n, self.n_features))
+        # as plain arrays, since each row of a memmap is a memmap, which takes longer to make than to read
+        self._records = np.asarray(np.memmap(self._ids, _RECORD, "r", shape=(n,)))
+        self._values = np.asarray(np.memmap(self._rows, "<f2", "r", shape=(n, self.n_features)))
         if n - len(self._order) > max(_FEWEST_UNSORTED, n // 8):
             heads: npt.NDArray[np.uint64] = np.array(self._records["head"])
             self._order = np.argsort(heads, kind="stable").astype(np.int64)

@@ -20,14 +20,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from goldloop.audit.audited import Audited, Traffic
-from goldloop.audit.estimates import estimate_accuracy
+from goldloop.audit.audited import Audited
 from goldloop.core.lanes import Lane
 from goldloop.costs.errors import Prices, expected, price_of_error
 from goldloop.costs.inputs import NO_LABEL, CostInputs, Labelled
 from goldloop.costs.review_effort import Answering
 from goldloop.costs.time import minutes_spent
-from goldloop.stats.measures import Measure, difference, exact, product, scaled, total
+from goldloop.stats.measures import MIN_N, Measure, difference, exact, product, scaled, total
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +77,7 @@ def statement(inputs: CostInputs, prices: Prices, answering: Answering, rounds: 
     accepted = scored & (traffic.lanes == str(Lane.AUTO))
     n_unseen = int((accepted & ~inputs.is_labelled).sum())
     audits = audited.where((audited.lanes == str(Lane.AUTO)) & np.isin(audited.rounds, sorted(rounds)))
-    share = _wrong_share(audits, traffic.where(accepted)) if n_unseen else exact(0.0)
+    share = _wrong_share(audits) if n_unseen else exact(0.0)
     let_through = scaled(share, n_unseen)
     gold_cost = expected(prices.errors.T[gold.label], gold.posterior)
     error_cost = total([product(let_through, price_of_error(audits, prices)), gold_cost])
@@ -103,12 +102,14 @@ def statement(inputs: CostInputs, prices: Prices, answering: Answering, rounds: 
     )
 
 
-def _wrong_share(audits: Audited, accepted: Traffic) -> Measure:
-    """Return the share of wrong labels in `accepted` traffic, from the `audits` of it."""
-    right = estimate_accuracy(audits, accepted)
-    if right is None:
+def _wrong_share(audits: Audited) -> Measure:
+    """Return the share of wrong labels among accepted samples, from the `audits` of them.
+
+    They are a random draw of the accepted samples, among which confidence, always high, tells little more.
+    """
+    if len(audits) < MIN_N:
         return Measure(len(audits), None, "too few audits")
-    return Measure(right.n, right.complement())
+    return Measure(len(audits), audits.wrong_share())
 
 
 def _caught(looked: Labelled, corrected: Labelled) -> Measure:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 
 import numpy as np
 import numpy.typing as npt
@@ -132,5 +132,11 @@ def _features(embeddings: npt.ArrayLike, n: int) -> Values:
             f"embedding {int(np.flatnonzero(bad)[0])} is not finite; check the model for NaN"
         )
     lengths = np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _SMALLEST_NORM)
-    onto = np.random.default_rng(_SEED).normal(size=(rows.shape[1], N_DIRECTIONS)) / N_DIRECTIONS**0.5
-    return np.concatenate([rows / lengths @ onto, np.log(lengths)], axis=1)
+    return np.concatenate([rows / lengths @ _directions(rows.shape[1]), np.log(lengths)], axis=1)
+
+
+@lru_cache(maxsize=4)
+def _directions(n: int) -> Values:
+    """Return the directions that embeddings of `n` numbers are projected on, (n, N_DIRECTIONS)."""
+    directions: Values = np.random.default_rng(_SEED).normal(size=(n, N_DIRECTIONS)) / N_DIRECTIONS**0.5
+    return directions

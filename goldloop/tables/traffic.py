@@ -133,16 +133,16 @@ def present_audits(
     """Return the audits that judge the labels of `present`, with the lanes of the policy in force.
 
     They are those of the champion: the holdout as it was evaluated on it, and audits that it was the first to
-    score. Without a champion, or a policy for it, they are audits with their newest prediction.
+    score. Those that were asked about before any model had scored them count in the first round. Without a
+    champion, or a policy for it, they are audits with their newest prediction.
     """
     entry = None if champion is None else PolicyLog(tables.policies).in_force(champion)
     if champion is None or entry is None:
         return audited_traffic(present, gold, labels)
     audits = policy_evidence(tables, gold, labels, champion).audits
     rounds = dict(zip(present.sample_ids, present.rounds.tolist(), strict=True))
-    known = audits.where(np.array([one in rounds for one in audits.sample_ids], dtype=bool))
     return replace(
-        known,
-        lanes=entry.policy.lanes(known.probs),
-        rounds=np.array([rounds[one] for one in known.sample_ids], dtype=np.intp),
+        audits,
+        lanes=entry.policy.lanes(audits.probs),
+        rounds=np.array([rounds.get(one, 0) for one in audits.sample_ids], dtype=np.intp),
     )
