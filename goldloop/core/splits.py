@@ -8,7 +8,7 @@ from goldloop.core.chance import permanent_random
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 
-HOLDOUT_SHARE = 0.5  # of the audit; the other half is validation, which selects temperature and epoch
+HOLDOUT_SHARE = 2 / 3  # of the audit; the rest is validation, which selects temperature and epoch
 
 
 JUDGING_FOLDS = 5
