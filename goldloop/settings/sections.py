@@ -17,6 +17,9 @@ PRESETS: Mapping[str, tuple[str, ...]] = {
 }
 """Presets of each kind of samples, the default first."""
 
+FEATURE_PRESETS = ("efficientnet_lite0",)
+"""Presets whose models take features of a frozen backbone, which goldloop computes once and keeps."""
+
 _CRON_FIELD = re.compile(r"^[\d*/,\-A-Za-z#L?]+$")
 
 

@@ -7,15 +7,16 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scorer
+from goldloop.core.probs import Probs
 from goldloop.core.samples import Decoded, SampleId
-from goldloop.stats.metrics import Estimate
+from goldloop.stats.metrics import Columns, Estimate
 from goldloop.training.promotion import Decision, Evaluation
 
 CHALLENGER = "challenger"
@@ -69,6 +70,20 @@ class Trainer(Protocol):
         """Return the saved model as a graph from a uint8 batch to probs, and an example batch.
 
         None for a kind of model whose saved files are all there is.
+        """
+
+
+@runtime_checkable
+class FeatureTrainer(Trainer, Protocol):
+    """A trainer of models on kept features, which fits many of them within seconds, in memory."""
+
+    def fits(
+        self, features: npt.NDArray[np.float16], n_labels: int
+    ) -> Callable[[], Callable[[npt.NDArray[np.int64], Columns], Probs]]:
+        """Return what begins a series of fits on `features` (n, n_features).
+
+        A fit gets ever more rows of the features and their columns, and returns the model's probs of all n
+        samples, (n, n_labels), not calibrated.
         """
 
 

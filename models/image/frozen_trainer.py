@@ -16,6 +16,7 @@ from goldloop.core.ports import Scorer
 from goldloop.core.samples import Decoded, SampleId
 from goldloop.training.ports import TrainedModel
 from models.image.cross_fit import cross_fit, plain_fit
+from models.image.growing_head import GrowingHead
 from models.image.presets import FROZEN
 from models.image.saved_head import HeadCard, HeadGraph, checked_features, load, save
 from models.image.scorers import load_scorer
@@ -24,7 +25,7 @@ from models.training import Example, checked_examples, validation_figures
 
 @dataclass(frozen=True, slots=True)
 class FrozenTrainer:
-    """Trains a head on the features of a frozen backbone. Satisfies `goldloop.training.ports.Trainer`.
+    """Trains a head on the features of a frozen backbone. Satisfies `goldloop.training.ports.FeatureTrainer`.
 
     The same samples in the same order give the same head, bit for bit, on the same number of cores.
     """
@@ -89,3 +90,7 @@ class FrozenTrainer:
         size = scorer.backbone.form.size
         example = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), dtype=np.uint8)
         return HeadGraph(scorer).eval(), example
+
+    def fits(self, features: npt.NDArray[np.float16], n_labels: int) -> Callable[[], GrowingHead]:
+        """Return what begins a series of fits on rows of `features` (n, n_features)."""
+        return GrowingHead.on(features, n_labels).fresh

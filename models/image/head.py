@@ -38,11 +38,7 @@ class Head:
         The components are those of the samples themselves. With up to N_COMPONENTS samples nothing is lost:
         weights under a quadratic penalty lie in the space of the samples.
         """
-        roots = np.sqrt(features)
-        mean = roots.mean(axis=0, dtype=np.float64).astype(np.float32)
-        rows = _of_length_one(roots - mean)
-        basis = _components(rows)
-        reduced = rows @ basis
+        mean, basis, reduced = reduced_by_own_components(features)
         strength = cross_validated(reduced, columns, n_labels)
         weights, intercepts = fit_linear(reduced, columns, n_labels, inverse_regularisation=strength)
         return cls(
@@ -72,6 +68,15 @@ class Head:
         folded = self.basis @ self.weights.T  # (d, n_labels), far fewer columns than the basis has
         rows = _of_length_one(np.sqrt(features) - self.mean)
         return np.asarray(rows @ folded + self.intercepts, dtype=np.float64)
+
+
+def reduced_by_own_components(features: Features) -> tuple[Features, Features, Features]:
+    """Return mean (d,) and basis (d, k) of `features` (n, d), and what they reduce them to, (n, k)."""
+    roots = np.sqrt(features)
+    mean = roots.mean(axis=0, dtype=np.float64).astype(np.float32)
+    rows = _of_length_one(roots - mean)
+    basis = _components(rows)
+    return mean, basis, rows @ basis
 
 
 def _components(rows: Features) -> Features:
