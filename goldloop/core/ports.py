@@ -110,6 +110,7 @@ class Tables:
     batches: Table
     server_checks: Table
     models: Table
+    hints: Table
 
 
 class Reader(Protocol):

@@ -38,7 +38,8 @@ class Candidate:
     """A sample of the unlabeled pool: it has arrived and has no live task.
 
     `margin` and `label` belong to the newest prediction; both are None before the first. `audit_probability`
-    was fixed by the first prediction; None means the audit rate.
+    was fixed by the first prediction; None means the audit rate. `hint` is the label of the user's hints that
+    the sample was chosen for, None where no hint did.
     """
 
     sample_id: SampleId
@@ -47,6 +48,7 @@ class Candidate:
     margin: float | None = None
     label: str | None = None
     audit_probability: float | None = None
+    hint: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from functools import partial
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from goldloop.core.chance import Arm
 from goldloop.core.planned_tasks import PlannedTask
+from goldloop.core.predictions import Candidate
 from goldloop.core.probs import Probs, stored_probs
 from goldloop.core.samples import SampleId
 from goldloop.labeling.budget import allowance_of
 from goldloop.labeling.choice import ChosenSamples, choose_samples
 from goldloop.labeling.context import LabelingContext, LoopState
+from goldloop.labeling.hints import steering_hints
 from goldloop.selection.next_samples import Known, next_samples
 from goldloop.selection.plan import plan_tasks
 from goldloop.selection.select import Rank
 from goldloop.tables.batches import read_samples
 from goldloop.tables.predictions import read_predictions
+from goldloop.tables.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
 class RoundPlan:
-    """How many tasks were added to the open round; `why_more` tells why they go beyond its budget, if so."""
+    """How many tasks were added to the open round; `why_more` tells why they go beyond its budget, if so.
+
+    `hinted` counts, by label, the samples that were chosen because they are nearest to the user's hints.
+    """
 
     n_planned: int = 0
     why_more: str | None = None
+    hinted: Mapping[str, int] = field(default_factory=dict)
 
 
 def plan_round(
@@ -49,7 +56,10 @@ def plan_round(
 
     base = state.snapshot.versions.planned_tasks
     n_planned = len(context.task_log.plan(context.retrying(state, choose), base=base))
-    return RoundPlan(n_planned, chosen.why_more if n_planned else None)
+    if not n_planned:
+        return RoundPlan()
+    hinted = Counter(choice.candidate.hint for choice in chosen.choices if choice.candidate.hint)
+    return RoundPlan(n_planned, chosen.why_more, dict(hinted))
 
 
 def _choose(context: LabelingContext, state: LoopState) -> ChosenSamples:
@@ -57,7 +67,7 @@ def _choose(context: LabelingContext, state: LoopState) -> ChosenSamples:
     tables, settings, snapshot = context.tables, context.settings, state.snapshot
     if any(task.is_waiting for task in snapshot.live.values()):
         return ChosenSamples()
-    rank = _rank(context, snapshot.taken)
+    rank = _rank(context, snapshot)
     return choose_samples(tables, settings, snapshot, allowance_of(state, settings), rank=rank)
 
 
@@ -80,10 +90,10 @@ def _planned(
     )
 
 
-def _rank(context: LabelingContext, taken: Collection[SampleId]) -> Rank:
-    """Return the strategy of the settings, with what is known of samples; `taken` were asked about."""
+def _rank(context: LabelingContext, snapshot: Snapshot) -> Rank:
+    """Return the strategy of the settings, with what is known of samples; hints are read on a call."""
     tables, settings = context.tables, context.settings
-    samples = context.modality.for_preset(settings.model.preset)
+    samples, selection = context.modality.for_preset(settings.model.preset), settings.selection
 
     def probs_of(sample_ids: Sequence[SampleId]) -> Probs:
         found = read_predictions(tables, sample_ids)
@@ -91,6 +101,9 @@ def _rank(context: LabelingContext, taken: Collection[SampleId]) -> Rank:
         rows, names = [one.probs or () for one in newest], [one.label_names for one in newest]
         return stored_probs(rows, names, settings.label_set)
 
-    known = Known(samples.features, probs_of, asked=sorted(taken))
-    selection = settings.selection
-    return partial(next_samples, strategy=selection.strategy, known=known, seed=selection.seed)
+    def rank(candidates: Sequence[Candidate], n: int) -> list[Candidate]:
+        hints = steering_hints(tables.hints, snapshot.gold.records, settings, samples)
+        known = Known(samples.features, probs_of, asked=sorted(snapshot.taken), hints=hints)
+        return next_samples(candidates, n, strategy=selection.strategy, known=known, seed=selection.seed)
+
+    return rank

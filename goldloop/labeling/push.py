@@ -27,7 +27,8 @@ class PushReport:
     """The result of one push, counted in tasks; `cautions` warn about the samples and the policy.
 
     `why_more` tells why the push requests more answers than the budget of the round, None when it does not.
-    `waits_for` tells what the open round waits for after the push.
+    `waits_for` tells what the open round waits for after the push. `hinted` counts, by label, the planned
+    samples that were chosen because they are nearest to the user's hints.
     """
 
     round: int = 0
@@ -41,6 +42,7 @@ class PushReport:
     cautions: list[str] = field(default_factory=list)
     why_more: str | None = None
     waits_for: str = ""
+    hinted: Mapping[str, int] = field(default_factory=dict)
 
 
 def push_planned(context: LabelingContext, report: PushReport | None = None) -> PushReport:

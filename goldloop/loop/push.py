@@ -44,7 +44,7 @@ def push(ports: LoopPorts) -> PushReport:
     report = push_waiting(ports, context, state)
     if report.purposes or report.lost:
         state = context.read_state(state)
-    report.n_planned, report.why_more = plan.n_planned, plan.why_more
+    report.n_planned, report.why_more, report.hinted = plan.n_planned, plan.why_more, plan.hinted
     report.cautions = [*warnings, *first.strangers]
     report.follow_ups, state = follow_up(ports, context, state)
     last, state = agree_with_server(context, state)

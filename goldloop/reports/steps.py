@@ -61,6 +61,10 @@ def push_rows(report: PushReport) -> list[Row]:
     rows = rows or [{"round": report.round, "what": "nothing to push", "n": 0}]
     sentences = [f"warning: {caution}" for caution in report.cautions]
     sentences += [report.why_more] if report.why_more else []
+    sentences += [
+        f"{n} of the {report.n_planned} samples are nearest to your hints of {label!r}"
+        for label, n in report.hinted.items()
+    ]
     sentences += [f"the round waits for {report.waits_for}"] if report.waits_for else []
     rows += [{"round": report.round, "what": sentence, "n": 0} for sentence in sentences]
     return rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from goldloop.core.predictions import Candidate
 from goldloop.core.probs import Probs
 from goldloop.core.samples import SampleId
 from goldloop.selection.first_samples import first_samples, reduced
+from goldloop.selection.hints import LabelHints, nearest_to_hints
 from goldloop.selection.pool import Features as Rows
 from goldloop.selection.pool import Pool
 from goldloop.selection.strategies import ROWS_PER_CHOICE, STRATEGIES
@@ -22,12 +23,14 @@ from goldloop.selection.strategies import ROWS_PER_CHOICE, STRATEGIES
 class Known:
     """What is known of samples: features of some, the newest probs of those scored, and who was asked about.
 
-    `probs_of` returns probs (n, n_labels) of samples that a model has scored, in their order.
+    `probs_of` returns probs (n, n_labels) of samples that a model has scored, in their order. `hints` are the
+    user's own samples of some labels.
     """
 
     features_of: Callable[[Iterable[SampleId]], Features]
     probs_of: Callable[[Sequence[SampleId]], Probs]
     asked: Sequence[SampleId] = ()
+    hints: Sequence[LabelHints] = ()
 
 
 def next_samples(
@@ -39,11 +42,24 @@ def next_samples(
     preset has no features, medoids is a random draw, and distances are those of the probabilities
     (Hellinger). Samples that are not scored yet come after those that are. The same pool, in whatever order,
     and the same seed make the same choice.
+
+    A bounded share, first of all, are the samples nearest to hints of labels that are rare in gold.
     """
     order = sorted(candidates, key=lambda one: permanent_random(one.sample_id, seed, "seed"))
+    hinted = nearest_to_hints(order, n, known.hints, features_of=known.features_of)
+    ids = {one.sample_id for one in hinted}
+    others = [one for one in order if one.sample_id not in ids]
+    known = replace(known, asked=[*known.asked, *ids])
+    return [*hinted, *_by_strategy(others, n - len(hinted), strategy, known, seed)]
+
+
+def _by_strategy(
+    order: Sequence[Candidate], n: int, strategy: str, known: Known, seed: int
+) -> list[Candidate]:
+    """Return n of the candidates in `order`, which is by chance, that `strategy` chooses."""
     scored = [one for one in order if one.margin is not None]
     if strategy == "random" or not order or n <= 0:
-        return order[:n]
+        return list(order[: max(n, 0)])
     if strategy == "medoids" or not scored:
         chosen = _medoids(order, n, known, seed)
     else:

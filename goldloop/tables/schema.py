@@ -14,6 +14,7 @@ from goldloop.core.tasks import AnswerRequest
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.policies import PolicyEntry
 from goldloop.tables.codec import MOMENT, columns_of
+from goldloop.tables.hints import Hint
 from goldloop.tables.server_checks import ServerCheck
 from goldloop.tables.task_log import TaskEvent
 from goldloop.training.label_errors import LabelIssue
@@ -85,6 +86,8 @@ ALL = {
     "server_checks": columns_of(ServerCheck, seq=pa.int64()),
     # a model that was registered, or made champion by a rollback; append only, ordered by seq
     "models": columns_of(ModelEvent, seq=pa.int64()),
+    # a sample that the user knows to have a label, or that a later row forgets; append only, ordered by seq
+    "hints": columns_of(Hint, seq=pa.int64()),
 }
 """Columns of each table, by the names of `goldloop.core.ports.Tables`."""
 
