@@ -43,7 +43,7 @@ class OpenWorkspace:
 
     @property
     def settings(self) -> Settings:
-        """The settings in goldloop.toml."""
+        """The settings in goldloop.toml, with the preset that goldloop chose where they name none."""
         return self.ports.settings
 
     def gold(self, version: int | None = None) -> pa.Table:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -18,6 +18,8 @@ from goldloop.adapters.progress import TerminalProgress
 from goldloop.core.errors import BusyError
 from goldloop.core.modality import Modality
 from goldloop.core.ports import Backbone, Tables
+from goldloop.core.presets import PresetChoice
+from goldloop.core.samples import FileRef
 from goldloop.labeling import context
 from goldloop.labeling.context import LoopState, read_state
 from goldloop.labeling.sealed_plans import PlanSeal
@@ -28,6 +30,7 @@ from goldloop.services import Endpoints, endpoints
 from goldloop.settings import Settings
 from goldloop.settings.identity import save_identity
 from goldloop.settings.label_record import check_labels
+from goldloop.settings.preset_record import PresetFile
 from goldloop.settings.sealing_key import sealing_key
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.gold_store import GoldStore
@@ -47,14 +50,26 @@ class Wiring:
 
     @property
     def settings(self) -> Settings:
-        """The settings of the workspace."""
-        return self.workspace.settings
+        """The settings of the workspace, with the preset that goldloop chose where they name none."""
+        return self.workspace.settings.with_preset(self.preset_record.read())
+
+    @property
+    def preset_record(self) -> PresetFile:
+        """The preset that goldloop chose for the workspace."""
+        return PresetFile(self.workspace.root)
+
+    @property
+    def preset(self) -> str:
+        """The preset in words: who chose it, from what, and the licence of its weights."""
+        from models.image.choice import preset_sentence
+
+        return preset_sentence(self.workspace.settings.model.preset, self.preset_record.read())
 
     @cached_property
     def ports(self) -> LoopPorts:
         """The ports of the routine, for this workspace."""
         return LoopPorts(
-            settings=self.settings,
+            configured=self.workspace.settings,
             tables=self.tables,
             modality=self.modality,
             open_queue=self.queue,
@@ -68,6 +83,8 @@ class Wiring:
             import_size=context.IMPORT_SIZE,
             lease_s=context.LEASE_S,
             seal=PlanSeal(sealing_key(self.workspace.root)),
+            preset_record=self.preset_record,
+            choose_preset=self._choose_preset,
         )
 
     def read_state(self) -> LoopState:
@@ -114,9 +131,14 @@ class Wiring:
         kept = FeatureFiles(self.workspace.root / "features" / frozen.key, frozen.n_features)
         return FeaturedModality(images, Featured(open_backbone, kept))
 
-    @cached_property
+    def _choose_preset(self, files: Iterable[FileRef]) -> PresetChoice | None:
+        from models.image.choice import choose_preset
+
+        return choose_preset(files, seed=self.settings.selection.seed)
+
+    @property
     def trainer(self) -> Trainer:
-        """Makes classifiers of this kind of samples."""
+        """Makes classifiers of this kind of samples, of the preset in force."""
         from models.kinds import TRAINERS
 
         return TRAINERS[self.settings.kind](self.settings.model)

@@ -126,7 +126,7 @@ class Loop:
     def ports(self, owner: str = "me", import_size: int = 500) -> LoopPorts:
         """Return the ports of the routine; there is no model registry."""
         return LoopPorts(
-            settings=self.settings,
+            configured=self.settings,
             tables=self.tables,
             modality=MemoryTexts(self.reader, self.store),
             open_queue=lambda: self.queue,

@@ -160,6 +160,7 @@ def status(where: Where = None, as_json: Json = False) -> None:
         servers=servers,
         answers=_compared_answers(parts, labeling),
         waits_for=waits_for_now(parts.tables, labeling, parts.settings),
+        preset=parts.preset,
     )
     show(state, pairs(state.lines()), as_json=as_json)
 

@@ -36,8 +36,8 @@ def init(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Model. Images: tiny (default, up to 64 px), efficientnet_lite0 (photographs), resnet18, "
-            "convnext_tiny (224 px). Texts: ngrams"
+            help="Model. Images: auto (default: chosen from the first pictures), tiny (small and grey), "
+            "efficientnet_lite0 (photographs), resnet18, convnext_tiny (224 px). Texts: ngrams"
         ),
     ] = None,
     band: Annotated[tuple[float, float], typer.Option(help="Confidence people review.")] = (0.40, 0.70),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +12,8 @@ from typing import Protocol
 from goldloop.core.clock import now
 from goldloop.core.modality import Modality
 from goldloop.core.ports import ContentStore, LabelingQueue, Tables
+from goldloop.core.presets import PresetChoice, PresetRecord
+from goldloop.core.samples import FileRef
 from goldloop.labeling.context import IMPORT_SIZE, LEASE_S, LabelingContext
 from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.settings import Settings
@@ -48,19 +50,31 @@ class Silent:
         """Show nothing."""
 
 
+class NothingChosen:
+    """Has no choice and keeps none. Satisfies `goldloop.core.presets.PresetRecord`."""
+
+    def read(self) -> None:
+        """Return nothing."""
+
+    def save(self, choice: PresetChoice) -> PresetChoice:
+        """Return the choice."""
+        return choice
+
+
 @dataclass(frozen=True, slots=True)
 class LoopPorts:
     """The ports of the routine; `goldloop.wiring` fills them for a workspace, tests and simulations.
 
+    `configured` are the settings as goldloop.toml has them; `settings` are those in force.
     The `open_*` functions connect on first use: a pull needs no torch, and the status no server.
     `alone` holds a lock for one kind of work, so that no second process of the workspace does it at the same
     time. `plots` draws the plots of a retrain and returns them by relative path. `gold_uri` names the gold
     table for the experiment tracker. `owner` names this process in claims, which others take over after they
     have waited `lease_s` seconds; `import_size` is the number of tasks in one import. `seal` has the key of
-    the workspace.
+    the workspace. `choose_preset` chooses a preset from pictures, `preset_record` keeps the choice.
     """
 
-    settings: Settings
+    configured: Settings
     tables: Tables
     modality: Modality
     open_queue: Callable[[], LabelingQueue]
@@ -77,6 +91,13 @@ class LoopPorts:
     import_size: int = IMPORT_SIZE
     lease_s: float = LEASE_S
     seal: PlanSeal = field(default_factory=PlanSeal)
+    preset_record: PresetRecord = field(default_factory=NothingChosen)
+    choose_preset: Callable[[Iterable[FileRef]], PresetChoice | None] = lambda _: None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, with the preset that goldloop chose from the pictures where they name none."""
+        return self.configured.with_preset(self.preset_record.read())
 
     def training_samples(self) -> ContentStore:
         """Return the kept samples as the models that goldloop trains now take them."""

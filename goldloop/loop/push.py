@@ -14,6 +14,7 @@ from goldloop.labeling.push import PushReport, push_planned
 from goldloop.labeling.task_reconciliation import Reconciled, reconcile
 from goldloop.loop.policy import cautions
 from goldloop.loop.ports import LoopPorts
+from goldloop.loop.preset import choose_from_samples
 from goldloop.tables.server_checks import ServerCheck
 
 
@@ -34,6 +35,7 @@ def agree_with_server(
 
 def push(ports: LoopPorts) -> PushReport:
     """Plan the open round, unless an earlier plan is unfinished, and push the plan."""
+    choose_from_samples(ports)
     context = ports.labeling()
     state = context.read_state()
     warnings = cautions(ports.tables)

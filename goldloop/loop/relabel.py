@@ -22,6 +22,7 @@ from goldloop.gold.records import GoldRecord
 from goldloop.labeling.context import LoopState
 from goldloop.labeling.follow_up import follow_up_plan
 from goldloop.loop.ports import LoopPorts
+from goldloop.loop.preset import choose_from_samples
 from goldloop.loop.push import follow_up
 from goldloop.loop.readable_gold import readable_records
 from goldloop.tables.gold_store import GoldStore, read_label_issues, save_label_issues
@@ -65,6 +66,7 @@ def _search(
     ports: LoopPorts, scratch: Path, advance: Callable[[float], None], notes: list[str]
 ) -> tuple[int, list[LabelIssue]]:
     """Return the newest gold version and its label issues, by models not trained on the sample they judge."""
+    choose_from_samples(ports)
     gold, labels = GoldStore(ports.tables.gold).read(), ports.settings.label_set
     trainer, load = ports.open_trainer(), ports.training_samples().load
     doubtful = [record for record in gold.records if _may_be_doubted(record)]

@@ -23,6 +23,7 @@ from goldloop.loop.challenger import (
 )
 from goldloop.loop.champion import check_champion, load_model
 from goldloop.loop.ports import LoopPorts
+from goldloop.loop.preset import choose_from_samples
 from goldloop.loop.readable_gold import readable_gold
 from goldloop.tables.answers import read_annotations
 from goldloop.tables.batches import read_current_samples, read_reference, save_batch
@@ -61,6 +62,8 @@ def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
         tempfile.TemporaryDirectory(prefix="goldloop-retrain-") as scratch,
         ports.progress.share_done("training") as advance,
     ):
+        choice = choose_from_samples(ports)
+        notes += [] if choice is None else [f"preset {choice}"]
         unsettled = open_audit_note(read_state(ports.tables, ports.settings).outcomes.samples)
         notes += [unsettled] if unsettled else []
         gold = GoldStore(ports.tables.gold).read()

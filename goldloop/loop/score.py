@@ -5,6 +5,7 @@ from __future__ import annotations
 from goldloop.loop.champion import champion_model, modality_for
 from goldloop.loop.policy import audit_probabilities_of, policy_in_force, reroute_pool
 from goldloop.loop.ports import LoopPorts
+from goldloop.loop.preset import choose_from_samples, choose_from_source
 from goldloop.scoring.score import score_pool as score_samples
 from goldloop.scoring.score import score_source
 from goldloop.scoring.writer import ScoreReport
@@ -14,13 +15,16 @@ from goldloop.tables.snapshot import read_snapshot
 def score_files(ports: LoopPorts, source: str) -> ScoreReport:
     """Read and score the files of `source` that are not known yet.
 
+    The first pictures also decide the preset, where goldloop.toml leaves it to goldloop.
+
     Raises:
         SourceError: the source cannot be listed or is empty.
     """
+    choice = choose_from_source(ports, source)
     model = champion_model(ports)
     reader = modality_for(ports, model).reader
     with ports.alone("score"), ports.progress.counting("files read") as advance:
-        return score_source(
+        report = score_source(
             source,
             reader=reader,
             model=model,
@@ -30,10 +34,13 @@ def score_files(ports: LoopPorts, source: str) -> ScoreReport:
             audit_probabilities=audit_probabilities_of(ports),
             advance=advance,
         )
+    report.preset = "" if choice is None else str(choice)
+    return report
 
 
 def score_pool(ports: LoopPorts) -> ScoreReport:
     """Score, or only route anew, what nobody has been asked about, by champion and policy."""
+    choice = choose_from_samples(ports)
     taken, model = read_snapshot(ports.tables).taken, champion_model(ports)
     with ports.alone("score"), ports.progress.counting("pool scored") as advance:
         policy = policy_in_force(ports, model.version)
@@ -48,5 +55,5 @@ def score_pool(ports: LoopPorts) -> ScoreReport:
             is_wanted=lambda sample_id: sample_id not in taken,
             advance=advance,
         )
-    report.rerouted = moves
+    report.rerouted, report.preset = moves, "" if choice is None else str(choice)
     return report

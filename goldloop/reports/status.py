@@ -43,7 +43,7 @@ class Status:
     version in force) is None before one is settled. `cautions` are warnings. `needs` counts answered samples
     that are not gold yet by what they need next. `refused` counts the annotations that do not count, by
     reason; `n_misnamed` those that count for another account than the server names. `waits_for` tells what
-    the open round waits for.
+    the open round waits for. `preset` tells which preset goldloop trains, and who chose it from what.
     """
 
     workspace: str
@@ -63,6 +63,7 @@ class Status:
     refused: Mapping[str, int] = field(default_factory=dict)
     n_misnamed: int = 0
     waits_for: str = ""
+    preset: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the status for scripts, the conservation sum included."""
@@ -92,6 +93,7 @@ class Status:
             f"digest {self.gold.digest[:16]}",
             "champion": (f"model {self.champion}" if self.champion else "none yet (cold start)")
             + (f"; {self.champion_problem}" if self.champion_problem else ""),
+            "preset": self.preset,
             "policy": self.policy or "none in force yet",
             "warnings": "; ".join(self.cautions) or "none",
             "open round": f"{self.round}, waits for {self.waits_for}" if self.waits_for else str(self.round),
@@ -117,6 +119,7 @@ def read_status(
     servers: Mapping[str, str],
     answers: str = "not compared",
     waits_for: str = "",
+    preset: str = "",
 ) -> Status:
     """Return where everything in `tables` stands; what the tables do not say is handed in."""
     closed, snapshot = read_rounds(tables.rounds), state.snapshot
@@ -138,4 +141,5 @@ def read_status(
         n_misnamed=len(state.outcomes.admission.misnamed),
         answers=answers,
         waits_for=waits_for,
+        preset=preset,
     )

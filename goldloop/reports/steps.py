@@ -23,7 +23,10 @@ _FOLLOW_UPS = {
 
 
 def score_rows(reports: Sequence[ScoreReport]) -> list[Row]:
-    """Return what was scored, a row for each figure that is not 0, then what drifted."""
+    """Return what was scored, a row for each figure that is not 0, then what drifted.
+
+    The preset that goldloop chose for the first pictures stands before them, with the figure 0.
+    """
     rows: list[Row] = []
     drifted: list[Row] = []
     for report in reports:
@@ -39,6 +42,8 @@ def score_rows(reports: Sequence[ScoreReport]) -> list[Row]:
             "lost since they arrived": len(report.lost),
         }
         beside = {"batch": report.batch, "model": report.model_version}
+        if report.preset:
+            rows.append({**beside, "what": f"preset {report.preset}", "n": 0})
         rows += _rows(beside, figures)
         if report.drift is not None:
             n = report.drift.n

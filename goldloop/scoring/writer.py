@@ -60,7 +60,8 @@ class ScoreReport:
     compares the new samples with what the model saw before, None where nothing new was scored. `n_unopened`
     counts files that could not be opened before and cannot be opened now; `n_files` counts the others that
     were read. `examples` has a file and what is wrong with it for each reason of `quarantined` and for
-    `n_unopened`. `warnings` are those of the model.
+    `n_unopened`. `warnings` are those of the model. `preset` is the preset that goldloop chose before this
+    pass, "" where it was settled.
     """
 
     batch: str
@@ -77,6 +78,7 @@ class ScoreReport:
     n_unopened: int = 0
     examples: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    preset: str = ""
 
     def add_example(self, arrival: Arrival) -> None:
         """Keep the first file of each reason, for the user to read."""

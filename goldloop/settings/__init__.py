@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
+from goldloop.core.presets import AUTO, PresetChoice
 from goldloop.settings.sections import (
     PRESETS,
     AnnotatorSettings,
@@ -97,6 +98,19 @@ class Settings(Section):
         """The label set, in column order."""
         return _label_set(self.labels)
 
+    def with_preset(self, choice: PresetChoice | None) -> Settings:
+        """Return the settings with the preset of `choice` where they leave the preset to goldloop.
+
+        Before there is a choice no picture has arrived, and UNDECIDED stands for it.
+        """
+        if self.model.preset != AUTO:
+            return self
+        preset = UNDECIDED if choice is None else choice.preset
+        return self.model_copy(update={"model": self.model.model_copy(update={"preset": preset})})
+
+
+UNDECIDED = "tiny"
+"""Preset of a workspace without pictures whose settings leave the preset to goldloop; it decides nothing."""
 
 ALONE: dict[str, dict[str, object]] = {
     "consensus": {"method": "majority", "max_answers": 1, "audit_answers": 1, "repeat_share": 0.0},

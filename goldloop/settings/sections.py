@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from goldloop.core.labels import normalised
+from goldloop.core.presets import AUTO
 
 PRESETS: Mapping[str, tuple[str, ...]] = {
-    "image": ("tiny", "efficientnet_lite0", "resnet18", "convnext_tiny"),
+    "image": (AUTO, "tiny", "efficientnet_lite0", "resnet18", "convnext_tiny"),
     "text": ("ngrams",),
 }
-"""Presets of each kind of samples, the default first."""
+"""What `model.preset` may be for each kind of samples, the default first."""
 
 FEATURE_PRESETS = ("efficientnet_lite0",)
 """Presets whose models take features of a frozen backbone, which goldloop computes once and keeps."""
@@ -170,9 +171,11 @@ class SuggestionSettings(Section):
 class ModelSettings(Section):
     """Which classifier goldloop trains."""
 
-    preset: Literal["tiny", "efficientnet_lite0", "resnet18", "convnext_tiny", "ngrams"] = "tiny"
-    """Images: tiny (up to 64 px), efficientnet_lite0 (photographs: a linear head on frozen ImageNet features,
-    224 px), resnet18 or convnext_tiny (224 px, trained whole). Texts: ngrams."""
+    preset: Literal["auto", "tiny", "efficientnet_lite0", "resnet18", "convnext_tiny", "ngrams"] = "auto"
+    """Images: auto (goldloop chooses tiny or efficientnet_lite0 from the first pictures, once; `goldloop
+    status` names the choice), tiny (small grey pictures, trained from nothing), efficientnet_lite0
+    (photographs: a linear head on frozen ImageNet features, 224 px), resnet18 or convnext_tiny (224 px,
+    trained whole). Texts: ngrams."""
     weights: Literal["auto", "pretrained", "scratch"] = "auto"
     """Initial weights. auto: pretrained weights if a download works, otherwise random weights and a message;
     pretrained: fail without them; scratch: random weights."""

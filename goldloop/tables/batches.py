@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -50,6 +50,13 @@ def read_places(tables: Tables, sample_ids: Collection[SampleId]) -> dict[Sample
     for sample_id, *file in codec.column_values(rows.sort_by([("arrived_at", "descending")]), *names):
         places.setdefault(SampleId(sample_id), {}).setdefault(file[0], FileRef(*file))
     return {sample_id: list(files.values()) for sample_id, files in places.items()}
+
+
+def read_arrived_files(tables: Tables) -> Iterator[FileRef]:
+    """Yield the file of every good sample; the table is read when the first is asked for."""
+    names = ["uri", "size", "stamp"]
+    for file in codec.column_values(tables.samples.read(names, where=IS_SAMPLE), *names):
+        yield FileRef(*file)
 
 
 def read_current_samples(tables: Tables) -> set[SampleId]:

@@ -28,6 +28,7 @@ from tests.e2e.interrupted import Interruption
 from tests.e2e.person import KEYS
 
 LONGEST_COMMAND_S = 300  # a command that hangs fails its test rather than the whole run
+TINY: dict[str, Any] = {"model": {"preset": "tiny"}}  # these tests are not about the choice of a preset
 _CHECKOUT = Path(__file__).parents[2]
 _REAL = (sys.executable, "-c", "from goldloop.cli.main import main; main()")
 _INTERRUPTED = (sys.executable, "-m", "tests.e2e.interrupted")
@@ -61,7 +62,9 @@ class Loop:
         Where `settings` say nothing else, one person's word is enough.
         """
         urls = {"label_studio_url": servers.label_studio.url, "prefect_url": servers.prefect.url}
-        Workspace.create(root, services={**urls, "mlflow_url": servers.mlflow.url}, **(ALONE | settings))
+        Workspace.create(
+            root, services={**urls, "mlflow_url": servers.mlflow.url}, **(TINY | ALONE | settings)
+        )
         return cls(root, servers)
 
     def start(self, *arguments: str, plan: Interruption | None = None) -> subprocess.Popen[str]:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from goldloop.core.errors import ModelError
+from goldloop.core.presets import AUTO
 from goldloop.settings.sections import PRESETS as SETTINGS_PRESETS
 from models.image import backbones
 from models.image.presets import FORMS, FROZEN, PRESETS
@@ -18,7 +19,7 @@ from tests.coloured import COLOURS, coloured
 
 def test_the_settings_and_the_models_know_the_same_presets() -> None:
     """A preset that goldloop.toml admits exists, and none is hidden from it."""
-    assert set(FORMS) == {*PRESETS, *FROZEN} == set(SETTINGS_PRESETS["image"])
+    assert set(FORMS) == {*PRESETS, *FROZEN} == set(SETTINGS_PRESETS["image"]) - {AUTO}
 
 
 @pytest.mark.parametrize(("preset", "n_features"), [("tiny", 96), ("resnet18", 512), ("convnext_tiny", 768)])

@@ -80,7 +80,7 @@ class Bench:
         for number in range(1, 101):
             self.store.keep(text_id(number), str(number))
         self.ports = LoopPorts(
-            settings=Settings(name="texts", labels=("ham", "spam")),
+            configured=Settings(name="texts", labels=("ham", "spam")),
             tables=self.tables,
             modality=MemoryTexts(reader, self.store),
             open_queue=absent,

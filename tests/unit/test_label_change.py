@@ -127,7 +127,7 @@ def test_a_cost_policy_names_its_rows_and_is_settled_anew(tmp_path: Path) -> Non
 
     def lanes(settings: Settings) -> dict[str, str]:
         policy, _ = cost_policy(settings, KnownPeople())
-        reroute_pool(replace(loop.ports(), settings=settings), "1", policy, ())
+        reroute_pool(replace(loop.ports(), configured=settings), "1", policy, ())
         return {row["sample_id"]: row["lane"] for row in newest_predictions(loop.tables).to_pylist()}
 
     flat = cost_policy(with_labels(loop.settings, SWAPPED), KnownPeople())[0]

@@ -238,7 +238,7 @@ def test_a_challenger_put_in_place_of_ours_is_never_promoted(bench: Bench, tmp_p
 def test_a_lost_baseline_is_left_out_and_noted(bench: Bench) -> None:
     """Another model is never called the baseline, and its loss does not stop the loop."""
     bench.ports = replace(
-        bench.ports, settings=bench.ports.settings.model_copy(update={"gate": lenient(bench)})
+        bench.ports, configured=bench.ports.settings.model_copy(update={"gate": lenient(bench)})
     )
     second = retrain(bench.ports, bench.notes)
     assert second is not None

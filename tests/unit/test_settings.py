@@ -125,7 +125,7 @@ def test_the_preset_follows_the_kind_unless_it_is_named(tmp_path: Path) -> None:
 
     assert texts.settings.model.preset == "ngrams"
     assert named.settings.model.preset == "resnet18"
-    assert Settings(name="shop", labels=("a", "b")).model.preset == "tiny"
+    assert Settings(name="shop", labels=("a", "b")).model.preset == "auto"
     assert load_settings(texts.root / "goldloop.toml") == texts.settings
 
 
@@ -133,10 +133,11 @@ def test_the_preset_follows_the_kind_unless_it_is_named(tmp_path: Path) -> None:
     ("kind", "preset", "message"),
     [
         ("text", "tiny", "model.preset 'tiny' is none for kind 'text'; choose one of ngrams"),
+        ("text", "auto", "model.preset 'auto' is none for kind 'text'; choose one of ngrams"),
         (
             "image",
             "ngrams",
-            "'ngrams' is none for kind 'image'; choose one of tiny, efficientnet_lite0, resnet18",
+            "'ngrams' is none for kind 'image'; choose one of auto, tiny, efficientnet_lite0",
         ),
         ("sound", "tiny", r"key 'kind'.*'image' or 'text'.*'sound'"),
     ],

@@ -53,7 +53,7 @@ class TextLoop:
         trainer = TRAINERS["text"](settings.model)
         registry, runs = MemoryRegistry(self.folder / "models"), MemoryRuns()
         self.ports = LoopPorts(
-            settings=settings,
+            configured=settings,
             tables=memory_tables(),
             modality=modality,
             open_queue=lambda: self.queue,

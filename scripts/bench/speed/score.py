@@ -88,7 +88,8 @@ def with_goldloop(root: Path, images: Path) -> float:
     from goldloop.wiring import Wiring
 
     with tempfile.TemporaryDirectory(dir=root) as folder:
-        parts = Wiring(Workspace.create(Path(folder) / "workspace", labels=list(LABELS)))
+        settings = {"labels": list(LABELS), "model": {"preset": "tiny"}}
+        parts = Wiring(Workspace.create(Path(folder) / "workspace", **settings))
         reader, tables = parts.modality.for_preset(parts.settings.model.preset).reader, parts.tables
         model, clock = Model("1", parts.trainer.scorer(root / "model")), parts.ports.clock
         common = {"policy": Band(0.4, 0.7), "tables": tables, "clock": clock}

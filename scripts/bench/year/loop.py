@@ -35,7 +35,7 @@ class YearLoop:
         self._server = MemoryLabelingServer(world.labels)
         registry, trainer, runs = MemoryRegistry(folder / "models"), RegressionTrainer(), MemoryRuns()
         self.ports = LoopPorts(
-            settings=settings,
+            configured=settings,
             tables=memory_tables(),
             modality=world,
             open_queue=lambda: self._server,

@@ -50,6 +50,7 @@ def loop_of(policy: str, seed: int, options: argparse.Namespace) -> Iterator[Yea
             "labels": world.labels.names,
             "policy": {"kind": policy, "below": "review", "target": 0.95, "max_error": MAX_ERROR},
             "selection": {"seed": seed, "budget_per_round": NO_LIMIT},
+            "model": {"preset": "tiny"},
         }
     )
     with TemporaryDirectory(prefix="goldloop-year-") as folder:
