@@ -32,6 +32,7 @@ from goldloop.settings.identity import save_identity
 from goldloop.settings.label_record import check_labels
 from goldloop.settings.preset_record import PresetFile
 from goldloop.settings.sealing_key import sealing_key
+from goldloop.settings.sections import ModelSettings
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.gold_store import GoldStore
 
@@ -63,7 +64,8 @@ class Wiring:
         """The preset in words: who chose it, from what, and the licence of its weights."""
         from models.image.choice import preset_sentence
 
-        return preset_sentence(self.workspace.settings.model.preset, self.preset_record.read())
+        record = self.preset_record
+        return preset_sentence(self.workspace.settings.model.preset, record.read(), record.read_comparison())
 
     @cached_property
     def ports(self) -> LoopPorts:
@@ -73,7 +75,7 @@ class Wiring:
             tables=self.tables,
             modality=self.modality,
             open_queue=self.queue,
-            open_trainer=lambda: self.trainer,
+            open_trainer=self._open_trainer,
             open_registry=lambda: self.registry,
             open_runs=lambda: self.runs,
             owner=f"{socket.gethostname()}:{os.getpid()}",
@@ -139,9 +141,12 @@ class Wiring:
     @property
     def trainer(self) -> Trainer:
         """Makes classifiers of this kind of samples, of the preset in force."""
+        return self._open_trainer(self.settings.model)
+
+    def _open_trainer(self, model: ModelSettings) -> Trainer:
         from models.kinds import TRAINERS
 
-        return TRAINERS[self.settings.kind](self.settings.model)
+        return TRAINERS[self.settings.kind](model)
 
     @cached_property
     def registry(self) -> MlflowRegistry:

@@ -8,6 +8,9 @@ from typing import Protocol
 AUTO = "auto"
 """The setting `model.preset` that leaves the choice to goldloop."""
 
+CANDIDATES = ("tiny", "efficientnet_lite0")
+"""The presets among which goldloop chooses."""
+
 
 @dataclass(frozen=True, slots=True)
 class PresetChoice:
@@ -35,6 +38,38 @@ class PresetChoice:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class PresetComparison:
+    """How much more accurate heads of `other` are than those of `preset` on labels that neither learned.
+
+    `difference` is a share of `n` samples, `low` and `high` are its 95 % interval.
+    """
+
+    preset: str
+    other: str
+    n: int
+    difference: float
+    low: float
+    high: float
+
+    @property
+    def is_clear(self) -> bool:
+        """Whether the other preset is better by evidence."""
+        return self.low > 0
+
+    @property
+    def advice(self) -> str:
+        """The difference in points, where the other preset is better, and how to change the preset."""
+        points = "{:+.1f} points [{:+.1f}, {:+.1f}]".format(
+            *(100 * share for share in (self.difference, self.low, self.high))
+        )
+        return (
+            f"{self.other} labels more samples right than {self.preset}: {points}, cross-validated on "
+            f'{self.n} train samples. To change, set `preset = "{self.other}"` in [model] of goldloop.toml; '
+            "the next `goldloop retrain` trains such a challenger, and the gate decides"
+        )
+
+
 def weights_words(licence: str | None) -> str:
     """Return in words under which licence a preset's published weights are; None: it has none."""
     return f"licence of its weights: {licence}" if licence else "trained from nothing"
@@ -48,3 +83,9 @@ class PresetRecord(Protocol):
 
     def save(self, choice: PresetChoice) -> PresetChoice:
         """Keep a first choice; return the one that counts, an earlier one where there is one."""
+
+    def read_comparison(self) -> PresetComparison | None:
+        """Return how the choice did on labels; None before it was compared."""
+
+    def save_comparison(self, comparison: PresetComparison) -> None:
+        """Keep how the choice did on labels."""

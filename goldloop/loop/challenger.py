@@ -50,7 +50,7 @@ def train_challenger(
     advance: Callable[[float], None],
 ) -> Challenger:
     """Train and register a challenger."""
-    registry, runs, trainer = ports.open_registry(), ports.open_runs(), ports.open_trainer()
+    registry, runs, trainer = ports.open_registry(), ports.open_runs(), ports.trainer()
     labels, validation = ports.settings.label_set, _of_split(gold, Split.VALIDATION)
     if trainer.cross_fits:
         validation = audits_of(gold)

@@ -29,7 +29,7 @@ def champion_model(ports: LoopPorts) -> Model:
     if champion is None:
         return Model(warnings=alias_warnings(ports, None))
     loaded = load_model(ports, champion)
-    scorer = ports.open_trainer().scorer(loaded.folder)
+    scorer = ports.trainer().scorer(loaded.folder)
     warnings = alias_warnings(ports, champion, loaded.version)
     return Model(champion.version, scorer, ports.settings.label_set, warnings)
 

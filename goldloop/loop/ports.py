@@ -12,11 +12,12 @@ from typing import Protocol
 from goldloop.core.clock import now
 from goldloop.core.modality import Modality
 from goldloop.core.ports import ContentStore, LabelingQueue, Tables
-from goldloop.core.presets import PresetChoice, PresetRecord
+from goldloop.core.presets import PresetChoice, PresetComparison, PresetRecord
 from goldloop.core.samples import FileRef
 from goldloop.labeling.context import IMPORT_SIZE, LEASE_S, LabelingContext
 from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.settings import Settings
+from goldloop.settings.sections import ModelSettings
 from goldloop.training.evaluate import HoldoutEvaluation
 from goldloop.training.ports import ModelRegistry, Trainer, TrainingRuns
 
@@ -60,6 +61,11 @@ class NothingChosen:
         """Return the choice."""
         return choice
 
+    read_comparison = read
+
+    def save_comparison(self, comparison: PresetComparison) -> None:
+        """Forget the comparison."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoopPorts:
@@ -78,7 +84,7 @@ class LoopPorts:
     tables: Tables
     modality: Modality
     open_queue: Callable[[], LabelingQueue]
-    open_trainer: Callable[[], Trainer]
+    open_trainer: Callable[[ModelSettings], Trainer]
     open_registry: Callable[[], ModelRegistry]
     open_runs: Callable[[], TrainingRuns]
     owner: str
@@ -99,9 +105,14 @@ class LoopPorts:
         """The settings, with the preset that goldloop chose from the pictures where they name none."""
         return self.configured.with_preset(self.preset_record.read())
 
-    def training_samples(self) -> ContentStore:
-        """Return the kept samples as the models that goldloop trains now take them."""
-        return self.modality.for_preset(self.settings.model.preset).store
+    def trainer(self, preset: str | None = None) -> Trainer:
+        """Return what makes classifiers of `preset`, by default of that in force."""
+        model = self.settings.model
+        return self.open_trainer(model.model_copy(update={"preset": preset}) if preset else model)
+
+    def training_samples(self, preset: str | None = None) -> ContentStore:
+        """Return the kept samples as models of `preset` take them, by default those that goldloop trains."""
+        return self.modality.for_preset(preset or self.settings.model.preset).store
 
     def labeling(self, queue: LabelingQueue | None = None) -> LabelingContext:
         """Return the context of the labeling steps; `queue` is opened unless it is given."""

@@ -15,24 +15,22 @@ import numpy as np
 
 from goldloop.core.errors import EmptyPoolError
 from goldloop.core.planned_tasks import PlannedTask
-from goldloop.core.probs import Probs
 from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose, task_key
 from goldloop.gold.records import GoldRecord
 from goldloop.labeling.context import LoopState
 from goldloop.labeling.follow_up import follow_up_plan
+from goldloop.loop.cross_validation import cross_validate
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples
 from goldloop.loop.push import follow_up
 from goldloop.loop.readable_gold import readable_records
 from goldloop.tables.gold_store import GoldStore, read_label_issues, save_label_issues
 from goldloop.tables.snapshot import Snapshot, read_snapshot
-from goldloop.training.label_errors import LabelIssue, Rows, cross_validated_probs, find_label_issues
+from goldloop.training.label_errors import LabelIssue, find_label_issues
 
 N_FOLDS = 3
 """Number of models trained for one search; more folds take longer and find few further issues."""
-
-_MINIBATCH = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +66,6 @@ def _search(
     """Return the newest gold version and its label issues, by models not trained on the sample they judge."""
     choose_from_samples(ports)
     gold, labels = GoldStore(ports.tables.gold).read(), ports.settings.label_set
-    trainer, load = ports.open_trainer(), ports.training_samples().load
     doubtful = [record for record in gold.records if _may_be_doubted(record)]
     records = readable_records(ports, doubtful, notes)
     if len({record.label for record in records}) < 2:
@@ -76,30 +73,17 @@ def _search(
             f"gold version {gold.version.version} has {len(records)} train samples of fewer than two labels; "
             "label more samples, then search again"
         )
-    samples = [(record.sample_id, labels.column(record.label)) for record in records]
-    columns = np.array([column for _, column in samples], dtype=np.intp)
-    n_done = 0
-
-    def fit(train: Rows, held_out: Rows) -> Probs:
-        nonlocal n_done
-        folder = scratch / f"fold-{n_done}"
-        trainer.train(
-            [samples[row] for row in train],
-            [],
-            labels=labels,
-            load=load,
-            folder=folder,
-            advance=lambda share: advance((n_done + share) / N_FOLDS),
-        )
-        scorer = trainer.scorer(folder)
-        n_done += 1
-        parts = [held_out[start : start + _MINIBATCH] for start in range(0, len(held_out), _MINIBATCH)]
-        return np.concatenate(
-            [scorer([load(samples[row][0]).payload for row in part]).probs for part in parts]
-        )
-
-    groups, seed = [record.group for record in records], ports.settings.selection.seed
-    probs = cross_validated_probs(columns, groups, labels=labels, fit=fit, n_folds=N_FOLDS, seed=seed)
+    probs = cross_validate(
+        records,
+        labels=labels,
+        trainer=ports.trainer(),
+        load=ports.training_samples().load,
+        scratch=scratch,
+        advance=advance,
+        n_folds=N_FOLDS,
+        seed=ports.settings.selection.seed,
+    )
+    columns = np.array([labels.column(record.label) for record in records], dtype=np.intp)
     sample_ids = [record.sample_id for record in records]
     return gold.version.version, find_label_issues(sample_ids, columns, probs, labels=labels)
 

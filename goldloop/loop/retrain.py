@@ -24,6 +24,7 @@ from goldloop.loop.challenger import (
 from goldloop.loop.champion import check_champion, load_model
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples
+from goldloop.loop.preset_comparison import compare_presets
 from goldloop.loop.readable_gold import readable_gold
 from goldloop.tables.answers import read_annotations
 from goldloop.tables.batches import read_current_samples, read_reference, save_batch
@@ -47,6 +48,7 @@ from goldloop.training.promotion import RoundRecord
 def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
     """Train a challenger on the newest gold, evaluate it on the holdout, let the gate decide, close the
     round; sentences for the user are added to `notes`. Samples whose content cannot be read are left out.
+    The first retrain with enough labels also compares presets, where goldloop chose the present one.
 
     Returns None when the newest challenger was trained on this gold with these settings and its round is
     closed. A retrain that was killed after its model had been registered is finished, not begun again.
@@ -57,8 +59,15 @@ def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
         BusyError: another retrain is at work.
         ModelError: the champion is missing from the registry, or its files were changed.
     """
+    with ports.alone("retrain"):
+        record = _retrain(ports, notes)
+        if record is not None:
+            compare_presets(ports, notes)
+    return record
+
+
+def _retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
     with (
-        ports.alone("retrain"),
         tempfile.TemporaryDirectory(prefix="goldloop-retrain-") as scratch,
         ports.progress.share_done("training") as advance,
     ):
@@ -99,7 +108,7 @@ def _evaluate(
     ports: LoopPorts, gold: Gold, challenger: Challenger, history: ModelHistory, notes: list[str]
 ) -> HoldoutEvaluation:
     """Evaluate challenger, champion and baseline, store it, and close the run with figures and plots."""
-    runs, trainer = ports.open_runs(), ports.open_trainer()
+    runs, trainer = ports.open_runs(), ports.trainer()
     models = {CHALLENGER: challenger.model, CHAMPION: history.champion, BASELINE: history.baseline}
     with failing(runs, challenger.mlflow_run_id, "evaluation"):
         folders = _folders(ports, models, notes)

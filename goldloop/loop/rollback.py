@@ -79,7 +79,7 @@ def bring_back(ports: LoopPorts, history: ModelHistory, model: ModelId) -> bool:
         )
     runs = ports.open_runs()
     run_id = runs.begin(_start(ports, history, model))
-    graph, example = ports.open_trainer().exportable(folder) or (None, None)
+    graph, example = ports.trainer().exportable(folder) or (None, None)
     registry.register(
         folder, graph=graph, example=example, mlflow_run_id=run_id, tags={VERSION_TAG: model.version}
     )

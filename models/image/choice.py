@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from goldloop.core.presets import AUTO, PresetChoice, weights_words
+from goldloop.core.presets import AUTO, PresetChoice, PresetComparison, weights_words
 from goldloop.core.samples import FileRef
 from models.image.presets import FROZEN, PRESETS
 
@@ -46,8 +46,15 @@ def choose_preset(files: Iterable[FileRef], *, seed: int) -> PresetChoice | None
     )
 
 
-def preset_sentence(configured: str, choice: PresetChoice | None) -> str:
-    """Return the preset in words: `configured` in goldloop.toml, or the `choice` of goldloop."""
+def preset_sentence(
+    configured: str, choice: PresetChoice | None, comparison: PresetComparison | None = None
+) -> str:
+    """Return the preset in words: `configured` in goldloop.toml, or the `choice` of goldloop.
+
+    A `comparison` on labels is part of it where it speaks clearly for another preset.
+    """
     if configured != AUTO:
         return f"{configured}, set in goldloop.toml; {weights_words(LICENCES.get(configured))}"
-    return str(choice or "chosen when the first pictures are scored")
+    if choice is None:
+        return "chosen when the first pictures are scored"
+    return f"{choice}; {comparison.advice}" if comparison is not None and comparison.is_clear else str(choice)

@@ -84,7 +84,7 @@ class Bench:
             tables=self.tables,
             modality=MemoryTexts(reader, self.store),
             open_queue=absent,
-            open_trainer=lambda: self.trainer,
+            open_trainer=lambda _: self.trainer,
             open_registry=lambda: self.registry,
             open_runs=lambda: self.runs,
             owner="me",

@@ -63,7 +63,7 @@ def test_the_first_pictures_choose_the_preset_before_their_features_are_computed
     assert report.preset == sentence == wiring.preset
     assert score_rows([report])[0]["what"] == f"preset {sentence}"
     assert ports.settings.model.preset == wiring.settings.model.preset == LITE0
-    assert isinstance(ports.open_trainer(), FrozenTrainer)
+    assert isinstance(ports.trainer(), FrozenTrainer)
     ids = [str(one) for one in wiring.tables.samples.read(["sample_id"])["sample_id"].to_pylist()]
     assert len(modality_for(ports, Model()).features(ids)) == 3  # type: ignore[arg-type]
     assert 'preset = "auto"' in (tmp_path / "w" / "goldloop.toml").read_text()
@@ -153,7 +153,7 @@ def test_without_a_picture_nothing_is_chosen(tmp_path: Path) -> None:
         ("{", r"preset\.json is no record of a preset .*; restore it, or set `preset` in \[model\]"),
         ('{"preset": "tiny"}', "is no record of a preset .*n_pictures"),
         (json.dumps({"preset": "huge", "n_pictures": 1, "shorter_px": 1, "longer_px": 1, "is_colour": True}),
-         "names the preset 'huge', which this goldloop does not have"),
+         "names the preset 'huge', which this goldloop does not choose"),
     ],
 )  # fmt: skip
 def test_a_damaged_record_is_named(tmp_path: Path, content: str, message: str) -> None:

@@ -95,7 +95,7 @@ def loop(tmp_path: Path) -> Loop:
 
 def searched(loop: Loop, trainer: LengthTrainer) -> int:
     """Search gold for label issues and save them; return how many."""
-    return find_label_errors(replace(loop.ports(), open_trainer=lambda: trainer))  # type: ignore[arg-type, return-value]
+    return find_label_errors(replace(loop.ports(), open_trainer=lambda _: trainer))  # type: ignore[arg-type, return-value]
 
 
 def sent(loop: Loop, n: int) -> int:

@@ -57,7 +57,7 @@ class TextLoop:
             tables=memory_tables(),
             modality=modality,
             open_queue=lambda: self.queue,
-            open_trainer=lambda: trainer,
+            open_trainer=lambda _: trainer,
             open_registry=lambda: registry,
             open_runs=lambda: runs,
             owner="test",

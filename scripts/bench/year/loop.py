@@ -39,7 +39,7 @@ class YearLoop:
             tables=memory_tables(),
             modality=world,
             open_queue=lambda: self._server,
-            open_trainer=lambda: trainer,
+            open_trainer=lambda _: trainer,
             open_registry=lambda: registry,
             open_runs=lambda: runs,
             owner="bench",
