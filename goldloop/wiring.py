@@ -52,7 +52,7 @@ class Wiring:
     @property
     def settings(self) -> Settings:
         """The settings of the workspace, with the preset that goldloop chose where they name none."""
-        return self.workspace.settings.with_preset(self.preset_record.read())
+        return self.workspace.settings.with_preset(self.preset_record.read)
 
     @property
     def preset_record(self) -> PresetFile:

@@ -103,7 +103,7 @@ class LoopPorts:
     @property
     def settings(self) -> Settings:
         """The settings, with the preset that goldloop chose from the pictures where they name none."""
-        return self.configured.with_preset(self.preset_record.read())
+        return self.configured.with_preset(self.preset_record.read)
 
     def trainer(self, preset: str | None = None) -> Trainer:
         """Return what makes classifiers of `preset`, by default of that in force."""

@@ -26,7 +26,7 @@ def compare(ports: LoopPorts, notes: list[str], *, n_seeds: int, seed: int) -> S
     Raises:
         EmptyPoolError: the preset has no features, or there are too few gold samples or audits with some.
     """
-    trainer, preset = ports.open_trainer(), ports.settings.model.preset
+    trainer, preset = ports.trainer(), ports.settings.model.preset
     if not isinstance(trainer, FeatureTrainer):
         raise EmptyPoolError(
             f"Preset {preset!r} has no frozen backbone and so keeps no features, by which strategies choose. "

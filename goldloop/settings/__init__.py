@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Annotated, Any, Literal, Self
 
@@ -98,13 +99,14 @@ class Settings(Section):
         """The label set, in column order."""
         return _label_set(self.labels)
 
-    def with_preset(self, choice: PresetChoice | None) -> Settings:
-        """Return the settings with the preset of `choice` where they leave the preset to goldloop.
+    def with_preset(self, read: Callable[[], PresetChoice | None]) -> Settings:
+        """Return the settings with the choice that `read` returns where they leave the preset to goldloop.
 
         Before there is a choice no picture has arrived, and UNDECIDED stands for it.
         """
         if self.model.preset != AUTO:
             return self
+        choice = read()
         preset = UNDECIDED if choice is None else choice.preset
         return self.model_copy(update={"model": self.model.model_copy(update={"preset": preset})})
 

@@ -75,7 +75,6 @@ def _workspace(root: Path, pictures: Pictures, preset: str, options: argparse.Na
         selection={
             "budget_per_round": options.budget,
             "audit_rate": options.audit_rate,
-            "audit_share": 0.5,
             "seed": options.seed,
         },
         model={"preset": preset, "seed": options.seed},

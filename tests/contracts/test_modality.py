@@ -83,7 +83,7 @@ def test_every_place_knows_the_same_kinds() -> None:
     for kind, presets in PRESETS.items():
         settings = Settings(kind=kind, name="shop", labels=("a", "b"))  # type: ignore[arg-type]
         assert settings.model.preset == presets[0]
-        assert TRAINERS[kind](settings.with_preset(None).model)
+        assert TRAINERS[kind](settings.with_preset(lambda: None).model)
         assert all((preset in FORMS) is (kind == "image") for preset in presets_of(kind))
 
 

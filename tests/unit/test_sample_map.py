@@ -111,7 +111,7 @@ def test_with_more_labels_like_probabilities_lie_together(loop: Loop) -> None:
             for number, sample_id in enumerate(ids)
         ]
     )
-    ports = replace(loop.ports(), settings=loop.settings.model_copy(update={"labels": labels}))
+    ports = replace(loop.ports(), configured=loop.settings.model_copy(update={"labels": labels}))
 
     section = mapped(ports)
 

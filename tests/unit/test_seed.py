@@ -213,7 +213,7 @@ def test_another_preset_without_features_uses_no_hints(loop: HintedLoop) -> None
 
     assert steering_hints(loop.tables.hints, [], tiny, loop.ports().modality) == []
     with pytest.raises(ModelError, match=r"presets that have: efficientnet_lite0"):
-        add_hints(replace(loop.ports(), settings=tiny), ["mine"], "spam")
+        add_hints(replace(loop.ports(), configured=tiny), ["mine"], "spam")
 
 
 def test_an_unknown_label_is_refused(loop: HintedLoop) -> None:

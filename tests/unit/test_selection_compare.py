@@ -71,7 +71,7 @@ def features(n: int = N) -> dict[SampleId, npt.NDArray[np.float16]]:
 def ports_of(bench: Bench, trainer: FakeTrainer, known: Features) -> LoopPorts:
     """Return the ports of a workspace with `known` features."""
     texts = FeaturedTexts(bench.ports.modality.reader, bench.store, known=known)  # type: ignore[arg-type]
-    return replace(bench.ports, modality=texts, open_trainer=lambda: trainer)
+    return replace(bench.ports, modality=texts, open_trainer=lambda _: trainer)
 
 
 def test_gold_with_features_is_compared(bench: Bench) -> None:
