@@ -37,7 +37,8 @@ def init(
         str | None,
         typer.Option(
             help="Model. Images: auto (default: chosen from the first pictures), tiny (small and grey), "
-            "efficientnet_lite0 (photographs), resnet18, convnext_tiny (224 px). Texts: ngrams"
+            "efficientnet_lite0 (photographs), frozen_convnext_tiny, dinov2_vits14 (weights are downloaded), "
+            "resnet18, convnext_tiny (trained whole). Texts: ngrams"
         ),
     ] = None,
     band: Annotated[tuple[float, float], typer.Option(help="Confidence people review.")] = (0.40, 0.70),

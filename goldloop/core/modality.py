@@ -14,7 +14,7 @@ from goldloop.core.samples import SampleId
 from goldloop.core.tasks import NewTask
 
 Features = Mapping[SampleId, npt.NDArray[np.float16]]
-"""What a frozen backbone makes of samples, (n_features,) by id, none below 0."""
+"""What a frozen backbone makes of samples, (n_features,) by id."""
 
 MAX_FINGERPRINT_DISTANCE = 3
 """Bits of 64 in which the fingerprints of near-duplicates differ at most, unless a kind measured its own."""

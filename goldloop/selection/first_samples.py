@@ -13,6 +13,7 @@ from goldloop.core.samples import SampleId
 from goldloop.selection.pool import Features as Rows
 from goldloop.selection.pool import Pool
 from goldloop.selection.strategies import medoids
+from goldloop.stats.features import signed_roots
 
 MOST_ROWS = 20_000
 """Samples that represent a larger pool, a draw of it, so that its size costs no time."""
@@ -46,8 +47,8 @@ def first_samples(
 
 
 def reduced(features: npt.NDArray[np.float16]) -> Rows:
-    """Return the square roots of `features` (n, d), none below 0, centred and of length 1, as heads do."""
-    rows = np.sqrt(features.astype(np.float32))
+    """Return the signed roots of `features` (n, d), centred and of length 1, as heads do."""
+    rows = signed_roots(features.astype(np.float32))
     rows -= rows.mean(axis=0)
     rows[np.linalg.norm(rows, axis=1) < 1e-6, 0] = 1.0  # equal to the mean; any direction serves
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from goldloop.core.modality import Features
 from goldloop.core.predictions import Candidate
 from goldloop.core.samples import SampleId
+from goldloop.stats.features import signed_roots
 
 RARE_BELOW = 10
 """Gold samples from which on a label is no longer rare: a model has then learnt what it looks like."""
@@ -98,9 +99,9 @@ def _likeness(
         found = [one for one in part if one.sample_id in features]
         if not found:
             continue
-        roots = np.sqrt(np.stack([features[one.sample_id] for one in found]).astype(np.float32))
+        roots = signed_roots(np.stack([features[one.sample_id] for one in found]).astype(np.float32))
         centre = roots.mean(axis=0) if centre is None else centre
-        of_hints = np.sqrt(hints.astype(np.float32)) - centre
+        of_hints = signed_roots(hints.astype(np.float32)) - centre
         parts.append(np.asarray(_of_length_one(roots - centre) @ _of_length_one(of_hints).T))
         known += found
     return known, np.concatenate(parts)

@@ -13,7 +13,15 @@ from goldloop.core.labels import normalised
 from goldloop.core.presets import AUTO
 
 PRESETS: Mapping[str, tuple[str, ...]] = {
-    "image": (AUTO, "tiny", "efficientnet_lite0", "resnet18", "convnext_tiny"),
+    "image": (
+        AUTO,
+        "tiny",
+        "efficientnet_lite0",
+        "frozen_convnext_tiny",
+        "dinov2_vits14",
+        "resnet18",
+        "convnext_tiny",
+    ),
     "text": ("ngrams",),
 }
 """What `model.preset` may be for each kind of samples, the default first."""
@@ -171,11 +179,21 @@ class SuggestionSettings(Section):
 class ModelSettings(Section):
     """Which classifier goldloop trains."""
 
-    preset: Literal["auto", "tiny", "efficientnet_lite0", "resnet18", "convnext_tiny", "ngrams"] = "auto"
+    preset: Literal[
+        "auto",
+        "tiny",
+        "efficientnet_lite0",
+        "frozen_convnext_tiny",
+        "dinov2_vits14",
+        "resnet18",
+        "convnext_tiny",
+        "ngrams",
+    ] = "auto"
     """Images: auto (goldloop chooses tiny or efficientnet_lite0 from the first pictures, once; `goldloop
     status` names the choice), tiny (small grey pictures, trained from nothing), efficientnet_lite0
-    (photographs: a linear head on frozen ImageNet features, 224 px), resnet18 or convnext_tiny (224 px,
-    trained whole). Texts: ngrams."""
+    (photographs: a linear head on frozen ImageNet features, 224 px), frozen_convnext_tiny or dinov2_vits14
+    (the same with weights of about 100 MB, downloaded once), resnet18 or convnext_tiny (224 px, trained
+    whole). Texts: ngrams."""
     weights: Literal["auto", "pretrained", "scratch"] = "auto"
     """Initial weights. auto: pretrained weights if a download works, otherwise random weights and a message;
     pretrained: fail without them; scratch: random weights."""

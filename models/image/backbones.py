@@ -5,12 +5,7 @@ torchvision is compiled against one build of torch: beside another its import fa
 
 from __future__ import annotations
 
-import hashlib
-import os
-import shutil
-import urllib.request
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,8 +14,7 @@ from torch import nn
 from goldloop.core.errors import ModelError
 from models.image.network import Classifier, TinyBody
 from models.image.presets import Preset
-
-TIMEOUT_S = 15
+from models.image.weights import cached, cannot_be_had, check_digest, download
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +55,29 @@ def start_network(preset: Preset, n_labels: int, *, weights: str) -> Start:
         )
     vision = _torchvision()
     source = vision.get_model_weights(preset.name).DEFAULT
+    path, expected = cached(source.url), source.url.rsplit("-", 1)[-1].partition(".")[0]
     try:
-        state = _downloaded(source.url)
+        if not path.exists():
+            download(source.url, expected)
+        check_digest(path, expected)
         backbone = getattr(vision, preset.name)(weights=None)
-        backbone.load_state_dict(state)
+        backbone.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except (OSError, ValueError, RuntimeError) as error:
-        reason = (
-            f"pretrained weights of {preset.name} cannot be had ({error}); put {source.url} into {_cache()}"
-        )
+        remedy = f"Connect to the internet and run the command again, put {source.url} into {path.parent}"
         if weights == "pretrained":
-            raise ModelError(f"{reason}, or set weights to 'auto'") from error
+            remedy += ", set `weights` in [model] of goldloop.toml to 'auto' or 'scratch'"
+        reason = cannot_be_had(preset.name, error, remedy)
+        if weights == "pretrained":
+            raise reason from error
         note = f"{reason}. Training from scratch instead: expect far lower accuracy from few labels"
         return replace(scratch, notes=(note,))
     network = Classifier(*_without_head(backbone), n_labels)
     return Start(network, f"pretrained: {source.url}", preset.finetune_learning_rate)
+
+
+def headless(name: str) -> nn.Module:
+    """Return the backbone `name` of torchvision without weights, which gives features in place of classes."""
+    return _without_head(getattr(_torchvision(), name)(weights=None))[0]
 
 
 def _torchvision() -> Any:
@@ -96,27 +99,3 @@ def _without_head(backbone: Any) -> tuple[nn.Module, int]:
         n_features = int(backbone.classifier[-1].in_features)
         backbone.classifier[-1] = nn.Identity()
     return backbone, n_features
-
-
-def _cache() -> Path:
-    return Path(torch.hub.get_dir()) / "checkpoints"
-
-
-def _downloaded(url: str) -> dict[str, torch.Tensor]:
-    """Return the weights at `url`, from torch's cache or downloaded into it, with a timeout torch lacks."""
-    path = _cache() / url.rsplit("/", 1)[-1]
-    expected = path.stem.rsplit("-", 1)[-1]
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer, beside.open("wb") as file:
-                shutil.copyfileobj(answer, file)
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    if not digest.startswith(expected):
-        raise ValueError(f"{path} is damaged: SHA-256 {digest[:8]} where {expected} was expected; delete it")
-    state: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-    return state

@@ -6,15 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from goldloop.core.presets import AUTO, PresetChoice, PresetComparison, weights_words
 from goldloop.core.samples import FileRef
-from models.image.presets import FROZEN, PRESETS
+from models.image.presets import FROZEN, PRESETS, TORCHVISION
 
 SMALL_PX = PRESETS["tiny"].size
 """Shorter side in pixels up to which `tiny` sees all of a picture."""
 
-_TORCHVISION = "torchvision, which grants no licence of its own for them"
 LICENCES: Mapping[str, str] = {
     **{name: preset.licence for name, preset in FROZEN.items()},
-    **{name: _TORCHVISION for name, preset in PRESETS.items() if preset.finetune_learning_rate is not None},
+    **{name: TORCHVISION for name, preset in PRESETS.items() if preset.finetune_learning_rate is not None},
 }
 """Licence of the published weights of each preset that has some."""
 

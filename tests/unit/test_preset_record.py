@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from goldloop.adapters.memory import MemoryRegistry
-from goldloop.core.errors import SettingsError, SourceError
+from goldloop.core.errors import ModelError, SettingsError, SourceError
 from goldloop.core.presets import PresetChoice
 from goldloop.loop.challenger import settings_digest
 from goldloop.loop.champion import modality_for
@@ -145,6 +145,27 @@ def test_without_a_picture_nothing_is_chosen(tmp_path: Path) -> None:
         score_files(ports, str(tmp_path / "nowhere"))
     assert not (tmp_path / "w" / FILE_NAME).exists()
     assert score_files(ports, write(tmp_path / "in", 1, 8, is_grey=True)).preset.startswith("tiny, chosen")
+
+
+def test_weights_that_cannot_be_had_stop_the_score_before_anything_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The error names the choices; after one of them the same command scores every picture."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError("Name or service not known")
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    source = write(tmp_path / "photographs", 3, 300)
+    wiring = opened(tmp_path / "w", model={"preset": "dinov2_vits14"})
+    with pytest.raises(ModelError, match=r"'dinov2_vits14' cannot be had: Name or .* or set `preset`"):
+        score_files(ports_of(wiring), source)
+    assert wiring.tables.samples.read().num_rows == 0
+
+    path = tmp_path / "w" / "goldloop.toml"
+    path.write_text(path.read_text().replace('preset = "dinov2_vits14"', f'preset = "{LITE0}"'))
+    assert score_files(ports_of(opened(tmp_path / "w")), source).n_files == 3
 
 
 @pytest.mark.parametrize(
