@@ -63,7 +63,7 @@ def nearest_to_hints(
         return []
     rows = np.concatenate([one.features for one in steering])
     known, likeness = _likeness(candidates[:MOST_SEARCHED], rows, features_of)
-    orders = iter(np.argsort(-likeness, axis=0, kind="stable").T[:, : n_hinted * len(rows)])
+    orders = iter(np.argsort(-likeness, axis=0, kind="stable").T[:, :n_hinted])
     turns = [chain.from_iterable(zip(*(next(orders) for _ in one.features), strict=True)) for one in steering]
     chosen: dict[int, str] = {}
     while len(chosen) < n_hinted and turns:

@@ -100,9 +100,9 @@ def simulate(
         EmptyPoolError: there are fewer than LEAST_POOL samples to ask for, or than LEAST_AUDITS audits, or
             fewer than two labels.
     """
-    _check_enough(gold)
     tests, audits = list(_tests(gold, n_seeds, seed)), gold.audits
     n_pool = min(len(gold.columns) - len(test) for test in tests)
+    _check_enough(gold, n_pool)
     batch = int(LARGEST_SHARE * n_pool) // N_BATCHES
     is_test = np.stack([np.isin(audits, test) for test in tests])
     right = {pair: np.zeros((n_seeds, N_BATCHES, len(audits)), dtype=bool) for pair in PAIRS}
@@ -148,9 +148,8 @@ def _tests(gold: HiddenGold, n_seeds: int, seed: int) -> Iterator[Rows]:
         yield np.flatnonzero(np.isin(of_row, half))
 
 
-def _check_enough(gold: HiddenGold) -> None:
+def _check_enough(gold: HiddenGold, n_pool: int) -> None:
     n_audits, n_labels = len(gold.audits), len(np.unique(gold.columns))
-    n_pool = len(gold.columns) - (n_audits + 1) // 2
     if n_audits < LEAST_AUDITS or n_pool < LEAST_POOL or n_labels < 2:
         raise EmptyPoolError(
             f"the gold is too small to compare strategies: {n_audits} audited samples, {n_pool} samples to "

@@ -26,7 +26,7 @@ PRESETS: Mapping[str, tuple[str, ...]] = {
 }
 """What `model.preset` may be for each kind of samples, the default first."""
 
-FEATURE_PRESETS = ("efficientnet_lite0",)
+FEATURE_PRESETS = ("efficientnet_lite0", "frozen_convnext_tiny", "dinov2_vits14")
 """Presets whose models take features of a frozen backbone, which goldloop computes once and keeps."""
 
 _CRON_FIELD = re.compile(r"^[\d*/,\-A-Za-z#L?]+$")

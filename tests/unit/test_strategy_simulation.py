@@ -154,6 +154,13 @@ def test_gold_that_is_too_small_is_refused(n: int, n_audits: int) -> None:
         simulated(gold(n, n_audits))
 
 
+def test_gold_of_near_duplicates_alone_is_refused() -> None:
+    """All look like one audit of forty: while that one tests, hardly a sample is left to ask about."""
+    groups = [str(row if row < 40 else 0) for row in range(N)]
+    with pytest.raises(EmptyPoolError, match="20 samples to choose from"):
+        simulated(replace(gold(N, 40), groups=groups))
+
+
 def test_gold_of_one_label_is_refused() -> None:
     """No strategy could teach anything."""
     samples = gold()
