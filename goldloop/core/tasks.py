@@ -13,9 +13,10 @@ from goldloop.core.samples import BatchId, SampleId
 class Purpose(StrEnum):
     """Why annotators see a sample.
 
-    `SEED` and `AUDIT` samples are random draws: before the first model, a seed comes from all samples that
-    are not reserved, later from the held samples. `REVIEW` is a quick review and `FULL` a full review, both
-    chosen by the policy; a full review gets blind answers like an audit. `RECHECK` is a blind second answer
+    `AUDIT` samples are a random draw. The strategy chooses all others that are new: a `SEED` shows no
+    suggestion, and comes from all samples before the first model and from held ones later; `REVIEW` is a
+    quick review and `FULL` a full review, for samples that the policy sent there; a full review gets blind
+    answers like an audit. `RECHECK` is a blind second answer
     to a sample that was shown with a suggestion, or whose gold label is doubtful. `ONBOARDING` shows samples
     with known labels to a new annotator. `ADJUDICATION` shows disputed samples to an adjudicator.
     """

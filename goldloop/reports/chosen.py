@@ -15,11 +15,11 @@ from goldloop.reports.sample_facts import Opinion
 from goldloop.selection.plan import FIRST_ASKED
 
 _REASONS = {
-    Purpose.SEED: "teaches the model; before the first model a medoid, which stands for samples like it, or "
-    "a random draw; later a draw from the held samples",
+    Purpose.SEED: "teaches the model: before the first model medoids, which stand for samples like them, or "
+    "a random draw where no features are known; later held samples that selection.strategy chose",
     Purpose.AUDIT: "judges the models: a random draw from all samples, labelled blind",
-    Purpose.REVIEW: "is in the band of confidence that annotators look at, small margins first",
-    Purpose.FULL: "is labelled blind by several annotators, small margins first",
+    Purpose.REVIEW: "is in the lane review and was chosen by selection.strategy",
+    Purpose.FULL: "is labelled blind by several annotators, and was chosen by selection.strategy",
 }
 BLIND = "Keep this page from annotators while these tasks are open: it shows what blind tasks hide."
 
@@ -71,12 +71,12 @@ def _pick(plan: PlannedTask, labels: LabelSet, *, has_model: bool) -> Pick:
 
 
 def _chance(plan: PlannedTask, *, has_model: bool) -> list[str]:
-    """Return how chance or a cluster chose the sample; nothing for reviews, whose margin says it."""
+    """Return how the sample came to be chosen; nothing for reviews, whose margin says it."""
     if plan.inclusion_probability is not None:
         return [f"random draw, probability {percent(plan.inclusion_probability)}"]
     if plan.purpose is not Purpose.SEED:
         return []
-    return ["drawn from the held samples" if has_model else "medoid of a cluster"]
+    return ["chosen among the held samples" if has_model else "chosen before the first model"]
 
 
 def _suggestion(plan: PlannedTask) -> list[str]:

@@ -158,7 +158,7 @@ def test_the_last_plan_says_why_each_sample_was_chosen(loop: Loop) -> None:
 @pytest.mark.parametrize(
     ("probability", "lines"),
     [
-        (None, ["lane hold", "medoid of a cluster", "blind"]),
+        (None, ["lane hold", "chosen before the first model", "blind"]),
         (0.1, ["lane hold", "random draw, probability 10.0 %", "blind"]),
     ],
 )
