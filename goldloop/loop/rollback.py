@@ -79,7 +79,10 @@ def bring_back(ports: LoopPorts, history: ModelHistory, model: ModelId) -> bool:
         )
     runs = ports.open_runs()
     run_id = runs.begin(_start(ports, history, model))
-    graph, example = ports.trainer().exportable(folder) or (None, None)
+    trainer = ports.trainer(
+        ports.trainer().scorer(folder).preset
+    )  # its own preset, which settings may not name
+    graph, example = trainer.exportable(folder) or (None, None)
     registry.register(
         folder, graph=graph, example=example, mlflow_run_id=run_id, tags={VERSION_TAG: model.version}
     )

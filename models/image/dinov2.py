@@ -1,7 +1,6 @@
 """DINOv2's smallest vision transformer [oquab2024]: a frozen backbone that was trained without labels.
 
-Parameter names are those of the published file. The classes of ImageNet had no part in the training, so the
-features also suit pictures that are unlike ImageNet's.
+Parameter names are those of the published file.
 """
 
 from __future__ import annotations

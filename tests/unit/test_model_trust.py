@@ -13,12 +13,13 @@ from goldloop.loop.champion import champion_model, champion_problem
 from goldloop.loop.policy import settle
 from goldloop.loop.retrain import retrain
 from goldloop.loop.rollback import rollback
+from goldloop.settings.sections import ModelSettings
 from goldloop.tables.model_log import read_models
 from goldloop.tables.rounds import read_rounds, save_round
 from goldloop.training.promotion import FIRST_MODEL
 from goldloop.training.verified_registry import VERSION_TAG
 from tests.loop import Killed
-from tests.unit.retraining_bench import HOLDOUT, TRAIN, Bench, train_record
+from tests.unit.retraining_bench import HOLDOUT, TRAIN, Bench, FakeTrainer, train_record
 
 
 @pytest.fixture
@@ -111,6 +112,20 @@ def test_a_missing_champion_is_an_error_with_a_way_back(bench: Bench, what: str)
     assert second.decision is not None
     assert second.decision.rule != FIRST_MODEL
     assert second.evaluations["baseline"].model_version == "1"
+
+
+def test_a_lost_champion_of_another_preset_comes_back_by_a_trainer_of_its_own(bench: Bench) -> None:
+    """The settings name a new preset by now; the graph that MLflow serves is still that of the old one."""
+    lose_registry(bench)
+    asked: list[str] = []
+
+    def open_trainer(model: ModelSettings) -> FakeTrainer:
+        asked.append(model.preset)
+        return bench.trainer
+
+    rollback(replace(bench.ports, open_trainer=open_trainer), bench.notes, to="1")
+
+    assert asked[:2] == ["tiny", "length"]
 
 
 def test_a_number_that_comes_again_is_not_the_same_model(bench: Bench) -> None:
