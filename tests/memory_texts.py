@@ -53,7 +53,6 @@ class LengthScorer:
     """Predicts `spam` with probability len(text) / 100."""
 
     preset, labels = "length", LABELS
-    folds: tuple[LengthScorer, ...] = ()
 
     def __call__(self, payloads: Sequence[Any]) -> Scores:
         """Return the scores of a minibatch of texts."""

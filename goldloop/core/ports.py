@@ -179,13 +179,6 @@ class Scorer(Protocol):
     def labels(self) -> LabelSet:
         """Label set whose order the columns of `probs` follow."""
 
-    @property
-    def folds(self) -> Sequence[Scorer]:
-        """Models that judge audited samples: number f was trained and calibrated without those of fold f.
-
-        Empty where the model itself was trained on no audited sample.
-        """
-
     def __call__(self, payloads: Sequence[Any]) -> Scores:
         """Return the scores of one minibatch of decoded payloads."""
 

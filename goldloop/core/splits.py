@@ -11,8 +11,8 @@ from goldloop.core.tasks import Purpose
 HOLDOUT_SHARE = 2 / 3  # of the audit; the rest is validation, which selects temperature and epoch
 
 
-JUDGING_FOLDS = 5
-"""Folds of the audited samples where a model trains on them by cross-fitting."""
+VALIDATION_FOLDS = 5
+"""Folds of validation where a model learns from it too, and is calibrated by cross-fitting."""
 
 
 class Split(StrEnum):
@@ -34,14 +34,8 @@ def wanted_split(sample_id: SampleId, purpose: Purpose, *, seed: int) -> Split:
     return Split.HOLDOUT if permanent_random(sample_id, seed, "split") < HOLDOUT_SHARE else Split.VALIDATION
 
 
-AUDIT_SPLITS = (Split.VALIDATION, Split.HOLDOUT)
-
-
 def fold_of(group: str, *, n_folds: int) -> int:
-    """Return the fold of an audited sample, below `n_folds`; near-duplicates, which share a group, share it.
-
-    It depends on nothing else, so that every model of every round leaves out the same samples.
-    """
+    """Return the fold of a sample, below `n_folds`; near-duplicates, which share a group, share it."""
     return int(permanent_random(SampleId(group), 0, "fold") * n_folds)
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from goldloop.core.errors import HoldoutLeakError
 from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE
 from goldloop.core.samples import SampleId
-from goldloop.core.splits import AUDIT_SPLITS, Split
+from goldloop.core.splits import Split
 
 
 class Groups:
@@ -63,7 +63,7 @@ def check_no_leak(rows: Iterable[tuple[SampleId, str, Split]]) -> None:
     judging: dict[str, SampleId] = {}
     trained: dict[str, SampleId] = {}
     for sample_id, group, split in rows:
-        if split in AUDIT_SPLITS:
+        if split in (Split.VALIDATION, Split.HOLDOUT):
             judging.setdefault(group, sample_id)
         elif split is Split.TRAIN:
             trained.setdefault(group, sample_id)

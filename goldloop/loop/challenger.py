@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from goldloop.core.probs import column_names
-from goldloop.core.splits import AUDIT_SPLITS, JUDGING_FOLDS, Split, fold_of
+from goldloop.core.splits import VALIDATION_FOLDS, Split, fold_of
 from goldloop.gold.records import GoldRecord
 from goldloop.loop.ports import LoopPorts
 from goldloop.settings import Settings
@@ -51,9 +51,7 @@ def train_challenger(
 ) -> Challenger:
     """Train and register a challenger."""
     registry, runs, trainer = ports.open_registry(), ports.open_runs(), ports.trainer()
-    labels, validation = ports.settings.label_set, _of_split(gold, Split.VALIDATION)
-    if trainer.cross_fits:
-        validation = audits_of(gold)
+    labels, validation = ports.settings.label_set, of_split(gold, Split.VALIDATION)
     tags = {
         "goldloop.gold_digest": gold.version.digest,
         "goldloop.settings": settings_digest(ports.settings),
@@ -62,14 +60,14 @@ def train_challenger(
     run_id = runs.begin(_start(ports, gold, tags))
     with failing(runs, run_id, "training"):
         trained = trainer.train(
-            [(record.sample_id, labels.column(record.label)) for record in _of_split(gold, Split.TRAIN)],
+            [(record.sample_id, labels.column(record.label)) for record in of_split(gold, Split.TRAIN)],
             [(record.sample_id, labels.column(record.label)) for record in validation],
             labels=labels,
             load=ports.training_samples().load,
             folder=scratch / run_id,
             advance=advance,
             validation_weights=weights_of(validation).tolist(),
-            folds=[fold_of(record.group, n_folds=JUDGING_FOLDS) for record in validation],
+            folds=[fold_of(record.group, n_folds=VALIDATION_FOLDS) for record in validation],
         )
         notes += trained.notes
         graph, example = trainer.exportable(trained.folder) or (None, None)
@@ -104,9 +102,9 @@ def _start(ports: LoopPorts, gold: Gold, tags: Mapping[str, str]) -> TrainingSta
             "preset": model.preset,
             "weights": model.weights,
             "seed": model.seed,
-            "n_train": len(_of_split(gold, Split.TRAIN)),
-            "n_validation": len(_of_split(gold, Split.VALIDATION)),
-            "n_holdout": len(_of_split(gold, Split.HOLDOUT)),
+            "n_train": len(of_split(gold, Split.TRAIN)),
+            "n_validation": len(of_split(gold, Split.VALIDATION)),
+            "n_holdout": len(of_split(gold, Split.HOLDOUT)),
             "labels": column_names(ports.settings.label_set),
         },
         gold_uri=ports.gold_uri,
@@ -136,10 +134,6 @@ def settings_digest(settings: Settings) -> str:
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _of_split(gold: Gold, split: Split) -> list[GoldRecord]:
+def of_split(gold: Gold, split: Split) -> list[GoldRecord]:
+    """Return the records of `gold` in `split`."""
     return [record for record in gold.records if record.split is split]
-
-
-def audits_of(gold: Gold) -> list[GoldRecord]:
-    """Return the audited samples of `gold`, of both splits."""
-    return [record for record in gold.records if record.split in AUDIT_SPLITS]

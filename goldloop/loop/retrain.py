@@ -15,8 +15,8 @@ from goldloop.gold.near_duplicates import check_no_leak
 from goldloop.labeling.context import read_state
 from goldloop.loop.challenger import (
     Challenger,
-    audits_of,
     failing,
+    of_split,
     resumed_challenger,
     settings_digest,
     train_challenger,
@@ -114,7 +114,7 @@ def _evaluate(
         folders = _folders(ports, models, notes)
         evaluation = evaluate_on_holdout(
             roles={role: model.version for role, model in models.items() if model},
-            audits=audits_of(gold),
+            holdout=of_split(gold, Split.HOLDOUT),
             version=gold.version,
             settings=ports.settings,
             scorer_of=lambda version: trainer.scorer(folders[version]),

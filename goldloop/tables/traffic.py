@@ -17,7 +17,7 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Table, Tables
 from goldloop.core.probs import column_names, stored_probs
 from goldloop.core.samples import SampleId
-from goldloop.core.splits import AUDIT_SPLITS
+from goldloop.core.splits import Split
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.settle import PolicyEvidence
 from goldloop.tables import codec
@@ -73,13 +73,13 @@ def _traffic(rows: pa.Table, scored_at: Sequence[datetime], tables: Tables, labe
 def evaluated_holdout(
     tables: Tables, gold: Iterable[GoldRecord], labels: LabelSet, model_version: str
 ) -> Audited:
-    """Return the audits as `model_version` last evaluated them; those without its evaluation are missing."""
+    """Return the holdout as `model_version` last evaluated it; samples without its evaluation are missing."""
     rows = tables.evaluations.read(["sample_id", "model_version", "probs", "label_names", "evaluated_at"])
     rows = rows.filter(pc.field("model_version") == model_version).sort_by("evaluated_at")
     evaluated = codec.column_values(rows, "sample_id", "probs", "label_names")
     probs_of = {sample_id: (probs, names) for sample_id, probs, names in evaluated}
     holdout = sorted(
-        (record for record in gold if record.split in AUDIT_SPLITS and record.sample_id in probs_of),
+        (record for record in gold if record.split is Split.HOLDOUT and record.sample_id in probs_of),
         key=lambda record: record.sample_id,
     )
     n, stored = len(holdout), [probs_of[record.sample_id] for record in holdout]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from goldloop.core.modality import Modality
 from goldloop.core.ports import Scorer, Scores
 from goldloop.core.probs import Probs, checked_probs, over_labels, restored
 from goldloop.core.samples import SampleId
-from goldloop.core.splits import Split, fold_of
+from goldloop.core.splits import Split
 from goldloop.drift.sketches import Sketch, sketch_of
 from goldloop.gold.records import GoldRecord, GoldVersion
 from goldloop.settings import Settings
@@ -61,28 +61,25 @@ class HoldoutEvaluation:
 def evaluate_on_holdout(
     *,
     roles: Mapping[str, str | None],
-    audits: Sequence[GoldRecord],
+    holdout: Sequence[GoldRecord],
     version: GoldVersion,
     settings: Settings,
     scorer_of: Callable[[str], Scorer],
     modality: Modality,
     current: Collection[SampleId],
 ) -> HoldoutEvaluation:
-    """Return the evaluation of the models in `roles` on the same samples, and the decision of the gate.
+    """Return the evaluation of the models in `roles` on the same `holdout`, and the decision of the gate.
 
-    They are all `audits` where every model has folds, so that none judges a sample that it was trained on,
-    and otherwise those of the split holdout. Each has the weight 1 / its inclusion probability, so that they
-    stand for all traffic. `current` are the samples of the rounds that still count; the sketch
-    is of these alone.
+    Each sample has the weight 1 / its inclusion probability, so that the holdout stands for all traffic.
+    `current` are the samples of the rounds that still count; the sketch is of these alone.
     """
     labels = settings.label_set
-    models = {role: model for role, model in roles.items() if model is not None}
-    scorers = {model: scorer_of(model) for model in sorted(set(models.values()))}
-    are_cross_fitted = all(scorer.folds for scorer in scorers.values())
-    holdout = [record for record in audits if are_cross_fitted or record.split is Split.HOLDOUT]
     truth = np.array([labels.column(record.label) for record in holdout], dtype=np.intp)
     weights = weights_of(holdout)
-    scores = {model: _scored(scorer, holdout, modality, labels) for model, scorer in scorers.items()}
+    models = {role: model for role, model in roles.items() if model is not None}
+    scores = {
+        model: _scored(scorer_of(model), holdout, modality, labels) for model in sorted(set(models.values()))
+    }
     probs = {model: of_model.probs for model, of_model in scores.items()}
     evaluations = {
         role: evaluate(
@@ -138,26 +135,14 @@ def _sketch(
 def _scored(scorer: Scorer, records: Sequence[GoldRecord], modality: Modality, labels: LabelSet) -> Scores:
     """Return scores with probs over `labels`, as `over_labels` moves the columns of the model.
 
-    Each model gets the samples as its own preset takes them. A model with folds judges each sample by the
-    model that was trained without the sample's fold.
+    Each model gets the samples as its own preset takes them.
 
     The probs are rounded as tables keep them, so that figures computed from the tables are the same.
     """
-    order, rows, embeddings, store = [], [], [], modality.for_preset(scorer.preset).store
-    for judge, places in _judges(scorer, records):
-        for start in range(0, len(places), MINIBATCH):
-            chunk = places[start : start + MINIBATCH]
-            minibatch = judge([store.load(records[place].sample_id).payload for place in chunk])
-            rows.append(over_labels(checked_probs(minibatch.probs, judge.labels), judge.labels.names, labels))
-            embeddings.append(minibatch.embeddings)
-            order += chunk
-    back = np.argsort(order)
-    return Scores(restored(np.concatenate(rows))[back], np.concatenate(embeddings)[back])
-
-
-def _judges(scorer: Scorer, records: Sequence[GoldRecord]) -> Iterator[tuple[Scorer, list[int]]]:
-    """Yield the models that judge, each with the places of its samples in `records`."""
-    judges = scorer.folds or (scorer,)
-    folds = [fold_of(record.group, n_folds=len(judges)) for record in records]
-    for fold, judge in enumerate(judges):
-        yield judge, [place for place, of_record in enumerate(folds) if of_record == fold]
+    rows, embeddings, store = [], [], modality.for_preset(scorer.preset).store
+    for start in range(0, len(records), MINIBATCH):
+        chunk = records[start : start + MINIBATCH]
+        minibatch = scorer([store.load(record.sample_id).payload for record in chunk])
+        rows.append(over_labels(checked_probs(minibatch.probs, scorer.labels), scorer.labels.names, labels))
+        embeddings.append(minibatch.embeddings)
+    return Scores(restored(np.concatenate(rows)), np.concatenate(embeddings))

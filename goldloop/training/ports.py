@@ -37,7 +37,7 @@ class Trainer(Protocol):
 
     @property
     def cross_fits(self) -> bool:
-        """Whether models train on validation too, and have models for its folds (`Scorer.folds`)."""
+        """Whether models train on validation too, and are calibrated by others that left its folds out."""
 
     def train(
         self,
@@ -55,7 +55,7 @@ class Trainer(Protocol):
 
         `advance` gets the share that is done, in [0, 1]. `validation_weights`, one for each of `validation`,
         are inverse inclusion probabilities; None where all are equal. `folds` are the folds of `validation`
-        below JUDGING_FOLDS, for a trainer that `cross_fits`; without them it trains on `train` alone.
+        below VALIDATION_FOLDS, for a trainer that `cross_fits`; without them it trains on `train` alone.
 
         Raises:
             EmptyPoolError: there is nothing to train on.

@@ -1,10 +1,8 @@
-"""Fitting a head: on the train samples alone, or on the audited ones too, by cross-fitting.
+"""Fitting a head: on the train samples alone, or on those of validation too, by cross-fitting.
 
-Audited samples are a random draw, so they judge a model, and they are among the best samples to learn from.
-Cross-fitting does both [bates2024]: the head learns from all of them, and for each fold of them there is
-another head that learnt from all but that fold, which judges the fold. Their calibrations keep the fold out
-as well. The heads of folds learn from slightly fewer samples, so that they are slightly worse than the head
-that they stand for.
+The head learns from validation, and for each fold of it there is another head that learnt from all but that
+fold; what these say of their folds calibrates the head [bates2024]. They learn from slightly fewer samples,
+so that the calibration is slightly cautious.
 """
 
 from __future__ import annotations
@@ -15,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 
 from goldloop.core.labels import LabelSet
-from goldloop.core.splits import JUDGING_FOLDS
 from goldloop.stats.calibration import Calibration
 from goldloop.stats.metrics import Columns, Weights
 from models.image.head import Features, Head, Values
@@ -24,7 +21,7 @@ from models.training import calibrated
 
 @dataclass(frozen=True, slots=True)
 class FittedHead:
-    """A head and its calibration, and those of each fold of the validation samples.
+    """A head and its calibration, with notes for users.
 
     `logits` (n_validation, n_labels) of the validation samples are by heads that did not learn from them.
     """
@@ -33,8 +30,6 @@ class FittedHead:
     calibration: Calibration
     logits: Values
     notes: tuple[str, ...]
-    folds: tuple[Head, ...] = ()
-    fold_calibrations: tuple[Calibration, ...] = ()
 
 
 def plain_fit(features: Features, columns: Columns, weights: Weights, *, labels: LabelSet) -> FittedHead:
@@ -45,8 +40,7 @@ def plain_fit(features: Features, columns: Columns, weights: Weights, *, labels:
     cut = len(columns) - len(weights)
     head = Head.fitted(features[:cut], columns[:cut], len(labels))
     logits = head.logits(features[cut:])
-    calibration, notes = calibrated(logits, columns[cut:], weights)
-    return FittedHead(head, calibration, logits, notes)
+    return FittedHead(head, *_calibrated(logits, columns[cut:], weights))
 
 
 def cross_fit(
@@ -57,22 +51,30 @@ def cross_fit(
     labels: LabelSet,
     folds: npt.NDArray[np.intp],
 ) -> FittedHead:
-    """Fit on all samples; `folds` (n_validation,), below JUDGING_FOLDS, are of the last len(`weights`) ones.
-
-    The components and the regularisation of the folds' heads are those of the head on all samples: the
-    former need no label, and the latter is one number for all.
-    """
-    cut = len(columns) - len(weights)
+    """Fit on all samples; calibrate on the last len(`weights`), whose `folds` lie below VALIDATION_FOLDS."""
     head = Head.fitted(features, columns, len(labels))
-    reduced, truth = head.reduced(features), columns[cut:]
-    logits = np.zeros((len(folds), len(labels)))
-    heads = []
-    for fold in range(JUDGING_FOLDS):
+    logits = by_folds(head, features, columns, folds)
+    return FittedHead(head, *_calibrated(logits, columns[len(columns) - len(folds) :], weights))
+
+
+def by_folds(head: Head, features: Features, columns: Columns, folds: npt.NDArray[np.intp]) -> Values:
+    """Return the logits (n_folded, n_labels) of the last len(`folds`) samples by heads without their fold.
+
+    The components and the regularisation of these heads are those of `head`: the former need no label, and
+    the latter is one number for all.
+    """
+    cut, reduced = len(columns) - len(folds), head.reduced(features)
+    logits = np.zeros((len(folds), len(head.intercepts)))
+    for fold in np.unique(folds):
         is_out = folds == fold
         learns = np.concatenate([np.ones(cut, dtype=bool), ~is_out])
-        heads.append(head.refitted(reduced[learns], columns[learns]) if is_out.any() else head)
-        logits[is_out] = heads[-1].logits(features[cut:][is_out])
-    calibration, notes = calibrated(logits, truth, weights)
-    kept = [folds != fold for fold in range(JUDGING_FOLDS)]
-    of_folds = tuple(calibrated(logits[rows], truth[rows], weights[rows])[0] for rows in kept)
-    return FittedHead(head, calibration, logits, notes, tuple(heads), of_folds)
+        other = head.refitted(reduced[learns], columns[learns])
+        logits[is_out] = other.logits(features[cut:][is_out])
+    return logits
+
+
+def _calibrated(
+    logits: Values, columns: Columns, weights: Weights
+) -> tuple[Calibration, Values, tuple[str, ...]]:
+    calibration, notes = calibrated(logits, columns, weights)
+    return calibration, logits, notes

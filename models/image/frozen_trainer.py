@@ -72,10 +72,8 @@ class FrozenTrainer:
             size=preset.form.size,
             fit=preset.form.fit,
             inverse_regularisation=fitted.head.inverse_regularisation,
-            fold_temperatures=tuple(one.temperature for one in fitted.fold_calibrations),
-            fold_offsets=tuple(one.offsets for one in fitted.fold_calibrations),
         )
-        save(folder, fitted.head, card, fitted.folds)
+        save(folder, fitted.head, card)
         advance(1.0)
         figures = validation_figures(fitted.logits, columns[len(train) :], weights)
         return TrainedModel(folder, {name: (value,) for name, value in figures.items()}, fitted.notes)

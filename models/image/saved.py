@@ -68,8 +68,6 @@ def load(folder: Path) -> tuple[Classifier, ImageCard]:
 class TorchScorer:
     """A saved classifier. Satisfies `goldloop.core.ports.Scorer`; payloads are uint8 (size, size, 3)."""
 
-    folds: tuple[TorchScorer, ...] = ()
-
     def __init__(self, network: Classifier, card: ImageCard) -> None:
         self.preset, self.labels, self._calibration = card.preset, card.label_set, card.calibration
         self._preset = PRESETS[card.preset]

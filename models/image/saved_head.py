@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,26 +34,12 @@ class HeadCard(Card):
     size: int
     fit: str
     inverse_regularisation: float
-    fold_temperatures: tuple[float, ...] = ()
-    fold_offsets: tuple[tuple[float, ...], ...] = ()
-
-    @property
-    def fold_calibrations(self) -> list[Calibration]:
-        """Calibration of each model of a fold; cards from before them have none."""
-        pairs = zip(self.fold_temperatures, self.fold_offsets, strict=True)
-        return [Calibration(temperature, tuple(offsets)) for temperature, offsets in pairs]
 
 
-def save(folder: Path, head: Head, card: HeadCard, folds: Sequence[Head] = ()) -> None:
-    """Write `head`, its `card` and the heads of its folds; raises ModelError where a model is there already.
-
-    The heads of folds share mean and basis with `head`.
-    """
+def save(folder: Path, head: Head, card: HeadCard) -> None:
+    """Write `head` and `card` into `folder`; raises ModelError where it holds a model already."""
     arrays = asdict(head)
     del arrays["inverse_regularisation"]
-    if folds:
-        arrays["fold_weights"] = np.stack([fold.weights for fold in folds])
-        arrays["fold_intercepts"] = np.stack([fold.intercepts for fold in folds])
     with saving(folder, card):
         np.savez(folder / WEIGHTS, **arrays)
 
@@ -77,20 +63,13 @@ def load(folder: Path) -> HeadScorer:
     path, n_labels, n_features = folder / WEIGHTS, len(card.labels), preset.n_features
     flaw = f"does not hold a head of {n_labels} labels on {n_features} features"
     with reading(path, flaw), np.load(path, allow_pickle=False) as arrays:
-        found = dict(arrays)
-        weights, intercepts = found.pop("fold_weights", ()), found.pop("fold_intercepts", ())
-        head = Head(**found, inverse_regularisation=card.inverse_regularisation)
-        rows = zip(weights, intercepts, strict=True)
-        heads = [replace(head, weights=of_fold, intercepts=biases) for of_fold, biases in rows]
+        head = Head(**arrays, inverse_regularisation=card.inverse_regularisation)
         n_components = head.basis.shape[1]
         wanted = (n_features,), (n_features, n_components), (n_labels, n_components), (n_labels,)
-        for one in (head, *heads):
-            shapes = tuple(array.shape for array in (one.mean, one.basis, one.weights, one.intercepts))
-            if shapes != wanted:
-                raise ValueError(f"its arrays have the shapes {shapes}")
-        labels, pairs = card.label_set, zip(heads, card.fold_calibrations, strict=True)
-        folds = tuple(HeadScorer(preset, one, labels, calibration) for one, calibration in pairs)
-    return HeadScorer(preset, head, labels, card.calibration, folds)
+        shapes = tuple(array.shape for array in (head.mean, head.basis, head.weights, head.intercepts))
+        if shapes != wanted:
+            raise ValueError(f"its arrays have the shapes {shapes}")
+    return HeadScorer(preset, head, card.label_set, card.calibration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +80,6 @@ class HeadScorer:
     head: Head
     labels: LabelSet
     calibration: Calibration
-    folds: tuple[HeadScorer, ...] = ()
 
     @property
     def preset(self) -> str:

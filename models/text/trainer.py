@@ -91,7 +91,6 @@ class NgramScorer:
     labels: LabelSet
     calibration: Calibration
     preset: str = "ngrams"
-    folds: tuple[NgramScorer, ...] = ()
 
     def __call__(self, payloads: Sequence[Any]) -> Scores:
         """Return probs and embeddings of `payloads`; raises ModelError for a payload that is no text."""

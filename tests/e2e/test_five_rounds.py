@@ -51,7 +51,7 @@ SENIOR = Character("adjudicator", 5, 0.995, skip_rate=0.0)
 class WeakScorer:
     """A logistic regression on 60 digits that nobody is asked about: right about three times in four."""
 
-    preset, labels, folds = "tiny", LabelSet(LABELS), ()
+    preset, labels = "tiny", LabelSet(LABELS)
 
     def __init__(self, pictures: Sequence[Picture], parts: Wiring) -> None:
         from sklearn.linear_model import LogisticRegression

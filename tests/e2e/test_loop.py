@@ -75,7 +75,7 @@ def test_the_whole_loop(loop: Loop, services: Endpoints, prefect: PrefectApi, tm
     assert rounded["push"]["purposes"] == {"audit": 20, "review": 30}
     assert rounded["policy"]["model_version"] == "1"
     status = loop.json("status")
-    assert (status["policy"], status["files"]["review"]) == ("band[0,1]", N_FILES - BUDGET)
+    assert (status["policy"], status["files"]["review"]) == ("band[0,1] supported[nobody]", N_FILES - BUDGET)
     given |= answer_all(services.label_studio, loop.queue(), said.__getitem__)
     second = loop.json("round")
     assert second["record"]["model_version"] == "2"

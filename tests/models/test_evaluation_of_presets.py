@@ -51,7 +51,7 @@ def test_a_challenger_of_a_new_preset_meets_the_champion_of_the_old_one(tmp_path
     scorers = {version: trainers["2"].scorer(tmp_path / version) for version in trainers}
     evaluation = evaluate_on_holdout(
         roles={CHAMPION: "1", CHALLENGER: "2"},
-        audits=[audited_record(sample_id, COLOURS.names[column]) for sample_id, column in pairs[45:]],
+        holdout=[audited_record(sample_id, COLOURS.names[column]) for sample_id, column in pairs[45:]],
         version=GoldVersion(1, "digest", 15, 15, 0, 0, 0, datetime(2026, 3, 2, tzinfo=UTC), None, "pull"),
         settings=Settings(name="colours", labels=COLOURS.names),
         scorer_of=scorers.__getitem__,

@@ -59,7 +59,7 @@ class LengthTrainer:
         limit = self._limits[folder]
 
         class Scorer:
-            preset, labels, folds = "length", LABELS, ()
+            preset, labels = "length", LABELS
 
             def __call__(self, payloads: Sequence[Any]) -> Scores:
                 spam = np.array([0.95 if len(text) > limit else 0.05 for text in payloads])

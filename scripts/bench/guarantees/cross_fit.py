@@ -1,8 +1,8 @@
-"""Whether intervals keep their promise where audited samples also train: coverage over many draws.
+"""Whether intervals would keep their promise if all audited samples trained too: coverage over many draws.
 
-Each repeat draws train samples and audits from a file of features, fits a head as the trainer of frozen
-backbones does, and judges it twice: with the audits by cross-fitting, and with half of them kept apart from
-training, the other half calibrating. The truth is the head's accuracy on all samples that were not drawn.
+Each repeat draws train samples and audits from a file of features, and judges a head twice: one that learnt
+from all audits, by heads without each fold of them, and one with half of the audits kept apart from training,
+the other half calibrating. The truth is the head's accuracy on all samples that were not drawn.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from goldloop.core.labels import LabelSet
-from goldloop.core.splits import JUDGING_FOLDS
+from goldloop.core.splits import VALIDATION_FOLDS
 from goldloop.stats.comparison import paired_difference
 from goldloop.stats.metrics import Estimate, share_estimate
-from models.image.cross_fit import FittedHead, cross_fit, plain_fit
+from models.image.cross_fit import FittedHead, by_folds, cross_fit, plain_fit
+from models.training import calibrated
 from scripts.bench.common import Report, repeated
 
 SIZES = ((150, 75), (450, 225))  # train samples and audits: one round of the demo on clothing, and three
@@ -70,12 +71,17 @@ def outcomes(seed: int, path: Path) -> dict[str, Outcome | float | None]:
     for n_train, n_audits in SIZES:
         train, audits = order[:n_train], order[SIZES[-1][0] :][:n_audits]
         rows = np.concatenate([train, audits])
-        folds = np.arange(n_audits) % JUDGING_FOLDS
+        folds = np.arange(n_audits) % VALIDATION_FOLDS
         fitted = cross_fit(features[rows], columns[rows], np.ones(n_audits), labels=labels, folds=folds)
         heads.append(fitted)
         place = f"{n_audits} audits"
         found |= _judged(
-            f"{place}/cross-fitted", fitted, _by_fold(fitted, folds), audits=audits, rest=rest, path=path
+            f"{place}/cross-fitted",
+            fitted,
+            _by_fold(fitted, columns[audits], folds),
+            audits=audits,
+            rest=rest,
+            path=path,
         )
         half = n_audits // 2
         apart = plain_fit(
@@ -115,11 +121,13 @@ def _judged(
     }
 
 
-def _by_fold(fitted: FittedHead, folds: Columns) -> npt.NDArray[np.float64]:
-    """Return the probs of the audits by the heads of their folds."""
+def _by_fold(fitted: FittedHead, columns: Columns, folds: Columns) -> npt.NDArray[np.float64]:
+    """Return the probs of the audits, calibrated without the fold of each; `columns` are their labels."""
     probs = np.zeros_like(fitted.logits)
-    for fold, calibration in enumerate(fitted.fold_calibrations):
-        probs[folds == fold] = calibration.apply(fitted.logits[folds == fold])
+    for fold in range(VALIDATION_FOLDS):
+        kept = folds != fold
+        calibration, _ = calibrated(fitted.logits[kept], columns[kept], np.ones(int(kept.sum())))
+        probs[~kept] = calibration.apply(fitted.logits[~kept])
     return probs
 
 
@@ -127,13 +135,13 @@ def _difference(heads: list[FittedHead], order: Columns, rest: Columns, path: Pa
     """Return the interval of the gate for the second head against the first, on the second's audits."""
     features, columns, _ = data_of(path)
     n_train, n_audits = SIZES[-1]
-    audits, folds = order[n_train:][:n_audits], np.arange(n_audits) % JUDGING_FOLDS
+    audits, folds = order[n_train:][:n_audits], np.arange(n_audits) % VALIDATION_FOLDS
     rights, truths = [], []
-    for fitted in heads:
-        said = np.zeros(n_audits, dtype=np.intp)
-        for fold, head in enumerate(fitted.folds):
-            rows = folds == fold
-            said[rows] = head.logits(features[audits[rows]]).argmax(axis=1)
+    for fitted, (n_known, n_judged) in zip(heads, SIZES, strict=True):
+        said = fitted.head.logits(features[audits]).argmax(axis=1)  # of audits that came later, as it is
+        rows = np.concatenate([order[:n_known], audits[:n_judged]])
+        own = by_folds(fitted.head, features[rows], columns[rows], folds[:n_judged])
+        said[:n_judged] = own.argmax(axis=1)
         rights.append(said == columns[audits])
         truths.append(float(np.mean(fitted.head.logits(features[rest]).argmax(axis=1) == columns[rest])))
     return Outcome.of(paired_difference(rights[1], rights[0]), truths[1] - truths[0])

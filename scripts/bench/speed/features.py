@@ -18,7 +18,7 @@ import numpy.typing as npt
 from goldloop.adapters.feature_files import FeatureFiles
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Arrived, Decoded, SampleId
-from goldloop.core.splits import JUDGING_FOLDS
+from goldloop.core.splits import VALIDATION_FOLDS
 from goldloop.routing.policies import Band
 from goldloop.scoring.score import score_pool
 from goldloop.scoring.writer import Model
@@ -70,7 +70,7 @@ def train(rows: Rows, columns: npt.NDArray[np.intp], folder: Path) -> None:
         labels=LABELS,
         load=lambda sample_id: Decoded(rows[int(sample_id)]),
         folder=folder,
-        folds=[row % JUDGING_FOLDS for row in range(N_GOLD - cut)],
+        folds=[row % VALIDATION_FOLDS for row in range(N_GOLD - cut)],
     )
 
 

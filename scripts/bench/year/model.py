@@ -35,7 +35,6 @@ class Regression:
     weights: Floats
     calibration: Calibration
     preset: str = "tiny"
-    folds: tuple[Regression, ...] = ()
 
     def logits(self, features: Features) -> Floats:
         """Return uncalibrated logits (n, n_labels)."""
