@@ -91,10 +91,9 @@ class Judge:
         More minutes add answers to those of fewer minutes.
         """
         given, n_answers, seconds = self._answers(60 * minutes)
-        chosen = np.flatnonzero(given >= 0)
         rows = [row for row in self._order() if given[row] >= 0]
         trainer = self._parts.trainer
-        n_apart = 0 if trainer.cross_fits else len(chosen) // KEPT_APART
+        n_apart = 0 if trainer.cross_fits else len(rows) // KEPT_APART
         pairs = [(self._pool[row].sample_id, int(given[row])) for row in rows]
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch) / "model"
