@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from goldloop.consensus.provisional import ProvisionalLabel
 from goldloop.core.probs import column_names
 from goldloop.core.splits import VALIDATION_FOLDS, Split, fold_of
 from goldloop.gold.records import GoldRecord
@@ -45,22 +47,25 @@ def train_challenger(
     gold: Gold,
     history: ModelHistory,
     *,
+    provisional: Sequence[ProvisionalLabel],
+    recipe: str,
     notes: list[str],
     scratch: Path,
     advance: Callable[[float], None],
 ) -> Challenger:
-    """Train and register a challenger."""
+    """Train a challenger on gold and on provisional labels, and register it; `recipe` is their digest."""
     registry, runs, trainer = ports.open_registry(), ports.open_runs(), ports.trainer()
     labels, validation = ports.settings.label_set, of_split(gold, Split.VALIDATION)
     tags = {
         "goldloop.gold_digest": gold.version.digest,
-        "goldloop.settings": settings_digest(ports.settings),
+        "goldloop.settings": recipe,
         "goldloop.champion": history.champion.version if history.champion else "",
     }
-    run_id = runs.begin(_start(ports, gold, tags))
+    run_id = runs.begin(_start(ports, gold, provisional, tags))
+    learnt: list[GoldRecord | ProvisionalLabel] = [*of_split(gold, Split.TRAIN), *provisional]
     with failing(runs, run_id, "training"):
         trained = trainer.train(
-            [(record.sample_id, labels.column(record.label)) for record in of_split(gold, Split.TRAIN)],
+            [(one.sample_id, labels.column(one.label)) for one in learnt],
             [(record.sample_id, labels.column(record.label)) for record in validation],
             labels=labels,
             load=ports.training_samples().load,
@@ -76,12 +81,12 @@ def train_challenger(
         )
         digest = digest_of(trained.folder)
         model = ModelId(history.name_for(number, digest), digest)
-        _save_registered(ports, model, run_id, gold)
+        _save_registered(ports, model, run_id, gold, recipe)
         registry.set_alias(CHALLENGER, model.version, digest)
     return Challenger(model, run_id, trained.history)
 
 
-def _save_registered(ports: LoopPorts, model: ModelId, mlflow_run_id: str, gold: Gold) -> None:
+def _save_registered(ports: LoopPorts, model: ModelId, mlflow_run_id: str, gold: Gold, recipe: str) -> None:
     """Record the challenger, so that a retrain that breaks off here is continued."""
     save_model_event(
         ports.tables,
@@ -90,11 +95,13 @@ def _save_registered(ports: LoopPorts, model: ModelId, mlflow_run_id: str, gold:
         at=ports.clock(),
         mlflow_run_id=mlflow_run_id,
         gold_digest=gold.version.digest,
-        settings=settings_digest(ports.settings),
+        settings=recipe,
     )
 
 
-def _start(ports: LoopPorts, gold: Gold, tags: Mapping[str, str]) -> TrainingStart:
+def _start(
+    ports: LoopPorts, gold: Gold, provisional: Sequence[ProvisionalLabel], tags: Mapping[str, str]
+) -> TrainingStart:
     model, version = ports.settings.model, gold.version
     return TrainingStart(
         name=f"retrain on gold {version.version}",
@@ -102,7 +109,8 @@ def _start(ports: LoopPorts, gold: Gold, tags: Mapping[str, str]) -> TrainingSta
             "preset": model.preset,
             "weights": model.weights,
             "seed": model.seed,
-            "n_train": len(of_split(gold, Split.TRAIN)),
+            "n_train": len(of_split(gold, Split.TRAIN)) + len(provisional),
+            "n_provisional": len(provisional),
             "n_validation": len(of_split(gold, Split.VALIDATION)),
             "n_holdout": len(of_split(gold, Split.HOLDOUT)),
             "labels": column_names(ports.settings.label_set),
@@ -124,13 +132,15 @@ def failing(runs: TrainingRuns, mlflow_run_id: str, step: str) -> Iterator[None]
         raise
 
 
-def settings_digest(settings: Settings) -> str:
-    """Return a digest of the settings that decide what a retrain comes to."""
-    relevant = {
+def recipe_digest(settings: Settings, provisional: Sequence[ProvisionalLabel] = ()) -> str:
+    """Return a digest of what decides, beside gold, what a retrain comes to: settings, provisional labels."""
+    relevant: dict[str, Any] = {
         "labels": settings.labels,
         "model": settings.model.model_dump(),
         "gate": settings.gate.model_dump(),
     }
+    if provisional:
+        relevant["provisional"] = [(one.sample_id, one.label) for one in provisional]
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -4,15 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Protocol, TypeVar
 
 from goldloop.core.errors import EmptyPoolError, UnreadableSampleError
 from goldloop.core.ports import ContentStore
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
-from goldloop.gold.records import GoldRecord
 from goldloop.labeling.kept_content import keep_samples
 from goldloop.loop.ports import LoopPorts
 from goldloop.tables.gold_store import Gold
+
+
+class Labelled(Protocol):
+    """A sample with a label."""
+
+    @property
+    def sample_id(self) -> SampleId:
+        """The sample."""
+
+    @property
+    def split(self) -> Split:
+        """The split that it belongs to."""
+
+
+AnyLabelled = TypeVar("AnyLabelled", bound=Labelled)
 
 
 def readable_gold(ports: LoopPorts, gold: Gold, notes: list[str], *, check: Callable[[Gold], None]) -> Gold:
@@ -32,12 +47,12 @@ def readable_gold(ports: LoopPorts, gold: Gold, notes: list[str], *, check: Call
 
 
 def readable_records(
-    ports: LoopPorts, records: Sequence[GoldRecord], notes: list[str]
-) -> tuple[GoldRecord, ...]:
+    ports: LoopPorts, records: Sequence[AnyLabelled], notes: list[str], *, what: str = "gold samples"
+) -> tuple[AnyLabelled, ...]:
     """Return the records whose samples can be read, those of withheld samples included.
 
     A sample that cannot is fetched again from where its bytes were seen; one that is nowhere, or no longer
-    decodes, is left out. `notes` gets a sentence about either.
+    decodes, is left out. `notes` gets a sentence about either, in which the samples are called `what`.
     """
     store = ports.training_samples()
     used = [record.sample_id for record in records if record.split is not Split.WITHHELD]
@@ -49,14 +64,14 @@ def readable_records(
     left_out = {sample_id: why for sample_id, why in left_out.items() if why}
     if len(failed) > len(left_out):
         notes.append(
-            f"{len(failed) - len(left_out)} gold samples were missing or damaged in the workspace and were "
+            f"{len(failed) - len(left_out)} {what} were missing or damaged in the workspace and were "
             "fetched again from where they arrived."
         )
     if left_out:
         sample_id, why = next(iter(left_out.items()))
         notes.append(
-            f"{len(left_out)} of {len(used)} gold samples are left out because their content cannot be read, "
-            f"the first is {sample_id[:12]}: {why}. Their labels stay in gold."
+            f"{len(left_out)} of {len(used)} {what} are left out because their content cannot be read, "
+            f"the first is {sample_id[:12]}: {why}. Their labels are kept."
         )
     return tuple(record for record in records if record.sample_id not in left_out)
 

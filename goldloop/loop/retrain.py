@@ -6,26 +6,28 @@ import tempfile
 from pathlib import Path
 
 from goldloop.consensus.outcomes import open_audit_note
+from goldloop.consensus.provisional import ProvisionalLabel, provisional_labels
 from goldloop.core.errors import EmptyPoolError, ModelError
 from goldloop.core.splits import Split
 from goldloop.drift.checks import check_drift
 from goldloop.drift.history import Seen
 from goldloop.gold.enough import Shortage, shortage_of
 from goldloop.gold.near_duplicates import check_no_leak
+from goldloop.gold.records import GoldRecord
 from goldloop.labeling.context import read_state
 from goldloop.loop.challenger import (
     Challenger,
     failing,
     of_split,
+    recipe_digest,
     resumed_challenger,
-    settings_digest,
     train_challenger,
 )
 from goldloop.loop.champion import check_champion, load_model
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples
 from goldloop.loop.preset_comparison import compare_presets
-from goldloop.loop.readable_gold import readable_gold
+from goldloop.loop.readable_gold import readable_gold, readable_records
 from goldloop.tables.answers import read_annotations
 from goldloop.tables.batches import read_current_samples, read_reference, save_batch
 from goldloop.tables.counts import annotation_counts
@@ -46,11 +48,12 @@ from goldloop.training.promotion import RoundRecord
 
 
 def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
-    """Train a challenger on the newest gold, evaluate it on the holdout, let the gate decide, close the
-    round; sentences for the user are added to `notes`. Samples whose content cannot be read are left out.
+    """Train a challenger on the newest gold and on provisional labels, evaluate it on the holdout, let the
+    gate decide, close the round; sentences for the user are added to `notes`. Samples whose content cannot be
+    read are left out.
     The first retrain with enough labels also compares presets, where goldloop chose the present one.
 
-    Returns None when the newest challenger was trained on this gold with these settings and its round is
+    Returns None when the newest challenger was trained on these labels with these settings and its round is
     closed. A retrain that was killed after its model had been registered is finished, not begun again.
 
     Raises:
@@ -73,22 +76,31 @@ def _retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
     ):
         choice = choose_from_samples(ports)
         notes += [] if choice is None else [f"preset {choice}"]
-        unsettled = open_audit_note(read_state(ports.tables, ports.settings).outcomes.samples)
+        outcomes = read_state(ports.tables, ports.settings).outcomes.samples
+        unsettled = open_audit_note(outcomes)
         notes += [unsettled] if unsettled else []
-        gold = GoldStore(ports.tables.gold).read()
-        check_no_leak((record.sample_id, record.group, record.split) for record in gold.records)
+        gold, provisional = GoldStore(ports.tables.gold).read(), provisional_labels(outcomes)
+        labelled: list[GoldRecord | ProvisionalLabel] = [*gold.records, *provisional]
+        check_no_leak((one.sample_id, one.group, one.split) for one in labelled)
         _check_enough(gold)
         notes += check_champion(ports, read_models(ports.tables).champion)
         history = read_models(ports.tables)
-        settings = settings_digest(ports.settings)
-        trained = history.challenger(gold_digest=gold.version.digest, settings=settings)
+        recipe = recipe_digest(ports.settings, provisional)
+        trained = history.challenger(gold_digest=gold.version.digest, settings=recipe)
         if trained and history.rounds and history.rounds[-1].model_version == trained.version:
             return None
         challenger = None if trained is None else resumed_challenger(ports, trained, notes)
         gold = readable_gold(ports, gold, notes, check=_check_enough)
         if challenger is None:
             challenger = train_challenger(
-                ports, gold, history, notes=notes, scratch=Path(scratch), advance=advance
+                ports,
+                gold,
+                history,
+                provisional=readable_records(ports, provisional, notes, what="samples without gold"),
+                recipe=recipe,
+                notes=notes,
+                scratch=Path(scratch),
+                advance=advance,
             )
         evaluation = _evaluate(ports, gold, challenger, history, notes)
         return _close_round(ports, gold, evaluation, challenger, history)

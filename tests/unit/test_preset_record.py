@@ -11,7 +11,7 @@ import pytest
 from goldloop.adapters.memory import MemoryRegistry
 from goldloop.core.errors import ModelError, SettingsError, SourceError
 from goldloop.core.presets import PresetChoice
-from goldloop.loop.challenger import settings_digest
+from goldloop.loop.challenger import recipe_digest
 from goldloop.loop.champion import modality_for
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples
@@ -116,7 +116,7 @@ def test_a_choice_is_the_same_to_a_retrain_as_the_preset_itself(tmp_path: Path) 
     chosen, named = opened(tmp_path / "chosen"), opened(tmp_path / "named", model={"preset": LITE0})
     chosen.preset_record.save(replace(CHOICE, preset=LITE0))
 
-    assert settings_digest(chosen.ports.settings) == settings_digest(named.ports.settings)
+    assert recipe_digest(chosen.ports.settings) == recipe_digest(named.ports.settings)
 
 
 def test_known_pictures_choose_where_the_user_gives_the_choice_away_later(tmp_path: Path) -> None:
