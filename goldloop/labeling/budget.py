@@ -6,13 +6,11 @@ from dataclasses import dataclass
 
 from goldloop.consensus.next_step import Step
 from goldloop.consensus.outcomes import SampleOutcome
-from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose
-from goldloop.gold.enough import Shortage, shortage_of
+from goldloop.gold.enough import Shortage, shortage_of, train_labels
 from goldloop.labeling.context import LoopState
 from goldloop.selection.plan import budget_left, n_answers_of, repeat_budget
 from goldloop.settings import Settings
-from goldloop.tables.snapshot import Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +35,12 @@ def allowance_of(state: LoopState, settings: Settings) -> Allowance:
     """
     snapshot = state.snapshot
     left = max(0, budget_left(snapshot.live.values(), snapshot.round, settings))
-    reason = why_no_retrain(snapshot)
+    reason = why_no_retrain(state)
     if reason is None or samples_asked(state):
         return Allowance(left)
     first_answers = settings.selection.budget_per_round - repeat_budget(settings)
     n_more = max(first_answers, n_answers_of(Purpose.AUDIT, settings))  # pays for any task
-    shortage = shortage_of(snapshot.gold.records)
+    shortage = shortage_of(state.labelled)
     fault = "have not changed gold" if shortage is None else "do not suffice to train and evaluate a model"
     why = (
         f"The budget of round {snapshot.round} is spent, but its answers {fault}: {reason}. "
@@ -51,20 +49,17 @@ def allowance_of(state: LoopState, settings: Settings) -> Allowance:
     return Allowance(left, n_more, why, needs_audit=shortage is Shortage.HOLDOUT)
 
 
-def why_no_retrain(snapshot: Snapshot) -> str | None:
+def why_no_retrain(state: LoopState) -> str | None:
     """Return why no retrain can close the open round now, as a clause; None if one can."""
-    gold = snapshot.gold
-    match shortage_of(gold.records):
+    match shortage_of(state.labelled):
         case Shortage.LABELS:
-            labels = sorted({record.label for record in gold.records if record.split is Split.TRAIN})
+            labels = train_labels(state.labelled)
             if not labels:
-                return "gold has no training sample"
-            return (
-                f"the training samples in gold have only the label {labels[0]!r}; training needs two labels"
-            )
+                return "no training sample has a label"
+            return f"the training samples have only the label {labels[0]!r}; training needs two labels"
         case Shortage.HOLDOUT:
             return "gold has no holdout sample to evaluate a model on"
-    if snapshot.closed_gold == gold.version.digest:
+    if state.snapshot.closed_gold == state.snapshot.gold.version.digest:
         return "gold has not changed since the last retrain"
     return None
 

@@ -10,9 +10,11 @@ from typing import TypeVar
 from goldloop.consensus.admission import admit
 from goldloop.consensus.evidence import SampleEvidence, answers_of
 from goldloop.consensus.outcomes import Outcomes, find_outcomes
+from goldloop.consensus.provisional import ProvisionalLabel, provisional_labels
 from goldloop.core.modality import Modality
 from goldloop.core.ports import LabelingQueue, Tables
 from goldloop.core.samples import SampleId
+from goldloop.gold.records import GoldRecord
 from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.settings import Settings
 from goldloop.tables.snapshot import Snapshot, read_snapshot, read_versions
@@ -35,6 +37,18 @@ class LoopState:
     def evidence(self) -> dict[SampleId, SampleEvidence]:
         """Return the evidence about every sample that annotators were asked about."""
         return {outcome.evidence.sample_id: outcome.evidence for outcome in self.outcomes.samples}
+
+    @property
+    def provisional(self) -> list[ProvisionalLabel]:
+        """Return the provisional labels of samples without gold."""
+        in_gold = {record.sample_id for record in self.snapshot.gold.records}
+        found = provisional_labels(self.outcomes.samples)
+        return [one for one in found if one.sample_id not in in_gold]
+
+    @property
+    def labelled(self) -> list[GoldRecord | ProvisionalLabel]:
+        """Return the gold records and the provisional labels, which models are trained and evaluated on."""
+        return [*self.snapshot.gold.records, *self.provisional]
 
 
 def read_state(

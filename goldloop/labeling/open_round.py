@@ -25,7 +25,7 @@ def waits_for(state: LoopState, settings: Settings, *, is_more: Callable[[], boo
     n_unpushed = sum(task.is_waiting for task in snapshot.live.values())
     if n_unpushed:
         return f"`goldloop push`: {n_unpushed} planned tasks are not pushed yet"
-    reason, shortage = why_no_retrain(snapshot), shortage_of(snapshot.gold.records)
+    reason, shortage = why_no_retrain(state), shortage_of(state.labelled)
     no_model = f"; no model can be trained yet: {reason}" if shortage else ""
     n_asked = len(samples_asked(state))
     if n_asked:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from goldloop.consensus.outcomes import open_audit_note
-from goldloop.consensus.provisional import ProvisionalLabel, provisional_labels
 from goldloop.core.errors import EmptyPoolError, ModelError
 from goldloop.core.splits import Split
 from goldloop.drift.checks import check_drift
 from goldloop.drift.history import Seen
-from goldloop.gold.enough import Shortage, shortage_of
+from goldloop.gold.enough import Labelled, Shortage, shortage_of, train_labels
 from goldloop.gold.near_duplicates import check_no_leak
-from goldloop.gold.records import GoldRecord
 from goldloop.labeling.context import read_state
 from goldloop.loop.challenger import (
     Challenger,
@@ -27,11 +26,11 @@ from goldloop.loop.champion import check_champion, load_model
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples
 from goldloop.loop.preset_comparison import compare_presets
-from goldloop.loop.readable_gold import readable_gold, readable_records
+from goldloop.loop.readable_gold import readable_gold
 from goldloop.tables.answers import read_annotations
 from goldloop.tables.batches import read_current_samples, read_reference, save_batch
 from goldloop.tables.counts import annotation_counts
-from goldloop.tables.gold_store import Gold, GoldStore
+from goldloop.tables.gold_store import Gold
 from goldloop.tables.model_log import read_models
 from goldloop.tables.rounds import current_round, save_round
 from goldloop.tables.traffic import save_evaluation
@@ -76,13 +75,12 @@ def _retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
     ):
         choice = choose_from_samples(ports)
         notes += [] if choice is None else [f"preset {choice}"]
-        outcomes = read_state(ports.tables, ports.settings).outcomes.samples
-        unsettled = open_audit_note(outcomes)
+        state = read_state(ports.tables, ports.settings)
+        unsettled = open_audit_note(state.outcomes.samples)
         notes += [unsettled] if unsettled else []
-        gold, provisional = GoldStore(ports.tables.gold).read(), provisional_labels(outcomes)
-        labelled: list[GoldRecord | ProvisionalLabel] = [*gold.records, *provisional]
-        check_no_leak((one.sample_id, one.group, one.split) for one in labelled)
-        _check_enough(gold)
+        gold, provisional = state.snapshot.gold, state.provisional
+        check_no_leak((one.sample_id, one.group, one.split) for one in state.labelled)
+        _check_enough(gold.version.version, state.labelled)
         notes += check_champion(ports, read_models(ports.tables).champion)
         history = read_models(ports.tables)
         recipe = recipe_digest(ports.settings, provisional)
@@ -90,13 +88,13 @@ def _retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
         if trained and history.rounds and history.rounds[-1].model_version == trained.version:
             return None
         challenger = None if trained is None else resumed_challenger(ports, trained, notes)
-        gold = readable_gold(ports, gold, notes, check=_check_enough)
+        gold, provisional = readable_gold(ports, gold, provisional, notes, check=_check_enough)
         if challenger is None:
             challenger = train_challenger(
                 ports,
                 gold,
                 history,
-                provisional=readable_records(ports, provisional, notes, what="samples without gold"),
+                provisional=provisional,
                 recipe=recipe,
                 notes=notes,
                 scratch=Path(scratch),
@@ -196,14 +194,13 @@ def _close_round(
     return record
 
 
-def _check_enough(gold: Gold) -> None:
-    number, shortage = gold.version.version, shortage_of(gold.records)
+def _check_enough(number: int, labelled: Sequence[Labelled]) -> None:
+    shortage = shortage_of(labelled)
     if shortage is Shortage.LABELS:
-        train = [record for record in gold.records if record.split is Split.TRAIN]
+        n_train = sum(one.split is Split.TRAIN for one in labelled)
         raise EmptyPoolError(
-            f"Gold version {number} has {len(train)} train samples of "
-            f"{len({record.label for record in train})} labels; training needs at least two labels. Answer "
-            "more tasks, then run `goldloop pull`."
+            f"There are {n_train} train samples of {len(train_labels(labelled))} labels at gold version "
+            f"{number}; training needs at least two labels. Answer more tasks, then run `goldloop pull`."
         )
     if shortage is Shortage.HOLDOUT:
         raise EmptyPoolError(

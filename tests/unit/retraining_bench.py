@@ -27,6 +27,7 @@ class FakeTrainer:
     """A trainer whose models all score by length; it remembers what it was given."""
 
     cross_fits: ClassVar[bool] = False
+    learnt: list[SampleId] = field(default_factory=list)
     validation: list[SampleId] = field(default_factory=list)
     weights: list[float] = field(default_factory=list)
     n_trained: int = 0
@@ -42,7 +43,8 @@ class FakeTrainer:
         validation_weights: Sequence[float] | None = None,
         **_: Any,
     ) -> TrainedModel:
-        """Write a file, and remember what validation there is and the weight of each sample of it."""
+        """Write a file, and remember the samples, and the weights of those of validation."""
+        self.learnt = [sample_id for sample_id, _column in train]
         self.validation = [sample_id for sample_id, _column in validation]
         self.weights = list(validation_weights or ())
         self.n_trained += 1

@@ -96,7 +96,7 @@ def test_the_user_is_told_why_more_is_asked(tmp_path: Path) -> None:
     assert first.why_more is None
     assert report.why_more == (
         "The budget of round 0 is spent, but its answers do not suffice to train and evaluate a model: the "
-        "training samples in gold have only the label 'ham'; training needs two labels. "
+        "training samples have only the label 'ham'; training needs two labels. "
         "goldloop requests up to 20 more answers."
     )
     assert report.why_more in [row["what"] for row in push_rows(report)]

@@ -55,7 +55,7 @@ def test_a_sample_that_is_missing_or_damaged_is_fetched_again(bench: Bench, *, i
     assert record.evaluations["challenger"].n == 4
     assert bench.store.kept[text_id(10)] == "x" * 10
     assert bench.notes[0] == (
-        "2 gold samples were missing or damaged in the workspace and were fetched again from where they "
+        "2 labelled samples were missing or damaged in the workspace and were fetched again from where they "
         "arrived."
     )
 
@@ -68,7 +68,7 @@ def test_a_sample_that_moved_is_fetched_from_its_new_place(bench: Bench) -> None
 
     assert retrain(bench.ports, bench.notes) is not None
     assert n_trained_on(bench) == 4
-    assert "1 gold samples were missing or damaged" in bench.notes[0]
+    assert "1 labelled samples were missing or damaged" in bench.notes[0]
 
 
 def test_a_sample_that_is_nowhere_is_left_out_and_told(bench: Bench) -> None:
@@ -82,7 +82,9 @@ def test_a_sample_that_is_nowhere_is_left_out_and_told(bench: Bench) -> None:
     assert record is not None
     assert n_trained_on(bench) == 3
     assert record.evaluations["challenger"].n == 3
-    assert bench.notes[0].startswith("2 of 8 gold samples are left out because their content cannot be read")
+    assert bench.notes[0].startswith(
+        "2 of 8 labelled samples are left out because their content cannot be read"
+    )
     assert "is gone or changed; if the files have moved, run `goldloop score`" in bench.notes[0]
     assert len(bench.gold.records()) == 8
     bench.commit(*TRAIN, *HOLDOUT, train_record(30))
@@ -103,7 +105,7 @@ def test_a_sample_that_no_longer_decodes_is_left_out(bench: Bench, monkeypatch: 
 
     assert retrain(bench.ports, bench.notes) is not None
     assert n_trained_on(bench) == 3
-    assert "1 of 8 gold samples are left out" in bench.notes[0]
+    assert "1 of 8 labelled samples are left out" in bench.notes[0]
     assert "bomb: too many scans" in bench.notes[0]
 
 
@@ -113,7 +115,7 @@ def test_too_little_that_can_be_read_is_named_as_too_little_gold(bench: Bench) -
         del bench.store.kept[text_id(number)]
         del bench.store.reader.texts[str(number)]
 
-    told = "has 2 train samples of 1 labels; .* 2 of 8 gold samples are left out"
+    told = "are 2 train samples of 1 labels .* 2 of 8 labelled samples are left out"
     with pytest.raises(EmptyPoolError, match=told):
         retrain(bench.ports, bench.notes)
 
@@ -126,7 +128,7 @@ def test_the_search_for_label_errors_leaves_it_out_too(bench: Bench) -> None:
 
     find_label_errors(bench.ports, bench.notes)
 
-    assert "1 of 49 gold samples are left out" in bench.notes[0]
+    assert "1 of 49 labelled samples are left out" in bench.notes[0]
 
 
 def test_a_damaged_picture_has_no_preview(tmp_path: Path, reader: ImageReader) -> None:

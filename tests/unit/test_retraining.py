@@ -112,7 +112,7 @@ def test_a_validation_sample_weighs_as_much_as_it_stands_for(bench: Bench) -> No
 def test_too_little_gold_is_refused_with_what_is_missing(bench: Bench) -> None:
     """One label cannot be trained on, and without a holdout nothing can be evaluated."""
     bench.commit(train_record(10), train_record(20), *HOLDOUT)
-    with pytest.raises(EmptyPoolError, match="has 2 train samples of 1 labels; training needs at least two"):
+    with pytest.raises(EmptyPoolError, match=r"are 2 train samples of 1 labels .* needs at least two"):
         retrain(bench.ports, bench.notes)
     bench.commit(*TRAIN)
     with pytest.raises(EmptyPoolError, match="has no holdout sample"):

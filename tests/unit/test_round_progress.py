@@ -78,7 +78,7 @@ def check_end(loop: Loop, waits_for: str) -> None:
 
     There are open tasks for others, a model to train, no sample left, or no sample left to audit.
     """
-    waiting, shortage = unlabeled(loop), shortage_of(loop.gold.records())
+    waiting, shortage = unlabeled(loop), shortage_of(loop.state().labelled)
     assert waits_for_now(loop.tables, loop.state(), loop.settings) == waits_for
     if waits_for.startswith("annotators: "):
         assert any(task.is_open for task in loop.queue.tasks.values())
@@ -91,7 +91,7 @@ def check_end(loop: Loop, waits_for: str) -> None:
         assert "gold has no holdout sample" in waits_for
     else:
         assert not waiting
-        assert "gold has no training sample" in waits_for or "only the label" in waits_for
+        assert "no training sample has a label" in waits_for or "only the label" in waits_for
 
 
 @settings(max_examples=20, deadline=None)
@@ -123,7 +123,7 @@ def test_a_single_label_is_asked_about_to_the_last_sample(consensus: ConsensusSe
 
     check_end(loop, last.waits_for)
     assert unlabeled(loop) == set()
-    assert last.waits_for.startswith("new samples: the training samples in gold have only the label 'ham'")
+    assert last.waits_for.startswith("new samples: the training samples have only the label 'ham'")
 
 
 def test_a_team_that_skips_everything_is_asked_about_every_sample() -> None:
@@ -135,7 +135,7 @@ def test_a_team_that_skips_everything_is_asked_about_every_sample() -> None:
     check_end(loop, last.waits_for)
     assert unlabeled(loop) == set()
     assert last.waits_for.startswith("an adjudicator: ")
-    assert last.waits_for.endswith("; no model can be trained yet: gold has no training sample")
+    assert last.waits_for.endswith("; no model can be trained yet: no training sample has a label")
 
 
 def skips_audits(task: NewTask) -> str | None:
@@ -218,8 +218,8 @@ def test_status_and_push_name_what_the_round_waits_for(tmp_path: Path) -> None:
     assert sentences == [
         "0, waits for samples: run `goldloop score` with a folder of samples",
         "0, waits for annotators: 12 samples need an answer; no model can be trained yet: "
-        "gold has no training sample",
-        "0, waits for new samples: the training samples in gold have only the label 'ham'; training needs "
+        "no training sample has a label",
+        "0, waits for new samples: the training samples have only the label 'ham'; training needs "
         "two labels, and no sample is left to ask about. Add samples with `goldloop score`, then run "
         "`goldloop push`",
     ]
