@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from goldloop.core.lanes import Lane
 from goldloop.costs.errors import prices
 from goldloop.reports.formatting import number, percent
 from goldloop.reports.section import Row
 from goldloop.stats.comparison import paired_difference
+from goldloop.stats.metrics import share_estimate
 from goldloop.tables.predictions import read_predictions
 from goldloop.wiring import Wiring
 from scripts.demo_loop.comparison import Closing
@@ -71,6 +73,24 @@ def final_labels(parts: Wiring, judge: Judge) -> Columns:
         said = newest[sample_id].label if sample_id in newest else None
         columns[judge.row_of(sample_id)] = labels.column(gold.get(sample_id) or said or labels[0])
     return columns
+
+
+def accepted_line(parts: Wiring, judge: Judge) -> str:
+    """Return how many of the labels that only the model gave, and that were accepted, are wrong in truth."""
+    newest, labels = read_predictions(parts.tables, judge.sample_ids), parts.settings.label_set
+    in_gold = {record.sample_id for record in parts.gold.records()}
+    is_wrong = [
+        labels.column(one.label) != judge.truth[judge.row_of(sample_id)]
+        for sample_id, one in newest.items()
+        if one.lane is Lane.AUTO and one.label is not None and sample_id not in in_gold
+    ]
+    if not is_wrong:
+        return "the model alone labels no picture yet: audits have not opened the auto lane"
+    share = share_estimate(is_wrong)
+    return (
+        f"wrong in truth among the {len(is_wrong)} labels accepted from the model alone: {sum(is_wrong)}, "
+        f"{100 * share.value:.1f} % [{100 * share.low:.1f}, {100 * share.high:.1f}]"
+    )
 
 
 def way_rows(found: list[Way], currency: str) -> list[Row]:

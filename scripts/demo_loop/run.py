@@ -21,7 +21,7 @@ from goldloop.reports.formatting import number
 from goldloop.services import Endpoints, down, up
 from goldloop.settings.workspace import Workspace
 from scripts.demo_loop import people
-from scripts.demo_loop.account import difference_lines, way_rows, ways
+from scripts.demo_loop.account import accepted_line, difference_lines, way_rows, ways
 from scripts.demo_loop.comparison import Row, closing
 from scripts.demo_loop.datasets import chosen
 from scripts.demo_loop.judge import Judge
@@ -151,7 +151,7 @@ def _close(parts: Wiring, pictures: Pictures, options: argparse.Namespace) -> No
     out.print(f"page: {write_demo_page(parts, found.rows, pictures)}")
     title = f"the labels of all {len(pictures.pool)} pictures, judged with their true labels"
     show_table(way_rows(compared, parts.settings.cost.currency), title=title)
-    for line in (*difference_lines(found), verdict(costs.whole)):
+    for line in (accepted_line(parts, judge), *difference_lines(found), verdict(costs.whole)):
         say(line)
 
 
