@@ -119,7 +119,7 @@ def _show_record(record: Any, notes: list[str], *, as_json: bool) -> None:
     for note in notes:
         say(note)
     if record is None:
-        why = notes[-1] if notes else "no new gold since the last retrain"
+        why = notes[-1] if notes else "no new labels since the last retrain"
         show(None, pairs({"retrain": why}), as_json=as_json)
         return
     title, reasons = retrain_title(record), record.decision.reasons

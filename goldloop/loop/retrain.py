@@ -111,7 +111,7 @@ def retrain_if_possible(ports: LoopPorts) -> tuple[RoundRecord | None, list[str]
         record = retrain(ports, notes)
     except EmptyPoolError as error:
         return None, [*notes, f"no retrain: {error}"]
-    return record, notes if record else [*notes, "no retrain: no new gold since the last one"]
+    return record, notes if record else [*notes, "no retrain: no new labels since the last one"]
 
 
 def _evaluate(
