@@ -130,6 +130,7 @@ def _evaluate(
             scorer_of=lambda version: trainer.scorer(folders[version]),
             modality=ports.modality,
             current=read_current_samples(ports.tables),
+            is_proven=history.is_proven,
         )
         plots = ports.plots(evaluation)
     at = ports.clock()

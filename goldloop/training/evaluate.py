@@ -67,11 +67,13 @@ def evaluate_on_holdout(
     scorer_of: Callable[[str], Scorer],
     modality: Modality,
     current: Collection[SampleId],
+    is_proven: bool = True,
 ) -> HoldoutEvaluation:
     """Return the evaluation of the models in `roles` on the same `holdout`, and the decision of the gate.
 
     Each sample has the weight 1 / its inclusion probability, so that the holdout stands for all traffic.
-    `current` are the samples of the rounds that still count; the sketch is of these alone.
+    `current` are the samples of the rounds that still count; the sketch is of these alone. `is_proven` tells
+    whether something speaks for the champion.
     """
     labels = settings.label_set
     truth = np.array([labels.column(record.label) for record in holdout], dtype=np.intp)
@@ -103,6 +105,7 @@ def evaluate_on_holdout(
         champion=evaluations.get(CHAMPION),
         challenger=evaluations[CHALLENGER],
         comparison=comparison,
+        is_proven=is_proven,
     )
     ids = tuple(record.sample_id for record in holdout)
     sketch = _sketch(scores[models[CHALLENGER]], ids, weights, settings, current=current)

@@ -26,16 +26,20 @@ RULES = {
     "non_inferiority": "non-inferiority on the holdout",
     "superiority": "superiority on the holdout",
 }
+ANY_DROP = 2.0  # a drop is at most 1
 MOST_SAMPLES = 1_000_000  # the advice counts no further: nobody labels a larger holdout
 
 
-def objections(gate: GateSettings, comparison: Comparison, *, ece: Estimate) -> tuple[str, ...]:
+def objections(
+    gate: GateSettings, comparison: Comparison, *, ece: Estimate, is_proven: bool = True
+) -> tuple[str, ...]:
     """Return the reasons to refuse the challenger, with what would decide them; empty for a promotion.
 
     The difference of the accuracies must be at least 0. Under the rule "non_inferiority" its interval must
-    rule out a drop of `gate.margin`, under "superiority" any drop. In both cases no label's recall may have
-    fallen by more than `gate.max_class_fall`, and the challenger's calibration error `ece` may not be above
-    `gate.max_ece`, each by its interval; the limit 1 turns a condition off.
+    also rule out a drop of `gate.margin`, if the champion `is_proven`: preferred to another model by a
+    comparison or by the user. Under "superiority" it must rule out any drop. In all cases no label's recall
+    may have fallen by more than `gate.max_class_fall`, and the challenger's calibration error `ece` may not
+    be above `gate.max_ece`, each by its interval; the limit 1 turns a condition off.
     """
     n = comparison.accuracy.n
     if n < gate.min_holdout:
@@ -44,7 +48,7 @@ def objections(gate: GateSettings, comparison: Comparison, *, ece: Estimate) -> 
             f"label {gate.min_holdout - n} more audit samples",
         )
     return (
-        *_against_accuracy(comparison.accuracy, max_drop=_max_drop(gate)),
+        *_against_accuracy(comparison.accuracy, max_drop=_max_drop(gate, is_proven=is_proven)),
         *_against_labels(comparison.recalls, max_fall=gate.max_class_fall),
         *_against_calibration(ece, max_ece=gate.max_ece),
     )
@@ -52,14 +56,21 @@ def objections(gate: GateSettings, comparison: Comparison, *, ece: Estimate) -> 
 
 def approval(gate: GateSettings, difference: Estimate) -> str:
     """Return what a `difference` without objections shows, as a sentence."""
-    drop = _points(_max_drop(gate), signed=False)
-    shown = f"the interval rules out a drop of {drop}" if _max_drop(gate) else "the challenger is better"
+    max_drop = 0.0 if gate.rule == "superiority" else gate.margin
+    if difference.low <= -max_drop:
+        shown = "the challenger is no worse so far, and no comparison has preferred the champion yet"
+    elif max_drop:
+        shown = f"the interval rules out a drop of {_points(max_drop, signed=False)}"
+    else:
+        shown = "the challenger is better"
     return f"{_in_points(difference)}: {shown}"
 
 
-def _max_drop(gate: GateSettings) -> float:
-    """Return the drop of accuracy that the interval of the difference must rule out."""
-    return 0.0 if gate.rule == "superiority" else gate.margin
+def _max_drop(gate: GateSettings, *, is_proven: bool) -> float:
+    """Return the drop of accuracy that the interval of the difference must rule out; above 1 is none."""
+    if gate.rule == "superiority":
+        return 0.0
+    return gate.margin if is_proven else ANY_DROP
 
 
 def _points(share: float, *, signed: bool = True) -> str:

@@ -73,6 +73,15 @@ class ModelHistory:
         return self.find(promoted[-1].model_version) if promoted else None
 
     @property
+    def is_proven(self) -> bool:
+        """Whether a comparison, or the user by a rollback, has preferred the champion to another model."""
+        promoted = [record for record in self.rounds if record.is_promoted]
+        if not promoted or self.champion != self.find(promoted[-1].model_version):
+            return True
+        decision = promoted[-1].decision
+        return decision is None or decision.champion is not None
+
+    @property
     def before_champion(self) -> ModelId | None:
         """The model that was promoted before the champion, None if there is none."""
         champion = self.champion

@@ -104,11 +104,17 @@ def _check_comparable(champion: Evaluation, challenger: Evaluation, difference: 
 
 
 def decide(
-    gate: GateSettings, *, champion: Evaluation | None, challenger: Evaluation, comparison: Comparison | None
+    gate: GateSettings,
+    *,
+    champion: Evaluation | None,
+    challenger: Evaluation,
+    comparison: Comparison | None,
+    is_proven: bool = True,
 ) -> Decision:
     """Return whether `challenger` becomes champion.
 
-    Without a champion it does. Otherwise `objections` decides. A refusal is a normal result.
+    Without a champion it does. Otherwise `objections` decides; `is_proven` tells whether something speaks for
+    the champion. A refusal is a normal result.
 
     Raises:
         GoldVersionError: the two were not evaluated on the same samples.
@@ -121,7 +127,7 @@ def decide(
         raise ValueError(f"champion {champion.model_version} can only be challenged with a comparison")
     difference = comparison.accuracy
     _check_comparable(champion, challenger, difference)
-    reasons = objections(gate, comparison, ece=challenger.ece)
+    reasons = objections(gate, comparison, ece=challenger.ece, is_proven=is_proven)
     return Decision(
         is_promoted=not reasons,
         rule=RULES[gate.rule],

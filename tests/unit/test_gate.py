@@ -73,6 +73,27 @@ def test_what_is_shown_is_said_when_promoted() -> None:
     assert approval(STRICT, difference).endswith("n=300: the interval rules out a drop of 3.0 points")
 
 
+def test_a_champion_for_which_nothing_speaks_has_to_be_better_itself() -> None:
+    """Where no comparison preferred it, a challenger that is no worse so far replaces it, and says why."""
+    better, worse = compared(90, gained=12, lost=10), compared(90, gained=10, lost=12)
+
+    assert objections(LENIENT, better, ece=SURE)
+    assert not objections(LENIENT, better, ece=SURE, is_proven=False)
+    assert "no comparison has preferred the champion yet" in approval(LENIENT, better.accuracy)
+    assert objections(LENIENT, worse, ece=SURE, is_proven=False)[0].endswith(
+        "no better than the champion so far"
+    )
+    assert objections(SUPERIOR, better, ece=SURE, is_proven=False)
+
+
+def test_nothing_else_is_forgiven_against_an_unproven_champion() -> None:
+    """A small holdout, a label that fell and a calibration that is wrong are objections as ever."""
+    assert objections(STRICT, compared(29, gained=5, lost=0), ece=SURE, is_proven=False)
+    assert objections(STRICT, of_labels(0, 30, 0, gained=40), ece=SURE, is_proven=False)
+    wrong = Estimate(0.09, 0.06, 0.12, 300)
+    assert objections(STRICT, compared(300, gained=60, lost=2), ece=wrong, is_proven=False)
+
+
 def test_a_label_that_fell_by_evidence_is_an_objection_that_names_it() -> None:
     """Dogs lost 30 of 100, owls gained 40: better over all, and refused."""
     comparison = of_labels(0, 30, 0, gained=40)

@@ -13,11 +13,13 @@ from goldloop.core.tasks import Purpose
 from goldloop.loop.champion import champion_model
 from goldloop.loop.retrain import retrain
 from goldloop.loop.rollback import rollback
+from goldloop.settings import Settings
+from goldloop.settings.sections import GateSettings
 from goldloop.tables.rounds import read_rounds
 from goldloop.tables.traffic import evaluated_holdout
 from tests.loop import Killed
 from tests.records import gold_record
-from tests.unit.retraining_bench import HOLDOUT, TRAIN, Bench, text_id, train_record
+from tests.unit.retraining_bench import HOLDOUT, TRAIN, Bench, holdout_record, text_id, train_record
 
 
 @pytest.fixture
@@ -117,6 +119,30 @@ def test_too_little_gold_is_refused_with_what_is_missing(bench: Bench) -> None:
     bench.commit(*TRAIN)
     with pytest.raises(EmptyPoolError, match="has no holdout sample"):
         retrain(bench.ports, bench.notes)
+
+
+def test_a_first_model_is_replaced_by_one_that_is_no_worse_and_its_successor_is_not(bench: Bench) -> None:
+    """Forty holdout samples cannot rule out a drop of 3 points, and nothing speaks for the first model.
+
+    A comparison has preferred the second model, and the user, by a rollback, the first one.
+    """
+    holdout = [holdout_record(number) for number in (*range(21, 41), *range(60, 80))]
+    settings = Settings(name="texts", labels=("ham", "spam"), gate=GateSettings(max_ece=1))
+    bench.ports, outcomes = replace(bench.ports, configured=settings), []
+    for number in (11, 12, 13):
+        bench.commit(*TRAIN, *holdout, train_record(number))
+        record = retrain(bench.ports, bench.notes)
+        outcomes.append((record.model_version, record.outcome) if record else None)
+    rollback(bench.ports, bench.notes, to="1")
+    bench.commit(*TRAIN, *holdout, train_record(14))
+    after_rollback = retrain(bench.ports, bench.notes)
+
+    assert outcomes == [("1", "promoted"), ("2", "promoted"), ("3", "refused")]
+    second = read_rounds(bench.tables.rounds)[1].decision
+    assert second is not None
+    assert "no comparison has preferred the champion yet" in second.reasons[0]
+    assert after_rollback is not None
+    assert after_rollback.outcome == "refused"
 
 
 def test_a_leak_is_refused_before_training(bench: Bench) -> None:

@@ -8,6 +8,7 @@ routing      what tuned policies save against the default band
 calibration  bias and coverage of the calibration error
 drift        how often the drift check raises a false alarm in a year, and which changes it sees
 cross_fit    coverage of intervals from audits that also train the head of a frozen backbone
+succession   what the gate costs and spares in the first rounds of a workspace
 
 The outputs come from models that never saw the picture (scripts/bench/outputs.py), or are simulated.
 """
@@ -18,11 +19,21 @@ import os
 from pathlib import Path
 
 from scripts.bench.common import Report, add_picture_options, options_of
-from scripts.bench.guarantees import audit, calibration, cross_fit, drift, gate, guard, routing, target
+from scripts.bench.guarantees import (
+    audit,
+    calibration,
+    cross_fit,
+    drift,
+    gate,
+    guard,
+    routing,
+    succession,
+    target,
+)
 from scripts.bench.outputs import REAL, SIMULATED, outputs
 
 OF_OUTPUTS = {"audit": audit, "gate": gate, "target": target, "routing": routing, "calibration": calibration}
-OF_NOTHING = {"guard": guard, "drift": drift, "cross_fit": cross_fit}
+OF_NOTHING = {"guard": guard, "drift": drift, "cross_fit": cross_fit, "succession": succession}
 
 
 def main() -> None:
@@ -38,10 +49,13 @@ def main() -> None:
         help=f"{', '.join([*REAL, SIMULATED])}, or FILE.npz with logits and truth of a model of your own",
     )
     parser.add_argument(
-        "--features", type=Path, metavar="FILE", help="for cross_fit: .npz with x (n, d) and y (n,)"
+        "--features",
+        type=Path,
+        metavar="FILE",
+        help="for cross_fit and succession: .npz with x (n, d) and y (n,)",
     )
     parser.add_argument(
-        "--jobs", type=int, default=os.cpu_count() or 1, help="number of processes of cross_fit"
+        "--jobs", type=int, default=os.cpu_count() or 1, help="number of processes of these two"
     )
     options = parser.parse_args()
     report = Report(options)
