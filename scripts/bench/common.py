@@ -212,7 +212,7 @@ def _command() -> str:
         if word.removeprefix("--") in _PLACES:
             next(words, None)
         elif word.partition("=")[0].removeprefix("--") not in _PLACES:
-            given.append(word)
+            given.append("FILE.npz" if word.endswith(".npz") else word)
     return f"python -m {module} {shlex.join(given)}".strip()
 
 

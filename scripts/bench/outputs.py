@@ -1,7 +1,7 @@
 """Model outputs with true labels: every picture is judged by a model that never saw it.
 
-The pictures are dealt into folds, and each fold is judged by a tiny model that learnt from the others.
-Simulated outputs need neither pictures nor training.
+The pictures are dealt into folds, and each fold is judged by a model that learnt from the others: a tiny one,
+or a head on the features of a file. Simulated outputs need neither pictures nor training.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from scipy.special import softmax
 
 from goldloop.core.labels import LabelSet
 from goldloop.stats.calibration import fit_calibration
+from models.image.head import Head
 from scripts.bench.common import say
+from scripts.bench.features import Features, holds_features, read_features
 from scripts.bench.model import scored, trained
 from scripts.bench.pictures import Columns, Floats, Pictures, load_pictures
 
@@ -38,16 +40,23 @@ class Outputs:
 
 
 def outputs(name: str, options: argparse.Namespace) -> Outputs:
-    """Return outputs by name: of REAL pictures, `simulated`, or NAME.npz with `logits` and `truth`."""
+    """Return outputs by name: of REAL pictures, `simulated`, or a file: NAME.npz.
+
+    A file holds `logits` and `truth`, or the features `x` and `y` that scripts/bench/features.py writes.
+    """
     if name == SIMULATED:
         return simulated_outputs(options.pictures or N_SIMULATED, seed=options.seed)
     if name in REAL:
         pictures = load_pictures(options.data / name, limit=options.pictures)
         logits = cross_fitted_logits(pictures, pictures.truth, options)
         made = Outputs(pictures.labels, logits, pictures.truth, pictures.answers)
+    elif Path(name).is_file() and holds_features(Path(name)):
+        read = read_features(Path(name))
+        logits = logits_of_features(read.plain, read.truth, len(read.labels), options.seed)
+        made = Outputs(read.labels, logits, read.truth, read.answers)
     elif Path(name).is_file():
-        with np.load(name) as read:
-            logits, truth = read["logits"].astype(np.float64), read["truth"].astype(np.intp)
+        with np.load(name) as arrays:
+            logits, truth = arrays["logits"].astype(np.float64), arrays["truth"].astype(np.intp)
         made = Outputs(numbered_labels(logits.shape[1]), logits, truth)
     else:
         raise SystemExit(f"{name} is neither a file nor one of {', '.join([*REAL, SIMULATED])}")
@@ -86,7 +95,7 @@ def cross_fitted_logits(pictures: Pictures, columns: Columns, options: argparse.
     digest = hashlib.sha256(pictures.images.tobytes() + columns.tobytes()).hexdigest()[:16]
     kept = options.cache / f"logits-{digest}-{options.seed}.npy"
     if not kept.exists():
-        fold = np.random.default_rng((options.seed, 2)).permutation(len(columns)) % N_FOLDS
+        fold = _folds(len(columns), options.seed)
         logits = np.zeros((len(columns), len(pictures.labels)))
         for number in range(N_FOLDS):
             learnt, judged = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
@@ -94,6 +103,20 @@ def cross_fitted_logits(pictures: Pictures, columns: Columns, options: argparse.
             logits[judged] = np.log(np.maximum(scored(scorer, pictures.images[judged]).probs, 1e-12))
         keep(kept, logits)
     return np.asarray(np.load(kept), dtype=np.float64)
+
+
+def logits_of_features(features: Features, columns: Columns, n_labels: int, seed: int) -> Floats:
+    """Return uncalibrated logits (n, n_labels) by heads learnt from the `columns` (n,) of other samples."""
+    fold, logits = _folds(len(columns), seed), np.zeros((len(columns), n_labels))
+    for number in range(N_FOLDS):
+        is_judged = fold == number
+        head = Head.fitted(features[~is_judged], columns[~is_judged], n_labels)
+        logits[is_judged] = head.logits(features[is_judged])
+    return logits
+
+
+def _folds(n: int, seed: int) -> Columns:
+    return np.random.default_rng((seed, 2)).permutation(n) % N_FOLDS
 
 
 def keep(path: Path, array: Floats) -> None:

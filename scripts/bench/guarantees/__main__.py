@@ -46,7 +46,8 @@ def main() -> None:
         nargs="+",
         default=["cifar10"],
         metavar="NAME",
-        help=f"{', '.join([*REAL, SIMULATED])}, or FILE.npz with logits and truth of a model of your own",
+        help=f"{', '.join([*REAL, SIMULATED])}, or FILE.npz with logits and truth of a model of your own, "
+        "or with features (python -m scripts.bench.features)",
     )
     parser.add_argument(
         "--features",
@@ -64,7 +65,7 @@ def main() -> None:
             OF_NOTHING[part].run(report, options)
         else:
             for name in options.outputs:
-                OF_OUTPUTS[part].run(report, f"{part}/{name}", outputs(name, options), n=options.n)
+                OF_OUTPUTS[part].run(report, f"{part}/{Path(name).stem}", outputs(name, options), n=options.n)
     report.close()
 
 

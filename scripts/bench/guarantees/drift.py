@@ -1,30 +1,31 @@
 """Whether the drift check is silent over years of the same traffic, and sees what was planted in one batch.
 
-A tiny model is trained on real pictures of all labels but one, the new product. Weekly batches are drawn from
-pictures it has not seen, with replacement; each is compared with all batches before it that count. Planted in
-one batch: the unknown label as a tenth, an eighth or more of it; blurred and darkened pictures; one label
-three times as frequent as usual.
+A tiny model is trained on real pictures of all labels but one, the new product; with a file of features the
+model is a head on them. Weekly batches are drawn from pictures it has not seen, with replacement; each is
+compared with all batches before it that count. Planted in one batch: the unknown label as a tenth, an eighth
+or more of it; blurred and darkened pictures, if a file has their features; one label three times as frequent
+as usual.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 from scipy.special import softmax
 
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
 from goldloop.drift.checks import check_drift
 from goldloop.drift.sketches import Sketch, merged, sketch_of
+from models.image.cross_fit import plain_fit
 from scripts.bench.common import Report
+from scripts.bench.features import read_features
 from scripts.bench.model import scored, trained
 from scripts.bench.outputs import SIMULATED
-from scripts.bench.pictures import Columns, Images, load_pictures
+from scripts.bench.pictures import CAMERAS, Columns, Truth, load_pictures
 
 WEEKS = 52
 SIZES = (300, 1000, 3000)  # of a batch
@@ -33,12 +34,6 @@ LOOKS = (1, 4, 12, 40)
 
 PLANTED = ("new 0.1", "new 0.125", "new 0.15", "blur", "dark", "share x 3")
 MOST_PICTURES, SHARE_LEARNT = 8000, 0.3
-
-CAMERAS: dict[str, Callable[[Images], Images]] = {
-    "plain": lambda image: image,
-    "blur": lambda image: gaussian_filter(image.astype(float), (1, 1, 0)).clip(0, 255).astype(np.uint8),
-    "dark": lambda image: (image * 0.55).astype(np.uint8),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +45,19 @@ class World:
     new: int
     scores: dict[str, Scores]
 
+    @property
+    def plantable(self) -> list[str]:
+        """What can be planted: of cameras only those with scores."""
+        return [planted for planted in PLANTED if planted not in CAMERAS or planted in self.scores]
+
 
 def run(report: Report, options: argparse.Namespace) -> None:
     """Report false alarms a year, and how often each planted change is seen, by kind of traffic and size."""
     for name in options.outputs:
-        world = (
-            simulated_world(options.seed) if name == SIMULATED else _real_world(options.data / name, options)
-        )
+        world = _world(name, options)
         for size in SIZES:
-            what = f"drift/{name}/batches of {size}"
-            seen: dict[str, list[bool]] = {planted: [] for planted in PLANTED}
+            what = f"drift/{Path(name).stem}/batches of {size}"
+            seen: dict[str, list[bool]] = {planted: [] for planted in world.plantable}
             alarms = [year(world, size, (options.seed, size, number), seen) for number in range(options.n)]
             report.mean(f"{what}/false alarms a year", alarms, "")
             report.share(f"{what}/years with more than 2", [n_alarms > 2 for n_alarms in alarms])
@@ -88,16 +86,47 @@ def simulated_world(seed: int, *, n: int = 4000, n_labels: int = 6, n_features: 
     )
 
 
+def _world(name: str, options: argparse.Namespace) -> World:
+    if name == SIMULATED:
+        return simulated_world(options.seed)
+    if Path(name).is_file():
+        return world_of_features(Path(name), seed=options.seed)
+    return _real_world(options.data / name, options)
+
+
+def world_of_features(path: Path, *, seed: int) -> World:
+    """Fit a head as `_real_world` trains; its embeddings are the features, as those of goldloop's scorer."""
+    read = read_features(path)
+    learnt, judged, new = _parted(read, seed)
+    known, columns = _without(read, learnt, new)
+    weights = np.ones(len(learnt) // 5)
+    fitted = plain_fit(read.plain[learnt], columns, weights, labels=known)
+    scores = {}
+    for camera, features in read.by_camera.items():
+        logits = fitted.head.logits(features[judged])
+        scores[camera] = Scores(fitted.calibration.apply(logits), features[judged])
+    return World(known, read.truth[judged], new, scores)
+
+
+def _parted(samples: Truth, seed: int) -> tuple[Columns, Columns, int]:
+    """Return the rows that a model learns from, those it judges, and the label that it does not learn."""
+    order = np.random.default_rng(seed).permutation(len(samples.truth))[:MOST_PICTURES]
+    new = seed % len(samples.labels)
+    learnt = order[samples.truth[order] != new][: int(SHARE_LEARNT * len(order))]
+    return learnt, np.setdiff1d(order, learnt), new
+
+
+def _without(samples: Truth, rows: Columns, new: int) -> tuple[LabelSet, Columns]:
+    """Return the labels without `new`, and the columns among them of samples that have none of it."""
+    known = LabelSet(tuple(name for column, name in enumerate(samples.labels) if column != new))
+    return known, samples.truth[rows] - (samples.truth[rows] > new)
+
+
 def _real_world(folder: Path, options: argparse.Namespace) -> World:
     """Train on a share of the pictures of all labels but one and score the rest under each camera."""
     pictures = load_pictures(folder, limit=options.pictures)
-    order = np.random.default_rng(options.seed).permutation(len(pictures.truth))[:MOST_PICTURES]
-    new = options.seed % len(pictures.labels)
-    is_old = pictures.truth[order] != new
-    learnt = order[is_old][: int(SHARE_LEARNT * len(order))]
-    judged = np.setdiff1d(order, learnt)
-    known = LabelSet(tuple(name for column, name in enumerate(pictures.labels) if column != new))
-    columns = pictures.truth[learnt] - (pictures.truth[learnt] > new)
+    learnt, judged, new = _parted(pictures, options.seed)
+    known, columns = _without(pictures, learnt, new)
     scorer = trained(
         pictures.images[learnt], columns, known, n_validation=len(learnt) // 5, seed=options.seed
     )

@@ -32,11 +32,17 @@ def main() -> None:
     add_picture_options(parser)
     parser.add_argument("--part", choices=list(PARTS), nargs="+", required=True)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="number of processes")
-    group = parser.add_argument_group("efficiency")
-    group.add_argument(
-        "--features", type=Path, metavar="FILE", help=".npz with x (n, d), none negative, and y (n,)"
+    parser.add_argument(
+        "--features",
+        type=Path,
+        metavar="FILE",
+        help="for efficiency and rare, and for consensus and label_errors in place of pictures: .npz of "
+        "scripts.bench.features",
     )
-    group.add_argument("--error", type=float, default=0.0, help="share of answers that are wrong")
+    group = parser.add_argument_group("efficiency")
+    source = group.add_mutually_exclusive_group()
+    source.add_argument("--error", type=float, default=0.0, help="share of answers that are wrong")
+    source.add_argument("--crowd", action="store_true", help="the answers are real ones of the file")
     group.add_argument(
         "--strategies", choices=list(efficiency.PAIRS), nargs="+", default=list(efficiency.PAIRS)
     )

@@ -1,7 +1,8 @@
 """How good labels made of real people's answers are, and how many answers that takes, against the peers.
 
 The answers are CIFAR-10N's [wei2022], three a picture, each wrong for 17 to 18 %. The model learnt from such
-answers alone and judges only pictures whose answers it has not seen; true labels only score. Every figure is
+answers alone and judges only pictures whose answers it has not seen; true labels only score. With --features
+it is a head on the features of a file, and the answers are the file's. Every figure is
 the median over vote orders, with the least and the most. One training serves all orders: a picture's probs
 rest on other pictures' votes, whichever of them came first.
 """
@@ -21,9 +22,10 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
 from goldloop.stats.calibration import Calibration, fit_temperature
 from scripts.bench.common import Report
-from scripts.bench.outputs import cross_fitted_logits
+from scripts.bench.features import read_features
+from scripts.bench.outputs import cross_fitted_logits, logits_of_features
 from scripts.bench.peers import run_peers
-from scripts.bench.pictures import Columns, Floats, Pictures, load_pictures
+from scripts.bench.pictures import Columns, Floats, Truth, load_pictures
 
 MOST_ORDERS = 5
 MAX_VOTES = 3
@@ -59,11 +61,17 @@ class Labelling:
         }
 
 
-def voted_pictures(options: argparse.Namespace) -> tuple[Pictures, Floats]:
-    """Return the pictures with their answers, and a model's probs learnt from one answer to each alone."""
-    pictures = load_pictures(options.data / "cifar10", limit=options.pictures)
-    votes = pictures.answers_in_order(options.seed)[:, 0]
-    logits = cross_fitted_logits(pictures, votes, options)
+def voted_pictures(options: argparse.Namespace) -> tuple[Truth, Floats]:
+    """Return the pictures' answers and truth, and a model's probs learnt from one answer to each alone."""
+    pictures: Truth
+    if options.features is None:
+        pictures = load_pictures(options.data / "cifar10", limit=options.pictures)
+        votes = pictures.answers_in_order(options.seed)[:, 0]
+        logits = cross_fitted_logits(pictures, votes, options)
+    else:
+        pictures = read_features(options.features)
+        votes = pictures.answers_in_order(options.seed)[:, 0]
+        logits = logits_of_features(pictures.plain, votes, len(pictures.labels), options.seed)
     return pictures, Calibration(fit_temperature(logits, votes)).apply(logits)  # answers are all there is
 
 
@@ -134,7 +142,7 @@ def _majority(votes: Columns, n_labels: int, seed: int) -> Labelling:
     return Labelling((counts + noise).argmax(axis=1), counts.max(axis=1) / votes.shape[1])
 
 
-def _ask_until_sure(report: Report, votes: dict[int, Columns], probs: Floats, pictures: Pictures) -> None:
+def _ask_until_sure(report: Report, votes: dict[int, Columns], probs: Floats, pictures: Truth) -> None:
     """Buy votes one at a time where the next is worth most, knowing only those bought so far."""
     by_budget: dict[float, list[float]] = {budget: [] for budget in (1.0, *BUDGETS)}
     gold: list[dict[str, float]] = []
@@ -158,12 +166,12 @@ def _ask_until_sure(report: Report, votes: dict[int, Columns], probs: Floats, pi
         report.median(f"consensus/asked until {TARGET}/{name}", [one_order[name] for one_order in gold], "")
 
 
-def _bought(votes: Columns, probs: Floats, pictures: Pictures, n_votes: Columns) -> ConsensusFit:
+def _bought(votes: Columns, probs: Floats, pictures: Truth, n_votes: Columns) -> ConsensusFit:
     is_bought = np.arange(MAX_VOTES) < n_votes[:, None]
     return _fit(samples_of(votes, pictures.labels, probs, is_bought), pictures.labels)
 
 
-def _until_gold(votes: Columns, probs: Floats, pictures: Pictures) -> dict[str, float]:
+def _until_gold(votes: Columns, probs: Floats, pictures: Truth) -> dict[str, float]:
     """Return votes a picture, gold's share and its accuracy, when all that is unsure is asked again."""
     n_votes = np.ones(len(votes), dtype=np.intp)
     for n_asked in range(1, MAX_VOTES + 1):

@@ -21,6 +21,7 @@ from goldloop.selection.pool import Features, Pool, Rows
 from goldloop.selection.strategies import STRATEGIES, Strategy
 from models.linear import cross_validated, fit_linear
 from scripts.bench.common import Report, repeated, say
+from scripts.bench.features import crowd_answers
 from scripts.bench.labels.references import REFERENCES
 
 BATCH, N_BATCHES = 100, 10
@@ -54,12 +55,13 @@ def run(report: Report, options: argparse.Namespace) -> None:
     if options.features is None:
         raise SystemExit("the part efficiency needs --features FILE.npz with arrays x and y")
     seeds = range(options.seed, options.seed + options.n)
-    answers = f"{options.error:.0%} wrong" if options.error else "clean"
+    error = None if options.crowd else options.error
+    answers = "crowd answers" if error is None else f"{error:.0%} wrong" if error else "clean"
     place = f"efficiency/{options.features.stem}/{answers}"
     curves: dict[str, Curve] = {}
     for name in ["random", *(name for name in options.strategies if name != "random")]:
         n = options.n
-        paths, errors = [options.features] * n, [options.error] * n
+        paths, errors = [options.features] * n, [error] * n
         curves[name] = np.stack(repeated(curve, seeds, [name] * n, paths, errors, jobs=options.jobs))
         report_curves(report, f"{place}/{name}", curves[name], curves["random"])
 
@@ -106,13 +108,19 @@ def _crossing(accuracies: Curve, baseline: Curve) -> float:
     return float(SIZES[after - 1] + BATCH * (goal - low) / (high - low))
 
 
-def curve(seed: int, name: str, path: Path, error: float) -> Curve:
-    """Return the test accuracy of one run at each of SIZES, shape (n_sizes,)."""
+def curve(seed: int, name: str, path: Path, error: float | None) -> Curve:
+    """Return the test accuracy of one run at each of SIZES, shape (n_sizes,).
+
+    A share `error` of the answers is wrong; with None each is one of the real answers to its sample.
+    """
     rows, truth, is_test = data_of(path)
     first, later = (STRATEGIES_BY_NAME[strategy] for strategy in PAIRS[name])
     pool_rows, columns = rows[~is_test], truth[~is_test]
     n_labels = int(truth.max()) + 1
-    answers = with_errors(columns, error, n_labels, np.random.default_rng([seed, 1]))
+    if error is None:
+        answers = crowd_answers(path, seed)[~is_test]
+    else:
+        answers = with_errors(columns, error, n_labels, np.random.default_rng([seed, 1]))
     rng = np.random.default_rng(seed)
     asked: Rows = np.zeros(0, dtype=np.int64)
     probs, accuracies, strength = None, [], 1.0
