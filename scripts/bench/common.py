@@ -27,7 +27,7 @@ from goldloop.stats.metrics import share_estimate
 
 _BESIDE = Path(__file__).resolve().parents[3] / "shared" / "data"
 _Made = TypeVar("_Made")
-_PLACES = ("out", "data", "cache", "plot", "cases", "features")  # options that name places on this machine
+_PLACES = ("out", "data", "cache", "plot", "cases")  # options that name places on this machine
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +204,7 @@ def _number(value: float) -> str:
 
 
 def _command() -> str:
-    """Return the command line of this process without the places it names."""
+    """Return the command line of this process without the places it names; a file that it reads is FILE."""
     spec = getattr(sys.modules["__main__"], "__spec__", None)
     module = (spec.name if spec else "scripts.bench").removesuffix(".__main__")
     words, given = iter(sys.argv[1:]), []
@@ -212,7 +212,8 @@ def _command() -> str:
         if word.removeprefix("--") in _PLACES:
             next(words, None)
         elif word.partition("=")[0].removeprefix("--") not in _PLACES:
-            given.append("FILE.npz" if word.endswith(".npz") else word)
+            option, equals, value = word.rpartition("=")
+            given.append(f"{option}{equals}FILE" if Path(value).is_file() else word)
     return f"python -m {module} {shlex.join(given)}".strip()
 
 

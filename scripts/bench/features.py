@@ -83,7 +83,8 @@ def write_features(
     if known.answers is not None:
         arrays["answers"] = known.answers
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, y=known.truth, **arrays)
+    with path.open("wb") as file:  # a path alone would get the ending .npz
+        np.savez(file, y=known.truth, **arrays)
 
 
 def features_of(files: list[Path], camera: str, *, backbone: Backbone, form: Form) -> npt.NDArray[np.float16]:

@@ -20,7 +20,9 @@ ROOT = Path(__file__).resolve().parents[2]
 def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Report:
     """Return a report of a command that names places."""
     out = tmp_path / "figures.jsonl"
-    files = ["--outputs", str(tmp_path / "cnn.npz"), "simulated"]
+    file = tmp_path / "cnn.npz"
+    file.touch()
+    files = ["--outputs", str(file), "simulated", f"--features={file}"]
     monkeypatch.setattr(sys, "argv", ["bench", "--n", "9", "--out", str(out), f"--data={tmp_path}", *files])
     return Report(argparse.Namespace(seed=3, out=out))
 
@@ -36,7 +38,7 @@ def test_each_figure_is_a_line_with_what_repeats_it(report: Report) -> None:
     assert (round(lines[0]["value"], 6), lines[0]["n"], lines[0]["seed"]) == (0.3, 10, 3)
     assert lines[0]["low"] < 0.3 < lines[0]["high"]
     assert lines[1]["value"] == 2
-    assert lines[0]["command"].endswith("--n 9 --outputs FILE.npz simulated")
+    assert lines[0]["command"].endswith("--n 9 --outputs FILE simulated --features=FILE")
 
 
 def test_a_figure_measured_again_replaces_the_older_one(report: Report) -> None:

@@ -68,7 +68,7 @@ def test_a_file_holds_features_labels_and_answers(tmp_path: Path, cameras: list[
         Image.new("RGB", (40, 20), colour).save(tmp_path / "images" / f"{name}.png")
         lines.append(f"{name}.png,{name},{name},red")
     (tmp_path / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
-    out = tmp_path / "features.npz"
+    out = tmp_path / "made" / "features"
 
     files, known = listed(tmp_path)
     write_features(out, files, known, backbone=MeanColour(), form=Form(16, "crop"), cameras=cameras)
