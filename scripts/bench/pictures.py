@@ -42,8 +42,9 @@ class Truth:
     def answers_in_order(self, seed: int) -> Columns:
         """Return the answers to each sample in a random order, (n, n_votes)."""
         if self.answers is None:
-            raise SystemExit("these samples have no answers of people; use cifar10")
-        return in_random_order(self.answers, seed)
+            raise SystemExit("these samples have no answers of people; use cifar10, or a file with `answers`")
+        order = np.argsort(np.random.default_rng(seed).random(self.answers.shape), axis=1)
+        return np.take_along_axis(self.answers, order, axis=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +52,6 @@ class Pictures(Truth):
     """Samples with their `images` (n, size, size, 3)."""
 
     images: Images
-
-
-def in_random_order(answers: Columns, seed: int) -> Columns:
-    """Return each row of `answers` (n, n_votes) in a random order of its own."""
-    order = np.argsort(np.random.default_rng(seed).random(answers.shape), axis=1)
-    return np.take_along_axis(answers, order, axis=1)
 
 
 def load_pictures(folder: Path, *, size_px: int = SIZE_PX, limit: int | None = None) -> Pictures:
@@ -83,8 +78,7 @@ def listed(folder: Path, *, limit: int | None = None) -> tuple[list[Path], Truth
     """
     if not (folder / "labels.csv").is_file():
         raise SystemExit(
-            f"{folder}/labels.csv does not exist; name the folder that holds {folder.name}/ with --data "
-            "or in GOLDLOOP_TEST_DATA"
+            f"{folder}/labels.csv does not exist; name another folder with --data or in GOLDLOOP_TEST_DATA"
         )
     with (folder / "labels.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))[:limit]

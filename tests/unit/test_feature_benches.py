@@ -21,7 +21,7 @@ from scripts.bench.labels.consensus import voted_pictures
 from scripts.bench.outputs import logits_of_features, outputs
 from scripts.bench.pictures import CAMERAS, listed
 
-N, N_LABELS, N_FEATURES = 1800, 3, 12
+N, N_LABELS, N_FEATURES = 1400, 3, 12
 COLOURS = {"red": (200, 0, 0), "blue": (0, 0, 200), "green": (0, 200, 0)}
 
 
@@ -56,7 +56,7 @@ def saved(path: Path, **changed: npt.NDArray[Any]) -> Path:
 
 def options(**given: Any) -> argparse.Namespace:
     """Return options of a bench."""
-    return argparse.Namespace(**{"seed": 0, "n": 2, "jobs": 1, "out": None, **given})
+    return argparse.Namespace(**{"seed": 0, "n": 1, "jobs": 1, "out": None, **given})
 
 
 @pytest.mark.parametrize("cameras", [["plain"], list(CAMERAS)])

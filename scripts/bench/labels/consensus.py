@@ -2,9 +2,9 @@
 
 The answers are CIFAR-10N's [wei2022], three a picture, each wrong for 17 to 18 %. The model learnt from such
 answers alone and judges only pictures whose answers it has not seen; true labels only score. With --features
-it is a head on the features of a file, and the answers are the file's. Every figure is
-the median over vote orders, with the least and the most. One training serves all orders: a picture's probs
-rest on other pictures' votes, whichever of them came first.
+the model is a head on the features of a file, which also holds the answers. Every figure is the median over
+vote orders, with the least and the most. One training serves all orders: a picture's probs rest on other
+pictures' votes, whichever of them came first.
 """
 
 from __future__ import annotations
@@ -63,16 +63,16 @@ class Labelling:
 
 def voted_pictures(options: argparse.Namespace) -> tuple[Truth, Floats]:
     """Return the pictures' answers and truth, and a model's probs learnt from one answer to each alone."""
-    pictures: Truth
+    known: Truth
     if options.features is None:
-        pictures = load_pictures(options.data / "cifar10", limit=options.pictures)
-        votes = pictures.answers_in_order(options.seed)[:, 0]
+        known = pictures = load_pictures(options.data / "cifar10", limit=options.pictures)
+        votes = known.answers_in_order(options.seed)[:, 0]
         logits = cross_fitted_logits(pictures, votes, options)
     else:
-        pictures = read_features(options.features)
-        votes = pictures.answers_in_order(options.seed)[:, 0]
-        logits = logits_of_features(pictures.plain, votes, len(pictures.labels), options.seed)
-    return pictures, Calibration(fit_temperature(logits, votes)).apply(logits)  # answers are all there is
+        known = file = read_features(options.features)
+        votes = known.answers_in_order(options.seed)[:, 0]
+        logits = logits_of_features(file.plain, votes, len(file.labels), options.seed)
+    return known, Calibration(fit_temperature(logits, votes)).apply(logits)  # answers are all there is
 
 
 def run(report: Report, options: argparse.Namespace) -> None:
