@@ -207,8 +207,8 @@ class GateSettings(Section):
     """When a challenger becomes champion."""
 
     rule: Literal["non_inferiority", "superiority"] = "non_inferiority"
-    """Condition for promotion. non_inferiority: the interval rules out a loss beyond margin, or the champion is
-    a first model and the difference is not negative; superiority: the interval rules out any loss."""
+    """Condition for promotion. non_inferiority: the interval rules out a loss beyond margin; against a first
+    model the difference need only not be negative. superiority: the interval rules out any loss."""
     margin: Annotated[float, Field(ge=0, le=0.5)] = 0.03
     """Largest drop of accuracy that the 95 % interval of the difference may still allow."""
     min_holdout: Annotated[int, Field(ge=1)] = 30
