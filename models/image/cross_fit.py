@@ -60,15 +60,16 @@ def cross_fit(
 def by_folds(head: Head, features: Features, columns: Columns, folds: npt.NDArray[np.intp]) -> Values:
     """Return the logits (n_folded, n_labels) of the last len(`folds`) samples by heads without their fold.
 
-    The components and the regularisation of these heads are those of `head`: the former need no label, and
-    the latter is one number for all.
+    The components, the regularisation and the trust in each label are those of `head`: the first need no
+    label, the second is one number for all, and the third depends on a fold only through other fits.
     """
     cut, reduced = len(columns) - len(folds), head.reduced(features)
     logits = np.zeros((len(folds), len(head.intercepts)))
     for fold in np.unique(folds):
         is_out = folds == fold
         learns = np.concatenate([np.ones(cut, dtype=bool), ~is_out])
-        other = head.refitted(reduced[learns], columns[learns])
+        trust = None if head.trust is None else head.trust[learns]
+        other = head.refitted(reduced[learns], columns[learns], trust)
         logits[is_out] = other.logits(features[cut:][is_out])
     return logits
 

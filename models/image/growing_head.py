@@ -41,7 +41,8 @@ class GrowingHead:
         """Fit on `rows`, whose labels are `columns`; return probs (n, n_labels), not calibrated."""
         known = self.reduced[rows].astype(np.float64)
         if len(rows) >= 2 * self._n_validated:
-            self._inverse_regularisation = cross_validated(known, columns, self.n_labels)
+            chosen = cross_validated(known, columns, self.n_labels)
+            self._inverse_regularisation = chosen.inverse_regularisation
             self._n_validated = len(rows)
         weights, intercepts = fit_linear(
             known, columns, self.n_labels, inverse_regularisation=self._inverse_regularisation

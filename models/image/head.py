@@ -24,6 +24,7 @@ class Head:
 
     `mean` (d,) and `basis` (d, k) reduce features (n, d); `weights` (n_labels, k) and `intercepts`
     (n_labels,) make logits of them. `inverse_regularisation` is what cross-validation chose.
+    `trust` (n,) is how much each sample it was fitted on counted; None for a head that was saved.
     """
 
     mean: Features
@@ -31,32 +32,43 @@ class Head:
     weights: Features
     intercepts: Features
     inverse_regularisation: float
+    trust: Values | None = None
 
     @classmethod
     def fitted(cls, features: Features, columns: Columns, n_labels: int) -> Self:
         """Fit on `features` (n, d); `columns` (n,) are the labels.
 
         The components are those of the samples themselves. With up to N_COMPONENTS samples nothing is lost:
-        weights under a quadratic penalty lie in the space of the samples.
+        weights under a quadratic penalty lie in the space of the samples. A label counts as much as fits that
+        did not learn from its sample trust it.
         """
         mean, basis, reduced = reduced_by_own_components(features)
-        strength = cross_validated(reduced, columns, n_labels)
-        weights, intercepts = fit_linear(reduced, columns, n_labels, inverse_regularisation=strength)
+        chosen = cross_validated(reduced, columns, n_labels)
+        strength, trust = chosen.inverse_regularisation, chosen.trust(columns)
+        weights, intercepts = fit_linear(
+            reduced, columns, n_labels, inverse_regularisation=strength, trust=trust
+        )
         return cls(
             mean,
             basis,
             weights.astype(np.float32),
             intercepts.astype(np.float32),
             inverse_regularisation=strength,
+            trust=trust,
         )
 
-    def refitted(self, reduced: Features, columns: Columns) -> Self:
+    def refitted(self, reduced: Features, columns: Columns, trust: Values | None = None) -> Self:
         """Return the same components and regularisation with weights fitted on other samples.
 
-        `reduced` (n, k) is what `reduced` returns of them, `columns` (n,) are their labels.
+        `reduced` (n, k) is what `reduced` returns of them, `columns` (n,) are their labels, and `trust` (n,)
+        is how much they count.
         """
         weights, intercepts = fit_linear(
-            reduced, columns, len(self.intercepts), inverse_regularisation=self.inverse_regularisation
+            reduced,
+            columns,
+            len(self.intercepts),
+            inverse_regularisation=self.inverse_regularisation,
+            trust=trust,
         )
         return replace(self, weights=weights.astype(np.float32), intercepts=intercepts.astype(np.float32))
 

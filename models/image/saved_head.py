@@ -39,7 +39,7 @@ class HeadCard(Card):
 def save(folder: Path, head: Head, card: HeadCard) -> None:
     """Write `head` and `card` into `folder`; raises ModelError where it holds a model already."""
     arrays = asdict(head)
-    del arrays["inverse_regularisation"]
+    del arrays["inverse_regularisation"], arrays["trust"]
     with saving(folder, card):
         np.savez(folder / WEIGHTS, **arrays)
 

@@ -14,6 +14,7 @@ from models.image import head as head_module
 from models.image.cross_fit import cross_fit, plain_fit
 from models.image.frozen_trainer import FrozenTrainer
 from models.image.presets import FROZEN
+from models.linear import CrossValidation
 
 LABELS = LabelSet(("red", "green", "blue"))
 N_FEATURES = FROZEN["efficientnet_lite0"].n_features
@@ -42,7 +43,7 @@ def with_other_labels(columns: np.ndarray, fold: int) -> np.ndarray:
 @pytest.mark.parametrize("fold", range(VALIDATION_FOLDS))
 def test_what_calibrates_a_fold_does_not_know_its_labels(fold: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """With other labels there the logits of the fold are the same bit for bit, unlike the head and others."""
-    monkeypatch.setattr(head_module, "cross_validated", lambda *_: 3.0)
+    monkeypatch.setattr(head_module, "cross_validated", lambda *_: CrossValidation(3.0))
     features, columns = drawn()
     weights = np.ones(N_AUDITS)
     before = cross_fit(features, columns, weights, labels=LABELS, folds=FOLDS)

@@ -22,7 +22,7 @@ from models.image.head import Head
 from models.image.presets import FROZEN
 from models.image.trainer import TorchTrainer
 from models.image.weights import weights_file
-from models.linear import cross_validated
+from models.linear import CrossValidation, cross_validated
 from tests.coloured import COLOURS, Load, coloured
 
 PRESET = FROZEN["efficientnet_lite0"]
@@ -217,4 +217,4 @@ def test_few_samples_are_not_cross_validated() -> None:
     """With fewer than two samples a fold, no choice is better than another."""
     features, columns = points(9, n_wrong=0)
 
-    assert cross_validated(features.astype(float), columns, 4) == 1.0
+    assert cross_validated(features.astype(float), columns, 4) == CrossValidation(1.0)

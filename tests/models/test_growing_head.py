@@ -22,6 +22,7 @@ from models.image.growing_head import GrowingHead
 from models.image.head import Head
 from models.image.presets import FROZEN
 from models.image.trainer import TorchTrainer
+from models.linear import CrossValidation
 from tests.records import audited_record, gold_record
 
 N, LABELS = 120, ("red", "green", "blue")
@@ -60,7 +61,8 @@ def test_regularisation_is_chosen_again_when_rows_have_doubled(monkeypatch: pyte
     """At 20, 40 and 80 of the sizes 20, 30, 40, 60, 80."""
     sizes: list[int] = []
     monkeypatch.setattr(
-        "models.image.growing_head.cross_validated", lambda rows, *_: sizes.append(len(rows)) or 1.0
+        "models.image.growing_head.cross_validated",
+        lambda rows, *_: sizes.append(len(rows)) or CrossValidation(1.0),
     )
     features, columns = drawn()
     head = GrowingHead.on(features, 3)

@@ -129,7 +129,7 @@ def curve(seed: int, name: str, path: Path, error: float | None) -> Curve:
         asked = np.concatenate([asked, chosen])
         known, given = pool_rows[asked].astype(np.float64), answers[asked]
         if size in CROSS_VALIDATED:
-            strength = cross_validated(known, given, n_labels)
+            strength = cross_validated(known, given, n_labels).inverse_regularisation
         weights, intercepts = fit_linear(known, given, n_labels, inverse_regularisation=strength)
         logits = rows @ weights.T + intercepts
         probs = softmax(logits[~is_test], axis=1)

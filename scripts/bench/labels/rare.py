@@ -137,6 +137,6 @@ def _learnt(world: World, asked: Columns) -> Probs | None:
     if len(np.unique(known)) < 2:
         return None
     rows = reduced(world.features)
-    strength = cross_validated(rows[asked], known, n_labels)
+    strength = cross_validated(rows[asked], known, n_labels).inverse_regularisation
     weights, intercepts = fit_linear(rows[asked], known, n_labels, inverse_regularisation=strength)
     return np.asarray(softmax(rows @ weights.T + intercepts, axis=1), dtype=np.float64)
