@@ -5,6 +5,7 @@ label_errors     how many of the labels that goldloop doubts are wrong, beside c
 spammer          what a spammer who joins in the second round does to gold (simulated people)
 automation_bias  the adoption gap, its interval and the switch (simulated annotators)
 efficiency       labels that a choice of samples saves against a random choice, on features of a file
+trust            what it brings that a head counts doubtful labels less, on features of a file
 rare             whether labels of 1 % and 5 % are found within 300 answers, on features of a file
 """
 
@@ -14,7 +15,7 @@ import os
 from pathlib import Path
 
 from scripts.bench.common import Report, add_picture_options, options_of
-from scripts.bench.labels import automation_bias, consensus, efficiency, label_errors, rare, spammer
+from scripts.bench.labels import automation_bias, consensus, efficiency, label_errors, rare, spammer, trust
 
 PARTS = {
     "consensus": consensus,
@@ -23,6 +24,7 @@ PARTS = {
     "automation_bias": automation_bias,
     "efficiency": efficiency,
     "rare": rare,
+    "trust": trust,
 }
 
 
@@ -36,8 +38,8 @@ def main() -> None:
         "--features",
         type=Path,
         metavar="FILE",
-        help="for efficiency and rare, and for consensus and label_errors in place of pictures: .npz of "
-        "scripts.bench.features",
+        help=".npz of scripts.bench.features: for efficiency, rare and trust, and for consensus and "
+        "label_errors in place of pictures",
     )
     group = parser.add_argument_group("efficiency")
     source = group.add_mutually_exclusive_group()
