@@ -31,23 +31,26 @@ class CrossValidation:
     """The inverse regularisation that cross-validation chose, and what its fits said of the samples.
 
     `logits` (n, n_labels) are by fits that did not learn from the sample; None where nothing was fitted.
+    `is_known` (n,) tells whether that fit learnt from another sample with the label.
     """
 
     inverse_regularisation: float
     logits: Values | None = None
+    is_known: npt.NDArray[np.bool_] | None = None
 
     def trust(self, columns: Columns) -> Values:
         """Return how likely the label of each sample is right, (n,), by the fits that did not learn from it.
 
         A share MISTAKEN of the labels is wrong at random: one step of expectation maximisation [raykar2010].
-        Where nothing was fitted it is 1.
+        Where no fit knew the label, as of the only sample of a rare one, it is 1.
         """
-        if self.logits is None:
+        if self.logits is None or self.is_known is None:
             return np.ones(len(columns))
         probs = softmax(self.logits, axis=1)
         own = probs[np.arange(len(columns)), columns]
         right = (1 - MISTAKEN) * own
-        return np.asarray(right / (right + MISTAKEN * (1 - own) / max(1, probs.shape[1] - 1)))
+        trust = right / (right + MISTAKEN * (1 - own) / max(1, probs.shape[1] - 1))
+        return np.where(self.is_known, trust, 1.0)
 
 
 def fit_linear(
@@ -84,6 +87,9 @@ def cross_validated(features: npt.NDArray[np.floating], columns: Columns, n_labe
     fits = [LogisticRegression(max_iter=_MAX_STEPS, warm_start=True) for _ in range(N_FOLDS)]
     losses: list[float] = []
     best = CrossValidation(1.0)
+    is_known = np.zeros(len(columns), dtype=bool)
+    for fold in range(N_FOLDS):
+        is_known[folds == fold] = np.isin(columns[folds == fold], columns[folds != fold])
     for strength in INVERSE_REGULARISATIONS:
         logits = np.zeros((len(columns), n_labels))
         for fold, regression in enumerate(fits):
@@ -93,7 +99,7 @@ def cross_validated(features: npt.NDArray[np.floating], columns: Columns, n_labe
             )
         losses.append(-float(log_softmax(logits, axis=1)[np.arange(len(columns)), columns].sum()))
         if losses[-1] == min(losses):
-            best = CrossValidation(strength, logits)
+            best = CrossValidation(strength, logits, is_known)
         if losses[-3:] == sorted(losses[-3:]) and len(losses) > 2:
             break
     return best

@@ -38,9 +38,24 @@ def accuracy(given: npt.NDArray[np.intp], features: npt.NDArray[np.float32]) -> 
 def test_trust_is_the_posterior_of_a_right_label() -> None:
     """A label at chance keeps the prior, a certain one has all trust, an impossible one none."""
     probs = np.array([[0.25, 0.25, 0.25, 0.25], [1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]])
-    found = CrossValidation(1.0, np.log(np.maximum(probs, 1e-12))).trust(np.zeros(3, dtype=np.intp))
+    logits, is_known = np.log(np.maximum(probs, 1e-12)), np.ones(3, dtype=bool)
+
+    found = CrossValidation(1.0, logits, is_known).trust(np.zeros(3, dtype=np.intp))
 
     np.testing.assert_allclose(found, [1 - MISTAKEN, 1, 0], atol=1e-9)
+
+
+def test_the_only_sample_of_a_rare_label_counts_in_full() -> None:
+    """No other fit could know its label, so that nothing speaks against it."""
+    features, columns = drawn(120, seed=2)
+    kept = np.flatnonzero(columns != 3)
+    rows = np.concatenate([kept, np.flatnonzero(columns == 3)[:1]])
+
+    head = Head.fitted(features[rows], columns[rows], N_LABELS)
+
+    assert head.trust is not None
+    assert head.trust[-1] == 1
+    assert head.logits(features[rows[-1:]]).argmax() == 3
 
 
 def test_without_cross_validation_every_label_counts() -> None:
