@@ -165,7 +165,7 @@ def test_a_second_retrain_is_turned_away_until_the_first_ends_or_dies(
         finish(holder)
 
     free = loop.run("retrain", code=1)
-    assert re.search(r"error: Gold version 0 has 0 train samples", free.err)
+    assert re.search(r"error: There are 0 train samples of 0 labels at gold version 0", free.err)
 
 
 def test_a_cron_that_prefect_cannot_run_is_told_by_serve(make_loop: Callable[..., Loop]) -> None:
