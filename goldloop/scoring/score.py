@@ -153,6 +153,7 @@ def score_pool(
         report,
         fixed_before=first,
         accepted_before=dict(codec.column_values(accepted, "sample_id", "label")),
+        is_anew=True,
     )
     for expected, arrival in _read_again(reader, tables, waiting, report, advance):
         writer.add_scored(arrival, waiting[expected][0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,26 @@ def test_a_killed_pass_resumes_where_it_stopped(
     where = conservation(loop.tables)
     assert where == conservation(whole.tables)
     assert loop.tables.predictions.read().num_rows == 35
+
+
+def test_samples_scored_anew_are_committed_many_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit for every minibatch of a pool of a million takes longer than the scoring."""
+    monkeypatch.setattr(score_writer, "COMMIT_EVERY", 10)
+    loop = Loop(tmp_path, texts(200))
+    loop.score()
+    sizes: list[int] = []
+    append = loop.tables.predictions.append
+
+    def counted(rows: Any) -> None:
+        sizes.append(len(rows))
+        append(rows)
+
+    monkeypatch.setattr(loop.tables.predictions, "append", counted)
+    loop.score_pool(replace(loop.model, version="2"))
+
+    assert sizes == [160, 40]
 
 
 def test_without_a_model_everything_is_held(tmp_path: Path) -> None:
