@@ -134,7 +134,7 @@ def score_pool(
     A sample is read from the place where it arrived, else from where its bytes were seen since. Those whose
     content is gone or changed everywhere are reported lost. After a rollback the older model scores all
     samples anew, so that its predictions are the newest. A sample keeps the audit probability of its first
-    prediction.
+    prediction. A killed pass scores at most POOL_COMMIT times COMMIT_EVERY samples again.
     """
     report = ScoreReport("pool", model.version, warnings=model.warnings)
     newest = newest_predictions(tables, ["model_version", "audit_probability"])
