@@ -60,29 +60,37 @@ class Desk:
         assert isinstance(found, dict)
         return found
 
+    def texts(self, css: str) -> list[str]:
+        """Return the texts of the visible elements at `css`, all read at the same moment.
+
+        The page may replace an element between finding it and asking it, so it is asked by one script.
+        """
+        script = """
+            const seen = {opacityProperty: true, visibilityProperty: true};
+            return [...document.querySelectorAll(arguments[0])]
+                .filter(one => one.checkVisibility(seen)).map(one => one.innerText.trim());
+        """
+        return [str(text) for text in self.browser.execute_script(script, css)]
+
+    def text(self, css: str) -> str:
+        """Return what can be read at `css` now, "" where nothing is shown."""
+        return "".join(self.texts(css))
+
     def chosen(self) -> list[str]:
         """Return the labels that are chosen on the page."""
-        from selenium.webdriver.common.by import By
-
-        boxes = self.browser.find_elements(By.CSS_SELECTOR, ".gl-answer input[type=radio]")
-        return [str(box.get_attribute("name")) for box in boxes if box.is_selected()]
+        script = """
+            return [...document.querySelectorAll('.gl-answer input[type=radio]')]
+                .filter(box => box.checked).map(box => box.name);
+        """
+        return [str(name) for name in self.browser.execute_script(script)]
 
     def shown(self) -> str:
         """Return what stands above the labels: a suggestion, or what people said."""
-        from selenium.webdriver.common.by import By
+        return self.text(".gl-shown .lsf-richtext__line")
 
-        lines = self.browser.find_elements(By.CSS_SELECTOR, ".gl-shown .lsf-richtext__line")
-        return "".join(line.text for line in lines if line.is_displayed())
-
-    def warnings(self) -> list[WebElement]:
-        """Return the warnings on the page."""
-        from selenium.webdriver.common.by import By
-
-        return [
-            one
-            for one in self.browser.find_elements(By.CSS_SELECTOR, ".ant-modal-confirm")
-            if one.is_displayed()
-        ]
+    def warnings(self) -> list[str]:
+        """Return the texts of the warnings on the page."""
+        return self.texts(".ant-modal-confirm")
 
     def press(self, key: str, *, is_shifted: bool = False) -> None:
         """Press one key, wherever the focus happens to be."""
@@ -94,15 +102,17 @@ class Desk:
             keys.key_down(Keys.SHIFT).send_keys(key).key_up(Keys.SHIFT) if is_shifted else keys.send_keys(key)
         ).perform()
 
-    def wait_for(self, what: str, is_so: Any) -> None:
-        """Wait until `is_so()` holds."""
+    def wait_for(self, what: str, is_so: Any) -> Any:
+        """Wait until `is_so()` holds and return what it returned."""
         from selenium.webdriver.support.ui import WebDriverWait
 
-        WebDriverWait(self.browser, WAIT_S).until(lambda _: is_so(), f"never saw: {what}")
+        return WebDriverWait(self.browser, WAIT_S).until(lambda _: is_so(), f"never saw: {what}")
 
     def shown_task(self) -> int:
         """Return the id of the task on the page."""
-        return int(self.one(".lsf-current-task__task-id").text.split()[0].lstrip("#"))
+        place = ".lsf-current-task__task-id"
+        words = self.wait_for("the task's number", lambda: self.text(place).split())
+        return int(words[0].lstrip("#"))
 
     def shoot(self, name: str) -> None:
         """Save a screenshot for people to look at."""

@@ -124,7 +124,7 @@ def test_enter_closes_the_instructions_and_submits_nothing(desk: Desk, pictures:
 
     desk.browser.find_element(By.XPATH, "//button[.='Instructions']").click()
     words = "choose the one label that fits"
-    desk.wait_for("the instructions", lambda: words in desk.one(dialog).text)
+    desk.wait_for("the instructions", lambda: words in desk.text(dialog))
     desk.press(Keys.ENTER)
     desk.wait_for("the dialog gone", lambda: not desk.browser.find_elements(By.CSS_SELECTOR, dialog))
 

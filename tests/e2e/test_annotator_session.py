@@ -128,10 +128,10 @@ def be_warned(desk: Desk) -> None:
 def read_the_guide(desk: Desk) -> None:
     """Open the instructions and close them."""
     desk.press("h")
-    desk.wait_for("the guide", lambda: desk.one(".gl-guide").is_displayed())
+    desk.wait_for("the guide", lambda: desk.texts(".gl-guide"))
     desk.shoot("session-guide")
     desk.press("h")
-    desk.wait_for("no guide", lambda: not desk.one(".gl-guide").is_displayed())
+    desk.wait_for("no guide", lambda: not desk.texts(".gl-guide"))
 
 
 def correct(desk: Desk, last: Plan, label: str) -> None:
@@ -160,12 +160,12 @@ def take_back(desk: Desk, skipped: Plan, label: str) -> None:
     """Go back from the end of the queue to a skip and answer instead."""
     from selenium.webdriver.common.keys import Keys
 
-    desk.wait_for("the end", lambda: "No More Tasks" in desk.one("body").text)
+    desk.wait_for("the end", lambda: "No More Tasks" in desk.text("body"))
     desk.press(Keys.ARROW_LEFT)
-    desk.wait_for("the skip", lambda: "Cancel skip" in desk.one("body").text)
+    desk.wait_for("the skip", lambda: "Cancel skip" in desk.text("body"))
     desk.press(Keys.ENTER)
     desk.wait_for("the skip gone", lambda: desk.answers(skipped.task.key) == [])
-    desk.wait_for("an answer to be possible", lambda: "Submit" in desk.one("body").text)
+    desk.wait_for("an answer to be possible", lambda: "Submit" in desk.text("body"))
     choose(desk, label, [])
     desk.press(Keys.ENTER)
     desk.wait_for("the answer", lambda: [one.label for one in desk.answers(skipped.task.key)] == [label])
@@ -184,7 +184,7 @@ def test_fifty_pictures_by_keyboard_alone(desk: Desk, plans: list[Plan]) -> None
     for number, one in enumerate(plans):
         appears(desk, ids[one.task.key], one.suggested)
         if number in {0, 10, N_TASKS - 1}:
-            assert f"{number + 1} of {N_TASKS}" in desk.one(".lsf-current-task").text
+            assert f"{number + 1} of {N_TASKS}" in desk.text(".lsf-current-task")
             desk.shoot(f"session-{number + 1}")
         if number == BLIND:
             be_warned(desk)

@@ -68,7 +68,7 @@ def open_tab(desk: Desk, title: str) -> None:
 
     tabs = desk.queue.tabs()
     desk.browser.get(f"{desk.url}/projects/{desk.queue.projects.main}/data")
-    desk.wait_for("the tabs", lambda: "Blind check" in desk.one("body").text)
+    desk.wait_for("the tabs", lambda: "Blind check" in desk.text("body"))
     desk.browser.find_element(By.XPATH, f"//*[normalize-space(text())='{title}']").click()
     desk.wait_for(title, lambda: f"tab={tabs[title]}" in desk.browser.current_url)
 
@@ -111,7 +111,7 @@ def work_through(desk: Desk, ids: Sequence[int], queue: Queue) -> None:
             desk.press("2")
             desk.wait_for("sky chosen", lambda: desk.chosen() == ["sky"])
         desk.press(Keys.ENTER)
-    desk.wait_for("the end", lambda: "No More Tasks" in desk.one("body").text)
+    desk.wait_for("the end", lambda: "No More Tasks" in desk.text("body"))
     desk.shoot(f"{queue.shot}-end")
 
 
@@ -130,16 +130,16 @@ def test_a_queue_from_its_tab_to_its_end(desk: Desk, tasks: list[NewTask], queue
     mine = [one for one in tasks if one.purpose in queue.purposes]
 
     open_tab(desk, queue.title)
-    desk.wait_for("the count", lambda: f"Tasks: {len(mine)} / {len(tasks)}" in desk.one("body").text)
+    desk.wait_for("the count", lambda: f"Tasks: {len(mine)} / {len(tasks)}" in desk.text("body"))
     desk.shoot(f"{queue.shot}-tab")
     label_all(desk)
     work_through(desk, [ids[one.key] for one in mine], queue)
 
     open_tab(desk, queue.title)
-    desk.wait_for("nothing", lambda: "No tasks found" in desk.one("body").text)
+    desk.wait_for("nothing", lambda: "No tasks found" in desk.text("body"))
     desk.shoot(f"{queue.shot}-empty")
-    assert f"Tasks: 0 / {len(tasks)}" in desk.one("body").text
-    assert "Clear Filters" not in desk.one("body").text, "it would change the tab for everybody"
+    assert f"Tasks: 0 / {len(tasks)}" in desk.text("body")
+    assert "Clear Filters" not in desk.text("body"), "it would change the tab for everybody"
     given = {one.key: [it.label for it in desk.answers(one.key)] for one in tasks}
     said = list(queue.chosen) or ["sky"]
     assert given == {one.key: said if one in mine else [] for one in tasks}

@@ -65,7 +65,7 @@ def desk(
 
 def shown_text(desk: Desk) -> str:
     """Return the text on the page, as a person sees it."""
-    return str(desk.one(".gl-text .lsf-richtext__container").text)
+    return desk.text(".gl-text .lsf-richtext__container")
 
 
 def appears(desk: Desk, task_id: int, chosen: list[str]) -> None:
@@ -88,11 +88,11 @@ def test_texts_are_labelled_by_keys_alone(desk: Desk, tasks: tuple[TextModality,
     assert desk.shown() == "Model suggests: spam 58% (fine 30%)"
     desk.shoot("text-suggestion")
     desk.press("h")
-    desk.wait_for("the guide", lambda: desk.one(".gl-guide").is_displayed())
-    assert "Choose what the text as a whole means" in desk.one(".gl-guide").text
+    desk.wait_for("the guide", lambda: desk.texts(".gl-guide"))
+    assert "Choose what the text as a whole means" in desk.text(".gl-guide")
     desk.shoot("text-guide")
     desk.press("h")
-    desk.wait_for("no guide", lambda: not desk.one(".gl-guide").is_displayed())
+    desk.wait_for("no guide", lambda: not desk.texts(".gl-guide"))
     desk.press(Keys.ENTER)
 
     appears(desk, ids[blind.key], [])
