@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from goldloop.core.plain import plain
 from goldloop.core.ports import Tables
 from goldloop.gold.records import GoldVersion
 from goldloop.labeling.context import LoopState
+from goldloop.labeling.hints import gold_counts
 from goldloop.loop.policy import cautions
 from goldloop.reports.formatting import percent_cell
 from goldloop.reports.quarantine import quarantine_line
@@ -23,6 +25,7 @@ from goldloop.tables.counts import (
     conservation,
     task_counts,
 )
+from goldloop.tables.hints import read_hints
 from goldloop.tables.rounds import read_rounds
 from goldloop.training.evaluate import CHALLENGER, CHAMPION
 from goldloop.training.promotion import RoundRecord
@@ -43,7 +46,8 @@ class Status:
     version in force) is None before one is settled. `cautions` are warnings. `needs` counts answered samples
     that are not gold yet by what they need next. `refused` counts the annotations that do not count, by
     reason; `n_misnamed` those that count for another account than the server names. `waits_for` tells what
-    the open round waits for. `preset` tells which preset goldloop trains, and who chose it from what.
+    the open round waits for. `preset` tells which preset goldloop trains, and who chose it from what. `hints`
+    counts the user's hints by label, `hinted_gold` the gold samples of these labels.
     """
 
     workspace: str
@@ -64,6 +68,8 @@ class Status:
     n_misnamed: int = 0
     waits_for: str = ""
     preset: str = ""
+    hints: Mapping[str, int] = field(default_factory=dict)
+    hinted_gold: Mapping[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the status for scripts, the conservation sum included."""
@@ -100,6 +106,11 @@ class Status:
         }
         if self.n_misnamed:
             lines["misnamed"] = f"{self.n_misnamed} answers saved by another account than the server names"
+        if self.hints:
+            lines["hints"] = "; ".join(
+                f"{n} of {label!r}, of which gold has {self.hinted_gold[label]}"
+                for label, n in self.hints.items()
+            )
         record = self.last_round
         if record is not None:
             judged = record.evaluations.get(CHAMPION if record.outcome == "refused" else CHALLENGER)
@@ -123,6 +134,7 @@ def read_status(
 ) -> Status:
     """Return where everything in `tables` stands; what the tables do not say is handed in."""
     closed, snapshot = read_rounds(tables.rounds), state.snapshot
+    hints, gold = Counter(hint.label for hint in read_hints(tables.hints)), gold_counts(snapshot.gold.records)
     return Status(
         workspace=workspace,
         round=snapshot.round,
@@ -142,4 +154,6 @@ def read_status(
         answers=answers,
         waits_for=waits_for,
         preset=preset,
+        hints=hints,
+        hinted_gold={label: gold[label] for label in hints},
     )

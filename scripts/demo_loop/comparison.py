@@ -12,8 +12,9 @@ from goldloop.costs.inputs import CostInputs
 from goldloop.costs.time import minutes_spent
 from goldloop.stats.metrics import Estimate
 from goldloop.tables.rounds import read_rounds
-from goldloop.training.promotion import RoundRecord, winner
+from goldloop.training.promotion import winner
 from goldloop.wiring import Wiring
+from scripts.demo_loop.chance import ChanceModels, Spent
 from scripts.demo_loop.judge import Judge, Judged
 
 
@@ -50,25 +51,24 @@ class Closing:
     random_without_audit: Judged
 
 
-def closing(parts: Wiring, judge: Judge, inputs: CostInputs) -> Closing | None:
+def closing(parts: Wiring, judge: Judge, chance: ChanceModels, inputs: CostInputs) -> Closing | None:
     """Return one row for each closed round with a champion, and the last models; None without a champion."""
 
     @cache
     def judged(version: str) -> Judged:
         return judge.judge(parts.registry.load(version).folder)
 
+    closed = [
+        (record, champion, spent_until(inputs, record.round))
+        for record in read_rounds(parts.tables.rounds)
+        if (champion := winner(record.evaluations, record.decision))
+    ]
+    for record, _, spent in closed:
+        chance.start(record.round, spent)
     rows, last = [], None
-    for record in read_rounds(parts.tables.rounds):
-        champion = winner(record.evaluations, record.decision)
-        if champion is None:
-            continue
-        minutes, of_audit = _minutes(inputs, record)
-        last = (
-            judged(champion.model_version),
-            judge.random_single(minutes),
-            judge.random_single(minutes - of_audit),
-        )
+    for record, champion, spent in closed:
         baseline = record.evaluations.get("baseline") or record.evaluations["challenger"]
+        last = (judged(champion.model_version), *chance.of(record.round))
         rows.append(
             Row(
                 round=record.round,
@@ -76,8 +76,8 @@ def closing(parts: Wiring, judge: Judge, inputs: CostInputs) -> Closing | None:
                 n_labels=record.n_annotations,
                 lanes=dict(record.lanes),
                 outcome=record.outcome,
-                minutes=minutes,
-                audit_minutes=of_audit,
+                minutes=spent.minutes,
+                audit_minutes=spent.of_audit,
                 holdout=champion.accuracy,
                 baseline=judged(baseline.model_version).accuracy,
                 champion=last[0].accuracy,
@@ -88,10 +88,9 @@ def closing(parts: Wiring, judge: Judge, inputs: CostInputs) -> Closing | None:
     return None if last is None else Closing(rows, *last)
 
 
-def _minutes(inputs: CostInputs, record: RoundRecord) -> tuple[float, float]:
-    """Return the minutes that people spent until the end of a round, and those of them for audits."""
-    so_far = np.array([answer.round <= record.round for answer in inputs.answers], dtype=bool)
+def spent_until(inputs: CostInputs, round_: int) -> Spent:
+    """Return what people had spent by the end of a round."""
+    so_far = np.array([answer.round <= round_ for answer in inputs.answers], dtype=bool)
     of_audit = np.array([answer.purpose is Purpose.AUDIT for answer in inputs.answers], dtype=bool)
     spent = [minutes_spent(inputs.answers, inputs.seconds, rows) for rows in (so_far, so_far & of_audit)]
-    minutes, audit_minutes = (one.estimate.value if one.estimate else 0.0 for one in spent)
-    return minutes, audit_minutes
+    return Spent(*(one.estimate.value if one.estimate else 0.0 for one in spent))

@@ -22,13 +22,16 @@ from goldloop.services import Endpoints, down, up
 from goldloop.settings.workspace import Workspace
 from scripts.demo_loop import people
 from scripts.demo_loop.account import accepted_line, difference_lines, way_rows, ways
-from scripts.demo_loop.comparison import Row, closing
+from scripts.demo_loop.chance import ChanceModels
+from scripts.demo_loop.comparison import Row, closing, spent_until
 from scripts.demo_loop.datasets import chosen
 from scripts.demo_loop.judge import Judge
 from scripts.demo_loop.options import arguments
 from scripts.demo_loop.pictures import Pictures, write_list
 
 if TYPE_CHECKING:
+    from goldloop.costs.inputs import CostInputs
+    from goldloop.loop.round import RoundReport
     from goldloop.wiring import Wiring
 
 
@@ -103,36 +106,41 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
     def let_work(project: int, team: list[people.Person]) -> int:
         return people.work(found.label_studio, project, team, known, pictures.labels, seed=options.seed)
 
-    for _ in range(options.rounds):
-        began = time.monotonic()
-        n = let_work(projects.main, crew)
-        say(f"  {len(crew)} annotators gave {n} answers in {time.monotonic() - began:.0f} s")
-        say("$ goldloop pull")
-        pulled = pull(where)
-        say(f"  {_said(pulled)}")
-        n, n_decided = let_work(projects.main, crew), let_work(projects.adjudication, adjudicator)
-        say(f"  they gave {n} more, and an adjudicator decided {n_decided} disputes")
-        say("$ goldloop round")
-        report = round_(where)
-        for note in report.notes:
-            say(f"  {note}")
-        if report.record and report.record.decision:
-            model, decision = report.record.model_version, report.record.decision
-            say(f"  model {model} {report.record.outcome}: {decision.reasons[0]}")
-    _close(parts, pictures, options)
+    with ChanceModels(workspace.root, pictures, options.seed) as chance:
+        for _ in range(options.rounds):
+            began = time.monotonic()
+            n = let_work(projects.main, crew)
+            say(f"  {len(crew)} annotators gave {n} answers in {time.monotonic() - began:.0f} s")
+            say("$ goldloop pull")
+            say(f"  {_said(pull(where))}")
+            n, n_decided = let_work(projects.main, crew), let_work(projects.adjudication, adjudicator)
+            say(f"  they gave {n} more, and an adjudicator decided {n_decided} disputes")
+            say("$ goldloop round")
+            report = round_(where)
+            for line in _round_lines(report):
+                say(f"  {line}")
+            if report.record:
+                chance.start(report.record.round, spent_until(_cost_inputs(parts), report.record.round))
+        _close(parts, pictures, chance, options)
     return _addresses(found)
 
 
-def _close(parts: Wiring, pictures: Pictures, options: argparse.Namespace) -> None:
+def _cost_inputs(parts: Wiring) -> CostInputs:
+    from goldloop.reports.costs import read_cost_inputs
+
+    return read_cost_inputs(parts.tables, parts.read_state(), parts.settings)
+
+
+def _close(parts: Wiring, pictures: Pictures, chance: ChanceModels, options: argparse.Namespace) -> None:
     """Show what came of the rounds: the models, the costs, and whether the loop paid."""
     from goldloop.costs.report import cost_report
     from goldloop.loop.policy import champion_tuning
-    from goldloop.reports.costs import account_rows, read_cost_inputs, verdict
+    from goldloop.reports.costs import account_rows, verdict
     from scripts.demo_loop.page import write_demo_page
 
-    inputs = read_cost_inputs(parts.tables, parts.read_state(), parts.settings)
+    inputs = _cost_inputs(parts)
     judge = Judge(parts, pictures, options.seed)
-    found = closing(parts, judge, inputs)
+    found = closing(parts, judge, chance, inputs)
     if found is None:
         say("no round has a champion yet; more rounds or a larger budget would bring one")
         return
@@ -161,6 +169,13 @@ def _said(pulled: PullReport) -> str:
     disputes = follow_ups.planned.get("adjudication", 0) if follow_ups else 0
     changed = f"{pulled.n_gold_changes} gold records changed"
     return f"{changed}; {asked} samples asked of one more person, {disputes} of an adjudicator"
+
+
+def _round_lines(report: RoundReport) -> list[str]:
+    if not (report.record and report.record.decision):
+        return report.notes
+    model, decision = report.record.model_version, report.record.decision
+    return [*report.notes, f"model {model} {report.record.outcome}: {decision.reasons[0]}"]
 
 
 def _hand_over(found: Endpoints, where: str) -> None:

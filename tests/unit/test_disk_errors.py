@@ -12,24 +12,29 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from goldloop.adapters.delta import Table
+from goldloop.adapters.feature_files import FeatureFiles
 from goldloop.cli.main import main
 from goldloop.core.disk import disk_error, write_whole
 from goldloop.core.errors import StorageError
 from goldloop.core.ports import Changes
+from goldloop.core.presets import PresetChoice
 from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.modalities.image.forms import Form
 from goldloop.modalities.image.reader import ImageReader
 from goldloop.modalities.image.store import ImageStore
 from goldloop.modalities.text.store import TextStore
+from goldloop.settings.preset_record import PresetFile
 from goldloop.settings.workspace import Workspace
 from goldloop.tables import schema
 from tests.images import encoded, noise
 
 KIB = 1024
 NAME = "task_events"
+ID = sample_id_of(b"a")
 
 
 @pytest.fixture
@@ -70,6 +75,10 @@ WRITES: dict[str, Callable[[Path], object]] = {
     "a file": lambda folder: write_whole(folder / "new", bytes(100_000)),
     "a picture": keep_picture,
     "a text": lambda folder: TextStore(folder / "texts.sqlite").add({SampleId("a"): "x" * 100_000}),
+    "features": lambda folder: FeatureFiles(folder / "features", 50_000).add(
+        {ID: np.ones(50_000, np.float16)}
+    ),
+    "the preset": lambda folder: PresetFile(folder).save(PresetChoice("tiny", 200, 8, 8, is_colour=False)),
     "a workspace": lambda folder: Workspace.create(folder / "w" / "pets", labels=["cat", "dog"]),
 }
 

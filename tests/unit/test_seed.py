@@ -21,6 +21,7 @@ from goldloop.loop.hints import add_hints, forget, list_hints
 from goldloop.loop.ports import LoopPorts
 from goldloop.modalities.features import Featured, FeaturedModality
 from goldloop.reports.hints import new_hint_rows, next_step
+from goldloop.reports.status import read_status
 from goldloop.reports.steps import push_rows
 from goldloop.scoring.writer import Model
 from goldloop.selection.hints import HINTED_SHARE, RARE_BELOW
@@ -234,6 +235,19 @@ def test_hints_can_be_forgotten_and_given_again(loop: HintedLoop) -> None:
     assert [one.hint.label for one in list_hints(loop.ports())] == ["ham"]
     assert forget(loop.ports(), "spam") == 0
     assert add_hints(loop.ports(), ["mine"], "spam").n_added == 2
+
+
+def test_the_status_counts_hints_beside_gold(loop: HintedLoop) -> None:
+    """For each label; where there are none, there is no line."""
+
+    def hints() -> str | None:
+        ways = {"champion": None, "champion_problem": None, "policy": None, "servers": {}}
+        return read_status(loop.tables, loop.state(), workspace="", **ways).lines().get("hints")
+
+    assert hints() is None
+    add_hints(loop.ports(), ["mine"], "spam")
+    loop.gold.commit(lambda: [gold_record(sample_id_of(b"g"), "spam")], reason=lambda _: "pull")
+    assert hints() == "2 of 'spam', of which gold has 1"
 
 
 @pytest.fixture
