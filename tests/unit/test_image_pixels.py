@@ -148,6 +148,18 @@ def test_a_crop_fills_the_square_with_the_middle(size: tuple[int, int], shown: t
     assert (payload[..., 2] > 128).any() is np.bool_(size[0] == size[1])  # a square keeps its ends
 
 
+@pytest.mark.parametrize("size", [(400, 533), (533, 401), (90, 61), (224, 300), (61, 90)])
+def test_only_the_pixels_of_the_crop_are_scaled(size: tuple[int, int]) -> None:
+    """The result is that of scaling the whole picture and cutting out its middle, but for rounding."""
+    picture = noise(3, size)
+    scale = 64 / min(size)
+    whole = picture.resize(tuple(round(side * scale) for side in size), Image.Resampling.BILINEAR)
+    left, top = ((side - 64 + 1) // 2 for side in whole.size)
+    expected = np.asarray(whole.crop((left, top, left + 64, top + 64)), dtype=int)
+
+    assert np.abs(squared(picture, Form(64, "crop")) - expected).max() <= 1
+
+
 def test_a_palette_hole_is_white(reader: ImageReader) -> None:
     """A palette picture with a transparent entry shows white there and its colours elsewhere."""
     payload = reader.decode(encoded(_palette_with_hole(), "PNG", transparency=0)).payload

@@ -106,11 +106,19 @@ def squared(rgb: Image.Image, form: Form) -> npt.NDArray[np.uint8]:
     scale = form.size / max(rgb.size)
     if form.fit == "crop":
         scale = min(form.size / min(rgb.size), scale / (1 - MOST_CROPPED))
-    width, height = (max(1, round(side * scale)) for side in rgb.size)
-    if rgb.size != (width, height):
-        rgb = rgb.resize((width, height), Image.Resampling.BILINEAR)
+    scaled = [max(1, round(side * scale)) for side in rgb.size]
+    (left, width), (top, height) = (_middle(side, form.size) for side in scaled)
+    if (width, height) != rgb.size:
+        across, down = (before / after for before, after in zip(rgb.size, scaled, strict=True))
+        seen = (left * across, top * down, (left + width) * across, (top + height) * down)
+        rgb = rgb.resize((width, height), Image.Resampling.BILINEAR, box=seen)
     if (width, height) == (form.size, form.size):
         return np.array(rgb, dtype=np.uint8)
     square = Image.new("RGB", (form.size, form.size), PADDING)
     square.paste(rgb, ((form.size - width) // 2, (form.size - height) // 2))
     return np.array(square, dtype=np.uint8)
+
+
+def _middle(side: int, room: int) -> tuple[int, int]:
+    """Return where the part of `side` pixels begins that lies in the middle `room` pixels, and its length."""
+    return (side - room + 1) // 2 if side > room else 0, min(side, room)
