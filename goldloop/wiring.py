@@ -114,7 +114,14 @@ class Wiring:
         from models.image.presets import FORMS
 
         settings, root = self.settings, self.workspace.root
-        return open_modality(settings.kind, root, settings.model.preset, FORMS, self._featured)
+        return open_modality(
+            settings.kind,
+            root,
+            settings.model.preset,
+            FORMS,
+            self._featured,
+            author_key=lambda: sealing_key(root),
+        )
 
     def _featured(self, preset: str, images: Modality) -> Modality:
         """Return `images` as the features that models of `preset` take, if it has a frozen backbone."""

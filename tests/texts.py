@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from goldloop.modalities.text.csv_jsonl import Reason
+from goldloop.modalities.text.row_files import Reason
 
 
 def write_rows(
@@ -25,7 +26,7 @@ BROKEN_CSV: dict[str, tuple[bytes, Reason]] = {
     "no text": (b"1,", Reason.MISSING_FIELD),
     "blank text": (b'1,"  \n "', Reason.MISSING_FIELD),
     "text cut off": (b"1", Reason.MISSING_FIELD),
-    "too long": (b"1," + b"x" * 20_001, Reason.TOO_LONG),
+    "too long": (b"1," + b"x" * 100_001, Reason.TOO_LONG),
     "far too long": (b"1," + b"x" * 200_000, Reason.TOO_LONG),
     "long id": (b"1" * 201 + b",a text", Reason.TOO_LONG),
     "latin-1": (b"1,caf\xe9", Reason.NOT_UTF8),
@@ -47,6 +48,25 @@ BROKEN_JSONL: dict[str, tuple[bytes, Reason]] = {
     "nested": (b"[" * 100_000, Reason.MALFORMED),
 }
 """The bytes of one line, and its reason."""
+
+
+BROKEN_COLUMNS: dict[str, tuple[dict[str, Any], Reason]] = {
+    "thread that is no JSON": ({"thread": "[first, second"}, Reason.WRONG_TYPE),
+    "thread that is a number": ({"thread": 7}, Reason.WRONG_TYPE),
+    "thread that is one text": ({"thread": '"first"'}, Reason.WRONG_TYPE),
+    "thread of numbers": ({"thread": ["first", 2]}, Reason.WRONG_TYPE),
+    "thread without texts": ({"thread": [{"author": "ann"}]}, Reason.WRONG_TYPE),
+    "author in a thread a list": ({"thread": [{"author": [1], "text": "first"}]}, Reason.WRONG_TYPE),
+    "thread of too many": ({"thread": ["first"] * 101}, Reason.TOO_LONG),
+    "thread too long": ({"thread": ["x" * 60_000] * 2}, Reason.TOO_LONG),
+    "half a pair in a thread": ({"thread": '["\\ud83d"]'}, Reason.NOT_UTF8),
+    "half a pair in an author": ({"author": "\ud83d"}, Reason.NOT_UTF8),
+    "author that is a list": ({"author": ["ann"]}, Reason.WRONG_TYPE),
+    "author that is true": ({"author": True}, Reason.WRONG_TYPE),
+    "time in words": ({"at": "yesterday"}, Reason.WRONG_TYPE),
+    "time that is a number": ({"at": 1_700_000_000}, Reason.WRONG_TYPE),
+}
+"""Columns of a row that is good without them, and its reason."""
 
 
 def real_texts(folder: Path, name: str, column: str = "text") -> list[tuple[str, str]]:

@@ -41,7 +41,10 @@ def init(
             "resnet18, convnext_tiny (trained whole). Texts: ngrams"
         ),
     ] = None,
-    band: Annotated[tuple[float, float], typer.Option(help="Confidence people review.")] = (0.40, 0.70),
+    band: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="Confidence people review; default 0.40 0.70 for images, 0 0.85 for texts."),
+    ] = None,
     budget: Annotated[int, typer.Option(help="Annotations asked of people per round.")] = 200,
     overlap: Annotated[int, typer.Option(help="Different people asked about each task at first.")] = 1,
     alone: Annotated[
@@ -59,7 +62,7 @@ def init(
     settings: dict[str, object] = {
         "kind": kind,
         "labels": parsed_labels(labels),
-        "policy": {"band": band},
+        "policy": {"band": band} if band else {},
         "selection": {"budget_per_round": budget, "overlap": overlap, "audit_rate": audit_rate},
         "model": {"preset": preset} if preset else {},
         "schedule": {"cron": cron, "timezone": timezone},

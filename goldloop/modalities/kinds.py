@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from secrets import token_bytes
 
 from goldloop.core.modality import Modality
 from goldloop.modalities.image.forms import Form
@@ -15,16 +16,20 @@ def open_modality(
     preset: str,
     forms: Mapping[str, Form],
     featured: Callable[[str, Modality], Modality] = lambda _, images: images,
+    *,
+    author_key: Callable[[], bytes] = lambda: token_bytes(32),
 ) -> Modality:
     """Return the samples of `kind` in the workspace folder `root`, decoded in the form of `preset`.
 
     `forms` are those of pictures, by preset; texts have none. `featured` turns pictures into the features
-    that models of a preset take, where it has a frozen backbone.
+    that models of a preset take, where it has a frozen backbone. `author_key` returns the secret
+    under which authors of texts get pseudonyms.
     """
     if kind == "image":
         from goldloop.modalities.image.modality import ImageModality
 
         return ImageModality(root / "images", forms[preset], forms, featured)
     from goldloop.modalities.text.modality import TextModality
+    from goldloop.modalities.text.posts import Pseudonyms
 
-    return TextModality(root / "texts.sqlite")
+    return TextModality(root / "texts.sqlite", Pseudonyms(author_key))

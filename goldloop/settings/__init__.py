@@ -12,6 +12,7 @@ from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.presets import AUTO, PresetChoice
 from goldloop.settings.sections import (
+    BANDS,
     PRESETS,
     AnnotatorSettings,
     ConsensusSettings,
@@ -39,7 +40,7 @@ class Settings(Section):
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{1,39}$")]
     """Title of the Label Studio projects, and first part of the names of models and deployments."""
     kind: Literal["image", "text"] = "image"
-    """Kind of samples: image files, or text rows of a CSV or JSONL file."""
+    """Kind of samples: image files, or text rows of a CSV, JSONL or Parquet file."""
     labels: tuple[str, ...]
     """Label set, in the column order of every probability."""
 
@@ -56,14 +57,21 @@ class Settings(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _preset_of_kind(cls, values: Any) -> Any:
-        """Return `values` with the default preset of their kind where they name none."""
+    def _defaults_of_kind(cls, values: Any) -> Any:
+        """Return `values` with the default preset and band of their kind where they name none."""
         if not isinstance(values, dict):
             return values
-        kind, model = values.get("kind", "image"), values.get("model", {})
-        if not isinstance(kind, str) or kind not in PRESETS or not isinstance(model, dict):
+        kind = values.get("kind", "image")
+        if not isinstance(kind, str) or kind not in PRESETS:
             return values
-        return {**values, "model": {"preset": PRESETS[kind][0], **model}}
+        defaults: dict[str, dict[str, Any]] = {
+            "model": {"preset": PRESETS[kind][0]},
+            "policy": {"band": BANDS[kind]},
+        }
+        given = {section: values.get(section, {}) for section in defaults}
+        return values | {
+            section: defaults[section] | one for section, one in given.items() if isinstance(one, dict)
+        }
 
     @field_validator("labels")
     @classmethod

@@ -26,6 +26,9 @@ PRESETS: Mapping[str, tuple[str, ...]] = {
 }
 """What `model.preset` may be for each kind of samples, the default first."""
 
+BANDS: Mapping[str, tuple[float, float]] = {"image": (0.40, 0.70), "text": (0.0, 0.85)}
+"""Default of `policy.band` for each kind: annotators see every text below the line, and nothing is held."""
+
 FEATURE_PRESETS = ("efficientnet_lite0", "frozen_convnext_tiny", "dinov2_vits14")
 """Presets whose models take features of a frozen backbone, which goldloop computes once and keeps."""
 
@@ -44,8 +47,8 @@ class PolicySettings(Section):
     kind: Literal["band", "target", "cost"] = "band"
     """Rule that routes samples. band: annotators review an interval of confidence; target: accept what audits
     certify as accurate enough; cost: choose the smallest expected cost under [cost]."""
-    band: tuple[float, float] = (0.40, 0.70)
-    """Interval of calibrated confidence that annotators review, both ends included."""
+    band: tuple[float, float] = BANDS["image"]
+    """Interval of calibrated confidence that annotators review, both ends included; for texts 0 to 0.85."""
     below: Literal["hold", "review", "full"] = "hold"
     """Lane of samples below the band."""
     target: Annotated[float, Field(gt=0.5, lt=1)] = 0.98

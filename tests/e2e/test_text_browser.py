@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,6 @@ from goldloop.modalities.text.modality import TextModality
 from goldloop.services import Endpoints
 from labelstudio_config.interface import DECISIONS
 from tests.e2e.desk import Desk, seated
-from tests.texts import write_rows
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
@@ -28,6 +28,7 @@ TEXTS = [
     "https://example.org/only-a-link",
     "grüße 猫 " + "a rather long text that goes on and on. " * 120,
 ]
+THREAD = [{"author": "bo", "text": "<i>Who</i> is it?\n$hint"}, {"author": "ann", "text": "Me & you."}]
 _numbers = count(1)
 
 
@@ -35,7 +36,10 @@ _numbers = count(1)
 def tasks(tmp_path: Path) -> tuple[TextModality, list[NewTask]]:
     """Texts that arrived, and a task about each: two with a suggestion, one blind."""
     texts = TextModality(tmp_path / "texts.sqlite")
-    source = str(write_rows(tmp_path / "posts.csv", enumerate(TEXTS)))
+    rows = [{"id": number, "text": text} for number, text in enumerate(TEXTS)]
+    rows[0] |= {"author": "ann", "thread": THREAD, "reports": 2, "<b>tag</b>": "<u>x</u>"}
+    source = str(tmp_path / "posts.jsonl")
+    Path(source).write_text("".join(json.dumps(row) + "\n" for row in rows))
     ids = [one.sample_id for one in texts.reader.arrivals(source, is_known=lambda _: False)]
     shown = Suggestion("spam", 0.58, "3", "Model suggests: spam 58% (fine 30%)")
     batch = BatchId("texts")
@@ -65,7 +69,7 @@ def desk(
 
 def shown_text(desk: Desk) -> str:
     """Return the text on the page, as a person sees it."""
-    return desk.text(".gl-text .lsf-richtext__container")
+    return desk.text(".gl-said .lsf-richtext__container")
 
 
 def appears(desk: Desk, task_id: int, chosen: list[str]) -> None:
@@ -85,6 +89,13 @@ def test_texts_are_labelled_by_keys_alone(desk: Desk, tasks: tuple[TextModality,
     appears(desk, ids[first.key], ["spam"])
     assert shown_text(desk).split() == TEXTS[0].split()
     assert "Call 0900 000 before Friday." in shown_text(desk).splitlines()
+    assert desk.text(".gl-context").splitlines() == [
+        "reports 2 · <b>tag</b> <u>x</u>",
+        "",
+        "A <i>Who</i> is it?",
+        "$hint",
+        "author Me & you.",
+    ]
     assert desk.shown() == "Model suggests: spam 58% (fine 30%)"
     desk.shoot("text-suggestion")
     desk.press("h")
@@ -96,7 +107,7 @@ def test_texts_are_labelled_by_keys_alone(desk: Desk, tasks: tuple[TextModality,
     desk.press(Keys.ENTER)
 
     appears(desk, ids[blind.key], [])
-    assert (shown_text(desk), desk.shown()) == (TEXTS[1], "")
+    assert (shown_text(desk), desk.shown(), desk.text(".gl-context")) == (TEXTS[1], "", "")
     desk.shoot("text-blind")
     desk.press("3")
     desk.wait_for("the label chosen", lambda: desk.chosen() == ["harassment"])

@@ -115,9 +115,11 @@ def test_what_is_shown_never_stands_for_task_data() -> None:
 @pytest.mark.parametrize(
     ("make", "shown"), [(interface, "$hint"), (adjudication_interface, "$answers")], ids=["main", "dispute"]
 )
-@pytest.mark.parametrize(("kind", "tag"), [("image", "Image"), ("text", "Text")])
+@pytest.mark.parametrize(
+    ("kind", "tag", "beside"), [("image", "Image", set()), ("text", "Text", {"$context"})]
+)
 def test_the_interface_names_what_annotations_are_read_from(
-    make: Callable[..., str], shown: str, kind: str, tag: str
+    make: Callable[..., str], shown: str, kind: str, tag: str, beside: set[str]
 ) -> None:
     """Control and object carry the names the adapter reads, and the task fields it sends."""
     xml = make(AWKWARD, kind)
@@ -127,7 +129,7 @@ def test_the_interface_names_what_annotations_are_read_from(
     assert sample.get("value") == f"${kind}"
     assert {control(xml, name).get("toName") for name in (FROM_NAME, REASON_NAME, "guide")} == {kind}
     given = {value for one in root.iter() for name, value in one.attrib.items() if name != "alias"}
-    assert {value for value in given if value.startswith("$")} == {f"${kind}", shown}
+    assert {value for value in given if value.startswith("$")} == {f"${kind}", shown} | beside
 
 
 @pytest.mark.parametrize("make", [interface, adjudication_interface])
@@ -137,11 +139,14 @@ def test_kinds_differ_only_in_the_sample(make: Callable[..., str]) -> None:
 
     def rest(kind: str) -> list[tuple[str, dict[str, str]]]:
         tags = [(one.tag, dict(one.attrib)) for one in ET.fromstring(make(labels, kind)).iter()]
-        kept = [one for one in tags if one[1].get("name") != kind and one[0] not in ("Style", "Markdown")]
+        own = (kind, "context")
+        kept = [one for one in tags if one[1].get("name") not in own and one[0] not in ("Style", "Markdown")]
         return [
             (tag, {**attributes, "toName": attributes.get("toName", "").replace(kind, "")})
             for tag, attributes in kept
-            if not attributes.get("className", "").startswith(("gl-picture", "gl-text"))
+            if not attributes.get("className", "").startswith(
+                ("gl-picture", "gl-text", "gl-context", "gl-said")
+            )
         ]
 
     assert rest("image") == rest("text")

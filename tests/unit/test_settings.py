@@ -118,14 +118,18 @@ def test_of_two_inits_at_one_time_one_makes_the_workspace(
     assert Workspace.open(tmp_path) == made[0]
 
 
-def test_the_preset_follows_the_kind_unless_it_is_named(tmp_path: Path) -> None:
-    """Texts get a text model without a word about it; what the file says is read back equal."""
+def test_preset_and_band_follow_the_kind_unless_they_are_named(tmp_path: Path) -> None:
+    """Texts get a text model and a line at 0.85 without a word about it; the file is read back equal."""
     texts = Workspace.create(tmp_path / "texts", labels=["a", "b"], kind="text")
     named = Workspace.create(tmp_path / "named", labels=["a", "b"], model={"preset": "resnet18"})
 
     assert texts.settings.model.preset == "ngrams"
     assert named.settings.model.preset == "resnet18"
-    assert Settings(name="shop", labels=("a", "b")).model.preset == "auto"
+    images = Settings(name="shop", labels=("a", "b"))
+    assert images.model.preset == "auto"
+    assert (images.policy.band, texts.settings.policy.band) == ((0.4, 0.7), (0.0, 0.85))
+    own = Settings(name="shop", labels=("a", "b"), kind="text", policy={"band": (0.2, 0.9)})  # type: ignore[arg-type]
+    assert (own.policy.band, own.model.preset) == ((0.2, 0.9), "ngrams")
     assert load_settings(texts.root / "goldloop.toml") == texts.settings
 
 

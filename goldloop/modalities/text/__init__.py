@@ -1,1 +1,1 @@
-"""Texts: the reader of rows in CSV and JSONL files, and the store that keeps what they say."""
+"""Texts: the reader of rows in CSV, JSONL and Parquet files, and the store that keeps what they say."""

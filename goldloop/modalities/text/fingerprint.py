@@ -30,7 +30,8 @@ def fingerprint_of(text: str) -> str | None:
     for column in np.lib.stride_tricks.sliding_window_view(codes, _SHINGLE).T:
         hashes = _mixed(hashes ^ column)
     hashes = np.unique(hashes)
-    n_set = ((hashes[:, None] >> np.arange(64, dtype=np.uint64)) & np.uint64(1)).sum(axis=0)
+    bits = np.unpackbits(hashes.astype("<u8").view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
+    n_set = bits.sum(axis=0, dtype=np.int64)
     return np.packbits(2 * n_set > len(hashes)).tobytes().hex()
 
 

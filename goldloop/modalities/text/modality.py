@@ -11,6 +11,7 @@ from goldloop.core.modality import Features, Preview
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import NewTask
 from goldloop.modalities.text.fingerprint import MAX_DISTANCE
+from goldloop.modalities.text.posts import Pseudonyms
 from goldloop.modalities.text.reader import TextReader
 from goldloop.modalities.text.store import TextStore
 
@@ -24,9 +25,10 @@ class TextModality:
     kind = "text"
     max_distance = MAX_DISTANCE
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, pseudonym: Callable[[str], str] | None = None) -> None:
+        """Keep texts in `path`; `pseudonym` returns what stands for the name of an author."""
         self.store = TextStore(path)
-        self.reader = TextReader(self.store)
+        self.reader = TextReader(self.store, pseudonym or Pseudonyms())
 
     def for_preset(self, preset: str) -> TextModality:
         """Return the same texts: all models take them as they are."""
@@ -37,9 +39,12 @@ class TextModality:
         return {}
 
     def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
-        """Return the text; control characters, which databases refuse, come as replacement characters."""
-        lines = self.store.text(task.sample_id).replace("\r\n", "\n").replace("\r", "\n")
-        return {"text": _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", lines)}
+        """Return the text, and what stands beside it as HTML.
+
+        Control characters, which databases refuse, come as replacement characters.
+        """
+        text, context = self.store.text(task.sample_id), self.store.context(task.sample_id)
+        return {"text": _shown(text), "context": _shown(context.html)}
 
     def preview(self, sample_id: SampleId, uris: Sequence[str] = ()) -> Preview | None:
         """Return the beginning of the text on one line; every text is in the store."""
@@ -52,3 +57,8 @@ class TextModality:
     def columns(self, sample_id: SampleId) -> Mapping[str, str]:
         """Return the text."""
         return {"text": self.store.text(sample_id)}
+
+
+def _shown(text: str) -> str:
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", lines)

@@ -1,4 +1,4 @@
-"""Syntax of CSV and JSONL: the rows of one file, or why there are none; a malformed row does not end it."""
+"""Files of rows in CSV, JSONL and Parquet: a malformed row has a reason, and the rows behind it are read."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import csv
 import io
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from pathlib import PurePath
-from typing import Any, TextIO
+from typing import IO, Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import UNREADABLE
+from goldloop.core.server_words import in_one_line
 from goldloop.modalities.content import open_content, translated
 
 COLUMNS = ("id", "text")
@@ -20,6 +24,8 @@ COLUMNS = ("id", "text")
 
 LINE_CHARS = 1_000_000
 """A longer line is cut into several, which are then no rows: a file without line ends must fit in memory."""
+
+PARQUET_ROWS = 1024  # rows of a Parquet file that are in memory at a time, beside their row group
 
 
 class Reason(StrEnum):
@@ -50,12 +56,8 @@ def rows_of(uri: str) -> Iterator[RawRow]:
         raise UnreadableSampleError(
             Reason.MALFORMED, f"a file {form or 'without extension'} holds no rows; use {', '.join(_FORMATS)}"
         )
-    with (
-        translated(),
-        open_content(uri) as stream,
-        io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="") as text,
-    ):
-        yield from _FORMATS[form](text)
+    with translated(), open_content(uri) as stream:
+        yield from _FORMATS[form](stream)
 
 
 def is_unicode(text: str) -> bool:
@@ -67,12 +69,13 @@ def is_unicode(text: str) -> bool:
     return True
 
 
-def _lines(text: TextIO) -> Iterator[str]:
-    return iter(lambda: text.readline(LINE_CHARS), "")
+def _lines(stream: IO[bytes]) -> Iterator[str]:
+    with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
+        yield from iter(lambda: text.readline(LINE_CHARS), "")
 
 
-def _csv(text: TextIO) -> Iterator[RawRow]:
-    reader = csv.reader(_lines(text), strict=True)
+def _csv(stream: IO[bytes]) -> Iterator[RawRow]:
+    reader = csv.reader(_lines(stream), strict=True)
     try:
         header = next(reader, [])
     except csv.Error as error:
@@ -81,13 +84,7 @@ def _csv(text: TextIO) -> Iterator[RawRow]:
         ) from error
     if not is_unicode("".join(header)):
         raise UnreadableSampleError(Reason.NOT_UTF8, "the header is not UTF-8; save the file as UTF-8")
-    for column in COLUMNS:
-        if header.count(column) != 1:
-            raise UnreadableSampleError(
-                Reason.MISSING_FIELD,
-                f"the header has the column {column!r} {header.count(column)} times: {header[:10]}; "
-                "name it once, in line 1",
-            )
+    _check_columns(header)
     for number in itertools.count(1):
         try:
             values = next(reader)
@@ -107,8 +104,18 @@ def _csv(text: TextIO) -> Iterator[RawRow]:
             yield number, dict(zip(header, values, strict=False))
 
 
-def _jsonl(text: TextIO) -> Iterator[RawRow]:
-    for number, line in enumerate(_lines(text), start=1):
+def _check_columns(header: Sequence[str]) -> None:
+    for column in COLUMNS:
+        if header.count(column) != 1:
+            raise UnreadableSampleError(
+                Reason.MISSING_FIELD,
+                f"the file has the column {column!r} {header.count(column)} times: {header[:10]}; "
+                "name it once, in a CSV file in line 1",
+            )
+
+
+def _jsonl(stream: IO[bytes]) -> Iterator[RawRow]:
+    for number, line in enumerate(_lines(stream), start=1):
         if not line.strip():
             continue
         try:
@@ -123,8 +130,35 @@ def _jsonl(text: TextIO) -> Iterator[RawRow]:
             yield number, UnreadableSampleError(Reason.WRONG_TYPE, detail)
 
 
-_FORMATS: dict[str, Callable[[TextIO], Iterator[RawRow]]] = {
+def _parquet(stream: IO[bytes]) -> Iterator[RawRow]:
+    try:
+        file = pq.ParquetFile(stream)
+    except (pa.ArrowException, OSError) as error:
+        raise UnreadableSampleError(
+            Reason.MALFORMED, f"the file is no Parquet: {in_one_line(str(error))}; write it again"
+        ) from error
+    _check_columns(file.schema_arrow.names)
+    rows = (row for batch in file.iter_batches(PARQUET_ROWS) for row in _batch_rows(batch))
+    yield from enumerate(rows, start=1)
+
+
+def _batch_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
+    """Return the rows of a batch; bytes of a text column that are not UTF-8 come as lone surrogates."""
+    columns = []
+    for column in batch.columns:
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            encoded = column.cast(pa.large_binary()).to_pylist()
+            columns.append(
+                [one if one is None else one.decode("utf-8", "surrogateescape") for one in encoded]
+            )
+        else:
+            columns.append(column.to_pylist())
+    return [dict(zip(batch.schema.names, values, strict=True)) for values in zip(*columns, strict=True)]
+
+
+_FORMATS: dict[str, Callable[[IO[bytes]], Iterator[RawRow]]] = {
     ".csv": _csv,
     ".jsonl": _jsonl,
     ".ndjson": _jsonl,
+    ".parquet": _parquet,
 }
