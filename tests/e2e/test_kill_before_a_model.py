@@ -31,12 +31,10 @@ def kept_features(loop: Loop) -> int:
 @pytest.mark.parametrize(
     "point",
     [
-        Interruption("goldloop.modalities.image.survey:survey_of", moment="after"),
         Interruption("pathlib:Path.hardlink_to"),  # the record is written and not in its place
-        Interruption("goldloop.settings.preset_record:PresetFile.save", moment="after"),
         Interruption(FEATURES, moment="after"),  # chosen, and the first features are kept
     ],
-    ids=["surveyed", "written", "saved", "features"],
+    ids=["written", "features"],
 )
 def test_the_preset_is_chosen_once_whenever_the_score_is_killed(
     make_loop: Callable[..., Loop], tmp_path: Path, point: Interruption
@@ -60,12 +58,10 @@ def test_the_preset_is_chosen_once_whenever_the_score_is_killed(
 @pytest.mark.parametrize(
     "point",
     [
-        Interruption("goldloop.modalities.image.store:ImageStore.keep", 3),
         Interruption(FEATURES, 2),  # those of the first chunk are kept
         Interruption("goldloop.adapters.delta:Table.append_next"),  # all are kept, none is a hint
-        Interruption("goldloop.adapters.delta:Table.append_next", moment="after"),
     ],
-    ids=["files", "features", "unwritten", "written"],
+    ids=["features", "unwritten"],
 )
 def test_hints_are_kept_once_whenever_the_seed_is_killed(
     make_loop: Callable[..., Loop], tmp_path: Path, point: Interruption

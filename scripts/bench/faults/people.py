@@ -40,8 +40,12 @@ def answer_all(
     said: Callable[[SampleId], str | None],
     *,
     n: int | None = None,
+    kind: str = "image",
 ) -> dict[str, str | None]:
-    """Answer each open task (the first `n`) as `said` of its sample, None for a skip; return that by key."""
+    """Answer each open task (the first `n`) as `said` of its sample, None for a skip; return that by key.
+
+    `kind` is the workspace's.
+    """
     tasks = queue.all_tasks()
     given: dict[str, str | None] = {}
     with httpx.Client(
@@ -50,7 +54,7 @@ def answer_all(
         for task_id in sorted(tasks.keys() - queue.answered(list(tasks)))[:n]:
             label = given[tasks[task_id]] = said(split_key(tasks[task_id])[0])
             answer = {
-                "result": [] if label is None else choice_result(label),
+                "result": [] if label is None else choice_result(label, kind),
                 "was_cancelled": label is None,
                 "lead_time": 2.0,
                 "unique_id": str(uuid.uuid4()),

@@ -1,0 +1,156 @@
+"""Every command works on every kind of samples, on real servers."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import typer
+
+from goldloop.cli.main import app
+from goldloop.core.samples import SampleId, sample_id_of
+from labelstudio_config.interface import KINDS
+from scripts.bench.faults.people import LABELS, pictures
+from tests.e2e.commands import Ended, Loop, finish, until
+from tests.e2e.people import answer_all
+from tests.e2e.prefect_api import PrefectApi
+
+pytestmark = pytest.mark.servers
+
+N = 240
+SETTINGS: dict[str, dict[str, Any]] = {
+    "image": {"kind": "image", "model": {"preset": "tiny", "epochs": 10}},
+    "text": {"kind": "text", "model": {}},
+}
+WORDS = {"red": "rose tomato blood", "green": "grass leaf frog", "blue": "sea sky plum"}
+
+
+def posts(folder: Path, n: int) -> dict[SampleId, str]:
+    """Write `n` posts of three kinds of words, some with a thread; return their labels."""
+    rng = np.random.default_rng(0)
+    rows, truth = [], {}
+    for number in range(n):
+        label = LABELS[number % len(LABELS)]
+        words = [*rng.choice(WORDS[label].split(), 3), str(number), *rng.permutation(list("abcdefg"))]
+        text = " ".join(words)
+        rows.append({"id": number, "text": text, "author": f"author {number % 40}", "reports": number % 3})
+        rows[-1] |= {"thread": ["What colour is it?"]} if number % 2 else {}
+        truth[sample_id_of(text.encode())] = label
+    folder.mkdir()
+    (folder / "posts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return truth
+
+
+def samples(kind: str, folder: Path) -> dict[SampleId, str]:
+    """Write N samples of a kind and one that is set aside; return the labels of the good ones."""
+    if kind == "text":
+        found = posts(folder, N)
+        (folder / "bad.csv").write_text("id,text\n,no id\n")
+    else:
+        found = pictures(folder, N, seed=0)
+        (folder / "bad.png").write_bytes(b"no picture")
+    return found
+
+
+def names_of(command: Any, before: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yield the full name of each command there is."""
+    if not hasattr(command, "commands"):
+        yield " ".join(before)
+        return
+    for name, one in command.commands.items():
+        yield from names_of(one, (*before, name))
+
+
+class Tried:
+    """Runs commands in one workspace and remembers which have run."""
+
+    def __init__(self, loop: Loop) -> None:
+        self.loop, self.names = loop, set[str]()
+
+    def does(self, name: str, *arguments: str, code: int = 0) -> Ended:
+        """Run a command for people; it says something, and never a Python error."""
+        self.names.add(name)
+        ended = self.loop.run(*name.split(), *arguments, code=code)
+        assert (ended.out + ended.err).strip()
+        assert "Traceback" not in ended.err
+        return ended
+
+    def tells(self, name: str, *arguments: str) -> Any:
+        """Run a command for scripts and return what it tells them."""
+        self.names.add(name)
+        return self.loop.json(*name.split(), *arguments)
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_every_command_works_on_this_kind(
+    make_loop: Callable[..., Loop], prefect: PrefectApi, tmp_path: Path, kind: str
+) -> None:
+    """From `init` to `restore`: each ends well, speaks to people and to scripts, and none is left out."""
+    truth = samples(kind, tmp_path / "samples")
+    options = {"selection": {"budget_per_round": 90, "audit_rate": 0.3}, "gate": {"min_holdout": 5}}
+    loop = make_loop(f"every-{kind}", labels=list(LABELS), **options, **SETTINGS[kind])
+    tried = Tried(loop)
+
+    def answer() -> None:
+        answer_all(loop.servers.label_studio, loop.parts.queue(), truth.__getitem__, kind=kind)
+
+    tried.does("init", str(tmp_path / "new"), "--kind", kind, "--labels", ",".join(LABELS))
+    tried.tells("up")
+    assert tried.tells("score", str(tmp_path / "samples"))[0]["n_files"] == N + 1
+    tried.does("push")
+    answer()
+    assert tried.tells("pull")["n_gold_changes"] == 90
+    assert tried.tells("retrain")["outcome"] == "promoted"
+    tried.does("round")
+    answer()
+    assert tried.tells("round")["record"]["model_version"] == "2"
+    look_at_reports(tried, kind, truth)
+    leave(tried, kind, tmp_path)
+    tried.names.add("serve")
+    serving = loop.start("serve")
+    try:
+        until(lambda: len(prefect.deployments(loop.handle)) == 5, serving)
+    finally:
+        serving.send_signal(signal.SIGINT)
+        assert finish(serving).code == 0
+    tried.does("down")
+
+    assert tried.names == set(names_of(typer.main.get_command(app)))
+
+
+def look_at_reports(tried: Tried, kind: str, truth: dict[SampleId, str]) -> None:
+    """Run the commands that only tell."""
+    shown = [
+        ("annotators",), ("agreement",), ("report",), ("replay", "--kind", "cost"), ("label-errors",),
+        ("gold log",), ("gold diff", "1", "2"), ("policy show",), ("policy tune",), ("labels",),
+        ("policy explain", next(iter(truth))),
+    ]  # fmt: skip
+    for name, *arguments in shown:
+        tried.does(name, *arguments)
+    assert tried.tells("check") == []
+    (aside,) = tried.tells("quarantine")
+    assert aside["reason"] == ("missing id" if kind == "text" else "not an image")
+    status = tried.tells("status")
+    assert status["files"]["is_conserved"]
+    assert status["champion"]
+    tried.does("status")
+    assert {row["label"] for row in tried.tells("gold show", "--limit", "200")["records"]} == set(LABELS)
+
+
+def leave(tried: Tried, kind: str, folder: Path) -> None:
+    """Run the commands that write elsewhere, and those that a preset without a backbone refuses."""
+    formats = ("csv", "jsonl", "parquet", *(("imagefolder", "coco-cls") if kind == "image" else ()))
+    for form in formats:
+        tried.does("gold export", "--to", str(folder / form), "--format", form)
+        assert (folder / form).exists()
+    tried.does("backup", str(folder / "all.backup"))
+    tried.does("restore", str(folder / "all.backup"), str(folder / "restored"))
+    tried.does("annotator add", f"ada@{kind}.example")
+    tried.does("rollback", "--to", "1")
+    for refused in (("seed", str(folder / "samples"), "--label", "red"), ("selection compare",)):
+        assert "resets" in tried.does(*refused, code=1).err
