@@ -81,13 +81,15 @@ def retrain(workspace: str) -> tuple[RoundRecord | None, list[str]]:
 
 @flow(name="round", validate_parameters=False)
 def round_(workspace: str) -> RoundReport:
-    """Pull answers, retrain, settle the policy, score the pool, push the next tasks, write the page."""
+    """Pull answers, retrain, settle the policy, score the pool, push the next tasks, write page and log."""
+    from goldloop.reports.decisions import write_round_decisions
     from goldloop.reports.round_page import write_page
 
     wiring = opened(workspace)
     ports, folder = wiring.ports, wiring.workspace.reports
     report = run_round(with_plots(ports), as_task)
     page = as_task("write the round's page", lambda: write_page(ports, folder, links=wiring.links()))
+    as_task("write the round's decisions", lambda: write_round_decisions(ports, folder))
     publish_round(wiring, report)
     return replace(report, page=page)
 

@@ -97,7 +97,7 @@ def retrain(where: Where = None, as_json: Json = False) -> None:
 
 @app.command("round")
 def round_(where: Where = None, as_json: Json = False) -> None:
-    """Run the weekly pass: pull, retrain, score the pool, push, and write the round's page."""
+    """Run the weekly pass: pull, retrain, score the pool, push, and write the round's page and decisions."""
     report = run_flow(where, "round_")
     if as_json:
         show_json(report)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -77,6 +78,29 @@ def quarantine(where: Where = None, as_json: Json = False) -> None:
         show(files, quarantine_rows(files), as_json=as_json, title=title, notes=[NEXT_STEP])
     else:
         say("The quarantine is empty: goldloop could read every file.")
+
+
+@app.command()
+def decisions(
+    where: Where = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="DATE", help="Only answers from then on, such as 2026-03-01.")
+    ] = None,
+    to: Annotated[Path | None, typer.Option(help="Write all columns to a new CSV file instead.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show every answer that counts: who, when, why, what the model said, and what became gold."""
+    from goldloop.reports.decisions import decision_log, decision_rows, moment, write_new_decisions
+
+    parts = open_workspace(where)
+    labels, first = parts.settings.label_set, None if since is None else moment(since)
+    log = decision_log(parts.tables, parts.read_state(), labels, since=first)
+    if to is not None:
+        say(f"wrote {len(log)} decisions to {write_new_decisions(log, to)}")
+    elif not log and not as_json:
+        say("No answer counts yet." if first is None else f"No answer counts that was given since {since}.")
+    else:
+        show(log, decision_rows(log), as_json=as_json, title=f"{len(log)} decisions")
 
 
 @app.command()

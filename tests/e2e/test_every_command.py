@@ -127,6 +127,7 @@ def look_at_reports(tried: Tried, kind: str, truth: dict[SampleId, str]) -> None
     """Run the commands that only tell."""
     shown = [
         ("annotators",), ("agreement",), ("report",), ("replay", "--kind", "cost"), ("label-errors",),
+        ("decisions", "--since", "2026-01-01"),
         ("gold log",), ("gold diff", "1", "2"), ("policy show",), ("policy tune",), ("labels",),
         ("policy explain", next(iter(truth))),
     ]  # fmt: skip
@@ -139,6 +140,8 @@ def look_at_reports(tried: Tried, kind: str, truth: dict[SampleId, str]) -> None
     assert status["files"]["is_conserved"]
     assert status["champion"]
     tried.does("status")
+    assert {one["decision"] for one in tried.tells("decisions")} == set(LABELS)
+    assert (tried.loop.root / "reports" / "decisions-001.csv").exists()
     assert {row["label"] for row in tried.tells("gold show", "--limit", "200")["records"]} == set(LABELS)
 
 
