@@ -40,8 +40,9 @@ class AuditReport:
     """Estimates for all traffic; each is None if there are fewer than `MIN_N` audits for it.
 
     `accuracy` uses the model's confidence as control variate. `let_through` is the share of wrong labels
-    among accepted samples. `by_label` is the recall of each true label, `by_round` the accuracy of the
-    samples scored in each round.
+    among accepted samples. `by_label` is the recall of each true label, `missed_by_label` the share of its
+    samples that were accepted under another label, `by_round` the accuracy of the samples scored in each
+    round.
     """
 
     n: int
@@ -51,6 +52,7 @@ class AuditReport:
     let_through: Estimate | None
     by_lane: Mapping[str, Estimate | None]
     by_label: Mapping[str, Estimate | None]
+    missed_by_label: Mapping[str, Estimate | None]
     by_round: Mapping[int, Estimate | None]
 
 
@@ -60,9 +62,12 @@ def report_audit(audited: Audited, traffic: Traffic, *, labels: LabelSet) -> Aud
     def share_where(of_audited: Flags, of_traffic: Flags) -> Estimate | None:
         return estimate_accuracy(audited.where(of_audited), traffic.where(of_traffic))
 
-    def recall(column: int) -> Estimate | None:
-        found = audited.where(audited.truth == column)
-        return share_estimate(found.is_right, weights=found.weights) if len(found) >= MIN_N else None
+    def of_label(hits: Flags) -> dict[str, Estimate | None]:
+        found = {name: audited.truth == column for column, name in enumerate(labels)}
+        return {
+            name: share_estimate(hits[rows], weights=audited.weights[rows]) if rows.sum() >= MIN_N else None
+            for name, rows in found.items()
+        }
 
     lanes = [str(lane) for lane in Lane if (traffic.lanes == str(lane)).any()]
     by_lane = {lane: share_where(audited.lanes == lane, traffic.lanes == lane) for lane in lanes}
@@ -74,7 +79,8 @@ def report_audit(audited: Audited, traffic: Traffic, *, labels: LabelSet) -> Aud
         accuracy=estimate_accuracy(audited, traffic),
         let_through=None if accepted is None else accepted.complement(),
         by_lane=by_lane,
-        by_label={name: recall(column) for column, name in enumerate(labels)},
+        by_label=of_label(audited.is_right),
+        missed_by_label=of_label((audited.lanes == str(Lane.AUTO)) & ~audited.is_right),
         by_round={
             number: share_where(audited.rounds == number, traffic.rounds == number)
             for number in np.unique(traffic.rounds).tolist()

@@ -82,7 +82,13 @@ def _audit_tables(audit: AuditReport, n_by_lane: Mapping[str, int]) -> list[Tabl
         for what, (n, accuracy) in shares.items()
     ]
     by_label: list[Row] = [
-        {"true label": label, "found by the model": percent_cell(recall, missing=TOO_FEW_AUDITS)}
+        {
+            "true label": label,
+            "found by the model": percent_cell(recall, missing=TOO_FEW_AUDITS),
+            "accepted under another label": percent_cell(
+                audit.missed_by_label[label], missing=TOO_FEW_AUDITS
+            ),
+        }
         for label, recall in audit.by_label.items()
     ]
     return [Table(by_lane), Table(by_label)]

@@ -189,6 +189,8 @@ def test_a_report_holds_every_estimate_that_audits_support() -> None:
     assert report.by_label == {"cat": Estimate(1.0, report.by_label["cat"].low, 1.0, 59)} | {  # type: ignore[union-attr]
         "dog": Estimate(0.0, 0.0, report.by_label["dog"].high, 21)  # type: ignore[union-attr]
     }
+    missed = {name: share and (share.value, share.n) for name, share in report.missed_by_label.items()}
+    assert missed == {"cat": (0.0, 59), "dog": (pytest.approx(2 / 21), 21)}  # 2 of the 21 dogs passed as cats
     assert report.by_round[0] is not None
     assert report.by_round[1] is None  # 6 audits are too few
 
@@ -201,6 +203,7 @@ def test_fewer_audits_than_it_takes_give_none() -> None:
     assert estimate_accuracy(audited.where(np.arange(80) < MIN_N), traffic) is not None
     nothing = report_audit(audited.where(np.zeros(80, dtype=bool)), traffic, labels=PETS)
     assert (nothing.n, nothing.accuracy, nothing.let_through) == (0, None, None)
+    assert set(nothing.missed_by_label.values()) == {None}
     held = report_audit(
         audited.where(audited.lanes != "auto"), traffic.where(traffic.lanes != "auto"), labels=PETS
     )
