@@ -81,7 +81,8 @@ def test_few_audits_say_so_in_place_of_a_number() -> None:
     """Five audits are no estimate."""
     html = rendered(routing_section(ENTRY, audit(n_audited=5, n_wrong=1), {}))
 
-    assert html.count("fewer than 10 audits") == 5  # all traffic, two lanes, two labels
+    assert html.count("fewer than 10 audits") == 7  # all traffic, two lanes, two labels twice
+    assert "accepted under another label" in html
 
 
 def scored(number: int, *, share: float, reference: Sketch | None = None) -> Seen:
