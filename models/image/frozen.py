@@ -18,9 +18,9 @@ from models.image.data import checked_picture
 from models.image.dinov2 import DinoV2, for_size
 from models.image.efficientnet_lite import EfficientNetLite
 from models.image.network import fold_normalisation
-from models.image.presets import FROZEN, FrozenPreset
-from models.image.runtime import Runtime, open_runtime
+from models.image.presets import FROZEN, FrozenImagePreset
 from models.image.weights import weights_file
+from models.runtime import Runtime, open_runtime
 
 DINOV2_PX = FROZEN["dinov2_vits14"].form.size
 
@@ -29,7 +29,7 @@ DINOV2_PX = FROZEN["dinov2_vits14"].form.size
 class Backbone:
     """A network from pictures to features. Satisfies `goldloop.core.ports.Backbone`."""
 
-    preset: FrozenPreset
+    preset: FrozenImagePreset
     runtime: Runtime
 
     def features(self, payloads: Sequence[Any]) -> npt.NDArray[np.float16]:
@@ -53,7 +53,7 @@ class FrozenNetwork(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, preset: FrozenPreset) -> None:
+    def __init__(self, preset: FrozenImagePreset) -> None:
         super().__init__()
         path, body = weights_file(preset), BODIES[preset.name]
         for name, values in (("mean", preset.mean), ("scale", preset.scale)):
@@ -98,7 +98,7 @@ BODIES = {
 
 
 @cache
-def open_backbone(preset: FrozenPreset) -> Backbone:
+def open_backbone(preset: FrozenImagePreset) -> Backbone:
     """Return the backbone of `preset`.
 
     Raises:

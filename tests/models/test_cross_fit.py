@@ -10,8 +10,8 @@ import pytest
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Decoded, sample_id_of
 from goldloop.core.splits import VALIDATION_FOLDS
-from models.image import head as head_module
-from models.image.cross_fit import cross_fit, plain_fit
+from models import head as head_module
+from models.cross_fit import cross_fit, plain_fit
 from models.image.frozen_trainer import FrozenTrainer
 from models.image.presets import FROZEN
 from models.linear import CrossValidation

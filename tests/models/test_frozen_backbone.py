@@ -15,10 +15,10 @@ from sklearn.datasets import load_sample_images
 from goldloop.core.errors import ModelError
 from goldloop.core.samples import Decoded, SampleId
 from goldloop.modalities.image.reader import squared
-from models.image import runtime
+from models import runtime
+from models.head import Head
 from models.image.frozen import FrozenNetwork, open_backbone
 from models.image.frozen_trainer import FrozenTrainer
-from models.image.head import Head
 from models.image.presets import FROZEN
 from models.image.trainer import TorchTrainer
 from models.image.weights import weights_file
@@ -153,7 +153,7 @@ def test_a_model_outlives_a_change_of_the_preset(folder: Path, tmp_path: Path) -
             {"backbone_sha256": "0" * 64},
             r"with weights 000000000000\.\.\., which this goldloop does not have",
         ),
-        ({"fit": "pad"}, r"at 224 px \(pad\)"),
+        ({"fit": "pad"}, r"at size 224 \(pad\)"),
         ({"labels": ["red", "green"]}, r"does not hold a head of 2 labels on 1280 features"),
     ],
 )

@@ -17,9 +17,9 @@ from goldloop.settings.sections import FEATURE_PRESETS
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.gold_store import GoldStore
 from goldloop.training.ports import FeatureTrainer
+from models.growing_head import GrowingHead
+from models.head import Head
 from models.image.frozen_trainer import FrozenTrainer
-from models.image.growing_head import GrowingHead
-from models.image.head import Head
 from models.image.presets import FROZEN
 from models.image.trainer import TorchTrainer
 from models.linear import CrossValidation
@@ -61,7 +61,7 @@ def test_regularisation_is_chosen_again_when_rows_have_doubled(monkeypatch: pyte
     """At 20, 40 and 80 of the sizes 20, 30, 40, 60, 80."""
     sizes: list[int] = []
     monkeypatch.setattr(
-        "models.image.growing_head.cross_validated",
+        "models.growing_head.cross_validated",
         lambda rows, *_: sizes.append(len(rows)) or CrossValidation(1.0),
     )
     features, columns = drawn()

@@ -19,7 +19,7 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.splits import VALIDATION_FOLDS
 from goldloop.stats.comparison import paired_difference
 from goldloop.stats.metrics import Estimate, share_estimate
-from models.image.cross_fit import FittedHead, by_folds, cross_fit, plain_fit
+from models.cross_fit import FittedHead, by_folds, cross_fit, plain_fit
 from models.training import calibrated
 from scripts.bench.common import Report, repeated
 

@@ -20,7 +20,7 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
 from goldloop.drift.checks import check_drift
 from goldloop.drift.sketches import Sketch, merged, sketch_of
-from models.image.cross_fit import plain_fit
+from models.cross_fit import plain_fit
 from scripts.bench.common import Report
 from scripts.bench.features import read_features
 from scripts.bench.model import scored, trained

@@ -1,25 +1,21 @@
-"""The saved head: head.npz beside its card, its scorer on the frozen backbone, and their graph."""
+"""The saved head: head.npz beside its card, and its scorer on the features of a frozen backbone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
 
 from goldloop.core.errors import ModelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
 from goldloop.stats.calibration import Calibration
-from models.image.frozen import FrozenNetwork
-from models.image.head import Head
-from models.image.presets import FROZEN, FrozenPreset
+from models.frozen_preset import FrozenPreset
+from models.head import Head
 from models.saved_model import CARD, Card, read_card, reading, saving
 
 WEIGHTS = "head.npz"
@@ -27,7 +23,7 @@ WEIGHTS = "head.npz"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadCard(Card):
-    """The card of a head: also the weights of the backbone, and the form of the pictures that it takes."""
+    """The card of a head: also the weights of the backbone, and the form of the samples that it takes."""
 
     backbone_sha256: str
     licence: str
@@ -44,21 +40,21 @@ def save(folder: Path, head: Head, card: HeadCard) -> None:
         np.savez(folder / WEIGHTS, **arrays)
 
 
-def load(folder: Path) -> HeadScorer:
-    """Return the model saved in `folder`.
+def load(folder: Path, presets: Mapping[str, FrozenPreset]) -> HeadScorer:
+    """Return the model saved in `folder`, whose backbone is one of `presets`.
 
     Raises:
         ModelError: a file is missing or damaged, head and card do not fit each other, or this goldloop lacks
             the backbone.
     """
     card = read_card(folder, HeadCard)
-    preset = FROZEN.get(card.preset)
+    preset = presets.get(card.preset)
     of_card = (card.backbone_sha256, card.size, card.fit)
-    if preset is None or (preset.weights_sha256, preset.form.size, preset.form.fit) != of_card:
+    if preset is None or (preset.weights_sha256, preset.size, preset.fit) != of_card:
         raise ModelError(
-            f"{folder / CARD} is a head on {card.preset!r} at {card.size} px ({card.fit}) with weights "
+            f"{folder / CARD} is a head on {card.preset!r} at size {card.size} ({card.fit}) with weights "
             f"{card.backbone_sha256[:12]}..., which this goldloop does not have (it has "
-            f"{', '.join(FROZEN)}); use the goldloop that trained it, or retrain"
+            f"{', '.join(presets)}); use the goldloop that trained it, or retrain"
         )
     path, n_labels, n_features = folder / WEIGHTS, len(card.labels), preset.n_features
     flaw = f"does not hold a head of {n_labels} labels on {n_features} features"
@@ -101,29 +97,3 @@ def checked_features(payloads: Sequence[Any], preset: FrozenPreset) -> npt.NDArr
                 f"{preset.n_features} features; read the samples with `Modality.for_preset`"
             )
     return np.array(payloads, dtype=np.float32).reshape(-1, preset.n_features)
-
-
-class HeadGraph(nn.Module):
-    """The model as one graph: uint8 pictures (n, size, size, 3) to calibrated float32 probs (n, n_labels)."""
-
-    centre: Tensor
-    weights: Tensor
-    biases: Tensor
-
-    def __init__(self, scorer: HeadScorer) -> None:
-        super().__init__()
-        head, calibration = scorer.head, scorer.calibration
-        self.network = FrozenNetwork(scorer.backbone)
-        folded = torch.from_numpy(head.basis @ head.weights.T) / calibration.temperature
-        offsets = torch.tensor(calibration.offsets or (0.0,) * len(scorer.labels), dtype=torch.float32)
-        self.register_buffer("centre", torch.from_numpy(head.mean))
-        self.register_buffer("weights", folded)
-        self.register_buffer("biases", torch.from_numpy(head.intercepts) / calibration.temperature + offsets)
-
-    def forward(self, payloads: Tensor) -> Tensor:
-        """Return the calibrated probs of `payloads`."""
-        features = self.network(payloads)
-        rows = features.sign() * features.abs().sqrt() - self.centre
-        logits = functional.normalize(rows, dim=1) @ self.weights + self.biases
-        probs: Tensor = logits.softmax(dim=1)
-        return probs

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from goldloop.core.labels import LabelSet
 from goldloop.stats.calibration import Calibration
 from goldloop.stats.metrics import Columns, Weights
-from models.image.head import Features, Head, Values
+from models.head import Features, Head, Values
 from models.training import calibrated
 
 

@@ -11,7 +11,7 @@ from scipy.special import softmax
 
 from goldloop.core.probs import Probs
 from goldloop.stats.metrics import Columns
-from models.image.head import Features, reduced_by_own_components
+from models.head import Features, reduced_by_own_components
 from models.linear import cross_validated, fit_linear
 
 
