@@ -20,7 +20,7 @@ AnyRows = TypeVar("AnyRows", Values, Features)
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A linear model of reduced features.
+    """A linear model of reduced features. Satisfies `models.cross_fit.Fit`.
 
     `mean` (d,) and `basis` (d, k) reduce features (n, d); `weights` (n_labels, k) and `intercepts`
     (n_labels,) make logits of them. `inverse_regularisation` is what cross-validation chose.
@@ -57,6 +57,11 @@ class Head:
             trust=trust,
         )
 
+    @property
+    def n_labels(self) -> int:
+        """Number of labels."""
+        return len(self.intercepts)
+
     def refitted(self, reduced: Features, columns: Columns, trust: Values | None = None) -> Self:
         """Return the same components and regularisation with weights fitted on other samples.
 
@@ -66,7 +71,7 @@ class Head:
         weights, intercepts = fit_linear(
             reduced,
             columns,
-            len(self.intercepts),
+            self.n_labels,
             inverse_regularisation=self.inverse_regularisation,
             trust=trust,
         )

@@ -17,6 +17,7 @@ from goldloop.training.ports import TrainedModel
 from models.cross_fit import cross_fit, plain_fit
 from models.frozen_preset import FrozenPreset
 from models.growing_head import GrowingHead
+from models.head import Head
 from models.saved_head import HeadCard, checked_features, save
 from models.training import Example, checked_examples, validation_figures
 
@@ -57,7 +58,7 @@ class HeadTrainer:
         features = checked_features([load(sample_id).payload for sample_id, _ in examples], preset)
         columns = np.array([column for _, column in examples], dtype=np.intp)
         fit = plain_fit if folds is None else partial(cross_fit, folds=np.array(folds, dtype=np.intp))
-        fitted = fit(features, columns, weights, labels=labels)
+        fitted = fit(Head.fitted, features, columns, weights, labels=labels)
         card = HeadCard(
             labels=labels.names,
             preset=self.preset,
@@ -71,9 +72,9 @@ class HeadTrainer:
             licence=preset.licence,
             size=preset.size,
             fit=preset.fit,
-            inverse_regularisation=fitted.head.inverse_regularisation,
+            inverse_regularisation=fitted.model.inverse_regularisation,
         )
-        save(folder, fitted.head, card)
+        save(folder, fitted.model, card)
         advance(1.0)
         figures = validation_figures(fitted.logits, columns[len(train) :], weights)
         return TrainedModel(folder, {name: (value,) for name, value in figures.items()}, fitted.notes)

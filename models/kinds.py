@@ -20,9 +20,9 @@ def _image_trainer(model: ModelSettings) -> Trainer:
 
 
 def _text_trainer(model: ModelSettings) -> Trainer:
-    from models.text.trainer import NgramTrainer
+    from models.text.trainer import WordTrainer
 
-    return NgramTrainer(preset=model.preset, seed=model.seed)
+    return WordTrainer(seed=model.seed)
 
 
 TRAINERS: Mapping[str, Callable[[ModelSettings], Trainer]] = {"image": _image_trainer, "text": _text_trainer}

@@ -13,6 +13,7 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.presets import AUTO, PresetChoice
 from goldloop.settings.sections import (
     PRESETS,
+    RENAMED_PRESETS,
     AnnotatorSettings,
     ConsensusSettings,
     CostSettings,
@@ -57,13 +58,16 @@ class Settings(Section):
     @model_validator(mode="before")
     @classmethod
     def _preset_of_kind(cls, values: Any) -> Any:
-        """Return `values` with the default preset of their kind where they name none."""
+        """Return `values` with a preset of their kind: the default where they name none, no older name."""
         if not isinstance(values, dict):
             return values
         kind, model = values.get("kind", "image"), values.get("model", {})
         if not isinstance(kind, str) or kind not in PRESETS or not isinstance(model, dict):
             return values
-        return {**values, "model": {"preset": PRESETS[kind][0], **model}}
+        preset = model.get("preset", PRESETS[kind][0])
+        if kind == "text" and isinstance(preset, str):
+            preset = RENAMED_PRESETS.get(preset, preset)
+        return {**values, "model": {**model, "preset": preset}}
 
     @field_validator("labels")
     @classmethod

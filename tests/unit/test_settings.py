@@ -123,21 +123,31 @@ def test_the_preset_follows_the_kind_unless_it_is_named(tmp_path: Path) -> None:
     texts = Workspace.create(tmp_path / "texts", labels=["a", "b"], kind="text")
     named = Workspace.create(tmp_path / "named", labels=["a", "b"], model={"preset": "resnet18"})
 
-    assert texts.settings.model.preset == "ngrams"
+    assert texts.settings.model.preset == "words"
     assert named.settings.model.preset == "resnet18"
     assert Settings(name="shop", labels=("a", "b")).model.preset == "auto"
     assert load_settings(texts.root / "goldloop.toml") == texts.settings
 
 
+def test_a_preset_goes_on_under_its_older_name(tmp_path: Path) -> None:
+    """A workspace whose file says `ngrams` trains `words`, which took its place; the file stays as it is."""
+    texts = Workspace.create(tmp_path / "texts", labels=["a", "b"], kind="text")
+    path = texts.root / "goldloop.toml"
+    path.write_text(path.read_text().replace('preset = "words"', 'preset = "ngrams"'))
+
+    assert 'preset = "ngrams"' in path.read_text()
+    assert load_settings(path) == texts.settings
+
+
 @pytest.mark.parametrize(
     ("kind", "preset", "message"),
     [
-        ("text", "tiny", "model.preset 'tiny' is none for kind 'text'; choose one of ngrams"),
-        ("text", "auto", "model.preset 'auto' is none for kind 'text'; choose one of ngrams"),
+        ("text", "tiny", "model.preset 'tiny' is none for kind 'text'; choose one of words"),
+        ("text", "auto", "model.preset 'auto' is none for kind 'text'; choose one of words"),
         (
             "image",
-            "ngrams",
-            "'ngrams' is none for kind 'image'; choose one of auto, tiny, efficientnet_lite0",
+            "words",
+            "'words' is none for kind 'image'; choose one of auto, tiny, efficientnet_lite0",
         ),
         ("sound", "tiny", r"key 'kind'.*'image' or 'text'.*'sound'"),
     ],

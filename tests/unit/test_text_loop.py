@@ -49,7 +49,7 @@ class TextLoop:
             labels=LABELS.names,
             selection={"budget_per_round": 200, "audit_rate": 0.3},
         )
-        modality = open_modality("text", self.folder, "ngrams", FORMS)
+        modality = open_modality("text", self.folder, "words", FORMS)
         trainer = TRAINERS["text"](settings.model)
         registry, runs = MemoryRegistry(self.folder / "models"), MemoryRuns()
         self.ports = LoopPorts(
