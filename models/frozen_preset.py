@@ -12,6 +12,7 @@ class FrozenPreset:
     It takes samples of `size` (pixels of a side, or tokens), to which `fit` brings larger ones, and gives
     `n_features`. Its weights, under `licence`, are a file of the installed `package`, or are downloaded from
     `url`. `weights_sha256` is the digest of the file, or as much of its beginning as its makers publish.
+    `roots` tells whether heads take signed roots of the features.
     """
 
     name: str
@@ -20,6 +21,7 @@ class FrozenPreset:
     n_features: int
     package: str | None = None
     url: str | None = None
+    roots: bool = True
     licence: str
     weights_sha256: str
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from models.head import Head
 from models.saved_model import CARD, Card, read_card, reading, saving
 
 WEIGHTS = "head.npz"
+_ARRAYS = ("mean", "basis", "weights", "intercepts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,12 +33,49 @@ class HeadCard(Card):
     inverse_regularisation: float
 
 
+AnyHeadCard = TypeVar("AnyHeadCard", bound=HeadCard)
+AnyPreset = TypeVar("AnyPreset", bound=FrozenPreset)
+
+
 def save(folder: Path, head: Head, card: HeadCard) -> None:
     """Write `head` and `card` into `folder`; raises ModelError where it holds a model already."""
-    arrays = asdict(head)
-    del arrays["inverse_regularisation"], arrays["trust"]
     with saving(folder, card):
-        np.savez(folder / WEIGHTS, **arrays)
+        write_head(folder, head)
+
+
+def write_head(folder: Path, head: Head) -> None:
+    """Write the arrays of `head` into `folder`."""
+    np.savez(folder / WEIGHTS, **{name: getattr(head, name) for name in _ARRAYS})
+
+
+def checked_card(
+    folder: Path, presets: Mapping[str, AnyPreset], form: type[AnyHeadCard]
+) -> tuple[AnyHeadCard, AnyPreset]:
+    """Return the card in `folder` and its backbone; raises ModelError where it is none of `presets`."""
+    card = read_card(folder, form)
+    preset = presets.get(card.preset)
+    of_card = (card.backbone_sha256, card.size, card.fit)
+    if preset is None or (preset.weights_sha256, preset.size, preset.fit) != of_card:
+        raise ModelError(
+            f"{folder / CARD} is a head on {card.preset!r} at size {card.size} ({card.fit}) with weights "
+            f"{card.backbone_sha256[:12]}..., which this goldloop does not have (it has "
+            f"{', '.join(presets)}); use the goldloop that trained it, or retrain"
+        )
+    return card, preset
+
+
+def read_head(folder: Path, card: HeadCard, preset: FrozenPreset) -> Head:
+    """Return the head in `folder`; raises ModelError where it is missing or does not fit its card."""
+    path, n_labels, n_features = folder / WEIGHTS, len(card.labels), preset.n_features
+    flaw = f"does not hold a head of {n_labels} labels on {n_features} features"
+    with reading(path, flaw), np.load(path, allow_pickle=False) as arrays:
+        head = Head(**arrays, inverse_regularisation=card.inverse_regularisation, roots=preset.roots)
+        n_components = head.basis.shape[1]
+        wanted = (n_features,), (n_features, n_components), (n_labels, n_components), (n_labels,)
+        shapes = tuple(array.shape for array in (head.mean, head.basis, head.weights, head.intercepts))
+        if shapes != wanted:
+            raise ValueError(f"its arrays have the shapes {shapes}")
+    return head
 
 
 def load(folder: Path, presets: Mapping[str, FrozenPreset]) -> HeadScorer:
@@ -47,25 +85,8 @@ def load(folder: Path, presets: Mapping[str, FrozenPreset]) -> HeadScorer:
         ModelError: a file is missing or damaged, head and card do not fit each other, or this goldloop lacks
             the backbone.
     """
-    card = read_card(folder, HeadCard)
-    preset = presets.get(card.preset)
-    of_card = (card.backbone_sha256, card.size, card.fit)
-    if preset is None or (preset.weights_sha256, preset.size, preset.fit) != of_card:
-        raise ModelError(
-            f"{folder / CARD} is a head on {card.preset!r} at size {card.size} ({card.fit}) with weights "
-            f"{card.backbone_sha256[:12]}..., which this goldloop does not have (it has "
-            f"{', '.join(presets)}); use the goldloop that trained it, or retrain"
-        )
-    path, n_labels, n_features = folder / WEIGHTS, len(card.labels), preset.n_features
-    flaw = f"does not hold a head of {n_labels} labels on {n_features} features"
-    with reading(path, flaw), np.load(path, allow_pickle=False) as arrays:
-        head = Head(**arrays, inverse_regularisation=card.inverse_regularisation)
-        n_components = head.basis.shape[1]
-        wanted = (n_features,), (n_features, n_components), (n_labels, n_components), (n_labels,)
-        shapes = tuple(array.shape for array in (head.mean, head.basis, head.weights, head.intercepts))
-        if shapes != wanted:
-            raise ValueError(f"its arrays have the shapes {shapes}")
-    return HeadScorer(preset, head, card.label_set, card.calibration)
+    card, preset = checked_card(folder, presets, HeadCard)
+    return HeadScorer(preset, read_head(folder, card, preset), card.label_set, card.calibration)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,12 @@ def open_modality(
     root: Path,
     preset: str,
     forms: Mapping[str, Form],
-    featured: Callable[[str, Modality], Modality] = lambda _, images: images,
+    featured: Callable[[str, Modality], Modality] = lambda _, samples: samples,
 ) -> Modality:
     """Return the samples of `kind` in the workspace folder `root`, decoded in the form of `preset`.
 
-    `forms` are those of pictures, by preset; texts have none. `featured` turns pictures into the features
-    that models of a preset take, where it has a frozen backbone.
+    `forms` are those of pictures, by preset; texts have none. `featured` turns samples into the features that
+    models of a preset take, where it has a frozen backbone.
     """
     if kind == "image":
         from goldloop.modalities.image.modality import ImageModality
@@ -27,4 +27,4 @@ def open_modality(
         return ImageModality(root / "images", forms[preset], forms, featured)
     from goldloop.modalities.text.modality import TextModality
 
-    return TextModality(root / "texts.sqlite")
+    return TextModality(root / "texts.sqlite", featured)

@@ -12,6 +12,7 @@ from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.presets import AUTO, PresetChoice
 from goldloop.settings.sections import (
+    FEATURE_PRESETS,
     PRESETS,
     RENAMED_PRESETS,
     AnnotatorSettings,
@@ -97,6 +98,11 @@ class Settings(Section):
                         f"got {true!r} taken for {taken_for!r}: {cost}"
                     )
         return self
+
+    @property
+    def feature_presets(self) -> tuple[str, ...]:
+        """The presets of this kind of samples whose models take kept features."""
+        return tuple(preset for preset in PRESETS[self.kind] if preset in FEATURE_PRESETS)
 
     @property
     def label_set(self) -> LabelSet:

@@ -22,7 +22,8 @@ from models.image.presets import FROZEN, FrozenImagePreset
 from models.image.weights import weights_file
 from models.runtime import Runtime, open_runtime
 
-DINOV2_PX = FROZEN["dinov2_vits14"].form.size
+DINOV2_PX = FROZEN["dinov2_vits14"].size
+MINIBATCH = 4  # pictures a thread computes at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class Backbone:
         ]
         if not pictures:
             return np.empty((0, self.preset.n_features), dtype=np.float16)
-        return self.runtime(np.stack(pictures)).astype(np.float16)
+        parts = [pictures[start : start + MINIBATCH] for start in range(0, len(pictures), MINIBATCH)]
+        return np.concatenate(self.runtime(map(np.stack, parts))).astype(np.float16)
 
 
 class FrozenNetwork(nn.Module):
@@ -106,4 +108,5 @@ def open_backbone(preset: FrozenImagePreset) -> Backbone:
     """
     weights_file(preset)
     name = f"{preset.name}-{preset.weights_sha256[:16]}"
-    return Backbone(preset, open_runtime(name, lambda: FrozenNetwork(preset), preset.form.size))
+    example = torch.zeros(2, preset.size, preset.size, 3, dtype=torch.uint8)
+    return Backbone(preset, open_runtime(name, lambda: FrozenNetwork(preset), example))

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from goldloop.core.errors import ModelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
 from goldloop.stats.calibration import Calibration
-from models.text.words import WordModel, embeddings_of, features_of, load
+from models.text.words import WordModel, checked_texts, embeddings_of, features_of, load
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +25,7 @@ class WordScorer:
 
     def __call__(self, payloads: Sequence[Any]) -> Scores:
         """Return probs and embeddings of `payloads`; raises ModelError for a payload that is no text."""
-        for row, payload in enumerate(payloads):
-            if not isinstance(payload, str):
-                raise ModelError(f"payload {row} is a {type(payload).__name__}, this model takes texts")
-        features = features_of(payloads, self.words)
+        features = features_of(checked_texts(payloads), self.words)
         return Scores(self.calibration.apply(self.model.logits(features)), embeddings_of(features))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,14 @@ N_EMBEDDING = 64
 _N_ALL = 2 * N_FEATURES
 _WORD = r"\w+|[^\w\s]"
 _SEED = 20260105  # of the projection: drift compares embeddings of different models' passes
+
+
+def checked_texts(payloads: Sequence[Any]) -> Sequence[str]:
+    """Return `payloads`; raises ModelError where one is no text."""
+    for row, payload in enumerate(payloads):
+        if not isinstance(payload, str):
+            raise ModelError(f"payload {row} is a {type(payload).__name__}, this model takes texts")
+    return payloads
 
 
 def features_of(texts: Sequence[str], words: tuple[int, ...] = WORDS) -> csr_matrix:

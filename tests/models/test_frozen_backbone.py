@@ -74,14 +74,15 @@ def test_a_damaged_file_in_the_cache_is_made_anew(tmp_path: Path, monkeypatch: p
         return Network().eval()
 
     pictures = np.stack(noise(2))
-    first = runtime.open_runtime("means", network, 224)(pictures)
+    example = torch.zeros(2, 224, 224, 3, dtype=torch.uint8)
+    (first,) = runtime.open_runtime("means", network, example)([pictures])
     (path,) = (tmp_path / "backbones").iterdir()
-    runtime.open_runtime("means", network, 224)
+    runtime.open_runtime("means", network, example)
     path.write_bytes(path.read_bytes()[:100])
-    mended = runtime.open_runtime("means", network, 224)(pictures)
-    runtime.open_runtime("means", network, 224)
+    (mended,) = runtime.open_runtime("means", network, example)([pictures])
+    runtime.open_runtime("means", network, example)
     monkeypatch.setattr(runtime.platformdirs, "user_cache_dir", lambda _: str(path))
-    uncached = runtime.open_runtime("means", network, 224)(pictures)
+    (uncached,) = runtime.open_runtime("means", network, example)([pictures])
 
     assert len(made) == 3
     np.testing.assert_allclose(first, pictures.mean(axis=(1, 2)), rtol=1e-4)

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -135,8 +136,8 @@ def with_dataloader(root: Path, images: Path) -> float:
 SIDES = {"goldloop": with_goldloop, "DataLoader": with_dataloader}
 
 
-def measured(side: str, root: Path, images: Path) -> dict[str, float]:
-    """Return seconds and the largest memory in MB that this process and its children held together."""
+def watched(work: Callable[[], float]) -> dict[str, float]:
+    """Return the seconds that `work` says and the largest memory in MB of this process and its children."""
     import psutil
 
     done = threading.Event()
@@ -155,7 +156,7 @@ def measured(side: str, root: Path, images: Path) -> dict[str, float]:
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
-    took_s = SIDES[side](root, images)
+    took_s = work()
     done.set()
     watcher.join()
     return {"seconds": took_s, "megabytes": peak_bytes[0] / 2**20}
@@ -166,4 +167,5 @@ if __name__ == "__main__":
         prepare(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
         print("{}")
     else:
-        print(json.dumps(measured(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))))
+        side, root, images = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
+        print(json.dumps(watched(lambda: SIDES[side](root, images))))
