@@ -16,7 +16,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -136,8 +135,8 @@ def with_dataloader(root: Path, images: Path) -> float:
 SIDES = {"goldloop": with_goldloop, "DataLoader": with_dataloader}
 
 
-def watched(work: Callable[[], float]) -> dict[str, float]:
-    """Return the seconds that `work` says and the largest memory in MB of this process and its children."""
+def measured(side: str, root: Path, images: Path) -> dict[str, float]:
+    """Return seconds and the largest memory in MB that this process and its children held together."""
     import psutil
 
     done = threading.Event()
@@ -156,7 +155,7 @@ def watched(work: Callable[[], float]) -> dict[str, float]:
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
-    took_s = work()
+    took_s = SIDES[side](root, images)
     done.set()
     watcher.join()
     return {"seconds": took_s, "megabytes": peak_bytes[0] / 2**20}
@@ -167,5 +166,4 @@ if __name__ == "__main__":
         prepare(Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
         print("{}")
     else:
-        side, root, images = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
-        print(json.dumps(watched(lambda: SIDES[side](root, images))))
+        print(json.dumps(measured(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))))
