@@ -17,7 +17,7 @@ from goldloop.adapters.delta import open_tables
 from goldloop.adapters.progress import TerminalProgress
 from goldloop.core.errors import BusyError
 from goldloop.core.modality import Modality
-from goldloop.core.ports import Backbone, Tables
+from goldloop.core.ports import Tables
 from goldloop.core.presets import PresetChoice
 from goldloop.core.samples import FileRef
 from goldloop.labeling import context
@@ -123,22 +123,18 @@ class Wiring:
             author_key=lambda: sealing_key(root),
         )
 
-    def _featured(self, preset: str, images: Modality) -> Modality:
-        """Return `images` as the features that models of `preset` take, if it has a frozen backbone."""
-        from models.image.presets import FROZEN
+    def _featured(self, preset: str, samples: Modality) -> Modality:
+        """Return `samples` with the features that models of `preset` take, if it has a frozen backbone."""
+        from models.kinds import FROZEN, TAKE_CONTENT, open_backbone
 
         if preset not in FROZEN:
-            return images
+            return samples
         from goldloop.adapters.feature_files import FeatureFiles
-
-        def open_backbone() -> Backbone:
-            from models.image.frozen import open_backbone
-
-            return open_backbone(frozen)
 
         frozen = FROZEN[preset]
         kept = FeatureFiles(self.workspace.root / "features" / frozen.key, frozen.n_features)
-        return FeaturedModality(images, Featured(open_backbone, kept))
+        featured = Featured(lambda: open_backbone(preset), kept, takes_content=preset in TAKE_CONTENT)
+        return FeaturedModality(samples, featured)
 
     def _choose_preset(self, files: Iterable[FileRef]) -> PresetChoice | None:
         from models.image.choice import choose_preset

@@ -48,6 +48,7 @@ def steering_hints(
 
 def _features(samples: Modality, sample_id: SampleId) -> npt.NDArray[np.float16] | None:
     try:
-        return np.asarray(samples.store.load(sample_id).payload, dtype=np.float16)
+        samples.store.load(sample_id)  # computes and keeps what is missing
     except UnreadableSampleError:
         return None
+    return samples.features([sample_id]).get(sample_id)

@@ -11,6 +11,7 @@ from goldloop.core.samples import Arrival
 from goldloop.labeling.hints import gold_counts
 from goldloop.loop.ports import LoopPorts
 from goldloop.selection.hints import RARE_BELOW
+from goldloop.settings import Settings
 from goldloop.settings.sections import FEATURE_PRESETS
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.hints import Hint, forget_hints, read_hints, save_hints
@@ -61,7 +62,7 @@ def add_hints(ports: LoopPorts, sources: Sequence[str], label: str) -> NewHints:
         ModelError: the preset has no features, by which hints are compared.
     """
     found = _known_label(ports.settings.label_set, label)
-    _check_features(ports.settings.model.preset)
+    _check_features(ports.settings)
     reader = ports.modality.for_preset(ports.settings.model.preset).reader
     hints, refused = dict[str, Hint](), list[Refused]()
     for source in sources:
@@ -124,10 +125,11 @@ def _known_label(labels: LabelSet, label: str) -> str:
     return found
 
 
-def _check_features(preset: str) -> None:
-    if preset not in FEATURE_PRESETS:
+def _check_features(settings: Settings) -> None:
+    preset, presets = settings.model.preset, settings.feature_presets
+    if preset not in presets:
         raise ModelError(
             f"preset {preset!r} has no frozen backbone and so keeps no features, by which goldloop compares "
-            f"samples with hints; presets that have: {', '.join(FEATURE_PRESETS)}. Set model.preset to one "
+            f"samples with hints; presets that have: {', '.join(presets)}. Set model.preset to one "
             "of them"
         )

@@ -12,7 +12,6 @@ from goldloop.loop.ports import LoopPorts
 from goldloop.selection.first_samples import reduced
 from goldloop.selection.learning_curves import StrategyComparison, compare_strategies
 from goldloop.selection.simulation import HiddenGold, simulate
-from goldloop.settings.sections import FEATURE_PRESETS
 from goldloop.tables.gold_store import GoldStore
 from goldloop.training.ports import FeatureTrainer
 
@@ -30,8 +29,8 @@ def compare(ports: LoopPorts, notes: list[str], *, n_seeds: int, seed: int) -> S
     if not isinstance(trainer, FeatureTrainer):
         raise EmptyPoolError(
             f"Preset {preset!r} has no frozen backbone and so keeps no features, by which strategies choose. "
-            f"Presets with features: {', '.join(FEATURE_PRESETS)}. Set model.preset to one of them, then run "
-            "`goldloop retrain`, which computes the features of gold"
+            f"Presets with features: {', '.join(ports.settings.feature_presets)}. Set model.preset to one of "
+            "them, then run `goldloop retrain`, which computes the features of gold"
         )
     gold, labels = GoldStore(ports.tables.gold).read(), ports.settings.label_set
     used = [record for record in gold.records if record.split is not Split.WITHHELD]

@@ -9,6 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from goldloop.core.disk import Write, write_whole
 from goldloop.core.modality import Features, Modality, Preview
 from goldloop.core.ports import Backbone, ContentStore, FeatureStore, Reader
@@ -20,22 +23,44 @@ READ_TOGETHER = 4096  # samples whose features are in memory at a time
 
 
 @dataclass(frozen=True, slots=True)
+class WithFeatures:
+    """What a sample decodes to for models that take its content beside its features, (n_features,)."""
+
+    content: Any
+    features: npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True, slots=True)
 class Featured:
-    """The features that a backbone has computed so far; it is opened when more are needed."""
+    """The features that a backbone has computed so far; it is opened when more are needed.
+
+    A payload is the features alone, or `WithFeatures` where models take the content too.
+    """
 
     open_backbone: Callable[[], Backbone]
     kept: FeatureStore
+    takes_content: bool = False
 
     def of(self, decoded: Mapping[SampleId, Decoded]) -> dict[SampleId, Decoded]:
         """Return decoded samples with their features as payload; those that are not kept are computed."""
-        rows = {sample_id: self.kept.get(sample_id) for sample_id in decoded}
-        missing = [sample_id for sample_id, row in rows.items() if row is None]
+        found = ((sample_id, self.kept.get(sample_id)) for sample_id in decoded)
+        rows = {sample_id: row for sample_id, row in found if row is not None}
+        missing = [sample_id for sample_id in decoded if sample_id not in rows]
         if missing:
             computed = self.open_backbone().features([decoded[sample_id].payload for sample_id in missing])
             made = dict(zip(missing, computed, strict=True))
             self.kept.add(made)
             rows |= made
+        if self.takes_content:
+            return {
+                key: replace(one, payload=WithFeatures(one.payload, rows[key]))
+                for key, one in decoded.items()
+            }
         return {sample_id: replace(decoded[sample_id], payload=row) for sample_id, row in rows.items()}
+
+    def payload(self, sample_id: SampleId) -> Any | None:
+        """Return the payload of a sample whose content need not be read for it; None for all others."""
+        return None if self.takes_content else self.kept.get(sample_id)
 
 
 class FeatureReader:
@@ -52,7 +77,7 @@ class FeatureReader:
         """Yield an arrival for each of `samples`; one whose features are kept is not read again."""
         wanted = iter(samples)
         while part := list(islice(wanted, READ_TOGETHER)):
-            rows = {sample_id: self._featured.kept.get(sample_id) for sample_id, _ in part}
+            rows = {sample_id: self._featured.payload(sample_id) for sample_id, _ in part}
             unread = [pair for pair in part if rows[pair[0]] is None]
             read = self._with_features(self._reader.again(unread))
             for sample_id, file in part:
@@ -85,7 +110,7 @@ class FeatureContentStore:
 
     def load(self, sample_id: SampleId) -> Decoded:
         """Return a sample with its features, for which the content is read only once."""
-        row = self._featured.kept.get(sample_id)
+        row = self._featured.payload(sample_id)
         if row is not None:
             return Decoded(row)
         return self._featured.of({sample_id: self._store.load(sample_id)})[sample_id]

@@ -15,15 +15,15 @@ def open_modality(
     root: Path,
     preset: str,
     forms: Mapping[str, Form],
-    featured: Callable[[str, Modality], Modality] = lambda _, images: images,
+    featured: Callable[[str, Modality], Modality] = lambda _, samples: samples,
     *,
     author_key: Callable[[], bytes] = lambda: token_bytes(32),
 ) -> Modality:
     """Return the samples of `kind` in the workspace folder `root`, decoded in the form of `preset`.
 
-    `forms` are those of pictures, by preset; texts have none. `featured` turns pictures into the features
-    that models of a preset take, where it has a frozen backbone. `author_key` returns the secret
-    under which authors of texts get pseudonyms.
+    `forms` are those of pictures, by preset; texts have none. `featured` turns samples into the features that
+    models of a preset take, where it has a frozen backbone. `author_key` returns the secret under which
+    authors of texts get pseudonyms.
     """
     if kind == "image":
         from goldloop.modalities.image.modality import ImageModality
@@ -32,4 +32,4 @@ def open_modality(
     from goldloop.modalities.text.modality import TextModality
     from goldloop.modalities.text.posts import Pseudonyms
 
-    return TextModality(root / "texts.sqlite", Pseudonyms(author_key))
+    return TextModality(root / "texts.sqlite", Pseudonyms(author_key), featured)

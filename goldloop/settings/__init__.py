@@ -13,7 +13,9 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.presets import AUTO, PresetChoice
 from goldloop.settings.sections import (
     BANDS,
+    FEATURE_PRESETS,
     PRESETS,
+    RENAMED_PRESETS,
     AnnotatorSettings,
     ConsensusSettings,
     CostSettings,
@@ -69,9 +71,11 @@ class Settings(Section):
             "policy": {"band": BANDS[kind]},
         }
         given = {section: values.get(section, {}) for section in defaults}
-        return values | {
-            section: defaults[section] | one for section, one in given.items() if isinstance(one, dict)
-        }
+        found = {name: defaults[name] | one for name, one in given.items() if isinstance(one, dict)}
+        preset = found.get("model", {}).get("preset")
+        if kind == "text" and isinstance(preset, str):
+            found["model"] = found["model"] | {"preset": RENAMED_PRESETS.get(preset, preset)}
+        return values | found
 
     @field_validator("labels")
     @classmethod
@@ -101,6 +105,11 @@ class Settings(Section):
                         f"got {true!r} taken for {taken_for!r}: {cost}"
                     )
         return self
+
+    @property
+    def feature_presets(self) -> tuple[str, ...]:
+        """The presets of this kind of samples whose models take kept features."""
+        return tuple(preset for preset in PRESETS[self.kind] if preset in FEATURE_PRESETS)
 
     @property
     def label_set(self) -> LabelSet:

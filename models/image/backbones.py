@@ -14,7 +14,8 @@ from torch import nn
 from goldloop.core.errors import ModelError
 from models.image.network import Classifier, TinyBody
 from models.image.presets import Preset
-from models.image.weights import cached, cannot_be_had, check_digest, download
+from models.image.weights import cannot_be_had
+from models.weights import cached, check_digest, download
 
 
 @dataclass(frozen=True, slots=True)

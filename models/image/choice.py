@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 
 from goldloop.core.presets import AUTO, PresetChoice, PresetComparison, weights_words
 from goldloop.core.samples import FileRef
-from models.image.presets import FROZEN, PRESETS, TORCHVISION
+from models import kinds
+from models.image.presets import PRESETS, TORCHVISION
 
 SMALL_PX = PRESETS["tiny"].size
 """Shorter side in pixels up to which `tiny` sees all of a picture."""
 
 LICENCES: Mapping[str, str] = {
-    **{name: preset.licence for name, preset in FROZEN.items()},
+    **kinds.LICENCES,
     **{name: TORCHVISION for name, preset in PRESETS.items() if preset.finetune_learning_rate is not None},
 }
 """Licence of the published weights of each preset that has some."""

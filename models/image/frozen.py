@@ -18,18 +18,19 @@ from models.image.data import checked_picture
 from models.image.dinov2 import DinoV2, for_size
 from models.image.efficientnet_lite import EfficientNetLite
 from models.image.network import fold_normalisation
-from models.image.presets import FROZEN, FrozenPreset
-from models.image.runtime import Runtime, open_runtime
+from models.image.presets import FROZEN, FrozenImagePreset
 from models.image.weights import weights_file
+from models.runtime import Runtime, open_runtime
 
-DINOV2_PX = FROZEN["dinov2_vits14"].form.size
+DINOV2_PX = FROZEN["dinov2_vits14"].size
+MINIBATCH = 4  # pictures a thread computes at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Backbone:
     """A network from pictures to features. Satisfies `goldloop.core.ports.Backbone`."""
 
-    preset: FrozenPreset
+    preset: FrozenImagePreset
     runtime: Runtime
 
     def features(self, payloads: Sequence[Any]) -> npt.NDArray[np.float16]:
@@ -44,7 +45,8 @@ class Backbone:
         ]
         if not pictures:
             return np.empty((0, self.preset.n_features), dtype=np.float16)
-        return self.runtime(np.stack(pictures)).astype(np.float16)
+        parts = [pictures[start : start + MINIBATCH] for start in range(0, len(pictures), MINIBATCH)]
+        return np.concatenate(self.runtime(map(np.stack, parts))).astype(np.float16)
 
 
 class FrozenNetwork(nn.Module):
@@ -53,7 +55,7 @@ class FrozenNetwork(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, preset: FrozenPreset) -> None:
+    def __init__(self, preset: FrozenImagePreset) -> None:
         super().__init__()
         path, body = weights_file(preset), BODIES[preset.name]
         for name, values in (("mean", preset.mean), ("scale", preset.scale)):
@@ -98,7 +100,7 @@ BODIES = {
 
 
 @cache
-def open_backbone(preset: FrozenPreset) -> Backbone:
+def open_backbone(preset: FrozenImagePreset) -> Backbone:
     """Return the backbone of `preset`.
 
     Raises:
@@ -106,4 +108,5 @@ def open_backbone(preset: FrozenPreset) -> Backbone:
     """
     weights_file(preset)
     name = f"{preset.name}-{preset.weights_sha256[:16]}"
-    return Backbone(preset, open_runtime(name, lambda: FrozenNetwork(preset), preset.form.size))
+    example = torch.zeros(2, preset.size, preset.size, 3, dtype=torch.uint8)
+    return Backbone(preset, open_runtime(name, lambda: FrozenNetwork(preset), example))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from goldloop.core.errors import ModelError
 from goldloop.modalities.image.forms import Form
+from models.frozen_preset import FrozenPreset
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -61,36 +63,26 @@ PRESETS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FrozenPreset:
-    """A published backbone that is not trained; only a linear head on its features is.
+class FrozenImagePreset(FrozenPreset):
+    """A frozen backbone of pictures; it takes them as (value - `mean`) / `scale`, by channel."""
 
-    The network takes pictures of `form` as (value - `mean`) / `scale`, by channel, and gives `n_features`.
-    Its weights, under `licence`, are a file of the installed `package`, or are downloaded from `url`.
-    `weights_sha256` is the digest of the file, or as much of its beginning as its makers publish.
-    """
-
-    name: str
-    form: Form
+    fit: Literal["pad", "crop"]
     mean: tuple[float, float, float] = _IMAGENET_MEAN_255
     scale: tuple[float, float, float] = _IMAGENET_STD_255
-    n_features: int
-    package: str | None = None
-    url: str | None = None
-    licence: str
-    weights_sha256: str
 
     @property
-    def key(self) -> str:
-        """A name that features have in common if, and only if, they can be compared."""
-        return f"{self.name}-{self.form.size}-{self.form.fit}-{self.weights_sha256[:16]}"
+    def form(self) -> Form:
+        """The form of the pictures that it takes."""
+        return Form(self.size, self.fit)
 
 
 FROZEN = {
     preset.name: preset
     for preset in (
-        FrozenPreset(
+        FrozenImagePreset(
             name="efficientnet_lite0",
-            form=Form(224, "crop"),
+            size=224,
+            fit="crop",
             mean=(127.0, 127.0, 127.0),
             scale=(128.0, 128.0, 128.0),
             n_features=1280,
@@ -98,17 +90,19 @@ FROZEN = {
             licence="Apache-2.0",
             weights_sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         ),
-        FrozenPreset(
+        FrozenImagePreset(
             name="frozen_convnext_tiny",
-            form=Form(224, "crop"),
+            size=224,
+            fit="crop",
             n_features=768,
             url="https://download.pytorch.org/models/convnext_tiny-983f1562.pth",
             licence=TORCHVISION,
             weights_sha256="983f1562",
         ),
-        FrozenPreset(
+        FrozenImagePreset(
             name="dinov2_vits14",
-            form=Form(224, "crop"),
+            size=224,
+            fit="crop",
             n_features=384,
             url="https://dl.fbaipublicfiles.com/dinov2/dinov2_vits14/dinov2_vits14_pretrain.pth",
             licence="Apache-2.0",

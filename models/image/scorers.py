@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from goldloop.core.ports import Scorer
-from models.image import saved, saved_head
+from models import saved_head
+from models.image import saved
 from models.image.presets import FROZEN
 from models.saved_model import preset_of
 
@@ -17,5 +18,5 @@ def load_scorer(folder: Path) -> Scorer:
     has passed the gate.
     """
     if preset_of(folder) in FROZEN:
-        return saved_head.load(folder)
+        return saved_head.load(folder, FROZEN)
     return saved.TorchScorer(*saved.load(folder))

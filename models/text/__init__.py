@@ -1,1 +1,1 @@
-"""Text classifiers: hashed n-grams and a linear model."""
+"""Text classifiers: hashed words, sentence embeddings, and linear models of them."""

@@ -16,7 +16,7 @@ from scipy.special import softmax
 
 from goldloop.core.labels import LabelSet
 from goldloop.stats.calibration import fit_calibration
-from models.image.head import Head
+from models.head import Head
 from scripts.bench.common import say
 from scripts.bench.features import Features, holds_features, read_features
 from scripts.bench.model import scored, trained

@@ -187,7 +187,7 @@ def test_texts_need_no_torch() -> None:
         "from goldloop.modalities.kinds import open_modality; from models.kinds import TRAINERS\n"
         "from models.image.presets import FORMS\n"
         "settings = Settings(kind='text', name='shop', labels=('a', 'b'))\n"
-        "open_modality('text', Path('nowhere'), 'ngrams', FORMS); TRAINERS['text'](settings.model)\n"
+        "open_modality('text', Path('nowhere'), 'words', FORMS); TRAINERS['text'](settings.model)\n"
         "assert not {'torch', 'PIL'} & set(sys.modules), sorted({'torch', 'PIL'} & set(sys.modules))"
     )
 

@@ -10,8 +10,9 @@ import pytest
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Decoded, sample_id_of
 from goldloop.core.splits import VALIDATION_FOLDS
-from models.image import head as head_module
-from models.image.cross_fit import cross_fit, plain_fit
+from models import head as head_module
+from models.cross_fit import cross_fit, plain_fit
+from models.head import Head
 from models.image.frozen_trainer import FrozenTrainer
 from models.image.presets import FROZEN
 from models.linear import CrossValidation
@@ -46,11 +47,13 @@ def test_what_calibrates_a_fold_does_not_know_its_labels(fold: int, monkeypatch:
     monkeypatch.setattr(head_module, "cross_validated", lambda *_: CrossValidation(3.0))
     features, columns = drawn()
     weights = np.ones(N_AUDITS)
-    before = cross_fit(features, columns, weights, labels=LABELS, folds=FOLDS)
-    after = cross_fit(features, with_other_labels(columns, fold), weights, labels=LABELS, folds=FOLDS)
+    before = cross_fit(Head.fitted, features, columns, weights, labels=LABELS, folds=FOLDS)
+    after = cross_fit(
+        Head.fitted, features, with_other_labels(columns, fold), weights, labels=LABELS, folds=FOLDS
+    )
 
     np.testing.assert_array_equal(before.logits[fold == FOLDS], after.logits[fold == FOLDS])
-    assert not np.array_equal(before.head.weights, after.head.weights)
+    assert not np.array_equal(before.model.weights, after.model.weights)
     assert not np.array_equal(before.logits[fold != FOLDS], after.logits[fold != FOLDS])
 
 
@@ -59,10 +62,10 @@ def test_a_head_that_learns_from_validation_is_better() -> None:
     features, columns = drawn()
     new, truth = drawn(seed=1, n=2000)
     weights = np.ones(N_AUDITS)
-    apart = plain_fit(features, columns, weights, labels=LABELS)
-    both = cross_fit(features, columns, weights, labels=LABELS, folds=FOLDS)
+    apart = plain_fit(Head.fitted, features, columns, weights, labels=LABELS)
+    both = cross_fit(Head.fitted, features, columns, weights, labels=LABELS, folds=FOLDS)
 
-    right = [np.mean(fitted.head.logits(new).argmax(axis=1) == truth) for fitted in (apart, both)]
+    right = [np.mean(fitted.model.logits(new).argmax(axis=1) == truth) for fitted in (apart, both)]
     assert right[1] > right[0] + 0.02
 
 
@@ -70,7 +73,9 @@ def test_a_few_validation_samples_leave_folds_empty() -> None:
     """With two of them three folds are; nothing is calibrated, and a note says so."""
     features, columns = drawn()
     cut = N_TRAIN + 2
-    fitted = cross_fit(features[:cut], columns[:cut], np.ones(2), labels=LABELS, folds=np.array([1, 3]))
+    fitted = cross_fit(
+        Head.fitted, features[:cut], columns[:cut], np.ones(2), labels=LABELS, folds=np.array([1, 3])
+    )
 
     assert fitted.logits.shape == (2, 3)
     assert fitted.calibration.temperature == 1

@@ -15,10 +15,10 @@ from sklearn.datasets import load_sample_images
 from goldloop.core.errors import ModelError
 from goldloop.core.samples import Decoded, SampleId
 from goldloop.modalities.image.reader import squared
-from models.image import runtime
+from models import runtime
+from models.head import Head
 from models.image.frozen import FrozenNetwork, open_backbone
 from models.image.frozen_trainer import FrozenTrainer
-from models.image.head import Head
 from models.image.presets import FROZEN
 from models.image.trainer import TorchTrainer
 from models.image.weights import weights_file
@@ -74,14 +74,15 @@ def test_a_damaged_file_in_the_cache_is_made_anew(tmp_path: Path, monkeypatch: p
         return Network().eval()
 
     pictures = np.stack(noise(2))
-    first = runtime.open_runtime("means", network, 224)(pictures)
+    example = torch.zeros(2, 224, 224, 3, dtype=torch.uint8)
+    (first,) = runtime.open_runtime("means", network, example)([pictures])
     (path,) = (tmp_path / "backbones").iterdir()
-    runtime.open_runtime("means", network, 224)
+    runtime.open_runtime("means", network, example)
     path.write_bytes(path.read_bytes()[:100])
-    mended = runtime.open_runtime("means", network, 224)(pictures)
-    runtime.open_runtime("means", network, 224)
+    (mended,) = runtime.open_runtime("means", network, example)([pictures])
+    runtime.open_runtime("means", network, example)
     monkeypatch.setattr(runtime.platformdirs, "user_cache_dir", lambda _: str(path))
-    uncached = runtime.open_runtime("means", network, 224)(pictures)
+    (uncached,) = runtime.open_runtime("means", network, example)([pictures])
 
     assert len(made) == 3
     np.testing.assert_allclose(first, pictures.mean(axis=(1, 2)), rtol=1e-4)
@@ -153,7 +154,7 @@ def test_a_model_outlives_a_change_of_the_preset(folder: Path, tmp_path: Path) -
             {"backbone_sha256": "0" * 64},
             r"with weights 000000000000\.\.\., which this goldloop does not have",
         ),
-        ({"fit": "pad"}, r"at 224 px \(pad\)"),
+        ({"fit": "pad"}, r"at size 224 \(pad\)"),
         ({"labels": ["red", "green"]}, r"does not hold a head of 2 labels on 1280 features"),
     ],
 )

@@ -13,15 +13,16 @@ from goldloop.adapters.delta import open_tables
 from goldloop.adapters.feature_files import FeatureFiles
 from goldloop.cli.main import app
 from goldloop.core.samples import sample_id_of
-from goldloop.settings.sections import FEATURE_PRESETS
+from goldloop.settings.sections import FEATURE_PRESETS, PRESETS, ModelSettings
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.gold_store import GoldStore
 from goldloop.training.ports import FeatureTrainer
-from models.image.frozen_trainer import FrozenTrainer
-from models.image.growing_head import GrowingHead
-from models.image.head import Head
+from models.growing_head import GrowingHead
+from models.head import Head
 from models.image.presets import FROZEN
 from models.image.trainer import TorchTrainer
+from models.kinds import FROZEN as ALL_FROZEN
+from models.kinds import TRAINERS
 from models.linear import CrossValidation
 from tests.records import audited_record, gold_record
 
@@ -61,7 +62,7 @@ def test_regularisation_is_chosen_again_when_rows_have_doubled(monkeypatch: pyte
     """At 20, 40 and 80 of the sizes 20, 30, 40, 60, 80."""
     sizes: list[int] = []
     monkeypatch.setattr(
-        "models.image.growing_head.cross_validated",
+        "models.growing_head.cross_validated",
         lambda rows, *_: sizes.append(len(rows)) or CrossValidation(1.0),
     )
     features, columns = drawn()
@@ -74,8 +75,10 @@ def test_regularisation_is_chosen_again_when_rows_have_doubled(monkeypatch: pyte
 
 def test_presets_with_features_have_trainers_that_fit_on_them() -> None:
     """The settings name those that the models have, and others fit on no features."""
-    assert set(FEATURE_PRESETS) == set(FROZEN)
-    assert all(isinstance(FrozenTrainer(preset=preset), FeatureTrainer) for preset in FEATURE_PRESETS)
+    assert set(FEATURE_PRESETS) == set(ALL_FROZEN)
+    for kind, presets in PRESETS.items():
+        for preset in set(presets) & set(FEATURE_PRESETS):
+            assert isinstance(TRAINERS[kind](ModelSettings(preset=preset)), FeatureTrainer)
     assert not isinstance(TorchTrainer(), FeatureTrainer)
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from models.image import head as head_module
-from models.image.head import Head
+from models import head as head_module
+from models.head import Head
 from models.linear import MISTAKEN, CrossValidation, cross_validated
 
 N_LABELS, N_FEATURES = 4, 24

@@ -11,13 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
 from goldloop.core.errors import EmptyPoolError, LabelError, ModelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Decoded, SampleId, sample_id_of
 from goldloop.training.ports import TrainedModel
-from models.text.ngrams import N_EMBEDDING, load
-from models.text.trainer import NgramTrainer
+from models.linear import cross_validated
+from models.saved_model import saving
+from models.text.trainer import WordTrainer
+from models.text.word_scorer import load_words
+from models.text.words import N_EMBEDDING, WEIGHTS, WordCard, WordModel, features_of, load, write_weights
 from tests.texts import real_texts
 
 TOPICS = LabelSet.of(["fruit", "metal", "river"])
@@ -51,7 +55,7 @@ def train(
     def examples(pairs: Sequence[tuple[str, str]]) -> list[tuple[SampleId, int]]:
         return [(sample_id_of(text.encode()), labels.column(label)) for text, label in pairs]
 
-    return NgramTrainer().train(
+    return WordTrainer().train(
         examples(train),
         examples(validation),
         labels=labels,
@@ -72,7 +76,7 @@ def test_a_trained_model_labels_new_texts(model: Path) -> None:
     """What was learned carries over to sentences never seen; probs sum to 1, embeddings are float32."""
     new = sentences(100, seed=2)
 
-    scores = NgramTrainer().scorer(model)([text for text, _ in new])
+    scores = WordTrainer().scorer(model)([text for text, _ in new])
 
     right = [
         TOPICS[int(column)] == label for column, (_, label) in zip(scores.probs.argmax(1), new, strict=True)
@@ -97,7 +101,7 @@ def test_500_real_texts_beat_the_majority_class(
     new = drawn[700:]
 
     train(tmp_path / "m", drawn[:500], drawn[500:700], labels=labels)
-    probs = NgramTrainer().scorer(tmp_path / "m")([text for text, _ in new]).probs
+    probs = WordTrainer().scorer(tmp_path / "m")([text for text, _ in new]).probs
 
     truth = np.array([labels.column(label) for _, label in new])
     common, n_common = Counter(truth.tolist()).most_common(1)[0]
@@ -110,7 +114,7 @@ def test_500_real_texts_beat_the_majority_class(
 def test_scores_do_not_depend_on_the_minibatch(model: Path) -> None:
     """A text has one score, alone or among others; no text gives no row."""
     texts = [text for text, _ in sentences(20, seed=3)]
-    scorer = NgramTrainer().scorer(model)
+    scorer = WordTrainer().scorer(model)
 
     together, none = scorer(texts), scorer([])
 
@@ -124,7 +128,7 @@ def test_scores_do_not_depend_on_the_minibatch(model: Path) -> None:
 def test_embeddings_tell_like_texts_from_others(model: Path) -> None:
     """A text lies nearer to its near-copy than to another text, whatever the labels."""
     first, copy, other = (
-        NgramTrainer().scorer(model)(
+        WordTrainer().scorer(model)(
             ["the parcel arrives on monday", "the parcels arrive on monday", "who won last night?"]
         )
     ).embeddings
@@ -144,8 +148,8 @@ def test_the_same_samples_give_the_same_model(model: Path, tmp_path: Path) -> No
 def test_a_saved_model_scores_the_same_in_another_process(model: Path) -> None:
     """The folder is all that is needed, without torch."""
     script = (
-        "import sys; from pathlib import Path; from models.text.trainer import NgramTrainer\n"
-        "probs = NgramTrainer().scorer(Path(sys.argv[1]))(['an apple and a pear']).probs\n"
+        "import sys; from pathlib import Path; from models.text.trainer import WordTrainer\n"
+        "probs = WordTrainer().scorer(Path(sys.argv[1]))(['an apple and a pear']).probs\n"
         "assert 'torch' not in sys.modules\n"
         "print(probs.tobytes().hex())"
     )
@@ -158,7 +162,7 @@ def test_a_saved_model_scores_the_same_in_another_process(model: Path) -> None:
         cwd=Path(__file__).parents[2],
     )
 
-    assert read.stdout.strip() == NgramTrainer().scorer(model)(["an apple and a pear"]).probs.tobytes().hex()
+    assert read.stdout.strip() == WordTrainer().scorer(model)(["an apple and a pear"]).probs.tobytes().hex()
 
 
 def test_calibration_and_history_come_from_validation(tmp_path: Path) -> None:
@@ -182,7 +186,7 @@ def test_a_label_without_samples_is_never_given(tmp_path: Path, present: tuple[s
     pairs = [(text, label) for text, label in sentences(90) if label in present]
 
     train(tmp_path / "m", pairs)
-    probs = NgramTrainer().scorer(tmp_path / "m")([text for text, _ in pairs]).probs
+    probs = WordTrainer().scorer(tmp_path / "m")([text for text, _ in pairs]).probs
 
     absent = [TOPICS.column(label) for label in TOPICS if label not in present]
     assert probs[:, absent].max() < 0.01
@@ -196,29 +200,26 @@ def test_nothing_to_train_on_and_wrong_columns_are_refused(tmp_path: Path) -> No
     """Each is an error that says what to do or which sample it is."""
     sample = sample_id_of(b"a")
 
-    def attempt(examples: list[tuple[SampleId, int]], preset: str = "ngrams") -> None:
-        NgramTrainer(preset).train(
-            examples, [], labels=TOPICS, load=lambda _: Decoded("a"), folder=tmp_path / "m"
-        )
+    def attempt(examples: list[tuple[SampleId, int]]) -> None:
+        WordTrainer().train(examples, [], labels=TOPICS, load=lambda _: Decoded("a"), folder=tmp_path / "m")
 
     with pytest.raises(EmptyPoolError, match="0 samples to train on"):
         attempt([])
     with pytest.raises(LabelError, match=f"{sample} has column 3"):
         attempt([(sample, 3)])
-    with pytest.raises(ModelError, match="'tiny' is unknown for texts"):
-        attempt([(sample, 0)], "tiny")
 
 
 def test_a_payload_that_is_no_text_is_refused(model: Path) -> None:
     """A picture handed to a text model is an error that names the row."""
     with pytest.raises(ModelError, match="payload 1 is a ndarray"):
-        NgramTrainer().scorer(model)(["a", np.zeros(3)])
+        WordTrainer().scorer(model)(["a", np.zeros(3)])
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"ngrams": [1, 3]}, r"features of \(1, 3\) characters, this goldloop has"),
+        ({"ngrams": [1, 3]}, r"features of \(1, 3\) characters and \(1, 2\) words, this goldloop has"),
+        ({"words": [1, 3]}, r"characters and \(1, 3\) words, this goldloop has"),
         ({"labels": ["fruit", "metal"]}, r"weights\.npz does not hold weights of 2 labels"),
         ({"temperature": 0}, "temperature must be a positive number, got 0"),
         ({"size": 32}, "is no card of a model: TypeError: .*size"),
@@ -233,7 +234,7 @@ def test_a_card_that_does_not_fit_is_refused(
     (tmp_path / "weights.npz").write_bytes((model / "weights.npz").read_bytes())
 
     with pytest.raises(ModelError, match=message):
-        NgramTrainer().scorer(tmp_path)
+        WordTrainer().scorer(tmp_path)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no archive", "cut", "pickle"])
@@ -252,4 +253,59 @@ def test_weights_that_are_not_whole_are_refused(
         path.write_bytes(content)
 
     with pytest.raises(ModelError, match=r"weights\.npz"):
-        NgramTrainer().scorer(tmp_path)
+        WordTrainer().scorer(tmp_path)
+
+
+def test_a_model_of_the_older_preset_goes_on_scoring(tmp_path: Path) -> None:
+    """A folder that was saved as `ngrams` counts characters alone, with its own weights."""
+    pairs, new = sentences(90), [text for text, _ in sentences(20, seed=4)]
+    columns = np.array([TOPICS.column(label) for _, label in pairs])
+    model = WordModel.fitted(features_of([text for text, _ in pairs], ()), columns, 3)
+    card = WordCard(labels=TOPICS.names, preset="ngrams", temperature=1.0, seed=0, n_train=90, n_validation=0)
+    with saving(tmp_path, card):
+        write_weights(tmp_path / WEIGHTS, model)
+    values = json.loads((tmp_path / "card.json").read_text())
+    del values["words"], values["inverse_regularisation"]
+    (tmp_path / "card.json").write_text(json.dumps(values))
+
+    scorer = WordTrainer().scorer(tmp_path)
+
+    assert scorer.preset == "words"
+    logits = model.logits(features_of(new, ()))
+    np.testing.assert_allclose(scorer(new).probs, softmax(logits, axis=1), atol=1e-6)
+
+
+def test_the_regularisation_is_that_of_cross_validation(model: Path) -> None:
+    """The card says which, and another of the same samples would have lost more."""
+    features = features_of([text for text, _ in sentences(90)])
+    columns = np.array([TOPICS.column(label) for _, label in sentences(90)])
+
+    assert (
+        load(model)[1].inverse_regularisation == cross_validated(features, columns, 3).inverse_regularisation
+    )
+
+
+def test_a_calibrated_model_learns_from_validation_too(tmp_path: Path) -> None:
+    """With folds, the labels of validation train the model, and models without their fold calibrate it."""
+    known, more = sentences(30), sentences(120, seed=1)
+    texts = {sample_id_of(text.encode()): text for text, _ in (*known, *more)}
+    first, second = (
+        [(sample_id_of(text.encode()), TOPICS.column(label)) for text, label in pairs]
+        for pairs in (known, more)
+    )
+    folds = [number % 5 for number in range(len(second))]
+    losses = {}
+    for name, given in (("apart", None), ("crossed", folds)):
+        WordTrainer().train(
+            first,
+            second,
+            labels=TOPICS,
+            load=lambda sample_id: Decoded(texts[sample_id]),
+            folder=tmp_path / name,
+            folds=given,
+        )
+        new = sentences(200, seed=7)
+        probs = load_words(tmp_path / name)([text for text, _ in new]).probs
+        losses[name] = -np.log(probs[np.arange(200), [TOPICS.column(label) for _, label in new]]).mean()
+
+    assert losses["crossed"] < losses["apart"]

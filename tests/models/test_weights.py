@@ -18,7 +18,8 @@ import torch
 
 from goldloop.core.errors import ModelError
 from goldloop.core.samples import Decoded
-from models.image import runtime, weights
+from models import runtime
+from models.image import weights
 from models.image.dinov2 import DinoV2
 from models.image.frozen import FrozenNetwork, open_backbone
 from models.image.frozen_trainer import FrozenTrainer

@@ -11,12 +11,15 @@ import pytest
 
 from goldloop.adapters.feature_files import FeatureFiles
 from goldloop.core.errors import SourceError, UnreadableSampleError
+from goldloop.core.modality import Modality
 from goldloop.core.samples import Arrival, SampleId
 from goldloop.modalities import features
-from goldloop.modalities.features import CHUNK, Featured, FeaturedModality
+from goldloop.modalities.features import CHUNK, Featured, FeaturedModality, WithFeatures
 from goldloop.modalities.image.forms import Form
 from goldloop.modalities.image.modality import ImageModality
+from goldloop.modalities.text.modality import TextModality
 from tests.images import encoded, noise
+from tests.texts import write_rows
 
 
 class MeanColours:
@@ -119,3 +122,42 @@ def test_an_empty_source_is_an_error_at_once(tmp_path: Path) -> None:
     """As the reader of the pictures says it."""
     with pytest.raises(SourceError):
         opened(tmp_path, MeanColours()).reader.arrivals(str(tmp_path / "nowhere"), is_known=lambda _: False)
+
+
+class Lengths:
+    """A backbone of two features of a text; it counts the texts that it has seen."""
+
+    def __init__(self) -> None:
+        self.n_seen = 0
+
+    def features(self, payloads: Sequence[str]) -> np.ndarray:
+        """Return the length of each text, and one more."""
+        self.n_seen += len(payloads)
+        return np.array([[len(text), len(text) + 1] for text in payloads], dtype=np.float16)
+
+
+def test_models_that_take_content_get_it_beside_the_features(tmp_path: Path) -> None:
+    """On arrival, when loaded and when scored anew; features are computed once, and can be asked for."""
+    source = write_rows(tmp_path / "posts.csv", [(1, "one"), (2, "a second"), (3, "one"), (4, "")])
+    backbone, kept = Lengths(), FeatureFiles(tmp_path / "features", 2)
+
+    def featured(preset: str, texts: Modality) -> Modality:
+        return FeaturedModality(texts, Featured(lambda: backbone, kept, takes_content=True))
+
+    modality = TextModality(tmp_path / "texts.sqlite", featured=featured).for_preset("minilm")
+    arrived = list(modality.reader.arrivals(str(source), is_known=lambda _: False))
+    good = [one for one in arrived if one.decoded]
+    loaded = [modality.store.load(one.sample_id) for one in good]
+    again = list(modality.reader.again((one.sample_id, one.file) for one in good))
+
+    assert [one.reason is None for one in arrived] == [True, True, True, False]
+    assert backbone.n_seen == 2
+    for payloads in ([one.decoded for one in good], loaded, [one.decoded for one in again]):
+        decoded = [one.payload for one in payloads if one is not None]
+        assert all(isinstance(one, WithFeatures) for one in decoded)
+        assert [one.content for one in decoded] == ["one", "a second", "one"]
+        assert [one.features.tolist() for one in decoded] == [[3, 4], [8, 9], [3, 4]]
+    rows = modality.features([good[0].sample_id, SampleId("0" * 64)])
+    assert {key: row.tolist() for key, row in rows.items()} == {good[0].sample_id: [3, 4]}
+    with pytest.raises(UnreadableSampleError):
+        modality.store.load(SampleId("0" * 64))

@@ -296,7 +296,7 @@ def test_34_kinds_of_bad_rows_in_10_000_are_all_accounted_for(tmp_path: Path) ->
     expected = Counter(str(reason) for broken in kinds for _, reason in broken.values())  # type: ignore[attr-defined]
     expected_bad = sum(expected.values())
     assert expected_bad == 34
-    modality, loop = open_modality("text", tmp_path / "w", "ngrams", FORMS), Loop(tmp_path / "tables", {})
+    modality, loop = open_modality("text", tmp_path / "w", "words", FORMS), Loop(tmp_path / "tables", {})
     ports = {"model": loop.model, "policy": loop.policy, "tables": loop.tables, "clock": loop.clock}
 
     first = score_source(str(source), reader=modality.reader, **ports)

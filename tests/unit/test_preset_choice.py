@@ -148,7 +148,8 @@ def test_the_draw_is_bounded_and_the_same_in_any_order(
     [
         ("tiny", None, "tiny, set in goldloop.toml; trained from nothing"),
         (LITE0, None, f"{LITE0}, set in goldloop.toml; licence of its weights: Apache-2.0"),
-        ("ngrams", None, "ngrams, set in goldloop.toml; trained from nothing"),
+        ("words", None, "words, set in goldloop.toml; trained from nothing"),
+        ("minilm", None, "minilm, set in goldloop.toml; licence of its weights: Apache-2.0"),
         ("auto", None, "chosen when the first pictures are scored"),
         (
             "auto",

@@ -206,7 +206,7 @@ def test_a_file_that_another_source_could_open_leaves_the_quarantine(tmp_path: P
 
 def test_a_text_file_that_could_not_be_opened_leaves_the_quarantine(tmp_path: Path) -> None:
     """Its rows arrive under addresses of their own; the failed opening of the file counts no longer."""
-    modality = open_modality("text", tmp_path / "workspace", "ngrams", FORMS)
+    modality = open_modality("text", tmp_path / "workspace", "words", FORMS)
     loop = Loop(tmp_path / "tables", {})
     loop.reader = modality.reader  # type: ignore[assignment]
     (folder := tmp_path / "posts").mkdir()

@@ -211,7 +211,7 @@ class Opposite(LengthScorer):
 
 def test_rows_of_a_file_are_scored_one_by_one(tmp_path: Path) -> None:
     """Good rows get lanes, bad ones a reason; a second pass reads what is new, and the pool needs no file."""
-    modality = open_modality("text", tmp_path / "workspace", "ngrams", FORMS)
+    modality = open_modality("text", tmp_path / "workspace", "words", FORMS)
     loop = Loop(tmp_path / "tables", {})
     loop.reader = modality.reader  # type: ignore[assignment]
     rows = [(number, "x" * (number + 1)) for number in range(90)]

@@ -94,6 +94,7 @@ class HintedLoop(Loop):
     """A loop whose preset has a frozen backbone."""
 
     kept: MemoryFeatures = field(default_factory=MemoryFeatures)
+    takes_content: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -105,7 +106,8 @@ class HintedLoop(Loop):
 
     def ports(self, owner: str = "me", import_size: int = 500) -> LoopPorts:
         """Return the ports of the routine, with features."""
-        texts = Backboned(self.reader, self.store, featured=Featured(KindBackbone, self.kept))
+        featured = Featured(KindBackbone, self.kept, takes_content=self.takes_content)
+        texts = Backboned(self.reader, self.store, featured=featured)
         return replace(super().ports(owner, import_size), modality=texts)
 
     def arrive(self) -> None:
@@ -116,12 +118,13 @@ class HintedLoop(Loop):
             pass
 
 
-@pytest.fixture
-def loop(tmp_path: Path) -> HintedLoop:
+@pytest.fixture(params=[False, True], ids=["features", "content and features"])
+def loop(tmp_path: Path, request: pytest.FixtureRequest) -> HintedLoop:
     """Return a loop of 400 texts, sixteen of which are of the rare kind, and of files that may be hints."""
     pool = {f"texts/{number:04d}": words_of(number) for number in range(400)}
     given = {"mine/a": f"{RARE} mine", "mine/b": f"{RARE} too", "mine/broken": "!corrupt"}
-    return HintedLoop(tmp_path, pool | given, SelectionSettings(budget_per_round=50, audit_rate=0.1))
+    selection = SelectionSettings(budget_per_round=50, audit_rate=0.1)
+    return HintedLoop(tmp_path, pool | given, selection, takes_content=request.param)
 
 
 def test_hints_steer_the_next_push(loop: HintedLoop) -> None:

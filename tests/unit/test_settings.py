@@ -123,25 +123,35 @@ def test_preset_and_band_follow_the_kind_unless_they_are_named(tmp_path: Path) -
     texts = Workspace.create(tmp_path / "texts", labels=["a", "b"], kind="text")
     named = Workspace.create(tmp_path / "named", labels=["a", "b"], model={"preset": "resnet18"})
 
-    assert texts.settings.model.preset == "ngrams"
+    assert texts.settings.model.preset == "words"
     assert named.settings.model.preset == "resnet18"
     images = Settings(name="shop", labels=("a", "b"))
     assert images.model.preset == "auto"
     assert (images.policy.band, texts.settings.policy.band) == ((0.4, 0.7), (0.0, 0.85))
     own = Settings(name="shop", labels=("a", "b"), kind="text", policy={"band": (0.2, 0.9)})  # type: ignore[arg-type]
-    assert (own.policy.band, own.model.preset) == ((0.2, 0.9), "ngrams")
+    assert (own.policy.band, own.model.preset) == ((0.2, 0.9), "words")
     assert load_settings(texts.root / "goldloop.toml") == texts.settings
+
+
+def test_a_preset_goes_on_under_its_older_name(tmp_path: Path) -> None:
+    """A workspace whose file says `ngrams` trains `words`, which took its place; the file stays as it is."""
+    texts = Workspace.create(tmp_path / "texts", labels=["a", "b"], kind="text")
+    path = texts.root / "goldloop.toml"
+    path.write_text(path.read_text().replace('preset = "words"', 'preset = "ngrams"'))
+
+    assert 'preset = "ngrams"' in path.read_text()
+    assert load_settings(path) == texts.settings
 
 
 @pytest.mark.parametrize(
     ("kind", "preset", "message"),
     [
-        ("text", "tiny", "model.preset 'tiny' is none for kind 'text'; choose one of ngrams"),
-        ("text", "auto", "model.preset 'auto' is none for kind 'text'; choose one of ngrams"),
+        ("text", "tiny", "model.preset 'tiny' is none for kind 'text'; choose one of words"),
+        ("text", "auto", "model.preset 'auto' is none for kind 'text'; choose one of words"),
         (
             "image",
-            "ngrams",
-            "'ngrams' is none for kind 'image'; choose one of auto, tiny, efficientnet_lite0",
+            "words",
+            "'words' is none for kind 'image'; choose one of auto, tiny, efficientnet_lite0",
         ),
         ("sound", "tiny", r"key 'kind'.*'image' or 'text'.*'sound'"),
     ],

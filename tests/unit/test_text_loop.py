@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from goldloop.adapters.feature_files import FeatureFiles
 from goldloop.adapters.memory import MemoryLabelingServer, MemoryRegistry, MemoryRuns, memory_tables
 from goldloop.core.labels import LabelSet
+from goldloop.core.modality import Modality
 from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.core.splits import Split
 from goldloop.core.tasks import NewTask, Purpose
@@ -19,6 +23,7 @@ from goldloop.loop.pull import pull
 from goldloop.loop.push import push
 from goldloop.loop.round import RoundReport, run_round
 from goldloop.loop.score import score_files
+from goldloop.modalities.features import Featured, FeaturedModality
 from goldloop.modalities.kinds import open_modality
 from goldloop.settings import Settings
 from goldloop.tables.counts import conservation
@@ -26,11 +31,21 @@ from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.snapshot import read_snapshot
 from models.image.presets import FORMS
 from models.kinds import TRAINERS
+from models.text.words import embeddings_of, features_of
 from tests.loop import FakeClock
 from tests.texts import write_rows
 
 LABELS = LabelSet(("not abusive", "abusive"))
 N_TEXTS, N_ROUNDS = 500, 4
+
+
+class Sketches:
+    """A backbone whose features are random projections of hashed words, 384 numbers of a text."""
+
+    def features(self, payloads: Sequence[str]) -> np.ndarray:
+        """Return the features of texts."""
+        rows = embeddings_of(features_of(payloads))
+        return np.tile(rows, 6).astype(np.float16)
 
 
 @dataclass
@@ -40,6 +55,7 @@ class TextLoop:
     folder: Path
     texts: dict[str, str]
     votes: dict[SampleId, dict[str, str]]
+    preset: str = "words"
     queue: MemoryLabelingServer = field(default_factory=lambda: MemoryLabelingServer(LABELS))
 
     def __post_init__(self) -> None:
@@ -48,8 +64,9 @@ class TextLoop:
             kind="text",
             labels=LABELS.names,
             selection={"budget_per_round": 200, "audit_rate": 0.3},
+            model={"preset": self.preset},
         )
-        modality = open_modality("text", self.folder, "ngrams", FORMS)
+        modality = open_modality("text", self.folder, self.preset, FORMS, self._featured)
         trainer = TRAINERS["text"](settings.model)
         registry, runs = MemoryRegistry(self.folder / "models"), MemoryRuns()
         self.ports = LoopPorts(
@@ -64,6 +81,11 @@ class TextLoop:
             clock=FakeClock(),
         )
         self.registry = registry
+
+    def _featured(self, preset: str, texts: Modality) -> Modality:
+        kept = FeatureFiles(self.folder / "features", 384)
+        featured = Featured(Sketches, kept, takes_content=True)
+        return FeaturedModality(texts, featured) if preset == "minilm" else texts
 
     def work(self) -> int:
         """Give the real answers to the open tasks; return the number of answers."""
@@ -108,8 +130,10 @@ def loop(real_data: Path, tmp_path: Path) -> TextLoop:
     return TextLoop(tmp_path, texts, votes)
 
 
-def test_500_texts_go_through_the_whole_loop(loop: TextLoop, tmp_path: Path) -> None:
+@pytest.mark.parametrize("preset", ["words", "minilm"])
+def test_500_texts_go_through_the_whole_loop(loop: TextLoop, tmp_path: Path, preset: str) -> None:
     """Every text is in one place, gold is human and leak-free, and the gate judges each model."""
+    loop = TextLoop(tmp_path / preset, loop.texts, loop.votes, preset)
     source = write_rows(tmp_path / "posts.csv", list(loop.texts.items()))
 
     scored = score_files(loop.ports, str(source))

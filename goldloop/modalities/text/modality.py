@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from goldloop.core.errors import UnreadableSampleError
-from goldloop.core.modality import Features, Preview
+from goldloop.core.modality import Features, Modality, Preview
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import NewTask
 from goldloop.modalities.text.fingerprint import MAX_DISTANCE
@@ -20,19 +20,28 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 class TextModality:
-    """Texts kept in the file `path`. Satisfies `goldloop.core.modality.Modality`."""
+    """Texts kept in the file `path`. Satisfies `goldloop.core.modality.Modality`.
+
+    `featured` turns texts into the features that the models of a preset take, where it has a frozen backbone.
+    """
 
     kind = "text"
     max_distance = MAX_DISTANCE
 
-    def __init__(self, path: Path, pseudonym: Callable[[str], str] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        pseudonym: Callable[[str], str] | None = None,
+        featured: Callable[[str, Modality], Modality] = lambda _, texts: texts,
+    ) -> None:
         """Keep texts in `path`; `pseudonym` returns what stands for the name of an author."""
         self.store = TextStore(path)
         self.reader = TextReader(self.store, pseudonym or Pseudonyms())
+        self._featured = featured
 
-    def for_preset(self, preset: str) -> TextModality:
-        """Return the same texts: all models take them as they are."""
-        return self
+    def for_preset(self, preset: str) -> Modality:
+        """Return the same texts as the models of `preset` take them: as they are, or beside features."""
+        return self._featured(preset, self)
 
     def features(self, sample_ids: Iterable[SampleId]) -> Features:
         """Return nothing: models take these texts as they are."""

@@ -19,7 +19,8 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.splits import VALIDATION_FOLDS
 from goldloop.stats.comparison import paired_difference
 from goldloop.stats.metrics import Estimate, share_estimate
-from models.image.cross_fit import FittedHead, by_folds, cross_fit, plain_fit
+from models.cross_fit import Fitted, by_folds, cross_fit, plain_fit
+from models.head import Head
 from models.training import calibrated
 from scripts.bench.common import Report, repeated
 
@@ -72,7 +73,9 @@ def outcomes(seed: int, path: Path) -> dict[str, Outcome | float | None]:
         train, audits = order[:n_train], order[SIZES[-1][0] :][:n_audits]
         rows = np.concatenate([train, audits])
         folds = np.arange(n_audits) % VALIDATION_FOLDS
-        fitted = cross_fit(features[rows], columns[rows], np.ones(n_audits), labels=labels, folds=folds)
+        fitted = cross_fit(
+            Head.fitted, features[rows], columns[rows], np.ones(n_audits), labels=labels, folds=folds
+        )
         heads.append(fitted)
         place = f"{n_audits} audits"
         found |= _judged(
@@ -85,9 +88,13 @@ def outcomes(seed: int, path: Path) -> dict[str, Outcome | float | None]:
         )
         half = n_audits // 2
         apart = plain_fit(
-            features[rows[: n_train + half]], columns[rows[: n_train + half]], np.ones(half), labels=labels
+            Head.fitted,
+            features[rows[: n_train + half]],
+            columns[rows[: n_train + half]],
+            np.ones(half),
+            labels=labels,
         )
-        probs = apart.calibration.apply(apart.head.logits(features[audits[half:]]))
+        probs = apart.calibration.apply(apart.model.logits(features[audits[half:]]))
         found |= _judged(f"{place}/kept apart", apart, probs, audits=audits[half:], rest=rest, path=path)
     found["challenger minus champion/cross-fitted"] = _difference(heads, order, rest, path)
     return found
@@ -95,7 +102,7 @@ def outcomes(seed: int, path: Path) -> dict[str, Outcome | float | None]:
 
 def _judged(
     name: str,
-    fitted: FittedHead,
+    fitted: Fitted[Head],
     probs: npt.NDArray[np.float64],
     *,
     audits: Columns,
@@ -104,7 +111,7 @@ def _judged(
 ) -> dict[str, Outcome | float | None]:
     """Return the intervals of accuracy, and of the errors among accepted labels, of one head."""
     features, columns, _ = data_of(path)
-    of_rest = fitted.calibration.apply(fitted.head.logits(features[rest]))
+    of_rest = fitted.calibration.apply(fitted.model.logits(features[rest]))
     right, is_right = (
         one.argmax(axis=1) == columns[rows] for one, rows in ((probs, audits), (of_rest, rest))
     )
@@ -121,7 +128,7 @@ def _judged(
     }
 
 
-def _by_fold(fitted: FittedHead, columns: Columns, folds: Columns) -> npt.NDArray[np.float64]:
+def _by_fold(fitted: Fitted[Head], columns: Columns, folds: Columns) -> npt.NDArray[np.float64]:
     """Return the probs of the audits, calibrated without the fold of each; `columns` are their labels."""
     probs = np.zeros_like(fitted.logits)
     for fold in range(VALIDATION_FOLDS):
@@ -131,19 +138,19 @@ def _by_fold(fitted: FittedHead, columns: Columns, folds: Columns) -> npt.NDArra
     return probs
 
 
-def _difference(heads: list[FittedHead], order: Columns, rest: Columns, path: Path) -> Outcome:
+def _difference(heads: list[Fitted[Head]], order: Columns, rest: Columns, path: Path) -> Outcome:
     """Return the interval of the gate for the second head against the first, on the second's audits."""
     features, columns, _ = data_of(path)
     n_train, n_audits = SIZES[-1]
     audits, folds = order[n_train:][:n_audits], np.arange(n_audits) % VALIDATION_FOLDS
     rights, truths = [], []
     for fitted, (n_known, n_judged) in zip(heads, SIZES, strict=True):
-        said = fitted.head.logits(features[audits]).argmax(axis=1)  # of audits that came later, as it is
+        said = fitted.model.logits(features[audits]).argmax(axis=1)  # of audits that came later, as it is
         rows = np.concatenate([order[:n_known], audits[:n_judged]])
-        own = by_folds(fitted.head, features[rows], columns[rows], folds[:n_judged])
+        own = by_folds(fitted.model, features[rows], columns[rows], folds[:n_judged])
         said[:n_judged] = own.argmax(axis=1)
         rights.append(said == columns[audits])
-        truths.append(float(np.mean(fitted.head.logits(features[rest]).argmax(axis=1) == columns[rest])))
+        truths.append(float(np.mean(fitted.model.logits(features[rest]).argmax(axis=1) == columns[rest])))
     return Outcome.of(paired_difference(rights[1], rights[0]), truths[1] - truths[0])
 
 

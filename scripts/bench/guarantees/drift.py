@@ -20,7 +20,8 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
 from goldloop.drift.checks import check_drift
 from goldloop.drift.sketches import Sketch, merged, sketch_of
-from models.image.cross_fit import plain_fit
+from models.cross_fit import plain_fit
+from models.head import Head
 from scripts.bench.common import Report
 from scripts.bench.features import read_features
 from scripts.bench.model import scored, trained
@@ -100,10 +101,10 @@ def world_of_features(path: Path, *, seed: int) -> World:
     learnt, judged, new = _parted(read, seed)
     known, columns = _without(read, learnt, new)
     weights = np.ones(len(learnt) // 5)
-    fitted = plain_fit(read.plain[learnt], columns, weights, labels=known)
+    fitted = plain_fit(Head.fitted, read.plain[learnt], columns, weights, labels=known)
     scores = {}
     for camera, features in read.by_camera.items():
-        logits = fitted.head.logits(features[judged])
+        logits = fitted.model.logits(features[judged])
         scores[camera] = Scores(fitted.calibration.apply(logits), features[judged])
     return World(known, read.truth[judged], new, scores)
 

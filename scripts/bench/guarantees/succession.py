@@ -18,7 +18,7 @@ from goldloop.settings.sections import GateSettings
 from goldloop.stats.comparison import Comparison, paired_difference
 from goldloop.stats.metrics import Estimate
 from goldloop.training.gate import objections
-from models.image.head import Head
+from models.head import Head
 from scripts.bench.common import Report, repeated
 from scripts.bench.guarantees.cross_fit import Columns, data_of
 

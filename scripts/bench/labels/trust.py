@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.image.head import Head
+from models.head import Head
 from scripts.bench.common import Report, repeated
 from scripts.bench.features import read_features
 from scripts.bench.labels.efficiency import with_errors

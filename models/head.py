@@ -1,4 +1,4 @@
-"""The head on frozen features: square root, centre, length 1, principal components, a linear model."""
+"""The head on frozen features: roots, centre, length 1, principal components, a linear model."""
 
 from __future__ import annotations
 
@@ -20,11 +20,13 @@ AnyRows = TypeVar("AnyRows", Values, Features)
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A linear model of reduced features.
+    """A linear model of reduced features. Satisfies `models.cross_fit.Fit`.
 
     `mean` (d,) and `basis` (d, k) reduce features (n, d); `weights` (n_labels, k) and `intercepts`
     (n_labels,) make logits of them. `inverse_regularisation` is what cross-validation chose.
-    `trust` (n,) is how much each sample it was fitted on counted; None for a head that was saved.
+    `trust` (n,) is how much each sample it was fitted on counted; `held_out` (n, n_labels) are their logits
+    by fits that did not learn from them; None for a head that was saved. `roots` tells whether features are
+    replaced by their signed roots first.
     """
 
     mean: Features
@@ -33,16 +35,18 @@ class Head:
     intercepts: Features
     inverse_regularisation: float
     trust: Values | None = None
+    held_out: Values | None = None
+    roots: bool = True
 
     @classmethod
-    def fitted(cls, features: Features, columns: Columns, n_labels: int) -> Self:
+    def fitted(cls, features: Features, columns: Columns, n_labels: int, *, roots: bool = True) -> Self:
         """Fit on `features` (n, d); `columns` (n,) are the labels.
 
         The components are those of the samples themselves. With up to N_COMPONENTS samples nothing is lost:
         weights under a quadratic penalty lie in the space of the samples. A label counts as much as fits that
         did not learn from its sample trust it.
         """
-        mean, basis, reduced = reduced_by_own_components(features)
+        mean, basis, reduced = reduced_by_own_components(features, roots=roots)
         chosen = cross_validated(reduced, columns, n_labels)
         strength, trust = chosen.inverse_regularisation, chosen.trust(columns)
         weights, intercepts = fit_linear(
@@ -55,7 +59,14 @@ class Head:
             intercepts.astype(np.float32),
             inverse_regularisation=strength,
             trust=trust,
+            held_out=chosen.logits,
+            roots=roots,
         )
+
+    @property
+    def n_labels(self) -> int:
+        """Number of labels."""
+        return len(self.intercepts)
 
     def refitted(self, reduced: Features, columns: Columns, trust: Values | None = None) -> Self:
         """Return the same components and regularisation with weights fitted on other samples.
@@ -66,7 +77,7 @@ class Head:
         weights, intercepts = fit_linear(
             reduced,
             columns,
-            len(self.intercepts),
+            self.n_labels,
             inverse_regularisation=self.inverse_regularisation,
             trust=trust,
         )
@@ -74,20 +85,22 @@ class Head:
 
     def reduced(self, features: Features) -> Features:
         """Return `features` (n, d) as float32 (n, k)."""
-        return np.asarray(_of_length_one(signed_roots(features) - self.mean) @ self.basis, dtype=np.float32)
+        return np.asarray(self._rows(features) @ self.basis, dtype=np.float32)
 
     def logits(self, features: Features) -> Values:
         """Return the logits of `features` (n, d), float64 (n, n_labels)."""
         folded = self.basis @ self.weights.T  # (d, n_labels), far fewer columns than the basis has
-        rows = _of_length_one(signed_roots(features) - self.mean)
-        return np.asarray(rows @ folded + self.intercepts, dtype=np.float64)
+        return np.asarray(self._rows(features) @ folded + self.intercepts, dtype=np.float64)
+
+    def _rows(self, features: Features) -> Features:
+        return _of_length_one((signed_roots(features) if self.roots else features) - self.mean)
 
 
-def reduced_by_own_components(features: Features) -> tuple[Features, Features, Features]:
+def reduced_by_own_components(features: Features, *, roots: bool) -> tuple[Features, Features, Features]:
     """Return mean (d,) and basis (d, k) of `features` (n, d), and what they reduce them to, (n, k)."""
-    roots = signed_roots(features)
-    mean = roots.mean(axis=0, dtype=np.float64).astype(np.float32)
-    rows = _of_length_one(roots - mean)
+    taken = signed_roots(features) if roots else features
+    mean = taken.mean(axis=0, dtype=np.float64).astype(np.float32)
+    rows = _of_length_one(taken - mean)
     basis = _components(rows)
     return mean, basis, rows @ basis
 

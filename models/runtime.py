@@ -1,18 +1,19 @@
 """A frozen network in ONNX Runtime, which computes features several times as fast as torch on a CPU.
 
-torch exports the network once; the file stays in the user's cache. Each processor core takes a few pictures
-at a time on one thread of its own: that is faster than all cores on the same pictures, and larger minibatches
-do not fit into the processor's caches.
+torch exports the network once; the file stays in the user's cache. Each processor core takes one minibatch at
+a time on one thread of its own: that is faster than all cores on the same minibatch, and larger ones do not
+fit into the processor's caches.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,36 +26,37 @@ from goldloop.core.errors import StorageError
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # else it reports every process to its maker; read at its import
 import onnxruntime
 
-MINIBATCH = 4  # pictures a thread computes at a time
-_INPUT = "pictures"
+_INPUT = "samples"
 
-Pictures = npt.NDArray[np.uint8]
 Features = npt.NDArray[np.float32]
 
 
 class Runtime:
-    """A network from pictures, uint8 (n, size, size, 3), to features, float32 (n, n_features)."""
+    """A network from minibatches of samples to their features, float32 (n, n_features)."""
 
     def __init__(self, graph: bytes) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         options.log_severity_level = 3  # errors
         self._session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0].name
         self._threads = ThreadPoolExecutor(_n_cores(), thread_name_prefix="features")
 
-    def __call__(self, pictures: Pictures) -> Features:
-        """Return the features of `pictures`; each picture has the same ones beside any others."""
-        parts = [pictures[start : start + MINIBATCH] for start in range(0, len(pictures), MINIBATCH)]
-        return np.concatenate(list(self._threads.map(self._computed, parts)))
+    def __call__(self, minibatches: Iterable[npt.NDArray[Any]]) -> list[Features]:
+        """Return the features of each of `minibatches`; no sample's depend on what is beside it."""
+        return list(self._threads.map(self._computed, minibatches))
 
-    def _computed(self, pictures: Pictures) -> Features:
-        return np.asarray(self._session.run(None, {_INPUT: pictures})[0], dtype=np.float32)
+    def _computed(self, samples: npt.NDArray[Any]) -> Features:
+        return np.asarray(self._session.run(None, {self._input: samples})[0], dtype=np.float32)
 
 
-def open_runtime(name: str, network: Callable[[], torch.nn.Module], size: int) -> Runtime:
-    """Return the network called `name`, which says what it computes, for pictures of `size` pixels.
+def open_runtime(
+    name: str, network: Callable[[], torch.nn.Module], example: torch.Tensor, any_length: Sequence[int] = (0,)
+) -> Runtime:
+    """Return the network called `name`, which says what it computes, for samples such as `example`.
 
-    `network` makes it where the user's cache does not hold it, or holds a damaged file.
+    `any_length` are the axes along which samples differ from the example. `network` makes it where the user's
+    cache does not hold it, or holds a damaged file.
     """
     path = (
         Path(platformdirs.user_cache_dir("goldloop")) / "backbones" / f"{name}-torch{torch.__version__}.onnx"
@@ -62,14 +64,13 @@ def open_runtime(name: str, network: Callable[[], torch.nn.Module], size: int) -
     try:
         return Runtime(path.read_bytes())
     except (OSError, RuntimeError, onnxruntime.capi.onnxruntime_pybind11_state.InvalidProtobuf):
-        graph = _exported(network(), size)
+        graph = _exported(network(), example, any_length)
     with suppress(StorageError):  # a cache that cannot be written costs seconds at every start, nothing else
         write_whole(path, graph)
     return Runtime(graph)
 
 
-def _exported(network: torch.nn.Module, size: int) -> bytes:
-    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+def _exported(network: torch.nn.Module, example: torch.Tensor, any_length: Sequence[int]) -> bytes:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "network.onnx"
         torch.onnx.export(
@@ -77,7 +78,7 @@ def _exported(network: torch.nn.Module, size: int) -> bytes:
             (example,),
             path,
             input_names=[_INPUT],
-            dynamic_shapes=({0: torch.export.Dim("n")},),
+            dynamic_shapes=({axis: torch.export.Dim(f"n{axis}") for axis in any_length},),
             dynamo=True,
             external_data=False,
             verbose=False,

@@ -11,7 +11,7 @@ from scipy.special import softmax
 
 from goldloop.core.probs import Probs
 from goldloop.stats.metrics import Columns
-from models.image.head import Features, reduced_by_own_components
+from models.head import Features, reduced_by_own_components
 from models.linear import cross_validated, fit_linear
 
 
@@ -29,9 +29,9 @@ class GrowingHead:
     _n_validated: int = 0
 
     @classmethod
-    def on(cls, features: npt.NDArray[np.float16], n_labels: int) -> Self:
-        """Return a head on `features` (n, d), none below 0."""
-        return cls(reduced_by_own_components(features.astype(np.float32))[2], n_labels)
+    def on(cls, features: npt.NDArray[np.float16], n_labels: int, *, roots: bool = True) -> Self:
+        """Return a head on `features` (n, d), or on their signed roots."""
+        return cls(reduced_by_own_components(features.astype(np.float32), roots=roots)[2], n_labels)
 
     def fresh(self) -> Self:
         """Return a head on the same features that was never fitted."""

@@ -1,33 +1,30 @@
-"""The saved head: head.npz beside its card, its scorer on the frozen backbone, and their graph."""
+"""The saved head: head.npz beside its card, and its scorer on the features of a frozen backbone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
 
 from goldloop.core.errors import ModelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
 from goldloop.stats.calibration import Calibration
-from models.image.frozen import FrozenNetwork
-from models.image.head import Head
-from models.image.presets import FROZEN, FrozenPreset
+from models.frozen_preset import FrozenPreset
+from models.head import Head
 from models.saved_model import CARD, Card, read_card, reading, saving
 
 WEIGHTS = "head.npz"
+_ARRAYS = ("mean", "basis", "weights", "intercepts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeadCard(Card):
-    """The card of a head: also the weights of the backbone, and the form of the pictures that it takes."""
+    """The card of a head: also the weights of the backbone, and the form of the samples that it takes."""
 
     backbone_sha256: str
     licence: str
@@ -36,40 +33,60 @@ class HeadCard(Card):
     inverse_regularisation: float
 
 
+AnyHeadCard = TypeVar("AnyHeadCard", bound=HeadCard)
+AnyPreset = TypeVar("AnyPreset", bound=FrozenPreset)
+
+
 def save(folder: Path, head: Head, card: HeadCard) -> None:
     """Write `head` and `card` into `folder`; raises ModelError where it holds a model already."""
-    arrays = asdict(head)
-    del arrays["inverse_regularisation"], arrays["trust"]
     with saving(folder, card):
-        np.savez(folder / WEIGHTS, **arrays)
+        write_head(folder, head)
 
 
-def load(folder: Path) -> HeadScorer:
-    """Return the model saved in `folder`.
+def write_head(folder: Path, head: Head) -> None:
+    """Write the arrays of `head` into `folder`."""
+    np.savez(folder / WEIGHTS, **{name: getattr(head, name) for name in _ARRAYS})
 
-    Raises:
-        ModelError: a file is missing or damaged, head and card do not fit each other, or this goldloop lacks
-            the backbone.
-    """
-    card = read_card(folder, HeadCard)
-    preset = FROZEN.get(card.preset)
+
+def checked_card(
+    folder: Path, presets: Mapping[str, AnyPreset], form: type[AnyHeadCard]
+) -> tuple[AnyHeadCard, AnyPreset]:
+    """Return the card in `folder` and its backbone; raises ModelError where it is none of `presets`."""
+    card = read_card(folder, form)
+    preset = presets.get(card.preset)
     of_card = (card.backbone_sha256, card.size, card.fit)
-    if preset is None or (preset.weights_sha256, preset.form.size, preset.form.fit) != of_card:
+    if preset is None or (preset.weights_sha256, preset.size, preset.fit) != of_card:
         raise ModelError(
-            f"{folder / CARD} is a head on {card.preset!r} at {card.size} px ({card.fit}) with weights "
+            f"{folder / CARD} is a head on {card.preset!r} at size {card.size} ({card.fit}) with weights "
             f"{card.backbone_sha256[:12]}..., which this goldloop does not have (it has "
-            f"{', '.join(FROZEN)}); use the goldloop that trained it, or retrain"
+            f"{', '.join(presets)}); use the goldloop that trained it, or retrain"
         )
+    return card, preset
+
+
+def read_head(folder: Path, card: HeadCard, preset: FrozenPreset) -> Head:
+    """Return the head in `folder`; raises ModelError where it is missing or does not fit its card."""
     path, n_labels, n_features = folder / WEIGHTS, len(card.labels), preset.n_features
     flaw = f"does not hold a head of {n_labels} labels on {n_features} features"
     with reading(path, flaw), np.load(path, allow_pickle=False) as arrays:
-        head = Head(**arrays, inverse_regularisation=card.inverse_regularisation)
+        head = Head(**arrays, inverse_regularisation=card.inverse_regularisation, roots=preset.roots)
         n_components = head.basis.shape[1]
         wanted = (n_features,), (n_features, n_components), (n_labels, n_components), (n_labels,)
         shapes = tuple(array.shape for array in (head.mean, head.basis, head.weights, head.intercepts))
         if shapes != wanted:
             raise ValueError(f"its arrays have the shapes {shapes}")
-    return HeadScorer(preset, head, card.label_set, card.calibration)
+    return head
+
+
+def load(folder: Path, presets: Mapping[str, FrozenPreset]) -> HeadScorer:
+    """Return the model saved in `folder`, whose backbone is one of `presets`.
+
+    Raises:
+        ModelError: a file is missing or damaged, head and card do not fit each other, or this goldloop lacks
+            the backbone.
+    """
+    card, preset = checked_card(folder, presets, HeadCard)
+    return HeadScorer(preset, read_head(folder, card, preset), card.label_set, card.calibration)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,29 +118,3 @@ def checked_features(payloads: Sequence[Any], preset: FrozenPreset) -> npt.NDArr
                 f"{preset.n_features} features; read the samples with `Modality.for_preset`"
             )
     return np.array(payloads, dtype=np.float32).reshape(-1, preset.n_features)
-
-
-class HeadGraph(nn.Module):
-    """The model as one graph: uint8 pictures (n, size, size, 3) to calibrated float32 probs (n, n_labels)."""
-
-    centre: Tensor
-    weights: Tensor
-    biases: Tensor
-
-    def __init__(self, scorer: HeadScorer) -> None:
-        super().__init__()
-        head, calibration = scorer.head, scorer.calibration
-        self.network = FrozenNetwork(scorer.backbone)
-        folded = torch.from_numpy(head.basis @ head.weights.T) / calibration.temperature
-        offsets = torch.tensor(calibration.offsets or (0.0,) * len(scorer.labels), dtype=torch.float32)
-        self.register_buffer("centre", torch.from_numpy(head.mean))
-        self.register_buffer("weights", folded)
-        self.register_buffer("biases", torch.from_numpy(head.intercepts) / calibration.temperature + offsets)
-
-    def forward(self, payloads: Tensor) -> Tensor:
-        """Return the calibrated probs of `payloads`."""
-        features = self.network(payloads)
-        rows = features.sign() * features.abs().sqrt() - self.centre
-        logits = functional.normalize(rows, dim=1) @ self.weights + self.biases
-        probs: Tensor = logits.softmax(dim=1)
-        return probs
