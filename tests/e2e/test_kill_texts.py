@@ -38,7 +38,7 @@ def test_a_killed_score_of_a_large_file_resumes(make_loop: Callable[..., Loop], 
     posts = tmp_path / "posts.jsonl"
     write_posts(posts)
     assert posts.stat().st_size > 200e6
-    loop = make_loop("posts", kind="text", labels=["fine", "spam"])
+    loop = make_loop("posts", kind="text", labels=["fine", "spam"], model={})
     middle = Interruption(
         "goldloop.modalities.text.store:TextStore.add", N_POSTS // READ // 2, moment="after"
     )
