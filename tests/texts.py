@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from goldloop.core.samples import Arrival
+from goldloop.modalities.text.modality import TextModality
 from goldloop.modalities.text.row_files import Reason
 
 
@@ -19,6 +22,17 @@ def write_rows(
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([header, *rows])
     return path
+
+
+def write_json(path: Path, *rows: dict[str, Any]) -> Path:
+    """Write rows as JSONL and return the path."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def read_all(texts: TextModality, source: Path) -> list[Arrival]:
+    """Read all of a source."""
+    return list(texts.reader.arrivals(str(source), is_known=lambda _: False))
 
 
 BROKEN_CSV: dict[str, tuple[bytes, Reason]] = {

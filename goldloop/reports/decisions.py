@@ -83,11 +83,8 @@ def decision_log(
     for answer in answers:
         said[answer.sample_id][answer.label] += 1
     gold = {record.sample_id: record.label for record in state.snapshot.gold.records}
-    chosen = [
-        (answer, took)
-        for answer, took in zip(answers, seconds.tolist(), strict=True)
-        if since is None or answer.updated_at >= since
-    ]
+    timed = zip(answers, seconds.tolist(), strict=True)
+    chosen = [one for one in timed if since is None or one[0].updated_at >= since]
     places = read_places(tables, {answer.sample_id for answer, _ in chosen})
     log = []
     for answer, took in chosen:

@@ -23,23 +23,7 @@ from models.text.trainer import WordTrainer
 from models.text.word_scorer import load_words
 from models.text.words import N_EMBEDDING, WEIGHTS, WordCard, WordModel, features_of, load, write_weights
 from tests.texts import real_texts
-
-TOPICS = LabelSet.of(["fruit", "metal", "river"])
-WORDS = {
-    "fruit": ("apple", "pear", "plum", "cherry", "quince"),
-    "metal": ("iron", "copper", "zinc", "silver", "nickel"),
-    "river": ("rhine", "danube", "elbe", "oder", "main"),
-}
-
-
-def sentences(n: int, *, seed: int = 0) -> list[tuple[str, str]]:
-    """Return n sentences of nonsense about a topic, each with its topic."""
-    rng = np.random.default_rng(seed)
-    topics = [TOPICS[int(column)] for column in rng.integers(0, 3, n)]
-    return [
-        (f"a {rng.choice(WORDS[one])} and {rng.choice(WORDS[one])} number {number} {seed}", one)
-        for number, one in enumerate(topics)
-    ]
+from tests.topics import TOPICS, sentences
 
 
 def train(

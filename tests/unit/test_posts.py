@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from goldloop.core.samples import Arrival, BatchId
@@ -17,14 +13,13 @@ from goldloop.core.tasks import NewTask, Purpose
 from goldloop.modalities.kinds import open_modality
 from goldloop.modalities.text.modality import TextModality
 from goldloop.modalities.text.posts import Pseudonyms, Said
-from goldloop.modalities.text.row_files import PARQUET_ROWS, Reason
 from goldloop.scoring.score import score_source
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.counts import conservation
 from goldloop.wiring import Wiring
 from models.image.presets import FORMS
 from tests.loop import Loop
-from tests.texts import BROKEN_COLUMNS, BROKEN_CSV, BROKEN_JSONL
+from tests.texts import BROKEN_COLUMNS, BROKEN_CSV, BROKEN_JSONL, read_all, write_json
 
 N_ROWS = 10_000
 
@@ -33,17 +28,6 @@ N_ROWS = 10_000
 def texts(tmp_path: Path) -> TextModality:
     """Texts kept in an empty store."""
     return TextModality(tmp_path / "store" / "texts.sqlite", Pseudonyms(lambda: b"key"))
-
-
-def write_json(path: Path, *rows: dict[str, Any]) -> Path:
-    """Write rows as JSONL and return the path."""
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-def read(texts: TextModality, source: Path) -> list[Arrival]:
-    """Read all of a source."""
-    return list(texts.reader.arrivals(str(source), is_known=lambda _: False))
 
 
 def shown(texts: TextModality, arrival: Arrival) -> str:
@@ -64,7 +48,7 @@ def test_a_thread_is_kept_and_nobody_in_it_is_named(texts: TextModality, tmp_pat
     ]
     path = write_json(tmp_path / "posts.jsonl", {"id": 1, "text": "seven", "author": "ann", "thread": thread})
 
-    (post,) = read(texts, path)
+    (post,) = read_all(texts, path)
 
     kept = texts.store.context(post.sample_id)
     whos = ["A", "author", "B", "A", "", ""]
@@ -81,7 +65,7 @@ def test_the_thread_of_a_csv_file_is_json(texts: TextModality, tmp_path: Path) -
     path = tmp_path / "posts.csv"
     path.write_text('id,text,thread\n1,yes,"[""are you sure?""]"\n2,no,\n')
 
-    first, second = read(texts, path)
+    first, second = read_all(texts, path)
 
     assert texts.store.context(first.sample_id).thread == (Said("", "are you sure?"),)
     assert not texts.store.context(second.sample_id)
@@ -92,9 +76,9 @@ def test_names_become_pseudonyms_under_a_secret(texts: TextModality, tmp_path: P
     """The same author has the same one in all files; without the key nobody can compute it."""
     first = write_json(tmp_path / "a.jsonl", {"id": 1, "text": "one", "author": "ann"})
     second = write_json(tmp_path / "b.jsonl", {"id": 1, "text": "two", "author": "ann"})
-    (one,), (two,) = read(texts, first), read(texts, second)
+    (one,), (two,) = read_all(texts, first), read_all(texts, second)
     other = TextModality(tmp_path / "other.sqlite", Pseudonyms(lambda: b"another key"))
-    (elsewhere,) = read(other, first)
+    (elsewhere,) = read_all(other, first)
 
     def author(arrival: Arrival) -> object:
         assert arrival.decoded is not None
@@ -130,7 +114,7 @@ def test_a_workspace_keeps_its_own_secret(tmp_path: Path) -> None:
 )
 def test_times_are_kept_in_utc(texts: TextModality, tmp_path: Path, value: str, kept: str | None) -> None:
     """A time without an offset is taken for UTC; an empty one is none."""
-    (post,) = read(texts, write_json(tmp_path / "posts.jsonl", {"id": 1, "text": "one", "at": value}))
+    (post,) = read_all(texts, write_json(tmp_path / "posts.jsonl", {"id": 1, "text": "one", "at": value}))
 
     assert post.decoded is not None
     assert post.decoded.metadata.get("at") == kept
@@ -146,7 +130,7 @@ def test_what_stands_beside_a_text_is_no_markup(texts: TextModality, tmp_path: P
         "about <b>": "<script>alert(1)</script>",
     }
     row["thread"] = ["<img src=x onerror=alert(1)>\nsecond line"]
-    (post,) = read(texts, write_json(tmp_path / "posts.jsonl", row))
+    (post,) = read_all(texts, write_json(tmp_path / "posts.jsonl", row))
 
     html = shown(texts, post)
 
@@ -165,7 +149,7 @@ def test_equal_posts_are_one_sample_with_the_first_context(texts: TextModality, 
         {"id": 3, "text": "me too", "thread": ["second"]},
     )
 
-    posts = read(texts, path)
+    posts = read_all(texts, path)
 
     assert len({one.sample_id for one in posts}) == 1
     assert texts.store.context(posts[0].sample_id).thread == (Said("", "first"),)
@@ -184,7 +168,7 @@ def test_any_script_and_length_comes_back_as_it_was(texts: TextModality, tmp_pat
     ]
     path = write_json(tmp_path / "p.jsonl", *({"id": n, "text": text} for n, text in enumerate(said)))
 
-    posts = read(texts, path)
+    posts = read_all(texts, path)
 
     assert [texts.store.text(one.sample_id) for one in posts] == said
     assert len({one.sample_id for one in posts}) == len(said)
@@ -197,82 +181,11 @@ def test_each_broken_column_has_its_reason(texts: TextModality, tmp_path: Path, 
     good = [{"id": "first", "text": "before"}, {"id": "last", "text": "after"}]
     path = write_json(tmp_path / "p.jsonl", good[0], {"id": 1, "text": "a text"} | columns, good[1])
 
-    found = read(texts, path)
+    found = read_all(texts, path)
 
     assert [one.reason for one in found] == [None, reason, None]
     assert found[1].detail
     assert texts.preview(found[1].sample_id) is None
-
-
-def parquet(path: Path, **columns: Any) -> Path:
-    """Write columns as a Parquet file and return its path."""
-    pq.write_table(pa.table(columns), path)
-    return path
-
-
-def test_parquet_gives_the_same_posts_as_jsonl(texts: TextModality, tmp_path: Path) -> None:
-    """Threads may be lists or JSON, times are times; the sample, its context and its pseudonym are equal."""
-    at = datetime(2026, 3, 1, 11, 30, tzinfo=timezone(timedelta(hours=2)))
-    thread = [{"author": "bo", "text": "one"}]
-    n = PARQUET_ROWS + 5
-    by_parquet = read(
-        texts,
-        parquet(
-            tmp_path / "p.parquet",
-            id=list(range(n)),
-            text=pa.array([f"grüße {number}" for number in range(n)], pa.large_string()).dictionary_encode(),
-            author=["ann"] * n,
-            thread=[thread] * n,
-            at=pa.array([at] * n, pa.timestamp("us", "UTC")),
-        ),
-    )
-    rows = [
-        {"id": number, "text": f"grüße {number}", "author": "ann", "thread": thread, "at": at.isoformat()}
-        for number in range(n)
-    ]
-    by_json = read(texts, write_json(tmp_path / "p.jsonl", *rows))
-
-    assert [(one.sample_id, one.decoded) for one in by_parquet] == [
-        (one.sample_id, one.decoded) for one in by_json
-    ]
-    assert by_parquet[-1].file.uri == f"{tmp_path / 'p.parquet'}#id={n - 1}"
-    assert texts.store.context(by_parquet[0].sample_id).thread == (Said("A", "one"),)
-    assert by_parquet[0].decoded is not None
-    assert by_parquet[0].decoded.metadata["at"] == "2026-03-01T09:30:00+00:00"
-
-
-def test_each_broken_row_of_a_parquet_file_has_its_reason(texts: TextModality, tmp_path: Path) -> None:
-    """The rows around it are read all the same."""
-    broken = pa.array([b"good", b"caf\xe9", None, b"x", b"y"]).cast(pa.binary())
-    column = pa.StringArray.from_buffers(len(broken), *broken.buffers()[1:], broken.buffers()[0])
-    path = parquet(tmp_path / "p.parquet", id=["1", "2", "3", None, "5"], text=column)
-    floats = parquet(tmp_path / "floats.parquet", id=[1.5], text=["a"])
-    numbers = parquet(tmp_path / "numbers.parquet", id=[1], text=[2])
-
-    assert [one.reason for one in read(texts, path)] == [
-        None,
-        Reason.NOT_UTF8,
-        Reason.MISSING_FIELD,
-        Reason.MISSING_ID,
-        None,
-    ]
-    assert [one.reason for name in (floats, numbers) for one in read(texts, name)] == [Reason.WRONG_TYPE] * 2
-
-
-@pytest.mark.parametrize("damage", ["cut off", "no parquet", "other columns", "empty"])
-def test_a_parquet_file_without_rows_is_set_aside(texts: TextModality, tmp_path: Path, damage: str) -> None:
-    """Whole, with one reason."""
-    path = parquet(tmp_path / "p.parquet", id=[1], text=["a"])
-    content = path.read_bytes()
-    if damage == "other columns":
-        parquet(path, number=[1], message=["a"])
-    else:
-        path.write_bytes({"cut off": content[:-20], "no parquet": b"id,text\n1,a\n", "empty": b""}[damage])
-
-    (one,) = read(texts, path)
-
-    assert one.reason == (Reason.MISSING_FIELD if damage == "other columns" else Reason.MALFORMED)
-    assert one.file.uri == str(path)
 
 
 def test_34_kinds_of_bad_rows_in_10_000_are_all_accounted_for(tmp_path: Path) -> None:
