@@ -187,6 +187,7 @@ class Wiring:
             name=self.settings.name,
             labels=labels,
             kind=self.settings.kind,
+            questions=self.workspace.questions(),
             images_root=root if self.settings.kind == "image" else None,
             identity=identity,
         )
@@ -199,6 +200,7 @@ class Wiring:
             labels,
             task_data=self.modality.task_data,
             secret=sealing_key(self.workspace.root),
+            acceptable=self.settings.acceptable_label,
         )
 
     def links(self) -> dict[str, str]:

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
 from itertools import zip_longest
 
 from goldloop.core.labels import LabelSet
+from goldloop.core.questions import NO_QUESTIONS, Questions
+from labelstudio_config.grounds import (
+    SPAN,
+    SPAN_KEY,
+    VEIL_KEY,
+    choice_xml,
+    grounds_xml,
+    literal,
+    reason_keys,
+)
 
 FROM_NAME = "label"
 """Name of the control in interface.xml that holds the answer."""
@@ -34,8 +44,11 @@ REASON_NAME = "reason"
 NOTE_NAME = "note"
 """Name of the control for what an adjudicator adds in their own words."""
 
-KEYS = "1234567890qwertyiopadfgjklzxcbnm"
-"""One key per label, in label-set order: what Label Studio leaves free (s skips, u, h and v are its own)."""
+KEYS = "1234567890qwertyiopadfgjklzcbnxm"
+"""One key per label, in label-set order: what Label Studio leaves free (s skips, u, h and v are its own).
+
+The last three begin a note, lift the veil and mark a part where there are questions beside the label.
+"""
 
 FULL_HINT = "Full review: take your time. Somebody else answers it too."
 """What stands above the labels in a full review, in place of a suggestion."""
@@ -69,59 +82,104 @@ _SEARCH = (
 
 
 def interface(
-    labels: LabelSet, kind: str = "image", *, is_dispute: bool = False, is_tiny: bool = False
+    labels: LabelSet,
+    kind: str = "image",
+    *,
+    questions: Questions = NO_QUESTIONS,
+    is_dispute: bool = False,
+    is_tiny: bool = False,
 ) -> str:
     """Return the labelling interface for `labels` and samples of `kind` as Label Studio XML.
 
-    A picture fills the window; `is_tiny` keeps the pixels of pictures that are enlarged many times.
-    A label set with more labels than keys gets a search field above them. The guide is behind H.
-    In a dispute an adjudicator sees the answers so far in place of a suggestion, and has to give a reason.
+    `questions` are asked beside the label. A picture fills the window; `is_tiny` keeps the pixels of pictures
+    that are enlarged many times. A label set with more labels than keys gets a search field above them. The
+    guide is behind H. In a dispute an adjudicator sees the answers so far in place of a suggestion, and has
+    to give a reason.
     """
-    is_long = len(labels) > _COLUMN_LABELS
-    reasons = DECISIONS if is_dispute else SKIP_REASONS
+    keyed = _with_keys(labels, questions)
     return _filled(
         "adjudication.xml" if is_dispute else "interface.xml",
         kind=kind,
-        style=_filled("style.css", **(_DENSE if is_long else _AIRY)),
+        style=_style(is_dense=len(labels) > _COLUMN_LABELS, questions=questions),
         sample=_filled(
             f"{kind}.xml",
             height="min(100vh - 120px, 448px)" if is_tiny else "calc(100vh - 120px)",
             smoothing="false" if is_tiny else "true",
+            veil=_filled("veil.xml", key=VEIL_KEY) if questions.is_veiled else "",
+            veiled="gl-veiled" if questions.is_veiled else "gl-bare",
         ),
-        search=_SEARCH if len(labels) > len(KEYS) else "",
-        choices="\n".join(_choice(name, key) for name, key in _with_keys(labels)),
-        reasons="\n".join(_choice(reason, f"shift+{n}") for n, reason in enumerate(reasons, start=1)),
+        search=_SEARCH if keyed[-1][1] == "" else "",
+        choices="\n".join(choice_xml(name, key) for name, key in keyed),
+        beside=grounds_xml(labels, questions, kind) if is_dispute else _beside(labels, questions, kind),
+        reasons=_reasons(DECISIONS, labels, questions),
+        reason_keys="a letter" if questions.has_grounds else "Shift and a digit",
         guide=_filled(
-            "guide.xml", kind=kind, text=escape(_shown(guide(labels, kind, is_dispute=is_dispute)))
+            "guide.xml",
+            kind=kind,
+            text=_attribute(literal(guide(labels, kind, questions=questions, is_dispute=is_dispute))),
         ),
     )
 
 
-def guide(labels: LabelSet, kind: str = "image", *, is_dispute: bool = False) -> str:
-    """Return the guide for annotators, or for adjudicators of a dispute, as HTML: keys and how to decide."""
+def _style(*, is_dense: bool, questions: Questions) -> str:
+    guide_columns = "1" if questions.policy else "2"  # of the guide's first list, which is that of the labels
+    return _filled("style.css", guide_columns=guide_columns, **(_DENSE if is_dense else _AIRY))
+
+
+def _beside(labels: LabelSet, questions: Questions, kind: str) -> str:
+    """Return what stands below the labels of an annotator."""
+    if not questions.has_grounds:
+        return _filled("skip.xml", kind=kind, reasons=_reasons(SKIP_REASONS, labels, questions))
+    return _filled(
+        "unclear.xml",
+        kind=kind,
+        grounds=grounds_xml(labels, questions, kind),
+        reasons=_reasons(questions.reasons, labels, questions),
+        span=SPAN,
+        span_key=SPAN_KEY,
+    )
+
+
+def _reasons(reasons: Sequence[str], labels: LabelSet, questions: Questions) -> str:
+    """Return a choice for each reason, by letters where severity and rule have Shift and a digit."""
+    if questions.has_grounds:
+        keys = reason_keys(labels, len(reasons))
+    else:
+        keys = [f"shift+{n}" for n in range(1, len(reasons) + 1)]
+    return "\n".join(choice_xml(reason, key) for reason, key in zip(reasons, keys, strict=True))
+
+
+def guide(
+    labels: LabelSet,
+    kind: str = "image",
+    *,
+    questions: Questions = NO_QUESTIONS,
+    is_dispute: bool = False,
+) -> str:
+    """Return the guide for annotators, or for adjudicators of a dispute, as HTML: keys and how to decide.
+
+    The policy of `questions`, which is Markdown, stands above it.
+    """
     rows = "".join(
         f"<li><b>{key.upper()}</b> &nbsp;{escape(name)}</li>" if key else f"<li>{escape(name)}</li>"
-        for name, key in _with_keys(labels)
+        for name, key in _with_keys(labels, questions)
     )
     template = "adjudicator_guide.html" if is_dispute else "annotator_guide.html"
-    return " ".join(_filled(template, labels=rows, **KINDS[kind]).split())
+    keys = "moderation_keys.html" if questions.has_grounds else "skip_keys.html"
+    filled = _filled(template, labels=rows, keys=_filled(keys), **KINDS[kind])
+    policy = f"{questions.policy.strip()}\n\n" if questions.policy.strip() else ""
+    return policy + " ".join(filled.split())
 
 
-def _with_keys(labels: LabelSet) -> list[tuple[str, str]]:
+def _with_keys(labels: LabelSet, questions: Questions) -> list[tuple[str, str]]:
     """Return each label and the key that picks it, "" where the keys have run out."""
-    return list(zip_longest(labels, KEYS[: len(labels)], fillvalue=""))
+    keys = KEYS[:-3] if questions.has_grounds else KEYS
+    return list(zip_longest(labels, keys[: len(labels)], fillvalue=""))
 
 
-def _choice(name: str, key: str) -> str:
-    hotkey = f' hotkey="{key or " "}"'  # without any, Label Studio would hand out S and V itself
-    if "$" not in name:
-        return f'      <Choice value="{escape(name)}"{hotkey} />'
-    return f'      <Choice value="{escape(_shown(name))}" alias="{escape(name)}"{hotkey} />'
-
-
-def _shown(text: str) -> str:
-    """Return `text` with another dollar sign, as $word in a displayed value stands for task data."""
-    return text.replace("$", "＄")
+def _attribute(text: str) -> str:
+    """Return `text` as the value of an attribute that keeps its lines."""
+    return escape(text).replace("\n", "&#10;")
 
 
 def _filled(name: str, **values: str) -> str:

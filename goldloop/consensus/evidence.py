@@ -9,7 +9,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from goldloop.consensus.votes import VotedSample
-from goldloop.core.annotations import Answer, StoredAnnotation
+from goldloop.core.annotations import NO_GROUNDS, Answer, StoredAnnotation
 from goldloop.core.chance import Arm
 from goldloop.core.labels import LabelSet
 from goldloop.core.planned_tasks import PlannedTask, TaskStatus
@@ -93,6 +93,7 @@ def answers_of(
                 lead_time_s=annotation.lead_time_s,
                 suggested_label=annotation.shown_label or task.plan.suggested_label,
                 is_shown=annotation.shown_label is not None,
+                grounds=annotation.grounds or NO_GROUNDS,
             )
         )
     return answers

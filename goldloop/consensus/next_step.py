@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable
 from enum import StrEnum
 
 from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.label import Consensus
+from goldloop.core.annotations import Answer
 
 
 class Step(StrEnum):
@@ -44,6 +45,14 @@ def next_step(evidence: SampleEvidence, consensus: Consensus, *, max_answers: in
     return Step.ASK if evidence.n_asked < max_answers else Step.ADJUDICATE
 
 
-def answers_shown(votes: Mapping[str, str]) -> dict[str, int]:
-    """Return how many annotators gave each label, most frequent first; an adjudicator sees these counts."""
-    return dict(Counter(sorted(votes.values())).most_common())
+def answers_shown(votes: Iterable[Answer]) -> dict[str, int]:
+    """Return how many annotators gave each answer, most frequent first; an adjudicator sees these counts.
+
+    An answer is its label, with rule and severity in brackets where the annotator gave some.
+    """
+    return dict(Counter(sorted(map(_shown, votes))).most_common())
+
+
+def _shown(vote: Answer) -> str:
+    grounds = str(vote.grounds)
+    return f"{vote.label} ({grounds})" if grounds else str(vote.label)

@@ -34,11 +34,32 @@ class Resolution(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Grounds:
+    """What an annotator gave beside a label: how severe, which rule, which parts, and in their own words.
+
+    `spans` are the parts of the sample that the annotator marked, as text.
+    """
+
+    severity: str | None = None
+    rule: str | None = None
+    spans: tuple[str, ...] = ()
+    note: str | None = None
+
+    def __str__(self) -> str:
+        """Return rule and severity as they stand behind a label."""
+        return ", ".join(filter(None, (self.rule, self.severity)))
+
+
+NO_GROUNDS = Grounds()
+
+
+@dataclass(frozen=True, slots=True)
 class Annotation:
     """An annotator's answer to one task.
 
-    `label` is None for a skip and for an unreadable answer, whose fault is in `problem`. `reason` is the text
-    that the annotator gave for a skip, or the adjudicator for a decision. `lead_time_s` is reported by the
+    `label` is None for a skip and for an unreadable answer, whose fault is in `problem`. `reason` holds what
+    the annotator picked of the reasons on the page, and `grounds` what they gave beside the label, None
+    where they gave nothing. `lead_time_s` is reported by the
     browser in seconds, idle time included. The `shown_*` fields describe the suggestion that the annotator
     saw; they are None on a blind task.
 
@@ -61,6 +82,7 @@ class Annotation:
     shown_model_version: str | None = None
     server_author: str | None = None
     is_bulk: bool = False
+    grounds: Grounds | None = None
 
     @property
     def status(self) -> AnnotationStatus:
@@ -142,6 +164,7 @@ class StoredAnnotation:
     is_bulk: bool | None = None
     seen_at: datetime | None = None
     resolution: Resolution | None = None
+    grounds: Grounds | None = None
 
     @property
     def identity(self) -> Identity:
@@ -192,6 +215,7 @@ class Answer:
     lead_time_s: float | None
     suggested_label: str | None
     is_shown: bool
+    grounds: Grounds = NO_GROUNDS
 
     @property
     def is_skip(self) -> bool:

@@ -81,7 +81,7 @@ def follow_up_plan(
         fingerprint=first.fingerprint,
         policy=first.policy,
         model_version=first.model_version,
-        answers=answers_shown(evidence.voted.votes) if purpose is Purpose.ADJUDICATION else {},
+        answers=answers_shown(evidence.votes) if purpose is Purpose.ADJUDICATION else {},
         barred=() if purpose is Purpose.ONBOARDING else tuple(sorted(evidence.people)),
     )
 

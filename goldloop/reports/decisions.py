@@ -38,8 +38,10 @@ class LoggedDecision:
     `sample` is where the sample arrived first, `at` when the answer was last changed, by the server's clock.
     `machine_label` and its `confidence` are those of the model that had scored the sample when it was chosen,
     None before the first. `suggestion` is what the annotator saw, None for a blind task. `decision` is the
-    label, or SKIPPED. `annotator` is the pseudonymous id on the server. `seconds` are None where unknown. Of
-    `n_answers` with a label, `n_agree` gave this one. `gold` is the present label of the sample.
+    label, or SKIPPED. `severity`, `rule`, `reason`, `spans` (the marked parts, one on each line) and `note`
+    are what the annotator gave beside it. `annotator` is the pseudonymous id on the server. `seconds` are
+    None where unknown. Of `n_answers` with a label, `n_agree` gave this one. `gold` is the present label of
+    the sample.
     """
 
     sample: str
@@ -53,7 +55,11 @@ class LoggedDecision:
     confidence: float | None
     suggestion: str | None
     decision: str
+    severity: str | None
+    rule: str | None
     reason: str | None
+    spans: str | None
+    note: str | None
     annotator: str
     seconds: float | None
     n_agree: int
@@ -104,7 +110,11 @@ def decision_log(
                 confidence=confidence,
                 suggestion=answer.suggested_label if answer.is_shown else None,
                 decision=answer.label or SKIPPED,
+                severity=answer.grounds.severity,
+                rule=answer.grounds.rule,
                 reason=answer.reason,
+                spans="\n".join(answer.grounds.spans) or None,
+                note=answer.grounds.note,
                 annotator=answer.annotator,
                 seconds=None if np.isnan(took) else took,
                 n_agree=counts[answer.label] if answer.label else 0,
@@ -176,7 +186,9 @@ def decision_rows(log: Sequence[LoggedDecision]) -> list[Row]:
             "sample": one.sample.rsplit("/", 1)[-1],
             "machine": f"{one.machine_label} {one.confidence:.0%}" if one.machine_label else "",
             "decision": one.decision,
-            "reason": one.reason or "",
+            "rule": one.rule or "",
+            "severity": one.severity or "",
+            "reason": "; ".join(filter(None, (one.reason, one.note))),
             "annotator": one.annotator,
             "seconds": "" if one.seconds is None else f"{one.seconds:.0f}",
             "agreed": f"{one.n_agree} of {one.n_answers}" if one.decision != SKIPPED else "",

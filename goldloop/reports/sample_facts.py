@@ -78,7 +78,7 @@ class SampleFacts:
         if outcome is None:
             return _counted(gold.votes) if gold else ""
         evidence = outcome.evidence
-        parts = [_counted(answers_shown(evidence.voted.votes))] if evidence.votes else []
+        parts = [_counted(answers_shown(evidence.votes))] if evidence.votes else []
         parts += [f"{len(evidence.skips)} skipped"] if evidence.skips else []
         parts += [f"adjudicator {evidence.decision.label}"] if evidence.decision else []
         return ", ".join(parts)

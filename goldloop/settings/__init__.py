@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.presets import AUTO, PresetChoice
+from goldloop.settings.moderation import ModerationSettings
 from goldloop.settings.sections import (
     BANDS,
     FEATURE_PRESETS,
@@ -54,13 +55,14 @@ class Settings(Section):
     suggestions: SuggestionSettings = SuggestionSettings()
     model: ModelSettings = ModelSettings()
     gate: GateSettings = GateSettings()
+    moderation: ModerationSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
     services: ServiceSettings = ServiceSettings()
 
     @model_validator(mode="before")
     @classmethod
     def _defaults_of_kind(cls, values: Any) -> Any:
-        """Return `values` with the default preset and band of their kind where they name none."""
+        """Return `values` with the defaults of their kind where they name none."""
         if not isinstance(values, dict):
             return values
         kind = values.get("kind", "image")
@@ -75,6 +77,8 @@ class Settings(Section):
         preset = found.get("model", {}).get("preset")
         if kind == "text" and isinstance(preset, str):
             found["model"] = found["model"] | {"preset": RENAMED_PRESETS.get(preset, preset)}
+        if kind == "text":
+            found["moderation"] = values.get("moderation") or {}
         return values | found
 
     @field_validator("labels")
@@ -105,6 +109,27 @@ class Settings(Section):
                         f"got {true!r} taken for {taken_for!r}: {cost}"
                     )
         return self
+
+    @model_validator(mode="after")
+    def _moderation_of_labels(self) -> Self:
+        if self.moderation is None:
+            return self
+        if self.kind != "text":
+            raise ValueError(f"moderation is none of kind {self.kind!r}; remove the section [moderation]")
+        acceptable, rules = self.moderation.acceptable, self.moderation.rules
+        unknown = [label for label in (acceptable, *rules) if label and label not in self.labels]
+        if unknown:
+            raise ValueError(
+                f"moderation names {unknown[0]!r}, which is no label; choose one of {list(self.labels)}"
+            )
+        return self
+
+    @property
+    def acceptable_label(self) -> str | None:
+        """The label of samples that break no rule; None where moderators are not asked for rules."""
+        if self.moderation is None:
+            return None
+        return self.moderation.acceptable or self.labels[0]
 
     @property
     def feature_presets(self) -> tuple[str, ...]:

@@ -70,6 +70,8 @@ def settings_toml(settings: Settings) -> str:
     sections: list[str] = []
     for key, info in Settings.model_fields.items():
         value = getattr(settings, key)
+        if value is None:
+            continue  # a section that this kind of samples does not have
         if not isinstance(value, Section):
             lines.append(f"{key} = {_toml(value)}{_note(info)}")
             continue

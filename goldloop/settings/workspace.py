@@ -10,7 +10,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from goldloop.core.disk import disk_errors, make_folder, write_whole
-from goldloop.core.errors import WorkspaceError
+from goldloop.core.errors import SettingsError, WorkspaceError
+from goldloop.core.questions import NO_QUESTIONS, Questions
 from goldloop.settings import Settings
 from goldloop.settings.identity import Identity, ensure_identity, new_identity, save_identity
 from goldloop.settings.label_record import save_labels
@@ -77,6 +78,33 @@ class Workspace:
     def id(self) -> str:
         """The id by which servers know this workspace; it stays the same when name and folder change."""
         return self.identity.id
+
+    def questions(self) -> Questions:
+        """Return what annotators are asked beside the label.
+
+        Raises:
+            SettingsError: the file of the policy cannot be read.
+        """
+        asked = self.settings.moderation
+        if asked is None:
+            return NO_QUESTIONS
+        policy = ""
+        if asked.policy:
+            try:
+                policy = (self.root / asked.policy).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise SettingsError(
+                    f"moderation.policy names {self.root / asked.policy}, which cannot be read ({error}); "
+                    "name a Markdown file in the workspace, in UTF-8"
+                ) from error
+        return Questions(
+            acceptable=self.settings.acceptable_label,
+            severities=asked.severities,
+            rules=asked.rules,
+            reasons=asked.reasons,
+            policy=policy,
+            is_veiled=asked.veil,
+        )
 
     @property
     def tables(self) -> Path:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import httpx
 
 from goldloop.adapters.memory import MemoryLabelingServer
-from goldloop.core.annotations import Annotation, TaskState
+from goldloop.core.annotations import Annotation, Grounds, TaskState
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import LabelingQueue
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose, Suggestion
+from labelstudio_config.grounds import SEVERITY_NAME, SPAN_NAME, rule_name
+from labelstudio_config.interface import NOTE_NAME
 
 if TYPE_CHECKING:
     from goldloop.adapters.label_studio import Projects
@@ -40,8 +42,9 @@ class Desk(Protocol):
         *,
         reason: str | None = None,
         author: str | None = None,
+        grounds: Grounds | None = None,
     ) -> int:
-        """Submit `label`, and a reason if there is one; return the annotation id.
+        """Submit `label`, with reason and grounds if there are some; return the annotation id.
 
         The server lists the answer under the name of `author`, by default the annotator's.
         """
@@ -131,11 +134,13 @@ class RealDesk:
         *,
         reason: str | None = None,
         author: str | None = None,
+        grounds: Grounds | None = None,
     ) -> int:
-        """Submit `label`, and a reason if there is one; return the annotation id."""
+        """Submit `label`, with reason and grounds if there are some; return the annotation id."""
         from goldloop.adapters.label_studio.payload import choice_result
 
-        body = {"result": choice_result(label) + reason_result(reason), "lead_time": 2.0}
+        regions = [*choice_result(label), *reason_result(reason), *grounds_result(label, grounds)]
+        body: dict[str, Any] = {"result": regions, "lead_time": 2.0}
         body |= {"completed_by": int(author)} if author else {}
         return self._annotate(task_id, annotator, body)
 
@@ -221,6 +226,27 @@ def reason_result(reason: str | None) -> list[dict[str, Any]]:
     """Return the regions that the reason control adds to an answer."""
     picked = {"from_name": "reason", "to_name": "image", "type": "choices", "value": {"choices": [reason]}}
     return [picked] if reason else []
+
+
+def grounds_result(label: str, grounds: Grounds | None) -> list[dict[str, Any]]:
+    """Return the regions that the page of a moderator adds to an answer."""
+    if grounds is None:
+        return []
+    values: dict[str, dict[str, object]] = {
+        SEVERITY_NAME: {"choices": [grounds.severity]} if grounds.severity else {},
+        rule_name(label): {"choices": [grounds.rule]} if grounds.rule else {},
+        NOTE_NAME: {"text": [grounds.note]} if grounds.note else {},
+    }
+    given = [(name, value, "textarea" if "text" in value else "choices") for name, value in values.items()]
+    spans: list[dict[str, object]] = [
+        {"start": 0, "end": len(text), "text": text, "labels": ["this part"]} for text in grounds.spans
+    ]
+    given += [(SPAN_NAME, span, "labels") for span in spans]
+    return [
+        {"from_name": name, "to_name": "image", "type": type_, "value": value}
+        for name, value, type_ in given
+        if value
+    ]
 
 
 def review(number: int) -> NewTask:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from goldloop.core.annotations import Grounds
 from goldloop.core.ports import LabelingQueue
 from tests.contracts.labeling import Desk, answers, blind, changed, disputed, known, review
 
@@ -238,7 +239,7 @@ def test_the_list_of_tasks_tells_which_changed(queue: LabelingQueue, desk: Desk)
 
 
 def test_a_reason_comes_back_with_the_answer_or_the_skip(queue: LabelingQueue, desk: Desk) -> None:
-    """An adjudicator's decision and a skip carry a reason; any other answer has none."""
+    """Every answer and every skip keeps the reason that its annotator gave."""
     ids = queue.push([disputed(1), blind(1), blind(2), blind(3)])
     ann = desk.people[0]
 
@@ -254,9 +255,23 @@ def test_a_reason_comes_back_with_the_answer_or_the_skip(queue: LabelingQueue, d
     assert given == {
         disputed(1).key: [("dog", "shows several things")],
         blind(1).key: [(None, "nothing fits")],
-        blind(2).key: [("dog", None)],
+        blind(2).key: [("dog", "nothing fits")],
         blind(3).key: [(None, None)],
     }
+
+
+def test_grounds_come_back_with_the_answer(queue: LabelingQueue, desk: Desk) -> None:
+    """Severity, rule, marked parts and note are kept beside the label; where there are none, nothing is."""
+    ids = queue.push([blind(1), blind(2)])
+    ann = desk.people[0]
+    grounds = Grounds("strong", "S1 sells", ("buy", "now"), "again")
+
+    desk.answer(ids[blind(1).key], ann, "dog", grounds=grounds)
+    desk.answer(ids[blind(2).key], ann, "dog")
+
+    states = changed(queue)
+    assert [one.grounds for one in states[blind(1).key].annotations] == [grounds]
+    assert [one.grounds for one in states[blind(2).key].annotations] == [None]
 
 
 def test_changes_come_in_order_across_purposes(queue: LabelingQueue, desk: Desk) -> None:

@@ -125,6 +125,8 @@ class Loop:
             server.token,
             name=settings.name,
             labels=settings.label_set,
+            kind=settings.kind,
+            questions=workspace.questions(),
             images_root=None,
             identity=workspace.identity,
         )

@@ -14,6 +14,7 @@ from goldloop.adapters.label_studio import (
 )
 from goldloop.core.annotations import Annotation
 from goldloop.core.labels import LabelSet
+from goldloop.core.questions import NO_QUESTIONS, Questions
 from goldloop.services import LabelStudioEndpoint
 
 if TYPE_CHECKING:
@@ -133,20 +134,34 @@ def seated(
     labels: LabelSet,
     email: str,
     kind: str = "image",
+    questions: Questions = NO_QUESTIONS,
     **options: Any,
 ) -> Desk:
     """Return the desk of somebody who has just logged in, in front of the empty projects called `name`.
 
     `options` go to the queue. Screenshots go to GOLDLOOP_SCREENSHOTS, where that is set, else to `scratch`.
     """
-    from selenium.webdriver.common.keys import Keys
-
     assert server.files_root is not None
     images = Path(server.files_root) / "images"
     projects = ensure_projects(
-        server.url, server.token, name=name, labels=labels, images_root=images, kind=kind
+        server.url,
+        server.token,
+        name=name,
+        labels=labels,
+        images_root=images,
+        kind=kind,
+        questions=questions,
     )
     queue = LabelStudioQueue(server.url, server.token, projects, labels, **options)
+    return logged_in(server, browser, scratch, queue=queue, email=email)
+
+
+def logged_in(
+    server: LabelStudioEndpoint, browser: WebDriver, scratch: Path, *, queue: LabelStudioQueue, email: str
+) -> Desk:
+    """Return the desk of somebody who has just logged in, in front of the projects of `queue`."""
+    from selenium.webdriver.common.keys import Keys
+
     password = f"password of {email}"
     person = add_annotator(server.url, server.token, email=email, password=password)
     screenshots = Path(os.environ.get("GOLDLOOP_SCREENSHOTS") or scratch)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from goldloop.core.annotations import Grounds
 from goldloop.core.errors import SettingsError, SourceError
 from goldloop.reports.decisions import (
     SKIPPED,
@@ -74,6 +76,26 @@ def test_a_blind_task_shows_no_suggestion(loop: Loop) -> None:
     assert all(one.purpose == "review" and one.suggestion == one.machine_label for one in shown)
 
 
+def test_the_grounds_of_an_answer_are_logged(loop: Loop) -> None:
+    """Severity, rule, reason, marked parts and note stand beside the label, through every table."""
+    first, *_ = loop.queue.tasks
+    grounds = Grounds("strong", "S1 sells", ("buy", "now"), "=1+1")
+    loop.queue.answer(first, "7", "spam", reason="irony", grounds=grounds)
+    loop.pull()
+
+    (one,) = logged(loop)
+
+    assert (one.severity, one.rule, one.spans, one.note, one.reason) == (
+        "strong",
+        "S1 sells",
+        "buy\nnow",
+        "=1+1",
+        "irony",
+    )
+    (row,) = decision_rows([one])
+    assert (row["rule"], row["severity"], row["reason"]) == ("S1 sells", "strong", "irony; =1+1")
+
+
 def test_since_leaves_out_older_answers(loop: Loop) -> None:
     """The time counts at which an answer was last changed."""
     loop.answer_all()
@@ -102,13 +124,15 @@ def test_what_is_no_date_is_refused() -> None:
 def test_no_cell_of_the_file_computes(loop: Loop, tmp_path: Path) -> None:
     """A reason that begins like a formula gets an apostrophe; the file says that it is UTF-8."""
     first, *_ = loop.queue.tasks
-    loop.queue.skip(first, "7", reason='=HYPERLINK("http://x.example","grüße")')
+    grounds = Grounds(note="=1+1", spans=("+2", "-3"))
+    loop.queue.answer(first, "7", "spam", reason='=HYPERLINK("http://x.example","grüße")', grounds=grounds)
     loop.pull()
 
     path = write_decisions(logged(loop), tmp_path / "decisions.csv")
 
     assert path.read_bytes().startswith(b"\xef\xbb\xbf")
-    (row,) = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
+    (row,) = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"), newline=""))
+    assert (row["note"], row["spans"]) == ("'=1+1", "'+2\n-3")
     assert row["reason"] == '\'=HYPERLINK("http://x.example","grüße")'
     assert list(row) == list(LoggedDecision.__slots__)
 
@@ -136,6 +160,6 @@ def test_the_terminal_shows_the_same_in_short(loop: Loop) -> None:
     rows = decision_rows(logged(loop))
 
     assert len(rows) == len(logged(loop))
-    assert {"at", "sample", "machine", "decision", "reason", "annotator", "seconds", "agreed", "gold"} == set(
-        rows[0]
+    assert " ".join(rows[0]) == (
+        "at sample machine decision rule severity reason annotator seconds agreed gold"
     )

@@ -59,8 +59,8 @@ def test_readme_names_every_command() -> None:
 
 def test_readme_names_every_setting() -> None:
     """No setting is undocumented: each stands in the row of its section."""
-    rows = dict(re.findall(r"^\| (?:`\[(\w+)\]`|top) \| (.+) \|$", README, flags=re.M))
-    for name, value in Settings(name="shop", labels=("a", "b")):
+    rows = dict(re.findall(r"^\| (?:`\[(\w+)\]`(?: \(texts\))?|top) \| (.+) \|$", README, flags=re.M))
+    for name, value in Settings(name="shop", kind="text", labels=("a", "b")):
         section, keys = (name, type(value).model_fields) if isinstance(value, Section) else ("", [name])
         assert [key for key in keys if f"`{key}`" not in rows[section]] == [], section
 
@@ -68,7 +68,7 @@ def test_readme_names_every_setting() -> None:
 def test_readme_types_only_commands_that_exist() -> None:
     """Every `goldloop ...` line in a code block of the README is a command."""
     known = {tuple(command.split()[1:]) for command in commands()}
-    blocks = "\n".join(re.findall(r"^```\n(.*?)^```", README, flags=re.M | re.S))
+    blocks = "\n".join(re.findall(r"^```\w*\n(.*?)^```", README, flags=re.M | re.S))
     lines = re.findall(r"^(?:\$ )?(goldloop .*)$", blocks, flags=re.M)
     assert lines
     for line in lines:

@@ -29,6 +29,12 @@ from goldloop.settings.workspace import Workspace
         ('[model]\npreset = "huge"', r"'model\.preset'.*huge"),
         ('[schedule]\ncron = "every monday"', "five cron fields"),
         ('[schedule]\ntimezone = "Mars/Olympus"', "IANA time zone"),
+        ('kind = "text"\n[moderation]\nacceptable = "c"', "moderation names 'c', which is no label"),
+        ('kind = "text"\n[moderation.rules]\nc = ["C1"]', "moderation names 'c', which is no label"),
+        ('kind = "text"\n[moderation.rules]\nb = ["B1", "B1"]', "'B1' is twice in the rules of 'b'"),
+        ('kind = "text"\n[moderation]\nreasons = ["x", "x"]', "'x' is twice in the reasons"),
+        ('kind = "text"\n[moderation]\nseverities = [""]', r"moderation\.severities"),
+        ("[moderation]\nveil = true", "moderation is none of kind 'image'"),
         ('[services]\nmlflow_url = "localhost:5000"', "http://"),
         ("band = [", "not valid TOML"),
     ],
@@ -161,3 +167,28 @@ def test_a_preset_of_another_kind_is_refused(tmp_path: Path, kind: str, preset: 
     with pytest.raises(SettingsError, match=message):
         Workspace.create(tmp_path / "new", labels=["a", "b"], kind=kind, model={"preset": preset})
     assert not (tmp_path / "new").exists()
+
+
+def test_only_texts_are_moderated(tmp_path: Path) -> None:
+    """Only texts have the section; the first label breaks no rule unless another is named."""
+    texts = Workspace.create(tmp_path / "posts", labels=["fine", "spam"], kind="text")
+    images = Workspace.create(tmp_path / "shop", labels=["cat", "dog"])
+
+    assert "[moderation]" in (texts.root / "goldloop.toml").read_text()
+    assert "[moderation]" not in (images.root / "goldloop.toml").read_text()
+    assert Workspace.open(texts.root).settings == texts.settings
+    assert (texts.settings.acceptable_label, images.settings.acceptable_label) == ("fine", None)
+    assert texts.questions().acceptable == "fine"
+    assert not images.questions().has_grounds
+
+
+def test_a_policy_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """The error names the file and what to do; once it is there, annotators may look it up."""
+    workspace = Workspace.create(
+        tmp_path / "posts", labels=["fine", "spam"], kind="text", moderation={"policy": "policy.md"}
+    )
+
+    with pytest.raises(SettingsError, match=r"moderation\.policy names .*policy\.md.*name a Markdown file"):
+        workspace.questions()
+    (workspace.root / "policy.md").write_text("# Be kind")
+    assert workspace.questions().policy == "# Be kind"

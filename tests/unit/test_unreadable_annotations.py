@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from goldloop.adapters.label_studio.payload import choice_result, read_tasks
-from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
+from goldloop.core.annotations import AnnotationStatus, Grounds, StoredAnnotation
 from goldloop.core.labels import LabelSet
 from goldloop.tables import codec, schema
+from labelstudio_config.grounds import SEVERITY_NAME, SPAN_NAME, rule_name
 from labelstudio_config.interface import NOTE_NAME, REASON_NAME
 
 LABELS = LabelSet.of(["cat", "dog", "5"])
@@ -85,6 +86,8 @@ def test_data_that_was_changed_to_other_types_stops_nothing(value: object) -> No
     """What the task showed, and reasons, come from the server as anything that JSON knows."""
     changed = dict.fromkeys(("suggested", "suggested_score", "suggested_by", "answers"), value)
     notes = [region({"choices": value}, REASON_NAME), region({"text": value}, NOTE_NAME)]
+    notes += [region({"choices": value}, name) for name in (SEVERITY_NAME, rule_name("cat"))]
+    notes += [region({"text": value}, SPAN_NAME), region(value, SPAN_NAME)]
 
     (state,) = read_tasks([row(raw(1, [*choice_result("cat"), *notes]), **changed)], LABELS)
 
@@ -101,3 +104,13 @@ def test_what_is_no_annotation_is_left_out_and_a_task_without_a_key_has_none() -
     states = read_tasks(rows, LABELS)
 
     assert [(state.key, state.annotations) for state in states] == [("k", ()), ("", ()), ("", ())]
+
+
+def test_grounds_beside_another_label_are_left_out() -> None:
+    """A page may still send what was chosen beside a label before, such as its rule."""
+    regions = [region({"choices": ["mild"]}, SEVERITY_NAME), region({"choices": ["D1"]}, rule_name("dog"))]
+
+    answers = [raw(n, [*choice_result(label), *regions]) for n, label in enumerate(("cat", "dog"))]
+    (state,) = read_tasks([row(*answers)], LABELS, "cat")
+
+    assert [one.grounds for one in state.annotations] == [None, Grounds("mild", "D1")]

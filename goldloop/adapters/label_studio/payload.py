@@ -11,13 +11,15 @@ from typing import Any
 from urllib.parse import quote
 
 from goldloop.adapters.label_studio.assignment import is_barring
-from goldloop.core.annotations import Annotation, TaskState
+from goldloop.core.annotations import NO_GROUNDS, Annotation, Grounds, TaskState
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import NewTask, Purpose
+from labelstudio_config.grounds import SEVERITY_NAME, SPAN_NAME, rule_name
 from labelstudio_config.interface import FROM_NAME, FULL_HINT, KINDS, NOTE_NAME, REASON_NAME, TO_NAME
 
 _MOST_CHARS = 300  # of what an annotation holds, in a sentence about its problem
 _MOST_REASON_CHARS = 5000
+_MOST_SPANS = 100
 
 TaskData = Callable[[NewTask, Callable[[str], str]], Mapping[str, str]]
 """Returns the fields of a task that hold its sample, such as `goldloop.core.modality.Modality.task_data`."""
@@ -118,8 +120,35 @@ def read_result(result: object, labels: LabelSet) -> tuple[str | None, str | Non
 
 
 def _read_reason(result: object) -> str | None:
-    """Return the picked reasons, then the written note, or None without either."""
-    given = [*_values(result, REASON_NAME, "choices"), *_values(result, NOTE_NAME, "text")]
+    """Return the picked reasons, or None without any."""
+    return _joined(_values(result, REASON_NAME, "choices"))
+
+
+def _read_grounds(result: object, label: str | None, acceptable: str | None) -> Grounds | None:
+    """Return what stands beside `label` in a result, or None where nothing does.
+
+    The page still sends what was chosen beside another label before: a rule counts if it is one of this
+    label, and a severity if this label is not the `acceptable` one.
+    """
+    is_severe = label not in (None, acceptable)
+    given = Grounds(
+        severity=_joined(_values(result, SEVERITY_NAME, "choices")) if is_severe else None,
+        rule=_joined(_values(result, rule_name(label), "choices")) if label else None,
+        spans=tuple(filter(None, (_joined([text]) for text in _spans(result)))),
+        note=_joined(_values(result, NOTE_NAME, "text")),
+    )
+    return None if given == NO_GROUNDS else given
+
+
+def _spans(result: object) -> list[object]:
+    """Return the texts of the marked parts."""
+    marked = [region for region in _regions(result) if region.get("from_name") == SPAN_NAME]
+    values = [region["value"] for region in marked if isinstance(region.get("value"), dict)]
+    return [value.get("text") for value in values[:_MOST_SPANS]]
+
+
+def _joined(given: Sequence[object]) -> str | None:
+    """Return the texts of `given`, one behind the other, or None where there are none."""
     texts = (" ".join(value.split()) for value in given if isinstance(value, str))
     return _storable("; ".join(filter(None, texts)))[:_MOST_REASON_CHARS] or None
 
@@ -148,8 +177,12 @@ def _short(text: str) -> str:
     return _storable(text if len(text) <= _MOST_CHARS else f"{text[:_MOST_CHARS]}...")
 
 
-def read_tasks(rows: Sequence[Mapping[str, Any]], labels: LabelSet) -> list[TaskState]:
+def read_tasks(
+    rows: Sequence[Mapping[str, Any]], labels: LabelSet, acceptable: str | None = None
+) -> list[TaskState]:
     """Return a page of the task list; the key of a task that goldloop did not push may be "".
+
+    The `acceptable` label of texts needs no severity, see `goldloop.core.questions.Questions`.
 
     An annotation that cannot be read becomes one with a problem, so that the others of the page count.
     """
@@ -157,7 +190,7 @@ def read_tasks(rows: Sequence[Mapping[str, Any]], labels: LabelSet) -> list[Task
     for row in rows:
         data = row["data"] if isinstance(row["data"], Mapping) else {}
         annotations = [
-            _read_annotation(raw, data, labels)
+            _read_annotation(raw, data, labels, acceptable)
             for raw in row["annotations"] or ()
             if isinstance(raw, Mapping) and isinstance(raw.get("id"), int) and not is_barring(raw)
         ]
@@ -168,14 +201,15 @@ def read_tasks(rows: Sequence[Mapping[str, Any]], labels: LabelSet) -> list[Task
     return states
 
 
-def _read_annotation(raw: Mapping[str, Any], data: Mapping[str, Any], labels: LabelSet) -> Annotation:
+def _read_annotation(
+    raw: Mapping[str, Any], data: Mapping[str, Any], labels: LabelSet, acceptable: str | None
+) -> Annotation:
     """Return one annotation of the task list; `data` is that of its task.
 
     The annotator's name is the user id; an e-mail address is private and may change. The annotator is the
     account that saved the annotation last, because any account can create one under another's name. Label
     Studio names no such account for imported annotations and for those of "Create Annotations From
-    Predictions", and none for deleted accounts. Only a skip and an adjudicator's answer have a reason; an
-    answer that was a skip before loses its reason.
+    Predictions", and none for deleted accounts.
     """
     is_skip = bool(raw.get("was_cancelled"))
     result = raw.get("result")
@@ -190,12 +224,13 @@ def _read_annotation(raw: Mapping[str, Any], data: Mapping[str, Any], labels: La
         updated_at=datetime.fromisoformat(raw["updated_at"]),
         lead_time_s=_number(raw.get("lead_time")),
         problem=problem,
-        reason=_read_reason(result) if is_skip or "answers" in data else None,
+        reason=_read_reason(result),
         shown_label=_text(data.get("suggested")),
         shown_score=_number(data.get("suggested_score")),
         shown_model_version=_text(data.get("suggested_by")),
         server_author=author,
         is_bulk=saver is None and (author is not None or raw.get("import_id") is not None),
+        grounds=_read_grounds(result, label, acceptable),
     )
 
 

@@ -20,9 +20,11 @@ from goldloop.adapters.label_studio.tabs import QUEUES, ensure_tabs
 from goldloop.adapters.label_studio.task_list import sweep
 from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
+from goldloop.core.questions import NO_QUESTIONS, Questions
 from goldloop.core.tasks import Purpose
 from goldloop.settings.identity import Identity, KnownProject
 from labelstudio_config.interface import FROM_NAME, guide, interface
+from labelstudio_config.retired import with_retired
 
 _MAX_NAME = 28  # characters, so that the longest title has the 50 that Label Studio allows
 _TINY_PX = 128  # the page enlarges smaller images so far that smoothing would hide their details
@@ -74,15 +76,16 @@ def ensure_projects(
     labels: LabelSet,
     images_root: Path | None,
     kind: str = "image",
+    questions: Questions = NO_QUESTIONS,
     identity: Identity | None = None,
 ) -> Projects:
     """Return the projects of the workspace called `name`, created or brought up to date.
 
-    `kind` of samples decides the labelling screen. `identity` is the workspace's, to which the projects
-    belong; None, on a server that nobody else uses: the name stands for it. Two machines that create them at
-    the same time both get the older ones. `images_root` is the content store as the server sees it, a folder
-    below its LOCAL_FILES_DOCUMENT_ROOT, and annotators get access to it; None when the images come from
-    elsewhere. It takes six requests when nothing has to change.
+    `kind` of samples and `questions` beside the label decide the labelling screen. `identity` is the
+    workspace's, to which the projects belong; None, on a server that nobody else uses: the name stands for
+    it. Two machines that create them at the same time both get the older ones. `images_root` is the content
+    store as the server sees it, a folder below its LOCAL_FILES_DOCUMENT_ROOT, and annotators get access to
+    it; None when the images come from elsewhere. It takes six requests when nothing has to change.
 
     Raises:
         LabelError: a label that annotators have used is missing from `labels`.
@@ -90,7 +93,7 @@ def ensure_projects(
     """
     server = LabelStudioClient(url, token)
     titles = project_titles(name)
-    wanted = _wanted(labels, kind, is_tiny=images_root is not None and _are_tiny(images_root))
+    wanted = _wanted(labels, kind, questions, is_tiny=images_root is not None and _are_tiny(images_root))
     with translated(url, f"create the projects {', '.join(map(repr, titles))}"):
         owner = identity or Identity(id=name, handle=name, root="")
         projects = find_or_create(server, owner, titles)
@@ -110,12 +113,13 @@ def ensure_projects(
 
 
 def _update(server: LabelStudioClient, project: dict[str, Any], settings: dict[str, Any]) -> None:
+    settings |= {"label_config": with_retired(settings["label_config"], project["label_config"])}
     change = {key: value for key, value in settings.items() if project.get(key) != value}
     if change:
         server.patch(f"/api/projects/{project['id']}/", change)
 
 
-def _wanted(labels: LabelSet, kind: str, *, is_tiny: bool) -> list[dict[str, Any]]:
+def _wanted(labels: LabelSet, kind: str, questions: Questions, *, is_tiny: bool) -> list[dict[str, Any]]:
     """Return the settings of the three projects.
 
     Each task has its own number of answers, initially 1; see `LabelStudioQueue.ask`. A change of the
@@ -126,13 +130,13 @@ def _wanted(labels: LabelSet, kind: str, *, is_tiny: bool) -> list[dict[str, Any
         "sampling": "Sequential sampling",
         "skip_queue": "REQUEUE_FOR_OTHERS",
         "show_collab_predictions": True,
-        "label_config": interface(labels, kind, is_tiny=is_tiny),
-        "expert_instruction": guide(labels, kind),
+        "label_config": interface(labels, kind, questions=questions, is_tiny=is_tiny),
+        "expert_instruction": guide(labels, kind, questions=questions),
         "maximum_annotations": 1,
     }
     adjudication = main | {
-        "label_config": interface(labels, kind, is_dispute=True, is_tiny=is_tiny),
-        "expert_instruction": guide(labels, kind, is_dispute=True),
+        "label_config": interface(labels, kind, questions=questions, is_dispute=True, is_tiny=is_tiny),
+        "expert_instruction": guide(labels, kind, questions=questions, is_dispute=True),
     }
     return [main, adjudication, main | {"maximum_annotations": _EVERYBODY}]
 

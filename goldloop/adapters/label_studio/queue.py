@@ -45,6 +45,7 @@ class LabelStudioQueue:
     The purpose of a task determines its project. Task ids come from the server, so no two projects share one.
     Annotators have their user ids as names. The task's data holds the suggestion that annotators saw, because
     goldloop never changes the suggestion of a pushed task. `secret` encrypts the keys of tasks on the server.
+    `acceptable` is the label that needs no severity.
     """
 
     def __init__(
@@ -56,11 +57,13 @@ class LabelStudioQueue:
         *,
         task_data: TaskData = image_data,
         secret: bytes = b"",
+        acceptable: str | None = None,
     ) -> None:
         self.url = url
         self.projects = projects
         self.labels = labels
         self.task_data = task_data
+        self.acceptable = acceptable
         self._server = LabelStudioClient(url, token, TaskKeys(secret))
         self._shown_version: str | None = None
         self._found_version: str | None = None  # of tasks whose push may have ended before `_show_version`
@@ -153,7 +156,7 @@ class LabelStudioQueue:
         """Return these tasks and their present annotations; ids without a task are left out."""
         rows = lookup(self._server, self.projects, _CHANGED_FIELDS, "id", task_ids, is_full=True)
         moments = [row | {"updated_at": datetime.fromisoformat(row["updated_at"])} for row in rows]
-        return read_tasks(moments, self.labels)
+        return read_tasks(moments, self.labels, self.acceptable)
 
     def all_tasks(self) -> dict[int, str]:
         """Return key by task id for every task with a key."""
@@ -199,7 +202,7 @@ class LabelStudioQueue:
         """
         fetches = [partial(changed_page, self._server, project, _CHANGED_FIELDS) for project in self.projects]
         for rows in merged_pages([ChangeStream(fetch, moment) for fetch in fetches]):
-            yield read_tasks(rows, self.labels)
+            yield read_tasks(rows, self.labels, self.acceptable)
 
     def _import(self, project_id: int, payloads: list[dict[str, Any]]) -> dict[str, int]:
         with translated(self.url, f"import {len(payloads)} tasks into project {project_id}"):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from goldloop.core.annotations import Annotation
+from goldloop.core.annotations import Annotation, Grounds
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import NewTask, Purpose
 
@@ -77,15 +77,14 @@ class MemoryAnnotators:
         reason: str | None = None,
         lead_time_s: float | None = 2.0,
         author: str | None = None,
+        grounds: Grounds | None = None,
     ) -> int:
         """Submit `label` for a task as `annotator`, a skip if it is None; return the annotation id.
 
-        Only a skip and an adjudicator's answer keep the `reason`. The server lists the answer under the name
-        of `author`, by default the annotator's.
+        The server lists the answer under the name of `author`, by default the annotator's.
         """
         task = self.tasks[task_id]
         task.updated_at = self._tick()
-        has_reason = label is None or task.pushed.purpose is Purpose.ADJUDICATION
         read, problem = self._read(label)
         shown = task.pushed.suggestion
         annotation_id = next(self._annotation_ids)
@@ -98,11 +97,12 @@ class MemoryAnnotators:
             updated_at=task.updated_at,
             lead_time_s=lead_time_s,
             problem=problem,
-            reason=reason if has_reason else None,
+            reason=reason,
             shown_label=shown.label if shown else None,
             shown_score=shown.score if shown else None,
             shown_model_version=shown.model_version if shown else None,
             server_author=author or annotator,
+            grounds=grounds,
         )
         return annotation_id
 

@@ -1,0 +1,31 @@
+"""Questions: what annotators are asked beside the label, and what they may look up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What annotators are asked beside the label; without any, only why they skip.
+
+    A sample whose label is not `acceptable` gets one of `severities` and one of the `rules` of its label.
+    `reasons` name what can make any sample unclear. `policy` is Markdown that annotators may look up.
+    The page veils the sample until the annotator lifts the veil if it `is_veiled`.
+    """
+
+    acceptable: str | None = None
+    severities: tuple[str, ...] = ()
+    rules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    reasons: tuple[str, ...] = ()
+    policy: str = ""
+    is_veiled: bool = False
+
+    @property
+    def has_grounds(self) -> bool:
+        """Whether annotators give more than a label and a reason for a skip."""
+        return bool(self.reasons or self.severities or self.rules)
+
+
+NO_QUESTIONS = Questions()
