@@ -16,7 +16,7 @@ from goldloop.loop.round import RoundReport
 from goldloop.reports.annotators import NOBODY, annotator_sections
 from goldloop.reports.rounds import retrain_section
 from goldloop.reports.routing import policy_lines
-from goldloop.reports.section import Row, markdown
+from goldloop.reports.section import Row, Section, markdown
 from goldloop.reports.steps import push_rows, score_rows
 from goldloop.tables.counts import conservation
 from goldloop.tables.rounds import read_rounds
@@ -56,6 +56,11 @@ def publish_round(wiring: Wiring, report: RoundReport) -> None:
         {"step": step, "what": row["what"], "n": row["n"]} for step, done in steps.items() for row in done
     ]
     publish_table("round", rows, str(conservation(wiring.tables)))
+
+
+def publish_review(sections: Sequence[Section]) -> None:
+    """Leave what moderators agree on against the machine, without any text of a sample."""
+    create_markdown_artifact(key="goldloop-review", markdown="\n\n".join(map(markdown, sections)))
 
 
 def with_plots(ports: LoopPorts) -> LoopPorts:

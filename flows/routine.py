@@ -12,7 +12,7 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.schedules import Cron, Schedule
 
 from flows.cron import check_cron
-from flows.publish import publish_retrain, publish_round, publish_table, with_plots
+from flows.publish import publish_retrain, publish_review, publish_round, publish_table, with_plots
 from flows.runs import opened
 from flows.steps import as_task
 from goldloop.labeling.pull import PullReport
@@ -83,6 +83,7 @@ def retrain(workspace: str) -> tuple[RoundRecord | None, list[str]]:
 def round_(workspace: str) -> RoundReport:
     """Pull answers, retrain, settle the policy, score the pool, push the next tasks, write page and log."""
     from goldloop.reports.decisions import write_round_decisions
+    from goldloop.reports.review_page import write_round_review
     from goldloop.reports.round_page import write_page
 
     wiring = opened(workspace)
@@ -90,7 +91,9 @@ def round_(workspace: str) -> RoundReport:
     report = run_round(with_plots(ports), as_task)
     page = as_task("write the round's page", lambda: write_page(ports, folder, links=wiring.links()))
     as_task("write the round's decisions", lambda: write_round_decisions(ports, folder))
+    reviewed = as_task("write the round's review", lambda: write_round_review(ports, folder))
     publish_round(wiring, report)
+    publish_review(reviewed.summary)
     return replace(report, page=page)
 
 

@@ -111,6 +111,7 @@ class Tables:
     server_checks: Table
     models: Table
     hints: Table
+    left_out: Table
 
 
 class Reader(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from goldloop.consensus.provisional import ProvisionalLabel
 from goldloop.core.probs import column_names
+from goldloop.core.samples import SampleId
 from goldloop.core.splits import VALIDATION_FOLDS, Split, fold_of
 from goldloop.gold.records import GoldRecord
 from goldloop.loop.ports import LoopPorts
@@ -132,8 +133,13 @@ def failing(runs: TrainingRuns, mlflow_run_id: str, step: str) -> Iterator[None]
         raise
 
 
-def recipe_digest(settings: Settings, provisional: Sequence[ProvisionalLabel] = ()) -> str:
-    """Return a digest of what decides, beside gold, what a retrain comes to: settings, provisional labels."""
+def recipe_digest(
+    settings: Settings, provisional: Sequence[ProvisionalLabel] = (), left_out: Collection[SampleId] = ()
+) -> str:
+    """Return a digest of what decides, beside gold, what a retrain comes to.
+
+    That is the settings, the provisional labels and the samples that the user left out.
+    """
     relevant: dict[str, Any] = {
         "labels": settings.labels,
         "model": settings.model.model_dump(),
@@ -141,6 +147,8 @@ def recipe_digest(settings: Settings, provisional: Sequence[ProvisionalLabel] = 
     }
     if provisional:
         relevant["provisional"] = [(one.sample_id, one.label) for one in provisional]
+    if left_out:
+        relevant["left_out"] = sorted(left_out)
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]
 
 

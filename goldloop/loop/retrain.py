@@ -23,6 +23,7 @@ from goldloop.loop.challenger import (
     train_challenger,
 )
 from goldloop.loop.champion import check_champion, load_model
+from goldloop.loop.left_out import without_left_out
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples
 from goldloop.loop.preset_comparison import compare_presets
@@ -31,6 +32,7 @@ from goldloop.tables.answers import read_annotations
 from goldloop.tables.batches import read_current_samples, read_reference, save_batch
 from goldloop.tables.counts import annotation_counts
 from goldloop.tables.gold_store import Gold
+from goldloop.tables.left_out import read_left_out
 from goldloop.tables.model_log import read_models
 from goldloop.tables.rounds import current_round, save_round
 from goldloop.tables.traffic import save_evaluation
@@ -83,11 +85,13 @@ def _retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
         _check_enough(gold.version.version, state.labelled)
         notes += check_champion(ports, read_models(ports.tables).champion)
         history = read_models(ports.tables)
-        recipe = recipe_digest(ports.settings, provisional)
+        left_out = read_left_out(ports.tables.left_out)
+        recipe = recipe_digest(ports.settings, provisional, left_out)
         trained = history.challenger(gold_digest=gold.version.digest, settings=recipe)
         if trained and history.rounds and history.rounds[-1].model_version == trained.version:
             return None
         challenger = None if trained is None else resumed_challenger(ports, trained, notes)
+        gold, provisional = without_left_out(gold, provisional, left_out, notes)
         gold, provisional = readable_gold(ports, gold, provisional, notes, check=_check_enough)
         if challenger is None:
             challenger = train_challenger(

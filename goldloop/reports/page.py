@@ -1,8 +1,8 @@
 """The page of a report: one HTML file that needs no server and no network.
 
 Images and plots are data URIs, so the page can be mailed, archived and printed. The only addresses in it
-are links that people may click. A map needs the one script of the page, which a policy names by its digest;
-all else needs none.
+are links that people may click. Maps and filtered tables need scripts of the page, which a policy names by
+their digests; all else needs none.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from goldloop.reports.plots.style import LABEL_COLOURS, LANE_LOOKS
 from goldloop.reports.section import MapPoint, Section, Value
 
 TEMPLATE = "page.html.jinja"
-MAP_SCRIPTS = ("map_marks.js", "map.js")
+SCRIPTS = {"map": ("map_marks.js", "map.js"), "filter": ("filter.js",)}
 SMALL_PIXELS = 64  # width below which a browser enlarges a picture
 NARROW_COLUMNS = 3  # up to which a table stands beside others and beside plots
 LONG_TEXT = 42  # characters of a cell above which it may be broken over lines
@@ -37,7 +37,10 @@ _MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "imag
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Everything the page shows; `judged_on` is the sentence that names the samples of its accuracies."""
+    """Everything the page shows; `judged_on` is the sentence that names the samples of its accuracies.
+
+    Texts of a page that `is_veiled` are blurred until the mouse or the focus is on them.
+    """
 
     title: str
     generated_at: datetime
@@ -45,6 +48,14 @@ class Page:
     facts: Mapping[str, Cell] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
     judged_on: str = "Every accuracy is on the holdout: drawn at random, labelled blind, never trained on."
+    is_veiled: bool = False
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Which of `SCRIPTS` the page runs."""
+        has_filter = any(table.is_filtered for section in self.sections for table in section.tables)
+        has_map = any(section.map for section in self.sections)
+        return tuple(name for name, is_needed in (("map", has_map), ("filter", has_filter)) if is_needed)
 
 
 def render_page(page: Page) -> str:
@@ -70,20 +81,19 @@ def render_page(page: Page) -> str:
         label_colours=LABEL_COLOURS,
         narrow_columns=NARROW_COLUMNS,
         long_text=LONG_TEXT,
-        script=map_script() if any(section.map for section in page.sections) else None,
-        script_digest=script_digest(),
+        scripts={page_script(name): script_digest(name) for name in page.needs},
     )
 
 
-def map_script() -> Markup:
-    """Return the script that draws maps."""
+def page_script(name: str) -> Markup:
+    """Return one of `SCRIPTS`."""
     folder = files("goldloop.reports") / "templates"
-    return Markup("\n".join((folder / name).read_text(encoding="utf-8") for name in MAP_SCRIPTS))
+    return Markup("\n".join((folder / file).read_text(encoding="utf-8") for file in SCRIPTS[name]))
 
 
-def script_digest() -> str:
-    """Return the digest by which the page allows the script of maps, and no other."""
-    digest = hashlib.sha256(map_script().encode()).digest()
+def script_digest(name: str) -> str:
+    """Return the digest by which the page allows one of `SCRIPTS`, and no other."""
+    digest = hashlib.sha256(page_script(name).encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode('ascii')}"
 
 

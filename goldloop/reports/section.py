@@ -22,10 +22,14 @@ Row = Mapping[str, Value]
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under a title, which is empty where the section's title is enough."""
+    """Rows under a title, which is empty where the section's title is enough.
+
+    The page offers to filter the rows of a table that `is_filtered`.
+    """
 
     rows: Sequence[Row]
     title: str = ""
+    is_filtered: bool = False
 
     @property
     def columns(self) -> dict[str, bool]:

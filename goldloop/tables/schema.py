@@ -15,6 +15,7 @@ from goldloop.gold.records import GoldRecord
 from goldloop.routing.policies import PolicyEntry
 from goldloop.tables.codec import MOMENT, columns_of
 from goldloop.tables.hints import Hint
+from goldloop.tables.left_out import LeftOut
 from goldloop.tables.server_checks import ServerCheck
 from goldloop.tables.task_log import TaskEvent
 from goldloop.training.label_errors import LabelIssue
@@ -88,6 +89,8 @@ ALL = {
     "models": columns_of(ModelEvent, seq=pa.int64()),
     # a sample that the user knows to have a label, or that a later row forgets; append only, ordered by seq
     "hints": columns_of(Hint, seq=pa.int64()),
+    # a sample that the user left out of training, or put back; append only, ordered by seq
+    "left_out": columns_of(LeftOut, seq=pa.int64()),
 }
 """Columns of each table, by the names of `goldloop.core.ports.Tables`."""
 

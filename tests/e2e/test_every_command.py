@@ -127,7 +127,7 @@ def look_at_reports(tried: Tried, kind: str, truth: dict[SampleId, str]) -> None
     """Run the commands that only tell."""
     shown = [
         ("annotators",), ("agreement",), ("report",), ("replay", "--kind", "cost"), ("label-errors",),
-        ("decisions", "--since", "2026-01-01"),
+        ("decisions", "--since", "2026-01-01"), ("review",), ("review", "--since", "2026-01-01"),
         ("gold log",), ("gold diff", "1", "2"), ("policy show",), ("policy tune",), ("labels",),
         ("policy explain", next(iter(truth))),
     ]  # fmt: skip

@@ -22,7 +22,7 @@ from goldloop.core.samples import SampleId
 from goldloop.loop.ports import LoopPorts
 from goldloop.reports import sample_map
 from goldloop.reports.map_data import MOST_LABELS, SCALE, map_data
-from goldloop.reports.page import Page, map_script, render_page
+from goldloop.reports.page import Page, page_script, render_page
 from goldloop.reports.pictures import picture_sections
 from goldloop.reports.projection import in_unit_square, projected
 from goldloop.reports.sample_map import NOTHING, map_section
@@ -261,7 +261,7 @@ def test_the_page_allows_the_script_of_the_map_and_no_other(loop: Loop) -> None:
 
     data, script = scripts(html)
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    assert script == map_script()
+    assert script == page_script("map")
     assert f"script-src 'sha256-{digest}'" in html
     assert json.loads(data)["file"]
     assert "script" not in Reader(plain).tags
