@@ -53,6 +53,9 @@ The last three begin a note, lift the veil and mark a part where there are quest
 FULL_HINT = "Full review: take your time. Somebody else answers it too."
 """What stands above the labels in a full review, in place of a suggestion."""
 
+APPEAL_HINT = "Appeal. The author says: {words}"
+"""What stands above the labels of an appealed sample, which nobody decides twice."""
+
 HOTKEYS = {
     "annotation:annotation:submit": {"key": "enter", "active": True},
     "regions:region:focus": {"key": "alt+enter", "active": True},  # would otherwise share Enter

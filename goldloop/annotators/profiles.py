@@ -52,7 +52,7 @@ class AssessedAnswer:
 def assessed_answers(
     outcomes: Outcomes, answer_requests: Iterable[AnswerRequest], labels: LabelSet
 ) -> list[AssessedAnswer]:
-    """Return every answer and skip but adjudicators' decisions, by annotation id, with its references.
+    """Return every answer and skip but those that decide, by annotation id, with its references.
 
     The label is known for onboarding tasks, and for tasks that were requested once more because their label
     was known (honeypots). Other samples whose label became known later do not count: they were answered again
@@ -65,7 +65,7 @@ def assessed_answers(
             honeypot_since.setdefault(request.key, request.at)
     assessed = []
     for answer in outcomes.answers:
-        if answer.purpose is Purpose.ADJUDICATION:
+        if answer.purpose in (Purpose.ADJUDICATION, Purpose.APPEAL):  # they decide
             continue
         known, others, place = None, None, places.get(answer.sample_id)
         if place is not None and not answer.is_skip:

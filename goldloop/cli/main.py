@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from goldloop import __version__
-from goldloop.cli import gold, hints, labels, loop, policy, reports, review, selection, workspace
+from goldloop.cli import appeals, gold, hints, labels, loop, policy, reports, review, selection, workspace
 from goldloop.cli.common import err, out
 from goldloop.cli.leaving import bound_exit
 from goldloop.core.disk import disk_error, path_error
@@ -40,6 +40,7 @@ app.add_typer(gold.app, name="gold")
 app.add_typer(policy.app, name="policy")
 app.add_typer(selection.app, name="selection")
 app.add_typer(workspace.annotator_app, name="annotator")
+app.add_typer(appeals.app, name="appeal")
 
 
 def main() -> None:

@@ -18,7 +18,10 @@ from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose, n_first_answers
 from goldloop.settings import Settings
 
-_FIRST_OF = (Purpose.AUDIT, Purpose.SEED, Purpose.FULL, Purpose.REVIEW, Purpose.RECHECK)
+APPEAL_ANSWERS = 2
+"""People who decide an appeal, if they agree; an adjudicator decides where they differ."""
+
+_FIRST_OF = (Purpose.AUDIT, Purpose.SEED, Purpose.FULL, Purpose.REVIEW, Purpose.RECHECK, Purpose.APPEAL)
 """Order of precedence: a sample with tasks of several purposes has the first of these in gold."""
 
 
@@ -28,12 +31,13 @@ class SampleEvidence:
 
     `plan` is the plan of its first task, `keys` its live tasks whose answers vote. `votes` holds the newest
     answer of each annotator, in the order of their first answers; `skips` holds the skips of annotators
-    without a vote. `decision` is the adjudicator's answer. `uncounted` holds, once for each answer, the key
-    of a recheck or adjudication task whose answer does not count: its annotator had voted on the sample
-    before, or decided without being an adjudicator. It also holds the key of each answer that the server
-    counts and goldloop refuses. goldloop has requested `n_asked` answers in total, of which the `n_first`
-    first are independent. `is_strict` samples, which measure a model or an annotator, go
-    to adjudication when the first answers differ.
+    without a vote. `decision` is the adjudicator's answer, or the later one of two people who agree on an
+    appeal; `appealed` holds the labels of those who answered the appeal. `uncounted` holds, once for each
+    answer, the key of a recheck, appeal or adjudication task whose answer does not count: its annotator had
+    voted on the sample before, or decided without being an adjudicator. It also holds the key of each answer
+    that the server counts and goldloop refuses. goldloop has requested `n_asked` answers in total, of which
+    the `n_first` first are independent. `is_strict` samples, which measure a model or an annotator, go to
+    adjudication when the first answers differ.
     """
 
     sample_id: SampleId
@@ -47,6 +51,7 @@ class SampleEvidence:
     n_asked: int
     n_first: int
     is_strict: bool
+    appealed: tuple[str, ...] = ()
 
     @property
     def purpose(self) -> Purpose:
@@ -133,37 +138,48 @@ def _evidence(
     n_lost: Mapping[str, int],
 ) -> SampleEvidence:
     plan = next(plans[purpose] for purpose in _FIRST_OF if purpose in plans)
-    sample_id, purpose, labels = plan.sample_id, plan.purpose, settings.label_set
+    purpose = plan.purpose
     overlap, audit_answers = settings.selection.overlap, settings.consensus.audit_answers
     may_show = purpose is not Purpose.AUDIT  # an audit answer counts only if it was given blind
     voting = [answer for answer in answers if answer.purpose.has_votes and (may_show or not answer.is_shown)]
     votes = _votes(voting)
     label_of = {vote.annotator: str(vote.label) for vote in votes}
-    suggested = [vote for vote in votes if vote.is_shown and vote.suggested_label in labels]
     adjudicators = set(settings.annotators.adjudicators)
-    decision = _decision(answers, label_of, adjudicators)
+    appeal = _appeal(answers)
+    decision = _decision(answers, appeal, label_of, adjudicators)
     keys = tuple(plans[asked_for].key for asked_for in sorted(plans) if asked_for.has_votes)
     uncounted = _uncounted(answers, plans, adjudicators) + _lost(plans, n_lost)
     is_checked = plan.arm in (Arm.HIDDEN, Arm.SHOWN)
     n_asked = sum(max(n_wanted.get(key, 1), overlap if key == plan.key else 1) for key in keys)
     return SampleEvidence(
-        sample_id=sample_id,
+        sample_id=plan.sample_id,
         plan=plan,
         keys=keys,
         votes=votes,
         skips=tuple(answer for answer in voting if answer.is_skip and answer.annotator not in label_of),
         decision=decision,
         uncounted=uncounted,
-        voted=VotedSample(
-            sample_id=sample_id,
-            votes=label_of,
-            probs=_probs(plans, labels, {*label_of.values(), *([decision.label] if decision else [])}),
-            shown={vote.annotator: str(vote.suggested_label) for vote in suggested},
-            decision=decision.label if decision else None,
-        ),
+        voted=_voted(plans, votes, decision, settings.label_set),
         n_asked=n_asked - sum(key in keys for key in uncounted),
         n_first=n_first_answers(purpose, overlap=overlap, audit_answers=audit_answers, is_checked=is_checked),
-        is_strict=purpose in (Purpose.AUDIT, Purpose.FULL) or is_checked,
+        is_strict=purpose in (Purpose.AUDIT, Purpose.FULL, Purpose.APPEAL) or is_checked,
+        appealed=tuple(str(answer.label) for answer in appeal),
+    )
+
+
+def _voted(
+    plans: Mapping[Purpose, PlannedTask], votes: Sequence[Answer], decision: Answer | None, labels: LabelSet
+) -> VotedSample:
+    """Return what the consensus takes of the evidence; a decision's purpose is that of its task."""
+    suggested = [vote for vote in votes if vote.is_shown and vote.suggested_label in labels]
+    answered = {vote.label for vote in votes} | ({decision.label} if decision else set())
+    return VotedSample(
+        sample_id=next(iter(plans.values())).sample_id,
+        votes={vote.annotator: str(vote.label) for vote in votes},
+        probs=_probs(plans, labels, answered),
+        shown={vote.annotator: str(vote.suggested_label) for vote in suggested},
+        decision=decision.label if decision else None,
+        decided_by=decision.purpose if decision else Purpose.ADJUDICATION,
     )
 
 
@@ -209,8 +225,18 @@ def _newness(answer: Answer) -> tuple[datetime, int]:
     return answer.updated_at, answer.annotation_id
 
 
-def _decision(answers: Iterable[Answer], voters: Collection[str], adjudicators: set[str]) -> Answer | None:
-    """Return the newest decision of an adjudicator who has not voted on the sample."""
+def _appeal(answers: Sequence[Answer]) -> list[Answer]:
+    """Return the newest answer to the appeal of each annotator who answers the sample nowhere else."""
+    elsewhere = {answer.annotator for answer in answers if answer.purpose is not Purpose.APPEAL}
+    given = [answer for answer in answers if answer.purpose is Purpose.APPEAL and not answer.is_skip]
+    newest = {answer.annotator: answer for answer in sorted(given, key=_newness)}
+    return [answer for annotator, answer in newest.items() if annotator not in elsewhere]
+
+
+def _decision(
+    answers: Iterable[Answer], appeal: Sequence[Answer], voters: Collection[str], adjudicators: set[str]
+) -> Answer | None:
+    """Return the newest decision: of an adjudicator who has not voted on the sample, or on the appeal."""
     decisions = [
         answer
         for answer in answers
@@ -219,22 +245,28 @@ def _decision(answers: Iterable[Answer], voters: Collection[str], adjudicators: 
         and answer.annotator not in voters
         and (not adjudicators or answer.annotator in adjudicators)
     ]
+    if len(appeal) >= APPEAL_ANSWERS and len({answer.label for answer in appeal}) == 1:
+        decisions.append(max(appeal, key=_newness))
     return max(decisions, key=_newness, default=None)
 
 
 def _uncounted(
     answers: Iterable[Answer], plans: Mapping[Purpose, PlannedTask], adjudicators: set[str]
 ) -> tuple[str, ...]:
-    """Return the key of each recheck or adjudication answer that does not count, once for each annotator."""
+    """Return the key of each answer to a recheck, an appeal or a dispute that does not count."""
     people: dict[Purpose, set[str]] = {purpose: set() for purpose in Purpose}
     for answer in answers:
         if not answer.is_skip:
             people[answer.purpose].add(answer.annotator)
-    rechecked, deciding = people[Purpose.RECHECK], people[Purpose.ADJUDICATION]
-    voted = set().union(*(people[purpose] for purpose in _FIRST_OF if purpose is not Purpose.RECHECK))
+    rechecked, deciding, on_appeal = (
+        people[purpose] for purpose in (Purpose.RECHECK, Purpose.ADJUDICATION, Purpose.APPEAL)
+    )
+    again = (Purpose.RECHECK, Purpose.APPEAL)
+    voted = set().union(*(people[purpose] for purpose in _FIRST_OF if purpose not in again))
     no_adjudicators = deciding - adjudicators if adjudicators else set()
     barred = {
         Purpose.RECHECK: rechecked & voted,
-        Purpose.ADJUDICATION: (deciding & (voted | rechecked)) | no_adjudicators,
+        Purpose.APPEAL: on_appeal & (voted | rechecked | deciding),
+        Purpose.ADJUDICATION: (deciding & (voted | rechecked | on_appeal)) | no_adjudicators,
     }
     return tuple(plans[purpose].key for purpose in barred if purpose in plans for _ in barred[purpose])

@@ -15,7 +15,6 @@ from goldloop.consensus.posterior import posterior
 from goldloop.consensus.votes import Floats, VotedSample, VoteTable, vote_table
 from goldloop.core.labels import LabelSet
 
-ADJUDICATION = "adjudication/1"
 POSTERIOR_DIGITS = 3
 
 TIE = 1e-6
@@ -135,7 +134,7 @@ def _consensus(
     sample: VotedSample, probability: Floats, labels: LabelSet, *, method: Method, target: float
 ) -> Consensus:
     if sample.decision is not None:
-        return Consensus(sample.decision, ADJUDICATION, {sample.decision: 1.0})
+        return Consensus(sample.decision, f"{sample.decided_by}/1", {sample.decision: 1.0})
     best, second = np.argsort(-probability, kind="stable")[:2]
     is_sure = probability[best] >= target and probability[best] - probability[second] >= TIE
     shares = zip(labels, probability.round(POSTERIOR_DIGITS).tolist(), strict=True)

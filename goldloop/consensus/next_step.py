@@ -26,7 +26,8 @@ def next_step(evidence: SampleEvidence, consensus: Consensus, *, max_answers: in
     A label is gold when there is a consensus and the first answers are in, or enough of them agree that the
     rest cannot change the majority. An unsure sample gets one more answer until `max_answers`, or all first
     answers, were requested, then adjudication. A strict sample needs all first answers, and goes to
-    adjudication when they differ; so does a sample with `max_answers` skips and no vote.
+    adjudication when they differ; so does a sample with `max_answers` skips and no vote, and one about whose
+    appeal people differ, unless an adjudicator has decided.
     """
     n_first, n_votes = evidence.n_first, len(evidence.votes)
     first = [vote.label for vote in evidence.votes[:n_first]]  # later ones, as of honeypots, make no dispute
@@ -34,6 +35,8 @@ def next_step(evidence: SampleEvidence, consensus: Consensus, *, max_answers: in
     is_disputed = evidence.is_strict and n_agreeing < len(first)
     is_complete = len(first) == n_first or (not evidence.is_strict and n_agreeing > n_first / 2)
     is_decided = evidence.decision is not None
+    if len(set(evidence.appealed)) > 1 and not is_decided:
+        return Step.ADJUDICATE
     if consensus.label is not None and (is_decided or (is_complete and not is_disputed)):
         return Step.NOTHING
     max_answers = max(max_answers, n_first)

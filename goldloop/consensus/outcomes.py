@@ -128,8 +128,9 @@ def _kind(change: GoldChange, *, is_looked_at: bool) -> str:
     before, after = change.before, change.after
     if after is None:
         return "put in doubt by a second look" if is_looked_at else "no longer sure"
-    if after.method.startswith("adjudication") and (before is None or before.method != after.method):
-        return "adjudicated"
+    for begin, kind in (("adjudication", "adjudicated"), ("appeal", "decided on appeal")):
+        if after.method.startswith(begin) and (before is None or before.method != after.method):
+            return kind
     if before is not None and before.label == after.label:
         return "reweighed"
     if is_looked_at:

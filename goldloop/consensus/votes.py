@@ -12,6 +12,7 @@ from scipy.sparse import csr_array
 from goldloop.core.labels import LabelSet
 from goldloop.core.probs import checked_probs
 from goldloop.core.samples import SampleId
+from goldloop.core.tasks import Purpose
 from goldloop.stats.metrics import Columns, Flags
 
 Floats = npt.NDArray[np.float64]
@@ -26,7 +27,8 @@ class VotedSample:
 
     `votes` holds one label for each annotator. `probs`, calibrated and in label-set order, come from a model
     that was not trained on this sample; None without such a model, and for an audit sample. `shown` holds the
-    suggestion of each annotator who saw one. `decision` is an adjudicator's label.
+    suggestion of each annotator who saw one. `decision` is the label of an adjudicator, or of two people who
+    agree on an appeal; `decided_by` names which.
     """
 
     sample_id: SampleId
@@ -34,6 +36,7 @@ class VotedSample:
     probs: tuple[float, ...] | None = None
     shown: Mapping[str, str] = field(default_factory=dict)
     decision: str | None = None
+    decided_by: Purpose = Purpose.ADJUDICATION
 
 
 @dataclass(frozen=True, slots=True)

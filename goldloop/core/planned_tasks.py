@@ -22,7 +22,8 @@ class PlannedTask:
     `model_version`, `probs` (n_labels, single precision) and the `label_names` of their columns come from the
     prediction that chose the sample; they are None when no model had scored it. The plan keeps a suggestion
     that `is_shown` hides. Near-duplicates share `group`, and `fingerprint` identifies them. `answers` counts
-    the answers so far by label, for an adjudicator; `barred` annotators do not get the task.
+    the answers so far by label, for an adjudicator; `barred` annotators do not get the task. `words` are what
+    the author of an appealed sample says.
     """
 
     key: str
@@ -48,6 +49,7 @@ class PlannedTask:
     barred: tuple[str, ...] = ()
     detail: str | None = None
     label_names: str | None = None
+    words: str = ""
 
     @property
     def sample_id(self) -> SampleId:

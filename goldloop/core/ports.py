@@ -112,6 +112,7 @@ class Tables:
     models: Table
     hints: Table
     left_out: Table
+    appeals: Table
 
 
 class Reader(Protocol):

@@ -39,7 +39,8 @@ class Candidate:
 
     `margin` and `label` belong to the newest prediction; both are None before the first. `audit_probability`
     was fixed by the first prediction; None means the audit rate. `hint` is the label of the user's hints that
-    the sample was chosen for, None where no hint did.
+    the sample was chosen for, None where no hint did. A sample that `is_appealed` has a task for an appeal:
+    only the audit may still draw it.
     """
 
     sample_id: SampleId
@@ -49,6 +50,7 @@ class Candidate:
     label: str | None = None
     audit_probability: float | None = None
     hint: str | None = None
+    is_appealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ class Purpose(StrEnum):
     `AUDIT` samples are a random draw. The strategy chooses all others that are new: a `SEED` shows no
     suggestion, and comes from all samples before the first model and from held ones later; `REVIEW` is a
     quick review and `FULL` a full review, for samples that the policy sent there; a full review gets blind
-    answers like an audit. `RECHECK` is a blind second answer
-    to a sample that was shown with a suggestion, or whose gold label is doubtful. `ONBOARDING` shows samples
-    with known labels to a new annotator. `ADJUDICATION` shows disputed samples to an adjudicator.
+    answers like an audit. `RECHECK` is a blind second answer to a sample that was shown with a suggestion, or
+    whose gold label is doubtful. `ONBOARDING` shows samples with known labels to a new annotator.
+    `ADJUDICATION` shows disputed samples to an adjudicator. `APPEAL` asks two people who have not decided a
+    sample, because its author objects to the label.
     """
 
     SEED = "seed"
@@ -28,6 +29,7 @@ class Purpose(StrEnum):
     RECHECK = "recheck"
     ONBOARDING = "onboarding"
     ADJUDICATION = "adjudication"
+    APPEAL = "appeal"
 
     @property
     def has_votes(self) -> bool:
@@ -65,7 +67,8 @@ class NewTask:
     """A task to push. `path` is relative to the content store; a task without a suggestion is blind.
 
     `answers` counts the answers so far by label; an adjudicator sees these counts. `barred` annotators do not
-    get the task, because they have answered the sample before. `sealed` is the plan, encrypted.
+    get the task, because they have answered the sample before. `sealed` is the plan, encrypted. `words` are
+    what the author of an appealed sample says.
     """
 
     sample_id: SampleId
@@ -76,6 +79,7 @@ class NewTask:
     answers: Mapping[str, int] = field(default_factory=dict)
     barred: tuple[str, ...] = ()
     sealed: str = ""
+    words: str = ""
 
     @property
     def key(self) -> str:
@@ -85,7 +89,7 @@ class NewTask:
 
 def n_first_answers(purpose: Purpose, *, overlap: int, audit_answers: int, is_checked: bool) -> int:
     """Return the number of independent first answers of a task; before them, there is no label."""
-    if purpose in (Purpose.AUDIT, Purpose.FULL):
+    if purpose in (Purpose.AUDIT, Purpose.FULL, Purpose.APPEAL):
         return max(overlap, audit_answers)
     return max(overlap, 2) if is_checked else overlap
 

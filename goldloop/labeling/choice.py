@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from goldloop.core.ports import Tables
 from goldloop.core.predictions import Candidate, Choice
@@ -35,7 +35,10 @@ def choose_samples(
     """Return the next samples to ask about; reads no table when the allowance is spent."""
     if not allowance.n_answers and not allowance.n_more:
         return ChosenSamples()
-    pool, selection = read_unlabeled_pool(tables, snapshot.taken), settings.selection
+    appealed, selection = snapshot.only_appealed, settings.selection
+    pool = read_unlabeled_pool(tables, snapshot.taken - appealed)
+    if appealed:
+        pool = [replace(one, is_appealed=one.sample_id in appealed) for one in pool]
 
     def chosen(n_answers: int) -> list[Choice]:
         spending = Spending(

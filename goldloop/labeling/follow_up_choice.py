@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from goldloop.annotators.honeypots import (
     known_answers,
     n_honeypots_due,
 )
-from goldloop.consensus.evidence import SampleEvidence
+from goldloop.consensus.evidence import APPEAL_ANSWERS, SampleEvidence
 from goldloop.consensus.next_step import Step
 from goldloop.core.chance import Arm
 from goldloop.core.samples import SampleId
@@ -95,13 +95,24 @@ def _n_spent(snapshot: Snapshot) -> int:
 def _promised(state: LoopState, settings: Settings) -> Iterator[AnswerRequest]:
     n_wanted = state.snapshot.requests.n_wanted
     for evidence in state.evidence.values():
+        yield from _on_appeal(evidence, n_wanted)
         n_first = n_answers_of(evidence.purpose, settings)
         if n_first > n_wanted.get(evidence.plan.key, 1):
             yield AnswerRequest(evidence.plan.key, n_first, RequestReason.FIRST)
         for key in dict.fromkeys(evidence.uncounted):
+            if key == task_key(evidence.sample_id, Purpose.APPEAL):
+                continue
             n = (n_first if key == evidence.plan.key else 1) + evidence.uncounted.count(key)
             if n > n_wanted.get(key, 1):
                 yield AnswerRequest(key, n, RequestReason.UNCOUNTED)
+
+
+def _on_appeal(evidence: SampleEvidence, n_wanted: Mapping[str, int]) -> Iterator[AnswerRequest]:
+    """Yield the answers that an appeal still needs: two of people who have not decided the sample."""
+    key = task_key(evidence.sample_id, Purpose.APPEAL)
+    n = APPEAL_ANSWERS + evidence.uncounted.count(key)
+    if key in evidence.keys and n > n_wanted.get(key, 1):
+        yield AnswerRequest(key, n, RequestReason.FIRST)
 
 
 def _disputes(state: LoopState) -> Iterator[FollowUpTask]:

@@ -62,6 +62,7 @@ def new_task(plan: PlannedTask, path: str, seal: PlanSeal) -> NewTask:
         plan.answers,
         plan.barred,
         seal.seal(plan),
+        plan.words,
     )
 
 

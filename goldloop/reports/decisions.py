@@ -5,26 +5,30 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
+from goldloop.core.annotations import Answer
 from goldloop.core.disk import write_whole
 from goldloop.core.errors import SettingsError, SourceError
 from goldloop.core.labels import LabelSet
-from goldloop.core.planned_tasks import PlannedTask
+from goldloop.core.planned_tasks import PlannedTask, TaskStatus
 from goldloop.core.ports import Tables
 from goldloop.core.probs import stored_probs
-from goldloop.core.samples import SampleId
+from goldloop.core.samples import FileRef, SampleId
 from goldloop.core.tasks import task_key
 from goldloop.core.verbatim import inert
 from goldloop.costs.time import working_seconds
+from goldloop.gold.records import GoldRecord
 from goldloop.labeling.context import LoopState, read_state
+from goldloop.loop.appeals import appeal_outcomes
 from goldloop.loop.ports import LoopPorts
 from goldloop.reports.section import Row
+from goldloop.tables.appeals import read_appeals
 from goldloop.tables.batches import read_places
 from goldloop.tables.rounds import read_rounds
 
@@ -41,7 +45,7 @@ class LoggedDecision:
     label, or SKIPPED. `severity`, `rule`, `reason`, `spans` (the marked parts, one on each line) and `note`
     are what the annotator gave beside it. `annotator` is the pseudonymous id on the server. `seconds` are
     None where unknown. Of `n_answers` with a label, `n_agree` gave this one. `gold` is the present label of
-    the sample.
+    the sample and `source` how it came about. `appeal` is what became of an appeal, None without one.
     """
 
     sample: str
@@ -65,6 +69,8 @@ class LoggedDecision:
     n_agree: int
     n_answers: int
     gold: str | None
+    source: str | None
+    appeal: str | None
 
 
 def moment(text: str) -> datetime:
@@ -85,44 +91,67 @@ def decision_log(
 ) -> list[LoggedDecision]:
     """Return the answers that count, the oldest first; those last changed at or after `since`."""
     answers, seconds = state.outcomes.answers, working_seconds(state.outcomes.answers)
+    timed = zip(answers, seconds.tolist(), strict=True)
+    chosen = [one for one in timed if since is None or one[0].updated_at >= since]
     said: defaultdict[SampleId, Counter[str | None]] = defaultdict(Counter)
     for answer in answers:
         said[answer.sample_id][answer.label] += 1
-    gold = {record.sample_id: record.label for record in state.snapshot.gold.records}
-    timed = zip(answers, seconds.tolist(), strict=True)
-    chosen = [one for one in timed if since is None or one[0].updated_at >= since]
-    places = read_places(tables, {answer.sample_id for answer, _ in chosen})
-    log = []
-    for answer, took in chosen:
-        counts, files = said[answer.sample_id], places.get(answer.sample_id)
-        task = state.snapshot.tasks[task_key(answer.sample_id, answer.purpose)]
-        label, confidence = _machine(task.plan, labels)
-        log.append(
-            LoggedDecision(
-                sample=files[-1].uri if files else "",
-                sample_id=answer.sample_id,
-                at=answer.updated_at,
-                round=answer.round,
-                purpose=str(answer.purpose),
-                lane=task.plan.lane,
-                model_version=task.plan.model_version if label else None,
-                machine_label=label,
-                confidence=confidence,
-                suggestion=answer.suggested_label if answer.is_shown else None,
-                decision=answer.label or SKIPPED,
-                severity=answer.grounds.severity,
-                rule=answer.grounds.rule,
-                reason=answer.reason,
-                spans="\n".join(answer.grounds.spans) or None,
-                note=answer.grounds.note,
-                annotator=answer.annotator,
-                seconds=None if np.isnan(took) else took,
-                n_agree=counts[answer.label] if answer.label else 0,
-                n_answers=counts.total() - counts[None],
-                gold=gold.get(answer.sample_id),
-            )
+    beside = _Beside(
+        labels=labels,
+        tasks=state.snapshot.tasks,
+        said=said,
+        places=read_places(tables, {answer.sample_id for answer, _ in chosen}),
+        gold={record.sample_id: record for record in state.snapshot.gold.records},
+        appeals={
+            one.appeal.sample_id: str(one.state)
+            for one in appeal_outcomes(read_appeals(tables.appeals), state)
+        },
+    )
+    return sorted((beside.logged(answer, took) for answer, took in chosen), key=_order)
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What stands beside the answers of a log, by key of the task or by sample_id."""
+
+    labels: LabelSet
+    tasks: Mapping[str, TaskStatus]
+    said: Mapping[SampleId, Counter[str | None]]
+    places: Mapping[SampleId, Sequence[FileRef]]
+    gold: Mapping[SampleId, GoldRecord]
+    appeals: Mapping[SampleId, str]
+
+    def logged(self, answer: Answer, took: float) -> LoggedDecision:
+        """Return one line of the log; `took` is in seconds, nan where unknown."""
+        sample_id, grounds = answer.sample_id, answer.grounds
+        counts, files, record = self.said[sample_id], self.places.get(sample_id), self.gold.get(sample_id)
+        plan = self.tasks[task_key(sample_id, answer.purpose)].plan
+        label, confidence = _machine(plan, self.labels)
+        return LoggedDecision(
+            sample=files[-1].uri if files else "",
+            sample_id=sample_id,
+            at=answer.updated_at,
+            round=answer.round,
+            purpose=str(answer.purpose),
+            lane=plan.lane,
+            model_version=plan.model_version if label else None,
+            machine_label=label,
+            confidence=confidence,
+            suggestion=answer.suggested_label if answer.is_shown else None,
+            decision=answer.label or SKIPPED,
+            severity=grounds.severity,
+            rule=grounds.rule,
+            reason=answer.reason,
+            spans="\n".join(grounds.spans) or None,
+            note=grounds.note,
+            annotator=answer.annotator,
+            seconds=None if np.isnan(took) else took,
+            n_agree=counts[answer.label] if answer.label else 0,
+            n_answers=counts.total() - counts[None],
+            gold=record.label if record else None,
+            source=record.method.partition("/")[0] if record else None,
+            appeal=self.appeals.get(sample_id),
         )
-    return sorted(log, key=_order)
 
 
 def _order(one: LoggedDecision) -> tuple[datetime, str, str]:

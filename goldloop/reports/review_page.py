@@ -11,7 +11,9 @@ from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.modality import Modality
 from goldloop.core.samples import SampleId
 from goldloop.labeling.context import read_state
+from goldloop.loop.appeals import appeal_outcomes
 from goldloop.loop.ports import LoopPorts
+from goldloop.reports.appeals import appeals_section
 from goldloop.reports.decisions import LoggedDecision, decision_log
 from goldloop.reports.gallery import gallery_section
 from goldloop.reports.page import Page, save_page
@@ -26,6 +28,7 @@ from goldloop.reports.review import (
 from goldloop.reports.review_cases import ReviewCase, review_cases
 from goldloop.reports.sample_facts import read_facts
 from goldloop.reports.section import Section
+from goldloop.tables.appeals import read_appeals
 from goldloop.tables.left_out import read_left_out
 from goldloop.tables.rounds import read_rounds
 
@@ -52,11 +55,17 @@ def review(ports: LoopPorts, *, since: datetime | None) -> Review:
     left_out = {sample_id: one.reason for sample_id, one in read_left_out(tables.left_out).items()}
     records = list(state.snapshot.gold.records)
     cases = review_cases(log, records, acceptable=settings.acceptable_label, left_out=left_out)
+    appeals = [
+        one
+        for one in appeal_outcomes(read_appeals(tables.appeals), state)
+        if since is None or one.appeal.at >= since
+    ]
     severities = settings.moderation.severities if settings.moderation else ()
     summary = [
         difference_section(cases, settings.label_set),
         rules_section(cases, log),
         words_section(cases, _texts(ports.modality, cases)),
+        appeals_section(appeals),
         exposure_section(log, severities[0] if len(severities) > 1 else None),
     ]
     pictured = galleries(cases)

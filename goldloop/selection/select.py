@@ -64,9 +64,13 @@ def select(pool: Sequence[Candidate], spending: Spending, *, rank: Rank) -> list
     n_audits = max(1, round(spending.n_answers * spending.audit_share / spending.audit_answers))
     drawn = reserve[: min(spending.n_answers // spending.audit_answers, n_audits)]
     audits = [Choice(one, Purpose.AUDIT, _audit_probability(one, spending)) for one in drawn]
-    others = [one for one, ratio in draws if ratio >= 1 and one.lane is not Lane.AUTO]
+    others = [one for one, ratio in draws if ratio >= 1 and _is_learnt_from(one)]
     n_left = spending.n_answers - spending.audit_answers * len(audits)
     return audits + _affordable(rank(others, n_left // spending.overlap), n_left, spending)
+
+
+def _is_learnt_from(candidate: Candidate) -> bool:
+    return candidate.lane is not Lane.AUTO and not candidate.is_appealed
 
 
 def _affordable(ranked: Iterable[Candidate], n_answers: int, spending: Spending) -> list[Choice]:

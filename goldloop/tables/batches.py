@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from goldloop.core.errors import SourceError
 from goldloop.core.ports import Table, Tables
 from goldloop.core.samples import Arrived, BatchId, FileRef, SampleId
 from goldloop.drift.history import Seen, current_samples, reference_of
@@ -36,6 +37,27 @@ def read_samples(tables: Tables, sample_ids: Collection[SampleId]) -> dict[Sampl
     rows = tables.samples.read(["sample_id", "uri", "batch", "fingerprint", "arrived_at"], where=wanted)
     rows = rows.sort_by([("arrived_at", "descending")])
     return {sample.sample_id: sample for sample in codec.values_of(ArrivedSample, rows)}
+
+
+def find_sample(tables: Tables, name: str) -> SampleId:
+    """Return the one sample whose id begins with `name`, or whose place, file name or row id is `name`.
+
+    Raises:
+        SourceError: no sample has that name, or several have.
+    """
+    uri = pc.field("uri")
+    is_named = pc.starts_with(pc.field("sample_id"), pattern=name.lower()) | (uri == name)
+    for mark in ("/", "#id="):
+        is_named |= pc.ends_with(uri, pattern=f"{mark}{name}")
+    was_seen = pc.field("arrived").isin([str(Arrived.SAMPLE), str(Arrived.DUPLICATE)])
+    rows = tables.samples.read(["sample_id", "uri", "arrived"]).filter(was_seen & is_named)
+    found = set(rows["sample_id"].to_pylist())
+    if len(found) != 1 or not name:
+        raise SourceError(
+            f"{len(found)} samples are named {name!r}; give the id of a row, its place such as "
+            "posts.csv#id=17, or the beginning of one sample_id"
+        )
+    return SampleId(found.pop())
 
 
 def read_places(tables: Tables, sample_ids: Collection[SampleId]) -> dict[SampleId, list[FileRef]]:

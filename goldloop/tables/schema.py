@@ -13,6 +13,7 @@ from goldloop.core.predictions import Prediction
 from goldloop.core.tasks import AnswerRequest
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.policies import PolicyEntry
+from goldloop.tables.appeals import Appeal
 from goldloop.tables.codec import MOMENT, columns_of
 from goldloop.tables.hints import Hint
 from goldloop.tables.left_out import LeftOut
@@ -91,6 +92,8 @@ ALL = {
     "hints": columns_of(Hint, seq=pa.int64()),
     # a sample that the user left out of training, or put back; append only, ordered by seq
     "left_out": columns_of(LeftOut, seq=pa.int64()),
+    # an author's objection to the label of a sample; append only, ordered by seq
+    "appeals": columns_of(Appeal, seq=pa.int64()),
 }
 """Columns of each table, by the names of `goldloop.core.ports.Tables`."""
 

@@ -10,6 +10,7 @@ from goldloop.core.annotations import StoredAnnotation
 from goldloop.core.planned_tasks import Event, TaskStatus
 from goldloop.core.ports import Tables
 from goldloop.core.samples import SampleId
+from goldloop.core.tasks import Purpose
 from goldloop.tables.answers import RequestLog, read_annotations, read_requests
 from goldloop.tables.gold_store import Gold, GoldStore
 from goldloop.tables.task_log import TaskLog
@@ -55,6 +56,12 @@ class Snapshot:
             for key, task in self.tasks.items()
             if task.event is Event.PUSHED and task.task_id is not None
         }
+
+    @property
+    def only_appealed(self) -> set[SampleId]:
+        """Return the samples about which only an appeal has a live task; the audit may still draw them."""
+        others = {task.sample_id for task in self.live.values() if task.purpose is not Purpose.APPEAL}
+        return {task.sample_id for task in self.live.values()} - others
 
     @property
     def taken(self) -> set[SampleId]:

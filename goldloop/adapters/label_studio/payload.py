@@ -15,7 +15,15 @@ from goldloop.core.annotations import NO_GROUNDS, Annotation, Grounds, TaskState
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import NewTask, Purpose
 from labelstudio_config.grounds import SEVERITY_NAME, SPAN_NAME, rule_name
-from labelstudio_config.interface import FROM_NAME, FULL_HINT, KINDS, NOTE_NAME, REASON_NAME, TO_NAME
+from labelstudio_config.interface import (
+    APPEAL_HINT,
+    FROM_NAME,
+    FULL_HINT,
+    KINDS,
+    NOTE_NAME,
+    REASON_NAME,
+    TO_NAME,
+)
 
 _MOST_CHARS = 300  # of what an annotation holds, in a sentence about its problem
 _MOST_REASON_CHARS = 5000
@@ -23,6 +31,8 @@ _MOST_SPANS = 100
 
 TaskData = Callable[[NewTask, Callable[[str], str]], Mapping[str, str]]
 """Returns the fields of a task that hold its sample, such as `goldloop.core.modality.Modality.task_data`."""
+
+_HINTS = {Purpose.FULL: FULL_HINT, Purpose.APPEAL: APPEAL_HINT}
 
 SEALED = "goldloop"
 """Field of a task's meta that holds its sealed plan."""
@@ -52,14 +62,14 @@ def task_payload(task: NewTask, task_data: TaskData = image_data) -> dict[str, A
 
     `data` holds the suggestion too, because it comes with the task at no cost; predictions take five times as
     long to list, and an import can lose them. A blind task has neither. Only a full review has a hint without
-    a suggestion: audits and rechecks have none, so that they look alike.
+    a suggestion: audits and rechecks have none, so that they look alike. An appeal has the author's words.
     """
     suggestion = task.suggestion
     data: dict[str, Any] = {
         "key": task.key,
         "batch": task.batch,
         **task_data(task, local_image_url),
-        "hint": FULL_HINT if task.purpose is Purpose.FULL else "",
+        "hint": _HINTS.get(task.purpose, "").format(words=task.words),
     }
     if task.purpose is Purpose.ADJUDICATION:
         data["answers"] = counted(task.answers)

@@ -85,7 +85,7 @@ def ensure_projects(
     workspace's, to which the projects belong; None, on a server that nobody else uses: the name stands for
     it. Two machines that create them at the same time both get the older ones. `images_root` is the content
     store as the server sees it, a folder below its LOCAL_FILES_DOCUMENT_ROOT, and annotators get access to
-    it; None when the images come from elsewhere. It takes six requests when nothing has to change.
+    it; None when they come from elsewhere. It takes six requests when nothing has to change.
 
     Raises:
         LabelError: a label that annotators have used is missing from `labels`.

@@ -17,6 +17,7 @@ QUEUES: Mapping[str, tuple[Purpose, ...]] = {
     "Quick review": (Purpose.SEED, Purpose.REVIEW),
     "Full review": (Purpose.FULL,),
     "Blind check": (Purpose.AUDIT, Purpose.RECHECK),
+    "Appeals": (Purpose.APPEAL,),
 }
 """Title of each queue, and the purposes of its tasks. A queue does not reveal the model's decision: audits of
 every lane are in one queue with the rechecks, and look alike."""

@@ -20,7 +20,7 @@ from goldloop.core.tasks import Purpose, split_key, task_key
 
 QUEUE_OF: Mapping[Purpose, str] = {
     **{Purpose.SEED: "quick", Purpose.REVIEW: "quick", Purpose.FULL: "full"},
-    **{Purpose.AUDIT: "blind", Purpose.RECHECK: "blind"},
+    **{Purpose.AUDIT: "blind", Purpose.RECHECK: "blind", Purpose.APPEAL: "appeal"},
 }
 """The queue of each purpose of the main project, as keys on the server name it."""
 
