@@ -132,13 +132,23 @@ def failing(runs: TrainingRuns, mlflow_run_id: str, step: str) -> Iterator[None]
         raise
 
 
-def recipe_digest(settings: Settings, provisional: Sequence[ProvisionalLabel] = ()) -> str:
-    """Return a digest of what decides, beside gold, what a retrain comes to: settings, provisional labels."""
+def recipe_digest(
+    settings: Settings,
+    provisional: Sequence[ProvisionalLabel] = (),
+    *,
+    checks: Callable[[], str] = lambda: "",
+) -> str:
+    """Return a digest of what decides, beside gold, what a retrain comes to: settings, provisional labels.
+
+    `checks` returns the digest of the behaviour checks; it belongs to these where the gate asks for them.
+    """
     relevant: dict[str, Any] = {
         "labels": settings.labels,
         "model": settings.model.model_dump(),
-        "gate": settings.gate.model_dump(),
+        "gate": settings.gate.model_dump(exclude={"max_check_fall"}),
     }
+    if settings.gate.max_check_fall < 1:
+        relevant["checks"] = (settings.gate.max_check_fall, checks())
     if provisional:
         relevant["provisional"] = [(one.sample_id, one.label) for one in provisional]
     return hashlib.sha256(json.dumps(relevant, sort_keys=True).encode()).hexdigest()[:16]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import cache
 from pathlib import Path
 
 from goldloop.consensus.outcomes import open_audit_note
 from goldloop.core.errors import EmptyPoolError, ModelError
+from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
 from goldloop.drift.checks import check_drift
 from goldloop.drift.history import Seen
@@ -23,6 +25,7 @@ from goldloop.loop.challenger import (
     train_challenger,
 )
 from goldloop.loop.champion import check_champion, load_model
+from goldloop.loop.checks import CheckRun, checks_digest, checks_of_retrain, learnt_from
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples
 from goldloop.loop.preset_comparison import compare_presets
@@ -34,6 +37,7 @@ from goldloop.tables.gold_store import Gold
 from goldloop.tables.model_log import read_models
 from goldloop.tables.rounds import current_round, save_round
 from goldloop.tables.traffic import save_evaluation
+from goldloop.training.checks import CheckReport, failures_csv
 from goldloop.training.evaluate import (
     BASELINE,
     CHALLENGER,
@@ -83,7 +87,7 @@ def _retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
         _check_enough(gold.version.version, state.labelled)
         notes += check_champion(ports, read_models(ports.tables).champion)
         history = read_models(ports.tables)
-        recipe = recipe_digest(ports.settings, provisional)
+        recipe = recipe_digest(ports.settings, provisional, checks=lambda: checks_digest(ports))
         trained = history.challenger(gold_digest=gold.version.digest, settings=recipe)
         if trained and history.rounds and history.rounds[-1].model_version == trained.version:
             return None
@@ -100,8 +104,10 @@ def _retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
                 scratch=Path(scratch),
                 advance=advance,
             )
-        evaluation = _evaluate(ports, gold, challenger, history, notes)
-        return _close_round(ports, gold, evaluation, challenger, history)
+        learnt = learnt_from(ports, [*gold.records, *provisional])
+        evaluation, checked = _evaluate(ports, gold, challenger, history, learnt=learnt, notes=notes)
+        report = checked.report if checked else None
+        return _close_round(ports, gold, evaluation, challenger, history, checks=report)
 
 
 def retrain_if_possible(ports: LoopPorts) -> tuple[RoundRecord | None, list[str]]:
@@ -115,22 +121,36 @@ def retrain_if_possible(ports: LoopPorts) -> tuple[RoundRecord | None, list[str]
 
 
 def _evaluate(
-    ports: LoopPorts, gold: Gold, challenger: Challenger, history: ModelHistory, notes: list[str]
-) -> HoldoutEvaluation:
-    """Evaluate challenger, champion and baseline, store it, and close the run with figures and plots."""
+    ports: LoopPorts,
+    gold: Gold,
+    challenger: Challenger,
+    history: ModelHistory,
+    *,
+    learnt: Collection[SampleId],
+    notes: list[str],
+) -> tuple[HoldoutEvaluation, CheckRun | None]:
+    """Evaluate challenger, champion and baseline, store it, and close the run with figures and plots.
+
+    `learnt` are the samples that the challenger learnt from.
+    """
     runs, trainer = ports.open_runs(), ports.trainer()
     models = {CHALLENGER: challenger.model, CHAMPION: history.champion, BASELINE: history.baseline}
     with failing(runs, challenger.mlflow_run_id, "evaluation"):
         folders = _folders(ports, models, notes)
+        roles = {role: model.version for role, model in models.items() if model}
+        scorer_of = cache(lambda version: trainer.scorer(folders[version]))
+        before = history.rounds[-1].checks if history.rounds else None
+        checked = checks_of_retrain(ports, roles, scorer_of, learnt=learnt, before=before, notes=notes)
         evaluation = evaluate_on_holdout(
-            roles={role: model.version for role, model in models.items() if model},
+            roles=roles,
             holdout=of_split(gold, Split.HOLDOUT),
             version=gold.version,
             settings=ports.settings,
-            scorer_of=lambda version: trainer.scorer(folders[version]),
+            scorer_of=scorer_of,
             modality=ports.modality,
             current=read_current_samples(ports.tables),
             is_proven=history.is_proven,
+            checks=checked.report.groups if checked else (),
         )
         plots = ports.plots(evaluation)
     at = ports.clock()
@@ -139,9 +159,14 @@ def _evaluate(
         check = check_drift(evaluation.sketch, None)
         seen = Seen(str(Split.HOLDOUT), challenger.model.version, at, evaluation.sketch, check)
         save_batch(ports.tables.batches, seen)
-    record = TrainingRecord(evaluation.evaluations, evaluation.decision, challenger.history, plots)
+    artifacts, report = dict(plots), checked.report if checked else None
+    if checked:
+        artifacts |= {"checks.csv": failures_csv(checked.failed)}
+    record = TrainingRecord(
+        evaluation.evaluations, evaluation.decision, challenger.history, artifacts, checks=report
+    )
     runs.record(challenger.mlflow_run_id, record)
-    return evaluation
+    return evaluation, checked
 
 
 def _folders(ports: LoopPorts, models: dict[str, ModelId | None], notes: list[str]) -> dict[str, Path]:
@@ -165,6 +190,8 @@ def _close_round(
     evaluation: HoldoutEvaluation,
     challenger: Challenger,
     history: ModelHistory,
+    *,
+    checks: CheckReport | None,
 ) -> RoundRecord:
     """Move the aliases as the gate decided and save the round's record, which is the decision that counts."""
     registry, version, model = ports.open_registry(), gold.version, challenger.model
@@ -187,6 +214,7 @@ def _close_round(
         mlflow_run_id=challenger.mlflow_run_id,
         lanes={},
         model_digest=model.digest,
+        checks=checks,
     )
     save_round(ports.tables.rounds, record)
     history = read_models(ports.tables)

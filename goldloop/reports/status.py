@@ -15,6 +15,7 @@ from goldloop.gold.records import GoldVersion
 from goldloop.labeling.context import LoopState
 from goldloop.labeling.hints import gold_counts
 from goldloop.loop.policy import cautions
+from goldloop.reports.checks import check_lines
 from goldloop.reports.formatting import percent_cell
 from goldloop.reports.quarantine import quarantine_line
 from goldloop.tables.counts import (
@@ -116,6 +117,8 @@ class Status:
             judged = record.evaluations.get(CHAMPION if record.outcome == "refused" else CHALLENGER)
             accuracy = f", accuracy {percent_cell(judged.accuracy)} on holdout" if judged else ""
             lines["last round"] = f"{record.round}: model {record.model_version} {record.outcome}{accuracy}"
+            if record.checks is not None:
+                lines["checks"] = "\n".join(check_lines(record.checks))
         return lines | dict(self.servers)
 
 

@@ -1,0 +1,133 @@
+"""Behaviour checks in a report: a line for each file, the groups with the worst first, and failed cases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from goldloop.core.disk import write_whole
+from goldloop.core.errors import SourceError
+from goldloop.loop.checks import CheckRun
+from goldloop.reports.formatting import Cell, percent_cell, points_cell
+from goldloop.reports.section import Row, Section, Table
+from goldloop.stats.measures import MIN_N, TOO_FEW, Measure
+from goldloop.training.checks import CheckedGroup, CheckReport, FailedCase, failures_csv
+
+WHOLE_FILE = "all cases"
+NO_CHECKS = (
+    "There are no behaviour checks: put CSV, JSONL or Parquet files with the columns id, text, expected and "
+    "perhaps group into {folder}."
+)
+_NOTES = (
+    "A check is a case that the user wrote, with the label that every model should give it. Checks are no "
+    "draw of the traffic: a share as expected is no accuracy.",
+    f"Brackets hold 95 % intervals; those of all differences hold jointly. Below {MIN_N} cases there is no "
+    "difference, and the gate does not look at the group.",
+)
+_LEARNT = "Cases that are equal to a sample that the model learnt from are no independent test."
+
+
+def check_lines(report: CheckReport | None) -> list[str]:
+    """Return a line for each check file: how the challenger did, the worst group, and what is amiss."""
+    if report is None:
+        return []
+    return [f"checks {file.file}: {_file_words(report, file)}" for file in report.files]
+
+
+def _file_words(report: CheckReport, file: CheckedGroup) -> str:
+    words = []
+    role, share = next(iter(file.shares.items()))
+    words.append(f"{role} as expected in {percent_cell(share)}")
+    if file.difference is not None:
+        words.append(f"{points_cell(file.difference)} against the champion")
+    groups = _worst_first(report.groups_of(file.file))
+    if groups:
+        worst = groups[0]
+        share = next(iter(worst.shares.values()))
+        words.append(f"worst of {len(groups)} groups: {worst.group} {percent_cell(share)}")
+    if file.n_learnt:
+        words.append(f"{file.n_learnt:,} cases are equal to a sample it learnt from")
+    if report.n_left_out.get(file.file):
+        words.append(f"{report.n_left_out[file.file]:,} rows left out")
+    return "; ".join(words)
+
+
+def checks_section(report: CheckReport | None) -> Section:
+    """Return the files and their groups, those with the least share as expected first; empty without any."""
+    if report is None or not report.groups:
+        return Section("")
+    tables = [Table([_group_row(file) for file in report.files])]
+    for file in report.files:
+        groups = _worst_first(report.groups_of(file.file))
+        if groups:
+            tables.append(Table([_group_row(group) for group in groups], f"{file.file}, the worst first"))
+    has_learnt = any(file.n_learnt for file in report.files)
+    left_out = [
+        Cell(f"{file}: {n:,} rows are left out; `goldloop checks` names each", tone="bad")
+        for file, n in report.n_left_out.items()
+    ]
+    notes = (*_NOTES, _LEARNT) if has_learnt else _NOTES
+    return Section("Behaviour checks", remarks=left_out, tables=tables, notes=notes)
+
+
+def check_rows(report: CheckReport) -> list[Row]:
+    """Return a row for each file and then for its groups, the worst first."""
+    return [
+        _group_row(one) for file in report.files for one in (file, *_worst_first(report.groups_of(file.file)))
+    ]
+
+
+def failure_rows(failed: Sequence[FailedCase]) -> list[Row]:
+    """Return a row for each failed case, by id."""
+    return [
+        {
+            "file": case.file,
+            "id": case.id,
+            "group": case.group,
+            "expected": case.expected,
+            "label": f"{case.label} {case.probability:.0%}",
+        }
+        for case in failed
+    ]
+
+
+def checks_title(run: CheckRun) -> str:
+    """Return for example 'behaviour checks of model 4: 2 files, 130 cases'."""
+    n_cases = sum(file.n for file in run.report.files)
+    of_model = f" of model {run.model_version}" if run.model_version else ", no model yet"
+    n_files = len(run.report.files)
+    return f"behaviour checks{of_model}: {n_files} file{'s'[: n_files != 1]}, {n_cases:,} cases"
+
+
+def write_failures(failed: Sequence[FailedCase], path: Path) -> Path:
+    """Write the failed cases to a new CSV file and return its path.
+
+    Raises:
+        SourceError: the file exists already.
+    """
+    if path.exists():
+        raise SourceError(f"{path} exists already; name a new file with --to")
+    write_whole(path, failures_csv(failed))
+    return path
+
+
+def _worst_first(groups: Sequence[CheckedGroup]) -> list[CheckedGroup]:
+    """Return `groups` by the share of the first role; without any, as they are."""
+
+    def share(group: CheckedGroup) -> float:
+        return next((one.value for one in group.shares.values()), 0.0)
+
+    return sorted(groups, key=share)
+
+
+def _group_row(one: CheckedGroup) -> Row:
+    shares = {f"{role}, as expected": percent_cell(share) for role, share in one.shares.items()}
+    row: dict[str, Cell | str | int] = {
+        "file": one.file,
+        "group": WHOLE_FILE if one.group is None else one.group,
+        "n": one.n,
+        **shares,
+    }
+    if len(one.shares) > 1:
+        row["challenger minus champion"] = points_cell(one.difference or Measure(one.n, None, TOO_FEW))
+    return row | {"learnt from": one.n_learnt}
