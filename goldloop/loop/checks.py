@@ -19,6 +19,7 @@ from goldloop.loop.ports import LoopPorts
 from goldloop.modalities.content import uri_of
 from goldloop.modalities.files import files_of
 from goldloop.scoring.writer import Model
+from goldloop.tables.model_log import read_models
 from goldloop.training.check_files import CheckSuite, suite_of
 from goldloop.training.checks import CheckReport, FailedCase, expected_columns, failed_cases, tally
 from goldloop.training.evaluate import CHALLENGER, CHAMPION, scored
@@ -130,14 +131,15 @@ def checks_of_retrain(
 
 
 def checks_of_champion(ports: LoopPorts) -> CheckRun:
-    """Return what the champion makes of the present cases; before the first champion only the cases count.
+    """Return what the champion makes of the present cases; before the first one they are only counted.
 
     Raises:
         SourceError: the check files cannot be read, or were changed meanwhile.
         ModelError: the champion cannot be loaded.
     """
     suite = read_suite(ports, ports.modality)
-    model = champion_model(ports) if suite.cases else Model()
+    is_there = bool(suite.cases) and read_models(ports.tables).champion is not None
+    model = champion_model(ports) if is_there else Model()
     scorers = {} if model.scorer is None else {model.version: model.scorer}
     learnt = learnt_from(ports, read_state(ports.tables, ports.settings).labelled) if scorers else set()
     roles = {} if model.scorer is None else {CHAMPION: model.version}

@@ -46,9 +46,9 @@ def _file_words(report: CheckReport, file: CheckedGroup) -> str:
         share = next(iter(worst.shares.values()))
         words.append(f"worst of {len(groups)} groups: {worst.group} {percent_cell(share)}")
     if file.n_learnt:
-        words.append(f"{file.n_learnt:,} cases are equal to a sample it learnt from")
+        words.append(f"{_counted(file.n_learnt, 'case')} equal to a sample it learnt from")
     if report.n_left_out.get(file.file):
-        words.append(f"{report.n_left_out[file.file]:,} rows left out")
+        words.append(f"{_counted(report.n_left_out[file.file], 'row')} left out")
     return "; ".join(words)
 
 
@@ -56,14 +56,13 @@ def checks_section(report: CheckReport | None) -> Section:
     """Return the files and their groups, those with the least share as expected first; empty without any."""
     if report is None or not report.groups:
         return Section("")
-    tables = [Table([_group_row(file) for file in report.files])]
-    for file in report.files:
-        groups = _worst_first(report.groups_of(file.file))
-        if groups:
-            tables.append(Table([_group_row(group) for group in groups], f"{file.file}, the worst first"))
     has_learnt = any(file.n_learnt for file in report.files)
+    tables = [
+        Table([_group_row(one, is_learnt_shown=has_learnt) for one in _of_file(report, file)], file.file)
+        for file in report.files
+    ]
     left_out = [
-        Cell(f"{file}: {n:,} rows are left out; `goldloop checks` names each", tone="bad")
+        Cell(f"{file}: {_counted(n, 'row')} left out; `goldloop checks` names each", tone="bad")
         for file, n in report.n_left_out.items()
     ]
     notes = (*_NOTES, _LEARNT) if has_learnt else _NOTES
@@ -73,7 +72,9 @@ def checks_section(report: CheckReport | None) -> Section:
 def check_rows(report: CheckReport) -> list[Row]:
     """Return a row for each file and then for its groups, the worst first."""
     return [
-        _group_row(one) for file in report.files for one in (file, *_worst_first(report.groups_of(file.file)))
+        {"file": file.file, **_group_row(one, is_learnt_shown=True)}
+        for file in report.files
+        for one in _of_file(report, file)
     ]
 
 
@@ -95,8 +96,9 @@ def checks_title(run: CheckRun) -> str:
     """Return for example 'behaviour checks of model 4: 2 files, 130 cases'."""
     n_cases = sum(file.n for file in run.report.files)
     of_model = f" of model {run.model_version}" if run.model_version else ", no model yet"
-    n_files = len(run.report.files)
-    return f"behaviour checks{of_model}: {n_files} file{'s'[: n_files != 1]}, {n_cases:,} cases"
+    return (
+        f"behaviour checks{of_model}: {_counted(len(run.report.files), 'file')}, {_counted(n_cases, 'case')}"
+    )
 
 
 def write_failures(failed: Sequence[FailedCase], path: Path) -> Path:
@@ -111,6 +113,15 @@ def write_failures(failed: Sequence[FailedCase], path: Path) -> Path:
     return path
 
 
+def _counted(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _of_file(report: CheckReport, file: CheckedGroup) -> list[CheckedGroup]:
+    """Return a whole file and its groups, the worst first."""
+    return [file, *_worst_first(report.groups_of(file.file))]
+
+
 def _worst_first(groups: Sequence[CheckedGroup]) -> list[CheckedGroup]:
     """Return `groups` by the share of the first role; without any, as they are."""
 
@@ -120,14 +131,10 @@ def _worst_first(groups: Sequence[CheckedGroup]) -> list[CheckedGroup]:
     return sorted(groups, key=share)
 
 
-def _group_row(one: CheckedGroup) -> Row:
-    shares = {f"{role}, as expected": percent_cell(share) for role, share in one.shares.items()}
-    row: dict[str, Cell | str | int] = {
-        "file": one.file,
-        "group": WHOLE_FILE if one.group is None else one.group,
-        "n": one.n,
-        **shares,
-    }
+def _group_row(one: CheckedGroup, *, is_learnt_shown: bool) -> Row:
+    """Return the row of a group, or of a whole file under its name."""
+    row: dict[str, Cell | str | int] = {"group": WHOLE_FILE if one.group is None else one.group, "n": one.n}
+    row |= {f"{role}, as expected": percent_cell(share) for role, share in one.shares.items()}
     if len(one.shares) > 1:
         row["challenger minus champion"] = points_cell(one.difference or Measure(one.n, None, TOO_FEW))
-    return row | {"learnt from": one.n_learnt}
+    return row | ({"learnt from": one.n_learnt} if is_learnt_shown else {})

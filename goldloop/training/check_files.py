@@ -48,7 +48,7 @@ class CheckSuite:
             told += sentences[:most]
             if len(sentences) > len(sentences[:most]):
                 n_more = len(sentences) - len(sentences[:most])
-                told.append(f"{file}: {n_more} more rows are left out; `goldloop checks` names each")
+                told.append(f"{file}: left out are {n_more:,} more; `goldloop checks` names each")
         return told
 
 

@@ -96,14 +96,18 @@ def test_the_failed_cases_are_those_that_are_not_as_expected(
 
 
 def test_a_model_that_lost_the_label_falls_in_the_groups_that_expect_it(run: CheckRun) -> None:
-    """The gate names hateful groups and no other; a champion that holds them is what they fell against."""
+    """The gate names groups that the champion could do; where it could hardly, a fall may be chance."""
     gate = GateSettings(max_check_fall=0.10)
     better = Comparison(Estimate(0.10, 0.05, 0.15, 300), {})
 
     reasons = objections(gate, better, ece=Estimate(0.01, 0.0, 0.02, 300), checks=run.report.groups)
 
     named = {reason.split("'")[1] for reason in reasons if "group" in reason}
-    assert len(named) >= 5
-    assert all(name.endswith("_h") for name in named)
     hateful = [one for one in run.report.groups if one.group and one.group.endswith("_h")]
     assert all(one.shares["challenger"].value == 0 for one in hateful)
+    able = {one.group for one in hateful if one.shares["champion"].value > 1 / 3}
+    unable = {one.group for one in hateful if one.shares["champion"].value < 0.1}
+    assert able
+    assert able <= named
+    assert unable
+    assert not unable & named

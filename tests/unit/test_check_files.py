@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
+from functools import partial
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from goldloop.adapters.memory import memory_tables
+from goldloop.cli.main import app
 from goldloop.core.errors import SourceError
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import sample_id_of
 from goldloop.loop.checks import read_suite
 from goldloop.loop.ports import LoopPorts
 from goldloop.modalities.kinds import open_modality
+from goldloop.reports.checks import write_failures
 from goldloop.settings import Settings
+from goldloop.settings.workspace import Workspace
 from goldloop.training.check_files import CheckSuite
-from goldloop.training.checks import CheckCase
+from goldloop.training.checks import CheckCase, FailedCase
 from models.image.presets import FORMS
 from tests.loop import absent
 from tests.texts import write_json, write_rows
@@ -141,7 +147,7 @@ def test_many_bad_rows_are_named_in_part_and_counted(checks: Path) -> None:
     assert len(suite(checks.parent).sentences()) == 8
     told = suite(checks.parent).sentences(3)
     assert len(told) == 4
-    assert told[-1] == "a.csv: 5 more rows are left out; `goldloop checks` names each"
+    assert told[-1] == "a.csv: left out are 5 more; `goldloop checks` names each"
 
 
 def test_the_digest_is_that_of_the_cases(checks: Path) -> None:
@@ -179,3 +185,33 @@ def test_images_have_no_checks(tmp_path: Path) -> None:
 
     with pytest.raises(SourceError, match=r"a sample of kind 'image' is a file; remove the folder, or use"):
         read_suite(made, made.modality)
+
+
+def test_the_command_needs_neither_checks_nor_a_model(tmp_path: Path) -> None:
+    """Without files it says where they belong; before a model it counts the cases and names bad rows."""
+    workspace = Workspace.create(tmp_path / "posts", kind="text", labels=LABELS.names)
+    run = partial(CliRunner().invoke, app)
+    words = ["checks", "--workspace", str(workspace.root)]
+
+    none = run(words)
+    assert "There are no behaviour checks: put CSV, JSONL or Parquet files with the columns" in none.output
+    assert str(workspace.root / "checks") in none.output
+    workspace.checks.mkdir()
+    rows = [("1", "good", "fine", "tone"), ("2", "bad", "spam", "")]
+    write_rows(workspace.checks / "a.csv", rows, HEADER)
+    table, script = run(words), json.loads(run([*words, "--json"]).stdout)
+    assert "behaviour checks, no model yet: 1 file, 1 case" in table.output
+    assert "left out: a.csv, id 2: expects 'spam', which is no label" in table.output
+    assert [group["group"] for group in script["report"]["groups"]] == [None, "tone"]
+    assert "none failed" in run([*words, "--failures"]).output
+
+
+def test_failed_cases_are_written_to_a_new_file_only(tmp_path: Path) -> None:
+    """An existing file is not overwritten."""
+    failed = [FailedCase("a.csv", "1", "", "fine", "hate speech", 0.75)]
+    assert write_failures(failed, tmp_path / "failed.csv").read_text("utf-8-sig").splitlines() == [
+        "file,id,group,expected,label,probability,champion",
+        "a.csv,1,,fine,hate speech,0.75,",
+    ]
+    with pytest.raises(SourceError, match=r"failed\.csv exists already; name a new file with --to"):
+        write_failures(failed, tmp_path / "failed.csv")

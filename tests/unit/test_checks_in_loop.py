@@ -165,7 +165,7 @@ def test_cases_that_the_challenger_learnt_from_are_counted(bench: Bench) -> None
     assert record is not None
     assert record.checks is not None
     assert [group.n_learnt for group in record.checks.groups] == [2]
-    assert "2 cases are equal to a sample it learnt from" in check_lines(record.checks)[0]
+    assert "2 cases equal to a sample it learnt from" in check_lines(record.checks)[0]
     assert any("no independent test" in note for note in checks_section(record.checks).notes)
 
 
@@ -182,7 +182,7 @@ def test_what_cannot_be_used_is_said_and_the_retrain_goes_on(bench: Bench) -> No
 
     assert record is not None
     assert "The last round ran 80 behaviour checks of tone.csv; now there is none of them." in bench.notes
-    assert "1 rows are left out" in str(checks_section(record.checks).remarks[0])
+    assert "other.csv: 1 row left out" in str(checks_section(record.checks).remarks[0])
 
 
 def test_no_checks_leave_no_trace(bench: Bench) -> None:
