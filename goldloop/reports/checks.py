@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from goldloop.core.disk import write_whole
@@ -45,6 +46,8 @@ def _file_words(report: CheckReport, file: CheckedGroup) -> str:
         worst = groups[0]
         share = next(iter(worst.shares.values()))
         words.append(f"worst of {len(groups)} groups: {worst.group} {percent_cell(share)}")
+    if any(map(_has_fallen, groups)):
+        words.append(f"{sum(map(_has_fallen, groups))} of {_counted(len(groups), 'group')} fell by evidence")
     if file.n_learnt:
         words.append(f"{_counted(file.n_learnt, 'case')} equal to a sample it learnt from")
     if report.n_left_out.get(file.file):
@@ -123,12 +126,16 @@ def _of_file(report: CheckReport, file: CheckedGroup) -> list[CheckedGroup]:
 
 
 def _worst_first(groups: Sequence[CheckedGroup]) -> list[CheckedGroup]:
-    """Return `groups` by the share of the first role; without any, as they are."""
+    """Return `groups` by the upper end of the first role's share: few cases make no group the worst."""
 
-    def share(group: CheckedGroup) -> float:
-        return next((one.value for one in group.shares.values()), 0.0)
+    def at_most(group: CheckedGroup) -> float:
+        return next((one.high for one in group.shares.values()), 0.0)
 
-    return sorted(groups, key=share)
+    return sorted(groups, key=at_most)
+
+
+def _has_fallen(group: CheckedGroup) -> bool:
+    return group.difference is not None and group.difference.high < 0
 
 
 def _group_row(one: CheckedGroup, *, is_learnt_shown: bool) -> Row:
@@ -136,5 +143,6 @@ def _group_row(one: CheckedGroup, *, is_learnt_shown: bool) -> Row:
     row: dict[str, Cell | str | int] = {"group": WHOLE_FILE if one.group is None else one.group, "n": one.n}
     row |= {f"{role}, as expected": percent_cell(share) for role, share in one.shares.items()}
     if len(one.shares) > 1:
-        row["challenger minus champion"] = points_cell(one.difference or Measure(one.n, None, TOO_FEW))
+        difference = points_cell(one.difference or Measure(one.n, None, TOO_FEW))
+        row["challenger minus champion"] = replace(difference, tone="bad") if _has_fallen(one) else difference
     return row | ({"learnt from": one.n_learnt} if is_learnt_shown else {})

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from goldloop.core.codec import from_plain, to_plain
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
+from goldloop.reports.checks import check_lines, checks_section
 from goldloop.settings.sections import GateSettings
 from goldloop.stats.comparison import Comparison
 from goldloop.stats.metrics import Estimate
@@ -161,3 +162,18 @@ def test_awkward_names_are_figures_all_the_same() -> None:
 
     assert len({name for name in names if name.endswith("/n")}) == 4
     assert all(len(name) < 250 and "?" not in name and "//" not in name for name in names)
+
+
+def test_the_worst_group_is_the_worst_by_evidence() -> None:
+    """One failed case of one is no worse than ten of twenty; a group that fell stands out."""
+    right = np.array([False] * 10 + [True] * 10 + [False])
+    report = CheckReport(
+        "d", tally(cases(many=20, single=1), {"challenger": right, "champion": ~right | right})
+    )
+
+    (table,) = checks_section(report).tables
+    (line,) = check_lines(report)
+
+    assert [row["group"] for row in table.rows] == ["all cases", "many", "single"]
+    assert [str(row["challenger minus champion"]) for row in table.rows][2] == "too few, n=1"
+    assert "worst of 2 groups: many 50.0 % [29.9, 70.1], n=20; 1 of 2 groups fell by evidence" in line

@@ -98,7 +98,7 @@ def test_without_the_setting_a_broken_group_is_reported_and_refuses_nothing(benc
     assert line.startswith(
         "checks tone.csv: challenger as expected in 50.0 % [39.3, 60.7], n=80; −50.0 points"
     )
-    assert line.endswith("worst of 2 groups: negation 0.0 % [0.0, 8.8], n=40")
+    assert "; worst of 2 groups: negation 0.0 % [0.0, 8.8], n=40; 1 of 2 groups fell by evidence" in line
     page = render_page(Page("round 1", record.closed_at, [checks_section(record.checks)]))
     assert page.index("negation") < page.index("plain")
     kept = bench.runs.recorded["run-2"]
