@@ -140,7 +140,8 @@ def _has_fallen(group: CheckedGroup) -> bool:
 
 def _group_row(one: CheckedGroup, *, is_learnt_shown: bool) -> Row:
     """Return the row of a group, or of a whole file under its name."""
-    row: dict[str, Cell | str | int] = {"group": WHOLE_FILE if one.group is None else one.group, "n": one.n}
+    row: dict[str, Cell | str | int] = {"group": WHOLE_FILE if one.group is None else one.group}
+    row |= {} if one.shares else {"n": one.n}
     row |= {f"{role}, as expected": percent_cell(share) for role, share in one.shares.items()}
     if len(one.shares) > 1:
         difference = points_cell(one.difference or Measure(one.n, None, TOO_FEW))
