@@ -118,7 +118,9 @@ class Status:
             accuracy = f", accuracy {percent_cell(judged.accuracy)} on holdout" if judged else ""
             lines["last round"] = f"{record.round}: model {record.model_version} {record.outcome}{accuracy}"
             if record.checks is not None:
-                lines["checks"] = "\n".join(check_lines(record.checks))
+                lines["checks"] = "\n".join(
+                    line.removeprefix("checks ") for line in check_lines(record.checks)
+                )
         return lines | dict(self.servers)
 
 

@@ -187,6 +187,14 @@ def test_images_have_no_checks(tmp_path: Path) -> None:
         read_suite(made, made.modality)
 
 
+def test_a_limit_needs_a_kind_that_has_checks() -> None:
+    """A workspace of images cannot keep a limit on checks, and the settings say so at once."""
+    with pytest.raises(
+        ValueError, match=r"gate\.max_check_fall is 0\.1, but samples of kind 'image' have no beh"
+    ):
+        Settings(name="shop", labels=LABELS.names, gate={"max_check_fall": 0.1})
+
+
 def test_the_command_needs_neither_checks_nor_a_model(tmp_path: Path) -> None:
     """Without files it says where they belong; before a model it counts the cases and names bad rows."""
     workspace = Workspace.create(tmp_path / "posts", kind="text", labels=LABELS.names)

@@ -69,7 +69,8 @@ def bench(tmp_path: Path) -> Bench:
 def with_gate(bench: Bench, **gate: Any) -> None:
     """Set the gate; it needs few holdout samples."""
     gate = {"min_holdout": 1, "max_class_fall": 1.0, "max_ece": 1.0} | gate
-    bench.ports = replace(bench.ports, configured=Settings(name="texts", labels=LABELS.names, gate=gate))
+    settings = Settings(name="texts", kind="text", labels=LABELS.names, gate=gate)
+    bench.ports = replace(bench.ports, configured=settings)
 
 
 def crown(bench: Bench) -> None:
