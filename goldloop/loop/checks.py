@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 from goldloop.core.errors import SourceError
 from goldloop.core.modality import Modality
@@ -79,15 +81,10 @@ def run_checks(
         SourceError: a check file was changed meanwhile.
     """
     labels, probs = ports.settings.label_set, dict[str, Probs]()
+    payloads_for = cache(lambda preset: _payloads(ports, suite, preset))
     for version in dict.fromkeys(roles.values()) if suite.cases else ():
         scorer = scorer_of(version)
-        decoded = read_suite(ports, ports.modality.for_preset(scorer.preset))
-        if decoded.cases != suite.cases:
-            raise SourceError(
-                f"a file in {ports.checks_folder} was changed while models were checked; "
-                "run the command again"
-            )
-        probs[version] = scored(scorer, decoded.payloads, labels).probs
+        probs[version] = scored(scorer, payloads_for(scorer.preset), labels).probs
     expected = expected_columns(suite.cases, labels)
     by_role = {role: probs[version] for role, version in roles.items() if version in probs}
     as_expected = {role: of_role.argmax(axis=1) == expected for role, of_role in by_role.items()}
@@ -98,6 +95,16 @@ def run_checks(
     return CheckRun(
         first, CheckReport(suite.digest, groups, suite.n_left_out), failed, tuple(suite.sentences())
     )
+
+
+def _payloads(ports: LoopPorts, suite: CheckSuite, preset: str) -> tuple[Any, ...]:
+    """Return the cases of `suite` as models of `preset` take them."""
+    decoded = read_suite(ports, ports.modality.for_preset(preset))
+    if decoded.cases != suite.cases:
+        raise SourceError(
+            f"a file in {ports.checks_folder} was changed while models were checked; run the command again"
+        )
+    return decoded.payloads
 
 
 def checks_of_retrain(

@@ -25,7 +25,7 @@ from goldloop.loop.challenger import (
     train_challenger,
 )
 from goldloop.loop.champion import check_champion, load_model
-from goldloop.loop.checks import CheckRun, checks_digest, checks_of_retrain, learnt_from
+from goldloop.loop.checks import checks_digest, checks_of_retrain, learnt_from
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples
 from goldloop.loop.preset_comparison import compare_presets
@@ -105,9 +105,8 @@ def _retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
                 advance=advance,
             )
         learnt = learnt_from(ports, [*gold.records, *provisional])
-        evaluation, checked = _evaluate(ports, gold, challenger, history, learnt=learnt, notes=notes)
-        report = checked.report if checked else None
-        return _close_round(ports, gold, evaluation, challenger, history, checks=report)
+        evaluation, checks = _evaluate(ports, gold, challenger, history, learnt=learnt, notes=notes)
+        return _close_round(ports, gold, evaluation, challenger, history, checks=checks)
 
 
 def retrain_if_possible(ports: LoopPorts) -> tuple[RoundRecord | None, list[str]]:
@@ -128,7 +127,7 @@ def _evaluate(
     *,
     learnt: Collection[SampleId],
     notes: list[str],
-) -> tuple[HoldoutEvaluation, CheckRun | None]:
+) -> tuple[HoldoutEvaluation, CheckReport | None]:
     """Evaluate challenger, champion and baseline, store it, and close the run with figures and plots.
 
     `learnt` are the samples that the challenger learnt from.
@@ -152,21 +151,27 @@ def _evaluate(
             is_proven=history.is_proven,
             checks=checked.report.groups if checked else (),
         )
-        plots = ports.plots(evaluation)
-    at = ports.clock()
-    save_evaluation(ports.tables.evaluations, evaluation, ports.settings.label_set, at=at)
-    if read_reference(ports.tables.batches, challenger.model.version) is None:
-        check = check_drift(evaluation.sketch, None)
-        seen = Seen(str(Split.HOLDOUT), challenger.model.version, at, evaluation.sketch, check)
-        save_batch(ports.tables.batches, seen)
-    artifacts, report = dict(plots), checked.report if checked else None
+        artifacts = dict(ports.plots(evaluation))
+    _save_evaluation(ports, evaluation, challenger.model)
     if checked:
         artifacts |= {"checks.csv": failures_csv(checked.failed)}
+    report = checked.report if checked else None
     record = TrainingRecord(
-        evaluation.evaluations, evaluation.decision, challenger.history, artifacts, checks=report
+        evaluation.evaluations, evaluation.decision, challenger.history, artifacts, report
     )
     runs.record(challenger.mlflow_run_id, record)
-    return evaluation, checked
+    return evaluation, report
+
+
+def _save_evaluation(ports: LoopPorts, evaluation: HoldoutEvaluation, model: ModelId) -> None:
+    """Store what each model predicted, and the sketch that the first batch of `model` is compared with."""
+    at = ports.clock()
+    save_evaluation(ports.tables.evaluations, evaluation, ports.settings.label_set, at=at)
+    if read_reference(ports.tables.batches, model.version) is None:
+        check = check_drift(evaluation.sketch, None)
+        save_batch(
+            ports.tables.batches, Seen(str(Split.HOLDOUT), model.version, at, evaluation.sketch, check)
+        )
 
 
 def _folders(ports: LoopPorts, models: dict[str, ModelId | None], notes: list[str]) -> dict[str, Path]:

@@ -112,7 +112,11 @@ class Status:
                 f"{n} of {label!r}, of which gold has {self.hinted_gold[label]}"
                 for label, n in self.hints.items()
             )
-        record = self.last_round
+        return lines | self._last_round() | dict(self.servers)
+
+    def _last_round(self) -> dict[str, str]:
+        """Return the decision of the last closed round and its behaviour checks; nothing before the first."""
+        lines, record = dict[str, str](), self.last_round
         if record is not None:
             judged = record.evaluations.get(CHAMPION if record.outcome == "refused" else CHALLENGER)
             accuracy = f", accuracy {percent_cell(judged.accuracy)} on holdout" if judged else ""
@@ -121,7 +125,7 @@ class Status:
                 lines["checks"] = "\n".join(
                     line.removeprefix("checks ") for line in check_lines(record.checks)
                 )
-        return lines | dict(self.servers)
+        return lines
 
 
 def read_status(

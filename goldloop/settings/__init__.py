@@ -98,8 +98,8 @@ class Settings(Section):
     def _checks_fit_kind(self) -> Self:
         if self.kind != "text" and self.gate.max_check_fall < 1:
             raise ValueError(
-                f"gate.max_check_fall is {self.gate.max_check_fall:g}, but samples of kind {self.kind!r} have "
-                "no behaviour checks; set it to 1.0"
+                f"gate.max_check_fall is {self.gate.max_check_fall:g}, but samples of kind {self.kind!r} "
+                "have no behaviour checks; set it to 1.0"
             )
         return self
 
