@@ -186,6 +186,24 @@ def test_what_cannot_be_used_is_said_and_the_retrain_goes_on(bench: Bench) -> No
     assert "other.csv: 1 row left out" in str(checks_section(record.checks).remarks[0])
 
 
+def test_a_file_that_changes_between_two_models_is_noticed(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Models are compared on the same cases or not at all; the retrain goes on and says so."""
+
+    def edited(folder: Path) -> LengthScorer:
+        write_rows(bench.folder / "checks" / "tone.csv", cases(3), HEADER)
+        return LengthScorer()
+
+    monkeypatch.setattr(bench.trainer, "scorer", edited)
+
+    record = retrain(bench.ports, bench.notes)
+
+    assert record is not None
+    assert record.checks is None
+    assert "was changed while models were checked; run the command again" in bench.notes[-1]
+
+
 def test_no_checks_leave_no_trace(bench: Bench) -> None:
     """Without files there is no report, no section, no artifact and no sentence."""
     (bench.folder / "checks" / "tone.csv").unlink()
