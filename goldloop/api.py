@@ -12,6 +12,7 @@ from goldloop.audit.estimates import AuditReport, report_audit
 from goldloop.gold.records import GoldChange, GoldVersion, gold_diff
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport
+from goldloop.loop.checks import CheckRun, checks_of_champion
 from goldloop.loop.policy import settle
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.pull import pull
@@ -69,6 +70,10 @@ class OpenWorkspace:
     def files(self) -> Conservation:
         """Return in which lane, quarantine or duplicate every file that arrived is."""
         return conservation(self.ports.tables)
+
+    def checks(self) -> CheckRun:
+        """Return what the champion makes of the behaviour checks, the files in `checks/`."""
+        return checks_of_champion(self.ports)
 
     def estimates(self) -> AuditReport:
         """Return the accuracy of the models on all traffic from blind audits, with 95 % intervals."""

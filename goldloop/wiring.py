@@ -87,6 +87,7 @@ class Wiring:
             seal=PlanSeal(sealing_key(self.workspace.root)),
             preset_record=self.preset_record,
             choose_preset=self._choose_preset,
+            checks_folder=self.workspace.checks,
         )
 
     def read_state(self) -> LoopState:

@@ -17,7 +17,7 @@ from goldloop.adapters.mlflow_connection import WORKSPACE_TAG, Login, mlflow_at
 from goldloop.core.codec import to_plain
 from goldloop.core.errors import ModelError
 from goldloop.core.verbatim import markdown_text
-from goldloop.training.ports import TrainingRecord, TrainingStart, metrics_of
+from goldloop.training.ports import TrainingRecord, TrainingStart, check_metrics_of, metrics_of
 
 DIGEST_LENGTH = 32  # MLflow allows 36 characters, a SHA-256 has 64; a parameter holds all of it
 BATCH = 100  # parameters that MLflow accepts in one request; it accepts 1,000 metrics
@@ -121,6 +121,8 @@ def _metrics(record: TrainingRecord, *, model_id: str | None) -> Iterator[Metric
     dataset = {"dataset_name": DATASET_NAME, "dataset_digest": digests.pop()} if len(digests) == 1 else {}
     for name, value in metrics_of(record).items():
         yield Metric(name, value, now_ms, 0, model_id=model_id, **dataset)
+    for name, value in check_metrics_of(record).items():  # check cases are no gold
+        yield Metric(name, value, now_ms, 0, model_id=model_id)
     for name, values in record.history.items():
         for epoch, value in enumerate(values):
             yield Metric(name, value, now_ms, epoch)

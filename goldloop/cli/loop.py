@@ -13,6 +13,7 @@ from goldloop.labeling.context import LoopState
 from goldloop.labeling.open_round import waits_for_now
 from goldloop.labeling.server_comparison import answers_sentence
 from goldloop.modalities.content import uri_of
+from goldloop.reports.checks import check_lines
 from goldloop.reports.quarantine import quarantine_examples
 from goldloop.reports.routing import policy_lines
 from goldloop.reports.steps import evaluation_rows, pull_rows, push_rows, retrain_title, score_rows
@@ -122,8 +123,8 @@ def _show_record(record: Any, notes: list[str], *, as_json: bool) -> None:
         why = notes[-1] if notes else "no new labels since the last retrain"
         show(None, pairs({"retrain": why}), as_json=as_json)
         return
-    title, reasons = retrain_title(record), record.decision.reasons
-    show(record, evaluation_rows(record), as_json=as_json, title=title, notes=reasons)
+    title, sentences = retrain_title(record), (*record.decision.reasons, *check_lines(record.checks))
+    show(record, evaluation_rows(record), as_json=as_json, title=title, notes=sentences)
 
 
 @app.command()

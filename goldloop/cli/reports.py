@@ -1,4 +1,4 @@
-"""Reports: the quarantine, what answers are worth, gold labels in doubt, and what all of it cost."""
+"""Reports: quarantine, answers, gold labels in doubt, behaviour checks, and what all of it cost."""
 
 from __future__ import annotations
 
@@ -101,6 +101,38 @@ def decisions(
         say("No answer counts yet." if first is None else f"No answer counts that was given since {since}.")
     else:
         show(log, decision_rows(log), as_json=as_json, title=f"{len(log)} decisions")
+
+
+@app.command()
+def checks(
+    where: Where = None,
+    is_listing: Annotated[
+        bool, typer.Option("--failures", help="List the cases with another label than expected, by id.")
+    ] = False,
+    to: Annotated[Path | None, typer.Option(help="Write these cases to a new CSV file instead.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Run the behaviour checks, the files in checks/, on the champion; by file and group, with intervals."""
+    from goldloop.loop.checks import checks_of_champion
+    from goldloop.reports.checks import NO_CHECKS, check_rows, checks_title, failure_rows, write_failures
+
+    parts = open_workspace(where)
+    run = checks_of_champion(parts.ports)
+    title = checks_title(run)
+    if to is not None:
+        say(f"wrote {len(run.failed)} failed cases to {write_failures(run.failed, to)}")
+    elif is_listing and (run.failed or as_json):
+        show(
+            run.failed, failure_rows(run.failed), as_json=as_json, title=f"{title}, {len(run.failed)} failed"
+        )
+    elif is_listing:
+        say(f"{title}, none failed")
+    elif run.report.groups or as_json:
+        show(run, check_rows(run.report), as_json=as_json, title=title)
+    else:
+        say(NO_CHECKS.format(folder=parts.workspace.checks))
+    for problem in run.problems:
+        say(f"left out: {problem}")
 
 
 @app.command()

@@ -134,6 +134,16 @@ class Reader(Protocol):
         One whose content is gone or has changed comes with a reason, or with another sample_id.
         """
 
+    def cases(self, source: str) -> Iterator[Arrival]:
+        """Yield the rows of `source`, decoded as `arrivals` does, and keep none of them.
+
+        What stands beside a sample, such as the label that a behaviour check expects, is its metadata.
+
+        Raises:
+            SourceError: there is nothing at `source`, or samples of this kind are no rows; raised by this
+                call, not by the first `next`.
+        """
+
 
 class ContentStore(Protocol):
     """Keeps the content of samples, addressed by sample_id."""

@@ -134,17 +134,24 @@ def failing(runs: TrainingRuns, mlflow_run_id: str, step: str) -> Iterator[None]
 
 
 def recipe_digest(
-    settings: Settings, provisional: Sequence[ProvisionalLabel] = (), left_out: Collection[SampleId] = ()
+    settings: Settings,
+    provisional: Sequence[ProvisionalLabel] = (),
+    *,
+    left_out: Collection[SampleId] = (),
+    checks: Callable[[], str] = lambda: "",
 ) -> str:
     """Return a digest of what decides, beside gold, what a retrain comes to.
 
-    That is the settings, the provisional labels and the samples that the user left out.
+    That is the settings, the provisional labels and the samples that the user left out. `checks` returns the
+    digest of the behaviour checks; it belongs to these where the gate asks for them.
     """
     relevant: dict[str, Any] = {
         "labels": settings.labels,
         "model": settings.model.model_dump(),
-        "gate": settings.gate.model_dump(),
+        "gate": settings.gate.model_dump(exclude={"max_check_fall"}),
     }
+    if settings.gate.max_check_fall < 1:
+        relevant["checks"] = (settings.gate.max_check_fall, checks())
     if provisional:
         relevant["provisional"] = [(one.sample_id, one.label) for one in provisional]
     if left_out:

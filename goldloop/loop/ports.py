@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 
 from goldloop.core.clock import now
@@ -78,6 +79,7 @@ class LoopPorts:
     table for the experiment tracker. `owner` names this process in claims, which others take over after they
     have waited `lease_s` seconds; `import_size` is the number of tasks in one import. `seal` has the key of
     the workspace. `choose_preset` chooses a preset from pictures, `preset_record` keeps the choice.
+    `checks_folder` may hold files of behaviour checks.
     """
 
     configured: Settings
@@ -99,6 +101,7 @@ class LoopPorts:
     seal: PlanSeal = field(default_factory=PlanSeal)
     preset_record: PresetRecord = field(default_factory=NothingChosen)
     choose_preset: Callable[[Iterable[FileRef]], PresetChoice | None] = lambda _: None
+    checks_folder: Path | None = None
 
     @property
     def settings(self) -> Settings:

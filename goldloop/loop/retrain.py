@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import cache
 from pathlib import Path
 
 from goldloop.consensus.outcomes import open_audit_note
 from goldloop.core.errors import EmptyPoolError, ModelError
+from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
 from goldloop.drift.checks import check_drift
 from goldloop.drift.history import Seen
@@ -23,6 +25,7 @@ from goldloop.loop.challenger import (
     train_challenger,
 )
 from goldloop.loop.champion import check_champion, load_model
+from goldloop.loop.checks import checks_digest, checks_of_retrain, learnt_from
 from goldloop.loop.left_out import without_left_out
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples
@@ -36,6 +39,7 @@ from goldloop.tables.left_out import read_left_out
 from goldloop.tables.model_log import read_models
 from goldloop.tables.rounds import current_round, save_round
 from goldloop.tables.traffic import save_evaluation
+from goldloop.training.checks import CheckReport, failures_csv
 from goldloop.training.evaluate import (
     BASELINE,
     CHALLENGER,
@@ -86,7 +90,9 @@ def _retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
         notes += check_champion(ports, read_models(ports.tables).champion)
         history = read_models(ports.tables)
         left_out = read_left_out(ports.tables.left_out)
-        recipe = recipe_digest(ports.settings, provisional, left_out)
+        recipe = recipe_digest(
+            ports.settings, provisional, left_out=left_out, checks=lambda: checks_digest(ports)
+        )
         trained = history.challenger(gold_digest=gold.version.digest, settings=recipe)
         if trained and history.rounds and history.rounds[-1].model_version == trained.version:
             return None
@@ -104,8 +110,9 @@ def _retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
                 scratch=Path(scratch),
                 advance=advance,
             )
-        evaluation = _evaluate(ports, gold, challenger, history, notes)
-        return _close_round(ports, gold, evaluation, challenger, history)
+        learnt = learnt_from(ports, [*gold.records, *provisional])
+        evaluation, checks = _evaluate(ports, gold, challenger, history, learnt=learnt, notes=notes)
+        return _close_round(ports, gold, evaluation, challenger, history, checks=checks)
 
 
 def retrain_if_possible(ports: LoopPorts) -> tuple[RoundRecord | None, list[str]]:
@@ -119,33 +126,58 @@ def retrain_if_possible(ports: LoopPorts) -> tuple[RoundRecord | None, list[str]
 
 
 def _evaluate(
-    ports: LoopPorts, gold: Gold, challenger: Challenger, history: ModelHistory, notes: list[str]
-) -> HoldoutEvaluation:
-    """Evaluate challenger, champion and baseline, store it, and close the run with figures and plots."""
+    ports: LoopPorts,
+    gold: Gold,
+    challenger: Challenger,
+    history: ModelHistory,
+    *,
+    learnt: Collection[SampleId],
+    notes: list[str],
+) -> tuple[HoldoutEvaluation, CheckReport | None]:
+    """Evaluate challenger, champion and baseline, store it, and close the run with figures and plots.
+
+    `learnt` are the samples that the challenger learnt from.
+    """
     runs, trainer = ports.open_runs(), ports.trainer()
     models = {CHALLENGER: challenger.model, CHAMPION: history.champion, BASELINE: history.baseline}
     with failing(runs, challenger.mlflow_run_id, "evaluation"):
         folders = _folders(ports, models, notes)
+        roles = {role: model.version for role, model in models.items() if model}
+        scorer_of = cache(lambda version: trainer.scorer(folders[version]))
+        before = history.rounds[-1].checks if history.rounds else None
+        checked = checks_of_retrain(ports, roles, scorer_of, learnt=learnt, before=before, notes=notes)
         evaluation = evaluate_on_holdout(
-            roles={role: model.version for role, model in models.items() if model},
+            roles=roles,
             holdout=of_split(gold, Split.HOLDOUT),
             version=gold.version,
             settings=ports.settings,
-            scorer_of=lambda version: trainer.scorer(folders[version]),
+            scorer_of=scorer_of,
             modality=ports.modality,
             current=read_current_samples(ports.tables),
             is_proven=history.is_proven,
+            checks=checked.report.groups if checked else (),
         )
-        plots = ports.plots(evaluation)
+        artifacts = dict(ports.plots(evaluation))
+    _save_evaluation(ports, evaluation, challenger.model)
+    if checked:
+        artifacts |= {"checks.csv": failures_csv(checked.failed)}
+    report = checked.report if checked else None
+    record = TrainingRecord(
+        evaluation.evaluations, evaluation.decision, challenger.history, artifacts, report
+    )
+    runs.record(challenger.mlflow_run_id, record)
+    return evaluation, report
+
+
+def _save_evaluation(ports: LoopPorts, evaluation: HoldoutEvaluation, model: ModelId) -> None:
+    """Store what each model predicted, and the sketch that the first batch of `model` is compared with."""
     at = ports.clock()
     save_evaluation(ports.tables.evaluations, evaluation, ports.settings.label_set, at=at)
-    if read_reference(ports.tables.batches, challenger.model.version) is None:
+    if read_reference(ports.tables.batches, model.version) is None:
         check = check_drift(evaluation.sketch, None)
-        seen = Seen(str(Split.HOLDOUT), challenger.model.version, at, evaluation.sketch, check)
-        save_batch(ports.tables.batches, seen)
-    record = TrainingRecord(evaluation.evaluations, evaluation.decision, challenger.history, plots)
-    runs.record(challenger.mlflow_run_id, record)
-    return evaluation
+        save_batch(
+            ports.tables.batches, Seen(str(Split.HOLDOUT), model.version, at, evaluation.sketch, check)
+        )
 
 
 def _folders(ports: LoopPorts, models: dict[str, ModelId | None], notes: list[str]) -> dict[str, Path]:
@@ -169,6 +201,8 @@ def _close_round(
     evaluation: HoldoutEvaluation,
     challenger: Challenger,
     history: ModelHistory,
+    *,
+    checks: CheckReport | None,
 ) -> RoundRecord:
     """Move the aliases as the gate decided and save the round's record, which is the decision that counts."""
     registry, version, model = ports.open_registry(), gold.version, challenger.model
@@ -191,6 +225,7 @@ def _close_round(
         mlflow_run_id=challenger.mlflow_run_id,
         lanes={},
         model_digest=model.digest,
+        checks=checks,
     )
     save_round(ports.tables.rounds, record)
     history = read_models(ports.tables)

@@ -84,6 +84,10 @@ class FeatureReader:
                 row = rows[sample_id]
                 yield next(read) if row is None else Arrival(file, sample_id, Decoded(row))
 
+    def cases(self, source: str) -> Iterator[Arrival]:
+        """Return an iterator over the rows of `source`; their features are kept like those of samples."""
+        return self._with_features(self._reader.cases(source))
+
     def _with_features(self, arrivals: Iterator[Arrival]) -> Iterator[Arrival]:
         """Yield `arrivals` with features; the next chunk is computed while the caller works on this one."""
         with ThreadPoolExecutor(1, thread_name_prefix="backbone") as backbone:

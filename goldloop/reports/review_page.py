@@ -14,6 +14,7 @@ from goldloop.labeling.context import read_state
 from goldloop.loop.appeals import appeal_outcomes
 from goldloop.loop.ports import LoopPorts
 from goldloop.reports.appeals import appeals_section
+from goldloop.reports.checks import checks_section
 from goldloop.reports.decisions import LoggedDecision, decision_log
 from goldloop.reports.gallery import gallery_section
 from goldloop.reports.page import Page, save_page
@@ -60,12 +61,14 @@ def review(ports: LoopPorts, *, since: datetime | None) -> Review:
         for one in appeal_outcomes(read_appeals(tables.appeals), state)
         if since is None or one.appeal.at >= since
     ]
+    rounds = read_rounds(tables.rounds)
     severities = settings.moderation.severities if settings.moderation else ()
     summary = [
         difference_section(cases, settings.label_set),
         rules_section(cases, log),
         words_section(cases, _texts(ports.modality, cases)),
         appeals_section(appeals),
+        checks_section(rounds[-1].checks if rounds else None),
         exposure_section(log, severities[0] if len(severities) > 1 else None),
     ]
     pictured = galleries(cases)

@@ -18,6 +18,7 @@ from goldloop.labeling.open_round import waits_for_now
 from goldloop.loop.policy import known_people
 from goldloop.loop.ports import LoopPorts
 from goldloop.reports.annotators import annotator_sections
+from goldloop.reports.checks import checks_section
 from goldloop.reports.costs import cost_section, read_cost_inputs
 from goldloop.reports.formatting import Cell
 from goldloop.reports.page import Page, save_page
@@ -56,6 +57,7 @@ def round_page(ports: LoopPorts, rounds: Sequence[RoundRecord], *, links: Mappin
         generated_at=ports.clock(),
         sections=[
             rounds_section(rows, round_plots(rounds)),
+            checks_section(rounds[-1].checks if rounds else None),
             _routing_section(ports, gold, rounds),
             cost_section(costs) if costs.whole.n_answers else Section(""),
             *annotator_sections(annotator_report(outcomes, requests, settings)),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from goldloop.core.lanes import Lane, lane_shares
 from goldloop.core.splits import Split
+from goldloop.reports.checks import check_lines
 from goldloop.reports.formatting import NOTHING, Cell, lanes_cell, number, percent, percent_cell
 from goldloop.reports.plots.audits import reliability_plot, tuning_plot
 from goldloop.reports.plots.matrices import confusion_plot
@@ -151,7 +152,7 @@ def retrain_section(
     gold = f"Gold version {record.gold_version}, {record.n_gold:,} samples"
     return Section(
         title=retrain_title(record).capitalize(),
-        remarks=[Cell(sentence) for sentence in (*notes, *record.decision.reasons)],
+        remarks=[Cell(line) for line in (*notes, *record.decision.reasons, *check_lines(record.checks))],
         tables=[Table(evaluation_rows(record))],
         plots=[Plot("accuracy over rounds", curve_plot(round_rows(records)))],
         notes=[f"{gold}, digest `{record.gold_digest[:16]}`"],

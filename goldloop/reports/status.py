@@ -15,6 +15,7 @@ from goldloop.gold.records import GoldVersion
 from goldloop.labeling.context import LoopState
 from goldloop.labeling.hints import gold_counts
 from goldloop.loop.policy import cautions
+from goldloop.reports.checks import check_lines
 from goldloop.reports.formatting import percent_cell
 from goldloop.reports.quarantine import quarantine_line
 from goldloop.tables.counts import (
@@ -111,12 +112,20 @@ class Status:
                 f"{n} of {label!r}, of which gold has {self.hinted_gold[label]}"
                 for label, n in self.hints.items()
             )
-        record = self.last_round
+        return lines | self._last_round() | dict(self.servers)
+
+    def _last_round(self) -> dict[str, str]:
+        """Return the decision of the last closed round and its behaviour checks; nothing before the first."""
+        lines, record = dict[str, str](), self.last_round
         if record is not None:
             judged = record.evaluations.get(CHAMPION if record.outcome == "refused" else CHALLENGER)
             accuracy = f", accuracy {percent_cell(judged.accuracy)} on holdout" if judged else ""
             lines["last round"] = f"{record.round}: model {record.model_version} {record.outcome}{accuracy}"
-        return lines | dict(self.servers)
+            if record.checks is not None:
+                lines["checks"] = "\n".join(
+                    line.removeprefix("checks ") for line in check_lines(record.checks)
+                )
+        return lines
 
 
 def read_status(

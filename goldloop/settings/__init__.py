@@ -99,6 +99,15 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _checks_fit_kind(self) -> Self:
+        if self.kind != "text" and self.gate.max_check_fall < 1:
+            raise ValueError(
+                f"gate.max_check_fall is {self.gate.max_check_fall:g}, but samples of kind {self.kind!r} "
+                "have no behaviour checks; set it to 1.0"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _errors_between_labels(self) -> Self:
         for true, row in self.cost.errors.items():
             for taken_for, cost in row.items():

@@ -226,6 +226,9 @@ class GateSettings(Section):
     it."""
     max_ece: Annotated[float, Field(gt=0, le=1)] = 0.10
     """Largest tolerated calibration error; the gate refuses when the whole interval lies above it."""
+    max_check_fall: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Largest tolerated fall of a group's share as expected in behaviour checks (files in checks/); the gate
+    refuses when the interval lies beyond it. 1.0: checks are reported and refuse nothing."""
 
 
 class ScheduleSettings(Section):

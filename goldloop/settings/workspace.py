@@ -122,6 +122,11 @@ class Workspace:
         return self.root / "reports"
 
     @property
+    def checks(self) -> Path:
+        """Folder of the behaviour checks, which the user makes and edits."""
+        return self.root / "checks"
+
+    @property
     def locks(self) -> Path:
         """Folder of lock files."""
         return self.root / "locks"

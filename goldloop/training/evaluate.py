@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +22,7 @@ from goldloop.gold.records import GoldRecord, GoldVersion
 from goldloop.settings import Settings
 from goldloop.stats.comparison import compare
 from goldloop.stats.metrics import Columns, Weights
+from goldloop.training.checks import CheckedGroup
 from goldloop.training.promotion import Decision, Evaluation, decide, evaluate
 
 BASELINE, CHAMPION, CHALLENGER = "baseline", "champion", "challenger"
@@ -68,12 +71,13 @@ def evaluate_on_holdout(
     modality: Modality,
     current: Collection[SampleId],
     is_proven: bool = True,
+    checks: Sequence[CheckedGroup] = (),
 ) -> HoldoutEvaluation:
     """Return the evaluation of the models in `roles` on the same `holdout`, and the decision of the gate.
 
     Each sample has the weight 1 / its inclusion probability, so that the holdout stands for all traffic.
     `current` are the samples of the rounds that still count; the sketch is of these alone. `is_proven` tells
-    whether something speaks for the champion.
+    whether something speaks for the champion; `checks` are the results of these models in behaviour checks.
     """
     labels = settings.label_set
     truth = np.array([labels.column(record.label) for record in holdout], dtype=np.intp)
@@ -106,6 +110,7 @@ def evaluate_on_holdout(
         challenger=evaluations[CHALLENGER],
         comparison=comparison,
         is_proven=is_proven,
+        checks=checks,
     )
     ids = tuple(record.sample_id for record in holdout)
     sketch = _sketch(scores[models[CHALLENGER]], ids, weights, settings, current=current)
@@ -136,16 +141,19 @@ def _sketch(
 
 
 def _scored(scorer: Scorer, records: Sequence[GoldRecord], modality: Modality, labels: LabelSet) -> Scores:
-    """Return scores with probs over `labels`, as `over_labels` moves the columns of the model.
+    """Return the scores of samples, which each model gets as its own preset takes them."""
+    store = modality.for_preset(scorer.preset).store
+    return scored(scorer, (store.load(record.sample_id).payload for record in records), labels)
 
-    Each model gets the samples as its own preset takes them.
+
+def scored(scorer: Scorer, payloads: Iterable[Any], labels: LabelSet) -> Scores:
+    """Return the scores of at least one payload, with probs over `labels` as `over_labels` moves columns.
 
     The probs are rounded as tables keep them, so that figures computed from the tables are the same.
     """
-    rows, embeddings, store = [], [], modality.for_preset(scorer.preset).store
-    for start in range(0, len(records), MINIBATCH):
-        chunk = records[start : start + MINIBATCH]
-        minibatch = scorer([store.load(record.sample_id).payload for record in chunk])
+    rows, embeddings, waiting = [], [], iter(payloads)
+    while chunk := list(islice(waiting, MINIBATCH)):
+        minibatch = scorer(chunk)
         rows.append(over_labels(checked_probs(minibatch.probs, scorer.labels), scorer.labels.names, labels))
         embeddings.append(minibatch.embeddings)
     return Scores(restored(np.concatenate(rows)), np.concatenate(embeddings))

@@ -14,13 +14,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from goldloop.settings.sections import GateSettings
 from goldloop.stats.comparison import Comparison, paired_interval
 from goldloop.stats.metrics import Z_95, Estimate
+from goldloop.training.checks import CheckedGroup
 
 RULES = {
     "non_inferiority": "non-inferiority on the holdout",
@@ -31,7 +32,12 @@ MOST_SAMPLES = 1_000_000  # the advice counts no further: nobody labels a larger
 
 
 def objections(
-    gate: GateSettings, comparison: Comparison, *, ece: Estimate, is_proven: bool = True
+    gate: GateSettings,
+    comparison: Comparison,
+    *,
+    ece: Estimate,
+    is_proven: bool = True,
+    checks: Sequence[CheckedGroup] = (),
 ) -> tuple[str, ...]:
     """Return the reasons to refuse the challenger, with what would decide them; empty for a promotion.
 
@@ -39,7 +45,8 @@ def objections(
     also rule out a drop of `gate.margin`, if the champion `is_proven`: preferred to another model by a
     comparison or by the user. Under "superiority" it must rule out any drop. In all cases no label's recall
     may have fallen by more than `gate.max_class_fall`, and the challenger's calibration error `ece` may not
-    be above `gate.max_ece`, each by its interval; the limit 1 turns a condition off.
+    be above `gate.max_ece`, and the share as expected of no group of behaviour `checks` may have fallen by
+    more than `gate.max_check_fall`, each by its interval; the limit 1 turns a condition off.
     """
     n = comparison.accuracy.n
     if n < gate.min_holdout:
@@ -51,6 +58,7 @@ def objections(
         *_against_accuracy(comparison.accuracy, max_drop=_max_drop(gate, is_proven=is_proven)),
         *_against_labels(comparison.recalls, max_fall=gate.max_class_fall),
         *_against_calibration(ece, max_ece=gate.max_ece),
+        *_against_checks(checks, max_fall=gate.max_check_fall),
     )
 
 
@@ -140,4 +148,27 @@ def _against_calibration(ece: Estimate, *, max_ece: float) -> tuple[str, ...]:
     return (
         f"calibration error {ece}; gate.max_ece allows {max_ece:g}. Its confidence cannot route samples; "
         "label more audit samples: those of the validation split calibrate the model",
+    )
+
+
+def _against_checks(checks: Sequence[CheckedGroup], *, max_fall: float) -> tuple[str, ...]:
+    """Return a sentence for each group of checks that fell by more than `max_fall` by the whole interval.
+
+    A limit without any check cannot be kept, which is a reason of its own.
+    """
+    if max_fall >= 1:
+        return ()
+    allowed = f"gate.max_check_fall allows {_points(max_fall, signed=False)}"
+    if not checks:
+        return (
+            f"{allowed}, and no behaviour check could be run; put check files into the folder checks of the "
+            "workspace, or set gate.max_check_fall = 1.0",
+        )
+    return tuple(
+        f"behaviour checks of {group}: the share as expected fell by {_points(-fall.value, signed=False)}, "
+        f"at least by {_points(-fall.high, signed=False)} (n={fall.n}); {allowed}. Read the failed cases in "
+        "checks.csv of the MLflow run, and label more samples like them"
+        for group in checks
+        for fall in [group.difference]
+        if fall is not None and fall.high < -max_fall
     )

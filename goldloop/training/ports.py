@@ -17,6 +17,7 @@ from goldloop.core.ports import Scorer
 from goldloop.core.probs import Probs
 from goldloop.core.samples import Decoded, SampleId
 from goldloop.stats.metrics import Columns, Estimate
+from goldloop.training.checks import CheckReport
 from goldloop.training.promotion import Decision, Evaluation
 
 CHALLENGER = "challenger"
@@ -156,13 +157,15 @@ class TrainingRecord:
     """The results of a run, known once the gate has decided.
 
     `evaluations` are by role: challenger, champion, baseline. `history` holds one value per epoch by name
-    ("train/loss"). `artifacts` are the bytes of files by relative path ("plots/confusion.svg").
+    ("train/loss"). `artifacts` are the bytes of files by relative path ("plots/confusion.svg"). `checks` are
+    the results of the behaviour checks, if any were run.
     """
 
     evaluations: Mapping[str, Evaluation]
     decision: Decision
     history: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     artifacts: Mapping[str, bytes] = field(default_factory=dict)
+    checks: CheckReport | None = None
 
 
 class TrainingRuns(Protocol):
@@ -214,4 +217,31 @@ def metrics_of(record: TrainingRecord) -> dict[str, float]:
     challenger = record.evaluations.get(CHALLENGER)
     if challenger is not None:
         figures |= _of_estimate(f"{challenger.split}/difference", record.decision.difference)
+    return figures
+
+
+_NAME_CHARS = 80  # of a check file: MLflow takes 250 characters of the whole name of a figure
+
+
+def check_metrics_of(record: TrainingRecord) -> dict[str, float]:
+    """Return the figures of the behaviour checks by name, `checks/<file>/<group>/share` and so on.
+
+    The challenger's names are as they are, those of other roles begin with the role.
+    """
+    report = record.checks
+    if report is None:
+        return {}
+    figures: dict[str, float] = {}
+    files = report.files
+    names = _metric_names([file.file[:_NAME_CHARS] for file in files])
+    for file, name in zip(files, names, strict=True):
+        groups = report.groups_of(file.file)
+        inside = _metric_names([str(group.group) for group in groups])
+        places = [name, *(f"{name}/{group}" for group in inside)]
+        for checked, place in zip([file, *groups], places, strict=True):
+            figures |= {f"checks/{place}/n": checked.n}
+            figures |= _of_estimate(f"checks/{place}/difference", checked.difference)
+            for role, share in checked.shares.items():
+                prefix = "" if role == CHALLENGER else f"{role}/"
+                figures |= _of_estimate(f"{prefix}checks/{place}/share", share)
     return figures

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from goldloop.settings.sections import GateSettings
 from goldloop.stats.comparison import Comparison
 from goldloop.stats.metrics import Estimate, LabelMetrics, accuracy, per_label
 from goldloop.stats.reliability import calibration_error
+from goldloop.training.checks import CheckedGroup, CheckReport
 from goldloop.training.gate import RULES, approval, objections
 
 FIRST_MODEL = "first model"
@@ -110,11 +111,12 @@ def decide(
     challenger: Evaluation,
     comparison: Comparison | None,
     is_proven: bool = True,
+    checks: Sequence[CheckedGroup] = (),
 ) -> Decision:
     """Return whether `challenger` becomes champion.
 
     Without a champion it does. Otherwise `objections` decides; `is_proven` tells whether something speaks for
-    the champion. A refusal is a normal result.
+    the champion, `checks` are the results of both in behaviour checks. A refusal is a normal result.
 
     Raises:
         GoldVersionError: the two were not evaluated on the same samples.
@@ -127,7 +129,7 @@ def decide(
         raise ValueError(f"champion {champion.model_version} can only be challenged with a comparison")
     difference = comparison.accuracy
     _check_comparable(champion, challenger, difference)
-    reasons = objections(gate, comparison, ece=challenger.ece, is_proven=is_proven)
+    reasons = objections(gate, comparison, ece=challenger.ece, is_proven=is_proven, checks=checks)
     return Decision(
         is_promoted=not reasons,
         rule=RULES[gate.rule],
@@ -151,6 +153,7 @@ class RoundRecord:
     `evaluations` holds baseline, champion and challenger, as far as they exist. `decision` is None when
     nothing could be trained; `outcome` then gives the reason. `lanes` counts samples by lane once the round
     has scored its pool. `model_digest` is the digest of the challenger's files, which is its identity.
+    `checks` are the results of the behaviour checks, None where none was run.
     """
 
     round: int
@@ -166,6 +169,7 @@ class RoundRecord:
     mlflow_run_id: str | None
     lanes: Mapping[str, int]
     model_digest: str | None = None
+    checks: CheckReport | None = None
 
     @property
     def is_promoted(self) -> bool:

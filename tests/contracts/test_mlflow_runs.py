@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from goldloop.core.errors import (
     ModelError,
 )
 from goldloop.core.labels import LabelSet
-from goldloop.training.ports import TrainingRecord, metrics_of
+from goldloop.core.samples import SampleId
+from goldloop.training.checks import CheckCase, CheckReport, tally
+from goldloop.training.ports import TrainingRecord, check_metrics_of, metrics_of
 from goldloop.training.promotion import evaluate
 from tests.contracts.trained_models import EXAMPLE, START, graph, record
 
@@ -57,7 +60,9 @@ def test_a_run_holds_parameters_data_version_figures_and_decision(
     assert client.get_run(mlflow_run_id).info.status == "RUNNING"
     registry = MlflowRegistry(mlflow_url, "whole", cache=tmp_path / "cache")
     version = registry.register(saved, graph=graph(), example=EXAMPLE, mlflow_run_id=mlflow_run_id, tags={})
-    told = record(version)
+    cases = [CheckCase("tone.csv", f"{n}", "a/b", "fine", SampleId(f"{n}")) for n in range(20)]
+    report = CheckReport("d", tally(cases, {"challenger": np.arange(20) < 5, "champion": np.arange(20) < 9}))
+    told = replace(record(version), checks=report)
 
     runs.record(mlflow_run_id, told)
 
@@ -76,7 +81,9 @@ def test_a_run_holds_parameters_data_version_figures_and_decision(
     assert (data.dataset.name, data.dataset.digest) == ("gold", "ab" * 16)
     source = json.loads(data.dataset.source)
     assert (source["path"], source["delta_table_version"]) == ("/somewhere/tables/gold", 17)
-    assert run.data.metrics == pytest.approx(metrics_of(told) | {"train/loss": 0.25})
+    figures = metrics_of(told) | check_metrics_of(told)
+    assert run.data.metrics == pytest.approx(figures | {"train/loss": 0.25})
+    assert figures["checks/tone.csv/a_b/share"] == 0.25
     assert [metric.value for metric in client.get_metric_history(mlflow_run_id, "train/loss")] == [
         1.5,
         0.5,

@@ -19,6 +19,7 @@ from scripts.bench.faults.people import LABELS, pictures
 from tests.e2e.commands import Ended, Loop, finish, until
 from tests.e2e.people import answer_all
 from tests.e2e.prefect_api import PrefectApi
+from tests.texts import write_rows
 
 pytestmark = pytest.mark.servers
 
@@ -108,7 +109,11 @@ def test_every_command_works_on_this_kind(
     assert tried.tells("retrain")["outcome"] == "promoted"
     tried.does("round")
     answer()
-    assert tried.tells("round")["record"]["model_version"] == "2"
+    n_checks = write_checks(loop.root / "checks") if kind == "text" else 0
+    record = tried.tells("round")["record"]
+    assert record["model_version"] == "2"
+    assert (record["checks"] is not None) is bool(n_checks)
+    look_at_checks(tried, n_checks, tmp_path)
     look_at_reports(tried, kind, truth)
     leave(tried, kind, tmp_path)
     tried.names.add("serve")
@@ -121,6 +126,37 @@ def test_every_command_works_on_this_kind(
     tried.does("down")
 
     assert tried.names == set(names_of(typer.main.get_command(app)))
+
+
+def write_checks(folder: Path) -> int:
+    """Write behaviour checks, and a row that expects what is no label; return how many are good."""
+    rows = [
+        (f"{label}-{n}", f"{word} {n}", label, label)
+        for label, words in WORDS.items()
+        for n, word in enumerate(words.split() * 4)
+    ]
+    folder.mkdir()
+    write_rows(
+        folder / "words.csv", [*rows, ("wrong", "a word", "purple", "")], ("id", "text", "expected", "group")
+    )
+    return len(rows)
+
+
+def look_at_checks(tried: Tried, n_checks: int, folder: Path) -> None:
+    """Run the behaviour checks; without files it is said where they belong."""
+    if not n_checks:
+        assert "There are no behaviour checks" in tried.does("checks").err
+        return
+    shown = tried.does("checks")
+    assert "behaviour checks of model 2: 1 file, 36 cases" in shown.out
+    assert "words.csv, id wrong: expects 'purple', which is no label" in shown.err
+    run = tried.tells("checks")
+    assert [group["group"] for group in run["report"]["groups"]] == [None, *sorted(WORDS)]
+    assert tried.tells("checks", "--failures") == run["failed"]
+    tried.does("checks", "--to", str(folder / "failed.csv"))
+    assert len((folder / "failed.csv").read_text().splitlines()) == 1 + len(run["failed"])
+    assert "Behaviour checks" in (tried.loop.root / "reports" / "round-001.html").read_text()
+    assert "words.csv: challenger as expected in " in tried.does("status").out
 
 
 def look_at_reports(tried: Tried, kind: str, truth: dict[SampleId, str]) -> None:

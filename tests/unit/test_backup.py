@@ -26,6 +26,7 @@ def workspace(tmp_path: Path) -> Workspace:
     open_tables(made.tables).rounds.append([{"round": 0}])
     for name, content in {
         "images/ab/abc.png": b"picture",
+        "checks/hate.csv": b"id,text,expected",
         "services/secrets.json": b"{}",
         "services/state.json": b"{}",
         "services/logs/mlflow.log": b"log",

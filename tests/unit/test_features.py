@@ -161,3 +161,20 @@ def test_models_that_take_content_get_it_beside_the_features(tmp_path: Path) -> 
     assert {key: row.tolist() for key, row in rows.items()} == {good[0].sample_id: [3, 4]}
     with pytest.raises(UnreadableSampleError):
         modality.store.load(SampleId("0" * 64))
+
+
+def test_cases_of_checks_have_features_and_are_no_samples(tmp_path: Path) -> None:
+    """Models of a frozen backbone get check cases as they get texts; the store of texts stays as it is."""
+    backbone, store = Lengths(), tmp_path / "texts.sqlite"
+    kept = FeatureFiles(tmp_path / "features", 2)
+    texts = FeaturedModality(TextModality(store), Featured(lambda: backbone, kept, takes_content=True))
+    source = write_rows(tmp_path / "checks.csv", [("1", "two words", "ham")], ("id", "text", "expected"))
+
+    (first,), (again,) = (list(texts.reader.cases(str(source))) for _ in range(2))
+
+    for case in (first, again):
+        assert case.decoded is not None
+        assert isinstance(case.decoded.payload, WithFeatures)
+        assert case.decoded.payload.content == "two words"
+        assert case.decoded.metadata == {"id": "1", "expected": "ham"}
+    assert not store.exists()

@@ -6,12 +6,14 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from goldloop.reports.page import Page, render_page
 from goldloop.reports.round_page import round_page, write_page
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.rounds import read_rounds, save_round
+from goldloop.training.checks import CheckCase, CheckReport, tally
 from goldloop.training.promotion import Decision, RoundRecord
 from goldloop.wiring import Wiring
 from tests.policy_stage import BAND, NOW, N, made_stage, sample
@@ -25,6 +27,13 @@ LINKS = {
 }
 
 
+CHECKED = [
+    CheckCase("tone.csv", f"{number}", ("whispering", "<b>shouting</b>")[number % 2], "ham", sample(number))
+    for number in range(40)
+]
+CHECKS = CheckReport("d", tally(CHECKED, {"challenger": np.arange(40) % 2 == 0}), {"tone.csv": 3})
+
+
 def staged_page(folder: Path) -> Page:
     """Return the page of a workspace with two rounds, a champion, 40 audits and one stored picture."""
     stage = made_stage(folder)
@@ -35,7 +44,7 @@ def staged_page(folder: Path) -> Page:
     lanes = {"auto": 60, "review": 30, "full": 20, "hold": 10}
     save_round(
         stage.tables.rounds,
-        RoundRecord(1, NOW, 1, "d", 40, 80, "1", "promoted", decision, champion, None, lanes),
+        RoundRecord(1, NOW, 1, "d", 40, 80, "1", "promoted", decision, champion, None, lanes, checks=CHECKS),
     )
     mistaken = sample(30)
     picture = stage.workspace.images / mistaken[:2] / f"{mistaken}.png"
@@ -53,6 +62,7 @@ def test_the_page_of_a_round_is_made_from_the_tables(tmp_path: Path) -> None:
     shown = [section.title for section in page.sections if not section.is_empty]
     assert shown == [
         "Rounds",
+        "Behaviour checks",
         "Where samples go, and how well",
         "Map of the samples",
         "Mistakes on the holdout",
@@ -70,6 +80,8 @@ def test_the_page_of_a_round_is_made_from_the_tables(tmp_path: Path) -> None:
     assert f"{N // 3} gold samples" in text
     assert "Wrong: model 1 (now champion) on 2 of 40 samples." in text
     assert "data:image/png" in html
+    assert text.index("<b>shouting</b>") < text.index("whispering")
+    assert "tone.csv: 3 rows left out; `goldloop checks` names each" in text
     samples = next(section for section in page.sections if section.map)
     assert len(samples.map) == N
     assert {point.sample_id for point in samples.map if point.is_mistake} == {sample(30), sample(90)}

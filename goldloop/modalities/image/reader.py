@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from goldloop.core.errors import UnreadableSampleError
+from goldloop.core.errors import SourceError, UnreadableSampleError
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId, sample_id_of
 from goldloop.modalities.content import read_content, refuse_link
 from goldloop.modalities.files import files_of
@@ -52,6 +52,13 @@ class ImageReader:
     def again(self, samples: Iterable[tuple[SampleId, FileRef]]) -> Iterator[Arrival]:
         """Return an iterator over the files of `samples`, read ahead in threads."""
         return self._ahead(file for _, file in samples)
+
+    def cases(self, source: str) -> Iterator[Arrival]:
+        """Refuse: an image is a file, beside which no expected label stands."""
+        raise SourceError(
+            f"{source} cannot be read as behaviour checks: they are rows with an expected label, and a "
+            "sample of kind 'image' is a file; remove the folder, or use a workspace of kind 'text'"
+        )
 
     def read(self, file: FileRef) -> Arrival:
         """Return `file` decoded, or with its quarantine reason; never raises for a bad file.

@@ -46,6 +46,11 @@ class TextReader:
             except UnreadableSampleError as error:
                 yield Arrival(file, sample_id, reason=error.reason, detail=error.detail)
 
+    def cases(self, source: str) -> Iterator[Arrival]:
+        """Return an iterator over all rows of `source`, none of which is put into the store."""
+        files = files_of(source)
+        return (row for file in files for row, _ in self._rows(file, lambda _: False))
+
     def _kept(self, rows: Iterator[tuple[Arrival, Context]]) -> Iterator[Arrival]:
         while part := list(islice(rows, _KEPT_AT_ONCE)):
             self.store.add(
