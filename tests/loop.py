@@ -39,7 +39,9 @@ from goldloop.settings.sections import (
     SuggestionSettings,
 )
 from goldloop.tables.gold_store import GoldStore
+from goldloop.tables.rounds import save_round
 from goldloop.tables.task_log import TaskLog
+from goldloop.training.promotion import RoundRecord
 from tests.memory_texts import LABELS, LengthScorer, MemoryTexts, TextReader, TextStore
 
 BAND = Band(0.4, 0.7)
@@ -199,6 +201,14 @@ class Loop:
     def pull(self, *, accept_lost: bool = False, keep_lost: bool = False) -> PullReport:
         """Run the shipped pull."""
         return pull(self.ports(), accept_lost=accept_lost, keep_lost=keep_lost)
+
+    def close_round(self) -> None:
+        """Close the open round with the newest gold, as a retrain does."""
+        at, round_ = self.clock(), self.state().snapshot.round
+        digest = self.gold.newest().digest
+        save_round(
+            self.tables.rounds, RoundRecord(round_, at, 1, digest, 0, 0, "1", "promoted", None, {}, None, {})
+        )
 
     def work(
         self, says: Mapping[str, Callable[[NewTask], str | None]], *, purpose: Purpose | None = None

@@ -9,7 +9,7 @@ from goldloop.consensus.outcomes import SampleOutcome
 from goldloop.core.tasks import Purpose
 from goldloop.gold.enough import Shortage, shortage_of, train_labels
 from goldloop.labeling.context import LoopState
-from goldloop.selection.plan import budget_left, n_answers_of, repeat_budget
+from goldloop.selection.plan import n_answers_of, n_first_asked, round_budget
 from goldloop.settings import Settings
 
 
@@ -34,12 +34,12 @@ def allowance_of(state: LoopState, settings: Settings) -> Allowance:
     therefore gets its budget again; otherwise goldloop would never ask anybody again.
     """
     snapshot = state.snapshot
-    left = max(0, budget_left(snapshot.live.values(), snapshot.round, settings))
+    budget = round_budget(settings, has_model=snapshot.has_model)
+    left = max(0, budget.n_first - n_first_asked(snapshot.live.values(), snapshot.round, settings))
     reason = why_no_retrain(state)
     if reason is None or samples_asked(state):
         return Allowance(left)
-    first_answers = settings.selection.budget_per_round - repeat_budget(settings)
-    n_more = max(first_answers, n_answers_of(Purpose.AUDIT, settings))  # pays for any task
+    n_more = max(budget.n_first, n_answers_of(Purpose.AUDIT, settings))  # pays for any task
     shortage = shortage_of(state.labelled)
     fault = "have not changed gold" if shortage is None else "do not suffice to train and evaluate a model"
     why = (

@@ -20,7 +20,7 @@ from goldloop.core.chance import Arm
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import AnswerRequest, Purpose, RequestReason, split_key, task_key
 from goldloop.labeling.context import LoopState
-from goldloop.selection.plan import n_answers_of, repeat_budget
+from goldloop.selection.plan import n_answers_of, round_budget
 from goldloop.settings import Settings
 from goldloop.tables.snapshot import Snapshot
 
@@ -45,19 +45,18 @@ def wanted_follow_ups(state: LoopState, settings: Settings) -> FollowUps:
 
     First answers, and the replacement of answers that do not count, come first. The round's repeat budget
     then pays, in this order, for: adjudications, the checks of the two arms of automation bias, honeypots,
-    and further answers with the largest expected gain.
+    and further answers with the largest expected gain. It keeps an adjudication for each audit sample of the
+    round that still waits for answers, as they may differ.
     """
-    n_left = max(0, repeat_budget(settings) - _n_spent(state.snapshot))
+    budget = round_budget(settings, has_model=state.snapshot.has_model)
+    n_left = max(0, budget.n_repeat - _n_spent(state.snapshot))
     promised = list(_promised(state, settings))
     known = known_answers(state.outcomes, state.snapshot.requests.requests)
-    charged: list[FollowUp] = [
-        *_disputes(state),
-        *_checks(state),
-        *_honeypots(state, known, settings),
-        *_unsure(state),
-    ]
-    chosen = _without_repeats(charged, {request.key for request in promised})
-    kept = chosen[:n_left]
+    disputes: list[FollowUp] = [*_disputes(state)]
+    others: list[FollowUp] = [*_checks(state), *_honeypots(state, known, settings), *_unsure(state)]
+    others = _without_repeats(others, {request.key for request in promised})
+    n_others = max(0, n_left - len(disputes) - _n_undecided_audits(state))
+    kept = [*disputes[:n_left], *others[:n_others]]
     asked_for = (*promised, *(follow_up for follow_up in kept if isinstance(follow_up, AnswerRequest)))
     waiting = {split_key(request.key)[0] for request in asked_for}
     settled = [honeypot for honeypot in known if honeypot.sample_id not in waiting]
@@ -67,7 +66,7 @@ def wanted_follow_ups(state: LoopState, settings: Settings) -> FollowUps:
             *(follow_up for follow_up in kept if not isinstance(follow_up, AnswerRequest)),
             *_onboarding(state, settled, settings),  # no annotator meets a honeypot twice
         ),
-        n_postponed=len(chosen) - len(kept),
+        n_postponed=len(disputes) + len(others) - len(kept),
     )
 
 
@@ -121,6 +120,16 @@ def _disputes(state: LoopState) -> Iterator[FollowUpTask]:
         evidence = outcome.evidence
         if outcome.step is Step.ADJUDICATE and task_key(evidence.sample_id, Purpose.ADJUDICATION) not in live:
             yield evidence, Purpose.ADJUDICATION
+
+
+def _n_undecided_audits(state: LoopState) -> int:
+    """Return the number of the open round's audit samples that still wait for answers."""
+    return sum(
+        outcome.step is Step.WAIT
+        and outcome.evidence.purpose is Purpose.AUDIT
+        and outcome.evidence.plan.round == state.snapshot.round
+        for outcome in state.outcomes.samples
+    )
 
 
 def _checks(state: LoopState) -> Iterator[FollowUp]:

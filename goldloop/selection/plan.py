@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from goldloop.core.chance import Arm, arm_of
@@ -21,9 +21,24 @@ FIRST_ASKED = (Purpose.SEED, Purpose.AUDIT, Purpose.REVIEW, Purpose.FULL)
 """Purposes of a sample's first task; tasks of the other purposes follow up on first answers."""
 
 
-def repeat_budget(settings: Settings) -> int:
-    """Return the number of answers in a round's budget that is reserved for follow-ups."""
-    return int(settings.consensus.repeat_share * settings.selection.budget_per_round)
+@dataclass(frozen=True, slots=True)
+class RoundBudget:
+    """The answers of a round: `n_first` are first answers, `n_repeat` are for what follows from them."""
+
+    n_first: int
+    n_repeat: int
+
+
+def round_budget(settings: Settings, *, has_model: bool) -> RoundBudget:
+    """Return how the budget of a round is divided.
+
+    What follows from first answers gets the share `consensus.repeat_share` of the budget. Before the first
+    model it gets this share of the audit's part alone: a model learns more from further samples [lin2014].
+    """
+    selection = settings.selection
+    followed = selection.budget_per_round * (1 if has_model else selection.audit_share)
+    n_repeat = int(settings.consensus.repeat_share * followed)
+    return RoundBudget(selection.budget_per_round - n_repeat, n_repeat)
 
 
 def n_answers_of(purpose: Purpose, settings: Settings) -> int:
@@ -36,11 +51,10 @@ def n_answers_of(purpose: Purpose, settings: Settings) -> int:
     )
 
 
-def budget_left(tasks: Iterable[TaskStatus], round_: int, settings: Settings) -> int:
-    """Return the number of first answers left in the budget of round `round_`, given the live tasks."""
+def n_first_asked(tasks: Iterable[TaskStatus], round_: int, settings: Settings) -> int:
+    """Return the number of first answers that round `round_` has requested, given the live tasks."""
     asked = [task for task in tasks if task.round == round_ and task.purpose in FIRST_ASKED]
-    n_asked = sum(n_answers_of(task.purpose, settings) for task in asked)
-    return settings.selection.budget_per_round - repeat_budget(settings) - n_asked
+    return sum(n_answers_of(task.purpose, settings) for task in asked)
 
 
 def groups_of(plans: Iterable[PlannedTask], *, max_distance: int) -> tuple[Groups, dict[str, Split]]:

@@ -44,6 +44,11 @@ class Snapshot:
     gold: Gold
 
     @property
+    def has_model(self) -> bool:
+        """Whether there has been a model: the first retrain that closes a round promotes one."""
+        return bool(self.closed_at)
+
+    @property
     def live(self) -> dict[str, TaskStatus]:
         """Return the live tasks by key."""
         return {key: task for key, task in self.tasks.items() if task.is_live}

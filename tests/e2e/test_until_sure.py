@@ -29,8 +29,8 @@ def loop(make_loop: Callable[..., Loop], tmp_path: Path) -> Loop:
     made = make_loop(
         "until-sure",
         labels=["cat", "dog", "emu"],
-        selection={"budget_per_round": 36, "audit_rate": 0.3, "audit_share": 0.5},
-        consensus={"target": 0.97, "max_answers": 3, "audit_answers": 2, "repeat_share": 0.5},
+        selection={"budget_per_round": 27, "audit_rate": 0.3, "audit_share": 0.5},
+        consensus={"target": 0.97, "max_answers": 3, "audit_answers": 2, "repeat_share": 0.7},
     )
     made.score_without_model(tmp_path / "pictures")
     made.run("push")

@@ -31,9 +31,10 @@ def pushed(
     people: AnnotatorSettings = NO_CONTROLS,
     suggestions: SuggestionSettings = ALWAYS_SHOWN,
     budget: int = 40,
+    has_model: bool = True,
     **selection: float,
 ) -> Loop:
-    """Return a loop with pushed tasks."""
+    """Return a loop with pushed tasks, in a round after the first model or before it."""
     loop = Loop(
         tmp_path,
         texts(200),
@@ -43,6 +44,8 @@ def pushed(
         suggestions=suggestions,
     )
     loop.score()
+    if has_model:
+        loop.close_round()
     loop.push()
     return loop
 

@@ -165,3 +165,54 @@ def test_each_sample_has_its_next_step(tmp_path: Path) -> None:
     loop.pull()
     steps = {outcome.evidence.purpose: outcome.step for outcome in loop.outcomes().samples}
     assert steps == {Purpose.AUDIT: Step.ADJUDICATE, Purpose.REVIEW: Step.NOTHING}
+
+
+SHORT = ConsensusSettings(method="majority", max_answers=3, audit_answers=2, repeat_share=0.5)
+"""Half of the budget is for follow-ups; every single answer of a review task is enough."""
+
+
+def n_first_answers(loop: Loop) -> int:
+    """Return the number of first answers that the tasks on the server request."""
+    return sum(task.n_asked for task in loop.queue.tasks.values())
+
+
+def test_before_the_first_model_the_budget_goes_to_first_answers(tmp_path: Path) -> None:
+    """Follow-ups then get their share of the audit's part alone: 8 of 40 answers instead of 20."""
+    young = pushed(tmp_path / "young", consensus=SHORT, has_model=False, audit_rate=0.5)
+    old = pushed(tmp_path / "old", consensus=SHORT, audit_rate=0.5)
+
+    assert n_first_answers(young) == 32
+    assert n_first_answers(old) == 20
+
+
+def test_what_the_first_round_postpones_is_asked_after_the_first_model(tmp_path: Path) -> None:
+    """Before the first model 4 of 8 disputes wait; the budget of the next round pays for them."""
+    stingy = ConsensusSettings(method="majority", max_answers=3, audit_answers=2, repeat_share=0.25)
+    loop = pushed(tmp_path, consensus=stingy, has_model=False, audit_rate=0.5)
+    loop.work({"1": always("ham"), "2": always("spam")})
+    first = loop.pull().follow_ups
+    n_first = len(live(loop, Purpose.ADJUDICATION))
+    loop.close_round()
+    loop.push()
+
+    assert first is not None
+    assert n_first == 4
+    assert len(live(loop, Purpose.ADJUDICATION)) == n_first + first.n_postponed > n_first
+
+
+def test_unsure_samples_leave_room_for_the_disputes_that_audits_may_bring(tmp_path: Path) -> None:
+    """While the round's audits wait for answers, each keeps one of the 12 follow-ups for an adjudicator."""
+    doubtful = ConsensusSettings(target=0.999, max_answers=3, audit_answers=2, repeat_share=0.3)
+    loop = pushed(tmp_path, consensus=doubtful, audit_rate=0.5)
+    audits = live(loop, Purpose.AUDIT)
+    for task_id, task in list(loop.queue.tasks.items()):
+        if task.pushed.purpose is Purpose.REVIEW:
+            loop.queue.answer(task_id, "1", "ham")
+    early = loop.pull().follow_ups
+    loop.work({"1": always("ham"), "2": always("spam")})
+    loop.pull()
+
+    assert early is not None
+    assert early.asked["unsure"] == 12 - len(audits)
+    assert early.n_postponed > 0
+    assert live(loop, Purpose.ADJUDICATION) >= audits

@@ -8,8 +8,6 @@ from goldloop.core.tasks import NewTask
 from goldloop.reports.steps import push_rows
 from goldloop.scoring.writer import Model
 from goldloop.settings.sections import SelectionSettings
-from goldloop.tables.rounds import save_round
-from goldloop.training.promotion import RoundRecord
 from tests.loop import PATIENT, Loop, texts
 
 BUDGET = 20
@@ -34,13 +32,6 @@ def answered(loop: Loop, *, as_: str | None) -> int:
     loop.work(dict.fromkeys(("1", "2", "3"), lambda _: as_))
     loop.pull()
     return n_new
-
-
-def close_round(loop: Loop) -> None:
-    """Close the open round with the newest gold, as a retrain does."""
-    digest, at = loop.gold.newest().digest, loop.clock()
-    record = RoundRecord(loop.state().snapshot.round, at, 1, digest, 0, 0, "1", "refused", None, {}, None, {})
-    save_round(loop.tables.rounds, record)
 
 
 def test_answers_of_one_label_do_not_end_the_asking(tmp_path: Path) -> None:
@@ -157,7 +148,7 @@ def test_an_annotator_of_an_earlier_round_is_not_waited_for(tmp_path: Path) -> N
     loop.push()
     loop.work({"4": by_id, "3": by_id})
     loop.pull()
-    close_round(loop)
+    loop.close_round()
     loop.queue.now = loop.clock.now
     loop.push()
     loop.work({"1": lambda _: None, "2": lambda _: None})

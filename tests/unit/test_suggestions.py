@@ -45,6 +45,7 @@ def loop(tmp_path: Path) -> Loop:
         suggestions=SuggestionSettings(hidden_share=0.4),
     )
     found.score()
+    found.close_round()
     found.push()
     return found
 
