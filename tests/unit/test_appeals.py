@@ -18,7 +18,7 @@ from goldloop.labeling.follow_up_choice import CHARGED
 from goldloop.loop.appeals import AppealOutcome, AppealState, add_appeal, list_appeals
 from goldloop.reports.appeals import appeal_rows, appeals_section
 from goldloop.reports.decisions import decision_log
-from goldloop.selection.plan import budget_left
+from goldloop.selection.plan import n_first_asked
 from goldloop.settings.sections import AnnotatorSettings, SelectionSettings
 from goldloop.tables.appeals import read_appeals
 from tests.loop import PATIENT, Loop, killed_before_commit, texts
@@ -203,7 +203,7 @@ def test_an_appeal_does_not_cost_the_round(loop: Loop) -> None:
     def left() -> tuple[int, int]:
         snapshot = loop.state().snapshot
         asked = [one for one in snapshot.requests.requests if one.reason in CHARGED]
-        return budget_left(snapshot.live.values(), snapshot.round, loop.settings), len(asked)
+        return n_first_asked(snapshot.live.values(), snapshot.round, loop.settings), len(asked)
 
     before = left()
     for record in loop.gold.read().records[:5]:
