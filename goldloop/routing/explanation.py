@@ -12,6 +12,7 @@ from goldloop.core.predictions import Prediction
 from goldloop.core.probs import stored_probs
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
+from goldloop.routing.fit import band_policy
 from goldloop.routing.policies import Band, Cost, Policy, Supported, Suspended, Target, asked_for, labels_of
 from goldloop.settings import Settings
 
@@ -96,7 +97,7 @@ def _rule_of(
     """Return the sentences of the rule that decided, and the expected costs where a cost policy did."""
     if prediction.label is None or prediction.confidence is None:
         return ("no model has scored it yet; the first model is trained on answers to seed tasks",), {}
-    band = Band(*settings.policy.band, Lane(settings.policy.below))
+    band = band_policy(settings)
     policy = {known.version: known for known in (band, *policies)}.get(prediction.policy)
     if policy is None:
         return ("the policy log does not hold this policy; only its lane is known",), {}
@@ -107,7 +108,7 @@ def _rule_of(
         probs = stored_probs([prediction.probs or ()], [prediction.label_names], labels)
         expected = inner.expected(probs)[0].tolist()
         costs = dict(zip(("auto", "review", "full"), expected, strict=True))
-    return tuple(_in_words(policy, prediction.confidence, costs, settings.cost.currency)), costs
+    return tuple(_in_words(policy, prediction, costs, settings.cost.currency)), costs
 
 
 def _support_in_words(policy: Supported | Suspended) -> str:
@@ -119,14 +120,16 @@ def _support_in_words(policy: Supported | Suspended) -> str:
     return f"audits support what is accepted from confidence {policy.threshold:.4f} on"
 
 
-def _in_words(policy: Policy, confidence: float, costs: Mapping[str, float], currency: str) -> list[str]:
-    """Return the sentences of the rule by which `policy` places a sample of this confidence."""
+def _in_words(policy: Policy, prediction: Prediction, costs: Mapping[str, float], currency: str) -> list[str]:
+    """Return the sentences of the rule by which `policy` places a sample with this prediction."""
+    confidence = prediction.confidence or 0.0
     if isinstance(policy, Supported | Suspended):
-        return [*_in_words(policy.policy, confidence, costs, currency), _support_in_words(policy)]
+        return [*_in_words(policy.policy, prediction, costs, currency), _support_in_words(policy)]
     if isinstance(policy, Band):
-        where = "above" if confidence > policy.high else "below" if confidence < policy.low else "inside"
+        high = policy.line(prediction.label)
+        where = "above" if confidence > high else "below" if confidence < policy.low else "inside"
         return [
-            f"confidence {confidence:.4f} is {where} the band of {policy.low:g} to {policy.high:g}, both "
+            f"confidence {confidence:.4f} is {where} the band of {policy.low:g} to {high:g}, both "
             f"ends included: inside it is reviewed, above it is accepted, below it goes to {policy.below}"
         ]
     if isinstance(policy, Target):

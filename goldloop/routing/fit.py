@@ -75,7 +75,17 @@ def fit_policy(
     if policy.kind == "cost":
         return Fitted(*cost_policy(settings, people or KnownPeople()))
     reason = "the band is fixed in [policy]; audits do not change it"
-    return Fitted(Band(*policy.band, Lane(policy.below)), (reason,))
+    return Fitted(band_policy(settings), (reason,))
+
+
+def band_policy(settings: Settings) -> Band:
+    """Return the band of the settings, with an upper end for each label where they name one for some."""
+    policy = settings.policy
+    low, high = policy.band
+    if not policy.thresholds:
+        return Band(low, high, Lane(policy.below))
+    highs = tuple(policy.thresholds.get(label, high) for label in settings.labels)
+    return Band(low, high, Lane(policy.below), highs, settings.labels)
 
 
 def fit_target(accuracy: float, delta: float, audited: Audited | None, *, seed: int) -> Fitted:

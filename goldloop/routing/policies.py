@@ -34,13 +34,27 @@ Matrix = tuple[tuple[float, ...], ...]
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """Closed interval of calibrated confidence that annotators review; `below` is the lane under it."""
+    """Closed interval of calibrated confidence that annotators review; `below` is the lane under it.
+
+    `highs` is the upper end by likeliest label, for all of `labels`; both are empty where all share `high`.
+
+    >>> band = Band(0.0, 0.85, highs=(0.95, 0.85), labels=("fine", "spam"))
+    >>> [str(lane) for lane in route([[0.9, 0.1], [0.1, 0.9]], band)]
+    ['review', 'auto']
+    """
 
     low: float
     high: float
     below: Lane = Lane.HOLD
+    highs: tuple[float, ...] = ()
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if len(self.highs) != len(self.labels) or not all(self.low < high <= 1 for high in self.highs):
+            raise InvalidBandError(
+                f"A band from {self.low} needs an upper end above it for each label, at most 1, got "
+                f"{self.highs} for {self.labels}. Correct policy.thresholds."
+            )
         if not 0 <= self.low < self.high <= 1:
             raise InvalidBandError(
                 f"A band needs 0 <= low < high <= 1, got {self.low} and {self.high}. Correct policy.band."
@@ -50,13 +64,23 @@ class Band:
     def version(self) -> str:
         """Name stored with each decision."""
         below = "" if self.below is Lane.HOLD else f",below={self.below}"
-        return f"band[{self.low:g},{self.high:g}{below}]"
+        own = (pair for pair in zip(self.labels, self.highs, strict=True) if pair[1] != self.high)
+        lines = "".join(f",{label}>{high:g}" for label, high in own)
+        return f"band[{self.low:g},{self.high:g}{below}{lines}]"
+
+    def line(self, label: str | None) -> float:
+        """Return the upper end for samples whose likeliest label is `label`."""
+        return dict(zip(self.labels, self.highs, strict=True)).get(str(label), self.high)
 
     def lanes(self, probs: Probs) -> LaneRow:
-        """Return the lane of each row: above the band auto, inside review (both ends included)."""
-        sure = confidence(probs)
+        """Return the lane of each row: above the band auto, inside review (both ends included).
+
+        Where two labels are equally likely, the higher of their upper ends counts.
+        """
+        sure, highs = confidence(probs), np.asarray(self.highs or (self.high,) * probs.shape[1])
+        high = np.where(probs == sure[:, None], highs, -np.inf).max(axis=1, initial=-np.inf)
         return np.where(
-            sure > self.high, str(Lane.AUTO), np.where(sure >= self.low, str(Lane.REVIEW), str(self.below))
+            sure > high, str(Lane.AUTO), np.where(sure >= self.low, str(Lane.REVIEW), str(self.below))
         )
 
 
@@ -231,7 +255,7 @@ def asked_for(policy: Policy) -> Band | Target | Cost:
 def labels_of(policy: Policy) -> tuple[str, ...]:
     """Return the labels that `policy` is for, in order; empty where their order does not matter."""
     inner = asked_for(policy)
-    return inner.labels if isinstance(inner, Cost) else ()
+    return inner.labels if isinstance(inner, Cost | Band) else ()
 
 
 def route(probs: npt.ArrayLike, policy: Policy) -> list[Lane]:

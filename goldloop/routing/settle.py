@@ -9,7 +9,7 @@ from goldloop.audit.audited import Audited
 from goldloop.audit.guard import FALSE_SUSPENSION, guard
 from goldloop.core.lanes import Lane
 from goldloop.routing.certificate import certify, evenly_drawn
-from goldloop.routing.fit import KnownPeople, error_costs, fit_policy
+from goldloop.routing.fit import KnownPeople, band_policy, error_costs, fit_policy
 from goldloop.routing.policies import (
     Band,
     Cost,
@@ -136,7 +136,7 @@ def is_asked_for(policy: Policy, settings: Settings) -> bool:
     """Return whether `policy` is the kind, with the numbers, that the settings ask for."""
     inner, wanted = asked_for(policy), settings.policy
     if isinstance(inner, Band):
-        return wanted.kind == "band" and inner == Band(*wanted.band, Lane(wanted.below))
+        return wanted.kind == "band" and inner == band_policy(settings)
     if isinstance(inner, Target):
         return wanted.kind == "target" and (inner.accuracy, inner.delta) == (wanted.target, wanted.delta)
     if labels_of(inner) not in ((), settings.labels):

@@ -18,7 +18,7 @@ from scipy.stats import norm
 from goldloop.audit.audited import Audited
 from goldloop.core.errors import EmptyPoolError
 from goldloop.core.lanes import Lane
-from goldloop.routing.fit import KnownPeople, cost_policy, fit_target
+from goldloop.routing.fit import KnownPeople, band_policy, cost_policy, fit_target
 from goldloop.routing.outcomes import Outcome, costs_of, mean_cost, one_error, outcome
 from goldloop.routing.policies import Band, Cost, Policy, Target
 from goldloop.settings import Settings
@@ -116,8 +116,8 @@ def candidate_policies(audited: Audited, settings: Settings, costs: Cost) -> lis
     """Return the compared policies: a grid of bands, certified targets, the cost policy."""
     below = Lane(settings.policy.below)
     bands: list[Policy] = [Band(low, high, below) for low in LOWS for high in HIGHS]
-    if Band(*settings.policy.band, below) not in bands:
-        bands.append(Band(*settings.policy.band, below))
+    if band_policy(settings) not in bands:
+        bands.append(band_policy(settings))
     targets = [
         fit_target(accuracy, settings.policy.delta, audited, seed=settings.selection.seed).policy
         for accuracy in sorted({*TARGETS, settings.policy.target})

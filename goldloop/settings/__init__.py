@@ -108,6 +108,15 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
+    def _thresholds_of_labels(self) -> Self:
+        unknown = [label for label in self.policy.thresholds if label not in self.labels]
+        if unknown:
+            raise ValueError(
+                f"policy.thresholds names {unknown[0]!r}, which is no label; choose of {list(self.labels)}"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _errors_between_labels(self) -> Self:
         for true, row in self.cost.errors.items():
             for taken_for, cost in row.items():

@@ -52,6 +52,8 @@ class PolicySettings(Section):
     certify as accurate enough; cost: choose the smallest expected cost under [cost]."""
     band: tuple[float, float] = BANDS["image"]
     """Interval of calibrated confidence that annotators review, both ends included; for texts 0 to 0.85."""
+    thresholds: dict[str, float] = Field(default_factory=dict)
+    """Upper end of the band by label, such as {fine = 0.95}, for samples whose likeliest label it is."""
     below: Literal["hold", "review", "full"] = "hold"
     """Lane of samples below the band."""
     target: Annotated[float, Field(gt=0.5, lt=1)] = 0.98
@@ -61,6 +63,20 @@ class PolicySettings(Section):
     max_error: Annotated[float, Field(gt=0, lt=1)] = 0.05
     """Largest tolerated share of errors among samples that band or cost accept. They accept nothing before
     audits show that it is kept, with certainty 1 - delta, and nothing once audits show that it is not."""
+
+    @field_validator("thresholds")
+    @classmethod
+    def _normalised(cls, thresholds: dict[str, float]) -> dict[str, float]:
+        return {normalised(label): high for label, high in thresholds.items()}
+
+    @model_validator(mode="after")
+    def _thresholds_above_the_band(self) -> Self:
+        for label, high in self.thresholds.items():
+            if not self.band[0] < high <= 1:
+                raise ValueError(
+                    f"thresholds need numbers above {self.band[0]:g}, at most 1, got {label!r}: {high}"
+                )
+        return self
 
     @field_validator("band")
     @classmethod
