@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
@@ -51,6 +51,7 @@ def test_of_equally_likely_labels_the_higher_line_counts() -> None:
 @given(probs(), st.floats(0.85, 1))
 def test_a_higher_line_never_accepts_more(rows: list[list[float]], high: float) -> None:
     """Raising one label's line sends samples to annotators and takes none from them."""
+    assume(rows)
     before, after = Band(0.0, 0.85), Band(0.0, 0.85, highs=(high, 0.85, 0.85), labels=LABELS)
 
     lanes = zip(rows, route(rows, before), route(rows, after), strict=True)
