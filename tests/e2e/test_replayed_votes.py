@@ -1,0 +1,73 @@
+"""Real people's votes are given again on the real Label Studio, each by a user who stands for one of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from goldloop.core.tasks import split_key
+from goldloop.loop.pull import pull
+from goldloop.loop.push import push
+from goldloop.loop.score import score_files
+from goldloop.tables.answers import read_annotations
+from scripts.demo_loop.people import hire
+from scripts.demo_loop.posts import Posts, voted_posts
+from scripts.demo_loop.team import team_of
+from tests.e2e.commands import Loop
+from tests.texts import write_rows
+
+pytestmark = pytest.mark.servers
+
+N, LABELS, VOTERS = 40, ("fine", "spam"), ("ann", "bo", "cy", "di")
+
+
+def voted(folder: Path) -> Posts:
+    """Return posts of which each has the votes of two of four people, who differ about every fifth."""
+    posts = write_rows(folder / "posts.csv", ((n, f"post number {n} about topic {n % 7}") for n in range(N)))
+    votes = [
+        (n, VOTERS[(n + turn) % 4], LABELS[(n + (turn if n % 5 == 0 else 0)) % 2])
+        for n in range(N)
+        for turn in range(2)
+    ]
+    source = write_rows(folder / "votes.csv", votes, ("id", "annotator", "label"))
+    return voted_posts(posts, source, seed=0, limit=None, say=lambda _: None)
+
+
+def test_every_replayed_answer_is_a_real_vote(make_loop: Callable[..., Loop], tmp_path: Path) -> None:
+    """Users answer only what their person voted on, once and with that label, until no vote is left to give.
+
+    Requests for one more answer stay open then, and nobody waits for them.
+    """
+    samples = voted(tmp_path)
+    loop = make_loop(
+        "replayed",
+        kind="text",
+        labels=list(LABELS),
+        model={},
+        selection={"budget_per_round": 150, "audit_rate": 0.5},
+        consensus={"max_answers": 3, "audit_answers": 2},
+    )
+    parts, team = loop.parts, team_of(samples, 0)
+    known, projects = {one.sample_id: one for one in samples.pool}, parts.queue().projects
+    crew = hire(loop.servers.label_studio, team.annotators, domain="replayed.invalid")
+    score_files(parts.ports, str(samples.write_pool(tmp_path)))
+    push(parts.ports)
+    n_answers = 0
+    while n := sum(team.work(loop.servers.label_studio, one, crew, known) for one in projects):
+        n_answers += n
+        pull(parts.ports)
+
+    names = {one.account.user_id: one.character.name for one in crew}
+    given = [
+        (split_key(one.key)[0], names[one.annotator], one.label)
+        for one in read_annotations(parts.tables.annotations)
+        if one.annotator
+    ]
+    votes = {(key, who, label) for key, sample in known.items() for who, label in sample.votes.items()}
+    assert len(given) == n_answers > len(known)
+    assert set(given) <= votes
+    assert max(Counter(given).values()) == 1
+    assert parts.queue().answered(list(parts.queue().all_tasks())) != set(parts.queue().all_tasks())
