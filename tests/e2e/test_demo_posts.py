@@ -1,4 +1,4 @@
-"""Real people's votes are given again on the real Label Studio, each by a user who stands for one of them."""
+"""The demo's people answer on the real Label Studio: simulated ones, and users who give real votes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from goldloop.loop.pull import pull
 from goldloop.loop.push import push
 from goldloop.loop.score import score_files
 from goldloop.tables.answers import read_annotations
+from scripts.demo_loop.made_posts import made_posts
 from scripts.demo_loop.people import hire
 from scripts.demo_loop.posts import Posts, voted_posts
 from scripts.demo_loop.team import team_of
@@ -71,3 +72,23 @@ def test_every_replayed_answer_is_a_real_vote(make_loop: Callable[..., Loop], tm
     assert set(given) <= votes
     assert max(Counter(given).values()) == 1
     assert parts.queue().answered(list(parts.queue().all_tasks())) != set(parts.queue().all_tasks())
+
+
+def test_simulated_people_label_made_posts(make_loop: Callable[..., Loop], tmp_path: Path) -> None:
+    """Every answer and skip about a post that the demo made can be read, and becomes gold."""
+    samples = made_posts(seed=0, n=40)
+    loop = make_loop(
+        "made", kind="text", labels=list(samples.labels), model={}, selection={"audit_rate": 0.3}
+    )
+    parts, team = loop.parts, team_of(samples, 0)
+    known, server = {one.sample_id: one for one in samples.pool}, loop.servers.label_studio
+    crew = hire(server, team.annotators, domain="made.invalid")
+    score_files(parts.ports, str(samples.write_pool(tmp_path)))
+    push(parts.ports)
+    n_answers = team.work(server, parts.queue().projects.main, crew, known)
+    pulled = pull(parts.ports)
+
+    given = read_annotations(parts.tables.annotations)
+    assert len(given) == n_answers >= len(known)
+    assert [one.problem for one in given if one.problem] == []
+    assert pulled.n_gold_changes > 0.5 * len(known)
