@@ -7,9 +7,10 @@ tweets that the strategy chooses, with one answer each. `without audits` spends 
 random side spends as many answers on random tweets, one each.
 
 The plain rule sends to people what a model is at most 0.85 sure of, and accepts all else. goldloop's rule is
-the cost policy on goldloop's model. Hate speech is made so dear that the share of the pool that it sends to
-people is that of the plain rule on the random side's model, which takes no label; where audits are, it
-accepts only above the confidence that they certify for --max-error.
+the cost policy. Hate speech is made so dear that the policy sends the same share of the pool to people as the
+plain rule, which takes no label: `people as random` is the plain rule on the random side's model, else on the
+side's own model. Where audits are, the policy accepts only above the confidence that they certify for
+--max-error. `over plain` is what it lets through of hate speech over what that plain rule lets through.
 """
 
 from __future__ import annotations
@@ -210,22 +211,27 @@ def one_draw(seed: int, setting: Setting) -> dict[str, float]:
     order = rng.permutation(len(tweets.truth))
     cut = round(TEST_SHARE * len(order))
     draw = Draw(tweets, order[:cut], order[cut:], shuffled_votes(tweets.votes, rng))
-    truth, harm = tweets.truth[draw.test], LABELS.column(HARMFUL)
+    truth = tweets.truth[draw.test]
     random = random_side(draw, setting.rounds * setting.budget, np.random.default_rng([seed, 1]))
-    share = float((LINE.lanes(random.pool) != str(Lane.AUTO)).mean())
-    found = _worth("random", random, truth) | _rule("plain rule, random", random.test, truth, LINE)
+    sides = {"random": random}
     for name, audit_share in (("goldloop", AUDIT_SHARE), ("without audits", 0.0)):
-        side = looped(draw, setting, np.random.default_rng([seed, 2]), audit_share=audit_share)
+        sides[name] = looped(draw, setting, np.random.default_rng([seed, 2]), audit_share=audit_share)
+    found: dict[str, float] = {}
+    for name, side in sides.items():
         found |= _worth(name, side, truth) | _rule(f"plain rule, {name}", side.test, truth, LINE)
-        policy = dear_hate(side, share, setting.max_error)
-        found |= _rule(f"cost policy, {name}", side.test, truth, policy)
+        for whose in dict.fromkeys(("random", name)):
+            share = float((LINE.lanes(sides[whose].pool) != str(Lane.AUTO)).mean())
+            place = f"cost policy, {name}, people as {whose}"
+            found |= _rule(place, side.test, truth, dear_hate(side, share, setting.max_error))
+            found[f"{place}/over plain"] = _through(found, place) / _through(found, f"plain rule, {whose}")
+    for name in ("goldloop", "without audits"):
         found[f"{name}/macro-F1 minus random"] = found[f"{name}/macro-F1"] - found["random/macro-F1"]
-        let_through = found[f"cost policy, {name}/{HARMFUL} let through"]
-        plain = found[f"plain rule, random/{HARMFUL} let through"]
-        found[f"cost policy, {name}/let through over the plain rule's"] = let_through / plain
-    assert harm == 0
     say(f"  draw {seed}: " + ", ".join(f"{key} {value:.3f}" for key, value in found.items()))
     return found
+
+
+def _through(found: dict[str, float], place: str) -> float:
+    return found[f"{place}/{HARMFUL} let through"]
 
 
 def _worth(name: str, side: Side, truth: Columns) -> dict[str, float]:
