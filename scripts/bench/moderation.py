@@ -259,7 +259,9 @@ def main() -> None:
     data = Path(os.environ.get("GOLDLOOP_TEST_DATA", BESIDE))
     parser.add_argument("--data", type=Path, default=data, metavar="FOLDER", help="tweets_davidson/")
     parser.add_argument("--cache", type=Path, required=True, metavar="FOLDER", help="keeps embeddings")
-    parser.add_argument("--preset", choices=("words", "minilm"), default="words", help="preset of all models")
+    parser.add_argument(
+        "--preset", choices=("embeddings", "words", "minilm"), default="embeddings", help="of all models"
+    )
     parser.add_argument(
         "--strategy", choices=sorted(STRATEGIES), default="margin_kmeans", help="of the choice"
     )

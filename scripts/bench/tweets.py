@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from goldloop.core.labels import LabelSet
+from models.head import Head
 from models.text.sentences import SentenceModel, SentenceRows
 from models.text.words import WordModel, features_of
 from scripts.bench.texts import embeddings
@@ -39,7 +40,10 @@ class Tweets:
 
 @cache
 def read_tweets(data: Path, preset: str, kept: Path) -> Tweets:
-    """Return the tweets in the folder `data`; embeddings are kept in the folder `kept`."""
+    """Return the tweets in the folder `data`; embeddings are kept in the folder `kept`.
+
+    `preset` is words, minilm, or embeddings: the head of minilm alone, which is fitted in seconds.
+    """
     path = data / "tweets_davidson" / "tweets.csv"
     if not path.is_file():
         raise SystemExit(f"no tweets in {path}; name the folder of tweets_davidson/ with --data")
@@ -48,12 +52,14 @@ def read_tweets(data: Path, preset: str, kept: Path) -> Tweets:
     texts = [row["text"] for row in found]
     votes = np.array([[int(row[name]) for name in VOTES] for row in found])
     truth = np.array([LABELS.column(row["label"]) for row in found])
-    words = features_of(texts)
     if preset == "words":
-        return Tweets(words, votes, truth, WordModel.fitted)
+        return Tweets(features_of(texts), votes, truth, WordModel.fitted)
     features = embeddings(texts, kept)
-    lengths = np.linalg.norm(features, axis=1, keepdims=True)
-    return Tweets(SentenceRows(features, words), votes, truth, SentenceModel.fitted, features / lengths)
+    embedded = features / np.linalg.norm(features, axis=1, keepdims=True)
+    if preset == "embeddings":
+        return Tweets(features, votes, truth, partial(Head.fitted, roots=False), embedded)
+    rows = SentenceRows(features, features_of(texts))
+    return Tweets(rows, votes, truth, SentenceModel.fitted, embedded)
 
 
 def shuffled_votes(votes: npt.NDArray[np.intp], rng: np.random.Generator, n: int = 3) -> Columns:
