@@ -20,7 +20,6 @@ from goldloop.labeling.pull import PullReport
 from goldloop.reports.formatting import number
 from goldloop.services import Endpoints, down, up
 from goldloop.settings.workspace import Workspace
-from scripts.demo_loop import people
 from scripts.demo_loop.account import accepted_line, difference_lines, way_rows, ways
 from scripts.demo_loop.chance import ChanceModels
 from scripts.demo_loop.comparison import Closing, Row, closing, spent_until
@@ -36,7 +35,7 @@ from scripts.demo_loop.moderation import (
     rule_rows,
 )
 from scripts.demo_loop.options import arguments
-from scripts.demo_loop.team import team_of
+from scripts.demo_loop.team import Staff, team_of
 
 if TYPE_CHECKING:
     from goldloop.costs.inputs import CostInputs
@@ -116,21 +115,15 @@ def _loop(
     if options.people:
         return _hand_over(found, where)
     team = team_of(samples, options.seed)
-    crew = people.hire(found.label_studio, team.annotators)
-    deciders = people.hire(found.label_studio, team.adjudicators) or crew
-    known, projects = {one.sample_id: one for one in samples.pool}, parts.queue().projects
-
-    def let_work(project: int, who: list[people.Person]) -> int:
-        return team.work(found.label_studio, project, who, known)
-
+    staff = Staff(team, found.label_studio, parts.queue().projects, samples)
     with ChanceModels(workspace.root, samples, options.seed) as chance:
         for _ in range(options.rounds):
             began = time.monotonic()
-            n = let_work(projects.main, crew)
-            say(f"  {len(crew)} annotators gave {n} answers in {time.monotonic() - began:.0f} s")
+            n = staff.label()
+            say(f"  {len(team.annotators)} annotators gave {n} answers in {time.monotonic() - began:.0f} s")
             say("$ goldloop pull")
             say(f"  {_said(pull(where))}")
-            n, n_decided = let_work(projects.main, crew), let_work(projects.adjudication, deciders)
+            n, n_decided = staff.label(), staff.decide()
             who = "an adjudicator" if team.adjudicators else "others of them"
             say(f"  they gave {n} more, and {who} decided {n_decided} disputes")
             say("$ goldloop round")

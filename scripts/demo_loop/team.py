@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from goldloop.adapters.label_studio.project import Projects
 from goldloop.core.samples import SampleId
 from goldloop.services import LabelStudioEndpoint
 from scripts.demo_loop import people
@@ -93,3 +94,23 @@ class VoterTeam:
 def team_of(samples: LabelledSamples[Any], seed: int) -> Team:
     """Return voters where the samples have votes, else simulated people."""
     return VoterTeam(samples, seed) if samples.voters else SimulatedTeam(samples, seed)
+
+
+class Staff:
+    """A team with accounts on a server, for the projects of one workspace."""
+
+    def __init__(
+        self, team: Team, server: LabelStudioEndpoint, projects: Projects, samples: LabelledSamples[Any]
+    ) -> None:
+        self._team, self._server, self._projects = team, server, projects
+        self._known = {one.sample_id: one for one in samples.pool}
+        self.annotators = people.hire(server, team.annotators)
+        self._adjudicators = people.hire(server, team.adjudicators) or self.annotators
+
+    def label(self) -> int:
+        """Let annotators answer until nobody can answer more; return the number of answers."""
+        return self._team.work(self._server, self._projects.main, self.annotators, self._known)
+
+    def decide(self) -> int:
+        """Let disputes be decided as far as anybody can; return the number of decisions."""
+        return self._team.work(self._server, self._projects.adjudication, self._adjudicators, self._known)

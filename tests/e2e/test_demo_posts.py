@@ -14,9 +14,8 @@ from goldloop.loop.push import push
 from goldloop.loop.score import score_files
 from goldloop.tables.answers import read_annotations
 from scripts.demo_loop.made_posts import made_posts
-from scripts.demo_loop.people import hire
 from scripts.demo_loop.posts import Posts, voted_posts
-from scripts.demo_loop.team import team_of
+from scripts.demo_loop.team import Staff, team_of
 from tests.e2e.commands import Loop
 from tests.texts import write_rows
 
@@ -51,17 +50,16 @@ def test_every_replayed_answer_is_a_real_vote(make_loop: Callable[..., Loop], tm
         selection={"budget_per_round": 150, "audit_rate": 0.5},
         consensus={"max_answers": 3, "audit_answers": 2},
     )
-    parts, team = loop.parts, team_of(samples, 0)
-    known, projects = {one.sample_id: one for one in samples.pool}, parts.queue().projects
-    crew = hire(loop.servers.label_studio, team.annotators, domain="replayed.invalid")
+    parts, known = loop.parts, {one.sample_id: one for one in samples.pool}
+    staff = Staff(team_of(samples, 0), loop.servers.label_studio, parts.queue().projects, samples)
     score_files(parts.ports, str(samples.write_pool(tmp_path)))
     push(parts.ports)
     n_answers = 0
-    while n := sum(team.work(loop.servers.label_studio, one, crew, known) for one in projects):
+    while n := staff.label() + staff.decide():
         n_answers += n
         pull(parts.ports)
 
-    names = {one.account.user_id: one.character.name for one in crew}
+    names = {one.account.user_id: one.character.name for one in staff.annotators}
     given = [
         (split_key(one.key)[0], names[one.annotator], one.label)
         for one in read_annotations(parts.tables.annotations)
@@ -80,15 +78,14 @@ def test_simulated_people_label_made_posts(make_loop: Callable[..., Loop], tmp_p
     loop = make_loop(
         "made", kind="text", labels=list(samples.labels), model={}, selection={"audit_rate": 0.3}
     )
-    parts, team = loop.parts, team_of(samples, 0)
-    known, server = {one.sample_id: one for one in samples.pool}, loop.servers.label_studio
-    crew = hire(server, team.annotators, domain="made.invalid")
+    parts = loop.parts
+    staff = Staff(team_of(samples, 0), loop.servers.label_studio, parts.queue().projects, samples)
     score_files(parts.ports, str(samples.write_pool(tmp_path)))
     push(parts.ports)
-    n_answers = team.work(server, parts.queue().projects.main, crew, known)
+    n_answers = staff.label()
     pulled = pull(parts.ports)
 
     given = read_annotations(parts.tables.annotations)
-    assert len(given) == n_answers >= len(known)
+    assert len(given) == n_answers >= len(samples.pool)
     assert [one.problem for one in given if one.problem] == []
-    assert pulled.n_gold_changes > 0.5 * len(known)
+    assert pulled.n_gold_changes > 0.5 * len(samples.pool)
