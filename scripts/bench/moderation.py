@@ -32,6 +32,7 @@ from goldloop.selection.pool import Pool
 from goldloop.selection.strategies import STRATEGIES
 from models.cross_fit import cross_fit
 from scripts.bench.common import Report, options_of, repeated, say
+from scripts.bench.labels.references import REFERENCES
 from scripts.bench.tweets import LABELS, Tweets, read_tweets, shuffled_votes
 from scripts.demo_loop.moderation import LINE, macro_f1, ruled
 
@@ -42,6 +43,7 @@ VALIDATION = 0.2  # of the labels of a side without audits, to calibrate
 DELTA = 0.05
 HARMFUL = "hate speech"
 DEAREST = 1e4  # price of taking hate speech for something else; any other error costs 1
+CHOICES = {**STRATEGIES, **REFERENCES}
 STEPS = 40  # of the search for that price
 
 Columns = npt.NDArray[np.intp]
@@ -164,7 +166,7 @@ def _chosen(
     embedded = draw.tweets.embedded
     rows = np.sqrt(side.pool) if embedded is None else embedded[draw.pool]
     features = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-    return draw.pool[STRATEGIES[strategy](Pool(features, side.pool, asked, rng), n)]
+    return draw.pool[CHOICES[strategy](Pool(features, side.pool, asked, rng), n)]
 
 
 def random_side(draw: Draw, n_answers: int, rng: np.random.Generator) -> Side:
@@ -262,9 +264,7 @@ def main() -> None:
     parser.add_argument(
         "--preset", choices=("embeddings", "words", "minilm"), default="embeddings", help="of all models"
     )
-    parser.add_argument(
-        "--strategy", choices=sorted(STRATEGIES), default="margin_kmeans", help="of the choice"
-    )
+    parser.add_argument("--strategy", choices=sorted(CHOICES), default="margin_kmeans", help="of the choice")
     parser.add_argument("--rounds", type=int, default=4, help="rounds of a draw")
     parser.add_argument("--budget", type=int, default=500, help="answers a round")
     parser.add_argument("--max-error", type=float, default=0.1, help="share that a certificate allows")
@@ -288,7 +288,7 @@ def main() -> None:
             found[name].append(value)
     n_answers = options.rounds * options.budget
     for name, values in found.items():
-        place = f"moderation/{options.preset}, {n_answers:,} answers/{name}"
+        place = f"moderation/{options.preset}, {options.strategy}, {n_answers:,} answers/{name}"
         report.mean(place, values, "" if "macro-F1" in name or "over" in name else "share")
     report.close()
 
