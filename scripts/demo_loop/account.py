@@ -1,4 +1,4 @@
-"""The account of the demo: three ways of working on the same pictures, judged with their true labels."""
+"""The account of the demo: three ways of working on the same samples, judged with their true labels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from scripts.demo_loop.judge import Columns, Judge
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way of working: what people spent, and the wrong labels of all pictures, answers and model together.
+    """A way of working: what people spent, and the wrong labels of all samples, answers and model together.
 
     `cost` is that of the minutes and of the wrong labels, in currency. `accuracy` on the test is None
     without a model.
@@ -35,7 +35,7 @@ class Way:
 
 
 def ways(parts: Wiring, judge: Judge, closing: Closing, n_answers: int) -> list[Way]:
-    """Return goldloop, random single labels at equal minutes, and one answer to each picture."""
+    """Return goldloop, random single labels at equal minutes, and one answer to each sample."""
     paid = prices(parts.settings.cost, parts.settings.label_set)
 
     def way(name: str, labels: Columns, n_answers: int, minutes: float, accuracy: float | None = None) -> Way:
@@ -43,7 +43,7 @@ def ways(parts: Wiring, judge: Judge, closing: Closing, n_answers: int) -> list[
         n_wrong = int((labels != judge.truth).sum())
         return Way(name, n_answers, minutes, accuracy, n_wrong, float(minutes * paid.minute + lost))
 
-    minutes, champion, chance = closing.rows[-1].minutes, closing.champion, closing.random
+    minutes, champion, chance = closing.rows[-1].minutes, closing.last.champion, closing.last.random
     everything, n_everything, everything_minutes = judge.everything()
     return [
         way("goldloop", final_labels(parts, judge), n_answers, minutes, champion.accuracy.value),
@@ -55,7 +55,7 @@ def ways(parts: Wiring, judge: Judge, closing: Closing, n_answers: int) -> list[
             chance.accuracy.value,
         ),
         way(
-            "one answer to each picture",
+            f"one answer to each {judge.noun[:-1]}",
             np.where(everything < 0, 0, everything),
             n_everything,
             everything_minutes,
@@ -64,7 +64,7 @@ def ways(parts: Wiring, judge: Judge, closing: Closing, n_answers: int) -> list[
 
 
 def final_labels(parts: Wiring, judge: Judge) -> Columns:
-    """Return the present label of each picture of the pool: that of gold, else what the champion says."""
+    """Return the present label of each sample of the pool: that of gold, else what the champion says."""
     labels = parts.settings.label_set
     columns = np.zeros(len(judge.truth), dtype=np.intp)
     gold = {record.sample_id: record.label for record in parts.gold.records()}
@@ -85,7 +85,7 @@ def accepted_line(parts: Wiring, judge: Judge) -> str:
         if one.lane is Lane.AUTO and one.label is not None and sample_id not in in_gold
     ]
     if not is_wrong:
-        return "the model alone labels no picture yet: audits have not opened the auto lane"
+        return f"the model alone labels no {judge.noun[:-1]} yet: audits have not opened the auto lane"
     share = share_estimate(is_wrong)
     return (
         f"wrong in truth among the {len(is_wrong)} labels accepted from the model alone: {sum(is_wrong)}, "
@@ -108,19 +108,19 @@ def way_rows(found: list[Way], currency: str) -> list[Row]:
     ]
 
 
-def difference_lines(closing: Closing) -> list[str]:
+def difference_lines(closing: Closing, noun: str) -> list[str]:
     """Return the champion's accuracy against models of random single labels, in words, with intervals."""
-    row, champion = closing.rows[-1], closing.champion
+    row, models = closing.rows[-1], closing.last
     without_audit = row.minutes - row.audit_minutes
     spans = {
-        f"in the same {row.minutes:.0f} minutes": closing.random,
-        f"in the {without_audit:.0f} minutes outside the audit": closing.random_without_audit,
+        f"in the same {row.minutes:.0f} minutes": models.random,
+        f"in the {without_audit:.0f} minutes outside the audit": models.random_without_audit,
     }
     lines = []
     for span, other in spans.items():
-        gap = paired_difference(champion.right, other.right)
+        gap = paired_difference(models.champion.right, other.right)
         lines.append(
-            f"champion minus a model of {other.n_answers} single answers to random pictures {span}, on test: "
+            f"champion minus a model of {other.n_answers} single answers to random {noun} {span}, on test: "
             f"{100 * gap.value:+.1f} points [{100 * gap.low:+.1f}, {100 * gap.high:+.1f}]"
         )
     return lines

@@ -1,4 +1,4 @@
-"""Models of single answers to random pictures, trained in processes of their own while the demo goes on."""
+"""Models of single answers to random samples, trained in processes of their own while the demo goes on."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from goldloop.wiring import open_workspace
 from scripts.demo_loop.judge import Judge, Judged
-from scripts.demo_loop.pictures import Pictures
+from scripts.demo_loop.labelled import LabelledSamples
 
 _judge: Judge | None = None  # of a training process
 
@@ -27,10 +28,10 @@ class Spent:
 class ChanceModels:
     """For each round a model of the answers in as many minutes, and one in the minutes outside the audit."""
 
-    def __init__(self, root: Path, pictures: Pictures, seed: int) -> None:
+    def __init__(self, root: Path, samples: LabelledSamples[Any], seed: int) -> None:
         """Take the models' form from the workspace in `root`, and people and order from `seed`."""
         self._processes = ProcessPoolExecutor(
-            os.cpu_count(), get_context("spawn"), _open_judge, (root, pictures, seed)
+            os.cpu_count(), get_context("spawn"), _open_judge, (root, samples, seed)
         )
         self._under_way: dict[int, tuple[Future[Judged], Future[Judged]]] = {}
 
@@ -56,9 +57,9 @@ class ChanceModels:
         return all_minutes.result(), without_audit.result()
 
 
-def _open_judge(root: Path, pictures: Pictures, seed: int) -> None:
-    global _judge  # noqa: PLW0603 - reading the pictures takes a second, so each process does it once
-    _judge = Judge(open_workspace(root), pictures, seed)
+def _open_judge(root: Path, samples: LabelledSamples[Any], seed: int) -> None:
+    global _judge  # noqa: PLW0603 - reading the samples takes a second, so each process does it once
+    _judge = Judge(open_workspace(root), samples, seed)
 
 
 def _random_single(minutes: float) -> Judged:

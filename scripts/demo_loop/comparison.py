@@ -20,10 +20,10 @@ from scripts.demo_loop.judge import Judge, Judged
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One round of the closing table. Accuracies are on the test pictures that never entered the loop.
+    """One round of the closing table. Accuracies are on the test samples that never entered the loop.
 
     `minutes` are all that people spent so far, `audit_minutes` those of them that went into the audit.
-    `random` is a model of single answers to random pictures in as many minutes, `random_without_audit` one
+    `random` is a model of single answers to random samples in as many minutes, `random_without_audit` one
     in the minutes outside the audit.
     """
 
@@ -42,13 +42,25 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Closing:
-    """The rows, and the models of the last round: the champion, and those of random labels."""
+class Models:
+    """The models of one round: the champion, and those of random labels in as many minutes."""
 
-    rows: list[Row]
     champion: Judged
     random: Judged
     random_without_audit: Judged
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The rows, and the models of each of them."""
+
+    rows: list[Row]
+    models: list[Models]
+
+    @property
+    def last(self) -> Models:
+        """The models of the last round."""
+        return self.models[-1]
 
 
 def closing(parts: Wiring, judge: Judge, chance: ChanceModels, inputs: CostInputs) -> Closing | None:
@@ -65,10 +77,11 @@ def closing(parts: Wiring, judge: Judge, chance: ChanceModels, inputs: CostInput
     ]
     for record, _, spent in closed:
         chance.start(record.round, spent)
-    rows, last = [], None
+    rows, models = list[Row](), list[Models]()
     for record, champion, spent in closed:
         baseline = record.evaluations.get("baseline") or record.evaluations["challenger"]
-        last = (judged(champion.model_version), *chance.of(record.round))
+        made = Models(judged(champion.model_version), *chance.of(record.round))
+        models.append(made)
         rows.append(
             Row(
                 round=record.round,
@@ -80,12 +93,12 @@ def closing(parts: Wiring, judge: Judge, chance: ChanceModels, inputs: CostInput
                 audit_minutes=spent.of_audit,
                 holdout=champion.accuracy,
                 baseline=judged(baseline.model_version).accuracy,
-                champion=last[0].accuracy,
-                random=last[1].accuracy,
-                random_without_audit=last[2].accuracy,
+                champion=made.champion.accuracy,
+                random=made.random.accuracy,
+                random_without_audit=made.random_without_audit.accuracy,
             )
         )
-    return None if last is None else Closing(rows, *last)
+    return Closing(rows, models) if rows else None
 
 
 def spent_until(inputs: CostInputs, round_: int) -> Spent:

@@ -1,4 +1,4 @@
-"""Judging from outside: models on pictures with known labels, of which the test never entered the loop."""
+"""Judging from outside: models on samples with known labels, of which the test never entered the loop."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from goldloop.core.ports import Scorer
-from goldloop.core.samples import Decoded, FileRef, SampleId
+from goldloop.core.probs import Probs
+from goldloop.core.samples import Decoded, SampleId
 from goldloop.stats.metrics import Estimate, share_estimate
 from goldloop.wiring import Wiring
-from scripts.demo_loop import people
-from scripts.demo_loop.pictures import Picture, Pictures
+from scripts.demo_loop.labelled import LabelledSample, LabelledSamples
+from scripts.demo_loop.team import team_of
 
 MINIBATCH = 128
 KEPT_APART = 6  # one answer in so many is for validation, where models do not learn from validation
@@ -27,17 +28,23 @@ Columns = npt.NDArray[np.intp]
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A model on the pictures: `right` (n_test,) on the test, `columns` (n_pool,) of labels in the pool.
+    """A model: `probs` (n_test, n_labels) and `truth` (n_test,) on the test, `columns` (n_pool,) in the pool.
 
     `n_answers` and `minutes` were spent on its labels, `given` (n_pool,) are the columns of those, -1 for
     none.
     """
 
-    right: Right
+    probs: Probs
+    truth: Columns
     columns: Columns
     n_answers: int
     minutes: float
     given: Columns
+
+    @property
+    def right(self) -> Right:
+        """Whether each label of the test is right, (n_test,)."""
+        return np.asarray(self.probs.argmax(axis=1) == self.truth)
 
     @property
     def accuracy(self) -> Estimate:
@@ -51,16 +58,18 @@ class Judged:
 
 
 class Judge:
-    """Judges models on the pictures of a demo, and trains models on single answers to random ones."""
+    """Judges models on the samples of a demo, and trains models on single answers to random ones."""
 
-    def __init__(self, parts: Wiring, pictures: Pictures, seed: int) -> None:
-        """Read all pictures as the models of the workspace take them."""
-        self._parts, self._pool, self._seed = parts, pictures.pool, seed
-        self._labels, self._mistaken = parts.settings.label_set, people.confusions(pictures.labels)
-        self._rows = {one.sample_id: row for row, one in enumerate(pictures.pool)}
-        self._test, self._payloads = self._read(pictures.test), self._read(pictures.pool)
-        self._test_truth = self._truth(pictures.test)
-        self.truth = self._truth(pictures.pool)
+    def __init__(self, parts: Wiring, samples: LabelledSamples[Any], seed: int) -> None:
+        """Read all samples as the models of the workspace take them."""
+        self._parts, self._pool, self._seed = parts, samples.pool, seed
+        self._labels, self._team = parts.settings.label_set, team_of(samples, seed)
+        self.noun = samples.noun
+        self._rows = {one.sample_id: row for row, one in enumerate(samples.pool)}
+        self._test = samples.payloads(parts, samples.test)
+        self._payloads = samples.payloads(parts, samples.pool)
+        self._test_truth = self._truth(samples.test)
+        self.truth = self._truth(samples.pool)
 
     @property
     def sample_ids(self) -> list[SampleId]:
@@ -78,15 +87,16 @@ class Judge:
         scorer = self._parts.trainer.scorer(folder)
         none = np.full(len(self.truth), -1, dtype=np.intp)
         return Judged(
-            right=_columns(scorer, self._test) == self._test_truth,
-            columns=_columns(scorer, self._payloads),
+            probs=_probs(scorer, self._test),
+            truth=self._test_truth,
+            columns=_probs(scorer, self._payloads).argmax(axis=1),
             n_answers=n_answers,
             minutes=minutes,
             given=none if given is None else given,
         )
 
     def random_single(self, minutes: float) -> Judged:
-        """Judge a model trained on single blind answers to random pictures, as many as `minutes` allow.
+        """Judge a model trained on single blind answers to random samples, as many as `minutes` allow.
 
         More minutes add answers to those of fewer minutes.
         """
@@ -113,15 +123,13 @@ class Judge:
         return given, n_answers, seconds / 60
 
     def _answers(self, seconds: float) -> tuple[Columns, int, float]:
-        """Return single answers (n_pool,) to random pictures until the time is over; -1 for none.
+        """Return single answers (n_pool,) to random samples until the time is over; -1 for none.
 
         A skip costs its time; the next person is asked instead.
         """
         given, spent, n_answers = np.full(len(self._pool), -1, dtype=np.intp), 0.0, 0
         for row in self._order():
-            for turn in range(len(people.CREW)):
-                who = people.CREW[(row + turn) % len(people.CREW)]
-                said, took = people.blind_answer(who, self._pool[row], self._mistaken, seed=self._seed)
+            for said, took in self._team.asked(self._pool[row], row):
                 if spent + took > seconds:
                     return given, n_answers, spent
                 spent, n_answers = spent + took, n_answers + 1
@@ -134,18 +142,12 @@ class Judge:
         order: list[int] = np.random.default_rng([self._seed, 1]).permutation(len(self._pool)).tolist()
         return order
 
-    def _read(self, pictures: Sequence[Picture]) -> list[Any]:
-        samples = self._parts.modality.for_preset(self._parts.settings.model.preset)
-        files = [(one.sample_id, FileRef(str(one.path), 0, "")) for one in pictures]
-        return [one.decoded.payload for one in samples.reader.again(files) if one.decoded]
-
-    def _truth(self, pictures: Sequence[Picture]) -> Columns:
-        return np.array([self._labels.column(one.label) for one in pictures], dtype=np.intp)
+    def _truth(self, samples: Sequence[LabelledSample]) -> Columns:
+        return np.array([self._labels.column(one.label) for one in samples], dtype=np.intp)
 
 
-def _columns(scorer: Scorer, payloads: Sequence[Any]) -> Columns:
+def _probs(scorer: Scorer, payloads: Sequence[Any]) -> Probs:
     parts = [
         scorer(payloads[start : start + MINIBATCH]).probs for start in range(0, len(payloads), MINIBATCH)
     ]
-    columns: Columns = np.concatenate(parts).argmax(axis=1)
-    return columns
+    return np.concatenate(parts)

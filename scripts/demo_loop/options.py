@@ -6,19 +6,31 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from goldloop.core.labels import parsed_labels
+
 DATASETS = ("digits", "clothing")
 
 _DESCRIPTION = """\
 Run the whole loop on real servers, in a few minutes: create a workspace, start Label Studio, Prefect and
-MLflow on free ports of this machine, score pictures with known labels, and run rounds. Three simulated
-annotators and an adjudicator answer as Label Studio users. The demo ends with a table, a page and addresses.
+MLflow on free ports of this machine, score pictures or posts with known labels, and run rounds. Three
+simulated annotators and an adjudicator answer as Label Studio users; with --votes a user for each real
+annotator gives their real answers again. The demo ends with a table, a page and addresses.
 """
 _EXAMPLES = """\
 examples:
   scripts/demo                                           1,797 handwritten digits, no download
   scripts/demo --dataset clothing --workspace clothing   3,781 photographs, fetched once (106 MB)
   scripts/demo --images DIR --labels labels.csv --preset efficientnet_lite0 --workspace try
+  scripts/demo --kind text --workspace posts             2,000 posts in four categories, made by the demo
+  scripts/demo --kind text --posts posts.csv --votes votes.csv --workspace replay
   scripts/demo --people                                  you are the annotator
+
+The posts of --kind text are made by the demo from templates; they are not real, and the groups in them are
+invented. --posts takes your own: CSV, JSONL or Parquet with id and text, perhaps thread, author and at, and
+either a column label, which annotators do not see, or --votes FILE.csv with the columns id,annotator,label:
+one row for each real answer. Each user then answers only what this annotator answered, with that label; a
+post is true to the label of most of its votes. How long an answer takes is simulated. Where all votes for a
+post are given, a request for one more stays open, and the demo goes on.
 
 The photographs are Alexey Grigorev's clothing dataset (subset), CC0 1.0 (public domain):
 https://github.com/alexeygrigorev/clothing-dataset-small. The demo keeps them in the user's cache, or in
@@ -36,14 +48,52 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     _add_pictures(parser.add_argument_group("pictures"))
+    _add_posts(parser.add_argument_group("posts"))
     _add_loop(parser.add_argument_group("loop"))
     _add_outcome(parser.add_argument_group("servers and files"))
     found = parser.parse_args(words)
+    found.kind = found.kind or ("text" if found.posts or found.votes else "image")
+    _refuse_contradictions(parser, found)
+    return found
+
+
+def _refuse_contradictions(parser: argparse.ArgumentParser, found: argparse.Namespace) -> None:
     if bool(found.images) != bool(found.labels):
         parser.error("--images and --labels go together")
     if found.images and found.dataset:
         parser.error(f"--images names your own pictures; leave out --dataset {found.dataset}")
-    return found
+    if found.kind == "text" and (found.images or found.dataset):
+        parser.error("--kind text takes posts; leave out --images, --labels and --dataset")
+    if found.kind == "image" and (found.posts or found.votes):
+        parser.error("--kind image takes pictures; leave out --posts and --votes")
+    if found.votes and not found.posts:
+        parser.error("--votes needs --posts FILE, the posts that the votes are about")
+    if found.votes and found.people:
+        parser.error("--votes gives real people's answers; leave out --people, which waits for yours")
+    if found.label_set and not found.votes:
+        parser.error("--label-set names the labels of --votes FILE; give it too")
+
+
+def _add_posts(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--kind", choices=("image", "text"), help="pictures (default), or posts that the demo makes"
+    )
+    group.add_argument(
+        "--posts", metavar="FILE", type=Path, help="your own posts instead; column label, or --votes"
+    )
+    group.add_argument(
+        "--votes",
+        metavar="CSV",
+        type=Path,
+        help="real people's answers to them: columns id,annotator,label; a user gives each of them again",
+    )
+    group.add_argument(
+        "--label-set",
+        metavar="A,B",
+        type=parsed_labels,
+        default=[],
+        help="labels that may be voted for, in this order (default those of the votes, sorted)",
+    )
 
 
 def _add_pictures(group: argparse._ArgumentGroup) -> None:
@@ -61,7 +111,7 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
         "--limit",
         metavar="N",
         type=int,
-        help="use only N of the clothing or your own pictures, drawn by chance",
+        help="use only N of the clothing, of your own pictures or of the posts, drawn by chance",
     )
 
 
@@ -70,7 +120,8 @@ def _add_loop(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--budget", metavar="N", type=int, default=200, help="answers a round (default 200)")
     group.add_argument(
         "--preset",
-        help="preset of the model (default efficientnet_lite0 for clothing, tiny for all other pictures)",
+        help="preset of the model (default efficientnet_lite0 for clothing, tiny for other pictures, "
+        "words for posts)",
     )
     group.add_argument(
         "--audit-rate",

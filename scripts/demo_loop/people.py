@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import uuid
 from collections.abc import Mapping, Sequence
@@ -16,10 +17,10 @@ import numpy as np
 from goldloop.adapters.label_studio import Annotator, add_annotator
 from goldloop.adapters.label_studio.payload import choice_result
 from goldloop.core.errors import ServiceError
-from goldloop.core.samples import SampleId
+from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.services import LabelStudioEndpoint
-from labelstudio_config.interface import DECISIONS, REASON_NAME, SKIP_REASONS, TO_NAME
-from scripts.demo_loop.pictures import Picture
+from labelstudio_config.interface import DECISIONS, KINDS, REASON_NAME, SKIP_REASONS
+from scripts.demo_loop.labelled import LabelledSample
 
 TIME_SPREAD = (
     0.5  # of the logarithm of decision times; the quartiles are 29 % below and 40 % above the median
@@ -53,7 +54,16 @@ class Character:
 CREW = (Character("ana", 0, 0.985), Character("ben", 1, 0.96), Character("cleo", 2, 0.93))
 SENIOR = Character("sofia", 3, 0.995, skip_rate=0.0, pace_s=8.0)
 
-# What people mistake for what, for digits; other label sets get each label's neighbours.
+READING_S = 8.0
+"""Median decision time of a post; an assumption, as no times of real moderators are known here."""
+MODERATORS = (
+    Character("mo", 0, 0.96, pace_s=READING_S),
+    Character("nia", 1, 0.94, pace_s=READING_S),
+    Character("pat", 2, 0.91, pace_s=READING_S),
+)
+LEAD = Character("ruth", 3, 0.985, skip_rate=0.0, pace_s=2.5 * READING_S)
+
+# What people mistake for what, for digits and posts; other label sets get each label's neighbours.
 DIGIT_CONFUSIONS = {
     "0": "69",
     "1": "74",
@@ -65,6 +75,12 @@ DIGIT_CONFUSIONS = {
     "7": "19",
     "8": "39",
     "9": "47",
+}
+POST_CONFUSIONS = {
+    "fine": ("harassment", "spam"),
+    "hate speech": ("harassment", "fine"),
+    "harassment": ("fine", "hate speech"),
+    "spam": ("fine", "harassment"),
 }
 
 
@@ -86,7 +102,7 @@ def hire(
             add_annotator(
                 server.url,
                 server.token,
-                email=f"{one.name}@{domain}",
+                email=f"{_mailbox(one)}@{domain}",
                 password=secrets.token_urlsafe(16),
                 first_name=one.name.title(),
             ),
@@ -95,49 +111,56 @@ def hire(
     ]
 
 
+def _mailbox(who: Character) -> str:
+    plain = re.sub(r"[^a-z0-9.-]+", "-", who.name.lower()).strip("-.")
+    return who.name if plain == who.name else f"{plain or 'voter'}-{who.place}"
+
+
 def confusions(labels: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
     """Return what each label is mistaken for."""
     if set(labels) == set(DIGIT_CONFUSIONS):
         return {label: tuple(others) for label, others in DIGIT_CONFUSIONS.items()}
+    if set(labels) == set(POST_CONFUSIONS):
+        return POST_CONFUSIONS
     n = len(labels)
     return {label: (labels[(i + 1) % n], labels[(i - 1) % n]) for i, label in enumerate(labels)}
 
 
 def answer_of(
     who: Character,
-    picture: Picture,
+    sample: LabelledSample,
     mistaken: Mapping[str, tuple[str, ...]],
     *,
     seed: int,
     suggested: str | None = None,
 ) -> str | None:
-    """Return what somebody says of the picture, None for a skip; the same whenever they are asked alike.
+    """Return what somebody says of the sample, None for a skip; the same whenever they are asked alike.
 
     Where real people's answers are known, the first simulated people give one of them each.
     """
-    if who.place < len(picture.answers):
-        return picture.answers[who.place]
-    random = np.random.default_rng([seed, who.place, int(picture.sample_id[:12], 16)])
+    if who.place < len(sample.answers):
+        return sample.answers[who.place]
+    random = np.random.default_rng([seed, who.place, int(sample.sample_id[:12], 16)])
     is_skip, is_right = random.random() < who.skip_rate, random.random() < who.skill
-    mistake, guess = str(random.choice(mistaken[picture.label])), str(random.choice(list(mistaken)))
+    mistake, guess = str(random.choice(mistaken[sample.label])), str(random.choice(list(mistaken)))
     is_guess, is_led = random.random() < who.guesses, random.random() < who.adoption
     if is_skip:
         return None
     if suggested is not None and is_led:
         return suggested
-    return guess if is_guess else picture.label if is_right else mistake
+    return guess if is_guess else sample.label if is_right else mistake
 
 
 def blind_answer(
-    who: Character, picture: Picture, mistaken: Mapping[str, tuple[str, ...]], *, seed: int
+    who: Character, sample: LabelledSample, mistaken: Mapping[str, tuple[str, ...]], *, seed: int
 ) -> tuple[str | None, float]:
-    """Return what somebody says of the picture without a suggestion, and in how many seconds."""
-    random = np.random.default_rng([seed, who.place, int(picture.sample_id[12:24], 16)])
-    return answer_of(who, picture, mistaken, seed=seed), working_s(who, random)
+    """Return what somebody says of the sample without a suggestion, and in how many seconds."""
+    random = np.random.default_rng([seed, who.place, int(sample.sample_id[12:24], 16)])
+    return answer_of(who, sample, mistaken, seed=seed), working_s(who, random)
 
 
 def working_s(who: Character, random: np.random.Generator) -> float:
-    """Return how long somebody looks at a picture, in seconds."""
+    """Return how long somebody looks at a sample, in seconds."""
     return float(who.pace_s * np.exp(random.normal(0.0, TIME_SPREAD)))
 
 
@@ -145,7 +168,7 @@ def work(
     server: LabelStudioEndpoint,
     project_id: int,
     people: Sequence[Person],
-    pictures: Mapping[SampleId, Picture],
+    samples: Mapping[SampleId, LabelledSample],
     labels: tuple[str, ...],
     *,
     seed: int,
@@ -160,49 +183,68 @@ def work(
         reply = desk.get(f"/api/projects/{project_id}/next")
         if reply.status_code == httpx.codes.NOT_FOUND:
             return False  # for now: what somebody skips goes to the others
-        _check(reply, person)
+        check_reply(reply, person)
         task = reply.json()
-        answer = _answer(person.character, task["data"], pictures, mistaken, seed=seed)
-        _check(desk.post(f"/api/tasks/{task['id']}/annotations/", json=answer), person)
+        answer = _answer(person.character, task["data"], samples, mistaken, seed=seed)
+        check_reply(desk.post(f"/api/tasks/{task['id']}/annotations/", json=answer), person)
         return True
 
     n_answers = 0
     with ExitStack() as stack:
-        desks = [(person, stack.enter_context(_desk(server, person))) for person in people]
+        desks = [(person, stack.enter_context(desk_of(server, person))) for person in people]
         while n_of_turn := sum(has_answered(person, desk) for person, desk in desks):
             n_answers += n_of_turn
     return n_answers
 
 
-def _desk(server: LabelStudioEndpoint, person: Person) -> httpx.Client:
+def desk_of(server: LabelStudioEndpoint, person: Person) -> httpx.Client:
+    """Return a client of the server that works in the name of `person`."""
     headers = {"Authorization": f"Token {person.account.token}"}
     return httpx.Client(base_url=server.url, headers=headers, timeout=60, trust_env=False)
+
+
+def shown_sample(data: Mapping[str, Any]) -> SampleId:
+    """Return the sample that a task shows; its key tells annotators nothing."""
+    if "image" in data:
+        return SampleId(PurePosixPath(data["image"]).stem)
+    return sample_id_of(data["text"].encode())
 
 
 def _answer(
     who: Character,
     data: Mapping[str, Any],
-    pictures: Mapping[SampleId, Picture],
+    samples: Mapping[SampleId, LabelledSample],
     mistaken: Mapping[str, tuple[str, ...]],
     *,
     seed: int,
 ) -> dict[str, object]:
-    """Return what somebody submits for a task; skips and decisions come with a reason."""
-    sample_id = SampleId(PurePosixPath(data["image"]).stem)  # the key tells annotators nothing
+    """Return what somebody submits for a task."""
+    sample = samples[shown_sample(data)]
     suggested = data.get("suggested")
-    label = answer_of(who, pictures[sample_id], mistaken, seed=seed, suggested=suggested)
+    label = answer_of(who, sample, mistaken, seed=seed, suggested=suggested)
+    return submission(who, sample.sample_id, data, label, seed=seed)
+
+
+def submission(
+    who: Character, sample_id: SampleId, data: Mapping[str, Any], label: str | None, *, seed: int
+) -> dict[str, object]:
+    """Return the answer `label`, None for a skip, to a task with `data`, as the labelling page sends it.
+
+    Skips and decisions come with a reason. Its time is simulated, also where the answer is a real person's.
+    """
     random = np.random.default_rng([seed, who.place, int(sample_id[12:24], 16)])
     time_s = working_s(who, random)
-    if label is not None and label == suggested:
+    if label is not None and label == data.get("suggested"):
         time_s *= FASTER
     if random.random() < PAUSE_RATE:
         time_s += PAUSE_S
-    result = [] if label is None else choice_result(label)
+    kind = next(kind for kind in KINDS if kind in data)
+    result = [] if label is None else choice_result(label, kind)
     reasons = SKIP_REASONS if label is None else DECISIONS if "answers" in data else ()
     if reasons:
         reason = str(random.choice(reasons))
         result.append(
-            {"from_name": REASON_NAME, "to_name": TO_NAME, "type": "choices", "value": {"choices": [reason]}}
+            {"from_name": REASON_NAME, "to_name": kind, "type": "choices", "value": {"choices": [reason]}}
         )
     return {
         "result": result,
@@ -212,7 +254,8 @@ def _answer(
     }
 
 
-def _check(reply: httpx.Response, person: Person) -> None:
+def check_reply(reply: httpx.Response, person: Person) -> None:
+    """Raise ServiceError where the server refused what `person` sent."""
     if reply.is_error:
         raise ServiceError(
             f"Label Studio answered {person.character.name} with {reply.status_code}: {reply.text[:300]}"

@@ -3,38 +3,45 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from goldloop.core.errors import SourceError
-from goldloop.core.samples import SampleId, sample_id_of
+from goldloop.core.samples import FileRef, sample_id_of
+from scripts.demo_loop.labelled import LabelledSample, LabelledSamples, drawn, parted
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from goldloop.wiring import Wiring
 
-TEST_SHARE = 0.28  # of the pictures, kept out of the loop to judge it from outside; 503 of the 1,797 digits
 
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture whose true label is known; `answers` are what real people once said, where the CSV tells."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture(LabelledSample):
+    """A picture in a file, whose true label is known."""
 
     path: Path
-    sample_id: SampleId
-    label: str
-    answers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Pictures:
-    """The label set, what enters the loop, and what stays outside to judge it."""
+class Pictures(LabelledSamples[Picture]):
+    """Pictures with known labels. Satisfies `scripts.demo_loop.labelled.LabelledSamples`."""
 
-    labels: tuple[str, ...]
-    pool: list[Picture]
-    test: list[Picture]
+    kind, noun = "image", "pictures"
+
+    def write_pool(self, folder: Path) -> Path:
+        """Write the pool as a list file."""
+        path = folder / "pool.txt"
+        path.write_text("".join(f"{one.path}\n" for one in self.pool), encoding="utf-8")
+        return path
+
+    def payloads(self, parts: Wiring, samples: Sequence[Picture]) -> list[Any]:
+        """Return the decoded pictures, or their features."""
+        reader = parts.modality.for_preset(parts.settings.model.preset).reader
+        files = [(one.sample_id, FileRef(str(one.path), 0, "")) for one in samples]
+        return [one.decoded.payload for one in reader.again(files) if one.decoded]
 
 
 def digits(folder: Path, *, seed: int) -> Pictures:
@@ -48,7 +55,7 @@ def digits(folder: Path, *, seed: int) -> Pictures:
         path = folder / f"{number:04d}.png"
         if not path.exists():
             Image.fromarray((pixels * 255 / 16).round().astype(np.uint8)).save(path)
-        found.append(Picture(path, sample_id_of(path.read_bytes()), str(label)))
+        found.append(Picture(path=path, sample_id=sample_id_of(path.read_bytes()), label=str(label)))
     return _parted(found, seed=seed)
 
 
@@ -68,11 +75,11 @@ def own_images(images: Path, labels_csv: Path, *, seed: int, limit: int | None) 
         )
     people = sorted(name for name in rows[0] if name.startswith("human_"))
     found = []
-    for row in _drawn(rows, seed=seed, limit=limit):
+    for row in drawn(rows, seed=seed, limit=limit):
         path = images / row["file"]
         if path.is_file():
             answers = tuple(row[name] for name in people)
-            found.append(Picture(path.resolve(), sample_id_of(path.read_bytes()), row["label"], answers))
+            found.append(_picture(path, row["label"], answers))
     if not found:
         raise SourceError(f"none of the {len(rows)} files named in {labels_csv} lies in {images}")
     return _parted(found, seed=seed)
@@ -80,32 +87,15 @@ def own_images(images: Path, labels_csv: Path, *, seed: int, limit: int | None) 
 
 def label_folders(paths: list[Path], *, seed: int, limit: int | None) -> Pictures:
     """Return the pictures in `paths`; the folder of each is its label."""
-    found = [
-        Picture(path.resolve(), sample_id_of(path.read_bytes()), path.parent.name)
-        for path in _drawn(paths, seed=seed, limit=limit)
-    ]
+    found = [_picture(path, path.parent.name) for path in drawn(paths, seed=seed, limit=limit)]
     return _parted(found, seed=seed)
 
 
-def _drawn(found: list[T], *, seed: int, limit: int | None) -> list[T]:
-    """Return `limit` of `found`, drawn by chance, in their order; all of them without a limit."""
-    if not limit:
-        return found
-    return [found[place] for place in sorted(np.random.default_rng(seed).permutation(len(found))[:limit])]
+def _picture(path: Path, label: str, answers: tuple[str, ...] = ()) -> Picture:
+    sample_id = sample_id_of(path.read_bytes())
+    return Picture(path=path.resolve(), sample_id=sample_id, label=label, answers=answers)
 
 
 def _parted(found: list[Picture], *, seed: int) -> Pictures:
-    distinct = list({one.sample_id: one for one in found}.values())
-    order = np.random.default_rng(seed).permutation(len(distinct))
-    n_test = round(TEST_SHARE * len(distinct))
-    return Pictures(
-        labels=tuple(sorted({one.label for one in distinct})),
-        pool=sorted((distinct[one] for one in order[n_test:]), key=lambda one: one.path),
-        test=sorted((distinct[one] for one in order[:n_test]), key=lambda one: one.path),
-    )
-
-
-def write_list(pictures: list[Picture], path: Path) -> Path:
-    """Write the pictures as a list file that `goldloop score` reads."""
-    path.write_text("".join(f"{one.path}\n" for one in pictures), encoding="utf-8")
-    return path
+    pool, test = parted(found, seed=seed, place=lambda one: one.path)
+    return Pictures(tuple(sorted({one.label for one in (*pool, *test)})), pool, test)

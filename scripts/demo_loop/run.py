@@ -20,14 +20,22 @@ from goldloop.labeling.pull import PullReport
 from goldloop.reports.formatting import number
 from goldloop.services import Endpoints, down, up
 from goldloop.settings.workspace import Workspace
-from scripts.demo_loop import people
 from scripts.demo_loop.account import accepted_line, difference_lines, way_rows, ways
 from scripts.demo_loop.chance import ChanceModels
-from scripts.demo_loop.comparison import Row, closing, spent_until
+from scripts.demo_loop.comparison import Closing, Row, closing, spent_until
 from scripts.demo_loop.datasets import chosen
 from scripts.demo_loop.judge import Judge
+from scripts.demo_loop.labelled import LabelledSamples
+from scripts.demo_loop.moderation import (
+    ModerationRow,
+    harmless_label,
+    lines,
+    model_rows,
+    moderation_rows,
+    rule_rows,
+)
 from scripts.demo_loop.options import arguments
-from scripts.demo_loop.pictures import Pictures, write_list
+from scripts.demo_loop.team import Staff, team_of
 
 if TYPE_CHECKING:
     from goldloop.costs.inputs import CostInputs
@@ -48,12 +56,12 @@ def run(options: argparse.Namespace) -> None:
     """Run the whole demo."""
     started = time.monotonic()
     root = options.workspace.resolve()
-    pictures, preset = chosen(options, root, say=say)
-    workspace = _workspace(root, pictures, preset, options)
+    samples, preset = chosen(options, root, say=say)
+    workspace = _workspace(root, samples, preset, options)
     say(f"$ goldloop up -w {root}")
     found = up(workspace, say=say, move_ports=True)
     try:
-        _loop(workspace, found, pictures, options)
+        _loop(workspace, found, samples, options)
     finally:
         if options.keep or options.people:
             say(f"the servers stay up; end them with: goldloop down -w {root}")
@@ -63,18 +71,22 @@ def run(options: argparse.Namespace) -> None:
     say(f"the demo took {time.monotonic() - started:.0f} s")
 
 
-def _workspace(root: Path, pictures: Pictures, preset: str, options: argparse.Namespace) -> Workspace:
+def _workspace(
+    root: Path, samples: LabelledSamples[Any], preset: str, options: argparse.Namespace
+) -> Workspace:
     if (root / "goldloop.toml").exists():
         workspace = Workspace.open(root)
-        if workspace.settings.labels != pictures.labels:
+        if (workspace.settings.kind, workspace.settings.labels) != (samples.kind, samples.labels):
             raise GoldloopError(
-                f"{root} is a workspace for other labels; name a new one with --workspace DIR"
+                f"{root} is a workspace for other labels or another kind; name a new one with --workspace DIR"
             )
         return workspace
-    say(f"$ goldloop init {root} --labels {shlex.quote(labels_text(pictures.labels))} ...")
+    kind = "--kind text " if samples.kind == "text" else ""
+    say(f"$ goldloop init {root} {kind}--labels {shlex.quote(labels_text(samples.labels))} ...")
     return Workspace.create(
         root,
-        labels=pictures.labels,
+        kind=samples.kind,
+        labels=samples.labels,
         selection={
             "budget_per_round": options.budget,
             "audit_rate": options.audit_rate,
@@ -84,7 +96,9 @@ def _workspace(root: Path, pictures: Pictures, preset: str, options: argparse.Na
     )
 
 
-def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: argparse.Namespace) -> None:
+def _loop(
+    workspace: Workspace, found: Endpoints, samples: LabelledSamples[Any], options: argparse.Namespace
+) -> None:
     from flows.environment import prefect_environment
     from goldloop.wiring import open_workspace
 
@@ -92,36 +106,33 @@ def _loop(workspace: Workspace, found: Endpoints, pictures: Pictures, options: a
     from flows.routine import pull, push, round_, score
 
     parts, where = open_workspace(workspace.root), str(workspace.root)
-    pool = write_list(pictures.pool, workspace.root / "pool.txt")
-    say(f"$ goldloop score {pool}   ({len(pictures.pool)} pictures; {len(pictures.test)} more stay outside)")
+    pool = samples.write_pool(workspace.root)
+    n_pool, n_test = len(samples.pool), len(samples.test)
+    say(f"$ goldloop score {pool}   ({n_pool} {samples.noun}; {n_test} more stay outside)")
     score(where, str(pool))
     say("$ goldloop push")
     say(f"  {dict(sorted(push(where).purposes.items())) or 'nothing new to push'}")
     if options.people:
         return _hand_over(found, where)
-    crew = people.hire(found.label_studio, people.CREW)
-    adjudicator = people.hire(found.label_studio, [people.SENIOR])
-    known, projects = {one.sample_id: one for one in pictures.pool}, parts.queue().projects
-
-    def let_work(project: int, team: list[people.Person]) -> int:
-        return people.work(found.label_studio, project, team, known, pictures.labels, seed=options.seed)
-
-    with ChanceModels(workspace.root, pictures, options.seed) as chance:
+    team = team_of(samples, options.seed)
+    staff = Staff(team, found.label_studio, parts.queue().projects, samples)
+    with ChanceModels(workspace.root, samples, options.seed) as chance:
         for _ in range(options.rounds):
             began = time.monotonic()
-            n = let_work(projects.main, crew)
-            say(f"  {len(crew)} annotators gave {n} answers in {time.monotonic() - began:.0f} s")
+            n = staff.label()
+            say(f"  {len(team.annotators)} annotators gave {n} answers in {time.monotonic() - began:.0f} s")
             say("$ goldloop pull")
             say(f"  {_said(pull(where))}")
-            n, n_decided = let_work(projects.main, crew), let_work(projects.adjudication, adjudicator)
-            say(f"  they gave {n} more, and an adjudicator decided {n_decided} disputes")
+            n, n_decided = staff.label(), staff.decide()
+            who = "an adjudicator" if team.adjudicators else "others of them"
+            say(f"  they gave {n} more, and {who} decided {n_decided} disputes")
             say("$ goldloop round")
             report = round_(where)
             for line in _round_lines(report):
                 say(f"  {line}")
             if report.record:
                 chance.start(report.record.round, spent_until(_cost_inputs(parts), report.record.round))
-        _close(parts, pictures, chance, options)
+        _close(parts, samples, chance, options)
     return _addresses(found)
 
 
@@ -131,7 +142,9 @@ def _cost_inputs(parts: Wiring) -> CostInputs:
     return read_cost_inputs(parts.tables, parts.read_state(), parts.settings)
 
 
-def _close(parts: Wiring, pictures: Pictures, chance: ChanceModels, options: argparse.Namespace) -> None:
+def _close(
+    parts: Wiring, samples: LabelledSamples[Any], chance: ChanceModels, options: argparse.Namespace
+) -> None:
     """Show what came of the rounds: the models, the costs, and whether the loop paid."""
     from goldloop.costs.report import cost_report
     from goldloop.loop.policy import champion_tuning
@@ -139,7 +152,7 @@ def _close(parts: Wiring, pictures: Pictures, chance: ChanceModels, options: arg
     from scripts.demo_loop.page import write_demo_page
 
     inputs = _cost_inputs(parts)
-    judge = Judge(parts, pictures, options.seed)
+    judge = Judge(parts, samples, options.seed)
     found = closing(parts, judge, chance, inputs)
     if found is None:
         say("no round has a champion yet; more rounds or a larger budget would bring one")
@@ -152,15 +165,31 @@ def _close(parts: Wiring, pictures: Pictures, chance: ChanceModels, options: arg
     say("$ goldloop policy tune")
     for reason in champion_tuning(parts.ports).reasons:
         say(f"  {reason}")
+    moderated = _moderation(parts, judge, found) if samples.kind == "text" else []
     compared = ways(parts, judge, found, costs.whole.n_answers)
     if options.json_file:
-        written = plain({"rounds": found.rows, "ways": compared, "account": costs.whole})
+        written = plain(
+            {"rounds": found.rows, "ways": compared, "account": costs.whole, "moderation": moderated}
+        )
         options.json_file.write_text(json.dumps(written, indent=1), encoding="utf-8")
-    out.print(f"page: {write_demo_page(parts, found.rows, pictures)}")
-    title = f"the labels of all {len(pictures.pool)} pictures, judged with their true labels"
+    out.print(f"page: {write_demo_page(parts, found.rows, samples)}")
+    title = f"the labels of all {len(samples.pool)} {samples.noun}, judged with their true labels"
     show_table(way_rows(compared, parts.settings.cost.currency), title=title)
-    for line in (accepted_line(parts, judge), *difference_lines(found), verdict(costs.whole)):
+    for line in (accepted_line(parts, judge), *difference_lines(found, samples.noun), verdict(costs.whole)):
         say(line)
+
+
+def _moderation(parts: Wiring, judge: Judge, found: Closing) -> list[ModerationRow]:
+    """Show what the rounds are worth to moderation."""
+    labels = parts.settings.label_set
+    harmless = harmless_label(judge.truth, labels)
+    rows = moderation_rows(parts, found, harmless=harmless)
+    show_table(model_rows(rows), title="moderation: the models on the test, with 95 % intervals")
+    title = "what a rule makes of them; let through: accepted under another label, of all "
+    show_table(rule_rows(rows), title=f"{title}posts that are not {labels[harmless]!r}")
+    for line in lines(rows[-1], labels, harmless=harmless):
+        say(line)
+    return rows
 
 
 def _said(pulled: PullReport) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scripts.demo_loop.datasets import chosen
 from scripts.demo_loop.github import GitHub
+from scripts.demo_loop.labelled import LabelledSamples
 from scripts.demo_loop.options import arguments
-from scripts.demo_loop.pictures import Pictures
 from tests.unit.picture_server import ARCHIVE, COATS, FILES, LABELS, Server, picture_server
 
 INSTEAD = "the demo takes the handwritten digits; for the photographs run it again with a connection"
@@ -25,7 +26,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield found
 
 
-def take(words: str, root: Path, github: GitHub, said: list[str]) -> tuple[Pictures, str]:
+def take(words: str, root: Path, github: GitHub, said: list[str]) -> tuple[LabelledSamples[Any], str]:
     """Return the pictures and the preset for a command line; the clothing is that of `github`."""
     options = arguments(words.split())
     return chosen(options, root / "workspace", say=said.append, clothing=COATS, github=github)

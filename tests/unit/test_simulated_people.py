@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from scipy.stats import binom
 
 from goldloop.core.samples import sample_id_of
+from scripts.demo_loop.labelled import LabelledSample
 from scripts.demo_loop.people import CREW, SENIOR, Character, answer_of, confusions
-from scripts.demo_loop.pictures import Picture
 
 LABELS = tuple("0123456789")
 MISTAKEN = confusions(LABELS)
 N = 2000
-PICTURES = [
-    Picture(Path(f"{number}.png"), sample_id_of(str(number).encode()), str(number % 10))
+SAMPLES = [
+    LabelledSample(sample_id=sample_id_of(str(number).encode()), label=str(number % 10))
     for number in range(N)
 ]
 
 
 def answers(who: Character, *, suggested: str | None = None) -> list[tuple[str, str | None]]:
-    """Return (truth, answer) for each picture."""
-    return [(one.label, answer_of(who, one, MISTAKEN, seed=0, suggested=suggested)) for one in PICTURES]
+    """Return (truth, answer) for each sample."""
+    return [(one.label, answer_of(who, one, MISTAKEN, seed=0, suggested=suggested)) for one in SAMPLES]
 
 
 def is_share(n_hits: int, n: int, probability: float) -> bool:
@@ -77,7 +76,7 @@ def test_people_say_the_same_when_asked_again_and_not_what_others_say() -> None:
 
 def test_real_answers_are_given_where_they_are_known() -> None:
     """The first people give one real answer each; whoever comes after them is simulated."""
-    picture = replace(PICTURES[3], answers=("5", "3", "8"))
+    sample = replace(SAMPLES[3], answers=("5", "3", "8"))
 
-    assert [answer_of(who, picture, MISTAKEN, seed=0) for who in CREW] == ["5", "3", "8"]
-    assert answer_of(replace(SENIOR, skill=1.0), picture, MISTAKEN, seed=0) == "3"
+    assert [answer_of(who, sample, MISTAKEN, seed=0) for who in CREW] == ["5", "3", "8"]
+    assert answer_of(replace(SENIOR, skill=1.0), sample, MISTAKEN, seed=0) == "3"

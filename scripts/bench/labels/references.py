@@ -15,12 +15,13 @@ from scipy.special import entr
 
 from goldloop.selection.clusters import cluster_sums, k_means, take_turns
 from goldloop.selection.pool import Pool, Rows
-from goldloop.selection.strategies import Strategy
+from goldloop.selection.strategies import Strategy, margins
 
 N_NEIGHBOURS = 20
 MAX_CLUSTERS = 500
 PURITY = 0.95
 N_PSEUDO_LABELS = 10
+_LEAST_SHARE = 1e-12
 _RADII = np.linspace(0.1, 1.3, 25)
 
 
@@ -29,6 +30,18 @@ def entropy(pool: Pool, n: int) -> Rows:
     candidates = pool.rng.permutation(pool.candidates)
     doubt = entr(pool.known_probs("entropy")[candidates]).sum(axis=1)
     return candidates[np.argsort(-doubt, kind="stable")][: pool.within(n)]
+
+
+def balanced_margin(pool: Pool, n: int) -> Rows:
+    """Return the samples whose two likeliest labels differ least where every label is equally frequent.
+
+    The probabilities are divided by those of the labels in the pool, as the model sees them.
+    """
+    probs = pool.known_probs("balanced_margin")
+    even = probs / np.maximum(probs.mean(axis=0), _LEAST_SHARE)
+    even /= even.sum(axis=1, keepdims=True)
+    candidates = pool.rng.permutation(pool.candidates)
+    return candidates[np.argsort(margins(even)[candidates], kind="stable")][: pool.within(n)]
 
 
 def typiclust(pool: Pool, n: int) -> Rows:
@@ -125,13 +138,14 @@ def probcover(pool: Pool, n: int) -> Rows:
 REFERENCES: Mapping[str, Strategy] = MappingProxyType(
     {
         "entropy": entropy,
+        "balanced_margin": balanced_margin,
         "typiclust": typiclust,
         "coreset": coreset,
         "badge": badge,
         "probcover": probcover,
     }
 )
-"""The strategies by name. `entropy` and `badge` need a model."""
+"""The strategies by name. `entropy`, `balanced_margin` and `badge` need a model."""
 
 
 def _distances(rows: npt.NDArray[np.float32], others: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
