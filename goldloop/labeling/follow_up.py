@@ -20,12 +20,18 @@ from goldloop.tables.answers import add_requests, record_told
 
 @dataclass(slots=True)
 class FollowUpReport:
-    """Follow-ups by reason or purpose, and how many the budget postponed or the answers withdrew."""
+    """Follow-ups by reason or purpose, and how many the budget postponed or the answers withdrew.
+
+    `n_spared` tasks are kept from annotators by the limits of exposure; `n_unspared` could not be kept from
+    them, because too few others would remain.
+    """
 
     asked: dict[str, int] = field(default_factory=dict)
     planned: dict[str, int] = field(default_factory=dict)
     n_postponed: int = 0
     n_withdrawn: int = 0
+    n_spared: int = 0
+    n_unspared: int = 0
 
 
 def plan_follow_ups(context: LabelingContext, state: LoopState) -> FollowUpReport:

@@ -12,6 +12,7 @@ from goldloop.labeling.open_round import waits_for
 from goldloop.labeling.plan import plan_round
 from goldloop.labeling.push import PushReport, push_planned
 from goldloop.labeling.task_reconciliation import Reconciled, reconcile
+from goldloop.loop.exposure import exposure
 from goldloop.loop.policy import cautions
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples
@@ -77,4 +78,7 @@ def follow_up(
         state = context.read_state(state)
     tell_requests(context, state)
     report.n_withdrawn = withdraw_settled(context, state)
+    spared = exposure(state, ports.settings, now=context.clock())
+    context.queue.bar(spared.barred)
+    report.n_spared, report.n_unspared = len(spared.barred), spared.n_unkept
     return report, state

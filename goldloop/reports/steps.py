@@ -109,6 +109,8 @@ def follow_up_figures(report: FollowUpReport | None) -> dict[str, int]:
     return figures | {
         "disputes settled without an adjudicator": report.n_withdrawn,
         "left for the next round's budget": report.n_postponed,
+        "tasks kept from annotators by limits of exposure": report.n_spared,
+        "tasks not kept from them, too few others remain": report.n_unspared,
     }
 
 

@@ -135,7 +135,9 @@ class Settings(Section):
         if self.kind != "text":
             raise ValueError(f"moderation is none of kind {self.kind!r}; remove the section [moderation]")
         acceptable, rules = self.moderation.acceptable, self.moderation.rules
-        unknown = [label for label in (acceptable, *rules) if label and label not in self.labels]
+        unwanted = [label for labels in self.moderation.opt_out.values() for label in labels]
+        named = [label for label in (acceptable, *rules, *unwanted) if label]
+        unknown = [label for label in named if label not in self.labels]
         if unknown:
             raise ValueError(
                 f"moderation names {unknown[0]!r}, which is no label; choose one of {list(self.labels)}"

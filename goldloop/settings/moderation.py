@@ -33,11 +33,21 @@ class ModerationSettings(Section):
     """Markdown file in the workspace with the policy, which moderators read with H."""
     veil: bool = True
     """Whether a text is veiled until the mouse is over it or X lifts the veil."""
+    max_severe_minutes: Annotated[float | None, Field(gt=0)] = None
+    """Minutes a day of severe content, worse than the mildest severity by the annotator's own answers, after
+    which an annotator gets no further task whose likely label is not the acceptable one; unset: no limit."""
+    opt_out: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Labels that an annotator, by number, does not want to see, for example {7 = ["hate speech"]}."""
 
     @field_validator("rules")
     @classmethod
     def _normalised_labels(cls, rules: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         return {normalised(label): texts for label, texts in rules.items()}
+
+    @field_validator("opt_out")
+    @classmethod
+    def _normalised_wishes(cls, wishes: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        return {annotator: tuple(map(normalised, labels)) for annotator, labels in wishes.items()}
 
     @model_validator(mode="after")
     def _no_doubles(self) -> Self:
