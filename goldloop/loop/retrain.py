@@ -162,10 +162,8 @@ def _evaluate(
     if checked:
         artifacts |= {"checks.csv": failures_csv(checked.failed)}
     report = checked.report if checked else None
-    record = TrainingRecord(
-        evaluation.evaluations, evaluation.decision, challenger.history, artifacts, report
-    )
-    runs.record(challenger.mlflow_run_id, record)
+    figures = (evaluation.evaluations, evaluation.decision, challenger.history)
+    runs.record(challenger.mlflow_run_id, TrainingRecord(*figures, artifacts, report))
     return evaluation, report
 
 

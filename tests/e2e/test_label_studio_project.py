@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -20,15 +19,12 @@ from goldloop.adapters.label_studio import (
     ensure_projects,
 )
 from goldloop.adapters.label_studio.payload import choice_result
-from goldloop.core.annotations import Grounds
 from goldloop.core.errors import LabelError, ServiceAuthError, ServiceError
 from goldloop.core.labels import LabelSet
-from goldloop.core.questions import Questions
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.services import LabelStudioEndpoint
 from goldloop.settings.identity import Identity
-from labelstudio_config.grounds import rule_name
 
 pytestmark = pytest.mark.servers
 
@@ -198,47 +194,6 @@ def test_a_project_of_an_older_interface_gets_the_new_one(server: LabelStudioEnd
     assert set(config) > {"label"}
     ((state,),) = queue.changed_since(None)
     assert [one.label for one in state.annotations] == ["dog"]
-
-
-def test_questions_may_change_after_answers(server: LabelStudioEndpoint, name: str) -> None:
-    """Rules come and go while answers refer to the old ones, which stay as they were given."""
-    questions = Questions("cat", ("mild",), {"dog": ("D1", "D2")}, ("irony",), is_veiled=True)
-
-    def ensured_with(asked_for: Questions) -> Projects:
-        return ensure_projects(
-            server.url,
-            server.token,
-            name=name,
-            labels=LABELS,
-            images_root=None,
-            kind="text",
-            questions=asked_for,
-        )
-
-    projects = ensured_with(questions)
-    data = {"text": "woof", "context": "", "hint": "", "key": f"{'0' * 64}:audit", "batch": "b"}
-    task_id = asked(server, "/api/tasks/", project=projects.main, data=data)["id"]
-    picked = [
-        {"from_name": control, "to_name": "text", "type": "choices", "value": {"choices": [value]}}
-        for control, value in (
-            ("label", "dog"),
-            ("severity", "mild"),
-            (rule_name("dog"), "D2"),
-            ("veil", "x"),
-        )
-    ]
-    asked(server, f"/api/tasks/{task_id}/annotations/", result=picked)
-
-    for changed in (
-        replace(questions, rules={"dog": ("D1", "D3")}),
-        replace(questions, rules={}),
-        Questions(),
-    ):
-        assert ensured_with(changed).main == projects.main
-
-    queue = LabelStudioQueue(server.url, server.token, projects, LABELS)
-    ((state,),) = queue.changed_since(None)
-    assert [(one.label, one.grounds) for one in state.annotations] == [("dog", Grounds("mild", "D2"))]
 
 
 def test_tiny_pictures_change_the_interface(server: LabelStudioEndpoint, name: str, tmp_path: Path) -> None:

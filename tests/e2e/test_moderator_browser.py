@@ -166,9 +166,35 @@ def desk(services: Endpoints, browser: WebDriver, tmp_path: Path) -> tuple[Desk,
     return seat, tasks
 
 
+def take_back_a_label(desk: Desk) -> None:
+    """Call a post very strong hate speech by a rule, then fine, and submit it."""
+    from selenium.webdriver.common.keys import Keys
+
+    desk.press("2")
+    for key in ("3", "4"):
+        desk.press(key, is_shifted=True)
+    desk.wait_for("the grounds", lambda: "very strong" in desk.chosen())
+    desk.press("1")
+    desk.wait_for("another label", lambda: "fine" in desk.chosen())
+    assert "very strong" not in desk.text(".gl-answer")
+    desk.press(Keys.ENTER)
+
+
+def mark_the_first_words(desk: Desk) -> None:
+    """Mark the beginning of the text: M, then the mouse."""
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    desk.press("m")
+    words = desk.one(".gl-said .lsf-richtext__line")
+    left = ActionChains(desk.browser).move_to_element_with_offset(words, 4 - words.rect["width"] // 2, 0)
+    left.click_and_hold().move_by_offset(60, 0).release().perform()
+    desk.wait_for(
+        "a mark", lambda: desk.browser.execute_script("return !!document.querySelector('.htx-highlight')")
+    )
+
+
 def test_what_is_seen_marked_and_taken_back(desk: tuple[Desk, list[NewTask]]) -> None:
     """The veil lifts by key, H shows the policy, words are marked, and a changed label drops its grounds."""
-    from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.keys import Keys
 
     seat, (first, blind, _) = desk
@@ -184,13 +210,7 @@ def test_what_is_seen_marked_and_taken_back(desk: tuple[Desk, list[NewTask]]) ->
     assert "Shift and a digit give the severity and the rule" in seat.text(".gl-guide")
     shoot_everywhere(seat, "moderator-policy")
     seat.press("h")
-    seat.press("m")
-    words = seat.one(".gl-said .lsf-richtext__line")
-    left = ActionChains(seat.browser).move_to_element_with_offset(words, 4 - words.rect["width"] // 2, 0)
-    left.click_and_hold().move_by_offset(60, 0).release().perform()
-    seat.wait_for(
-        "a mark", lambda: seat.browser.execute_script("return !!document.querySelector('.htx-highlight')")
-    )
+    mark_the_first_words(seat)
     for key in ("2", "5"):
         seat.press(key, is_shifted=True)
     seat.press("q")
@@ -201,14 +221,7 @@ def test_what_is_seen_marked_and_taken_back(desk: tuple[Desk, list[NewTask]]) ->
     page = seat.browser.page_source
     assert not [word for word in ("harassment 58%", "0.58", "5813") if word in page]
     assert (seat.shown(), seat.chosen()) == ("", [])
-    seat.press("2")
-    for key in ("3", "4"):
-        seat.press(key, is_shifted=True)
-    seat.wait_for("the grounds", lambda: "very strong" in seat.chosen())
-    seat.press("1")
-    seat.wait_for("another label", lambda: "fine" in seat.chosen())
-    assert "very strong" not in seat.text(".gl-answer")
-    seat.press(Keys.ENTER)
+    take_back_a_label(seat)
     seat.wait_for("the answer", lambda: seat.answers(blind.key))
 
     (answer,), (changed,) = seat.answers(first.key), seat.answers(blind.key)

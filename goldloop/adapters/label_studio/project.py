@@ -81,11 +81,10 @@ def ensure_projects(
 ) -> Projects:
     """Return the projects of the workspace called `name`, created or brought up to date.
 
-    `kind` of samples and `questions` beside the label decide the labelling screen. `identity` is the
-    workspace's, to which the projects belong; None, on a server that nobody else uses: the name stands for
-    it. Two machines that create them at the same time both get the older ones. `images_root` is the content
-    store as the server sees it, a folder below its LOCAL_FILES_DOCUMENT_ROOT, and annotators get access to
-    it; None when they come from elsewhere. It takes six requests when nothing has to change.
+    `kind` and `questions` decide the labelling screen. `identity` is the workspace's, to which the projects
+    belong; None, on a server that nobody else uses: the name stands for it. Two machines that create them at
+    the same time both get the older ones. Annotators get access to `images_root`, the content store as the
+    server sees it below its LOCAL_FILES_DOCUMENT_ROOT. It takes six requests when nothing has to change.
 
     Raises:
         LabelError: a label that annotators have used is missing from `labels`.
@@ -94,8 +93,8 @@ def ensure_projects(
     server = LabelStudioClient(url, token)
     titles = project_titles(name)
     wanted = _wanted(labels, kind, questions, is_tiny=images_root is not None and _are_tiny(images_root))
+    owner = identity or Identity(id=name, handle=name, root="")
     with translated(url, f"create the projects {', '.join(map(repr, titles))}"):
-        owner = identity or Identity(id=name, handle=name, root="")
         projects = find_or_create(server, owner, titles)
         for project in projects:
             _refuse_lost_labels(server, project["id"], project["label_config"], labels)
@@ -106,8 +105,7 @@ def ensure_projects(
             ensure_tabs(server, project["id"], queues)
         ids = Projects(*(project["id"] for project in projects))
     if images_root is not None:
-        doing = f"serve {images_root}, a folder it must have below its LOCAL_FILES_DOCUMENT_ROOT,"
-        with translated(url, doing):
+        with translated(url, f"serve {images_root}, which must be below its LOCAL_FILES_DOCUMENT_ROOT,"):
             _serve(server, ids.main, str(images_root))
     return replace(ids, known=known(projects))
 
