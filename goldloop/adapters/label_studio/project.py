@@ -29,6 +29,7 @@ from labelstudio_config.retired import with_retired
 _MAX_NAME = 28  # characters, so that the longest title has the 50 that Label Studio allows
 _TINY_PX = 128  # the page enlarges smaller images so far that smoothing would hide their details
 _SAMPLE_FILES = 32
+_SERVED_ROOT = "LOCAL_FILES_DOCUMENT_ROOT"
 _EVERYBODY = 1000  # answers to an onboarding task: one from every annotator
 
 
@@ -105,7 +106,7 @@ def ensure_projects(
             ensure_tabs(server, project["id"], queues)
         ids = Projects(*(project["id"] for project in projects))
     if images_root is not None:
-        with translated(url, f"serve {images_root}, which must be below its LOCAL_FILES_DOCUMENT_ROOT,"):
+        with translated(url, f"serve {images_root}, a folder it must have below its {_SERVED_ROOT},"):
             _serve(server, ids.main, str(images_root))
     return replace(ids, known=known(projects))
 
