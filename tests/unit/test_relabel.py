@@ -75,10 +75,11 @@ def truth(task: NewTask, texts_by_id: dict[SampleId, str]) -> str:
 
 @pytest.fixture
 def loop(tmp_path: Path) -> Loop:
-    """Return a loop whose first annotator mistook three texts that train the model."""
+    """Return a loop after its first model, whose first annotator mistook three texts that train the next."""
     selection = SelectionSettings(budget_per_round=120, strategy="margin")
     loop = Loop(tmp_path, texts(300), selection, consensus=PATIENT)
     loop.score()
+    loop.close_round()
     loop.push()
     mistakes = iter(range(3))
 

@@ -60,6 +60,8 @@ def decided(decision: str, **changes: object) -> LoggedDecision:
         n_agree=2,
         n_answers=2,
         gold=decision,
+        source="posterior",
+        appeal=None,
     )
     return replace(one, **changes)  # type: ignore[arg-type]
 
