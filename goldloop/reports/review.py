@@ -92,11 +92,8 @@ def rules_section(cases: Sequence[ReviewCase], log: Sequence[LoggedDecision]) ->
     rules = [_rule_row(label, rule, some) for (label, rule), some in sorted(by_rule.items())]
     n_bare = sum(case.rule is None and case.severity is not None for case in cases)
     notes = [f"{n_bare:,} samples have a severity and no rule."] if n_bare else []
-    return Section(
-        "Rules",
-        tables=[Table(rules), Table(reason_rows(log), "What made samples unclear")],
-        notes=notes,
-    )
+    tables = [Table(rules), Table(reason_rows(log), "What made samples unclear")]
+    return Section("Rules", tables=[table for table in tables if table.rows], notes=notes)
 
 
 def _rule_row(label: str, rule: str, cases: Sequence[ReviewCase]) -> Row:
@@ -179,8 +176,10 @@ def words_section(cases: Sequence[ReviewCase], texts: Mapping[SampleId, str]) ->
             {"in": str(verdict), "word": one.word, "texts": one.n, "texts it had right": one.n_others}
             for one in standing_out(wrong, right)
         ]
+    if not rows:
+        return Section("")
     notes = ["Words in more of the machine's mistakes than chance explains, a text counting once."]
-    return Section("Words that stand out", tables=[Table(rows)], notes=notes if rows else [])
+    return Section("Words that stand out", tables=[Table(rows)], notes=notes)
 
 
 def exposure_section(log: Sequence[LoggedDecision], mildest: str | None) -> Section:

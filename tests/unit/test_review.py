@@ -192,7 +192,8 @@ def test_words_stand_out_only_beyond_chance() -> None:
     assert found == {"buy": (8, 0), "pills": (8, 0)}
     assert standing_out([], right) == standing_out(right, right) == []
     case = cases_of(decided("hate"))
-    assert words_section(case, {}).tables[0].rows == []
+    assert words_section(case, {}).is_empty
+    assert rules_section([], []).is_empty
 
 
 @pytest.fixture
