@@ -138,7 +138,7 @@ def test_what_only_the_machine_labelled_can_be_appealed(tmp_path: Path) -> None:
     loop.score()
     loop.push()
     asked = {task.pushed.sample_id for task in loop.queue.tasks.values()}
-    free = [one for one in sorted(set(map(SampleId, sample_ids(loop)))) if one not in asked]
+    free = [one for one in seen_by_people(loop) if one not in asked]
     reserved = next(one for one in free if is_reserved(one, audit_rate=0.3, seed=0))
     other = next(one for one in free if not is_reserved(one, audit_rate=0.3, seed=0))
 
@@ -164,9 +164,10 @@ def with_budget(n: int) -> SelectionSettings:
     return SELECTION.model_copy(update={"budget_per_round": n})
 
 
-def sample_ids(loop: Loop) -> list[str]:
-    """Return every sample that has arrived."""
-    return [str(one) for one in loop.tables.predictions.read(["sample_id"])["sample_id"].to_pylist()]
+def seen_by_people(loop: Loop) -> list[SampleId]:
+    """Return every sample that the policy sends to annotators."""
+    rows = loop.tables.predictions.read(["sample_id", "lane"]).to_pylist()
+    return sorted(SampleId(row["sample_id"]) for row in rows if row["lane"] == "review")
 
 
 def test_what_cannot_be_appealed_is_named(loop: Loop) -> None:
