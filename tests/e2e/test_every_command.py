@@ -115,6 +115,7 @@ def test_every_command_works_on_this_kind(
     assert (record["checks"] is not None) is bool(n_checks)
     look_at_checks(tried, n_checks, tmp_path)
     look_at_reports(tried, kind, truth)
+    object_to_labels(tried)
     leave(tried, kind, tmp_path)
     tried.names.add("serve")
     serving = loop.start("serve")
@@ -179,6 +180,18 @@ def look_at_reports(tried: Tried, kind: str, truth: dict[SampleId, str]) -> None
     assert {one["decision"] for one in tried.tells("decisions")} == set(LABELS)
     assert (tried.loop.root / "reports" / "decisions-001.csv").exists()
     assert {row["label"] for row in tried.tells("gold show", "--limit", "200")["records"]} == set(LABELS)
+
+
+def object_to_labels(tried: Tried) -> None:
+    """Leave a sample out of training and put it back, and appeal against a label."""
+    records = tried.tells("gold show", "--limit", "200")["records"]
+    sample = next(row["sample_id"] for row in records if row["split"] == "train")
+    assert "learns without it" in tried.does("review", "--leave-out", sample, "--reason", "quoted").err
+    assert "learns from it again" in tried.does("review", "--put-back", sample).err
+    tried.does("appeal add", sample, "--reason", "it was a joke")
+    (appeal,) = tried.tells("appeal list")
+    assert (appeal["state"], appeal["n_answers"]) == ("waiting for moderators", 0)
+    tried.does("appeal list")
 
 
 def leave(tried: Tried, kind: str, folder: Path) -> None:
