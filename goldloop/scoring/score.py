@@ -11,6 +11,7 @@ from pathlib import PurePath
 
 import pyarrow.compute as pc
 
+from goldloop.core.digests import SIZE, DigestSet
 from goldloop.core.lanes import Lane
 from goldloop.core.ports import Reader, Tables
 from goldloop.core.samples import UNREADABLE, Arrival, Arrived, BatchId, FileRef, SampleId, file_of
@@ -36,7 +37,7 @@ def batch_of(source: str) -> BatchId:
 class _Files:
     """The files of one pass: `known` are recorded, `opened` are those that could not be opened before."""
 
-    known: set[bytes]
+    known: DigestSet
     failures: FailedOpenings
     report: ScoreReport
     advance: Callable[[int], None]
@@ -210,21 +211,23 @@ def _arrived(
 
 
 def _file_key(uri: str, stamp: str) -> bytes:
-    return hashlib.sha256(f"{uri}\n{stamp}".encode()).digest()[:16]
+    return hashlib.sha256(f"{uri}\n{stamp}".encode()).digest()[:SIZE]
 
 
-def _known_files(tables: Tables, batch: BatchId) -> set[bytes]:
-    """Return keys of the files and rows of this batch that were read before; 16 bytes each, to save memory.
+def _known_files(tables: Tables, batch: BatchId) -> DigestSet:
+    """Return keys of the files and rows of this batch that were read before.
 
     A file that could not be opened is tried again: its permissions may have been corrected since.
     """
     rows = tables.samples.read(["batch", "uri", "stamp", "reason"]).filter(pc.field("batch") == batch)
     rows = rows.filter(pc.field("reason").is_null() | (pc.field("reason") != UNREADABLE))
-    pairs = zip(rows["uri"].to_pylist(), rows["stamp"].to_pylist(), strict=True)
-    return {_file_key(uri, stamp) for uri, stamp in pairs}
+    batches = rows.select(["uri", "stamp"]).to_batches()
+    return DigestSet(
+        _file_key(*pair) for part in batches for pair in codec.column_values(part, "uri", "stamp")
+    )
 
 
-def _seen_samples(tables: Tables) -> set[bytes]:
+def _seen_samples(tables: Tables) -> DigestSet:
     """Return the keys of all good samples that ever arrived."""
     rows = tables.samples.read(["sample_id", "arrived"]).filter(pc.field("arrived") == str(Arrived.SAMPLE))
-    return set(map(sample_key, rows["sample_id"].to_pylist()))
+    return DigestSet(sample_key(one) for part in rows["sample_id"].chunks for one in part.to_pylist())

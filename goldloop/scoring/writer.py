@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from goldloop.core.digests import SIZE, DigestSet
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
 from goldloop.core.ports import Row, Scorer, Tables
@@ -89,8 +90,8 @@ class ScoreReport:
 
 
 def sample_key(sample_id: str) -> bytes:
-    """Return the first 16 bytes of `sample_id`, which take less memory in a set of all samples."""
-    return bytes.fromhex(sample_id[:32])
+    """Return the beginning of `sample_id` as a digest."""
+    return bytes.fromhex(sample_id[: 2 * SIZE])
 
 
 @dataclass(slots=True)
@@ -110,7 +111,7 @@ class ScoreWriter:
     clock: Clock
     audit_probabilities: AuditProbabilities | None
     report: ScoreReport
-    seen: set[bytes] = field(default_factory=set)
+    seen: DigestSet = field(default_factory=DigestSet)
     fixed_before: Mapping[str, float | None] = field(default_factory=dict)
     accepted_before: Mapping[str, str] = field(default_factory=dict)
     is_anew: bool = False

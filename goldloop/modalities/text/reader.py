@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
+from goldloop.core.digests import DigestSet, digest
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId, sample_id_of
 from goldloop.modalities.content import refuse_link
@@ -60,15 +61,20 @@ class TextReader:
             yield from (row for row, _ in part)
 
     def _rows(self, file: FileRef, is_known: Callable[[FileRef], bool]) -> Iterator[tuple[Arrival, Context]]:
-        stamps: dict[str, str] = {}
+        ids, rows = DigestSet(), DigestSet()  # of the first row with each id
         try:
             refuse_link(file)
             for number, fields in rows_of(file.uri):
                 row = _row_ref(file, number, fields)
-                first = stamps.get(row.uri)
-                stamps.setdefault(row.uri, row.stamp)
-                if first != row.stamp and not is_known(row):
-                    yield self._arrival(row, fields, is_doubled=first is not None)
+                place, content = digest(row.uri), digest(f"{row.uri} {row.stamp}")
+                is_doubled = place in ids
+                if is_doubled and content in rows:
+                    continue
+                if not is_doubled:
+                    ids.add(place)
+                    rows.add(content)
+                if not is_known(row):
+                    yield self._arrival(row, fields, is_doubled=is_doubled)
         except UnreadableSampleError as error:
             yield _set_aside(file, error)
 
