@@ -83,6 +83,7 @@ def test_every_task_waits_in_one_queue(server: LabelStudioEndpoint, name: str) -
         "Quick review": [keys[Purpose.SEED], keys[Purpose.REVIEW]],
         "Full review": [keys[Purpose.FULL]],
         "Blind check": [keys[Purpose.AUDIT], keys[Purpose.RECHECK]],
+        "Appeals": [keys[Purpose.APPEAL]],
     }
     links = queue.project_urls()
     assert {title: links[title] for title in QUEUES} == {
@@ -111,7 +112,7 @@ def test_tabs_are_put_right_and_what_is_not_ours_is_left_alone(
     of_people = asked(server, "POST", "/api/dm/views/", project=queue.projects.main, data={"title": "Mine"})[
         "id"
     ]
-    renamed, deleted, changed = (made[title] for title in QUEUES)
+    renamed, deleted, changed, _ = (made[title] for title in QUEUES)
     address = "/api/dm/views/{}/"
     asked(server, "PATCH", address.format(renamed), project=queue.projects.main, data={"title": "Mine too"})
     asked(server, "DELETE", address.format(deleted))
