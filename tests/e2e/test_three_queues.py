@@ -111,6 +111,7 @@ def test_each_queue_is_worked_through(loop: Loop) -> None:
         "Quick review": len(of[Purpose.REVIEW]),
         "Full review": len(of[Purpose.FULL]),
         "Blind check": len(of[Purpose.AUDIT]),
+        "Appeals": 0,
     }
     assert min(len(of[purpose]) for purpose in (Purpose.REVIEW, Purpose.FULL, Purpose.AUDIT)) >= 4
 
