@@ -175,11 +175,11 @@ def check_flow_runs(loop: Loop, prefect: PrefectApi) -> None:
     artifacts: dict[str, list[dict[str, Any]]] = {}
     for one in prefect.post("/artifacts/filter", artifacts={"flow_run_id": {"any_": list(runs)}}):
         artifacts.setdefault(one["key"], []).append(one)
-    names = ("score", "push", "pull", "retrain", "round", "annotators")
+    names = ("score", "push", "pull", "retrain", "round", "annotators", "review")
     assert artifacts.keys() == {f"goldloop-{name}" for name in names}
     for key, found in artifacts.items():
         for one in found:
-            is_text = key in ("goldloop-retrain", "goldloop-annotators")
+            is_text = key in ("goldloop-retrain", "goldloop-annotators", "goldloop-review")
             assert one["type"] == ("markdown" if is_text else "table")
             if one["type"] == "table":
                 assert json.loads(one["data"])
