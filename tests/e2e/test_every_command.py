@@ -132,7 +132,7 @@ def test_every_command_works_on_this_kind(
     tried.names.add("serve")
     serving = loop.start("serve")
     try:
-        until(lambda: len(prefect.deployments(loop.handle)) == 5, serving)
+        until(lambda: are_served(prefect, loop.handle), serving)
     finally:
         serving.send_signal(signal.SIGINT)
         assert finish(serving).code == 0
@@ -157,6 +157,12 @@ def test_every_command_that_needs_no_model_works_on_this_kind(
     leave(tried, kind, tmp_path)
 
     assert tried.names > WITHOUT_A_MODEL
+
+
+def are_served(prefect: PrefectApi, name: str) -> bool:
+    """Return whether all five deployments are there, and a runner has asked for their runs."""
+    found = prefect.deployments(name)
+    return len(found) == 5 and all(one["status"] == "READY" for one in found.values())
 
 
 def write_checks(folder: Path) -> int:
