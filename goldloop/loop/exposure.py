@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from goldloop.core.annotations import Answer
 from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.probs import stored_probs
 from goldloop.core.tasks import Purpose
@@ -30,12 +29,6 @@ class Exposure:
     n_unkept: int = 0
 
 
-def is_severe(answer: Answer, severities: tuple[str, ...]) -> bool:
-    """Return whether the annotator called the sample severe: worse than the mildest of several severities."""
-    severity = answer.grounds.severity
-    return severity is not None and (len(severities) < 2 or severity != severities[0])
-
-
 def severe_minutes(state: LoopState, settings: Settings, *, now: datetime) -> dict[str, float]:
     """Return the minutes that each annotator has spent on severe samples today, in the schedule's time zone.
 
@@ -50,7 +43,7 @@ def severe_minutes(state: LoopState, settings: Settings, *, now: datetime) -> di
     spent: defaultdict[str, float] = defaultdict(float)
     for answer, took in zip(answers, np.where(is_known, seconds, usual).tolist(), strict=True):
         is_today = answer.updated_at.astimezone(zone).date() == now.astimezone(zone).date()
-        if is_today and is_severe(answer, settings.moderation.severities):
+        if is_today and settings.moderation.is_severe(answer.grounds.severity):
             spent[answer.annotator] += took / 60
     return spent
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 
 from goldloop.core.labels import LabelSet
@@ -182,9 +182,9 @@ def words_section(cases: Sequence[ReviewCase], texts: Mapping[SampleId, str]) ->
     return Section("Words that stand out", tables=[Table(rows)], notes=notes)
 
 
-def exposure_section(log: Sequence[LoggedDecision], mildest: str | None) -> Section:
-    """Return the minutes that each moderator spent on severe content: what is worse than `mildest`."""
-    severe = [one for one in log if one.severity is not None and one.severity != mildest]
+def exposure_section(log: Sequence[LoggedDecision], is_severe: Callable[[str | None], bool]) -> Section:
+    """Return the minutes that each moderator spent on content that they called severe."""
+    severe = [one for one in log if is_severe(one.severity)]
     if not severe:
         return Section("")
     rows: list[Row] = []

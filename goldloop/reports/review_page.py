@@ -29,6 +29,7 @@ from goldloop.reports.review import (
 from goldloop.reports.review_cases import ReviewCase, review_cases
 from goldloop.reports.sample_facts import read_facts
 from goldloop.reports.section import Section
+from goldloop.settings.moderation import ModerationSettings
 from goldloop.tables.appeals import read_appeals
 from goldloop.tables.left_out import read_left_out
 from goldloop.tables.rounds import read_rounds
@@ -62,14 +63,14 @@ def review(ports: LoopPorts, *, since: datetime | None) -> Review:
         if since is None or one.appeal.at >= since
     ]
     rounds = read_rounds(tables.rounds)
-    severities = settings.moderation.severities if settings.moderation else ()
+    moderation = settings.moderation or ModerationSettings()
     summary = [
         difference_section(cases, settings.label_set),
         rules_section(cases, log),
         words_section(cases, _texts(ports.modality, cases)),
         appeals_section(appeals),
         checks_section(rounds[-1].checks if rounds else None),
-        exposure_section(log, severities[0] if len(severities) > 1 else None),
+        exposure_section(log, moderation.is_severe),
     ]
     pictured = galleries(cases)
     picked = {pick.sample_id for gallery in pictured for pick in gallery.shown}

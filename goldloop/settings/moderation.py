@@ -39,6 +39,10 @@ class ModerationSettings(Section):
     opt_out: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Labels that an annotator, by number, does not want to see, for example {7 = ["hate speech"]}."""
 
+    def is_severe(self, severity: str | None) -> bool:
+        """Return whether `severity` is worse than the mildest of several; a single one is severe."""
+        return severity is not None and (len(self.severities) < 2 or severity != self.severities[0])
+
     @field_validator("rules")
     @classmethod
     def _normalised_labels(cls, rules: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:

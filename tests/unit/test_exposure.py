@@ -68,7 +68,7 @@ def test_who_has_spent_their_minutes_gets_no_more_of_it(loop: Loop) -> None:
     assert any(not task.answers for task_id, task in loop.queue.tasks.items() if task_id not in barred)
 
 
-@pytest.mark.parametrize(("minutes", "grounds"), [(1.0, SEVERE), (30.0, MILD)])
+@pytest.mark.parametrize(("minutes", "grounds"), [(1.0, SEVERE), (3.0, MILD)])
 def test_less_time_or_milder_content_bars_nobody(loop: Loop, minutes: float, grounds: Grounds) -> None:
     """The limit counts what the annotator called severe."""
     limited(loop, 2.0)

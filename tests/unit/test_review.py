@@ -25,6 +25,7 @@ from goldloop.reports.review import (
 )
 from goldloop.reports.review_cases import ReviewCase, Verdict, review_cases, verdict_of
 from goldloop.reports.review_page import review, write_review
+from goldloop.settings.moderation import ModerationSettings
 from goldloop.settings.sections import SelectionSettings
 from goldloop.stats.words import standing_out
 from goldloop.tables.left_out import read_left_out
@@ -177,7 +178,7 @@ def test_minutes_of_severe_content_are_counted_by_person_and_day() -> None:
         decided("fine", seconds=600.0, severity=None),
     ]
 
-    (row,) = exposure_section(log, "mild").tables[0].rows
+    (row,) = exposure_section(log, ModerationSettings().is_severe).tables[0].rows
 
     assert [str(value) for value in row.values()] == ["7", "4", "2", "3.0", "2.0"]
 
