@@ -122,6 +122,7 @@ class Wiring:
             FORMS,
             self._featured,
             author_key=lambda: sealing_key(root),
+            keep_apart=settings.moderation.keep_apart if settings.moderation else "author",
         )
 
     def _featured(self, preset: str, samples: Modality) -> Modality:

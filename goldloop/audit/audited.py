@@ -8,7 +8,7 @@ model, usually the champion, for the whole holdout, which is never trained on.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from itertools import compress
 from typing import Self
 
@@ -20,7 +20,8 @@ from goldloop.core.probs import Probs, confidence
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 from goldloop.gold.records import GoldRecord
-from goldloop.stats.metrics import Columns, Estimate, Flags, Weights, share_estimate
+from goldloop.stats.clusters import cluster_effect
+from goldloop.stats.metrics import Columns, Estimate, Flags, Floats, Weights, share_estimate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,11 +58,17 @@ class Audited(Traffic):
     """Randomly drawn samples with true labels and predictions, in the same order.
 
     `truth` (n,) are label-set columns, `weights` (n,) are inverse inclusion probabilities, of which only the
-    ratios matter. As judged, `lanes` are "" and `rounds` -1.
+    ratios matter. Samples of one author or thread have the same entry in `clusters` (n,); without it, each
+    sample belongs to itself. As judged, `lanes` are "" and `rounds` -1.
     """
 
     truth: Columns
     weights: Weights
+    clusters: npt.NDArray[np.str_] = field(default_factory=lambda: np.zeros(0, dtype=np.str_))
+
+    def __post_init__(self) -> None:
+        if not len(self.clusters):
+            object.__setattr__(self, "clusters", np.array(self.sample_ids, dtype=np.str_))
 
     @property
     def is_right(self) -> Flags:
@@ -76,9 +83,26 @@ class Audited(Traffic):
         joined = {name: np.concatenate([getattr(self, name), getattr(new, name)]) for name in columns}
         return replace(self, sample_ids=(*self.sample_ids, *new.sample_ids), **joined)
 
+    def share(self, hits: npt.ArrayLike) -> Estimate:
+        """Return the share of `hits`, bool (n,).
+
+        Raises:
+            EmptyPoolError: there are no samples.
+        """
+        return share_estimate(hits, weights=self.weights, clusters=self.clusters)
+
     def wrong_share(self) -> Estimate | None:
         """Return the share of wrong labels, None without samples."""
-        return share_estimate(~self.is_right, weights=self.weights) if len(self) else None
+        return self.share(~self.is_right) if len(self) else None
+
+    def cluster_effect(self, deviations: Floats) -> float:
+        """Return the factor of the variance of a mean of values with these `deviations` (n,) from it."""
+        return cluster_effect(deviations, self.weights, self.clusters)
+
+
+def clusters_of(records: Iterable[GoldRecord]) -> npt.NDArray[np.str_]:
+    """Return what each sample belongs to, (n,): its entity, or else itself."""
+    return np.array([record.entity or record.sample_id for record in records], dtype=np.str_)
 
 
 def audited_traffic(traffic: Traffic, gold: Iterable[GoldRecord], labels: LabelSet) -> Audited:
@@ -98,6 +122,7 @@ def audited_traffic(traffic: Traffic, gold: Iterable[GoldRecord], labels: LabelS
         truth=np.array([labels.column(record.label) for record in audits], dtype=np.intp),
         probs=drawn.probs,
         weights=np.array([1 / (record.inclusion_probability or 1) for record in audits]),
+        clusters=clusters_of(audits),
         lanes=drawn.lanes,
         rounds=drawn.rounds,
     )

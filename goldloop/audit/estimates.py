@@ -18,6 +18,7 @@ from goldloop.audit.audited import Audited, Traffic
 from goldloop.core.errors import EmptyPoolError
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
+from goldloop.stats.clusters import cluster_effect
 from goldloop.stats.measures import MIN_N
 from goldloop.stats.metrics import (
     PRIOR_DEGREES,
@@ -27,7 +28,6 @@ from goldloop.stats.metrics import (
     Weights,
     checked_weights,
     effective_size,
-    share_estimate,
     wilson,
 )
 
@@ -65,7 +65,7 @@ def report_audit(audited: Audited, traffic: Traffic, *, labels: LabelSet) -> Aud
     def of_label(hits: Flags) -> dict[str, Estimate | None]:
         found = {name: audited.truth == column for column, name in enumerate(labels)}
         return {
-            name: share_estimate(hits[rows], weights=audited.weights[rows]) if rows.sum() >= MIN_N else None
+            name: audited.where(rows).share(hits[rows]) if rows.sum() >= MIN_N else None
             for name, rows in found.items()
         }
 
@@ -95,7 +95,13 @@ def estimate_accuracy(audited: Audited, traffic: Traffic) -> Estimate | None:
     """
     if len(audited) < MIN_N:
         return None
-    return share_of_traffic(audited.is_right, audited.confidence, traffic.confidence, weights=audited.weights)
+    return share_of_traffic(
+        audited.is_right,
+        audited.confidence,
+        traffic.confidence,
+        weights=audited.weights,
+        clusters=audited.clusters,
+    )
 
 
 def share_of_traffic(
@@ -104,11 +110,13 @@ def share_of_traffic(
     traffic: Floats,
     *,
     weights: npt.ArrayLike | None = None,
+    clusters: npt.ArrayLike | None = None,
 ) -> Estimate:
     """Return the share of hits in the traffic from which `hits`, bool (n,), were drawn.
 
     `confidence` (n,) is the model's probability of each hit, `traffic` (N,) that of all samples, including
-    the drawn ones. `weights` (n,) are inverse inclusion probabilities; only their ratios matter.
+    the drawn ones. `weights` (n,) are inverse inclusion probabilities; only their ratios matter. `clusters`
+    (n,) tell which samples belong together.
 
     The value is the generalised regression estimator [sarndal1992] with the slope of least variance
     [angelopoulos2023]. The linearised variance gives the effective size of the draw. The interval is Wilson's
@@ -138,10 +146,12 @@ def share_of_traffic(
     slope = _slope(confidence - drawn_mean, right - plain, squares, variance=float(traffic.var()))
     value = min(1.0, max(0.0, plain + slope * (traffic_mean - drawn_mean)))
     is_mixed = 0 < right.sum() < n  # otherwise the hits do not show their own variance
+    residuals = right - plain - slope * (confidence - drawn_mean)
     n_effective, degrees = effective_size(
-        squares * np.square(right - plain - slope * (confidence - drawn_mean)),
+        squares * np.square(residuals),
         variance=plain * (1 - plain) if is_mixed else 0.0,
         expected=_expected_effect(confidence, squares, traffic_mean),
+        cluster_effect=cluster_effect(residuals, parts, clusters),
     )
     z = float(student.ppf(0.975, degrees + 2 * PRIOR_DEGREES))
     return Estimate(value, *wilson(value, n_effective, z=z), n=n)

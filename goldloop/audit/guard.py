@@ -63,9 +63,10 @@ def guard(
 
     >>> def audits(n_wrong: int) -> Audited:
     ...     truth, probs = np.arange(100) < n_wrong, np.tile([0.9, 0.1], (100, 1))
-    ...     ones, lanes = np.ones(100), np.full(100, "auto")
+    ...     ones, ids = np.ones(100), tuple(map(str, range(100)))
+    ...     lanes = np.full(100, "auto")
     ...     return Audited(
-    ...         sample_ids=("",) * 100, truth=truth, probs=probs, weights=ones, lanes=lanes, rounds=ones
+    ...         sample_ids=ids, truth=truth, probs=probs, weights=ones, lanes=lanes, rounds=ones
     ...     )
     >>> print(guard(audits(7), max_error=0.05).follows)
     the share may be too large; 184 more audits without an error would prove otherwise
@@ -76,7 +77,9 @@ def guard(
         EmptyPoolError: nothing accepted was audited.
     """
     is_wrong = ~accepted.is_right
-    share, n_effective = share_and_effective_size(is_wrong, weights=accepted.weights)
+    share, n_effective = share_and_effective_size(
+        is_wrong, weights=accepted.weights, clusters=accepted.clusters
+    )
     errors = Estimate(share, *wilson(share, n_effective), n=len(accepted))
     at_least = _least_share(share * n_effective, n_effective, false_suspension)
     is_broken = at_least > max_error or (is_suspended and share > max_error)

@@ -104,6 +104,7 @@ def _record(outcome: SampleOutcome, label: str) -> GoldRecord:
         annotators=tuple(sorted({answer.annotator for answer in answers})),
         annotation_ids=tuple(sorted(answer.annotation_id for answer in answers)),
         labelled_at=max(answer.updated_at for answer in answers),
+        entity=plan.entity,
     )
 
 

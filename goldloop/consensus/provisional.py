@@ -20,6 +20,7 @@ class ProvisionalLabel:
     sample_id: SampleId
     label: str
     group: str
+    entity: str | None = None
     split: Split = Split.TRAIN
 
 
@@ -31,9 +32,10 @@ def provisional_labels(outcomes: Iterable[SampleOutcome]) -> list[ProvisionalLab
     by labels in dispute.
     """
     return [
-        ProvisionalLabel(outcome.evidence.sample_id, label, outcome.evidence.plan.group)
+        ProvisionalLabel(outcome.evidence.sample_id, label, plan.group, plan.entity)
         for outcome in outcomes
-        if outcome.gold_label is None and outcome.evidence.plan.split is Split.TRAIN
+        for plan in [outcome.evidence.plan]
+        if outcome.gold_label is None and plan.split is Split.TRAIN
         if (label := _likeliest(outcome)) is not None
     ]
 

@@ -21,9 +21,9 @@ class PlannedTask:
     and lane at the time of the draw; `inclusion_probability` is None for a choice without chance. `policy`,
     `model_version`, `probs` (n_labels, single precision) and the `label_names` of their columns come from the
     prediction that chose the sample; they are None when no model had scored it. The plan keeps a suggestion
-    that `is_shown` hides. Near-duplicates share `group`, and `fingerprint` identifies them. `answers` counts
-    the answers so far by label, for an adjudicator; `barred` annotators do not get the task. `words` are what
-    the author of an appealed sample says.
+    that `is_shown` hides. Near-duplicates share `group`, and `fingerprint` identifies them; `entity` is whom
+    or what the sample belongs to. `answers` counts the answers so far by label, for an adjudicator; `barred`
+    annotators do not get the task. `words` are what the author of an appealed sample says.
     """
 
     key: str
@@ -50,6 +50,7 @@ class PlannedTask:
     detail: str | None = None
     label_names: str | None = None
     words: str = ""
+    entity: str | None = None
 
     @property
     def sample_id(self) -> SampleId:

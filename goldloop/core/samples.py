@@ -58,17 +58,30 @@ def file_of(uri: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class ArrivedSample:
+    """Source of a sample, the fingerprint that near-duplicates share, and whom or what it belongs to."""
+
+    sample_id: SampleId
+    uri: str
+    batch: BatchId
+    fingerprint: str | None
+    entity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """What a reader makes of one good sample.
 
     `payload` is what the scorer takes (an image: uint8, height x width x 3; a text: str); the core passes it
     on unread. `fingerprint` is a 64-bit hash as 16 hexadecimal digits, equal or nearly equal for
-    near-duplicates, or None where the kind has no such hash.
+    near-duplicates, or None where the kind has no such hash. `entity` is whom or what the sample belongs to,
+    such as an author or a thread, or None where that is not known.
     """
 
     payload: Any
     fingerprint: str | None = None
     metadata: dict[str, str | int | float] = field(default_factory=dict)
+    entity: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from goldloop.core.chance import permanent_random
+from goldloop.core.chance import is_judging, permanent_random
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 
@@ -24,19 +24,25 @@ class Split(StrEnum):
     WITHHELD = "withheld"
 
 
-def wanted_split(sample_id: SampleId, purpose: Purpose, *, seed: int) -> Split:
-    """Return the split of a sample without near-duplicates.
+def wanted_split(
+    sample_id: SampleId, purpose: Purpose, *, audit_rate: float, seed: int, entity: str | None = None
+) -> Split:
+    """Return the split of a sample, if none of its near-duplicates or of its `entity` has another one.
 
-    Audit samples are drawn at random and go to validation or holdout; all others go to train.
+    Audit samples are drawn at random and go to validation or holdout, all of an entity to the same. All
+    others go to train, but for those of an entity that judges.
     """
-    if purpose is not Purpose.AUDIT:
-        return Split.TRAIN
-    return Split.HOLDOUT if permanent_random(sample_id, seed, "split") < HOLDOUT_SHARE else Split.VALIDATION
+    if purpose is Purpose.AUDIT:
+        number = permanent_random(entity or sample_id, seed, "split")
+        return Split.HOLDOUT if number < HOLDOUT_SHARE else Split.VALIDATION
+    if entity is not None and is_judging(entity, audit_rate=audit_rate, seed=seed):
+        return Split.WITHHELD
+    return Split.TRAIN
 
 
 def fold_of(group: str, *, n_folds: int) -> int:
-    """Return the fold of a sample, below `n_folds`; near-duplicates, which share a group, share it."""
-    return int(permanent_random(SampleId(group), 0, "fold") * n_folds)
+    """Return the fold of a sample, below `n_folds`; those that share an entity or a group share it."""
+    return int(permanent_random(group, 0, "fold") * n_folds)
 
 
 def split_beside(wanted: Split, of_group: Split | None) -> Split:
@@ -45,6 +51,8 @@ def split_beside(wanted: Split, of_group: Split | None) -> Split:
     A train sample with a near-duplicate in validation or holdout is withheld: training on it would be a leak,
     and evaluating on it would be biased. A sample of validation or holdout follows its group.
     """
+    if wanted is Split.WITHHELD:
+        return wanted
     if of_group is None or of_group is wanted:
         return wanted
     if wanted is Split.TRAIN or of_group is Split.WITHHELD:

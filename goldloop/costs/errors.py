@@ -78,5 +78,6 @@ def price_of_error(accepted: Audited, prices: Prices) -> Measure:
     paid = prices.errors[wrong.truth, wrong.probs.argmax(axis=1)]
     mean = float(np.average(paid, weights=wrong.weights))
     variance = float(np.average((paid - mean) ** 2, weights=wrong.weights))
-    half = Z_95 * sqrt(variance / effective_sample_size(wrong.weights))
+    effect = wrong.cluster_effect(paid - mean)
+    half = Z_95 * sqrt(effect * variance / effective_sample_size(wrong.weights))
     return Measure(len(wrong), Estimate(mean, max(0.0, mean - half), mean + half, len(wrong)))

@@ -96,6 +96,7 @@ def _flat(records: Sequence[GoldRecord], columns_of: ColumnsOf) -> pa.Table:
         "label": [record.label for record in records],
         "split": [str(record.split) for record in records],
         "group": [record.group for record in records],
+        "entity": [record.entity for record in records],
         "purpose": [str(record.purpose) for record in records],
         "method": [record.method for record in records],
         "support": [record.support for record in records],

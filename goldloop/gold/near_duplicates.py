@@ -1,4 +1,4 @@
-"""Near-duplicates: groups of samples that share a split, and the check that no group trains and judges.
+"""Near-duplicates: groups of samples that share a split.
 
 `goldloop.core.splits.split_beside` withholds a train sample whose near-duplicate judges.
 """
@@ -10,10 +10,8 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.core.errors import HoldoutLeakError
 from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE
 from goldloop.core.samples import SampleId
-from goldloop.core.splits import Split
 
 
 class Groups:
@@ -52,26 +50,3 @@ class Groups:
         group = sample_id[:16]
         self._add(group, fingerprint)
         return group
-
-
-def check_no_leak(rows: Iterable[tuple[SampleId, str, Split]]) -> None:
-    """Check that no group of (sample_id, group, split) rows is both trained on and judged with.
-
-    Raises:
-        HoldoutLeakError: names the first sample that leaks.
-    """
-    judging: dict[str, SampleId] = {}
-    trained: dict[str, SampleId] = {}
-    for sample_id, group, split in rows:
-        if split in (Split.VALIDATION, Split.HOLDOUT):
-            judging.setdefault(group, sample_id)
-        elif split is Split.TRAIN:
-            trained.setdefault(group, sample_id)
-    leaks = sorted(judging.keys() & trained.keys())
-    if leaks:
-        raise HoldoutLeakError(
-            f"{len(leaks)} near-duplicate groups are in train and in validation or holdout, the first with "
-            f"train sample {trained[leaks[0]]} and judging sample {judging[leaks[0]]}. "
-            "This gold version cannot be trained on. Run `goldloop pull`, which derives gold again from the "
-            "answers; if the error stays, report it with the output of `goldloop gold show`."
-        )

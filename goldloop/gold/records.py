@@ -19,7 +19,8 @@ class GoldRecord:
     """The label of a sample in a gold version, and its evidence.
 
     `posterior` maps labels to probabilities, `votes` to numbers of answers. `support` counts the answers that
-    agree with `label`. `inclusion_probability` is None for samples that were not drawn at random.
+    agree with `label`. `inclusion_probability` is None for samples that were not drawn at random. `entity` is
+    whom or what the sample belongs to, such as an author, if that is known.
     """
 
     sample_id: SampleId
@@ -41,6 +42,12 @@ class GoldRecord:
     annotators: tuple[str, ...]
     annotation_ids: tuple[int, ...]
     labelled_at: datetime
+    entity: str | None = None
+
+    @property
+    def cluster(self) -> str:
+        """What the sample has in common with those that a model is right about together."""
+        return self.entity or self.group
 
     def content(self) -> tuple[Any, ...]:
         """Return the fields in the digest: all but ids and moments, which servers assign."""
@@ -61,6 +68,7 @@ class GoldRecord:
             self.policy,
             probability,
             self.suggested_label,
+            *([] if self.entity is None else [self.entity]),
         )
 
 

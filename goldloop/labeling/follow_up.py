@@ -85,6 +85,7 @@ def follow_up_plan(
         split=first.split,
         group=first.group,
         fingerprint=first.fingerprint,
+        entity=first.entity,
         policy=first.policy,
         model_version=first.model_version,
         answers=answers_shown(evidence.votes) if purpose is Purpose.ADJUDICATION else {},

@@ -76,12 +76,11 @@ def _planned(
 ) -> list[PlannedTask]:
     tables, snapshot = context.tables, state.snapshot
     sample_ids = [choice.candidate.sample_id for choice in chosen.choices]
-    samples = read_samples(tables, sample_ids)
     return plan_tasks(
         chosen.choices,
         earlier=(task.plan for task in snapshot.tasks.values()),
         predictions=read_predictions(tables, sample_ids),
-        fingerprints={key: sample.fingerprint for key, sample in samples.items()},
+        samples=read_samples(tables, sample_ids),
         settings=context.settings,
         is_shown=is_shown,
         round_=snapshot.round,

@@ -17,7 +17,7 @@ from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.follow_up import follow_up_plan
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.push import follow_up
-from goldloop.selection.plan import groups_of
+from goldloop.selection.assigned_splits import AssignedSplits
 from goldloop.tables.appeals import Appeal, read_appeals, save_appeal
 from goldloop.tables.batches import find_sample, read_samples
 from goldloop.tables.predictions import read_predictions
@@ -117,7 +117,7 @@ def _first_plan(context: LabelingContext, state: LoopState, appeal: Appeal) -> P
     sample = read_samples(context.tables, [sample_id])[sample_id]
     prediction: Prediction | None = read_predictions(context.tables, [sample_id]).get(sample_id)
     earlier = (task.plan for task in state.snapshot.tasks.values())
-    groups, _ = groups_of(earlier, max_distance=context.modality.max_distance)
+    splits = AssignedSplits(earlier, max_distance=context.modality.max_distance)
     lane = str(prediction.lane) if prediction else ""
     return PlannedTask(
         key=task_key(sample_id, Purpose.APPEAL),
@@ -128,8 +128,9 @@ def _first_plan(context: LabelingContext, state: LoopState, appeal: Appeal) -> P
         lane=lane,
         stratum=f"{sample.batch}/{lane}",
         split=Split.WITHHELD,
-        group=groups.join(sample_id, sample.fingerprint),
+        group=splits.join(sample_id, sample.fingerprint),
         fingerprint=sample.fingerprint,
+        entity=sample.entity,
         policy=prediction.policy if prediction else None,
         model_version=prediction.model_version if prediction else None,
         probs=prediction.probs if prediction else None,

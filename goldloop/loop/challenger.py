@@ -73,7 +73,7 @@ def train_challenger(
             folder=scratch / run_id,
             advance=advance,
             validation_weights=weights_of(validation).tolist(),
-            folds=[fold_of(record.group, n_folds=VALIDATION_FOLDS) for record in validation],
+            folds=[fold_of(record.cluster, n_folds=VALIDATION_FOLDS) for record in validation],
         )
         notes += trained.notes
         graph, example = trainer.exportable(trained.folder) or (None, None)

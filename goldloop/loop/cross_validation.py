@@ -57,5 +57,5 @@ def cross_validate(
             [scorer([load(samples[row][0]).payload for row in part]).probs for part in parts]
         )
 
-    groups = [record.group for record in records]
+    groups = [record.cluster for record in records]
     return cross_validated_probs(columns, groups, labels=labels, fit=fit, n_folds=n_folds, seed=seed)

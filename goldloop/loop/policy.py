@@ -20,7 +20,7 @@ from goldloop.routing.policies import Policy, PolicyEntry, labels_of, reroute
 from goldloop.routing.settle import is_asked_for, settle_policy
 from goldloop.routing.tuning import Tuning, tune
 from goldloop.scoring.writer import AuditProbabilities
-from goldloop.tables.batches import read_seen
+from goldloop.tables.batches import read_samples, read_seen
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.model_log import read_models
 from goldloop.tables.policy_log import PolicyLog
@@ -109,7 +109,9 @@ def explain_sample(ports: LoopPorts, prefix: str) -> Explanation:
         if task.sample_id == prediction.sample_id and task.is_live
     }
     policies = [entry.policy for entry in PolicyLog(ports.tables.policies).entries()]
-    return explain(prediction, ports.settings, policies=policies, asked=asked)
+    sample = read_samples(ports.tables, [prediction.sample_id]).get(prediction.sample_id)
+    entity = sample.entity if sample else None
+    return explain(prediction, ports.settings, policies=policies, asked=asked, entity=entity)
 
 
 def newest_entry(ports: LoopPorts) -> PolicyEntry:

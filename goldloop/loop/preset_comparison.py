@@ -82,7 +82,10 @@ def _compared(
 
 
 def _are_enough(records: Sequence[GoldRecord]) -> bool:
-    n_groups, n_labels = len({record.group for record in records}), len({record.label for record in records})
+    n_groups, n_labels = (
+        len({record.cluster for record in records}),
+        len({record.label for record in records}),
+    )
     return min(len(records), n_groups) >= LEAST_LABELS and n_labels >= 2
 
 

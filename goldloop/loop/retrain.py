@@ -14,7 +14,7 @@ from goldloop.core.splits import Split
 from goldloop.drift.checks import check_drift
 from goldloop.drift.history import Seen
 from goldloop.gold.enough import Labelled, Shortage, shortage_of, train_labels
-from goldloop.gold.near_duplicates import check_no_leak
+from goldloop.gold.leaks import check_no_leak
 from goldloop.labeling.context import read_state
 from goldloop.loop.challenger import (
     Challenger,
@@ -63,7 +63,7 @@ def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
 
     Raises:
         EmptyPoolError: too little gold to train or to evaluate; the message names what is missing.
-        HoldoutLeakError: a sample, or a near-duplicate of it, is in train and in the holdout.
+        HoldoutLeakError: a sample, a near-duplicate or one of its author is in train and in the holdout.
         BusyError: another retrain is at work.
         ModelError: the champion is missing from the registry, or its files were changed.
     """
@@ -85,7 +85,7 @@ def _retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
         unsettled = open_audit_note(state.outcomes.samples)
         notes += [unsettled] if unsettled else []
         gold, provisional = state.snapshot.gold, state.provisional
-        check_no_leak((one.sample_id, one.group, one.split) for one in state.labelled)
+        check_no_leak(state.labelled)
         _check_enough(gold.version.version, state.labelled)
         notes += check_champion(ports, read_models(ports.tables).champion)
         history = read_models(ports.tables)

@@ -48,7 +48,7 @@ def compare(ports: LoopPorts, notes: list[str], *, n_seeds: int, seed: int) -> S
         features=reduced(rows),
         columns=np.array([labels.column(record.label) for record in records], dtype=np.intp),
         weights=np.array([_weight(record) for record in records]),
-        groups=[record.group for record in records],
+        groups=[record.cluster for record in records],
     )
     with ports.progress.share_done("simulating strategies") as advance:
         start = trainer.fits(rows, len(labels))

@@ -18,12 +18,14 @@ def open_modality(
     featured: Callable[[str, Modality], Modality] = lambda _, samples: samples,
     *,
     author_key: Callable[[], bytes] = lambda: token_bytes(32),
+    keep_apart: str = "author",
 ) -> Modality:
     """Return the samples of `kind` in the workspace folder `root`, decoded in the form of `preset`.
 
     `forms` are those of pictures, by preset; texts have none. `featured` turns samples into the features that
     models of a preset take, where it has a frozen backbone. `author_key` returns the secret under which
-    authors of texts get pseudonyms.
+    authors and threads of texts get pseudonyms; `keep_apart` is the column of these two whose texts never
+    train and judge at once, where a text has both.
     """
     if kind == "image":
         from goldloop.modalities.image.modality import ImageModality
@@ -32,4 +34,4 @@ def open_modality(
     from goldloop.modalities.text.modality import TextModality
     from goldloop.modalities.text.posts import Pseudonyms
 
-    return TextModality(root / "texts.sqlite", Pseudonyms(author_key), featured)
+    return TextModality(root / "texts.sqlite", Pseudonyms(author_key), featured, keep_apart=keep_apart)

@@ -63,9 +63,12 @@ def evenly_drawn(audited: Audited, *, seed: int) -> Audited:
 
     A permanent random number decides which audits stay, so that most stay from round to round. Betting on
     weighted errors [waudbysmith2024], which uses all audits, certified less, because all errors may lie where
-    the audits are fewest.
+    the audits are fewest. Audits of one author or thread say less than others: as many stay as the same
+    number of independent audits would be worth (`goldloop.stats.clusters`).
     """
-    kept = audited.weights / audited.weights.max()
+    is_wrong = (~audited.is_right).astype(np.float64)
+    mean = float(np.average(is_wrong, weights=audited.weights)) if len(audited) else 0.0
+    kept = audited.weights / audited.weights.max() / audited.cluster_effect(is_wrong - mean)
     numbers = np.array([permanent_random(sample_id, seed, "thinning") for sample_id in audited.sample_ids])
     return audited.where(numbers < kept)
 

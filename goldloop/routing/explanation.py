@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
-from goldloop.core.chance import permanent_random
+from goldloop.core.chance import audit_draw, is_judging
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
 from goldloop.core.predictions import Prediction
@@ -24,12 +24,19 @@ MEANING = {
 }
 
 
+_SIDES = {
+    True: "its author or thread judges models: half of such samples are reserved, and none is trained on",
+    False: "its author or thread teaches models: none of such samples is reserved",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Why a sample lies in its lane: `rule` holds sentences, `asked` the purposes of its tasks.
 
-    `costs` are the expected costs by lane, in currency, where a cost policy decided, else empty.
-    `audit_probability` is the chance with which the sample was drawn for the audit.
+    `costs` are the expected costs by lane, in currency, where a cost policy decided, else empty. The audit
+    takes the sample if its `audit_number` is below `audit_probability`; `is_judging` tells on which side the
+    entity of the sample is, None where it has none.
     """
 
     sample_id: SampleId
@@ -44,6 +51,7 @@ class Explanation:
     audit_probability: float
     audit_number: float
     asked: tuple[str, ...]
+    is_judging: bool | None = None
 
     def __str__(self) -> str:
         """Return the explanation in lines."""
@@ -59,21 +67,33 @@ class Explanation:
             *(f"- {sentence}" for sentence in self.rule),
             f"{reserved} for the audit: random number {self.audit_number:.4f}, "
             f"reserved below {self.audit_probability:.4f}",
+            *([] if self.is_judging is None else [_SIDES[self.is_judging]]),
             "tasks: " + (", ".join(self.asked) or "none yet"),
         ]
         return "\n".join(lines)
 
 
 def explain(
-    prediction: Prediction, settings: Settings, *, policies: Iterable[Policy], asked: Collection[Purpose]
+    prediction: Prediction,
+    settings: Settings,
+    *,
+    policies: Iterable[Policy],
+    asked: Collection[Purpose],
+    entity: str | None = None,
 ) -> Explanation:
     """Return why a sample went to the lane of its newest `prediction`.
 
-    `policies` are all that were ever in force; `asked` are the purposes of the sample's live tasks.
+    `policies` are all that were ever in force; `asked` are the purposes of the sample's live tasks. `entity`
+    is whom or what the sample belongs to, if that is known.
     """
-    known = prediction.audit_probability
-    chance = settings.selection.audit_rate if known is None else known
-    number = permanent_random(prediction.sample_id, settings.selection.seed, "audit")
+    audit_rate, seed = settings.selection.audit_rate, settings.selection.seed
+    draw = audit_draw(
+        prediction.sample_id,
+        audit_rate=audit_rate,
+        seed=seed,
+        probability=prediction.audit_probability,
+        entity=entity,
+    )
     rule, costs = _rule_of(prediction, settings, policies)
     return Explanation(
         sample_id=prediction.sample_id,
@@ -84,10 +104,11 @@ def explain(
         policy=prediction.policy,
         rule=rule,
         costs=costs,
-        is_reserved=number < chance,
-        audit_probability=chance,
-        audit_number=number,
+        is_reserved=draw.is_reserved,
+        audit_probability=draw.limit,
+        audit_number=draw.number,
         asked=tuple(sorted(map(str, asked))),
+        is_judging=None if entity is None else is_judging(entity, audit_rate=audit_rate, seed=seed),
     )
 
 

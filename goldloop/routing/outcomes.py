@@ -16,7 +16,7 @@ import numpy as np
 from goldloop.audit.audited import Audited
 from goldloop.core.lanes import Lane
 from goldloop.routing.policies import Cost, LaneRow, Policy
-from goldloop.stats.metrics import Z_95, Estimate, Floats, share_estimate
+from goldloop.stats.metrics import Z_95, Estimate, Floats
 
 PEOPLE = (str(Lane.REVIEW), str(Lane.FULL))
 
@@ -51,12 +51,12 @@ def outcome(policy: Policy, audited: Audited, costs: Cost) -> Outcome:
     cost = mean_cost(costs_of(lanes, audited, costs), audited, unseen=one_error(costs) if len(kept) else 0.0)
     return Outcome(
         policy=policy,
-        to_people=share_estimate(np.isin(lanes, PEOPLE), weights=audited.weights),
+        to_people=audited.share(np.isin(lanes, PEOPLE)),
         by_lane={
             str(lane): float(audited.weights[lanes == str(lane)].sum() / audited.weights.sum())
             for lane in Lane
         },
-        wrong_accepted=share_estimate(is_accepted & ~audited.is_right, weights=audited.weights),
+        wrong_accepted=audited.share(is_accepted & ~audited.is_right),
         let_through=kept.wrong_share(),
         cost=replace(cost, low=max(0.0, cost.low)),
     )
@@ -84,6 +84,7 @@ def mean_cost(values: Floats, audited: Audited, *, z: float = Z_95, unseen: floa
     mean = float(weights @ values)
     n = len(values)
     spread = np.square(weights * (values - mean)).sum() * n / max(n - 1, 1)
+    spread *= audited.cluster_effect(values - mean)
     half = z * float(np.sqrt(spread + 2 * unseen**2 * np.square(weights).sum() / n))
     return Estimate(mean, mean - half, mean + half, n)
 

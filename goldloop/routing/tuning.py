@@ -22,7 +22,7 @@ from goldloop.routing.fit import KnownPeople, band_policy, cost_policy, fit_targ
 from goldloop.routing.outcomes import Outcome, costs_of, mean_cost, one_error, outcome
 from goldloop.routing.policies import Band, Cost, Policy, Target
 from goldloop.settings import Settings
-from goldloop.stats.metrics import Estimate, share_estimate
+from goldloop.stats.metrics import Estimate
 
 LOWS, HIGHS = (0.0, 0.40), (0.60, 0.70, 0.80, 0.85, 0.90, 0.95, 0.98)  # of the bands compared
 TARGETS = (0.90, 0.95, 0.98, 0.99)
@@ -179,8 +179,8 @@ def threshold_points(audited: Audited, costs: Cost) -> tuple[Point, ...]:
         points.append(
             Point(
                 threshold,
-                share_estimate(is_accepted, weights=audited.weights),
-                share_estimate(~kept.is_right, weights=kept.weights),
+                audited.share(is_accepted),
+                kept.share(~kept.is_right),
                 mean_cost(costs_of(lanes, audited, costs), audited),
             )
         )

@@ -144,6 +144,7 @@ class ScoreWriter:
                 "detail": arrival.detail or None,
                 "fingerprint": decoded.fingerprint if decoded else None,
                 "metadata": json.dumps(decoded.metadata) if decoded else None,
+                "entity": decoded.entity if decoded else None,
             }
         )
         if arrived is Arrived.SAMPLE:

@@ -11,10 +11,10 @@ from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE
 from goldloop.core.planned_tasks import PlannedTask, TaskStatus
 from goldloop.core.predictions import Choice, Prediction
 from goldloop.core.probs import stored_probs, suggestion_hint
-from goldloop.core.samples import SampleId
-from goldloop.core.splits import Split, split_beside, wanted_split
+from goldloop.core.samples import ArrivedSample, SampleId
+from goldloop.core.splits import wanted_split
 from goldloop.core.tasks import Purpose, n_first_answers, task_key
-from goldloop.gold.near_duplicates import Groups
+from goldloop.selection.assigned_splits import AssignedSplits
 from goldloop.settings import Settings
 
 FIRST_ASKED = (Purpose.SEED, Purpose.AUDIT, Purpose.REVIEW, Purpose.FULL)
@@ -57,23 +57,12 @@ def n_first_asked(tasks: Iterable[TaskStatus], round_: int, settings: Settings) 
     return sum(n_answers_of(task.purpose, settings) for task in asked)
 
 
-def groups_of(plans: Iterable[PlannedTask], *, max_distance: int) -> tuple[Groups, dict[str, Split]]:
-    """Return the near-duplicate groups of all planned tasks, and the split of each group."""
-    leaders: dict[str, str | None] = {}
-    splits: dict[str, Split] = {}
-    for plan in plans:
-        leaders.setdefault(plan.group, plan.fingerprint)
-        if splits.get(plan.group) in (None, Split.WITHHELD):
-            splits[plan.group] = plan.split
-    return Groups(leaders.items(), max_distance=max_distance), splits
-
-
 def plan_tasks(
     choices: Sequence[Choice],
     *,
     earlier: Iterable[PlannedTask],
     predictions: Mapping[SampleId, Prediction],
-    fingerprints: Mapping[SampleId, str | None],
+    samples: Mapping[SampleId, ArrivedSample],
     settings: Settings,
     is_shown: Callable[[Arm, str], bool],
     round_: int,
@@ -84,18 +73,18 @@ def plan_tasks(
 
     `earlier` holds every task planned before. `is_shown` decides, for an arm and a suggested label, whether a
     review task shows the suggestion; the plan records a hidden suggestion as well.
-    Samples whose fingerprints differ in at most `max_distance` bits are near-duplicates.
+    `samples` are the chosen ones as they arrived; those whose fingerprints differ in at most `max_distance`
+    bits are near-duplicates.
     """
-    groups, splits = groups_of(earlier, max_distance=max_distance)
-    seed, hidden_share = settings.selection.seed, settings.suggestions.hidden_share
+    splits = AssignedSplits(earlier, max_distance=max_distance)
+    selection, hidden_share = settings.selection, settings.suggestions.hidden_share
+    seed, audit_rate = selection.seed, selection.audit_rate
     plans = []
     for position, choice in enumerate(choices):
         sample_id = choice.candidate.sample_id
-        prediction = predictions.get(sample_id)
-        group = groups.join(sample_id, fingerprints.get(sample_id))
-        split = split_beside(wanted_split(sample_id, choice.purpose, seed=seed), splits.get(group))
-        if splits.get(group) in (None, Split.WITHHELD):
-            splits[group] = split
+        prediction, sample = predictions.get(sample_id), samples[sample_id]
+        group, entity = splits.join(sample_id, sample.fingerprint), sample.entity
+        wanted = wanted_split(sample_id, choice.purpose, audit_rate=audit_rate, seed=seed, entity=entity)
         plan = PlannedTask(
             key=task_key(sample_id, choice.purpose),
             round=round_,
@@ -104,9 +93,10 @@ def plan_tasks(
             batch=choice.candidate.batch,
             lane=str(choice.candidate.lane),
             stratum=choice.stratum,
-            split=split,
+            split=splits.assign(group, entity, wanted),
             group=group,
-            fingerprint=fingerprints.get(sample_id),
+            fingerprint=sample.fingerprint,
+            entity=entity,
             inclusion_probability=choice.inclusion_probability,
             policy=prediction.policy if prediction else None,
             model_version=prediction.model_version if prediction else None,

@@ -5,6 +5,9 @@ sample whose audit number is below its audit probability is *reserved*: annotato
 the models, and nothing but chance chooses it. The audit probability is the audit rate or, in the Poisson
 design, the value from the policy in force on arrival. Because chance fixes the reserve on arrival, whatever
 models predict later, the audited samples remain a random draw of all traffic over all rounds.
+
+The samples of an entity, such as an author, either judge or teach, which the permanent random number of the
+entity decides; the reserve is drawn from those that judge, with a rate that is higher in return.
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from goldloop.core.chance import permanent_random
+from goldloop.core.chance import AuditDraw, audit_draw, is_judging
 from goldloop.core.lanes import Lane
 from goldloop.core.predictions import Candidate, Choice
 from goldloop.core.tasks import Purpose
@@ -59,18 +62,32 @@ def select(pool: Sequence[Candidate], spending: Spending, *, rank: Rank) -> list
     >>> [(choice.candidate.sample_id, str(choice.purpose), choice.inclusion_probability) for choice in chosen]
     [('e', 'audit', 0.2), ('a', 'seed', None), ('c', 'seed', None)]
     """
-    draws = [(candidate, _audit_ratio(candidate, spending)) for candidate in pool]
-    reserve = [candidate for candidate, ratio in sorted(draws, key=lambda draw: draw[1]) if ratio < 1]
+    draws = [(candidate, _draw(candidate, spending)) for candidate in pool]
+    reserve = [one for one in sorted(draws, key=lambda pair: pair[1].ratio) if one[1].is_reserved]
     n_audits = max(1, round(spending.n_answers * spending.audit_share / spending.audit_answers))
     drawn = reserve[: min(spending.n_answers // spending.audit_answers, n_audits)]
-    audits = [Choice(one, Purpose.AUDIT, _audit_probability(one, spending)) for one in drawn]
-    others = [one for one, ratio in draws if ratio >= 1 and _is_learnt_from(one)]
+    audits = [Choice(one, Purpose.AUDIT, draw.inclusion_probability) for one, draw in drawn]
+    others = [one for one, draw in draws if not draw.is_reserved and _is_asked_about(one)]
     n_left = spending.n_answers - spending.audit_answers * len(audits)
-    return audits + _affordable(rank(others, n_left // spending.overlap), n_left, spending)
+    return audits + _affordable(_ranked(others, n_left // spending.overlap, spending, rank), n_left, spending)
 
 
-def _is_learnt_from(candidate: Candidate) -> bool:
+def _is_asked_about(candidate: Candidate) -> bool:
     return candidate.lane is not Lane.AUTO and not candidate.is_appealed
+
+
+def _ranked(candidates: Sequence[Candidate], n: int, spending: Spending, rank: Rank) -> list[Candidate]:
+    """Return n of `candidates`: those that a model may learn from first, then those of judging entities."""
+    judging = [one for one in candidates if _is_judging(one, spending)]
+    if not judging:
+        return list(rank(candidates, n))
+    ranked = list(rank([one for one in candidates if not _is_judging(one, spending)], n))
+    return [*ranked, *rank(judging, n - len(ranked))] if len(ranked) < n else ranked
+
+
+def _is_judging(candidate: Candidate, spending: Spending) -> bool:
+    entity = candidate.entity
+    return entity is not None and is_judging(entity, audit_rate=spending.audit_rate, seed=spending.seed)
 
 
 def _affordable(ranked: Iterable[Candidate], n_answers: int, spending: Spending) -> list[Choice]:
@@ -85,12 +102,11 @@ def _affordable(ranked: Iterable[Candidate], n_answers: int, spending: Spending)
     return choices
 
 
-def _audit_probability(candidate: Candidate, spending: Spending) -> float:
-    return spending.audit_rate if candidate.audit_probability is None else candidate.audit_probability
-
-
-def _audit_ratio(candidate: Candidate, spending: Spending) -> float:
-    """Return the permanent random number over the audit probability; below 1 the sample is reserved."""
-    probability = _audit_probability(candidate, spending)
-    number = permanent_random(candidate.sample_id, spending.seed, "audit")
-    return number / probability if probability > 0 else 1.0 + number
+def _draw(candidate: Candidate, spending: Spending) -> AuditDraw:
+    return audit_draw(
+        candidate.sample_id,
+        audit_rate=spending.audit_rate,
+        seed=spending.seed,
+        probability=candidate.audit_probability,
+        entity=candidate.entity,
+    )

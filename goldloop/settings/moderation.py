@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -38,6 +38,10 @@ class ModerationSettings(Section):
     which an annotator gets no further task whose likely label is not the acceptable one; unset: no limit."""
     opt_out: dict[str, tuple[str, ...]] = Field(default_factory=dict)
     """Labels that an annotator, by number, does not want to see, for example {7 = ["hate speech"]}."""
+
+    keep_apart: Literal["author", "thread_id"] = "author"
+    """Column of the posts whose texts never train a model and judge one at once, where a post has both; a
+    change holds for posts that arrive after it."""
 
     def is_severe(self, severity: str | None) -> bool:
         """Return whether `severity` is worse than the mildest of several; a single one is severe."""

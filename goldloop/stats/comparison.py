@@ -12,6 +12,7 @@ from scipy.stats import norm
 
 from goldloop.core.errors import EmptyPoolError, LabelError
 from goldloop.core.labels import LabelSet
+from goldloop.stats.clusters import cluster_effect
 from goldloop.stats.metrics import (
     Z_95,
     Columns,
@@ -42,11 +43,12 @@ def compare(
     *,
     labels: LabelSet,
     weights: npt.ArrayLike | None = None,
+    clusters: npt.ArrayLike | None = None,
 ) -> Comparison:
     """Return the differences between two models on n samples.
 
-    `challenger_correct` and `champion_correct` are bool (n,), `truth` (n,) are the true columns and `weights`
-    (n,) inverse inclusion probabilities, all in the same order.
+    `challenger_correct` and `champion_correct` are bool (n,), `truth` (n,) are the true columns, `weights`
+    (n,) inverse inclusion probabilities and `clusters` (n,) what samples belong to, all in the same order.
 
     >>> truth = np.array([0] * 50 + [1] * 50)
     >>> challenger, champion = [1] * 90 + [0] * 10, [1] * 75 + [0] * 25
@@ -60,12 +62,15 @@ def compare(
         EmptyPoolError, LabelError: as `paired_difference`.
     """
     ours, theirs = np.asarray(challenger_correct, dtype=bool), np.asarray(champion_correct, dtype=bool)
-    accuracy = paired_difference(ours, theirs, weights=weights)
+    accuracy = paired_difference(ours, theirs, weights=weights, clusters=clusters)
     checked_w = checked_weights(weights, ours.size)
+    together = np.arange(ours.size) if clusters is None else np.asarray(clusters)
     present = np.unique(truth).tolist()
     z = float(norm.ppf(1 - 0.025 / len(present)))
     recalls = {
-        labels[column]: paired_difference(ours[rows], theirs[rows], weights=checked_w[rows], z=z)
+        labels[column]: paired_difference(
+            ours[rows], theirs[rows], weights=checked_w[rows], clusters=together[rows], z=z
+        )
         for column in present
         for rows in [truth == column]
     }
@@ -91,6 +96,7 @@ def paired_difference(
     champion_correct: npt.ArrayLike,
     *,
     weights: npt.ArrayLike | None = None,
+    clusters: npt.ArrayLike | None = None,
     z: float = Z_95,
 ) -> Estimate:
     """Return the accuracy of the challenger minus that of the champion, in [-1, 1].
@@ -120,10 +126,12 @@ def paired_difference(
     parts = parts / parts.sum()
     gained, lost = float(parts[ours & ~theirs].sum()), float(parts[theirs & ~ours].sum())
     value = gained - lost
+    deviations = ours.astype(float) - theirs - value
     n_effective, _ = effective_size(
-        np.square(parts * (ours.astype(float) - theirs - value)),
+        np.square(parts * deviations),
         variance=gained + lost - value**2,
         expected=len(parts) / effective_sample_size(parts),
+        cluster_effect=cluster_effect(deviations, parts, clusters),
     )
     low, high = paired_interval(gained, lost, n_effective, z=z)
     return Estimate(value, min(value, low), max(value, high), n=ours.size)

@@ -2,19 +2,21 @@
 
 Columns are positions in the label set, int (n,). Weights are inverse inclusion probabilities, float (n,),
 positive. A weighted share is a Hájek mean [hajek1971]; its interval uses `effective_size` instead of n.
+Clusters, (n,) of anything that sorts, tell which samples belong together (`goldloop.stats.clusters`).
 """
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from math import sqrt
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 
 from goldloop.core.errors import EmptyPoolError, InvalidProbabilitiesError, LabelError
 from goldloop.core.labels import LabelSet
+from goldloop.stats.clusters import cluster_effect
 
 Z_95 = 1.959963984540054  # two-sided 95 % quantile of the standard normal distribution
 
@@ -128,30 +130,35 @@ calibrated (measured on real outputs by `python -m scripts.bench.guarantees --pa
 """
 
 
-def effective_size(contributions: Weights, *, variance: float, expected: float) -> tuple[float, float]:
+def effective_size(
+    contributions: Weights, *, variance: float, expected: float, cluster_effect: float = 1.0
+) -> tuple[float, float]:
     """Return the number of equally weighted samples with the same variance, and its degrees of freedom.
 
     `contributions` (n,) are the terms of the estimate's variance, `variance` is the variance of one sample
     of a simple random draw. Their ratio is the design effect. It is shrunk towards the design effect
     `expected` beforehand, because it rests on few samples where errors are rare. The degrees of freedom, at
-    most n, follow [satterthwaite1946].
+    most n, follow [satterthwaite1946]. `cluster_effect` is the further factor of the variance that comes from
+    samples which belong together; it divides both.
     """
     n, total = len(contributions), float(contributions.sum())
     if total <= 0 or variance <= 0:
-        return n / max(expected, 1e-12), 0.0
+        return n / max(expected, 1e-12) / cluster_effect, 0.0
     degrees = total**2 / float(np.square(contributions).sum())
     effect = (degrees * n * total / variance + PRIOR_DEGREES * expected) / (degrees + PRIOR_DEGREES)
-    return n / max(effect, 1e-12), degrees
+    return n / max(effect, 1e-12) / cluster_effect, degrees / cluster_effect
 
 
-def share_estimate(hits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None) -> Estimate:
+def share_estimate(
+    hits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None, clusters: npt.ArrayLike | None = None
+) -> Estimate:
     """Return the `share_and_effective_size` of `hits`, bool (n,), as a share with its score interval."""
-    share, n_effective = share_and_effective_size(hits, weights=weights)
+    share, n_effective = share_and_effective_size(hits, weights=weights, clusters=clusters)
     return Estimate(share, *wilson(share, n_effective), n=np.size(hits))
 
 
 def share_and_effective_size(
-    hits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
+    hits: npt.ArrayLike, *, weights: npt.ArrayLike | None = None, clusters: npt.ArrayLike | None = None
 ) -> tuple[float, float]:
     """Return the (weighted) share of true entries in `hits`, bool (n,), and its `effective_size`.
 
@@ -170,6 +177,7 @@ def share_and_effective_size(
         np.square(parts * (checked - share)),
         variance=share * (1 - share),
         expected=len(parts) / effective_sample_size(parts),
+        cluster_effect=cluster_effect(checked - share, parts, clusters),
     )
     return share, n_effective
 
@@ -184,7 +192,11 @@ def _hits(truth: npt.ArrayLike, predicted: npt.ArrayLike) -> Flags:
 
 
 def accuracy(
-    truth: npt.ArrayLike, predicted: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
+    truth: npt.ArrayLike,
+    predicted: npt.ArrayLike,
+    *,
+    weights: npt.ArrayLike | None = None,
+    clusters: npt.ArrayLike | None = None,
 ) -> Estimate:
     """Return the share of samples whose predicted column is the true one, with its score interval.
 
@@ -192,17 +204,17 @@ def accuracy(
         EmptyPoolError: there are no samples.
         LabelError: `truth` and `predicted` do not have the same shape (n,).
     """
-    return share_estimate(_hits(truth, predicted), weights=weights)
+    return share_estimate(_hits(truth, predicted), weights=weights, clusters=clusters)
 
 
-def _optional_share(hits: Flags, weights: Weights) -> Estimate | None:
-    return share_estimate(hits, weights=weights) if hits.size else None
+def _share_where(rows: Flags, hits: Flags, weights: Weights, clusters: npt.NDArray[Any]) -> Estimate | None:
+    """Return the share of `hits` among `rows`, None where there are none."""
+    return share_estimate(hits[rows], weights=weights[rows], clusters=clusters[rows]) if rows.any() else None
 
 
-def _f1(true: Flags, predicted: Flags, weights: Weights) -> Estimate | None:
+def _f1(true: Flags, predicted: Flags, weights: Weights, clusters: npt.NDArray[Any]) -> Estimate | None:
     """F1 = 2J / (1 + J); J is the Jaccard index of the true and the predicted samples [lam2023]."""
-    either = true | predicted
-    agreed = _optional_share((true & predicted)[either], weights[either])
+    agreed = _share_where(true | predicted, true & predicted, weights, clusters)
     if agreed is None:
         return None
     value, low, high = (2 * j / (1 + j) for j in (agreed.value, agreed.low, agreed.high))
@@ -215,6 +227,7 @@ def per_label(
     *,
     labels: LabelSet,
     weights: npt.ArrayLike | None = None,
+    clusters: npt.ArrayLike | None = None,
 ) -> tuple[LabelMetrics, ...]:
     """Return precision, recall and F1 of each label, in label-set order.
 
@@ -226,13 +239,14 @@ def per_label(
     hits = _hits(truth, predicted)
     true, guessed = (checked_columns(side, n_labels=len(labels)) for side in (truth, predicted))
     checked_w = checked_weights(weights, hits.size)
+    together = np.arange(hits.size) if clusters is None else np.asarray(clusters)
     return tuple(
         LabelMetrics(
             label=name,
             n=int((true == column).sum()),
-            precision=_optional_share(hits[guessed == column], checked_w[guessed == column]),
-            recall=_optional_share(hits[true == column], checked_w[true == column]),
-            f1=_f1(true == column, guessed == column, checked_w),
+            precision=_share_where(guessed == column, hits, checked_w, together),
+            recall=_share_where(true == column, hits, checked_w, together),
+            f1=_f1(true == column, guessed == column, checked_w, together),
         )
         for column, name in enumerate(labels)
     )

@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 from scipy.special import ndtr
 
 from goldloop.stats.calibration import checked_matrix, checked_truth
+from goldloop.stats.clusters import cluster_effect
 from goldloop.stats.metrics import (
     Z_95,
     Estimate,
@@ -36,7 +37,8 @@ high if only one bin has a gap.
 class ReliabilityBin:
     """The samples with a confidence in [low, high); the last bin includes 1.
 
-    `weight_share` is the bin's share of the sum of weights, `n_effective` Kish's effective sample size.
+    `weight_share` is the bin's share of the sum of weights, `n_effective` Kish's effective sample size, less
+    where samples belong together.
     """
 
     low: float
@@ -48,11 +50,16 @@ class ReliabilityBin:
 
 
 def reliability_bins(
-    probs: npt.ArrayLike, columns: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
+    probs: npt.ArrayLike,
+    columns: npt.ArrayLike,
+    *,
+    weights: npt.ArrayLike | None = None,
+    clusters: npt.ArrayLike | None = None,
 ) -> tuple[ReliabilityBin, ...]:
     """Return the non-empty bins of confidence, lowest first.
 
-    `probs` is (n, n_labels), `columns` (n,) the true labels, `weights` (n,) inverse inclusion probabilities.
+    `probs` is (n, n_labels), `columns` (n,) the true labels, `weights` (n,) inverse inclusion probabilities,
+    `clusters` (n,) what samples belong to.
 
     Raises:
         EmptyPoolError: there are no samples.
@@ -64,6 +71,7 @@ def reliability_bins(
     checked_w = checked_weights(weights, len(truth))
     confidence = matrix.max(axis=1)
     hits = matrix.argmax(axis=1) == truth
+    together = np.arange(len(truth)) if clusters is None else np.asarray(clusters)
     edges = np.arange(N_BINS + 1) / N_BINS  # linspace would put 3/5 just above 0.6
     of_bin = np.clip(np.searchsorted(edges, confidence, side="right") - 1, 0, N_BINS - 1)
     return tuple(
@@ -71,9 +79,10 @@ def reliability_bins(
             low=float(edges[b]),
             high=float(edges[b + 1]),
             mean_confidence=float(np.average(confidence[inside], weights=checked_w[inside])),
-            accuracy=share_estimate(hits[inside], weights=checked_w[inside]),
+            accuracy=share_estimate(hits[inside], weights=checked_w[inside], clusters=together[inside]),
             weight_share=float(checked_w[inside].sum() / checked_w.sum()),
-            n_effective=effective_sample_size(checked_w[inside]),
+            n_effective=effective_sample_size(checked_w[inside])
+            / cluster_effect(hits[inside] - confidence[inside], checked_w[inside], together[inside]),
         )
         for b in np.unique(of_bin)
         for inside in [of_bin == b]
@@ -81,7 +90,11 @@ def reliability_bins(
 
 
 def calibration_error(
-    probs: npt.ArrayLike, columns: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
+    probs: npt.ArrayLike,
+    columns: npt.ArrayLike,
+    *,
+    weights: npt.ArrayLike | None = None,
+    clusters: npt.ArrayLike | None = None,
 ) -> Estimate:
     """Return the mean gap between confidence and accuracy over bins [naeini2015], with a 95 % interval.
 
@@ -99,7 +112,7 @@ def calibration_error(
     Raises:
         EmptyPoolError, InvalidProbabilitiesError, LabelError: as `reliability_bins`.
     """
-    bins = reliability_bins(probs, columns, weights=weights)
+    bins = reliability_bins(probs, columns, weights=weights, clusters=clusters)
     shares = np.array([part.weight_share for part in bins])
     n_effective = np.array([part.n_effective for part in bins])
     confidence = np.array([part.mean_confidence for part in bins])

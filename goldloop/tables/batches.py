@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.core.errors import SourceError
 from goldloop.core.ports import Table, Tables
-from goldloop.core.samples import Arrived, BatchId, FileRef, SampleId
+from goldloop.core.samples import Arrived, ArrivedSample, FileRef, SampleId
 from goldloop.drift.history import Seen, current_samples, reference_of
 from goldloop.drift.sketches import Sketch
 from goldloop.tables import codec
@@ -19,22 +18,14 @@ from goldloop.tables.rounds import closing_times
 IS_SAMPLE = pc.field("arrived") == str(Arrived.SAMPLE)
 
 
-@dataclass(frozen=True, slots=True)
-class ArrivedSample:
-    """Source of a sample, and the fingerprint that near-duplicates share."""
-
-    sample_id: SampleId
-    uri: str
-    batch: BatchId
-    fingerprint: str | None
-
-
 def read_samples(tables: Tables, sample_ids: Collection[SampleId]) -> dict[SampleId, ArrivedSample]:
     """Return each of `sample_ids` as it first arrived."""
     if not sample_ids:
         return {}
     wanted = IS_SAMPLE & pc.field("sample_id").isin(pa.array(sorted(sample_ids), pa.string()))
-    rows = tables.samples.read(["sample_id", "uri", "batch", "fingerprint", "arrived_at"], where=wanted)
+    rows = tables.samples.read(
+        ["sample_id", "uri", "batch", "fingerprint", "entity", "arrived_at"], where=wanted
+    )
     rows = rows.sort_by([("arrived_at", "descending")])
     return {sample.sample_id: sample for sample in codec.values_of(ArrivedSample, rows)}
 

@@ -38,17 +38,18 @@ def read_unlabeled_pool(tables: Tables, taken: Collection[SampleId]) -> list[Can
     Every sample is a candidate except those in `taken` (with a live task or in gold). Without a candidate,
     no prediction is read.
     """
-    samples = tables.samples.read(["sample_id", "batch"], where=IS_SAMPLE)
-    batches = dict(codec.column_values(samples, "sample_id", "batch"))
-    untaken = sorted(batches.keys() - set(taken))
+    samples = tables.samples.read(["sample_id", "batch", "entity"], where=IS_SAMPLE)
+    arrived = {key: of_key for key, *of_key in codec.column_values(samples, "sample_id", "batch", "entity")}
+    untaken = sorted(arrived.keys() - set(taken))
     if not untaken:
         return []
     rows = newest_predictions(tables, ["audit_probability"])
     columns = codec.column_values(rows, "lane", "margin", "label", "audit_probability")
     known = dict(zip(rows["sample_id"].to_pylist(), columns, strict=True))
     return [
-        Candidate(SampleId(sample_id), BatchId(batches[sample_id]), Lane(lane), margin, label, probability)
+        Candidate(SampleId(sample_id), BatchId(batch), Lane(lane), margin, label, probability, entity=entity)
         for sample_id in untaken
+        for batch, entity in [arrived[sample_id]]
         for lane, margin, label, probability in [known.get(sample_id, (Lane.HOLD, None, None, None))]
     ]
 

@@ -40,6 +40,7 @@ ALL = {
             "fingerprint": _TEXT,
             "metadata": _TEXT,
             "arrived_at": MOMENT,
+            "entity": _TEXT,
         }
     ),
     # what one model said of one sample; append only, the newest row of a sample is its present one

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from goldloop.audit.audited import Audited, Traffic, audited_traffic
+from goldloop.audit.audited import Audited, Traffic, audited_traffic, clusters_of
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Table, Tables
 from goldloop.core.probs import column_names, stored_probs
@@ -88,6 +88,7 @@ def evaluated_holdout(
         truth=np.array([labels.column(record.label) for record in holdout], dtype=np.intp),
         probs=stored_probs([probs for probs, _ in stored], [names for _, names in stored], labels),
         weights=np.array([1 / (record.inclusion_probability or 1) for record in holdout], dtype=np.float64),
+        clusters=clusters_of(holdout),
         lanes=np.full(n, "", dtype="<U6"),
         rounds=np.full(n, -1, dtype=np.intp),
     )

@@ -8,8 +8,9 @@ from itertools import islice
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from goldloop.audit.audited import Audited
+from goldloop.audit.audited import Audited, clusters_of
 from goldloop.core.chance import permanent_random
 from goldloop.core.labels import LabelSet
 from goldloop.core.modality import Modality
@@ -34,13 +35,15 @@ class HoldoutEvaluation:
     """What each model predicted on the holdout, how accurate it was, and the decision of the gate.
 
     `probs` (n, n_labels) are by model version, `evaluations` by role; `truth` (n,) are label-set columns,
-    `weights` (n,) inverse inclusion probabilities. `sketch` summarises the challenger's predictions on a
-    random draw of current traffic; its first batch is compared with it.
+    `weights` (n,) inverse inclusion probabilities, `clusters` (n,) what samples belong to. `sketch`
+    summarises the challenger's predictions on a random draw of current traffic; its first batch is compared
+    with it.
     """
 
     sample_ids: tuple[SampleId, ...]
     truth: Columns
     weights: Weights
+    clusters: npt.NDArray[np.str_]
     probs: Mapping[str, Probs]
     evaluations: Mapping[str, Evaluation]
     decision: Decision
@@ -56,6 +59,7 @@ class HoldoutEvaluation:
             truth=self.truth,
             probs=probs,
             weights=self.weights,
+            clusters=self.clusters,
             lanes=np.full(n, "", dtype="<U6"),
             rounds=np.full(n, -1, dtype=np.intp),
         )
@@ -81,7 +85,7 @@ def evaluate_on_holdout(
     """
     labels = settings.label_set
     truth = np.array([labels.column(record.label) for record in holdout], dtype=np.intp)
-    weights = weights_of(holdout)
+    weights, clusters = weights_of(holdout), clusters_of(holdout)
     models = {role: model for role, model in roles.items() if model is not None}
     scores = {
         model: _scored(scorer_of(model), holdout, modality, labels) for model in sorted(set(models.values()))
@@ -97,13 +101,15 @@ def evaluate_on_holdout(
             gold_version=version.version,
             gold_digest=version.digest,
             weights=weights,
+            clusters=clusters,
         )
         for role, model in models.items()
     }
     right = {role: probs[model].argmax(axis=1) == truth for role, model in models.items()}
     comparison = None
     if CHAMPION in right:
-        comparison = compare(right[CHALLENGER], right[CHAMPION], truth, labels=labels, weights=weights)
+        ours, theirs = right[CHALLENGER], right[CHAMPION]
+        comparison = compare(ours, theirs, truth, labels=labels, weights=weights, clusters=clusters)
     decision = decide(
         settings.gate,
         champion=evaluations.get(CHAMPION),
@@ -114,7 +120,9 @@ def evaluate_on_holdout(
     )
     ids = tuple(record.sample_id for record in holdout)
     sketch = _sketch(scores[models[CHALLENGER]], ids, weights, settings, current=current)
-    return HoldoutEvaluation(ids, truth, weights, probs, evaluations, decision, version.version, sketch)
+    return HoldoutEvaluation(
+        ids, truth, weights, clusters, probs, evaluations, decision, version.version, sketch
+    )
 
 
 def weights_of(records: Sequence[GoldRecord]) -> Weights:

@@ -54,10 +54,12 @@ def evaluate(
     gold_version: int,
     gold_digest: str,
     weights: npt.ArrayLike | None = None,
+    clusters: npt.ArrayLike | None = None,
 ) -> Evaluation:
     """Return how well `probs` (n, n_labels) match the true columns `truth` (n,).
 
     `weights` are inverse inclusion probabilities; the confusion matrix counts samples without them.
+    `clusters` tell which samples belong together.
 
     Raises:
         EmptyPoolError: no samples.
@@ -71,9 +73,9 @@ def evaluate(
         split=split,
         gold_version=gold_version,
         gold_digest=gold_digest,
-        accuracy=accuracy(truth, predicted, weights=weights),
-        per_label=per_label(truth, predicted, labels=labels, weights=weights),
-        ece=calibration_error(probs, truth, weights=weights),
+        accuracy=accuracy(truth, predicted, weights=weights, clusters=clusters),
+        per_label=per_label(truth, predicted, labels=labels, weights=weights, clusters=clusters),
+        ece=calibration_error(probs, truth, weights=weights, clusters=clusters),
         confusion=tuple(
             tuple(row) for row in confusion_matrix(truth, predicted, labels=range(len(labels))).tolist()
         ),

@@ -80,6 +80,12 @@ def _workspace(
             raise GoldloopError(
                 f"{root} is a workspace for other labels or another kind; name a new one with --workspace DIR"
             )
+        seed = workspace.settings.selection.seed
+        if seed != options.seed:
+            raise GoldloopError(
+                f"{root} holds the demo of seed {seed}, not {options.seed}; name a new workspace with "
+                "--workspace DIR"
+            )
         return workspace
     kind = "--kind text " if samples.kind == "text" else ""
     say(f"$ goldloop init {root} {kind}--labels {shlex.quote(labels_text(samples.labels))} ...")

@@ -88,6 +88,37 @@ def test_names_become_pseudonyms_under_a_secret(texts: TextModality, tmp_path: P
     assert len(str(author(one))) == 16
 
 
+def entities(texts: TextModality, path: Path) -> list[str | None]:
+    """Return whom or what each post of a file belongs to."""
+    return [one.decoded.entity for one in read_all(texts, path) if one.decoded]
+
+
+def test_a_post_belongs_to_its_author_or_else_to_its_thread(texts: TextModality, tmp_path: Path) -> None:
+    """`moderation.keep_apart` decides where it tells both; no name is kept, and nobody sees the thread's."""
+    rows = [
+        {"id": 1, "text": "one", "author": "ann", "thread_id": 7777},
+        {"id": 2, "text": "two", "author": "ann", "thread_id": 8888},
+        {"id": 3, "text": "three", "author": "bo", "thread_id": 8888},
+        {"id": 4, "text": "four", "thread_id": "8888"},
+        {"id": 5, "text": "five"},
+    ]
+    path = write_json(tmp_path / "posts.jsonl", *rows)
+    secret = Pseudonyms(lambda: b"key")
+    by_thread = TextModality(tmp_path / "by_thread.sqlite", secret, keep_apart="thread_id")
+
+    ann, again, bo, eighth, none = entities(texts, path)
+    assert ann == again != bo
+    assert none is None
+    assert len({ann, bo, eighth}) == 3
+    seventh, *others, none = entities(by_thread, path)
+    assert others == [eighth] * 3
+    assert seventh != eighth
+    assert none is None
+    arrivals = read_all(by_thread, path)
+    assert "8888" not in f"{arrivals}".replace(str(path), "").replace("#id=", "")
+    assert shown(texts, arrivals[0]) == ""
+
+
 def test_a_workspace_keeps_its_own_secret(tmp_path: Path) -> None:
     """Opened again, the workspace gives the same pseudonyms; another one gives others."""
     path = write_json(tmp_path / "posts.jsonl", {"id": 1, "text": "one", "author": "ann"})

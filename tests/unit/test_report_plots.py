@@ -32,6 +32,7 @@ def evaluation_of(challenger: Evaluation, probs: np.ndarray, truth: np.ndarray) 
         sample_ids=tuple(sample_id_of(f"{i}".encode()) for i in range(len(truth))),
         truth=truth,
         weights=np.ones(len(truth)),
+        clusters=np.arange(len(truth)).astype(str),
         probs={challenger.model_version: probs},
         evaluations={"challenger": challenger},
         decision=Decision(True, "first model", (), challenger.model_version, None, None),

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from goldloop.core.errors import HoldoutLeakError
 from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE
-from goldloop.core.samples import sample_id_of
+from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.core.splits import Split, split_beside, wanted_split
 from goldloop.core.tasks import Purpose
-from goldloop.gold.near_duplicates import Groups, check_no_leak
+from goldloop.gold.leaks import check_no_leak
+from goldloop.gold.near_duplicates import Groups
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A labelled sample in its split."""
+
+    sample_id: SampleId
+    split: Split
+    group: str
+    entity: str | None = None
+
 
 A, B, C = (sample_id_of(name.encode()) for name in "abc")
 
@@ -20,11 +34,11 @@ A, B, C = (sample_id_of(name.encode()) for name in "abc")
 def test_purpose_decides_the_split_and_chance_halves_the_audit(name: bytes, seed: int) -> None:
     """Seed and review samples train; an audit sample judges, always on the same side."""
     sample_id = sample_id_of(name)
-    assert wanted_split(sample_id, Purpose.REVIEW, seed=seed) is Split.TRAIN
-    assert wanted_split(sample_id, Purpose.SEED, seed=seed) is Split.TRAIN
-    split = wanted_split(sample_id, Purpose.AUDIT, seed=seed)
+    assert wanted_split(sample_id, Purpose.REVIEW, audit_rate=0.1, seed=seed) is Split.TRAIN
+    assert wanted_split(sample_id, Purpose.SEED, audit_rate=0.1, seed=seed) is Split.TRAIN
+    split = wanted_split(sample_id, Purpose.AUDIT, audit_rate=0.1, seed=seed)
     assert split in (Split.VALIDATION, Split.HOLDOUT)
-    assert split is wanted_split(sample_id, Purpose.AUDIT, seed=seed)
+    assert split is wanted_split(sample_id, Purpose.AUDIT, audit_rate=0.1, seed=seed)
 
 
 @given(
@@ -38,15 +52,25 @@ def test_no_order_of_arrivals_makes_a_leak(arrivals: list[tuple[int, Split]]) ->
         split = split_beside(wanted, splits.get(str(group)))
         if splits.get(str(group)) in (None, Split.WITHHELD):
             splits[str(group)] = split
-        rows.append((sample_id_of(f"{number}".encode()), str(group), split))
+        rows.append(Placed(sample_id_of(f"{number}".encode()), split, str(group)))
     check_no_leak(rows)
 
 
 def test_a_leak_is_an_error_that_names_both_samples() -> None:
     """Retraining on a damaged gold version stops."""
+    rows = [Placed(A, Split.TRAIN, "g"), Placed(B, Split.HOLDOUT, "g"), Placed(C, Split.TRAIN, "h")]
     with pytest.raises(HoldoutLeakError, match=f"train sample {A} and judging sample {B}"):
-        check_no_leak([(A, "g", Split.TRAIN), (B, "g", Split.HOLDOUT), (C, "h", Split.TRAIN)])
-    check_no_leak([(A, "g", Split.WITHHELD), (B, "g", Split.HOLDOUT)])
+        check_no_leak(rows)
+    check_no_leak([Placed(A, Split.WITHHELD, "g"), Placed(B, Split.HOLDOUT, "g")])
+
+
+@pytest.mark.parametrize("other", [Split.TRAIN, Split.VALIDATION])
+def test_an_author_on_two_sides_is_a_leak(other: Split) -> None:
+    """A model learns from validation too, so all samples of an author that judge are in one split."""
+    rows = [Placed(A, other, "g", "author:x"), Placed(B, Split.HOLDOUT, "h", "author:x")]
+    with pytest.raises(HoldoutLeakError, match=f"1 authors or threads .* {other} sample {A}"):
+        check_no_leak(rows)
+    check_no_leak([rows[0], Placed(B, Split.HOLDOUT, "h", "author:y"), Placed(C, Split.HOLDOUT, "i")])
 
 
 def test_a_chosen_sample_beside_a_judging_one_is_withheld() -> None:

@@ -163,6 +163,27 @@ def test_500_texts_go_through_the_whole_loop(loop: TextLoop, tmp_path: Path, pre
     assert {task.suggestion.label for task in suggested if task.suggestion} <= set(LABELS)
 
 
+def test_no_author_trains_a_model_and_judges_one(loop: TextLoop, tmp_path: Path) -> None:
+    """Through four rounds of chosen, audited and followed-up posts; withheld ones are labelled too."""
+    rows = [(key, text, f"user{number % 120}") for number, (key, text) in enumerate(loop.texts.items())]
+    score_files(loop.ports, str(write_rows(tmp_path / "posts.csv", rows, ("id", "text", "author"))))
+    push(loop.ports)
+    for _ in range(N_ROUNDS):
+        loop.round()
+
+    records = GoldStore(loop.ports.tables.gold).records()
+    sides: dict[str | None, set[Split]] = defaultdict(set)
+    for record in records:
+        sides[record.entity].add(record.split)
+    judged = {entity for entity, found in sides.items() if found & {Split.VALIDATION, Split.HOLDOUT}}
+    assert None not in sides
+    assert all(len(found - {Split.WITHHELD}) <= 1 for found in sides.values())
+    assert len(judged) > 20
+    assert {record.split for record in records} == set(Split)
+    audits = [record for record in records if record.purpose is Purpose.AUDIT]
+    assert {record.inclusion_probability for record in audits} == {0.3}
+
+
 def test_the_same_texts_give_the_same_gold(loop: TextLoop, tmp_path: Path) -> None:
     """A second loop over the same texts and answers ends with the same digest."""
     again = TextLoop(tmp_path / "again", loop.texts, loop.votes)

@@ -11,7 +11,7 @@ from goldloop.core.modality import Features, Modality, Preview
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import NewTask
 from goldloop.modalities.text.fingerprint import MAX_DISTANCE
-from goldloop.modalities.text.posts import Pseudonyms
+from goldloop.modalities.text.posts import AUTHOR, Pseudonyms
 from goldloop.modalities.text.reader import TextReader
 from goldloop.modalities.text.store import TextStore
 
@@ -31,12 +31,14 @@ class TextModality:
     def __init__(
         self,
         path: Path,
-        pseudonym: Callable[[str], str] | None = None,
+        pseudonym: Pseudonyms | None = None,
         featured: Callable[[str, Modality], Modality] = lambda _, texts: texts,
+        *,
+        keep_apart: str = AUTHOR,
     ) -> None:
-        """Keep texts in `path`; `pseudonym` returns what stands for the name of an author."""
+        """Keep texts in `path`; `pseudonym` returns what stands for names, `keep_apart` is for the reader."""
         self.store = TextStore(path)
-        self.reader = TextReader(self.store, pseudonym or Pseudonyms())
+        self.reader = TextReader(self.store, pseudonym or Pseudonyms(), keep_apart)
         self._featured = featured
 
     def for_preset(self, preset: str) -> Modality:

@@ -21,7 +21,7 @@ MAX_CHARS = 100_000
 MAX_ID_CHARS = 200
 MAX_THREAD = 100  # texts before a text
 
-AUTHOR, THREAD, AT = "author", "thread", "at"
+AUTHOR, THREAD, THREAD_ID, AT = "author", "thread", "thread_id", "at"
 _SHOWN_CHARS = 100  # of the value of a further column
 
 
@@ -35,16 +35,26 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A text and its `thread`, the texts before it; `metadata` are the other columns, the author's hashed."""
+    """A text and its `thread`, the texts before it; `metadata` are the other columns, names hashed."""
 
     text: str
     thread: tuple[Said, ...]
     metadata: Mapping[str, str | int | float]
 
+    def entity(self, keep_apart: str) -> str | None:
+        """Return what the samples of its author, or of its thread, share; None where it tells neither.
+
+        `keep_apart` is the column that counts where the text has both, AUTHOR or THREAD_ID.
+        """
+        found = {
+            name: f"{name}:{self.metadata[name]}" for name in (AUTHOR, THREAD_ID) if name in self.metadata
+        }
+        return found.get(keep_apart) or next(iter(found.values()), None)
+
     @property
     def context(self) -> Context:
         """What annotators see beside the text."""
-        hidden = {*COLUMNS, AUTHOR}
+        hidden = {*COLUMNS, AUTHOR, THREAD_ID}
         about = {name: str(value) for name, value in self.metadata.items() if name not in hidden}
         return Context(about, self.thread)
 
@@ -78,20 +88,24 @@ class Pseudonyms:
     def __init__(self, key: Callable[[], bytes] = lambda: token_bytes(32)) -> None:
         self._key = cache(key)
 
-    def __call__(self, name: str) -> str:
-        """Return the pseudonym of `name`."""
-        return hmac.digest(self._key(), b"author:" + name.encode(), "sha256").hex()[:16]
+    def __call__(self, name: str, column: str = AUTHOR) -> str:
+        """Return the pseudonym of `name`, which stands in `column`."""
+        return hmac.digest(self._key(), f"{column}:{name}".encode(), "sha256").hex()[:16]
 
 
-def post_of(fields: Mapping[str, Any], pseudonym: Callable[[str], str]) -> Post:
+def post_of(fields: Mapping[str, Any], pseudonym: Pseudonyms) -> Post:
     """Return what a row says.
 
     Raises:
         UnreadableSampleError: with the quarantine reason of the first column that is not as it should be.
     """
     text = _checked_text(fields)
-    author = _name(fields.get(AUTHOR), AUTHOR)
-    known = {AUTHOR: pseudonym(author) if author else None, AT: _moment(fields.get(AT))}
+    author, thread_id = (_name(fields.get(column), column) for column in (AUTHOR, THREAD_ID))
+    known = {
+        AUTHOR: pseudonym(author) if author else None,
+        THREAD_ID: pseudonym(thread_id, THREAD_ID) if thread_id else None,
+        AT: _moment(fields.get(AT)),
+    }
     plain = {key: _plain(value) for key, value in fields.items() if key not in ("text", THREAD)}
     metadata = {key: value for key, value in (plain | known).items() if value is not None}
     return Post(text, _thread(fields.get(THREAD), author), metadata)

@@ -14,7 +14,7 @@ from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId, sample_id
 from goldloop.modalities.content import refuse_link
 from goldloop.modalities.files import files_of
 from goldloop.modalities.text.fingerprint import fingerprint_of
-from goldloop.modalities.text.posts import MAX_ID_CHARS, Context, canonical, post_of
+from goldloop.modalities.text.posts import AUTHOR, MAX_ID_CHARS, Context, Pseudonyms, canonical, post_of
 from goldloop.modalities.text.row_files import Reason, rows_of
 from goldloop.modalities.text.store import TextStore
 
@@ -25,11 +25,13 @@ class TextReader:
     """Reads rows with an `id` and a `text`, and keeps each good text in the store as it arrives.
 
     Satisfies `goldloop.core.ports.Reader`. The payload is the text in Unicode's normal form C; further
-    columns are metadata, an author as a pseudonym. The file is never needed again: `again` reads the store.
+    columns are metadata, author and thread_id as pseudonyms. The file is never needed again: `again` reads
+    the store.
     """
 
-    def __init__(self, store: TextStore, pseudonym: Callable[[str], str]) -> None:
-        self.store, self._pseudonym = store, pseudonym
+    def __init__(self, store: TextStore, pseudonym: Pseudonyms, keep_apart: str = AUTHOR) -> None:
+        """Keep texts in `store`; `keep_apart` is the column whose texts never train and judge at once."""
+        self.store, self._pseudonym, self._keep_apart = store, pseudonym, keep_apart
 
     def arrivals(self, source: str, *, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
         """Return an iterator over the unknown rows of `source`, each in the store before it is yielded.
@@ -90,7 +92,8 @@ class TextReader:
                 raise UnreadableSampleError(Reason.DOUBLED_ID, detail)
         except UnreadableSampleError as error:
             return _set_aside(row, error)
-        decoded = Decoded(post.text, fingerprint_of(post.text), dict(post.metadata))
+        entity = post.entity(self._keep_apart)
+        decoded = Decoded(post.text, fingerprint_of(post.text), dict(post.metadata), entity)
         return Arrival(row, sample_id_of(post.text.encode()), decoded), post.context
 
 

@@ -31,8 +31,9 @@ LEAST_ACCEPTED = 0.05  # share accepted below which the interval of the risk wou
 @picture
 def reliability_plot(judged: Audited, *, split: str) -> Figure:
     """Return accuracy against confidence with intervals, above the number of samples in each bin."""
-    bins = reliability_bins(judged.probs, judged.truth, weights=judged.weights)
-    error = calibration_error(judged.probs, judged.truth, weights=judged.weights)
+    drawn = {"weights": judged.weights, "clusters": judged.clusters}
+    bins = reliability_bins(judged.probs, judged.truth, **drawn)
+    error = calibration_error(judged.probs, judged.truth, **drawn)
     figure = Figure(figsize=(6.2, 5.8), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3.2, 1])
     upper.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1.4, label="perfectly calibrated")

@@ -8,6 +8,7 @@ routing      what tuned policies save against the default band
 calibration  bias and coverage of the calibration error
 drift        how often the drift check raises a false alarm in a year, and which changes it sees
 cross_fit    coverage of intervals from audits that also train the head of a frozen backbone
+clusters     whether intervals hold where samples belong to authors, and what the sides of authors cost
 succession   what the gate costs and spares in the first rounds of a workspace
 
 The outputs come from models that never saw the picture (scripts/bench/outputs.py), or are simulated.
@@ -22,6 +23,7 @@ from scripts.bench.common import Report, add_picture_options, options_of
 from scripts.bench.guarantees import (
     audit,
     calibration,
+    clusters,
     cross_fit,
     drift,
     gate,
@@ -33,7 +35,13 @@ from scripts.bench.guarantees import (
 from scripts.bench.outputs import REAL, SIMULATED, outputs
 
 OF_OUTPUTS = {"audit": audit, "gate": gate, "target": target, "routing": routing, "calibration": calibration}
-OF_NOTHING = {"guard": guard, "drift": drift, "cross_fit": cross_fit, "succession": succession}
+OF_NOTHING = {
+    "guard": guard,
+    "drift": drift,
+    "cross_fit": cross_fit,
+    "clusters": clusters,
+    "succession": succession,
+}
 
 
 def main() -> None:

@@ -60,7 +60,7 @@ def _is_below(counts: Counts, a_week: int) -> bool:
 @cache
 def _is_broken(n: int, n_wrong: int) -> bool:
     accepted = Audited(
-        sample_ids=(SampleId(""),) * n,
+        sample_ids=tuple(SampleId(str(row)) for row in range(n)),
         truth=np.where(np.arange(n) < n_wrong, 1, 0),
         probs=np.tile([0.9, 0.1], (n, 1)),
         weights=np.ones(n),
