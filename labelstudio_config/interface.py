@@ -36,6 +36,11 @@ KINDS: Mapping[str, Mapping[str, str]] = {
         "whole": "Choose what the text as a whole means. A single word decides nothing.",
         "poor": "too short, garbled, in a language that nobody here reads",
     },
+    "records": {
+        "sample": "record",
+        "whole": "Choose what the record as a whole says. A single field decides nothing.",
+        "poor": "nearly empty, contradictory",
+    },
 }
 """Kinds of samples, each with a template `<kind>.xml`, and what the guides call them."""
 

@@ -32,7 +32,17 @@ def _text_trainer(model: ModelSettings) -> Trainer:
     return WordTrainer(seed=model.seed)
 
 
-TRAINERS: Mapping[str, Callable[[ModelSettings], Trainer]] = {"image": _image_trainer, "text": _text_trainer}
+def _record_trainer(model: ModelSettings) -> Trainer:
+    from models.record.trainer import RecordTrainer
+
+    return RecordTrainer(preset=model.preset, seed=model.seed)
+
+
+TRAINERS: Mapping[str, Callable[[ModelSettings], Trainer]] = {
+    "image": _image_trainer,
+    "text": _text_trainer,
+    "records": _record_trainer,
+}
 """From the setting `kind` to a function of the model's settings that returns what makes its classifiers."""
 
 FROZEN: Mapping[str, FrozenPreset] = {**OF_IMAGES, **OF_TEXTS}

@@ -21,7 +21,7 @@ MISTAKEN = 0.05
 """Share of labels that are taken to be wrong, each as likely any other: as in the prior of the consensus."""
 
 _MAX_STEPS = 1000
-_ABSENT = -10.0  # logit of a label without a training sample, the others being near 0
+ABSENT = -10.0  # logit of a label without a training sample, the others being near 0
 
 Values = npt.NDArray[np.float64]
 
@@ -127,7 +127,7 @@ def _over_all_labels(
     regression: LogisticRegression, present: Columns, n_labels: int, n_features: int
 ) -> tuple[Values, Values]:
     """Return weights and intercepts of all labels from a regression fitted on those that are `present`."""
-    weights, intercepts = np.zeros((n_labels, n_features)), np.full(n_labels, _ABSENT)
+    weights, intercepts = np.zeros((n_labels, n_features)), np.full(n_labels, ABSENT)
     intercepts[present] = 0.0
     if len(present) == 1:
         return weights, intercepts

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from goldloop.core.samples import Arrival
+from goldloop.modalities.rows.files import Reason
 from goldloop.modalities.text.modality import TextModality
-from goldloop.modalities.text.row_files import Reason
 
 
 def write_rows(

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.entities.model_registry import RegisteredModel as RegisteredModelEntity
 
-_TEXT_SIGNATURE = ModelSignature(
-    inputs=Schema([ColSpec("string", "text")]), outputs=Schema([TensorSpec(np.dtype(np.float64), (-1, -1))])
+_SIGNATURE = ModelSignature(
+    inputs=Schema([ColSpec("string", "sample")]), outputs=Schema([TensorSpec(np.dtype(np.float64), (-1, -1))])
 )
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # the latter for a version that is no number
 
 
 class _Files:
-    """A flavor in MLflow's sense: a model that is the files goldloop saved, and takes texts."""
+    """A flavor in MLflow's sense: a model that is the files goldloop saved, and takes texts or rows."""
 
     @staticmethod
     def save_model(path: str, mlflow_model: mlflow.models.Model, *, extra_files: list[str]) -> None:
@@ -41,7 +41,7 @@ class _Files:
         for file in extra_files:
             shutil.copy(file, beside)
         mlflow_model.add_flavor("goldloop", files="extra_files")
-        mlflow_model.signature = _TEXT_SIGNATURE
+        mlflow_model.signature = _SIGNATURE
         mlflow_model.save(str(Path(path) / "MLmodel"))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from flows.cron import check_cron
 from goldloop.backup import back_up
 from goldloop.backup import restore as restored
 from goldloop.cli.common import Json, Where, out, pairs, say, show, show_table
+from goldloop.core.errors import SettingsError
 from goldloop.core.labels import parsed_labels
 from goldloop.core.tasks import Purpose
 from goldloop.settings import ALONE
@@ -32,18 +34,25 @@ def init(
     name: Annotated[
         str | None, typer.Option(help="Names the project and the model; default the folder's name.")
     ] = None,
-    kind: Annotated[str, typer.Option(help="What is labelled: image (files) or text (rows).")] = "image",
+    kind: Annotated[
+        str, typer.Option(help="What is labelled: image (files), text or records (rows).")
+    ] = "image",
+    like: Annotated[
+        Path | None,
+        typer.Option(help="A file of records: [records] begins with the fields that its first rows have."),
+    ] = None,
     preset: Annotated[
         str | None,
         typer.Option(
             help="Model. Images: auto (default: chosen from the first pictures), tiny (small and grey), "
             "efficientnet_lite0 (photographs), frozen_convnext_tiny, dinov2_vits14 (weights are downloaded), "
-            "resnet18, convnext_tiny (trained whole). Texts: words, minilm (sentence embeddings)"
+            "resnet18, convnext_tiny (trained whole). Texts: words, minilm (sentence embeddings). Records: "
+            "lightgbm, logistic"
         ),
     ] = None,
     band: Annotated[
         tuple[float, float] | None,
-        typer.Option(help="Confidence people review; default 0.40 0.70 for images, 0 0.85 for texts."),
+        typer.Option(help="Confidence people review; default 0.40 0.70 for images, 0 0.85 for rows."),
     ] = None,
     budget: Annotated[int, typer.Option(help="Annotations asked of people per round.")] = 200,
     overlap: Annotated[int, typer.Option(help="Different people asked about each task at first.")] = 1,
@@ -69,9 +78,26 @@ def init(
     }
     if alone:
         settings |= ALONE
+    if like:
+        settings["records"] = _fields_like(like, kind, parsed_labels(labels))
     workspace = Workspace.create(folder, **(settings | ({"name": name} if name else {})))
     out.print(f"created {workspace.root}; all settings are in goldloop.toml")
     out.print(f"next: goldloop up -w {folder}")
+
+
+def _fields_like(file: Path, kind: str, labels: Collection[str]) -> dict[str, object]:
+    from goldloop.modalities.record.inference import inferred_form
+
+    if kind != "records":
+        raise SettingsError(f"--like names fields of records, and the kind is {kind!r}; add --kind records")
+    form = inferred_form(str(file), labels)
+    passed = f"; passed over: {', '.join(form['ignore'])}" if form["ignore"] else ""
+    out.print(f"{len(form['fields'])} fields as in {file}{passed}")
+    out.print(
+        "check [records] in goldloop.toml: move to records.ignore what is known only later, such as a "
+        "chargeback"
+    )
+    return form
 
 
 @app.command()

@@ -9,13 +9,6 @@ from enum import StrEnum
 
 from goldloop.core.samples import SampleId
 
-JUDGING = 2.0
-"""Share of the entities whose samples judge models, over the audit rate.
-
-The audit takes half of their samples, and the other half teaches nothing. With 1 no sample is lost, but half
-as many entities judge; with more, more samples are lost.
-"""
-
 
 def permanent_random(of: str, seed: int, stream: str) -> float:
     """Return the random number in [0, 1) of a sample or entity, for `stream`; the same on every machine."""
@@ -29,7 +22,12 @@ def is_judging(entity: str, *, audit_rate: float, seed: int) -> bool:
 
 
 def _judging_share(audit_rate: float) -> float:
-    return min(1.0, JUDGING * audit_rate)
+    """Return the share of entities that judge.
+
+    With `audit_rate` itself no sample would be lost, but half as many entities would judge. With this one,
+    nearly twice the rate, a share `audit_rate` of the samples that are not audited teaches nothing.
+    """
+    return 1 - (1 - audit_rate) ** 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from secrets import token_bytes
 
 from goldloop.core.modality import Modality
+from goldloop.core.record_form import NO_FIELDS, RecordForm
 from goldloop.modalities.image.forms import Form
 
 
@@ -19,19 +20,25 @@ def open_modality(
     *,
     author_key: Callable[[], bytes] = lambda: token_bytes(32),
     keep_apart: str = "author",
+    record_form: RecordForm = NO_FIELDS,
 ) -> Modality:
     """Return the samples of `kind` in the workspace folder `root`, decoded in the form of `preset`.
 
-    `forms` are those of pictures, by preset; texts have none. `featured` turns samples into the features that
-    models of a preset take, where it has a frozen backbone. `author_key` returns the secret under which
-    authors and threads of texts get pseudonyms; `keep_apart` is the column of these two whose texts never
-    train and judge at once, where a text has both.
+    `forms` are those of pictures, by preset; `record_form` is that of records. `featured` turns samples into
+    the features that models of a preset take, where it has a frozen backbone. `author_key` returns the secret
+    under which names get pseudonyms; `keep_apart` is the column, author or thread_id, whose texts never train
+    and judge at once, where a text has both.
     """
     if kind == "image":
         from goldloop.modalities.image.modality import ImageModality
 
         return ImageModality(root / "images", forms[preset], forms, featured)
+    from goldloop.modalities.rows.pseudonyms import Pseudonyms
+
+    if kind == "records":
+        from goldloop.modalities.record.modality import RecordModality
+
+        return RecordModality(root / "records.sqlite", record_form, Pseudonyms(author_key))
     from goldloop.modalities.text.modality import TextModality
-    from goldloop.modalities.text.posts import Pseudonyms
 
     return TextModality(root / "texts.sqlite", Pseudonyms(author_key), featured, keep_apart=keep_apart)

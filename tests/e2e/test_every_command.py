@@ -27,7 +27,13 @@ N = 240
 SETTINGS: dict[str, dict[str, Any]] = {
     "image": {"kind": "image", "model": {"preset": "tiny", "epochs": 10}},
     "text": {"kind": "text", "model": {}},
+    "records": {
+        "kind": "records",
+        "model": {},
+        "records": {"fields": {"amount": "number", "shop": "category", "buyer": "name"}, "entity": "buyer"},
+    },
 }
+ASIDE = {"image": "not an image", "text": "missing id", "records": "missing id"}
 WITHOUT_A_MODEL = {
     *("gold export", "backup", "restore", "annotator add", "seed", "selection compare"),
     *("appeal add", "appeal list"),
@@ -52,11 +58,28 @@ def posts(folder: Path, n: int) -> dict[SampleId, str]:
     return truth
 
 
+def payments(folder: Path, n: int) -> dict[SampleId, str]:
+    """Write `n` records of three shops; return their labels."""
+    rng, rows, truth = np.random.default_rng(0), [], {}
+    for number in range(n):
+        label = LABELS[number % len(LABELS)]
+        shop = str(rng.choice(WORDS[label].split()))
+        known = {"amount": round(float(rng.random()) * 99, 2), "id": f"{number}", "shop": shop}
+        rows.append(known | {"buyer": number % 60})
+        truth[sample_id_of(json.dumps(known).encode())] = label
+    folder.mkdir()
+    (folder / "payments.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return truth
+
+
 def samples(kind: str, folder: Path) -> dict[SampleId, str]:
     """Write N samples of a kind and one that is set aside; return the labels of the good ones."""
     if kind == "text":
         found = posts(folder, N)
         (folder / "bad.csv").write_text("id,text\n,no id\n")
+    elif kind == "records":
+        found = payments(folder, N)
+        (folder / "bad.csv").write_text("id,amount\n,1.5\n")
     else:
         found = pictures(folder, N, seed=0)
         (folder / "bad.png").write_bytes(b"no picture")
@@ -208,7 +231,7 @@ def look_at_reports(tried: Tried, kind: str, truth: dict[SampleId, str]) -> None
         tried.does(name, *arguments)
     assert tried.tells("check") == []
     (aside,) = tried.tells("quarantine")
-    assert aside["reason"] == ("missing id" if kind == "text" else "not an image")
+    assert aside["reason"] == ASIDE[kind]
     status = tried.tells("status")
     assert status["files"]["is_conserved"]
     assert status["champion"]

@@ -57,7 +57,7 @@ def bench(tmp_path: Path) -> Bench:
     """Return a bench with a champion, check files, and gold from which a deaf challenger will be trained."""
     bench = Bench(tmp_path, trainer=DeafTrainer())
     texts = TextModality(tmp_path / "texts.sqlite")
-    texts.store.add({text_id(number): "x" * number for number in range(1, 101)})
+    texts.store.rows.add({text_id(number): "x" * number for number in range(1, 101)}, {})
     (tmp_path / "checks").mkdir()
     write_rows(tmp_path / "checks" / "tone.csv", cases(), HEADER)
     bench.ports = replace(bench.ports, modality=texts, checks_folder=tmp_path / "checks", clock=FakeClock())

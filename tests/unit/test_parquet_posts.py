@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from goldloop.modalities.rows.files import PARQUET_ROWS, Reason
+from goldloop.modalities.rows.pseudonyms import Pseudonyms
 from goldloop.modalities.text.modality import TextModality
-from goldloop.modalities.text.posts import Pseudonyms, Said
-from goldloop.modalities.text.row_files import PARQUET_ROWS, Reason
+from goldloop.modalities.text.posts import Said
 from tests.texts import read_all, write_json
 
 

@@ -11,8 +11,9 @@ import pytest
 from goldloop.core.samples import Arrival, BatchId
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.modalities.kinds import open_modality
+from goldloop.modalities.rows.pseudonyms import Pseudonyms
 from goldloop.modalities.text.modality import TextModality
-from goldloop.modalities.text.posts import Pseudonyms, Said
+from goldloop.modalities.text.posts import Said
 from goldloop.scoring.score import score_source
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.counts import conservation

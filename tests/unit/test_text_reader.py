@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from goldloop.core.errors import SourceError, UnreadableSampleError
 from goldloop.core.samples import Arrival, BatchId, FileRef, SampleId, sample_id_of
 from goldloop.core.tasks import NewTask, Purpose
+from goldloop.modalities.rows.files import Reason
+from goldloop.modalities.rows.pseudonyms import Pseudonyms
 from goldloop.modalities.text.modality import TextModality
-from goldloop.modalities.text.posts import Pseudonyms
-from goldloop.modalities.text.row_files import Reason
 from tests.texts import BROKEN_CSV, BROKEN_JSONL, write_rows
 
 
@@ -50,7 +50,7 @@ def test_a_file_holds_many_samples(texts: TextModality, tmp_path: Path) -> None:
     assert first.decoded is not None
     assert second.decoded is not None
     assert (first.decoded.payload, second.decoded.payload) == ("first, with a comma", "second\nline")
-    assert first.decoded.metadata == {"id": "17", "author": Pseudonyms(lambda: b"key")("ann")}
+    assert first.decoded.metadata == {"id": "17", "author": Pseudonyms(lambda: b"key")("ann", "author")}
     assert "author" not in second.decoded.metadata
     assert first.sample_id == id_of("first, with a comma")
 

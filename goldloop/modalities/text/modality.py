@@ -10,8 +10,9 @@ from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.modality import Features, Modality, Preview
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import NewTask
+from goldloop.modalities.rows.pseudonyms import Pseudonyms
 from goldloop.modalities.text.fingerprint import MAX_DISTANCE
-from goldloop.modalities.text.posts import AUTHOR, Pseudonyms
+from goldloop.modalities.text.posts import AUTHOR
 from goldloop.modalities.text.reader import TextReader
 from goldloop.modalities.text.store import TextStore
 

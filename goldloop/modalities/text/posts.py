@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from html import escape
-from secrets import token_bytes
 from typing import Any
 
 from goldloop.core.errors import UnreadableSampleError
-from goldloop.modalities.text.row_files import COLUMNS, Reason, is_unicode
+from goldloop.modalities.rows.files import Reason, is_unicode
+from goldloop.modalities.rows.pseudonyms import Pseudonyms
+from goldloop.modalities.rows.reader import MAX_ID_CHARS, canonical
 
 MAX_CHARS = 100_000
 """Limit of a text, and of all texts of its thread together."""
-MAX_ID_CHARS = 200
 MAX_THREAD = 100  # texts before a text
+
+COLUMNS = ("id", "text")
+"""Columns every file must have; further ones are kept as metadata."""
 
 AUTHOR, THREAD, THREAD_ID, AT = "author", "thread", "thread_id", "at"
 _SHOWN_CHARS = 100  # of the value of a further column
@@ -70,6 +71,11 @@ class Context:
         return bool(self.about or self.thread)
 
     @property
+    def kept(self) -> str:
+        """As the store keeps it, "" for nothing."""
+        return json.dumps(asdict(self)) if self else ""
+
+    @property
     def html(self) -> str:
         """A line about the text, and a quotation for each text of the thread; "" for nothing."""
         about = " · ".join(f"{name} {_short(value)}" for name, value in self.about.items())
@@ -77,20 +83,6 @@ class Context:
         return line + "".join(
             f"<blockquote><b>{escape(one.who)}</b> {_lines(one.text)}</blockquote>" for one in self.thread
         )
-
-
-class Pseudonyms:
-    """Turns names into 16 hexadecimal digits: HMAC-SHA256 under the secret that `key` returns.
-
-    A plain digest would be undone by hashing all names there are.
-    """
-
-    def __init__(self, key: Callable[[], bytes] = lambda: token_bytes(32)) -> None:
-        self._key = cache(key)
-
-    def __call__(self, name: str, column: str = AUTHOR) -> str:
-        """Return the pseudonym of `name`, which stands in `column`."""
-        return hmac.digest(self._key(), f"{column}:{name}".encode(), "sha256").hex()[:16]
 
 
 def post_of(fields: Mapping[str, Any], pseudonym: Pseudonyms) -> Post:
@@ -102,18 +94,13 @@ def post_of(fields: Mapping[str, Any], pseudonym: Pseudonyms) -> Post:
     text = _checked_text(fields)
     author, thread_id = (_name(fields.get(column), column) for column in (AUTHOR, THREAD_ID))
     known = {
-        AUTHOR: pseudonym(author) if author else None,
+        AUTHOR: pseudonym(author, AUTHOR) if author else None,
         THREAD_ID: pseudonym(thread_id, THREAD_ID) if thread_id else None,
         AT: _moment(fields.get(AT)),
     }
     plain = {key: _plain(value) for key, value in fields.items() if key not in ("text", THREAD)}
     metadata = {key: value for key, value in (plain | known).items() if value is not None}
     return Post(text, _thread(fields.get(THREAD), author), metadata)
-
-
-def canonical(fields: Mapping[str, Any]) -> str:
-    """Return a row as JSON, the same for equal rows."""
-    return json.dumps(fields, ensure_ascii=False, sort_keys=True, default=str)
 
 
 def _checked_text(fields: Mapping[str, Any]) -> str:

@@ -1,118 +1,44 @@
-"""The text reader: decides which rows of a file are samples, and why a row goes into quarantine."""
+"""The reader of texts: what a row with an `id` and a `text` says."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
-from goldloop.core.digests import DigestSet, digest
-from goldloop.core.errors import UnreadableSampleError
-from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId, sample_id_of
-from goldloop.modalities.content import refuse_link
-from goldloop.modalities.files import files_of
+from goldloop.core.samples import Decoded, SampleId
+from goldloop.modalities.rows.files import once_each
+from goldloop.modalities.rows.pseudonyms import Pseudonyms
+from goldloop.modalities.rows.reader import RowReader, RowSample
 from goldloop.modalities.text.fingerprint import fingerprint_of
-from goldloop.modalities.text.posts import AUTHOR, MAX_ID_CHARS, Context, Pseudonyms, canonical, post_of
-from goldloop.modalities.text.row_files import Reason, rows_of
+from goldloop.modalities.text.posts import AUTHOR, COLUMNS, post_of
 from goldloop.modalities.text.store import TextStore
 
-_KEPT_AT_ONCE = 256  # texts a transaction of the store
 
+class TextReader(RowReader):
+    """Reads texts. The payload is the text in Unicode's normal form C; further columns are metadata.
 
-class TextReader:
-    """Reads rows with an `id` and a `text`, and keeps each good text in the store as it arrives.
-
-    Satisfies `goldloop.core.ports.Reader`. The payload is the text in Unicode's normal form C; further
-    columns are metadata, author and thread_id as pseudonyms. The file is never needed again: `again` reads
-    the store.
+    Of author and thread_id the metadata hold pseudonyms.
     """
 
     def __init__(self, store: TextStore, pseudonym: Pseudonyms, keep_apart: str = AUTHOR) -> None:
         """Keep texts in `store`; `keep_apart` is the column whose texts never train and judge at once."""
         self.store, self._pseudonym, self._keep_apart = store, pseudonym, keep_apart
 
-    def arrivals(self, source: str, *, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
-        """Return an iterator over the unknown rows of `source`, each in the store before it is yielded.
+    def check_header(self, columns: Sequence[str]) -> None:
+        """Check that a file has `id` and `text` once each."""
+        once_each(columns, COLUMNS)
 
-        A row that repeats an earlier one of its file, id included, is passed over.
-        """
-        unknown = (file for file in files_of(source) if not is_known(file))
-        return self._kept(row for file in unknown for row in self._rows(file, is_known))
-
-    def again(self, samples: Iterable[tuple[SampleId, FileRef]]) -> Iterator[Arrival]:
-        """Yield `samples` from the store."""
-        for sample_id, file in samples:
-            try:
-                yield Arrival(file, sample_id, decoded=self.store.load(sample_id))
-            except UnreadableSampleError as error:
-                yield Arrival(file, sample_id, reason=error.reason, detail=error.detail)
-
-    def cases(self, source: str) -> Iterator[Arrival]:
-        """Return an iterator over all rows of `source`, none of which is put into the store."""
-        files = files_of(source)
-        return (row for file in files for row, _ in self._rows(file, lambda _: False))
-
-    def _kept(self, rows: Iterator[tuple[Arrival, Context]]) -> Iterator[Arrival]:
-        while part := list(islice(rows, _KEPT_AT_ONCE)):
-            self.store.add(
-                {row.sample_id: row.decoded.payload for row, _ in part if row.decoded},
-                {row.sample_id: context for row, context in reversed(part) if context},  # the first counts
-            )
-            yield from (row for row, _ in part)
-
-    def _rows(self, file: FileRef, is_known: Callable[[FileRef], bool]) -> Iterator[tuple[Arrival, Context]]:
-        ids, rows = DigestSet(), DigestSet()  # of the first row with each id
-        try:
-            refuse_link(file)
-            for number, fields in rows_of(file.uri):
-                row = _row_ref(file, number, fields)
-                place, content = digest(row.uri), digest(f"{row.uri} {row.stamp}")
-                is_doubled = place in ids
-                if is_doubled and content in rows:
-                    continue
-                if not is_doubled:
-                    ids.add(place)
-                    rows.add(content)
-                if not is_known(row):
-                    yield self._arrival(row, fields, is_doubled=is_doubled)
-        except UnreadableSampleError as error:
-            yield _set_aside(file, error)
-
-    def _arrival(
-        self, row: FileRef, fields: Mapping[str, Any] | UnreadableSampleError, *, is_doubled: bool
-    ) -> tuple[Arrival, Context]:
-        try:
-            if isinstance(fields, UnreadableSampleError):
-                raise fields
-            post = post_of(fields, self._pseudonym)
-            if is_doubled:
-                detail = "an earlier row of this file has the same id and other content; give each its own id"
-                raise UnreadableSampleError(Reason.DOUBLED_ID, detail)
-        except UnreadableSampleError as error:
-            return _set_aside(row, error)
+    def sample_of(self, fields: Mapping[str, Any]) -> RowSample:
+        """Return what a row says."""
+        post = post_of(fields, self._pseudonym)
         entity = post.entity(self._keep_apart)
         decoded = Decoded(post.text, fingerprint_of(post.text), dict(post.metadata), entity)
-        return Arrival(row, sample_id_of(post.text.encode()), decoded), post.context
+        return RowSample(post.text, decoded, post.context.kept)
 
+    def keep(self, contents: Mapping[SampleId, str], beside: Mapping[SampleId, str]) -> None:
+        """Keep texts."""
+        self.store.rows.add(contents, beside)
 
-def _row_ref(file: FileRef, number: int, fields: Mapping[str, Any] | UnreadableSampleError) -> FileRef:
-    """Return where a row stands: under its id where it has one, else under its number."""
-    place = f"row={number}"
-    if isinstance(fields, UnreadableSampleError):
-        content = str(fields)
-    else:
-        content = canonical(fields)
-        row_id = fields.get("id")
-        if row_id not in (None, "") and len(str(row_id)) <= MAX_ID_CHARS:
-            place = f"id={quote(str(row_id), safe='', errors='surrogatepass')}"
-    encoded = content.encode("utf-8", "surrogatepass")
-    return FileRef(f"{file.uri}#{place}", len(encoded), hashlib.sha256(encoded).hexdigest()[:32])
-
-
-def _set_aside(file: FileRef, error: UnreadableSampleError) -> tuple[Arrival, Context]:
-    """Return a file or row with its reason; its id is the hash of uri and stamp after 'unreadable:'."""
-    place = f"unreadable:{file.uri}:{file.stamp}"
-    sample_id = sample_id_of(place.encode("utf-8", "surrogatepass"))
-    return Arrival(file, sample_id, reason=error.reason, detail=error.detail), Context()
+    def load(self, sample_id: SampleId) -> Decoded:
+        """Return a kept text."""
+        return self.store.load(sample_id)

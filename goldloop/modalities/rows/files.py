@@ -19,9 +19,6 @@ from goldloop.core.samples import UNREADABLE
 from goldloop.core.server_words import in_one_line
 from goldloop.modalities.content import open_content, translated
 
-COLUMNS = ("id", "text")
-"""Columns every file must have; further ones are kept as metadata."""
-
 LINE_CHARS = 1_000_000
 """A longer line is cut into several, which are then no rows: a file without line ends must fit in memory."""
 
@@ -29,13 +26,17 @@ PARQUET_ROWS = 1024  # rows of a Parquet file that are in memory at a time, besi
 
 
 class Reason(StrEnum):
-    """Why a row is no usable text; `MALFORMED`, `MISSING_FIELD` and `UNREADABLE` can concern a whole file."""
+    """Why a row is no usable sample.
+
+    `MALFORMED`, `MISSING_FIELD`, `UNKNOWN_COLUMN` and `UNREADABLE` can concern a whole file.
+    """
 
     MISSING_ID = "missing id"
     MISSING_FIELD = "missing field"
     WRONG_TYPE = "wrong type"
     TOO_LONG = "too long"
     DOUBLED_ID = "doubled id with other content"
+    UNKNOWN_COLUMN = "unknown column"
     NOT_UTF8 = "not UTF-8"
     MALFORMED = "malformed"
     UNREADABLE = UNREADABLE
@@ -45,11 +46,17 @@ RawRow = tuple[int, dict[str, Any] | UnreadableSampleError]
 """The number of a row, from 1, and its fields by name, or why it has none."""
 
 
-def rows_of(uri: str) -> Iterator[RawRow]:
+CheckHeader = Callable[[Sequence[str]], None]
+"""Raises UnreadableSampleError for the columns of a file that cannot be read."""
+
+
+def rows_of(uri: str, check_header: CheckHeader) -> Iterator[RawRow]:
     """Yield the rows of the file at `uri`; bytes that are not UTF-8 come as lone surrogates.
 
+    `check_header` gets the columns of a CSV or Parquet file; rows of JSONL have columns of their own.
+
     Raises:
-        UnreadableSampleError: the file cannot be read, has another format, or lacks a column.
+        UnreadableSampleError: the file cannot be read, has another format, or is refused by `check_header`.
     """
     form = PurePath(uri).suffix.lower()
     if form not in _FORMATS:
@@ -57,7 +64,7 @@ def rows_of(uri: str) -> Iterator[RawRow]:
             Reason.MALFORMED, f"a file {form or 'without extension'} holds no rows; use {', '.join(_FORMATS)}"
         )
     with translated(), open_content(uri) as stream:
-        yield from _FORMATS[form](stream)
+        yield from _FORMATS[form](stream, check_header)
 
 
 def is_unicode(text: str) -> bool:
@@ -74,7 +81,7 @@ def _lines(stream: IO[bytes]) -> Iterator[str]:
         yield from iter(lambda: text.readline(LINE_CHARS), "")
 
 
-def _csv(stream: IO[bytes]) -> Iterator[RawRow]:
+def _csv(stream: IO[bytes], check_header: CheckHeader) -> Iterator[RawRow]:
     reader = csv.reader(_lines(stream), strict=True)
     try:
         header = next(reader, [])
@@ -84,7 +91,7 @@ def _csv(stream: IO[bytes]) -> Iterator[RawRow]:
         ) from error
     if not is_unicode("".join(header)):
         raise UnreadableSampleError(Reason.NOT_UTF8, "the header is not UTF-8; save the file as UTF-8")
-    _check_columns(header)
+    check_header(header)
     for number in itertools.count(1):
         try:
             values = next(reader)
@@ -104,8 +111,13 @@ def _csv(stream: IO[bytes]) -> Iterator[RawRow]:
             yield number, dict(zip(header, values, strict=False))
 
 
-def _check_columns(header: Sequence[str]) -> None:
-    for column in COLUMNS:
+def once_each(header: Sequence[str], columns: Sequence[str]) -> None:
+    """Check that `header` names each of `columns` once.
+
+    Raises:
+        UnreadableSampleError: names the first that it does not.
+    """
+    for column in columns:
         if header.count(column) != 1:
             raise UnreadableSampleError(
                 Reason.MISSING_FIELD,
@@ -114,7 +126,7 @@ def _check_columns(header: Sequence[str]) -> None:
             )
 
 
-def _jsonl(stream: IO[bytes]) -> Iterator[RawRow]:
+def _jsonl(stream: IO[bytes], check_header: CheckHeader) -> Iterator[RawRow]:
     for number, line in enumerate(_lines(stream), start=1):
         if not line.strip():
             continue
@@ -126,18 +138,18 @@ def _jsonl(stream: IO[bytes]) -> Iterator[RawRow]:
         if isinstance(fields, dict):
             yield number, fields
         else:
-            detail = f"line {number} is a JSON {type(fields).__name__}; write an object with id and text"
+            detail = f"line {number} is a JSON {type(fields).__name__}; write an object"
             yield number, UnreadableSampleError(Reason.WRONG_TYPE, detail)
 
 
-def _parquet(stream: IO[bytes]) -> Iterator[RawRow]:
+def _parquet(stream: IO[bytes], check_header: CheckHeader) -> Iterator[RawRow]:
     try:
         file = pq.ParquetFile(stream)
     except (pa.ArrowException, OSError) as error:
         raise UnreadableSampleError(
             Reason.MALFORMED, f"the file is no Parquet: {in_one_line(str(error))}; write it again"
         ) from error
-    _check_columns(file.schema_arrow.names)
+    check_header(file.schema_arrow.names)
     rows = (row for batch in file.iter_batches(PARQUET_ROWS) for row in _batch_rows(batch))
     yield from enumerate(rows, start=1)
 
@@ -156,7 +168,7 @@ def _batch_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
     return [dict(zip(batch.schema.names, values, strict=True)) for values in zip(*columns, strict=True)]
 
 
-_FORMATS: dict[str, Callable[[IO[bytes]], Iterator[RawRow]]] = {
+_FORMATS: dict[str, Callable[[IO[bytes], CheckHeader], Iterator[RawRow]]] = {
     ".csv": _csv,
     ".jsonl": _jsonl,
     ".ndjson": _jsonl,

@@ -1,0 +1,90 @@
+"""Inference: what the fields of records seem to be, from rows of a file; the user has the last word."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, datetime
+from itertools import islice
+from typing import Any
+
+from goldloop.core.errors import SourceError, UnreadableSampleError
+from goldloop.core.record_form import FieldKind
+from goldloop.modalities.record.fields import is_missing
+from goldloop.modalities.rows.files import once_each, rows_of
+
+N_ROWS = 2000  # rows that are looked at
+MOST_WORDS = 60
+"""Different words of a category among N_ROWS rows; what has more tells one thing from another."""
+
+_STAKES = ("amount", "value", "price", "stake", "total")
+_ENTITIES = ("customer", "account", "user", "client", "cardholder", "card")
+_FLAGS = {"0", "1", "true", "false", "yes", "no", "0.0", "1.0"}
+
+
+def inferred_form(uri: str, labels: Collection[str]) -> dict[str, Any]:
+    """Return the section [records] for rows like those of the file at `uri`.
+
+    A column that holds the answer, one of `labels`, is ignored, and so is an empty one.
+
+    Raises:
+        SourceError: the file cannot be read, or holds no row.
+    """
+    try:
+        found = islice(rows_of(uri, lambda header: once_each(header, ["id"])), N_ROWS)
+        rows = [fields for _, fields in found if isinstance(fields, Mapping)]
+    except UnreadableSampleError as error:
+        raise SourceError(f"{uri} cannot be read as records: {error.detail}") from error
+    if not rows:
+        raise SourceError(f"{uri} holds no row to tell the fields of records from; name a file with rows")
+    columns = dict.fromkeys(name for row in rows for name in row if name != "id")
+    kinds = {name: _kind([row.get(name) for row in rows], labels) for name in columns}
+    fields = {name: str(kind) for name, kind in kinds.items() if kind is not None}
+    stake = _first(fields, _STAKES, FieldKind.NUMBER)
+    entity = _first(fields, _ENTITIES)
+    if entity is not None:
+        fields[entity] = str(FieldKind.NAME)
+    time = next((name for name, kind in fields.items() if kind == FieldKind.TIME), None)
+    roles = {"stake": stake, "entity": entity, "time": time}
+    empty = [name for name, kind in kinds.items() if kind is None]
+    return {"fields": fields, "ignore": empty} | {role: name for role, name in roles.items() if name}
+
+
+def _first(fields: Mapping[str, str], words: Sequence[str], kind: FieldKind | None = None) -> str | None:
+    """Return the field whose name is, or else begins with, one of `words`."""
+    named = [name for name in fields if kind is None or fields[name] == kind]
+    exact = (name for word in words for name in named if name.lower() == word)
+    begun = (name for word in words for name in named if name.lower().startswith(f"{word}_id"))
+    return next(exact, None) or next(begun, None)
+
+
+def _kind(values: Sequence[Any], labels: Collection[str]) -> FieldKind | None:
+    """Return the kind of a column, None where it is empty or holds the answer."""
+    known = [value for value in values if not is_missing(value)]
+    if all(str(value) in labels for value in known):
+        return None
+    texts = {str(value).strip().lower() for value in known}
+    if texts <= _FLAGS and len(texts) <= 2:
+        return FieldKind.FLAG
+    if all(map(_is_number, known)):
+        return FieldKind.NUMBER
+    if all(map(_is_time, known)):
+        return FieldKind.TIME
+    return FieldKind.CATEGORY if len(texts) <= MOST_WORDS else FieldKind.NAME
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        return not isinstance(value, (bool, datetime, date)) and float(value) is not None
+    except (TypeError, ValueError):
+        return False
+
+
+def _is_time(value: Any) -> bool:
+    if isinstance(value, (datetime, date)):
+        return True
+    try:
+        return (
+            isinstance(value, str) and len(value) >= 8 and datetime.fromisoformat(value.strip()) is not None
+        )
+    except ValueError:
+        return False

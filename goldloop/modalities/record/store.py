@@ -1,0 +1,58 @@
+"""The content store of records: the canonical row of each, by which it has its identity."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from goldloop.core.disk import Write, write_whole
+from goldloop.core.record_form import FieldKind, RecordForm
+from goldloop.core.samples import Decoded, SampleId
+from goldloop.modalities.record.fields import Record, Value, record_from
+from goldloop.modalities.rows.store import RowStore
+
+Payload = Mapping[str, str | float]
+"""What models learn from: numbers and flags as float, words as str; missing values are left out."""
+
+
+class RecordStore:
+    """Records by sample_id in the file `path`. Satisfies `goldloop.core.ports.ContentStore`."""
+
+    def __init__(self, path: Path, form: RecordForm) -> None:
+        self.rows, self._form = RowStore(path, "record"), form
+
+    def keep(self, sample_id: SampleId, uri: str, write: Write = write_whole) -> str:
+        """Check that the record is here, as it was kept on arrival; a browser needs no path."""
+        self.rows.content(sample_id)
+        return ""
+
+    def load(self, sample_id: SampleId) -> Decoded:
+        """Return a kept record, as on arrival except for its metadata."""
+        return Decoded(self.payload(self.record(sample_id)))
+
+    def record(self, sample_id: SampleId) -> Record:
+        """Return a kept record; raises UnreadableSampleError where it is not there, or altered."""
+        return record_from(self.rows.content(sample_id))
+
+    def payload(self, record: Record) -> Payload:
+        """Return what models learn from; of a time they learn hour and day of the week."""
+        learnt: dict[str, str | float] = {}
+        for name in self._form.learnt_from:
+            value = record.values.get(name)
+            if value is not None:
+                learnt |= _learnt(name, value, self._form.fields[name].kind)
+        return learnt
+
+    def file(self, sample_id: SampleId) -> Path | None:
+        """Return None: no record has a file of its own."""
+        return None
+
+
+def _learnt(name: str, value: Value, kind: FieldKind) -> dict[str, str | float]:
+    if kind is FieldKind.CATEGORY:
+        return {name: str(value)}
+    if kind is FieldKind.TIME:
+        moment = datetime.fromisoformat(str(value))
+        return {f"{name}/hour": float(moment.hour), f"{name}/weekday": float(moment.weekday())}
+    return {name: float(value)}

@@ -1,0 +1,146 @@
+"""The reader of rows: decides which rows of a file are samples, and why a row goes into quarantine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+from urllib.parse import quote
+
+from goldloop.core.digests import DigestSet, digest
+from goldloop.core.errors import UnreadableSampleError
+from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId, sample_id_of
+from goldloop.modalities.content import refuse_link
+from goldloop.modalities.files import files_of
+from goldloop.modalities.rows.files import Reason, rows_of
+
+MAX_ID_CHARS = 200
+_KEPT_AT_ONCE = 256  # rows a transaction of the store
+
+
+@dataclass(frozen=True, slots=True)
+class RowSample:
+    """What a row says: the `content` that is its identity, decoded, and what stands `beside` it or ""."""
+
+    content: str
+    decoded: Decoded
+    beside: str = ""
+
+
+class RowReader(ABC):
+    """Reads rows with an `id`, and keeps the content of each good one as it arrives.
+
+    Satisfies `goldloop.core.ports.Reader`. The file is never needed again: `again` reads what was kept.
+    """
+
+    @abstractmethod
+    def check_header(self, columns: Sequence[str]) -> None:
+        """Check the columns of a file; raises UnreadableSampleError where it cannot be read."""
+
+    @abstractmethod
+    def sample_of(self, fields: Mapping[str, Any]) -> RowSample:
+        """Return what a row says; raises UnreadableSampleError with the reason of a bad one."""
+
+    @abstractmethod
+    def keep(self, contents: Mapping[SampleId, str], beside: Mapping[SampleId, str]) -> None:
+        """Keep contents, and what stands beside them; what is kept already stays as it is."""
+
+    @abstractmethod
+    def load(self, sample_id: SampleId) -> Decoded:
+        """Return a kept sample; raises UnreadableSampleError where it is not there."""
+
+    def arrivals(self, source: str, *, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
+        """Return an iterator over the unknown rows of `source`, each in the store before it is yielded.
+
+        A row that repeats an earlier one of its file, id included, is passed over.
+        """
+        unknown = (file for file in files_of(source) if not is_known(file))
+        return self._kept(row for file in unknown for row in self._rows(file, is_known))
+
+    def again(self, samples: Iterable[tuple[SampleId, FileRef]]) -> Iterator[Arrival]:
+        """Yield `samples` from the store."""
+        for sample_id, file in samples:
+            try:
+                yield Arrival(file, sample_id, decoded=self.load(sample_id))
+            except UnreadableSampleError as error:
+                yield Arrival(file, sample_id, reason=error.reason, detail=error.detail)
+
+    def cases(self, source: str) -> Iterator[Arrival]:
+        """Return an iterator over all rows of `source`, none of which is put into the store."""
+        files = files_of(source)
+        return (row for file in files for row, _ in self._rows(file, lambda _: False))
+
+    def _kept(self, rows: Iterator[tuple[Arrival, RowSample | None]]) -> Iterator[Arrival]:
+        while part := list(islice(rows, _KEPT_AT_ONCE)):
+            good = [(row.sample_id, sample) for row, sample in part if sample]
+            self.keep(
+                {sample_id: sample.content for sample_id, sample in good},
+                {
+                    sample_id: sample.beside for sample_id, sample in reversed(good) if sample.beside
+                },  # the first
+            )
+            yield from (row for row, _ in part)
+
+    def _rows(
+        self, file: FileRef, is_known: Callable[[FileRef], bool]
+    ) -> Iterator[tuple[Arrival, RowSample | None]]:
+        ids, rows = DigestSet(), DigestSet()  # of the first row with each id
+        try:
+            refuse_link(file)
+            for number, fields in rows_of(file.uri, self.check_header):
+                row = _row_ref(file, number, fields)
+                place, content = digest(row.uri), digest(f"{row.uri} {row.stamp}")
+                is_doubled = place in ids
+                if is_doubled and content in rows:
+                    continue
+                if not is_doubled:
+                    ids.add(place)
+                    rows.add(content)
+                if not is_known(row):
+                    yield self._arrival(row, fields, is_doubled=is_doubled)
+        except UnreadableSampleError as error:
+            yield _set_aside(file, error)
+
+    def _arrival(
+        self, row: FileRef, fields: Mapping[str, Any] | UnreadableSampleError, *, is_doubled: bool
+    ) -> tuple[Arrival, RowSample | None]:
+        try:
+            if isinstance(fields, UnreadableSampleError):
+                raise fields
+            sample = self.sample_of(fields)
+            if is_doubled:
+                detail = "an earlier row of this file has the same id and other content; give each its own id"
+                raise UnreadableSampleError(Reason.DOUBLED_ID, detail)
+        except UnreadableSampleError as error:
+            return _set_aside(row, error)
+        return Arrival(row, sample_id_of(sample.content.encode()), sample.decoded), sample
+
+
+def canonical(fields: Mapping[str, Any]) -> str:
+    """Return a row as JSON, the same for equal rows."""
+    return json.dumps(fields, ensure_ascii=False, sort_keys=True, default=str)
+
+
+def _row_ref(file: FileRef, number: int, fields: Mapping[str, Any] | UnreadableSampleError) -> FileRef:
+    """Return where a row stands: under its id where it has one, else under its number."""
+    place = f"row={number}"
+    if isinstance(fields, UnreadableSampleError):
+        content = str(fields)
+    else:
+        content = canonical(fields)
+        row_id = fields.get("id")
+        if row_id not in (None, "") and len(str(row_id)) <= MAX_ID_CHARS:
+            place = f"id={quote(str(row_id), safe='', errors='surrogatepass')}"
+    encoded = content.encode("utf-8", "surrogatepass")
+    return FileRef(f"{file.uri}#{place}", len(encoded), hashlib.sha256(encoded).hexdigest()[:32])
+
+
+def _set_aside(file: FileRef, error: UnreadableSampleError) -> tuple[Arrival, None]:
+    """Return a file or row with its reason; its id is the hash of uri and stamp after 'unreadable:'."""
+    place = f"unreadable:{file.uri}:{file.stamp}"
+    sample_id = sample_id_of(place.encode("utf-8", "surrogatepass"))
+    return Arrival(file, sample_id, reason=error.reason, detail=error.detail), None

@@ -1,0 +1,1 @@
+"""Models of records: gradient boosted trees and a logistic regression, on the fields of rows."""

@@ -1,0 +1,44 @@
+"""The trainer of records: from labelled rows to a saved, calibrated model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from goldloop.core.ports import Scorer
+from goldloop.stats.metrics import Columns
+from models.linear_trainer import LinearTrainer
+from models.record.boosting import Trees
+from models.record.encoding import checked_records
+from models.record.logistic import Logistic
+from models.record.presets import LIGHTGBM
+from models.record.saved import load_scorer, save
+
+
+@dataclass(frozen=True, slots=True)
+class RecordTrainer(LinearTrainer):
+    """Trains boosted trees or a logistic regression. Satisfies `goldloop.training.ports.Trainer`."""
+
+    preset: str = LIGHTGBM
+
+    def rows(self, payloads: Sequence[Any]) -> Any:
+        """Return `payloads`, which are values by field, as an array."""
+        return checked_records(payloads)
+
+    def fit(self, rows: Any, columns: Columns, n_labels: int) -> Trees | Logistic:
+        """Return a fitted model."""
+        form = Trees if self.preset == LIGHTGBM else Logistic
+        return form.fitted(rows, columns, n_labels, seed=self.seed)
+
+    def save(self, folder: Path, model: Trees | Logistic, **card: Any) -> None:
+        """Write a model of records."""
+        save(folder, model, **card)
+
+    def scorer(self, folder: Path) -> Scorer:
+        """Return the model saved in `folder`, of any preset; raises ModelError where there is none."""
+        return load_scorer(folder)
+
+    def exportable(self, folder: Path) -> None:
+        """Return None: the saved files are all there is, without a graph."""
