@@ -1,4 +1,4 @@
-"""Gradient boosted trees on records: LightGBM, whose saved models are text that holds no code."""
+"""Gradient boosted trees on records: LightGBM [ke2017], whose saved models are text that holds no code."""
 
 from __future__ import annotations
 
