@@ -11,6 +11,7 @@ from goldloop.consensus.admission import n_by_refusal
 from goldloop.consensus.outcomes import n_by_step
 from goldloop.core.plain import plain
 from goldloop.core.ports import Tables
+from goldloop.core.splits import Split
 from goldloop.gold.records import GoldVersion
 from goldloop.labeling.context import LoopState
 from goldloop.labeling.hints import gold_counts
@@ -48,7 +49,8 @@ class Status:
     that are not gold yet by what they need next. `refused` counts the annotations that do not count, by
     reason; `n_misnamed` those that count for another account than the server names. `waits_for` tells what
     the open round waits for. `preset` tells which preset goldloop trains, and who chose it from what. `hints`
-    counts the user's hints by label, `hinted_gold` the gold samples of these labels.
+    counts the user's hints by label, `hinted_gold` the gold samples of these labels. `splits` counts the gold
+    samples by split.
     """
 
     workspace: str
@@ -71,6 +73,7 @@ class Status:
     preset: str = ""
     hints: Mapping[str, int] = field(default_factory=dict)
     hinted_gold: Mapping[str, int] = field(default_factory=dict)
+    splits: Mapping[str, int] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the status for scripts, the conservation sum included."""
@@ -96,8 +99,9 @@ class Status:
             "do not count": ", ".join(f"{n} because {reason}" for reason, n in self.refused.items())
             or "none",
             "answers": self.answers,
-            "gold": f"version {self.gold.version}, {self.gold.n_records} samples, "
-            f"digest {self.gold.digest[:16]}",
+            "gold": f"version {self.gold.version}, {self.gold.n_records} samples"
+            + (f" ({', '.join(f'{n} {split}' for split, n in self.splits.items())})" if self.splits else "")
+            + f", digest {self.gold.digest[:16]}",
             "champion": (f"model {self.champion}" if self.champion else "none yet (cold start)")
             + (f"; {self.champion_problem}" if self.champion_problem else ""),
             "preset": self.preset,
@@ -144,6 +148,7 @@ def read_status(
     """Return where everything in `tables` stands; what the tables do not say is handed in."""
     closed, snapshot = read_rounds(tables.rounds), state.snapshot
     hints, gold = Counter(hint.label for hint in read_hints(tables.hints)), gold_counts(snapshot.gold.records)
+    splits = Counter(record.split for record in snapshot.gold.records)
     return Status(
         workspace=workspace,
         round=snapshot.round,
@@ -165,4 +170,5 @@ def read_status(
         preset=preset,
         hints=hints,
         hinted_gold={label: gold[label] for label in hints},
+        splits={str(split): n for split in Split if (n := splits[split])},
     )

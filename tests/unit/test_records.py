@@ -36,7 +36,7 @@ def records(tmp_path: Path) -> RecordModality:
 
 def screen(records: RecordModality, arrival: Arrival) -> str:
     """Return what annotators see of a record."""
-    return records.task_data(NewTask(arrival.sample_id, Purpose.AUDIT, BatchId("b"), ""), str)["record"]
+    return records.task_data(NewTask(arrival.sample_id, Purpose.AUDIT, BatchId("b"), ""), str)["records"]
 
 
 def test_models_get_numbers_words_and_the_hour_and_no_name(records: RecordModality, tmp_path: Path) -> None:

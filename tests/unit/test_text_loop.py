@@ -25,6 +25,7 @@ from goldloop.loop.round import RoundReport, run_round
 from goldloop.loop.score import score_files
 from goldloop.modalities.features import Featured, FeaturedModality
 from goldloop.modalities.kinds import open_modality
+from goldloop.reports.status import read_status
 from goldloop.settings import Settings
 from goldloop.tables.counts import conservation
 from goldloop.tables.gold_store import GoldStore
@@ -182,6 +183,17 @@ def test_no_author_trains_a_model_and_judges_one(loop: TextLoop, tmp_path: Path)
     assert {record.split for record in records} == set(Split)
     audits = [record for record in records if record.purpose is Purpose.AUDIT]
     assert {record.inclusion_probability for record in audits} == {0.3}
+    status = read_status(
+        loop.ports.tables,
+        loop.ports.labeling().read_state(),
+        workspace="chats",
+        champion=None,
+        champion_problem=None,
+        policy=None,
+        servers={},
+    )
+    n_withheld = sum(record.split is Split.WITHHELD for record in records)
+    assert f", {n_withheld} withheld), digest" in status.lines()["gold"]
 
 
 def test_the_same_texts_give_the_same_gold(loop: TextLoop, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ class RecordModality:
 
     def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
         """Return the record as HTML."""
-        return {"record": record_html(self.store.record(task.sample_id), self.form)}
+        return {"records": record_html(self.store.record(task.sample_id), self.form)}
 
     def preview(self, sample_id: SampleId, uris: Sequence[str] = ()) -> Preview | None:
         """Return the record on one line; every record is in the store."""
