@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import Any
 from urllib.parse import quote
@@ -53,12 +54,21 @@ class TextReader:
         return (row for file in files for row, _ in self._rows(file, lambda _: False))
 
     def _kept(self, rows: Iterator[tuple[Arrival, Context]]) -> Iterator[Arrival]:
-        while part := list(islice(rows, _KEPT_AT_ONCE)):
-            self.store.add(
-                {row.sample_id: row.decoded.payload for row, _ in part if row.decoded},
-                {row.sample_id: context for row, context in reversed(part) if context},  # the first counts
-            )
-            yield from (row for row, _ in part)
+        """Yield `rows` that are in the store, while a thread that waits for the disk puts the next there."""
+        ready: list[tuple[Arrival, Context]] = []
+        with ThreadPoolExecutor(1, thread_name_prefix="texts") as thread:
+            while part := list(islice(rows, _KEPT_AT_ONCE)):
+                kept = thread.submit(self._keep, part)
+                yield from (row for row, _ in ready)
+                kept.result()
+                ready = part
+        yield from (row for row, _ in ready)
+
+    def _keep(self, part: list[tuple[Arrival, Context]]) -> None:
+        self.store.add(
+            {row.sample_id: row.decoded.payload for row, _ in part if row.decoded},
+            {row.sample_id: context for row, context in reversed(part) if context},  # the first counts
+        )
 
     def _rows(self, file: FileRef, is_known: Callable[[FileRef], bool]) -> Iterator[tuple[Arrival, Context]]:
         ids, rows = DigestSet(), DigestSet()  # of the first row with each id
