@@ -12,12 +12,15 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from typer.testing import CliRunner
 
+from goldloop.cli.main import app
 from goldloop.core.errors import ModelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Decoded, sample_id_of
 from goldloop.modalities.features import WithFeatures
 from goldloop.settings.sections import PRESETS
+from goldloop.settings.workspace import Workspace
 from models.saved_model import read_card
 from models.text.bert import SentenceEncoder
 from models.text.frozen import open_backbone
@@ -237,6 +240,17 @@ def test_without_a_connection_every_way_on_is_named(
     with pytest.raises(ModelError, match=r"tokenizers.* Install it: `pip install 'goldloop\[bge\]'`"):
         model_files(published.preset)
     assert list(published.folder.iterdir()) == []
+
+
+def test_a_workspace_of_texts_may_take_it(tmp_path: Path) -> None:
+    """`goldloop init` accepts it for texts; a workspace of pictures says which presets it may have."""
+    words = ["init", str(tmp_path / "w"), "--labels", "fine,spam", "--preset", "bge_small", "--kind"]
+    refused = CliRunner().invoke(app, [*words, "image"]).exception
+    accepted = CliRunner().invoke(app, [*words, "text"])
+
+    assert "model.preset 'bge_small' is none for kind 'image'" in str(refused)
+    assert accepted.exit_code == 0, accepted.output
+    assert Workspace.open(tmp_path / "w").settings.model.preset == "bge_small"
 
 
 def test_the_published_files_are_named_by_commit_and_digest() -> None:
