@@ -23,13 +23,13 @@ def cannot_be_had(preset: str, reason: object, remedy: str, others: str) -> Mode
     )
 
 
-def cached(url: str) -> Path:
-    """Return where torch's cache holds what is at `url`."""
-    return Path(torch.hub.get_dir()) / "checkpoints" / url.rsplit("/", 1)[-1]
+def cached(url: str, folder: str = "") -> Path:
+    """Return where torch's cache holds what is at `url`, in a `folder` of it."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / folder / url.rsplit("/", 1)[-1]
 
 
-def download(url: str, sha256: str) -> None:
-    """Download weights into torch's cache, with a timeout that torch lacks; what is damaged never gets there.
+def download(url: str, sha256: str, path: Path) -> None:
+    """Download weights to `path`, with a timeout that torch lacks; what is cut or damaged never gets there.
 
     `sha256` is the digest of the file, or as much of its beginning as is published.
 
@@ -37,7 +37,6 @@ def download(url: str, sha256: str) -> None:
         OSError: there is no connection, or no room.
         ValueError: what came has another digest.
     """
-    path = cached(url)
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:

@@ -46,8 +46,8 @@ def init(
         typer.Option(
             help="Model. Images: auto (default: chosen from the first pictures), tiny (small and grey), "
             "efficientnet_lite0 (photographs), frozen_convnext_tiny, dinov2_vits14 (weights are downloaded), "
-            "resnet18, convnext_tiny (trained whole). Texts: words, minilm (sentence embeddings). Records: "
-            "lightgbm, logistic"
+            "resnet18, convnext_tiny (trained whole). Texts: words, minilm (sentence embeddings), "
+            "bge_small (stronger ones; weights are downloaded). Records: lightgbm, logistic"
         ),
     ] = None,
     band: Annotated[

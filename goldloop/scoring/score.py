@@ -84,10 +84,10 @@ def score_source(
 ) -> ScoreReport:
     """Read every sample of `source` that is not known yet, set bad ones aside, score and route the rest.
 
-    Samples and predictions are committed every COMMIT_EVERY samples, samples first: a killed pass resumes
-    where it stopped, and `score_pool` scores what was left without a prediction. `audit_probabilities` gives
-    the probability with which each sample is audited; None leaves it at the audit rate. `advance` gets the
-    number of files or rows just passed.
+    Samples and predictions are committed every few seconds, samples first: a killed pass resumes where it
+    stopped, and `score_pool` scores what was left without a prediction. `audit_probabilities` gives the
+    probability with which each sample is audited; None leaves it at the audit rate. `advance` gets the number
+    of files or rows just passed.
 
     Raises:
         SourceError: the source cannot be listed or is empty.
@@ -154,10 +154,9 @@ def score_pool(
         report,
         fixed_before=first,
         accepted_before=dict(codec.column_values(accepted, "sample_id", "label")),
-        is_anew=True,
     )
     for expected, arrival in _read_again(reader, tables, waiting, report, advance):
-        writer.add_scored(arrival, waiting[expected][0])
+        writer.add_again(arrival, waiting[expected][0])
     writer.flush()
     return report
 
@@ -219,15 +218,14 @@ def _known_files(tables: Tables, batch: BatchId) -> DigestSet:
 
     A file that could not be opened is tried again: its permissions may have been corrected since.
     """
-    rows = tables.samples.read(["batch", "uri", "stamp", "reason"]).filter(pc.field("batch") == batch)
-    rows = rows.filter(pc.field("reason").is_null() | (pc.field("reason") != UNREADABLE))
-    batches = rows.select(["uri", "stamp"]).to_batches()
+    was_opened = pc.field("reason").is_null() | (pc.field("reason") != UNREADABLE)
+    rows = tables.samples.read(["uri", "stamp"], where=(pc.field("batch") == batch) & was_opened)
     return DigestSet(
-        _file_key(*pair) for part in batches for pair in codec.column_values(part, "uri", "stamp")
+        _file_key(*pair) for part in rows.to_batches() for pair in codec.column_values(part, "uri", "stamp")
     )
 
 
 def _seen_samples(tables: Tables) -> DigestSet:
     """Return the keys of all good samples that ever arrived."""
-    rows = tables.samples.read(["sample_id", "arrived"]).filter(pc.field("arrived") == str(Arrived.SAMPLE))
+    rows = tables.samples.read(["sample_id"], where=pc.field("arrived") == str(Arrived.SAMPLE))
     return DigestSet(sample_key(one) for part in rows["sample_id"].chunks for one in part.to_pylist())

@@ -1,4 +1,4 @@
-"""The score writer: minibatches for the model, rows for the tables, a commit every COMMIT_EVERY samples."""
+"""The score writer: minibatches for the model, rows for the tables, a commit every few seconds."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from goldloop.core.digests import SIZE, DigestSet
 from goldloop.core.labels import LabelSet
@@ -29,10 +30,15 @@ from goldloop.core.samples import Arrival, Arrived, BatchId, SampleId
 from goldloop.drift.checks import Check
 from goldloop.drift.sketches import Sketch, sketch_of
 from goldloop.routing.policies import Policy, route
+from goldloop.tables import schema
 from goldloop.training.model_history import NO_MODEL
 
 MINIBATCH = 128  # samples a forward pass; more gains nothing on a CPU
-COMMIT_EVERY = 1024  # samples a commit: what a kill can cost, and 0.03 s of every 1 s of scoring
+COMMIT_EVERY = 1024  # samples a commit at least, so that slow models leave few files in the tables
+COMMIT_AFTER_S = 5.0  # what a kill costs of a fast model's work; a commit takes 0.1 s
+LARGEST_COMMIT = 8
+"""Times as many samples a commit at most, because they wait in memory."""
+
 POOL_COMMIT = 16
 """Times as many samples a commit of samples scored anew: from kept features a million takes 37 s, with a
 thousand commits more 94 s."""
@@ -95,13 +101,37 @@ def sample_key(sample_id: str) -> bytes:
 
 
 @dataclass(slots=True)
+class _Rows:
+    """Rows of a table that wait for a commit; most as Arrow, which takes a tenth of their memory."""
+
+    table: str
+    new: list[Row] = field(default_factory=list)
+    older: list[pa.Table] = field(default_factory=list)
+
+    def add(self, row: Row) -> None:
+        """Add a row."""
+        self.new.append(row)
+        if len(self.new) >= COMMIT_EVERY:
+            self._fold()
+
+    def taken(self) -> pa.Table:
+        """Return all rows in order, and forget them."""
+        self._fold()
+        rows, self.older = pa.concat_tables(self.older), []
+        return rows
+
+    def _fold(self) -> None:
+        self.older.append(schema.as_table(self.table, self.new))
+        self.new = []
+
+
+@dataclass(slots=True)
 class ScoreWriter:
     """Collects minibatches for the scorer and rows for the tables; flushes both, and counts in `report`.
 
     `seen` has the keys of all samples that arrived before, `fixed_before` the audit probabilities of those
     that were scored before, `accepted_before` the labels that an older model had accepted.
-    `audit_probabilities` is None where only the audit rate is known. `is_anew` for samples that were read
-    before, of which a kill costs little.
+    `audit_probabilities` is None where only the audit rate is known.
     """
 
     batch: BatchId
@@ -114,16 +144,17 @@ class ScoreWriter:
     seen: DigestSet = field(default_factory=DigestSet)
     fixed_before: Mapping[str, float | None] = field(default_factory=dict)
     accepted_before: Mapping[str, str] = field(default_factory=dict)
-    is_anew: bool = False
-    _samples: list[Row] = field(default_factory=list)
-    _predictions: list[Row] = field(default_factory=list)
+    _samples: _Rows = field(default_factory=lambda: _Rows("samples"))
+    _predictions: _Rows = field(default_factory=lambda: _Rows("predictions"))
     _waiting: list[tuple[SampleId, BatchId, Any]] = field(default_factory=list)
     _since_commit: int = 0
+    _first_at: datetime | None = None
     _sketch: Sketch | None = None
 
     def add(self, arrival: Arrival) -> None:
         """Record a sample that arrived, and pass it to the model unless it is bad or a duplicate."""
-        decoded, arrived = arrival.decoded, Arrived.SAMPLE
+        decoded, arrived, moment = arrival.decoded, Arrived.SAMPLE, self.clock()
+        self._first_at = self._first_at or moment
         if arrival.reason is not None:
             arrived = Arrived.QUARANTINE
             self.report.quarantined[str(arrival.reason)] += 1
@@ -131,7 +162,7 @@ class ScoreWriter:
         elif sample_key(arrival.sample_id) in self.seen:
             arrived = Arrived.DUPLICATE
             self.report.n_duplicates += 1
-        self._samples.append(
+        self._samples.add(
             {
                 "sample_id": arrival.sample_id,
                 "batch": self.batch,
@@ -139,7 +170,7 @@ class ScoreWriter:
                 "stamp": arrival.file.stamp,
                 "size": arrival.file.size,
                 "arrived": str(arrived),
-                "arrived_at": self.clock(),
+                "arrived_at": moment,
                 "reason": None if arrival.reason is None else str(arrival.reason),
                 "detail": arrival.detail or None,
                 "fingerprint": decoded.fingerprint if decoded else None,
@@ -149,22 +180,27 @@ class ScoreWriter:
         )
         if arrived is Arrived.SAMPLE:
             self.seen.add(sample_key(arrival.sample_id))
-            self.add_scored(arrival, self.batch)
-        else:
-            self._count()
+            self._wait(arrival, self.batch)
+        self._since_commit += 1
+        if self._since_commit >= COMMIT_EVERY and self._is_due(moment - self._first_at):
+            self.flush()
 
-    def add_scored(self, arrival: Arrival, batch: BatchId) -> None:
-        """Pass a sample that arrived in `batch` to the model."""
+    def _is_due(self, waited: timedelta) -> bool:
+        """Return whether samples, the first of which has `waited`, should be committed."""
+        return waited.total_seconds() >= COMMIT_AFTER_S or self._since_commit >= LARGEST_COMMIT * COMMIT_EVERY
+
+    def add_again(self, arrival: Arrival, batch: BatchId) -> None:
+        """Pass a sample that arrived in `batch` before to the model, which scores it anew."""
+        self._wait(arrival, batch)
+        self._since_commit += 1
+        if self._since_commit >= POOL_COMMIT * COMMIT_EVERY:
+            self.flush()
+
+    def _wait(self, arrival: Arrival, batch: BatchId) -> None:
         if arrival.decoded is not None:
             self._waiting.append((arrival.sample_id, batch, arrival.decoded.payload))
         if len(self._waiting) >= MINIBATCH:
             self._score()
-        self._count()
-
-    def _count(self) -> None:
-        self._since_commit += 1
-        if self._since_commit >= COMMIT_EVERY * (POOL_COMMIT if self.is_anew else 1):
-            self.flush()
 
     def sketch(self) -> Sketch | None:
         """Return a summary of what the model saw; None if it saw nothing."""
@@ -173,9 +209,9 @@ class ScoreWriter:
     def flush(self) -> None:
         """Score the samples that wait and commit everything, samples first."""
         self._score()
-        self.tables.samples.append(self._samples)
-        self.tables.predictions.append(self._predictions)
-        self._samples, self._predictions, self._since_commit = [], [], 0
+        self.tables.samples.append(self._samples.taken())
+        self.tables.predictions.append(self._predictions.taken())
+        self._since_commit, self._first_at = 0, None
 
     def _score(self) -> None:
         if not self._waiting:
@@ -186,7 +222,7 @@ class ScoreWriter:
             self.report.lanes[row["lane"]] += 1
             if sample_id in self.accepted_before:
                 self.report.second_looks[_second_look(row, self.accepted_before[sample_id])] += 1
-            self._predictions.append(
+            self._predictions.add(
                 {
                     "sample_id": sample_id,
                     "batch": batch,

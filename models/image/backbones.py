@@ -59,7 +59,7 @@ def start_network(preset: Preset, n_labels: int, *, weights: str) -> Start:
     path, expected = cached(source.url), source.url.rsplit("-", 1)[-1].partition(".")[0]
     try:
         if not path.exists():
-            download(source.url, expected)
+            download(source.url, expected, path)
         check_digest(path, expected)
         backbone = getattr(vision, preset.name)(weights=None)
         backbone.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))

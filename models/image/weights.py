@@ -35,7 +35,7 @@ def weights_file(preset: FrozenImagePreset) -> Path:
         remedy = f"Connect to the internet and run the command again, put {preset.url} into {path.parent}"
     try:
         if preset.url is not None and not path.exists():
-            download(preset.url, preset.weights_sha256)
+            download(preset.url, preset.weights_sha256, path)
         check_digest(path, preset.weights_sha256)
     except (OSError, ValueError) as error:
         raise cannot_be_had(preset.name, error, remedy) from error

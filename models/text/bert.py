@@ -1,6 +1,6 @@
-"""The sentence encoder all-MiniLM-L6-v2 [reimers2019]: six layers of BERT, the mean of the tokens.
+"""Sentence encoders with the body of BERT [reimers2019]: some layers, and one vector of those of the tokens.
 
-Parameter names are those of the published file.
+Parameter names are those of the published files.
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.text.presets import Pooling
+
 N_FEATURES = 384
-_N_WORDS, _N_POSITIONS, _DEPTH, _HEADS, _WIDER = 30522, 512, 6, 12, 4
+_N_WORDS, _N_POSITIONS, _HEADS, _WIDER = 30522, 512, 12, 4
 _EPSILON = 1e-12
 
 
@@ -71,17 +73,22 @@ class Layer(nn.Module):
 
 
 class SentenceEncoder(nn.Module):
-    """Tokens int64 (n, n_tokens) of sentences of one length to features (n, N_FEATURES) of length 1."""
+    """Tokens int64 (n, n_tokens) of sentences of one length to features (n, N_FEATURES) of length 1.
 
-    def __init__(self) -> None:
+    It has `depth` layers. `pooling` makes one vector of those of the tokens: their mean, or the first, that
+    of the token [CLS].
+    """
+
+    def __init__(self, depth: int, pooling: Pooling) -> None:
         super().__init__()
+        self.pooling = pooling
         self.embeddings = Embeddings()
-        self.encoder = nn.ModuleDict({"layer": nn.Sequential(*(Layer() for _ in range(_DEPTH)))})
+        self.encoder = nn.ModuleDict({"layer": nn.Sequential(*(Layer() for _ in range(depth)))})
 
     def forward(self, tokens: Tensor) -> Tensor:
-        """Return the mean of the tokens' vectors, brought to length 1."""
+        """Return the vectors of sentences, brought to length 1."""
         vectors = self.encoder["layer"](self.embeddings(tokens))
-        return functional.normalize(vectors.mean(dim=1), dim=1)
+        return functional.normalize(vectors.mean(dim=1) if self.pooling == "mean" else vectors[:, 0], dim=1)
 
 
 def adapted(state: dict[str, Tensor]) -> dict[str, Tensor]:

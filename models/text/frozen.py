@@ -25,8 +25,8 @@ class TextBackbone:
     """A network from texts to features. Satisfies `goldloop.core.ports.Backbone`.
 
     It reads the first tokens of a text, as many as the preset takes (256 for `minilm`, about 200 English
-    words), and cuts off the others. Each text is computed by itself: nothing is padded, and a text has the
-    same features, bit for bit, beside any others.
+    words; 512 for `bge_small`), and cuts off the others. Each text is computed by itself: nothing is padded,
+    and a text has the same features, bit for bit, beside any others.
     """
 
     preset: FrozenTextPreset
@@ -49,7 +49,7 @@ def encoder(preset: FrozenTextPreset, path: Path) -> SentenceEncoder:
     Raises:
         ModelError: the file holds another network, or a package is missing.
     """
-    network = SentenceEncoder()
+    network = SentenceEncoder(preset.depth, preset.pooling)
     try:
         network.load_state_dict(adapted(read_weights(preset, path)))
     except (OSError, RuntimeError, KeyError) as error:

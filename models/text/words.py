@@ -54,11 +54,30 @@ def features_of(texts: Sequence[str], words: tuple[int, ...] = WORDS) -> csr_mat
     """
     if not len(texts):
         return csr_matrix((0, _N_ALL))
-    characters = _hashing("char_wb", NGRAMS).transform(texts)
+    characters = _characters(texts)
     pairs = _hashing("word", words).transform(texts) if words else csr_matrix((len(texts), N_FEATURES))
     rows = csr_matrix(hstack([characters, pairs]))
     rows.data = np.log1p(rows.data)
     return csr_matrix(normalize(rows, copy=False))
+
+
+def _characters(texts: Sequence[str]) -> csr_matrix:
+    """Return the counts of the n-grams of characters of `texts`, (n, N_FEATURES).
+
+    Since they lie within words, each word of the minibatch is hashed once, however often it stands there.
+    """
+    words: dict[str, int] = {}
+    numbers: list[int] = []
+    ends = [0]
+    for text in texts:
+        numbers += [words.setdefault(word, len(words)) for word in text.lower().split()]
+        ends.append(len(numbers))
+    if not words:
+        return csr_matrix((len(texts), N_FEATURES))
+    times = csr_matrix((np.ones(len(numbers)), numbers, ends), shape=(len(texts), len(words)))
+    counts = csr_matrix(times @ _hashing("char_wb", NGRAMS).transform(words))
+    counts.sort_indices()  # sums of floats depend on the order
+    return counts
 
 
 @cache
@@ -78,7 +97,11 @@ def embeddings_of(features: csr_matrix) -> npt.NDArray[np.float32]:
 
     It does not depend on what was learned, so that it shows changes of the texts themselves.
     """
-    used, columns = np.unique(features.indices, return_inverse=True)
+    numbers = np.zeros(_N_ALL, dtype=np.int32)
+    numbers[features.indices] = 1
+    used = np.flatnonzero(numbers)
+    numbers[used] = np.arange(len(used))
+    columns = numbers[features.indices]
     compact = csr_matrix((features.data, columns, features.indptr), shape=(features.shape[0], len(used)))
     return np.asarray(compact @ _signs()[used].astype(np.float64) / N_EMBEDDING**0.5, dtype=np.float32)
 

@@ -42,6 +42,7 @@ SETTINGS = {
 SMALL = {
     "constants": {
         "goldloop.scoring.writer:COMMIT_EVERY": 200,
+        "goldloop.scoring.writer:COMMIT_AFTER_S": 0.0,
         "goldloop.adapters.label_studio.changes:CHANGED_TASKS": 15,
         "goldloop.labeling.context:IMPORT_SIZE": 15,
         "goldloop.labeling.context:LEASE_S": 6.0,

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import http.server
 import socket
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +14,14 @@ import torch
 
 from goldloop.core.errors import ModelError
 from goldloop.core.samples import Decoded
-from models import runtime
 from models.image import weights
 from models.image.dinov2 import DinoV2
 from models.image.frozen import FrozenNetwork, open_backbone
 from models.image.frozen_trainer import FrozenTrainer
-from models.image.presets import FROZEN, FrozenPreset
+from models.image.presets import FROZEN
 from models.image.weights import weights_file
 from tests.coloured import COLOURS, coloured
+from tests.site import Site
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 LITE0, CONVNEXT, DINOV2 = "efficientnet_lite0", "frozen_convnext_tiny", "dinov2_vits14"
@@ -34,43 +30,6 @@ LITE0, CONVNEXT, DINOV2 = "efficientnet_lite0", "frozen_convnext_tiny", "dinov2_
 def noise(n: int) -> np.ndarray:
     """Return n pictures of noise."""
     return np.random.default_rng(0).integers(0, 256, (n, 224, 224, 3), dtype=np.uint8)
-
-
-@dataclass(frozen=True)
-class Site:
-    """A web server of this test and the folder that it serves."""
-
-    url: str
-    folder: Path
-
-    def publish(self, preset: FrozenPreset, state: dict[str, torch.Tensor]) -> FrozenPreset:
-        """Serve a file of weights and return the preset that takes them."""
-        path = self.folder / f"{preset.name}.pth"
-        torch.save(state, path)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        return replace(preset, url=f"{self.url}/{path.name}", weights_sha256=digest)
-
-
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """Yield a web server, beside empty caches of torch and of goldloop."""
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-    monkeypatch.setattr(runtime.platformdirs, "user_cache_dir", lambda _: str(tmp_path / "cache"))
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    folder = tmp_path / "site"
-    folder.mkdir()
-    with http.server.ThreadingHTTPServer(
-        ("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder))
-    ) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield Site(f"http://127.0.0.1:{server.server_port}", folder)
-        server.shutdown()
-        thread.join()
 
 
 def random_convnext() -> tuple[dict[str, torch.Tensor], Callable[[torch.Tensor], torch.Tensor]]:

@@ -150,6 +150,7 @@ def test_the_draw_is_bounded_and_the_same_in_any_order(
         (LITE0, None, f"{LITE0}, set in goldloop.toml; licence of its weights: Apache-2.0"),
         ("words", None, "words, set in goldloop.toml; trained from nothing"),
         ("minilm", None, "minilm, set in goldloop.toml; licence of its weights: Apache-2.0"),
+        ("bge_small", None, "bge_small, set in goldloop.toml; licence of its weights: MIT"),
         ("auto", None, "chosen when the first pictures are scored"),
         (
             "auto",

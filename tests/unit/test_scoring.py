@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from goldloop.scoring.score import score_source
 from goldloop.scoring.writer import NO_MODEL, Model, ScoreReport
 from goldloop.tables.counts import conservation
 from models.image.presets import FORMS
-from tests.loop import Killed, Loop, texts
+from tests.loop import FakeClock, Killed, Loop, texts
 from tests.memory_texts import LengthScorer
 from tests.texts import write_rows
+
+START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 
 
 def test_every_file_is_in_exactly_one_place(tmp_path: Path) -> None:
@@ -107,6 +110,7 @@ def test_a_killed_pass_resumes_where_it_stopped(
 ) -> None:
     """Whichever commit is the last before the kill, the resumed pass ends as an undisturbed one."""
     monkeypatch.setattr(score_writer, "COMMIT_EVERY", 10)
+    monkeypatch.setattr(score_writer, "COMMIT_AFTER_S", 0.0)
     whole = Loop(tmp_path / "whole", texts(35))
     whole.score()
     loop = Loop(tmp_path / "killed", texts(35))
@@ -137,6 +141,19 @@ def test_a_killed_pass_resumes_where_it_stopped(
     assert loop.tables.predictions.read().num_rows == 35
 
 
+def commit_sizes(monkeypatch: pytest.MonkeyPatch, table: Any) -> list[int]:
+    """Return a list that gets the number of rows of each commit to `table`, if any, from now on."""
+    sizes: list[int] = []
+    append = table.append
+
+    def counted(rows: Any) -> None:
+        sizes.extend([len(rows)] if len(rows) else [])
+        append(rows)
+
+    monkeypatch.setattr(table, "append", counted)
+    return sizes
+
+
 def test_samples_scored_anew_are_committed_many_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,17 +161,43 @@ def test_samples_scored_anew_are_committed_many_at_once(
     monkeypatch.setattr(score_writer, "COMMIT_EVERY", 10)
     loop = Loop(tmp_path, texts(200))
     loop.score()
-    sizes: list[int] = []
-    append = loop.tables.predictions.append
+    sizes = commit_sizes(monkeypatch, loop.tables.predictions)
 
-    def counted(rows: Any) -> None:
-        sizes.append(len(rows))
-        append(rows)
-
-    monkeypatch.setattr(loop.tables.predictions, "append", counted)
     loop.score_pool(replace(loop.model, version="2"))
 
     assert sizes == [160, 40]
+
+
+@dataclass
+class SlowClock(FakeClock):
+    """A clock that moves on by `step` each time."""
+
+    step: timedelta
+    now: datetime = START
+
+    def __call__(self) -> datetime:
+        """Return the next time."""
+        self.now += self.step
+        return self.now
+
+
+@pytest.mark.parametrize(
+    ("samples_a_second", "expected"), [(0.5, [10, 10, 10, 10]), (4, [21, 19]), (1000, [30, 10])]
+)
+def test_a_commit_comes_every_few_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, samples_a_second: float, expected: list[int]
+) -> None:
+    """A slow model commits COMMIT_EVERY samples, a fast one those of COMMIT_AFTER_S, up to a limit."""
+    monkeypatch.setattr(score_writer, "COMMIT_EVERY", 10)
+    monkeypatch.setattr(score_writer, "COMMIT_AFTER_S", 5.0)
+    monkeypatch.setattr(score_writer, "LARGEST_COMMIT", 3)
+    loop = Loop(tmp_path, texts(40), clock=SlowClock(timedelta(seconds=1 / samples_a_second)))
+    sizes = commit_sizes(monkeypatch, loop.tables.samples)
+
+    loop.score()
+
+    assert sizes == expected
+    assert conservation(loop.tables).is_conserved
 
 
 def test_without_a_model_everything_is_held(tmp_path: Path) -> None:

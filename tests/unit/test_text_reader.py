@@ -6,14 +6,16 @@ import json
 import sqlite3
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldloop.core.errors import SourceError, UnreadableSampleError
+from goldloop.core.errors import SourceError, StorageError, UnreadableSampleError
 from goldloop.core.samples import Arrival, BatchId, FileRef, SampleId, sample_id_of
 from goldloop.core.tasks import NewTask, Purpose
+from goldloop.modalities.rows import reader as row_reader
 from goldloop.modalities.rows.files import Reason
 from goldloop.modalities.rows.pseudonyms import Pseudonyms
 from goldloop.modalities.text.modality import TextModality
@@ -53,6 +55,30 @@ def test_a_file_holds_many_samples(texts: TextModality, tmp_path: Path) -> None:
     assert first.decoded.metadata == {"id": "17", "author": Pseudonyms(lambda: b"key")("ann", "author")}
     assert "author" not in second.decoded.metadata
     assert first.sample_id == id_of("first, with a comma")
+
+
+def test_no_text_arrives_that_is_not_kept(
+    texts: TextModality, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each is in the store when it arrives; what the disk refuses does not arrive, and is an error."""
+    path = write_rows(tmp_path / "posts.csv", [(number, f"post {number}") for number in range(25)])
+    monkeypatch.setattr(row_reader, "_KEPT_AT_ONCE", 10)
+    add, n_left = texts.store.rows.add, 2
+
+    def refusing(*kept: Any) -> None:
+        nonlocal n_left
+        n_left -= 1
+        if n_left < 0:
+            raise StorageError("the disk is full")
+        add(*kept)
+
+    monkeypatch.setattr(texts.store.rows, "add", refusing)
+    arrived = []
+    with pytest.raises(StorageError, match="the disk is full"):  # noqa: PT012
+        for arrival in texts.reader.arrivals(str(path), is_known=lambda _: False):
+            arrived.append(texts.store.text(arrival.sample_id))
+
+    assert arrived == [f"post {number}" for number in range(20)]
 
 
 def test_csv_and_jsonl_give_the_same_samples(texts: TextModality, tmp_path: Path) -> None:

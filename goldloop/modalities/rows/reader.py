@@ -6,6 +6,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -75,15 +76,22 @@ class RowReader(ABC):
         return (row for file in files for row, _ in self._rows(file, lambda _: False))
 
     def _kept(self, rows: Iterator[tuple[Arrival, RowSample | None]]) -> Iterator[Arrival]:
-        while part := list(islice(rows, _KEPT_AT_ONCE)):
-            good = [(row.sample_id, sample) for row, sample in part if sample]
-            self.keep(
-                {sample_id: sample.content for sample_id, sample in good},
-                {
-                    sample_id: sample.beside for sample_id, sample in reversed(good) if sample.beside
-                },  # the first
-            )
-            yield from (row for row, _ in part)
+        """Yield `rows` that are in the store, while a thread that waits for the disk puts the next there."""
+        ready: list[tuple[Arrival, RowSample | None]] = []
+        with ThreadPoolExecutor(1, thread_name_prefix="rows") as thread:
+            while part := list(islice(rows, _KEPT_AT_ONCE)):
+                kept = thread.submit(self._keep, part)
+                yield from (row for row, _ in ready)
+                kept.result()
+                ready = part
+        yield from (row for row, _ in ready)
+
+    def _keep(self, part: list[tuple[Arrival, RowSample | None]]) -> None:
+        good = [(row.sample_id, sample) for row, sample in part if sample]
+        self.keep(
+            {sample_id: sample.content for sample_id, sample in good},
+            {sample_id: sample.beside for sample_id, sample in reversed(good) if sample.beside},  # the first
+        )
 
     def _rows(
         self, file: FileRef, is_known: Callable[[FileRef], bool]

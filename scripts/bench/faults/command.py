@@ -34,6 +34,7 @@ SHORTER: Mapping[str, Any] = {
     "goldloop.labeling.context:IMPORT_SIZE": 5,
     "goldloop.adapters.label_studio.changes:CHANGED_TASKS": 5,
     "goldloop.scoring.writer:COMMIT_EVERY": 8,
+    "goldloop.scoring.writer:COMMIT_AFTER_S": 0.0,
 }
 _ENVIRONMENT = {
     "PREFECT_API_REQUEST_TIMEOUT": str(REQUEST_S),
