@@ -95,7 +95,8 @@ def adjusted_margin_kmeans(pool: Pool, n: int) -> Rows:
     where a rare label is likelier than elsewhere, but not the likeliest.
     """
     probs = pool.known_probs("adjusted_margin_kmeans")
-    adjusted = probs / np.maximum(probs.mean(axis=0), _LEAST_SHARE) ** ADJUSTMENT
+    shares = probs.sum(axis=0) / max(1, len(probs))
+    adjusted = probs / np.maximum(shares, _LEAST_SHARE) ** ADJUSTMENT
     return _diverse(pool, n, margins(adjusted / adjusted.sum(axis=1, keepdims=True)))
 
 
