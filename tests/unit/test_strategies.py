@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -11,6 +13,7 @@ from goldloop.selection import strategies
 from goldloop.selection.clusters import k_means
 from goldloop.selection.pool import Pool
 from goldloop.selection.strategies import STRATEGIES
+from goldloop.settings.sections import SelectionSettings
 
 N_CLUSTERS, A_CLUSTER = 8, 30
 NOBODY = np.zeros(0, dtype=np.int64)
@@ -44,6 +47,13 @@ def pool_of(
     """Return a pool with a fresh generator; margins of 0.5 if none are given."""
     probs = two_labels(np.full(len(features), 0.5) if margins is None else margins)
     return Pool(features, probs, np.asarray(asked, dtype=np.int64), np.random.default_rng(seed))
+
+
+def test_every_strategy_can_be_set() -> None:
+    """`selection.strategy` takes the names of all strategies, and no other."""
+    field = SelectionSettings.model_fields["strategy"]
+
+    assert set(get_args(field.annotation)) == set(STRATEGIES)
 
 
 @every_strategy
