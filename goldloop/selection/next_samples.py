@@ -18,6 +18,12 @@ from goldloop.selection.pool import Features as Rows
 from goldloop.selection.pool import Pool
 from goldloop.selection.strategies import ROWS_PER_CHOICE, STRATEGIES
 
+ADJUSTED_ROWS_PER_CHOICE, LEAST_ADJUSTED_ROWS = 100, 20_000
+"""Candidates whose probs `adjusted_margin_kmeans` reads for each sample to choose, but at least the second.
+
+The stored margins do not tell its own. A random draw stands for the pool, which bounds time and memory.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -63,8 +69,10 @@ def _by_strategy(
     if strategy == "medoids" or not scored:
         chosen = _medoids(order, n, known, seed)
     else:
+        drawn = scored[: max(ADJUSTED_ROWS_PER_CHOICE * n, LEAST_ADJUSTED_ROWS)]
         scored.sort(key=lambda one: one.margin or 0.0)  # equal margins stay in the order drawn
-        chosen = _by_margin(scored, n, strategy, known, seed)
+        shortlist = drawn if strategy == "adjusted_margin_kmeans" else scored[: ROWS_PER_CHOICE * n]
+        chosen = _of_shortlist(shortlist, n, strategy, known, seed)
     taken = {one.sample_id for one in chosen}
     rest = [one for one in (*scored, *order) if one.sample_id not in taken]
     return list({one.sample_id: one for one in (*chosen, *rest)}.values())[:n]
@@ -76,11 +84,10 @@ def _medoids(order: Sequence[Candidate], n: int, known: Known, seed: int) -> lis
     return [by_id[sample_id] for sample_id in first or ()]
 
 
-def _by_margin(
-    scored: Sequence[Candidate], n: int, strategy: str, known: Known, seed: int
+def _of_shortlist(
+    shortlist: Sequence[Candidate], n: int, strategy: str, known: Known, seed: int
 ) -> list[Candidate]:
-    """Return what `strategy` chooses of the `scored` samples with the least margins, which come first."""
-    shortlist = scored[: ROWS_PER_CHOICE * n]
+    """Return what `strategy` chooses of the `shortlist`, which a model has scored."""
     ids = [one.sample_id for one in shortlist]
     probs = known.probs_of(ids)
     rng = np.random.default_rng([seed, len(known.asked)])

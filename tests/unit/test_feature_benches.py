@@ -163,6 +163,20 @@ def test_efficiency_learns_from_the_answers_of_the_crowd(tmp_path: Path) -> None
     assert accuracies["efficiency/features/crowd answers/random/at 800"] < 10
 
 
+def test_efficiency_reports_what_a_choice_gains_in_macro_f1(tmp_path: Path) -> None:
+    """A label that the test lacks and that nobody says has an F1 of 0, which accuracy does not see."""
+    arrays = drawn()
+    np.savez(tmp_path / "features.npz", x=arrays["x"], y=np.where(arrays["y"] == 2, 3, arrays["y"]))
+    chosen = options(features=tmp_path / "features.npz", error=0.0, crowd=False, strategies=["margin"])
+    report = Report(chosen)
+    efficiency.run(report, chosen)
+    accuracy, macro_f1 = efficiency.curve(0, "random", tmp_path / "features.npz", 0.0)[:, -1]
+
+    assert accuracy > 0.9
+    assert macro_f1 == pytest.approx(0.75 * accuracy, abs=0.02)
+    assert "efficiency/features/clean/margin/macro-F1, gain to 800" in {one.figure for one in report.figures}
+
+
 def test_the_head_of_the_drift_bench_lacks_the_label_that_the_seed_names(tmp_path: Path) -> None:
     """Its embeddings are the features of samples that it did not learn from, all of that label among them."""
     path, data = saved(tmp_path / "features.npz"), drawn()

@@ -12,6 +12,7 @@ from goldloop.core.lanes import Lane
 from goldloop.core.predictions import Candidate
 from goldloop.core.probs import margin
 from goldloop.core.samples import BatchId, SampleId, sample_id_of
+from goldloop.selection import next_samples as next_samples_module
 from goldloop.selection.next_samples import Known, next_samples
 from goldloop.selection.strategies import STRATEGIES
 
@@ -96,6 +97,41 @@ def test_least_margins_come_first() -> None:
 
     assert margins[-1] is None
     assert margins[:-1] == sorted(margins[:-1])  # type: ignore[type-var]
+
+
+def rare_probs() -> dict[SampleId, np.ndarray]:
+    """Return probs of two common labels, and of a rare one near which the last 20 samples lie."""
+    common = [np.array([0.52, 0.47, 0.01]) if n % 2 else np.array([0.47, 0.52, 0.01]) for n in range(N - 20)]
+    rare = [np.array([0.66, 0.02, 0.32])] * 20
+    return dict(zip(IDS, [*common, *rare], strict=True))
+
+
+@pytest.mark.parametrize(("strategy", "n_near"), [("margin_kmeans", 0), ("adjusted_margin_kmeans", 2)])
+def test_adjusted_margins_see_more_than_the_least_stored_margins(strategy: str, n_near: int) -> None:
+    """A sample near a rare label is found though the stored margins of 380 others are smaller."""
+    probs = rare_probs()
+    facts = Known(lambda _: {}, lambda ids: np.stack([probs[one] for one in ids]))
+    chosen = next_samples(pool_of(probs), 2, strategy=strategy, known=facts, seed=0)
+
+    assert sum(IDS.index(one.sample_id) >= N - 20 for one in chosen) == n_near
+
+
+def test_adjusted_margins_read_the_probs_of_a_bounded_random_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of 400 candidates 60 are read, by permanent random numbers; a choice of 3 reads 90 at 30 a choice."""
+    monkeypatch.setattr(next_samples_module, "LEAST_ADJUSTED_ROWS", 60)
+    monkeypatch.setattr(next_samples_module, "ADJUSTED_ROWS_PER_CHOICE", 30)
+    read: list[list[SampleId]] = []
+
+    def probs_of(ids: Sequence[SampleId]) -> np.ndarray:
+        read.append(list(ids))
+        return np.stack([PROBS[one] for one in ids])
+
+    for n in (1, 3):
+        facts = Known(lambda _: {}, probs_of)
+        next_samples(pool_of(PROBS), n, strategy="adjusted_margin_kmeans", known=facts, seed=0)
+    drawn = sorted(IDS, key=lambda one: permanent_random(one, 0, "seed"))
+
+    assert read == [drawn[:60], drawn[:90]]
 
 
 def test_before_a_model_and_without_features_chance_decides() -> None:

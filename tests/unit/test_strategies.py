@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -11,6 +13,7 @@ from goldloop.selection import strategies
 from goldloop.selection.clusters import k_means
 from goldloop.selection.pool import Pool
 from goldloop.selection.strategies import STRATEGIES
+from goldloop.settings.sections import SelectionSettings
 
 N_CLUSTERS, A_CLUSTER = 8, 30
 NOBODY = np.zeros(0, dtype=np.int64)
@@ -44,6 +47,13 @@ def pool_of(
     """Return a pool with a fresh generator; margins of 0.5 if none are given."""
     probs = two_labels(np.full(len(features), 0.5) if margins is None else margins)
     return Pool(features, probs, np.asarray(asked, dtype=np.int64), np.random.default_rng(seed))
+
+
+def test_every_strategy_can_be_set() -> None:
+    """`selection.strategy` takes the names of all strategies, and no other."""
+    field = SelectionSettings.model_fields["strategy"]
+
+    assert set(get_args(field.annotation)) == set(STRATEGIES)
 
 
 @every_strategy
@@ -189,6 +199,42 @@ def test_margin_kmeans_takes_one_of_identical_samples() -> None:
         assert np.sum(chosen < 12) <= 1
 
 
+def near_a_rare_label() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+    """Return features, and probs of two common labels and a rare one.
+
+    20 samples are in doubt between the common labels, the next 20 slightly less between a common and the rare
+    one, and the model is sure of 400.
+    """
+    rng = np.random.default_rng(5)
+    rows = [[0.56, 0.43, 0.01]] * 20 + [[0.65, 0.02, 0.33]] * 20
+    rows += [[0.98, 0.01, 0.01]] * 200 + [[0.01, 0.98, 0.01]] * 200
+    features = rng.normal(size=(len(rows), 6))
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    return features.astype(np.float32), np.array(rows)
+
+
+@pytest.mark.parametrize(("name", "first"), [("margin_kmeans", 0), ("adjusted_margin_kmeans", 20)])
+def test_adjusted_margins_look_for_the_boundary_of_a_rare_label(name: str, first: int) -> None:
+    """Of two doubts, plain margins take the greater and adjusted ones that about the rare label."""
+    features, probs = near_a_rare_label()
+    chosen = STRATEGIES[name](Pool(features, probs, NOBODY, np.random.default_rng(0)), 2)
+
+    assert set(chosen.tolist()) <= set(range(first, first + 20))
+
+
+def test_adjusted_margins_change_nothing_where_labels_are_equally_frequent() -> None:
+    """Nor does a label that the model never expects."""
+    features, _ = clustered([A_CLUSTER] * N_CLUSTERS)
+    half = two_labels(np.random.default_rng(2).uniform(0, 1, len(features) // 2))
+    probs = np.pad(np.concatenate([half, half[:, ::-1]]), ((0, 0), (0, 1)))
+    plain, adjusted = (
+        STRATEGIES[name](Pool(features, probs, NOBODY, np.random.default_rng(0)), 9).tolist()
+        for name in ("margin_kmeans", "adjusted_margin_kmeans")
+    )
+
+    assert plain == adjusted
+
+
 def test_k_means_finds_separated_clusters_and_weighs_their_centres() -> None:
     """Rows of one axis share a cluster; distances are those to the weighted mean, up to a constant."""
     features, axes = clustered([9, 5, 14])
@@ -284,7 +330,7 @@ def test_a_negative_number_is_refused(name: str) -> None:
         STRATEGIES[name](pool_of(clustered([5])[0]), -2)
 
 
-@pytest.mark.parametrize("name", ["margin", "margin_kmeans"])
+@pytest.mark.parametrize("name", ["margin", "margin_kmeans", "adjusted_margin_kmeans"])
 def test_strategies_that_need_a_model_name_those_that_do_not(name: str) -> None:
     """Before the first model the error names the strategy and what to use instead."""
     pool = Pool(clustered([5])[0], None, NOBODY, np.random.default_rng(0))

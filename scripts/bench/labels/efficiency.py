@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from scipy.special import softmax
+from sklearn.metrics import f1_score
 
 from goldloop.selection.pool import Features, Pool, Rows
 from goldloop.selection.strategies import STRATEGIES, Strategy
@@ -37,9 +38,11 @@ STRATEGIES_BY_NAME: Mapping[str, Strategy] = {**STRATEGIES, **REFERENCES}
 PAIRS = {
     "random": ("random", "random"),
     "medoids then margin_kmeans": ("medoids", "margin_kmeans"),
+    "medoids then adjusted_margin_kmeans": ("medoids", "adjusted_margin_kmeans"),
     "medoids then margin": ("medoids", "margin"),
     "medoids": ("medoids", "medoids"),
     "margin_kmeans": ("random", "margin_kmeans"),
+    "adjusted_margin_kmeans": ("random", "adjusted_margin_kmeans"),
     "margin": ("random", "margin"),
     "entropy": ("random", "entropy"),
     "badge": ("random", "badge"),
@@ -51,19 +54,23 @@ PAIRS = {
 
 
 def run(report: Report, options: argparse.Namespace) -> None:
-    """Report each pair's gain over random by size, its least gain, and the labels it needs."""
+    """Report each pair's gain over random by size, its least gain, the labels it needs, and its macro-F1."""
     if options.features is None:
         raise SystemExit("the part efficiency needs --features FILE.npz with arrays x and y")
     seeds = range(options.seed, options.seed + options.n)
     error = None if options.crowd else options.error
     answers = "crowd answers" if error is None else f"{error:.0%} wrong" if error else "clean"
     place = f"efficiency/{options.features.stem}/{answers}"
-    curves: dict[str, Curve] = {}
+    curves: dict[str, Curve] = {}  # (n_seeds, 2, n_sizes)
     for name in ["random", *(name for name in options.strategies if name != "random")]:
         n = options.n
         paths, errors = [options.features] * n, [error] * n
         curves[name] = np.stack(repeated(curve, seeds, [name] * n, paths, errors, jobs=options.jobs))
-        report_curves(report, f"{place}/{name}", curves[name], curves["random"])
+        accuracies, baseline = curves[name][:, 0], curves["random"][:, 0]
+        report_curves(report, f"{place}/{name}", accuracies, baseline)
+        gains = 100 * (curves[name][:, 1] - curves["random"][:, 1])
+        gain = gains[:, : SIZES.index(GOAL) + 1].mean(axis=1)
+        report.mean(f"{place}/{name}/macro-F1, gain to {GOAL}", gain, "points")
 
 
 def report_curves(report: Report, place: str, accuracies: Curve, baseline: Curve) -> None:
@@ -109,7 +116,7 @@ def _crossing(accuracies: Curve, baseline: Curve) -> float:
 
 
 def curve(seed: int, name: str, path: Path, error: float | None) -> Curve:
-    """Return the test accuracy of one run at each of SIZES, shape (n_sizes,).
+    """Return test accuracy and macro-F1 of one run at each of SIZES, shape (2, n_sizes).
 
     A share `error` of the answers is wrong; with None each is one of the real answers to its sample.
     """
@@ -123,7 +130,7 @@ def curve(seed: int, name: str, path: Path, error: float | None) -> Curve:
         answers = with_errors(columns, error, n_labels, np.random.default_rng([seed, 1]))
     rng = np.random.default_rng(seed)
     asked: Rows = np.zeros(0, dtype=np.int64)
-    probs, accuracies, strength = None, [], 1.0
+    probs, found, strength = None, [], 1.0
     for size in SIZES:
         chosen = (later if len(asked) else first)(Pool(pool_rows, probs, asked, rng), BATCH)
         asked = np.concatenate([asked, chosen])
@@ -133,8 +140,10 @@ def curve(seed: int, name: str, path: Path, error: float | None) -> Curve:
         weights, intercepts = fit_linear(known, given, n_labels, inverse_regularisation=strength)
         logits = rows @ weights.T + intercepts
         probs = softmax(logits[~is_test], axis=1)
-        accuracies.append(float(np.mean(logits[is_test].argmax(axis=1) == truth[is_test])))
-    return np.array(accuracies)
+        said = logits[is_test].argmax(axis=1)
+        macro = f1_score(truth[is_test], said, average="macro", labels=range(n_labels), zero_division=0)
+        found.append((np.mean(said == truth[is_test]), macro))
+    return np.array(found).T
 
 
 @cache

@@ -33,7 +33,7 @@ from scripts.bench.common import Report, repeated
 SHARES = (0.01, 0.05)
 ROUNDS = (120, 120)  # first answers; a fifth of 300 is for second ones
 AUDIT_RATE, AUDIT_SHARE, AUDIT_ANSWERS = 0.10, 0.40, 2  # the defaults of the settings
-STRATEGIES = ("random", "margin_kmeans")
+STRATEGIES = ("random", "margin_kmeans", "adjusted_margin_kmeans")
 
 Columns = npt.NDArray[np.int64]
 
