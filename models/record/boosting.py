@@ -108,6 +108,8 @@ class Trees:
     def logits_of_rows(self, rows: Rows) -> Values:
         """Return the logits of encoded rows, float64 (n, n_labels)."""
         logits = np.full((len(rows), self.n_labels), ABSENT)
+        if not len(rows):
+            return logits
         if not self.text:
             logits[:, list(self.present)] = 0.0
             return logits

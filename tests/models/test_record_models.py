@@ -105,6 +105,23 @@ def test_few_records_are_enough_for_a_model(
     assert probs.sum(axis=1) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_model_of_three_labels_needs_no_validation(
+    preset: str, payments: tuple[list[Any], np.ndarray], tmp_path: Path
+) -> None:
+    """As the search for wrong labels trains it."""
+    payloads, columns = payments
+    pairs = [(SampleId(f"{row}"), 2 if row % 9 == 0 else int(columns[row])) for row in range(200)]
+    trainer = RecordTrainer(preset=preset)
+    trainer.train(
+        pairs, [], labels=LABELS, load=lambda key: Decoded(payloads[int(key)]), folder=tmp_path / "model"
+    )
+    scorer = trainer.scorer(tmp_path / "model")
+
+    assert scorer(payloads[:5]).probs.sum(axis=1) == pytest.approx(1)
+    assert scorer([]).probs.shape == (0, 3)
+
+
 def test_a_category_keeps_its_most_frequent_words() -> None:
     """Rare words beyond the limit count as missing."""
     words = [f"w{number % 300:03d}" for number in range(450)]
