@@ -15,7 +15,7 @@ from goldloop.core.samples import SampleId
 from goldloop.gold.records import GoldRecord
 from goldloop.selection.hints import RARE_BELOW, LabelHints
 from goldloop.settings import Settings
-from goldloop.settings.sections import FEATURE_PRESETS
+from goldloop.settings.kinds import FEATURE_PRESETS
 from goldloop.tables.hints import read_hints
 
 

@@ -12,7 +12,7 @@ from goldloop.labeling.hints import gold_counts
 from goldloop.loop.ports import LoopPorts
 from goldloop.selection.hints import RARE_BELOW
 from goldloop.settings import Settings
-from goldloop.settings.sections import FEATURE_PRESETS
+from goldloop.settings.kinds import FEATURE_PRESETS
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.hints import Hint, forget_hints, read_hints, save_hints
 

@@ -11,13 +11,10 @@ from pydantic import Field, field_validator, model_validator
 from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.presets import AUTO, PresetChoice
+from goldloop.settings.kinds import BANDS, FEATURE_PRESETS, PRESETS, RENAMED_PRESETS
 from goldloop.settings.moderation import ModerationSettings
 from goldloop.settings.records import RecordSettings
 from goldloop.settings.sections import (
-    BANDS,
-    FEATURE_PRESETS,
-    PRESETS,
-    RENAMED_PRESETS,
     AnnotatorSettings,
     ConsensusSettings,
     CostSettings,

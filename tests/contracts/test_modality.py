@@ -20,7 +20,7 @@ from goldloop.core.samples import UNREADABLE, Arrival, BatchId, FileRef, SampleI
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.modalities.kinds import open_modality
 from goldloop.settings import Settings
-from goldloop.settings.sections import PRESETS
+from goldloop.settings.kinds import PRESETS
 from labelstudio_config.interface import KINDS as SCREENS
 from models.image.presets import FORMS
 from models.kinds import TRAINERS

@@ -13,7 +13,8 @@ from goldloop.adapters.delta import open_tables
 from goldloop.adapters.feature_files import FeatureFiles
 from goldloop.cli.main import app
 from goldloop.core.samples import sample_id_of
-from goldloop.settings.sections import FEATURE_PRESETS, PRESETS, ModelSettings
+from goldloop.settings.kinds import FEATURE_PRESETS, PRESETS
+from goldloop.settings.sections import ModelSettings
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.gold_store import GoldStore
 from goldloop.training.ports import FeatureTrainer

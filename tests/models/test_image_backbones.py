@@ -9,7 +9,7 @@ import torch
 
 from goldloop.core.errors import ModelError
 from goldloop.core.presets import AUTO
-from goldloop.settings.sections import PRESETS as SETTINGS_PRESETS
+from goldloop.settings.kinds import PRESETS as SETTINGS_PRESETS
 from models.image import backbones
 from models.image.presets import FORMS, FROZEN, PRESETS
 from models.image.saved import load as load_saved

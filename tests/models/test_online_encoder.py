@@ -19,7 +19,7 @@ from goldloop.core.errors import ModelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Decoded, sample_id_of
 from goldloop.modalities.features import WithFeatures
-from goldloop.settings.sections import PRESETS
+from goldloop.settings.kinds import PRESETS
 from goldloop.settings.workspace import Workspace
 from models.saved_model import read_card
 from models.text.bert import SentenceEncoder

@@ -11,7 +11,8 @@ import typer.main
 
 from goldloop.cli.main import app
 from goldloop.settings import Settings
-from goldloop.settings.sections import PRESETS, Section
+from goldloop.settings.kinds import PRESETS
+from goldloop.settings.sections import Section
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

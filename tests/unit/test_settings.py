@@ -159,7 +159,7 @@ def test_a_preset_goes_on_under_its_older_name(tmp_path: Path) -> None:
             "words",
             "'words' is none for kind 'image'; choose one of auto, tiny, efficientnet_lite0",
         ),
-        ("sound", "tiny", r"key 'kind'.*'image' or 'text'.*'sound'"),
+        ("sound", "tiny", r"key 'kind'.*'image', 'text' or 'records'.*'sound'"),
     ],
 )
 def test_a_preset_of_another_kind_is_refused(tmp_path: Path, kind: str, preset: str, message: str) -> None:
