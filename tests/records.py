@@ -41,7 +41,7 @@ def records_in(folder: Path) -> RecordModality:
     return RecordModality(folder / "records.sqlite", form(), Pseudonyms(lambda: b"key"))
 
 
-def payment(number: int = 1, **changes: Any) -> dict[str, Any]:
+def payment(number: int | str = 1, **changes: Any) -> dict[str, Any]:
     """Return a genuine payment with these changes; None removes a field."""
     fields: dict[str, Any] = {
         "id": f"P{number}",
