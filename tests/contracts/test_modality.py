@@ -25,7 +25,7 @@ from labelstudio_config.interface import KINDS as SCREENS
 from models.image.presets import FORMS
 from models.kinds import TRAINERS
 from tests.images import encoded, noise
-from tests.records import form, payment
+from tests.payments import form, payment
 from tests.texts import write_json, write_rows
 
 N_GOOD = 3

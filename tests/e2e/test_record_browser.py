@@ -14,7 +14,7 @@ from goldloop.core.tasks import NewTask, Purpose, Suggestion
 from goldloop.modalities.record.modality import RecordModality
 from goldloop.services import Endpoints
 from tests.e2e.desk import Desk, seated
-from tests.records import made_payments, payment, read_rows, records_in
+from tests.payments import made_payments, payment, read_rows, records_in
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver

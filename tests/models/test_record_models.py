@@ -16,7 +16,7 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Decoded, SampleId
 from models.record.encoding import MOST_WORDS, Encoding, checked_records
 from models.record.trainer import RecordTrainer
-from tests.records import made_payments, records_in
+from tests.payments import made_payments, records_in
 from tests.texts import write_json
 
 LABELS = LabelSet(("genuine", "fraud", "dispute"))

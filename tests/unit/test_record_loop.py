@@ -22,7 +22,7 @@ from goldloop.tables.counts import conservation
 from goldloop.tables.gold_store import GoldStore
 from models.kinds import TRAINERS
 from tests.loop import FakeClock
-from tests.records import SECTION, made_payments, records_in
+from tests.payments import SECTION, made_payments, records_in
 from tests.texts import write_json
 
 LABELS = LabelSet(("genuine", "fraud"))

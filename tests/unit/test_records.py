@@ -23,7 +23,7 @@ from goldloop.modalities.record.inference import inferred_form
 from goldloop.modalities.record.modality import RecordModality
 from goldloop.modalities.rows.pseudonyms import Pseudonyms
 from goldloop.settings.records import RecordSettings
-from tests.records import form, payment, read_rows, records_in
+from tests.payments import form, payment, read_rows, records_in
 
 NAMES = Pseudonyms(lambda: b"key")
 
