@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -166,6 +167,19 @@ def test_many_audits_are_certified_near_the_truth() -> None:
 
     assert found.threshold is not None
     assert 0.95 < sure[sure >= found.threshold].mean() < 0.96
+
+
+def test_audits_of_an_author_who_is_always_wrong_count_once() -> None:
+    """Of pairs that are right or wrong together about half of the audits stay, which keeps the guarantee."""
+    everything = audited(np.ones(400))
+    is_wrong = np.repeat(np.arange(200) % 5 == 0, 2).astype(np.intp)
+    pairs = np.repeat(np.arange(200), 2).astype(np.str_)
+
+    alone = evenly_drawn(replace(everything, truth=is_wrong), seed=0)
+    together = evenly_drawn(replace(everything, truth=is_wrong, clusters=pairs), seed=0)
+
+    assert len(alone) == 400
+    assert 170 < len(together) < 240
 
 
 def test_evenly_drawn_audits_all_stay() -> None:
