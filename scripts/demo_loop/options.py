@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from goldloop.core.labels import parsed_labels
 
@@ -55,6 +57,18 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     found.kind = found.kind or ("text" if found.posts or found.votes else "image")
     _refuse_contradictions(parser, found)
     return found
+
+
+def _setting(words: str) -> tuple[str, str, Any]:
+    """Return section, key and value of a setting as `goldloop.toml` has it; a word needs no quotes."""
+    name, mark, value = words.partition("=")
+    section, dot, key = name.strip().partition(".")
+    if not (mark and dot and section and key):
+        raise argparse.ArgumentTypeError(f"{words!r} is no setting; write it as consensus.repeat_share=0.25")
+    try:
+        return section, key, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return section, key, value.strip()
 
 
 def _refuse_contradictions(parser: argparse.ArgumentParser, found: argparse.Namespace) -> None:
@@ -131,6 +145,15 @@ def _add_loop(group: argparse._ArgumentGroup) -> None:
         help="share reserved for the audit (default 0.25)",
     )
     group.add_argument("--seed", metavar="N", type=int, default=0, help="seed of every draw (default 0)")
+    group.add_argument(
+        "--set",
+        metavar="SECTION.KEY=VALUE",
+        type=_setting,
+        action="append",
+        default=[],
+        dest="settings",
+        help="a setting of the new workspace, such as consensus.repeat_share=0.25; several are allowed",
+    )
     group.add_argument("--people", action="store_true", help="leave the tasks to real people; implies --keep")
 
 

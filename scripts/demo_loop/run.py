@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> None:
     started = time.monotonic()
     root = options.workspace.resolve()
     samples, preset = chosen(options, root, say=say)
-    workspace = _workspace(root, samples, preset, options)
+    workspace = opened_workspace(root, samples, preset, options)
     say(f"$ goldloop up -w {root}")
     found = up(workspace, say=say, move_ports=True)
     try:
@@ -71,9 +71,15 @@ def run(options: argparse.Namespace) -> None:
     say(f"the demo took {time.monotonic() - started:.0f} s")
 
 
-def _workspace(
+def opened_workspace(
     root: Path, samples: LabelledSamples[Any], preset: str, options: argparse.Namespace
 ) -> Workspace:
+    """Return the workspace at `root`, which is made if there is none.
+
+    Raises:
+        GoldloopError: it is that of another demo.
+        SettingsError: a setting of the options is none.
+    """
     if (root / "goldloop.toml").exists():
         workspace = Workspace.open(root)
         if (workspace.settings.kind, workspace.settings.labels) != (samples.kind, samples.labels):
@@ -89,17 +95,17 @@ def _workspace(
         return workspace
     kind = "--kind text " if samples.kind == "text" else ""
     say(f"$ goldloop init {root} {kind}--labels {shlex.quote(labels_text(samples.labels))} ...")
-    return Workspace.create(
-        root,
-        kind=samples.kind,
-        labels=samples.labels,
-        selection={
+    sections: dict[str, dict[str, Any]] = {
+        "selection": {
             "budget_per_round": options.budget,
             "audit_rate": options.audit_rate,
             "seed": options.seed,
         },
-        model={"preset": preset, "seed": options.seed},
-    )
+        "model": {"preset": preset, "seed": options.seed},
+    }
+    for section, key, value in options.settings:
+        sections.setdefault(section, {})[key] = value
+    return Workspace.create(root, kind=samples.kind, labels=samples.labels, **sections)
 
 
 def _loop(
