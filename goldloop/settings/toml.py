@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from pathlib import Path
 
@@ -61,8 +62,9 @@ def _toml(value: object) -> str:
         return "[" + ", ".join(_toml(item) for item in value) + "]"
     if isinstance(value, Section):
         value = value.model_dump(mode="json", exclude_defaults=True)
+        value = value["kind"] if list(value) == ["kind"] else value  # a field of a record, in short
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(key)} = {_toml(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(key)} = {_toml(one)}" for key, one in value.items()) + "}"
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -83,12 +85,16 @@ def settings_toml(settings: Settings) -> str:
             entry = getattr(value, inner)
             if _is_table(entry):
                 tables += ["", f"#{_note(inner_info)[3:]}", f"[{key}.{inner}]"]
-                tables += [f"{json.dumps(name)} = {_toml(one)}" for name, one in entry.items()]
+                tables += [f"{_key(name)} = {_toml(one)}" for name, one in entry.items()]
                 continue
             setting = f"# {inner} =" if entry is None else f"{inner} = {_toml(entry)}"
             sections.append(setting + _note(inner_info))
         sections += tables
     return "\n".join(lines + sections) + "\n"
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
 
 
 def _is_table(entry: object) -> bool:

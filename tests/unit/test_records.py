@@ -15,15 +15,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldloop.core.errors import UnreadableSampleError
+from goldloop.core.errors import SourceError, UnreadableSampleError
 from goldloop.core.samples import Arrival, BatchId
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.modalities.record.fields import record_from, record_of
 from goldloop.modalities.record.inference import inferred_form
 from goldloop.modalities.record.modality import RecordModality
 from goldloop.modalities.rows.pseudonyms import Pseudonyms
+from goldloop.settings import Settings
 from goldloop.settings.records import RecordSettings
-from tests.payments import form, payment, read_rows, records_in
+from goldloop.settings.toml import load_settings, settings_toml
+from tests.payments import SECTION, form, payment, read_rows, records_in
+from tests.texts import write_json
 
 NAMES = Pseudonyms(lambda: b"key")
 
@@ -176,6 +179,54 @@ def test_wrong_fields_are_refused_by_name(section: dict[str, Any], words: str) -
     """Before a workspace is made of them."""
     with pytest.raises(ValueError, match=words):
         RecordSettings.model_validate(section)
+
+
+def test_fields_are_inferred_from_rows_of_a_file(tmp_path: Path) -> None:
+    """Kinds by their values, roles by their names; what holds the answer, or nothing, is ignored."""
+    rows = [
+        payment(number, customer=None, amount=None)
+        | {
+            "amount_eur": number + 0.5,
+            "account_id": f"A{number}",
+            "truth": "fraud",
+            "note": None,
+            "cents": number,
+        }
+        for number in range(100)
+    ]
+    found = inferred_form(str(write_json(tmp_path / "a.jsonl", *rows)), ["genuine", "fraud"])
+
+    assert found["fields"] == {
+        "at": "time",
+        "merchant": "category",
+        "country": "category",
+        "is_new_device": "flag",
+        "n_last_hour": "flag",
+        "amount_eur": "number",
+        "account_id": "name",
+        "cents": "number",
+    }
+    assert (found["stake"], found["entity"], found["time"]) == ("amount_eur", "account_id", "at")
+    assert sorted(found["ignore"]) == ["note", "truth"]
+
+
+def test_fields_stand_in_goldloop_toml_as_a_user_would_write_them(tmp_path: Path) -> None:
+    """A line each, the kind alone where nothing else is told; the file reads back equal."""
+    settings = Settings(name="pay", kind="records", labels=("genuine", "fraud"), records=SECTION)
+    text = settings_toml(settings)
+    path = tmp_path / "goldloop.toml"
+    path.write_text(text)
+
+    assert '[records.fields]\namount = {kind = "number", words = "Amount", unit = "EUR"}\nat = "time"' in text
+    assert load_settings(path) == settings
+
+
+@pytest.mark.parametrize("name", ["a.csv", "b.txt", "c.jsonl"])
+def test_a_file_without_rows_infers_nothing(tmp_path: Path, name: str) -> None:
+    """The error names the file."""
+    (tmp_path / name).write_text("")
+    with pytest.raises(SourceError, match=name):
+        inferred_form(str(tmp_path / name), ["a"])
 
 
 def test_real_payments_arrive_without_a_bad_row(real_data: Path, tmp_path: Path) -> None:

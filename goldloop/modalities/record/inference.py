@@ -50,10 +50,10 @@ def inferred_form(uri: str, labels: Collection[str]) -> dict[str, Any]:
 
 
 def _first(fields: Mapping[str, str], words: Sequence[str], kind: FieldKind | None = None) -> str | None:
-    """Return the field whose name is, or else begins with, one of `words`."""
+    """Return the field whose name is one of `words`, or else begins with one and an underscore."""
     named = [name for name in fields if kind is None or fields[name] == kind]
     exact = (name for word in words for name in named if name.lower() == word)
-    begun = (name for word in words for name in named if name.lower().startswith(f"{word}_id"))
+    begun = (name for word in words for name in named if name.lower().startswith(f"{word}_"))
     return next(exact, None) or next(begun, None)
 
 
