@@ -40,7 +40,7 @@ def test_a_killed_score_of_a_large_file_resumes(make_loop: Callable[..., Loop], 
     assert posts.stat().st_size > 200e6
     loop = make_loop("posts", kind="text", labels=["fine", "spam"], model={})
     middle = Interruption(
-        "goldloop.modalities.text.store:TextStore.add",
+        "goldloop.modalities.rows.store:RowStore.add",
         N_POSTS // READ // 2,
         moment="after",
         constants={"goldloop.scoring.writer:COMMIT_AFTER_S": 0.0},  # a fast machine commits as a slow one
