@@ -40,7 +40,7 @@ def check_no_leak(samples: Sequence[Placed]) -> None:
         HoldoutLeakError: names the first samples that leak.
     """
     _check(samples, lambda one: one.group, "near-duplicate groups", side_of=_SIDES.get)
-    _check(samples, lambda one: one.entity, "authors or threads", side_of=_ENTITY_SIDES.get)
+    _check(samples, lambda one: one.entity, "authors, threads or other entities", side_of=_ENTITY_SIDES.get)
 
 
 _SIDES = {Split.TRAIN: "train", Split.VALIDATION: "judging", Split.HOLDOUT: "judging"}

@@ -13,7 +13,8 @@ from goldloop.gold.near_duplicates import Groups
 class AssignedSplits:
     """The splits that near-duplicate groups and entities have; a task keeps its split for good.
 
-    A group or an entity has the first split that one of its samples got, other than withheld.
+    A group or an entity has the first split that one of its samples got. Withheld samples neither train nor
+    judge, so they decide nothing: an audit may judge beside one.
     """
 
     def __init__(self, plans: Iterable[PlannedTask], *, max_distance: int) -> None:
@@ -27,9 +28,10 @@ class AssignedSplits:
         self._groups = Groups(leaders.items(), max_distance=max_distance)
 
     def _note(self, group: str, entity: str | None, split: Split) -> None:
-        if self._of_group.get(group) in (None, Split.WITHHELD):
-            self._of_group[group] = split
-        if entity is not None and split is not Split.WITHHELD:
+        if split is Split.WITHHELD:
+            return
+        self._of_group.setdefault(group, split)
+        if entity is not None:
             self._of_entity.setdefault(entity, split)
 
     def join(self, sample_id: SampleId, fingerprint: str | None) -> str:

@@ -114,6 +114,16 @@ def test_no_order_of_arrivals_puts_an_author_on_two_sides(
     check_no_leak(placed)
 
 
+def test_an_audit_judges_beside_a_post_that_is_withheld() -> None:
+    """The same spam twice by a judging author: the answered one teaches nothing, the audited one counts."""
+    splits = AssignedSplits([planned(0, "g", "a", Split.WITHHELD)], max_distance=0)
+
+    assert splits.assign("g", "a", Split.WITHHELD) is Split.WITHHELD
+    assert splits.assign("g", "a", Split.HOLDOUT) is Split.HOLDOUT
+    assert splits.assign("g", "b", Split.TRAIN) is Split.WITHHELD
+    assert splits.assign("g", None, Split.TRAIN) is Split.WITHHELD
+
+
 def planned(number: int, group: str, entity: str | None, split: Split) -> PlannedTask:
     """Return a planned task with this split."""
     key = task_key(sample(number), Purpose.SEED)

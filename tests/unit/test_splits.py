@@ -68,7 +68,7 @@ def test_a_leak_is_an_error_that_names_both_samples() -> None:
 def test_an_author_on_two_sides_is_a_leak(other: Split) -> None:
     """A model learns from validation too, so all samples of an author that judge are in one split."""
     rows = [Placed(A, other, "g", "author:x"), Placed(B, Split.HOLDOUT, "h", "author:x")]
-    with pytest.raises(HoldoutLeakError, match=f"1 authors or threads .* {other} sample {A}"):
+    with pytest.raises(HoldoutLeakError, match=f"1 authors, threads or other entities .* {other} sample {A}"):
         check_no_leak(rows)
     check_no_leak([rows[0], Placed(B, Split.HOLDOUT, "h", "author:y"), Placed(C, Split.HOLDOUT, "i")])
 
