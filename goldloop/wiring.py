@@ -89,6 +89,7 @@ class Wiring:
             preset_record=self.preset_record,
             choose_preset=self._choose_preset,
             checks_folder=self.workspace.checks,
+            journal=self.workspace.root / "journal" / "decisions.jsonl",
         )
 
     def read_state(self) -> LoopState:

@@ -12,7 +12,19 @@ from typing import Annotated
 import typer
 
 from goldloop import __version__
-from goldloop.cli import appeals, gold, hints, labels, loop, policy, reports, review, selection, workspace
+from goldloop.cli import (
+    appeals,
+    decide,
+    gold,
+    hints,
+    labels,
+    loop,
+    policy,
+    reports,
+    review,
+    selection,
+    workspace,
+)
 from goldloop.cli.common import err, out
 from goldloop.cli.leaving import bound_exit
 from goldloop.core.disk import disk_error, path_error
@@ -32,6 +44,7 @@ app = typer.Typer(
 app.add_typer(workspace.app)
 app.add_typer(labels.app)
 app.add_typer(loop.app)
+app.add_typer(decide.app)
 app.add_typer(hints.app)
 app.add_typer(reports.app)
 app.add_typer(review.app)

@@ -79,7 +79,8 @@ class LoopPorts:
     table for the experiment tracker. `owner` names this process in claims, which others take over after they
     have waited `lease_s` seconds; `import_size` is the number of tasks in one import. `seal` has the key of
     the workspace. `choose_preset` chooses a preset from pictures, `preset_record` keeps the choice.
-    `checks_folder` may hold files of behaviour checks.
+    `checks_folder` may hold files of behaviour checks. `journal` is the file of live decisions that are not
+    in the tables yet.
     """
 
     configured: Settings
@@ -102,6 +103,7 @@ class LoopPorts:
     preset_record: PresetRecord = field(default_factory=NothingChosen)
     choose_preset: Callable[[Iterable[FileRef]], PresetChoice | None] = lambda _: None
     checks_folder: Path | None = None
+    journal: Path | None = None
 
     @property
     def settings(self) -> Settings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from goldloop.loop.champion import champion_model, modality_for
+from goldloop.loop.decide import fold_journal_of
 from goldloop.loop.policy import audit_probabilities_of, policy_in_force, reroute_pool
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples, choose_from_source
@@ -24,6 +25,7 @@ def score_files(ports: LoopPorts, source: str) -> ScoreReport:
     model = champion_model(ports)
     reader = modality_for(ports, model).reader
     with ports.alone("score"), ports.progress.counting("files read") as advance:
+        fold_journal_of(ports, reader)
         report = score_source(
             source,
             reader=reader,
@@ -43,6 +45,7 @@ def score_pool(ports: LoopPorts) -> ScoreReport:
     choice = choose_from_samples(ports)
     taken, model = read_snapshot(ports.tables).taken, champion_model(ports)
     with ports.alone("score"), ports.progress.counting("pool scored") as advance:
+        fold_journal_of(ports, ports.modality.reader)
         policy = policy_in_force(ports, model.version)
         moves = reroute_pool(ports, model.version, policy, taken)
         report = score_samples(

@@ -88,6 +88,10 @@ class FeatureReader:
         """Return an iterator over the rows of `source`; their features are kept like those of samples."""
         return self._with_features(self._reader.cases(source))
 
+    def prepared(self, arrival: Arrival) -> Arrival:
+        """Return one arrival with its features."""
+        return self._computed([arrival])[0]
+
     def _with_features(self, arrivals: Iterator[Arrival]) -> Iterator[Arrival]:
         """Yield `arrivals` with features; the next chunk is computed while the caller works on this one."""
         with ThreadPoolExecutor(1, thread_name_prefix="backbone") as backbone:

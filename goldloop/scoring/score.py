@@ -96,7 +96,7 @@ def score_source(
     batch = batch_of(source)
     report = ScoreReport(batch, model.version, warnings=model.warnings)
     writer = ScoreWriter(
-        batch, model, policy, tables, clock, audit_probabilities, report, seen=_seen_samples(tables)
+        batch, model, policy, tables, clock, audit_probabilities, report, seen=seen_samples(tables)
     )
     files = _Files(_known_files(tables, batch), read_failed_openings(tables), report, advance)
     for arrival in reader.arrivals(source, is_known=files.is_known):
@@ -232,7 +232,7 @@ def _known_files(tables: Tables, batch: BatchId) -> DigestSet:
     )
 
 
-def _seen_samples(tables: Tables) -> DigestSet:
+def seen_samples(tables: Tables) -> DigestSet:
     """Return the keys of all good samples that ever arrived."""
     rows = tables.samples.read(["sample_id"], where=pc.field("arrived") == str(Arrived.SAMPLE))
     return DigestSet(sample_key(one) for part in rows["sample_id"].chunks for one in part.to_pylist())

@@ -154,7 +154,7 @@ class ScoreWriter:
 
     def add(self, arrival: Arrival) -> None:
         """Record a sample that arrived, and pass it to the model unless it is bad or a duplicate."""
-        decoded, arrived, moment = arrival.decoded, Arrived.SAMPLE, self.clock()
+        arrived, moment = Arrived.SAMPLE, self.clock()
         self._first_at = self._first_at or moment
         if arrival.reason is not None:
             arrived = Arrived.QUARANTINE
@@ -163,29 +163,21 @@ class ScoreWriter:
         elif sample_key(arrival.sample_id) in self.seen:
             arrived = Arrived.DUPLICATE
             self.report.n_duplicates += 1
-        self._samples.add(
-            {
-                "sample_id": arrival.sample_id,
-                "batch": self.batch,
-                "uri": arrival.file.uri,
-                "stamp": arrival.file.stamp,
-                "size": arrival.file.size,
-                "arrived": str(arrived),
-                "arrived_at": moment,
-                "reason": None if arrival.reason is None else str(arrival.reason),
-                "detail": arrival.detail or None,
-                "fingerprint": decoded.fingerprint if decoded else None,
-                "metadata": json.dumps(decoded.metadata) if decoded else None,
-                "entity": decoded.entity if decoded else None,
-                "stake": decoded.stake if decoded else None,
-            }
-        )
+        self._samples.add(_sample_row(arrival, arrived, self.batch, moment))
         if arrived is Arrived.SAMPLE:
             self.seen.add(sample_key(arrival.sample_id))
             self._wait(arrival, self.batch)
         self._since_commit += 1
         if self._since_commit >= COMMIT_EVERY and self._is_due(moment - self._first_at):
             self.flush()
+
+    def decide(self, arrival: Arrival) -> tuple[Row, Row]:
+        """Return the rows of one good new sample for the tables of samples and predictions, uncommitted."""
+        moment = self.clock()
+        self._waiting = [(arrival.sample_id, self.batch, arrival.decoded or Decoded(None))]
+        (decided,) = self._predicted(moment)
+        self._waiting = []
+        return _sample_row(arrival, Arrived.SAMPLE, self.batch, moment), decided
 
     def _is_due(self, waited: timedelta) -> bool:
         """Return whether samples, the first of which has `waited`, should be committed."""
@@ -218,23 +210,26 @@ class ScoreWriter:
     def _score(self) -> None:
         if not self._waiting:
             return
-        moment, scorer = self.clock(), self.model.scorer
-        rows = [{"lane": str(Lane.HOLD)}] * len(self._waiting) if scorer is None else self._scored(scorer)
-        for (sample_id, batch, _), row in zip(self._waiting, rows, strict=True):
+        for row in self._predicted(self.clock()):
             self.report.lanes[row["lane"]] += 1
-            if sample_id in self.accepted_before:
-                self.report.second_looks[_second_look(row, self.accepted_before[sample_id])] += 1
-            self._predictions.add(
-                {
-                    "sample_id": sample_id,
-                    "batch": batch,
-                    "model_version": self.model.version,
-                    "policy": self.policy.version,
-                    "scored_at": moment,
-                    **row,
-                }
-            )
+            if row["sample_id"] in self.accepted_before:
+                self.report.second_looks[_second_look(row, self.accepted_before[row["sample_id"]])] += 1
+            self._predictions.add(row)
         self._waiting = []
+
+    def _predicted(self, moment: datetime) -> list[Row]:
+        """Return the rows of the samples that wait for the table of predictions."""
+        scorer = self.model.scorer
+        rows = [{"lane": str(Lane.HOLD)}] * len(self._waiting) if scorer is None else self._scored(scorer)
+        beside = {
+            "model_version": self.model.version,
+            "policy": self.policy.version,
+            "scored_at": moment,
+        }
+        return [
+            {"sample_id": sample_id, "batch": batch, **beside, **row}
+            for (sample_id, batch, _), row in zip(self._waiting, rows, strict=True)
+        ]
 
     def _scored(self, scorer: Scorer) -> list[dict[str, Any]]:
         """Return what `scorer` and the policy say of each sample that waits."""
@@ -267,6 +262,26 @@ class ScoreWriter:
             }
             for row, (sample_id, *_) in enumerate(self._waiting)
         ]
+
+
+def _sample_row(arrival: Arrival, arrived: Arrived, batch: BatchId, moment: datetime) -> Row:
+    """Return the row of an arrival for the table of samples."""
+    decoded = arrival.decoded
+    return {
+        "sample_id": arrival.sample_id,
+        "batch": batch,
+        "uri": arrival.file.uri,
+        "stamp": arrival.file.stamp,
+        "size": arrival.file.size,
+        "arrived": str(arrived),
+        "arrived_at": moment,
+        "reason": None if arrival.reason is None else str(arrival.reason),
+        "detail": arrival.detail or None,
+        "fingerprint": decoded.fingerprint if decoded else None,
+        "metadata": json.dumps(decoded.metadata) if decoded else None,
+        "entity": decoded.entity if decoded else None,
+        "stake": decoded.stake if decoded else None,
+    }
 
 
 def _second_look(row: Mapping[str, Any], accepted: str) -> str:

@@ -67,7 +67,9 @@ class Loop:
         )
         return cls(root, servers)
 
-    def start(self, *arguments: str, plan: Interruption | None = None) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, plan: Interruption | None = None, is_fed: bool = False
+    ) -> subprocess.Popen[str]:
         """Start a command, as a user would or with `plan`, in a process group of its own."""
         command = [*_REAL] if plan is None else [*_INTERRUPTED, json.dumps(asdict(plan))]
         search = {} if plan is None else {"PYTHONPATH": str(_CHECKOUT)}  # where `tests` lies
@@ -75,16 +77,18 @@ class Loop:
             [*command, *arguments],
             env={**os.environ, **search, "GOLDLOOP_WORKSPACE": str(self.root)},
             cwd=self.root,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if is_fed else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
 
-    def run(self, *arguments: str, plan: Interruption | None = None, code: int = 0) -> Ended:
-        """Run a command to its end and check its exit code."""
-        ended = finish(self.start(*arguments, plan=plan))
+    def run(
+        self, *arguments: str, plan: Interruption | None = None, code: int = 0, fed: str | None = None
+    ) -> Ended:
+        """Run a command to its end, `fed` on its standard input, and check its exit code."""
+        ended = finish(self.start(*arguments, plan=plan, is_fed=fed is not None), fed)
         assert ended.code == code, (
             f"goldloop {' '.join(arguments)} ended with {ended.code}:\n{ended.out}\n{ended.err}"
         )
@@ -139,10 +143,10 @@ class Loop:
         return [key for key, n in Counter(self.queue().all_tasks().values()).items() if n > 1]
 
 
-def finish(process: subprocess.Popen[str]) -> Ended:
-    """Wait for a started command."""
+def finish(process: subprocess.Popen[str], fed: str | None = None) -> Ended:
+    """Wait for a started command, which reads `fed`."""
     try:
-        out, err = process.communicate(timeout=LONGEST_COMMAND_S)
+        out, err = process.communicate(fed, timeout=LONGEST_COMMAND_S)
     except subprocess.TimeoutExpired:
         process.kill()
         out, err = process.communicate()

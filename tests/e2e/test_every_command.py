@@ -101,10 +101,10 @@ class Tried:
     def __init__(self, loop: Loop) -> None:
         self.loop, self.names = loop, set[str]()
 
-    def does(self, name: str, *arguments: str, code: int = 0) -> Ended:
+    def does(self, name: str, *arguments: str, code: int = 0, fed: str | None = None) -> Ended:
         """Run a command for people; it says something, and never a Python error."""
         self.names.add(name)
-        ended = self.loop.run(*name.split(), *arguments, code=code)
+        ended = self.loop.run(*name.split(), *arguments, code=code, fed=fed)
         assert (ended.out + ended.err).strip()
         assert "Traceback" not in ended.err
         return ended
@@ -151,6 +151,7 @@ def test_every_command_works_on_this_kind(
     assert (record["checks"] is not None) is bool(n_checks)
     look_at_checks(tried, n_checks, tmp_path)
     look_at_reports(tried, kind, truth)
+    decide_live(tried, kind)
     tried.does("rollback", "--to", "1")
     tried.names.add("serve")
     serving = loop.start("serve")
@@ -217,6 +218,22 @@ def look_at_checks(tried: Tried, n_checks: int, folder: Path) -> None:
     assert len((folder / "failed.csv").read_text().splitlines()) == 1 + len(run["failed"])
     assert "Behaviour checks" in (tried.loop.root / "reports" / "round-001.html").read_text()
     assert "words.csv: challenger as expected in " in tried.does("status").out
+
+
+def decide_live(tried: Tried, kind: str) -> None:
+    """Decide a row that arrives alone; pictures are files, and the error says so."""
+    live = {"text": {"id": "live", "text": "a word"}, "records": {"id": "live", "amount": 3.5, "shop": "x"}}
+    if kind not in live:
+        assert "goldloop decide takes texts and records" in tried.does("decide", code=1, fed="").err
+        return
+    row = json.dumps(live[kind])
+    first, again, bad = map(
+        json.loads, tried.does("decide", code=1, fed=f"{row}\n{row}\n[]\n").out.splitlines()
+    )
+    assert first["action"] in {"approve", "decline", "quick review", "full review", "hold"}
+    assert again == first | {"is_known": True}
+    assert bad["problem"] == "line 3 is no record: it is a JSON list, not an object"
+    assert tried.tells("status")["files"]["is_conserved"]
 
 
 def look_at_reports(tried: Tried, kind: str, truth: dict[SampleId, str]) -> None:

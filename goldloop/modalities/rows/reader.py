@@ -62,6 +62,11 @@ class RowReader(ABC):
         unknown = (file for file in files_of(source) if not is_known(file))
         return self._kept(row for file in unknown for row in self._rows(file, is_known))
 
+    def row(self, source: str, fields: Mapping[str, Any]) -> tuple[Arrival, RowSample | None]:
+        """Return one row that came from `source`, and what it says if it is good; it is not kept yet."""
+        ref = _row_ref(FileRef(source, 0, ""), 1, fields)
+        return self._arrival(ref, fields, is_doubled=False)
+
     def again(self, samples: Iterable[tuple[SampleId, FileRef]]) -> Iterator[Arrival]:
         """Yield `samples` from the store."""
         for sample_id, file in samples:

@@ -7,6 +7,7 @@ photographs  the same at 224 px on a frozen backbone, also beside the bare netwo
 push         tasks into Label Studio, against the server's own bulk import of the same payload
 pull         100 changed annotations among many tasks, against a full export of the project
 selection    500 samples of a pool, by strategy
+decide       one live decision about a payment: ms
 posts        a file of posts with hashed words: posts a second and memory
 features     a training on 10,000 gold samples, and scoring a pool anew, from kept features
 
@@ -16,13 +17,13 @@ push and pull start servers of their own in a temporary folder and end them.
 from __future__ import annotations
 
 from scripts.bench.common import Report, options_of
-from scripts.bench.speed import features, label_studio, photographs, posts, score, selection
+from scripts.bench.speed import decide, features, label_studio, photographs, posts, score, selection
 
 
 def main() -> None:
     """Run the parts asked for."""
     parser = options_of(__doc__, n=3, counted="measurements of each side and size")
-    parts = ("score", "photographs", "push", "pull", "selection", "features", "posts")
+    parts = ("score", "photographs", "push", "pull", "selection", "features", "posts", "decide")
     parser.add_argument("--part", choices=parts, nargs="+", required=True)
     parser.add_argument(
         "--sizes",
@@ -42,6 +43,8 @@ def main() -> None:
         selection.run(report, options)
     if "features" in options.part:
         features.run(report, options)
+    if "decide" in options.part:
+        decide.run(report, options)
     if "posts" in options.part:
         posts.run(report, options)
     if {"push", "pull"} & set(options.part):

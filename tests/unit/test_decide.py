@@ -1,0 +1,159 @@
+"""Live decisions: answered one by one, with the code of a batch, and recorded like one, whatever happens."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from goldloop.core.errors import SettingsError
+from goldloop.loop.decide import LiveDecision, open_decisions
+from goldloop.loop.push import push
+from goldloop.loop.score import score_files
+from goldloop.scoring.journal import Journal
+from goldloop.tables.counts import conservation
+from goldloop.tables.predictions import newest_predictions
+from tests.loop import Loop, texts
+from tests.payments import made_payments, payment
+from tests.record_loop import OWN_AMOUNTS, RecordLoop
+from tests.texts import write_json
+
+
+@pytest.fixture(scope="module")
+def loop(tmp_path_factory: pytest.TempPathFactory) -> RecordLoop:
+    """Return a workspace with a champion and a cost policy."""
+    made = RecordLoop(tmp_path_factory.mktemp("live"), "lightgbm", OWN_AMOUNTS)
+    push(made.ports)
+    for _ in range(2):
+        made.round()
+    return made
+
+
+def fresh(n: int, seed: int) -> list[dict[str, object]]:
+    """Return payments that have not arrived yet."""
+    return [row | {"id": f"{row['id']}-{seed}"} for row, _ in made_payments(n + 20, seed=seed)[:n]]
+
+
+def test_a_live_decision_is_that_of_a_batch(loop: RecordLoop) -> None:
+    """The same records in two workspaces of the same champion get the same lane, label and risk."""
+    rows = fresh(30, seed=7)
+    decisions = open_decisions(loop.ports)
+    live = [decisions.decide(row) for row in rows]
+    assert decisions.flush()
+
+    kept = {
+        row["sample_id"]: row
+        for row in newest_predictions(loop.ports.tables, ["policy", "decided", "batch", "probs"]).to_pylist()
+    }
+    twin = write_json(loop.folder / "twin.jsonl", *(row | {"id": f"{row['id']}x"} for row in rows))
+    score_files(loop.ports, str(twin))
+    scored = {
+        row["sample_id"]: row
+        for row in newest_predictions(loop.ports.tables, ["policy", "decided", "batch", "probs"]).to_pylist()
+        if row["batch"] not in ("decide",) and row["sample_id"] not in kept
+    }
+    assert sorted((row["lane"], row["decided"], row["probs"]) for row in scored.values()) == sorted(
+        (kept[one.sample_id]["lane"], kept[one.sample_id]["decided"], kept[one.sample_id]["probs"])
+        for one in live
+    )
+    for one in live:
+        row = kept[one.sample_id]
+        assert (one.label, one.policy) == (row["decided"], row["policy"])
+        assert one.risk == pytest.approx(row["probs"][1], abs=1e-6)
+        auto = {"genuine": "approve", "fraud": "decline"}[row["decided"]]
+        assert one.action == {"auto": auto, "review": "quick review", "full": "full review"}[row["lane"]]
+    assert conservation(loop.ports.tables).is_conserved
+
+
+def test_the_same_record_again_gets_the_same_decision(loop: RecordLoop) -> None:
+    """Before and after it is in the tables; nothing is recorded twice."""
+    (row,) = fresh(1, seed=8)
+    decisions = open_decisions(loop.ports)
+    first, again = decisions.decide(row), decisions.decide(row)
+    decisions.flush()
+    later = decisions.decide(row)
+    other_process = open_decisions(loop.ports).decide(row)
+
+    assert not first.is_known
+    assert again == later == other_process == replace(first, is_known=True)
+    assert not Journal(decisions.journal.path).entries()
+    samples = loop.ports.tables.samples.read(["sample_id"]).to_pylist()
+    assert sum(one["sample_id"] == first.sample_id for one in samples) == 1
+
+
+def test_what_was_told_is_recorded_although_the_process_died(loop: RecordLoop) -> None:
+    """The journal has it; the next decide or score brings it to the tables, once, as it was told."""
+    for number, again in enumerate(("decide", "score")):
+        (row,) = fresh(1, seed=20 + number)
+        killed = open_decisions(loop.ports)
+        told = killed.decide(row)
+        if again == "decide":
+            open_decisions(loop.ports)
+        else:
+            lone = write_json(loop.folder / f"lone{number}.jsonl", payment(f"lone{number}"))
+            score_files(loop.ports, str(lone))
+        rows = newest_predictions(loop.ports.tables, ["decided", "policy", "batch"]).to_pylist()
+        (kept,) = (one for one in rows if one["sample_id"] == told.sample_id)
+        assert (kept["decided"], kept["policy"], kept["batch"]) == (told.label, told.policy, "decide")
+        assert loop.ports.modality.columns(kept["sample_id"])["id"] == row["id"]
+        assert conservation(loop.ports.tables).is_conserved
+
+
+def test_a_kill_between_tables_and_journal_records_nothing_twice(loop: RecordLoop) -> None:
+    """The journal is read again, and what is in the tables stays."""
+    (row,) = fresh(1, seed=30)
+    decisions = open_decisions(loop.ports)
+    told = decisions.decide(row)
+    journal = decisions.journal.path.read_bytes()
+    decisions.flush()
+    decisions.journal.path.write_bytes(journal)
+
+    open_decisions(loop.ports)
+
+    for table in (loop.ports.tables.samples, loop.ports.tables.predictions):
+        ids = table.read(["sample_id"])["sample_id"].to_pylist()
+        assert ids.count(told.sample_id) == 1
+
+
+def test_a_torn_line_of_the_journal_is_no_decision(tmp_path: Path) -> None:
+    """It was never told: the line is forced to the disk before the answer."""
+    journal = Journal(tmp_path / "journal" / "decisions.jsonl")
+    journal.add({"sample": {"sample_id": "a"}})
+    with journal.path.open("ab") as file:
+        file.write(b'{"sample": {"sam')
+
+    assert journal.entries() == [{"sample": {"sample_id": "a"}}]
+
+
+def test_a_bad_record_has_a_reason_and_is_not_recorded(loop: RecordLoop) -> None:
+    """Whoever sent it can correct it; the next record is decided all the same."""
+    decisions = open_decisions(loop.ports)
+    bad = [payment("bad", amount="much"), payment("bad2", colour="red"), {"amount": 3}]
+    told = [decisions.decide(row) for row in bad]
+
+    assert [one.action for one in told] == [None] * 3
+    assert str(told[0].problem).startswith("wrong type: the amount is 'much'")
+    assert "'colour' is none of [records.fields]" in str(told[1].problem)
+    assert str(told[2].problem).startswith("missing id")
+    assert decisions.decide(fresh(1, seed=40)[0]).action is not None
+    assert json.dumps(decisions.journal.entries()[0]["row"]["content"])
+
+
+def test_before_any_model_a_record_is_held(tmp_path: Path) -> None:
+    """It waits in the pool, like a file that was scored before the first model."""
+    young = RecordLoop(tmp_path, "lightgbm")
+    told = open_decisions(young.ports).decide(payment("first"))
+
+    assert told == LiveDecision(
+        "Pfirst", "hold", policy=told.policy, model_version=told.model_version, sample_id=told.sample_id
+    )
+
+
+def test_files_are_not_decided_live(tmp_path: Path) -> None:
+    """A picture is a file; the error names the command for it."""
+    pictures = Loop(tmp_path, texts(5))
+
+    with pytest.raises(SettingsError, match="goldloop decide takes texts and records"):
+        open_decisions(pictures.ports())
