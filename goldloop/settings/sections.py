@@ -123,7 +123,7 @@ class ConsensusSettings(Section):
     """Largest number of answers of different annotators to a sample before an adjudicator decides."""
     audit_answers: Annotated[int, Field(ge=1, le=20)] = 2
     """Independent blind answers to each audit sample; 1 for a single annotator."""
-    repeat_share: Annotated[float, Field(ge=0, lt=1)] = 0.15
+    repeat_share: Annotated[float, Field(ge=0, lt=1)] = 0.25
     """Share of the round's budget reserved for further answers, adjudication, honeypots and rechecks; before
     the first model, share of the audit's part of it."""
 
