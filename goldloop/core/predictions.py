@@ -39,8 +39,8 @@ class Candidate:
 
     `margin` and `label` belong to the newest prediction; both are None before the first. `audit_probability`
     was fixed by the first prediction; None means the audit rate. `hint` is the label of the user's hints that
-    the sample was chosen for, None where no hint did. A sample that `is_appealed` has a task for an appeal:
-    only the audit may still draw it. `entity` is whom or what the sample belongs to, if that is known.
+    the sample was chosen for, None where no hint did. A sample that `is_audit_only` has an appeal or a known
+    outcome: only the audit may still draw it. `entity` is whom or what the sample belongs to, if known.
     """
 
     sample_id: SampleId
@@ -50,7 +50,7 @@ class Candidate:
     label: str | None = None
     audit_probability: float | None = None
     hint: str | None = None
-    is_appealed: bool = False
+    is_audit_only: bool = False
     entity: str | None = None
 
 

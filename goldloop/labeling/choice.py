@@ -35,10 +35,10 @@ def choose_samples(
     """Return the next samples to ask about; reads no table when the allowance is spent."""
     if not allowance.n_answers and not allowance.n_more:
         return ChosenSamples()
-    appealed, selection = snapshot.only_appealed, settings.selection
-    pool = read_unlabeled_pool(tables, snapshot.taken - appealed)
-    if appealed:
-        pool = [replace(one, is_appealed=one.sample_id in appealed) for one in pool]
+    audit_only, selection = snapshot.audit_only, settings.selection
+    pool = read_unlabeled_pool(tables, snapshot.taken - audit_only)
+    if audit_only:
+        pool = [replace(one, is_audit_only=one.sample_id in audit_only) for one in pool]
 
     def chosen(n_answers: int) -> list[Choice]:
         spending = Spending(

@@ -73,7 +73,7 @@ def select(pool: Sequence[Candidate], spending: Spending, *, rank: Rank) -> list
 
 
 def _is_asked_about(candidate: Candidate) -> bool:
-    return candidate.lane is not Lane.AUTO and not candidate.is_appealed
+    return candidate.lane is not Lane.AUTO and not candidate.is_audit_only
 
 
 def _ranked(candidates: Sequence[Candidate], n: int, spending: Spending, rank: Rank) -> list[Candidate]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -49,6 +50,33 @@ def find_sample(tables: Tables, name: str) -> SampleId:
             "posts.csv#id=17, or the beginning of one sample_id"
         )
     return SampleId(found.pop())
+
+
+def find_samples(tables: Tables, names: Collection[str]) -> dict[str, set[SampleId]]:
+    """Return the samples that each of `names` stands for: none, one or, where files share names, several.
+
+    A name is a whole sample_id, a place, a file name, or the id of a row.
+    """
+    found: dict[str, set[SampleId]] = {name: set() for name in names}
+    if not names:
+        return found
+    was_seen = pc.field("arrived").isin([str(Arrived.SAMPLE), str(Arrived.DUPLICATE)])
+    rows = tables.samples.read(["sample_id", "uri", "arrived"], where=was_seen)
+    last = pc.replace_substring_regex(rows["uri"], pattern="^.*/", replacement="")
+    row_id = pc.replace_substring_regex(rows["uri"], pattern="^.*#id=", replacement="")
+    quoted: dict[str, list[str]] = {}
+    for name in names:
+        quoted.setdefault(quote(name, safe="", errors="surrogatepass"), []).append(name)
+    plain = {name: [name] for name in names}
+    looks = ((rows["sample_id"], plain), (rows["uri"], plain), (last, plain), (row_id, quoted))
+    for column, meant in looks:
+        hits = pc.is_in(column, value_set=pa.array(list(meant), pa.string()))
+        for key, sample_id in zip(
+            column.filter(hits).to_pylist(), rows["sample_id"].filter(hits).to_pylist(), strict=True
+        ):
+            for name in meant[key]:
+                found[name].add(SampleId(sample_id))
+    return found
 
 
 def read_places(tables: Tables, sample_ids: Collection[SampleId]) -> dict[SampleId, list[FileRef]]:
