@@ -137,6 +137,8 @@ def serve(where: Where = None) -> None:
 def status(where: Where = None, as_json: Json = False) -> None:
     """Show the state of files, tasks, answers, gold and models."""
     from goldloop.loop.champion import champion_problem
+    from goldloop.loop.maturity import read_maturity
+    from goldloop.reports.outcomes import outcomes_line
     from goldloop.reports.status import read_status
 
     parts = open_workspace(where)
@@ -151,6 +153,7 @@ def status(where: Where = None, as_json: Json = False) -> None:
     entries = PolicyLog(parts.tables.policies).entries()
     settled = [entry for entry in entries if champion in (None, entry.model_version)]
     labeling = parts.read_state()
+    reported = labeling.snapshot.reported
     state = read_status(
         parts.tables,
         labeling,
@@ -162,6 +165,7 @@ def status(where: Where = None, as_json: Json = False) -> None:
         answers=_compared_answers(parts, labeling),
         waits_for=waits_for_now(parts.tables, labeling, parts.settings),
         preset=parts.preset,
+        outcomes=outcomes_line(reported, read_maturity(parts.ports, reported)),
     )
     show(state, pairs(state.lines()), as_json=as_json)
 

@@ -12,7 +12,19 @@ from typing import Annotated
 import typer
 
 from goldloop import __version__
-from goldloop.cli import appeals, gold, hints, labels, loop, policy, reports, review, selection, workspace
+from goldloop.cli import (
+    appeals,
+    gold,
+    hints,
+    labels,
+    loop,
+    outcomes,
+    policy,
+    reports,
+    review,
+    selection,
+    workspace,
+)
 from goldloop.cli.common import err, out
 from goldloop.cli.leaving import bound_exit
 from goldloop.core.disk import disk_error, path_error
@@ -35,6 +47,7 @@ app.add_typer(loop.app)
 app.add_typer(hints.app)
 app.add_typer(reports.app)
 app.add_typer(review.app)
+app.add_typer(outcomes.app)
 app.add_typer(policy.replay_app)
 app.add_typer(gold.app, name="gold")
 app.add_typer(policy.app, name="policy")

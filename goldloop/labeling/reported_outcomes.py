@@ -37,7 +37,7 @@ class Bound:
 def bind_outcomes(tables: Tables, settings: Settings, modality: Modality, snapshot: Snapshot) -> Bound:
     """Write the sample of each report that has none yet and whose sample has arrived, and what they lack.
 
-    A sample that nobody was asked about gets a group and a split, for good. Nothing is read where nothing waits.
+    A sample nobody was asked about gets a group and a split, for good. It reads nothing where nothing waits.
     """
     waiting = [report for report in snapshot.reported if report.sample_id is None]
     found = find_samples(tables, {report.name for report in waiting})

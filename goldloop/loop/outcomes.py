@@ -13,6 +13,7 @@ from goldloop.core.samples import SampleId
 from goldloop.gold.records import GoldRecord, GoldVersion
 from goldloop.labeling.context import LoopState, read_state
 from goldloop.labeling.reported_outcomes import Bound, bind_outcomes
+from goldloop.loop.maturity import Maturity, read_maturity
 from goldloop.loop.ports import LoopPorts
 from goldloop.modalities.rows.outcomes import OutcomeForm, RefusedRow, read_outcomes
 from goldloop.tables.gold_store import GoldStore
@@ -44,7 +45,8 @@ class OutcomesReport:
     Of `n_rows` rows, `n_added` are new, `n_known` were there before, and `refused` cannot be used.
     `n_waiting` outcomes of this file have no sample yet, of which `ambiguous` names several samples;
     they find it when it arrives. `contradictions` are samples whose outcome says other than an earlier
-    outcome or than people. `gold_version` is None where no label changed.
+    outcome or than people. `lost` tells of samples whose content is gone, so that they are no gold.
+    `gold_version` is None where no label changed.
     """
 
     n_rows: int
@@ -58,6 +60,7 @@ class OutcomesReport:
     n_honest_disputes: int = 0
     gold_version: int | None = None
     n_gold_changes: int = 0
+    maturity: Maturity | None = None
 
     @property
     def n_contradictions(self) -> Mapping[str, int]:
@@ -96,6 +99,7 @@ def add_outcomes(ports: LoopPorts, source: str) -> OutcomesReport:
         n_honest_disputes=sum(report.is_honest_dispute for report in reports),
         gold_version=version.version if version else None,
         n_gold_changes=version.n_added + version.n_changed + version.n_removed if version else 0,
+        maturity=read_maturity(ports, state.snapshot.reported),
     )
 
 

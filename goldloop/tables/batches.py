@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Collection, Iterator
+from datetime import datetime
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -91,6 +93,22 @@ def read_places(tables: Tables, sample_ids: Collection[SampleId]) -> dict[Sample
     for sample_id, *file in codec.column_values(rows.sort_by([("arrived_at", "descending")]), *names):
         places.setdefault(SampleId(sample_id), {}).setdefault(file[0], FileRef(*file))
     return {sample_id: list(files.values()) for sample_id, files in places.items()}
+
+
+def read_arrival_times(tables: Tables, sample_ids: Collection[SampleId]) -> dict[SampleId, datetime]:
+    """Return when each of `sample_ids` first arrived."""
+    if not sample_ids:
+        return {}
+    wanted = IS_SAMPLE & pc.field("sample_id").isin(pa.array(sorted(sample_ids), pa.string()))
+    rows = tables.samples.read(["sample_id", "arrived_at"], where=wanted)
+    rows = rows.sort_by([("arrived_at", "descending")])
+    return {SampleId(key): at for key, at in codec.column_values(rows, "sample_id", "arrived_at")}
+
+
+def read_drawn_samples(tables: Tables, n: int) -> list[SampleId]:
+    """Return `n` samples, those with the smallest ids: hashes of contents, so this is a random draw."""
+    rows = tables.samples.read(["sample_id"], where=IS_SAMPLE)
+    return [SampleId(key) for key in heapq.nsmallest(n, set(rows["sample_id"].to_pylist()))]
 
 
 def read_arrived_files(tables: Tables) -> Iterator[FileRef]:
