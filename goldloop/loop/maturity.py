@@ -68,7 +68,7 @@ def maturity(
         median_days=median_delay(took, seen),
         mature_days=delays.mature_age if delays else None,
         mature_share=share(int(np.sum(ages >= delays.mature_age)), len(ages)) if delays else Measure(0, None),
-        n_expected=delays.expected_reports(seen) if delays else None,
+        n_expected=len(known) / delays.reported_share(ages) if delays else None,
     )
 
 

@@ -58,13 +58,13 @@ class Delays:
         """From how many days on a record is mature."""
         return self.quantile(MATURE_SHARE)
 
-    def expected_reports(self, ages: npt.ArrayLike) -> float:
-        """Return how many reports there will be within the window, from the `ages` (n,) of reported records.
+    def reported_share(self, ages: npt.ArrayLike) -> float:
+        """Return which share of the reports about records of `ages` (n,) has come, if all ages are as risky.
 
-        Each stands for 1 / share_by(age) reports [horvitz1952]; ages below the first delay count once.
+        The reports so far over this share are how many there will be within the window. Counting each as
+        1 / share_by(age) would need no such assumption, and one report of the first day would count hundreds.
         """
-        shares = self.share_by(ages)
-        return float(np.sum(1 / np.where(shares > 0, shares, 1.0)))
+        return float(np.mean(self.share_by(ages)))
 
     def genuine_weights(self, ages: npt.ArrayLike, fraud_shares: npt.ArrayLike) -> Floats:
         """Return what a record without a report weighs as a genuine one, in [0, 1], beside 1 for a report.

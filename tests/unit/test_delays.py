@@ -71,7 +71,7 @@ def test_without_truncation_it_is_the_share_of_known_delays() -> None:
 
     assert estimate.share_by([0.5, 1, 20, 40, 400]).tolist() == pytest.approx([0, 0.025, 0.5, 1, 1])
     assert (estimate.quantile(0.5), estimate.mature_age, estimate.window) == (20, 38, 40)
-    assert estimate.expected_reports([20, 40]) == pytest.approx(3)
+    assert estimate.reported_share([20, 40]) == pytest.approx(0.75)
 
 
 def test_few_reports_give_no_distribution() -> None:
@@ -115,7 +115,8 @@ def test_the_reports_to_come_are_estimated_from_those_that_came() -> None:
     """On average over simulations, as many as there are in the end."""
     ratios = []
     for seed in range(40):
-        _, watched, everything = simulated(seed)
+        known, _, everything = simulated(seed)
         estimate = found(seed)
-        ratios.append(estimate.expected_reports(watched) / np.sum(everything <= estimate.window))
+        expected = len(known) / estimate.reported_share(np.linspace(0, DAYS, 2000))
+        ratios.append(expected / np.sum(everything <= estimate.window))
     assert np.mean(ratios) == pytest.approx(1, abs=0.03)

@@ -86,8 +86,7 @@ class Known:
 
     def genuine_weights(self) -> Floats:
         """Return what a payment without a chargeback weighs, (n,)."""
-        ages = self.age[self.is_reported]
-        share = self.delays.expected_reports(ages) / np.sum(self.past)
+        share = np.mean(self.is_reported[self.past]) / self.delays.reported_share(self.age[self.past])
         return self.delays.genuine_weights(np.maximum(self.age, 0), share)
 
 

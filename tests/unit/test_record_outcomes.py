@@ -1,0 +1,163 @@
+"""Outcomes of records on real tables: chargebacks by the id of the row, their delay, whom they teach."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from goldloop.adapters.delta import open_tables
+from goldloop.adapters.memory import MemoryLabelingServer, MemoryRegistry, MemoryRuns
+from goldloop.core.chance import is_judging
+from goldloop.core.labels import LabelSet
+from goldloop.core.splits import Split
+from goldloop.gold.leaks import check_no_leak
+from goldloop.labeling.context import read_state
+from goldloop.loop.outcomes import add_outcomes
+from goldloop.loop.ports import LoopPorts
+from goldloop.loop.pull import pull
+from goldloop.loop.push import push
+from goldloop.loop.retrain import retrain
+from goldloop.loop.score import score_files
+from goldloop.reports.outcomes import maturity_lines, outcomes_line
+from goldloop.settings import Settings
+from goldloop.tables.gold_store import GoldStore
+from models.kinds import TRAINERS
+from tests.loop import FakeClock
+from tests.payments import SECTION, made_payments, records_in
+from tests.texts import write_json, write_rows
+
+LABELS = LabelSet(("genuine", "fraud"))
+AUDIT_RATE = 0.2
+DAY = timedelta(days=1)
+
+
+@dataclass
+class Payments:
+    """A workspace of payments on tables in `folder`, whose frauds are charged back about five days later."""
+
+    folder: Path
+    queue: MemoryLabelingServer = field(default_factory=lambda: MemoryLabelingServer(LABELS))
+
+    def __post_init__(self) -> None:
+        settings = Settings(
+            name="payments",
+            kind="records",
+            labels=LABELS.names,
+            records=SECTION,
+            selection={"budget_per_round": 60, "audit_rate": AUDIT_RATE},
+        )
+        clock, modality = FakeClock(), records_in(self.folder)
+        clock.now = datetime(2026, 3, 29, tzinfo=UTC)
+        trainer = TRAINERS["records"](settings.model)
+        registry, runs = MemoryRegistry(self.folder / "models"), MemoryRuns()
+        self.ports = LoopPorts(
+            configured=settings,
+            tables=open_tables(self.folder / "tables"),
+            modality=modality,
+            open_queue=lambda: self.queue,
+            open_trainer=lambda _: trainer,
+            open_registry=lambda: registry,
+            open_runs=lambda: runs,
+            owner="test",
+            clock=clock,
+        )
+        made = made_payments(600)
+        source = write_json(self.folder / "payments.jsonl", *(row for row, _ in made))
+        arrivals = modality.reader.cases(str(source))
+        self.label_of = {arrival.sample_id: label for arrival, (_, label) in zip(arrivals, made, strict=True)}
+        score_files(self.ports, str(source))
+        self.chargebacks = write_rows(
+            self.folder / "chargebacks.csv",
+            [(name, "chargeback", known.isoformat()) for name, known in self._reported(made, clock.now)],
+            ("id", "kind", "known_at"),
+        )
+
+    def _reported(
+        self, made: list[tuple[dict[str, str], str]], now: datetime
+    ) -> Iterator[tuple[str, datetime]]:
+        rng = np.random.default_rng(1)
+        for fields, label in made:
+            known = datetime.fromisoformat(fields["at"]) + 5 * DAY * float(rng.weibull(2.0)) / 0.83
+            if label == "fraud" and known <= now:
+                yield fields["id"], known
+
+
+@pytest.fixture
+def payments(tmp_path: Path) -> Payments:
+    """A workspace of payments in which analysts were asked about some."""
+    made = Payments(tmp_path)
+    push(made.ports)
+    for task_id, task in sorted(made.queue.tasks.items()):
+        for analyst in ("ana", "ben"):
+            if task.is_open:
+                made.queue.answer(task_id, analyst, made.label_of[task.pushed.sample_id])
+    pull(made.ports)
+    return made
+
+
+def test_chargebacks_teach_about_customers_who_do_not_judge(payments: Payments) -> None:
+    """Rows are found by their ids; no customer trains and judges; the next model learns from them."""
+    before = len(GoldStore(payments.ports.tables.gold).records())
+    report = add_outcomes(payments.ports, str(payments.chargebacks))
+    assert report.n_added > 50
+    assert (report.n_waiting, report.refused, report.contradictions) == (0, (), ())
+
+    records = GoldStore(payments.ports.tables.gold).records()
+    reported = [record for record in records if record.source == "outcome"]
+    unasked = [record for record in reported if record.purpose == "outcome"]
+    assert len(reported) == report.n_added
+    assert len(records) == before + len(unasked)
+    assert {record.label for record in reported} == {"fraud"}
+    check_no_leak(records)
+    splits = defaultdict(set)
+    for record in unasked:
+        assert record.entity is not None
+        splits[is_judging(record.entity, audit_rate=AUDIT_RATE, seed=0)].add(record.split)
+    assert splits[True] == {Split.WITHHELD}
+    assert Split.TRAIN in splits[False] <= {Split.TRAIN, Split.WITHHELD}
+
+    notes: list[str] = []
+    record = retrain(payments.ports, notes)
+    assert record is not None
+    assert record.n_gold == len(records)
+    assert add_outcomes(payments.ports, str(payments.chargebacks)).n_known == report.n_added
+
+
+def test_the_delay_of_chargebacks_counts_from_the_time_of_the_payment(payments: Payments) -> None:
+    """About half are known after five days; it is told with its interval, and which share is mature."""
+    report = add_outcomes(payments.ports, str(payments.chargebacks))
+    found = report.maturity
+    assert found is not None
+    assert found.median_days.estimate is not None
+    assert found.median_days.estimate.low <= 5.0 <= found.median_days.estimate.high
+    assert found.median_days.estimate.value == pytest.approx(5.0, abs=1.0)
+    assert found.mature_days is not None
+    assert 8 < found.mature_days < 14
+    assert found.n_dated == found.n_chargebacks == report.n_added
+    assert found.mature_share.estimate is not None
+    assert found.mature_share.estimate.value == pytest.approx(1 - found.mature_days / 28, abs=0.1)
+    n_frauds = sum(label == "fraud" for label in payments.label_of.values())
+    assert found.n_expected == pytest.approx(n_frauds, rel=0.15)
+    assert found.n_expected > found.n_dated
+
+    lines = maturity_lines(found)
+    assert lines[0].startswith("half of the chargebacks are known after ")
+    assert f"mature from {found.mature_days:.0f} days on" in lines[1]
+    reported = read_state(payments.ports.tables, payments.ports.settings).snapshot.reported
+    assert outcomes_line(reported, found).startswith(f"{report.n_added} chargeback; {report.n_added} samples")
+
+
+def test_few_chargebacks_tell_no_delay(payments: Payments, tmp_path: Path) -> None:
+    """The words say how many there are, and how many it takes."""
+    assert outcomes_line((), None) == ""
+    few = write_rows(tmp_path / "few.csv", [("P1", "chargeback")], ("id", "kind"))
+    found = add_outcomes(payments.ports, str(few)).maturity
+    assert maturity_lines(found) == [
+        "delay of chargebacks: too few, n=1 with a delay; 30 of samples of different age show it"
+    ]
