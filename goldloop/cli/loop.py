@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -165,8 +166,8 @@ def status(where: Where = None, as_json: Json = False) -> None:
         answers=_compared_answers(parts, labeling),
         waits_for=waits_for_now(parts.tables, labeling, parts.settings),
         preset=parts.preset,
-        outcomes=outcomes_line(reported, read_maturity(parts.ports, reported)),
     )
+    state = replace(state, outcomes=outcomes_line(reported, read_maturity(parts.ports, reported)))
     show(state, pairs(state.lines()), as_json=as_json)
 
 

@@ -61,6 +61,7 @@ def maturity(
     took, seen = (np.array([pair[place].total_seconds() / _DAY_S for pair in known]) for place in (0, 1))
     delays = estimate_delays(took, seen)
     ages = _drawn_ages(tables, settings, modality, as_of) if delays else np.zeros(0)
+    reported = delays.reported_share(ages) if delays and len(ages) else 0.0
     return Maturity(
         as_of=as_of,
         n_chargebacks=len(first),
@@ -68,7 +69,7 @@ def maturity(
         median_days=median_delay(took, seen),
         mature_days=delays.mature_age if delays else None,
         mature_share=share(int(np.sum(ages >= delays.mature_age)), len(ages)) if delays else Measure(0, None),
-        n_expected=len(known) / delays.reported_share(ages) if delays else None,
+        n_expected=len(known) / reported if reported else None,
     )
 
 

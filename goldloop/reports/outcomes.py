@@ -73,7 +73,7 @@ def maturity_lines(found: Maturity | None) -> list[str]:
         ]
     is_mature = percent_cell(found.mature_share)
     return [
-        f"half of the chargebacks are known after {number_cell(found.median_days, 1)} days",
+        f"half of the chargebacks are known after {number_cell(found.median_days, 1, unit=' days')}",
         f"mature from {number(found.mature_days)} days on, when {percent(MATURE_SHARE, 0)} are known: "
         f"{is_mature} of the samples, as of {found.as_of:%Y-%m-%d}",
         f"chargebacks so far: {found.n_dated:,} of about {number(found.n_expected)} that are to be expected",

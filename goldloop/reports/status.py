@@ -147,7 +147,6 @@ def read_status(
     answers: str = "not compared",
     waits_for: str = "",
     preset: str = "",
-    outcomes: str = "",
 ) -> Status:
     """Return where everything in `tables` stands; what the tables do not say is handed in."""
     closed, snapshot = read_rounds(tables.rounds), state.snapshot
@@ -172,7 +171,6 @@ def read_status(
         answers=answers,
         waits_for=waits_for,
         preset=preset,
-        outcomes=outcomes,
         hints=hints,
         hinted_gold={label: gold[label] for label in hints},
         splits={str(split): n for split in Split if (n := splits[split])},

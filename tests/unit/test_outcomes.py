@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
 from goldloop.core.chance import is_reserved
-from goldloop.core.errors import SourceError
 from goldloop.core.reported_outcomes import Placement
 from goldloop.core.samples import BatchId, SampleId, sample_id_of
 from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose, task_key
 from goldloop.gold.records import GoldRecord
-from goldloop.loop.outcomes import Contradiction, OutcomesReport, add_outcomes
+from goldloop.loop.outcomes import Contradiction
 from goldloop.reports.decisions import decision_log
 from goldloop.selection.assigned_splits import AssignedSplits
 from goldloop.settings.sections import SelectionSettings
 from goldloop.tables.outcomes import read_reported
 from tests.loop import PATIENT, Loop, killed_before_commit, texts
-from tests.texts import write_json
+from tests.outcomes import gold_of, known, told
 
 SELECTION = SelectionSettings(budget_per_round=40, audit_rate=0.3)
-COLUMNS = ("id", "kind", "label", "honest_dispute", "observed_at", "known_at")
 
 
 @pytest.fixture
@@ -40,29 +34,6 @@ def loop(tmp_path: Path) -> Loop:
             loop.queue.answer(task, annotator, "ham")
     loop.pull()
     return loop
-
-
-def told(loop: Loop, *rows: dict[str, object] | Sequence[object]) -> OutcomesReport:
-    """Add rows of outcomes, each a dict or the values of COLUMNS, as a CSV file."""
-    path = loop.folder / "outcomes.csv"
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        writer.writeheader()
-        for row in rows:
-            writer.writerow(row if isinstance(row, dict) else dict(zip(COLUMNS, row, strict=False)))
-    return add_outcomes(loop.ports(), str(path))
-
-
-def gold_of(loop: Loop, sample_id: str) -> GoldRecord | None:
-    """Return the present gold record of a sample."""
-    return next((one for one in loop.gold.read().records if one.sample_id == sample_id), None)
-
-
-def known(loop: Loop, sample_id: str) -> GoldRecord:
-    """Return the present gold record of a sample, which has one."""
-    record = gold_of(loop, sample_id)
-    assert record is not None
-    return record
 
 
 def of_people(loop: Loop, purpose: Purpose = Purpose.AUDIT) -> GoldRecord:
@@ -218,56 +189,6 @@ def test_what_nobody_labelled_may_train_and_never_judges(loop: Loop) -> None:
     assert (record.label, record.purpose, record.source) == ("spam", Purpose.AUDIT, "outcome")
     assert record.split in (Split.HOLDOUT, Split.VALIDATION)
     assert record.inclusion_probability == 0.3
-
-
-def test_rows_that_cannot_be_used_are_refused_by_row_and_the_rest_goes_on(loop: Loop) -> None:
-    """Each is told with its number and what to do; the sum of the rows is that of the file."""
-    report = told(
-        loop,
-        ("", "chargeback"),
-        (of_people(loop).sample_id, "complaint"),
-        ("9", "manual"),
-        ("9", "manual", "eggs"),
-        ("9", "refund", "ham", "yes"),
-        ("9", "chargeback", "spam", "yes"),
-        ("9", "chargeback", "", "maybe"),
-        ("9", "chargeback", "", "", "yesterday"),
-        ("9", "chargeback", "", "", "2026-01-03", "2026-01-02"),
-        ("9", "chargeback", "", "", "2027-01-01"),
-        (of_people(loop).sample_id, "chargeback"),
-    )
-
-    details = [
-        "no id", "kind is 'complaint'", "needs a label here", "no label", "only a chargeback",
-        "leave it empty", "not true or false", "write ISO 8601", "before observed_at", "in the future",
-    ]  # fmt: skip
-    assert [one.row for one in report.refused] == list(range(1, 11))
-    for one, detail in zip(report.refused, details, strict=True):
-        assert detail in one.detail
-    assert (report.n_rows, report.n_added, report.n_known) == (11, 1, 0)
-    assert known(loop, of_people(loop).sample_id)
-    assert sum(record.source == "outcome" for record in loop.gold.read().records) == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [("kind\nchargeback\n", "column 'id' 0 times"), ("id,kind,knownat\n", "'knownat' is no column")],
-)
-def test_a_file_with_other_columns_is_refused_whole(loop: Loop, text: str, message: str) -> None:
-    """A misspelt column would otherwise be missing in every row; nothing is kept."""
-    (loop.folder / "bad.csv").write_text(text)
-    with pytest.raises(SourceError, match=message):
-        add_outcomes(loop.ports(), str(loop.folder / "bad.csv"))
-    assert read_reported(loop.tables.outcomes) == []
-
-
-def test_jsonl_and_parquet_say_the_same_as_csv(loop: Loop) -> None:
-    """The three files are one: the second and the third add nothing."""
-    row = {"id": "0001", "kind": "manual", "label": "spam", "observed_at": "2026-01-03T00:00:00+00:00"}
-    assert told(loop, row).n_added == 1
-    assert add_outcomes(loop.ports(), str(write_json(loop.folder / "o.jsonl", row))).n_known == 1
-    pq.write_table(pa.Table.from_pylist([row]), loop.folder / "o.parquet")
-    assert add_outcomes(loop.ports(), str(loop.folder / "o.parquet")).n_known == 1
 
 
 def test_a_name_that_several_samples_have_is_told(loop: Loop) -> None:
