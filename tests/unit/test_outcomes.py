@@ -13,6 +13,7 @@ from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose, task_key
 from goldloop.gold.records import GoldRecord
 from goldloop.loop.outcomes import Contradiction
+from goldloop.reports.costs import read_cost_inputs
 from goldloop.reports.decisions import decision_log
 from goldloop.selection.assigned_splits import AssignedSplits
 from goldloop.settings.sections import SelectionSettings
@@ -189,6 +190,17 @@ def test_what_nobody_labelled_may_train_and_never_judges(loop: Loop) -> None:
     assert (record.label, record.purpose, record.source) == ("spam", Purpose.AUDIT, "outcome")
     assert record.split in (Split.HOLDOUT, Split.VALIDATION)
     assert record.inclusion_probability == 0.3
+
+
+def test_what_was_let_through_stays_let_through_in_the_costs(loop: Loop) -> None:
+    """An outcome about a sample that nobody was asked about saved no answer and caught no error."""
+    before = read_cost_inputs(loop.tables, loop.state(), loop.settings)
+    told(loop, *((sample_id, "chargeback") for sample_id in unasked(loop, is_in_reserve=False)))
+    after = read_cost_inputs(loop.tables, loop.state(), loop.settings)
+
+    assert len(loop.gold.read().records) > len(before.labelled)
+    assert len(after.labelled) == len(before.labelled)
+    assert after.is_labelled.tolist() == before.is_labelled.tolist()
 
 
 def test_a_name_that_several_samples_have_is_told(loop: Loop) -> None:
