@@ -95,6 +95,7 @@ class MemoryTexts:
     store: TextStore
     kind: str = "text"
     max_distance: int = MAX_FINGERPRINT_DISTANCE
+    has_stakes: bool = False
 
     def for_preset(self, preset: str) -> MemoryTexts:
         """Return the same texts."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from hypothesis import strategies as st
 
 from goldloop.consensus.votes import VotedSample
+from goldloop.core.error_costs import Matrix
 from goldloop.core.lanes import Lane
 from goldloop.core.predictions import Candidate
 from goldloop.core.samples import BatchId, sample_id_of
-from goldloop.routing.policies import Band, Cost, Matrix, Policy, Review, Supported, Suspended, Target
+from goldloop.routing.cost_policy import Cost, Review
+from goldloop.routing.policies import Band, Policy, Risk, Supported, Suspended, Target
 
 
 def confidences() -> st.SearchStrategy[float]:
@@ -96,11 +98,18 @@ def cost_policies() -> st.SearchStrategy[Cost]:
     return st.builds(Cost, error_costs(), looks(), looks())
 
 
+def risks() -> st.SearchStrategy[Risk]:
+    """Lines of risk, equal ones included."""
+    lines = st.lists(st.floats(0.001, 1), min_size=3, max_size=3).map(sorted)
+    return lines.map(lambda three: Risk(*three))
+
+
 def policies() -> st.SearchStrategy[Policy]:
     """Policies of every kind over three labels, supported and suspended ones included."""
     below = st.sampled_from([Lane.HOLD, Lane.REVIEW, Lane.FULL])
     edges = st.lists(confidences(), min_size=2, max_size=2, unique=True)
     any_band = st.builds(lambda pair, below: Band(min(pair), max(pair), below), edges, below)
-    plain = st.one_of(any_band, targets(), cost_policies())
-    supported = st.builds(Supported, st.one_of(any_band, cost_policies()), st.none() | confidences())
+    plain = st.one_of(any_band, targets(), cost_policies(), risks())
+    accepting = st.one_of(any_band, cost_policies(), risks())
+    supported = st.builds(Supported, accepting, st.none() | confidences())
     return st.one_of(plain, supported, plain.map(Suspended))

@@ -15,8 +15,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from goldloop.core.error_costs import Stakes
 from goldloop.core.labels import LabelSet
-from goldloop.core.probs import Probs, confidence
+from goldloop.core.probs import Probs, confidence, likeliest, of_columns
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 from goldloop.gold.records import GoldRecord
@@ -29,13 +30,22 @@ class Traffic:
     """The first prediction of every scored sample: the population from which audits are drawn.
 
     `probs` (N, n_labels) are calibrated, `lanes` (N,) are the lanes routing chose, `rounds` (N,) the rounds
-    in which the samples were scored.
+    in which the samples were scored. `decided` (N,) are the columns of the labels that the policy takes them
+    for, without it the likeliest; `stakes` (N,) is what is at stake, without it 0.
     """
 
     sample_ids: tuple[SampleId, ...]
     probs: Probs
     lanes: npt.NDArray[np.str_]
     rounds: npt.NDArray[np.intp]
+    decided: Columns = field(default_factory=lambda: np.zeros(0, dtype=np.intp))
+    stakes: Stakes = field(default_factory=lambda: np.zeros(0))
+
+    def __post_init__(self) -> None:
+        if not len(self.decided):
+            object.__setattr__(self, "decided", likeliest(self.probs))
+        if not len(self.stakes):
+            object.__setattr__(self, "stakes", np.zeros(len(self.probs)))
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -45,6 +55,11 @@ class Traffic:
     def confidence(self) -> npt.NDArray[np.float64]:
         """Largest probability of each row, (N,)."""
         return confidence(self.probs)
+
+    @property
+    def decided_confidence(self) -> npt.NDArray[np.float64]:
+        """Probability of the label that each sample is taken for, (N,)."""
+        return of_columns(self.probs, self.decided)
 
     def where(self, rows: npt.NDArray[np.bool_]) -> Self:
         """Return the samples for which `rows`, bool (N,), is true."""
@@ -67,13 +82,19 @@ class Audited(Traffic):
     clusters: npt.NDArray[np.str_] = field(default_factory=lambda: np.zeros(0, dtype=np.str_))
 
     def __post_init__(self) -> None:
+        super(Audited, self).__post_init__()
         if not len(self.clusters):
             object.__setattr__(self, "clusters", np.array(self.sample_ids, dtype=np.str_))
 
     @property
     def is_right(self) -> Flags:
         """Whether the likeliest label is the true one, (n,)."""
-        return np.asarray(self.probs.argmax(axis=1) == self.truth, dtype=bool)
+        return np.asarray(likeliest(self.probs) == self.truth, dtype=bool)
+
+    @property
+    def is_decided_right(self) -> Flags:
+        """Whether the label that each sample is taken for is the true one, (n,)."""
+        return np.asarray(self.decided == self.truth, dtype=bool)
 
     def with_others(self, others: Self) -> Self:
         """Return these samples, and after them those of `others` that are not among them."""
@@ -92,8 +113,8 @@ class Audited(Traffic):
         return share_estimate(hits, weights=self.weights, clusters=self.clusters)
 
     def wrong_share(self) -> Estimate | None:
-        """Return the share of wrong labels, None without samples."""
-        return self.share(~self.is_right) if len(self) else None
+        """Return the share of samples that are taken for a wrong label, None without samples."""
+        return self.share(~self.is_decided_right) if len(self) else None
 
     def cluster_effect(self, deviations: Floats) -> float:
         """Return the factor of the variance of a mean of values with these `deviations` (n,) from it."""
@@ -125,4 +146,6 @@ def audited_traffic(traffic: Traffic, gold: Iterable[GoldRecord], labels: LabelS
         clusters=clusters_of(audits),
         lanes=drawn.lanes,
         rounds=drawn.rounds,
+        decided=drawn.decided,
+        stakes=drawn.stakes,
     )

@@ -39,10 +39,10 @@ TRUST = 20.0
 class AuditReport:
     """Estimates for all traffic; each is None if there are fewer than `MIN_N` audits for it.
 
-    `accuracy` uses the model's confidence as control variate. `let_through` is the share of wrong labels
-    among accepted samples. `by_label` is the recall of each true label, `missed_by_label` the share of its
-    samples that were accepted under another label, `by_round` the accuracy of the samples scored in each
-    round.
+    `accuracy` uses the model's confidence as control variate; `by_lane` is that of the labels that samples
+    are taken for. `let_through` is the share of wrong labels among accepted samples. `by_label` is the recall
+    of each true label, `missed_by_label` the share of its samples that were accepted under another label,
+    `by_round` the accuracy of the samples scored in each round.
     """
 
     n: int
@@ -60,7 +60,7 @@ def report_audit(audited: Audited, traffic: Traffic, *, labels: LabelSet) -> Aud
     """Return the estimates from `audited`, which was drawn from `traffic`."""
 
     def share_where(of_audited: Flags, of_traffic: Flags) -> Estimate | None:
-        return estimate_accuracy(audited.where(of_audited), traffic.where(of_traffic))
+        return _decided_accuracy(audited.where(of_audited), traffic.where(of_traffic))
 
     def of_label(hits: Flags) -> dict[str, Estimate | None]:
         found = {name: audited.truth == column for column, name in enumerate(labels)}
@@ -80,9 +80,11 @@ def report_audit(audited: Audited, traffic: Traffic, *, labels: LabelSet) -> Aud
         let_through=None if accepted is None else accepted.complement(),
         by_lane=by_lane,
         by_label=of_label(audited.is_right),
-        missed_by_label=of_label((audited.lanes == str(Lane.AUTO)) & ~audited.is_right),
+        missed_by_label=of_label((audited.lanes == str(Lane.AUTO)) & ~audited.is_decided_right),
         by_round={
-            number: share_where(audited.rounds == number, traffic.rounds == number)
+            number: estimate_accuracy(
+                audited.where(audited.rounds == number), traffic.where(traffic.rounds == number)
+            )
             for number in np.unique(traffic.rounds).tolist()
         },
     )
@@ -99,6 +101,19 @@ def estimate_accuracy(audited: Audited, traffic: Traffic) -> Estimate | None:
         audited.is_right,
         audited.confidence,
         traffic.confidence,
+        weights=audited.weights,
+        clusters=audited.clusters,
+    )
+
+
+def _decided_accuracy(audited: Audited, traffic: Traffic) -> Estimate | None:
+    """Return how often the label that a sample is taken for is right; like `estimate_accuracy`."""
+    if len(audited) < MIN_N:
+        return None
+    return share_of_traffic(
+        audited.is_decided_right,
+        audited.decided_confidence,
+        traffic.decided_confidence,
         weights=audited.weights,
         clusters=audited.clusters,
     )

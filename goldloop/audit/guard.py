@@ -76,7 +76,7 @@ def guard(
     Raises:
         EmptyPoolError: nothing accepted was audited.
     """
-    is_wrong = ~accepted.is_right
+    is_wrong = ~accepted.is_decided_right
     share, n_effective = share_and_effective_size(
         is_wrong, weights=accepted.weights, clusters=accepted.clusters
     )

@@ -15,7 +15,7 @@ from goldloop.cli.common import Json, Where, out, pairs, say, show, show_table
 from goldloop.core.errors import SettingsError
 from goldloop.core.labels import parsed_labels
 from goldloop.core.tasks import Purpose
-from goldloop.settings import ALONE
+from goldloop.settings import ALONE, decisions_by_cost
 from goldloop.settings.sections import ScheduleSettings
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.task_log import TaskLog
@@ -79,7 +79,13 @@ def init(
     if alone:
         settings |= ALONE
     if like:
-        settings["records"] = _fields_like(like, kind, parsed_labels(labels))
+        settings["records"] = form = _fields_like(like, kind, parsed_labels(labels))
+        if "stake" in form and not band:
+            settings |= decisions_by_cost(parsed_labels(labels))
+            out.print(
+                f"decisions are by the least expected cost, with {form['stake']} at stake: check [cost] in "
+                "goldloop.toml"
+            )
     workspace = Workspace.create(folder, **(settings | ({"name": name} if name else {})))
     out.print(f"created {workspace.root}; all settings are in goldloop.toml")
     out.print(f"next: goldloop up -w {folder}")

@@ -40,6 +40,10 @@ class Modality(Protocol):
         """Name of the kind, as in the setting `kind`; labelstudio_config has a screen of this name."""
 
     @property
+    def has_stakes(self) -> bool:
+        """Whether samples have a stake, such as an amount of money, which the store knows."""
+
+    @property
     def reader(self) -> Reader:
         """Turns a source into samples and quarantine reasons."""
 

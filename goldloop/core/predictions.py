@@ -16,7 +16,10 @@ class Prediction:
 
     `probs` (n_labels) are in single precision; they, `label`, `confidence` and `margin` are None before any
     model. `audit_probability` is fixed by the first prediction; None where only the audit rate is known.
-    `label_names` names the columns of `probs`, as `column_names` writes them.
+    `label_names` names the columns of `probs`, as `column_names` writes them. `decided` is the label that the
+    policy takes the sample for where no annotator decides: the likeliest one, or the one that is expected to
+    cost least at the sample's `stake`. `saving` is what a review is expected to save, in currency per minute,
+    None where that is unknown.
     """
 
     sample_id: SampleId
@@ -31,6 +34,9 @@ class Prediction:
     probs: tuple[float, ...] | None = None
     audit_probability: float | None = None
     label_names: str | None = None
+    decided: str | None = None
+    stake: float | None = None
+    saving: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

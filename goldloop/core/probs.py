@@ -117,6 +117,16 @@ def confidence(probs: Probs) -> npt.NDArray[np.float64]:
     return probs.max(axis=1) if len(probs) else np.zeros(0)
 
 
+def likeliest(probs: Probs) -> npt.NDArray[np.intp]:
+    """Return the column of the largest probability of each row, the first of equal ones, (n_samples,)."""
+    return np.asarray(probs.argmax(axis=1)) if len(probs) else np.zeros(0, dtype=np.intp)
+
+
+def of_columns(probs: Probs, columns: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """Return the probability of one label of each row, (n_samples,)."""
+    return np.asarray(probs[np.arange(len(probs)), columns])
+
+
 def margin(probs: Probs) -> npt.NDArray[np.float64]:
     """Return the largest minus the second largest probability of each row, shape (n_samples,)."""
     if not len(probs):

@@ -75,13 +75,15 @@ class Decoded:
     `payload` is what the scorer takes (an image: uint8, height x width x 3; a text: str); the core passes it
     on unread. `fingerprint` is a 64-bit hash as 16 hexadecimal digits, equal or nearly equal for
     near-duplicates, or None where the kind has no such hash. `entity` is whom or what the sample belongs to,
-    such as an author or a thread, or None where that is not known.
+    such as an author or a thread, or None where that is not known. `stake` is what an error about the sample
+    puts at stake, such as an amount of money, None where nothing of the kind is known.
     """
 
     payload: Any
     fingerprint: str | None = None
     metadata: dict[str, str | int | float] = field(default_factory=dict)
     entity: str | None = None
+    stake: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from goldloop.audit.audited import Audited
+from goldloop.core.error_costs import ErrorCosts
 from goldloop.core.labels import LabelSet
 from goldloop.core.probs import Probs
 from goldloop.routing.fit import error_costs
-from goldloop.settings.sections import CostSettings
+from goldloop.settings.costs import CostSettings
 from goldloop.stats.measures import Measure, exact
 from goldloop.stats.metrics import Z_95, Estimate, effective_sample_size
 
@@ -29,25 +30,16 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Prices in `currency`: of a `minute` of an annotator, and of each error.
-
-    `errors` (n_labels, n_labels): rows the true label, columns what it is taken for; the diagonal is 0.
-    """
+    """Prices in `currency`: of a `minute` of an annotator, and of each of the `errors`."""
 
     currency: str
     minute: float
-    errors: Floats
-
-    @property
-    def error(self) -> float:
-        """Mean price of an error over all pairs of labels."""
-        n = len(self.errors)
-        return float(self.errors.sum() / (n * (n - 1)))
+    errors: ErrorCosts
 
 
 def prices(settings: CostSettings, labels: LabelSet) -> Prices:
     """Return the prices of `settings`; pairs of labels without a price of their own cost its `error`."""
-    return Prices(settings.currency, settings.minute, np.asarray(error_costs(settings, labels)))
+    return Prices(settings.currency, settings.minute, error_costs(settings, labels))
 
 
 def expected(amounts: Floats, posterior: Probs) -> Measure:
@@ -71,11 +63,14 @@ def expected(amounts: Floats, posterior: Probs) -> Measure:
 
 
 def price_of_error(accepted: Audited, prices: Prices) -> Measure:
-    """Return the mean price of the errors among `accepted`; without any error the mean over all kinds."""
-    wrong = accepted.where(~accepted.is_right)
+    """Return the mean price of the errors among `accepted`.
+
+    Without any error it is the mean over all kinds of errors, at the mean stake.
+    """
+    wrong = accepted.where(~accepted.is_decided_right)
     if not len(wrong):
-        return exact(prices.error)
-    paid = prices.errors[wrong.truth, wrong.probs.argmax(axis=1)]
+        return exact(prices.errors.mean(float(accepted.stakes.mean()) if len(accepted) else 0.0))
+    paid = prices.errors.paid(wrong.truth, wrong.decided, wrong.stakes)
     mean = float(np.average(paid, weights=wrong.weights))
     variance = float(np.average((paid - mean) ** 2, weights=wrong.weights))
     effect = wrong.cluster_effect(paid - mean)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 import numpy as np
@@ -14,6 +14,7 @@ from goldloop.annotators.profiles import AssessedAnswer, assessed_answers
 from goldloop.audit.audited import Audited, Traffic
 from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.annotations import Answer
+from goldloop.core.error_costs import Stakes
 from goldloop.core.labels import LabelSet
 from goldloop.core.probs import Probs
 from goldloop.core.samples import SampleId
@@ -28,10 +29,10 @@ NO_LABEL = -1
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """Gold beside the model's label at the time of the push, a row for each sample.
+    """Gold beside what the machine took each sample for at the time of the push, a row for each sample.
 
-    `rounds`, `purposes`, `label` and `machine` (columns, or `NO_LABEL`) are (n,); `posterior` (n, n_labels)
-    is the probability of each label.
+    `rounds`, `purposes`, `label`, `machine` (columns, or `NO_LABEL`) and `stakes` are (n,); `posterior` (n,
+    n_labels) is the probability of each label.
     """
 
     rounds: npt.NDArray[np.intp]
@@ -39,6 +40,7 @@ class Labelled:
     label: Columns
     machine: Columns
     posterior: Probs
+    stakes: Stakes
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -52,9 +54,7 @@ class Labelled:
 
     def where(self, rows: Flags) -> Labelled:
         """Return the samples whose entry in `rows` (n,) is true."""
-        return Labelled(
-            self.rounds[rows], self.purposes[rows], self.label[rows], self.machine[rows], self.posterior[rows]
-        )
+        return Labelled(**{one.name: getattr(self, one.name)[rows] for one in fields(self)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +84,16 @@ def cost_inputs(
     gold: Collection[GoldRecord],
     traffic: Traffic,
     audited: Audited,
-    suggested: Mapping[SampleId, str],
+    machine: Mapping[SampleId, str],
     closed: Sequence[datetime],
     labels: LabelSet,
 ) -> CostInputs:
     """Return what the statements of all rounds are computed from.
 
-    `answer_requests` are all that were ever made. `suggested` is the model's label of each gold sample when
-    it was pushed. `closed` holds when each round was closed, oldest first. What became known of a sample that
-    nobody was asked about saved no answer, and an error in it was let through: such gold does not count.
+    `answer_requests` are all that were ever made. `machine` is what each gold sample was taken for when it
+    was pushed. `closed` holds when each round was closed, oldest first. What became known of a
+    sample that nobody was asked about saved no answer, and an error in it was let through: such gold does
+    not count.
     """
     gold = [record for record in gold if record.purpose is not Purpose.OUTCOME]
     gold_ids = {record.sample_id for record in gold}
@@ -100,7 +101,7 @@ def cost_inputs(
         answers=outcomes.answers,
         seconds=working_seconds(outcomes.answers),
         assessed=assessed_answers(outcomes, answer_requests, labels),
-        labelled=_labelled(gold, suggested, labels, closed),
+        labelled=_labelled(gold, machine, labels, closed, traffic),
         traffic=traffic,
         is_labelled=np.array([sample_id in gold_ids for sample_id in traffic.sample_ids], dtype=bool),
         audited=audited,
@@ -109,17 +110,22 @@ def cost_inputs(
 
 
 def _labelled(
-    gold: Iterable[GoldRecord], machine: Mapping[SampleId, str], labels: LabelSet, closed: Sequence[datetime]
+    gold: Iterable[GoldRecord],
+    machine: Mapping[SampleId, str],
+    labels: LabelSet,
+    closed: Sequence[datetime],
+    traffic: Traffic,
 ) -> Labelled:
     """Return `gold` in order of sample_id; its round is the one that was open when the label was reached."""
+    stake_of = dict(zip(traffic.sample_ids, traffic.stakes.tolist(), strict=True))
     records = sorted(gold, key=lambda record: record.sample_id)
     posterior = np.zeros((len(records), len(labels)))
     for row, record in enumerate(records):
         for label, probability in record.posterior.items():
             posterior[row, labels.column(label)] = probability
         posterior[row, labels.column(record.label)] += not posterior[row].any()
-    suggested = [machine.get(record.sample_id) for record in records]
-    columns = [labels.column(str(label)) if label in labels else NO_LABEL for label in suggested]
+    taken = [machine.get(record.sample_id) for record in records]
+    columns = [labels.column(str(label)) if label in labels else NO_LABEL for label in taken]
     rounds = [bisect.bisect_left(closed, record.labelled_at) for record in records]
     return Labelled(
         rounds=np.array(rounds, dtype=np.intp),
@@ -127,4 +133,5 @@ def _labelled(
         label=np.array([labels.column(record.label) for record in records], dtype=np.intp),
         machine=np.array(columns, dtype=np.intp),
         posterior=posterior / posterior.sum(axis=1, keepdims=True),
+        stakes=np.array([stake_of.get(record.sample_id, 0.0) for record in records], dtype=np.float64),
     )

@@ -21,7 +21,7 @@ from goldloop.costs.errors import Prices
 from goldloop.costs.inputs import CostInputs
 from goldloop.costs.time import times_of, working_seconds
 from goldloop.routing.fit import Answered, KnownPeople
-from goldloop.settings.sections import CostSettings
+from goldloop.settings.costs import CostSettings
 from goldloop.stats.measures import Measure, difference, exact, mean, product, scaled, total
 
 BLIND = (Purpose.AUDIT, Purpose.FULL, Purpose.RECHECK)
@@ -102,10 +102,15 @@ class Answering:
     accuracy: Measure
     assumptions: tuple[str, ...] = ()
 
-    def sample(self, prices: Prices) -> Measure:
-        """Return what labelling one sample costs: the time, and the expected cost of a wrong answer."""
+    def sample(self, prices: Prices, stake: float = 0.0) -> Measure:
+        """Return what labelling one sample costs: the time, and the expected cost of a wrong answer.
+
+        `stake` is the mean one of the samples.
+        """
         wrong = difference(exact(1.0), self.accuracy)
-        return total([scaled(self.seconds, prices.minute / 60), product(wrong, exact(prices.error))])
+        return total(
+            [scaled(self.seconds, prices.minute / 60), product(wrong, exact(prices.errors.mean(stake)))]
+        )
 
 
 def answering(

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from goldloop.audit.audited import Audited
+from goldloop.core.error_costs import Stakes
 from goldloop.core.lanes import Lane
 from goldloop.costs.errors import Prices, expected, price_of_error
 from goldloop.costs.inputs import NO_LABEL, CostInputs, Labelled
@@ -79,9 +80,10 @@ def statement(inputs: CostInputs, prices: Prices, answering: Answering, rounds: 
     audits = audited.where((audited.lanes == str(Lane.AUTO)) & np.isin(audited.rounds, sorted(rounds)))
     share = _wrong_share(audits) if n_unseen else exact(0.0)
     let_through = scaled(share, n_unseen)
-    gold_cost = expected(prices.errors.T[gold.label], gold.posterior)
+    gold_cost = expected(prices.errors.of_taken(gold.label, gold.stakes), gold.posterior)
     error_cost = total([product(let_through, price_of_error(audits, prices)), gold_cost])
-    everything = scaled(answering.sample(prices), n_unseen + len(gold))
+    at_stake = np.concatenate([traffic.stakes[accepted & ~inputs.is_labelled], gold.stakes])
+    everything = scaled(answering.sample(prices, _mean(at_stake)), len(at_stake))
     return Statement(
         rounds=tuple(sorted(rounds)),
         currency=prices.currency,
@@ -100,6 +102,10 @@ def statement(inputs: CostInputs, prices: Prices, answering: Answering, rounds: 
         saved_against_labelling=difference(everything, total([spent, error_cost])),
         saved_against_accepting=_against_accepting(gold, prices, spent),
     )
+
+
+def _mean(stakes: Stakes) -> float:
+    return float(stakes.mean()) if len(stakes) else 0.0
 
 
 def _wrong_share(audits: Audited) -> Measure:
@@ -125,5 +131,5 @@ def _against_accepting(gold: Labelled, prices: Prices, spent: Measure) -> Measur
     scored = gold.where(gold.machine != NO_LABEL)
     if not len(scored):
         return Measure(0, None, "no model yet")
-    errors = prices.errors.T
-    return difference(expected(errors[scored.machine] - errors[scored.label], scored.posterior), spent)
+    machine, label = (prices.errors.of_taken(one, scored.stakes) for one in (scored.machine, scored.label))
+    return difference(expected(machine - label, scored.posterior), spent)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 
 from goldloop.audit.audited import Audited
@@ -15,11 +15,13 @@ from goldloop.costs.review_effort import people_costs
 from goldloop.labeling.context import read_state
 from goldloop.loop.ports import LoopPorts
 from goldloop.routing.explanation import Explanation, explain
-from goldloop.routing.fit import KnownPeople, fit_policy
+from goldloop.routing.fit import KnownPeople, cost_policy, fit_policy
+from goldloop.routing.outcomes import consequences
 from goldloop.routing.policies import Policy, PolicyEntry, labels_of, reroute
 from goldloop.routing.settle import is_asked_for, settle_policy
 from goldloop.routing.tuning import Tuning, tune
 from goldloop.scoring.writer import AuditProbabilities
+from goldloop.stats.comparison import Consequences
 from goldloop.tables.batches import read_samples, read_seen
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.model_log import read_models
@@ -76,8 +78,25 @@ def reroute_pool(
         is_wanted=lambda sample_id: sample_id not in taken,
     )
     changes = reroute(predictions, policy, ports.settings.label_set)
-    save_lane_changes(ports.tables, changes, policy=policy, at=ports.clock())
-    return Counter(f"{prediction.lane} -> {lane}" for prediction, lane in changes)
+    save_lane_changes(ports.tables, [new for _, new in changes], policy=policy, at=ports.clock())
+    return Counter(f"{old.lane} -> {new.lane}" for old, new in changes if old.lane is not new.lane)
+
+
+def consequences_for_gate(ports: LoopPorts) -> Callable[[Audited], Consequences] | None:
+    """Return what prices the decisions that follow from a model's predictions; None where the gate judges
+    accuracy.
+
+    They are those of the policy that settings ask for, before audits support or suspend it; where that is a
+    target, which is certified for one model alone, those of the cost policy.
+    """
+    settings = ports.settings
+    if settings.gate.measure != "loss":
+        return None
+    people = known_people(ports)
+    costs = cost_policy(settings, people)[0]
+    is_fixed = settings.policy.kind in ("band", "risk")
+    policy = fit_policy(settings).policy if is_fixed else costs
+    return lambda audited: consequences(policy, audited, costs)
 
 
 def known_people(ports: LoopPorts) -> KnownPeople:

@@ -27,6 +27,7 @@ from goldloop.loop.challenger import (
 from goldloop.loop.champion import check_champion, load_model
 from goldloop.loop.checks import checks_digest, checks_of_retrain, learnt_from
 from goldloop.loop.left_out import without_left_out
+from goldloop.loop.policy import consequences_for_gate
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples
 from goldloop.loop.preset_comparison import compare_presets
@@ -156,6 +157,7 @@ def _evaluate(
             current=read_current_samples(ports.tables),
             is_proven=history.is_proven,
             checks=checked.report.groups if checked else (),
+            consequences=consequences_for_gate(ports),
         )
         artifacts = dict(ports.plots(evaluation))
     _save_evaluation(ports, evaluation, challenger.model)

@@ -133,6 +133,7 @@ class FeaturedModality:
     def __init__(self, modality: Modality, featured: Featured) -> None:
         self._modality, self._kept = modality, featured.kept
         self.kind, self.max_distance = modality.kind, modality.max_distance
+        self.has_stakes = modality.has_stakes
         self.reader = FeatureReader(modality.reader, featured)
         self.store = FeatureContentStore(modality.store, featured)
 

@@ -12,7 +12,7 @@ from goldloop.reports.plots.rounds import saved_plot, spent_plot
 from goldloop.reports.section import Plot, Row, Section, Table
 from goldloop.settings import Settings
 from goldloop.tables.model_log import read_models
-from goldloop.tables.predictions import suggested_labels
+from goldloop.tables.predictions import machine_labels
 from goldloop.tables.traffic import present_audits, read_present_lanes
 
 MOST_ROUNDS = 60
@@ -38,7 +38,7 @@ def read_cost_inputs(tables: Tables, state: LoopState, settings: Settings) -> Co
         gold=snapshot.gold.records,
         traffic=present,
         audited=present_audits(tables, snapshot.gold.records, labels, present, version),
-        suggested=suggested_labels(tables, snapshot.gold.records),
+        machine=machine_labels(tables, snapshot.gold.records),
         closed=sorted(snapshot.closed_at),
         labels=labels,
     )

@@ -66,7 +66,7 @@ def evenly_drawn(audited: Audited, *, seed: int) -> Audited:
     the audits are fewest. Audits of one author or thread say less than others: as many stay as the same
     number of independent audits would be worth (`goldloop.stats.clusters`).
     """
-    is_wrong = (~audited.is_right).astype(np.float64)
+    is_wrong = (~audited.is_decided_right).astype(np.float64)
     mean = float(np.average(is_wrong, weights=audited.weights)) if len(audited) else 0.0
     kept = audited.weights / audited.weights.max() / audited.cluster_effect(is_wrong - mean)
     numbers = np.array([permanent_random(sample_id, seed, "thinning") for sample_id in audited.sample_ids])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from goldloop.core.chance import audit_draw, is_judging
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
@@ -12,8 +14,9 @@ from goldloop.core.predictions import Prediction
 from goldloop.core.probs import stored_probs
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
+from goldloop.routing.cost_policy import Cost, action_costs
 from goldloop.routing.fit import band_policy
-from goldloop.routing.policies import Band, Cost, Policy, Supported, Suspended, Target, asked_for, labels_of
+from goldloop.routing.policies import Band, Policy, Risk, Supported, Suspended, Target, asked_for, labels_of
 from goldloop.settings import Settings
 
 MEANING = {
@@ -34,7 +37,9 @@ _SIDES = {
 class Explanation:
     """Why a sample lies in its lane: `rule` holds sentences, `asked` the purposes of its tasks.
 
-    `costs` are the expected costs by lane, in currency, where a cost policy decided, else empty. The audit
+    `decided` is the label that it is taken for where no annotator decides. `costs` are the expected costs by
+    action, in currency, where a cost policy decided, else empty: of taking it for each label, of a quick
+    review and of a full one. The audit
     takes the sample if its `audit_number` is below `audit_probability`; `is_judging` tells on which side the
     entity of the sample is, None where it has none.
     """
@@ -52,12 +57,13 @@ class Explanation:
     audit_number: float
     asked: tuple[str, ...]
     is_judging: bool | None = None
+    decided: str | None = None
 
     def __str__(self) -> str:
         """Return the explanation in lines."""
         scored = [
             f"model {self.model_version} predicts {self.label} with confidence {self.confidence or 0:.4f}",
-            f"decided by {self.policy}",
+            f"decided by {self.policy}: taken for {self.decided or self.label} where no annotator decides",
         ]
         reserved = "reserved" if self.is_reserved else "not reserved"
         lines = [
@@ -100,6 +106,7 @@ def explain(
         lane=prediction.lane,
         label=prediction.label,
         confidence=prediction.confidence,
+        decided=prediction.decided,
         model_version=prediction.model_version,
         policy=prediction.policy,
         rule=rule,
@@ -127,8 +134,7 @@ def _rule_of(
     if isinstance(inner, Cost):
         labels = LabelSet(labels_of(inner) or settings.labels)
         probs = stored_probs([prediction.probs or ()], [prediction.label_names], labels)
-        expected = inner.expected(probs)[0].tolist()
-        costs = dict(zip(("auto", "review", "full"), expected, strict=True))
+        costs = action_costs(inner, labels, probs, np.array([prediction.stake or 0.0]))
     return tuple(_in_words(policy, prediction, costs, settings.cost.currency)), costs
 
 
@@ -160,6 +166,12 @@ def _in_words(policy: Policy, prediction: Prediction, costs: Mapping[str, float]
             f"samples are accepted from confidence {policy.threshold:.4f}, where audits show "
             f"{policy.accuracy:.1%} with certainty {1 - policy.delta:.0%}; this sample has {confidence:.4f}"
         ]
-    words = {"auto": "accepting", "review": "a quick review", "full": "a full review"}
-    priced = ", ".join(f"{words[lane]} {amount:.3f}" for lane, amount in costs.items())
-    return [f"the cheapest lane is taken; expected costs in {currency}: {priced}"]
+    if isinstance(policy, Risk):
+        quick, full, decline = f"{policy.quick:g}", f"{policy.full:g}", f"{policy.decline:g}"
+        return [
+            f"the first label is taken below a risk of {quick}, then comes a quick review, from {full} on a "
+            f"full one, and from {decline} on another label is taken"
+        ]
+    at_stake = f", {prediction.stake:,.2f} at stake" if prediction.stake is not None else ""
+    priced = ", ".join(f"{action} {amount:.3f}" for action, amount in costs.items())
+    return [f"the cheapest action is taken{at_stake}; expected costs in {currency}: {priced}"]

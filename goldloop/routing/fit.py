@@ -7,12 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from goldloop.audit.audited import Audited
+from goldloop.core.error_costs import ErrorCosts, Matrix
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
 from goldloop.routing.certificate import certify, evenly_drawn
-from goldloop.routing.policies import Band, Cost, Matrix, Policy, Review, Target
+from goldloop.routing.cost_policy import Cost, Review
+from goldloop.routing.policies import Band, Policy, Risk, Target
 from goldloop.settings import Settings
-from goldloop.settings.sections import CostSettings
+from goldloop.settings.costs import CostSettings
 from goldloop.stats.measures import MIN_N
 from goldloop.stats.metrics import Floats
 
@@ -74,6 +76,8 @@ def fit_policy(
         return fit_target(policy.target, policy.delta, audited, seed=settings.selection.seed)
     if policy.kind == "cost":
         return Fitted(*cost_policy(settings, people or KnownPeople()))
+    if policy.kind == "risk":
+        return Fitted(risk_policy(settings), ("the lines of risk are fixed in [policy]",))
     reason = "the band is fixed in [policy]; audits do not change it"
     return Fitted(band_policy(settings), (reason,))
 
@@ -86,6 +90,11 @@ def band_policy(settings: Settings) -> Band:
         return Band(low, high, Lane(policy.below))
     highs = tuple(policy.thresholds.get(label, high) for label in settings.labels)
     return Band(low, high, Lane(policy.below), highs, settings.labels)
+
+
+def risk_policy(settings: Settings) -> Risk:
+    """Return the lines of risk of the settings."""
+    return Risk(*settings.policy.risk, settings.labels)
 
 
 def fit_target(accuracy: float, delta: float, audited: Audited | None, *, seed: int) -> Fitted:
@@ -113,31 +122,29 @@ def cost_policy(settings: Settings, people: KnownPeople) -> tuple[Cost, tuple[st
     n_blind = max(settings.selection.overlap, settings.consensus.audit_answers)
     quick, why_quick = _quick_review(cost, len(labels), people.quick)
     full, why_full = _full_review(cost, len(labels), people, n_blind)
-    return Cost(error_costs(cost, labels), quick, full, labels.names), (why_quick, why_full)
+    errors = error_costs(cost, labels)
+    return Cost(errors.base, quick, full, labels.names, errors.factors), (why_quick, why_full)
 
 
-def error_costs(cost: CostSettings, labels: LabelSet) -> Matrix:
-    """Return the cost of taking one label for another (n_labels, n_labels): rows the true label."""
-    return tuple(
-        tuple(
-            0.0 if true == taken else float(cost.errors.get(true, {}).get(taken, cost.error))
-            for taken in labels
-        )
-        for true in labels
-    )
+def error_costs(cost: CostSettings, labels: LabelSet) -> ErrorCosts:
+    """Return the cost of taking one label for another, as the settings say."""
+    pairs = [[cost.of_error(true, taken) for taken in labels] for true in labels]
+    base = tuple(tuple(pair.plus for pair in row) for row in pairs)
+    factors = tuple(tuple(pair.factor for pair in row) for row in pairs)
+    return ErrorCosts(base, factors if any(map(any, factors)) else ())
 
 
 def _quick_review(cost: CostSettings, n_labels: int, known: Answered | None) -> tuple[Review, str]:
     seconds, why = _seconds(known, cost.quick_s)
     answers, how_right = _answers(known, cost.quick_accuracy, n_labels)
-    return Review(seconds / 60 * cost.minute, _matrix(answers)), f"a quick review takes {why}, {how_right}"
+    return _review(seconds, cost, answers), f"a quick review takes {why}, {how_right}"
 
 
 def _full_review(cost: CostSettings, n_labels: int, people: KnownPeople, n_blind: int) -> tuple[Review, str]:
     if people.blind is None:
         answers = _one_coin(cost.full_accuracy, n_labels)
         why = f"a full review takes {cost.full_s:.0f} s and is right {cost.full_accuracy:.1%}, from [cost]"
-        return Review(cost.full_s / 60 * cost.minute, _matrix(answers)), why
+        return _review(cost.full_s, cost, answers), why
     blind_s, why = _seconds(people.blind, cost.full_s / n_blind)
     deciding_s, _ = _seconds(people.adjudicating, blind_s)
     blind, how_right = _answers(people.blind, cost.quick_accuracy, n_labels)
@@ -148,7 +155,12 @@ def _full_review(cost: CostSettings, n_labels: int, people: KnownPeople, n_blind
         f"a full review is {n_blind} blind answers, each {why}, {how_right}; {differ.mean():.0%} differ and "
         f"are adjudicated: {seconds:.0f} s in all, right {answers.diagonal().mean():.1%}"
     )
-    return Review(seconds / 60 * cost.minute, _matrix(answers)), why
+    return _review(seconds, cost, answers), why
+
+
+def _review(seconds: float, cost: CostSettings, answers: Floats) -> Review:
+    minutes = seconds / 60
+    return Review(minutes * cost.minute, _matrix(answers), minutes)
 
 
 def joined_answers(blind: Floats, deciding: Floats, n_blind: int) -> tuple[Floats, Floats]:

@@ -10,15 +10,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
-from goldloop.audit.audited import Audited
+from goldloop.audit.audited import Audited, Traffic
 from goldloop.core.lanes import Lane
-from goldloop.routing.policies import Cost, LaneRow, Policy
+from goldloop.routing.cost_policy import Cost
+from goldloop.routing.policies import Policy
+from goldloop.stats.comparison import Consequences
+from goldloop.stats.means import mean_estimate
 from goldloop.stats.metrics import Z_95, Estimate, Floats
 
 PEOPLE = (str(Lane.REVIEW), str(Lane.FULL))
+
+AnyTraffic = TypeVar("AnyTraffic", bound=Traffic)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,52 +51,55 @@ def outcome(policy: Policy, audited: Audited, costs: Cost) -> Outcome:
     Raises:
         EmptyPoolError: no audits.
     """
-    lanes = policy.lanes(audited.probs)
-    is_accepted = lanes == str(Lane.AUTO)
-    kept = audited.where(is_accepted)
-    cost = mean_cost(costs_of(lanes, audited, costs), audited, unseen=one_error(costs) if len(kept) else 0.0)
+    routed = under(policy, audited)
+    is_accepted = routed.lanes == str(Lane.AUTO)
+    kept = routed.where(is_accepted)
+    unseen = one_error(costs, routed) if len(kept) else 0.0
+    cost = mean_cost(costs_of(routed, costs), routed, unseen=unseen)
     return Outcome(
         policy=policy,
-        to_people=audited.share(np.isin(lanes, PEOPLE)),
+        to_people=routed.share(np.isin(routed.lanes, PEOPLE)),
         by_lane={
-            str(lane): float(audited.weights[lanes == str(lane)].sum() / audited.weights.sum())
+            str(lane): float(routed.weights[routed.lanes == str(lane)].sum() / routed.weights.sum())
             for lane in Lane
         },
-        wrong_accepted=audited.share(is_accepted & ~audited.is_right),
+        wrong_accepted=routed.share(is_accepted & ~routed.is_decided_right),
         let_through=kept.wrong_share(),
         cost=replace(cost, low=max(0.0, cost.low)),
     )
 
 
-def costs_of(lanes: LaneRow, audited: Audited, costs: Cost) -> Floats:
+def under(policy: Policy, traffic: AnyTraffic) -> AnyTraffic:
+    """Return samples with the lanes that `policy` sends them to, and the labels it takes them for."""
+    probs, stakes = traffic.probs, traffic.stakes
+    return replace(traffic, lanes=policy.lanes(probs, stakes), decided=policy.decided(probs, stakes))
+
+
+def consequences(policy: Policy, audited: Audited, costs: Cost) -> Consequences:
+    """Return what the decisions of `policy` on audited samples come to, priced by `costs`."""
+    routed = under(policy, audited)
+    is_missed = (routed.lanes == str(Lane.AUTO)) & ~routed.is_decided_right
+    return Consequences(costs_of(routed, costs), is_missed)
+
+
+def costs_of(audited: Audited, costs: Cost) -> Floats:
     """Return the cost of each audited sample (n,) in its lane, in currency per 1,000 samples."""
-    errors = np.asarray(costs.errors)
-    accepted = errors[audited.truth, audited.probs.argmax(axis=1)]
-    quick, full = (
-        review.price + (np.asarray(review.answers) * errors).sum(axis=1)[audited.truth]
-        for review in (costs.quick, costs.full)
-    )
-    by_people = np.where(lanes == str(Lane.REVIEW), quick, full)
-    return np.asarray(1000 * np.where(lanes == str(Lane.AUTO), accepted, by_people))
+    errors, truth, stakes = costs.costs, audited.truth, audited.stakes
+    quick, full = (review.of_truth(truth, errors, stakes) for review in (costs.quick, costs.full))
+    by_people = np.where(audited.lanes == str(Lane.REVIEW), quick, full)
+    accepted = errors.paid(truth, audited.decided, stakes)
+    return np.asarray(1000 * np.where(audited.lanes == str(Lane.AUTO), accepted, by_people))
 
 
 def mean_cost(values: Floats, audited: Audited, *, z: float = Z_95, unseen: float = 0.0) -> Estimate:
-    """Return the weighted mean of `values` (n,) with its normal interval, by default of 95 %.
+    """Return the weighted mean of `values` (n,) of the audited samples, as `mean_estimate` does."""
+    return mean_estimate(values, weights=audited.weights, clusters=audited.clusters, z=z, unseen=unseen)
 
-    `unseen` is what one more error would add to one value. The interval is that of two more errors, one in
-    each direction, because few audits without an error do not prove that there are none.
+
+def one_error(costs: Cost, audited: Audited) -> float:
+    """Return the mean cost of an error over all pairs of labels, in currency per 1,000 samples.
+
+    The stake is the mean one of the `audited` samples, 0 without any.
     """
-    weights = audited.weights / audited.weights.sum()
-    mean = float(weights @ values)
-    n = len(values)
-    spread = np.square(weights * (values - mean)).sum() * n / max(n - 1, 1)
-    spread *= audited.cluster_effect(values - mean)
-    half = z * float(np.sqrt(spread + 2 * unseen**2 * np.square(weights).sum() / n))
-    return Estimate(mean, mean - half, mean + half, n)
-
-
-def one_error(costs: Cost) -> float:
-    """Return the mean cost of an error over all pairs of labels, in currency per 1,000 samples."""
-    errors = np.asarray(costs.errors)
-    n = len(errors)
-    return float(1000 * errors.sum() / (n * (n - 1)))
+    stake = float(np.average(audited.stakes, weights=audited.weights)) if len(audited) else 0.0
+    return 1000 * costs.costs.mean(stake)

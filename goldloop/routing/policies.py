@@ -1,4 +1,4 @@
-"""Policies: where a sample goes, each one a pure function from probs to lanes.
+"""Policies: where a sample goes and what it is taken for, each a pure function of probs and stakes.
 
 A policy is a frozen value with a version, which is stored with every decision. The policy log stores the
 value itself, so that any decision can be replayed.
@@ -6,30 +6,21 @@ value itself, so that any decision can be replayed.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import isnan
 
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.core.codec import to_plain
+from goldloop.core.error_costs import Amounts, Columns, Stakes
 from goldloop.core.errors import InvalidBandError, PolicyError
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
 from goldloop.core.predictions import Prediction
-from goldloop.core.probs import Probs, checked_rows, confidence, stored_probs
-
-LaneRow = npt.NDArray[np.str_]
-"""Shape (n_samples,), each entry the value of a `Lane`."""
-
-TIE = 1e-9
-"""Difference of expected costs, relative to 1 plus the largest error cost, below which they are equal."""
-
-Matrix = tuple[tuple[float, ...], ...]
-"""Shape (n_labels, n_labels), rows the true label, columns what it is taken for, in label-set order."""
+from goldloop.core.probs import Probs, checked_rows, confidence, likeliest, of_columns, stored_probs
+from goldloop.routing.cost_policy import Cost, LaneRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +63,7 @@ class Band:
         """Return the upper end for samples whose likeliest label is `label`."""
         return dict(zip(self.labels, self.highs, strict=True)).get(str(label), self.high)
 
-    def lanes(self, probs: Probs) -> LaneRow:
+    def lanes(self, probs: Probs, stakes: Stakes | None = None) -> LaneRow:
         """Return the lane of each row: above the band auto, inside review (both ends included).
 
         Where two labels are equally likely, the higher of their upper ends counts.
@@ -82,6 +73,10 @@ class Band:
         return np.where(
             sure > high, str(Lane.AUTO), np.where(sure >= self.low, str(Lane.REVIEW), str(self.below))
         )
+
+    def decided(self, probs: Probs, stakes: Stakes | None = None) -> Columns:
+        """Return the likeliest label (n,)."""
+        return likeliest(probs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,103 +106,67 @@ class Target:
         begin = "nobody" if self.threshold is None else f"from={self.threshold:.6g}"
         return f"target[{self.accuracy:g},delta={self.delta:g},{begin}]"
 
-    def lanes(self, probs: Probs) -> LaneRow:
+    def lanes(self, probs: Probs, stakes: Stakes | None = None) -> LaneRow:
         """Return auto for rows at or above the threshold and review for all others."""
         least = np.inf if self.threshold is None else self.threshold
         return np.where(confidence(probs) >= least, str(Lane.AUTO), str(Lane.REVIEW))
 
-
-@dataclass(frozen=True, slots=True)
-class Review:
-    """One way of asking annotators: its price in currency, and how often each true label gets which answer.
-
-    An infinite price means that nobody can be asked in this way.
-    """
-
-    price: float
-    answers: Matrix
+    def decided(self, probs: Probs, stakes: Stakes | None = None) -> Columns:
+        """Return the likeliest label (n,)."""
+        return likeliest(probs)
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
-    """Send each sample to the lane with the least expected cost [chow1970]; ties go to a quick review.
+class Risk:
+    """Lines of risk set by hand: below `quick` a sample is accepted as the first label, from there on it gets
+    a quick review, from `full` on a full review, and from `decline` on the likeliest other label.
 
-    `errors` is what taking one label for another costs, in currency; its diagonal is 0. Costs that differ by
-    less than TIE count as equal, so that the order in which labels are summed decides nothing. `labels` names
-    the rows and columns of the matrices; it is empty in policies from before it was kept.
+    The risk of a sample is the probability that its label is not the first one of `labels`.
     """
 
-    errors: Matrix
-    quick: Review
-    full: Review
+    quick: float
+    full: float
+    decline: float
     labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        n = len(self.errors)
-        matrices = {"errors": self.errors}
-        matrices |= {"quick.answers": self.quick.answers, "full.answers": self.full.answers}
-        for what, matrix in matrices.items():
-            values = np.asarray(matrix, dtype=np.float64)
-            if values.shape != (n, n) or not (np.isfinite(values) & (values >= 0)).all():
-                raise PolicyError(
-                    f"{what} of a cost policy needs {n} x {n} finite values of at least 0, got shape "
-                    f"{values.shape}. Correct [cost]."
-                )
-            if what == "errors" and values.diagonal().any():
-                raise PolicyError(
-                    f"A right label costs nothing, got {values.diagonal().tolist()} on the diagonal of "
-                    "errors. Correct cost.errors."
-                )
-            if what != "errors" and np.abs(values.sum(axis=1) - 1).max(initial=0) > 1e-6:
-                raise PolicyError(
-                    f"Each row of {what} must sum to 1, got {values.sum(axis=1).tolist()}. Correct [cost]."
-                )
-        for review in (self.quick, self.full):
-            if not review.price >= 0:
-                raise PolicyError(
-                    f"The price of a review must be at least 0, got {review.price}. Correct [cost]."
-                )
+        if not 0 < self.quick <= self.full <= self.decline <= 1:
+            raise PolicyError(
+                f"Lines of risk need 0 < quick <= full <= decline <= 1, got {self.quick}, {self.full} and "
+                f"{self.decline}. Correct policy.risk."
+            )
 
     @property
     def version(self) -> str:
-        """Name stored with each decision: a digest, as the matrices are long."""
-        body = json.dumps({"kind": "cost", **to_plain(self)}, sort_keys=True).encode()
-        return f"cost[{hashlib.sha256(body).hexdigest()[:12]}]"
+        """Name stored with each decision."""
+        return f"risk[{self.quick:g},{self.full:g},{self.decline:g}]"
 
-    def expected(self, probs: Probs) -> npt.NDArray[np.float64]:
-        """Return the expected cost (n, 3) in currency of accepting, a quick review and a full review.
+    def lanes(self, probs: Probs, stakes: Stakes | None = None) -> LaneRow:
+        """Return the lane of each row by its risk; no stake counts."""
+        risk = 1 - probs[:, 0]
+        is_auto = (risk < self.quick) | (risk >= self.decline)
+        people = np.where(risk < self.full, str(Lane.REVIEW), str(Lane.FULL))
+        return np.where(is_auto, str(Lane.AUTO), people)
 
-        Where two labels are equally likely, accepting costs what the more expensive of them does.
-        """
+    def decided(self, probs: Probs, stakes: Stakes | None = None) -> Columns:
+        """Return the label (n,): the first below `quick`, the likeliest other from `decline` on, or the
+        likeliest of all."""
         if not len(probs):
-            return np.zeros((0, 3))
-        errors = np.asarray(self.errors)
-        accepted = np.where(probs == probs.max(axis=1, keepdims=True), probs @ errors, -np.inf).max(axis=1)
-        reviewed = [
-            review.price + probs @ (np.asarray(review.answers) * errors).sum(axis=1)
-            for review in (self.quick, self.full)
-        ]
-        return np.stack([accepted, *reviewed], axis=1)
-
-    def lanes(self, probs: Probs) -> LaneRow:
-        """Return auto, review or full for each row, whichever is expected to cost least."""
-        accept, quick, full = self.expected(probs).T
-        slack = TIE * (1 + np.max(self.errors))
-        return np.where(
-            (quick <= accept + slack) & (quick <= full + slack),
-            str(Lane.REVIEW),
-            np.where(full <= accept + slack, str(Lane.FULL), str(Lane.AUTO)),
-        )
+            return np.zeros(0, dtype=np.intp)
+        risk = 1 - probs[:, 0]
+        found = np.where(risk < self.quick, 0, likeliest(probs))
+        return np.asarray(np.where(risk >= self.decline, 1 + probs[:, 1:].argmax(axis=1), found))
 
 
 @dataclass(frozen=True, slots=True)
 class Supported:
     """A policy that accepts only where audits of one model support it; the rest of that goes to review.
 
-    It accepts what `policy` accepts with a confidence of at least `threshold`; nothing where that is None.
+    It accepts what `policy` accepts with a probability of at least `threshold` of the label that is taken;
+    nothing where that is None.
     """
 
-    policy: Band | Cost
+    policy: Band | Cost | Risk
     threshold: float | None
 
     def __post_init__(self) -> None:
@@ -220,34 +179,43 @@ class Supported:
         begin = "nobody" if self.threshold is None else f"from={self.threshold:.6g}"
         return f"{self.policy.version} supported[{begin}]"
 
-    def lanes(self, probs: Probs) -> LaneRow:
+    def lanes(self, probs: Probs, stakes: Stakes | None = None) -> LaneRow:
         """Return the policy's lanes, with review in place of auto below the threshold."""
-        lanes = self.policy.lanes(probs)
+        lanes = self.policy.lanes(probs, stakes)
         least = np.inf if self.threshold is None else self.threshold
-        return np.where((lanes == str(Lane.AUTO)) & (confidence(probs) < least), str(Lane.REVIEW), lanes)
+        is_unsure = of_columns(probs, self.policy.decided(probs, stakes)) < least
+        return np.where((lanes == str(Lane.AUTO)) & is_unsure, str(Lane.REVIEW), lanes)
+
+    def decided(self, probs: Probs, stakes: Stakes | None = None) -> Columns:
+        """Return the label (n,) that the policy takes each sample for."""
+        return self.policy.decided(probs, stakes)
 
 
 @dataclass(frozen=True, slots=True)
 class Suspended:
     """A policy whose accepted samples go to review, because audits show too many errors among them."""
 
-    policy: Band | Target | Cost
+    policy: Band | Target | Cost | Risk
 
     @property
     def version(self) -> str:
         """Name stored with each decision."""
         return f"suspended {self.policy.version}"
 
-    def lanes(self, probs: Probs) -> LaneRow:
+    def lanes(self, probs: Probs, stakes: Stakes | None = None) -> LaneRow:
         """Return the policy's lanes with review in place of auto."""
-        lanes = self.policy.lanes(probs)
+        lanes = self.policy.lanes(probs, stakes)
         return np.where(lanes == str(Lane.AUTO), str(Lane.REVIEW), lanes)
 
+    def decided(self, probs: Probs, stakes: Stakes | None = None) -> Columns:
+        """Return the label (n,) that the policy takes each sample for."""
+        return self.policy.decided(probs, stakes)
 
-Policy = Band | Target | Cost | Supported | Suspended
+
+Policy = Band | Target | Cost | Risk | Supported | Suspended
 
 
-def asked_for(policy: Policy) -> Band | Target | Cost:
+def asked_for(policy: Policy) -> Band | Target | Cost | Risk:
     """Return the policy as the settings ask for it, whatever audits made of it."""
     return policy.policy if isinstance(policy, Supported | Suspended) else policy
 
@@ -255,32 +223,47 @@ def asked_for(policy: Policy) -> Band | Target | Cost:
 def labels_of(policy: Policy) -> tuple[str, ...]:
     """Return the labels that `policy` is for, in order; empty where their order does not matter."""
     inner = asked_for(policy)
-    return inner.labels if isinstance(inner, Cost | Band) else ()
+    return () if isinstance(inner, Target) else inner.labels
 
 
-def route(probs: npt.ArrayLike, policy: Policy) -> list[Lane]:
+def savings_of(policy: Policy, probs: Probs, stakes: Stakes | None = None) -> Amounts:
+    """Return what a review is expected to save (n,), in currency per minute; NaN where that is unknown."""
+    inner = asked_for(policy)
+    return inner.savings(probs, stakes) if isinstance(inner, Cost) else np.full(len(probs), np.nan)
+
+
+def route(probs: npt.ArrayLike, policy: Policy, stakes: Stakes | None = None) -> list[Lane]:
     """Return the lane of each row of `probs` (n, n_labels): exactly one, under any policy.
 
     Raises:
         InvalidProbabilitiesError: a row is not finite, negative or does not sum to 1.
     """
-    return [Lane(lane) for lane in policy.lanes(checked_rows(probs)).tolist()]
+    return [Lane(lane) for lane in policy.lanes(checked_rows(probs), stakes).tolist()]
 
 
 def reroute(
     predictions: Sequence[Prediction], policy: Policy, labels: LabelSet
-) -> list[tuple[Prediction, Lane]]:
-    """Return the predictions whose lane differs under `policy`, in the order given, and their new lanes.
+) -> list[tuple[Prediction, Prediction]]:
+    """Return the predictions that `policy` sends to another lane or takes for another label, in the order
+    given, each beside itself with what the policy makes of it.
 
     `labels` is the label set of the policy.
     """
     if not predictions:
         return []
     rows = [prediction.probs or () for prediction in predictions]
-    names = [prediction.label_names for prediction in predictions]
-    lanes = policy.lanes(stored_probs(rows, names, labels)).tolist()
-    moved = zip(predictions, map(Lane, lanes), strict=True)
-    return [(prediction, lane) for prediction, lane in moved if lane is not prediction.lane]
+    probs = stored_probs(rows, [prediction.label_names for prediction in predictions], labels)
+    stakes = np.array([prediction.stake or 0.0 for prediction in predictions])
+    lanes, savings = policy.lanes(probs, stakes).tolist(), savings_of(policy, probs, stakes).tolist()
+    decided = [labels[column] for column in policy.decided(probs, stakes).tolist()]
+    moved = [
+        replace(one, lane=Lane(lane), decided=label, saving=None if isnan(saving) else saving)
+        for one, lane, label, saving in zip(predictions, lanes, decided, savings, strict=True)
+    ]
+    pairs = zip(predictions, moved, strict=True)
+    return [
+        (old, new) for old, new in pairs if (old.lane, old.decided or old.label) != (new.lane, new.decided)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ import numpy as np
 
 from goldloop.audit.audited import Audited, Traffic
 from goldloop.core.lanes import Lane
-from goldloop.routing.outcomes import PEOPLE
-from goldloop.routing.policies import LaneRow, Policy
+from goldloop.routing.outcomes import PEOPLE, under
+from goldloop.routing.policies import Policy
 from goldloop.stats.metrics import Estimate
 
 
@@ -46,24 +46,24 @@ def replay(traffic: Traffic, audited: Audited, policy: Policy) -> list[ReplayedR
 
     `audited` are the audited samples of `traffic`, as they were first scored.
     """
-    lanes, of_audited = policy.lanes(traffic.probs), policy.lanes(audited.probs)
+    after, audited_after = under(policy, traffic), under(policy, audited)
     replayed = []
     for number in np.unique(traffic.rounds).tolist():
         rows, is_audited = traffic.rounds == number, audited.rounds == number
-        pairs = Counter(zip(traffic.lanes[rows].tolist(), lanes[rows].tolist(), strict=True))
+        pairs = Counter(zip(traffic.lanes[rows].tolist(), after.lanes[rows].tolist(), strict=True))
         replayed.append(
             ReplayedRound(
                 round=number,
                 n=int(rows.sum()),
                 n_audited=int(is_audited.sum()),
                 moves={f"{old} -> {new}": n for (old, new), n in sorted(pairs.items()) if old != new},
-                before=_side(traffic.lanes[rows], audited.lanes[is_audited], audited.where(is_audited)),
-                after=_side(lanes[rows], of_audited[is_audited], audited.where(is_audited)),
+                before=_side(traffic.where(rows), audited.where(is_audited)),
+                after=_side(after.where(rows), audited_after.where(is_audited)),
             )
         )
     return replayed
 
 
-def _side(lanes: LaneRow, of_audited: LaneRow, audited: Audited) -> Side:
-    accepted = audited.where(of_audited == str(Lane.AUTO))
-    return Side(float(np.isin(lanes, PEOPLE).mean()), accepted.wrong_share())
+def _side(traffic: Traffic, audited: Audited) -> Side:
+    accepted = audited.where(audited.lanes == str(Lane.AUTO))
+    return Side(float(np.isin(traffic.lanes, PEOPLE).mean()), accepted.wrong_share())

@@ -9,12 +9,14 @@ from goldloop.audit.audited import Audited
 from goldloop.audit.guard import FALSE_SUSPENSION, guard
 from goldloop.core.lanes import Lane
 from goldloop.routing.certificate import certify, evenly_drawn
-from goldloop.routing.fit import KnownPeople, band_policy, error_costs, fit_policy
+from goldloop.routing.cost_policy import Cost
+from goldloop.routing.fit import KnownPeople, band_policy, error_costs, fit_policy, risk_policy
+from goldloop.routing.outcomes import under
 from goldloop.routing.policies import (
     Band,
-    Cost,
     Policy,
     PolicyEntry,
+    Risk,
     Supported,
     Suspended,
     Target,
@@ -76,7 +78,7 @@ def settle_policy(
     fitted = fit_policy(settings, evidence.holdout, people)
     policy: Policy = fitted.policy
     reasons, warnings = list(fitted.reasons), list(fitted.warnings)
-    if isinstance(policy, Band | Cost):
+    if isinstance(policy, Band | Cost | Risk):
         policy, support = _supported(policy, evidence, settings)
         is_suspended, doubts = _guarded(policy, evidence, max_error=settings.policy.max_error)
         reasons.append(support)
@@ -87,18 +89,19 @@ def settle_policy(
     return PolicyEntry(policy, model_version, gold_version, tuple(reasons), tuple(warnings), at)
 
 
-def _supported(policy: Band | Cost, evidence: PolicyEvidence, settings: Settings) -> tuple[Supported, str]:
+def _supported(
+    policy: Band | Cost | Risk, evidence: PolicyEvidence, settings: Settings
+) -> tuple[Supported, str]:
     """Return from which confidence on audits support that `policy` accepts, and the reason.
 
     They certify, with the certainty of `policy.delta`, that at most `policy.max_error` is wrong from there
     on. A threshold once certified for the model stays until the guard has evidence against it, so that one
     unlucky audit does not close what it opened last week.
     """
-    audits = evidence.audits
-    accepted = audits.where(policy.lanes(audits.probs) == str(Lane.AUTO))
+    accepted = _accepted(policy, evidence.audits)
     even = evenly_drawn(accepted, seed=settings.selection.seed) if len(accepted) else accepted
     allowed, delta = settings.policy.max_error, settings.policy.delta
-    found = certify(even.confidence, even.is_right, accuracy=1 - allowed, delta=delta)
+    found = certify(even.decided_confidence, even.is_decided_right, accuracy=1 - allowed, delta=delta)
     before = evidence.in_force
     known = before.threshold if isinstance(before, Supported) and before.policy == policy else None
     if found.threshold is None and known is None:
@@ -106,6 +109,12 @@ def _supported(policy: Band | Cost, evidence: PolicyEvidence, settings: Settings
     least = min(one for one in (found.threshold, known) if one is not None)
     why = found.reason if least == found.threshold else f"as certified before; now {found.reason}"
     return Supported(policy, least), f"accepted from confidence {least:.4f} on: {why}"
+
+
+def _accepted(policy: Policy, audited: Audited) -> Audited:
+    """Return the samples that `policy` accepts, with the labels that it takes them for."""
+    routed = under(policy, audited)
+    return routed.where(routed.lanes == str(Lane.AUTO))
 
 
 def _guarded(policy: Supported, evidence: PolicyEvidence, *, max_error: float) -> tuple[bool, list[str]]:
@@ -118,7 +127,7 @@ def _guarded(policy: Supported, evidence: PolicyEvidence, *, max_error: float) -
     }
     verdicts = {}
     for where, (audited, level) in samples.items():
-        accepted = audited.where(policy.lanes(audited.probs) == str(Lane.AUTO))
+        accepted = _accepted(policy, audited)
         if len(accepted):
             verdicts[where] = guard(
                 accepted, max_error=max_error, is_suspended=was_suspended, false_suspension=level
@@ -139,6 +148,8 @@ def is_asked_for(policy: Policy, settings: Settings) -> bool:
         return wanted.kind == "band" and inner == band_policy(settings)
     if isinstance(inner, Target):
         return wanted.kind == "target" and (inner.accuracy, inner.delta) == (wanted.target, wanted.delta)
+    if isinstance(inner, Risk):
+        return wanted.kind == "risk" and inner == risk_policy(settings)
     if labels_of(inner) not in ((), settings.labels):
         return False
-    return wanted.kind == "cost" and inner.errors == error_costs(settings.cost, settings.label_set)
+    return wanted.kind == "cost" and inner.costs == error_costs(settings.cost, settings.label_set)

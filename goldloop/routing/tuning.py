@@ -9,7 +9,7 @@ the cost policy, the only candidate that follows from the settings alone; the ot
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 
 import numpy as np
@@ -18,9 +18,10 @@ from scipy.stats import norm
 from goldloop.audit.audited import Audited
 from goldloop.core.errors import EmptyPoolError
 from goldloop.core.lanes import Lane
+from goldloop.routing.cost_policy import Cost
 from goldloop.routing.fit import KnownPeople, band_policy, cost_policy, fit_target
-from goldloop.routing.outcomes import Outcome, costs_of, mean_cost, one_error, outcome
-from goldloop.routing.policies import Band, Cost, Policy, Target
+from goldloop.routing.outcomes import Outcome, costs_of, mean_cost, one_error, outcome, under
+from goldloop.routing.policies import Band, Policy, Target
 from goldloop.settings import Settings
 from goldloop.stats.metrics import Estimate
 
@@ -107,9 +108,8 @@ def tune(
 
 
 def _saving(present: Policy, other: Policy, audited: Audited, costs: Cost, *, z: float) -> Estimate:
-    lanes, others = present.lanes(audited.probs), other.lanes(audited.probs)
-    saved = costs_of(lanes, audited, costs) - costs_of(others, audited, costs)
-    return mean_cost(saved, audited, z=z, unseen=0.0 if other == present else one_error(costs))
+    saved = costs_of(under(present, audited), costs) - costs_of(under(other, audited), costs)
+    return mean_cost(saved, audited, z=z, unseen=0.0 if other == present else one_error(costs, audited))
 
 
 def candidate_policies(audited: Audited, settings: Settings, costs: Cost) -> list[Policy]:
@@ -175,13 +175,13 @@ def threshold_points(audited: Audited, costs: Cost) -> tuple[Point, ...]:
     for threshold in np.unique(np.quantile(sure, np.linspace(0, 1, POINTS), method="lower")).tolist():
         is_accepted = sure >= threshold
         kept = audited.where(is_accepted)
-        lanes = np.where(is_accepted, str(Lane.AUTO), str(Lane.REVIEW))
+        routed = replace(audited, lanes=np.where(is_accepted, str(Lane.AUTO), str(Lane.REVIEW)))
         points.append(
             Point(
                 threshold,
                 audited.share(is_accepted),
                 kept.share(~kept.is_right),
-                mean_cost(costs_of(lanes, audited, costs), audited),
+                mean_cost(costs_of(routed, costs), audited),
             )
         )
     return tuple(points)

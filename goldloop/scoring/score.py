@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import PurePath
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.core.digests import SIZE, DigestSet
@@ -138,7 +139,7 @@ def score_pool(
     prediction. A killed pass scores at most POOL_COMMIT times COMMIT_EVERY samples again.
     """
     report = ScoreReport("pool", model.version, warnings=model.warnings)
-    newest = newest_predictions(tables, ["model_version", "audit_probability"])
+    newest = newest_predictions(tables, ["model_version", "audit_probability", "decided"])
     first = dict(zip(newest["sample_id"].to_pylist(), newest["audit_probability"].to_pylist(), strict=True))
     is_present = pc.field("model_version") == model.version
     scored = set(newest.filter(is_present)["sample_id"].to_pylist())
@@ -153,12 +154,18 @@ def score_pool(
         audit_probabilities,
         report,
         fixed_before=first,
-        accepted_before=dict(codec.column_values(accepted, "sample_id", "label")),
+        accepted_before=_accepted_labels(accepted),
     )
     for expected, arrival in _read_again(reader, tables, waiting, report, advance):
         writer.add_again(arrival, waiting[expected][0])
     writer.flush()
     return report
+
+
+def _accepted_labels(accepted: pa.Table) -> dict[str, str]:
+    """Return the label that each sample was accepted as; before `decided` was kept, its likeliest one."""
+    columns = codec.column_values(accepted, "sample_id", "decided", "label")
+    return {sample_id: decided or label for sample_id, decided, label in columns}
 
 
 def _read_again(

@@ -22,14 +22,15 @@ from goldloop.core.probs import (
     checked_probs,
     column_names,
     confidence,
+    likeliest,
     margin,
     over_labels,
     restored,
 )
-from goldloop.core.samples import Arrival, Arrived, BatchId, SampleId
+from goldloop.core.samples import Arrival, Arrived, BatchId, Decoded, SampleId
 from goldloop.drift.checks import Check
 from goldloop.drift.sketches import Sketch, sketch_of
-from goldloop.routing.policies import Policy, route
+from goldloop.routing.policies import Policy, route, savings_of
 from goldloop.tables import schema
 from goldloop.training.model_history import NO_MODEL
 
@@ -146,7 +147,7 @@ class ScoreWriter:
     accepted_before: Mapping[str, str] = field(default_factory=dict)
     _samples: _Rows = field(default_factory=lambda: _Rows("samples"))
     _predictions: _Rows = field(default_factory=lambda: _Rows("predictions"))
-    _waiting: list[tuple[SampleId, BatchId, Any]] = field(default_factory=list)
+    _waiting: list[tuple[SampleId, BatchId, Decoded]] = field(default_factory=list)
     _since_commit: int = 0
     _first_at: datetime | None = None
     _sketch: Sketch | None = None
@@ -176,6 +177,7 @@ class ScoreWriter:
                 "fingerprint": decoded.fingerprint if decoded else None,
                 "metadata": json.dumps(decoded.metadata) if decoded else None,
                 "entity": decoded.entity if decoded else None,
+                "stake": decoded.stake if decoded else None,
             }
         )
         if arrived is Arrived.SAMPLE:
@@ -198,7 +200,7 @@ class ScoreWriter:
 
     def _wait(self, arrival: Arrival, batch: BatchId) -> None:
         if arrival.decoded is not None:
-            self._waiting.append((arrival.sample_id, batch, arrival.decoded.payload))
+            self._waiting.append((arrival.sample_id, batch, arrival.decoded))
         if len(self._waiting) >= MINIBATCH:
             self._score()
 
@@ -236,13 +238,16 @@ class ScoreWriter:
 
     def _scored(self, scorer: Scorer) -> list[dict[str, Any]]:
         """Return what `scorer` and the policy say of each sample that waits."""
-        scores = scorer([payload for *_, payload in self._waiting])
+        scores = scorer([decoded.payload for *_, decoded in self._waiting])
         given, labels = checked_probs(scores.probs, scorer.labels), self.model.labels or scorer.labels
         sketch = sketch_of(restored(given), scores.embeddings, scorer.labels)
         self._sketch = sketch if self._sketch is None else self._sketch + sketch
         kept = over_labels(given, scorer.labels.names, labels).astype(np.float32)
         probs = restored(kept)
-        lanes, columns = route(probs, self.policy), probs.argmax(axis=1)
+        stakes = [decoded.stake for *_, decoded in self._waiting]
+        at_stake = np.array([stake or 0.0 for stake in stakes])
+        lanes, columns = route(probs, self.policy, at_stake), likeliest(probs)
+        decided, savings = self.policy.decided(probs, at_stake), savings_of(self.policy, probs, at_stake)
         tops, margins = confidence(probs), margin(probs)
         chances = None if self.audit_probabilities is None else self.audit_probabilities(probs)
         return [
@@ -253,6 +258,9 @@ class ScoreWriter:
                 "margin": float(margins[row]),
                 "probs": kept[row].tolist(),
                 "label_names": column_names(labels),
+                "decided": labels[int(decided[row])],
+                "stake": stakes[row],
+                "saving": None if np.isnan(savings[row]) else float(savings[row]),
                 "audit_probability": self.fixed_before.get(
                     sample_id, None if chances is None else float(chances[row])
                 ),
@@ -265,4 +273,4 @@ def _second_look(row: Mapping[str, Any], accepted: str) -> str:
     """Return what became of a label that an older model had `accepted`."""
     if row["lane"] != str(Lane.AUTO):
         return "to annotators"
-    return "accepted again" if row["label"] == accepted else "label changed"
+    return "accepted again" if row["decided"] == accepted else "label changed"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Annotated, Any, Literal, Self
 
@@ -11,13 +11,13 @@ from pydantic import Field, field_validator, model_validator
 from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.presets import AUTO, PresetChoice
+from goldloop.settings.costs import CostSettings, ErrorCost
 from goldloop.settings.kinds import BANDS, FEATURE_PRESETS, PRESETS, RENAMED_PRESETS
 from goldloop.settings.moderation import ModerationSettings
 from goldloop.settings.records import RecordSettings
 from goldloop.settings.sections import (
     AnnotatorSettings,
     ConsensusSettings,
-    CostSettings,
     GateSettings,
     ModelSettings,
     PolicySettings,
@@ -70,6 +70,7 @@ class Settings(Section):
         defaults: dict[str, dict[str, Any]] = {
             "model": {"preset": PRESETS[kind][0]},
             "policy": {"band": BANDS[kind]},
+            "gate": {"measure": "loss"} if kind == "records" else {},
         }
         given = {section: values.get(section, {}) for section in defaults}
         found = {name: defaults[name] | one for name, one in given.items() if isinstance(one, dict)}
@@ -109,12 +110,14 @@ class Settings(Section):
         return self
 
     @model_validator(mode="after")
-    def _thresholds_of_labels(self) -> Self:
-        unknown = [label for label in self.policy.thresholds if label not in self.labels]
-        if unknown:
-            raise ValueError(
-                f"policy.thresholds names {unknown[0]!r}, which is no label; choose of {list(self.labels)}"
-            )
+    def _named_labels(self) -> Self:
+        named = {"policy.thresholds": tuple(self.policy.thresholds), "gate.guarded": self.gate.guarded}
+        for key, labels in named.items():
+            unknown = [label for label in labels if label not in self.labels]
+            if unknown:
+                raise ValueError(
+                    f"{key} names {unknown[0]!r}, which is no label; choose of {list(self.labels)}"
+                )
         return self
 
     @model_validator(mode="after")
@@ -122,11 +125,22 @@ class Settings(Section):
         for true, row in self.cost.errors.items():
             for taken_for, cost in row.items():
                 is_pair = true != taken_for and {true, taken_for} <= set(self.labels)
-                if not is_pair or not 0 <= cost < float("inf"):
+                if not is_pair or (isinstance(cost, float) and not 0 <= cost < float("inf")):
                     raise ValueError(
                         f"cost.errors needs amounts of at least 0 between two labels of {list(self.labels)}, "
                         f"got {true!r} taken for {taken_for!r}: {cost}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _stake_of_factors(self) -> Self:
+        costs = [cost for row in self.cost.errors.values() for cost in row.values()]
+        has_factor = any(isinstance(cost, ErrorCost) and cost.factor for cost in costs)
+        if has_factor and not (self.records and self.records.stake):
+            raise ValueError(
+                "cost.errors has a factor of the stake, and no field of records is the stake; name one as "
+                "records.stake, or give amounts without a factor"
+            )
         return self
 
     @model_validator(mode="after")
@@ -182,6 +196,21 @@ class Settings(Section):
 
 UNDECIDED = "tiny"
 """Preset of a workspace without pictures whose settings leave the preset to goldloop; it decides nothing."""
+
+
+def decisions_by_cost(labels: Sequence[str]) -> dict[str, dict[str, object]]:
+    """Return the settings that decide by cost at each record's stake, for the user to correct.
+
+    Taking a sample for the first label costs what is at stake and a fee, the contrary a contact with a
+    customer.
+    """
+    first, *others = labels
+    missed: dict[str, dict[str, object]] = {label: {first: {"plus": 15.0, "factor": 1.0}} for label in others}
+    return {
+        "policy": {"kind": "cost"},
+        "cost": {"errors": missed | {first: dict.fromkeys(others, 5.0)}},
+    }
+
 
 ALONE: dict[str, dict[str, object]] = {
     "consensus": {"method": "majority", "max_answers": 1, "audit_answers": 1, "repeat_share": 0.0},

@@ -23,9 +23,14 @@ class Section(BaseModel):
 class PolicySettings(Section):
     """Which samples go to annotators."""
 
-    kind: Literal["band", "target", "cost"] = "band"
+    kind: Literal["band", "target", "cost", "risk"] = "band"
     """Rule that routes samples. band: annotators review an interval of confidence; target: accept what audits
-    certify as accurate enough; cost: choose the smallest expected cost under [cost]."""
+    certify as accurate enough; cost: choose the smallest expected cost under [cost]; risk: lines of risk set
+    by hand."""
+    risk: tuple[float, float, float] = (0.02, 0.20, 0.60)
+    """Lines of the rule risk, the probability that a sample has another label than the first one: below the
+    first line it is accepted as the first label, then comes a quick review, from the second line on a full
+    one, and from the third line on it is taken for the likeliest other label."""
     band: tuple[float, float] = BANDS["image"]
     """Interval of calibrated confidence that annotators review, both ends included; for texts and records 0
     to 0.85."""
@@ -55,41 +60,19 @@ class PolicySettings(Section):
                 )
         return self
 
+    @field_validator("risk")
+    @classmethod
+    def _lines_ascend(cls, risk: tuple[float, float, float]) -> tuple[float, float, float]:
+        if not 0 < risk[0] <= risk[1] <= risk[2] <= 1:
+            raise ValueError(f"needs three ascending numbers above 0, at most 1, got {list(risk)}")
+        return risk
+
     @field_validator("band")
     @classmethod
     def _is_interval(cls, band: tuple[float, float]) -> tuple[float, float]:
         if not 0 <= band[0] < band[1] <= 1:
             raise ValueError(f"needs 0 <= low < high <= 1, got {list(band)}")
         return band
-
-
-class CostSettings(Section):
-    """Prices of errors and of annotators' time; the cost policy and the reports use them."""
-
-    currency: Annotated[str, Field(min_length=1, max_length=8)] = "EUR"
-    """Currency printed with every amount."""
-    minute: Annotated[float, Field(ge=0)] = 0.50
-    """Price of one minute of an annotator's time."""
-    error: Annotated[float, Field(ge=0)] = 2.0
-    """Cost of a wrong label, unless errors gives another cost for the pair of labels."""
-    errors: dict[str, dict[str, float]] = {}
-    """Cost of each confusion: the outer key is the true label, the inner key the label given instead."""
-    quick_s: Annotated[float, Field(gt=0)] = 30.0
-    """Seconds of a quick review, used until goldloop has measured it."""
-    full_s: Annotated[float, Field(gt=0)] = 90.0
-    """Seconds of a full review, all answers together, used until goldloop has measured it."""
-    quick_accuracy: Annotated[float, Field(gt=0, le=1)] = 0.95
-    """Accuracy of a quick review, used until goldloop has measured it."""
-    full_accuracy: Annotated[float, Field(gt=0, le=1)] = 0.99
-    """Accuracy of a full review, used until goldloop has measured it."""
-
-    @field_validator("errors")
-    @classmethod
-    def _normalised_labels(cls, errors: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-        return {
-            normalised(true): {normalised(taken): cost for taken, cost in row.items()}
-            for true, row in errors.items()
-        }
 
 
 class SelectionSettings(Section):
@@ -221,6 +204,16 @@ class GateSettings(Section):
     model the difference need only not be negative. superiority: the interval rules out any loss."""
     margin: Annotated[float, Field(ge=0, le=0.5)] = 0.03
     """Largest drop of accuracy that the 95 % interval of the difference may still allow."""
+    measure: Literal["accuracy", "loss"] = "accuracy"
+    """What decides. accuracy: the share of right labels; loss: what the decisions of the policy cost, errors
+    and annotators' time by [cost], for rare labels and errors of different cost. Records: loss."""
+    max_loss_rise: Annotated[float, Field(ge=0, le=1)] = 0.10
+    """Largest rise of the loss that the 95 % interval may still allow, as a share of the champion's loss."""
+    guarded: tuple[str, ...] = ()
+    """Labels that the decisions of a challenger must not miss more often, for the measure loss; empty: all
+    labels but the first."""
+    min_guarded: Annotated[int, Field(ge=0)] = 3
+    """Smallest number of holdout samples of each guarded label for a decision by loss."""
     min_holdout: Annotated[int, Field(ge=1)] = 30
     """Smallest number of holdout samples for a decision."""
     max_class_fall: Annotated[float, Field(gt=0, le=1)] = 0.10

@@ -22,10 +22,11 @@ from goldloop.tables.batches import IS_SAMPLE
 
 _COLUMNS = ("sample_id", "scored_at", "lane", "label", "confidence", "margin")
 _FURTHER = ("batch", "model_version", "policy", "probs", "audit_probability", "label_names")
+_DECISION = ("decided", "stake", "saving")
 
 
 def newest_predictions(
-    tables: Tables, columns: Collection[str] = _FURTHER, *, where: pc.Expression | None = None
+    tables: Tables, columns: Collection[str] = (*_FURTHER, *_DECISION), *, where: pc.Expression | None = None
 ) -> pa.Table:
     """Return the newest prediction of each sample: sample_id, lane, label, confidence, margin, `columns`."""
     rows = tables.predictions.read([*_COLUMNS, *columns], where=where).sort_by("scored_at")
@@ -119,25 +120,27 @@ def predictions_under_other_policies(
     return [prediction for prediction in codec.values_of(Prediction, rows) if is_wanted(prediction.sample_id)]
 
 
-def save_lane_changes(
-    tables: Tables, changes: Iterable[tuple[Prediction, Lane]], *, policy: Policy, at: datetime
-) -> None:
-    """Append each prediction again with its new lane and policy, in one commit."""
-    predictions = [
-        replace(prediction, lane=lane, policy=policy.version, scored_at=at) for prediction, lane in changes
-    ]
+def save_lane_changes(tables: Tables, changes: Iterable[Prediction], *, policy: Policy, at: datetime) -> None:
+    """Append predictions with what `policy` makes of them, in one commit."""
+    predictions = [replace(prediction, policy=policy.version, scored_at=at) for prediction in changes]
     if predictions:
         tables.predictions.append(codec.rows_of(predictions))
 
 
-def suggested_labels(tables: Tables, gold: Iterable[GoldRecord]) -> dict[SampleId, str]:
-    """Return the model's label of each gold sample when it was pushed; a sample is missing without one."""
+def machine_labels(tables: Tables, gold: Iterable[GoldRecord]) -> dict[SampleId, str]:
+    """Return what the machine took each gold sample for when it was pushed; a sample is missing without.
+
+    In predictions from before that was kept it is the model's label.
+    """
     wanted = {(record.sample_id, record.model_version) for record in gold}
-    rows = tables.predictions.read(["sample_id", "model_version", "label"])
+    rows = tables.predictions.read(["sample_id", "model_version", "label", "decided", "scored_at"])
     is_wanted = _is_one_of({sample_id for sample_id, _ in wanted}) & pc.field("label").is_valid()
-    columns = codec.column_values(rows.filter(is_wanted), "sample_id", "model_version", "label")
+    rows = rows.filter(is_wanted).sort_by("scored_at")
+    columns = codec.column_values(rows, "sample_id", "model_version", "label", "decided")
     return {
-        SampleId(sample_id): label for sample_id, version, label in columns if (sample_id, version) in wanted
+        SampleId(sample_id): decided or label
+        for sample_id, version, label, decided in columns
+        if (sample_id, version) in wanted
     }
 
 

@@ -42,6 +42,7 @@ ALL = {
             "metadata": _TEXT,
             "arrived_at": MOMENT,
             "entity": _TEXT,
+            "stake": pa.float64(),
         }
     ),
     # what one model said of one sample; append only, the newest row of a sample is its present one
@@ -73,6 +74,7 @@ ALL = {
             "probs": pa.list_(pa.float32()),
             "evaluated_at": MOMENT,
             "label_names": _TEXT,
+            "stake": pa.float64(),
         }
     ),
     # what one scoring pass of one model saw, summed up, and how it differs from before; append only

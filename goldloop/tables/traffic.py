@@ -9,16 +9,19 @@ from datetime import datetime
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.audit.audited import Audited, Traffic, audited_traffic, clusters_of
+from goldloop.core.error_costs import Stakes
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Table, Tables
-from goldloop.core.probs import column_names, stored_probs
+from goldloop.core.probs import Probs, column_names, likeliest, stored_probs
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
 from goldloop.gold.records import GoldRecord
+from goldloop.routing.outcomes import under
 from goldloop.routing.settle import PolicyEvidence
 from goldloop.tables import codec
 from goldloop.tables.policy_log import PolicyLog
@@ -51,6 +54,7 @@ def read_present_lanes(tables: Tables, labels: LabelSet) -> Traffic:
 def _predicted(tables: Tables) -> pa.Table:
     """Return the predictions that models made, oldest first."""
     names = ["sample_id", "scored_at", "lane", "label", "probs", "label_names", "model_version"]
+    names += ["decided", "stake"]
     return tables.predictions.read(names).filter(pc.field("label").is_valid()).sort_by("scored_at")
 
 
@@ -62,22 +66,38 @@ def _traffic(rows: pa.Table, scored_at: Sequence[datetime], tables: Tables, labe
     """Return `rows` as traffic; a row belongs to the round that was open at its `scored_at`."""
     closed = closing_times(tables.rounds)
     rounds = [bisect.bisect_left(closed, moment) for moment in scored_at]
+    probs = stored_probs(rows["probs"].to_pylist(), rows["label_names"].to_pylist(), labels)
     return Traffic(
         sample_ids=tuple(SampleId(sample_id) for sample_id in rows["sample_id"].to_pylist()),
-        probs=stored_probs(rows["probs"].to_pylist(), rows["label_names"].to_pylist(), labels),
+        probs=probs,
+        decided=_columns(rows["decided"].to_pylist(), probs, labels),
+        stakes=_stakes(rows["stake"].to_pylist()),
         lanes=np.array(rows["lane"].to_pylist(), dtype=str),
         rounds=np.array(rounds, dtype=np.intp),
     )
+
+
+def _columns(names: Sequence[str | None], probs: Probs, labels: LabelSet) -> npt.NDArray[np.intp]:
+    """Return the columns of the labels that samples were taken for; where none is kept, the likeliest."""
+    usual = likeliest(probs)
+    pairs = zip(names, usual.tolist(), strict=True)
+    known = {name: labels.column(name) for name in labels}
+    return np.array([known.get(name or "", top) for name, top in pairs], dtype=np.intp)
+
+
+def _stakes(values: Sequence[float | None]) -> Stakes:
+    return np.array([value or 0.0 for value in values], dtype=np.float64)
 
 
 def evaluated_holdout(
     tables: Tables, gold: Iterable[GoldRecord], labels: LabelSet, model_version: str
 ) -> Audited:
     """Return the holdout as `model_version` last evaluated it; samples without its evaluation are missing."""
-    rows = tables.evaluations.read(["sample_id", "model_version", "probs", "label_names", "evaluated_at"])
+    names = ["sample_id", "model_version", "probs", "label_names", "evaluated_at", "stake"]
+    rows = tables.evaluations.read(names)
     rows = rows.filter(pc.field("model_version") == model_version).sort_by("evaluated_at")
-    evaluated = codec.column_values(rows, "sample_id", "probs", "label_names")
-    probs_of = {sample_id: (probs, names) for sample_id, probs, names in evaluated}
+    evaluated = codec.column_values(rows, "sample_id", "probs", "label_names", "stake")
+    probs_of = {sample_id: stored for sample_id, *stored in evaluated}
     holdout = sorted(
         (record for record in gold if record.split is Split.HOLDOUT and record.sample_id in probs_of),
         key=lambda record: record.sample_id,
@@ -86,7 +106,8 @@ def evaluated_holdout(
     return Audited(
         sample_ids=tuple(record.sample_id for record in holdout),
         truth=np.array([labels.column(record.label) for record in holdout], dtype=np.intp),
-        probs=stored_probs([probs for probs, _ in stored], [names for _, names in stored], labels),
+        probs=stored_probs([probs for probs, *_ in stored], [names for _, names, _ in stored], labels),
+        stakes=_stakes([stake for *_, stake in stored]),
         weights=np.array([1 / (record.inclusion_probability or 1) for record in holdout], dtype=np.float64),
         clusters=clusters_of(holdout),
         lanes=np.full(n, "", dtype="<U6"),
@@ -107,9 +128,12 @@ def save_evaluation(
                 "probs": probs.tolist(),
                 "evaluated_at": at,
                 "label_names": column_names(labels),
+                "stake": stake,
             }
             for model, rows in sorted(evaluation.probs.items())
-            for sample_id, probs in zip(evaluation.sample_ids, rows, strict=True)
+            for sample_id, probs, stake in zip(
+                evaluation.sample_ids, rows, evaluation.stakes.tolist(), strict=True
+            )
         ]
     )
 
@@ -143,7 +167,6 @@ def present_audits(
     audits = policy_evidence(tables, gold, labels, champion).audits
     rounds = dict(zip(present.sample_ids, present.rounds.tolist(), strict=True))
     return replace(
-        audits,
-        lanes=entry.policy.lanes(audits.probs),
+        under(entry.policy, audits),
         rounds=np.array([rounds.get(one, 0) for one in audits.sample_ids], dtype=np.intp),
     )

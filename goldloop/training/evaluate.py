@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from goldloop.audit.audited import Audited, clusters_of
 from goldloop.core.chance import permanent_random
+from goldloop.core.error_costs import Stakes
 from goldloop.core.labels import LabelSet
 from goldloop.core.modality import Modality
 from goldloop.core.ports import Scorer, Scores
@@ -21,9 +22,10 @@ from goldloop.core.splits import Split
 from goldloop.drift.sketches import Sketch, sketch_of
 from goldloop.gold.records import GoldRecord, GoldVersion
 from goldloop.settings import Settings
-from goldloop.stats.comparison import compare
+from goldloop.stats.comparison import Comparison, Consequences, compare, compare_losses
 from goldloop.stats.metrics import Columns, Weights
 from goldloop.training.checks import CheckedGroup
+from goldloop.training.loss_gate import guarded_labels
 from goldloop.training.promotion import Decision, Evaluation, decide, evaluate
 
 BASELINE, CHAMPION, CHALLENGER = "baseline", "champion", "challenger"
@@ -35,7 +37,8 @@ class HoldoutEvaluation:
     """What each model predicted on the holdout, how accurate it was, and the decision of the gate.
 
     `probs` (n, n_labels) are by model version, `evaluations` by role; `truth` (n,) are label-set columns,
-    `weights` (n,) inverse inclusion probabilities, `clusters` (n,) what samples belong to. `sketch`
+    `weights` (n,) inverse inclusion probabilities, `clusters` (n,) what samples belong to, `stakes` (n,) what
+    is at stake. `sketch`
     summarises the challenger's predictions on a random draw of current traffic; its first batch is compared
     with it.
     """
@@ -49,11 +52,27 @@ class HoldoutEvaluation:
     decision: Decision
     gold_version: int
     sketch: Sketch
+    stakes: Stakes
 
     def audited(self, role: str) -> Audited:
         """Return the holdout as the model in `role` evaluated it."""
-        n = len(self.truth)
         probs = self.probs[self.evaluations[role].model_version]
+        return _Holdout(self.sample_ids, self.truth, self.weights, self.clusters, self.stakes).judged(probs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Holdout:
+    """The samples of the holdout, (n,) each: ids, true columns, weights, what they belong to, stakes."""
+
+    sample_ids: tuple[SampleId, ...]
+    truth: Columns
+    weights: Weights
+    clusters: npt.NDArray[np.str_]
+    stakes: Stakes
+
+    def judged(self, probs: Probs) -> Audited:
+        """Return the holdout with the probs (n, n_labels) of one model."""
+        n = len(self.truth)
         return Audited(
             sample_ids=self.sample_ids,
             truth=self.truth,
@@ -62,6 +81,21 @@ class HoldoutEvaluation:
             clusters=self.clusters,
             lanes=np.full(n, "", dtype="<U6"),
             rounds=np.full(n, -1, dtype=np.intp),
+            stakes=self.stakes,
+        )
+
+    def evaluated(self, probs: Probs, labels: LabelSet, model: str, version: GoldVersion) -> Evaluation:
+        """Return how accurate the probs of the model with this version are on a gold version."""
+        return evaluate(
+            probs,
+            self.truth,
+            labels=labels,
+            model_version=model,
+            split=str(Split.HOLDOUT),
+            gold_version=version.version,
+            gold_digest=version.digest,
+            weights=self.weights,
+            clusters=self.clusters,
         )
 
 
@@ -76,40 +110,30 @@ def evaluate_on_holdout(
     current: Collection[SampleId],
     is_proven: bool = True,
     checks: Sequence[CheckedGroup] = (),
+    consequences: Callable[[Audited], Consequences] | None = None,
 ) -> HoldoutEvaluation:
     """Return the evaluation of the models in `roles` on the same `holdout`, and the decision of the gate.
 
     Each sample has the weight 1 / its inclusion probability, so that the holdout stands for all traffic.
     `current` are the samples of the rounds that still count; the sketch is of these alone. `is_proven` tells
     whether something speaks for the champion; `checks` are the results of these models in behaviour checks.
+    `consequences` returns what the decisions that follow from a model's predictions come to; None where the
+    gate does not ask.
     """
     labels = settings.label_set
-    truth = np.array([labels.column(record.label) for record in holdout], dtype=np.intp)
-    weights, clusters = weights_of(holdout), clusters_of(holdout)
+    samples = _samples(holdout, modality, labels)
     models = {role: model for role, model in roles.items() if model is not None}
     scores = {
         model: _scored(scorer_of(model), holdout, modality, labels) for model in sorted(set(models.values()))
     }
     probs = {model: of_model.probs for model, of_model in scores.items()}
     evaluations = {
-        role: evaluate(
-            probs[model],
-            truth,
-            labels=labels,
-            model_version=model,
-            split=str(Split.HOLDOUT),
-            gold_version=version.version,
-            gold_digest=version.digest,
-            weights=weights,
-            clusters=clusters,
-        )
-        for role, model in models.items()
+        role: samples.evaluated(probs[model], labels, model, version) for role, model in models.items()
     }
-    right = {role: probs[model].argmax(axis=1) == truth for role, model in models.items()}
     comparison = None
-    if CHAMPION in right:
-        ours, theirs = right[CHALLENGER], right[CHAMPION]
-        comparison = compare(ours, theirs, truth, labels=labels, weights=weights, clusters=clusters)
+    if CHAMPION in models:
+        new, old = (samples.judged(probs[models[role]]) for role in (CHALLENGER, CHAMPION))
+        comparison = _compared(new, old, labels, consequences)
     decision = decide(
         settings.gate,
         champion=evaluations.get(CHAMPION),
@@ -117,11 +141,51 @@ def evaluate_on_holdout(
         comparison=comparison,
         is_proven=is_proven,
         checks=checks,
+        guarded=guarded_labels(settings.gate, labels),
     )
-    ids = tuple(record.sample_id for record in holdout)
+    ids, weights = samples.sample_ids, samples.weights
     sketch = _sketch(scores[models[CHALLENGER]], ids, weights, settings, current=current)
     return HoldoutEvaluation(
-        ids, truth, weights, clusters, probs, evaluations, decision, version.version, sketch
+        ids,
+        samples.truth,
+        weights,
+        samples.clusters,
+        probs,
+        evaluations,
+        decision,
+        version.version,
+        sketch,
+        samples.stakes,
+    )
+
+
+def _compared(
+    challenger: Audited,
+    champion: Audited,
+    labels: LabelSet,
+    consequences: Callable[[Audited], Consequences] | None,
+) -> Comparison:
+    """Return how two models compare on the same samples, with losses where `consequences` gives them."""
+    drawn: dict[str, Any] = {"weights": champion.weights, "clusters": champion.clusters, "labels": labels}
+    truth = champion.truth
+    comparison = compare(challenger.is_right, champion.is_right, truth, **drawn)
+    if consequences is None:
+        return comparison
+    loss = compare_losses(consequences(challenger), consequences(champion), truth, **drawn)
+    return replace(comparison, loss=loss)
+
+
+def _samples(holdout: Sequence[GoldRecord], modality: Modality, labels: LabelSet) -> _Holdout:
+    """Return the samples of the holdout; what is at stake is read from the store where the kind has it."""
+    stakes = np.zeros(len(holdout))
+    if modality.has_stakes:
+        stakes = np.array([modality.store.load(one.sample_id).stake or 0.0 for one in holdout])
+    return _Holdout(
+        sample_ids=tuple(record.sample_id for record in holdout),
+        truth=np.array([labels.column(record.label) for record in holdout], dtype=np.intp),
+        weights=weights_of(holdout),
+        clusters=clusters_of(holdout),
+        stakes=stakes,
     )
 
 

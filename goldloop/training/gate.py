@@ -22,6 +22,7 @@ from goldloop.settings.sections import GateSettings
 from goldloop.stats.comparison import Comparison, paired_interval
 from goldloop.stats.metrics import Z_95, Estimate
 from goldloop.training.checks import CheckedGroup
+from goldloop.training.loss_gate import against_loss, loss_in_words
 
 RULES = {
     "non_inferiority": "non-inferiority on the holdout",
@@ -38,8 +39,12 @@ def objections(
     ece: Estimate,
     is_proven: bool = True,
     checks: Sequence[CheckedGroup] = (),
+    guarded: Sequence[str] = (),
 ) -> tuple[str, ...]:
     """Return the reasons to refuse the challenger, with what would decide them; empty for a promotion.
+
+    Where the comparison has losses, these decide in place of accuracies and recalls, with the `guarded`
+    labels (`goldloop.training.loss_gate`).
 
     The difference of the accuracies must be at least 0. Under the rule "non_inferiority" its interval must
     also rule out a drop of `gate.margin`, if the champion `is_proven`: preferred to another model by a
@@ -54,16 +59,25 @@ def objections(
             f"{n} holdout samples, gate.min_holdout requires {gate.min_holdout}; "
             f"label {gate.min_holdout - n} more audit samples",
         )
+    if comparison.loss is None:
+        compared = (
+            *_against_accuracy(comparison.accuracy, max_drop=_max_drop(gate, is_proven=is_proven)),
+            *_against_labels(comparison.recalls, max_fall=gate.max_class_fall),
+        )
+    else:
+        compared = against_loss(gate, comparison.loss, guarded=guarded, is_proven=is_proven)
     return (
-        *_against_accuracy(comparison.accuracy, max_drop=_max_drop(gate, is_proven=is_proven)),
-        *_against_labels(comparison.recalls, max_fall=gate.max_class_fall),
+        *compared,
         *_against_calibration(ece, max_ece=gate.max_ece),
         *_against_checks(checks, max_fall=gate.max_check_fall),
     )
 
 
-def approval(gate: GateSettings, difference: Estimate) -> str:
-    """Return what a `difference` without objections shows, as a sentence."""
+def approval(gate: GateSettings, comparison: Comparison) -> str:
+    """Return what a comparison without objections shows, as a sentence."""
+    if comparison.loss is not None:
+        return loss_in_words(comparison.loss)
+    difference = comparison.accuracy
     max_drop = 0.0 if gate.rule == "superiority" else gate.margin
     if difference.low <= -max_drop:
         shown = "the challenger is no worse so far, and no comparison has preferred the champion yet"

@@ -114,11 +114,13 @@ def decide(
     comparison: Comparison | None,
     is_proven: bool = True,
     checks: Sequence[CheckedGroup] = (),
+    guarded: Sequence[str] = (),
 ) -> Decision:
     """Return whether `challenger` becomes champion.
 
     Without a champion it does. Otherwise `objections` decides; `is_proven` tells whether something speaks for
-    the champion, `checks` are the results of both in behaviour checks. A refusal is a normal result.
+    the champion, `checks` are the results of both in behaviour checks, `guarded` the labels that a comparison
+    of losses guards. A refusal is a normal result.
 
     Raises:
         GoldVersionError: the two were not evaluated on the same samples.
@@ -131,11 +133,13 @@ def decide(
         raise ValueError(f"champion {champion.model_version} can only be challenged with a comparison")
     difference = comparison.accuracy
     _check_comparable(champion, challenger, difference)
-    reasons = objections(gate, comparison, ece=challenger.ece, is_proven=is_proven, checks=checks)
+    reasons = objections(
+        gate, comparison, ece=challenger.ece, is_proven=is_proven, checks=checks, guarded=guarded
+    )
     return Decision(
         is_promoted=not reasons,
-        rule=RULES[gate.rule],
-        reasons=reasons or (approval(gate, difference),),
+        rule=RULES[gate.rule] if comparison.loss is None else f"loss: {RULES[gate.rule]}",
+        reasons=reasons or (approval(gate, comparison),),
         challenger=challenger.model_version,
         champion=champion.model_version,
         difference=difference,

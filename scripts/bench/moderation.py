@@ -23,11 +23,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from goldloop.core.error_costs import Matrix
 from goldloop.core.lanes import Lane
 from goldloop.core.probs import Probs
 from goldloop.core.splits import VALIDATION_FOLDS
 from goldloop.routing.certificate import certify
-from goldloop.routing.policies import Cost, Matrix, Policy, Review, Supported
+from goldloop.routing.cost_policy import Cost, Review
+from goldloop.routing.policies import Policy, Supported
 from goldloop.selection.pool import Pool
 from goldloop.selection.strategies import STRATEGIES
 from models.cross_fit import cross_fit
@@ -178,7 +180,7 @@ def random_side(draw: Draw, n_answers: int, rng: np.random.Generator) -> Side:
 
 
 def dear_hate(side: Side, share: float, max_error: float) -> Policy:
-    """Return the cost policy with hate as dear as at most a `share` of the pool sent to people allows."""
+    """Return the cost policy with errors about hate as dear as a `share` of the pool to people allows."""
     threshold = certify(side.sure, side.is_right, accuracy=1 - max_error, delta=DELTA).threshold
 
     def policy(price: float) -> Policy:
@@ -196,7 +198,7 @@ def dear_hate(side: Side, share: float, max_error: float) -> Policy:
 def _errors(price: float) -> Matrix:
     names = list(LABELS)
     return tuple(
-        tuple(0.0 if true == taken else price if true == HARMFUL else 1.0 for taken in names)
+        tuple(0.0 if true == taken else price if HARMFUL in (true, taken) else 1.0 for taken in names)
         for true in names
     )
 

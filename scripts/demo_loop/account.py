@@ -39,7 +39,7 @@ def ways(parts: Wiring, judge: Judge, closing: Closing, n_answers: int) -> list[
     paid = prices(parts.settings.cost, parts.settings.label_set)
 
     def way(name: str, labels: Columns, n_answers: int, minutes: float, accuracy: float | None = None) -> Way:
-        lost = paid.errors[judge.truth, labels].sum()
+        lost = paid.errors.paid(judge.truth, labels).sum()
         n_wrong = int((labels != judge.truth).sum())
         return Way(name, n_answers, minutes, accuracy, n_wrong, float(minutes * paid.minute + lost))
 

@@ -19,7 +19,7 @@ from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose, split_key
 from goldloop.gold.records import GoldRecord
 from goldloop.loop.policy import policy_in_force
-from goldloop.routing.policies import Cost
+from goldloop.routing.cost_policy import Cost
 from goldloop.scoring.score import score_source
 from goldloop.scoring.writer import Model
 from tests.e2e.commands import Loop

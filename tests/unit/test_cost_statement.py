@@ -11,6 +11,7 @@ import pytest
 
 from goldloop.audit.audited import Audited, Traffic
 from goldloop.core.annotations import Answer
+from goldloop.core.error_costs import ErrorCosts
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
@@ -19,13 +20,13 @@ from goldloop.costs.inputs import NO_LABEL, CostInputs, Labelled
 from goldloop.costs.review_effort import Answering
 from goldloop.costs.statement import Statement, statement
 from goldloop.costs.time import minutes_spent, working_seconds
-from goldloop.settings.sections import CostSettings
+from goldloop.settings.costs import CostSettings
 from goldloop.stats.measures import Measure, difference, exact, product, total
 from goldloop.stats.metrics import Estimate
 
 LABELS = LabelSet(("cat", "dog"))
 START = datetime(2026, 10, 5, tzinfo=UTC)
-PRICES = Prices("EUR", 0.6, np.array([[0.0, 2.0], [10.0, 0.0]]))
+PRICES = Prices("EUR", 0.6, ErrorCosts(((0.0, 2.0), (10.0, 0.0))))
 ANSWERING = Answering(exact(20.0, 50), exact(0.9, 50))
 SURE = (1.0, 0.0)
 
@@ -66,6 +67,7 @@ def labelled(rows: Sequence[tuple[int, Purpose, int, int, tuple[float, float]]])
         label=np.array(columns[2], dtype=np.intp),
         machine=np.array(columns[3], dtype=np.intp),
         posterior=np.array(columns[4], dtype=np.float64).reshape(len(rows), 2),
+        stakes=np.zeros(len(rows)),
     )
 
 
@@ -287,5 +289,5 @@ def test_errors_cost_what_they_are() -> None:
 def test_prices_are_those_of_the_settings() -> None:
     """A pair of labels has its own price, all others the general one, and being right costs nothing."""
     found = prices(CostSettings(error=3.0, errors={"dog": {"cat": 7.0}}), LABELS)
-    assert found.errors.tolist() == [[0.0, 3.0], [7.0, 0.0]]
-    assert found.error == 5.0
+    assert found.errors == ErrorCosts(((0.0, 3.0), (7.0, 0.0)))
+    assert found.errors.mean() == 5.0

@@ -68,9 +68,9 @@ def test_a_cost_policy_is_explained_by_three_costs(stage: Stage) -> None:
     found = explained(stage.tables, stage.workspace.settings, sample(30))
 
     assert found.policy == policy.version
-    assert min(found.costs, key=lambda lane: found.costs[lane]) == found.lane
-    assert found.costs["auto"] == pytest.approx(2.0 * (1 - spam(30)))
-    assert f"accepting {2.0 * (1 - spam(30)):.3f}" in found.rule[0]
+    assert min(found.costs, key=lambda action: found.costs[action]) == "quick review"
+    assert found.costs["take for spam"] == pytest.approx(2.0 * (1 - spam(30)))
+    assert f"take for spam {2.0 * (1 - spam(30)):.3f}" in found.rule[0]
 
 
 def test_a_target_is_explained_by_its_threshold(stage: Stage) -> None:

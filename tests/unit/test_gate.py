@@ -67,10 +67,10 @@ def test_a_gain_that_rules_out_the_margin_may_still_not_be_shown() -> None:
 
 def test_what_is_shown_is_said_when_promoted() -> None:
     """Each rule names what the interval rules out."""
-    difference = compared(300, gained=60, lost=2).accuracy
+    comparison = compared(300, gained=60, lost=2)
 
-    assert approval(SUPERIOR, difference).endswith("n=300: the challenger is better")
-    assert approval(STRICT, difference).endswith("n=300: the interval rules out a drop of 3.0 points")
+    assert approval(SUPERIOR, comparison).endswith("n=300: the challenger is better")
+    assert approval(STRICT, comparison).endswith("n=300: the interval rules out a drop of 3.0 points")
 
 
 def test_a_champion_for_which_nothing_speaks_has_to_be_better_itself() -> None:
@@ -79,7 +79,7 @@ def test_a_champion_for_which_nothing_speaks_has_to_be_better_itself() -> None:
 
     assert objections(LENIENT, better, ece=SURE)
     assert not objections(LENIENT, better, ece=SURE, is_proven=False)
-    assert "no comparison has preferred the champion yet" in approval(LENIENT, better.accuracy)
+    assert "no comparison has preferred the champion yet" in approval(LENIENT, better)
     assert objections(LENIENT, worse, ece=SURE, is_proven=False)[0].endswith(
         "no better than the champion so far"
     )

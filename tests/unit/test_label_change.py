@@ -22,8 +22,9 @@ from goldloop.routing.policies import Band
 from goldloop.routing.settle import is_asked_for
 from goldloop.scoring.writer import Model
 from goldloop.settings import Settings
+from goldloop.settings.costs import CostSettings
 from goldloop.settings.label_record import LabelChange, check_labels, label_change, save_labels
-from goldloop.settings.sections import ConsensusSettings, CostSettings, PolicySettings, SelectionSettings
+from goldloop.settings.sections import ConsensusSettings, PolicySettings, SelectionSettings
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.predictions import newest_predictions

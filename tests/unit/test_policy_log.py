@@ -78,8 +78,8 @@ def rerouted(
         loop.tables, model_version=model_version, policy=policy, is_wanted=is_wanted
     )
     changes = reroute(predictions, policy, LabelSet.of(["ham", "spam"]))
-    save_lane_changes(loop.tables, changes, policy=policy, at=loop.clock())
-    return Counter(f"{prediction.lane} -> {lane}" for prediction, lane in changes)
+    save_lane_changes(loop.tables, [new for _, new in changes], policy=policy, at=loop.clock())
+    return Counter(f"{old.lane} -> {new.lane}" for old, new in changes)
 
 
 def test_a_new_policy_reroutes_without_asking_the_model_again(tmp_path: Path) -> None:

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from goldloop.adapters.memory import MemoryLabelingServer, MemoryRegistry, MemoryRuns, memory_tables
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
+from goldloop.costs.errors import prices
+from goldloop.costs.inputs import NO_LABEL
+from goldloop.labeling.context import read_state
+from goldloop.loop.policy import explain_sample, newest_entry
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.pull import pull
 from goldloop.loop.push import push
 from goldloop.loop.round import RoundReport, run_round
 from goldloop.loop.score import score_files
+from goldloop.reports.costs import read_cost_inputs
+from goldloop.routing.cost_policy import Cost
+from goldloop.routing.policies import asked_for
 from goldloop.settings import Settings
 from goldloop.tables.counts import conservation
 from goldloop.tables.gold_store import GoldStore
+from goldloop.tables.predictions import newest_predictions
+from goldloop.tables.traffic import read_present_lanes
 from models.kinds import TRAINERS
 from tests.loop import FakeClock
 from tests.payments import SECTION, made_payments, records_in
@@ -35,6 +47,7 @@ class RecordLoop:
 
     folder: Path
     preset: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
     queue: MemoryLabelingServer = field(default_factory=lambda: MemoryLabelingServer(LABELS))
 
     def __post_init__(self) -> None:
@@ -45,6 +58,7 @@ class RecordLoop:
             records=SECTION,
             selection={"budget_per_round": 150, "audit_rate": 0.2},
             model={"preset": self.preset},
+            **self.changes,
         )
         modality = records_in(self.folder)
         trainer = TRAINERS["records"](settings.model)
@@ -108,3 +122,55 @@ def test_payments_go_through_the_whole_loop(tmp_path: Path, preset: str) -> None
     assert reports[-1].score.model_version == champion
     accuracy = trained[-1].evaluations["challenger"].accuracy
     assert accuracy.value > 0.88  # always genuine would be right on 80 %
+
+
+OWN_AMOUNTS = {
+    "policy": {"kind": "cost", "max_error": 0.4},
+    "cost": {
+        "minute": 0.5,
+        "errors": {"fraud": {"genuine": {"plus": 15.0, "factor": 1.0}}, "genuine": {"fraud": 5.0}},
+    },
+}
+
+
+def test_each_payment_gets_the_action_that_is_cheapest_at_its_own_amount(tmp_path: Path) -> None:
+    """What is decided is kept beside the likeliest label, judges the policy, and prices the costs."""
+    loop = RecordLoop(tmp_path, "lightgbm", OWN_AMOUNTS)
+    push(loop.ports)
+    for _ in range(N_ROUNDS):
+        loop.round()
+    tables, settings = loop.ports.tables, loop.ports.settings
+
+    present = read_present_lanes(tables, LABELS)
+    amounts = {one: float(loop.ports.modality.columns(one)["amount"]) for one in present.sample_ids}
+    assert present.stakes.tolist() == [amounts[one] for one in present.sample_ids]
+    policy = newest_entry(loop.ports).policy
+    inner = asked_for(policy)
+    assert isinstance(inner, Cost)
+    newest = newest_predictions(tables, ["policy", "decided", "stake", "saving"]).to_pylist()
+    chosen = [row for row in newest if row["policy"] == policy.version]
+    at = {one: row for row, one in enumerate(present.sample_ids)}
+    rows = [at[SampleId(row["sample_id"])] for row in chosen]
+    probs, stakes = present.probs[rows], present.stakes[rows]
+    assert [row["decided"] for row in chosen] == [LABELS[one] for one in inner.decided(probs, stakes)]
+    assert {row["lane"] for row in chosen} > {"auto"}
+    differs = [row for row in chosen if row["decided"] != row["label"]]
+    assert differs
+    assert all(row["decided"] == "fraud" and row["confidence"] < 1 for row in differs)
+    for row, saving in zip(chosen, inner.savings(probs, stakes).tolist(), strict=True):
+        is_asked_for = row["lane"] != "auto" and not np.isnan(saving)
+        assert not is_asked_for or row["saving"] == pytest.approx(saving)
+
+    explained = explain_sample(loop.ports, differs[0]["sample_id"])
+    assert explained.decided == "fraud"
+    assert "where no annotator decides" in str(explained)
+    assert f"{differs[0]['stake']:,.2f} at stake" in explained.rule[0]
+    inputs = read_cost_inputs(tables, read_state(tables, settings), settings)
+    paid = prices(settings.cost, LABELS)
+    scored = inputs.labelled.where(inputs.labelled.machine != NO_LABEL)
+    wrong = scored.where(scored.machine != scored.label)
+    assert len(wrong)
+    lost = paid.errors.paid(wrong.label, wrong.machine, wrong.stakes)
+    missed = wrong.label == LABELS.column("fraud")
+    assert lost[missed].tolist() == (15 + wrong.stakes[missed]).tolist()
+    assert set(lost[~missed].tolist()) <= {5.0}

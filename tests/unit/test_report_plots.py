@@ -38,6 +38,7 @@ def evaluation_of(challenger: Evaluation, probs: np.ndarray, truth: np.ndarray) 
         decision=Decision(True, "first model", (), challenger.model_version, None, None),
         gold_version=1,
         sketch=sketch_of(probs, np.zeros((len(truth), 1), np.float32), LabelSet.of(labels)),
+        stakes=np.zeros(len(truth)),
     )
 
 

@@ -13,18 +13,19 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from goldloop.core.codec import to_plain
+from goldloop.core.error_costs import Matrix
 from goldloop.core.errors import InvalidBandError, InvalidProbabilitiesError, PolicyError
 from goldloop.core.lanes import Lane
+from goldloop.routing.cost_policy import Cost, Review
 from goldloop.routing.policies import (
     Band,
-    Cost,
-    Matrix,
     Policy,
     PolicyEntry,
-    Review,
+    Risk,
     Supported,
     Suspended,
     Target,
+    asked_for,
     route,
 )
 from tests.strategies import answers, bands, cost_policies, error_costs, policies, probs
@@ -117,7 +118,11 @@ def test_at_an_infinite_price_nobody_is_asked(rows: list[list[float]], policy: C
 def test_the_order_of_labels_decides_nothing(
     rows: list[list[float]], policy: Policy, order: list[int]
 ) -> None:
-    """The same labels in another order, costs and answers with them, get the same lanes."""
+    """The same labels in another order, costs and answers with them, get the same lanes.
+
+    Lines of risk are about the first label.
+    """
+    assume(not isinstance(asked_for(policy), Risk))
     matrix = np.array(rows).reshape(len(rows), 3)
 
     assert route(matrix[:, order], permuted(policy, order)) == route(matrix, policy)
@@ -189,14 +194,15 @@ def test_a_supported_policy_accepts_from_its_threshold_on(
     rows: list[list[float]], policy: Policy, threshold: float | None
 ) -> None:
     """Annotators get what would be accepted with less confidence; all else stays where it was."""
-    assume(isinstance(policy, Band | Cost))
-    assert isinstance(policy, Band | Cost)
+    assume(isinstance(policy, Band | Cost | Risk))
+    assert isinstance(policy, Band | Cost | Risk)
     matrix = np.array(rows).reshape(len(rows), 3)
 
     before, after = route(matrix, policy), route(matrix, Supported(policy, threshold))
 
     for row, lane, now in zip(matrix, before, after, strict=True):
-        stays = threshold is not None and row.max() >= threshold
+        taken = policy.decided(row[None])[0]
+        stays = threshold is not None and row[taken] >= threshold
         assert now is (lane if lane is not Lane.AUTO or stays else Lane.REVIEW)
 
 
@@ -238,12 +244,13 @@ def test_peoples_errors_count_by_the_true_label() -> None:
     assert policy.expected(np.eye(3))[:, 1] == pytest.approx([0.25, 1.25, 0.25])
 
 
-def test_of_equally_likely_labels_the_dearer_counts() -> None:
-    """Which of them the machine would take is chance; the cost of accepting is that of the worse one."""
-    errors = ((0.0, 1.0, 0.0), (10.0, 0.0, 0.0), (0.0, 0.0, 0.0))
-    policy = Cost(errors, Review(3.0, FAULTLESS), Review(9.0, FAULTLESS))
+def test_the_label_that_costs_least_is_taken() -> None:
+    """Not the likeliest one: to take the second label for the first costs ten times the contrary."""
+    errors = ((0.0, 1.0, 2.0), (10.0, 0.0, 10.0), (2.0, 2.0, 0.0))
+    policy, probs = Cost(errors, Review(3.0, FAULTLESS), Review(9.0, FAULTLESS)), np.array([[0.8, 0.2, 0.0]])
 
-    assert policy.expected(np.array([[0.5, 0.5, 0.0]]))[0, 0] == pytest.approx(5.0)
+    assert policy.decided(probs).tolist() == [1]
+    assert policy.expected(probs)[0, 0] == pytest.approx(0.8)
 
 
 @pytest.mark.parametrize("factor", [1 - 1e-12, 1.0, 1 + 1e-12])

@@ -8,8 +8,9 @@ import pytest
 from goldloop.audit.audited import Audited
 from goldloop.core.lanes import Lane
 from goldloop.core.samples import sample_id_of
+from goldloop.routing.cost_policy import Cost
 from goldloop.routing.fit import Answered, KnownPeople, fit_policy, joined_answers
-from goldloop.routing.policies import Band, Cost, Target
+from goldloop.routing.policies import Band, Target
 from goldloop.settings import Settings
 
 

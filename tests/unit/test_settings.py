@@ -9,8 +9,8 @@ import pytest
 import goldloop.settings.workspace as workspace_module
 from goldloop.core.errors import SettingsError, WorkspaceError
 from goldloop.settings import Settings
+from goldloop.settings.costs import CostSettings
 from goldloop.settings.label_record import check_labels
-from goldloop.settings.sections import CostSettings
 from goldloop.settings.toml import checked_settings, load_settings, settings_toml
 from goldloop.settings.workspace import Workspace
 

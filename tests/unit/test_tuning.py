@@ -10,14 +10,16 @@ import numpy.typing as npt
 import pytest
 
 from goldloop.audit.audited import Audited
+from goldloop.core.error_costs import Matrix
 from goldloop.core.errors import EmptyPoolError
 from goldloop.core.lanes import Lane
 from goldloop.core.plain import plain
 from goldloop.core.samples import SampleId
 from goldloop.reports.plots.audits import tuning_plot
 from goldloop.reports.policies import tuning_json, tuning_rows, tuning_title
+from goldloop.routing.cost_policy import Cost, Review
 from goldloop.routing.outcomes import mean_cost, outcome
-from goldloop.routing.policies import Band, Cost, Matrix, Review
+from goldloop.routing.policies import Band
 from goldloop.routing.tuning import candidate_policies, threshold_points, tune
 from goldloop.settings import Settings
 

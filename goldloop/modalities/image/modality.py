@@ -32,6 +32,7 @@ class ImageModality:
 
     kind = "image"
     max_distance = MAX_FINGERPRINT_DISTANCE
+    has_stakes = False
 
     def __init__(
         self,

@@ -33,6 +33,11 @@ class RecordModality:
         self.store = RecordStore(path, form)
         self.reader = RecordReader(self.store, form, pseudonym or Pseudonyms())
 
+    @property
+    def has_stakes(self) -> bool:
+        """Whether the form names what is at stake."""
+        return self.form.stake is not None
+
     def for_preset(self, preset: str) -> Modality:
         """Return the same records: all models take them alike."""
         return self

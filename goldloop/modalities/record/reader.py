@@ -31,7 +31,8 @@ class RecordReader(RowReader):
         record = record_of(fields, self._form, self._pseudonym)
         metadata: dict[str, str | int | float] = {"id": record.id}
         entity = None if record.entity is None else f"{self._form.entity}:{record.entity}"
-        return RowSample(record.canonical, Decoded(self.store.payload(record), None, metadata, entity))
+        stake = self.store.stake(record)
+        return RowSample(record.canonical, Decoded(self.store.payload(record), None, metadata, entity, stake))
 
     def keep(self, contents: Mapping[SampleId, str], beside: Mapping[SampleId, str]) -> None:
         """Keep records."""

@@ -28,8 +28,9 @@ class RecordStore:
         return ""
 
     def load(self, sample_id: SampleId) -> Decoded:
-        """Return a kept record, as on arrival except for its metadata."""
-        return Decoded(self.payload(self.record(sample_id)))
+        """Return a kept record, as on arrival except for its metadata and its entity."""
+        record = self.record(sample_id)
+        return Decoded(self.payload(record), stake=self.stake(record))
 
     def record(self, sample_id: SampleId) -> Record:
         """Return a kept record; raises UnreadableSampleError where it is not there, or altered."""
@@ -43,6 +44,14 @@ class RecordStore:
             if value is not None:
                 learnt |= _learnt(name, value, self._form.fields[name].kind)
         return learnt
+
+    def stake(self, record: Record) -> float | None:
+        """Return what is at stake, None where the form names no stake or the record does not tell it.
+
+        A refund, which is below 0, puts as much at stake as a payment of its size.
+        """
+        value = record.values.get(self._form.stake) if self._form.stake else None
+        return None if value is None else abs(float(value))
 
     def file(self, sample_id: SampleId) -> Path | None:
         """Return None: no record has a file of its own."""

@@ -28,6 +28,7 @@ class TextModality:
 
     kind = "text"
     max_distance = MAX_DISTANCE
+    has_stakes = False
 
     def __init__(
         self,

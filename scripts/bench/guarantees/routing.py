@@ -22,7 +22,7 @@ from goldloop.routing.fit import Answered, KnownPeople, cost_policy, error_costs
 from goldloop.routing.policies import Band, Policy
 from goldloop.routing.tuning import tune
 from goldloop.settings import Settings
-from goldloop.settings.sections import CostSettings
+from goldloop.settings.costs import CostSettings
 from goldloop.stats.calibration import fit_calibration
 from scripts.bench.common import Report
 from scripts.bench.outputs import Outputs
@@ -95,7 +95,7 @@ def one_draw(
     policies = _fitted(_audited(probs, made.truth, holdout), settings, said.known)
     lanes = {name: policy.lanes(probs) for name, policy in policies.items()}
     lanes |= {name: np.full(n, str(lane)) for name, lane in FIXED.items()}
-    is_traffic, errors = ~np.isin(np.arange(n), drawn), np.asarray(error_costs(cost, made.labels))
+    is_traffic, errors = ~np.isin(np.arange(n), drawn), np.asarray(error_costs(cost, made.labels).base)
     came_to = partial(_outcome, errors=errors, minute=cost.minute, is_traffic=is_traffic)
     outcomes = {name: came_to(of_policy, probs, made.truth, said) for name, of_policy in lanes.items()}
     is_default = policies[TUNED] == policies[DEFAULT]

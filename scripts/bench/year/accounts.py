@@ -19,7 +19,7 @@ from goldloop.drift.checks import Check
 from goldloop.labeling.context import LoopState
 from goldloop.scoring.score import batch_of
 from goldloop.settings import Settings
-from goldloop.settings.sections import CostSettings
+from goldloop.settings.costs import CostSettings
 from goldloop.stats.measures import Measure
 from goldloop.stats.metrics import Estimate
 from goldloop.tables.batches import read_seen

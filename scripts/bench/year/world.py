@@ -58,6 +58,7 @@ class World:
 
     kind = "image"
     max_distance = MAX_FINGERPRINT_DISTANCE
+    has_stakes = False
 
     def __init__(self, stock: Stock, seed: int, share_new: float = 0.10) -> None:
         self.labels, self.stock, self._seed = stock.labels, stock, seed
