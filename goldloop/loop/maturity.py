@@ -15,14 +15,12 @@ from goldloop.core.reported_outcomes import OutcomeKind, ReportedOutcome, by_sam
 from goldloop.core.samples import SampleId
 from goldloop.loop.ports import LoopPorts
 from goldloop.settings import Settings
-from goldloop.stats.delays import Floats, estimate_delays, median_delay
+from goldloop.stats.delays import DAY_S, Delays, Floats, estimate_delays, median_delay
 from goldloop.stats.measures import Measure, share
 from goldloop.tables.batches import read_arrival_times, read_drawn_samples
 
 DRAWN = 2000
 """Samples, drawn at random, whose ages tell the share of mature ones."""
-
-_DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,32 +42,64 @@ class Maturity:
     n_expected: float | None
 
 
-def maturity(
+@dataclass(frozen=True, slots=True)
+class ChargebackDelays:
+    """The delays of chargebacks as of the newest outcome, in days.
+
+    Of `n` samples with a chargeback those are left out that came after it; of each other, (n_dated,), the
+    chargeback `took` so long, and the sample was `seen` for so long.
+    """
+
+    as_of: datetime
+    n: int
+    took: Floats
+    seen: Floats
+
+    @property
+    def delays(self) -> Delays | None:
+        """The distribution of delays; None where there are too few."""
+        return estimate_delays(self.took, self.seen)
+
+
+def chargeback_delays(
     tables: Tables, settings: Settings, modality: Modality, reports: Sequence[ReportedOutcome]
-) -> Maturity | None:
-    """Return how late chargebacks are known; None without any outcome.
+) -> ChargebackDelays:
+    """Return the delays of the chargebacks among `reports`, of which there is at least one report.
 
     A delay counts from the time of a record, `records.time`, or else from the sample's arrival, to the moment
     at which its first chargeback was known. Honest customers' disputes are left out.
     """
-    if not reports:
-        return None
     as_of = max(report.known_at for report in reports)
     first = first_chargebacks(reports)
     times = sample_times(tables, settings, modality, list(first))
     known = [(first[key] - at, as_of - at) for key, at in times.items() if first[key] >= at]
-    took, seen = (np.array([pair[place].total_seconds() / _DAY_S for pair in known]) for place in (0, 1))
-    delays = estimate_delays(took, seen)
-    ages = _drawn_ages(tables, settings, modality, as_of) if delays else np.zeros(0)
-    reported = delays.reported_share(ages) if delays and len(ages) else 0.0
+    took, seen = (np.array([pair[place].total_seconds() / DAY_S for pair in known]) for place in (0, 1))
+    return ChargebackDelays(as_of, len(first), took, seen)
+
+
+def expected_chargebacks(n_known: int, delays: Delays, ages: Floats) -> float | None:
+    """Return how many chargebacks samples of these `ages` will have, of which `n_known` are known."""
+    reported = delays.reported_share(ages) if len(ages) else 0.0
+    return n_known / reported if reported else None
+
+
+def maturity(
+    tables: Tables, settings: Settings, modality: Modality, reports: Sequence[ReportedOutcome]
+) -> Maturity | None:
+    """Return how late chargebacks are known; None without any outcome."""
+    if not reports:
+        return None
+    found = chargeback_delays(tables, settings, modality, reports)
+    delays, n_dated = found.delays, len(found.took)
+    ages = _drawn_ages(tables, settings, modality, found.as_of) if delays else np.zeros(0)
     return Maturity(
-        as_of=as_of,
-        n_chargebacks=len(first),
-        n_dated=len(known),
-        median_days=median_delay(took, seen),
+        as_of=found.as_of,
+        n_chargebacks=found.n,
+        n_dated=n_dated,
+        median_days=median_delay(found.took, found.seen),
         mature_days=delays.mature_age if delays else None,
         mature_share=share(int(np.sum(ages >= delays.mature_age)), len(ages)) if delays else Measure(0, None),
-        n_expected=len(known) / reported if reported else None,
+        n_expected=expected_chargebacks(n_dated, delays, ages) if delays else None,
     )
 
 
@@ -110,4 +140,4 @@ def _own_time(modality: Modality, sample_id: SampleId, field: str) -> datetime |
 
 def _drawn_ages(tables: Tables, settings: Settings, modality: Modality, as_of: datetime) -> Floats:
     times = sample_times(tables, settings, modality, read_drawn_samples(tables, DRAWN))
-    return np.array([(as_of - at).total_seconds() / _DAY_S for at in times.values()])
+    return np.array([(as_of - at).total_seconds() / DAY_S for at in times.values()])

@@ -39,6 +39,9 @@ class RecordSettings(Section):
     one entity never train a model and judge one."""
     time: Column | None = None
     """Time of the record."""
+    presume_genuine: bool = True
+    """Whether records that were let through and have no chargeback teach a model the first of two labels, by
+    their age; turn it off where `goldloop outcomes` gets the chargebacks of only a part of the records."""
 
     @field_validator("fields", mode="before")
     @classmethod

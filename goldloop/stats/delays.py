@@ -26,6 +26,9 @@ FEWEST_REPORTS = 30
 MATURE_SHARE = 0.95
 """A record is mature when this share of what will be reported of records like it has been reported."""
 
+DAY_S = 86_400.0
+"""Seconds of a day."""
+
 _RESAMPLES = 200
 
 

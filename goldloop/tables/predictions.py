@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -61,6 +61,32 @@ def read_predictions(tables: Tables, sample_ids: Collection[SampleId]) -> Mappin
         return {}
     rows = newest_predictions(tables, where=_is_one_of(sample_ids))
     return {prediction.sample_id: prediction for prediction in codec.values_of(Prediction, rows)}
+
+
+@dataclass(frozen=True, slots=True)
+class FirstDecision:
+    """What a sample was taken for when it was scored first, None before any model, and to whom it belongs.
+
+    `audit_probability` is None where only the audit rate is known.
+    """
+
+    sample_id: SampleId
+    entity: str | None = None
+    decided: str | None = None
+    audit_probability: float | None = None
+
+
+def read_first_decisions(tables: Tables) -> dict[SampleId, FirstDecision]:
+    """Return the first decision about every sample."""
+    rows = tables.predictions.read(["sample_id", "scored_at", "label", "decided", "audit_probability"])
+    first = codec.one_for_each(["sample_id"], rows.sort_by("scored_at"), which="min")
+    columns = codec.column_values(first, "sample_id", "decided", "label", "audit_probability")
+    known = {key: (decided or label, chance) for key, decided, label, chance in columns}
+    samples = tables.samples.read(["sample_id", "entity"], where=IS_SAMPLE)
+    return {
+        SampleId(key): FirstDecision(SampleId(key), entity, *known.get(key, (None, None)))
+        for key, entity in codec.column_values(samples, "sample_id", "entity")
+    }
 
 
 def read_drawn_predictions(

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from goldloop.adapters.delta import open_tables
 from goldloop.adapters.memory import MemoryLabelingServer, MemoryRegistry, MemoryRuns
+from goldloop.consensus.provisional import ProvisionalLabel
 from goldloop.core.chance import is_judging
 from goldloop.core.labels import LabelSet
 from goldloop.core.splits import Split
 from goldloop.gold.leaks import check_no_leak
 from goldloop.labeling.context import read_state
+from goldloop.loop.maturity import sample_times
 from goldloop.loop.outcomes import add_outcomes
 from goldloop.loop.ports import LoopPorts
+from goldloop.loop.presumed import presumed_labels
 from goldloop.loop.pull import pull
 from goldloop.loop.push import push
 from goldloop.loop.retrain import retrain
@@ -126,6 +130,7 @@ def test_chargebacks_teach_about_customers_who_do_not_judge(payments: Payments) 
     record = retrain(payments.ports, notes)
     assert record is not None
     assert record.n_gold == len(records)
+    assert any("records without a chargeback teach the model as 'genuine'" in note for note in notes)
     assert add_outcomes(payments.ports, str(payments.chargebacks)).n_known == report.n_added
 
 
@@ -151,6 +156,50 @@ def test_the_delay_of_chargebacks_counts_from_the_time_of_the_payment(payments: 
     assert f"mature from {found.mature_days:.0f} days on" in lines[1]
     reported = read_state(payments.ports.tables, payments.ports.settings).snapshot.reported
     assert outcomes_line(reported, found).startswith(f"{report.n_added} chargeback; {report.n_added} samples")
+
+
+def presumed(payments: Payments, **changes: Any) -> list[ProvisionalLabel]:
+    """Return the presumed labels, under these settings of records."""
+    ports = payments.ports
+    records = ports.settings.records.model_copy(update=changes)  # type: ignore[union-attr]
+    ports = replace(ports, configured=ports.configured.model_copy(update={"records": records}))
+    return presumed_labels(ports, read_state(ports.tables, ports.settings), [])
+
+
+def test_payments_without_a_chargeback_teach_that_they_are_genuine(payments: Payments) -> None:
+    """Those that may train, that nobody was asked about and that are old enough; nearly all of them are."""
+    assert presumed(payments) == []
+    add_outcomes(payments.ports, str(payments.chargebacks))
+    found = presumed(payments)
+
+    assert presumed(payments, presume_genuine=False) == []
+    assert {one.label for one in found} == {"genuine"}
+    state = read_state(payments.ports.tables, payments.ports.settings)
+    ids = {one.sample_id for one in found}
+    assert not ids & {record.sample_id for record in state.snapshot.gold.records}
+    assert not ids & {task.sample_id for task in state.snapshot.live.values()}
+    check_no_leak([*state.snapshot.gold.records, *found])
+    judging = [is_judging(str(one.entity), audit_rate=AUDIT_RATE, seed=0) for one in found]
+    assert not any(judging)
+    times = sample_times(payments.ports.tables, payments.ports.settings, payments.ports.modality, list(ids))
+    days = Counter((at - datetime(2026, 3, 1, tzinfo=UTC)).days // 7 for at in times.values())
+    assert days[0] > days[3] > 0
+    assert np.mean([payments.label_of[one.sample_id] == "fraud" for one in found]) < 0.06
+
+
+def test_what_was_stopped_is_not_presumed_genuine(payments: Payments) -> None:
+    """A payment that was declined cannot be charged back; the first decision about it counts."""
+    add_outcomes(payments.ports, str(payments.chargebacks))
+    stopped, passed = (one.sample_id for one in presumed(payments)[:2])
+    row = {"batch": "b", "model_version": "1", "policy": "p", "lane": "auto", "label": "genuine"}
+    for sample_id, year, decided in ((stopped, 2025, "fraud"), (passed, 2027, "fraud")):
+        at = datetime(year, 1, 1, tzinfo=UTC)
+        payments.ports.tables.predictions.append(
+            [row | {"sample_id": sample_id, "scored_at": at, "decided": decided}]
+        )
+    found = {one.sample_id for one in presumed(payments)}
+    assert stopped not in found
+    assert passed in found
 
 
 def test_few_chargebacks_tell_no_delay(payments: Payments, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from sklearn.metrics import average_precision_score
 
+from goldloop.loop.presumed import MOST
 from goldloop.stats.delays import Delays, estimate_delays
 from models.record.boosting import Trees
 from models.record.encoding import Encoding, Records
@@ -131,6 +132,16 @@ def everything(known: Known, *, is_weighted: bool = True) -> Sample:
     return Sample(rows, columns[rows], weights[rows])
 
 
+def drawn(known: Known) -> Sample:
+    """Gold, and of all others as many as their weights say, at most MOST: what goldloop trains on."""
+    sample, first = everything(known), set(gold(known).rows.tolist())
+    is_gold = np.array([row in first for row in sample.rows.tolist()])
+    ratios = np.random.default_rng(0).random(len(sample.rows)) / np.maximum(sample.weights, 1e-9)
+    least = np.argsort(np.where(is_gold, 2.0, ratios), kind="stable")[:MOST]
+    rows = np.sort(np.concatenate([np.flatnonzero(is_gold), least[ratios[least] < 1]]))
+    return Sample(sample.rows[rows], sample.columns[rows], np.ones(len(rows)))
+
+
 STRATEGIES: Mapping[str, Callable[[Known], Sample]] = {
     "people's answers": people,
     "mature outcomes": mature,
@@ -139,6 +150,7 @@ STRATEGIES: Mapping[str, Callable[[Known], Sample]] = {
     "gold: people and chargebacks": gold,
     "gold, others as genuine": partial(everything, is_weighted=False),
     "gold, others weighted": everything,
+    "gold, others drawn by weight": drawn,
 }
 
 
