@@ -138,8 +138,6 @@ def serve(where: Where = None) -> None:
 def status(where: Where = None, as_json: Json = False) -> None:
     """Show the state of files, tasks, answers, gold and models."""
     from goldloop.loop.champion import champion_problem
-    from goldloop.loop.maturity import read_maturity
-    from goldloop.reports.outcomes import outcomes_line
     from goldloop.reports.status import read_status
 
     parts = open_workspace(where)
@@ -154,7 +152,6 @@ def status(where: Where = None, as_json: Json = False) -> None:
     entries = PolicyLog(parts.tables.policies).entries()
     settled = [entry for entry in entries if champion in (None, entry.model_version)]
     labeling = parts.read_state()
-    reported = labeling.snapshot.reported
     state = read_status(
         parts.tables,
         labeling,
@@ -167,8 +164,19 @@ def status(where: Where = None, as_json: Json = False) -> None:
         waits_for=waits_for_now(parts.tables, labeling, parts.settings),
         preset=parts.preset,
     )
-    state = replace(state, outcomes=outcomes_line(reported, read_maturity(parts.ports, reported)))
+    state = replace(state, outcomes=_outcomes(parts, labeling))
     show(state, pairs(state.lines()), as_json=as_json)
+
+
+def _outcomes(wiring: Wiring, state: LoopState) -> str:
+    """Return where outcomes and what was let through stand."""
+    from goldloop.loop.let_through import read_let_through_report
+    from goldloop.loop.maturity import read_maturity
+    from goldloop.reports.outcomes import outcomes_line
+
+    found = read_maturity(wiring.ports, state.snapshot.reported)
+    passed = read_let_through_report(wiring.ports, state, found)
+    return outcomes_line(state.snapshot.reported, found, passed)
 
 
 def _compared_answers(wiring: Wiring, state: LoopState) -> str:

@@ -19,7 +19,8 @@ class Prediction:
     `label_names` names the columns of `probs`, as `column_names` writes them. `decided` is the label that the
     policy takes the sample for where no annotator decides: the likeliest one, or the one that is expected to
     cost least at the sample's `stake`. `saving` is what a review is expected to save, in currency per minute,
-    None where that is unknown.
+    None where that is unknown. `let_through` is the probability with which a sample was let through that the
+    policy would have stopped or reviewed, None for all others.
     """
 
     sample_id: SampleId
@@ -37,6 +38,7 @@ class Prediction:
     decided: str | None = None
     stake: float | None = None
     saving: float | None = None
+    let_through: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

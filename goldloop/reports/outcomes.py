@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from goldloop.core.reported_outcomes import ReportedOutcome, known_outcomes
+from goldloop.loop.let_through import LetThroughReport
 from goldloop.loop.maturity import Maturity
 from goldloop.loop.outcomes import OutcomesReport
 from goldloop.reports.formatting import number, number_cell, percent, percent_cell
@@ -80,13 +81,28 @@ def maturity_lines(found: Maturity | None) -> list[str]:
     ]
 
 
-def outcomes_line(reports: Sequence[ReportedOutcome], found: Maturity | None) -> str:
-    """Return where outcomes stand in one line of the status; "" without any."""
-    if not reports:
+def let_through_line(report: LetThroughReport | None) -> str:
+    """Return what became of the let-through group; "" without one."""
+    if report is None:
         return ""
+    return (
+        f"let through: {report.n:,}, {report.n_mature:,} of them mature; of what the policy stops or reviews "
+        f"{percent_cell(report.wrong)} would have done harm"
+    )
+
+
+def outcomes_line(
+    reports: Sequence[ReportedOutcome],
+    found: Maturity | None,
+    passed: LetThroughReport | None = None,
+) -> str:
+    """Return where outcomes and the let-through group stand in one line of the status; "" without any."""
+    if not reports:
+        return let_through_line(passed)
     kinds = Counter(one.kind for one in reports)
     listed = ", ".join(f"{n:,} {kind}" for kind, n in sorted(kinds.items()))
     n_waiting = sum(one.sample_id is None for one in reports)
     parts = [f"{listed}; {len(known_outcomes(reports)):,} samples have one that decides"]
     parts += [f"{n_waiting:,} wait for their sample"] if n_waiting else []
-    return "; ".join([*parts, *maturity_lines(found)])
+    parts += [*maturity_lines(found), let_through_line(passed)]
+    return "; ".join(part for part in parts if part)

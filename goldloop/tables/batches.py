@@ -105,6 +105,13 @@ def read_arrival_times(tables: Tables, sample_ids: Collection[SampleId]) -> dict
     return {SampleId(key): at for key, at in codec.column_values(rows, "sample_id", "arrived_at")}
 
 
+def read_median_stake(tables: Tables) -> float | None:
+    """Return the median stake of all samples; None where no sample has one."""
+    where = IS_SAMPLE & pc.field("stake").is_valid()
+    stakes = tables.samples.read(["stake", "arrived"], where=where)["stake"]
+    return None if not len(stakes) else float(pc.approximate_median(stakes).as_py())
+
+
 def read_drawn_samples(tables: Tables, n: int) -> list[SampleId]:
     """Return `n` samples, those with the smallest ids: hashes of contents, so this is a random draw."""
     rows = tables.samples.read(["sample_id"], where=IS_SAMPLE)

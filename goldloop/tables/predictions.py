@@ -22,7 +22,7 @@ from goldloop.tables.batches import IS_SAMPLE
 
 _COLUMNS = ("sample_id", "scored_at", "lane", "label", "confidence", "margin")
 _FURTHER = ("batch", "model_version", "policy", "probs", "audit_probability", "label_names")
-_DECISION = ("decided", "stake", "saving")
+_DECISION = ("decided", "stake", "saving", "let_through")
 
 
 def newest_predictions(
@@ -89,6 +89,13 @@ def read_first_decisions(tables: Tables) -> dict[SampleId, FirstDecision]:
     }
 
 
+def read_let_through(tables: Tables) -> dict[SampleId, float]:
+    """Return the probability with which each sample of the let-through group passed."""
+    is_passed = pc.field("let_through").is_valid()
+    rows = tables.predictions.read(["sample_id", "let_through"], where=is_passed)
+    return {SampleId(key): chance for key, chance in codec.column_values(rows, "sample_id", "let_through")}
+
+
 def read_drawn_predictions(
     tables: Tables, n: int, *, also: Collection[SampleId] = ()
 ) -> tuple[dict[SampleId, Prediction], int]:
@@ -137,11 +144,15 @@ def find_prediction(tables: Tables, prefix: str) -> Prediction:
 def predictions_under_other_policies(
     tables: Tables, *, model_version: str, policy: Policy, is_wanted: Callable[[SampleId], bool]
 ) -> list[Prediction]:
-    """Return the newest predictions that `model_version` made and another policy than `policy` routed."""
+    """Return the newest predictions that `model_version` made and another policy than `policy` routed.
+
+    What was let through has passed, whatever a policy says of it now.
+    """
     rows = newest_predictions(tables).filter(
         (pc.field("model_version") == model_version)
         & (pc.field("policy") != policy.version)
         & pc.field("label").is_valid()
+        & pc.field("let_through").is_null()
     )
     return [prediction for prediction in codec.values_of(Prediction, rows) if is_wanted(prediction.sample_id)]
 

@@ -20,6 +20,7 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.splits import Split
 from goldloop.gold.leaks import check_no_leak
 from goldloop.labeling.context import read_state
+from goldloop.loop.let_through import read_let_through_report
 from goldloop.loop.maturity import sample_times
 from goldloop.loop.outcomes import add_outcomes
 from goldloop.loop.ports import LoopPorts
@@ -200,6 +201,35 @@ def test_what_was_stopped_is_not_presumed_genuine(payments: Payments) -> None:
     found = {one.sample_id for one in presumed(payments)}
     assert stopped not in found
     assert passed in found
+
+
+def test_what_was_let_through_tells_what_the_policy_stops(payments: Payments) -> None:
+    """Mature payments count with what was reported of them, and for 1 / their probability."""
+    tables, ports = payments.ports.tables, payments.ports
+    found = add_outcomes(ports, str(payments.chargebacks)).maturity
+    assert found is not None
+    assert found.mature_days is not None
+    row = {"batch": "b", "model_version": "1", "policy": "p", "lane": "auto", "label": "fraud"}
+    chances = {key: 0.2 if number % 2 else 0.1 for number, key in enumerate(sorted(payments.label_of))}
+    tables.predictions.append(
+        [
+            row | {"sample_id": key, "scored_at": ports.clock(), "decided": "genuine", "let_through": chance}
+            for key, chance in chances.items()
+        ]
+    )
+    state = read_state(tables, ports.settings)
+    report = read_let_through_report(ports, state, found)
+
+    assert report is not None
+    times = sample_times(tables, ports.settings, ports.modality, list(chances))
+    mature = [key for key, at in times.items() if found.as_of - at >= found.mature_days * DAY]
+    frauds = {record.sample_id for record in state.snapshot.gold.records if record.label == "fraud"}
+    hits = sum(1 / chances[key] for key in mature if key in frauds)
+    assert (report.n, report.n_mature) == (len(chances), len(mature))
+    assert report.wrong.estimate is not None
+    assert report.wrong.estimate.value == pytest.approx(hits / sum(1 / chances[key] for key in mature))
+    reported = state.snapshot.reported
+    assert f"let through: 600, {len(mature)} of them mature" in outcomes_line(reported, found, report)
 
 
 def test_few_chargebacks_tell_no_delay(payments: Payments, tmp_path: Path) -> None:
