@@ -178,6 +178,9 @@ def test_what_nobody_labelled_may_train_and_never_judges(loop: Loop) -> None:
     assert any(known(loop, sample_id).split is Split.TRAIN for sample_id in trains)
     assert {known(loop, sample_id).split for sample_id in waits} == {Split.WITHHELD}
 
+    placed = {(one.group, one.split) for one in loop.state().snapshot.assigned}
+    assert {(known(loop, one).group, known(loop, one).split) for one in trains} <= placed
+
     loop.close_round()
     loop.push()
     asked = {task.pushed.sample_id: task_id for task_id, task in loop.queue.tasks.items() if not task.answers}

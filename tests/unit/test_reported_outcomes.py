@@ -41,6 +41,7 @@ def label_of(*reports: ReportedOutcome) -> str | None:
         ([report("refund", "genuine")], "genuine"),
         ([report("manual", "fraud"), report("manual", "genuine")], "genuine"),
         ([report("chargeback", "fraud"), report("chargeback", None, 1, is_honest=True)], None),
+        ([report("chargeback", "fraud"), report("chargeback", None, is_honest=True)], None),
         ([report("chargeback", None, 1, is_honest=True), report("chargeback", "fraud", 2)], "fraud"),
         (
             [
