@@ -146,18 +146,9 @@ def score_pool(
     scored = set(newest.filter(is_present)["sample_id"].to_pylist())
     accepted = newest.filter(~is_present & (pc.field("lane") == str(Lane.AUTO)))
     waiting = _arrived(tables, lambda sample_id: sample_id not in scored and is_wanted(sample_id))
-    writer = ScoreWriter(
-        BatchId(""),
-        model,
-        policy,
-        tables,
-        clock,
-        audit_probabilities,
-        report,
-        fixed_before=first,
-        accepted_before=_accepted_labels(accepted),
-        let_through_before=read_let_through(tables),
-    )
+    writer = ScoreWriter(BatchId(""), model, policy, tables, clock, audit_probabilities, report)
+    writer.fixed_before, writer.accepted_before = first, _accepted_labels(accepted)
+    writer.let_through_before = read_let_through(tables)
     for expected, arrival in _read_again(reader, tables, waiting, report, advance):
         writer.add_again(arrival, waiting[expected][0])
     writer.flush()
