@@ -64,16 +64,23 @@ class Fitted(Generic[AnyFit]):
 
 
 def plain_fit(
-    fit: FitOn[AnyFit], features: Any, columns: Columns, weights: Weights, *, labels: LabelSet
+    fit: FitOn[AnyFit],
+    features: Any,
+    columns: Columns,
+    weights: Weights,
+    *,
+    labels: LabelSet,
+    corrects_shares: bool = False,
 ) -> Fitted[AnyFit]:
     """Fit on the samples before the last len(`weights`), which are for validation, and calibrate on these.
 
-    `features` (n, n_features) and `columns` (n,) are those of all samples.
+    `features` (n, n_features) and `columns` (n,) are those of all samples. The calibration of a fit that
+    `corrects_shares` accounts for labels that were learnt more often than validation has them.
     """
     cut = len(columns) - len(weights)
     model = fit(features[:cut], columns[:cut], len(labels))
-    logits = model.logits(features[cut:])
-    return Fitted(model, *_calibrated(logits, columns[cut:], weights))
+    logits, learnt = model.logits(features[cut:]), columns[:cut] if corrects_shares else None
+    return Fitted(model, *_calibrated(logits, columns[cut:], weights, learnt))
 
 
 def cross_fit(
@@ -84,11 +91,12 @@ def cross_fit(
     *,
     labels: LabelSet,
     folds: npt.NDArray[np.intp],
+    corrects_shares: bool = False,
 ) -> Fitted[AnyFit]:
     """Fit on all samples; calibrate on the last len(`weights`), whose `folds` lie below VALIDATION_FOLDS."""
     model = fit(features, columns, len(labels))
-    logits = by_folds(model, features, columns, folds)
-    return Fitted(model, *_calibrated(logits, columns[len(columns) - len(folds) :], weights))
+    logits, learnt = by_folds(model, features, columns, folds), columns if corrects_shares else None
+    return Fitted(model, *_calibrated(logits, columns[len(columns) - len(folds) :], weights, learnt))
 
 
 def by_folds(model: Fit, features: Any, columns: Columns, folds: npt.NDArray[np.intp]) -> Values:
@@ -109,7 +117,7 @@ def by_folds(model: Fit, features: Any, columns: Columns, folds: npt.NDArray[np.
 
 
 def _calibrated(
-    logits: Values, columns: Columns, weights: Weights
+    logits: Values, columns: Columns, weights: Weights, learnt: Columns | None
 ) -> tuple[Calibration, Values, tuple[str, ...]]:
-    calibration, notes = calibrated(logits, columns, weights)
+    calibration, notes = calibrated(logits, columns, weights, learnt)
     return calibration, logits, notes

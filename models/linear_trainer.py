@@ -31,6 +31,7 @@ class LinearTrainer(ABC):
     preset: str
     seed: int = 0
     cross_fits: ClassVar[bool] = True
+    corrects_shares: ClassVar[bool] = False
 
     def train(
         self,
@@ -55,7 +56,8 @@ class LinearTrainer(ABC):
         columns = np.array([column for _, column in examples], dtype=np.intp)
         advance(0.3)
         fit = plain_fit if folds is None else partial(cross_fit, folds=np.array(folds, dtype=np.intp))
-        fitted = fit(self.fit, rows, columns, weights, labels=labels)
+        corrects = self.corrects_shares
+        fitted = fit(self.fit, rows, columns, weights, labels=labels, corrects_shares=corrects)
         notes = (*self.notes(fitted.model), *fitted.notes)
         self.save(
             folder,

@@ -52,13 +52,17 @@ def validation_figures(
 
 
 def calibrated(
-    logits: npt.NDArray[np.float64], columns: Columns, weights: Weights
+    logits: npt.NDArray[np.float64], columns: Columns, weights: Weights, learnt: Columns | None = None
 ) -> tuple[Calibration, tuple[str, ...]]:
-    """Return the calibration that validation `logits` (n, n_labels) call for, and notes for the user."""
+    """Return the calibration that validation `logits` (n, n_labels) call for, and notes for the user.
+
+    `learnt` (m,) are the columns that the model learnt from; None: how frequent labels were there is not
+    looked at.
+    """
     n = len(columns)
     if n < MIN_CALIBRATION:
         return Calibration(), (
             f"confidence is not calibrated: {n} validation samples, {MIN_CALIBRATION} are needed; "
             "the audit brings more every round",
         )
-    return fit_calibration(logits, columns, weights=weights), ()
+    return fit_calibration(logits, columns, weights=weights, learnt=learnt), ()

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from goldloop.cli.common import Json, Where, out, pairs, run_flow, say, show, show_json, show_table
+from goldloop.core.clock import now
 from goldloop.core.errors import GoldloopError
 from goldloop.labeling.context import LoopState
 from goldloop.labeling.open_round import waits_for_now
@@ -161,7 +162,7 @@ def status(where: Where = None, as_json: Json = False) -> None:
         policy=settled[-1].policy.version if settled else None,
         servers=servers,
         answers=_compared_answers(parts, labeling),
-        waits_for=waits_for_now(parts.tables, labeling, parts.settings),
+        waits_for=waits_for_now(parts.tables, labeling, parts.settings, now=now()),
         preset=parts.preset,
     )
     state = replace(state, outcomes=_outcomes(parts, labeling))

@@ -48,7 +48,9 @@ class Candidate:
     `margin` and `label` belong to the newest prediction; both are None before the first. `audit_probability`
     was fixed by the first prediction; None means the audit rate. `hint` is the label of the user's hints that
     the sample was chosen for, None where no hint did. A sample that `is_audit_only` has an appeal or a known
-    outcome: only the audit may still draw it. `entity` is whom or what the sample belongs to, if known.
+    outcome: only the audit may still draw it. So it is for one that `is_overdue`: its time for a review is
+    over. `entity` is whom or what the sample belongs to, if that is known. `saving` is what a review is
+    expected to save, in currency per minute, where that is known.
     """
 
     sample_id: SampleId
@@ -60,6 +62,9 @@ class Candidate:
     hint: str | None = None
     is_audit_only: bool = False
     entity: str | None = None
+    saving: float | None = None
+    arrived_at: datetime | None = None
+    is_overdue: bool = False
 
 
 @dataclass(frozen=True, slots=True)

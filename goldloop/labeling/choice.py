@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from goldloop.core.ports import Tables
 from goldloop.core.predictions import Candidate, Choice
 from goldloop.core.tasks import Purpose
 from goldloop.labeling.budget import Allowance
+from goldloop.labeling.capacity import reviews_left, with_overdue
 from goldloop.selection.plan import n_answers_of
 from goldloop.selection.select import Rank, Spending, select
 from goldloop.settings import Settings
@@ -18,10 +20,14 @@ from goldloop.tables.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class ChosenSamples:
-    """The chosen samples; `why_more` tells why they go beyond the budget of the round, if they do."""
+    """The chosen samples; `why_more` tells why they go beyond the budget of the round, if they do.
+
+    `n_overdue` counts the samples that should have been reviewed, and whose time for that is over.
+    """
 
     choices: Sequence[Choice] = ()
     why_more: str | None = None
+    n_overdue: int = 0
 
 
 def in_their_order(candidates: Sequence[Candidate], n: int) -> Sequence[Candidate]:
@@ -30,13 +36,20 @@ def in_their_order(candidates: Sequence[Candidate], n: int) -> Sequence[Candidat
 
 
 def choose_samples(
-    tables: Tables, settings: Settings, snapshot: Snapshot, allowance: Allowance, *, rank: Rank
+    tables: Tables,
+    settings: Settings,
+    snapshot: Snapshot,
+    allowance: Allowance,
+    *,
+    rank: Rank,
+    now: datetime,
 ) -> ChosenSamples:
-    """Return the next samples to ask about; reads no table when the allowance is spent."""
+    """Return the next samples to ask about at `now`; reads no table when the allowance is spent."""
     if not allowance.n_answers and not allowance.n_more:
         return ChosenSamples()
     audit_only, selection = snapshot.audit_only, settings.selection
-    pool = read_unlabeled_pool(tables, snapshot.taken - audit_only)
+    pool = with_overdue(read_unlabeled_pool(tables, snapshot.taken - audit_only), settings, now)
+    n_most = reviews_left(tables, settings, snapshot, now)
     if audit_only:
         pool = [replace(one, is_audit_only=one.sample_id in audit_only) for one in pool]
 
@@ -48,13 +61,15 @@ def choose_samples(
             audit_answers=n_answers_of(Purpose.AUDIT, settings),
             overlap=selection.overlap,
             seed=selection.seed,
+            n_most=n_most,
         )
         return select(pool, spending, rank=rank)
 
+    n_overdue = sum(one.is_overdue for one in pool)
     choices = chosen(allowance.n_answers)
     if choices or not allowance.n_more:
-        return ChosenSamples(choices)
+        return ChosenSamples(choices, n_overdue=n_overdue)
     choices = chosen(allowance.n_more)
     if allowance.needs_audit:
         choices = [choice for choice in choices if choice.purpose is Purpose.AUDIT]
-    return ChosenSamples(choices, allowance.why_more)
+    return ChosenSamples(choices, allowance.why_more, n_overdue)

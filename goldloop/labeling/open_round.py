@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 from goldloop.consensus.next_step import Step
 from goldloop.consensus.outcomes import SampleOutcome
@@ -40,12 +41,13 @@ def waits_for(state: LoopState, settings: Settings, *, is_more: Callable[[], boo
     return _needs_the_user(state, settings, reason, shortage)
 
 
-def waits_for_now(tables: Tables, state: LoopState, settings: Settings) -> str:
-    """Return what the open round waits for; reads the unlabeled pool where that matters."""
+def waits_for_now(tables: Tables, state: LoopState, settings: Settings, *, now: datetime) -> str:
+    """Return what the open round waits for at `now`; reads the unlabeled pool where that matters."""
 
     def is_more() -> bool:
         allowance = allowance_of(state, settings)
-        return bool(choose_samples(tables, settings, state.snapshot, allowance, rank=in_their_order).choices)
+        found = choose_samples(tables, settings, state.snapshot, allowance, rank=in_their_order, now=now)
+        return bool(found.choices)
 
     return waits_for(state, settings, is_more=is_more)
 

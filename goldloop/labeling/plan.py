@@ -27,12 +27,14 @@ from goldloop.tables.snapshot import Snapshot
 class RoundPlan:
     """How many tasks were added to the open round; `why_more` tells why they go beyond its budget, if so.
 
-    `hinted` counts, by label, the samples that were chosen because they are nearest to the user's hints.
+    `hinted` counts, by label, the samples that were chosen because they are nearest to the user's hints,
+    `n_overdue` those that nobody is asked about any more, because their time for a review is over.
     """
 
     n_planned: int = 0
     why_more: str | None = None
     hinted: Mapping[str, int] = field(default_factory=dict)
+    n_overdue: int = 0
 
 
 def plan_round(
@@ -57,9 +59,9 @@ def plan_round(
     base = state.snapshot.versions.planned_tasks
     n_planned = len(context.task_log.plan(context.retrying(state, choose), base=base))
     if not n_planned:
-        return RoundPlan()
+        return RoundPlan(n_overdue=chosen.n_overdue)
     hinted = Counter(choice.candidate.hint for choice in chosen.choices if choice.candidate.hint)
-    return RoundPlan(n_planned, chosen.why_more, dict(hinted))
+    return RoundPlan(n_planned, chosen.why_more, dict(hinted), chosen.n_overdue)
 
 
 def _choose(context: LabelingContext, state: LoopState) -> ChosenSamples:
@@ -68,7 +70,8 @@ def _choose(context: LabelingContext, state: LoopState) -> ChosenSamples:
     if any(task.is_waiting for task in snapshot.live.values()):
         return ChosenSamples()
     rank = _rank(context, snapshot)
-    return choose_samples(tables, settings, snapshot, allowance_of(state, settings), rank=rank)
+    allowance, now = allowance_of(state, settings), context.clock()
+    return choose_samples(tables, settings, snapshot, allowance, rank=rank, now=now)
 
 
 def _planned(

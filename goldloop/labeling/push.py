@@ -28,7 +28,8 @@ class PushReport:
 
     `why_more` tells why the push requests more answers than the budget of the round, None when it does not.
     `waits_for` tells what the open round waits for after the push. `hinted` counts, by label, the planned
-    samples that were chosen because they are nearest to the user's hints.
+    samples that were chosen because they are nearest to the user's hints. `n_overdue` samples should have
+    been reviewed, and their time for that is over.
     """
 
     round: int = 0
@@ -43,6 +44,7 @@ class PushReport:
     why_more: str | None = None
     waits_for: str = ""
     hinted: Mapping[str, int] = field(default_factory=dict)
+    n_overdue: int = 0
 
 
 def push_planned(context: LabelingContext, report: PushReport | None = None) -> PushReport:

@@ -48,6 +48,7 @@ def push(ports: LoopPorts) -> PushReport:
     if report.purposes or report.lost:
         state = context.read_state(state)
     report.n_planned, report.why_more, report.hinted = plan.n_planned, plan.why_more, plan.hinted
+    report.n_overdue = plan.n_overdue
     report.cautions = [*warnings, *first.strangers]
     report.follow_ups, state = follow_up(ports, context, state)
     last, state = agree_with_server(context, state)

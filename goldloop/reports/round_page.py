@@ -75,7 +75,9 @@ def _waiting(ports: LoopPorts, state: LoopState) -> str | None:
     number, allowance = state.snapshot.round, allowance_of(state, ports.settings)
     if number and (allowance.n_answers or not allowance.n_more):
         return None
-    return f"Round {number} waits for {waits_for_now(ports.tables, state, ports.settings)}."
+    return (
+        f"Round {number} waits for {waits_for_now(ports.tables, state, ports.settings, now=ports.clock())}."
+    )
 
 
 def _routing_section(ports: LoopPorts, gold: Sequence[GoldRecord], rounds: Sequence[RoundRecord]) -> Section:

@@ -61,6 +61,7 @@ def push_rows(report: PushReport) -> list[Row]:
         "found on the server": report.n_adopted,
         "duplicates removed": report.n_duplicates_removed,
         "samples lost since they arrived": len(report.lost),
+        "not reviewed in time, decided without": report.n_overdue,
     }
     rows = _rows({"round": report.round}, figures | follow_up_figures(report.follow_ups))
     rows = rows or [{"round": report.round, "what": "nothing to push", "n": 0}]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from math import inf
 
 import numpy as np
 
@@ -44,10 +46,10 @@ def next_samples(
 ) -> list[Candidate]:
     """Return n of `candidates`, or all where there are fewer, the first to label first.
 
-    `strategy` is a name of STRATEGIES. Before the first model it is medoids, which needs none. Where the
-    preset has no features, medoids is a random draw, and distances are those of the probabilities
-    (Hellinger). Samples that are not scored yet come after those that are. The same pool, in whatever order,
-    and the same seed make the same choice.
+    `strategy` is a name of STRATEGIES, or saving: what a review is expected to save in a minute. Before the
+    first model it is medoids, which needs none. Where the preset has no features, medoids is a random draw,
+    and distances are those of the probabilities (Hellinger). Samples that are not scored yet come after those
+    that are. The same pool, in whatever order, and the same seed make the same choice.
 
     A bounded share, first of all, are the samples nearest to hints of labels that are rare in gold.
     """
@@ -66,6 +68,8 @@ def _by_strategy(
     scored = [one for one in order if one.margin is not None]
     if strategy == "random" or not order or n <= 0:
         return list(order[: max(n, 0)])
+    if strategy == "saving":
+        return sorted(scored, key=_by_saving)[:n] or list(order[:n])
     if strategy == "medoids" or not scored:
         chosen = _medoids(order, n, known, seed)
     else:
@@ -76,6 +80,13 @@ def _by_strategy(
     taken = {one.sample_id for one in chosen}
     rest = [one for one in (*scored, *order) if one.sample_id not in taken]
     return list({one.sample_id: one for one in (*chosen, *rest)}.values())[:n]
+
+
+def _by_saving(candidate: Candidate) -> tuple[float, float, datetime]:
+    """Return what puts first the review that saves most, then the least sure sample, then the oldest."""
+    saving = -inf if candidate.saving is None else candidate.saving
+    margin = 1.0 if candidate.margin is None else candidate.margin
+    return -saving, margin, candidate.arrived_at or datetime.max.replace(tzinfo=UTC)
 
 
 def _medoids(order: Sequence[Candidate], n: int, known: Known, seed: int) -> list[Candidate]:

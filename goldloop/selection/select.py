@@ -12,8 +12,8 @@ entity decides; the reserve is drawn from those that judge, with a rate that is 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from goldloop.core.chance import AuditDraw, audit_draw, is_judging
 from goldloop.core.lanes import Lane
@@ -33,7 +33,7 @@ class Spending:
 
     Audits get `audit_share` of them. An audit sample and a full review cost `audit_answers` answers, any
     other sample `overlap`. A sample is reserved for the audit with the probability `audit_rate`, unless it
-    has one of its own, by its permanent random number for `seed`.
+    has one of its own, by its permanent random number for `seed`. `n_most` limits the tasks of a purpose.
     """
 
     n_answers: int
@@ -42,6 +42,7 @@ class Spending:
     seed: int
     audit_answers: int = 1
     overlap: int = 1
+    n_most: Mapping[Purpose, int] = field(default_factory=dict)
 
 
 def select(pool: Sequence[Candidate], spending: Spending, *, rank: Rank) -> list[Choice]:
@@ -68,12 +69,13 @@ def select(pool: Sequence[Candidate], spending: Spending, *, rank: Rank) -> list
     drawn = reserve[: min(spending.n_answers // spending.audit_answers, n_audits)]
     audits = [Choice(one, Purpose.AUDIT, draw.inclusion_probability) for one, draw in drawn]
     others = [one for one, draw in draws if not draw.is_reserved and _is_asked_about(one)]
+    others = [one for one in others if spending.n_most.get(_PURPOSES.get(one.lane, Purpose.SEED), 1) > 0]
     n_left = spending.n_answers - spending.audit_answers * len(audits)
     return audits + _affordable(_ranked(others, n_left // spending.overlap, spending, rank), n_left, spending)
 
 
 def _is_asked_about(candidate: Candidate) -> bool:
-    return candidate.lane is not Lane.AUTO and not candidate.is_audit_only
+    return candidate.lane is not Lane.AUTO and not (candidate.is_audit_only or candidate.is_overdue)
 
 
 def _ranked(candidates: Sequence[Candidate], n: int, spending: Spending, rank: Rank) -> list[Candidate]:
@@ -92,12 +94,13 @@ def _is_judging(candidate: Candidate, spending: Spending) -> bool:
 
 def _affordable(ranked: Iterable[Candidate], n_answers: int, spending: Spending) -> list[Choice]:
     """Return as many of the `ranked` as `n_answers` pay for; a cheaper one may follow one too dear."""
-    choices = []
+    choices, left = [], dict(spending.n_most)
     for candidate in ranked:
         purpose = _PURPOSES.get(candidate.lane, Purpose.SEED)
         price = spending.audit_answers if purpose is Purpose.FULL else spending.overlap
-        if price <= n_answers:
+        if price <= n_answers and left.get(purpose, 1) > 0:
             n_answers -= price
+            left |= {purpose: left[purpose] - 1} if purpose in left else {}
             choices.append(Choice(candidate, purpose, None))
     return choices
 

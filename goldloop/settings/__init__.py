@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.presets import AUTO, PresetChoice
+from goldloop.settings.capacity import CapacitySettings
 from goldloop.settings.costs import CostSettings, ErrorCost
 from goldloop.settings.kinds import BANDS, FEATURE_PRESETS, PRESETS, RENAMED_PRESETS
 from goldloop.settings.moderation import ModerationSettings
@@ -53,6 +54,7 @@ class Settings(Section):
     suggestions: SuggestionSettings = SuggestionSettings()
     model: ModelSettings = ModelSettings()
     gate: GateSettings = GateSettings()
+    capacity: CapacitySettings = CapacitySettings()
     moderation: ModerationSettings | None = None
     records: RecordSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
@@ -208,6 +210,7 @@ def decisions_by_cost(labels: Sequence[str]) -> dict[str, dict[str, object]]:
     missed: dict[str, dict[str, object]] = {label: {first: {"plus": 15.0, "factor": 1.0}} for label in others}
     return {
         "policy": {"kind": "cost"},
+        "selection": {"strategy": "saving"},
         "cost": {"errors": missed | {first: dict.fromkeys(others, 5.0)}},
     }
 

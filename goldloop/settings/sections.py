@@ -80,12 +80,13 @@ class SelectionSettings(Section):
 
     budget_per_round: Annotated[int, Field(ge=1)] = 200
     """Number of answers that goldloop asks for in a round."""
-    strategy: Literal["margin_kmeans", "adjusted_margin_kmeans", "margin", "random", "medoids"] = (
+    strategy: Literal["margin_kmeans", "adjusted_margin_kmeans", "margin", "random", "medoids", "saving"] = (
         "margin_kmeans"
     )
     """How goldloop chooses what a model learns from, among all samples that are neither accepted nor audited.
     margin_kmeans: unsure ones that differ from each other; adjusted_margin_kmeans: the same, with rare labels
-    counted as less rare; margin: the least sure; random; medoids: typical ones. The first samples are medoids
+    counted as less rare; margin: the least sure; random; medoids: typical ones; saving: those whose review is
+    expected to save most in a minute, under the cost policy. The first samples are medoids
     where features are known."""
     overlap: Annotated[int, Field(ge=1, le=20)] = 1
     """Number of different annotators who answer each task at first; [consensus] asks for more where

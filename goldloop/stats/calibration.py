@@ -65,6 +65,11 @@ class Calibration:
                 f"offsets must be finite, got {self.offsets}; fit the calibration again"
             )
 
+    def shifted(self, shift: Floats) -> Calibration:
+        """Return the calibration that makes of logits what this one makes of those with `shift` added."""
+        offsets = np.array(self.offsets or np.zeros(len(shift))) + shift / self.temperature
+        return Calibration(self.temperature, tuple((offsets - offsets.mean()).tolist()))
+
     def apply(self, logits: npt.ArrayLike) -> Floats:
         """Return the probs of `logits` (n, n_labels); each row sums to 1.
 
@@ -139,20 +144,59 @@ def fit_temperature(
 
 
 def fit_calibration(
-    logits: npt.ArrayLike, columns: npt.ArrayLike, *, weights: npt.ArrayLike | None = None
+    logits: npt.ArrayLike,
+    columns: npt.ArrayLike,
+    *,
+    weights: npt.ArrayLike | None = None,
+    learnt: npt.ArrayLike | None = None,
 ) -> Calibration:
     """Return the temperature of `fit_temperature`, or a temperature and offsets, fitted together.
 
     Offsets [alexandari2020] have a prior, see OFFSET_SPREAD. They are kept only if they lower the loss on
-    left-out folds by more than MARGIN standard errors.
+    left-out folds by more than MARGIN standard errors. `learnt` (m,) are the columns of what the model
+    learnt from: where a label was rarer or more frequent there than it is by the weights, the prior is around
+    the offsets that account for that [saerens2002], if these lower the loss on left-out folds.
 
     Raises:
         EmptyPoolError, InvalidProbabilitiesError, LabelError: as `fit_temperature`.
     """
     matrix, truth, weight = _checked(logits, columns, weights)
+    if learnt is not None:
+        shift = _share_shift(truth, weight, np.asarray(learnt, dtype=np.intp), matrix.shape[1])
+        if _does_shift_pay(matrix, shift, truth, weight):
+            return _fitted(matrix + shift, truth, weight).shifted(shift)
+    return _fitted(matrix, truth, weight)
+
+
+def _fitted(matrix: Floats, truth: Columns, weight: Weights) -> Calibration:
     if len(truth) >= LEAST_FOR_OFFSETS and _do_offsets_pay(matrix, truth, weight):
         return _with_offsets(matrix, truth, weight)
     return Calibration(_temperature(matrix, truth, weight))
+
+
+def _share_shift(truth: Columns, weights: Weights, learnt: Columns, n_labels: int) -> Floats:
+    """Return the log of each label's share by the weights over its share of `learnt`, half a sample added."""
+    now = np.bincount(truth, weights, minlength=n_labels) + 0.5
+    then = np.bincount(learnt, minlength=n_labels) + 0.5
+    shift = np.log(now / now.sum()) - np.log(then / then.sum())
+    return np.asarray(shift - shift.mean())
+
+
+def _does_shift_pay(matrix: Floats, shift: Floats, truth: Columns, weights: Weights) -> bool:
+    """Return whether a model whose logits are shifted has the lower loss on left-out folds."""
+    plain, shifted = _left_out(matrix, truth, weights), _left_out(matrix + shift, truth, weights)
+    return bool((weights * (shifted - plain)).sum() > 0)
+
+
+def _left_out(matrix: Floats, truth: Columns, weights: Weights) -> Floats:
+    """Return the log-probability of each true column (n,) by a temperature that was fitted without it."""
+    found = np.empty(len(truth))
+    for fold in range(N_FOLDS):
+        is_out = np.arange(len(truth)) % N_FOLDS == fold
+        if is_out.any() and not is_out.all():
+            fitted = Calibration(_temperature(matrix[~is_out], truth[~is_out], weights[~is_out]))
+            found[is_out] = _log_likelihood(fitted, matrix[is_out], truth[is_out])
+    return found
 
 
 def _checked(

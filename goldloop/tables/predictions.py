@@ -22,6 +22,7 @@ from goldloop.tables.batches import IS_SAMPLE
 
 _COLUMNS = ("sample_id", "scored_at", "lane", "label", "confidence", "margin")
 _FURTHER = ("batch", "model_version", "policy", "probs", "audit_probability", "label_names")
+_UNSCORED = (Lane.HOLD, None, None, None, None)
 _DECISION = ("decided", "stake", "saving", "let_through")
 
 
@@ -39,19 +40,30 @@ def read_unlabeled_pool(tables: Tables, taken: Collection[SampleId]) -> list[Can
     Every sample is a candidate except those in `taken` (with a live task or in gold). Without a candidate,
     no prediction is read.
     """
-    samples = tables.samples.read(["sample_id", "batch", "entity"], where=IS_SAMPLE)
-    arrived = {key: of_key for key, *of_key in codec.column_values(samples, "sample_id", "batch", "entity")}
+    names = ["sample_id", "batch", "entity", "arrived_at"]
+    samples = tables.samples.read(names, where=IS_SAMPLE)
+    arrived = {key: of_key for key, *of_key in codec.column_values(samples, *names)}
     untaken = sorted(arrived.keys() - set(taken))
     if not untaken:
         return []
-    rows = newest_predictions(tables, ["audit_probability"])
-    columns = codec.column_values(rows, "lane", "margin", "label", "audit_probability")
+    rows = newest_predictions(tables, ["audit_probability", "saving"])
+    columns = codec.column_values(rows, "lane", "margin", "label", "audit_probability", "saving")
     known = dict(zip(rows["sample_id"].to_pylist(), columns, strict=True))
     return [
-        Candidate(SampleId(sample_id), BatchId(batch), Lane(lane), margin, label, probability, entity=entity)
+        Candidate(
+            SampleId(sample_id),
+            BatchId(batch),
+            Lane(lane),
+            margin,
+            label,
+            probability,
+            entity=entity,
+            saving=saving,
+            arrived_at=arrived_at,
+        )
         for sample_id in untaken
-        for batch, entity in [arrived[sample_id]]
-        for lane, margin, label, probability in [known.get(sample_id, (Lane.HOLD, None, None, None))]
+        for batch, entity, arrived_at in [arrived[sample_id]]
+        for lane, margin, label, probability, saving in [known.get(sample_id, _UNSCORED)]
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from goldloop.core.ports import Scorer
 from goldloop.stats.metrics import Columns
@@ -22,6 +22,8 @@ class RecordTrainer(LinearTrainer):
     """Trains boosted trees or a logistic regression. Satisfies `goldloop.training.ports.Trainer`."""
 
     preset: str = LIGHTGBM
+    corrects_shares: ClassVar[bool] = True
+    """What people are asked about has many times the frauds of all payments."""
 
     def rows(self, payloads: Sequence[Any]) -> Any:
         """Return `payloads`, which are values by field, as an array."""

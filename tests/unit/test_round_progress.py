@@ -79,7 +79,7 @@ def check_end(loop: Loop, waits_for: str) -> None:
     There are open tasks for others, a model to train, no sample left, or no sample left to audit.
     """
     waiting, shortage = unlabeled(loop), shortage_of(loop.state().labelled)
-    assert waits_for_now(loop.tables, loop.state(), loop.settings) == waits_for
+    assert waits_for_now(loop.tables, loop.state(), loop.settings, now=loop.clock()) == waits_for
     if waits_for.startswith("annotators: "):
         assert any(task.is_open for task in loop.queue.tasks.values())
     elif shortage is None:
@@ -199,7 +199,7 @@ def status_of(loop: Loop) -> dict[str, str]:
         champion_problem=None,
         policy=None,
         servers={},
-        waits_for=waits_for_now(loop.tables, state, loop.settings),
+        waits_for=waits_for_now(loop.tables, state, loop.settings, now=loop.clock()),
     ).lines()
 
 

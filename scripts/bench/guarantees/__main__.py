@@ -9,6 +9,8 @@ calibration  bias and coverage of the calibration error
 drift        how often the drift check raises a false alarm in a year, and which changes it sees
 cross_fit    coverage of intervals from audits that also train the head of a frozen backbone
 clusters     whether intervals hold where samples belong to authors, and what the sides of authors cost
+decisions    EUR per 1,000 payments of rules that decide, over draws of the audits (needs --data)
+losses       how often the gate on losses promotes a model that never says fraud, an equal one, a better one
 succession   what the gate costs and spares in the first rounds of a workspace
 
 The outputs come from models that never saw the picture (scripts/bench/outputs.py), or are simulated.
@@ -25,9 +27,11 @@ from scripts.bench.guarantees import (
     calibration,
     clusters,
     cross_fit,
+    decisions,
     drift,
     gate,
     guard,
+    losses,
     routing,
     succession,
     target,
@@ -41,6 +45,8 @@ OF_NOTHING = {
     "cross_fit": cross_fit,
     "clusters": clusters,
     "succession": succession,
+    "decisions": decisions,
+    "losses": losses,
 }
 
 
