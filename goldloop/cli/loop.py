@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -164,7 +165,19 @@ def status(where: Where = None, as_json: Json = False) -> None:
         waits_for=waits_for_now(parts.tables, labeling, parts.settings, now=now()),
         preset=parts.preset,
     )
+    state = replace(state, outcomes=_outcomes(parts, labeling))
     show(state, pairs(state.lines()), as_json=as_json)
+
+
+def _outcomes(wiring: Wiring, state: LoopState) -> str:
+    """Return where outcomes and what was let through stand."""
+    from goldloop.loop.let_through import read_let_through_report
+    from goldloop.loop.maturity import read_maturity
+    from goldloop.reports.outcomes import outcomes_line
+
+    found = read_maturity(wiring.ports, state.snapshot.reported)
+    passed = read_let_through_report(wiring.ports, state, found)
+    return outcomes_line(state.snapshot.reported, found, passed)
 
 
 def _compared_answers(wiring: Wiring, state: LoopState) -> str:

@@ -19,6 +19,7 @@ from goldloop.cli import (
     hints,
     labels,
     loop,
+    outcomes,
     policy,
     reports,
     review,
@@ -48,6 +49,7 @@ app.add_typer(decide.app)
 app.add_typer(hints.app)
 app.add_typer(reports.app)
 app.add_typer(review.app)
+app.add_typer(outcomes.app)
 app.add_typer(policy.replay_app)
 app.add_typer(gold.app, name="gold")
 app.add_typer(policy.app, name="policy")

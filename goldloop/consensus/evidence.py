@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -14,6 +14,7 @@ from goldloop.core.chance import Arm
 from goldloop.core.labels import LabelSet
 from goldloop.core.planned_tasks import PlannedTask, TaskStatus
 from goldloop.core.probs import column_names, named_columns, over_labels
+from goldloop.core.reported_outcomes import KnownOutcome
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose, n_first_answers
 from goldloop.settings import Settings
@@ -37,7 +38,7 @@ class SampleEvidence:
     voted on the sample before, or decided without being an adjudicator. It also holds the key of each answer
     that the server counts and goldloop refuses. goldloop has requested `n_asked` answers in total, of which
     the `n_first` first are independent. `is_strict` samples, which measure a model or an annotator, go to
-    adjudication when the first answers differ.
+    adjudication when the first answers differ. `reported` is what became of the sample, if that is known.
     """
 
     sample_id: SampleId
@@ -52,6 +53,7 @@ class SampleEvidence:
     n_first: int
     is_strict: bool
     appealed: tuple[str, ...] = ()
+    reported: KnownOutcome | None = None
 
     @property
     def purpose(self) -> Purpose:
@@ -110,11 +112,14 @@ def evidence_of(
     n_wanted: Mapping[str, int],
     settings: Settings,
     n_lost: Mapping[str, int] = MappingProxyType({}),
+    *,
+    reported: Mapping[SampleId, KnownOutcome] = MappingProxyType({}),
 ) -> list[SampleEvidence]:
     """Return the evidence of every sample with a live task whose answers vote, in order of sample_id.
 
     `n_wanted` is the number of answers that goldloop wants, by key, where it is more than one. `n_lost` is
-    the number of answers that the server counts and goldloop refuses, by key, where there are any.
+    the number of answers that the server counts and goldloop refuses, by key, where there are any. `reported`
+    is what became of samples.
     """
     plans: dict[SampleId, dict[Purpose, PlannedTask]] = {}
     for task in tasks.values():
@@ -123,11 +128,26 @@ def evidence_of(
     by_sample: dict[SampleId, list[Answer]] = {}
     for answer in answers:
         by_sample.setdefault(answer.sample_id, []).append(answer)
-    return [
+    found = [
         _evidence(plans[sample_id], by_sample.get(sample_id, []), n_wanted, settings, n_lost)
         for sample_id in sorted(plans)
         if any(purpose.has_votes for purpose in plans[sample_id])
     ]
+    return [_with_outcome(one, reported.get(one.sample_id)) for one in found] if reported else found
+
+
+def _with_outcome(evidence: SampleEvidence, reported: KnownOutcome | None) -> SampleEvidence:
+    """Return the evidence with what became of the sample, which measures those who voted on it.
+
+    A sample without votes says nothing of anybody: fraud is reported, and what is genuine is not, so such
+    samples would tell the consensus that fraud is frequent.
+    """
+    if reported is None:
+        return evidence
+    voted = evidence.voted
+    if evidence.votes:
+        voted = replace(voted, decision=reported.label, decided_by=Purpose.OUTCOME)
+    return replace(evidence, voted=voted, reported=reported)
 
 
 def _evidence(

@@ -9,6 +9,7 @@ from enum import StrEnum
 from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.label import Consensus
 from goldloop.core.annotations import Answer
+from goldloop.core.tasks import Purpose
 
 
 class Step(StrEnum):
@@ -28,6 +29,9 @@ def next_step(evidence: SampleEvidence, consensus: Consensus, *, max_answers: in
     answers, were requested, then adjudication. A strict sample needs all first answers, and goes to
     adjudication when they differ; so does a sample with `max_answers` skips and no vote, and one about whose
     appeal people differ, unless an adjudicator has decided.
+
+    Where the outcome is known, it is the label. A sample of the audit waits for its first answers all the
+    same, or for the skips in place of them: the audit would else hold the reported ones first.
     """
     n_first, n_votes = evidence.n_first, len(evidence.votes)
     first = [vote.label for vote in evidence.votes[:n_first]]  # later ones, as of honeypots, make no dispute
@@ -35,12 +39,16 @@ def next_step(evidence: SampleEvidence, consensus: Consensus, *, max_answers: in
     is_disputed = evidence.is_strict and n_agreeing < len(first)
     is_complete = len(first) == n_first or (not evidence.is_strict and n_agreeing > n_first / 2)
     is_decided = evidence.decision is not None
+    n_skips = len({skip.annotator for skip in evidence.skips})
+    if evidence.reported is not None and (
+        evidence.purpose is not Purpose.AUDIT or len(first) + n_skips >= n_first
+    ):
+        return Step.NOTHING
     if len(set(evidence.appealed)) > 1 and not is_decided:
         return Step.ADJUDICATE
     if consensus.label is not None and (is_decided or (is_complete and not is_disputed)):
         return Step.NOTHING
     max_answers = max(max_answers, n_first)
-    n_skips = len({skip.annotator for skip in evidence.skips})
     if is_disputed or (not n_votes and n_skips >= max_answers):
         return Step.ADJUDICATE
     if n_votes < max(evidence.n_asked, n_first):

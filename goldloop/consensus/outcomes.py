@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from goldloop.consensus.admission import ALL_COUNT, Admission
 from goldloop.consensus.evidence import SampleEvidence, evidence_of
@@ -13,6 +14,7 @@ from goldloop.consensus.next_step import Step, next_step
 from goldloop.core.annotations import Answer
 from goldloop.core.chance import Arm
 from goldloop.core.planned_tasks import TaskStatus
+from goldloop.core.reported_outcomes import KnownOutcome, Placement
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 from goldloop.gold.records import GoldChange, GoldRecord
@@ -38,12 +40,14 @@ class Outcomes:
     """The outcome of every sample that annotators were asked about, with the fit and the answers behind it.
 
     `fit` holds the same samples in the same order. `admission` holds the annotations that do not count.
+    `unasked` is what became of samples that no annotator was asked about.
     """
 
     samples: Sequence[SampleOutcome]
     fit: ConsensusFit
     answers: Sequence[Answer]
     admission: Admission = ALL_COUNT
+    unasked: Sequence[KnownOutcome] = ()
 
 
 def find_outcomes(
@@ -54,14 +58,17 @@ def find_outcomes(
     *,
     earlier: Outcomes | None = None,
     admission: Admission = ALL_COUNT,
+    reported: Mapping[SampleId, KnownOutcome] = MappingProxyType({}),
 ) -> Outcomes:
     """Return the outcome of every sample that annotators were asked about.
 
     `n_wanted` is the number of answers that goldloop wants, by key, where it is more than one. When no vote
     has changed since `earlier`, its fit is used again, because a new fit takes seconds. `admission` holds the
-    annotations that do not count.
+    annotations that do not count. `reported` is what became of samples; one whose label is not in the label
+    set does not count.
     """
-    evidence = evidence_of(tasks, answers, n_wanted, settings, admission.n_lost(tasks))
+    reported = {key: one for key, one in reported.items() if one.label in settings.label_set}
+    evidence = evidence_of(tasks, answers, n_wanted, settings, admission.n_lost(tasks), reported=reported)
     rule = settings.consensus
     voted = [sample.voted for sample in evidence]
     if earlier is not None and voted == [sample.evidence.voted for sample in earlier.samples]:
@@ -70,14 +77,26 @@ def find_outcomes(
         fit = fit_consensus(voted, settings.label_set, method=Method(rule.method), target=rule.target)
     samples = [
         SampleOutcome(sample, consensus, next_step(sample, consensus, max_answers=rule.max_answers))
-        for sample, consensus in zip(evidence, fit.consensus, strict=True)
+        for sample, voted in zip(evidence, fit.consensus, strict=True)
+        for consensus in [_reported(sample.reported) if sample.reported else voted]
     ]
-    return Outcomes(samples, fit, answers, admission)
+    asked = {sample.sample_id for sample in evidence}
+    unasked = [one for key, one in reported.items() if key not in asked]
+    return Outcomes(samples, fit, answers, admission, unasked)
 
 
-def gold_records(outcomes: Iterable[SampleOutcome]) -> list[GoldRecord]:
-    """Return the record of each sample whose label is gold, in order of sample_id."""
-    return [_record(outcome, label) for outcome in outcomes if (label := outcome.gold_label)]
+def _reported(known: KnownOutcome) -> Consensus:
+    return Consensus(known.label, f"{Purpose.OUTCOME}/1", {known.label: 1.0})
+
+
+def gold_records(outcomes: Outcomes) -> list[GoldRecord]:
+    """Return the record of each sample whose label is gold, in order of sample_id.
+
+    A sample that nobody was asked about is gold by its reported outcome, once it has a placement.
+    """
+    asked = [_record(outcome, label) for outcome in outcomes.samples if (label := outcome.gold_label)]
+    unasked = [_unasked_record(one, one.placement) for one in outcomes.unasked if one.placement]
+    return sorted([*asked, *unasked], key=lambda record: record.sample_id) if unasked else asked
 
 
 def _record(outcome: SampleOutcome, label: str) -> GoldRecord:
@@ -103,8 +122,36 @@ def _record(outcome: SampleOutcome, label: str) -> GoldRecord:
         suggested_label=plan.suggested_label,
         annotators=tuple(sorted({answer.annotator for answer in answers})),
         annotation_ids=tuple(sorted(answer.annotation_id for answer in answers)),
-        labelled_at=max(answer.updated_at for answer in answers),
+        labelled_at=evidence.reported.known_at
+        if evidence.reported
+        else max(answer.updated_at for answer in answers),
         entity=plan.entity,
+    )
+
+
+def _unasked_record(known: KnownOutcome, placement: Placement) -> GoldRecord:
+    consensus = _reported(known)
+    return GoldRecord(
+        sample_id=known.sample_id,
+        label=known.label,
+        split=placement.split,
+        group=placement.group,
+        purpose=Purpose.OUTCOME,
+        method=consensus.method,
+        support=0,
+        n_votes=0,
+        votes={},
+        posterior=consensus.posterior,
+        batch=placement.batch,
+        lane=placement.lane,
+        policy=placement.policy,
+        inclusion_probability=None,
+        model_version=placement.model_version,
+        suggested_label=None,
+        annotators=(),
+        annotation_ids=(),
+        labelled_at=known.known_at,
+        entity=placement.entity,
     )
 
 
@@ -118,18 +165,28 @@ def relabeled(outcomes: Iterable[SampleOutcome]) -> set[SampleId]:
     }
 
 
-def reason_of(changes: Iterable[GoldChange], looked_at: Collection[SampleId] = ()) -> str:
-    """Return the reason of a gold version that a pull made: how many labels are new, corrected and so on."""
+_DECIDED = {
+    "adjudication": "adjudicated",
+    "appeal": "decided on appeal",
+    "outcome": "decided by an outcome",
+}
+"""What a change of gold is called, by the beginning of its method."""
+
+
+def reason_of(
+    changes: Iterable[GoldChange], looked_at: Collection[SampleId] = (), *, command: str = "pull"
+) -> str:
+    """Return the reason of a gold version that `command` made: how many labels are new, and so on."""
     kinds = sorted(_kind(change, is_looked_at=change.sample_id in looked_at) for change in changes)
     counts = ", ".join(f"{n} {kind}" for kind, n in Counter(kinds).most_common())
-    return f"pull: {counts}" if counts else "pull"
+    return f"{command}: {counts}" if counts else command
 
 
 def _kind(change: GoldChange, *, is_looked_at: bool) -> str:
     before, after = change.before, change.after
     if after is None:
         return "put in doubt by a second look" if is_looked_at else "no longer sure"
-    for begin, kind in (("adjudication", "adjudicated"), ("appeal", "decided on appeal")):
+    for begin, kind in _DECIDED.items():
         if after.method.startswith(begin) and (before is None or before.method != after.method):
             return kind
     if before is not None and before.label == after.label:

@@ -15,7 +15,7 @@ LEAST_POSTERIOR = 0.5
 
 @dataclass(frozen=True, slots=True)
 class ProvisionalLabel:
-    """The likeliest label of a train sample whose label is not gold; it teaches a model and judges none."""
+    """The likeliest or presumed label of a train sample that is not gold; it teaches and never judges."""
 
     sample_id: SampleId
     label: str

@@ -27,8 +27,8 @@ class VotedSample:
 
     `votes` holds one label for each annotator. `probs`, calibrated and in label-set order, come from a model
     that was not trained on this sample; None without such a model, and for an audit sample. `shown` holds the
-    suggestion of each annotator who saw one. `decision` is the label of an adjudicator, or of two people who
-    agree on an appeal; `decided_by` names which.
+    suggestion of each annotator who saw one. `decision` is the label of an adjudicator, of two people who
+    agree on an appeal, or of a reported outcome; `decided_by` names which.
     """
 
     sample_id: SampleId

@@ -113,6 +113,7 @@ class Tables:
     hints: Table
     left_out: Table
     appeals: Table
+    outcomes: Table
 
 
 class Reader(Protocol):

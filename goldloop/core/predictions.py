@@ -19,7 +19,8 @@ class Prediction:
     `label_names` names the columns of `probs`, as `column_names` writes them. `decided` is the label that the
     policy takes the sample for where no annotator decides: the likeliest one, or the one that is expected to
     cost least at the sample's `stake`. `saving` is what a review is expected to save, in currency per minute,
-    None where that is unknown.
+    None where that is unknown. `let_through` is the probability with which a sample was let through that the
+    policy would have stopped or reviewed, None for all others.
     """
 
     sample_id: SampleId
@@ -37,6 +38,7 @@ class Prediction:
     decided: str | None = None
     stake: float | None = None
     saving: float | None = None
+    let_through: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,10 @@ class Candidate:
 
     `margin` and `label` belong to the newest prediction; both are None before the first. `audit_probability`
     was fixed by the first prediction; None means the audit rate. `hint` is the label of the user's hints that
-    the sample was chosen for, None where no hint did. A sample that `is_appealed` has a task for an appeal:
-    only the audit may still draw it. So it is for one that `is_overdue`: its time for a review is over.
-    `entity` is whom or what the sample belongs to, if that is known. `saving` is what a review is expected to
-    save, in currency per minute, where that is known.
+    the sample was chosen for, None where no hint did. A sample that `is_audit_only` has an appeal or a known
+    outcome: only the audit may still draw it. So it is for one that `is_overdue`: its time for a review is
+    over. `entity` is whom or what the sample belongs to, if that is known. `saving` is what a review is
+    expected to save, in currency per minute, where that is known.
     """
 
     sample_id: SampleId
@@ -58,7 +60,7 @@ class Candidate:
     label: str | None = None
     audit_probability: float | None = None
     hint: str | None = None
-    is_appealed: bool = False
+    is_audit_only: bool = False
     entity: str | None = None
     saving: float | None = None
     arrived_at: datetime | None = None

@@ -91,8 +91,11 @@ def cost_inputs(
     """Return what the statements of all rounds are computed from.
 
     `answer_requests` are all that were ever made. `machine` is what each gold sample was taken for when it
-    was pushed. `closed` holds when each round was closed, oldest first.
+    was pushed. `closed` holds when each round was closed, oldest first. What became known of a
+    sample that nobody was asked about saved no answer, and an error in it was let through: such gold does
+    not count.
     """
+    gold = [record for record in gold if record.purpose is not Purpose.OUTCOME]
     gold_ids = {record.sample_id for record in gold}
     return CostInputs(
         answers=outcomes.answers,

@@ -20,7 +20,8 @@ class GoldRecord:
 
     `posterior` maps labels to probabilities, `votes` to numbers of answers. `support` counts the answers that
     agree with `label`. `inclusion_probability` is None for samples that were not drawn at random. `entity` is
-    whom or what the sample belongs to, such as an author, if that is known.
+    whom or what the sample belongs to, such as an author, if that is known. `labelled_at` is when the label
+    was known: the moment of the last answer, or that of the reported outcome which decides.
     """
 
     sample_id: SampleId
@@ -43,6 +44,12 @@ class GoldRecord:
     annotation_ids: tuple[int, ...]
     labelled_at: datetime
     entity: str | None = None
+
+    @property
+    def source(self) -> str:
+        """Whence the label comes: people, an appeal or a reported outcome."""
+        begin = self.method.partition("/")[0]
+        return begin if begin in ("appeal", "outcome") else "people"
 
     @property
     def cluster(self) -> str:

@@ -47,11 +47,11 @@ def choose_samples(
     """Return the next samples to ask about at `now`; reads no table when the allowance is spent."""
     if not allowance.n_answers and not allowance.n_more:
         return ChosenSamples()
-    appealed, selection = snapshot.only_appealed, settings.selection
-    pool = with_overdue(read_unlabeled_pool(tables, snapshot.taken - appealed), settings, now)
+    audit_only, selection = snapshot.audit_only, settings.selection
+    pool = with_overdue(read_unlabeled_pool(tables, snapshot.taken - audit_only), settings, now)
     n_most = reviews_left(tables, settings, snapshot, now)
-    if appealed:
-        pool = [replace(one, is_appealed=one.sample_id in appealed) for one in pool]
+    if audit_only:
+        pool = [replace(one, is_audit_only=one.sample_id in audit_only) for one in pool]
 
     def chosen(n_answers: int) -> list[Choice]:
         spending = Spending(

@@ -13,6 +13,7 @@ from goldloop.consensus.outcomes import Outcomes, find_outcomes
 from goldloop.consensus.provisional import ProvisionalLabel, provisional_labels
 from goldloop.core.modality import Modality
 from goldloop.core.ports import LabelingQueue, Tables
+from goldloop.core.reported_outcomes import known_outcomes
 from goldloop.core.samples import SampleId
 from goldloop.gold.records import GoldRecord
 from goldloop.labeling.sealed_plans import PlanSeal
@@ -72,6 +73,7 @@ def read_state(
         settings,
         earlier=earlier.outcomes if earlier else None,
         admission=admission,
+        reported=known_outcomes(snapshot.reported),
     )
     return LoopState(snapshot, outcomes)
 

@@ -81,7 +81,7 @@ def _planned(
     sample_ids = [choice.candidate.sample_id for choice in chosen.choices]
     return plan_tasks(
         chosen.choices,
-        earlier=(task.plan for task in snapshot.tasks.values()),
+        earlier=snapshot.assigned,
         predictions=read_predictions(tables, sample_ids),
         samples=read_samples(tables, sample_ids),
         settings=context.settings,

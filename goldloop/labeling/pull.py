@@ -147,7 +147,7 @@ def derive_gold(context: LabelingContext, state: LoopState, report: PullReport) 
         steps = n_by_step(outcomes)
         report.n_waiting, report.n_unsure = steps.get(Step.WAIT, 0), steps.get(Step.ASK, 0)
         report.n_disputed = steps.get(Step.ADJUDICATE, 0)
-        return gold_records(outcomes)
+        return gold_records(now.outcomes)
 
     version = GoldStore(context.tables.gold).commit(
         context.retrying(state, make_records),

@@ -116,8 +116,7 @@ def _first_plan(context: LabelingContext, state: LoopState, appeal: Appeal) -> P
     sample_id = appeal.sample_id
     sample = read_samples(context.tables, [sample_id])[sample_id]
     prediction: Prediction | None = read_predictions(context.tables, [sample_id]).get(sample_id)
-    earlier = (task.plan for task in state.snapshot.tasks.values())
-    splits = AssignedSplits(earlier, max_distance=context.modality.max_distance)
+    splits = AssignedSplits(state.snapshot.assigned, max_distance=context.modality.max_distance)
     lane = str(prediction.lane) if prediction else ""
     return PlannedTask(
         key=task_key(sample_id, Purpose.APPEAL),

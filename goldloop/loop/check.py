@@ -186,7 +186,7 @@ def _present_gold(ports: LoopPorts, state: LoopState, *, is_repairing: bool) -> 
     present = state.snapshot.gold
     derived, held = (
         {(record.sample_id, record.label, record.split) for record in records}
-        for records in (gold_records(state.outcomes.samples), present.records)
+        for records in (gold_records(state.outcomes), present.records)
     )
     samples = {sample_id for sample_id, _, _ in derived ^ held}
     if not samples:

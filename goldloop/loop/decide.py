@@ -20,6 +20,7 @@ from goldloop.core.ports import Reader, Row
 from goldloop.core.probs import stored_probs
 from goldloop.core.samples import Arrival, BatchId, SampleId
 from goldloop.loop.champion import champion_model, modality_for
+from goldloop.loop.let_through import let_through_of
 from goldloop.loop.policy import audit_probabilities_of, policy_in_force
 from goldloop.loop.ports import LoopPorts
 from goldloop.modalities.features import FeatureReader
@@ -142,6 +143,7 @@ def open_decisions(ports: LoopPorts) -> LiveDecisions:
     report = ScoreReport(str(BATCH), model.version)
     chances = audit_probabilities_of(ports)
     writer = ScoreWriter(BATCH, model, policy, ports.tables, ports.clock, chances, report)
+    writer.let_through = let_through_of(ports)
     decisions = LiveDecisions(ports, reader, writer, journal, seen_samples(ports.tables))
     taken = modality_for(ports, model).reader
     if isinstance(taken, FeatureReader):

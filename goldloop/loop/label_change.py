@@ -54,7 +54,7 @@ def label_effect(tables: Tables, settings: Settings, change: LabelChange) -> Lab
     """Return the effect of `change` on a workspace, whose `settings` have the changed labels already."""
     state = read_state(tables, settings)
     snapshot, removed = state.snapshot, set(change.removed)
-    diff = gold_diff(snapshot.gold.records, gold_records(state.outcomes.samples))
+    diff = gold_diff(snapshot.gold.records, gold_records(state.outcomes))
     kinds = Counter(entry.kind for entry in diff)
     n_moved = kinds["changed"] + kinds["removed"]
     answers = Counter(
@@ -62,6 +62,7 @@ def label_effect(tables: Tables, settings: Settings, change: LabelChange) -> Lab
         for annotation in snapshot.annotations
         if annotation.status is AnnotationStatus.ANSWER and annotation.label in removed
     )
+    answers.update(one.label for one in snapshot.reported if one.label in removed)
     return LabelEffect(
         change=change,
         gold={

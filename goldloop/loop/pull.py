@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from goldloop.labeling.losses import Decision
 from goldloop.labeling.pull import PullReport, derive_gold, pull_annotations, report_refused
+from goldloop.labeling.reported_outcomes import bind_outcomes
 from goldloop.labeling.server_comparison import is_comparison_due
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.push import agree_with_server, follow_up
@@ -12,6 +13,8 @@ from goldloop.tables.server_checks import read_check
 
 def pull(ports: LoopPorts, *, accept_lost: bool = False, keep_lost: bool = False) -> PullReport:
     """Merge what changed on the server, commit the gold that follows, and ask on where it is not sure.
+
+    Reported outcomes whose sample has arrived since find it first.
 
     Answers that vanished from the server leave gold with `accept_lost`, and count on with `keep_lost`.
 
@@ -26,6 +29,8 @@ def pull(ports: LoopPorts, *, accept_lost: bool = False, keep_lost: bool = False
     reconciled, state = agree_with_server(context, before, decision=decision, check=check, is_full=is_full)
     report = pull_annotations(context, state, reconciled, decision=decision)
     state = context.fresh(state)
+    if bind_outcomes(context.tables, context.settings, context.modality, state.snapshot).n:
+        state = context.read_state(state)
     report_refused(report, before, state)
     derive_gold(context, state, report)
     report.follow_ups, _ = follow_up(ports, context, state)

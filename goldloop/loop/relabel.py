@@ -89,7 +89,7 @@ def _search(
 
 
 def _may_be_doubted(record: GoldRecord) -> bool:
-    return record.split is Split.TRAIN and not record.method.startswith(("adjudication", "appeal"))
+    return record.split is Split.TRAIN and not record.method.startswith(("adjudication", "appeal", "outcome"))
 
 
 def send_label_errors(ports: LoopPorts, n: int) -> int:

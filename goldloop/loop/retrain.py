@@ -31,6 +31,7 @@ from goldloop.loop.policy import consequences_for_gate
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples
 from goldloop.loop.preset_comparison import compare_presets
+from goldloop.loop.presumed import presumed_labels
 from goldloop.loop.readable_gold import readable_gold
 from goldloop.tables.answers import read_annotations
 from goldloop.tables.batches import read_current_samples, read_reference, save_batch
@@ -85,8 +86,9 @@ def _retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
         state = read_state(ports.tables, ports.settings)
         unsettled = open_audit_note(state.outcomes.samples)
         notes += [unsettled] if unsettled else []
-        gold, provisional = state.snapshot.gold, state.provisional
-        check_no_leak(state.labelled)
+        gold = state.snapshot.gold
+        provisional = [*state.provisional, *presumed_labels(ports, state, notes)]
+        check_no_leak([*gold.records, *provisional])
         _check_enough(gold.version.version, state.labelled)
         notes += check_champion(ports, read_models(ports.tables).champion)
         history = read_models(ports.tables)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from goldloop.loop.champion import champion_model, modality_for
 from goldloop.loop.decide import fold_journal_of
+from goldloop.loop.let_through import let_through_of
 from goldloop.loop.policy import audit_probabilities_of, policy_in_force, reroute_pool
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples, choose_from_source
@@ -34,6 +35,7 @@ def score_files(ports: LoopPorts, source: str) -> ScoreReport:
             tables=ports.tables,
             clock=ports.clock,
             audit_probabilities=audit_probabilities_of(ports),
+            let_through=let_through_of(ports),
             advance=advance,
         )
     report.preset = "" if choice is None else str(choice)

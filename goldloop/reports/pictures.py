@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from goldloop.audit.audited import Audited
 from goldloop.core.lanes import Lane
+from goldloop.core.tasks import Purpose
 from goldloop.gold.records import GoldRecord
 from goldloop.labeling.context import LoopState
 from goldloop.loop.ports import LoopPorts
@@ -60,7 +61,7 @@ def _galleries(ports: LoopPorts, state: LoopState, models: Mapping[str, Audited]
         disputes_gallery(state.outcomes.samples),
         label_error_gallery(relabels_of(read_label_issues(tables.label_errors), state.snapshot)),
         chosen_gallery(state.snapshot.tasks.values(), labels),
-        gold_gallery(gold),
+        gold_gallery([record for record in gold if record.purpose is not Purpose.OUTCOME]),
     ]
 
 

@@ -50,7 +50,7 @@ class Status:
     reason; `n_misnamed` those that count for another account than the server names. `waits_for` tells what
     the open round waits for. `preset` tells which preset goldloop trains, and who chose it from what. `hints`
     counts the user's hints by label, `hinted_gold` the gold samples of these labels. `splits` counts the gold
-    samples by split.
+    samples by split. `outcomes` tells what was reported later, and how late.
     """
 
     workspace: str
@@ -74,6 +74,7 @@ class Status:
     hints: Mapping[str, int] = field(default_factory=dict)
     hinted_gold: Mapping[str, int] = field(default_factory=dict)
     splits: Mapping[str, int] = field(default_factory=dict)
+    outcomes: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the status for scripts, the conservation sum included."""
@@ -111,6 +112,8 @@ class Status:
         }
         if self.n_misnamed:
             lines["misnamed"] = f"{self.n_misnamed} answers saved by another account than the server names"
+        if self.outcomes:
+            lines["outcomes"] = self.outcomes
         if self.hints:
             lines["hints"] = "; ".join(
                 f"{n} of {label!r}, of which gold has {self.hinted_gold[label]}"

@@ -12,6 +12,7 @@ from pathlib import PurePath
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from goldloop.audit.let_through import LetThrough
 from goldloop.core.digests import SIZE, DigestSet
 from goldloop.core.lanes import Lane
 from goldloop.core.ports import Reader, Tables
@@ -24,7 +25,7 @@ from goldloop.scoring.writer import AuditProbabilities, Clock, Model, ScoreRepor
 from goldloop.tables import codec
 from goldloop.tables.arrivals import FailedOpenings, read_failed_openings, save_opened
 from goldloop.tables.batches import read_places, read_reference, save_batch
-from goldloop.tables.predictions import newest_predictions
+from goldloop.tables.predictions import newest_predictions, read_let_through
 
 
 def batch_of(source: str) -> BatchId:
@@ -81,23 +82,23 @@ def score_source(
     tables: Tables,
     clock: Clock,
     audit_probabilities: AuditProbabilities | None = None,
+    let_through: LetThrough | None = None,
     advance: Callable[[int], None] = lambda _: None,
 ) -> ScoreReport:
     """Read every sample of `source` that is not known yet, set bad ones aside, score and route the rest.
 
     Samples and predictions are committed every few seconds, samples first: a killed pass resumes where it
     stopped, and `score_pool` scores what was left without a prediction. `audit_probabilities` gives the
-    probability with which each sample is audited; None leaves it at the audit rate. `advance` gets the number
-    of files or rows just passed.
+    probability with which each sample is audited; None leaves it at the audit rate. `let_through` draws what
+    passes although the policy would hold it. `advance` gets the number of files or rows just passed.
 
     Raises:
         SourceError: the source cannot be listed or is empty.
     """
     batch = batch_of(source)
     report = ScoreReport(batch, model.version, warnings=model.warnings)
-    writer = ScoreWriter(
-        batch, model, policy, tables, clock, audit_probabilities, report, seen=seen_samples(tables)
-    )
+    writer = ScoreWriter(batch, model, policy, tables, clock, audit_probabilities, report)
+    writer.seen, writer.let_through = seen_samples(tables), let_through
     files = _Files(_known_files(tables, batch), read_failed_openings(tables), report, advance)
     for arrival in reader.arrivals(source, is_known=files.is_known):
         if files.is_new(arrival):
@@ -145,17 +146,9 @@ def score_pool(
     scored = set(newest.filter(is_present)["sample_id"].to_pylist())
     accepted = newest.filter(~is_present & (pc.field("lane") == str(Lane.AUTO)))
     waiting = _arrived(tables, lambda sample_id: sample_id not in scored and is_wanted(sample_id))
-    writer = ScoreWriter(
-        BatchId(""),
-        model,
-        policy,
-        tables,
-        clock,
-        audit_probabilities,
-        report,
-        fixed_before=first,
-        accepted_before=_accepted_labels(accepted),
-    )
+    writer = ScoreWriter(BatchId(""), model, policy, tables, clock, audit_probabilities, report)
+    writer.fixed_before, writer.accepted_before = first, _accepted_labels(accepted)
+    writer.let_through_before = read_let_through(tables)
     for expected, arrival in _read_again(reader, tables, waiting, report, advance):
         writer.add_again(arrival, waiting[expected][0])
     writer.flush()

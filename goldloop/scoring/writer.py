@@ -13,7 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from goldloop.audit.let_through import PASSED, LetThrough
 from goldloop.core.digests import SIZE, DigestSet
+from goldloop.core.error_costs import Columns, Stakes
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
 from goldloop.core.ports import Row, Scorer, Tables
@@ -132,7 +134,8 @@ class ScoreWriter:
 
     `seen` has the keys of all samples that arrived before, `fixed_before` the audit probabilities of those
     that were scored before, `accepted_before` the labels that an older model had accepted.
-    `audit_probabilities` is None where only the audit rate is known.
+    `audit_probabilities` is None where only the audit rate is known. `let_through` draws the samples that
+    pass although the policy holds them, None where none do; `let_through_before` has those drawn before.
     """
 
     batch: BatchId
@@ -145,6 +148,8 @@ class ScoreWriter:
     seen: DigestSet = field(default_factory=DigestSet)
     fixed_before: Mapping[str, float | None] = field(default_factory=dict)
     accepted_before: Mapping[str, str] = field(default_factory=dict)
+    let_through: LetThrough | None = None
+    let_through_before: Mapping[SampleId, float] = field(default_factory=dict)
     _samples: _Rows = field(default_factory=lambda: _Rows("samples"))
     _predictions: _Rows = field(default_factory=lambda: _Rows("predictions"))
     _waiting: list[tuple[SampleId, BatchId, Decoded]] = field(default_factory=list)
@@ -243,6 +248,9 @@ class ScoreWriter:
         at_stake = np.array([stake or 0.0 for stake in stakes])
         lanes, columns = route(probs, self.policy, at_stake), likeliest(probs)
         decided, savings = self.policy.decided(probs, at_stake), savings_of(self.policy, probs, at_stake)
+        passed = self._passed(lanes, decided, at_stake)
+        lanes = [lane if chance is None else Lane.AUTO for lane, chance in zip(lanes, passed, strict=True)]
+        decided = np.where([chance is None for chance in passed], decided, PASSED)
         tops, margins = confidence(probs), margin(probs)
         chances = None if self.audit_probabilities is None else self.audit_probabilities(probs)
         return [
@@ -256,11 +264,26 @@ class ScoreWriter:
                 "decided": labels[int(decided[row])],
                 "stake": stakes[row],
                 "saving": None if np.isnan(savings[row]) else float(savings[row]),
+                "let_through": passed[row],
                 "audit_probability": self.fixed_before.get(
                     sample_id, None if chances is None else float(chances[row])
                 ),
             }
             for row, (sample_id, *_) in enumerate(self._waiting)
+        ]
+
+    def _passed(self, lanes: list[Lane], decided: Columns, at_stake: Stakes) -> list[float | None]:
+        """Return the probability of each waiting sample that was or is let through, None for all others.
+
+        A sample is drawn when it is scored first: later its fate is decided.
+        """
+        ids = [sample_id for sample_id, *_ in self._waiting]
+        drawn: list[float | None] = [None] * len(ids)
+        if self.let_through is not None:
+            drawn = self.let_through.drawn(ids, lanes, decided, at_stake)
+        return [
+            self.let_through_before.get(sample_id) if sample_id in self.fixed_before else chance
+            for sample_id, chance in zip(ids, drawn, strict=True)
         ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from goldloop.core.planned_tasks import PlannedTask
+from goldloop.core.reported_outcomes import Placement
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split, split_beside
 from goldloop.gold.near_duplicates import Groups
@@ -17,8 +18,11 @@ class AssignedSplits:
     judge, so they decide nothing: an audit may judge beside one.
     """
 
-    def __init__(self, plans: Iterable[PlannedTask], *, max_distance: int) -> None:
-        """Start from planned tasks; fingerprints of near-duplicates differ in at most `max_distance` bits."""
+    def __init__(self, plans: Iterable[PlannedTask | Placement], *, max_distance: int) -> None:
+        """Start from planned tasks and the placements of samples that nobody was asked about.
+
+        Fingerprints of near-duplicates differ in at most `max_distance` bits.
+        """
         leaders: dict[str, str | None] = {}
         self._of_group: dict[str, Split] = {}
         self._of_entity: dict[str, Split] = {}

@@ -11,6 +11,7 @@ from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE
 from goldloop.core.planned_tasks import PlannedTask, TaskStatus
 from goldloop.core.predictions import Choice, Prediction
 from goldloop.core.probs import stored_probs, suggestion_hint
+from goldloop.core.reported_outcomes import Placement
 from goldloop.core.samples import ArrivedSample, SampleId
 from goldloop.core.splits import wanted_split
 from goldloop.core.tasks import Purpose, n_first_answers, task_key
@@ -60,7 +61,7 @@ def n_first_asked(tasks: Iterable[TaskStatus], round_: int, settings: Settings) 
 def plan_tasks(
     choices: Sequence[Choice],
     *,
-    earlier: Iterable[PlannedTask],
+    earlier: Iterable[PlannedTask | Placement],
     predictions: Mapping[SampleId, Prediction],
     samples: Mapping[SampleId, ArrivedSample],
     settings: Settings,
@@ -71,8 +72,9 @@ def plan_tasks(
 ) -> list[PlannedTask]:
     """Return a task for each of `choices`, in order.
 
-    `earlier` holds every task planned before. `is_shown` decides, for an arm and a suggested label, whether a
-    review task shows the suggestion; the plan records a hidden suggestion as well.
+    `earlier` holds every task planned before, and the placements of unasked samples with outcomes.
+    `is_shown` decides, for an arm and a suggested label, whether a review task shows the suggestion; the plan
+    records a hidden suggestion as well.
     `samples` are the chosen ones as they arrived; those whose fingerprints differ in at most `max_distance`
     bits are near-duplicates.
     """

@@ -75,7 +75,7 @@ def select(pool: Sequence[Candidate], spending: Spending, *, rank: Rank) -> list
 
 
 def _is_asked_about(candidate: Candidate) -> bool:
-    return candidate.lane is not Lane.AUTO and not (candidate.is_appealed or candidate.is_overdue)
+    return candidate.lane is not Lane.AUTO and not (candidate.is_audit_only or candidate.is_overdue)
 
 
 def _ranked(candidates: Sequence[Candidate], n: int, spending: Spending, rank: Rank) -> list[Candidate]:

@@ -39,6 +39,12 @@ class RecordSettings(Section):
     one entity never train a model and judge one."""
     time: Column | None = None
     """Time of the record."""
+    let_through: Annotated[float, Field(ge=0, le=0.1)] = 0.0
+    """Share of the records that the policy would stop or review which pass at random, to measure what they
+    are; the dearer the more seldom. 0 is off, 0.01 to 0.02 are enough."""
+    presume_genuine: bool = True
+    """Whether records that were let through and have no chargeback teach a model the first of two labels, by
+    their age; turn it off where `goldloop outcomes` gets the chargebacks of only a part of the records."""
 
     @field_validator("fields", mode="before")
     @classmethod

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Collection, Iterator
+from datetime import datetime
+from urllib.parse import quote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -51,6 +54,33 @@ def find_sample(tables: Tables, name: str) -> SampleId:
     return SampleId(found.pop())
 
 
+def find_samples(tables: Tables, names: Collection[str]) -> dict[str, set[SampleId]]:
+    """Return the samples that each of `names` stands for: none, one or, where files share names, several.
+
+    A name is a whole sample_id, a place, a file name, or the id of a row.
+    """
+    found: dict[str, set[SampleId]] = {name: set() for name in names}
+    if not names:
+        return found
+    was_seen = pc.field("arrived").isin([str(Arrived.SAMPLE), str(Arrived.DUPLICATE)])
+    rows = tables.samples.read(["sample_id", "uri", "arrived"], where=was_seen)
+    last = pc.replace_substring_regex(rows["uri"], pattern="^.*/", replacement="")
+    row_id = pc.replace_substring_regex(rows["uri"], pattern="^.*#id=", replacement="")
+    quoted: dict[str, list[str]] = {}
+    for name in names:
+        quoted.setdefault(quote(name, safe="", errors="surrogatepass"), []).append(name)
+    plain = {name: [name] for name in names}
+    looks = ((rows["sample_id"], plain), (rows["uri"], plain), (last, plain), (row_id, quoted))
+    for column, meant in looks:
+        hits = pc.is_in(column, value_set=pa.array(list(meant), pa.string()))
+        for key, sample_id in zip(
+            column.filter(hits).to_pylist(), rows["sample_id"].filter(hits).to_pylist(), strict=True
+        ):
+            for name in meant[key]:
+                found[name].add(SampleId(sample_id))
+    return found
+
+
 def read_places(tables: Tables, sample_ids: Collection[SampleId]) -> dict[SampleId, list[FileRef]]:
     """Return where the bytes of each of `sample_ids` were seen, as duplicates too, the newest place first."""
     if not sample_ids:
@@ -63,6 +93,29 @@ def read_places(tables: Tables, sample_ids: Collection[SampleId]) -> dict[Sample
     for sample_id, *file in codec.column_values(rows.sort_by([("arrived_at", "descending")]), *names):
         places.setdefault(SampleId(sample_id), {}).setdefault(file[0], FileRef(*file))
     return {sample_id: list(files.values()) for sample_id, files in places.items()}
+
+
+def read_arrival_times(tables: Tables, sample_ids: Collection[SampleId]) -> dict[SampleId, datetime]:
+    """Return when each of `sample_ids` first arrived."""
+    if not sample_ids:
+        return {}
+    wanted = IS_SAMPLE & pc.field("sample_id").isin(pa.array(sorted(sample_ids), pa.string()))
+    rows = tables.samples.read(["sample_id", "arrived_at"], where=wanted)
+    rows = rows.sort_by([("arrived_at", "descending")])
+    return {SampleId(key): at for key, at in codec.column_values(rows, "sample_id", "arrived_at")}
+
+
+def read_median_stake(tables: Tables) -> float | None:
+    """Return the median stake of all samples; None where no sample has one."""
+    where = IS_SAMPLE & pc.field("stake").is_valid()
+    stakes = tables.samples.read(["stake", "arrived"], where=where)["stake"]
+    return None if not len(stakes) else float(pc.approximate_median(stakes).as_py())
+
+
+def read_drawn_samples(tables: Tables, n: int) -> list[SampleId]:
+    """Return `n` samples, those with the smallest ids: hashes of contents, so this is a random draw."""
+    rows = tables.samples.read(["sample_id"], where=IS_SAMPLE)
+    return [SampleId(key) for key in heapq.nsmallest(n, set(rows["sample_id"].to_pylist()))]
 
 
 def read_arrived_files(tables: Tables) -> Iterator[FileRef]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -23,7 +23,7 @@ from goldloop.tables.batches import IS_SAMPLE
 _COLUMNS = ("sample_id", "scored_at", "lane", "label", "confidence", "margin")
 _FURTHER = ("batch", "model_version", "policy", "probs", "audit_probability", "label_names")
 _UNSCORED = (Lane.HOLD, None, None, None, None)
-_DECISION = ("decided", "stake", "saving")
+_DECISION = ("decided", "stake", "saving", "let_through")
 
 
 def newest_predictions(
@@ -75,6 +75,39 @@ def read_predictions(tables: Tables, sample_ids: Collection[SampleId]) -> Mappin
     return {prediction.sample_id: prediction for prediction in codec.values_of(Prediction, rows)}
 
 
+@dataclass(frozen=True, slots=True)
+class FirstDecision:
+    """What a sample was taken for when it was scored first, None before any model, and to whom it belongs.
+
+    `audit_probability` is None where only the audit rate is known.
+    """
+
+    sample_id: SampleId
+    entity: str | None = None
+    decided: str | None = None
+    audit_probability: float | None = None
+
+
+def read_first_decisions(tables: Tables) -> dict[SampleId, FirstDecision]:
+    """Return the first decision about every sample."""
+    rows = tables.predictions.read(["sample_id", "scored_at", "label", "decided", "audit_probability"])
+    first = codec.one_for_each(["sample_id"], rows.sort_by("scored_at"), which="min")
+    columns = codec.column_values(first, "sample_id", "decided", "label", "audit_probability")
+    known = {key: (decided or label, chance) for key, decided, label, chance in columns}
+    samples = tables.samples.read(["sample_id", "entity"], where=IS_SAMPLE)
+    return {
+        SampleId(key): FirstDecision(SampleId(key), entity, *known.get(key, (None, None)))
+        for key, entity in codec.column_values(samples, "sample_id", "entity")
+    }
+
+
+def read_let_through(tables: Tables) -> dict[SampleId, float]:
+    """Return the probability with which each sample of the let-through group passed."""
+    is_passed = pc.field("let_through").is_valid()
+    rows = tables.predictions.read(["sample_id", "let_through"], where=is_passed)
+    return {SampleId(key): chance for key, chance in codec.column_values(rows, "sample_id", "let_through")}
+
+
 def read_drawn_predictions(
     tables: Tables, n: int, *, also: Collection[SampleId] = ()
 ) -> tuple[dict[SampleId, Prediction], int]:
@@ -123,11 +156,15 @@ def find_prediction(tables: Tables, prefix: str) -> Prediction:
 def predictions_under_other_policies(
     tables: Tables, *, model_version: str, policy: Policy, is_wanted: Callable[[SampleId], bool]
 ) -> list[Prediction]:
-    """Return the newest predictions that `model_version` made and another policy than `policy` routed."""
+    """Return the newest predictions that `model_version` made and another policy than `policy` routed.
+
+    What was let through has passed, whatever a policy says of it now.
+    """
     rows = newest_predictions(tables).filter(
         (pc.field("model_version") == model_version)
         & (pc.field("policy") != policy.version)
         & pc.field("label").is_valid()
+        & pc.field("let_through").is_null()
     )
     return [prediction for prediction in codec.values_of(Prediction, rows) if is_wanted(prediction.sample_id)]
 

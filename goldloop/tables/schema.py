@@ -10,6 +10,7 @@ from goldloop.core.annotations import StoredAnnotation
 from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.ports import Row
 from goldloop.core.predictions import Prediction
+from goldloop.core.reported_outcomes import ReportedOutcome
 from goldloop.core.tasks import AnswerRequest
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.policies import PolicyEntry
@@ -97,6 +98,9 @@ ALL = {
     "left_out": columns_of(LeftOut, seq=pa.int64()),
     # an author's objection to the label of a sample; append only, ordered by seq
     "appeals": columns_of(Appeal, seq=pa.int64()),
+    # what became of a sample later, as a file told; append only, by seq and position; the newest row of a
+    # digest counts: a row is written again when its sample has arrived
+    "outcomes": columns_of(ReportedOutcome, seq=pa.int64()),
 }
 """Columns of each table, by the names of `goldloop.core.ports.Tables`."""
 

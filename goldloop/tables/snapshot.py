@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from goldloop.core.annotations import StoredAnnotation
-from goldloop.core.planned_tasks import Event, TaskStatus
+from goldloop.core.planned_tasks import Event, PlannedTask, TaskStatus
 from goldloop.core.ports import Tables
+from goldloop.core.reported_outcomes import Placement, ReportedOutcome
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 from goldloop.tables.answers import RequestLog, read_annotations, read_requests
 from goldloop.tables.gold_store import Gold, GoldStore
+from goldloop.tables.outcomes import read_reported
 from goldloop.tables.task_log import TaskLog
 
 
@@ -27,7 +29,7 @@ class Versions:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The labeling tables at one moment: tasks by key, requests, annotations, closed rounds and gold.
+    """The labeling tables at one moment: tasks by key, requests, annotations, closed rounds, gold, outcomes.
 
     `closed_at` holds the time at which each round closed, oldest first; `closed_gold` is the digest of the
     gold version with which the last one closed, None before the first. `round` is the number of the open
@@ -42,6 +44,7 @@ class Snapshot:
     closed_gold: str | None
     round: int
     gold: Gold
+    reported: tuple[ReportedOutcome, ...] = ()
 
     @property
     def has_model(self) -> bool:
@@ -63,10 +66,21 @@ class Snapshot:
         }
 
     @property
-    def only_appealed(self) -> set[SampleId]:
-        """Return the samples about which only an appeal has a live task; the audit may still draw them."""
-        others = {task.sample_id for task in self.live.values() if task.purpose is not Purpose.APPEAL}
-        return {task.sample_id for task in self.live.values()} - others
+    def audit_only(self) -> set[SampleId]:
+        """Return the taken samples that the audit may still draw: an appeal or an outcome is all they have.
+
+        Without them it would miss what is appealed and what is reported, and flatter the machine.
+        """
+        live = self.live.values()
+        unasked = {record.sample_id for record in self.gold.records if record.purpose is Purpose.OUTCOME}
+        others = {task.sample_id for task in live if task.purpose is not Purpose.APPEAL}
+        return ({task.sample_id for task in live} | unasked) - others
+
+    @property
+    def assigned(self) -> Iterator[PlannedTask | Placement]:
+        """Yield what has a group and a split: tasks ever planned, and unasked samples with outcomes."""
+        yield from (task.plan for task in self.tasks.values())
+        yield from (report.placement for report in self.reported if report.placement is not None)
 
     @property
     def taken(self) -> set[SampleId]:
@@ -83,7 +97,7 @@ def read_versions(tables: Tables) -> Versions:
 
 
 def read_snapshot(tables: Tables, task_log: TaskLog | None = None) -> Snapshot:
-    """Return the snapshot of now; it reads each of six tables once, the tasks through `task_log` if given.
+    """Return the snapshot of now; it reads each table once, the tasks through `task_log` if given.
 
     It reads the versions first, and gold before the answers: a commit based on this snapshot then conflicts
     with every commit that the snapshot may have missed.
@@ -93,8 +107,11 @@ def read_snapshot(tables: Tables, task_log: TaskLog | None = None) -> Snapshot:
     tasks = (task_log or TaskLog(tables)).statuses()
     requests = read_requests(tables.answer_requests)
     annotations = tuple(read_annotations(tables.annotations))
+    reported = tuple(read_reported(tables.outcomes))
     rounds = tables.rounds.read(["round", "closed_at", "gold_digest"]).sort_by("round")
     closed_at = tuple(rounds["closed_at"].to_pylist())
     closed_gold = rounds["gold_digest"].to_pylist()[-1] if len(rounds) else None
     open_round = max(rounds["round"].to_pylist(), default=-1) + 1
-    return Snapshot(versions, tasks, requests, annotations, closed_at, closed_gold, open_round, gold)
+    return Snapshot(
+        versions, tasks, requests, annotations, closed_at, closed_gold, open_round, gold, reported
+    )

@@ -36,7 +36,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 ASIDE = {"image": "not an image", "text": "missing id", "records": "missing id"}
 WITHOUT_A_MODEL = {
     *("gold export", "backup", "restore", "annotator add", "seed", "selection compare"),
-    *("appeal add", "appeal list"),
+    *("appeal add", "appeal list", "outcomes"),
 }
 """Commands that a test of their own tries, in a workspace that has gold and no model."""
 WORDS = {"red": "rose tomato blood", "green": "grass leaf frog", "blue": "sea sky plum"}
@@ -178,6 +178,7 @@ def test_every_command_that_needs_no_model_works_on_this_kind(
     tried.does("pull")
 
     object_to_labels(tried)
+    learn_what_became_of(tried, truth, tmp_path)
     leave(tried, kind, tmp_path)
 
     assert tried.names > WITHOUT_A_MODEL
@@ -267,6 +268,30 @@ def object_to_labels(tried: Tried) -> None:
     tried.does("appeal add", sample, "--reason", "it was a joke")
     (appeal,) = tried.tells("appeal list")
     assert (appeal["state"], appeal["n_answers"]) == ("waiting for moderators", 0)
+
+
+def learn_what_became_of(tried: Tried, truth: dict[SampleId, str], folder: Path) -> None:
+    """Give outcomes: one says other than people, one is of a sample nobody was asked about, one of none."""
+    records = tried.tells("gold show", "--limit", "200")["records"]
+    asked = {row["sample_id"] for row in records}
+    unasked = next(sample for sample in truth if sample not in asked)
+    other = next(label for label in LABELS if label != records[0]["label"])
+    rows = [
+        (records[0]["sample_id"], "manual", other),
+        (unasked, "chargeback", truth[unasked]),
+        ("of tomorrow", "refund", "red"),
+        ("", "refund", "red"),
+    ]
+    write_rows(folder / "outcomes.csv", rows, ("id", "kind", "label"))
+    told = tried.tells("outcomes", str(folder / "outcomes.csv"))
+    assert (told["n_added"], told["n_waiting"], len(told["refused"])) == (3, 1, 1)
+    assert [one["by"] for one in told["contradictions"]] == ["people"]
+    assert "known before" in tried.does("outcomes", str(folder / "outcomes.csv")).out
+    gold = {row["sample_id"]: row for row in tried.tells("gold show", "--limit", "200")["records"]}
+    assert gold[records[0]["sample_id"]]["label"] == other
+    assert gold[unasked]["method"] == "outcome/1"
+    assert "1 wait for their sample" in tried.does("status").out
+    assert tried.tells("check") == []
 
 
 def leave(tried: Tried, kind: str, folder: Path) -> None:

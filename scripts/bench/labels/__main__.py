@@ -7,6 +7,7 @@ automation_bias  the adoption gap, its interval and the switch (simulated annota
 efficiency       labels that a choice of samples saves against a random choice, on features of a file
 trust            what it brings that a head counts doubtful labels less, on features of a file
 rare             whether labels of 1 % and 5 % are found within 300 answers, on features of a file
+outcomes         what chargebacks are worth beside people's answers, by their age, on simulated payments
 """
 
 from __future__ import annotations
@@ -15,7 +16,16 @@ import os
 from pathlib import Path
 
 from scripts.bench.common import Report, add_picture_options, options_of
-from scripts.bench.labels import automation_bias, consensus, efficiency, label_errors, rare, spammer, trust
+from scripts.bench.labels import (
+    automation_bias,
+    consensus,
+    efficiency,
+    label_errors,
+    outcomes,
+    rare,
+    spammer,
+    trust,
+)
 
 PARTS = {
     "consensus": consensus,
@@ -25,6 +35,7 @@ PARTS = {
     "efficiency": efficiency,
     "rare": rare,
     "trust": trust,
+    "outcomes": outcomes,
 }
 
 
