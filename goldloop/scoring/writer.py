@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from goldloop.audit.let_through import PASSED, LetThrough
 from goldloop.core.digests import SIZE, DigestSet
@@ -33,11 +31,10 @@ from goldloop.core.samples import Arrival, Arrived, BatchId, Decoded, SampleId
 from goldloop.drift.checks import Check
 from goldloop.drift.sketches import Sketch, sketch_of
 from goldloop.routing.policies import Policy, route, savings_of
-from goldloop.tables import schema
+from goldloop.scoring.rows import COMMIT_EVERY, WaitingRows, sample_row
 from goldloop.training.model_history import NO_MODEL
 
 MINIBATCH = 128  # samples a forward pass; more gains nothing on a CPU
-COMMIT_EVERY = 1024  # samples a commit at least, so that slow models leave few files in the tables
 COMMIT_AFTER_S = 5.0  # what a kill costs of a fast model's work; a commit takes 0.1 s
 LARGEST_COMMIT = 8
 """Times as many samples a commit at most, because they wait in memory."""
@@ -104,31 +101,6 @@ def sample_key(sample_id: str) -> bytes:
 
 
 @dataclass(slots=True)
-class _Rows:
-    """Rows of a table that wait for a commit; most as Arrow, which takes a tenth of their memory."""
-
-    table: str
-    new: list[Row] = field(default_factory=list)
-    older: list[pa.Table] = field(default_factory=list)
-
-    def add(self, row: Row) -> None:
-        """Add a row."""
-        self.new.append(row)
-        if len(self.new) >= COMMIT_EVERY:
-            self._fold()
-
-    def taken(self) -> pa.Table:
-        """Return all rows in order, and forget them."""
-        self._fold()
-        rows, self.older = pa.concat_tables(self.older), []
-        return rows
-
-    def _fold(self) -> None:
-        self.older.append(schema.as_table(self.table, self.new))
-        self.new = []
-
-
-@dataclass(slots=True)
 class ScoreWriter:
     """Collects minibatches for the scorer and rows for the tables; flushes both, and counts in `report`.
 
@@ -150,8 +122,8 @@ class ScoreWriter:
     accepted_before: Mapping[str, str] = field(default_factory=dict)
     let_through: LetThrough | None = None
     let_through_before: Mapping[SampleId, float] = field(default_factory=dict)
-    _samples: _Rows = field(default_factory=lambda: _Rows("samples"))
-    _predictions: _Rows = field(default_factory=lambda: _Rows("predictions"))
+    _samples: WaitingRows = field(default_factory=lambda: WaitingRows("samples"))
+    _predictions: WaitingRows = field(default_factory=lambda: WaitingRows("predictions"))
     _waiting: list[tuple[SampleId, BatchId, Decoded]] = field(default_factory=list)
     _since_commit: int = 0
     _first_at: datetime | None = None
@@ -168,7 +140,7 @@ class ScoreWriter:
         elif sample_key(arrival.sample_id) in self.seen:
             arrived = Arrived.DUPLICATE
             self.report.n_duplicates += 1
-        self._samples.add(_sample_row(arrival, arrived, self.batch, moment))
+        self._samples.add(sample_row(arrival, arrived, self.batch, moment))
         if arrived is Arrived.SAMPLE:
             self.seen.add(sample_key(arrival.sample_id))
             self._wait(arrival, self.batch)
@@ -182,7 +154,7 @@ class ScoreWriter:
         self._waiting = [(arrival.sample_id, self.batch, arrival.decoded or Decoded(None))]
         (decided,) = self._predicted(moment)
         self._waiting = []
-        return _sample_row(arrival, Arrived.SAMPLE, self.batch, moment), decided
+        return sample_row(arrival, Arrived.SAMPLE, self.batch, moment), decided
 
     def _is_due(self, waited: timedelta) -> bool:
         """Return whether samples, the first of which has `waited`, should be committed."""
@@ -285,26 +257,6 @@ class ScoreWriter:
             self.let_through_before.get(sample_id) if sample_id in self.fixed_before else chance
             for sample_id, chance in zip(ids, drawn, strict=True)
         ]
-
-
-def _sample_row(arrival: Arrival, arrived: Arrived, batch: BatchId, moment: datetime) -> Row:
-    """Return the row of an arrival for the table of samples."""
-    decoded = arrival.decoded
-    return {
-        "sample_id": arrival.sample_id,
-        "batch": batch,
-        "uri": arrival.file.uri,
-        "stamp": arrival.file.stamp,
-        "size": arrival.file.size,
-        "arrived": str(arrived),
-        "arrived_at": moment,
-        "reason": None if arrival.reason is None else str(arrival.reason),
-        "detail": arrival.detail or None,
-        "fingerprint": decoded.fingerprint if decoded else None,
-        "metadata": json.dumps(decoded.metadata) if decoded else None,
-        "entity": decoded.entity if decoded else None,
-        "stake": decoded.stake if decoded else None,
-    }
 
 
 def _second_look(row: Mapping[str, Any], accepted: str) -> str:
