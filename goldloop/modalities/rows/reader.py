@@ -15,9 +15,9 @@ from urllib.parse import quote
 from goldloop.core.digests import DigestSet, digest
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId, sample_id_of
-from goldloop.modalities.content import refuse_link
+from goldloop.modalities.content import is_database, refuse_link
 from goldloop.modalities.files import files_of
-from goldloop.modalities.rows.files import Reason, rows_of
+from goldloop.modalities.rows.files import RawRow, Reason, rows_of
 
 MAX_ID_CHARS = 200
 _KEPT_AT_ONCE = 256  # rows a transaction of the store
@@ -57,8 +57,10 @@ class RowReader(ABC):
     def arrivals(self, source: str, *, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
         """Return an iterator over the unknown rows of `source`, each in the store before it is yielded.
 
-        A row that repeats an earlier one of its file, id included, is passed over.
+        A row that repeats an earlier one of its file or database, id included, is passed over.
         """
+        if is_database(source):
+            return self._kept(self._rows_of_database(source, is_known))
         unknown = (file for file in files_of(source) if not is_known(file))
         return self._kept(row for file in unknown for row in self._rows(file, is_known))
 
@@ -96,22 +98,35 @@ class RowReader(ABC):
     def _rows(
         self, file: FileRef, is_known: Callable[[FileRef], bool]
     ) -> Iterator[tuple[Arrival, RowSample | None]]:
-        ids, rows = DigestSet(), DigestSet()  # of the first row with each id
         try:
             refuse_link(file)
-            for number, fields in rows_of(file.uri, self.check_header):
-                row = _row_ref(file, number, fields)
-                place, content = digest(row.uri), digest(f"{row.uri} {row.stamp}")
-                is_doubled = place in ids
-                if is_doubled and content in rows:
-                    continue
-                if not is_doubled:
-                    ids.add(place)
-                    rows.add(content)
-                if not is_known(row):
-                    yield self._arrival(row, fields, is_doubled=is_doubled)
+            yield from self._unknown(file.uri, rows_of(file.uri, self.check_header), is_known)
         except UnreadableSampleError as error:
             yield _set_aside(file, error)
+
+    def _rows_of_database(
+        self, source: str, is_known: Callable[[FileRef], bool]
+    ) -> Iterator[tuple[Arrival, RowSample | None]]:
+        from goldloop.modalities.rows.database import database_of, rows_of_database
+
+        database = database_of(source)
+        return self._unknown(database.place, rows_of_database(database, self.check_header), is_known)
+
+    def _unknown(
+        self, source: str, rows: Iterable[RawRow], is_known: Callable[[FileRef], bool]
+    ) -> Iterator[tuple[Arrival, RowSample | None]]:
+        ids, contents = DigestSet(), DigestSet()  # of the first row with each id
+        for number, fields in rows:
+            row = _row_ref(source, number, fields)
+            place, content = digest(row.uri), digest(f"{row.uri} {row.stamp}")
+            is_doubled = place in ids
+            if is_doubled and content in contents:
+                continue
+            if not is_doubled:
+                ids.add(place)
+                contents.add(content)
+            if not is_known(row):
+                yield self._arrival(row, fields, is_doubled=is_doubled)
 
     def _arrival(
         self, row: FileRef, fields: Mapping[str, Any] | UnreadableSampleError, *, is_doubled: bool
@@ -133,8 +148,10 @@ def canonical(fields: Mapping[str, Any]) -> str:
     return json.dumps(fields, ensure_ascii=False, sort_keys=True, default=str)
 
 
-def _row_ref(file: FileRef, number: int, fields: Mapping[str, Any] | UnreadableSampleError) -> FileRef:
-    """Return where a row stands: under its id where it has one, else under its number."""
+def _row_ref(
+    source: str, number: int | None, fields: Mapping[str, Any] | UnreadableSampleError
+) -> FileRef:
+    """Return where a row stands: under its id where it has one, else its number, else what it holds."""
     place = f"row={number}"
     if isinstance(fields, UnreadableSampleError):
         content = str(fields)
@@ -144,7 +161,10 @@ def _row_ref(file: FileRef, number: int, fields: Mapping[str, Any] | UnreadableS
         if row_id not in (None, "") and len(str(row_id)) <= MAX_ID_CHARS:
             place = f"id={quote(str(row_id), safe='', errors='surrogatepass')}"
     encoded = content.encode("utf-8", "surrogatepass")
-    return FileRef(f"{file.uri}#{place}", len(encoded), hashlib.sha256(encoded).hexdigest()[:32])
+    stamp = hashlib.sha256(encoded).hexdigest()[:32]
+    if place == "row=None":
+        place = f"row={stamp[:16]}"
+    return FileRef(f"{source}#{place}", len(encoded), stamp)
 
 
 def _set_aside(file: FileRef, error: UnreadableSampleError) -> tuple[Arrival, None]:
