@@ -1,4 +1,4 @@
-"""Databases for tests: SQLite in a file, and a real PostgreSQL server as a process on a free loopback port."""
+"""Databases for tests: SQLite in a file, and a real PostgreSQL server as a process on a free port."""
 
 from __future__ import annotations
 
@@ -81,10 +81,20 @@ def postgresql_server() -> Iterator[TestDatabase]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        settings = {"port": port, "listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
+        settings = {
+            "port": port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "fsync": "off",
+        }
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(
-                [programs / "postgres", "-D", data, *(f"--{name}={value}" for name, value in settings.items())],
+                [
+                    programs / "postgres",
+                    "-D",
+                    data,
+                    *(f"--{name}={value}" for name, value in settings.items()),
+                ],
                 env=locale,
                 cwd=folder,
                 stdout=subprocess.DEVNULL,
@@ -142,5 +152,3 @@ def _wait_for(url: URL, server: subprocess.Popen[bytes], log: Path) -> None:
             if server.poll() is not None or time.monotonic() > deadline:
                 pytest.fail(f"PostgreSQL did not start:\n{log.read_text()}")
             time.sleep(0.1)
-
-

@@ -31,8 +31,8 @@ def score(
     source: Annotated[
         str | None,
         typer.Argument(
-            help="Folder, glob, list file (.txt), fsspec URI, or for texts and records a table of a database, "
-            "postgresql://user@host/db?table=NAME [default: score the pool only]."
+            help="Folder, glob, list file (.txt), fsspec URI, or for texts and records a table of a "
+            "database, postgresql://user@host/db?table=NAME [default: score the pool only]."
         ),
     ] = None,
     query: Annotated[

@@ -40,8 +40,8 @@ def init(
     like: Annotated[
         str | None,
         typer.Option(
-            help="A file of records, or a table of a database: [records] begins with the fields that its first "
-            "rows have."
+            help="A file of records, or a table of a database: [records] begins with the fields that its "
+            "first rows have."
         ),
     ] = None,
     preset: Annotated[

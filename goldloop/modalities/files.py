@@ -30,7 +30,8 @@ def files_of(source: str) -> Iterator[FileRef]:
     """
     if is_database(source):
         raise SourceError(
-            f"a database holds no files; only `goldloop score` reads one, in a workspace of texts or records; {_HELP}"
+            "a database holds no files; only `goldloop score` reads one, in a workspace of texts or records; "
+            f"{_HELP}"
         )
     try:
         files = _remote_files(source) if is_remote(source) else _local_files(source)

@@ -47,9 +47,7 @@ def postgresql() -> Iterator[TestDatabase]:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> TestDatabase:
+def database(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TestDatabase:
     """Return a database without a table `payments`; its password stands in the environment."""
     if request.param == "sqlite":
         return sqlite_database(tmp_path)
@@ -145,7 +143,7 @@ def test_an_unknown_column_is_refused_by_name_and_nothing_arrives(
 def test_a_bad_row_is_set_aside_and_the_rows_behind_it_are_read(
     database: TestDatabase, records: RecordModality
 ) -> None:
-    """A missing id, a missing stake, a wrong type and a doubled id have the reasons that they have in files."""
+    """A missing id or stake, a wrong type and a doubled id have the reasons that they have in files."""
     source = fill(
         database,
         payment(None) | {"id": None},
@@ -161,7 +159,15 @@ def test_a_bad_row_is_set_aside_and_the_rows_behind_it_are_read(
 
     reasons = sorted(str(one.reason) for one in found)
     assert reasons == sorted(
-        ["missing id", "too long", "missing field", "wrong type", "doubled id with other content", "None", "None"]
+        [
+            "missing id",
+            "too long",
+            "missing field",
+            "wrong type",
+            "doubled id with other content",
+            "None",
+            "None",
+        ]
     )
     assert [one.reason for one in found if one.file.uri.endswith("#id=P5")] == [None]
 
@@ -251,7 +257,7 @@ def test_nothing_is_written_to_the_database(database: TestDatabase, records: Rec
 def test_rows_are_fetched_as_they_are_read(
     postgresql: TestDatabase, records: RecordModality, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server keeps what is not read yet, so that memory is flat; a connection that ends is one sentence."""
+    """The server keeps what is not read yet, so memory is flat; a connection that ends is one sentence."""
     monkeypatch.setenv(PASSWORD, databases.PASSWORD)
     monkeypatch.setattr(module, "_ROWS", 100)
     postgresql.run("DROP TABLE IF EXISTS payments")
@@ -267,7 +273,9 @@ def test_rows_are_fetched_as_they_are_read(
     assert query.startswith("FETCH FORWARD 100 FROM")
     assert state == "idle in transaction"
     postgresql.run(f"SELECT pg_terminate_backend(pid) {sessions}")
-    with pytest.raises(SourceError, match="run the same command again: rows that arrived are not scored twice"):
+    with pytest.raises(
+        SourceError, match="run the same command again: rows that arrived are not scored twice"
+    ):
         list(rows)
     assert len(first) == 150
 
@@ -288,7 +296,10 @@ def test_a_password_in_the_address_is_refused_without_being_said(records: Record
             batch_of(address)
         assert "hush" not in str(caught.value)
         assert caught.value.__cause__ is None
-    assert database_of("postgresql://h/db?table=t&passfile=/home/ana/.pgpass").place == "postgresql://h/db?table=t"
+    assert (
+        database_of("postgresql://h/db?table=t&passfile=/home/ana/.pgpass").place
+        == "postgresql://h/db?table=t"
+    )
 
 
 def test_the_password_of_the_environment_opens_the_database_and_is_kept_nowhere(
@@ -341,7 +352,7 @@ def test_fields_are_inferred_from_a_table(database: TestDatabase) -> None:
 def test_what_cannot_be_read_says_what_to_do(
     tmp_path: Path, records: RecordModality, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No table, two of them, a driver that is not installed, a server that is not there, a kind without rows."""
+    """No table, two of them, a driver that is not installed, a server that is not there."""
     database = sqlite_database(tmp_path)
     cases = {
         database.source: r"add either \?table=NAME or --query",
@@ -364,5 +375,3 @@ def test_a_workspace_of_images_reads_no_database(tmp_path: Path) -> None:
 
     with pytest.raises(GoldloopError, match="in a workspace of texts or records"):
         files_of(f"sqlite:///{tmp_path}/a.db?table=t")
-
-

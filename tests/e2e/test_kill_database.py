@@ -29,8 +29,8 @@ def postgresql(monkeypatch: pytest.MonkeyPatch) -> Iterator[TestDatabase]:
     with postgresql_server() as database:
         database.run(
             "CREATE TABLE payments (id text, amount text, shop text, buyer text)",
-            "INSERT INTO payments SELECT 'P' || number, number, 'shop ' || number % 7, 'buyer ' || number % 99 "
-            f"FROM generate_series(1, {N_ROWS}) number",
+            "INSERT INTO payments SELECT 'P' || number, number, 'shop ' || number % 7, "
+            f"'buyer ' || number % 99 FROM generate_series(1, {N_ROWS}) number",
             "UPDATE payments SET amount = 'a lot' WHERE id LIKE 'P%000'",
         )
         monkeypatch.setenv(PASSWORD, databases.PASSWORD)
@@ -40,8 +40,10 @@ def postgresql(monkeypatch: pytest.MonkeyPatch) -> Iterator[TestDatabase]:
 def test_a_killed_score_of_a_table_resumes(
     make_loop: Callable[..., Loop], postgresql: TestDatabase, prefect: PrefectApi
 ) -> None:
-    """No row is missing or doubled, good or bad; the address that Prefect and the tables keep has no password."""
-    loop = make_loop("bank", kind="records", labels=["genuine", "fraud"], model={}, records={"fields": FIELDS})
+    """No row is missing or doubled, good or bad; the address that is kept has no password."""
+    loop = make_loop(
+        "bank", kind="records", labels=["genuine", "fraud"], model={}, records={"fields": FIELDS}
+    )
     middle = Interruption(
         "goldloop.modalities.rows.store:RowStore.add",
         N_ROWS // AT_ONCE // 2,
@@ -55,7 +57,9 @@ def test_a_killed_score_of_a_table_resumes(
 
     loop.run("score", source, plan=middle, code=-signal.SIGKILL)
     before = conservation(loop.parts.tables).n_files
-    postgresql.run("UPDATE payments SET shop = shop WHERE id < 'P5'")  # PostgreSQL moves what is written again
+    postgresql.run(
+        "UPDATE payments SET shop = shop WHERE id < 'P5'"
+    )  # PostgreSQL moves what is written again
     reports = loop.json("score", source)
 
     where = conservation(loop.parts.tables)
@@ -79,7 +83,9 @@ def test_a_password_in_the_address_reaches_neither_prefect_nor_the_terminal(
     make_loop: Callable[..., Loop], prefect: PrefectApi
 ) -> None:
     """The command ends before a run begins, and says what to do; --query belongs to a database."""
-    loop = make_loop("bank2", kind="records", labels=["genuine", "fraud"], model={}, records={"fields": FIELDS})
+    loop = make_loop(
+        "bank2", kind="records", labels=["genuine", "fraud"], model={}, records={"fields": FIELDS}
+    )
     address = "postgresql://analyst:hush@127.0.0.1:1/bank?table=payments"
 
     ended = loop.run("score", address, code=1)

@@ -126,7 +126,9 @@ def _rows(engine: Engine, database: Database) -> Iterator[RawRow]:
     with _selected(engine, database, order) as selected:
         names = list(selected.keys())
         rows = (
-            dict(zip(names, map(_plain, row), strict=True)) for part in selected.partitions(_ROWS) for row in part
+            dict(zip(names, map(_plain, row), strict=True))
+            for part in selected.partitions(_ROWS)
+            for row in part
         )
         for row in _in_order(rows):
             yield None, row
@@ -145,7 +147,9 @@ def _in_order(rows: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 def _statement(engine: Engine, database: Database, rest: str) -> str:
     quote = engine.dialect.identifier_preparer.quote
-    rows = ".".join(map(quote, database.table.split("."))) if database.table else f"({database.query}\n) rows_"
+    rows = (
+        ".".join(map(quote, database.table.split("."))) if database.table else f"({database.query}\n) rows_"
+    )
     return f"SELECT * FROM {rows} {rest}"
 
 
@@ -265,6 +269,7 @@ def _masked(source: str) -> str:
 def _sqlite_file(url: URL) -> str:
     path = Path(url.database or "").expanduser().absolute()
     if not path.is_file():
-        raise SourceError(f"{path} is not there; name the file of an SQLite database, as in "
-            "sqlite:///payments.db")
+        raise SourceError(
+            f"{path} is not there; name the file of an SQLite database, as in sqlite:///payments.db"
+        )
     return str(path)

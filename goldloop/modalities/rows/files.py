@@ -124,8 +124,8 @@ def once_each(header: Sequence[str], columns: Sequence[str]) -> None:
         if header.count(column) != 1:
             raise UnreadableSampleError(
                 Reason.MISSING_FIELD,
-                f"the column {column!r} is there {header.count(column)} times: {header[:10]}; name it once, in a "
-                "CSV file in line 1",
+                f"the column {column!r} is there {header.count(column)} times: {header[:10]}; name it once, "
+                "in a CSV file in line 1",
             )
 
 

@@ -8,7 +8,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
@@ -20,7 +19,8 @@ from goldloop.modalities.files import files_of
 from goldloop.modalities.rows.files import RawRow, Reason, rows_of
 
 MAX_ID_CHARS = 200
-_KEPT_AT_ONCE = 256  # rows a transaction of the store
+_KEPT_AT_ONCE = 4096  # rows a transaction of the store, which waits for the disk
+_KEPT_CHARS = 4_000_000  # and characters, because they wait in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class RowReader(ABC):
         """Yield `rows` that are in the store, while a thread that waits for the disk puts the next there."""
         ready: list[tuple[Arrival, RowSample | None]] = []
         with ThreadPoolExecutor(1, thread_name_prefix="rows") as thread:
-            while part := list(islice(rows, _KEPT_AT_ONCE)):
+            for part in _parts(rows):
                 kept = thread.submit(self._keep, part)
                 yield from (row for row, _ in ready)
                 kept.result()
@@ -143,14 +143,32 @@ class RowReader(ABC):
         return Arrival(row, sample_id_of(sample.content.encode()), sample.decoded), sample
 
 
+def _parts(
+    rows: Iterator[tuple[Arrival, RowSample | None]],
+) -> Iterator[list[tuple[Arrival, RowSample | None]]]:
+    """Yield `rows` as lists of _KEPT_AT_ONCE rows, or fewer long ones."""
+    part: list[tuple[Arrival, RowSample | None]] = []
+    n_chars = 0
+    for row in rows:
+        part.append(row)
+        if row[1] is not None:
+            n_chars += len(row[1].content) + len(row[1].beside)
+        if len(part) >= _KEPT_AT_ONCE or n_chars >= _KEPT_CHARS:
+            yield part
+            part, n_chars = [], 0
+    if part:
+        yield part
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=str)  # making one takes as long as a row
+
+
 def canonical(fields: Mapping[str, Any]) -> str:
     """Return a row as JSON, the same for equal rows."""
-    return json.dumps(fields, ensure_ascii=False, sort_keys=True, default=str)
+    return _JSON.encode(fields)
 
 
-def _row_ref(
-    source: str, number: int | None, fields: Mapping[str, Any] | UnreadableSampleError
-) -> FileRef:
+def _row_ref(source: str, number: int | None, fields: Mapping[str, Any] | UnreadableSampleError) -> FileRef:
     """Return where a row stands: under its id where it has one, else its number, else what it holds."""
     place = f"row={number}"
     if isinstance(fields, UnreadableSampleError):

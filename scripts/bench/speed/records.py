@@ -60,13 +60,19 @@ def run(report: Report, options: argparse.Namespace) -> None:
             for form in FORMS:
                 runs = [_child("score", root, str(size), form) for _ in range(options.n)]
                 begin = f"records/{size:,} records/{form}"
-                for figure, unit in runs[0].items():
-                    if figure != "unit":
-                        report.median(f"{begin}/{figure}", [one[figure] for one in runs], _UNITS[figure])
+                for figure in runs[0]:
+                    report.median(f"{begin}/{figure}", [one[figure] for one in runs], _UNITS[figure])
                 report.median(f"{begin}/rate", [size / one["seconds"] for one in runs], "records/s")
 
 
-_UNITS = {"seconds": "s", "of processor": "s", "megabytes": "MB", "store": "MB", "tables": "MB", "files": "files"}
+_UNITS = {
+    "seconds": "s",
+    "of processor": "s",
+    "megabytes": "MB",
+    "store": "MB",
+    "tables": "MB",
+    "files": "files",
+}
 
 
 def _child(*arguments: str) -> dict[str, float]:
@@ -108,12 +114,15 @@ def made(first: int, n: int, seed: int) -> tuple[pa.Table, npt.NDArray[np.bool_]
 def prepare(root: Path, n: int, seed: int) -> None:
     """Write a trained model, and `n` records of which no two are equal, in each form."""
     _train(root, seed)
-    with pa.csv.CSVWriter(root / "records.csv", made(0, 1, seed)[0].schema) as csv:
-        with pq.ParquetWriter(root / "records.parquet", made(0, 1, seed)[0].schema) as parquet:
-            for first in range(0, n, PART):
-                table, _ = made(first, min(PART, n - first), seed)
-                csv.write_table(table)
-                parquet.write_table(table)
+    schema = made(0, 1, seed)[0].schema
+    with (
+        pa.csv.CSVWriter(root / "records.csv", schema) as csv,
+        pq.ParquetWriter(root / "records.parquet", schema) as parquet,
+    ):
+        for first in range(0, n, PART):
+            table, _ = made(first, min(PART, n - first), seed)
+            csv.write_table(table)
+            parquet.write_table(table)
 
 
 def _train(root: Path, seed: int) -> None:
@@ -177,5 +186,7 @@ if __name__ == "__main__":
     else:
         figures = score(place, number, sys.argv[4])
         status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-        figures["megabytes"] = int(status["VmHWM"].split()[0]) / 1024  # getrusage would name the parent's peak
+        figures["megabytes"] = (
+            int(status["VmHWM"].split()[0]) / 1024
+        )  # getrusage would name the parent's peak
         print(json.dumps(figures))
