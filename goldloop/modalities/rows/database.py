@@ -181,7 +181,7 @@ def _engine(database: Database) -> Engine:
 @contextmanager
 def _selected(engine: Engine, database: Database, rest: str) -> Iterator[CursorResult[Any]]:
     """Yield the rows of `database`; the SELECT ends with `rest`."""
-    options: dict[str, Any] = {"stream_results": True, "yield_per": _ROWS, "no_parameters": True}
+    options: dict[str, Any] = {"yield_per": _ROWS, "no_parameters": True}  # streamed, and % is no place
     if engine.dialect.name == "postgresql":
         options["postgresql_readonly"] = True
     with _errors_told(database), engine.connect() as connection:
