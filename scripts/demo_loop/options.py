@@ -10,7 +10,8 @@ from typing import Any
 
 from goldloop.core.labels import parsed_labels
 
-BUDGET, PAYMENTS_BUDGET = 200, 500
+ROUNDS, BUDGET = 4, 200
+PAYMENTS_ROUNDS, PAYMENTS_BUDGET = 3, 500  # one payment in sixty is a fraud, and a model needs some
 DATASETS = ("digits", "clothing")
 
 _DESCRIPTION = """\
@@ -61,6 +62,8 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     _add_outcome(parser.add_argument_group("servers and files"))
     found = parser.parse_args(words)
     found.kind = found.kind or ("text" if found.posts or found.votes else "image")
+    if found.rounds is None:
+        found.rounds = PAYMENTS_ROUNDS if found.kind == "records" else ROUNDS
     found.budget = found.budget or (PAYMENTS_BUDGET if found.kind == "records" else BUDGET)
     _refuse_contradictions(parser, found)
     return found
@@ -143,7 +146,12 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_loop(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--rounds", metavar="N", type=int, default=4, help="rounds to run (default 4)")
+    group.add_argument(
+        "--rounds",
+        metavar="N",
+        type=int,
+        help=f"rounds to run (default {ROUNDS}, with payments {PAYMENTS_ROUNDS})",
+    )
     group.add_argument(
         "--budget",
         metavar="N",
