@@ -60,11 +60,11 @@ class Database:
         server = self.url.host or next(
             (str(self.url.query[name]) for name in _SERVERS if name in self.url.query), None
         )
-        port = self.url.port or self.url.query.get("port")
+        port = str(self.url.port or self.url.query.get("port") or "")
         bare = URL.create(
             self.url.get_backend_name(),
             host=server,
-            port=int(str(port)) if port else None,
+            port=int(port) if port.isdigit() else None,
             database=self.url.database,
             query={_TABLE: self.table} if self.table else {_QUERY: of_query},
         )
