@@ -87,7 +87,10 @@ class OpenWorkspace:
         return read_rounds(self.ports.tables.rounds)
 
     def score(self, source: str | Path) -> ScoreReport:
-        """Read and score the new files of `source` (folder, glob, list file or fsspec URI)."""
+        """Read and score what is new in `source`: a folder, glob, list file or fsspec URI, or a database.
+
+        Rows of a database come from an SQLAlchemy URL that names a table, `sqlite:///a.db?table=payments`.
+        """
         return score_files(self.ports, str(source))
 
     def score_pool(self) -> ScoreReport:

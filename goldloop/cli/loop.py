@@ -10,11 +10,11 @@ import typer
 
 from goldloop.cli.common import Json, Where, out, pairs, run_flow, say, show, show_json, show_table
 from goldloop.core.clock import now
-from goldloop.core.errors import GoldloopError
+from goldloop.core.errors import GoldloopError, SourceError
 from goldloop.labeling.context import LoopState
 from goldloop.labeling.open_round import waits_for_now
 from goldloop.labeling.server_comparison import answers_sentence
-from goldloop.modalities.content import uri_of
+from goldloop.modalities.content import is_database, uri_of
 from goldloop.reports.checks import check_lines
 from goldloop.reports.quarantine import quarantine_examples
 from goldloop.reports.routing import policy_lines
@@ -32,15 +32,19 @@ app = typer.Typer()
 def score(
     source: Annotated[
         str | None,
-        typer.Argument(help="Folder, glob, list file (.txt) or fsspec URI [default: score the pool only]."),
+        typer.Argument(
+            help="Folder, glob, list file (.txt), fsspec URI, or for texts and records a table of a "
+            "database, postgresql://user@host/db?table=NAME [default: score the pool only]."
+        ),
+    ] = None,
+    query: Annotated[
+        str | None, typer.Option(help="The rows of a database: a SELECT that gives an id and the fields.")
     ] = None,
     where: Where = None,
     as_json: Json = False,
 ) -> None:
     """Read new files, quarantine unreadable ones, and give each sample a lane."""
-    if source and "://" not in source:
-        source = uri_of(str(Path(source).expanduser().absolute()))
-    reports = run_flow(where, "score", source=source)
+    reports = run_flow(where, "score", source=_absolute(source, query))
     show(reports, score_rows(reports), as_json=as_json)
     for lost in [line for report in reports for line in report.lost]:
         say(f"lost: {lost}")
@@ -55,6 +59,19 @@ def score(
         )
     if not as_json:
         out.print(str(conservation(open_workspace(where).tables)))
+
+
+def _absolute(source: str | None, query: str | None) -> str | None:
+    """Return `source` as a flow takes it, which may run in another folder."""
+    if source and is_database(source):
+        from goldloop.modalities.rows.database import database_of
+
+        return database_of(source, query).source
+    if query:
+        raise SourceError("--query needs the address of a database, such as postgresql://user@host/db")
+    if source and "://" not in source:
+        return uri_of(str(Path(source).expanduser().absolute()))
+    return source
 
 
 @app.command()

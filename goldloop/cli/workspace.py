@@ -38,8 +38,11 @@ def init(
         str, typer.Option(help="What is labelled: image (files), text or records (rows).")
     ] = "image",
     like: Annotated[
-        Path | None,
-        typer.Option(help="A file of records: [records] begins with the fields that its first rows have."),
+        str | None,
+        typer.Option(
+            help="A file of records, or a table of a database: [records] begins with the fields that its "
+            "first rows have."
+        ),
     ] = None,
     preset: Annotated[
         str | None,
@@ -91,14 +94,14 @@ def init(
     out.print(f"next: goldloop up -w {folder}")
 
 
-def _fields_like(file: Path, kind: str, labels: Collection[str]) -> dict[str, object]:
+def _fields_like(source: str, kind: str, labels: Collection[str]) -> dict[str, object]:
     from goldloop.modalities.record.inference import inferred_form
 
     if kind != "records":
         raise SettingsError(f"--like names fields of records, and the kind is {kind!r}; add --kind records")
-    form = inferred_form(str(file), labels)
+    form = inferred_form(source, labels)
     passed = f"; passed over: {', '.join(form['ignore'])}" if form["ignore"] else ""
-    out.print(f"{len(form['fields'])} fields as in {file}{passed}")
+    out.print(f"{len(form['fields'])} fields as in {source}{passed}")
     out.print(
         "check [records] in goldloop.toml: move to records.ignore what is known only later, such as a "
         "chargeback"

@@ -23,6 +23,8 @@ MAX_BYTES = 256 * 2**20
 LEAVES_FOLDER = "link leaves the folder"
 """Stamp of a symbolic link that points outside the folder being read; such a link is never followed."""
 
+_DATABASES = ("sqlite", "postgresql", "postgres", "mysql", "mariadb", "oracle", "mssql")
+
 _KINDS = {
     stat.S_IFDIR: "a folder, not a file, or one that may not be listed",
     stat.S_IFIFO: "a named pipe",
@@ -35,6 +37,12 @@ _KINDS = {
 def is_remote(uri: str) -> bool:
     """Return whether `uri` is an fsspec URI other than file://."""
     return "://" in uri and not uri.startswith("file://")
+
+
+def is_database(source: str) -> bool:
+    """Return whether `source` is the URL of a database, whose rows are samples."""
+    scheme, mark, _ = source.partition("://")
+    return bool(mark) and scheme.partition("+")[0].lower() in _DATABASES
 
 
 def uri_of(path: str) -> str:

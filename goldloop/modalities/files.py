@@ -14,7 +14,7 @@ import fsspec
 
 from goldloop.core.errors import SourceError
 from goldloop.core.samples import FileRef
-from goldloop.modalities.content import LEAVES_FOLDER, is_remote, path_of, uri_of
+from goldloop.modalities.content import LEAVES_FOLDER, is_database, is_remote, path_of, uri_of
 
 _HELP = "name a folder, a glob, a .txt list, a file or a URI such as s3://bucket/prefix"
 
@@ -28,6 +28,11 @@ def files_of(source: str) -> Iterator[FileRef]:
     Raises:
         SourceError: there is nothing at `source`; raised by this call, not by the first `next`.
     """
+    if is_database(source):
+        raise SourceError(
+            "a database holds no files; only `goldloop score` reads one, in a workspace of texts or records; "
+            f"{_HELP}"
+        )
     try:
         files = _remote_files(source) if is_remote(source) else _local_files(source)
         first = next(files, None)

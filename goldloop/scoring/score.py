@@ -20,6 +20,7 @@ from goldloop.core.samples import UNREADABLE, Arrival, Arrived, BatchId, FileRef
 from goldloop.drift.checks import Check, check_drift
 from goldloop.drift.history import Seen
 from goldloop.drift.sketches import Sketch
+from goldloop.modalities.content import is_database
 from goldloop.routing.policies import Policy
 from goldloop.scoring.writer import AuditProbabilities, Clock, Model, ScoreReport, ScoreWriter, sample_key
 from goldloop.tables import codec
@@ -30,6 +31,10 @@ from goldloop.tables.predictions import newest_predictions, read_let_through
 
 def batch_of(source: str) -> BatchId:
     """Return the id of the batch that `source` names: readable, and the same whenever it is scored again."""
+    if is_database(source):
+        from goldloop.modalities.rows.database import database_of
+
+        source = database_of(source).place
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", PurePath(source.rstrip("/*")).stem).strip("-")[:40] or "batch"
     digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
     return BatchId(f"{stem}-{digest[:8]}")

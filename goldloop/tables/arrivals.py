@@ -49,8 +49,15 @@ class FailedOpenings:
 
 
 def read_failed_openings(tables: Tables) -> FailedOpenings:
-    """Return the files of all batches that could not be opened."""
-    failed, others = _split(_read(tables))
+    """Return the files of all batches that could not be opened; of others it reads only what these need."""
+    is_failed = pc.field("reason") == UNREADABLE
+    failed, _ = _split(tables.samples.read(list(_NAMES), where=is_failed).sort_by("arrived_at"))
+    if not len(failed):
+        return FailedOpenings({}, frozenset())
+    is_same = pc.field("uri").isin(failed["uri"].combine_chunks())
+    others = tables.samples.read(
+        ["uri", "arrived_at"], where=is_same & (pc.field("reason").is_null() | ~is_failed)
+    )
     last = {
         uri: (stamp, detail) for uri, stamp, detail in codec.column_values(failed, "uri", "stamp", "detail")
     }

@@ -10,12 +10,15 @@ from typing import Any
 from scripts.demo_loop.clothing import CLOTHING, fetched
 from scripts.demo_loop.github import GitHub, UnavailableError
 from scripts.demo_loop.labelled import LabelledSamples
+from scripts.demo_loop.made_payments import made_payments
 from scripts.demo_loop.made_posts import made_posts
+from scripts.demo_loop.payments import Payments
 from scripts.demo_loop.picture_set import PictureSet
 from scripts.demo_loop.pictures import Pictures, digits, label_folders, own_images
 from scripts.demo_loop.posts import Posts, own_posts, voted_posts
 
-PHOTOGRAPHS_PRESET, PRESET, POSTS_PRESET = "efficientnet_lite0", "tiny", "words"
+PHOTOGRAPHS_PRESET, PRESET = "efficientnet_lite0", "tiny"
+POSTS_PRESET, PAYMENTS_PRESET = "words", "lightgbm"
 
 Say = Callable[[str], None]
 
@@ -37,6 +40,8 @@ def chosen(
     """
     if options.kind == "text":
         return _posts(options, say), options.preset or POSTS_PRESET
+    if options.kind == "records":
+        return _payments(options, say), options.preset or PAYMENTS_PRESET
     return _pictures(options, root, say, clothing, github)
 
 
@@ -52,6 +57,17 @@ def _posts(options: argparse.Namespace, say: Say) -> Posts:
     found = made_posts(seed=seed, n=limit)
     n = len(found.pool) + len(found.test)
     say(f"posts: {n:,} that this demo makes from templates; they are not real, and the groups are invented")
+    return found
+
+
+def _payments(options: argparse.Namespace, say: Say) -> Payments:
+    found = made_payments(seed=options.seed, n=options.limit)
+    every = (*found.pool, *found.test)
+    n_frauds = sum(one.label == "fraud" for one in every)
+    say(
+        f"payments: {len(every):,} that this demo simulates, {n_frauds} of them frauds; neither customers "
+        "nor merchants nor rates are real"
+    )
     return found
 
 

@@ -25,11 +25,12 @@ class LabelledSample:
     """A sample whose true label is known.
 
     `answers` are what real people once said, where the file tells that but not who they were; `votes` are
-    real people's labels by the name of the annotator.
+    real people's labels by the name of the annotator. `row_id` is the id of a record.
     """
 
     sample_id: SampleId
     label: str
+    row_id: str = ""
     answers: tuple[str, ...] = ()
     votes: Mapping[str, str] = field(default_factory=dict)
 
@@ -54,6 +55,11 @@ class LabelledSamples(ABC, Generic[S]):
     def voters(self) -> tuple[str, ...]:
         """The real people whose votes are known by name, sorted; empty where people are simulated."""
         return tuple(sorted({who for one in (*self.pool, *self.test) for who in one.votes}))
+
+    @property
+    def sections(self) -> dict[str, dict[str, Any]]:
+        """Sections of goldloop.toml that these samples need, beside those of the options."""
+        return {}
 
     @abstractmethod
     def write_pool(self, folder: Path) -> Path:

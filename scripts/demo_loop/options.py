@@ -10,13 +10,15 @@ from typing import Any
 
 from goldloop.core.labels import parsed_labels
 
+ROUNDS, BUDGET = 4, 200
+PAYMENTS_ROUNDS, PAYMENTS_BUDGET = 3, 500  # one payment in sixty is a fraud, and a model needs some
 DATASETS = ("digits", "clothing")
 
 _DESCRIPTION = """\
 Run the whole loop on real servers, in a few minutes: create a workspace, start Label Studio, Prefect and
-MLflow on free ports of this machine, score pictures or posts with known labels, and run rounds. Three
-simulated annotators and an adjudicator answer as Label Studio users; with --votes a user for each real
-annotator gives their real answers again. The demo ends with a table, a page and addresses.
+MLflow on free ports of this machine, score pictures, posts or payments with known labels, and run rounds.
+Three simulated annotators (for payments six) and an adjudicator answer as Label Studio users; with --votes a
+user for each real annotator gives their real answers again. The demo ends with a table, a page and addresses.
 """
 _EXAMPLES = """\
 examples:
@@ -25,6 +27,7 @@ examples:
   scripts/demo --images DIR --labels labels.csv --preset efficientnet_lite0 --workspace try
   scripts/demo --kind text --workspace posts             2,000 posts in four categories, made by the demo
   scripts/demo --kind text --posts posts.csv --votes votes.csv --workspace replay
+  scripts/demo --kind records --workspace payments       6,000 payments, simulated by the demo
   scripts/demo --people                                  you are the annotator
 
 The posts of --kind text are made by the demo from templates; they are not real, and the groups in them are
@@ -33,6 +36,10 @@ either a column label, which annotators do not see, or --votes FILE.csv with the
 one row for each real answer. Each user then answers only what this annotator answered, with that label; a
 post is true to the label of most of its votes. How long an answer takes is simulated. Where all votes for a
 post are given, a request for one more stays open, and the demo goes on.
+
+The payments of --kind records are simulated: neither customers nor merchants nor rates are real. Six
+simulated analysts of different accuracy and speed answer; chargebacks come weeks later, into outcomes-NNN.csv
+of the workspace. The demo ends with what decisions cost on payments that came after those of the loop.
 
 The photographs are Alexey Grigorev's clothing dataset (subset), CC0 1.0 (public domain):
 https://github.com/alexeygrigorev/clothing-dataset-small. The demo keeps them in the user's cache, or in
@@ -55,6 +62,9 @@ def arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     _add_outcome(parser.add_argument_group("servers and files"))
     found = parser.parse_args(words)
     found.kind = found.kind or ("text" if found.posts or found.votes else "image")
+    if found.rounds is None:
+        found.rounds = PAYMENTS_ROUNDS if found.kind == "records" else ROUNDS
+    found.budget = found.budget or (PAYMENTS_BUDGET if found.kind == "records" else BUDGET)
     _refuse_contradictions(parser, found)
     return found
 
@@ -78,6 +88,10 @@ def _refuse_contradictions(parser: argparse.ArgumentParser, found: argparse.Name
         parser.error(f"--images names your own pictures; leave out --dataset {found.dataset}")
     if found.kind == "text" and (found.images or found.dataset):
         parser.error("--kind text takes posts; leave out --images, --labels and --dataset")
+    if found.kind == "records" and (found.images or found.dataset or found.posts or found.votes):
+        parser.error(
+            "--kind records simulates payments; leave out --images, --labels, --dataset, --posts, --votes"
+        )
     if found.kind == "image" and (found.posts or found.votes):
         parser.error("--kind image takes pictures; leave out --posts and --votes")
     if found.votes and not found.posts:
@@ -90,7 +104,9 @@ def _refuse_contradictions(parser: argparse.ArgumentParser, found: argparse.Name
 
 def _add_posts(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--kind", choices=("image", "text"), help="pictures (default), or posts that the demo makes"
+        "--kind",
+        choices=("image", "text", "records"),
+        help="pictures (default), posts that the demo makes, or payments that it simulates",
     )
     group.add_argument(
         "--posts", metavar="FILE", type=Path, help="your own posts instead; column label, or --votes"
@@ -130,8 +146,18 @@ def _add_pictures(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_loop(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--rounds", metavar="N", type=int, default=4, help="rounds to run (default 4)")
-    group.add_argument("--budget", metavar="N", type=int, default=200, help="answers a round (default 200)")
+    group.add_argument(
+        "--rounds",
+        metavar="N",
+        type=int,
+        help=f"rounds to run (default {ROUNDS}, with payments {PAYMENTS_ROUNDS})",
+    )
+    group.add_argument(
+        "--budget",
+        metavar="N",
+        type=int,
+        help=f"answers a round (default {BUDGET}, for payments {PAYMENTS_BUDGET})",
+    )
     group.add_argument(
         "--preset",
         help="preset of the model (default efficientnet_lite0 for clothing, tiny for other pictures, "

@@ -22,6 +22,7 @@ from goldloop.services import LabelStudioEndpoint
 from labelstudio_config.interface import DECISIONS, KINDS, REASON_NAME, SKIP_REASONS
 from scripts.demo_loop.labelled import LabelledSample
 
+_MADE_ID = re.compile(r"made-\d{6}")
 TIME_SPREAD = (
     0.5  # of the logarithm of decision times; the quartiles are 29 % below and 40 % above the median
 )
@@ -33,7 +34,8 @@ PAUSE_RATE, PAUSE_S = 0.02, 600.0  # how often and how long somebody is away in 
 class Character:
     """How somebody answers; all rates are probabilities. `place` seeds their answers and is theirs alone.
 
-    By themselves they give the true label with `skill`, else one it is mistaken for; a share `guesses` of
+    By themselves they give the true label with `skill`, or with what `skills` say of it, else one it is
+    mistaken for; a share `guesses` of
     their answers is any label at all, given without a look. A suggestion that is shown they take with
     `adoption`, right or wrong. `pace_s` is their median decision time.
     """
@@ -45,6 +47,11 @@ class Character:
     adoption: float = 0.0
     skip_rate: float = 0.02
     pace_s: float = 3.0
+    skills: tuple[tuple[str, float], ...] = ()
+
+    def skill_of(self, label: str) -> float:
+        """Return the probability that they see a sample of this label for what it is."""
+        return dict(self.skills).get(label, self.skill)
 
     def accuracy(self, n_labels: int) -> float:
         """Return the probability that a blind answer is true, skips left out."""
@@ -62,6 +69,22 @@ MODERATORS = (
     Character("pat", 2, 0.91, pace_s=READING_S),
 )
 LEAD = Character("ruth", 3, 0.985, skip_rate=0.0, pace_s=2.5 * READING_S)
+
+ANALYSTS = tuple(
+    Character(name, place, genuine, skip_rate=0.01, pace_s=pace_s, skills=(("fraud", fraud),))
+    for place, (name, genuine, fraud, pace_s) in enumerate(
+        (
+            ("ada", 0.995, 0.92, 34.0),
+            ("bela", 0.990, 0.88, 28.0),
+            ("chen", 0.985, 0.85, 31.0),
+            ("dora", 0.980, 0.80, 22.0),
+            ("emre", 0.970, 0.76, 40.0),
+            ("fay", 0.950, 0.72, 19.0),
+        )
+    )
+)
+"""Analysts of payments; names, accuracy and seconds are made up. They overlook frauds more often than not."""
+CHIEF = Character("gus", 6, 0.998, skip_rate=0.0, pace_s=120.0, skills=(("fraud", 0.96),))
 
 # What people mistake for what, for digits and posts; other label sets get each label's neighbours.
 DIGIT_CONFUSIONS = {
@@ -141,7 +164,7 @@ def answer_of(
     if who.place < len(sample.answers):
         return sample.answers[who.place]
     random = np.random.default_rng([seed, who.place, int(sample.sample_id[:12], 16)])
-    is_skip, is_right = random.random() < who.skip_rate, random.random() < who.skill
+    is_skip, is_right = random.random() < who.skip_rate, random.random() < who.skill_of(sample.label)
     mistake, guess = str(random.choice(mistaken[sample.label])), str(random.choice(list(mistaken)))
     is_guess, is_led = random.random() < who.guesses, random.random() < who.adoption
     if is_skip:
@@ -219,7 +242,11 @@ def _answer(
     seed: int,
 ) -> dict[str, object]:
     """Return what somebody submits for a task."""
-    sample = samples[shown_sample(data)]
+    if "records" in data:  # a payment is known by the first id that stands on the page
+        shown = _MADE_ID.search(data["records"])
+        sample = next(one for one in samples.values() if shown and one.row_id == shown[0])
+    else:
+        sample = samples[shown_sample(data)]
     suggested = data.get("suggested")
     label = answer_of(who, sample, mistaken, seed=seed, suggested=suggested)
     return submission(who, sample.sample_id, data, label, seed=seed)

@@ -8,6 +8,7 @@ import os
 import shlex
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +36,8 @@ from scripts.demo_loop.moderation import (
     rule_rows,
 )
 from scripts.demo_loop.options import arguments
+from scripts.demo_loop.payment_costs import DecisionCost, decision_costs, decision_rows
+from scripts.demo_loop.payments import Payments
 from scripts.demo_loop.team import Staff, team_of
 
 if TYPE_CHECKING:
@@ -93,7 +96,7 @@ def opened_workspace(
                 "--workspace DIR"
             )
         return workspace
-    kind = "--kind text " if samples.kind == "text" else ""
+    kind = "" if samples.kind == "image" else f"--kind {samples.kind} "
     say(f"$ goldloop init {root} {kind}--labels {shlex.quote(labels_text(samples.labels))} ...")
     sections: dict[str, dict[str, Any]] = {
         "selection": {
@@ -102,9 +105,10 @@ def opened_workspace(
             "seed": options.seed,
         },
         "model": {"preset": preset, "seed": options.seed},
+        **samples.sections,
     }
     for section, key, value in options.settings:
-        sections.setdefault(section, {})[key] = value
+        sections[section] = sections.get(section, {}) | {key: value}
     return Workspace.create(root, kind=samples.kind, labels=samples.labels, **sections)
 
 
@@ -129,7 +133,7 @@ def _loop(
     team = team_of(samples, options.seed)
     staff = Staff(team, found.label_studio, parts.queue().projects, samples)
     with ChanceModels(workspace.root, samples, options.seed) as chance:
-        for _ in range(options.rounds):
+        for number in range(1, options.rounds + 1):
             began = time.monotonic()
             n = staff.label()
             say(f"  {len(team.annotators)} annotators gave {n} answers in {time.monotonic() - began:.0f} s")
@@ -138,6 +142,8 @@ def _loop(
             n, n_decided = staff.label(), staff.decide()
             who = "an adjudicator" if team.adjudicators else "others of them"
             say(f"  they gave {n} more, and {who} decided {n_decided} disputes")
+            if isinstance(samples, Payments):
+                _take_outcomes(samples, workspace.root, number)
             say("$ goldloop round")
             report = round_(where)
             for line in _round_lines(report):
@@ -146,6 +152,14 @@ def _loop(
                 chance.start(report.record.round, spent_until(_cost_inputs(parts), report.record.round))
         _close(parts, samples, chance, options)
     return _addresses(found)
+
+
+def _take_outcomes(payments: Payments, root: Path, round_: int) -> None:
+    """Write what the bank has told by the end of a round, each two weeks after the one before."""
+    path = root / f"outcomes-{round_:03d}.csv"
+    n = payments.write_outcomes(path, payments.ended_at + timedelta(weeks=2 * (round_ - 1)))
+    say(f"  the bank has told of {n} chargebacks and corrections until now: {path.name}")
+    # `goldloop outcomes FILE` is to be called here: flows.routine.outcomes(str(root), str(path))
 
 
 def _cost_inputs(parts: Wiring) -> CostInputs:
@@ -178,10 +192,17 @@ def _close(
     for reason in champion_tuning(parts.ports).reasons:
         say(f"  {reason}")
     moderated = _moderation(parts, judge, found) if samples.kind == "text" else []
+    decided = _decisions(parts, found, samples, options.seed) if isinstance(samples, Payments) else []
     compared = ways(parts, judge, found, costs.whole.n_answers)
     if options.json_file:
         written = plain(
-            {"rounds": found.rows, "ways": compared, "account": costs.whole, "moderation": moderated}
+            {
+                "rounds": found.rows,
+                "ways": compared,
+                "account": costs.whole,
+                "moderation": moderated,
+                "decisions": decided,
+            }
         )
         options.json_file.write_text(json.dumps(written, indent=1), encoding="utf-8")
     out.print(f"page: {write_demo_page(parts, found.rows, samples)}")
@@ -202,6 +223,14 @@ def _moderation(parts: Wiring, judge: Judge, found: Closing) -> list[ModerationR
     for line in lines(rows[-1], labels, harmless=harmless):
         say(line)
     return rows
+
+
+def _decisions(parts: Wiring, found: Closing, payments: Payments, seed: int) -> list[DecisionCost]:
+    """Show what decisions on the payments of the test cost."""
+    costs = decision_costs(parts, found, payments, seed)
+    title = f"decisions on the {len(payments.test):,} payments after those of the loop, with 95 % intervals"
+    show_table(decision_rows(costs), title=title)
+    return costs
 
 
 def _said(pulled: PullReport) -> str:

@@ -40,13 +40,22 @@ class Team(Protocol):
         """Yield blind answers to the sample in place `row`, by another first person for the next row."""
 
 
+_TEAMS: Mapping[str, tuple[Sequence[Character], Sequence[Character]]] = {
+    "image": (people.CREW, (people.SENIOR,)),
+    "text": (people.MODERATORS, (people.LEAD,)),
+    "records": (people.ANALYSTS, (people.CHIEF,)),
+}
+"""Who annotates samples of a kind, and who decides disputes."""
+
+
 class SimulatedTeam:
-    """Three simulated annotators and an adjudicator. Satisfies `Team`."""
+    """Simulated annotators of a kind of samples, and an adjudicator. Satisfies `Team`."""
+
+    annotators: Sequence[Character]
+    adjudicators: Sequence[Character]
 
     def __init__(self, samples: LabelledSamples[Any], seed: int) -> None:
-        is_text = samples.kind == "text"
-        self.annotators: Sequence[Character] = people.MODERATORS if is_text else people.CREW
-        self.adjudicators: Sequence[Character] = (people.LEAD if is_text else people.SENIOR,)
+        self.annotators, self.adjudicators = _TEAMS.get(samples.kind, _TEAMS["image"])
         self._labels, self._seed = samples.labels, seed
         self._mistaken = people.confusions(samples.labels)
 

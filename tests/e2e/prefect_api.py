@@ -36,6 +36,10 @@ class PrefectApi:
         found = self.post("/deployments/filter", deployments={"name": {"any_": [name]}})
         return {self.get(f"/flows/{one['flow_id']}")["name"]: one for one in found}
 
+    def runs(self) -> list[dict[str, Any]]:
+        """Return the newest flow runs, with their parameters."""
+        return list(self.post("/flow_runs/filter", sort="EXPECTED_START_TIME_DESC", limit=200))
+
     def run(self, deployment_id: str) -> str:
         """AnswerRequest for a run of a deployment; return its id."""
         return str(self.post(f"/deployments/{deployment_id}/create_flow_run")["id"])

@@ -18,7 +18,7 @@ from tests.e2e.interrupted import Interruption
 pytestmark = pytest.mark.servers
 
 N_POSTS, N_BAD, N_CHARS = 8_000, 20, 25_000  # 200 MB; long posts, since a test has no time for a million
-READ = 256  # posts that the store takes at a time
+READ = 160  # posts of this length that the store takes at a time
 
 
 def write_posts(path: Path) -> None:

@@ -121,7 +121,7 @@ def test_a_bad_row_is_named_and_the_others_are_used(
     [
         ("a.csv", "id,text,expected\n", "the file has no rows; add some, or remove the file"),
         ("a.csv", "id,text\n1,a\n", "it expects nothing; name one of the labels"),
-        ("a.csv", "text,expected\na,fine\n", "the file has the column 'id' 0 times"),
+        ("a.csv", "text,expected\na,fine\n", "the column 'id' is there 0 times"),
         ("a.xlsx", "PK", "a file .xlsx holds no rows; use .csv, .jsonl, .ndjson, .parquet"),
     ],
 )

@@ -235,7 +235,7 @@ def test_a_text_that_is_not_as_it_arrived_is_lost(texts: TextModality, tmp_path:
         texts.store.path.write_bytes(b"no database at all" * 100)
     else:
         with sqlite3.connect(texts.store.path) as connection:
-            connection.execute("UPDATE texts SET text = 'two'")
+            connection.execute("UPDATE content SET text = 'two'")
         connection.close()
 
     (again,) = texts.reader.again([(read.sample_id, read.file)])

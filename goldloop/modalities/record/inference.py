@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from itertools import islice
 from typing import Any
 
 from goldloop.core.errors import SourceError, UnreadableSampleError
 from goldloop.core.record_form import FieldKind
+from goldloop.modalities.content import is_database
 from goldloop.modalities.record.fields import is_missing
-from goldloop.modalities.rows.files import once_each, rows_of
+from goldloop.modalities.rows.files import RawRow, once_each, rows_of
 
 N_ROWS = 2000  # rows that are looked at
 MOST_WORDS = 60
@@ -21,21 +22,21 @@ _ENTITIES = ("customer", "account", "user", "client", "cardholder", "card")
 _FLAGS = {"0", "1", "true", "false", "yes", "no", "0.0", "1.0"}
 
 
-def inferred_form(uri: str, labels: Collection[str]) -> dict[str, Any]:
-    """Return the section [records] for rows like those of the file at `uri`.
+def inferred_form(source: str, labels: Collection[str]) -> dict[str, Any]:
+    """Return the section [records] for rows like those of a file, or of a table of a database.
 
     A column that holds the answer, one of `labels`, is ignored, and so is an empty one.
 
     Raises:
-        SourceError: the file cannot be read, or holds no row.
+        SourceError: the source cannot be read, or holds no row.
     """
     try:
-        found = islice(rows_of(uri, lambda header: once_each(header, ["id"])), N_ROWS)
+        found = islice(_rows(source), N_ROWS)
         rows = [fields for _, fields in found if isinstance(fields, Mapping)]
     except UnreadableSampleError as error:
-        raise SourceError(f"{uri} cannot be read as records: {error.detail}") from error
+        raise SourceError(f"{source} cannot be read as records: {error.detail}") from error
     if not rows:
-        raise SourceError(f"{uri} holds no row to tell the fields of records from; name a file with rows")
+        raise SourceError(f"{source} holds no row to tell the fields of records from; name one with rows")
     columns = dict.fromkeys(name for row in rows for name in row if name != "id")
     kinds = {name: _kind([row.get(name) for row in rows], labels) for name in columns}
     fields = {name: str(kind) for name, kind in kinds.items() if kind is not None}
@@ -47,6 +48,17 @@ def inferred_form(uri: str, labels: Collection[str]) -> dict[str, Any]:
     roles = {"stake": stake, "entity": entity, "time": time}
     empty = [name for name, kind in kinds.items() if kind is None]
     return {"fields": fields, "ignore": empty} | {role: name for role, name in roles.items() if name}
+
+
+def _rows(source: str) -> Iterator[RawRow]:
+    def check_header(header: Sequence[str]) -> None:
+        once_each(header, ["id"])
+
+    if not is_database(source):
+        return rows_of(source, check_header)
+    from goldloop.modalities.rows.database import database_of, rows_of_database
+
+    return rows_of_database(database_of(source), check_header)
 
 
 def _first(fields: Mapping[str, str], words: Sequence[str], kind: FieldKind | None = None) -> str | None:

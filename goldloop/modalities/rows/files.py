@@ -42,8 +42,11 @@ class Reason(StrEnum):
     UNREADABLE = UNREADABLE
 
 
-RawRow = tuple[int, dict[str, Any] | UnreadableSampleError]
-"""The number of a row, from 1, and its fields by name, or why it has none."""
+RawRow = tuple[int | None, dict[str, Any] | UnreadableSampleError]
+"""The number of a row, from 1, and its fields by name, or why it has none.
+
+Rows of a database have no number: there, nothing but the id says which is first.
+"""
 
 
 CheckHeader = Callable[[Sequence[str]], None]
@@ -121,8 +124,8 @@ def once_each(header: Sequence[str], columns: Sequence[str]) -> None:
         if header.count(column) != 1:
             raise UnreadableSampleError(
                 Reason.MISSING_FIELD,
-                f"the file has the column {column!r} {header.count(column)} times: {header[:10]}; "
-                "name it once, in a CSV file in line 1",
+                f"the column {column!r} is there {header.count(column)} times: {header[:10]}; name it once, "
+                "in a CSV file in line 1",
             )
 
 

@@ -8,19 +8,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 from urllib.parse import quote
 
 from goldloop.core.digests import DigestSet, digest
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId, sample_id_of
-from goldloop.modalities.content import refuse_link
+from goldloop.modalities.content import is_database, refuse_link
 from goldloop.modalities.files import files_of
-from goldloop.modalities.rows.files import Reason, rows_of
+from goldloop.modalities.rows.files import RawRow, Reason, rows_of
 
 MAX_ID_CHARS = 200
-_KEPT_AT_ONCE = 256  # rows a transaction of the store
+_KEPT_AT_ONCE = 4096  # rows a transaction of the store, which waits for the disk
+_KEPT_CHARS = 4_000_000  # and characters, because they wait in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +57,16 @@ class RowReader(ABC):
     def arrivals(self, source: str, *, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
         """Return an iterator over the unknown rows of `source`, each in the store before it is yielded.
 
-        A row that repeats an earlier one of its file, id included, is passed over.
+        A row that repeats an earlier one of its file or database, id included, is passed over.
         """
+        if is_database(source):
+            return self._kept(self._rows_of_database(source, is_known))
         unknown = (file for file in files_of(source) if not is_known(file))
         return self._kept(row for file in unknown for row in self._rows(file, is_known))
 
     def row(self, source: str, fields: Mapping[str, Any]) -> tuple[Arrival, RowSample | None]:
         """Return one row that came from `source`, and what it says if it is good; it is not kept yet."""
-        ref = _row_ref(FileRef(source, 0, ""), 1, fields)
+        ref = _row_ref(source, None, fields)
         return self._arrival(ref, fields, is_doubled=False)
 
     def again(self, samples: Iterable[tuple[SampleId, FileRef]]) -> Iterator[Arrival]:
@@ -84,7 +86,7 @@ class RowReader(ABC):
         """Yield `rows` that are in the store, while a thread that waits for the disk puts the next there."""
         ready: list[tuple[Arrival, RowSample | None]] = []
         with ThreadPoolExecutor(1, thread_name_prefix="rows") as thread:
-            while part := list(islice(rows, _KEPT_AT_ONCE)):
+            for part in _parts(rows):
                 kept = thread.submit(self._keep, part)
                 yield from (row for row, _ in ready)
                 kept.result()
@@ -101,22 +103,35 @@ class RowReader(ABC):
     def _rows(
         self, file: FileRef, is_known: Callable[[FileRef], bool]
     ) -> Iterator[tuple[Arrival, RowSample | None]]:
-        ids, rows = DigestSet(), DigestSet()  # of the first row with each id
         try:
             refuse_link(file)
-            for number, fields in rows_of(file.uri, self.check_header):
-                row = _row_ref(file, number, fields)
-                place, content = digest(row.uri), digest(f"{row.uri} {row.stamp}")
-                is_doubled = place in ids
-                if is_doubled and content in rows:
-                    continue
-                if not is_doubled:
-                    ids.add(place)
-                    rows.add(content)
-                if not is_known(row):
-                    yield self._arrival(row, fields, is_doubled=is_doubled)
+            yield from self._unknown(file.uri, rows_of(file.uri, self.check_header), is_known)
         except UnreadableSampleError as error:
             yield _set_aside(file, error)
+
+    def _rows_of_database(
+        self, source: str, is_known: Callable[[FileRef], bool]
+    ) -> Iterator[tuple[Arrival, RowSample | None]]:
+        from goldloop.modalities.rows.database import database_of, rows_of_database
+
+        database = database_of(source)
+        return self._unknown(database.place, rows_of_database(database, self.check_header), is_known)
+
+    def _unknown(
+        self, source: str, rows: Iterable[RawRow], is_known: Callable[[FileRef], bool]
+    ) -> Iterator[tuple[Arrival, RowSample | None]]:
+        ids, contents = DigestSet(), DigestSet()  # of the first row with each id
+        for number, fields in rows:
+            row = _row_ref(source, number, fields)
+            place, content = digest(row.uri), digest(f"{row.uri} {row.stamp}")
+            is_doubled = place in ids
+            if is_doubled and content in contents:
+                continue
+            if not is_doubled:
+                ids.add(place)
+                contents.add(content)
+            if not is_known(row):
+                yield self._arrival(row, fields, is_doubled=is_doubled)
 
     def _arrival(
         self, row: FileRef, fields: Mapping[str, Any] | UnreadableSampleError, *, is_doubled: bool
@@ -133,13 +148,33 @@ class RowReader(ABC):
         return Arrival(row, sample_id_of(sample.content.encode()), sample.decoded), sample
 
 
+def _parts(
+    rows: Iterator[tuple[Arrival, RowSample | None]],
+) -> Iterator[list[tuple[Arrival, RowSample | None]]]:
+    """Yield `rows` as lists of _KEPT_AT_ONCE rows, or fewer long ones."""
+    part: list[tuple[Arrival, RowSample | None]] = []
+    n_chars = 0
+    for row in rows:
+        part.append(row)
+        if row[1] is not None:
+            n_chars += len(row[1].content) + len(row[1].beside)
+        if len(part) >= _KEPT_AT_ONCE or n_chars >= _KEPT_CHARS:
+            yield part
+            part, n_chars = [], 0
+    if part:
+        yield part
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=str)  # making one takes as long as a row
+
+
 def canonical(fields: Mapping[str, Any]) -> str:
     """Return a row as JSON, the same for equal rows."""
-    return json.dumps(fields, ensure_ascii=False, sort_keys=True, default=str)
+    return _JSON.encode(fields)
 
 
-def _row_ref(file: FileRef, number: int, fields: Mapping[str, Any] | UnreadableSampleError) -> FileRef:
-    """Return where a row stands: under its id where it has one, else under its number."""
+def _row_ref(source: str, number: int | None, fields: Mapping[str, Any] | UnreadableSampleError) -> FileRef:
+    """Return where a row stands: under its id where it has one, else its number, else what it holds."""
     place = f"row={number}"
     if isinstance(fields, UnreadableSampleError):
         content = str(fields)
@@ -149,7 +184,10 @@ def _row_ref(file: FileRef, number: int, fields: Mapping[str, Any] | UnreadableS
         if row_id not in (None, "") and len(str(row_id)) <= MAX_ID_CHARS:
             place = f"id={quote(str(row_id), safe='', errors='surrogatepass')}"
     encoded = content.encode("utf-8", "surrogatepass")
-    return FileRef(f"{file.uri}#{place}", len(encoded), hashlib.sha256(encoded).hexdigest()[:32])
+    stamp = hashlib.sha256(encoded).hexdigest()[:32]
+    if place == "row=None":
+        place = f"row={stamp[:16]}"
+    return FileRef(f"{source}#{place}", len(encoded), stamp)
 
 
 def _set_aside(file: FileRef, error: UnreadableSampleError) -> tuple[Arrival, None]:

@@ -13,13 +13,18 @@ from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.modalities.rows.files import Reason
 
 _WAIT_S = 60  # for another process that is writing
+_CONTENT, _BESIDE = "content", "beside"
+_BEFORE = {_CONTENT: "texts", _BESIDE: "contexts"}
+"""The tables of older workspaces, which were ordered by sample_id: they are read, and no longer written."""
 
 
 class RowStore:
     """Contents by sample_id, and what stands beside them, in the file `path`.
 
-    A file for each row would take 4 KB and a directory entry, a row here takes its own length. `what` names
-    the contents in messages.
+    A file for each row would take 4 KB and a directory entry, a row here takes its own length. Rows lie in
+    the order in which they arrived, beside an index of their digests: in the order of the digests, each would
+    change a page of its own, and a million rows took seven times as long. `what` names the contents in
+    messages.
     """
 
     def __init__(self, path: Path, what: str) -> None:
@@ -32,7 +37,7 @@ class RowStore:
         with disk_errors(f"keep {len(contents)} {self._what}s", self.path):
             make_folder(self.path.parent)
             is_new = not self.path.exists()
-            self._insert({"texts": contents, "contexts": beside})
+            self._insert({_CONTENT: contents, _BESIDE: beside})
             if is_new:
                 force_folder(self.path.parent)
 
@@ -41,10 +46,9 @@ class RowStore:
             connection.execute("PRAGMA synchronous=EXTRA")  # a commit survives a power cut
             for table, contents in kept.items():
                 connection.execute(
-                    f"CREATE TABLE IF NOT EXISTS {table} (sample_id TEXT PRIMARY KEY, text BLOB NOT NULL)"
-                    " WITHOUT ROWID"
+                    f"CREATE TABLE IF NOT EXISTS {table} (sample_id BLOB PRIMARY KEY, text BLOB NOT NULL)"
                 )
-                rows = [(sample_id, text.encode()) for sample_id, text in contents.items()]
+                rows = [(bytes.fromhex(sample_id), text.encode()) for sample_id, text in contents.items()]
                 connection.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?)", rows)
 
     def content(self, sample_id: SampleId) -> str:
@@ -53,7 +57,7 @@ class RowStore:
         Raises:
             UnreadableSampleError: it is not in the store, or was altered.
         """
-        row = self._row("texts", sample_id)
+        row = self._row(_CONTENT, sample_id)
         if row is None or sample_id_of(row) != sample_id:
             raise UnreadableSampleError(
                 Reason.UNREADABLE,
@@ -64,19 +68,27 @@ class RowStore:
 
     def beside(self, sample_id: SampleId) -> str:
         """Return what stood beside a sample when it arrived first; "" where nothing did."""
-        row = self._row("contexts", sample_id)
+        row = self._row(_BESIDE, sample_id)
         return "" if row is None else row.decode()
 
     def _row(self, table: str, sample_id: SampleId) -> bytes | None:
-        """Return what a table holds of a sample; None where it, or the whole table, is not there."""
-        query = f"SELECT CAST(text AS BLOB) FROM {table} WHERE sample_id = ?"
+        """Return what a table holds of a sample, the older one first; None where neither does."""
         try:
             if not self.path.exists():
                 return None
             with closing(sqlite3.connect(self.path, timeout=_WAIT_S)) as connection:
-                row = connection.execute(query, (sample_id,)).fetchone()
+                older = _found(connection, _BEFORE[table], sample_id)
+                return _found(connection, table, bytes.fromhex(sample_id)) if older is None else older
         except sqlite3.Error as error:
-            if "no such table" in str(error):  # a workspace from before texts had contexts
-                return None
             raise UnreadableSampleError(Reason.UNREADABLE, f"{self.path} cannot be read: {error}") from error
-        return None if row is None else bytes(row[0])
+
+
+def _found(connection: sqlite3.Connection, table: str, key: str | bytes) -> bytes | None:
+    query = f"SELECT CAST(text AS BLOB) FROM {table} WHERE sample_id = ?"
+    try:
+        row = connection.execute(query, (key,)).fetchone()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return None
+        raise
+    return None if row is None else bytes(row[0])

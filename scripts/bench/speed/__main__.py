@@ -9,6 +9,7 @@ pull         100 changed annotations among many tasks, against a full export of 
 selection    500 samples of a pool, by strategy
 decide       one live decision about a payment: ms
 posts        a file of posts with hashed words: posts a second and memory
+records      a CSV and a Parquet file of records with boosted trees: records a second and memory
 features     a training on 10,000 gold samples, and scoring a pool anew, from kept features
 
 push and pull start servers of their own in a temporary folder and end them.
@@ -17,13 +18,22 @@ push and pull start servers of their own in a temporary folder and end them.
 from __future__ import annotations
 
 from scripts.bench.common import Report, options_of
-from scripts.bench.speed import decide, features, label_studio, photographs, posts, score, selection
+from scripts.bench.speed import (
+    decide,
+    features,
+    label_studio,
+    photographs,
+    posts,
+    records,
+    score,
+    selection,
+)
 
 
 def main() -> None:
     """Run the parts asked for."""
     parser = options_of(__doc__, n=3, counted="measurements of each side and size")
-    parts = ("score", "photographs", "push", "pull", "selection", "features", "posts", "decide")
+    parts = ("score", "photographs", "push", "pull", "selection", "features", "posts", "records", "decide")
     parser.add_argument("--part", choices=parts, nargs="+", required=True)
     parser.add_argument(
         "--sizes",
@@ -47,6 +57,8 @@ def main() -> None:
         decide.run(report, options)
     if "posts" in options.part:
         posts.run(report, options)
+    if "records" in options.part:
+        records.run(report, options)
     if {"push", "pull"} & set(options.part):
         label_studio.run(report, options)
     report.close()
