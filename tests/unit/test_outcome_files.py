@@ -63,7 +63,7 @@ def test_rows_that_cannot_be_used_are_refused_by_row_and_the_rest_goes_on(loop: 
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [("kind\nchargeback\n", "column 'id' 0 times"), ("id,kind,knownat\n", "'knownat' is no column")],
+    [("kind\nchargeback\n", "column 'id' is there 0 times"), ("id,kind,knownat\n", "'knownat' is no column")],
 )
 def test_a_file_with_other_columns_is_refused_whole(loop: Loop, text: str, message: str) -> None:
     """A misspelt column would otherwise be missing in every row; nothing is kept."""

@@ -53,7 +53,8 @@ def read_outcomes(uri: str, form: OutcomeForm) -> Iterator[ReportedOutcome | Ref
         SourceError: the file cannot be read, lacks a column, or has one that is not known.
     """
     try:
-        for number, fields in rows_of(uri, _check_header):
+        for place, fields in rows_of(uri, _check_header):
+            number = place or 0  # rows of files have numbers
             try:
                 if isinstance(fields, UnreadableSampleError):
                     raise fields
