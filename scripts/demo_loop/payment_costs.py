@@ -64,10 +64,11 @@ def decision_costs(parts: Wiring, found: Closing, payments: Payments, seed: int)
 
 def loop_decisions(probs: Probs, policy: Policy, payments: Payments, seed: int) -> Decisions:
     """Return what the policy in force does: it decides what it accepts, and one analyst all else."""
-    is_declined = probs.argmax(axis=1) == FRAUD
+    amounts = np.array([one.amount for one in payments.test])
+    is_declined = policy.decided(probs, amounts) == FRAUD
     seconds = np.zeros(len(probs))
     team = SimulatedTeam(payments, seed)
-    for row in np.flatnonzero(policy.lanes(probs) != str(Lane.AUTO)).tolist():
+    for row in np.flatnonzero(policy.lanes(probs, amounts) != str(Lane.AUTO)).tolist():
         is_declined[row] = False
         for said, took in team.asked(payments.test[row], row):
             seconds[row] += took

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 LABELS = ("genuine", "fraud")
 FEE, CONTACT = 15.0, 5.0
 """Costs in EUR: what a missed fraud costs beside its amount, and a genuine customer who is stopped."""
-MEAN_FRAUD = 200.0  # amount of a fraud that a policy assumes which knows no amounts
 OUTCOME_COLUMNS = ("id", "kind", "label", "observed_at", "known_at")
 CORRECTED_AFTER = timedelta(days=10)  # after which an honest customer's dispute is found to be one
 
@@ -51,8 +50,9 @@ RECORDS: dict[str, Any] = {
 SECTIONS: dict[str, dict[str, Any]] = {
     "records": RECORDS,
     "policy": {"kind": "cost"},
+    "selection": {"strategy": "saving"},
     "cost": {
-        "errors": {"fraud": {"genuine": MEAN_FRAUD + FEE}, "genuine": {"fraud": CONTACT}},
+        "errors": {"fraud": {"genuine": {"plus": FEE, "factor": 1.0}}, "genuine": {"fraud": CONTACT}},
         "quick_s": 30.0,
         "full_s": 120.0,
     },

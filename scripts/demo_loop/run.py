@@ -105,8 +105,9 @@ def opened_workspace(
             "seed": options.seed,
         },
         "model": {"preset": preset, "seed": options.seed},
-        **samples.sections,
     }
+    for section, values in samples.sections.items():
+        sections[section] = sections.get(section, {}) | values
     for section, key, value in options.settings:
         sections[section] = sections.get(section, {}) | {key: value}
     return Workspace.create(root, kind=samples.kind, labels=samples.labels, **sections)
@@ -143,7 +144,7 @@ def _loop(
             who = "an adjudicator" if team.adjudicators else "others of them"
             say(f"  they gave {n} more, and {who} decided {n_decided} disputes")
             if isinstance(samples, Payments):
-                _take_outcomes(samples, workspace.root, number)
+                _take_outcomes(parts, samples, number)
             say("$ goldloop round")
             report = round_(where)
             for line in _round_lines(report):
@@ -154,12 +155,18 @@ def _loop(
     return _addresses(found)
 
 
-def _take_outcomes(payments: Payments, root: Path, round_: int) -> None:
-    """Write what the bank has told by the end of a round, each two weeks after the one before."""
-    path = root / f"outcomes-{round_:03d}.csv"
+def _take_outcomes(parts: Wiring, payments: Payments, round_: int) -> None:
+    """Take what the bank has told by the end of a round, each two weeks after the one before."""
+    from goldloop.loop.outcomes import add_outcomes
+    from goldloop.reports.outcomes import maturity_lines, outcome_rows
+
+    path = parts.workspace.root / f"outcomes-{round_:03d}.csv"
     n = payments.write_outcomes(path, payments.ended_at + timedelta(weeks=2 * (round_ - 1)))
-    say(f"  the bank has told of {n} chargebacks and corrections until now: {path.name}")
-    # `goldloop outcomes FILE` is to be called here: flows.routine.outcomes(str(root), str(path))
+    say(f"$ goldloop outcomes {path}   ({n} chargebacks and corrections until now)")
+    report = add_outcomes(parts.ports, str(path))
+    say("  " + ", ".join(f"{row['n']} {row['what']}" for row in outcome_rows(report) if row["n"]))
+    for line in maturity_lines(report.maturity):
+        say(f"  {line}")
 
 
 def _cost_inputs(parts: Wiring) -> CostInputs:
