@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.modalities.rows.files import Reason
 
 _WAIT_S = 60  # for another process that is writing
+_PAGE = 500  # rows of one query
 
 
 class RowStore:
@@ -61,6 +62,19 @@ class RowStore:
                 "backup",
             )
         return row.decode()
+
+    def contents(self, sample_ids: Sequence[SampleId]) -> dict[SampleId, str]:
+        """Return what kept samples say, in the order given, without those that are gone or were altered."""
+        found: dict[str, bytes] = {}
+        if sample_ids and self.path.exists():
+            with closing(sqlite3.connect(self.path, timeout=_WAIT_S)) as connection:
+                for first in range(0, len(sample_ids), _PAGE):
+                    page = sample_ids[first : first + _PAGE]
+                    marks = ", ".join("?" * len(page))
+                    query = f"SELECT sample_id, CAST(text AS BLOB) FROM texts WHERE sample_id IN ({marks})"
+                    found |= dict(connection.execute(query, page))
+        intact = (one for one in sample_ids if one in found and sample_id_of(found[one]) == one)
+        return {one: found[one].decode() for one in intact}
 
     def beside(self, sample_id: SampleId) -> str:
         """Return what stood beside a sample when it arrived first; "" where nothing did."""
