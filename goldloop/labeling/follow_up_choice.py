@@ -97,6 +97,9 @@ def _promised(state: LoopState, settings: Settings) -> Iterator[AnswerRequest]:
     n_wanted = state.snapshot.requests.n_wanted
     for evidence in state.evidence.values():
         yield from _on_appeal(evidence, n_wanted)
+        full, n_full = task_key(evidence.sample_id, Purpose.FULL), n_answers_of(Purpose.FULL, settings)
+        if evidence.is_deferred and full not in evidence.keys and n_full > n_wanted.get(full, 1):
+            yield AnswerRequest(full, n_full, RequestReason.FIRST)  # of the task that `_deferred` yields
         n_first = n_answers_of(evidence.purpose, settings)
         if n_first > n_wanted.get(evidence.plan.key, 1):
             yield AnswerRequest(evidence.plan.key, n_first, RequestReason.FIRST)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Annotated, Any, Literal, Self
 
@@ -12,6 +13,7 @@ from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.presets import AUTO, PresetChoice
 from goldloop.core.questions import DEFERRAL, Questions
+from goldloop.core.record_form import NO_FIELDS, RecordForm
 from goldloop.settings.costs import CostSettings, ErrorCost
 from goldloop.settings.kinds import BANDS, FEATURE_PRESETS, PRESETS, RENAMED_PRESETS
 from goldloop.settings.moderation import ModerationSettings
@@ -190,6 +192,11 @@ class Settings(Section):
         if self.moderation is None:
             return None
         return self.moderation.acceptable or self.labels[0]
+
+    @property
+    def record_form(self) -> RecordForm:
+        """The form of records; without fields for other kinds."""
+        return replace(self.records.form, usual=self.labels[0]) if self.records else NO_FIELDS
 
     @property
     def analyst_questions(self) -> Questions:

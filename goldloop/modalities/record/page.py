@@ -39,8 +39,8 @@ def record_html(
         "" if is_unhurried else '<div class="gl-pace"></div>',
         _costs(assessment) if assessment and assessment.costs else "",
         _reasons(record, form, assessment.reasons) if assessment and assessment.reasons else "",
-        _fields(record, form),
         _earlier(earlier, form),
+        _fields(record, form),
     ]
     return f'<div class="gl-record">{"".join(parts)}</div>'
 
@@ -84,7 +84,7 @@ def _reasons(record: Record, form: RecordForm, reasons: Mapping[str, float]) -> 
     rows = "".join(
         f'<tr class="{"gl-up" if added > 0 else "gl-down"}"><th>{escape(words)}</th><td>{value}</td>'
         f'<td><i style="width: {max(2, round(_WIDEST * abs(added) / full))}px"></i></td>'
-        f"<td>{added:+.2f}</td></tr>"
+        f"<td>{f'{added:+.2f}'.replace('-', '−')}</td></tr>"
         for name, added in reasons.items()
         for words, value in [_said(record, form, name)]
     )
@@ -97,9 +97,10 @@ def _said(record: Record, form: RecordForm, name: str) -> tuple[str, str]:
         field = form.fields[name]
         return field.words, shown(record.values.get(name), field)
     of, _, part = name.rpartition("/")
-    if of not in form.fields or part not in _PARTS_OF_TIME:
+    field = form.fields.get(of)
+    if field is None or field.kind is not FieldKind.TIME or part not in _PARTS_OF_TIME:
         return name, NOTHING
-    words = f"{form.fields[of].words}, {_PARTS_OF_TIME[part]}"
+    words = f"{field.words}, {_PARTS_OF_TIME[part]}"
     moment = record.values.get(of)
     return words, NOTHING if moment is None else _part_of(str(moment), part)
 
@@ -125,8 +126,9 @@ def _earlier(earlier: Sequence[tuple[Record, str]], form: RecordForm) -> str:
     heads = "".join(f"<th>{escape(form.fields[name].words)}</th>" for name in columns)
     rows = "".join(
         f"<tr>{''.join(_cell(record.values.get(name), form.fields[name]) for name in columns)}"
-        f"<td>{f'<b>{escape(label)}</b>' if label else ''}</td></tr>"
+        f"<td><{tag}>{escape(label)}</{tag}></td></tr>"
         for record, label in earlier
+        for tag in ["span" if label in ("", form.usual) else "b"]
     )
     whose = form.fields[form.entity].words if form.entity else "same"
     title = f"<h4>Before, of the same {escape(whose)}</h4>"
