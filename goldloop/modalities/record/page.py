@@ -97,10 +97,10 @@ def _said(record: Record, form: RecordForm, name: str) -> tuple[str, str]:
         field = form.fields[name]
         return field.words, shown(record.values.get(name), field)
     of, _, part = name.rpartition("/")
-    field = form.fields.get(of)
-    if field is None or field.kind is not FieldKind.TIME or part not in _PARTS_OF_TIME:
+    time = form.fields.get(of)
+    if time is None or time.kind is not FieldKind.TIME or part not in _PARTS_OF_TIME:
         return name, NOTHING
-    words = f"{field.words}, {_PARTS_OF_TIME[part]}"
+    words = f"{time.words}, {_PARTS_OF_TIME[part]}"
     moment = record.values.get(of)
     return words, NOTHING if moment is None else _part_of(str(moment), part)
 
