@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 
-from goldloop.consensus.evidence import SampleEvidence
+from goldloop.consensus.evidence import QUICK, SampleEvidence
 from goldloop.consensus.label import Consensus
 from goldloop.core.annotations import Answer
 
@@ -27,7 +27,8 @@ def next_step(evidence: SampleEvidence, consensus: Consensus, *, max_answers: in
     rest cannot change the majority. An unsure sample gets one more answer until `max_answers`, or all first
     answers, were requested, then adjudication. A strict sample needs all first answers, and goes to
     adjudication when they differ; so does a sample with `max_answers` skips and no vote, and one about whose
-    appeal people differ, unless an adjudicator has decided.
+    appeal people differ, unless an adjudicator has decided. Who asks for a full review in a quick one has not
+    skipped it: others answer.
     """
     n_first, n_votes = evidence.n_first, len(evidence.votes)
     first = [vote.label for vote in evidence.votes[:n_first]]  # later ones, as of honeypots, make no dispute
@@ -40,7 +41,7 @@ def next_step(evidence: SampleEvidence, consensus: Consensus, *, max_answers: in
     if consensus.label is not None and (is_decided or (is_complete and not is_disputed)):
         return Step.NOTHING
     max_answers = max(max_answers, n_first)
-    n_skips = len({skip.annotator for skip in evidence.skips})
+    n_skips = len({one.annotator for one in evidence.skips if not (one.is_deferred and one.purpose in QUICK)})
     if is_disputed or (not n_votes and n_skips >= max_answers):
         return Step.ADJUDICATE
     if n_votes < max(evidence.n_asked, n_first):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +17,14 @@ from goldloop.core.assessments import Assessment
 from goldloop.core.labels import LabelSet
 from goldloop.core.questions import DEFERRAL
 from goldloop.core.samples import BatchId
-from goldloop.core.tasks import NewTask, Purpose, Suggestion
+from goldloop.core.tasks import NewTask, Purpose, Suggestion, split_key, task_key
 from goldloop.modalities.record.modality import RecordModality
 from goldloop.services import Endpoints
 from goldloop.settings import Settings
-from tests.e2e.desk import Desk, seated
+from tests.e2e.commands import Loop
+from tests.e2e.desk import Desk, logged_in, seated
 from tests.payments import SECTION, made_payments, payment, read_rows, records_in
+from tests.texts import write_json
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
@@ -129,6 +132,33 @@ def test_thirty_records_by_keyboard_alone(seat: Seat, services: Endpoints) -> No
     assert (answers[DEFERRED].status, answers[DEFERRED].reason) == (AnnotationStatus.DEFERRED, DEFERRAL)
     assert answers[1].grounds
     assert answers[1].grounds.note == "seen before"
+
+
+def test_d_brings_a_full_review_by_others(
+    make_loop: Callable[..., Loop], services: Endpoints, browser: WebDriver, tmp_path: Path
+) -> None:
+    """Before there is a model too: the next pull puts the record into the queue of full reviews."""
+    from selenium.webdriver.common.keys import Keys
+
+    several = {"consensus": {}, "annotators": {"onboarding_tasks": 0}, "model": {}}
+    loop = make_loop("deferred", kind="records", labels=list(LABELS), records=SECTION, **several)
+    rows = [row for row, _ in made_payments(8)]
+    loop.run("score", str(write_json(loop.root / "payments.jsonl", *rows)))
+    loop.run("push")
+    desk = logged_in(services.label_studio, browser, tmp_path, queue=loop.queue(), email="mo@records.example")
+    browser.get(desk.queue.project_urls()["Quick review"])
+    desk.wait_for("a record", lambda: desk.texts(".gl-fields td"))
+    task_id = desk.shown_task()
+    desk.press("d")
+    desk.wait_for("no label chosen", lambda: desk.chosen() == [DEFERRAL])
+    desk.press(Keys.ENTER)
+    desk.wait_for("the answer", lambda: desk.queue.counts().n_answers == 1)
+    loop.run("pull")
+
+    sample_id, purpose = split_key(desk.queue.all_tasks()[task_id])
+    full = desk.queue.find([task_key(sample_id, Purpose.FULL)])
+    assert purpose is not Purpose.FULL
+    assert [len(ids) for ids in full.values()] == [1]
 
 
 def say(desk: Desk, number: int, label: str) -> None:

@@ -19,6 +19,7 @@ from goldloop.core.ports import ReasonedScorer
 from goldloop.core.samples import Decoded, SampleId
 from goldloop.loop.briefing import strongest_reasons
 from models.record.encoding import MOST_WORDS, Encoding, checked_records
+from models.record.logistic import Logistic, expanded
 from models.record.trainer import RecordTrainer
 from tests.payments import made_payments, records_in
 from tests.texts import write_json
@@ -189,3 +190,20 @@ def test_the_strongest_reason_of_a_fraud_is_what_makes_it_one(
     assert {"n_last_hour", "is_new_device"} <= {name for name, added in high.items() if added > 0}
     assert list(map(abs, high.values())) == sorted(map(abs, high.values()), reverse=True)
     assert len(high) <= N_REASONS
+
+
+def test_a_column_of_a_logistic_model_counts_for_its_own_field() -> None:
+    """Numbers, their logarithms, whether they are missing, and words: one weight makes one reason."""
+    records = checked_records([{"a": 1.0, "b": 5.0, "w": "x"}, {"a": 3.0, "w": "y"}, {"b": 2.0, "v": "z"}])
+    encoding = Encoding.fitted(records)
+    rows = encoding.rows(records)
+    n_columns = expanded(encoding, rows).shape[1]
+    owners = ["a", "b"] * 3 + ["v", "w", "w"]
+
+    assert encoding.fields == ("a", "b", "v", "w")
+    assert n_columns == len(owners)
+    for column, owner in enumerate(owners):
+        weights = np.zeros((2, n_columns))
+        weights[1, column] = 2.0
+        _, values = Logistic(encoding, weights, np.zeros(2), 1.0).contributions_of_rows(rows)
+        assert {encoding.fields[place] for _, _, place in np.argwhere(values)} == {owner}

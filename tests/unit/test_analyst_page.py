@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from goldloop.core.assessments import Assessment
@@ -57,6 +57,7 @@ def hostile_page(text: str) -> str:
 
 
 @given(st.text(min_size=1, max_size=30).filter(lambda text: text not in ("a", "who", "what")))
+@example(HOSTILE)
 def test_no_value_makes_a_tag(text: str) -> None:
     """Values, words, units, labels, currency and names of fields are text, whatever they hold."""
     plain, page = Tags(hostile_page("plain")), Tags(hostile_page(text))

@@ -81,7 +81,7 @@ def test_every_task_has_the_payments_of_the_customer_before_it(loop: RecordLoop)
     with_earlier = [task for task in tasks if task.earlier]
     modality = loop.ports.modality
 
-    assert {task.purpose for task in with_earlier} >= {Purpose.AUDIT, Purpose.REVIEW}
+    assert {task.purpose for task in with_earlier} >= {Purpose.AUDIT, Purpose.REVIEW, Purpose.ONBOARDING}
     assert {label for task in with_earlier for label in task.earlier.values()} == {"", "genuine", "fraud"}
     for task in with_earlier:
         ids = [task.sample_id, *task.earlier]

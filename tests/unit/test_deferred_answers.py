@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,11 +15,11 @@ from goldloop.core.questions import DEFERRAL
 from goldloop.core.tasks import Purpose
 from goldloop.labeling.annotation_merge import n_on_server
 from goldloop.tables.counts import annotation_counts
-from tests.loop import Loop
+from tests.loop import ONE_ANSWER, Loop
 from tests.unit.labeling_loop import always, gold_by_sample, live, pushed
 
 
-def deferred(tmp_path: Path, **settings: int) -> tuple[Loop, int]:
+def deferred(tmp_path: Path, **settings: Any) -> tuple[Loop, int]:
     """Return a loop in which 1 asks for a full review of one sample, and the number of its task."""
     loop = pushed(tmp_path, **settings)
     task_id = next(n for n, task in loop.queue.tasks.items() if task.pushed.purpose is Purpose.REVIEW)
@@ -82,6 +83,15 @@ def test_in_a_blind_task_somebody_else_answers_instead(tmp_path: Path) -> None:
         loop.queue.answer(task_id, who, "ham")
     loop.pull()
     assert gold_by_sample(loop)[loop.queue.tasks[task_id].pushed.sample_id].n_votes == 2
+
+
+def test_no_adjudicator_is_asked_before_others_were(tmp_path: Path) -> None:
+    """Where one skip brings an adjudicator, who asks for a full review has not skipped."""
+    loop, task_id = deferred(tmp_path, consensus=ONE_ANSWER.model_copy(update={"repeat_share": 0.5}))
+    loop.push()
+
+    assert live(loop, Purpose.FULL) == {loop.queue.tasks[task_id].pushed.sample_id}
+    assert not live(loop, Purpose.ADJUDICATION)
 
 
 def test_who_decides_after_all_is_heard(tmp_path: Path) -> None:
