@@ -19,7 +19,6 @@ from goldloop.core.errors import BusyError
 from goldloop.core.modality import Modality
 from goldloop.core.ports import Tables
 from goldloop.core.presets import PresetChoice
-from goldloop.core.record_form import NO_FIELDS
 from goldloop.core.samples import FileRef
 from goldloop.labeling import context
 from goldloop.labeling.context import LoopState, read_state
@@ -125,7 +124,7 @@ class Wiring:
             self._featured,
             author_key=lambda: sealing_key(root),
             keep_apart=settings.moderation.keep_apart if settings.moderation else "author",
-            record_form=settings.records.form if settings.records else NO_FIELDS,
+            record_form=settings.record_form,
         )
 
     def _featured(self, preset: str, samples: Modality) -> Modality:

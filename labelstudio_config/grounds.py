@@ -18,6 +18,9 @@ SPAN = "this part"
 SPAN_KEY, VEIL_KEY = "m", "x"
 """Keys that begin a mark and lift the veil."""
 
+DEFERRAL_KEY = "d"
+"""Key that sends a sample to a full review."""
+
 _DIGITS = "1234567890"
 _LETTERS = "qwertyiopadfgjklzcb"
 
@@ -60,7 +63,7 @@ def grounds_xml(labels: LabelSet, questions: Questions, kind: str) -> str:
     for label in labels:
         if rules := questions.rules.get(label, ()):
             _, keys = shift_keys(questions, label)
-            asked = _header(f"Which rule of {label}?") + choices_xml(rule_name(label), kind, rules, keys)
+            asked = _header(questions.prompt(label)) + choices_xml(rule_name(label), kind, rules, keys)
             parts.append(_shown_when("choice-selected", label, asked))
     return "\n".join(parts)
 

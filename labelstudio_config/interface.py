@@ -9,8 +9,9 @@ from importlib import resources
 from itertools import zip_longest
 
 from goldloop.core.labels import LabelSet
-from goldloop.core.questions import NO_QUESTIONS, Questions
+from goldloop.core.questions import DEFERRAL, NO_QUESTIONS, Questions
 from labelstudio_config.grounds import (
+    DEFERRAL_KEY,
     SPAN,
     SPAN_KEY,
     VEIL_KEY,
@@ -105,10 +106,11 @@ def interface(
     to give a reason.
     """
     keyed = _with_keys(labels, questions)
+    deferral = [(DEFERRAL, DEFERRAL_KEY)] if questions.may_defer and not is_dispute else []
     return _filled(
         "adjudication.xml" if is_dispute else "interface.xml",
         kind=kind,
-        style=_style(is_dense=len(labels) > _COLUMN_LABELS, questions=questions),
+        style=_style(kind, len(labels), questions),
         sample=_filled(
             f"{kind}.xml",
             height="min(100vh - 120px, 448px)" if is_tiny else "calc(100vh - 120px)",
@@ -117,7 +119,7 @@ def interface(
             veiled="gl-veiled" if questions.is_veiled else "gl-bare",
         ),
         search=_SEARCH if keyed[-1][1] == "" else "",
-        choices="\n".join(choice_xml(name, key) for name, key in keyed),
+        choices="\n".join(choice_xml(name, key) for name, key in [*keyed, *deferral]),
         beside=grounds_xml(labels, questions, kind) if is_dispute else _beside(labels, questions, kind),
         reasons=_reasons(DECISIONS, labels, questions),
         reason_keys="a letter" if questions.has_grounds else "Shift and a digit",
@@ -129,15 +131,23 @@ def interface(
     )
 
 
-def _style(*, is_dense: bool, questions: Questions) -> str:
+def _style(kind: str, n_labels: int, questions: Questions) -> str:
     guide_columns = "1" if questions.policy else "2"  # of the guide's first list, which is that of the labels
-    return _filled("style.css", guide_columns=guide_columns, **(_DENSE if is_dense else _AIRY))
+    style = _filled(
+        "style.css", guide_columns=guide_columns, **(_DENSE if n_labels > _COLUMN_LABELS else _AIRY)
+    )
+    if kind != "records":
+        return style
+    pace, deferral = f"{questions.pace_s or 0:g}", str(n_labels + 1)
+    return style + "\n" + _filled("records.css", pace=pace, deferral=deferral)
 
 
 def _beside(labels: LabelSet, questions: Questions, kind: str) -> str:
     """Return what stands below the labels of an annotator."""
     if not questions.has_grounds:
         return _filled("skip.xml", kind=kind, reasons=_reasons(SKIP_REASONS, labels, questions))
+    if questions.may_defer:
+        return _filled("analyst.xml", kind=kind, grounds=grounds_xml(labels, questions, kind))
     return _filled(
         "unclear.xml",
         kind=kind,
@@ -174,6 +184,7 @@ def guide(
     )
     template = "adjudicator_guide.html" if is_dispute else "annotator_guide.html"
     keys = "moderation_keys.html" if questions.has_grounds else "skip_keys.html"
+    keys = "analyst_keys.html" if questions.may_defer else keys
     filled = _filled(template, labels=rows, keys=_filled(keys), **KINDS[kind])
     policy = f"{questions.policy.strip()}\n\n" if questions.policy.strip() else ""
     return policy + " ".join(filled.split())
@@ -182,6 +193,7 @@ def guide(
 def _with_keys(labels: LabelSet, questions: Questions) -> list[tuple[str, str]]:
     """Return each label and the key that picks it, "" where the keys have run out."""
     keys = KEYS[:-3] if questions.has_grounds else KEYS
+    keys = keys.replace(DEFERRAL_KEY, "") if questions.may_defer else keys
     return list(zip_longest(labels, keys[: len(labels)], fillvalue=""))
 
 

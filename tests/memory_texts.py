@@ -105,6 +105,10 @@ class MemoryTexts:
         """Return nothing."""
         return {}
 
+    def before(self, sample_id: SampleId, others: Sequence[SampleId], n: int) -> list[SampleId]:
+        """Return nothing: texts have no time."""
+        return []
+
     def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
         """Return the text itself."""
         return {"text": self.store.kept[task.sample_id]}

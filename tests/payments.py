@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ SECTION: dict[str, Any] = {
 
 def form() -> RecordForm:
     """Return the form of the payments."""
-    return RecordSettings.model_validate(SECTION).form
+    return replace(RecordSettings.model_validate(SECTION).form, usual="genuine")
 
 
 def records_in(folder: Path) -> RecordModality:

@@ -84,7 +84,8 @@ class Admission:
                 author = annotation.server_author or annotation.annotator
                 given.setdefault(annotation.key, set()).add(author)
         for annotation in self.admitted:
-            if annotation.key in given and annotation.label is not None:
+            is_deferred = annotation.status is AnnotationStatus.DEFERRED
+            if annotation.key in given and (annotation.label is not None or is_deferred):
                 counted.setdefault(annotation.key, set()).add(annotation.annotator)
         lost = {key: len(authors) - len(counted.get(key, ())) for key, authors in given.items()}
         return {key: n for key, n in lost.items() if n > 0}
@@ -124,7 +125,7 @@ def admit(annotations: Iterable[StoredAnnotation], labels: LabelSet | None = Non
 
 def refusal_of(annotation: StoredAnnotation, labels: LabelSet | None = None) -> Refusal | None:
     """Return why an annotation, taken alone, does not count."""
-    is_skip = annotation.status is AnnotationStatus.SKIP
+    is_skip = annotation.status in (AnnotationStatus.SKIP, AnnotationStatus.DEFERRED)
     is_other = not is_skip and labels is not None and labels.find(annotation.label or "") is None
     if annotation.status is AnnotationStatus.INVALID or is_other:
         return Refusal.INVALID
@@ -132,7 +133,7 @@ def refusal_of(annotation: StoredAnnotation, labels: LabelSet | None = None) -> 
         return Refusal.BULK
     if annotation.annotator in NOBODY:
         return Refusal.UNKNOWN
-    if is_skip:  # the key for a skip needs no look at the sample
+    if is_skip:  # a key that decides nothing needs no look at the sample
         return None
     time_s = annotation.lead_time_s
     if time_s is None or not isfinite(time_s) or time_s <= 0:

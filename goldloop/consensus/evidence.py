@@ -22,6 +22,9 @@ from goldloop.settings import Settings
 APPEAL_ANSWERS = 2
 """People who decide an appeal, if they agree; an adjudicator decides where they differ."""
 
+QUICK = (Purpose.SEED, Purpose.REVIEW)
+"""Purposes of tasks that one annotator answers; who does not know can ask for a full review there."""
+
 _FIRST_OF = (Purpose.AUDIT, Purpose.SEED, Purpose.FULL, Purpose.REVIEW, Purpose.RECHECK, Purpose.APPEAL)
 """Order of precedence: a sample with tasks of several purposes has the first of these in gold."""
 
@@ -36,9 +39,11 @@ class SampleEvidence:
     appeal; `appealed` holds the labels of those who answered the appeal. `uncounted` holds, once for each
     answer, the key of a recheck, appeal or adjudication task whose answer does not count: its annotator had
     voted on the sample before, or decided without being an adjudicator. It also holds the key of each answer
-    that the server counts and goldloop refuses. goldloop has requested `n_asked` answers in total, of which
-    the `n_first` first are independent. `is_strict` samples, which measure a model or an annotator, go to
-    adjudication when the first answers differ. `reported` is what became of the sample, if that is known.
+    that the server counts and goldloop refuses, and of each that asks for a full review of a sample with
+    several answers. A sample `is_deferred` if somebody asked for a full review in place of a single answer.
+    goldloop has requested `n_asked` answers in total, of which the `n_first` first are independent.
+    `is_strict` samples, which measure a model or an annotator, go to adjudication when the first answers
+    differ. `reported` is what became of the sample, if that is known.
     """
 
     sample_id: SampleId
@@ -54,6 +59,7 @@ class SampleEvidence:
     is_strict: bool
     appealed: tuple[str, ...] = ()
     reported: KnownOutcome | None = None
+    is_deferred: bool = False
 
     @property
     def purpose(self) -> Purpose:
@@ -72,9 +78,7 @@ class SampleEvidence:
 
 
 def answers_of(
-    tasks: Mapping[str, TaskStatus],
-    admitted: Iterable[StoredAnnotation],
-    closed_at: Collection[datetime],
+    tasks: Mapping[str, TaskStatus], admitted: Iterable[StoredAnnotation], closed_at: Collection[datetime]
 ) -> list[Answer]:
     """Return every admitted answer and skip on a live task, in order of annotation id.
 
@@ -168,7 +172,11 @@ def _evidence(
     appeal = _appeal(answers)
     decision = _decision(answers, appeal, label_of, adjudicators)
     keys = tuple(plans[asked_for].key for asked_for in sorted(plans) if asked_for.has_votes)
-    uncounted = _uncounted(answers, plans, adjudicators) + _lost(plans, n_lost)
+    skips = tuple(answer for answer in voting if answer.is_skip and answer.annotator not in label_of)
+    deferrals = [answer for answer in skips if answer.is_deferred and answer.purpose in plans]
+    again = tuple(plans[one.purpose].key for one in deferrals if one.purpose not in QUICK)
+    uncounted = _uncounted(answers, plans, adjudicators) + _lost(plans, n_lost) + again
+    n_deferred = len(deferrals) - len(again)
     is_checked = plan.arm in (Arm.HIDDEN, Arm.SHOWN)
     n_asked = sum(max(n_wanted.get(key, 1), overlap if key == plan.key else 1) for key in keys)
     return SampleEvidence(
@@ -176,14 +184,15 @@ def _evidence(
         plan=plan,
         keys=keys,
         votes=votes,
-        skips=tuple(answer for answer in voting if answer.is_skip and answer.annotator not in label_of),
+        skips=skips,
         decision=decision,
         uncounted=uncounted,
         voted=_voted(plans, votes, decision, settings.label_set),
-        n_asked=n_asked - sum(key in keys for key in uncounted),
+        n_asked=n_asked - n_deferred - sum(key in keys for key in uncounted),
         n_first=n_first_answers(purpose, overlap=overlap, audit_answers=audit_answers, is_checked=is_checked),
         is_strict=purpose in (Purpose.AUDIT, Purpose.FULL, Purpose.APPEAL) or is_checked,
         appealed=tuple(str(answer.label) for answer in appeal),
+        is_deferred=n_deferred > 0,
     )
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from enum import StrEnum
 
-from goldloop.consensus.evidence import SampleEvidence
+from goldloop.consensus.evidence import QUICK, SampleEvidence
 from goldloop.consensus.label import Consensus
 from goldloop.core.annotations import Answer
 from goldloop.core.tasks import Purpose
@@ -28,7 +28,8 @@ def next_step(evidence: SampleEvidence, consensus: Consensus, *, max_answers: in
     rest cannot change the majority. An unsure sample gets one more answer until `max_answers`, or all first
     answers, were requested, then adjudication. A strict sample needs all first answers, and goes to
     adjudication when they differ; so does a sample with `max_answers` skips and no vote, and one about whose
-    appeal people differ, unless an adjudicator has decided.
+    appeal people differ, unless an adjudicator has decided. Who asks for a full review in a quick one has not
+    skipped it: others answer.
 
     Where the outcome is known, it is the label. A sample of the audit waits for its first answers all the
     same, or for the skips in place of them: the audit would else hold the reported ones first.
@@ -39,7 +40,7 @@ def next_step(evidence: SampleEvidence, consensus: Consensus, *, max_answers: in
     is_disputed = evidence.is_strict and n_agreeing < len(first)
     is_complete = len(first) == n_first or (not evidence.is_strict and n_agreeing > n_first / 2)
     is_decided = evidence.decision is not None
-    n_skips = len({skip.annotator for skip in evidence.skips})
+    n_skips = len({one.annotator for one in evidence.skips if not (one.is_deferred and one.purpose in QUICK)})
     if evidence.reported is not None and (
         evidence.purpose is not Purpose.AUDIT or len(first) + n_skips >= n_first
     ):

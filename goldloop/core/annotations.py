@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from math import isfinite
 
+from goldloop.core.questions import DEFERRAL
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 
@@ -22,6 +23,7 @@ class AnnotationStatus(StrEnum):
 
     ANSWER = "answer"
     SKIP = "skip"
+    DEFERRED = "deferred"  # the annotator asked for a full review in place of giving a label
     INVALID = "invalid"
     RETRACTED = "retracted"
 
@@ -57,11 +59,11 @@ NO_GROUNDS = Grounds()
 class Annotation:
     """An annotator's answer to one task.
 
-    `label` is None for a skip and for an unreadable answer, whose fault is in `problem`. `reason` holds what
-    the annotator picked of the reasons on the page, and `grounds` what they gave beside the label, None
-    where they gave nothing. `lead_time_s` is reported by the
-    browser in seconds, idle time included. The `shown_*` fields describe the suggestion that the annotator
-    saw; they are None on a blind task.
+    `label` is None for a skip, for an unreadable answer, whose fault is in `problem`, and for an answer whose
+    `reason` is DEFERRAL, which asks for a full review. Of all others `reason` holds what the annotator picked
+    of the reasons on the page, and `grounds` what they gave beside the label, None where they gave nothing.
+    `lead_time_s` is reported by the browser in seconds, idle time included. The `shown_*` fields describe the
+    suggestion that the annotator saw; they are None on a blind task.
 
     `annotator` is the account that gave the answer, None where the server no longer names it. `server_author`
     is the account under whose name the server lists the answer, which may be another. `is_bulk` tells that an
@@ -89,7 +91,10 @@ class Annotation:
         """What the annotation is while the server holds it."""
         if self.is_skip:
             return AnnotationStatus.SKIP
-        return AnnotationStatus.INVALID if self.label is None else AnnotationStatus.ANSWER
+        if self.label is not None:
+            return AnnotationStatus.ANSWER
+        is_deferred = self.reason == DEFERRAL and self.problem is None
+        return AnnotationStatus.DEFERRED if is_deferred else AnnotationStatus.INVALID
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +224,13 @@ class Answer:
 
     @property
     def is_skip(self) -> bool:
-        """Whether the annotator skipped the task."""
+        """Whether the annotator gave no label: skipped the task, or asked for a full review."""
         return self.label is None
+
+    @property
+    def is_deferred(self) -> bool:
+        """Whether the annotator asked for a full review in place of giving a label."""
+        return self.label is None and self.reason == DEFERRAL
 
     @property
     def is_edited(self) -> bool:

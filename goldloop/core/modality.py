@@ -64,6 +64,12 @@ class Modality(Protocol):
         The others have not been read since they have a preset with a frozen backbone, or the preset has none.
         """
 
+    def before(self, sample_id: SampleId, others: Sequence[SampleId], n: int) -> list[SampleId]:
+        """Return the `n` newest of `others` from before a sample, newest first.
+
+        None where samples of this kind have no time, or annotators are not shown others.
+        """
+
     def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
         """Return the fields of a labelling task that hold the sample.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from goldloop.core.assessments import Assessment
 from goldloop.core.chance import Arm
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.splits import Split
@@ -23,7 +24,9 @@ class PlannedTask:
     prediction that chose the sample; they are None when no model had scored it. The plan keeps a suggestion
     that `is_shown` hides. Near-duplicates share `group`, and `fingerprint` identifies them; `entity` is whom
     or what the sample belongs to. `answers` counts the answers so far by label, for an adjudicator; `barred`
-    annotators do not get the task. `words` are what the author of an appealed sample says.
+    annotators do not get the task. `words` are what the author of an appealed sample says. `earlier` are the
+    samples of the entity before this one that annotators see, newest first, with the labels they had then, ""
+    where unknown; `assessment` is what annotators see of the prediction, None for a blind task.
     """
 
     key: str
@@ -51,6 +54,8 @@ class PlannedTask:
     label_names: str | None = None
     words: str = ""
     entity: str | None = None
+    earlier: Mapping[SampleId, str] = field(default_factory=dict)
+    assessment: Assessment | None = None
 
     @property
     def sample_id(self) -> SampleId:

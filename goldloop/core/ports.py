@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -194,6 +194,27 @@ class Scorer(Protocol):
 
     def __call__(self, payloads: Sequence[Any]) -> Scores:
         """Return the scores of one minibatch of decoded payloads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contributions:
+    """What each field adds to the calibrated logits of n samples, row by row in the order given.
+
+    `base` (n, n_labels) plus `values` (n, n_labels, n_fields) summed over the `fields` are the logits whose
+    softmax are the probs; both are float64.
+    """
+
+    fields: tuple[str, ...]
+    base: npt.NDArray[np.float64]
+    values: npt.NDArray[np.float64]
+
+
+@runtime_checkable
+class ReasonedScorer(Scorer, Protocol):
+    """A model that tells what each field of a sample adds to its prediction."""
+
+    def contributions(self, payloads: Sequence[Any]) -> Contributions:
+        """Return what the fields of each payload add to the logits."""
 
 
 class Backbone(Protocol):

@@ -31,7 +31,7 @@ class RecordForm:
     """The `fields` of records by column, and the columns to `ignore`; any other column is refused.
 
     `stake` is the number that is at stake, `entity` the name of whom the record is about, `time` its time;
-    None where there is none.
+    None where there is none. `usual` is the label of records that nobody need worry about: pages mark others.
     """
 
     fields: Mapping[str, FieldForm] = field(default_factory=dict)
@@ -39,6 +39,7 @@ class RecordForm:
     stake: str | None = None
     entity: str | None = None
     time: str | None = None
+    usual: str | None = None
 
     @property
     def learnt_from(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from goldloop.core.assessments import Assessment
 from goldloop.core.samples import BatchId, SampleId
 
 
@@ -70,7 +71,8 @@ class NewTask:
 
     `answers` counts the answers so far by label; an adjudicator sees these counts. `barred` annotators do not
     get the task, because they have answered the sample before. `sealed` is the plan, encrypted. `words` are
-    what the author of an appealed sample says.
+    what the author of an appealed sample says. `earlier` are the samples of the same entity before this one,
+    newest first, with their labels, "" where unknown. A blind task has no `assessment`.
     """
 
     sample_id: SampleId
@@ -82,6 +84,8 @@ class NewTask:
     barred: tuple[str, ...] = ()
     sealed: str = ""
     words: str = ""
+    earlier: Mapping[SampleId, str] = field(default_factory=dict)
+    assessment: Assessment | None = None
 
     @property
     def key(self) -> str:

@@ -23,7 +23,7 @@ from goldloop.tables.snapshot import Snapshot
 
 def n_on_server(annotations: Iterable[StoredAnnotation]) -> int:
     """Return how many of the annotations are answers that the server holds, as far as goldloop knows."""
-    given = (AnnotationStatus.ANSWER, AnnotationStatus.INVALID)
+    given = (AnnotationStatus.ANSWER, AnnotationStatus.DEFERRED, AnnotationStatus.INVALID)
     return sum(row.status in given and row.is_on_server for row in annotations)
 
 

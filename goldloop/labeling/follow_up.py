@@ -86,6 +86,7 @@ def follow_up_plan(
         group=first.group,
         fingerprint=first.fingerprint,
         entity=first.entity,
+        earlier=first.earlier,
         policy=first.policy,
         model_version=first.model_version,
         answers=answers_shown(evidence.votes) if purpose is Purpose.ADJUDICATION else {},

@@ -43,7 +43,8 @@ class FollowUps:
 def wanted_follow_ups(state: LoopState, settings: Settings) -> FollowUps:
     """Return the follow-ups that the answers so far call for.
 
-    First answers, and the replacement of answers that do not count, come first. The round's repeat budget
+    First answers, the replacement of answers that do not count, and full reviews that annotators asked for
+    come first. The round's repeat budget
     then pays, in this order, for: adjudications, the checks of the two arms of automation bias, honeypots,
     and further answers with the largest expected gain. It keeps an adjudication for each audit sample of the
     round that still waits for answers, as they may differ.
@@ -63,6 +64,7 @@ def wanted_follow_ups(state: LoopState, settings: Settings) -> FollowUps:
     return FollowUps(
         requests=asked_for,
         tasks=(
+            *_deferred(state),
             *(follow_up for follow_up in kept if not isinstance(follow_up, AnswerRequest)),
             *_onboarding(state, settled, settings),  # no annotator meets a honeypot twice
         ),
@@ -95,6 +97,9 @@ def _promised(state: LoopState, settings: Settings) -> Iterator[AnswerRequest]:
     n_wanted = state.snapshot.requests.n_wanted
     for evidence in state.evidence.values():
         yield from _on_appeal(evidence, n_wanted)
+        full, n_full = task_key(evidence.sample_id, Purpose.FULL), n_answers_of(Purpose.FULL, settings)
+        if evidence.is_deferred and full not in evidence.keys and n_full > n_wanted.get(full, 1):
+            yield AnswerRequest(full, n_full, RequestReason.FIRST)  # of the task that `_deferred` yields
         n_first = n_answers_of(evidence.purpose, settings)
         if n_first > n_wanted.get(evidence.plan.key, 1):
             yield AnswerRequest(evidence.plan.key, n_first, RequestReason.FIRST)
@@ -112,6 +117,14 @@ def _on_appeal(evidence: SampleEvidence, n_wanted: Mapping[str, int]) -> Iterato
     n = APPEAL_ANSWERS + evidence.uncounted.count(key)
     if key in evidence.keys and n > n_wanted.get(key, 1):
         yield AnswerRequest(key, n, RequestReason.FIRST)
+
+
+def _deferred(state: LoopState) -> Iterator[FollowUpTask]:
+    """Yield the full reviews that annotators asked for; the budget of first answers pays for them."""
+    live = state.snapshot.live
+    for evidence in state.evidence.values():
+        if evidence.is_deferred and task_key(evidence.sample_id, Purpose.FULL) not in live:
+            yield evidence, Purpose.FULL
 
 
 def _disputes(state: LoopState) -> Iterator[FollowUpTask]:

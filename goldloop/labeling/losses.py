@@ -16,6 +16,7 @@ from goldloop.consensus.admission import refusal_of
 from goldloop.core.annotations import AnnotationStatus, Resolution, StoredAnnotation
 from goldloop.core.errors import TasksLostError
 from goldloop.core.planned_tasks import Event, PlannedTask
+from goldloop.core.questions import DEFERRAL
 from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.tables.answers import merge_annotations, record_told
 from goldloop.tables.snapshot import Snapshot
@@ -170,7 +171,9 @@ def _given_status(row: StoredAnnotation) -> AnnotationStatus:
     """Return what an annotation was before it was retracted."""
     if row.label is not None:
         return AnnotationStatus.ANSWER
-    return AnnotationStatus.INVALID if row.problem else AnnotationStatus.SKIP
+    if row.problem:
+        return AnnotationStatus.INVALID
+    return AnnotationStatus.DEFERRED if row.reason == DEFERRAL else AnnotationStatus.SKIP
 
 
 def _delete_emptied(context: LabelingContext, snapshot: Snapshot, keys: Collection[str]) -> set[str]:

@@ -42,19 +42,21 @@ def plan_round(
     state: LoopState,
     *,
     is_shown: Callable[[Arm, str], bool] = lambda arm, _: arm is not Arm.HIDDEN,
+    brief: Callable[[Sequence[PlannedTask]], list[PlannedTask]] = list,
 ) -> RoundPlan:
     """Plan tasks of the open round, within its budget; return how many were added.
 
     Adds no task while tasks of an earlier plan wait to be pushed. Goes beyond the budget when no annotator
     has a task and no model can be trained (`goldloop.labeling.budget`).
-    `is_shown` decides, for an arm and a suggested label, whether a review task shows the suggestion.
+    `is_shown` decides, for an arm and a suggested label, whether a review task shows the suggestion; `brief`
+    adds to plans what their annotators see beside the samples.
     """
     chosen = ChosenSamples()
 
     def choose(now: LoopState) -> list[PlannedTask]:
         nonlocal chosen
         chosen = _choose(context, now)
-        return _planned(context, now, chosen, is_shown) if chosen.choices else []
+        return brief(_planned(context, now, chosen, is_shown)) if chosen.choices else []
 
     base = state.snapshot.versions.planned_tasks
     n_planned = len(context.task_log.plan(context.retrying(state, choose), base=base))

@@ -63,6 +63,8 @@ def new_task(plan: PlannedTask, path: str, seal: PlanSeal) -> NewTask:
         plan.barred,
         seal.seal(plan),
         plan.words,
+        plan.earlier,
+        plan.assessment if plan.shown_suggestion else None,
     )
 
 

@@ -15,6 +15,7 @@ from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose, task_key
 from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.follow_up import follow_up_plan
+from goldloop.loop.briefing import briefed
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.push import follow_up
 from goldloop.selection.assigned_splits import AssignedSplits
@@ -72,7 +73,8 @@ def add_appeal(ports: LoopPorts, name: str, words: str) -> Appeal:
     appeal = known.get(sample_id) or _new_appeal(ports, state, sample_id, said)
     save_appeal(ports.tables.appeals, appeal)
     base = state.snapshot.versions.planned_tasks
-    context.task_log.plan(context.retrying(state, lambda now: _planned(context, now, appeal)), base=base)
+    plans = context.retrying(state, lambda now: briefed(ports, _planned(context, now, appeal)))
+    context.task_log.plan(plans, base=base)
     follow_up(ports, context, context.fresh(state))
     return appeal
 

@@ -8,23 +8,28 @@ the tables.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
+
+import numpy as np
 
 from goldloop.core.digests import DigestSet
 from goldloop.core.errors import BusyError, SettingsError
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
-from goldloop.core.ports import Reader, Row
+from goldloop.core.ports import Reader, ReasonedScorer, Row
 from goldloop.core.probs import stored_probs
 from goldloop.core.samples import Arrival, BatchId, SampleId
+from goldloop.loop.briefing import strongest_reasons
 from goldloop.loop.champion import champion_model, modality_for
 from goldloop.loop.let_through import let_through_of
 from goldloop.loop.policy import audit_probabilities_of, policy_in_force
 from goldloop.loop.ports import LoopPorts
 from goldloop.modalities.features import FeatureReader
 from goldloop.modalities.rows.reader import RowReader
+from goldloop.routing.cost_policy import Cost, action_costs
+from goldloop.routing.policies import asked_for
 from goldloop.scoring.journal import Journal
 from goldloop.scoring.score import seen_samples
 from goldloop.scoring.writer import ScoreReport, ScoreWriter, sample_key
@@ -46,8 +51,10 @@ class LiveDecision:
 
     `action` is approve, decline, quick review, full review, or hold before any model; to approve is to take
     the record for the first label. `label` is what it is taken for while nobody has reviewed it, `risk` the
-    probability of another label than the first; both are None before any model. A bad record has a `problem`
-    and no action. `is_known` tells whether the record was decided before; then that decision stands.
+    probability of another label than the first; both are None before any model. `costs` are the expected
+    costs by action under a cost policy, `reasons` what fields add to the log-odds of the risk, the strongest
+    first. A bad record has a `problem` and no action. `is_known` tells whether the record was decided before;
+    then that decision stands.
     """
 
     id: str
@@ -59,6 +66,8 @@ class LiveDecision:
     sample_id: str | None = None
     is_known: bool = False
     problem: str | None = None
+    costs: Mapping[str, float] | None = None
+    reasons: Mapping[str, float] | None = None
 
 
 @dataclass(slots=True)
@@ -84,15 +93,42 @@ class LiveDecisions:
         if arrival.reason is not None or sample is None:
             return LiveDecision(row_id, problem=f"{arrival.reason}: {arrival.detail}")
         sample_id, labels = arrival.sample_id, self.ports.settings.label_set
-        before = self._before(sample_id)
+        before, taken = self._before(sample_id), self.prepared(arrival)
         if before is not None:
-            return _told(row_id, before, labels, is_known=True)
-        arrived, decided = self.writer.decide(self.prepared(arrival))
+            return replace(_told(row_id, before, labels, is_known=True), **self._why(before, taken))
+        arrived, decided = self.writer.decide(taken)
         content = {"content": sample.content, "beside": sample.beside}
         self.journal.add({"sample": arrived, "prediction": decided, "row": content})
         self._decided[sample_id] = decided
         self._first_at = self._first_at or self.ports.clock()
-        return _told(row_id, decided, labels)
+        return replace(_told(row_id, decided, labels), **self._why(decided, taken))
+
+    def _why(self, prediction: Row, arrival: Arrival) -> dict[str, Any]:
+        """Return costs and reasons of a decision, as far as its model and policy are those at hand."""
+        found: dict[str, Any] = {}
+        probs, policy, scorer = (
+            prediction.get("probs"),
+            asked_for(self.writer.policy),
+            self.writer.model.scorer,
+        )
+        labels = self.ports.settings.label_set
+        if (
+            probs is None
+            or arrival.decoded is None
+            or prediction["model_version"] != self.writer.model.version
+        ):
+            return found
+        if isinstance(policy, Cost) and prediction["policy"] == self.writer.policy.version:
+            known, stake = (
+                stored_probs([probs], [prediction["label_names"]], labels),
+                prediction["stake"] or 0.0,
+            )
+            costs = action_costs(policy, labels, known, np.array([stake]))
+            found["costs"] = {action: round(cost, 4) for action, cost in costs.items()}
+        if isinstance(scorer, ReasonedScorer) and (first := scorer.labels.find(labels[0])) is not None:
+            contributions = scorer.contributions([arrival.decoded.payload])
+            (found["reasons"],) = strongest_reasons(contributions, scorer.labels.column(first))
+        return found
 
     def _before(self, sample_id: SampleId) -> Row | None:
         """Return the prediction by which the record was decided before, None where it was not."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 from goldloop.annotators.report import suggestion_advice
 from goldloop.labeling.context import LabelingContext, LoopState
@@ -12,6 +13,7 @@ from goldloop.labeling.open_round import waits_for
 from goldloop.labeling.plan import plan_round
 from goldloop.labeling.push import PushReport, push_planned
 from goldloop.labeling.task_reconciliation import Reconciled, reconcile
+from goldloop.loop.briefing import briefed
 from goldloop.loop.exposure import exposure
 from goldloop.loop.policy import cautions
 from goldloop.loop.ports import LoopPorts
@@ -42,7 +44,7 @@ def push(ports: LoopPorts) -> PushReport:
     warnings = cautions(ports.tables)
     first, state = agree_with_server(context, state)
     _, advice = suggestion_advice(state.outcomes, ports.settings)
-    plan = plan_round(context, state, is_shown=advice.is_shown)
+    plan = plan_round(context, state, is_shown=advice.is_shown, brief=partial(briefed, ports))
     state = context.fresh(state)
     report = push_waiting(ports, context, state)
     if report.purposes or report.lost:

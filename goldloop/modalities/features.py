@@ -150,6 +150,10 @@ class FeaturedModality:
         rows = ((sample_id, self._kept.get(sample_id)) for sample_id in sample_ids)
         return {sample_id: row for sample_id, row in rows if row is not None}
 
+    def before(self, sample_id: SampleId, others: Sequence[SampleId], n: int) -> list[SampleId]:
+        """Return the newest of `others` from before a sample."""
+        return self._modality.before(sample_id, others, n)
+
     def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
         """Return the fields of a labelling task that hold the sample."""
         return self._modality.task_data(task, link)

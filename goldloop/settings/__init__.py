@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Annotated, Any, Literal, Self
 
@@ -11,11 +12,13 @@ from pydantic import Field, field_validator, model_validator
 from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
 from goldloop.core.presets import AUTO, PresetChoice
+from goldloop.core.questions import DEFERRAL, Questions
+from goldloop.core.record_form import NO_FIELDS, RecordForm
 from goldloop.settings.capacity import CapacitySettings
 from goldloop.settings.costs import CostSettings, ErrorCost
 from goldloop.settings.kinds import BANDS, FEATURE_PRESETS, PRESETS, RENAMED_PRESETS
 from goldloop.settings.moderation import ModerationSettings
-from goldloop.settings.records import RecordSettings
+from goldloop.settings.records import REASONS, RecordSettings
 from goldloop.settings.sections import (
     AnnotatorSettings,
     ConsensusSettings,
@@ -28,6 +31,13 @@ from goldloop.settings.sections import (
     ServiceSettings,
     SuggestionSettings,
 )
+
+
+def _with_reasons(section: Any, labels: Any) -> Any:
+    """Return the section [records] with goldloop's reasons for labels that it knows, where it names none."""
+    if not isinstance(section, dict) or "reasons" in section or not isinstance(labels, (list, tuple)):
+        return section
+    return section | {"reasons": {label: REASONS[label] for label in labels if label in REASONS}}
 
 
 @cache
@@ -82,7 +92,7 @@ class Settings(Section):
         if kind == "text":
             found["moderation"] = values.get("moderation") or {}
         if kind == "records":
-            found["records"] = values.get("records") or {}
+            found["records"] = _with_reasons(values.get("records") or {}, values.get("labels"))
         return values | found
 
     @field_validator("labels")
@@ -165,6 +175,17 @@ class Settings(Section):
     def _records_of_kind(self) -> Self:
         if self.records is not None and self.kind != "records":
             raise ValueError(f"records is none of kind {self.kind!r}; remove the section [records]")
+        unknown = (
+            [label for label in self.records.reasons if label not in self.labels] if self.records else []
+        )
+        if unknown:
+            raise ValueError(
+                f"records.reasons names {unknown[0]!r}, which is no label; choose one of {list(self.labels)}"
+            )
+        if self.records is not None and DEFERRAL in self.labels:
+            raise ValueError(
+                f"the label {DEFERRAL!r} is what analysts pick to have a record reviewed in full; rename it"
+            )
         return self
 
     @property
@@ -173,6 +194,23 @@ class Settings(Section):
         if self.moderation is None:
             return None
         return self.moderation.acceptable or self.labels[0]
+
+    @property
+    def record_form(self) -> RecordForm:
+        """The form of records; without fields for other kinds."""
+        return replace(self.records.form, usual=self.labels[0]) if self.records else NO_FIELDS
+
+    @property
+    def analyst_questions(self) -> Questions:
+        """What analysts of records are asked beside the label."""
+        reasons = self.records.reasons if self.records else {}
+        first, *others = self.labels
+        return Questions(
+            rules=reasons,
+            prompts={first: "What settled it?"} | {label: f"What kind of {label}?" for label in others},
+            may_defer=True,
+            pace_s=self.cost.quick_s,
+        )
 
     @property
     def feature_presets(self) -> tuple[str, ...]:

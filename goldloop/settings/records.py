@@ -6,8 +6,28 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from goldloop.core.labels import normalised
 from goldloop.core.record_form import FieldForm, FieldKind, RecordForm
 from goldloop.settings.sections import Section
+
+Words = Annotated[str, Field(min_length=1, max_length=200)]
+
+REASONS: dict[str, tuple[str, ...]] = {
+    "genuine": (
+        "fits the customer's history",
+        "travelling",
+        "customer confirmed",
+        "model misled by one field",
+    ),
+    "fraud": (
+        "stolen number",
+        "account taken over",
+        "cloned card",
+        "merchant compromised",
+        "customer's own (first party)",
+    ),
+}
+"""What settled it, or of which kind it is, for labels of these names where the settings name no reasons."""
 
 Column = Annotated[str, Field(min_length=1, max_length=100)]
 
@@ -39,6 +59,9 @@ class RecordSettings(Section):
     one entity never train a model and judge one."""
     time: Column | None = None
     """Time of the record."""
+    reasons: dict[str, tuple[Words, ...]] = Field(default_factory=dict)
+    """What analysts are asked beside a label, by label: what settled it for the first label, of which kind it
+    is for the others; unset: goldloop's own for the labels genuine and fraud."""
     let_through: Annotated[float, Field(ge=0, le=0.1)] = 0.0
     """Share of the records that the policy would stop or review which pass at random, to measure what they
     are; the dearer the more seldom. 0 is off, 0.01 to 0.02 are enough."""
@@ -52,6 +75,19 @@ class RecordSettings(Section):
         if not isinstance(fields, dict):
             return fields
         return {name: {"kind": one} if isinstance(one, str) else one for name, one in fields.items()}
+
+    @field_validator("reasons")
+    @classmethod
+    def _normalised_labels(cls, reasons: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        return {normalised(label): texts for label, texts in reasons.items()}
+
+    @model_validator(mode="after")
+    def _no_doubles(self) -> Self:
+        for label, texts in self.reasons.items():
+            double = next((text for text in texts if texts.count(text) > 1), None)
+            if double is not None:
+                raise ValueError(f"{double!r} is twice in records.reasons of {label!r}; remove one")
+        return self
 
     @model_validator(mode="after")
     def _roles_are_fields(self) -> Self:

@@ -86,6 +86,8 @@ class Workspace:
             SettingsError: the file of the policy cannot be read.
         """
         asked = self.settings.moderation
+        if self.settings.records is not None:
+            return self.settings.analyst_questions
         if asked is None:
             return NO_QUESTIONS
         policy = ""

@@ -33,6 +33,14 @@ def read_samples(tables: Tables, sample_ids: Collection[SampleId]) -> dict[Sampl
     return {sample.sample_id: sample for sample in codec.values_of(ArrivedSample, rows)}
 
 
+def read_entities(tables: Tables, entities: Collection[str]) -> dict[SampleId, str]:
+    """Return the entity of each sample that belongs to one of `entities`, in the order of arrival."""
+    wanted = IS_SAMPLE & pc.field("entity").isin(pa.array(sorted(entities), pa.string()))
+    rows = tables.samples.read(["sample_id", "entity", "arrived_at"], where=wanted)
+    rows = rows.sort_by([("arrived_at", "ascending"), ("sample_id", "ascending")])
+    return {SampleId(one): entity for one, entity in codec.column_values(rows, "sample_id", "entity")}
+
+
 def find_sample(tables: Tables, name: str) -> SampleId:
     """Return the one sample whose id begins with `name`, or whose place, file name or row id is `name`.
 

@@ -127,7 +127,7 @@ def annotation_counts(annotations: Collection[StoredAnnotation]) -> AnnotationCo
     n_invalid = statuses[AnnotationStatus.INVALID]
     return AnnotationCounts(
         answers=counted[AnnotationStatus.ANSWER],
-        skips=counted[AnnotationStatus.SKIP],
+        skips=counted[AnnotationStatus.SKIP] + counted[AnnotationStatus.DEFERRED],
         invalid=n_invalid,
         retracted=statuses[AnnotationStatus.RETRACTED],
         annotators=len({annotation.annotator for annotation in admission.admitted}),

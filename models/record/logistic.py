@@ -55,6 +55,18 @@ class Logistic:
         """Return the logits of `records`, float64 (n, n_labels)."""
         return np.asarray(self.reduced(records) @ self.weights.T + self.intercepts)
 
+    def contributions_of_rows(self, rows: Rows) -> tuple[Values, Values]:
+        """Return base (n, n_labels) and contributions (n, n_labels, n_fields) of encoded rows.
+
+        A field contributes its columns times their weights; the base are the intercepts.
+        """
+        products = expanded(self.encoding, rows)[:, None, :] * self.weights[None]
+        n_numbers = len(self.encoding.numbers)
+        words = [len(words) for words in self.encoding.categories.values()]
+        field_of = [*range(n_numbers)] * 3 + np.repeat(n_numbers + np.arange(len(words)), words).tolist()
+        is_of = np.array(field_of)[:, None] == np.arange(n_numbers + len(words))
+        return np.tile(self.intercepts, (len(rows), 1)), np.asarray(products @ is_of)
+
 
 def expanded(encoding: Encoding, rows: Rows) -> Rows:
     """Return encoded rows as a linear model takes them, (n, n_columns)."""

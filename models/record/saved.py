@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from goldloop.core.labels import LabelSet
-from goldloop.core.ports import Scores
+from goldloop.core.ports import Contributions, Scores
 from goldloop.stats.calibration import Calibration
 from models.record.boosting import Trees
 from models.record.encoding import Encoding, checked_records
@@ -58,7 +58,10 @@ def _digest(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class RecordScorer:
-    """A saved model of records. Satisfies `goldloop.core.ports.Scorer`; payloads are values by field."""
+    """A saved model of records. Satisfies `goldloop.core.ports.ReasonedScorer`.
+
+    Payloads are values by field.
+    """
 
     model: Trees | Logistic
     labels: LabelSet
@@ -71,6 +74,13 @@ class RecordScorer:
         probs = self.calibration.apply(self.model.logits(records))
         encoding = self.model.encoding
         return Scores(probs, encoding.embeddings(encoding.rows(records)))
+
+    def contributions(self, payloads: Sequence[Any]) -> Contributions:
+        """Return what each field adds to the calibrated logits; raises ModelError for what is no record."""
+        encoding, how = self.model.encoding, self.calibration
+        base, values = self.model.contributions_of_rows(encoding.rows(checked_records(payloads)))
+        offsets = np.array(how.offsets or 0.0)
+        return Contributions(encoding.fields, base / how.temperature + offsets, values / how.temperature)
 
 
 def load_scorer(folder: Path) -> RecordScorer:

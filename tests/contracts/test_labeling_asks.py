@@ -8,7 +8,9 @@ from datetime import timedelta
 
 import pytest
 
+from goldloop.core.annotations import AnnotationStatus
 from goldloop.core.ports import LabelingQueue
+from goldloop.core.questions import DEFERRAL
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose
 from tests.contracts.labeling import LABELS, Desk, answers, blind, changed, disputed, known
@@ -28,6 +30,19 @@ def test_an_answered_task_goes_to_no_other_annotator(queue: LabelingQueue, desk:
 
     assert desk.next_for(bob) is None
     assert desk.next_for(cyd) == second
+
+
+def test_who_asks_for_a_full_review_ends_the_task(queue: LabelingQueue, desk: Desk) -> None:
+    """It is no label and no skip: the server counts it, and gives the task to nobody else."""
+    (first,) = queue.push([blind(1)]).values()
+    ann, bob, *_ = desk.people
+    desk.answer(first, ann, DEFERRAL)
+
+    (deferred,) = answers(queue, blind(1).key)
+    assert (deferred.status, deferred.reason) == (AnnotationStatus.DEFERRED, DEFERRAL)
+    assert (deferred.label, deferred.problem, deferred.is_skip) == (None, None, False)
+    assert queue.counts().n_answers == 1
+    assert desk.next_for(bob) is None
 
 
 def test_a_request_brings_a_task_to_other_annotators_only(queue: LabelingQueue, desk: Desk) -> None:

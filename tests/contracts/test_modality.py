@@ -153,6 +153,16 @@ def comparable(payload: Any) -> Any:
     return payload.tobytes() if isinstance(payload, np.ndarray) else payload
 
 
+def test_what_stands_beside_a_sample_is_another_from_before_it(modality: Modality, source: str) -> None:
+    """Of those that are asked about, at most as many as wanted, and none that is gone."""
+    ids = list(dict.fromkeys(one.sample_id for one in read(modality, source) if one.decoded))
+    for one in ids:
+        found = modality.before(one, [*ids, SampleId("gone")], 2)
+        assert len(found) <= 2
+        assert set(found) <= set(ids) - {one}
+        assert all(one not in modality.before(earlier, ids, len(ids)) for earlier in found)
+
+
 def test_a_kept_sample_can_be_shown_and_loaded(modality: Modality, kind: str, source: str) -> None:
     """What the labelling screen, the report and training get of it."""
     one = read(modality, source)[0]
@@ -166,7 +176,7 @@ def test_a_kept_sample_can_be_shown_and_loaded(modality: Modality, kind: str, so
     screen = resources.files("labelstudio_config").joinpath(f"{kind}.xml").read_text()
     assert set(data) == set(re.findall(r'value="\$(\w+)"', screen))
     if kind == "records":
-        assert "<table>" in data[kind]
+        assert "<table class=" in data[kind]
     else:
         assert data[kind] == (f"link to {path}" if path else one.decoded.payload)
     loaded = modality.store.load(one.sample_id)

@@ -119,6 +119,17 @@ class Desk:
         """Save a screenshot for people to look at."""
         self.browser.save_screenshot(str(self.screenshots / f"{name}.png"))
 
+    def shoot_everywhere(self, name: str) -> None:
+        """Save the page at two widths, in the light and in the dark theme."""
+        for theme in ("light", "dark"):
+            script = "document.documentElement.dataset.colorScheme = arguments[0]"
+            self.browser.execute_script(script, theme)
+            for width, height in ((1280, 800), (1920, 1080)):
+                self.browser.set_window_size(width, height)
+                self.shoot(f"{name}-{theme}-{width}")
+        self.browser.execute_script("document.documentElement.dataset.colorScheme = 'light'")
+        self.browser.set_window_size(1440, 900)
+
     def answers(self, key: str) -> list[Annotation]:
         """Return what the server holds for one task."""
         states = {state.key: state for page in self.queue.changed_since(None) for state in page}

@@ -83,18 +83,6 @@ def say(desk: Desk, answer: dict[str, str]) -> None:
     desk.press(Keys.ENTER)
 
 
-def shoot_everywhere(desk: Desk, name: str) -> None:
-    """Save the page at two widths, in the light and in the dark theme."""
-    for theme in ("light", "dark"):
-        script = "document.documentElement.dataset.colorScheme = arguments[0]"
-        desk.browser.execute_script(script, theme)
-        for width, height in ((1280, 800), (1920, 1080)):
-            desk.browser.set_window_size(width, height)
-            desk.shoot(f"{name}-{theme}-{width}")
-    desk.browser.execute_script("document.documentElement.dataset.colorScheme = 'light'")
-    desk.browser.set_window_size(1440, 900)
-
-
 def test_thirty_posts_by_keyboard_are_found_in_the_decision_log(
     make_loop: Callable[..., Loop], services: Endpoints, browser: WebDriver, tmp_path: Path
 ) -> None:
@@ -202,19 +190,19 @@ def test_what_is_seen_marked_and_taken_back(desk: tuple[Desk, list[NewTask]]) ->
     seat.browser.get(seat.queue.project_urls()["labeling"])
     seat.wait_for("the suggestion", lambda: seat.chosen() == ["harassment"])
     assert "blur" in veil(seat)
-    shoot_everywhere(seat, "moderator-veiled")
+    seat.shoot_everywhere("moderator-veiled")
     seat.press("x")
     seat.wait_for("the veil to lift", lambda: "blur" not in veil(seat))
     seat.press("h")
     seat.wait_for("the policy", lambda: "attacks a group is hate speech" in seat.text(".gl-guide"))
     assert "Shift and a digit give the severity and the rule" in seat.text(".gl-guide")
-    shoot_everywhere(seat, "moderator-policy")
+    seat.shoot_everywhere("moderator-policy")
     seat.press("h")
     mark_the_first_words(seat)
     for key in ("2", "5"):
         seat.press(key, is_shifted=True)
     seat.press("q")
-    shoot_everywhere(seat, "moderator-answered")
+    seat.shoot_everywhere("moderator-answered")
     seat.press(Keys.ENTER)
 
     seat.wait_for("the blind post", lambda: "second" in seat.text(".gl-said"))
@@ -249,7 +237,7 @@ def test_a_dispute_shows_the_rules_and_takes_others(desk: tuple[Desk, list[NewTa
     for key in ("1", "6"):
         seat.press(key, is_shifted=True)
     seat.press("e")
-    shoot_everywhere(seat, "moderator-dispute")
+    seat.shoot_everywhere("moderator-dispute")
     seat.press(Keys.ENTER)
     seat.wait_for("the decision", lambda: seat.answers(dispute.key))
 

@@ -10,11 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 
+from goldloop.core.assessments import N_REASONS
 from goldloop.core.errors import ModelError
 from goldloop.core.labels import LabelSet
+from goldloop.core.ports import ReasonedScorer
 from goldloop.core.samples import Decoded, SampleId
+from goldloop.loop.briefing import strongest_reasons
 from models.record.encoding import MOST_WORDS, Encoding, checked_records
+from models.record.logistic import Logistic, expanded
 from models.record.trainer import RecordTrainer
 from tests.payments import made_payments, records_in
 from tests.texts import write_json
@@ -153,3 +158,52 @@ def test_a_payload_that_is_no_record_is_refused() -> None:
     """A picture or text in a workspace of records cannot be scored."""
     with pytest.raises(ModelError, match="values by field, got str"):
         checked_records(["text"])
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("n", [500, 1], ids=["two labels", "one label"])
+def test_reasons_sum_to_the_calibrated_prediction(
+    preset: str, n: int, payments: tuple[list[Any], np.ndarray], tmp_path: Path
+) -> None:
+    """Base and contributions of all fields are the logits of the probs, for missing and new values too."""
+    scorer = trained(preset, payments, tmp_path / "model", n)
+    rows = [*payments[0][500:], {}, {"amount": 1e6}, {"country": "XX", "n_last_hour": 3.0}]
+    found, probs = scorer.contributions(rows), scorer(rows).probs
+
+    assert isinstance(scorer, ReasonedScorer)
+    assert found.fields == scorer.model.encoding.fields
+    assert found.values.shape == (len(rows), len(LABELS), len(found.fields))
+    assert softmax(found.base + found.values.sum(axis=2), axis=1) == pytest.approx(probs, abs=1e-9)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_strongest_reason_of_a_fraud_is_what_makes_it_one(
+    preset: str, payments: tuple[list[Any], np.ndarray], tmp_path: Path
+) -> None:
+    """A burst of payments from a new device speaks for fraud, its contrary against it."""
+    scorer = trained(preset, payments, tmp_path / "model")
+    plain = {"amount": 12.0, "country": "ES", "is_new_device": 0.0, "n_last_hour": 0.0, "at/hour": 9.0}
+    strange = plain | {"amount": 400.0, "is_new_device": 1.0, "n_last_hour": 6.0, "country": "RO"}
+    high, low = strongest_reasons(scorer.contributions([strange, plain]), 0)
+
+    assert sum(high.values()) > 0 > sum(low.values())
+    assert {"n_last_hour", "is_new_device"} <= {name for name, added in high.items() if added > 0}
+    assert list(map(abs, high.values())) == sorted(map(abs, high.values()), reverse=True)
+    assert len(high) <= N_REASONS
+
+
+def test_a_column_of_a_logistic_model_counts_for_its_own_field() -> None:
+    """Numbers, their logarithms, whether they are missing, and words: one weight makes one reason."""
+    records = checked_records([{"a": 1.0, "b": 5.0, "w": "x"}, {"a": 3.0, "w": "y"}, {"b": 2.0, "v": "z"}])
+    encoding = Encoding.fitted(records)
+    rows = encoding.rows(records)
+    n_columns = expanded(encoding, rows).shape[1]
+    owners = ["a", "b"] * 3 + ["v", "w", "w"]
+
+    assert encoding.fields == ("a", "b", "v", "w")
+    assert n_columns == len(owners)
+    for column, owner in enumerate(owners):
+        weights = np.zeros((2, n_columns))
+        weights[1, column] = 2.0
+        _, values = Logistic(encoding, weights, np.zeros(2), 1.0).contributions_of_rows(rows)
+        assert {encoding.fields[place] for _, _, place in np.argwhere(values)} == {owner}

@@ -77,6 +77,8 @@ def test_the_same_record_again_gets_the_same_decision(loop: RecordLoop) -> None:
     other_process = open_decisions(loop.ports).decide(row)
 
     assert not first.is_known
+    assert list(first.costs or {}) == ["take for genuine", "take for fraud", "quick review", "full review"]
+    assert "amount" in (first.reasons or {})
     assert again == later == other_process == replace(first, is_known=True)
     assert not Journal(decisions.journal.path).entries()
     samples = loop.ports.tables.samples.read(["sample_id"]).to_pylist()

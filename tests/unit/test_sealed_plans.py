@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from goldloop.core.assessments import Assessment
 from goldloop.core.errors import WorkspaceError
 from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.samples import BatchId, SampleId, sample_id_of
 from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose, task_key
 from goldloop.labeling.kept_content import keep_samples
-from goldloop.labeling.sealed_plans import PlanSeal
+from goldloop.labeling.sealed_plans import PlanSeal, new_task
 from goldloop.modalities.image.forms import Form
 from goldloop.modalities.image.reader import ImageReader
 from goldloop.modalities.image.store import ImageStore
@@ -82,6 +83,29 @@ def test_the_length_of_a_seal_does_not_give_the_purpose_away() -> None:
 
     assert len(seal.seal(blind)) == len(seal.seal(plan()))
     assert "review" not in urlsafe_b64decode(seal.seal(plan())).decode("latin-1")
+
+
+def test_the_length_of_a_seal_hides_what_a_blind_record_is_asked_for() -> None:
+    """With five records before it: audits, hidden suggestions and rechecks look alike."""
+    seal = PlanSeal()
+    earlier = {sample_id_of(bytes([number])): "fraud" for number in range(5)}
+    hidden = plan(earlier=earlier, is_shown=False, answers={}, hint="Model suggests: fraud 58% (genuine 42%)")
+    audit = replace(hidden, suggested_label=None, hint=None, barred=(), key=task_key(A, Purpose.AUDIT))
+    recheck = replace(audit, barred=("2", "3"), key=task_key(A, Purpose.RECHECK))
+    shown = plan(earlier=earlier, assessment=Assessment(0.5, {"a": 1.0}, "EUR", {"amount": 0.25}))
+
+    assert len({len(seal.seal(one)) for one in (hidden, audit, recheck)}) == 1
+    assert seal.open(shown.key, seal.seal(shown)) == shown
+
+
+def test_a_blind_plan_makes_a_task_without_an_assessment() -> None:
+    """Even where its plan holds one: a hidden suggestion, and one that nobody made."""
+    whole = plan(assessment=Assessment(0.5))
+    seal = PlanSeal()
+
+    assert new_task(whole, "", seal).assessment == Assessment(0.5)
+    for blind in (replace(whole, is_shown=False), replace(whole, suggested_label=None)):
+        assert new_task(blind, "", seal).assessment is None
 
 
 def loops(folder: Path) -> tuple[Loop, Loop]:

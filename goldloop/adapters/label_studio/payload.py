@@ -13,6 +13,7 @@ from urllib.parse import quote
 from goldloop.adapters.label_studio.assignment import is_barring
 from goldloop.core.annotations import NO_GROUNDS, Annotation, Grounds, TaskState
 from goldloop.core.labels import LabelSet
+from goldloop.core.questions import DEFERRAL
 from goldloop.core.tasks import NewTask, Purpose
 from labelstudio_config.grounds import SEVERITY_NAME, SPAN_NAME, rule_name
 from labelstudio_config.interface import (
@@ -223,7 +224,8 @@ def _read_annotation(
     """
     is_skip = bool(raw.get("was_cancelled"))
     result = raw.get("result")
-    label, problem = (None, None) if is_skip else read_result(result, labels)
+    is_deferred = chosen_labels(result) == {DEFERRAL} and DEFERRAL not in labels
+    label, problem = (None, None) if is_skip or is_deferred else read_result(result, labels)
     author, saver = _account(raw.get("completed_by")), _account(raw.get("updated_by"))
     return Annotation(
         annotation_id=raw["id"],
@@ -234,7 +236,7 @@ def _read_annotation(
         updated_at=datetime.fromisoformat(raw["updated_at"]),
         lead_time_s=_number(raw.get("lead_time")),
         problem=problem,
-        reason=_read_reason(result),
+        reason=DEFERRAL if is_deferred and not is_skip else _read_reason(result),
         shown_label=_text(data.get("suggested")),
         shown_score=_number(data.get("suggested_score")),
         shown_model_version=_text(data.get("suggested_by")),

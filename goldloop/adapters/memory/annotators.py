@@ -11,6 +11,7 @@ from typing import Any
 
 from goldloop.core.annotations import Annotation, Grounds
 from goldloop.core.labels import LabelSet
+from goldloop.core.questions import DEFERRAL
 from goldloop.core.tasks import NewTask, Purpose
 
 _DATABASE = ("tasks", "_task_ids", "_annotation_ids")
@@ -81,11 +82,13 @@ class MemoryAnnotators:
     ) -> int:
         """Submit `label` for a task as `annotator`, a skip if it is None; return the annotation id.
 
+        DEFERRAL in place of a label asks for a full review.
         The server lists the answer under the name of `author`, by default the annotator's.
         """
         task = self.tasks[task_id]
         task.updated_at = self._tick()
-        read, problem = self._read(label)
+        is_deferred = label == DEFERRAL and label not in self.labels
+        read, problem = (None, None) if is_deferred else self._read(label)
         shown = task.pushed.suggestion
         annotation_id = next(self._annotation_ids)
         task.answers[annotation_id] = Annotation(
@@ -97,7 +100,7 @@ class MemoryAnnotators:
             updated_at=task.updated_at,
             lead_time_s=lead_time_s,
             problem=problem,
-            reason=reason,
+            reason=DEFERRAL if is_deferred else reason,
             shown_label=shown.label if shown else None,
             shown_score=shown.score if shown else None,
             shown_model_version=shown.model_version if shown else None,

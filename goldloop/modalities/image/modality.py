@@ -54,6 +54,10 @@ class ImageModality:
         """Return nothing: models take these images as they are."""
         return {}
 
+    def before(self, sample_id: SampleId, others: Sequence[SampleId], n: int) -> list[SampleId]:
+        """Return nothing: annotators are not shown others."""
+        return []
+
     def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
         """Return the address of the picture."""
         return {"image": link(task.path)}

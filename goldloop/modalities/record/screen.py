@@ -1,4 +1,4 @@
-"""The screen of a record: its fields as escaped HTML, what is at stake in large."""
+"""The words of a record: its values as text, for pages and reports."""
 
 from __future__ import annotations
 
@@ -9,21 +9,6 @@ from goldloop.modalities.record.fields import Record, Value
 
 NOTHING = "–"
 _SHOWN_CHARS = 80
-
-
-def record_html(record: Record, form: RecordForm) -> str:
-    """Return a record as HTML for the labelling page: stake and time on top, then each field with its words.
-
-    The entity is not shown.
-    """
-    top = [_top(record, form, name) for name in (form.stake, form.time) if name]
-    rows = "".join(
-        f"<tr><th>{escape(one.words)}</th><td>{shown(record.values.get(name), one)}</td></tr>"
-        for name, one in form.fields.items()
-        if name not in (form.stake, form.time, form.entity)
-    )
-    head = f"<p>{''.join(top)}<small>{escape(record.id)}</small></p>"
-    return f'<div class="gl-record">{head}<table>{rows}</table></div>'
 
 
 def record_text(record: Record, form: RecordForm) -> str:
@@ -52,8 +37,3 @@ def plain(value: Value, field: FieldForm) -> str:
         return f"{digits} {field.unit}".strip()
     text = " ".join(str(value).split())
     return text if len(text) <= _SHOWN_CHARS else f"{text[: _SHOWN_CHARS - 1]}…"
-
-
-def _top(record: Record, form: RecordForm, name: str) -> str:
-    tag = "b" if name == form.stake else "span"
-    return f"<{tag}>{shown(record.values.get(name), form.fields[name])}</{tag}>"

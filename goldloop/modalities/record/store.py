@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -35,6 +35,10 @@ class RecordStore:
     def record(self, sample_id: SampleId) -> Record:
         """Return a kept record; raises UnreadableSampleError where it is not there, or altered."""
         return record_from(self.rows.content(sample_id))
+
+    def records(self, sample_ids: Sequence[SampleId]) -> dict[SampleId, Record]:
+        """Return those of the kept records that are there and intact."""
+        return {one: record_from(text) for one, text in self.rows.contents(sample_ids).items()}
 
     def payload(self, record: Record) -> Payload:
         """Return what models learn from; of a time they learn hour and day of the week."""

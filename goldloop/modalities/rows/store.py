@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from goldloop.core.disk import disk_errors, force_folder, make_folder
 from goldloop.core.errors import UnreadableSampleError
@@ -13,6 +14,7 @@ from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.modalities.rows.files import Reason
 
 _WAIT_S = 60  # for another process that is writing
+_PAGE = 500  # rows of one query
 _CONTENT, _BESIDE = "content", "beside"
 _BEFORE = {_CONTENT: "texts", _BESIDE: "contexts"}
 """The tables of older workspaces, which were ordered by sample_id: they are read, and no longer written."""
@@ -66,6 +68,18 @@ class RowStore:
             )
         return row.decode()
 
+    def contents(self, sample_ids: Sequence[SampleId]) -> dict[SampleId, str]:
+        """Return what kept samples say, in the order given, without those that are gone or were altered."""
+        found: dict[SampleId, bytes] = {}
+        if sample_ids and self.path.exists():
+            with closing(sqlite3.connect(self.path, timeout=_WAIT_S)) as connection:
+                for first in range(0, len(sample_ids), _PAGE):
+                    page = sample_ids[first : first + _PAGE]
+                    found |= _found_all(connection, _BEFORE[_CONTENT], {one: one for one in page})
+                    found |= _found_all(connection, _CONTENT, {bytes.fromhex(one): one for one in page})
+        intact = (one for one in sample_ids if one in found and sample_id_of(found[one]) == one)
+        return {one: found[one].decode() for one in intact}
+
     def beside(self, sample_id: SampleId) -> str:
         """Return what stood beside a sample when it arrived first; "" where nothing did."""
         row = self._row(_BESIDE, sample_id)
@@ -92,3 +106,18 @@ def _found(connection: sqlite3.Connection, table: str, key: str | bytes) -> byte
             return None
         raise
     return None if row is None else bytes(row[0])
+
+
+def _found_all(
+    connection: sqlite3.Connection, table: str, keys: Mapping[Any, SampleId]
+) -> dict[SampleId, bytes]:
+    """Return what a table holds under `keys`, by what each stands for; nothing where there is no table."""
+    marks = ", ".join("?" * len(keys))
+    query = f"SELECT sample_id, CAST(text AS BLOB) FROM {table} WHERE sample_id IN ({marks})"
+    try:
+        rows = connection.execute(query, list(keys)).fetchall()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return {}
+        raise
+    return {keys[key]: bytes(text) for key, text in rows}

@@ -51,6 +51,10 @@ class TextModality:
         """Return nothing: models take these texts as they are."""
         return {}
 
+    def before(self, sample_id: SampleId, others: Sequence[SampleId], n: int) -> list[SampleId]:
+        """Return nothing: annotators are not shown others."""
+        return []
+
     def task_data(self, task: NewTask, link: Callable[[str], str]) -> dict[str, str]:
         """Return the text, and what stands beside it as HTML.
 
