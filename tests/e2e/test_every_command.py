@@ -8,14 +8,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import typer
 
 from goldloop.cli.main import app
-from goldloop.core.samples import SampleId, sample_id_of
+from goldloop.core.samples import SampleId
 from labelstudio_config.interface import KINDS
-from scripts.bench.faults.people import LABELS, pictures
+from scripts.bench.faults.people import LABELS
+from tests.e2e.coloured_samples import WORDS, samples
 from tests.e2e.commands import Ended, Loop, finish, until
 from tests.e2e.people import answer_all
 from tests.e2e.prefect_api import PrefectApi
@@ -39,51 +39,6 @@ WITHOUT_A_MODEL = {
     *("appeal add", "appeal list", "outcomes"),
 }
 """Commands that a test of their own tries, in a workspace that has gold and no model."""
-WORDS = {"red": "rose tomato blood", "green": "grass leaf frog", "blue": "sea sky plum"}
-
-
-def posts(folder: Path, n: int) -> dict[SampleId, str]:
-    """Write `n` posts of three kinds of words, some with a thread; return their labels."""
-    rng = np.random.default_rng(0)
-    rows, truth = [], {}
-    for number in range(n):
-        label = LABELS[number % len(LABELS)]
-        words = [*rng.choice(WORDS[label].split(), 3), str(number), *rng.permutation(list("abcdefg"))]
-        text = " ".join(words)
-        rows.append({"id": number, "text": text, "author": f"author {number % 40}", "reports": number % 3})
-        rows[-1] |= {"thread": ["What colour is it?"]} if number % 2 else {}
-        truth[sample_id_of(text.encode())] = label
-    folder.mkdir()
-    (folder / "posts.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return truth
-
-
-def payments(folder: Path, n: int) -> dict[SampleId, str]:
-    """Write `n` records of three shops; return their labels."""
-    rng, rows, truth = np.random.default_rng(0), [], {}
-    for number in range(n):
-        label = LABELS[number % len(LABELS)]
-        shop = str(rng.choice(WORDS[label].split()))
-        known = {"amount": round(float(rng.random()) * 99, 2), "id": f"{number}", "shop": shop}
-        rows.append(known | {"buyer": number % 60})
-        truth[sample_id_of(json.dumps(known).encode())] = label
-    folder.mkdir()
-    (folder / "payments.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return truth
-
-
-def samples(kind: str, folder: Path) -> dict[SampleId, str]:
-    """Write N samples of a kind and one that is set aside; return the labels of the good ones."""
-    if kind == "text":
-        found = posts(folder, N)
-        (folder / "bad.csv").write_text("id,text\n,no id\n")
-    elif kind == "records":
-        found = payments(folder, N)
-        (folder / "bad.csv").write_text("id,amount\n,1.5\n")
-    else:
-        found = pictures(folder, N, seed=0)
-        (folder / "bad.png").write_bytes(b"no picture")
-    return found
 
 
 def names_of(command: Any, before: tuple[str, ...] = ()) -> Iterator[str]:
@@ -132,7 +87,7 @@ def test_every_command_works_on_this_kind(
     make_loop: Callable[..., Loop], prefect: PrefectApi, tmp_path: Path, kind: str
 ) -> None:
     """From `init` to `down`: each ends well, speaks to people and to scripts, and none is left out."""
-    truth = samples(kind, tmp_path / "samples")
+    truth = samples(kind, tmp_path / "samples", N)
     tried = begun(make_loop, "every", kind)
     loop = tried.loop
 
@@ -170,7 +125,7 @@ def test_every_command_that_needs_no_model_works_on_this_kind(
     make_loop: Callable[..., Loop], tmp_path: Path, kind: str
 ) -> None:
     """Exports, backups, appeals and logins work as soon as there is gold."""
-    truth = samples(kind, tmp_path / "samples")
+    truth = samples(kind, tmp_path / "samples", N)
     tried = begun(make_loop, "early", kind)
     tried.tells("score", str(tmp_path / "samples"))
     tried.does("push")
