@@ -20,7 +20,7 @@ from goldloop.adapters.label_studio.tabs import QUEUES, ensure_tabs
 from goldloop.adapters.label_studio.task_list import sweep
 from goldloop.core.errors import LabelError
 from goldloop.core.labels import LabelSet
-from goldloop.core.questions import NO_QUESTIONS, Questions
+from goldloop.core.questions import DEFERRAL, NO_QUESTIONS, Questions
 from goldloop.core.tasks import Purpose
 from goldloop.settings.identity import Identity, KnownProject
 from labelstudio_config.interface import FROM_NAME, guide, interface
@@ -164,8 +164,11 @@ def _files(folder: Path) -> Iterator[Path]:
 def _refuse_lost_labels(
     server: LabelStudioClient, project_id: int, label_config: str | None, labels: LabelSet
 ) -> None:
-    """Raise if annotators have used a label that `labels` lacks; Label Studio itself would remove it."""
-    removed = {name for name in _labels_of(label_config) if labels.find(name) is None}
+    """Raise if annotators have used a label that `labels` lacks; Label Studio itself would remove it.
+
+    DEFERRAL stands among the labels and is none.
+    """
+    removed = {name for name in _labels_of(label_config) if labels.find(name) is None} - {DEFERRAL}
     if not removed:
         return
     used: set[str] = set()
