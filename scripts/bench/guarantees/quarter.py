@@ -36,12 +36,13 @@ from scripts.bench.guarantees.decisions import ASSUMED, AUDITABLE, LABELS, LEARN
 from scripts.bench.payments import Columns, Flags, Floats, simulated
 
 N_PAYMENTS, AUDIT_RATE, DAYS, LATER = 16_000, 0.10, 91.0, 14.0
+LONG_BREAK_S, SHORT_BREAK_S = 7200.0, 1800.0
 NO_TIME, REPORTED, MEDIAN_DELAY = 0.1, 0.9, 25.0
 PRICES = Prices("EUR", 0.5, OWN)
 POLICY = Cost(OWN.base, ASSUMED.quick, ASSUMED.full, LABELS.names, OWN.factors)
 PURPOSES = {str(Lane.REVIEW): (Purpose.REVIEW, 30.0), str(Lane.FULL): (Purpose.FULL, 300.0)}
 START = datetime(2026, 10, 1, tzinfo=UTC)
-FIGURES = ("loss", "contacts", "minutes", "saved", "prevented")
+FIGURES = ("loss", "contacts", "minutes", "minutes with short breaks", "saved", "prevented")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,8 @@ def measured(source: str, slope: float, shift: float, folder: str, seed: int) ->
     rng = np.random.default_rng((seed, 12))
     made = _of_payments(Path(folder), rng) if source == "payments" else _made(rng, slope, shift)
     population, truth = watched(made, rng)
-    minutes, spent = _minutes(population, rng)
+    minutes, spent = _minutes(population, rng, LONG_BREAK_S)
+    shortly, of_shortly = _minutes(population, rng, SHORT_BREAK_S)
     now = figures(population, PRICES, minutes)
     paid = PRICES.errors.of_taken
     rows, stakes = np.arange(len(truth)), population.stakes
@@ -111,6 +113,7 @@ def measured(source: str, slope: float, shift: float, folder: str, seed: int) ->
         "loss": (now.loss, lost.sum()),
         "contacts": (now.contacts, 1000 * contacts.mean()),
         "minutes": (minutes, spent),
+        "minutes with short breaks": (shortly, of_shortly),
         "saved": (saved(population, PRICES), more.sum()),
         "prevented": (now.prevented, everything.sum() - lost.sum()),
     }
@@ -178,14 +181,14 @@ def watched(made: Made, rng: np.random.Generator) -> tuple[Population, Columns]:
     return population, truth
 
 
-def _minutes(population: Population, rng: np.random.Generator) -> tuple[Measure, float]:
-    """Return the minutes of answers as they are estimated, and as they were."""
+def _minutes(population: Population, rng: np.random.Generator, break_s: float) -> tuple[Measure, float]:
+    """Return the minutes of answers, 2 % of them with a break: as they are estimated, and as they were."""
     answers, true = [], 0.0
     sent = np.flatnonzero(population.is_labelled & ~population.is_audited)
     for place, row in enumerate(sent.tolist()):
         purpose, usual = PURPOSES[str(population.lanes[row])]
         took = usual * float(rng.lognormal(-0.125, 0.5))
-        idle = 1800.0 if rng.random() < 0.02 else 0.0
+        idle = break_s if rng.random() < 0.02 else 0.0
         at = START + timedelta(hours=place)
         true += took / 60
         answers.append(
