@@ -130,7 +130,7 @@ def quarter_figures(
     now = figures(population, prices, reviewing)
     lost = losses(prices.errors, population.stakes)(population.taken)
     is_loss = known & (population.truth != PASSED) & (population.taken == PASSED)
-    others = population.where(~known)
+    reported = float(lost[known, population.truth[known]].sum())
     return QuarterFigures(
         n=n,
         n_audits=int((population.is_audited & (population.truth != UNKNOWN)).sum()),
@@ -139,8 +139,8 @@ def quarter_figures(
         now=now,
         rule=figures(population, prices, exact(0.0, 0), rule),
         n_reported=int(is_loss.sum()),
-        reported=float(lost[known, population.truth[known]].sum()),
-        unreported=sum_of(losses(prices.errors, others.stakes), others),
+        reported=reported,
+        unreported=difference(now.loss, exact(reported)),
         minutes=minutes,
         per_minute=per_minute(now.prevented, reviewing),
         saved=difference(saved(population, prices), scaled(reviewing, prices.minute)),

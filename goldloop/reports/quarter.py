@@ -137,16 +137,14 @@ def _fact(now: Measure, before: Measure | None, rule: Measure | None, digits: in
     if now.estimate is None:
         return Cell(str(now), beside)
     words = [interval(now.estimate, digits, factor=1)]
-    if before is None:
-        words.append("no quarter before")
-    elif before.estimate is None:
-        words.append(f"quarter before: {before}")
+    if before is None or before.estimate is None:
+        words.append("No quarter before" if before is None else f"Quarter before: {before}")
     else:
-        change = difference(now, before)
-        words.append(f"quarter before {amount_cell(before, digits)}; change {amount_cell(change, digits)}")
+        words.append(f"Quarter before: {amount_cell(before, digits)}")
+        words.append(f"Change: {amount_cell(difference(now, before), digits)}")
     if rule is not None:
-        words.append(f"{RULE}: {amount_cell(rule, digits)}")
-    return Cell(number(now.estimate.value, digits), ". ".join([*words, *([beside] if beside else [])]))
+        words.append(f"{RULE}: {amount_cell(rule, digits)}".capitalize())
+    return Cell(number(now.estimate.value, digits), "\n".join([*words, *([beside] if beside else [])]))
 
 
 def _saved(now: QuarterFigures) -> str:
@@ -160,6 +158,7 @@ def quarter_sections(report: QuarterReport) -> list[Section]:
     plot = Plot(
         f"Each point is a week of samples; {RULE} is replayed on the same samples",
         week_plot(now.weeks, names, now.currency),
+        is_wide=True,
     )
     return [
         Section("Cost over the weeks", plots=[plot]),

@@ -38,7 +38,6 @@ def test_a_quarter_holds_the_records_whose_own_time_lies_in_it(
     loop: RecordLoop, report: QuarterReport
 ) -> None:
     """All payments are of March, whenever they arrived; other quarters have none."""
-    print(report.now)
     assert report.now.n <= N_PAYMENTS
     assert quarter_report(loop.ports, Quarter(2025, 2)) is None
     assert str(before(Quarter(2026, 1))) == "2025Q4"
@@ -62,9 +61,9 @@ def test_the_page_shows_three_figures_a_plot_and_the_details(
         "Loss prevented per minute of review, EUR",
     ]
     assert html.index("Fraud loss, EUR") < html.index("Cost over the weeks") < html.index("Details")
-    assert html.count('class="plot"') == 1
-    assert "no quarter before" in html
-    assert "rule p ≥ .5" in html
+    assert html.count('class="plot wide"') == 1
+    assert "No quarter before" in html
+    assert "Rule p ≥ .5" in html
 
 
 def test_the_file_has_every_figure_of_the_page_with_its_interval(

@@ -1,4 +1,4 @@
-"""The plot of a quarter: what the decisions of each week cost, and what the rule p >= .5 would have cost."""
+"""The plot of a quarter: the cost of each week, as decided and by the rule p >= .5."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from goldloop.reports.plots.style import BLUE, VERMILION, draw_intervals, pictur
 @picture
 def week_plot(weeks: Sequence[Week], names: Sequence[str], currency: str) -> Figure:
     """Return the cost per 1,000 samples of each week with 95 % intervals; `names` are those of the weeks."""
-    figure, axes = style.new_figure(11.5, 3.4)
+    figure, axes = style.new_figure(12.5, 3.6)
     places = np.array([week.number for week in weeks], dtype=np.float64)
     ways: tuple[tuple[str, float, list[Any], dict[str, Any]], ...] = (
         ("as decided", -0.08, [week.cost.estimate for week in weeks], {"color": BLUE, "linewidth": 2.0}),
@@ -32,10 +32,17 @@ def week_plot(weeks: Sequence[Week], names: Sequence[str], currency: str) -> Fig
             axes, places + shift, estimates, label=name, **({"linestyle": "-", "capsize": 3} | look)
         )
     axes.set_xticks(places, list(names))
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, _top(weeks))
     axes.grid(axis="y")
     axes.set(ylabel=f"{currency} per 1,000", title="Cost of errors and reviews by week, 95 % intervals")
     handles, _ = axes.get_legend_handles_labels()
     if handles:
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
+
+
+def _top(weeks: Sequence[Week]) -> float | None:
+    """Return the upper end of the y axis: intervals of the rule may leave the plot."""
+    known = [week.cost.estimate.high for week in weeks if week.cost.estimate]
+    known += [week.rule_cost.estimate.value for week in weeks if week.rule_cost.estimate]
+    return 1.1 * max(known) if known and max(known) > 0 else None
