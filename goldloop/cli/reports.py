@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from goldloop.annotators.report import AnnotatorReport, annotator_report
 from goldloop.cli.common import Json, Where, run_flow, say, show, show_json, show_section
-from goldloop.wiring import open_workspace
+from goldloop.core.errors import SettingsError
+from goldloop.wiring import Wiring, open_workspace
+
+if TYPE_CHECKING:
+    from goldloop.costs.report import Quarter
 
 app = typer.Typer()
 
@@ -142,8 +146,15 @@ def report(
     ] = None,
     where: Where = None,
     is_quarter: Annotated[
-        bool, typer.Option("--quarter", help="Report a quarter instead of all rounds.")
+        bool,
+        typer.Option(
+            "--quarter",
+            help="Report a quarter instead of all rounds; of records, with a page and a CSV file.",
+        ),
     ] = False,
+    to: Annotated[
+        Path | None, typer.Option(help="Write the figures of a quarter of records to this new CSV file too.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """What annotators' time cost, which errors it caught, and what it saved; by round, and in all."""
@@ -153,8 +164,13 @@ def report(
     parts = open_workspace(where)
     settings, now = parts.settings, parts.ports.clock()
     quarter = Quarter.of(now) if name is None else Quarter.named(name)
-    inputs = read_cost_inputs(parts.tables, parts.read_state(), settings)
     is_part = is_quarter or name is not None
+    if to is not None and (settings.kind != "records" or not is_part):
+        raise SettingsError("--to writes a quarter of records; add --quarter in a workspace of records.")
+    if is_part and settings.kind == "records":
+        _report_records(parts, quarter, to=to, as_json=as_json)
+        return
+    inputs = read_cost_inputs(parts.tables, parts.read_state(), settings)
     costs = cost_report(inputs, settings, now=now, quarter=quarter if is_part else None)
     if as_json:
         show_json(costs)
@@ -162,3 +178,23 @@ def report(
         say(f"No round was closed in {quarter}.")
     else:
         show_section(cost_section(costs))
+
+
+def _report_records(parts: Wiring, quarter: Quarter, *, to: Path | None, as_json: bool) -> None:
+    """Write the page and the figures of a quarter of records, and show them."""
+    from goldloop.reports.quarter import NO_SAMPLES, quarter_sections, write_new_csv
+    from goldloop.reports.quarter_page import quarter_report, write_quarter
+
+    report = quarter_report(parts.ports, quarter)
+    if report is None:
+        say(NO_SAMPLES.format(quarter=quarter))
+        return
+    page, table = write_quarter(parts.ports, report, parts.workspace.reports)
+    written = [page, table] if to is None else [page, write_new_csv(report, to)]
+    if as_json:
+        show_json(report)
+        return
+    for section in quarter_sections(report):
+        show_section(section)
+    for path in written:
+        say(f"wrote {path}")

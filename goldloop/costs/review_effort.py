@@ -91,6 +91,14 @@ def _compared(
     return posteriors.reshape(len(pairs), len(labels)), answered
 
 
+def blind_accuracy(
+    assessed: Sequence[AssessedAnswer], purposes: Collection[Purpose], labels: LabelSet
+) -> Measure:
+    """Return how often blind answers are right, by everybody else's evidence."""
+    others, answered = _compared(assessed, purposes, labels)
+    return accuracy_against(others, answered, wrong_answers(others, answered))
+
+
 @dataclass(frozen=True, slots=True)
 class Answering:
     """One blind answer to a sample of all traffic: its mean `seconds`, and its `accuracy`.
@@ -122,8 +130,7 @@ def answering(
     answers = [inputs.answers[place] for place in places]
     seconds = mean(times_of(answers, inputs.seconds[places], audits, is_shown=False))
     assessed = [entry for entry in inputs.assessed if entry.answer.round in rounds]
-    others, answered = _compared(assessed, audits, labels)
-    accuracy = accuracy_against(others, answered, wrong_answers(others, answered))
+    accuracy = blind_accuracy(assessed, audits, labels)
     assumptions = []
     if seconds.estimate is None:
         assumptions.append(f"a blind answer takes {settings.quick_s:g} s ({seconds}; cost.quick_s)")

@@ -40,10 +40,14 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """A picture that is drawn when it is shown, and the sentence that says what it shows."""
+    """A picture that is drawn when it is shown, and the sentence that says what it shows.
+
+    One that `is_wide` takes the whole width of the page.
+    """
 
     caption: str
     picture: Picture
+    is_wide: bool = False
 
 
 @dataclass(frozen=True, slots=True)

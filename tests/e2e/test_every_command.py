@@ -195,7 +195,8 @@ def decide_live(tried: Tried, kind: str) -> None:
 def look_at_reports(tried: Tried, kind: str, truth: dict[SampleId, str]) -> None:
     """Run the commands that only tell."""
     shown = [
-        ("annotators",), ("agreement",), ("report",), ("replay", "--kind", "cost"), ("label-errors",),
+        ("annotators",), ("agreement",), ("report",), ("report", "--quarter"), ("replay", "--kind", "cost"),
+        ("label-errors",),
         ("decisions", "--since", "2026-01-01"), ("review", "--since", "2026-01-01"),
         ("gold log",), ("gold diff", "1", "2"), ("policy show",), ("policy tune",), ("labels",),
         ("policy explain", next(iter(truth))),

@@ -11,6 +11,7 @@ cross_fit    coverage of intervals from audits that also train the head of a fro
 clusters     whether intervals hold where samples belong to authors, and what the sides of authors cost
 decisions    EUR per 1,000 payments of rules that decide, over draws of the audits (needs --data)
 losses       how often the gate on losses promotes a model that never says fraud, an equal one, a better one
+quarter      how often the intervals of the quarter's figures hold the truth (needs --data)
 succession   what the gate costs and spares in the first rounds of a workspace
 
 The outputs come from models that never saw the picture (scripts/bench/outputs.py), or are simulated.
@@ -32,6 +33,7 @@ from scripts.bench.guarantees import (
     gate,
     guard,
     losses,
+    quarter,
     routing,
     succession,
     target,
@@ -47,6 +49,7 @@ OF_NOTHING = {
     "succession": succession,
     "decisions": decisions,
     "losses": losses,
+    "quarter": quarter,
 }
 
 

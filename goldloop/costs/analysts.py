@@ -1,0 +1,100 @@
+"""Analysts: how often they are right and how long they take, by path and by stake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import compress, pairwise
+
+import numpy as np
+
+from goldloop.annotators.automation_bias import observations
+from goldloop.annotators.profiles import assessed_answers
+from goldloop.consensus.outcomes import Outcomes
+from goldloop.core.annotations import Answer
+from goldloop.core.labels import LabelSet
+from goldloop.core.samples import SampleId
+from goldloop.core.tasks import AnswerRequest
+from goldloop.costs.quarter import PATHS, QUICK
+from goldloop.costs.review_effort import blind_accuracy
+from goldloop.costs.time import working_seconds
+from goldloop.stats.measures import Measure, mean, share
+
+N_BANDS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Answers along a `path`: all of them, those about stakes of a band, or those of one annotator.
+
+    `who` is "" for everybody. `band` is the lowest and the highest stake; None for all stakes.
+    """
+
+    path: str
+    who: str
+    band: tuple[float, float] | None
+    n: int
+    accuracy: Measure
+    seconds: Measure
+
+
+def looks_of(
+    answers: Sequence[Answer],
+    outcomes: Outcomes,
+    requests: Iterable[AnswerRequest],
+    stakes: Mapping[SampleId, float],
+    labels: LabelSet,
+) -> list[Looks]:
+    """Return the looks of each path: in all, by thirds of the stakes, and by annotator, by number.
+
+    Quick reviews are right or wrong by a decision or by blind answers of others, blind ones by everybody
+    else's evidence; outcomes are a decision.
+    """
+    assessed = {one.answer.annotation_id: one for one in assessed_answers(outcomes, requests, labels)}
+    found = []
+    for path, purposes in PATHS.items():
+        mine = [one for one in answers if one.purpose in purposes and not one.is_skip]
+        seconds = {
+            one.annotation_id: took for one, took in zip(mine, working_seconds(mine).tolist(), strict=True)
+        }
+        for who, band, some in _parts(mine, stakes):
+            times = np.array([seconds[one.annotation_id] for one in some])
+            if path == QUICK:
+                right = _shown_accuracy(some, answers, outcomes)
+            else:
+                entries = [assessed[one.annotation_id] for one in some if one.annotation_id in assessed]
+                right = blind_accuracy(entries, purposes, labels)
+            found.append(Looks(path, who, band, len(some), right, mean(times[np.isfinite(times)])))
+    return found
+
+
+def _parts(
+    answers: Sequence[Answer], stakes: Mapping[SampleId, float]
+) -> Iterator[tuple[str, tuple[float, float] | None, list[Answer]]]:
+    """Yield all answers, those of each third of the stakes, and those of each annotator; nothing of none."""
+    if not answers:
+        return
+    yield "", None, list(answers)
+    at = np.array([stakes.get(one.sample_id, 0.0) for one in answers])
+    edges = np.unique(np.quantile(at, np.linspace(0, 1, N_BANDS + 1)))
+    for low, high in pairwise(edges.tolist()):
+        is_in = (at >= low) & ((at < high) | (high == edges[-1]))
+        yield "", (low, high), list(compress(answers, is_in.tolist()))
+    for who in sorted({one.annotator for one in answers}, key=lambda who: (len(who), who)):
+        yield who, None, [one for one in answers if one.annotator == who]
+
+
+def _shown_accuracy(some: Sequence[Answer], answers: Sequence[Answer], outcomes: Outcomes) -> Measure:
+    """Return how often the answers in `some`, given beside a suggestion, are right; `answers` are all."""
+    evidence = [sample.evidence for sample in outcomes.samples]
+    ids, decided = {one.sample_id for one in some}, {}
+    for one in evidence:
+        if one.decision is not None and one.decision.label is not None:
+            decided[one.sample_id] = one.decision.label
+    seen = observations(
+        [one for one in answers if one.sample_id in ids],
+        decided,
+        {one.sample_id: one.arm for one in evidence},
+    )
+    known = [one for one in seen if one.is_shown and one.truth is not None]
+    return share(sum(one.answer_label == one.truth for one in known), len(known))
