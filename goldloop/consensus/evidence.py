@@ -41,9 +41,9 @@ class SampleEvidence:
     voted on the sample before, or decided without being an adjudicator. It also holds the key of each answer
     that the server counts and goldloop refuses, and of each that asks for a full review of a sample with
     several answers. A sample `is_deferred` if somebody asked for a full review in place of a single answer.
-    goldloop has requested `n_asked` answers in total, of which the `n_first` first are independent.
-    `is_strict` samples, which measure a model or an annotator, go to adjudication when the first answers
-    differ. `reported` is what became of the sample, if that is known.
+    goldloop has requested `n_asked` answers in total, of which the `n_first` first are independent. Samples
+    that measure a model or an annotator, `is_strict`, go to adjudication when the first answers differ.
+    `reported` is what became of the sample, if that is known.
     """
 
     sample_id: SampleId
