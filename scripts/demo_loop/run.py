@@ -237,7 +237,21 @@ def _decisions(parts: Wiring, found: Closing, payments: Payments, seed: int) -> 
     costs = decision_costs(parts, found, payments, seed)
     title = f"decisions on the {len(payments.test):,} payments after those of the loop, with 95 % intervals"
     show_table(decision_rows(costs), title=title)
+    _write_quarter(parts, payments)
     return costs
+
+
+def _write_quarter(parts: Wiring, payments: Payments) -> None:
+    """Write the page of the quarter of the newest payments of the loop."""
+    from goldloop.costs.report import Quarter
+    from goldloop.reports.quarter_page import quarter_report, write_quarter
+
+    quarter = Quarter.of(payments.ended_at)
+    say(f"$ goldloop report {quarter} --quarter")
+    report = quarter_report(parts.ports, quarter)
+    if report is not None:
+        page, _ = write_quarter(parts.ports, report, parts.workspace.reports)
+        say(f"  page: {page}")
 
 
 def _said(pulled: PullReport) -> str:

@@ -22,7 +22,7 @@ from goldloop.core.disk import disk_error, write_whole
 from goldloop.core.errors import StorageError
 from goldloop.core.ports import Changes
 from goldloop.core.presets import PresetChoice
-from goldloop.core.samples import SampleId, sample_id_of
+from goldloop.core.samples import sample_id_of
 from goldloop.modalities.image.forms import Form
 from goldloop.modalities.image.reader import ImageReader
 from goldloop.modalities.image.store import ImageStore
@@ -74,9 +74,7 @@ WRITES: dict[str, Callable[[Path], object]] = {
     ),
     "a file": lambda folder: write_whole(folder / "new", bytes(100_000)),
     "a picture": keep_picture,
-    "a text": lambda folder: RowStore(folder / "texts.sqlite", "text").add(
-        {SampleId("a"): "x" * 100_000}, {}
-    ),
+    "a text": lambda folder: RowStore(folder / "texts.sqlite", "text").add({ID: "x" * 100_000}, {}),
     "features": lambda folder: FeatureFiles(folder / "features", 50_000).add(
         {ID: np.ones(50_000, np.float16)}
     ),

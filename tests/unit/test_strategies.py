@@ -49,10 +49,10 @@ def pool_of(
 
 
 def test_every_strategy_can_be_set() -> None:
-    """`selection.strategy` takes the names of all strategies, and no other."""
+    """`selection.strategy` takes the names of all strategies, and saving, which needs no features."""
     field = SelectionSettings.model_fields["strategy"]
 
-    assert set(get_args(field.annotation)) == set(STRATEGIES)
+    assert set(get_args(field.annotation)) == {*STRATEGIES, "saving"}
 
 
 @every_strategy
