@@ -28,8 +28,8 @@ def week_plot(weeks: Sequence[Week], names: Sequence[str], currency: str) -> Fig
         ),
     )
     for name, shift, estimates, look in ways:
-        shown: dict[str, Any] = {"linestyle": "-", "capsize": 3, **look}
-        draw_intervals(axes, places + shift, estimates, label=name, **shown)
+        drawn: dict[str, Any] = {"linestyle": "-", "capsize": 3, "label": name} | look
+        draw_intervals(axes, places + shift, estimates, **drawn)
     axes.set_xticks(places, list(names))
     axes.set_ylim(0, _top(weeks))
     axes.grid(axis="y")
