@@ -95,28 +95,20 @@ def estimate_accuracy(audited: Audited, traffic: Traffic) -> Estimate | None:
 
     None if there are fewer than `MIN_N` audits.
     """
-    if len(audited) < MIN_N:
-        return None
-    return share_of_traffic(
-        audited.is_right,
-        audited.confidence,
-        traffic.confidence,
-        weights=audited.weights,
-        clusters=audited.clusters,
-    )
+    return _share(audited, audited.is_right, audited.confidence, traffic.confidence)
 
 
 def _decided_accuracy(audited: Audited, traffic: Traffic) -> Estimate | None:
     """Return how often the label that a sample is taken for is right; like `estimate_accuracy`."""
+    decided = (audited.decided_confidence, traffic.decided_confidence)
+    return _share(audited, audited.is_decided_right, *decided)
+
+
+def _share(audited: Audited, hits: Flags, confidence: Floats, traffic: Floats) -> Estimate | None:
     if len(audited) < MIN_N:
         return None
-    return share_of_traffic(
-        audited.is_decided_right,
-        audited.decided_confidence,
-        traffic.decided_confidence,
-        weights=audited.weights,
-        clusters=audited.clusters,
-    )
+    weights, clusters = audited.weights, audited.clusters
+    return share_of_traffic(hits, confidence, traffic, weights=weights, clusters=clusters)
 
 
 def share_of_traffic(

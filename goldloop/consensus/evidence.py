@@ -287,15 +287,14 @@ def _uncounted(
     for answer in answers:
         if not answer.is_skip:
             people[answer.purpose].add(answer.annotator)
-    rechecked, deciding, on_appeal = (
-        people[purpose] for purpose in (Purpose.RECHECK, Purpose.ADJUDICATION, Purpose.APPEAL)
-    )
+    rechecked, deciding = people[Purpose.RECHECK], people[Purpose.ADJUDICATION]
+    on_appeal = people[Purpose.APPEAL]
     again = (Purpose.RECHECK, Purpose.APPEAL)
     voted = set().union(*(people[purpose] for purpose in _FIRST_OF if purpose not in again))
-    no_adjudicators = deciding - adjudicators if adjudicators else set()
+    strangers = deciding - adjudicators if adjudicators else set()
     barred = {
         Purpose.RECHECK: rechecked & voted,
         Purpose.APPEAL: on_appeal & (voted | rechecked | deciding),
-        Purpose.ADJUDICATION: (deciding & (voted | rechecked | on_appeal)) | no_adjudicators,
+        Purpose.ADJUDICATION: (deciding & (voted | rechecked | on_appeal)) | strangers,
     }
     return tuple(plans[purpose].key for purpose in barred if purpose in plans for _ in barred[purpose])
