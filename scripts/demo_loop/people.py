@@ -257,7 +257,8 @@ def submission(
 ) -> dict[str, object]:
     """Return the answer `label`, None for a skip, to a task with `data`, as the labelling page sends it.
 
-    Skips and decisions come with a reason. Its time is simulated, also where the answer is a real person's.
+    Skips and decisions come with a reason, but for skips of records, whose page asks for none. Its time is
+    simulated, also where the answer is a real person's.
     """
     random = np.random.default_rng([seed, who.place, int(sample_id[12:24], 16)])
     time_s = working_s(who, random)
@@ -267,7 +268,8 @@ def submission(
         time_s += PAUSE_S
     kind = next(kind for kind in KINDS if kind in data)
     result = [] if label is None else choice_result(label, kind)
-    reasons = SKIP_REASONS if label is None else DECISIONS if "answers" in data else ()
+    skip_reasons = () if kind == "records" else SKIP_REASONS
+    reasons = skip_reasons if label is None else DECISIONS if "answers" in data else ()
     if reasons:
         reason = str(random.choice(reasons))
         result.append(
