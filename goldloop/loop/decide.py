@@ -106,24 +106,14 @@ class LiveDecisions:
     def _why(self, prediction: Row, arrival: Arrival) -> dict[str, Any]:
         """Return costs and reasons of a decision, as far as its model and policy are those at hand."""
         found: dict[str, Any] = {}
-        probs, policy, scorer = (
-            prediction.get("probs"),
-            asked_for(self.writer.policy),
-            self.writer.model.scorer,
-        )
-        labels = self.ports.settings.label_set
-        if (
-            probs is None
-            or arrival.decoded is None
-            or prediction["model_version"] != self.writer.model.version
-        ):
+        writer, labels, probs = self.writer, self.ports.settings.label_set, prediction.get("probs")
+        is_own = prediction["model_version"] == writer.model.version
+        if probs is None or arrival.decoded is None or not is_own:
             return found
-        if isinstance(policy, Cost) and prediction["policy"] == self.writer.policy.version:
-            known, stake = (
-                stored_probs([probs], [prediction["label_names"]], labels),
-                prediction["stake"] or 0.0,
-            )
-            costs = action_costs(policy, labels, known, np.array([stake]))
+        policy, scorer = asked_for(writer.policy), writer.model.scorer
+        if isinstance(policy, Cost) and prediction["policy"] == writer.policy.version:
+            known = stored_probs([probs], [prediction["label_names"]], labels)
+            costs = action_costs(policy, labels, known, np.array([prediction["stake"] or 0.0]))
             found["costs"] = {action: round(cost, 4) for action, cost in costs.items()}
         if isinstance(scorer, ReasonedScorer) and (first := scorer.labels.find(labels[0])) is not None:
             contributions = scorer.contributions([arrival.decoded.payload])
