@@ -60,11 +60,18 @@ def cautions(tables: Tables) -> list[str]:
 
 def policy_in_force(ports: LoopPorts, champion: str) -> Policy:
     """Return the policy that routes what `champion` scores, settled now if none that settings ask for is."""
+    standing = standing_policy(ports, champion)
+    if standing is not None:
+        return standing
+    entry = settle(ports)
+    return fit_policy(ports.settings).policy if entry is None else entry.policy
+
+
+def standing_policy(ports: LoopPorts, champion: str) -> Policy | None:
+    """Return the policy that is in force for `champion`; None where it must be settled first."""
     entries = PolicyLog(ports.tables.policies).entries()
     entry = entries[-1] if entries and entries[-1].model_version == champion else None
-    if entry is None or not is_asked_for(entry.policy, ports.settings):
-        entry = settle(ports)
-    return fit_policy(ports.settings).policy if entry is None else entry.policy
+    return entry.policy if entry and is_asked_for(entry.policy, ports.settings) else None
 
 
 def reroute_pool(
