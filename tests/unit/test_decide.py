@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from goldloop.adapters.memory import MemoryRegistry
-from goldloop.core.errors import BusyError, ServiceUnreachableError, SettingsError
+from goldloop.core.errors import BusyError, ServiceUnreachableError, SettingsError, StorageError
 from goldloop.loop.decide import RENEW_AFTER, LiveDecision, open_decisions
 from goldloop.loop.ports import LoopPorts, Silent
 from goldloop.loop.push import push
@@ -133,6 +134,30 @@ def test_a_torn_line_of_the_journal_is_no_decision(tmp_path: Path) -> None:
         file.write(b'{"sample": {"sam')
 
     assert journal.entries() == [{"sample": {"sample_id": "a"}}]
+    journal.add({"sample": {"sample_id": "b"}})
+    assert [one["sample"]["sample_id"] for one in journal.entries()] == ["a", "b"]
+
+
+def test_a_decision_that_the_disk_has_no_room_for_is_not_told(
+    loop: RecordLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of its line was written; the next decision stands on a line of its own."""
+    first, second = fresh(2, seed=80)
+    decisions = open_decisions(loop.ports)
+    decisions.decide(fresh(1, seed=81)[0])
+    monkeypatch.setattr("os.fsync", no_room)
+    with pytest.raises(StorageError, match="cannot record a decision"):
+        decisions.decide(first)
+    monkeypatch.undo()
+
+    told = decisions.decide(second)
+    assert [one["sample"]["sample_id"] for one in decisions.journal.entries()][1:] == [told.sample_id]
+    assert not decisions.decide(first).is_known
+
+
+def no_room(_: int) -> None:
+    """Fail as a full disk does."""
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_bad_record_has_a_reason_and_is_not_recorded(loop: RecordLoop) -> None:
