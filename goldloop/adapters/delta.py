@@ -16,9 +16,10 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
 from goldloop.adapters.delta_log import LAST, TableFiles
+from goldloop.adapters.duckdb_engine import DuckDbEngine
 from goldloop.core.disk import disk_errors, make_folder
 from goldloop.core.errors import GoldVersionError, StorageError, TableConflictError
-from goldloop.core.ports import Changes, Row, Tables
+from goldloop.core.ports import Changes, ParquetFiles, Row, Tables
 from goldloop.tables import schema
 
 # Without these, versions older than 30 days cannot be opened after a later checkpoint.
@@ -100,6 +101,13 @@ class Table:
             self._log.check_history(version)
             table = self._open(version)
         return self._rows(table, list(columns) if columns else None, where)
+
+    def scan(self) -> ParquetFiles:
+        """Return the files of the newest version."""
+        table = self._newest()
+        with self._log.errors("read"):
+            names = sorted(uri.rpartition("/")[2] for uri in table.file_uris())  # they are URL-encoded before
+        return ParquetFiles(tuple(f"{self._uri}/{name}" for name in names), self.schema)
 
     def append(self, rows: Sequence[Row] | pa.Table) -> None:
         """Add rows in one atomic commit; appends of several writers do not disturb each other."""
@@ -282,4 +290,5 @@ class Table:
 
 def open_tables(folder: Path) -> Tables:
     """Return the tables of a workspace, which lie in `folder`; missing ones are created empty."""
-    return Tables(**{name: Table(folder, name, columns) for name, columns in schema.ALL.items()})
+    tables = {name: Table(folder, name, columns) for name, columns in schema.ALL.items()}
+    return Tables(**tables, engine=DuckDbEngine())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import datetime, timedelta
 
 from goldloop.core.ports import Tables
@@ -12,4 +11,4 @@ KEPT_FOR = timedelta(days=7)  # longer than any command runs, and than a restore
 
 def remove_dead_files(tables: Tables, now: datetime) -> int:
     """Remove the dead files of all tables; return how many bytes that freed."""
-    return sum(getattr(tables, field.name).remove_dead_files(now - KEPT_FOR) for field in fields(tables))
+    return sum(table.remove_dead_files(now - KEPT_FOR) for table in tables.named.values())
