@@ -1,9 +1,9 @@
 """Breaks: how much of the times that a browser reports was work.
 
 A quick review of half an hour is a break; a full review of half an hour may be work. Log times of work are
-taken as normal on either side of their mode, with a spread of its own on each [wallis2014], and log seconds of
-breaks as normal. The body of the times then tells how probable each long time is as work, and nothing is cut
-off at a line. Paths share what they show of spreads and breaks: ten full reviews show neither.
+taken as normal on either side of their mode, with a spread of its own on each [wallis2014], and log seconds
+of breaks as normal. The body of the times then tells how probable each long time is as work, and nothing is
+cut off at a line. Paths share what they show of spreads and breaks: ten full reviews show neither.
 """
 
 from __future__ import annotations

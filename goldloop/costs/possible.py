@@ -1,8 +1,8 @@
 """Possible truths of a quarter: draws of which samples are of another label than the first, and their sums.
 
 Each draw takes parameters of the recalibrated model from their posterior, and then a label for every sample
-whose truth is unknown [rubin1987]. A figure is the mean over the draws, and its interval holds the middle 95 %
-of them. What is known is the same in every draw, so that no interval of a loss reaches below it.
+whose truth is unknown [rubin1987]. A figure is the mean over the draws, and its interval holds the middle
+95 % of them. What is known is the same in every draw, so that no interval of a loss reaches below it.
 """
 
 from __future__ import annotations
