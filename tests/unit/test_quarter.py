@@ -89,7 +89,7 @@ def test_a_quarter_with_few_audits_says_that_they_are_too_few(population: Popula
 
 
 def test_audits_correct_a_model_that_is_wrong_about_its_risk(made: Made) -> None:
-    """A model that sees a third of the odds of fraud loses too little if all pass; audits alone correct it."""
+    """A model that sees a third of the odds expects too little loss if all pass; audits alone correct it."""
     low = expit(logit(made.probs[:, 1]) - np.log(3.0))
     wrong = Made(np.stack([1 - low, low], axis=1), made.amounts, made.is_fraud)
     values, expected, truths = [], [], []
