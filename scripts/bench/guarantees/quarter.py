@@ -4,8 +4,8 @@ Each quarter has 16,000 payments of three months and audits of 10 % of them. Fra
 lognormal; the model is right about its risk, or too sure and too low. Analysts of known rates, or of rates
 that 50 judged answers to each label estimate, answer what the policy sends them; one in ten answers carries
 no time. Chargebacks come with a median delay of 25 days, and nine of ten frauds that passed get one. The
-quarter is looked at two weeks after its end. "payments" are drawn from the simulated payments in the folder of
-data, with a model of their first 70 days.
+quarter is looked at two weeks after its end. "payments" are drawn from the simulated payments in the folder
+of data, with a model of their first 70 days.
 """
 
 from __future__ import annotations
