@@ -45,7 +45,9 @@ def looks_of(
     stakes: Mapping[SampleId, float],
     labels: LabelSet,
 ) -> list[Looks]:
-    """Return the looks of each path: in all, by thirds of the stakes, and by annotator, by number.
+    """Return the looks of each path: in all, by thirds of the stakes, by annotator, and by both.
+
+    Of the last those are left out whose accuracy is not known yet.
 
     Quick reviews are right or wrong by a decision or by blind answers of others, blind ones by everybody
     else's evidence; outcomes are a decision.
@@ -64,24 +66,47 @@ def looks_of(
             else:
                 entries = [assessed[one.annotation_id] for one in some if one.annotation_id in assessed]
                 right = blind_accuracy(entries, purposes, labels)
-            found.append(Looks(path, who, band, len(some), right, mean(times[np.isfinite(times)])))
+            if not (who and band) or right.estimate is not None:
+                found.append(Looks(path, who, band, len(some), right, mean(times[np.isfinite(times)])))
     return found
 
 
 def _parts(
     answers: Sequence[Answer], stakes: Mapping[SampleId, float]
 ) -> Iterator[tuple[str, tuple[float, float] | None, list[Answer]]]:
-    """Yield all answers, those of each third of the stakes, and those of each annotator; nothing of none."""
+    """Yield all answers, those of each third of the stakes, of each annotator, and of both; none of none."""
     if not answers:
         return
     yield "", None, list(answers)
     at = np.array([stakes.get(one.sample_id, 0.0) for one in answers])
     edges = np.unique(np.quantile(at, np.linspace(0, 1, N_BANDS + 1)))
-    for low, high in pairwise(edges.tolist()):
-        is_in = (at >= low) & ((at < high) | (high == edges[-1]))
-        yield "", (low, high), list(compress(answers, is_in.tolist()))
+    bands = {
+        (low, high): list(compress(answers, ((at >= low) & ((at < high) | (high == edges[-1]))).tolist()))
+        for low, high in pairwise(edges.tolist())
+    }
+    yield from (("", band, some) for band, some in bands.items())
     for who in sorted({one.annotator for one in answers}, key=lambda who: (len(who), who)):
         yield who, None, [one for one in answers if one.annotator == who]
+        for band, some in bands.items():
+            yield who, band, [one for one in some if one.annotator == who]
+
+
+def best_looks(looks: Sequence[Looks]) -> list[tuple[Looks, Looks]]:
+    """Return who is right most often along a path and in a band of stakes, beside everybody there.
+
+    Only those count whose accuracy is above that of everybody by its interval.
+    """
+    everybody = {(one.path, one.band): one for one in looks if not one.who}
+    best: dict[tuple[str, tuple[float, float] | None], Looks] = {}
+    for one in looks:
+        place, mine = (one.path, one.band), one.accuracy.estimate
+        of_all = everybody[place].accuracy.estimate
+        if not one.who or mine is None or of_all is None or mine.low <= of_all.value:
+            continue
+        leader = best.get(place)
+        if leader is None or leader.accuracy.estimate is None or mine.low > leader.accuracy.estimate.low:
+            best[place] = one
+    return [(one, everybody[place]) for place, one in best.items()]
 
 
 def _shown_accuracy(some: Sequence[Answer], answers: Sequence[Answer], outcomes: Outcomes) -> Measure:

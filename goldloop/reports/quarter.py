@@ -12,7 +12,7 @@ from pathlib import Path
 from goldloop.core.disk import write_whole
 from goldloop.core.errors import SourceError
 from goldloop.core.verbatim import inert
-from goldloop.costs.analysts import Looks
+from goldloop.costs.analysts import Looks, best_looks
 from goldloop.costs.quarter import AUDIT, FULL, QUICK, QuarterFigures
 from goldloop.costs.report import Quarter
 from goldloop.reports.formatting import (
@@ -22,6 +22,7 @@ from goldloop.reports.formatting import (
     interval,
     number,
     number_cell,
+    percent,
     percent_cell,
 )
 from goldloop.reports.plots.quarter import week_plot
@@ -174,8 +175,25 @@ def quarter_sections(report: QuarterReport) -> list[Section]:
                 "Minutes are without breaks: a time that is improbable as work counts as the usual one.",
             ),
         ),
-        Section("Who looked", tables=[Table(_look_rows(report.looks))] if report.looks else []),
+        Section(
+            "Who looked",
+            tables=[Table(_look_rows(report.looks))] if report.looks else [],
+            notes=_best_reviewers(report.looks),
+        ),
     ]
+
+
+def _best_reviewers(looks: Sequence[Looks]) -> tuple[str, ...]:
+    """Return sentences on who is right more often than the others, by evidence."""
+    found = [
+        f"{mine.path}, {_amount(mine)}: annotator {mine.who} is right in {percent(ours.value)}, all are in "
+        f"{percent(theirs.value)} (n={mine.n})."
+        for mine, of_all in best_looks(looks)
+        if (ours := mine.accuracy.estimate) and (theirs := of_all.accuracy.estimate)
+    ]
+    if not found and any(one.who for one in looks):
+        return ("Nobody is right more often than the others by evidence.",)
+    return tuple(found)
 
 
 def _rows(report: QuarterReport) -> list[Row]:
@@ -199,13 +217,17 @@ def _look_rows(looks: Sequence[Looks]) -> list[Row]:
         {
             "path": one.path,
             "who": f"annotator {one.who}" if one.who else "all",
-            "amount": "all" if one.band is None else f"{number(one.band[0])} to {number(one.band[1])}",
+            "amount": _amount(one),
             "answers": one.n,
             "right": percent_cell(one.accuracy),
             "seconds": number_cell(one.seconds, 1),
         }
         for one in looks
     ]
+
+
+def _amount(one: Looks) -> str:
+    return "all amounts" if one.band is None else f"{number(one.band[0])} to {number(one.band[1])}"
 
 
 def write_csv(report: QuarterReport, path: Path) -> Path:
