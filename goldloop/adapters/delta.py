@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from goldloop.adapters.delta_compaction import RETENTION, ZSTD, Compactor, merge_small_files
+from goldloop.adapters.delta_compaction import PROPERTIES, ZSTD, Compactor, merge_small_files
 from goldloop.adapters.delta_history import read_removed
 from goldloop.adapters.delta_log import LAST, TableFiles
 from goldloop.adapters.delta_rows import RowReader
@@ -28,7 +28,7 @@ from goldloop.tables import schema
 _PROPERTIES = {
     "delta.logRetentionDuration": "interval 36500 days",
     "delta.enableChangeDataFeed": "true",
-    **dict([RETENTION]),
+    **PROPERTIES,
 }
 _ATTEMPTS = 12
 
