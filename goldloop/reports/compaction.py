@@ -24,7 +24,7 @@ def compaction_rows(compactions: Sequence[Compaction]) -> list[Row]:
 
 
 def compaction_sentence(compactions: Sequence[Compaction]) -> str:
-    """Return for example 'compacted: 312 files that are read became 24, ...'; why not, for no compactions."""
+    """Return for example 'compacted: files that are read 312 -> 24, ...'; without compactions, why."""
     if not compactions:
         return "not compacted, as another process was compacting or backing up this workspace"
     before, after = [one.before for one in compactions], [one.after for one in compactions]
@@ -33,8 +33,8 @@ def compaction_sentence(compactions: Sequence[Compaction]) -> str:
         for name in ("n_files", "n_log", "n_bytes")
     )
     sentence = (
-        f"compacted: {files[0]:,} files that are read became {files[1]:,}, {log[0]:,} of the log {log[1]:,}, "
-        f"{size[0] / 1e6:,.1f} MB {size[1] / 1e6:,.1f}"
+        f"compacted: files that are read {files[0]:,} -> {files[1]:,}, files of the logs {log[0]:,} -> "
+        f"{log[1]:,}, {size[0] / 1e6:,.1f} -> {size[1] / 1e6:,.1f} MB"
     )
     n_versions = sum(one.n_versions for one in compactions)
     return sentence + (f"; {n_versions:,} unnamed gold versions no longer open" if n_versions else "")

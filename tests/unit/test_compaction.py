@@ -12,11 +12,12 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldloop.adapters.delta import Table
+from goldloop.adapters.delta_compaction import PROPERTIES
 from goldloop.core.errors import BusyError, GoldVersionError
 from goldloop.core.ports import Changes
 from goldloop.loop.compact import WORK, compact, compact_unless_busy
@@ -196,3 +197,25 @@ def test_a_writer_at_work_meanwhile_loses_nothing(tmp_path: Path) -> None:
     assert seqs == sorted(set(seqs), key=int)  # type: ignore[type-var]
     kept = opened(tmp_path, "task_events").read(["key"])["key"].to_pylist()
     assert sorted(kept) == sorted([f"put {n}" for n in range(15)] + [f"numbered {seq}" for seq in seqs])
+
+
+def test_a_table_of_an_earlier_goldloop_is_compacted_too(tmp_path: Path) -> None:
+    """It kept its log and its files for good and has many small files; it gets what a new table has."""
+    for_good = {
+        "delta.logRetentionDuration": "interval 36500 days",
+        "delta.deletedFileRetentionDuration": "interval 36500 days",
+        "delta.enableChangeDataFeed": "true",
+    }
+    folder = tmp_path / "task_events"
+    DeltaTable.create(str(folder), schema.ALL["task_events"], configuration=for_good)
+    for number in range(110):
+        row = schema.as_table("task_events", [{"key": str(number), "seq": number}])
+        write_deltalake(str(folder), row, mode="append")
+    tidy(opened(tmp_path, "task_events"))
+
+    table = opened(tmp_path, "task_events")
+    assert sorted(table.read()["seq"].to_pylist()) == list(range(110))
+    assert counts(folder)["log"] < 20
+    fresh = DeltaTable.create(str(tmp_path / "fresh"), schema.ALL["task_events"])
+    assert DeltaTable(str(folder)).metadata().configuration == {**for_good, **PROPERTIES}
+    assert DeltaTable(str(folder)).schema() == fresh.schema()
