@@ -26,11 +26,12 @@ N_PAYMENTS, N_ROUNDS = 600, 3
 
 @dataclass
 class RecordLoop:
-    """A workspace of kind records in memory, with analysts who are always right."""
+    """A workspace of kind records in memory, with analysts who are always right; `share` are frauds."""
 
     folder: Path
     preset: str
     changes: Mapping[str, Any] = field(default_factory=dict)
+    share: float = 0.2
     queue: MemoryLabelingServer = field(default_factory=lambda: MemoryLabelingServer(LABELS))
 
     def __post_init__(self) -> None:
@@ -59,7 +60,7 @@ class RecordLoop:
             clock=FakeClock(),
             journal=self.folder / "journal" / "decisions.jsonl",
         )
-        made = made_payments(N_PAYMENTS)
+        made = made_payments(N_PAYMENTS, share=self.share)
         source = write_json(self.folder / "payments.jsonl", *(row for row, _ in made))
         arrivals = modality.reader.cases(str(source))
         self.truth: dict[SampleId, str] = {

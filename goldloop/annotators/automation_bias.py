@@ -53,6 +53,7 @@ class Observation:
     truth: str | None
     is_shown: bool
     lead_time_s: float | None
+    sample_id: SampleId | None = None
 
     @property
     def is_wrongly_suggested(self) -> bool:
@@ -90,6 +91,7 @@ def observations(
                 truth=decisions.get(sample_id) or _truth_of(tested, blind),
                 is_shown=tested.is_shown,
                 lead_time_s=None if tested.is_edited else _decision_s(tested),
+                sample_id=sample_id,
             )
         )
     return observed

@@ -23,6 +23,11 @@ class ProvisionalLabel:
     entity: str | None = None
     split: Split = Split.TRAIN
 
+    @property
+    def cluster(self) -> str:
+        """What the sample has in common with those that a model is right about together."""
+        return self.entity or self.group
+
 
 def provisional_labels(outcomes: Iterable[SampleOutcome]) -> list[ProvisionalLabel]:
     """Return the provisional labels, in the order of `outcomes`.

@@ -59,13 +59,14 @@ def file_of(uri: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ArrivedSample:
-    """Source of a sample, the fingerprint that near-duplicates share, and whom or what it belongs to."""
+    """Source of a sample, the fingerprint of near-duplicates, whom or what it belongs to, and its stake."""
 
     sample_id: SampleId
     uri: str
     batch: BatchId
     fingerprint: str | None
     entity: str | None = None
+    stake: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

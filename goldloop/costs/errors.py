@@ -8,7 +8,7 @@ from math import hypot, sqrt
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.audit.audited import Audited
+from goldloop.audit.audited import Audited, Traffic
 from goldloop.core.error_costs import ErrorCosts
 from goldloop.core.labels import LabelSet
 from goldloop.core.probs import Probs
@@ -62,17 +62,38 @@ def expected(amounts: Floats, posterior: Probs) -> Measure:
     )
 
 
-def price_of_error(accepted: Audited, prices: Prices) -> Measure:
-    """Return the mean price of the errors among `accepted`.
+def price_of_error(accepted: Audited, unseen: Traffic, prices: Prices) -> Measure:
+    """Return the mean price of the errors among accepted samples, from the audits of them, `accepted`.
 
-    Without any error it is the mean over all kinds of errors, at the mean stake.
+    What the model expects of the errors among the `unseen` ones stands in where no audit is wrong. The
+    interval is at least as wide as that spread asks for: until a large payment is among the errors, theirs
+    is too small. Without any error expected it is the mean over all kinds of errors, at the mean stake.
     """
     wrong = accepted.where(~accepted.is_decided_right)
-    if not len(wrong):
-        return exact(prices.errors.mean(float(accepted.stakes.mean()) if len(accepted) else 0.0))
     paid = prices.errors.paid(wrong.truth, wrong.decided, wrong.stakes)
-    mean = float(np.average(paid, weights=wrong.weights))
-    variance = float(np.average((paid - mean) ** 2, weights=wrong.weights))
-    effect = wrong.cluster_effect(paid - mean)
-    half = Z_95 * sqrt(effect * variance / effective_sample_size(wrong.weights))
-    return Measure(len(wrong), Estimate(mean, max(0.0, mean - half), mean + half, len(wrong)))
+    expects, spread = _expected_price(unseen, prices)
+    if not len(wrong) and expects is None:
+        return exact(prices.errors.mean(float(accepted.stakes.mean()) if len(accepted) else 0.0))
+    mean = float(np.average(paid, weights=wrong.weights)) if len(wrong) else float(expects or 0.0)
+    variance = float(np.average((paid - mean) ** 2, weights=wrong.weights)) if len(wrong) else 0.0
+    variance = max(variance, spread)
+    n_effective = effective_sample_size(wrong.weights) if len(wrong) else 1.0
+    effect = wrong.cluster_effect(paid - mean) if len(wrong) else 1.0
+    half = Z_95 * sqrt(effect * variance / n_effective)
+    n = max(1, len(wrong))
+    return Measure(n, Estimate(mean, max(0.0, mean - half), mean + half, n))
+
+
+def _expected_price(unseen: Traffic, prices: Prices) -> tuple[float | None, float]:
+    """Return the mean price of the errors that the model expects among samples, and its variance.
+
+    The mean is None where it expects none.
+    """
+    chances = unseen.probs.copy()
+    chances[np.arange(len(unseen)), unseen.decided] = 0.0
+    n_wrong = float(chances.sum())
+    if not n_wrong:
+        return None, 0.0
+    paid = prices.errors.of_taken(unseen.decided, unseen.stakes)
+    mean = float((chances * paid).sum()) / n_wrong
+    return mean, float((chances * (paid - mean) ** 2).sum()) / n_wrong

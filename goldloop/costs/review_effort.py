@@ -6,8 +6,10 @@ draw of all traffic.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import compress, pairwise
 
 import numpy as np
 
@@ -15,7 +17,9 @@ from goldloop.annotators.automation_bias import Observation, observations_of
 from goldloop.annotators.profiles import AssessedAnswer, assessed_answers
 from goldloop.annotators.skill import Columns, Floats, accuracy_against, expected_answers, wrong_answers
 from goldloop.consensus.outcomes import Outcomes
+from goldloop.core.annotations import Answer
 from goldloop.core.labels import LabelSet
+from goldloop.core.samples import SampleId
 from goldloop.core.tasks import AnswerRequest, Purpose
 from goldloop.costs.errors import Prices
 from goldloop.costs.inputs import CostInputs
@@ -24,30 +28,88 @@ from goldloop.routing.fit import Answered, KnownPeople
 from goldloop.settings.costs import CostSettings
 from goldloop.stats.measures import Measure, difference, exact, mean, product, scaled, total
 
+QUICK = (Purpose.REVIEW,)
 BLIND = (Purpose.AUDIT, Purpose.FULL, Purpose.RECHECK)
+MIN_PART = 50  # answers about a part of the stakes, below which it is not assessed apart
+
+Part = Callable[[SampleId], bool]
+"""Which samples belong to a part of the stakes."""
+
+
+N_PARTS = 3
+"""Parts of the stakes, of as many answers each, about which annotators are assessed apart."""
 
 
 def people_costs(
-    outcomes: Outcomes, answer_requests: Iterable[AnswerRequest], labels: LabelSet
+    outcomes: Outcomes,
+    answer_requests: Iterable[AnswerRequest],
+    labels: LabelSet,
+    stakes: Mapping[SampleId, float] | None = None,
 ) -> KnownPeople:
     """Return how long answers took, and how often each answer was given for each true label.
 
     Quick reviews are assessed on the shown arm alone: a random draw of review tasks that somebody else
     answered blind too. Blind answers are assessed by everybody else's evidence. Nobody assesses an
     adjudicator's decisions, so that only their times are known. A kind of review is None where nobody was
-    asked for it.
+    asked for it. With `stakes`, answers are also assessed apart for each third of the stakes that a kind of
+    review meets, so that nobody assumes that large payments are judged as small ones are.
     """
     answers = outcomes.answers
     seconds = working_seconds(answers)
-    assessed = assessed_answers(outcomes, answer_requests, labels)
-    shown = times_of(answers, seconds, (Purpose.REVIEW,), is_shown=True)
-    blind = times_of(answers, seconds, BLIND, is_shown=False)
-    deciding = times_of(answers, seconds, (Purpose.ADJUDICATION,), is_shown=False)
+    assessed, observed = assessed_answers(outcomes, answer_requests, labels), observations_of(outcomes)
+
+    def times(purposes: Collection[Purpose], part: Part, *, is_shown: bool) -> Floats:
+        rows = np.array([part(answer.sample_id) for answer in answers], dtype=bool)
+        return times_of(list(compress(answers, rows)), seconds[rows], purposes, is_shown=is_shown)
+
+    def quick(part: Part) -> Answered | None:
+        seen = [one for one in observed if one.sample_id is not None and part(one.sample_id)]
+        return _answered(times(QUICK, part, is_shown=True), _shown_counts(seen, labels))
+
+    def blind(part: Part) -> Answered | None:
+        mine = [one for one in assessed if part(one.answer.sample_id)]
+        return _answered(times(BLIND, part, is_shown=False), _blind_counts(mine, labels))
+
+    deciding = times((Purpose.ADJUDICATION,), _everything, is_shown=False)
+    met = {path: _met(answers, stakes or {}, path) for path in (QUICK, BLIND)}
     return KnownPeople(
-        quick=_answered(shown, _shown_counts(observations_of(outcomes), labels)),
-        blind=_answered(blind, _blind_counts(assessed, labels)),
+        quick=_by_stake(quick, met[QUICK], stakes or {}),
+        blind=_by_stake(blind, met[BLIND], stakes or {}),
         adjudicating=_answered(deciding, np.zeros((len(labels), len(labels)))),
     )
+
+
+def _everything(_: SampleId) -> bool:
+    return True
+
+
+def _met(
+    answers: Iterable[Answer], stakes: Mapping[SampleId, float], purposes: Collection[Purpose]
+) -> list[float]:
+    """Return the stakes of the answers given for one of `purposes`, as far as they are known."""
+    mine = [answer.sample_id for answer in answers if answer.purpose in purposes and not answer.is_skip]
+    return [stakes[one] for one in mine if one in stakes]
+
+
+def _by_stake(
+    assess: Callable[[Part], Answered | None], met: Sequence[float], stakes: Mapping[SampleId, float]
+) -> Answered | None:
+    """Return what `assess` finds of all answers, and beside it of each part of the stakes.
+
+    Without MIN_PART answers for each part there is none.
+    """
+    whole = assess(_everything)
+    if whole is None or len(met) < N_PARTS * MIN_PART:
+        return whole
+    inner = np.quantile(met, np.linspace(0, 1, N_PARTS + 1)[1:-1]).tolist()
+    edges = sorted({0.0, *inner, np.inf})
+    parts = [(low, assess(partial(_is_between, stakes, low, high))) for low, high in pairwise(edges)]
+    return replace(whole, by_stake=tuple((low, part) for low, part in parts if part is not None))
+
+
+def _is_between(stakes: Mapping[SampleId, float], low: float, high: float, sample_id: SampleId) -> bool:
+    stake = stakes.get(sample_id)
+    return stake is not None and low <= stake < high
 
 
 def _answered(seconds: Floats, counts: Floats) -> Answered | None:

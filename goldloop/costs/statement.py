@@ -76,13 +76,14 @@ def statement(inputs: CostInputs, prices: Prices, answering: Answering, rounds: 
     traffic, audited = inputs.traffic, inputs.audited
     scored = np.isin(traffic.rounds, sorted(rounds))
     accepted = scored & (traffic.lanes == str(Lane.AUTO))
-    n_unseen = int((accepted & ~inputs.is_labelled).sum())
+    unseen = traffic.where(accepted & ~inputs.is_labelled)
+    n_unseen = len(unseen)
     audits = audited.where((audited.lanes == str(Lane.AUTO)) & np.isin(audited.rounds, sorted(rounds)))
     share = _wrong_share(audits) if n_unseen else exact(0.0)
     let_through = scaled(share, n_unseen)
     gold_cost = expected(prices.errors.of_taken(gold.label, gold.stakes), gold.posterior)
-    error_cost = total([product(let_through, price_of_error(audits, prices)), gold_cost])
-    at_stake = np.concatenate([traffic.stakes[accepted & ~inputs.is_labelled], gold.stakes])
+    error_cost = total([product(let_through, price_of_error(audits, unseen, prices)), gold_cost])
+    at_stake = np.concatenate([unseen.stakes, gold.stakes])
     everything = scaled(answering.sample(prices, _mean(at_stake)), len(at_stake))
     return Statement(
         rounds=tuple(sorted(rounds)),

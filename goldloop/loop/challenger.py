@@ -22,7 +22,7 @@ from goldloop.tables.model_log import save_model_event
 from goldloop.training.evaluate import CHALLENGER, weights_of
 from goldloop.training.model_files import digest_of
 from goldloop.training.model_history import ModelChange, ModelEvent, ModelHistory, ModelId
-from goldloop.training.ports import TrainingRuns, TrainingStart
+from goldloop.training.ports import TrainedModel, TrainingRuns, TrainingStart
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +56,14 @@ def train_challenger(
 ) -> Challenger:
     """Train a challenger on gold and on provisional labels, and register it; `recipe` is their digest."""
     registry, runs, trainer = ports.open_registry(), ports.open_runs(), ports.trainer()
-    labels, validation = ports.settings.label_set, of_split(gold, Split.VALIDATION)
     tags = {
         "goldloop.gold_digest": gold.version.digest,
         "goldloop.settings": recipe,
         "goldloop.champion": history.champion.version if history.champion else "",
     }
     run_id = runs.begin(_start(ports, gold, provisional, tags))
-    learnt: list[GoldRecord | ProvisionalLabel] = [*of_split(gold, Split.TRAIN), *provisional]
     with failing(runs, run_id, "training"):
-        trained = trainer.train(
-            [(one.sample_id, labels.column(one.label)) for one in learnt],
-            [(record.sample_id, labels.column(record.label)) for record in validation],
-            labels=labels,
-            load=ports.training_samples().load,
-            folder=scratch / run_id,
-            advance=advance,
-            validation_weights=weights_of(validation).tolist(),
-            folds=[fold_of(record.cluster, n_folds=VALIDATION_FOLDS) for record in validation],
-        )
+        trained = fit(ports, gold, provisional, folder=scratch / run_id, advance=advance)
         notes += trained.notes
         graph, example = trainer.exportable(trained.folder) or (None, None)
         number = registry.register(
@@ -85,6 +74,33 @@ def train_challenger(
         _save_registered(ports, model, run_id, gold, recipe)
         registry.set_alias(CHALLENGER, model.version, digest)
     return Challenger(model, run_id, trained.history)
+
+
+def fit(
+    ports: LoopPorts,
+    gold: Gold,
+    provisional: Sequence[ProvisionalLabel],
+    *,
+    folder: Path,
+    advance: Callable[[float], None] = lambda _: None,
+) -> TrainedModel:
+    """Train a model on the train samples of `gold` and on provisional labels, calibrated on validation.
+
+    Raises:
+        EmptyPoolError: there is too little to train on.
+    """
+    labels, validation = ports.settings.label_set, of_split(gold, Split.VALIDATION)
+    learnt: list[GoldRecord | ProvisionalLabel] = [*of_split(gold, Split.TRAIN), *provisional]
+    return ports.trainer().train(
+        [(one.sample_id, labels.column(one.label)) for one in learnt],
+        [(record.sample_id, labels.column(record.label)) for record in validation],
+        labels=labels,
+        load=ports.training_samples().load,
+        folder=folder,
+        advance=advance,
+        validation_weights=weights_of(validation).tolist(),
+        folds=[fold_of(record.cluster, n_folds=VALIDATION_FOLDS) for record in validation],
+    )
 
 
 def _save_registered(ports: LoopPorts, model: ModelId, mlflow_run_id: str, gold: Gold, recipe: str) -> None:

@@ -15,16 +15,17 @@ from typing import Any
 import numpy as np
 
 from goldloop.core.digests import DigestSet
-from goldloop.core.errors import BusyError, SettingsError
+from goldloop.core.errors import BusyError, GoldloopError, SettingsError
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
-from goldloop.core.ports import Reader, ReasonedScorer, Row
+from goldloop.core.ports import ReasonedScorer, Row
 from goldloop.core.probs import stored_probs
 from goldloop.core.samples import Arrival, BatchId, SampleId
 from goldloop.loop.briefing import strongest_reasons
 from goldloop.loop.champion import champion_model, modality_for
+from goldloop.loop.journal import fold_journal
 from goldloop.loop.let_through import let_through_of
-from goldloop.loop.policy import audit_probabilities_of, policy_in_force
+from goldloop.loop.policy import audit_probabilities_of, policy_in_force, standing_policy
 from goldloop.loop.ports import LoopPorts
 from goldloop.modalities.features import FeatureReader
 from goldloop.modalities.rows.reader import RowReader
@@ -33,11 +34,12 @@ from goldloop.routing.policies import asked_for
 from goldloop.scoring.journal import Journal
 from goldloop.scoring.score import seen_samples
 from goldloop.scoring.writer import ScoreReport, ScoreWriter, sample_key
-from goldloop.tables.batches import read_samples
+from goldloop.tables.model_log import read_models
 from goldloop.tables.predictions import read_predictions
 
 BATCH = BatchId("decide")
 COMMIT_AFTER = timedelta(seconds=5)
+RENEW_AFTER = timedelta(seconds=5)
 MOST_IN_JOURNAL = 500
 """Decisions after which those in the journal go to the tables."""
 
@@ -74,7 +76,8 @@ class LiveDecision:
 class LiveDecisions:
     """Decides records one at a time; made by `open_decisions`, and closed by `flush`.
 
-    `prepared` turns an arrival into what the model takes.
+    A champion or a policy that came into force meanwhile decides within RENEW_AFTER. `prepared` turns an
+    arrival into what the model takes.
     """
 
     ports: LoopPorts
@@ -85,9 +88,11 @@ class LiveDecisions:
     prepared: Callable[[Arrival], Arrival] = lambda arrival: arrival
     _decided: dict[SampleId, Row] = field(default_factory=dict)
     _first_at: datetime | None = None
+    _renewed_at: datetime | None = None
 
     def decide(self, fields: Mapping[str, Any]) -> LiveDecision:
         """Return what is done with the record that has these `fields`, which is recorded then."""
+        self._renew_if_due()
         arrival, sample = self.reader.row(str(BATCH), fields)
         row_id = str(fields.get("id", ""))
         if arrival.reason is not None or sample is None:
@@ -129,6 +134,37 @@ class LiveDecisions:
         found = read_predictions(self.ports.tables, [sample_id]).get(sample_id)
         return None if found is None else {name: getattr(found, name) for name in found.__slots__}
 
+    def prepare(self) -> None:
+        """Fit what is beside the model: how samples are read for it, and the chances of audits."""
+        ports, writer = self.ports, self.writer
+        writer.audit_probabilities, writer.let_through = audit_probabilities_of(ports), let_through_of(ports)
+        taken = modality_for(ports, writer.model).reader
+        self.prepared = taken.prepared if isinstance(taken, FeatureReader) else lambda arrival: arrival
+        self._renewed_at = ports.clock()
+
+    def _renew_if_due(self) -> None:
+        """Load the champion and the policy of now where they are others, and where some time has passed.
+
+        A champion that cannot be loaded, or has no policy yet, decides nothing: the one before goes on.
+        """
+        now = self.ports.clock()
+        if self._renewed_at and now - self._renewed_at < RENEW_AFTER:
+            return
+        self._renewed_at, writer = now, self.writer
+        champion = read_models(self.ports.tables).champion
+        policy = standing_policy(self.ports, champion.version) if champion else None
+        if champion is None or policy is None:
+            return
+        if (champion.version, policy.version) == (writer.model.version, writer.policy.version):
+            return
+        try:
+            model = writer.model if champion.version == writer.model.version else champion_model(self.ports)
+        except GoldloopError as error:
+            self.ports.progress.say(f"model {writer.model.version} goes on to decide: {error}")
+            return
+        writer.model, writer.policy = model, policy
+        self.prepare()
+
     def flush_if_due(self) -> None:
         """Bring the journal to the tables where it has waited for long, or has grown long."""
         waited = self._first_at and self.ports.clock() - self._first_at
@@ -151,9 +187,11 @@ class LiveDecisions:
 def open_decisions(ports: LoopPorts) -> LiveDecisions:
     """Load the champion and its policy, and bring to the tables what a killed process left in the journal.
 
+    While another process scores, the journal waits, and what it holds is known.
+
     Raises:
         SettingsError: samples of this kind are files, or the workspace has no place for a journal.
-        BusyError: another process scores or decides in this workspace.
+        BusyError: another process scores or decides, and no policy is settled for the champion yet.
         ModelError: the champion cannot be loaded.
     """
     reader = ports.modality.reader
@@ -162,57 +200,23 @@ def open_decisions(ports: LoopPorts) -> LiveDecisions:
             f"goldloop decide takes texts and records, and this workspace has the kind "
             f"{ports.settings.kind!r}; use `goldloop score`"
         )
-    model, journal = champion_model(ports), Journal(ports.journal)
-    with ports.alone("score"):
-        fold_journal(ports, journal, reader)
-        policy = policy_in_force(ports, model.version)
-    report = ScoreReport(str(BATCH), model.version)
-    chances = audit_probabilities_of(ports)
-    writer = ScoreWriter(BATCH, model, policy, ports.tables, ports.clock, chances, report)
-    writer.let_through = let_through_of(ports)
-    decisions = LiveDecisions(ports, reader, writer, journal, seen_samples(ports.tables))
-    taken = modality_for(ports, model).reader
-    if isinstance(taken, FeatureReader):
-        decisions.prepared = taken.prepared
-    return decisions
-
-
-def fold_journal_of(ports: LoopPorts, reader: Reader) -> int:
-    """Bring what a killed `goldloop decide` left in the journal to the tables, if there is any."""
-    if ports.journal is None or not isinstance(reader, RowReader):
-        return 0
-    return fold_journal(ports, Journal(ports.journal), reader)
-
-
-def fold_journal(ports: LoopPorts, journal: Journal, reader: RowReader) -> int:
-    """Bring what the journal holds to the store and the tables, and clear it; return the number of samples.
-
-    What is in the tables already, because a process was killed before it had cleared the journal, stays.
-    """
-    if not journal.path.exists():
-        return 0
-    with journal.locked():
-        n_new = _folded(ports, journal.entries(), reader)
-        journal.clear()
-    return n_new
-
-
-def _folded(ports: LoopPorts, lines: Sequence[Mapping[str, Any]], reader: RowReader) -> int:
-    entries = {SampleId(entry["sample"]["sample_id"]): entry for entry in lines}
-    if not entries:
-        return 0
-    known = read_samples(ports.tables, list(entries))
-    new = {sample_id: entry for sample_id, entry in entries.items() if sample_id not in known}
-    rows = {sample_id: entry["row"] for sample_id, entry in new.items()}
-    reader.keep(
-        {sample_id: row["content"] for sample_id, row in rows.items()},
-        {sample_id: row["beside"] for sample_id, row in rows.items() if row["beside"]},
+    model, journal, waiting = champion_model(ports), Journal(ports.journal), dict[SampleId, Row]()
+    try:
+        with ports.alone("score"):
+            fold_journal(ports, journal, reader)
+            policy = policy_in_force(ports, model.version)
+    except BusyError:
+        standing = standing_policy(ports, model.version)
+        if standing is None:
+            raise
+        policy = standing
+        waiting = {SampleId(one["sample"]["sample_id"]): one["prediction"] for one in journal.entries()}
+    writer = ScoreWriter(
+        BATCH, model, policy, ports.tables, ports.clock, None, ScoreReport(str(BATCH), model.version)
     )
-    ports.tables.samples.append([entry["sample"] for entry in new.values()])
-    predicted = read_predictions(ports.tables, list(entries))
-    missing = [entry["prediction"] for one, entry in entries.items() if one not in predicted]
-    ports.tables.predictions.append(missing)
-    return len(new)
+    decisions = LiveDecisions(ports, reader, writer, journal, seen_samples(ports.tables), _decided=waiting)
+    decisions.prepare()
+    return decisions
 
 
 def _told(row_id: str, prediction: Row, labels: LabelSet, *, is_known: bool = False) -> LiveDecision:

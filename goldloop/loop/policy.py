@@ -15,7 +15,7 @@ from goldloop.costs.review_effort import people_costs
 from goldloop.labeling.context import read_state
 from goldloop.loop.ports import LoopPorts
 from goldloop.routing.explanation import Explanation, explain
-from goldloop.routing.fit import KnownPeople, cost_policy, fit_policy
+from goldloop.routing.fit import KnownPeople, cost_policy, error_costs, fit_policy
 from goldloop.routing.outcomes import consequences
 from goldloop.routing.policies import Policy, PolicyEntry, labels_of, reroute
 from goldloop.routing.settle import is_asked_for, settle_policy
@@ -60,11 +60,18 @@ def cautions(tables: Tables) -> list[str]:
 
 def policy_in_force(ports: LoopPorts, champion: str) -> Policy:
     """Return the policy that routes what `champion` scores, settled now if none that settings ask for is."""
+    standing = standing_policy(ports, champion)
+    if standing is not None:
+        return standing
+    entry = settle(ports)
+    return fit_policy(ports.settings).policy if entry is None else entry.policy
+
+
+def standing_policy(ports: LoopPorts, champion: str) -> Policy | None:
+    """Return the policy that is in force for `champion`; None where it must be settled first."""
     entries = PolicyLog(ports.tables.policies).entries()
     entry = entries[-1] if entries and entries[-1].model_version == champion else None
-    if entry is None or not is_asked_for(entry.policy, ports.settings):
-        entry = settle(ports)
-    return fit_policy(ports.settings).policy if entry is None else entry.policy
+    return entry.policy if entry and is_asked_for(entry.policy, ports.settings) else None
 
 
 def reroute_pool(
@@ -100,9 +107,17 @@ def consequences_for_gate(ports: LoopPorts) -> Callable[[Audited], Consequences]
 
 
 def known_people(ports: LoopPorts) -> KnownPeople:
-    """Return how long annotators take and what they answer, as far as that is known."""
-    state = read_state(ports.tables, ports.settings)
-    return people_costs(state.outcomes, state.snapshot.requests.requests, ports.settings.label_set)
+    """Return how long annotators take and what they answer, as far as that is known.
+
+    It is also known by stake where errors cost more with it.
+    """
+    settings, state = ports.settings, read_state(ports.tables, ports.settings)
+    stakes: dict[SampleId, float] = {}
+    if error_costs(settings.cost, settings.label_set).factors:
+        arrived = read_samples(ports.tables, {answer.sample_id for answer in state.outcomes.answers})
+        stakes = {key: sample.stake or 0.0 for key, sample in arrived.items()}
+    requests = state.snapshot.requests.requests
+    return people_costs(state.outcomes, requests, settings.label_set, stakes)
 
 
 def audit_probabilities_of(ports: LoopPorts) -> AuditProbabilities:

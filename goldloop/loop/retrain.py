@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from goldloop.consensus.outcomes import open_audit_note
+from goldloop.consensus.provisional import ProvisionalLabel
 from goldloop.core.errors import EmptyPoolError, ModelError
-from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
 from goldloop.drift.checks import check_drift
 from goldloop.drift.history import Seen
@@ -27,11 +27,11 @@ from goldloop.loop.challenger import (
 from goldloop.loop.champion import check_champion, load_model
 from goldloop.loop.checks import checks_digest, checks_of_retrain, learnt_from
 from goldloop.loop.left_out import without_left_out
-from goldloop.loop.policy import consequences_for_gate
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples
 from goldloop.loop.preset_comparison import compare_presets
 from goldloop.loop.presumed import presumed_labels
+from goldloop.loop.rare_labels import loss_evidence
 from goldloop.loop.readable_gold import readable_gold
 from goldloop.tables.answers import read_annotations
 from goldloop.tables.batches import read_current_samples, read_reference, save_batch
@@ -113,8 +113,9 @@ def _retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
                 scratch=Path(scratch),
                 advance=advance,
             )
-        learnt = learnt_from(ports, [*gold.records, *provisional])
-        evaluation, checks = _evaluate(ports, gold, challenger, history, learnt=learnt, notes=notes)
+        evaluation, checks = _evaluate(
+            ports, gold, provisional, challenger, history, scratch=Path(scratch), notes=notes
+        )
         return _close_round(ports, gold, evaluation, challenger, history, checks=checks)
 
 
@@ -131,15 +132,16 @@ def retrain_if_possible(ports: LoopPorts) -> tuple[RoundRecord | None, list[str]
 def _evaluate(
     ports: LoopPorts,
     gold: Gold,
+    provisional: Sequence[ProvisionalLabel],
     challenger: Challenger,
     history: ModelHistory,
     *,
-    learnt: Collection[SampleId],
+    scratch: Path,
     notes: list[str],
 ) -> tuple[HoldoutEvaluation, CheckReport | None]:
     """Evaluate challenger, champion and baseline, store it, and close the run with figures and plots.
 
-    `learnt` are the samples that the challenger learnt from.
+    `gold` and `provisional` are what the challenger learnt from.
     """
     runs, trainer = ports.open_runs(), ports.trainer()
     models = {CHALLENGER: challenger.model, CHAMPION: history.champion, BASELINE: history.baseline}
@@ -148,6 +150,9 @@ def _evaluate(
         roles = {role: model.version for role, model in models.items() if model}
         scorer_of = cache(lambda version: trainer.scorer(folders[version]))
         before = history.rounds[-1].checks if history.rounds else None
+        learnt = learnt_from(ports, [*gold.records, *provisional])
+        champion = scorer_of(roles[CHAMPION]) if CHAMPION in roles else None
+        losses = loss_evidence(ports, gold, provisional, history, champion=champion, scratch=scratch)
         checked = checks_of_retrain(ports, roles, scorer_of, learnt=learnt, before=before, notes=notes)
         evaluation = evaluate_on_holdout(
             roles=roles,
@@ -159,7 +164,7 @@ def _evaluate(
             current=read_current_samples(ports.tables),
             is_proven=history.is_proven,
             checks=checked.report.groups if checked else (),
-            consequences=consequences_for_gate(ports),
+            losses=losses,
         )
         artifacts = dict(ports.plots(evaluation))
     _save_evaluation(ports, evaluation, challenger.model)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from goldloop.loop.champion import champion_model, modality_for
-from goldloop.loop.decide import fold_journal_of
+from goldloop.loop.journal import fold_journal_of
 from goldloop.loop.let_through import let_through_of
 from goldloop.loop.policy import audit_probabilities_of, policy_in_force, reroute_pool
 from goldloop.loop.ports import LoopPorts

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,25 +26,60 @@ class Review:
     """One way of asking annotators: its price in currency, and how often each true label gets which answer.
 
     An infinite price means that nobody can be asked in this way. `minutes` is the time of people that it
-    takes; 0 where that is not known.
+    takes; 0 where that is not known. `by_stake` has the review for each part of the stakes, in ascending
+    order, where these are known apart.
     """
 
     price: float
     answers: Matrix
     minutes: float = 0.0
+    by_stake: tuple[StakedReview, ...] = ()
 
     def of_truth(self, truth: Columns, costs: ErrorCosts, stakes: Stakes | None = None) -> Amounts:
         """Return what the review of samples of the labels `truth` is expected to cost (n,), with errors."""
-        answers = np.asarray(self.answers)[truth]
-        return np.asarray(self.price + (answers * costs.of_truth(truth, stakes)).sum(axis=1))
+        found = np.empty(len(truth))
+        for rows, review in self._parts(stakes, len(truth)):
+            errors = costs.of_truth(truth[rows], None if stakes is None else stakes[rows])
+            found[rows] = review.price + (np.asarray(review.answers)[truth[rows]] * errors).sum(axis=1)
+        return found
 
     def expected(self, probs: Probs, costs: ErrorCosts, stakes: Stakes | None = None) -> Amounts:
         """Return what the review of samples with `probs` is expected to cost (n,), with errors."""
+        found = np.empty(len(probs))
+        for rows, review in self._parts(stakes, len(probs)):
+            found[rows] = review._expected(probs[rows], costs, None if stakes is None else stakes[rows])
+        return found
+
+    def minutes_of(self, stakes: Stakes | None, n: int) -> Amounts:
+        """Return the minutes of people that the review of each of n samples takes (n,)."""
+        found = np.empty(n)
+        for rows, review in self._parts(stakes, n):
+            found[rows] = review.minutes
+        return found
+
+    def _parts(self, stakes: Stakes | None, n: int) -> Iterator[tuple[npt.NDArray[np.bool_], Review]]:
+        """Yield which of n samples get which review."""
+        if stakes is None or not self.by_stake:
+            yield np.ones(n, dtype=bool), self
+            return
+        place = np.searchsorted([one.least for one in self.by_stake], stakes, side="right")
+        for number, review in enumerate([self, *(one.review for one in self.by_stake)]):
+            yield place == number, review
+
+    def _expected(self, probs: Probs, costs: ErrorCosts, stakes: Stakes | None) -> Amounts:
         answers = np.asarray(self.answers)
         expected = self.price + probs @ (answers * np.asarray(costs.base)).sum(axis=1)
         if costs.factors and stakes is not None:
             expected += stakes * (probs @ (answers * np.asarray(costs.factors)).sum(axis=1))
         return np.asarray(expected)
+
+
+@dataclass(frozen=True, slots=True)
+class StakedReview:
+    """The review of samples with at least the stake `least`."""
+
+    least: float
+    review: Review
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +102,7 @@ class Cost:
         self._check("errors", self.errors)
         if self.factors:
             self._check("factors", self.factors)
-        for name, review in (("quick", self.quick), ("full", self.full)):
+        for name, review in self._reviews():
             answers = self._check(f"{name}.answers", review.answers)
             if np.abs(answers.sum(axis=1) - 1).max(initial=0) > 1e-6:
                 raise PolicyError(
@@ -77,6 +113,12 @@ class Cost:
                 raise PolicyError(
                     f"The price of a review must be at least 0, got {review.price}. Correct [cost]."
                 )
+
+    def _reviews(self) -> Iterator[tuple[str, Review]]:
+        """Yield every review with its name."""
+        for name, review in (("quick", self.quick), ("full", self.full)):
+            yield name, review
+            yield from ((name, one.review) for one in review.by_stake)
 
     def _check(self, what: str, matrix: Matrix) -> Amounts:
         """Return a matrix of the policy as an array, after checking its shape and its values."""
@@ -96,7 +138,11 @@ class Cost:
     @property
     def version(self) -> str:
         """Name stored with each decision: a digest, as the matrices are long."""
-        body = json.dumps({"kind": "cost", **to_plain(self)}, sort_keys=True).encode()
+        values = {"kind": "cost", **to_plain(self)}
+        for name in ("quick", "full"):
+            if not values[name]["by_stake"]:  # so that policies from before it was kept have their name
+                del values[name]["by_stake"]
+        body = json.dumps(values, sort_keys=True).encode()
         return f"cost[{hashlib.sha256(body).hexdigest()[:12]}]"
 
     @property
@@ -137,9 +183,9 @@ class Cost:
         savings = np.full(len(probs), np.nan)
         ways = zip((Lane.REVIEW, Lane.FULL), (self.quick, self.full), reviewed, strict=True)
         for lane, review, cost in ways:
-            rows = lanes == str(lane)
-            if review.minutes > 0:
-                savings[rows] = (accept[rows] - cost[rows]) / review.minutes
+            minutes = review.minutes_of(stakes, len(probs))
+            rows = (lanes == str(lane)) & (minutes > 0)
+            savings[rows] = (accept[rows] - cost[rows]) / minutes[rows]
         return savings
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from goldloop.core.error_costs import ErrorCosts, Matrix
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
 from goldloop.routing.certificate import certify, evenly_drawn
-from goldloop.routing.cost_policy import Cost, Review
+from goldloop.routing.cost_policy import Cost, Review, StakedReview
 from goldloop.routing.policies import Band, Policy, Risk, Target
 from goldloop.settings import Settings
 from goldloop.settings.costs import CostSettings
@@ -34,11 +35,13 @@ class Answered:
     `seconds` are times of single decisions, without idle and edited ones (`goldloop.annotators.pace`).
     `counts` (n_labels, n_labels), rows the true label, columns the answer: how often each answer was given,
     compared with other annotators' answers and never with gold that contains the answer itself; expected
-    counts where the true label is uncertain.
+    counts where the true label is uncertain. `by_stake` has the answers about each part of the stakes after
+    the lowest stake of that part, in ascending order; empty where stakes are not known.
     """
 
     seconds: tuple[float, ...]
     counts: Matrix
+    by_stake: tuple[tuple[float, Answered], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +140,12 @@ def error_costs(cost: CostSettings, labels: LabelSet) -> ErrorCosts:
 def _quick_review(cost: CostSettings, n_labels: int, known: Answered | None) -> tuple[Review, str]:
     seconds, why = _seconds(known, cost.quick_s)
     answers, how_right = _answers(known, cost.quick_accuracy, n_labels)
-    return _review(seconds, cost, answers), f"a quick review takes {why}, {how_right}"
+    parts = [
+        StakedReview(least, _review(_seconds(part, seconds)[0], cost, _shrunk(part, answers)))
+        for least, part in (known.by_stake if known else ())
+    ]
+    review = replace(_review(seconds, cost, answers), by_stake=tuple(parts))
+    return review, f"a quick review takes {why}, {how_right}{_apart(parts)}"
 
 
 def _full_review(cost: CostSettings, n_labels: int, people: KnownPeople, n_blind: int) -> tuple[Review, str]:
@@ -150,12 +158,34 @@ def _full_review(cost: CostSettings, n_labels: int, people: KnownPeople, n_blind
     blind, how_right = _answers(people.blind, cost.quick_accuracy, n_labels)
     deciding, _ = _answers(people.adjudicating, float(blind.diagonal().mean()), n_labels)
     answers, differ = joined_answers(blind, deciding, n_blind)
-    seconds = n_blind * blind_s + float(differ.mean()) * deciding_s
+
+    def joined(each_s: float, each: Floats) -> Review:
+        right, disputed = joined_answers(each, deciding, n_blind)
+        return _review(n_blind * each_s + float(disputed.mean()) * deciding_s, cost, right)
+
+    parts = [
+        StakedReview(least, joined(_seconds(part, blind_s)[0], _shrunk(part, blind)))
+        for least, part in people.blind.by_stake
+    ]
+    review = replace(joined(blind_s, blind), by_stake=tuple(parts))
     why = (
         f"a full review is {n_blind} blind answers, each {why}, {how_right}; {differ.mean():.0%} differ and "
-        f"are adjudicated: {seconds:.0f} s in all, right {answers.diagonal().mean():.1%}"
+        f"are adjudicated: {60 * review.minutes:.0f} s in all, right {answers.diagonal().mean():.1%}"
+        f"{_apart(parts)}"
     )
-    return _review(seconds, cost, answers), why
+    return review, why
+
+
+def _apart(parts: Sequence[StakedReview]) -> str:
+    if not parts:
+        return ""
+    return f", and apart for stakes from {', '.join(f'{one.least:g}' for one in parts)} on"
+
+
+def _shrunk(part: Answered, answers: Floats) -> Floats:
+    """Return the answers (n_labels, n_labels) about one part of the stakes, shrunk to those about all."""
+    smoothed = np.asarray(part.counts, dtype=np.float64) + PRIOR_ANSWERS * answers
+    return np.asarray(smoothed / smoothed.sum(axis=1, keepdims=True))
 
 
 def _review(seconds: float, cost: CostSettings, answers: Floats) -> Review:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
+from io import SEEK_END, FileIO
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +25,24 @@ class Journal:
         self.path = path
 
     def add(self, entry: Mapping[str, Any]) -> None:
-        """Append an entry and force it to the disk."""
+        """Append an entry and force it to the disk; nothing of it stays where the disk is full.
+
+        A torn last line is removed first.
+        """
         line = json.dumps(entry, ensure_ascii=False, default=datetime.isoformat) + "\n"
         with disk_errors("record a decision", self.path), self.locked():
             is_new = not self.path.exists()
-            with self.path.open("ab") as file:
-                file.write(line.encode())
-                file.flush()
-                os.fsync(file.fileno())
+            with self.path.open("ab+", buffering=0) as file:
+                whole = _whole_lines(file)
+                file.truncate(whole)
+                try:
+                    left = memoryview(line.encode())
+                    while left:  # a disk that is nearly full takes a part
+                        left = left[file.write(left) :]
+                    os.fsync(file.fileno())
+                except OSError:
+                    file.truncate(whole)
+                    raise
             if is_new:
                 force_folder(self.path.parent)
 
@@ -55,6 +66,18 @@ class Journal:
             self.path.unlink(missing_ok=True)
             if self.path.parent.is_dir():
                 force_folder(self.path.parent)
+
+
+def _whole_lines(file: FileIO) -> int:
+    """Return how many bytes of the file are whole lines."""
+    n = file.seek(0, SEEK_END)
+    if not n:
+        return 0
+    file.seek(n - 1)
+    if file.read(1) == b"\n":
+        return n
+    file.seek(0)
+    return file.read().rfind(b"\n") + 1
 
 
 def _with_moments(row: dict[str, Any]) -> dict[str, Any]:

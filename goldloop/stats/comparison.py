@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import sqrt
 
 import numpy as np
@@ -42,12 +42,14 @@ class LossComparison:
 
     `saving` is the loss of the champion, `champion`, minus that of the challenger, both in currency per 1,000
     samples. `caught` maps label to the share of its samples that are not missed, challenger minus champion,
-    in label-set order and without labels that no sample has.
+    in label-set order and without labels that no sample has. `caught_in_train` is the same share of train
+    samples that the champion did not learn from, for labels with too few samples to compare on.
     """
 
     saving: Estimate
     champion: float
     caught: Mapping[str, Estimate]
+    caught_in_train: Mapping[str, Estimate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

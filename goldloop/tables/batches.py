@@ -27,7 +27,7 @@ def read_samples(tables: Tables, sample_ids: Collection[SampleId]) -> dict[Sampl
         return {}
     wanted = IS_SAMPLE & pc.field("sample_id").isin(pa.array(sorted(sample_ids), pa.string()))
     rows = tables.samples.read(
-        ["sample_id", "uri", "batch", "fingerprint", "entity", "arrived_at"], where=wanted
+        ["sample_id", "uri", "batch", "fingerprint", "entity", "stake", "arrived_at"], where=wanted
     )
     rows = rows.sort_by([("arrived_at", "descending")])
     return {sample.sample_id: sample for sample in codec.values_of(ArrivedSample, rows)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -23,13 +23,28 @@ from goldloop.drift.sketches import Sketch, sketch_of
 from goldloop.gold.records import GoldRecord, GoldVersion
 from goldloop.settings import Settings
 from goldloop.stats.comparison import Comparison, Consequences, compare, compare_losses
-from goldloop.stats.metrics import Columns, Weights
+from goldloop.stats.metrics import Columns, Estimate, Weights
 from goldloop.training.checks import CheckedGroup
 from goldloop.training.loss_gate import guarded_labels
 from goldloop.training.promotion import Decision, Evaluation, decide, evaluate
 
 BASELINE, CHAMPION, CHALLENGER = "baseline", "champion", "challenger"
 MINIBATCH = 128
+
+
+Judge = Callable[[Audited], Consequences]
+"""Returns what the decisions that follow from a model's predictions come to."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossEvidence:
+    """What the gate on losses judges by: `judge`, and beside the holdout what train samples tell.
+
+    `caught_in_train` is that of `goldloop.stats.comparison.LossComparison`.
+    """
+
+    judge: Judge
+    caught_in_train: Mapping[str, Estimate] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,21 +125,21 @@ def evaluate_on_holdout(
     current: Collection[SampleId],
     is_proven: bool = True,
     checks: Sequence[CheckedGroup] = (),
-    consequences: Callable[[Audited], Consequences] | None = None,
+    losses: LossEvidence | None = None,
 ) -> HoldoutEvaluation:
     """Return the evaluation of the models in `roles` on the same `holdout`, and the decision of the gate.
 
     Each sample has the weight 1 / its inclusion probability, so that the holdout stands for all traffic.
     `current` are the samples of the rounds that still count; the sketch is of these alone. `is_proven` tells
     whether something speaks for the champion; `checks` are the results of these models in behaviour checks.
-    `consequences` returns what the decisions that follow from a model's predictions come to; None where the
-    gate does not ask.
+    `losses` is what the gate on losses judges by; None where it judges accuracy.
     """
     labels = settings.label_set
     samples = _samples(holdout, modality, labels)
     models = {role: model for role, model in roles.items() if model is not None}
     scores = {
-        model: _scored(scorer_of(model), holdout, modality, labels) for model in sorted(set(models.values()))
+        model: score_records(scorer_of(model), holdout, modality, labels)
+        for model in sorted(set(models.values()))
     }
     probs = {model: of_model.probs for model, of_model in scores.items()}
     evaluations = {
@@ -133,7 +148,7 @@ def evaluate_on_holdout(
     comparison = None
     if CHAMPION in models:
         new, old = (samples.judged(probs[models[role]]) for role in (CHALLENGER, CHAMPION))
-        comparison = _compared(new, old, labels, consequences)
+        comparison = _compared(new, old, labels, losses)
     decision = decide(
         settings.gate,
         champion=evaluations.get(CHAMPION),
@@ -163,16 +178,35 @@ def _compared(
     challenger: Audited,
     champion: Audited,
     labels: LabelSet,
-    consequences: Callable[[Audited], Consequences] | None,
+    losses: LossEvidence | None,
 ) -> Comparison:
-    """Return how two models compare on the same samples, with losses where `consequences` gives them."""
+    """Return how two models compare on the same samples, with losses where the gate judges these."""
     drawn: dict[str, Any] = {"weights": champion.weights, "clusters": champion.clusters, "labels": labels}
     truth = champion.truth
     comparison = compare(challenger.is_right, champion.is_right, truth, **drawn)
-    if consequences is None:
+    if losses is None:
         return comparison
-    loss = compare_losses(consequences(challenger), consequences(champion), truth, **drawn)
-    return replace(comparison, loss=loss)
+    loss = compare_losses(losses.judge(challenger), losses.judge(champion), truth, **drawn)
+    return replace(comparison, loss=replace(loss, caught_in_train=losses.caught_in_train))
+
+
+def caught_difference(
+    records: Sequence[GoldRecord],
+    challenger: Probs,
+    champion: Probs,
+    *,
+    modality: Modality,
+    labels: LabelSet,
+    judge: Judge,
+) -> Mapping[str, Estimate]:
+    """Return, by label, the share of `records` that decisions do not miss, challenger minus champion.
+
+    Both probs are (n, n_labels), in the order of `records`.
+    """
+    samples = _samples(records, modality, labels)
+    ours, theirs = (judge(samples.judged(probs)) for probs in (challenger, champion))
+    drawn: dict[str, Any] = {"weights": samples.weights, "clusters": samples.clusters, "labels": labels}
+    return compare_losses(ours, theirs, samples.truth, **drawn).caught
 
 
 def _samples(holdout: Sequence[GoldRecord], modality: Modality, labels: LabelSet) -> _Holdout:
@@ -212,8 +246,10 @@ def _sketch(
     return sketch_of(scores.probs[kept], scores.embeddings[kept], settings.label_set)
 
 
-def _scored(scorer: Scorer, records: Sequence[GoldRecord], modality: Modality, labels: LabelSet) -> Scores:
-    """Return the scores of samples, which each model gets as its own preset takes them."""
+def score_records(
+    scorer: Scorer, records: Sequence[GoldRecord], modality: Modality, labels: LabelSet
+) -> Scores:
+    """Return the scores of at least one sample, which each model gets as its own preset takes them."""
     store = modality.for_preset(scorer.preset).store
     return scored(scorer, (store.load(record.sample_id).payload for record in records), labels)
 

@@ -32,9 +32,9 @@ def against_loss(
 
     The loss must not rise. Its interval must also rule out a rise of `gate.max_loss_rise` of the champion's
     loss if the champion `is_proven`, or any rise under the rule "superiority". Of each `guarded` label the
-    holdout must have `gate.min_guarded` samples, and the challenger may not catch a share of them that is
-    lower by more than `gate.max_class_fall`: few samples of a rare label give no narrow interval, so that the
-    share itself decides.
+    holdout must have `gate.min_guarded` samples, or else train those that the champion did not learn from,
+    and the challenger may not catch a share of them that is lower by more than `gate.max_class_fall`: few
+    samples of a rare label give no narrow interval, so that the share itself decides.
     """
     return (*_against_misses(gate, loss, guarded), *_against_rise(gate, loss, is_proven=is_proven))
 
@@ -42,9 +42,14 @@ def against_loss(
 def loss_in_words(loss: LossComparison) -> str:
     """Return what a comparison of losses shows."""
     saving = loss.saving
+    caught = [
+        f"; of {one.n} train samples of {label} that are new to the champion it catches "
+        f"{100 * one.value:+.1f} points"
+        for label, one in loss.caught_in_train.items()
+    ]
     return (
         f"the challenger's decisions cost {_rise(-saving.value)} [{-saving.high:+.0f}, {-saving.low:+.0f}] "
-        f"per 1,000 samples than the champion's {loss.champion:.0f}, n={saving.n}"
+        f"per 1,000 samples than the champion's {loss.champion:.0f}, n={saving.n}{''.join(caught)}"
     )
 
 
@@ -59,17 +64,22 @@ def _rise(amount: float) -> str:
 def _against_misses(gate: GateSettings, loss: LossComparison, guarded: Sequence[str]) -> tuple[str, ...]:
     found = []
     for label in guarded:
-        caught = loss.caught.get(label)
-        n = 0 if caught is None else caught.n
+        caught, new = loss.caught.get(label), loss.caught_in_train.get(label)
+        n, n_new = (0 if one is None else one.n for one in (caught, new))
+        where = ""
         if n < gate.min_guarded:
+            caught, where = new, " train samples"
+        if max(n, n_new) < gate.min_guarded:
             found.append(
-                f"{n} holdout samples are {label}; gate.min_guarded requires {gate.min_guarded}, so "
-                "that a model which never finds it is not promoted. Label more audit samples"
+                f"{n} holdout samples are {label}, and {n_new} train samples that are new to the champion; "
+                f"gate.min_guarded requires {gate.min_guarded}, so that a model which never finds it is not "
+                "promoted. Label more samples"
             )
         elif caught is not None and caught.value < -gate.max_class_fall:
             found.append(
-                f"the share of {label} that is caught fell by {_points(-caught.value)} (n={caught.n}); "
-                f"gate.max_class_fall allows {_points(gate.max_class_fall)}. Label more samples of {label}"
+                f"the share of {label} that is caught fell by {_points(-caught.value)} "
+                f"(n={caught.n}{where}); gate.max_class_fall allows {_points(gate.max_class_fall)}. "
+                f"Label more samples of {label}"
             )
     return tuple(found)
 

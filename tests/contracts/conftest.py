@@ -33,12 +33,13 @@ def people(request: pytest.FixtureRequest) -> dict[str, str]:
 
 @pytest.fixture(params=["fake", pytest.param("real", marks=pytest.mark.servers)])
 def made(request: pytest.FixtureRequest) -> Iterator[tuple[LabelingQueue, Desk]]:
-    """An empty queue and its annotators."""
+    """An empty queue and its annotators; "plain" is a server that has none of goldloop's own addresses."""
     if request.param == "fake":
         fake = FakeDesk(LABELS)
         yield fake, fake
         return
     from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects
+    from goldloop.adapters.label_studio.assignment import OVERLAPS
 
     server = request.getfixturevalue("services").label_studio
     projects = ensure_projects(
@@ -49,6 +50,8 @@ def made(request: pytest.FixtureRequest) -> Iterator[tuple[LabelingQueue, Desk]]
         images_root=Path(server.files_root) / "images",
     )
     queue = LabelStudioQueue(server.url, server.token, projects, LABELS, secret=b"of this workspace")
+    if request.param == "plain":
+        queue._server._absent.add(OVERLAPS)
     queue.delete(list(queue.all_tasks()))  # a server that outlives a test run keeps its projects
     desk = RealDesk(server.url, server.token, request.getfixturevalue("people"), projects)
     yield queue, desk

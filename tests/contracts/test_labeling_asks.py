@@ -6,8 +6,13 @@ import threading
 from contextlib import suppress
 from datetime import timedelta
 
+import httpx
 import pytest
 
+from goldloop.adapters.label_studio import LabelStudioQueue
+from goldloop.adapters.label_studio.assignment import OVERLAPS
+from goldloop.adapters.label_studio.client import LabelStudioClient
+from goldloop.adapters.label_studio.task_list import lookup
 from goldloop.core.annotations import AnnotationStatus
 from goldloop.core.ports import LabelingQueue
 from goldloop.core.questions import DEFERRAL
@@ -15,6 +20,13 @@ from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose
 from tests.contracts.labeling import LABELS, Desk, answers, blind, changed, disputed, known
 from tests.loop import Killed
+
+EVERYWHERE = pytest.mark.parametrize(
+    "made",
+    ["fake", *(pytest.param(one, marks=pytest.mark.servers) for one in ("real", "plain"))],
+    indirect=True,
+)
+"""On the fake, the embedded server, and a server that changes one task in a request."""
 
 
 def test_an_answered_task_goes_to_no_other_annotator(queue: LabelingQueue, desk: Desk) -> None:
@@ -45,6 +57,7 @@ def test_who_asks_for_a_full_review_ends_the_task(queue: LabelingQueue, desk: De
     assert desk.next_for(bob) is None
 
 
+@EVERYWHERE
 def test_a_request_brings_a_task_to_other_annotators_only(queue: LabelingQueue, desk: Desk) -> None:
     """With three answers requested, a task goes to two more annotators besides a skip, and then to none."""
     ids = queue.push([blind(1), blind(2)])
@@ -81,6 +94,7 @@ def test_a_request_before_the_first_answer(queue: LabelingQueue, desk: Desk) -> 
     assert desk.next_for(cyd) is None
 
 
+@EVERYWHERE
 def test_a_repeated_or_outdated_request_changes_nothing(queue: LabelingQueue, desk: Desk) -> None:
     """Repeated, empty, satisfied and outdated requests leave every task unchanged."""
     ids = queue.push([blind(1), blind(2)])
@@ -99,6 +113,7 @@ def test_a_repeated_or_outdated_request_changes_nothing(queue: LabelingQueue, de
     assert desk.next_for(cyd) is None
 
 
+@EVERYWHERE
 def test_a_barred_annotator_neither_gets_nor_answers_the_task(queue: LabelingQueue, desk: Desk) -> None:
     """A further task about a sample goes to another annotator; barring is neither an answer nor a skip."""
     ann, bob, cyd, *_ = desk.people
@@ -143,6 +158,7 @@ def test_a_push_killed_after_its_import_has_barred_already(
     assert desk.next_for(cyd, purpose=Purpose.ADJUDICATION) == task_id
 
 
+@EVERYWHERE
 def test_barring_again_changes_nothing_and_bars_who_was_left_out(queue: LabelingQueue, desk: Desk) -> None:
     """A task found on the server is barred as its plan says; who answered it keeps the answer."""
     ann, bob, cyd, *_ = desk.people
@@ -160,6 +176,7 @@ def test_barring_again_changes_nothing_and_bars_who_was_left_out(queue: Labeling
     assert desk.next_for(desk.people[3]) == task_id
 
 
+@EVERYWHERE
 def test_a_retracted_answer_is_asked_for_again(queue: LabelingQueue, desk: Desk) -> None:
     """After an answer is deleted, the task lacks one answer and goes to another annotator."""
     (first,) = queue.push([blind(1)]).values()
@@ -207,7 +224,7 @@ def test_disputes_and_known_answers_are_kept_out_of_the_usual_stream(
 
 
 @pytest.mark.servers
-@pytest.mark.parametrize("made", ["real"], indirect=True)
+@pytest.mark.parametrize("made", ["real", "plain"], indirect=True)
 def test_no_answer_is_lost_during_a_request(queue: LabelingQueue, desk: Desk) -> None:
     """Annotators answer while goldloop requests answers: the server keeps every answer."""
     ids = list(queue.push([blind(number) for number in range(40)]).values())
@@ -229,3 +246,45 @@ def test_no_answer_is_lost_during_a_request(queue: LabelingQueue, desk: Desk) ->
         desk.answer(task_id, bob, "dog")
     assert sorted(given) == ids
     assert desk.next_for(cyd) is None
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("made", ["real"], indirect=True)
+def test_many_tasks_are_asked_about_in_few_requests(
+    queue: LabelStudioQueue, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1,001 tasks take three requests, where a request for each would take 40 s."""
+    ids = list(queue.push([blind(number) for number in range(1001)]).values())
+    desk.answer(ids[0], desk.people[0], "cat")
+    sent: list[str] = []
+    ask = LabelStudioClient._ask
+
+    def counting(client: LabelStudioClient, method: str, path: str, *rest: object) -> object:
+        sent.append(f"{method} {path}")
+        return ask(client, method, path, *rest)
+
+    monkeypatch.setattr(LabelStudioClient, "_ask", counting)
+    queue.ask(dict.fromkeys(ids, 2))
+
+    assert sent == [f"POST {OVERLAPS}"] * 3
+    fields = "id,overlap,is_labeled,total_annotations"
+    rows = {row["id"]: row for row in lookup(queue._server, queue.projects, fields, "id", ids)}
+    assert len(rows) == len(ids)
+    assert {row["overlap"] for row in rows.values()} == {2}
+    assert not any(row["is_labeled"] for row in rows.values())
+    assert rows[ids[0]]["total_annotations"] == 1
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("made", ["real"], indirect=True)
+@pytest.mark.parametrize(
+    "sent", [{"1": 0}, {"1": "two"}, {"one": 2}, [1], {str(one): 1 for one in range(1001)}]
+)
+def test_the_server_refuses_numbers_that_are_none(queue: LabelStudioQueue, sent: object) -> None:
+    """Nothing is changed, and the reply says what was wrong."""
+    (task_id,) = queue.push([blind(1)]).values()
+    with pytest.raises(httpx.HTTPStatusError) as refused:
+        queue._server.post_if_there(OVERLAPS, sent)
+
+    assert refused.value.response.status_code == 400
+    assert queue._server.get(f"/api/tasks/{task_id}/")["overlap"] == 1

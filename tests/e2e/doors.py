@@ -68,6 +68,7 @@ DOORS: list[Door] = [
     ("POST", "/api/tasks/", {"project": "{project}", "data": {"image": "a.png", "hint": ""}}),
     ("PATCH", "/api/tasks/{open}/", {"data": {"image": "b.png"}}),
     ("PATCH", "/api/tasks/{open}/", {"overlap": 9, "is_labeled": False}),
+    ("POST", "/api/goldloop/overlaps/", {"1": 9}),
     ("PUT", "/api/tasks/{open}/", {"data": {}}),
     ("DELETE", "/api/tasks/{open}/", None),
     ("DELETE", "/api/projects/{project}/tasks/", None),

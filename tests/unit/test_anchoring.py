@@ -64,8 +64,8 @@ def test_the_answer_under_test_is_confirmed_by_a_blind_one() -> None:
     ]
     hidden = [answer(1, "cat", "ana"), answer(2, "cat", "ben")]
 
-    assert observations(checked, {}, {ONE: Arm.SHOWN}) == [Observation("dog", "cat", "cat", True, 4.0)]
-    assert observations(hidden, {}, {ONE: Arm.HIDDEN}) == [Observation("dog", "cat", "cat", False, 4.0)]
+    assert observations(checked, {}, {ONE: Arm.SHOWN}) == [Observation("dog", "cat", "cat", True, 4.0, ONE)]
+    assert observations(hidden, {}, {ONE: Arm.HIDDEN}) == [Observation("dog", "cat", "cat", False, 4.0, ONE)]
 
 
 @pytest.mark.parametrize(
@@ -145,4 +145,4 @@ def test_the_order_of_the_answers_does_not_matter(random: object) -> None:
     ]
     random.shuffle(answers)  # type: ignore[attr-defined]
 
-    assert observations(answers, {}, {ONE: Arm.SHOWN}) == [Observation("dog", "dog", "cat", True, 4.0)]
+    assert observations(answers, {}, {ONE: Arm.SHOWN}) == [Observation("dog", "dog", "cat", True, 4.0, ONE)]

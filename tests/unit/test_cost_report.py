@@ -150,6 +150,27 @@ def test_what_people_take_and_say_is_known_for_the_cost_policy(loop: Loop) -> No
     assert known.adjudicating is None
 
 
+def test_people_are_assessed_apart_by_what_is_at_stake(loop: Loop) -> None:
+    """Every answer about a sample with a stake is in one part; few answers leave one part for all."""
+    outcomes, requests = loop.outcomes(), loop.state().snapshot.requests.requests
+    ids = sorted({one.sample_id for one in outcomes.answers})
+    stakes = {one: float(place) for place, one in enumerate(ids)}
+    known = people_costs(outcomes, requests, loop.settings.label_set, stakes)
+    assert known.blind is not None
+    parts = known.blind.by_stake
+    assert [least for least, _ in parts] == sorted({least for least, _ in parts})
+    assert parts[0][0] == 0.0
+    assert len(parts) == 3
+    assert sum(len(part.seconds) for _, part in parts) == len(known.blind.seconds)
+    assert sum(np.sum(part.counts) for _, part in parts) == pytest.approx(
+        np.sum(known.blind.counts), rel=0.02
+    )
+
+    few = people_costs(outcomes, requests, loop.settings.label_set, {one: stakes[one] for one in ids[:9]})
+    assert few.blind is not None
+    assert few.blind.by_stake == ()
+
+
 def test_the_page_shows_costs(report: CostReport) -> None:
     """A row for each round and one for all, what is not known in words, and two plots."""
     page = render_page(Page("texts", NOW, (cost_section(report),)))

@@ -279,11 +279,35 @@ def test_what_gold_is_sure_of_needs_no_interval() -> None:
 
 
 def test_errors_cost_what_they_are() -> None:
-    """The price of an error is that of the errors seen; before any, all kinds count alike."""
+    """An error costs what those seen do; before any, what those expected do, or errors of all kinds."""
     arrived = traffic(["auto"] * 3, [0] * 3)
     seen = inputs([], labelled([]), arrived, audited=[(0, 1), (1, 1), (2, 0)]).audited
-    assert value(price_of_error(seen, PRICES)) == 10
-    assert value(price_of_error(seen.where(seen.truth == 0), PRICES)) == 6
+    none = arrived.where(np.zeros(3, dtype=bool))
+    assert value(price_of_error(seen, none, PRICES)) == 10
+    right = seen.where(seen.truth == 0)
+    assert value(price_of_error(right, none, PRICES)) == 6
+    chances = np.array([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]])
+    expects = replace(arrived, probs=chances, decided=chances.argmax(axis=1))
+    paid = PRICES.errors.of_taken(expects.decided)
+    mean = (0.1 * paid[0, 1] + 0.1 * paid[1, 1] + 0.2 * paid[2, 0]) / 0.4
+    assert value(price_of_error(right, expects, PRICES)) == pytest.approx(mean)
+
+
+def test_one_error_of_a_small_payment_says_little_of_the_others() -> None:
+    """The interval is as wide as what the model expects of other errors; before, one error had none."""
+    paid = Prices("EUR", 1.0, ErrorCosts(((0.0, 5.0), (15.0, 0.0)), ((0.0, 0.0), (1.0, 0.0))))
+    small = replace(traffic(["auto"] * 100, [0] * 100), probs=np.tile([0.99, 0.01], (100, 1)))
+    amounts = np.geomspace(5, 500, 100)
+    unseen = replace(small, stakes=amounts, decided=np.zeros(100, dtype=np.intp))
+    audits = inputs([], labelled([]), traffic(["auto"], [0]), audited=[(0, 1)]).audited
+    wrong = replace(audits, stakes=np.array([10.0]), decided=np.array([0]), truth=np.array([1]))
+
+    found = price_of_error(wrong, unseen, paid).estimate
+
+    assert found is not None
+    assert found.value == 25.0
+    assert found.high - found.value == pytest.approx(1.96 * np.std(15 + amounts), rel=0.01)
+    assert found.low == 0.0
 
 
 def test_prices_are_those_of_the_settings() -> None:

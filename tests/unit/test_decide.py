@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import json
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from goldloop.core.errors import SettingsError
-from goldloop.loop.decide import LiveDecision, open_decisions
+from goldloop.adapters.memory import MemoryRegistry
+from goldloop.core.errors import BusyError, ServiceUnreachableError, SettingsError, StorageError
+from goldloop.loop.decide import RENEW_AFTER, LiveDecision, open_decisions
+from goldloop.loop.ports import LoopPorts, Silent
 from goldloop.loop.push import push
 from goldloop.loop.score import score_files
+from goldloop.routing.policies import Suspended, asked_for
 from goldloop.scoring.journal import Journal
 from goldloop.tables.counts import conservation
+from goldloop.tables.model_log import read_models
+from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.predictions import newest_predictions
-from tests.loop import Loop, texts
+from tests.loop import FakeClock, Loop, texts
 from tests.payments import made_payments, payment
 from tests.record_loop import OWN_AMOUNTS, RecordLoop
 from tests.texts import write_json
@@ -127,6 +134,30 @@ def test_a_torn_line_of_the_journal_is_no_decision(tmp_path: Path) -> None:
         file.write(b'{"sample": {"sam')
 
     assert journal.entries() == [{"sample": {"sample_id": "a"}}]
+    journal.add({"sample": {"sample_id": "b"}})
+    assert [one["sample"]["sample_id"] for one in journal.entries()] == ["a", "b"]
+
+
+def test_a_decision_that_the_disk_has_no_room_for_is_not_told(
+    loop: RecordLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of its line was written; the next decision stands on a line of its own."""
+    first, second = fresh(2, seed=80)
+    decisions = open_decisions(loop.ports)
+    decisions.decide(fresh(1, seed=81)[0])
+    monkeypatch.setattr("os.fsync", no_room)
+    with pytest.raises(StorageError, match="cannot record a decision"):
+        decisions.decide(first)
+    monkeypatch.undo()
+
+    told = decisions.decide(second)
+    assert [one["sample"]["sample_id"] for one in decisions.journal.entries()][1:] == [told.sample_id]
+    assert not decisions.decide(first).is_known
+
+
+def no_room(_: int) -> None:
+    """Fail as a full disk does."""
+    raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_bad_record_has_a_reason_and_is_not_recorded(loop: RecordLoop) -> None:
@@ -141,6 +172,98 @@ def test_a_bad_record_has_a_reason_and_is_not_recorded(loop: RecordLoop) -> None
     assert str(told[2].problem).startswith("missing id")
     assert decisions.decide(fresh(1, seed=40)[0]).action is not None
     assert json.dumps(decisions.journal.entries()[0]["row"]["content"])
+
+
+def later(ports: LoopPorts) -> LoopPorts:
+    """Return the ports when some time has passed."""
+    assert isinstance(ports.clock, FakeClock)
+    ports.clock.sleep(2 * RENEW_AFTER.total_seconds())
+    return ports
+
+
+def test_a_new_champion_and_its_policy_decide_without_a_restart(tmp_path: Path) -> None:
+    """What stays open for weeks takes over the model of a round that ends meanwhile, and a new policy."""
+    own = RecordLoop(tmp_path, "lightgbm", OWN_AMOUNTS)
+    decisions = open_decisions(own.ports)
+    rows = fresh(4, seed=50)
+    assert decisions.decide(rows[0]).action == "hold"
+    push(own.ports)
+    own.round()
+    champion = read_models(own.ports.tables).champion
+    assert champion is not None
+
+    later(own.ports)
+    decided = decisions.decide(rows[1])
+    assert decided.model_version == champion.version
+    assert replace(decided, is_known=True) == open_decisions(own.ports).decide(rows[1])
+
+    log = PolicyLog(own.ports.tables.policies)
+    entry = log.entries()[-1]
+    log.settle(replace(entry, policy=Suspended(asked_for(entry.policy))))
+    assert decisions.decide(rows[2]).policy == entry.policy.version
+    later(own.ports)
+    assert decisions.decide(rows[3]).policy == log.entries()[-1].policy.version != entry.policy.version
+
+
+def test_a_champion_that_cannot_be_loaded_leaves_the_one_before(tmp_path: Path) -> None:
+    """Records are decided on, and the user is told once in a while."""
+    own = RecordLoop(tmp_path, "lightgbm", OWN_AMOUNTS)
+    told: list[str] = []
+    decisions = open_decisions(replace(own.ports, progress=Told(told)))
+    push(own.ports)
+    own.round()
+
+    def unreachable() -> MemoryRegistry:
+        raise ServiceUnreachableError("MLflow does not answer")
+
+    decisions.ports = replace(decisions.ports, open_registry=unreachable)
+
+    later(own.ports)
+    rows = fresh(2, seed=60)
+    assert [decisions.decide(row).action for row in rows] == ["hold", "hold"]
+    assert len(told) == 1
+    assert "goes on to decide" in told[0]
+
+
+class Told(Silent):
+    """Keeps the sentences for the user."""
+
+    def __init__(self, sentences: list[str]) -> None:
+        self.sentences = sentences
+
+    def say(self, sentence: str) -> None:
+        """Keep the sentence."""
+        self.sentences.append(sentence)
+
+
+def busy(work: str) -> AbstractContextManager[None]:
+    """Fail as the lock does that another process holds."""
+    raise BusyError(f"another process holds {work}")
+
+
+def test_records_are_decided_while_another_process_scores(loop: RecordLoop) -> None:
+    """What a killed process left in the journal is known, and nothing is lost or recorded twice."""
+
+    left, new = fresh(2, seed=70)
+    told = open_decisions(loop.ports).decide(left)
+    decisions = open_decisions(replace(loop.ports, alone=busy))
+    assert decisions.decide(left) == replace(told, is_known=True)
+    assert not decisions.decide(new).is_known
+    later(loop.ports)
+    decisions.flush_if_due()
+    assert len(decisions.journal.entries()) == 2
+
+    open_decisions(loop.ports)
+    assert not decisions.journal.entries()
+    assert conservation(loop.ports.tables).is_conserved
+
+
+def test_without_a_policy_nothing_is_decided_beside_a_score(tmp_path: Path) -> None:
+    """The other process settles it now; the error says to try again."""
+
+    own = RecordLoop(tmp_path, "lightgbm")
+    with pytest.raises(BusyError):
+        open_decisions(replace(own.ports, alone=busy))
 
 
 def test_before_any_model_a_record_is_held(tmp_path: Path) -> None:

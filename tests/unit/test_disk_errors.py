@@ -27,6 +27,7 @@ from goldloop.modalities.image.forms import Form
 from goldloop.modalities.image.reader import ImageReader
 from goldloop.modalities.image.store import ImageStore
 from goldloop.modalities.rows.store import RowStore
+from goldloop.scoring.journal import Journal
 from goldloop.settings.preset_record import PresetFile
 from goldloop.settings.workspace import Workspace
 from goldloop.tables import schema
@@ -75,6 +76,9 @@ WRITES: dict[str, Callable[[Path], object]] = {
     "a file": lambda folder: write_whole(folder / "new", bytes(100_000)),
     "a picture": keep_picture,
     "a text": lambda folder: RowStore(folder / "texts.sqlite", "text").add({ID: "x" * 100_000}, {}),
+    "a live decision": lambda folder: Journal(folder / "journal" / "decisions.jsonl").add(
+        {"sample": "x" * 100_000}
+    ),
     "features": lambda folder: FeatureFiles(folder / "features", 50_000).add(
         {ID: np.ones(50_000, np.float16)}
     ),

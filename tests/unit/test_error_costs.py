@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from goldloop.core.error_costs import ErrorCosts
+from goldloop.core.error_costs import Amounts, ErrorCosts
+from goldloop.core.errors import PolicyError
 from goldloop.core.lanes import Lane
-from goldloop.routing.cost_policy import Cost, Review, action_costs
+from goldloop.routing.cost_policy import Cost, Review, StakedReview, action_costs
 from goldloop.routing.policies import Risk, Supported, route
 from tests.loop import LABELS
 from tests.strategies import probs
@@ -102,3 +106,53 @@ def test_lines_of_risk_send_each_payment_to_one_of_four_actions() -> None:
     lanes = [str(lane) for lane in route(chances, policy, np.full(6, 1e9))]
     assert lanes == ["auto", "review", "review", "full", "full", "auto"]
     assert policy.decided(chances).tolist() == [0, 0, 0, 0, 1, 1]
+
+
+BY_STAKE = replace(CAREFUL, by_stake=(StakedReview(0.0, CAREFUL), StakedReview(50.0, EXPERT)))
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 100), st.integers(0, 1)), min_size=1, max_size=9))
+def test_a_review_costs_what_it_does_at_the_stake_of_the_sample(
+    rows: list[tuple[float, float, int]],
+) -> None:
+    """Each part of the stakes has its own time and errors; without stakes the review of all counts."""
+    risks, stakes, truth = (np.array(column) for column in zip(*rows, strict=True))
+    chances = np.column_stack([1 - risks, risks])
+    is_large = stakes >= 50
+
+    finders: list[Callable[[Review], Amounts]] = [
+        lambda one: one.expected(chances, COSTS, stakes),
+        lambda one: one.of_truth(truth, COSTS, stakes),
+        lambda one: one.minutes_of(stakes, len(stakes)),
+    ]
+    for find in finders:
+        found = find(BY_STAKE)
+        assert found[is_large] == pytest.approx(find(EXPERT)[is_large])
+        assert found[~is_large] == pytest.approx(find(CAREFUL)[~is_large])
+    assert BY_STAKE.expected(chances, COSTS) == pytest.approx(CAREFUL.expected(chances, COSTS))
+
+
+def test_the_lane_and_the_saving_follow_the_reviews_of_the_stake() -> None:
+    """A review of a large payment that takes six minutes saves less in each of them."""
+    thorough = StakedReview(50.0, replace(EXPERT, price=1.0))
+    policy = replace(POLICY, quick=replace(CAREFUL, by_stake=(thorough,)))
+    chances, stakes = np.array([[0.9, 0.1], [0.9, 0.1]]), np.array([40.0, 400.0])
+
+    accept, quick, _ = policy.expected(chances, stakes).T
+    assert policy.lanes(chances, stakes).tolist() == ["review", "review"]
+    assert policy.savings(chances, stakes) == pytest.approx((accept - quick) / [0.5, 6.0])
+
+
+def test_policies_from_before_reviews_by_stake_keep_their_names() -> None:
+    """The name is in every prediction: another one would have the whole pool routed anew."""
+    plain = Cost(BASE, CAREFUL, EXPERT, ("genuine", "fraud"), FACTORS)
+
+    assert plain.version == "cost[eeec51664afe]"
+    assert replace(plain, quick=BY_STAKE).version != plain.version
+
+
+def test_wrong_reviews_by_stake_are_refused() -> None:
+    """As those of all stakes are."""
+    wrong = replace(CAREFUL, by_stake=(StakedReview(0.0, Review(0.5, ((1.0, 1.0), (0.0, 1.0)))),))
+    with pytest.raises(PolicyError, match=r"Each row of quick.answers must sum to 1"):
+        replace(POLICY, quick=wrong)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -57,9 +59,34 @@ def test_too_few_samples_of_a_guarded_label_are_an_objection() -> None:
     for n_fraud in (0, 2):
         better = compared(losses(n_fraud=n_fraud, spent=0.0), losses(n_fraud=n_fraud), n_fraud)
         found = against_loss(GATE, better, guarded=FRAUD, is_proven=False)
-        assert found[0].startswith(f"{n_fraud} holdout samples are fraud; gate.min_guarded requires 3")
+        assert found[0].startswith(
+            f"{n_fraud} holdout samples are fraud, and 0 train samples that are new to the champion; "
+            "gate.min_guarded requires 3"
+        )
     enough = compared(losses(n_fraud=3, spent=0.0), losses(n_fraud=3), 3)
     assert not against_loss(GATE, enough, guarded=FRAUD, is_proven=False)
+
+
+def test_train_samples_tell_of_a_rare_label_where_the_holdout_has_none() -> None:
+    """What is new to the champion judges in its place; where the holdout has enough, it alone does."""
+    found_as_often, found_seldom = Estimate(-0.1, -0.4, 0.2, n=10), Estimate(-0.6, -0.9, -0.1, n=10)
+    better = compared(losses(n_fraud=0, spent=0.0), losses(n_fraud=0), 0)
+
+    kept = replace(better, caught_in_train={"fraud": found_as_often})
+    assert not against_loss(GATE, kept, guarded=FRAUD, is_proven=False)
+    assert loss_in_words(kept).endswith(
+        "; of 10 train samples of fraud that are new to the champion it catches -10.0 points"
+    )
+    (reason,) = against_loss(
+        GATE, replace(better, caught_in_train={"fraud": found_seldom}), guarded=FRAUD, is_proven=False
+    )
+    assert reason.startswith("the share of fraud that is caught fell by 60.0 points (n=10 train samples)")
+    few = replace(better, caught_in_train={"fraud": Estimate(0.0, -0.5, 0.5, n=2)})
+    (reason,) = against_loss(GATE, few, guarded=FRAUD, is_proven=False)
+    assert "and 2 train samples that are new to the champion" in reason
+    enough = compared(losses(n_fraud=3, spent=0.0), losses(n_fraud=3), 3)
+    judged = replace(enough, caught_in_train={"fraud": found_seldom})
+    assert not against_loss(GATE, judged, guarded=FRAUD, is_proven=False)
 
 
 def test_a_proven_champion_is_replaced_only_where_the_interval_rules_out_a_rise() -> None:

@@ -110,6 +110,24 @@ def test_known_times_and_answers_replace_the_settings() -> None:
     assert "of 100 answers" in why
 
 
+def test_reviews_of_large_stakes_are_assessed_apart() -> None:
+    """Each part has its own times and answers, drawn towards those of all stakes."""
+    all_right, half = ((80.0, 0.0), (0.0, 20.0)), ((40.0, 0.0), (10.0, 10.0))
+    parts = ((0.0, Answered((10.0,) * 10, all_right)), (50.0, Answered((40.0,) * 10, half)))
+    quick = Answered((10.0,) * 10 + (40.0,) * 10, ((120.0, 0.0), (10.0, 30.0)), by_stake=parts)
+    asked = settings(policy={"kind": "cost"}, cost={"minute": 1.0})
+    policy, why = cost_of(asked, KnownPeople(quick=quick, blind=quick))
+
+    small, large = policy.quick.by_stake
+    assert (small.least, large.least) == (0.0, 50.0)
+    assert (small.review.minutes, large.review.minutes) == pytest.approx((10 / 60, 40 / 60))
+    found = policy.quick.answers[1][1]
+    assert large.review.answers[1][1] == pytest.approx((10 + 20 * found) / 40)
+    assert large.review.answers[1][1] < found < small.review.answers[1][1]
+    assert policy.full.by_stake[1].review.price > policy.full.price > policy.full.by_stake[0].review.price
+    assert "apart for stakes from 0, 50 on" in why
+
+
 def test_too_few_times_are_not_a_price() -> None:
     """Nine times leave the setting in force."""
     quick = Answered(seconds=(10.0,) * 9, counts=((0.0, 0.0), (0.0, 0.0)))

@@ -10,6 +10,8 @@ from goldloop.adapters.label_studio.task_list import lookup
 from goldloop.core.errors import ServiceError
 from labelstudio_config.interface import REASON_NAME, TO_NAME
 
+OVERLAPS = "/api/goldloop/overlaps/"  # goldloop.services.label_studio_server has it
+_AT_ONCE = 500  # tasks in one request
 _ATTEMPTS = 10  # answers given during a change make up to four needed
 _FIELDS = (
     "id,overlap,is_labeled,total_annotations,cancelled_annotations,annotations,completed_by,was_cancelled"
@@ -18,22 +20,43 @@ _MARK = "asked before (set by goldloop)"
 _BARRED = [{"from_name": REASON_NAME, "to_name": TO_NAME, "type": "choices", "value": {"choices": [_MARK]}}]
 
 
-def set_overlaps(server: LabelStudioClient, projects: Iterable[int], n_answers: Mapping[int, int]) -> None:
-    """Set the number of answers of each task, by id; 40 ms of server time for each task that changes.
+def set_overlaps(
+    server: LabelStudioClient, projects: Iterable[int], n_answers: Mapping[int, int | None]
+) -> None:
+    """Set the number of answers of each task, by id; None keeps the number and opens the task.
 
     The change also sets whether the task is open, which Label Studio would only compute at the next answer.
-    Label Studio writes the whole task, so its annotation counters can miss an answer given during the change;
-    goldloop therefore checks each change again.
+    The embedded server changes many tasks in one request. Another takes 40 ms for each task; it writes the
+    whole task, so its annotation counters can miss an answer given during the change, and goldloop checks
+    each change again.
 
     Raises:
         ServiceError: the server did not keep the numbers.
     """
+    if n_answers and not _set_at_once(server, n_answers):
+        _set_one_by_one(server, projects, n_answers)
+
+
+def _set_at_once(server: LabelStudioClient, n_answers: Mapping[int, int | None]) -> bool:
+    """Set the numbers by goldloop's own address of the embedded server; return False where there is none."""
+    numbers = [(str(task_id), n) for task_id, n in n_answers.items()]
+    for first in range(0, len(numbers), _AT_ONCE):
+        part = dict(numbers[first : first + _AT_ONCE])
+        with translated(server.url, f"request answers to {len(part)} tasks"):
+            if server.post_if_there(OVERLAPS, part) is None:
+                return False
+    return True
+
+
+def _set_one_by_one(
+    server: LabelStudioClient, projects: Iterable[int], n_answers: Mapping[int, int | None]
+) -> None:
     wrong = dict(_wrong(server, projects, n_answers))
     for _ in range(_ATTEMPTS):
         if not wrong:
             return
         for task_id, fields in wrong.items():
-            with translated(server.url, f"request {n_answers[task_id]} answers to task {task_id}"):
+            with translated(server.url, f"request {fields['overlap']} answers to task {task_id}"):
                 server.patch(f"/api/tasks/{task_id}/", fields)
         wrong = dict(_wrong(server, projects, n_answers))
     if wrong:
@@ -44,13 +67,13 @@ def set_overlaps(server: LabelStudioClient, projects: Iterable[int], n_answers: 
 
 
 def _wrong(
-    server: LabelStudioClient, projects: Iterable[int], n_answers: Mapping[int, int]
+    server: LabelStudioClient, projects: Iterable[int], n_answers: Mapping[int, int | None]
 ) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the fields to change of each task on the server whose fields are wrong."""
     for row in lookup(server, projects, _FIELDS, "id", list(n_answers), is_full=True):
         if row["annotations"] is None:
             continue
-        wanted = _wanted(row["annotations"], n_answers[row["id"]])
+        wanted = _wanted(row["annotations"], n_answers[row["id"]] or int(row["overlap"]))
         if any(row.get(name) != value for name, value in wanted.items()):
             yield row["id"], wanted
 
@@ -92,20 +115,19 @@ def bar(server: LabelStudioClient, projects: Iterable[int], barred: Mapping[int,
 
     The skips come with the import of a task. An import counts them as answers and closes the task, so a push
     that is killed before this call leaves a task that nobody gets. Who is barred already, or has answered,
-    stays so. It costs 40 ms of server time for each closed task, and 60 ms for each annotator to be barred.
+    stays so. On a server that is not embedded it costs 40 ms of server time for each closed task; everywhere
+    60 ms for each annotator to be barred.
     """
     wanted = {task_id: set(annotators) for task_id, annotators in barred.items() if annotators}
     if not wanted:
         return
     accounts = known_accounts(server)
-    n_answers: dict[int, int] = {}
     for row in list(lookup(server, projects, _FIELDS, "id", list(wanted), is_full=True)):
-        n_answers[row["id"]] = int(row["overlap"])
         present = {str(annotation["completed_by"]) for annotation in row["annotations"] or ()}
         for annotator in sorted((wanted[row["id"]] & accounts) - present):
             with translated(server.url, f"bar annotator {annotator} from task {row['id']}"):
                 server.post(f"/api/tasks/{row['id']}/annotations/", barring(annotator))
-    set_overlaps(server, projects, n_answers)
+    set_overlaps(server, projects, dict.fromkeys(wanted))
 
 
 def is_barring(annotation: Mapping[str, Any]) -> bool:

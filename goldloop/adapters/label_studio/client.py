@@ -23,6 +23,7 @@ Params = Mapping[str, Any]
 TIMEOUT_S = 60.0
 _MAX_DETAIL = 400  # characters of the server's reply in an error message
 _GATEWAY = {502, 503, 504}  # status codes of a proxy whose server does not answer
+_NOT_THERE = {404, 405}
 _PAGE = 100  # rows of a paged list per request
 
 
@@ -41,6 +42,7 @@ class LabelStudioClient:
     def __init__(self, url: str, token: str, keys: TaskKeys | None = None) -> None:
         self.url = url
         self.keys = keys or TaskKeys()
+        self._absent: set[str] = set()
         with translated(url, "sign in"):
             self._http = http_client(url, auth=_TokenAuth(url, token), follow_redirects=True)
 
@@ -51,6 +53,21 @@ class LabelStudioClient:
     def post(self, path: str, body: object, params: Params | None = None) -> Any:
         """Send `body` as JSON and return the reply."""
         return self._ask("POST", path, params, body)
+
+    def post_if_there(self, path: str, body: object) -> Any:
+        """Send `body` to an address that not every server has; return the reply, or None where it is not.
+
+        A server that has not got it is not asked again.
+        """
+        if path in self._absent:
+            return None
+        try:
+            return self.post(path, body)
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code not in _NOT_THERE:
+                raise
+            self._absent.add(path)
+            return None
 
     def patch(self, path: str, body: object) -> Any:
         """Change the object at `path` by the fields in `body` and return the reply."""

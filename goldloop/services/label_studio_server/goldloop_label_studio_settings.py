@@ -21,6 +21,8 @@ MIDDLEWARE = [
 ]
 INSTALLED_APPS = [*INSTALLED_APPS, "goldloop_label_studio_stream.Stream", "goldloop_label_studio_doors.Doors"]
 
+ROOT_URLCONF = "goldloop_label_studio_urls"
+
 # Cookies ignore ports: without another name, two workspaces on 127.0.0.1 would end each other's sessions.
 SESSION_COOKIE_NAME = "goldloop_session_" + get_env("INTERNAL_PORT", "0")
 INTERNAL_PORT = get_env("INTERNAL_PORT", INTERNAL_PORT)

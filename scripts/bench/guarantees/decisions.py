@@ -11,9 +11,10 @@ learn from, a fifth as audits), with the weights of the whole set.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache, partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,13 +27,13 @@ from goldloop.core.lanes import Lane
 from goldloop.core.probs import Probs
 from goldloop.core.samples import SampleId
 from goldloop.routing.certificate import certify
-from goldloop.routing.cost_policy import Cost, Review
+from goldloop.routing.cost_policy import Cost, Review, StakedReview
 from goldloop.routing.outcomes import under
 from goldloop.routing.policies import Band, Policy, Supported
 from goldloop.stats.calibration import fit_calibration
 from models.record.boosting import Trees
 from scripts.bench.common import Report, repeated
-from scripts.bench.payments import FULL, QUICK, Flags, Floats, Payments, simulated, ulb
+from scripts.bench.payments import FULL, QUICK, Answer, Flags, Floats, Payments, simulated, ulb
 
 LABELS = LabelSet.of(["genuine", "fraud"])
 LEARNT, AUDITABLE = 70.0, 90.0  # days up to which payments teach and are audited
@@ -177,16 +178,29 @@ def _analysts(folder: Path) -> Analysts:
     """Return how analysts answered the simulated payments of days before AUDITABLE."""
     payments, ways = simulated(folder), {}
     for path in (QUICK, FULL):
-        counts, seconds = np.ones((2, 2)), []
-        for row, answers in payments.answers[path].items():
-            if payments.day[row] < AUDITABLE:
-                for one in answers:
-                    counts[int(payments.is_fraud[row]), int(one.is_fraud)] += 1
-                    seconds.append(one.seconds)
-        shares: Matrix = tuple(map(tuple, (counts / counts.sum(axis=1, keepdims=True)).tolist()))
-        minutes = float(np.mean(seconds)) / 60
-        ways[path] = Review(minutes * MINUTE_EUR, shares, minutes)
+        looks = [
+            (float(payments.amount[row]), bool(payments.is_fraud[row]), one)
+            for row, answers in payments.answers[path].items()
+            if payments.day[row] < AUDITABLE
+            for one in answers
+        ]
+        thirds = np.quantile([amount for amount, *_ in looks], [1 / 3, 2 / 3]).tolist()
+        parts = [
+            StakedReview(low, _review([one for one in looks if low <= one[0] < high]))
+            for low, high in pairwise([0.0, *thirds, np.inf])
+        ]
+        ways[path] = replace(_review(looks), by_stake=tuple(parts))
     return Analysts(ways[QUICK], ways[FULL], are_replayed=True)
+
+
+def _review(looks: Sequence[tuple[float, bool, Answer]]) -> Review:
+    """Return time and answers of looks at payments of known amounts and truth."""
+    counts = np.ones((2, 2))
+    for _, is_fraud, one in looks:
+        counts[int(is_fraud), int(one.is_fraud)] += 1
+    shares: Matrix = tuple(map(tuple, (counts / counts.sum(axis=1, keepdims=True)).tolist()))
+    minutes = float(np.mean([one.seconds for *_, one in looks])) / 60
+    return Review(minutes * MINUTE_EUR, shares, minutes)
 
 
 def of_rules(draw: Draw, analysts: Analysts) -> dict[str, tuple[float, float, float]]:
@@ -199,8 +213,9 @@ def of_rules(draw: Draw, analysts: Analysts) -> dict[str, tuple[float, float, fl
     judged = Judged(payments, test, probs, analysts)
     is_known = payments.is_fraud & ~np.isin(np.arange(len(truth)), test)
     usual = float(payments.amount[is_known].mean())
-    ours = Cost(OWN.base, analysts.quick, analysts.full, LABELS.names, OWN.factors)
-    one = Cost(((0.0, DECLINED_EUR), (usual, 0.0)), analysts.quick, analysts.full, LABELS.names)
+    quick, full = (replace(review, by_stake=()) for review in (analysts.quick, analysts.full))
+    ours = Cost(OWN.base, quick, full, LABELS.names, OWN.factors)
+    one = Cost(((0.0, DECLINED_EUR), (usual, 0.0)), quick, full, LABELS.names)
     routed = under(ours, audited(payments, audits, calibration.apply(draw.audit_logits)))
     accepted = routed.where(routed.lanes == str(Lane.AUTO))
     certified = certify(
@@ -211,6 +226,7 @@ def of_rules(draw: Draw, analysts: Analysts) -> dict[str, tuple[float, float, fl
         "confidence < .85 to analysts": Band(0.0, 0.85),
         "one amount": one,
         "own amounts": ours,
+        "own amounts, analysts by amount": replace(ours, quick=analysts.quick, full=analysts.full),
         "own amounts, supported by audits": Supported(ours, certified.threshold),
     }
     stakes, likeliest = judged.amounts, probs.argmax(axis=1)

@@ -1,8 +1,9 @@
 """How fast tasks get into Label Studio and answers come out, against the server's own ways in the same run.
 
-push  goldloop's whole push (plan, claims, copies of the pictures, import, record, comparison with the server)
-      and its adapter alone, against the server's bulk import of the same payload in batches of the same size
-      (alternating, so that a busy machine slows all)
+push  goldloop's whole push (plan, claims, copies of the pictures, import, record, comparison with the
+      server), `goldloop push` of a first round, which also chooses samples and asks for second answers to
+      audits, and its adapter alone, against the server's bulk import of the same payload in batches of the
+      same size (alternating, so that a busy machine slows all)
 pull  goldloop's whole pull (comparison with the server, answers, gold) and its adapter alone, of 100 changed
       annotations among many tasks, against a full export of the project
 """
@@ -32,7 +33,7 @@ from goldloop.settings.workspace import Workspace
 from goldloop.tables.snapshot import read_snapshot
 from scripts.bench.common import Report, say, seconds
 from scripts.bench.outputs import numbered_labels
-from scripts.bench.speed.whole_push import picture, ports_with, push_whole, whole_push
+from scripts.bench.speed.whole_push import picture, ports_with, push_of_a_round, push_whole, whole_push
 
 LABELS = numbered_labels(10)
 N_CHANGED = 100
@@ -82,6 +83,7 @@ class Bench:
         ways: dict[str, Callable[[LabelStudioQueue, Sequence[NewTask]], Push]] = {
             "bulk import of the server": self._bulk_of,
             "goldloop": whole_push,
+            "goldloop push of a round": push_of_a_round,
             "adapter": lambda queue, tasks: lambda: queue.push(tasks),
         }
         rates: dict[str, list[float]] = {name: [] for name in ways}

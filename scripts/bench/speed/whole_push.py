@@ -22,6 +22,10 @@ from goldloop.core.tasks import NewTask
 from goldloop.labeling.push import push_planned
 from goldloop.labeling.task_reconciliation import reconcile
 from goldloop.loop.ports import LoopPorts
+from goldloop.loop.push import push
+from goldloop.routing.fit import fit_policy
+from goldloop.scoring.score import score_source
+from goldloop.scoring.writer import Model
 from goldloop.settings.workspace import Workspace
 from goldloop.wiring import Wiring
 
@@ -56,6 +60,38 @@ def whole_push(queue: LabelStudioQueue, tasks: Sequence[NewTask]) -> Callable[[]
     """Return a push of `tasks` through the task log; their files and rows are made here, before it."""
     ports = ports_with(queue, tasks)
     return lambda: push_whole(ports, tasks)
+
+
+def push_of_a_round(queue: LabelStudioQueue, tasks: Sequence[NewTask]) -> Callable[[], object]:
+    """Return `goldloop push` of a first round about the pictures of `tasks`, which are scored here before it.
+
+    It plans the round and asks for second answers to audits, as the command does.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="goldloop-bench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    source = folder / "pictures"
+    source.mkdir()
+    for task in tasks:
+        (source / f"{task.sample_id}.png").write_bytes(_pictures[task.sample_id])
+    selection = {"budget_per_round": 2 * len(tasks)}
+    parts = Wiring(Workspace.create(folder / "workspace", labels=list(queue.labels), selection=selection))
+    ports = replace(parts.ports, open_queue=lambda: queue)
+    score_source(
+        str(source),
+        reader=parts.modality.reader,
+        model=Model(),
+        policy=fit_policy(parts.settings).policy,
+        tables=parts.tables,
+        clock=ports.clock,
+    )
+
+    def work() -> None:
+        report = push(ports)
+        asked = sum(report.follow_ups.asked.values()) if report.follow_ups else 0
+        if report.n_pushed != len(tasks) or not asked:
+            raise SystemExit(f"pushed {report.n_pushed} of {len(tasks)} tasks, asked about {asked}: {report}")
+
+    return work
 
 
 def push_whole(ports: LoopPorts, tasks: Sequence[NewTask]) -> None:
