@@ -128,6 +128,17 @@ def test_a_replaced_file_goes_when_no_reader_can_need_it(tmp_path: Path) -> None
     assert len(again.read()) == 2
 
 
+def test_a_process_that_is_opening_the_table_finds_the_log_that_it_began_with(tmp_path: Path) -> None:
+    """It begins at the newest checkpoint; what that one did not sum up is removed by the next run."""
+    table = merged(tmp_path, "annotations")
+    commits = {f"{number:020}.json" for number in range(6)}
+
+    tidy(table, n=1)
+    assert names(tmp_path / "annotations/_delta_log") >= commits
+    tidy(table, n=1)
+    assert not names(tmp_path / "annotations/_delta_log") >= commits
+
+
 def test_a_reader_with_an_open_version_goes_on(tmp_path: Path) -> None:
     """A process that has opened a table reads it to its end, and sees what others commit after a cut."""
     mine = merged(tmp_path, "annotations", 12)
