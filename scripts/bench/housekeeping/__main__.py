@@ -41,6 +41,7 @@ def main() -> None:
     """Read the options, pull, and measure on the way."""
     parser = options_of(__doc__, n=35_000, counted="pulls")
     parser.add_argument("--cpu-minutes", type=float, default=30.0, help="stop after so much CPU time")
+    parser.add_argument("--week", type=int, default=WEEK, help="pulls between two rounds")
     parser.add_argument("--without", action="store_true", help="never compact, not even in writers")
     options = parser.parse_args()
     if options.without:
@@ -59,14 +60,14 @@ def _switch_off() -> None:
 
 
 def _pull(report: Report, folder: Path, options: argparse.Namespace) -> None:
-    year = SimulatedYear(folder / "tables", seed=options.seed)
+    year = SimulatedYear(folder / "tables", seed=options.seed, week=options.week)
     weekly: list[float] = []
     while year.n_pulls < options.n:
         year.pull()
         is_last = time.process_time() > options.cpu_minutes * 60 or year.n_pulls == options.n
-        week, is_end = divmod(year.n_pulls, WEEK)
+        week, is_end = divmod(year.n_pulls, options.week)
         if is_last or (not is_end and week in MEASURED_WEEKS):
-            _measure(report, folder, year)
+            _measure(report, folder, year, f"{week} weeks of {options.week}")
         if not is_end:
             started = time.process_time()
             year.round(week)
@@ -78,8 +79,8 @@ def _pull(report: Report, folder: Path, options: argparse.Namespace) -> None:
         report.median("housekeeping/compact, a week's pulls", weekly, "CPU s")
 
 
-def _measure(report: Report, folder: Path, year: SimulatedYear) -> None:
-    name = f"housekeeping/after {year.n_pulls:,} pulls"
+def _measure(report: Report, folder: Path, year: SimulatedYear, weeks: str) -> None:
+    name = f"housekeeping/{year.n_pulls:,} pulls, {weeks}"
     for table, size in sizes_of(year.tables).items():
         for what, value in (("read", size.n_files), ("stored", size.n_stored), ("log", size.n_log)):
             report.add(f"{name}/files of {table}, {what}", value, "files")

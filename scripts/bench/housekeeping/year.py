@@ -21,7 +21,8 @@ from goldloop.tables.answers import add_requests, merge_annotations
 from goldloop.tables.gold_store import Gold, GoldStore
 from goldloop.tables.named_versions import named_versions
 
-PULL, WEEK = timedelta(minutes=15), 672  # pulls a week
+PULL = timedelta(minutes=15)
+WEEK = 672  # pulls a week
 LABELS = ("cat", "dog")
 N_FIRST = 300  # samples in gold at the start
 PULLS_A_SAMPLE = 40  # a new sample has its first answer in every such pull
@@ -33,14 +34,14 @@ class SimulatedYear:
     One of the three is new, two replace earlier ones. Every label that changes makes a gold version.
     """
 
-    def __init__(self, folder: Path, *, seed: int) -> None:
-        """Open the tables in `folder` and give every first sample its first answer."""
+    def __init__(self, folder: Path, *, seed: int, week: int = WEEK) -> None:
+        """Open the tables and give every first sample an answer; a round comes after `week` pulls."""
         self.folder, self.tables = folder, open_tables(folder)
         self.n_pulls = 0
         self._rng = np.random.default_rng(seed)
         self._labels = {sample_of(number): LABELS[number % 2] for number in range(N_FIRST)}
         self._answers: list[StoredAnnotation] = []
-        self._moments = deque([datetime.now(UTC)], maxlen=WEEK)
+        self._moments = deque([datetime.now(UTC)], maxlen=week)
         self._gold: Gold | None = None
         self._merge([self._new_answer(sample_id) for sample_id in self._labels])
         self._commit_gold()
