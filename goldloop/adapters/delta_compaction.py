@@ -27,7 +27,7 @@ from goldloop.core.errors import TableConflictError
 ZSTD = WriterProperties(compression="ZSTD")
 WHOLE = 32 << 20
 """Bytes of a file that is large enough; a merge of rows rewrites each file that it touches."""
-PROPERTIES = {"delta.deletedFileRetentionDuration": "interval 7 days", "delta.checkpointInterval": "10"}
+PROPERTIES = {"delta.deletedFileRetentionDuration": "interval 1 days", "delta.checkpointInterval": "10"}
 """For how long a checkpoint lists removed files, which goldloop finds without; and how many commits a process
 reads one by one that opens the table: 40 take 27 ms, and a checkpoint takes 18 ms to write."""
 _TIERS = ((1 << 20, 8), (WHOLE, 16))

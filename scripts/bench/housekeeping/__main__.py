@@ -16,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 
+from goldloop.adapters import delta, delta_compaction
 from goldloop.adapters.delta import open_tables
 from goldloop.core.ports import Tables
 from goldloop.tables.answers import merge_annotations, read_annotations
@@ -44,6 +45,9 @@ def main() -> None:
     parser.add_argument("--week", type=int, default=WEEK, help="pulls between two rounds")
     parser.add_argument("--without", action="store_true", help="never compact, not even in writers")
     options = parser.parse_args()
+    # a checkpoint lists the files removed within a day, and a week of pulls takes minutes here
+    delta_compaction.PROPERTIES["delta.deletedFileRetentionDuration"] = "interval 1 minutes"
+    delta._PROPERTIES.update(delta_compaction.PROPERTIES)
     if options.without:
         _switch_off()
     report = Report(options)
@@ -53,8 +57,6 @@ def main() -> None:
 
 
 def _switch_off() -> None:
-    from goldloop.adapters import delta, delta_compaction
-
     delta.merge_small_files = lambda *_: None
     delta_compaction.Compactor.run = lambda self, _: self.expect()  # type: ignore[method-assign]
 
