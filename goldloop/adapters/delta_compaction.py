@@ -18,7 +18,7 @@ import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, WriterProperties
 from deltalake.exceptions import CommitFailedError
 
-from goldloop.adapters.delta_dead_files import data_files, dead_files, unneeded_log
+from goldloop.adapters.delta_dead_files import data_files, dead_files, n_bytes, unneeded_log
 from goldloop.adapters.delta_history import ShortenedLog, read_removed, save_removed, save_shortened
 from goldloop.adapters.delta_log import TableFiles
 from goldloop.core.compaction import Compaction, TableSize
@@ -101,7 +101,7 @@ class Compactor:
             n_files=size.n_files - len(small) + ceil(sum(small) / WHOLE) if len(small) > 1 else size.n_files,
             n_stored=size.n_stored - len(old) + n_log + (len(small) > 1),
             n_log=size.n_log - n_log,
-            n_bytes=size.n_bytes - sum(path.stat().st_size for path in old),
+            n_bytes=size.n_bytes - n_bytes(old),
         )
         return Compaction(self.files.name, size, after, self._n_removed(shortened))
 
@@ -216,5 +216,4 @@ class Compactor:
 
     def _size(self, table: DeltaTable) -> TableSize:
         stored, log = data_files(self.files.folder), [*self.files.log.iterdir()]
-        n_bytes = sum(path.stat().st_size for path in (*stored, *log))
-        return TableSize(len(_sizes(table)), len(stored), len(log), n_bytes)
+        return TableSize(len(_sizes(table)), len(stored), len(log), n_bytes([*stored, *log]))

@@ -7,7 +7,9 @@ deltalake's own vacuum would write two commits into the table and read every ver
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
+from contextlib import suppress
 from datetime import datetime
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,24 @@ def dead_files(
     since = before.timestamp()
     unnamed = [path for path in data_files(folder) if str(path.relative_to(folder)) not in needed]
     halves = (folder / "_delta_log").glob("*#*")
-    return [path for path in (*unnamed, *halves) if path.stat().st_mtime < since]
+    return [path for path in (*unnamed, *halves) if _modified(path) < since]
+
+
+def n_bytes(paths: Iterable[Path]) -> int:
+    """Return the size of files; one that a writer has renamed meanwhile counts nothing."""
+    total = 0
+    for path in paths:
+        with suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total
+
+
+def _modified(path: Path) -> float:
+    """Return when a file was last written; one that a writer has renamed meanwhile is young."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return inf
 
 
 def unneeded_log(log: Path, shortened: ShortenedLog) -> list[Path]:
