@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ class Stage:
 
     def versions(self) -> dict[str, int]:
         """Return the version of every table."""
-        return {one.name: getattr(self.tables, one.name).version() for one in fields(self.tables)}
+        return {name: table.version() for name, table in self.tables.named.items()}
 
     def settle(self, policy: Policy) -> None:
         """Put a policy in force for model 1."""

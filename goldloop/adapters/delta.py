@@ -18,10 +18,11 @@ from goldloop.adapters.delta_compaction import PROPERTIES, ZSTD, Compactor, merg
 from goldloop.adapters.delta_history import read_removed
 from goldloop.adapters.delta_log import LAST, TableFiles
 from goldloop.adapters.delta_rows import RowReader
+from goldloop.adapters.duckdb_engine import DuckDbEngine
 from goldloop.core.compaction import Compaction
 from goldloop.core.disk import disk_errors, make_folder
 from goldloop.core.errors import GoldVersionError, StorageError, TableConflictError
-from goldloop.core.ports import Changes, Row, Tables
+from goldloop.core.ports import Changes, ParquetFiles, Row, Tables
 from goldloop.tables import schema
 
 # Only goldloop removes parts of the log: it knows which versions are named.
@@ -123,6 +124,13 @@ class Table:
                 f"version {version} of table {self.name!r} was removed by {shortened.removed_at:%Y-%m-%d}, "
                 "as nothing names it; see 'goldloop gold log'"
             )
+
+    def scan(self) -> ParquetFiles:
+        """Return the files of the newest version."""
+        table = self._newest()
+        with self._log.errors("read"):
+            names = sorted(uri.rpartition("/")[2] for uri in table.file_uris())  # they are URL-encoded before
+        return ParquetFiles(tuple(f"{self._uri}/{name}" for name in names), self.schema)
 
     def append(self, rows: Sequence[Row] | pa.Table) -> None:
         """Add rows in one atomic commit; appends of several writers do not disturb each other."""
@@ -288,4 +296,5 @@ class Table:
 
 def open_tables(folder: Path) -> Tables:
     """Return the tables of a workspace, which lie in `folder`; missing ones are created empty."""
-    return Tables(**{name: Table(folder, name, columns) for name, columns in schema.ALL.items()})
+    tables = {name: Table(folder, name, columns) for name, columns in schema.ALL.items()}
+    return Tables(**tables, engine=DuckDbEngine())

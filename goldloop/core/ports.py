@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -21,6 +21,25 @@ from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId
 from goldloop.core.tasks import NewTask
 
 Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ParquetFiles:
+    """The files of one version of a table, and its columns, of which older files may lack some."""
+
+    paths: tuple[str, ...]
+    schema: pa.Schema
+
+
+class Engine(Protocol):
+    """Answers questions over tables without reading their columns into Python."""
+
+    def query(self, sql: str, **tables: Table) -> pa.Table:
+        """Return the answer to `sql` over the newest version of each of `tables`, which have these names.
+
+        Raises:
+            StorageError: the files of a table cannot be read.
+        """
 
 
 class Table(Protocol):
@@ -45,6 +64,9 @@ class Table(Protocol):
         Raises:
             GoldVersionError: there is no such version.
         """
+
+    def scan(self) -> ParquetFiles | pa.Table:
+        """Return where an `Engine` finds the rows of the newest version."""
 
     def append(self, rows: Sequence[Row] | pa.Table) -> None:
         """Add rows in one atomic commit."""
@@ -122,6 +144,12 @@ class Tables:
     appeals: Table
     outcomes: Table
     exports: Table
+    engine: Engine
+
+    @property
+    def named(self) -> dict[str, Table]:
+        """Every table by its name."""
+        return {one.name: getattr(self, one.name) for one in fields(self) if one.name != "engine"}
 
 
 class Reader(Protocol):

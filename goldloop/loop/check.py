@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 
 from goldloop.consensus.outcomes import gold_records
 from goldloop.core.annotations import AnnotationStatus
@@ -71,9 +71,9 @@ def check_workspace(ports: LoopPorts, *, is_repairing: bool = False) -> list[Fin
 
 
 def _tables(tables: Tables) -> Iterator[Finding]:
-    for field in fields(tables):
+    for table in tables.named.values():
         try:
-            getattr(tables, field.name).read()
+            table.read()
         except StorageError as error:
             yield Finding("tables are whole", str(error), "Restore a backup: `goldloop restore`.")
 

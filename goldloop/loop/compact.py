@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import fields
 from datetime import timedelta
 
 from goldloop.core.compaction import Compaction
@@ -29,7 +28,7 @@ def compact(ports: LoopPorts, *, is_dry_run: bool = False) -> list[Compaction]:
         at = ports.clock()
         before = at - timedelta(days=ports.settings.housekeeping.keep_days)
         named = named_versions(ports.tables)
-        tables = (getattr(ports.tables, field.name) for field in fields(ports.tables))
+        tables = ports.tables.named.values()
         return [table.compact(named, before=before, at=at, is_dry_run=is_dry_run) for table in tables]
 
 

@@ -10,12 +10,37 @@ from goldloop.consensus.admission import admit
 from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
 from goldloop.core.lanes import Lane, listed_lanes
 from goldloop.core.ports import Tables
-from goldloop.core.samples import Arrived
+from goldloop.core.samples import UNREADABLE, Arrived
 from goldloop.core.tasks import Purpose
-from goldloop.tables.arrivals import read_files
-from goldloop.tables.batches import IS_SAMPLE
-from goldloop.tables.predictions import newest_predictions
+from goldloop.tables import codec
 from goldloop.tables.snapshot import Snapshot
+
+_PLACES = f"""
+WITH arrivals AS (
+    SELECT
+        uri, arrived_at, coalesce(reason = '{UNREADABLE}', false) AS is_failed,
+        md5_number(concat_ws(chr(10), batch, uri, stamp)) AS file,
+        {{'sample': md5_number(sample_id), 'arrived': arrived, 'reason': reason}} AS found
+    FROM samples
+), opened AS (
+    SELECT arg_min(found, arrived_at) AS found FROM arrivals
+    WHERE NOT is_failed AND found.arrived <> '{Arrived.OPENED}' GROUP BY file
+), failed AS (
+    SELECT uri, max(arrived_at) AS failed_at, arg_max(found, arrived_at) AS found FROM arrivals
+    WHERE is_failed GROUP BY uri
+), opened_later AS (
+    SELECT uri FROM arrivals JOIN failed USING (uri) WHERE NOT is_failed AND arrived_at >= failed_at
+), files AS (
+    SELECT unnest(found) FROM opened
+    UNION ALL SELECT unnest(found) FROM failed ANTI JOIN opened_later USING (uri)
+), newest AS (
+    SELECT md5_number(sample_id) AS sample, arg_max(lane, scored_at) AS lane FROM predictions GROUP BY ALL
+)
+SELECT arrived, reason, lane, count(*) AS n
+FROM files LEFT JOIN newest ON arrived = '{Arrived.SAMPLE}' AND files.sample = newest.sample
+GROUP BY ALL
+"""
+"""Number of files by how they arrived, reason and lane of the newest prediction; names stand as digests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +86,14 @@ class Conservation:
 
 def conservation(tables: Tables) -> Conservation:
     """Return the number of files in each place, each counted as `read_files` counts it."""
-    rows = read_files(tables)
-    arrived = Counter(rows["arrived"].to_pylist())
-    reasons = Counter(reason for reason in rows["reason"].to_pylist() if reason is not None)
-    samples = rows.filter(IS_SAMPLE).select(["sample_id"])
-    placed = samples.join(newest_predictions(tables, ()), "sample_id", join_type="inner")
-    lanes = Counter(placed["lane"].to_pylist())
+    rows = tables.engine.query(_PLACES, samples=tables.samples, predictions=tables.predictions)
+    arrived, reasons, lanes = Counter[str](), Counter[str](), Counter[str]()
+    for how, reason, lane, n in codec.column_values(rows, "arrived", "reason", "lane", "n"):
+        arrived[how] += n
+        reasons.update({} if reason is None else {reason: n})
+        lanes.update({} if lane is None else {lane: n})
     return Conservation(
-        n_files=len(rows),
+        n_files=arrived.total(),
         **{str(lane): lanes[lane] for lane in Lane},
         quarantine=arrived[Arrived.QUARANTINE],
         duplicate=arrived[Arrived.DUPLICATE],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
@@ -166,7 +165,7 @@ def test_a_workspace_is_compacted_by_one_process_at_a_time(tmp_path: Path) -> No
         assert compact_unless_busy(wiring.ports) == []
         assert {one.table for one in compact(wiring.ports, is_dry_run=True)} == set(schema.ALL)
     done = compact(wiring.ports)
-    assert [one.table for one in done] == [field.name for field in fields(wiring.tables)]
+    assert [one.table for one in done] == list(wiring.tables.named)
 
 
 def counts(folder: Path) -> Mapping[str, int]:

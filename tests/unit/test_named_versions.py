@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -142,8 +142,9 @@ def test_a_compacted_workspace_is_whole_backed_up_and_restored(
     loop.pull()
     save_label_issues(tables.label_errors, 1, [], at=AT)
     digests = {one.version: one.digest for one in loop.gold.log()}
-    for field in fields(tables):
-        tidy(getattr(tables, field.name), sorted(named_versions(tables)))
+    for table in tables.named.values():
+        assert isinstance(table, Table)
+        tidy(table, sorted(named_versions(tables)))
 
     ports = replace(loop.ports(), open_registry=lambda: registry)
     assert check_workspace(ports) == []

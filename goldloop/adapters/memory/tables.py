@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import fields
 from datetime import datetime
 from threading import RLock
 from time import time
@@ -12,6 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from goldloop.adapters.duckdb_engine import DuckDbEngine
 from goldloop.core.compaction import Compaction, TableSize
 from goldloop.core.errors import GoldVersionError, TableConflictError
 from goldloop.core.ports import Changes, Row, Tables
@@ -61,6 +61,10 @@ class MemoryTable:
         rows = rows if where is None else rows.filter(where)
         self.reads.append(len(rows))
         return rows if columns is None else rows.select(list(columns))
+
+    def scan(self) -> pa.Table:
+        """Return the rows of the newest version."""
+        return self._versions[-1]
 
     def append(self, rows: Sequence[Row] | pa.Table) -> None:
         """Add rows in one commit."""
@@ -158,4 +162,4 @@ def _commit(version: int, **metadata: str) -> dict[str, Any]:
 
 def memory_tables() -> Tables:
     """Return empty tables of a workspace in memory."""
-    return Tables(**{field.name: MemoryTable(field.name) for field in fields(Tables)})
+    return Tables(**{name: MemoryTable(name) for name in schema.ALL}, engine=DuckDbEngine())

@@ -13,7 +13,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 
 from goldloop.adapters import delta, delta_compaction
@@ -127,9 +126,9 @@ def _pulled(tables: Path, number: int) -> None:
 def _write_fresh(tables: Tables, folder: Path) -> None:
     """Write what the tables hold now into new ones, each at once."""
     fresh = open_tables(folder)
-    for field in fields(tables):
-        if field.name != "gold":
-            getattr(fresh, field.name).append(getattr(tables, field.name).read())
+    for name, table in tables.named.items():
+        if name != "gold":
+            fresh.named[name].append(table.read())
     records = GoldStore(tables.gold).read().records
     GoldStore(fresh.gold).commit(lambda: records, reason=lambda _: "simulated")
 

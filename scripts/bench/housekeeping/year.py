@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -73,7 +73,7 @@ class SimulatedYear:
             [{"round": number, "gold_version": newest.version, "gold_digest": newest.digest}]
         )
         named, before = named_versions(self.tables), self._moments[0]
-        tables = (getattr(self.tables, field.name) for field in fields(self.tables))
+        tables = self.tables.named.values()
         return [table.compact(named, before=before, at=datetime.now(UTC)) for table in tables]
 
     def _new_answer(self, sample_id: SampleId) -> StoredAnnotation:
@@ -157,8 +157,5 @@ def record_of(sample_id: SampleId, label: str) -> GoldRecord:
 def sizes_of(tables: Tables) -> dict[str, TableSize]:
     """Return the size of each table that has rows."""
     moment = _at(0)
-    found = (
-        getattr(tables, field.name).compact((), before=moment, at=moment, is_dry_run=True)
-        for field in fields(tables)
-    )
+    found = (table.compact((), before=moment, at=moment, is_dry_run=True) for table in tables.named.values())
     return {one.table: one.before for one in found if one.before.n_stored}
