@@ -12,18 +12,10 @@ from goldloop.core.annotations import Answer
 from goldloop.core.error_costs import Columns
 from goldloop.core.probs import likeliest
 from goldloop.core.tasks import Purpose
+from goldloop.costs.breaks import minutes_of, times
 from goldloop.costs.errors import Prices
-from goldloop.costs.population import (
-    PASSED,
-    UNKNOWN,
-    Population,
-    difference_of,
-    errors,
-    losses,
-    sum_of,
-    wrong_contacts,
-)
-from goldloop.costs.time import minutes_spent, working_seconds
+from goldloop.costs.population import PASSED, UNKNOWN, Population, errors, losses, wrong_contacts
+from goldloop.costs.possible import Possible, possible_truths, sum_of
 from goldloop.stats.measures import Measure, difference, exact, scaled, total
 from goldloop.stats.metrics import Estimate, Flags
 
@@ -39,15 +31,11 @@ PATHS: Mapping[str, tuple[Purpose, ...]] = {
 
 
 def minutes_by_path(answers: Sequence[Answer]) -> dict[str, Measure]:
-    """Return the minutes spent on `answers` by path.
-
-    Breaks are judged by the other answers of the same path: a full review takes ten times a quick one.
-    """
-    found = {}
-    for path, purposes in PATHS.items():
-        mine = [answer for answer in answers if answer.purpose in purposes]
-        found[path] = minutes_spent(mine, working_seconds(mine), np.full(len(mine), True))
-    return found
+    """Return the minutes of work on `answers` by path, without breaks."""
+    paths = [
+        times([answer for answer in answers if answer.purpose in purposes]) for purposes in PATHS.values()
+    ]
+    return dict(zip(PATHS, minutes_of(paths), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,21 +90,19 @@ class QuarterFigures:
     weeks: tuple[Week, ...]
 
 
-def figures(
-    population: Population, prices: Prices, minutes: Measure, taken: Columns | None = None
-) -> Figures:
+def figures(possible: Possible, prices: Prices, minutes: Measure, taken: Columns | None = None) -> Figures:
     """Return what decisions came to with these minutes of people: as it is, or with `taken` (N,)."""
-    n, stakes = len(population), population.stakes
+    n, stakes = len(possible.population), possible.population.stakes
     lost, value = losses(prices.errors, stakes), float(stakes.sum())
     everything = lost(np.zeros(n, dtype=np.intp))
-    loss = sum_of(lost, population, taken)
-    contacts = sum_of(wrong_contacts(population.probs.shape[1]), population, taken)
+    loss = sum_of(lost, possible, taken)
+    contacts = sum_of(wrong_contacts(possible.population.probs.shape[1]), possible, taken)
     return Figures(
         loss=loss,
         loss_bp=scaled(loss, 1e4 / value) if value > 0 else Measure(n, None, "no value"),
         contacts=scaled(contacts, 1000 / n) if n else Measure(0, None, "no samples"),
-        prevented=sum_of(lambda one: everything - lost(one), population, taken),
-        cost=total([sum_of(errors(prices, stakes), population, taken), scaled(minutes, prices.minute)]),
+        prevented=sum_of(lambda one: everything - lost(one), possible, taken),
+        cost=total([sum_of(errors(prices, stakes), possible, taken), scaled(minutes, prices.minute)]),
     )
 
 
@@ -124,10 +110,10 @@ def quarter_figures(
     population: Population, prices: Prices, minutes: Mapping[str, Measure], *, mature: Flags | None = None
 ) -> QuarterFigures:
     """Return the figures of a quarter; `minutes` by path, `mature` (N,) where the delay is known."""
-    n, known = len(population), population.is_reported
+    n, known, possible = len(population), population.is_reported, possible_truths(population)
     reviewing = total([minutes[QUICK], minutes[FULL]])
     rule = likeliest(population.probs)
-    now = figures(population, prices, reviewing)
+    now = figures(possible, prices, reviewing)
     lost = losses(prices.errors, population.stakes)(population.taken)
     is_loss = known & (population.truth != PASSED) & (population.taken == PASSED)
     reported = float(lost[known, population.truth[known]].sum())
@@ -137,25 +123,26 @@ def quarter_figures(
         currency=prices.currency,
         value=float(population.stakes.sum()),
         now=now,
-        rule=figures(population, prices, exact(0.0, 0), rule),
+        rule=figures(possible, prices, exact(0.0, 0), rule),
         n_reported=int(is_loss.sum()),
         reported=reported,
         unreported=difference(now.loss, exact(reported)),
         minutes=minutes,
         per_minute=per_minute(now.prevented, reviewing),
-        saved=difference(saved(population, prices), scaled(reviewing, prices.minute)),
+        saved=difference(saved(possible, prices), scaled(reviewing, prices.minute)),
         by_path=_by_path(population),
         mature_share=None if mature is None or not n else float(mature.mean()),
         reported_share=None if mature is None or not n else float(population.reported_shares.mean()),
-        weeks=_weeks(population, prices, reviewing),
+        weeks=_weeks(possible, prices, reviewing),
     )
 
 
-def saved(population: Population, prices: Prices) -> Measure:
+def saved(possible: Possible, prices: Prices) -> Measure:
     """Return what the errors of the rule p >= .5 cost more than those as it is, on the same samples."""
+    population = possible.population
     paid = errors(prices, population.stakes)
     by_rule = paid(likeliest(population.probs))
-    return difference_of(lambda taken: by_rule - paid(taken), population)
+    return sum_of(lambda taken: by_rule - paid(taken), possible)
 
 
 def per_minute(prevented: Measure, minutes: Measure) -> Measure:
@@ -182,16 +169,17 @@ def _by_path(population: Population) -> dict[str, float]:
     return {name: float(rows.sum()) / n for name, rows in counts.items()}
 
 
-def _weeks(population: Population, prices: Prices, minutes: Measure) -> tuple[Week, ...]:
+def _weeks(possible: Possible, prices: Prices, minutes: Measure) -> tuple[Week, ...]:
     """Return the weeks; people's minutes are spread over them by the samples sent to people."""
+    population = possible.population
     to_people, rule = population.to_people, likeliest(population.probs)
     found = []
     for number in np.unique(population.weeks).tolist():
         rows = population.weeks == number
-        mine, per = population.where(rows), 1000 / int(rows.sum())
+        mine, n = possible.where(rows), int(rows.sum())
         part = float(to_people[rows].sum()) / max(1, int(to_people.sum()))
-        paid = errors(prices, mine.stakes)
+        paid = errors(prices, mine.population.stakes)
         cost = total([sum_of(paid, mine), scaled(minutes, part * prices.minute)])
         by_rule = sum_of(paid, mine, rule[rows])
-        found.append(Week(number, len(mine), scaled(cost, per), scaled(by_rule, per)))
+        found.append(Week(number, n, scaled(cost, 1000 / n), scaled(by_rule, 1000 / n)))
     return tuple(found)

@@ -84,15 +84,15 @@ def lines(report: QuarterReport) -> list[Line]:
         of_quarter("what came", "samples", "", "n"),
         of_quarter("what came", "value", money, "value"),
         line("loss", "loss", money, "loss"),
-        line("loss", "loss in basis points of the value", "bp", "loss_bp", 1),
+        line("loss", "loss as a share of the value", "bp", "loss_bp", 1),
         of_quarter("loss", "of it reported so far", money, "reported"),
-        of_quarter("loss", "of it not reported yet, by audits", money, "unreported"),
+        of_quarter("loss", "of it not reported yet, estimated", money, "unreported"),
         of_quarter("loss", "samples reported as lost", "", "n_reported"),
         line("loss", "loss prevented", money, "prevented"),
-        line("customers", "contacted or declined wrongly per 1,000", "per 1,000", "contacts", 2),
+        line("customers", "contacted or declined wrongly", "per 1,000", "contacts", 2),
         line("cost", "cost of errors and reviews", money, "cost"),
         of_quarter("cost", f"saved against the {RULE}", money, "saved"),
-        of_quarter("cost", "loss prevented per minute of review", f"{money} per minute", "per_minute", 2),
+        of_quarter("cost", "loss prevented per minute of review", money, "per_minute", 2),
     ]
     for path, name in ((QUICK, "quick reviews"), (FULL, "full reviews"), (AUDIT, "audits")):
         found.append(
@@ -144,7 +144,8 @@ def _fact(now: Measure, before: Measure | None, rule: Measure | None, digits: in
         words.append(f"Change: {amount_cell(difference(now, before), digits)}")
     if rule is not None:
         words.append(f"{RULE}: {amount_cell(rule, digits)}".capitalize())
-    return Cell(number(now.estimate.value, digits), "\n".join([*words, *([beside] if beside else [])]))
+    below = "\n".join([*words, *([beside] if beside else [])]).replace(", ", ",\N{NO-BREAK SPACE}")
+    return Cell(number(now.estimate.value, digits), below)
 
 
 def _saved(now: QuarterFigures) -> str:
@@ -166,11 +167,11 @@ def quarter_sections(report: QuarterReport) -> list[Section]:
             "Details",
             tables=[Table(_rows(report))],
             notes=(
-                f"{now.n_audits:,} audits, drawn at random and labelled blind, judge what nobody reported; "
-                "the model's expectation narrows the intervals.",
+                f"What nobody reported is estimated: {now.n_audits:,} audits, drawn at random and labelled "
+                "blind, the reports so far and people's answers recalibrate the model.",
                 "A loss is the price of a missed sample of another label than the first, by [cost]. "
                 "What still waits for people counts as decided without them.",
-                "An audit of what went to people counts with the answers that people give on average.",
+                "Minutes are without breaks: a time that is improbable as work counts as the usual one.",
             ),
         ),
         Section("Who looked", tables=[Table(_look_rows(report.looks))] if report.looks else []),

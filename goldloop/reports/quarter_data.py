@@ -21,7 +21,7 @@ from goldloop.gold.records import GoldRecord
 from goldloop.labeling.context import LoopState
 from goldloop.loop.maturity import chargeback_delays, sample_times
 from goldloop.loop.ports import LoopPorts
-from goldloop.routing.fit import cost_policy
+from goldloop.routing.fit import PRIOR_ANSWERS, Answered, cost_policy
 from goldloop.settings import Settings
 from goldloop.stats.delays import DAY_S
 from goldloop.stats.metrics import Flags, Floats
@@ -108,7 +108,7 @@ def _population(
     weeks: Sequence[int],
     reported_shares: Floats,
 ) -> Population:
-    labels, rate = settings.label_set, settings.selection.audit_rate
+    labels = settings.label_set
     gold = {record.sample_id: record for record in state.snapshot.gold.records}
     audits = {key: one for key, one in gold.items() if _is_audit(one)}
     ids = traffic.sample_ids
@@ -121,26 +121,33 @@ def _population(
     ]
     firsts = [first.get(one, FirstDecision(one)) for one in ids]
     requests = state.snapshot.requests.requests
-    policy, _ = cost_policy(settings, people_costs(state.outcomes, requests, labels))
+    people = people_costs(state.outcomes, requests, labels)
+    policy, _ = cost_policy(settings, people)
+    lanes = (str(Lane.REVIEW), str(Lane.FULL))
     return Population(
         stakes=traffic.stakes,
         probs=traffic.probs,
         lanes=traffic.lanes,
-        decided=traffic.decided,
         taken=np.where(is_labelled, answered, traffic.decided),
         truth=np.array([labels.column(one) if one else UNKNOWN for one in right], dtype=np.intp),
         is_labelled=is_labelled,
         is_reported=np.array([one in known for one in ids], dtype=bool),
         is_audited=is_audited,
-        weights=np.array(
-            [1 / (audits[one].inclusion_probability or 1) if one in audits else 0 for one in ids]
-        ),
-        chances=np.array([one.audit_probability or rate for one in firsts], dtype=np.float64),
         clusters=np.array([one.entity or one.sample_id for one in firsts], dtype=np.str_),
         weeks=np.array(weeks, dtype=np.intp),
         reported_shares=reported_shares,
-        rates={str(Lane.REVIEW): policy.quick.answers, str(Lane.FULL): policy.full.answers},
+        rates=dict(zip(lanes, (policy.quick.answers, policy.full.answers), strict=True)),
+        rate_counts=dict(
+            zip(lanes, [_counted(one, len(labels)) for one in (people.quick, people.blind)], strict=True)
+        ),
     )
+
+
+def _counted(known: Answered | None, n_labels: int) -> Floats:
+    """Return on how many answers the rates of each true label rest (n_labels,), with those of the prior."""
+    counts = np.zeros((n_labels, n_labels)) if known is None else np.asarray(known.counts)
+    found: Floats = counts.sum(axis=1) + PRIOR_ANSWERS
+    return found
 
 
 def _is_audit(record: GoldRecord) -> bool:

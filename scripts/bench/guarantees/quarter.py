@@ -1,17 +1,18 @@
 """The quarter's figures: how often their intervals hold the truth, over simulated quarters.
 
 Each quarter has 16,000 payments of three months and audits of 10 % of them. Frauds are 1.2 %, amounts are
-lognormal; the model is right about its risk, or too sure and too low. Analysts of known rates answer what the
-policy sends them, one in ten answers carries no time; chargebacks come with a median delay of 25 days, nine
-of ten frauds that passed get one. The quarter is looked at two weeks after its end. "payments" are drawn from
-the simulated payments in the folder of data, with a model of their first 70 days.
+lognormal; the model is right about its risk, or too sure and too low. Analysts of known rates, or of rates
+that 50 judged answers to each label estimate, answer what the policy sends them; one in ten answers carries
+no time. Chargebacks come with a median delay of 25 days, and nine of ten frauds that passed get one. The
+quarter is looked at two weeks after its end. "payments" are drawn from the simulated payments in the folder
+of data, with a model of their first 70 days.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -26,8 +27,10 @@ from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
 from goldloop.costs.errors import Prices
 from goldloop.costs.population import UNKNOWN, Population, losses, wrong_contacts
+from goldloop.costs.possible import possible_truths
 from goldloop.costs.quarter import figures, minutes_by_path, saved
 from goldloop.routing.cost_policy import Cost
+from goldloop.routing.fit import PRIOR_ANSWERS
 from goldloop.stats.calibration import fit_calibration
 from goldloop.stats.delays import estimate_delays
 from goldloop.stats.measures import Measure, total
@@ -37,6 +40,7 @@ from scripts.bench.payments import Columns, Flags, Floats, simulated
 
 N_PAYMENTS, AUDIT_RATE, DAYS, LATER = 16_000, 0.10, 91.0, 14.0
 LONG_BREAK_S, SHORT_BREAK_S = 7200.0, 1800.0
+N_JUDGED, ASSUMED_RATES = 50, np.array([[0.9, 0.1], [0.1, 0.9]])
 NO_TIME, REPORTED, MEDIAN_DELAY = 0.1, 0.9, 25.0
 PRICES = Prices("EUR", 0.5, OWN)
 POLICY = Cost(OWN.base, ASSUMED.quick, ASSUMED.full, LABELS.names, OWN.factors)
@@ -60,6 +64,7 @@ def run(report: Report, options: argparse.Namespace) -> None:
         "calibrated model": partial(measured, "made", 1.0, 0.0, ""),
         "model too sure and too low": partial(measured, "made", 1.3, -0.5, ""),
         "payments": partial(measured, "payments", 1.0, 0.0, str(options.data)),
+        "calibrated model, rates estimated": partial(measured, "made", 1.0, 0.0, "", are_estimated=True),
     }
     seeds = range(options.seed, options.seed + options.n)
     for name, measure in ways.items():
@@ -94,14 +99,19 @@ class Found:
         return self.high - self.low
 
 
-def measured(source: str, slope: float, shift: float, folder: str, seed: int) -> dict[str, Found]:
+def measured(
+    source: str, slope: float, shift: float, folder: str, seed: int, *, are_estimated: bool = False
+) -> dict[str, Found]:
     """Return the figures of a simulated quarter beside their truth."""
     rng = np.random.default_rng((seed, 12))
     made = _of_payments(Path(folder), rng) if source == "payments" else _made(rng, slope, shift)
     population, truth = watched(made, rng)
+    if are_estimated:
+        population = with_estimated_rates(population, rng)
     minutes, spent = _minutes(population, rng, LONG_BREAK_S)
     shortly, of_shortly = _minutes(population, rng, SHORT_BREAK_S)
-    now = figures(population, PRICES, minutes)
+    possible = possible_truths(population)
+    now = figures(possible, PRICES, minutes)
     paid = PRICES.errors.of_taken
     rows, stakes = np.arange(len(truth)), population.stakes
     lost = losses(PRICES.errors, stakes)(population.taken)[rows, truth]
@@ -114,7 +124,7 @@ def measured(source: str, slope: float, shift: float, folder: str, seed: int) ->
         "contacts": (now.contacts, 1000 * contacts.mean()),
         "minutes": (minutes, spent),
         "minutes with short breaks": (shortly, of_shortly),
-        "saved": (saved(population, PRICES), more.sum()),
+        "saved": (saved(possible, PRICES), more.sum()),
         "prevented": (now.prevented, everything.sum() - lost.sum()),
     }
     return {
@@ -165,20 +175,28 @@ def watched(made: Made, rng: np.random.Generator) -> tuple[Population, Columns]:
         stakes=made.amounts,
         probs=made.probs,
         lanes=lanes,
-        decided=decided,
         taken=taken,
         truth=np.where(is_reported | is_audited, truth, UNKNOWN),
         is_labelled=to_people,
         is_reported=is_reported,
         is_audited=is_audited,
-        weights=np.where(is_audited, 1 / AUDIT_RATE, 0.0),
-        chances=np.full(n, AUDIT_RATE),
         clusters=np.array([f"{row}" for row in range(n)]),
         weeks=(at // 7).astype(np.intp),
         reported_shares=known.share_by(ages) if known else np.zeros(n),
         rates={str(Lane.REVIEW): POLICY.quick.answers, str(Lane.FULL): POLICY.full.answers},
     )
     return population, truth
+
+
+def with_estimated_rates(population: Population, rng: np.random.Generator) -> Population:
+    """Return what a workspace knows that has seen `N_JUDGED` judged answers to each true label by path."""
+    rates, counts = {}, {}
+    for lane, true in population.rates.items():
+        answers = np.array([rng.multinomial(N_JUDGED, row) for row in true])
+        smoothed = answers + PRIOR_ANSWERS * ASSUMED_RATES
+        rates[lane] = tuple(map(tuple, (smoothed / smoothed.sum(axis=1, keepdims=True)).tolist()))
+        counts[lane] = smoothed.sum(axis=1)
+    return replace(population, rates=rates, rate_counts=counts)
 
 
 def _minutes(population: Population, rng: np.random.Generator, break_s: float) -> tuple[Measure, float]:
