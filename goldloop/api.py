@@ -56,7 +56,10 @@ class OpenWorkspace:
         return self._gold.rows(version)
 
     def gold_log(self) -> list[GoldVersion]:
-        """Return every gold version, newest first, with its digest, counts and reason."""
+        """Return every gold version, newest first, with its digest, counts and reason.
+
+        One with `removed_at` no longer opens.
+        """
         return self._gold.log()
 
     def gold_diff(self, before: int, after: int | None = None) -> list[GoldChange]:

@@ -1,35 +1,37 @@
-"""Delta Lake tables: atomic commits from several writers, and every old version readable for good."""
+"""Delta Lake tables: atomic commits from several writers, and old versions that stay readable."""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, Schema, Transaction, WriterProperties, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
+from goldloop.adapters.delta_compaction import PROPERTIES, ZSTD, Compactor, merge_small_files
+from goldloop.adapters.delta_history import read_removed
 from goldloop.adapters.delta_log import LAST, TableFiles
+from goldloop.adapters.delta_rows import RowReader
 from goldloop.adapters.duckdb_engine import DuckDbEngine
+from goldloop.core.compaction import Compaction
 from goldloop.core.disk import disk_errors, make_folder
 from goldloop.core.errors import GoldVersionError, StorageError, TableConflictError
 from goldloop.core.ports import Changes, ParquetFiles, Row, Tables
 from goldloop.tables import schema
 
-# Without these, versions older than 30 days cannot be opened after a later checkpoint.
-_KEEP_FOR_GOOD = {
+# Only goldloop removes parts of the log: it knows which versions are named.
+_PROPERTIES = {
     "delta.logRetentionDuration": "interval 36500 days",
-    "delta.deletedFileRetentionDuration": "interval 36500 days",
     "delta.enableChangeDataFeed": "true",
+    **PROPERTIES,
 }
 _ATTEMPTS = 12
-_ZSTD = WriterProperties(compression="ZSTD")
 
 
 class Table:
@@ -41,7 +43,7 @@ class Table:
         self.schema = columns
         self._uri = str(folder / name)
         self._log = TableFiles(name, folder / name)
-        self._files = SubTreeFileSystem(self._uri, LocalFileSystem())
+        self._rows = RowReader(name, self._uri, columns, self._log)
         try:
             self._table = self._open()
         except TableNotFoundError:
@@ -60,7 +62,7 @@ class Table:
         self._log.room_for(0)
         try:
             with self._log.errors("create"):
-                DeltaTable.create(self._uri, self.schema, mode="ignore", configuration=_KEEP_FOR_GOOD)
+                DeltaTable.create(self._uri, self.schema, mode="ignore", configuration=_PROPERTIES)
         except (DeltaError, StorageError):
             time.sleep(0.1)
             if not DeltaTable.is_deltatable(self._uri):  # else another process has created it meanwhile
@@ -92,15 +94,36 @@ class Table:
     ) -> pa.Table:
         """Return the rows that satisfy `where`, of the newest or of an old version; no order is promised."""
         table = self._newest()
-        if version is not None:
-            if not 0 <= version <= table.version():
-                raise GoldVersionError(
-                    f"table {self.name!r} has versions 0 to {table.version()}, not {version}; "
-                    "see 'goldloop gold log'"
-                )
-            self._log.check_history(version)
-            table = self._open(version)
+        if version is not None and version != int(table.version()):
+            table = self._old(version, int(table.version()))
         return self._rows(table, list(columns) if columns else None, where)
+
+    def _old(self, version: int, newest: int) -> DeltaTable:
+        """Return the table as of `version`, opened.
+
+        Raises:
+            GoldVersionError: there is no such version, or it was removed.
+        """
+        if not 0 <= version <= newest:
+            raise GoldVersionError(
+                f"table {self.name!r} has versions 0 to {newest}, not {version}; see 'goldloop gold log'"
+            )
+        self._check_kept(version)
+        try:
+            if version >= self._log.shortened().begins:
+                self._log.check_version(version)
+            return self._open(version)
+        except (StorageError, TableNotFoundError):
+            self._check_kept(version)  # another process may be removing it
+            raise
+
+    def _check_kept(self, version: int) -> None:
+        shortened = self._log.shortened()
+        if not shortened.opens(version):
+            raise GoldVersionError(
+                f"version {version} of table {self.name!r} was removed by {shortened.removed_at:%Y-%m-%d}, "
+                "as nothing names it; see 'goldloop gold log'"
+            )
 
     def scan(self) -> ParquetFiles:
         """Return the files of the newest version."""
@@ -118,6 +141,7 @@ class Table:
                 self._append(self._newest(), data)
             except CommitFailedError:
                 self._until_committed(lambda table, _: self._append(table, data), None)
+            merge_small_files(self._log, self._newest())
 
     def _append(self, table: DeltaTable, data: pa.Table, seq: int | None = None) -> int:
         version = int(table.version()) + 1
@@ -127,7 +151,7 @@ class Table:
                 table,
                 data,
                 mode="append",
-                writer_properties=_ZSTD,
+                writer_properties=ZSTD,
                 commit_properties=self._commit(seq),
             )
         self._log.trust(version)
@@ -145,7 +169,7 @@ class Table:
             self._append(table, schema.as_table(self.name, rows), seq)
             return seq
 
-        return self._until_committed(attempt, base)
+        return self._tidied(self._until_committed(attempt, base))
 
     def merge_next(
         self,
@@ -169,7 +193,13 @@ class Table:
                 self._commit(seq, changes),
             )
 
-        return self._until_committed(attempt, base)
+        return self._tidied(self._until_committed(attempt, base))
+
+    def _tidied(self, committed: int | None) -> int | None:
+        """Return what was committed, after it."""
+        if committed is not None:
+            merge_small_files(self._log, self._newest())
+        return committed
 
     def _merge(self, table: DeltaTable, rows: pa.Table, keys: Sequence[str], commit: CommitProperties) -> int:
         version = int(table.version()) + 1
@@ -182,7 +212,7 @@ class Table:
                     " AND ".join(f"t.{name} = s.{name}" for name in keys),
                     source_alias="s",
                     target_alias="t",
-                    writer_properties=_ZSTD,
+                    writer_properties=ZSTD,
                     commit_properties=commit,
                 )
                 .when_matched_delete(predicate="s._is_removed")
@@ -220,7 +250,7 @@ class Table:
         if self._has_all_columns:
             return base
         table = self._newest()
-        missing = self._missing(pa.schema(table.schema().to_arrow()))
+        missing = self._rows.missing(pa.schema(table.schema().to_arrow()))
         version = int(table.version())
         if missing:
             with self._log.errors(f"add the columns {[field.name for field in missing]} to"):
@@ -229,20 +259,6 @@ class Table:
             base = version + 1 if base == version else base
         self._has_all_columns = True
         return base
-
-    def _missing(self, stored: pa.Schema) -> list[pa.Field]:
-        """Return the columns that `stored` lacks.
-
-        Raises:
-            StorageError: it has columns that this goldloop does not know.
-        """
-        unknown = sorted(set(stored.names) - set(self.schema.names))
-        if unknown:
-            raise StorageError(
-                f"table {self.name!r} in {self._uri} has the columns {unknown}, which this goldloop "
-                "does not know: a newer goldloop has written it. Use that goldloop"
-            )
-        return [field for field in self.schema if field.name not in stored.names]
 
     def _commit(self, seq: int | None, changes: Changes | None = None) -> CommitProperties:
         """Return the properties of a commit, numbered `seq` unless it is None.
@@ -256,36 +272,26 @@ class Table:
             max_commit_retries=0,
         )
 
-    def _rows(
-        self, table: DeltaTable, columns: list[str] | None = None, where: pc.Expression | None = None
-    ) -> pa.Table:
-        """Return the rows of an opened table through Arrow's own file system, in this table's types.
-
-        Columns go by their names; one that the table does not have yet is null.
-
-        deltalake's default file system calls Python from Arrow's threads; one of those threads still at work
-        when Python ends aborts the process: 4 of 120 commands on a busy machine (apache/arrow issue 45214).
-        """
-        names = columns or self.schema.names
-        with self._log.errors("read"):
-            dataset = table.to_pyarrow_dataset(filesystem=self._files)
-            missing = self._missing(dataset.schema)
-            if missing:
-                dataset = dataset.replace_schema(pa.schema([*dataset.schema, *missing]))
-            rows = dataset.to_table(columns=names, filter=where)
-            return rows.cast(pa.schema([self.schema.field(name) for name in names]))
-
-    def history(self) -> list[dict[str, Any]]:
-        """Return the commits, newest first, each with its version, timestamp (ms) and our metadata."""
+    def history(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """Return the commits, newest first; see the port."""
         table = self._newest()
-        self._log.check_history(int(table.version()))
+        version = int(table.version())
+        self._log.check_history(version, 0 if limit is None else version - limit + 1)
         with self._log.errors("read the log of"):
-            return list(table.history())
+            entries = list(table.history(limit))
+        if limit is not None:
+            return entries
+        begins = self._log.shortened().begins
+        kept = [entry for entry in entries if entry["version"] >= begins]
+        return [*kept, *read_removed(self._log.log, begins)]
 
-    def remove_dead_files(self, before: datetime) -> int:
-        """Remove the files that no version needs which anybody may still read; see the port."""
-        version = int(self._newest().version())
-        return self._log.remove_dead(version, before, keeps_versions=self.name in schema.VERSIONED)
+    def compact(
+        self, named: Collection[int], *, before: datetime, at: datetime, is_dry_run: bool = False
+    ) -> Compaction:
+        """Merge small files, shorten the log and remove what no kept version needs; see the port."""
+        keeps_named = self.name in schema.VERSIONED
+        compactor = Compactor(self._log, self._open, keeps_named, named, before)
+        return compactor.expect() if is_dry_run else compactor.run(at)
 
 
 def open_tables(folder: Path) -> Tables:

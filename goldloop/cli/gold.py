@@ -8,19 +8,28 @@ from typing import Annotated
 import typer
 
 from goldloop.cli.common import Json, Where, out, show
+from goldloop.core.clock import now
 from goldloop.gold.export import Format, export_gold
 from goldloop.gold.imagefolder import imagefolder_notes
 from goldloop.gold.records import gold_diff
 from goldloop.reports.section import Row
+from goldloop.tables.named_versions import save_export
 from goldloop.wiring import open_workspace
 
 app = typer.Typer(help="List, show, compare and export gold versions.", no_args_is_help=True)
 
 
 @app.command("log")
-def gold_log(where: Where = None, as_json: Json = False) -> None:
-    """List all gold versions, newest first."""
-    log = open_workspace(where).gold.log()
+def gold_log(
+    where: Where = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="List also the versions whose content was removed.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List the gold versions, newest first."""
+    found = open_workspace(where).gold.log()
+    log = [version for version in found if every or version.removed_at is None]
     rows: list[Row] = [
         {
             "version": version.version,
@@ -31,10 +40,13 @@ def gold_log(where: Where = None, as_json: Json = False) -> None:
             "made": f"{version.created_at:%Y-%m-%d %H:%M:%S}Z",
             "digest": version.digest[:16],
             "why": version.reason,
+            **({"removed": f"{version.removed_at:%Y-%m-%d}" if version.removed_at else ""} if every else {}),
         }
         for version in log
     ]
-    show(log, rows, as_json=as_json)
+    n_others = len(found) - len(log)
+    notes = [f"{n_others:,} older versions that nothing names were removed: --all"] if n_others else []
+    show(log, rows, as_json=as_json, notes=notes)
 
 
 @app.command("show")
@@ -93,7 +105,10 @@ def gold_export(
 ) -> None:
     """Export a gold version as csv, jsonl, parquet, imagefolder or coco-cls."""
     parts = open_workspace(where)
-    exported, records = parts.gold.version(version), parts.gold.records(version)
+    exported = parts.gold.version(version)
+    if exported.removed_at is None:
+        save_export(parts.tables.exports, exported, str(form), at=now())
+    records = parts.gold.records(exported.version)
     n = export_gold(
         records,
         exported,

@@ -16,6 +16,7 @@ from goldloop.labeling.open_round import waits_for_now
 from goldloop.labeling.server_comparison import answers_sentence
 from goldloop.modalities.content import is_database, uri_of
 from goldloop.reports.checks import check_lines
+from goldloop.reports.compaction import compaction_sentence
 from goldloop.reports.quarantine import quarantine_examples
 from goldloop.reports.routing import policy_lines
 from goldloop.reports.steps import evaluation_rows, pull_rows, push_rows, retrain_title, score_rows
@@ -130,8 +131,7 @@ def round_(where: Where = None, as_json: Json = False) -> None:
         out.print(f"policy: {line}")
     show_table(score_rows([report.score]), title="score")
     show_table(push_rows(report.push), title="push")
-    if report.n_bytes_freed:
-        out.print(f"dead files of the tables removed: {report.n_bytes_freed / 1e6:.1f} MB")
+    out.print(f"tables: {compaction_sentence(report.compacted)}")
     out.print(f"page: {report.page}")
 
 

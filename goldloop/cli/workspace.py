@@ -15,11 +15,14 @@ from goldloop.cli.common import Json, Where, out, pairs, say, show, show_table
 from goldloop.core.errors import SettingsError
 from goldloop.core.labels import parsed_labels
 from goldloop.core.tasks import Purpose
+from goldloop.loop.compact import WORK
+from goldloop.loop.compact import compact as compact_tables
+from goldloop.reports.compaction import compaction_rows, compaction_sentence
 from goldloop.settings import ALONE, decisions_by_cost
 from goldloop.settings.sections import ScheduleSettings
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.task_log import TaskLog
-from goldloop.wiring import open_workspace
+from goldloop.wiring import Wiring, open_workspace
 
 app = typer.Typer()
 _SCHEDULE = (ScheduleSettings().cron, ScheduleSettings().timezone)
@@ -145,7 +148,9 @@ def backup(
     where: Where = None,
 ) -> None:
     """Write the whole workspace into one file; it holds the servers' secrets. Other commands may run."""
-    made = back_up(Workspace.open(where), file)
+    workspace = Workspace.open(where)
+    with Wiring(workspace).alone(WORK):
+        made = back_up(workspace, file)
     out.print(f"backed up {made.n_files} files, {made.n_bytes:,} bytes, to {made.path}")
     for link in made.links:
         out.print(f"- left out: {link} is a symbolic link")
@@ -160,6 +165,18 @@ def restore(
     workspace = restored(file, folder)
     out.print(f"restored {workspace.root}")
     out.print(f"next: goldloop up -w {folder}, then goldloop check -w {folder}")
+
+
+@app.command()
+def compact(
+    where: Where = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would change.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Merge small files of the tables and remove what no gold version that is kept needs."""
+    done = compact_tables(open_workspace(where).ports, is_dry_run=dry_run)
+    would = "would be " if dry_run else ""
+    show(done, compaction_rows(done), as_json=as_json, notes=[would + compaction_sentence(done)])
 
 
 @app.command()

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.core.annotations import ListedTask, ServerCounts, TaskState
+from goldloop.core.compaction import Compaction
 from goldloop.core.disk import Write, write_whole
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId
@@ -95,13 +96,19 @@ class Table(Protocol):
             TableConflictError: other writers won every attempt.
         """
 
-    def history(self) -> list[dict[str, Any]]:
-        """Return the commits, newest first: version, timestamp (ms), the metadata given to `merge_next`."""
+    def history(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """Return the newest `limit` commits (None: all), newest first.
 
-    def remove_dead_files(self, before: datetime) -> int:
-        """Remove the files that died before a moment; return how many bytes that freed.
+        An entry has its version, timestamp (ms) and the metadata given to `merge_next`, and `removed_at`
+        (ISO 8601) if the version can no longer be read.
+        """
 
-        Every gold version stays readable; of other tables, the versions that were newest since `before`.
+    def compact(
+        self, named: Collection[int], *, before: datetime, at: datetime, is_dry_run: bool = False
+    ) -> Compaction:
+        """Merge small files, and remove at the moment `at` what no kept version needs; return what changed.
+
+        Kept are the versions that were newest since `before` and, of gold, those of `named`.
         """
 
 
@@ -136,6 +143,7 @@ class Tables:
     left_out: Table
     appeals: Table
     outcomes: Table
+    exports: Table
     engine: Engine
 
     @property

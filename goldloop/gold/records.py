@@ -98,7 +98,11 @@ KINDS = ("added", "changed", "removed", "reweighed")
 
 @dataclass(frozen=True, slots=True)
 class GoldVersion:
-    """An entry of the gold log; a reweighed record has the same label as before and other evidence."""
+    """An entry of the gold log; a reweighed record has the same label as before and other evidence.
+
+    `removed_at` is the moment at which the content of a version that nothing names was removed, None where
+    the version opens.
+    """
 
     version: int
     digest: str
@@ -110,6 +114,7 @@ class GoldVersion:
     created_at: datetime
     parent: int | None
     reason: str
+    removed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

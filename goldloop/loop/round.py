@@ -1,14 +1,16 @@
-"""The round, the weekly pass: pull, retrain, settle the policy, score the pool, push."""
+"""The round, the weekly pass: pull, retrain, settle the policy, score the pool, push, compact the tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from goldloop.core.compaction import Compaction
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport
+from goldloop.loop.compact import compact_unless_busy
 from goldloop.loop.policy import settle
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.pull import pull
@@ -18,7 +20,6 @@ from goldloop.loop.score import score_pool
 from goldloop.routing.policies import PolicyEntry
 from goldloop.scoring.writer import ScoreReport
 from goldloop.tables.counts import conservation
-from goldloop.tables.dead_files import remove_dead_files
 from goldloop.tables.rounds import read_rounds, save_round
 from goldloop.training.promotion import RoundRecord
 
@@ -31,7 +32,7 @@ class RoundReport:
     """What the steps of one round did.
 
     `record` is None when nothing could or needed to be trained, `policy` before there is a champion.
-    `n_bytes_freed` is the size of the removed dead files of the tables.
+    `compacted` is empty when another process was compacting the tables or backing them up.
     """
 
     pull: PullReport
@@ -41,11 +42,11 @@ class RoundReport:
     score: ScoreReport
     push: PushReport
     page: Path | None = None
-    n_bytes_freed: int = 0
+    compacted: Sequence[Compaction] = ()
 
 
 def run_round(ports: LoopPorts, run: RunStep = lambda _, step: step()) -> RoundReport:
-    """Pull answers, retrain, settle the policy, score the pool and push the next tasks.
+    """Pull answers, retrain, settle the policy, score the pool, push the next tasks, compact the tables.
 
     `run` runs each step; every step can be repeated without harm.
     """
@@ -57,5 +58,5 @@ def run_round(ports: LoopPorts, run: RunStep = lambda _, step: step()) -> RoundR
     closed = read_rounds(ports.tables.rounds)
     if closed and not closed[-1].lanes:  # the lanes after the round, noted once
         save_round(ports.tables.rounds, replace(closed[-1], lanes=conservation(ports.tables).lanes))
-    n_freed = run("remove dead files", lambda: remove_dead_files(ports.tables, ports.clock()))
-    return RoundReport(pulled, record, notes, policy, scored, pushed, n_bytes_freed=n_freed)
+    compacted = run("compact the tables", lambda: compact_unless_busy(ports))
+    return RoundReport(pulled, record, notes, policy, scored, pushed, compacted=compacted)

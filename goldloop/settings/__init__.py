@@ -23,6 +23,7 @@ from goldloop.settings.sections import (
     AnnotatorSettings,
     ConsensusSettings,
     GateSettings,
+    HousekeepingSettings,
     ModelSettings,
     PolicySettings,
     ScheduleSettings,
@@ -68,6 +69,7 @@ class Settings(Section):
     moderation: ModerationSettings | None = None
     records: RecordSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
+    housekeeping: HousekeepingSettings = HousekeepingSettings()
     services: ServiceSettings = ServiceSettings()
 
     @model_validator(mode="before")

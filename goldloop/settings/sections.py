@@ -253,6 +253,14 @@ class ScheduleSettings(Section):
         return timezone
 
 
+class HousekeepingSettings(Section):
+    """What the weekly round and `goldloop compact` keep of the tables."""
+
+    keep_days: Annotated[float, Field(ge=1, le=36500)] = 7.0
+    """Days for which every version of the tables can still be read. Gold versions that a round, a policy, an
+    evaluation, a search for label errors or an export names stay for good; others open for so long."""
+
+
 class ServiceSettings(Section):
     """Servers that already run elsewhere; `goldloop up` starts every server without an address here."""
 

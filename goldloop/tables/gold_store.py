@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +23,10 @@ _NEW_WORKSPACE = {
     "n_records": 0,
     **{f"n_{kind}": 0 for kind in KINDS},
 }
+
+
+_FEW = 8
+"""Commits in which two gold versions are nearly always found; the others merge files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +89,15 @@ class GoldStore:
         """Return gold version `number` (None: the newest) with its records.
 
         Raises:
-            GoldVersionError: there is no such version, or its content does not match its digest.
+            GoldVersionError: there is no such version, it was removed, or it does not match its digest.
         """
         version = self.version(number)
+        if version.removed_at is not None:
+            raise GoldVersionError(
+                f"gold version {version.version} was removed on {version.removed_at:%Y-%m-%d}: no round, "
+                "policy, evaluation, search for label errors or export names it, and it was older than "
+                "housekeeping.keep_days; 'goldloop gold log' lists the versions that open"
+            )
         records = _records(self.table.read(version=version.version))
         digest = gold_digest(records)
         if digest != version.digest:
@@ -97,21 +108,16 @@ class GoldStore:
         return Gold(version, tuple(records))
 
     def log(self) -> list[GoldVersion]:
-        """Return every gold version, newest first; version 0 is the empty gold of a new workspace."""
-        versions: list[GoldVersion] = []
-        for entry in reversed(self.table.history()):
-            if entry["version"] != 0 and "digest" not in entry:
-                continue  # maintenance of the table, not a gold version
-            made = {
-                "created_at": datetime.fromtimestamp(entry["timestamp"] / 1000, UTC),
-                "parent": versions[-1].version if versions else None,
-            }
-            versions.append(from_plain(GoldVersion, _NEW_WORKSPACE | entry | made))
-        return versions[::-1]
+        """Return every gold version, newest first, also those whose content was removed.
+
+        Version 0 is the empty gold of a new workspace.
+        """
+        return _versions(self.table.history())
 
     def newest(self) -> GoldVersion:
         """Return the newest gold version."""
-        return self.log()[0]
+        few = _versions(self.table.history(_FEW))
+        return few[0] if len(few) > 1 else self.log()[0]  # a version names the one before it
 
     def version(self, number: int | None) -> GoldVersion:
         """Return gold version `number` (None: the newest).
@@ -121,6 +127,9 @@ class GoldStore:
         """
         if number is None:
             return self.newest()
+        newest = self.newest()
+        if newest.version == number:
+            return newest
         log = self.log()
         for version in log:
             if version.version == number:
@@ -137,6 +146,19 @@ class GoldStore:
         """Return gold version `number`, as `read` does, as Arrow rows in order of sample_id."""
         version = self.read(number).version
         return self.table.read(version=version.version).sort_by("sample_id")
+
+
+def _versions(history: Sequence[Mapping[str, Any]]) -> list[GoldVersion]:
+    """Return the gold versions in a history, newest first; other commits only maintain the table."""
+    versions: list[GoldVersion] = []
+    for entry in reversed(history):
+        if entry["version"] == 0 or "digest" in entry:
+            made = {
+                "created_at": datetime.fromtimestamp(entry["timestamp"] / 1000, UTC),
+                "parent": versions[-1].version if versions else None,
+            }
+            versions.append(from_plain(GoldVersion, _NEW_WORKSPACE | entry | made))
+    return versions[::-1]
 
 
 def _records(rows: pa.Table) -> list[GoldRecord]:

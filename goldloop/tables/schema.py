@@ -18,6 +18,7 @@ from goldloop.tables.appeals import Appeal
 from goldloop.tables.codec import MOMENT, columns_of
 from goldloop.tables.hints import Hint
 from goldloop.tables.left_out import LeftOut
+from goldloop.tables.named_versions import Export
 from goldloop.tables.server_checks import ServerCheck
 from goldloop.tables.task_log import TaskEvent
 from goldloop.training.label_errors import LabelIssue
@@ -101,11 +102,13 @@ ALL = {
     # what became of a sample later, as a file told; append only, by seq and position; the newest row of a
     # digest counts: a row is written again when its sample has arrived
     "outcomes": columns_of(ReportedOutcome, seq=pa.int64()),
+    # an export of a gold version, which stays because of it; append only, ordered by seq
+    "exports": columns_of(Export, seq=pa.int64()),
 }
 """Columns of each table, by the names of `goldloop.core.ports.Tables`."""
 
 VERSIONED = frozenset({"gold"})
-"""Tables of which every version stays readable."""
+"""Tables of which named versions stay readable for good."""
 
 
 def as_table(name: str, rows: Sequence[Row]) -> pa.Table:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -168,3 +169,30 @@ def test_reading_delta_needs_no_python_in_arrows_threads(
 
     assert content(table) == [("one", 1)]
     assert content(table, version=1) == [("one", 1)]
+
+
+def test_the_history_can_be_asked_for_its_newest_commits(opened: Callable[[], Table]) -> None:
+    """A limit gives the newest ones first; more than there are gives all."""
+    table = opened()
+    for number in range(3):
+        table.append([{"key": "one", "seq": number}])
+
+    assert [entry["version"] for entry in table.history(2)] == [3, 2]
+    assert table.history(9) == table.history()
+
+
+def test_a_compaction_keeps_rows_numbers_and_young_versions(opened: Callable[[], Table]) -> None:
+    """Nothing that was committed since the moment given changes for a reader or a writer."""
+    table, before = opened(), datetime.now(UTC) - timedelta(days=1)
+    for number in range(12):
+        table.append_next(lambda seq: [{"key": f"row {number}", "seq": seq}])  # noqa: B023
+    rows, version = content(table), table.version()
+
+    told = table.compact((), before=before, at=before, is_dry_run=True)
+    assert told.table == NAME
+    assert told.n_versions == 0
+    assert table.version() == version
+    table.compact((), before=before, at=before)
+    assert content(table) == content(opened()) == rows
+    assert content(table, version=1) == rows[:1]
+    assert table.append_next(lambda seq: [{"key": "last", "seq": seq}]) == 13

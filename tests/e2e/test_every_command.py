@@ -203,6 +203,8 @@ def look_at_reports(tried: Tried, kind: str, truth: dict[SampleId, str]) -> None
     ]  # fmt: skip
     for name, *arguments in shown:
         tried.does(name, *arguments)
+    assert "would be compacted: " in tried.does("compact", "--dry-run").out
+    assert {one["table"] for one in tried.tells("compact")} >= {"gold", "annotations"}
     assert tried.tells("check") == []
     (aside,) = tried.tells("quarantine")
     assert aside["reason"] == ASIDE[kind]

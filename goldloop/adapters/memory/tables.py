@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from threading import RLock
 from time import time
@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.adapters.duckdb_engine import DuckDbEngine
+from goldloop.core.compaction import Compaction, TableSize
 from goldloop.core.errors import GoldVersionError, TableConflictError
 from goldloop.core.ports import Changes, Row, Tables
 from goldloop.tables import schema
@@ -119,14 +120,16 @@ class MemoryTable:
         committed = self._until_committed(attempt, base)
         return None if committed is None else committed[0]
 
-    def history(self) -> list[dict[str, Any]]:
-        """Return the commits, newest first, each with its version, timestamp (ms) and metadata."""
-        return self._commits[::-1]
+    def history(self, limit: int | None = None) -> list[dict[str, Any]]:
+        """Return the newest `limit` commits (None: all), newest first: version, timestamp (ms), metadata."""
+        return self._commits[::-1][:limit]
 
-    def remove_dead_files(self, before: datetime) -> int:
+    def compact(
+        self, named: Collection[int], *, before: datetime, at: datetime, is_dry_run: bool = False
+    ) -> Compaction:
         """Do nothing: a table in memory has no files."""
-        del before
-        return 0
+        del named, before, at, is_dry_run
+        return Compaction(self.name, TableSize(0, 0, 0, 0), TableSize(0, 0, 0, 0))
 
     def _until_committed(
         self, attempt: Callable[[int, int], tuple[pa.Table, dict[str, str]] | None], base: int | None

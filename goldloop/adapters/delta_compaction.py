@@ -1,0 +1,219 @@
+"""Compaction of a Delta table: small files are merged, the log is shortened, unneeded files are removed.
+
+The order makes a kill harmless: what replaces something is on the disk before the record says that the old
+is gone, and the record before the old is removed. So whatever is found can be finished by the next run.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import ceil
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, WriterProperties
+from deltalake.exceptions import CommitFailedError
+
+from goldloop.adapters.delta_dead_files import data_files, dead_files, n_bytes, unneeded_log
+from goldloop.adapters.delta_history import ShortenedLog, read_removed, save_removed, save_shortened
+from goldloop.adapters.delta_log import TableFiles
+from goldloop.core.compaction import Compaction, TableSize
+from goldloop.core.errors import TableConflictError
+
+ZSTD = WriterProperties(compression="ZSTD")
+WHOLE = 32 << 20
+"""Bytes of a file that is large enough; a merge of rows rewrites each file that it touches."""
+PROPERTIES = {"delta.deletedFileRetentionDuration": "interval 1 days", "delta.checkpointInterval": "10"}
+"""For how long a checkpoint lists removed files, which goldloop finds without; and how many commits a process
+reads one by one that opens the table: 40 take 27 ms, and a checkpoint takes 18 ms to write."""
+_TIERS = ((1 << 20, 8), (WHOLE, 16))
+"""Sizes in bytes below which a write merges files, once so many are less than half of it: reading costs 2 ms
+a small file, merging 40 ms and 1 s for 30 MB (python -m scripts.bench.housekeeping)."""
+_ATTEMPTS = 12
+
+
+def merge_small_files(files: TableFiles, table: DeltaTable) -> None:
+    """Merge the small files of the newest version `table` when there are many, unless others write too.
+
+    Without room on the disk for it, or when another writer is first, it is left to the next write.
+    """
+    sizes = _sizes(table)
+    for below, most in _TIERS:
+        if sum(size < below // 2 for size in sizes) > most:
+            if files.has_room(sum(size for size in sizes if size < below)):
+                try:
+                    _merge(files, table, below)
+                except CommitFailedError:
+                    return
+            return
+
+
+def _merge(files: TableFiles, table: DeltaTable, below: int) -> None:
+    version = int(table.version()) + 1
+    with files.errors("compact"):
+        done = table.optimize.compact(
+            target_size=below,
+            writer_properties=ZSTD,
+            commit_properties=CommitProperties(max_commit_retries=0),
+        )
+    if done["numFilesRemoved"]:
+        files.trust(version)
+
+
+def _sizes(table: DeltaTable) -> list[int]:
+    """Return the size in bytes of each file of an opened version."""
+    sizes: list[int] = pa.table(table.get_add_actions())["size_bytes"].to_pylist()
+    return sizes
+
+
+def _paths(table: DeltaTable) -> list[str]:
+    """Return the path of each file of an opened version, below the table's folder."""
+    paths: list[str] = pa.table(table.get_add_actions())["path"].to_pylist()
+    return paths
+
+
+@dataclass(frozen=True, slots=True)
+class Compactor:
+    """Compacts one table; `open` returns a version of it (None: the newest), checked and on the disk.
+
+    Versions committed since `before` stay, as do those of `named` if the table `keeps_named` versions.
+    """
+
+    files: TableFiles
+    open: Callable[[int | None], DeltaTable]
+    keeps_named: bool
+    named: Collection[int]
+    before: datetime
+
+    def expect(self) -> Compaction:
+        """Return what `run` would do if nobody else wrote; nothing is changed."""
+        table = self.open(None)
+        size = self._size(table)
+        shortened = self._shortened(table, summed_up=self.files.summed_up(None))
+        old = [*unneeded_log(self.files.log, shortened), *self._dead(shortened, int(table.version()))]
+        small = [one for one in _sizes(table) if one < WHOLE]
+        n_log = sum(path.parent == self.files.log for path in old)
+        after = TableSize(
+            n_files=size.n_files - len(small) + ceil(sum(small) / WHOLE) if len(small) > 1 else size.n_files,
+            n_stored=size.n_stored - len(old) + n_log + (len(small) > 1),
+            n_log=size.n_log - n_log,
+            n_bytes=size.n_bytes - n_bytes(old),
+        )
+        return Compaction(self.files.name, size, after, self._n_removed(shortened))
+
+    def run(self, at: datetime) -> Compaction:
+        """Compact the table; `at` is recorded as the moment at which versions were removed.
+
+        Raises:
+            StorageError: the disk refused a write; nothing is lost, and the next run goes on.
+            TableConflictError: other writers won every attempt.
+        """
+        summed_up = self.files.summed_up(None)  # where a process begins that opens the table meanwhile
+        before = self._size(self.open(None))
+        self._merge_all()
+        table = self.open(None)
+        shortened = self._shortened(table, summed_up=summed_up)
+        n_versions = self._n_removed(shortened)
+        newest = int(table.version())
+        for version in (*sorted(shortened.kept), *({shortened.begins, newest} - {0})):
+            self._sum_up(version)
+        earlier = self.files.shortened()
+        if shortened.begins > earlier.begins:
+            if self.keeps_named:
+                self._record_entries(table, shortened, at)
+            earlier = ShortenedLog(shortened.begins, shortened.kept, at)
+            save_shortened(self.files.log, earlier)
+        with self.files.errors("remove dead files of"):
+            for path in (*unneeded_log(self.files.log, earlier), *self._dead(earlier, newest)):
+                path.unlink(missing_ok=True)
+        return Compaction(self.files.name, before, self._size(self.open(None)), n_versions)
+
+    def _merge_all(self) -> None:
+        for number in range(_ATTEMPTS):
+            table = self.open(None)
+            small = [size for size in _sizes(table) if size < WHOLE]
+            try:
+                if not PROPERTIES.items() <= table.metadata().configuration.items():
+                    self._set_properties(table)
+                if len(small) > 1:
+                    self.files.room_for(sum(small))
+                    _merge(self.files, table, WHOLE)
+                return
+            except CommitFailedError:
+                time.sleep(random.uniform(0.01, 0.05 * 2 ** min(number, 6)))
+        raise TableConflictError(
+            f"other writers changed table {self.files.name!r} {_ATTEMPTS} times in a row; run the command "
+            "again"
+        )
+
+    def _set_properties(self, table: DeltaTable) -> None:
+        version = int(table.version()) + 1
+        with self.files.errors("set properties of"):
+            table.alter.set_table_properties(PROPERTIES)
+        self.files.trust(version)
+
+    def _shortened(self, table: DeltaTable, *, summed_up: int) -> ShortenedLog:
+        """Return from where on the log is needed: by versions since `before`, and by whoever opens it now.
+
+        The version before the newest stays, as a power cut may have torn the newest commit.
+        """
+        earlier, newest = self.files.shortened(), int(table.version())
+        begins, most = earlier.begins, min(summed_up, newest - 1)
+        while begins < most and self._committed_at(begins + 1, newest) < self.before:
+            begins += 1
+        named = {version for version in self.named if earlier.begins <= version < begins}
+        kept = earlier.kept | named if self.keeps_named else frozenset()
+        return ShortenedLog(begins, frozenset(kept), earlier.removed_at)
+
+    def _committed_at(self, number: int, newest: int) -> datetime:
+        for action in self.files.actions(number, newest):
+            if "timestamp" in action.get("commitInfo", {}):
+                return datetime.fromtimestamp(action["commitInfo"]["timestamp"] / 1000, UTC)
+        return datetime.fromtimestamp((self.files.log / f"{number:020}.json").stat().st_mtime, UTC)
+
+    def _n_removed(self, shortened: ShortenedLog) -> int:
+        """Return how many versions open before and not after the log is shortened."""
+        earlier = self.files.shortened()
+        n_opened = shortened.begins - earlier.begins
+        return n_opened - len(shortened.kept - earlier.kept) if self.keeps_named else 0
+
+    def _sum_up(self, version: int) -> None:
+        """Write the checkpoint of `version` unless there is a whole one, and force it to the disk.
+
+        deltalake writes it under its name at once, so a power cut leaves a torn one.
+        """
+        earlier = self.files.shortened()
+        if version in earlier.kept or version == earlier.begins > 0:
+            return
+        self.files.remove_torn_checkpoint(version)
+        if version not in self.files.checkpoints():
+            self.files.check_version(version)
+            with self.files.errors("write a checkpoint of"):
+                self.open(version).create_checkpoint()
+        self.files.force_checkpoint(version)
+
+    def _record_entries(self, table: DeltaTable, shortened: ShortenedLog, at: datetime) -> None:
+        first = self.files.shortened().begins
+        self.files.check_history(int(table.version()))
+        with self.files.errors("read the log of"):
+            entries = [one for one in table.history() if first <= one["version"] < shortened.begins]
+        entries += read_removed(self.files.log, first)
+        save_removed(self.files.log, entries, kept=shortened.kept, at=at)
+
+    def _dead(self, shortened: ShortenedLog, newest: int) -> list[Path]:
+        commits = (self.files.actions(number, newest) for number in range(shortened.begins, newest + 1))
+        return dead_files(
+            self.files.folder,
+            shortened,
+            lambda version: _paths(self.open(version)),
+            commits,
+            before=self.before,
+        )
+
+    def _size(self, table: DeltaTable) -> TableSize:
+        stored, log = data_files(self.files.folder), [*self.files.log.iterdir()]
+        return TableSize(len(_sizes(table)), len(stored), len(log), n_bytes([*stored, *log]))
