@@ -15,7 +15,10 @@ from deltalake import CommitProperties, DeltaTable, Schema, Transaction, WriterP
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from pyarrow.fs import LocalFileSystem, SubTreeFileSystem
 
+from goldloop.adapters.delta_added import added_rows
 from goldloop.adapters.delta_log import LAST, TableFiles
+from goldloop.adapters.sqlite_index import SqliteIndex
+from goldloop.core.digest_index import AddedRows
 from goldloop.core.disk import disk_errors, make_folder
 from goldloop.core.errors import GoldVersionError, StorageError, TableConflictError
 from goldloop.core.ports import Changes, Row, Tables
@@ -28,6 +31,7 @@ _KEEP_FOR_GOOD = {
     "delta.enableChangeDataFeed": "true",
 }
 _ATTEMPTS = 12
+INDEX = "index"  # the folder beside the tables with what is derived from them
 _ZSTD = WriterProperties(compression="ZSTD")
 
 
@@ -38,6 +42,7 @@ class Table:
         """Open, or create empty, the table `name` below `folder`."""
         self.name = name
         self.schema = columns
+        self.index = SqliteIndex(folder.parent / INDEX / f"{name}.sqlite")
         self._uri = str(folder / name)
         self._log = TableFiles(name, folder / name)
         self._files = SubTreeFileSystem(self._uri, LocalFileSystem())
@@ -100,6 +105,12 @@ class Table:
             self._log.check_history(version)
             table = self._open(version)
         return self._rows(table, list(columns) if columns else None, where)
+
+    def added(self, columns: Sequence[str], *, after: str | None) -> AddedRows:
+        """Return the rows that were added since the commit with the mark `after`; None: all."""
+        table = self._newest()
+        with self._log.errors("read"):
+            return added_rows(self._log, table, after, columns)
 
     def append(self, rows: Sequence[Row] | pa.Table) -> None:
         """Add rows in one atomic commit; appends of several writers do not disturb each other."""

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.core.annotations import ListedTask, ServerCounts, TaskState
+from goldloop.core.digest_index import AddedRows, DigestIndex
 from goldloop.core.disk import Write, write_whole
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId
@@ -28,6 +29,10 @@ class Table(Protocol):
     `base`, where a write takes one, is the version that the first call of its callback rests on (None: the
     newest). When another writer has committed since, the callback is called again, on fresh state.
     """
+
+    @property
+    def index(self) -> DigestIndex:
+        """Digests of its rows; only `goldloop.tables` fills it."""
 
     def version(self) -> int:
         """Return the newest version number."""
@@ -44,6 +49,9 @@ class Table(Protocol):
         Raises:
             GoldVersionError: there is no such version.
         """
+
+    def added(self, columns: Sequence[str], *, after: str | None) -> AddedRows:
+        """Return the rows that were added since the commit with the mark `after`; None: all."""
 
     def append(self, rows: Sequence[Row] | pa.Table) -> None:
         """Add rows in one atomic commit."""
