@@ -28,7 +28,8 @@ class SqliteIndex:
     """The index in the file `path`. Satisfies `goldloop.core.digest_index.DigestIndex`.
 
     Entries and mark are written in one transaction, and readers do not wait for a writer. A file that SQLite
-    finds damaged is removed: the index is then empty.
+    finds damaged is removed, and a copy is not trusted, because it may have been made in the middle of a
+    write: the index is then empty.
     """
 
     def __init__(self, path: Path) -> None:
@@ -57,7 +58,7 @@ class SqliteIndex:
                     return False
                 if is_whole:
                     _clear(connection)
-                generation = int(_state(connection, "generation") or -1) + 1
+                generation = 0 if is_whole else int(_state(connection, "generation") or 0) + 1
                 for name in names:
                     connection.execute(_SET.format(f"main.{name}"))
                     connection.execute(_MERGE.format(name), (generation,))
@@ -119,7 +120,7 @@ class SqliteIndex:
                 self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
             )
             weakref.finalize(self, self._connected.close)
-            _prepare(self._connected)
+            _prepare(self._connected, str(self.path.stat().st_ino))
         return self._connected
 
     def _discard(self) -> None:
@@ -134,18 +135,21 @@ class SqliteIndex:
         self._connected = None
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def _prepare(connection: sqlite3.Connection, inode: str) -> None:
+    """Make the tables of a new file; a file of another format, or a copy of one in use, begins anew."""
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")  # a power cut may take the newest entries with their mark
     connection.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
     connection.execute("PRAGMA journal_size_limit=0")
-    if connection.execute("PRAGMA user_version").fetchone()[0] == _FORMAT:
-        return
     with _transaction(connection):
+        is_ours = connection.execute("PRAGMA user_version").fetchone()[0] == _FORMAT
+        if is_ours and _state(connection, "inode") == inode:
+            return
         for name in _tables(connection):
             connection.execute(f'DROP TABLE "{name}"')
         for name in ("notes", "state"):
             connection.execute(f"CREATE TABLE {name} (name TEXT PRIMARY KEY, text TEXT NOT NULL)")
+        connection.execute("INSERT INTO state VALUES ('inode', ?)", (inode,))
         connection.execute(f"PRAGMA user_version={_FORMAT}")
 
 
@@ -155,7 +159,8 @@ def _tables(connection: sqlite3.Connection) -> list[str]:
 
 def _clear(connection: sqlite3.Connection) -> None:
     for name in _tables(connection):
-        connection.execute(f"DELETE FROM main.{name}")
+        if name != "state":
+            connection.execute(f"DELETE FROM main.{name}")
 
 
 def _state(connection: sqlite3.Connection, name: str) -> str | None:

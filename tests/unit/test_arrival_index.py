@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import shutil
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from goldloop.adapters.memory import memory_tables
-from goldloop.core.errors import TableConflictError
+from goldloop.core.errors import StorageError, TableConflictError
 from goldloop.core.samples import UNREADABLE, Arrived
 from goldloop.tables.arrival_index import SAMPLES, SeenSamples, catch_up, sample_key
 from tests.arrivals import Workplace, arrival_row, looked_up, read_whole
@@ -112,12 +115,36 @@ def test_an_index_ahead_of_a_restored_table_is_derived_anew(place: Workplace) ->
     assert not place.tables.samples.index.find(SAMPLES, [sample_key(lost)])
 
 
-def test_a_torn_index_in_use_is_named_and_removed(place: Workplace) -> None:
-    """The command ends with what to do, and the next one derives the index anew."""
+def test_a_copied_index_is_derived_anew(place: Workplace) -> None:
+    """A folder that was copied while goldloop wrote may hold half of an index."""
+    shutil.copy(place.file, place.file.with_name("copy"))
+    place.file.with_name("copy").replace(place.file)
+    place.reopen()
+
+    assert place.tables.samples.index.mark() is None
+    assert looked_up(place.tables) == read_whole(place.tables)
+
+
+def test_a_torn_index_is_derived_anew(place: Workplace) -> None:
+    """A command that finds it torn when it begins goes on."""
     place.append([("sample", content, "b") for content in range(30)])
     place.tear_index()
     place.reopen()
 
+    assert looked_up(place.tables) == read_whole(place.tables)
+
+
+def test_an_index_that_is_damaged_meanwhile_is_named_and_removed(place: Workplace) -> None:
+    """The command ends with what to do, and the next one derives the index anew."""
+    index = place.tables.samples.index
+    with closing(sqlite3.connect(place.file)) as other:
+        other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    place.file.write_bytes(place.file.read_bytes()[:100] + b"\xff" * 20_000)
+
+    with pytest.raises(StorageError, match=r"was damaged .* Run the same command again"):
+        index.find(SAMPLES, [sample_key("0" * 64)])
+
+    assert not place.file.exists()
     assert looked_up(place.tables) == read_whole(place.tables)
 
 
