@@ -36,6 +36,9 @@ from goldloop.training.model_history import NO_MODEL
 
 MINIBATCH = 128  # samples a forward pass; more gains nothing on a CPU
 COMMIT_AFTER_S = 5.0  # what a kill costs of a fast model's work; a commit takes 0.1 s
+COMMIT_SHARE = 0.02
+"""What a kill costs of a long pass: each commit to a table takes 0.2 MB of memory for good."""
+
 LARGEST_COMMIT = 32
 """Times as many samples a commit at most, because they wait in memory."""
 
@@ -120,6 +123,7 @@ class ScoreWriter:
     _predictions: WaitingRows = field(default_factory=lambda: WaitingRows("predictions"))
     _waiting: list[tuple[SampleId, BatchId, Decoded]] = field(default_factory=list)
     _since_commit: int = 0
+    _began_at: datetime | None = None
     _first_at: datetime | None = None
     _sketch: Sketch | None = None
 
@@ -134,7 +138,7 @@ class ScoreWriter:
 
     def _add(self, arrival: Arrival, *, is_seen: bool) -> Arrived:
         arrived, moment = Arrived.SAMPLE, self.clock()
-        self._first_at = self._first_at or moment
+        self._began_at, self._first_at = self._began_at or moment, self._first_at or moment
         if arrival.reason is not None:
             arrived = Arrived.QUARANTINE
             self.report.quarantined[str(arrival.reason)] += 1
@@ -146,7 +150,7 @@ class ScoreWriter:
         if arrived is Arrived.SAMPLE:
             self._wait(arrival, self.batch)
         self._since_commit += 1
-        if self._since_commit >= COMMIT_EVERY and self._is_due(moment - self._first_at):
+        if self._is_due(moment - self._first_at, moment - self._began_at):
             self.flush()
         return arrived
 
@@ -158,9 +162,12 @@ class ScoreWriter:
         self._waiting = []
         return sample_row(arrival, Arrived.SAMPLE, self.batch, moment), decided
 
-    def _is_due(self, waited: timedelta) -> bool:
-        """Return whether samples, the first of which has `waited`, should be committed."""
-        return waited.total_seconds() >= COMMIT_AFTER_S or self._since_commit >= LARGEST_COMMIT * COMMIT_EVERY
+    def _is_due(self, waited: timedelta, took: timedelta) -> bool:
+        """Return whether samples, the first of which has `waited`, are due in a pass that `took` so long."""
+        if self._since_commit < COMMIT_EVERY:
+            return False
+        is_late = waited.total_seconds() >= max(COMMIT_AFTER_S, COMMIT_SHARE * took.total_seconds())
+        return is_late or self._since_commit >= LARGEST_COMMIT * COMMIT_EVERY
 
     def add_again(self, arrival: Arrival, batch: BatchId) -> None:
         """Pass a sample that arrived in `batch` before to the model, which scores it anew."""

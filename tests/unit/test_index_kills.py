@@ -29,6 +29,7 @@ INDEX, TABLE = "goldloop.adapters.sqlite_index:SqliteIndex.put", "goldloop.adapt
 SMALL = {
     "goldloop.scoring.writer:COMMIT_EVERY": 50,
     "goldloop.scoring.writer:COMMIT_AFTER_S": 0.0,
+    "goldloop.scoring.writer:COMMIT_SHARE": 0.0,
     "goldloop.tables.arrival_index:MOST_RECENT": 120,
     "goldloop.modalities.rows.reader:_KEPT_AT_ONCE": 50,
     "goldloop.modalities.rows.first_rows:MOST_IN_MEMORY": 64,

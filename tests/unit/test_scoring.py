@@ -202,6 +202,20 @@ def test_a_commit_comes_every_few_seconds(
     assert conservation(loop.tables).is_conserved
 
 
+def test_a_long_pass_commits_more_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kill costs the same share of a long pass as of a short one, and the table has fewer commits."""
+    for name, value in {"COMMIT_EVERY": 1, "COMMIT_AFTER_S": 2.0, "COMMIT_SHARE": 0.5}.items():
+        monkeypatch.setattr(score_writer, name, value)
+    loop = Loop(tmp_path, texts(40), clock=SlowClock(timedelta(seconds=1)))
+    sizes = commit_sizes(monkeypatch, loop.tables.samples)
+
+    loop.score()
+
+    assert sizes[:-1] == sorted(sizes[:-1])
+    assert sizes[0] < 5 < sizes[-2]
+    assert sum(sizes) == 40
+
+
 def test_without_a_model_everything_is_held(tmp_path: Path) -> None:
     """A cold start scores nothing and says so in the model version."""
     loop = Loop(tmp_path, texts(10))

@@ -1,8 +1,8 @@
 """How what commands take grows with what is old: CPU seconds and peak memory of each, by samples kept.
 
 A workspace of posts is made by the product's own writers: ten files, scored one after the other by five
-models, and all of them by the last one. Each command then runs on it in a process of its own, whose imports and opening are left out. What a
-command does is a function in COMMANDS; servers take no part.
+models, and all of them by the last one. Each command then runs on it in a process of its own, whose imports
+and opening are left out. What a command does is a function in COMMANDS; servers take no part.
 """
 
 from __future__ import annotations
