@@ -29,7 +29,7 @@ from goldloop.tables import schema
 
 FORMAT = 1
 MANIFEST = "manifest.json"
-_OF_THE_MACHINE = ("locks", "services/logs", "services/lock", "services/state.json")
+_OF_THE_MACHINE = ("locks", "index", "services/logs", "services/lock", "services/state.json")
 _SQLITE = b"SQLite format 3\0"
 _BESIDE_SQLITE = ("-wal", "-shm", "-journal")
 _CHUNK = 1 << 20  # bytes
@@ -48,8 +48,8 @@ class Backup:
 def back_up(workspace: Workspace, file: Path) -> Backup:
     """Write the workspace to `file`, a tar archive that only its owner may read, and return what it holds.
 
-    `file` appears when it is complete. It holds the secrets of the embedded servers. Logs, locks, ports and
-    symbolic links are left out; external servers have backups of their own.
+    `file` appears when it is complete. It holds the secrets of the embedded servers. Logs, locks, ports,
+    indexes and symbolic links are left out; external servers have backups of their own.
 
     Raises:
         WorkspaceError: `file` exists or lies in the workspace, or a file vanished meanwhile.

@@ -14,12 +14,15 @@ import pyarrow.compute as pc
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from goldloop.adapters.delta_added import added_rows
 from goldloop.adapters.delta_compaction import PROPERTIES, ZSTD, Compactor, merge_small_files
 from goldloop.adapters.delta_history import read_removed
 from goldloop.adapters.delta_log import LAST, TableFiles
 from goldloop.adapters.delta_rows import RowReader
 from goldloop.adapters.duckdb_engine import DuckDbEngine
+from goldloop.adapters.sqlite_index import SqliteIndex
 from goldloop.core.compaction import Compaction
+from goldloop.core.digest_index import AddedRows
 from goldloop.core.disk import disk_errors, make_folder
 from goldloop.core.errors import GoldVersionError, StorageError, TableConflictError
 from goldloop.core.ports import Changes, ParquetFiles, Row, Tables
@@ -32,6 +35,7 @@ _PROPERTIES = {
     **PROPERTIES,
 }
 _ATTEMPTS = 12
+INDEX = "index"  # the folder beside the tables with what is derived from them
 
 
 class Table:
@@ -41,6 +45,7 @@ class Table:
         """Open, or create empty, the table `name` below `folder`."""
         self.name = name
         self.schema = columns
+        self.index = SqliteIndex(folder.parent / INDEX / f"{name}.sqlite")
         self._uri = str(folder / name)
         self._log = TableFiles(name, folder / name)
         self._rows = RowReader(name, self._uri, columns, self._log)
@@ -131,6 +136,12 @@ class Table:
         with self._log.errors("read"):
             names = sorted(uri.rpartition("/")[2] for uri in table.file_uris())  # they are URL-encoded before
         return ParquetFiles(tuple(f"{self._uri}/{name}" for name in names), self.schema)
+
+    def added(self, columns: Sequence[str], *, after: str | None) -> AddedRows:
+        """Return the rows that were added since the commit with the mark `after`; None: all."""
+        table = self._newest()
+        with self._log.errors("read"):
+            return added_rows(self._log, table, after, columns)
 
     def append(self, rows: Sequence[Row] | pa.Table) -> None:
         """Add rows in one atomic commit; appends of several writers do not disturb each other."""

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from goldloop.core.annotations import ListedTask, ServerCounts, TaskState
 from goldloop.core.compaction import Compaction
+from goldloop.core.digest_index import AddedRows, DigestIndex
 from goldloop.core.disk import Write, write_whole
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId
@@ -49,6 +50,10 @@ class Table(Protocol):
     newest). When another writer has committed since, the callback is called again, on fresh state.
     """
 
+    @property
+    def index(self) -> DigestIndex:
+        """Digests of its rows; only `goldloop.tables` fills it."""
+
     def version(self) -> int:
         """Return the newest version number."""
 
@@ -67,6 +72,9 @@ class Table(Protocol):
 
     def scan(self) -> ParquetFiles | pa.Table:
         """Return where an `Engine` finds the rows of the newest version."""
+
+    def added(self, columns: Sequence[str], *, after: str | None) -> AddedRows:
+        """Return the rows that were added since the commit with the mark `after`; None: all."""
 
     def append(self, rows: Sequence[Row] | pa.Table) -> None:
         """Add rows in one atomic commit."""

@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 
-from goldloop.core.digests import DigestSet
 from goldloop.core.errors import BusyError, GoldloopError, SettingsError
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
@@ -33,7 +32,8 @@ from goldloop.routing.cost_policy import Cost, action_costs
 from goldloop.routing.policies import asked_for
 from goldloop.scoring.journal import Journal
 from goldloop.scoring.score import seen_samples
-from goldloop.scoring.writer import ScoreReport, ScoreWriter, sample_key
+from goldloop.scoring.writer import ScoreReport, ScoreWriter
+from goldloop.tables.arrival_index import SeenSamples, sample_key
 from goldloop.tables.model_log import read_models
 from goldloop.tables.predictions import read_predictions
 
@@ -84,7 +84,7 @@ class LiveDecisions:
     reader: RowReader
     writer: ScoreWriter
     journal: Journal
-    known: DigestSet
+    known: SeenSamples
     prepared: Callable[[Arrival], Arrival] = lambda arrival: arrival
     _decided: dict[SampleId, Row] = field(default_factory=dict)
     _first_at: datetime | None = None

@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from pathlib import PurePath
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.audit.let_through import LetThrough
-from goldloop.core.digests import SIZE, DigestSet
 from goldloop.core.lanes import Lane
 from goldloop.core.ports import Reader, Tables
 from goldloop.core.samples import UNREADABLE, Arrival, Arrived, BatchId, FileRef, SampleId, file_of
@@ -22,11 +22,14 @@ from goldloop.drift.history import Seen
 from goldloop.drift.sketches import Sketch
 from goldloop.modalities.content import is_database
 from goldloop.routing.policies import Policy
-from goldloop.scoring.writer import AuditProbabilities, Clock, Model, ScoreReport, ScoreWriter, sample_key
+from goldloop.scoring.writer import AuditProbabilities, Clock, Model, ScoreReport, ScoreWriter
 from goldloop.tables import codec
-from goldloop.tables.arrivals import FailedOpenings, read_failed_openings, save_opened
+from goldloop.tables.arrival_index import KnownFiles, SeenSamples, failed_openings
+from goldloop.tables.arrivals import FailedOpenings, save_opened
 from goldloop.tables.batches import read_places, read_reference, save_batch
 from goldloop.tables.predictions import newest_predictions, read_let_through
+
+LOOK_UP = 32  # arrivals that are looked up in the index at once, which costs half of one by one
 
 
 def batch_of(source: str) -> BatchId:
@@ -42,22 +45,27 @@ def batch_of(source: str) -> BatchId:
 
 @dataclass(slots=True)
 class _Files:
-    """The files of one pass: `known` are recorded, `opened` are those that could not be opened before."""
+    """The files of one pass: `known` are recorded, `opened` are those that could not be opened before.
 
-    known: DigestSet
+    `unasked` are files of which it was not asked whether they are known before they were opened.
+    """
+
+    known: KnownFiles
     failures: FailedOpenings
     report: ScoreReport
     advance: Callable[[int], None]
     opened: set[str] = field(default_factory=set)
+    unasked: set[str] = field(default_factory=set)
 
     def is_known(self, file: FileRef) -> bool:
         """Return whether a file need not be read, and count it then."""
         place = file_of(file.uri)
-        if place in self.failures.unopened:
+        if self.failures.is_unopened(place):
             self.opened.add(place)  # unless its arrival says that it failed again
             if file.uri == place:
+                self.unasked.add(place)
                 return False
-        if _file_key(file.uri, file.stamp) not in self.known:
+        if file not in self.known:
             return False
         self.report.n_known += 1
         self.advance(1)
@@ -71,7 +79,7 @@ class _Files:
             self.report.n_unopened += 1
             self.report.add_example(arrival)
             return False
-        if _file_key(arrival.file.uri, arrival.file.stamp) in self.known:
+        if arrival.file.uri in self.unasked and arrival.file in self.known:
             self.report.n_known += 1
             return False
         self.report.n_files += 1
@@ -103,14 +111,18 @@ def score_source(
     batch = batch_of(source)
     report = ScoreReport(batch, model.version, warnings=model.warnings)
     writer = ScoreWriter(batch, model, policy, tables, clock, audit_probabilities, report)
-    writer.seen, writer.let_through = seen_samples(tables), let_through
-    files = _Files(_known_files(tables, batch), read_failed_openings(tables), report, advance)
-    for arrival in reader.arrivals(source, is_known=files.is_known):
-        if files.is_new(arrival):
-            writer.add(arrival)
-        advance(1)
+    writer.let_through, seen = let_through, seen_samples(tables)
+    files = _Files(KnownFiles(tables, batch), failed_openings(tables), report, advance)
+    arrivals = reader.arrivals(source, is_known=files.is_known)
+    while part := list(islice(arrivals, LOOK_UP)):
+        writer.add([arrival for arrival in part if files.is_new(arrival)], seen)
+        advance(len(part))
+        if seen.is_full:
+            writer.flush()
+            seen.settle()
     writer.flush()
     save_opened(tables, batch, files.opened, at=clock())
+    seen.settle()
     report.drift = _drift(writer.sketch(), tables, batch=batch, model=model, at=clock())
     return report
 
@@ -214,23 +226,6 @@ def _arrived(
     return places
 
 
-def _file_key(uri: str, stamp: str) -> bytes:
-    return hashlib.sha256(f"{uri}\n{stamp}".encode()).digest()[:SIZE]
-
-
-def _known_files(tables: Tables, batch: BatchId) -> DigestSet:
-    """Return keys of the files and rows of this batch that were read before.
-
-    A file that could not be opened is tried again: its permissions may have been corrected since.
-    """
-    was_opened = pc.field("reason").is_null() | (pc.field("reason") != UNREADABLE)
-    rows = tables.samples.read(["uri", "stamp"], where=(pc.field("batch") == batch) & was_opened)
-    return DigestSet(
-        _file_key(*pair) for part in rows.to_batches() for pair in codec.column_values(part, "uri", "stamp")
-    )
-
-
-def seen_samples(tables: Tables) -> DigestSet:
+def seen_samples(tables: Tables) -> SeenSamples:
     """Return the keys of all good samples that ever arrived."""
-    rows = tables.samples.read(["sample_id"], where=pc.field("arrived") == str(Arrived.SAMPLE))
-    return DigestSet(sample_key(one) for part in rows["sample_id"].chunks for one in part.to_pylist())
+    return SeenSamples(tables)

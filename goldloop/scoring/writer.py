@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from goldloop.audit.let_through import PASSED, LetThrough
-from goldloop.core.digests import SIZE, DigestSet
 from goldloop.core.error_costs import Columns, Stakes
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
@@ -32,11 +31,15 @@ from goldloop.drift.checks import Check
 from goldloop.drift.sketches import Sketch, sketch_of
 from goldloop.routing.policies import Policy, route, savings_of
 from goldloop.scoring.rows import COMMIT_EVERY, WaitingRows, sample_row
+from goldloop.tables.arrival_index import SeenSamples, sample_key
 from goldloop.training.model_history import NO_MODEL
 
 MINIBATCH = 128  # samples a forward pass; more gains nothing on a CPU
 COMMIT_AFTER_S = 5.0  # what a kill costs of a fast model's work; a commit takes 0.1 s
-LARGEST_COMMIT = 8
+COMMIT_SHARE = 0.02
+"""What a kill costs of a long pass: each commit to a table takes 0.2 MB of memory for good."""
+
+LARGEST_COMMIT = 32
 """Times as many samples a commit at most, because they wait in memory."""
 
 POOL_COMMIT = 16
@@ -95,19 +98,14 @@ class ScoreReport:
         self.examples.setdefault(str(arrival.reason), f"{arrival.file.uri}: {arrival.detail}")
 
 
-def sample_key(sample_id: str) -> bytes:
-    """Return the beginning of `sample_id` as a digest."""
-    return bytes.fromhex(sample_id[: 2 * SIZE])
-
-
 @dataclass(slots=True)
 class ScoreWriter:
     """Collects minibatches for the scorer and rows for the tables; flushes both, and counts in `report`.
 
-    `seen` has the keys of all samples that arrived before, `fixed_before` the audit probabilities of those
-    that were scored before, `accepted_before` the labels that an older model had accepted.
-    `audit_probabilities` is None where only the audit rate is known. `let_through` draws the samples that
-    pass although the policy holds them, None where none do; `let_through_before` has those drawn before.
+    `fixed_before` has the audit probabilities of the samples that were scored before, `accepted_before` the
+    labels that an older model had accepted. `audit_probabilities` is None where only the audit rate is known.
+    `let_through` draws the samples that pass although the policy holds them, None where none do;
+    `let_through_before` has those drawn before.
     """
 
     batch: BatchId
@@ -117,7 +115,6 @@ class ScoreWriter:
     clock: Clock
     audit_probabilities: AuditProbabilities | None
     report: ScoreReport
-    seen: DigestSet = field(default_factory=DigestSet)
     fixed_before: Mapping[str, float | None] = field(default_factory=dict)
     accepted_before: Mapping[str, str] = field(default_factory=dict)
     let_through: LetThrough | None = None
@@ -126,27 +123,36 @@ class ScoreWriter:
     _predictions: WaitingRows = field(default_factory=lambda: WaitingRows("predictions"))
     _waiting: list[tuple[SampleId, BatchId, Decoded]] = field(default_factory=list)
     _since_commit: int = 0
+    _began_at: datetime | None = None
     _first_at: datetime | None = None
     _sketch: Sketch | None = None
 
-    def add(self, arrival: Arrival) -> None:
-        """Record a sample that arrived, and pass it to the model unless it is bad or a duplicate."""
+    def add(self, arrivals: Sequence[Arrival], seen: SeenSamples) -> None:
+        """Record samples that arrived, and pass them to the model unless they are bad or duplicates."""
+        keys = [sample_key(arrival.sample_id) for arrival in arrivals]
+        found = seen.find(keys)
+        for key, arrival in zip(keys, arrivals, strict=True):
+            if self._add(arrival, is_seen=key in found) is Arrived.SAMPLE:
+                found.add(key)
+                seen.add(key)
+
+    def _add(self, arrival: Arrival, *, is_seen: bool) -> Arrived:
         arrived, moment = Arrived.SAMPLE, self.clock()
-        self._first_at = self._first_at or moment
+        self._began_at, self._first_at = self._began_at or moment, self._first_at or moment
         if arrival.reason is not None:
             arrived = Arrived.QUARANTINE
             self.report.quarantined[str(arrival.reason)] += 1
             self.report.add_example(arrival)
-        elif sample_key(arrival.sample_id) in self.seen:
+        elif is_seen:
             arrived = Arrived.DUPLICATE
             self.report.n_duplicates += 1
         self._samples.add(sample_row(arrival, arrived, self.batch, moment))
         if arrived is Arrived.SAMPLE:
-            self.seen.add(sample_key(arrival.sample_id))
             self._wait(arrival, self.batch)
         self._since_commit += 1
-        if self._since_commit >= COMMIT_EVERY and self._is_due(moment - self._first_at):
+        if self._is_due(moment - self._first_at, moment - self._began_at):
             self.flush()
+        return arrived
 
     def decide(self, arrival: Arrival) -> tuple[Row, Row]:
         """Return the rows of one good new sample for the tables of samples and predictions, uncommitted."""
@@ -156,9 +162,12 @@ class ScoreWriter:
         self._waiting = []
         return sample_row(arrival, Arrived.SAMPLE, self.batch, moment), decided
 
-    def _is_due(self, waited: timedelta) -> bool:
-        """Return whether samples, the first of which has `waited`, should be committed."""
-        return waited.total_seconds() >= COMMIT_AFTER_S or self._since_commit >= LARGEST_COMMIT * COMMIT_EVERY
+    def _is_due(self, waited: timedelta, took: timedelta) -> bool:
+        """Return whether samples, the first of which has `waited`, are due in a pass that `took` so long."""
+        if self._since_commit < COMMIT_EVERY:
+            return False
+        is_late = waited.total_seconds() >= max(COMMIT_AFTER_S, COMMIT_SHARE * took.total_seconds())
+        return is_late or self._since_commit >= LARGEST_COMMIT * COMMIT_EVERY
 
     def add_again(self, arrival: Arrival, batch: BatchId) -> None:
         """Pass a sample that arrived in `batch` before to the model, which scores it anew."""

@@ -32,20 +32,39 @@ class Quarantined:
 
 
 @dataclass(frozen=True, slots=True)
-class FailedOpenings:
-    """The last failed opening of each file: stamp and detail by uri; `unopened` are those never opened since.
+class FailedOpening:
+    """The last time that a file could not be opened, and when it was opened at last, if ever."""
 
-    goldloop tries these files again at every score.
+    stamp: str
+    detail: str | None
+    failed_at: datetime
+    opened_at: datetime | None = None
+
+    @property
+    def is_unopened(self) -> bool:
+        """Whether the file was not opened since."""
+        return self.opened_at is None or self.opened_at < self.failed_at
+
+
+@dataclass(frozen=True, slots=True)
+class FailedOpenings:
+    """The last failed opening of each file, by uri.
+
+    goldloop tries those that were never opened since again at every score.
     """
 
-    last: Mapping[str, tuple[str, str | None]]
-    unopened: frozenset[str]
+    last: Mapping[str, FailedOpening]
+
+    def is_unopened(self, uri: str) -> bool:
+        """Return whether a file could not be opened, and was not opened since."""
+        return uri in self.last and self.last[uri].is_unopened
 
     def is_recorded(self, arrival: Arrival) -> bool:
         """Return whether the table has this failure already: one row is enough, however often it repeats."""
-        stamp, detail = self.last.get(arrival.file.uri, (None, None))
-        is_same = arrival.reason == UNREADABLE and stamp is not None and detail == (arrival.detail or None)
-        return is_same and (arrival.file.uri in self.unopened or stamp == arrival.file.stamp)
+        last = self.last.get(arrival.file.uri)
+        if last is None or arrival.reason != UNREADABLE or last.detail != (arrival.detail or None):
+            return False
+        return last.is_unopened or last.stamp == arrival.file.stamp
 
 
 def read_failed_openings(tables: Tables) -> FailedOpenings:
@@ -53,15 +72,16 @@ def read_failed_openings(tables: Tables) -> FailedOpenings:
     is_failed = pc.field("reason") == UNREADABLE
     failed, _ = _split(tables.samples.read(list(_NAMES), where=is_failed).sort_by("arrived_at"))
     if not len(failed):
-        return FailedOpenings({}, frozenset())
+        return FailedOpenings({})
     is_same = pc.field("uri").isin(failed["uri"].combine_chunks())
     others = tables.samples.read(
         ["uri", "arrived_at"], where=is_same & (pc.field("reason").is_null() | ~is_failed)
     )
-    last = {
-        uri: (stamp, detail) for uri, stamp, detail in codec.column_values(failed, "uri", "stamp", "detail")
-    }
-    return FailedOpenings(last, frozenset(_unopened(failed, others)["uri"].to_pylist()))
+    opened = dict(codec.column_values(others.sort_by("arrived_at"), "uri", "arrived_at"))
+    columns = codec.column_values(failed, "uri", "stamp", "detail", "arrived_at")
+    return FailedOpenings(
+        {uri: FailedOpening(stamp, detail, at, opened.get(uri)) for uri, stamp, detail, at in columns}
+    )
 
 
 def save_opened(tables: Tables, batch: BatchId, uris: Collection[str], *, at: datetime) -> None:

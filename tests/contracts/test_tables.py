@@ -12,6 +12,7 @@ import pytest
 
 from goldloop.adapters.delta import Table as DeltaTable
 from goldloop.adapters.memory import MemoryTable
+from goldloop.core.digest_index import AddedRows
 from goldloop.core.errors import GoldVersionError, TableConflictError
 from goldloop.core.ports import Changes, Table
 from goldloop.tables import schema
@@ -196,3 +197,59 @@ def test_a_compaction_keeps_rows_numbers_and_young_versions(opened: Callable[[],
     assert content(table) == content(opened()) == rows
     assert content(table, version=1) == rows[:1]
     assert table.append_next(lambda seq: [{"key": "last", "seq": seq}]) == 13
+
+
+def keys_of(added: AddedRows) -> list[str]:
+    """Return the keys of the rows, in their order."""
+    return [key for part in added.parts for key in part["key"].to_pylist()]
+
+
+def test_what_was_added_since_a_commit_comes_in_the_order_of_commits(opened: Callable[[], Table]) -> None:
+    """The mark of one look is where the next begins; columns that were not asked for are left out."""
+    table = opened()
+    table.append([{"key": "one", "seq": 1}])
+    first = table.added(["key"], after=None)
+    table.append([{"key": "two", "seq": 2}, {"key": "three", "seq": 2}])
+    opened().append([{"key": "four", "seq": 2}])
+    second = table.added(["key", "seq"], after=first.mark)
+    nothing = table.added(["key"], after=second.mark)
+
+    assert (first.is_whole, keys_of(first)) == (True, ["one"])
+    assert not second.is_whole
+    rows = [row for part in second.parts for row in part.to_pylist()]
+    assert rows == [{"key": "two", "seq": 2}, {"key": "three", "seq": 2}, {"key": "four", "seq": 2}]
+    assert (nothing.mark, nothing.is_whole, keys_of(nothing)) == (second.mark, False, [])
+
+
+def test_a_numbered_append_is_added_too(opened: Callable[[], Table]) -> None:
+    """Appends with and without a number are appends."""
+    table = opened()
+    mark = table.added(["key"], after=None).mark
+    table.append_next(lambda seq: [{"key": "one", "seq": seq}])
+
+    added = table.added(["key"], after=mark)
+
+    assert (added.is_whole, keys_of(added)) == (False, ["one"])
+
+
+@pytest.mark.parametrize("mark", ["1 of another table", "7", "", "x"])
+def test_after_an_unknown_commit_all_rows_are_added(opened: Callable[[], Table], mark: str) -> None:
+    """The table says that it does not know what came since."""
+    table = opened()
+    table.append([{"key": "one", "seq": 1}])
+
+    added = table.added(["key"], after=mark)
+
+    assert (added.is_whole, keys_of(added)) == (True, ["one"])
+
+
+def test_after_a_merge_all_rows_are_added(opened: Callable[[], Table]) -> None:
+    """Rows that were changed or removed are not among those added, so nobody may go on from before."""
+    table = opened()
+    table.append([{"key": "one", "seq": 1}, {"key": "two", "seq": 1}])
+    mark = table.added(["key"], after=None).mark
+    table.merge_next(lambda _: Changes(remove=[{"key": "one", "seq": 1}]), key="key")
+
+    added = table.added(["key"], after=mark)
+
+    assert (added.is_whole, keys_of(added)) == (True, ["two"])

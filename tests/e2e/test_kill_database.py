@@ -50,6 +50,7 @@ def test_a_killed_score_of_a_table_resumes(
         moment="after",
         constants={
             "goldloop.scoring.writer:COMMIT_AFTER_S": 0.0,  # a fast machine commits as a slow one
+            "goldloop.scoring.writer:COMMIT_SHARE": 0.0,
             "goldloop.modalities.rows.reader:_KEPT_AT_ONCE": AT_ONCE,
         },
     )

@@ -43,7 +43,10 @@ def test_a_killed_score_of_a_large_file_resumes(make_loop: Callable[..., Loop], 
         "goldloop.modalities.rows.store:RowStore.add",
         N_POSTS // READ // 2,
         moment="after",
-        constants={"goldloop.scoring.writer:COMMIT_AFTER_S": 0.0},  # a fast machine commits as a slow one
+        constants={  # a fast machine commits as a slow one
+            "goldloop.scoring.writer:COMMIT_AFTER_S": 0.0,
+            "goldloop.scoring.writer:COMMIT_SHARE": 0.0,
+        },
     )
 
     loop.run("score", str(posts), plan=middle, code=-signal.SIGKILL)

@@ -31,6 +31,7 @@ def workspace(tmp_path: Path) -> Workspace:
         "services/state.json": b"{}",
         "services/logs/mlflow.log": b"log",
         "locks/retrain.lock": b"",
+        "index/samples.sqlite": b"derived",
         "services/mlflow/artifacts/1/blocks": b"weights",
     }.items():
         (made.root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -48,11 +49,11 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_restored_workspace_holds_the_same_files(workspace: Workspace, tmp_path: Path) -> None:
-    """All files come back on another path, without logs, locks, ports and links, which are named."""
+    """All files come back on another path, without logs, locks, ports, indexes and links, which are named."""
     made = back_up(workspace, tmp_path / "shop.backup")
     restored = restore(tmp_path / "shop.backup", tmp_path / "elsewhere" / "copy")
 
-    left_out = ("services/state.json", "services/logs/", "locks/", "services/label_studio/")
+    left_out = ("services/state.json", "services/logs/", "locks/", "index/", "services/label_studio/")
     expected = {
         name: content for name, content in files_of(workspace.root).items() if not name.startswith(left_out)
     }

@@ -12,7 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.adapters.duckdb_engine import DuckDbEngine
+from goldloop.adapters.memory.index import MemoryIndex
 from goldloop.core.compaction import Compaction, TableSize
+from goldloop.core.digest_index import AddedRows
 from goldloop.core.errors import GoldVersionError, TableConflictError
 from goldloop.core.ports import Changes, Row, Tables
 from goldloop.tables import schema
@@ -30,9 +32,12 @@ class MemoryTable:
     def __init__(self, name: str) -> None:
         self.name = name
         self.schema = schema.ALL[name]
+        self.index = MemoryIndex()
         self.reads: list[int] = []
         self._versions: list[pa.Table] = [self.schema.empty_table()]
         self._commits: list[dict[str, Any]] = [_commit(0)]
+        self._marks: dict[str, int] = {}
+        self._changes_rows = [False]  # whether a commit did more than append, by version
         self._seqs = [0]  # number of the newest numbered commit, by version
         self._lock = RLock()
 
@@ -66,12 +71,26 @@ class MemoryTable:
         """Return the rows of the newest version."""
         return self._versions[-1]
 
+    def added(self, columns: Sequence[str], *, after: str | None) -> AddedRows:
+        """Return the rows that were added since the commit with the mark `after`; None: all.
+
+        Commits that are no appends have changed rows: then these are all rows.
+        """
+        begin, end = self._marks.get(after or ""), self.version()
+        is_whole = begin is None or any(self._changes_rows[begin + 1 :])
+        first = 0 if is_whole else len(self._versions[begin or 0])
+        rows = self._versions[end].slice(first).select(list(columns))
+        self.reads.append(len(rows))
+        mark = f"{id(self)} {end}"
+        self._marks[mark] = end
+        return AddedRows(mark, is_whole, iter([rows] if len(rows) else []))
+
     def append(self, rows: Sequence[Row] | pa.Table) -> None:
         """Add rows in one commit."""
         data = rows if isinstance(rows, pa.Table) else schema.as_table(self.name, rows)
         if len(data):
             with self._lock:
-                self._put(pa.concat_tables([self._versions[-1], data]), self._seqs[-1])
+                self._put(pa.concat_tables([self._versions[-1], data]), self._seqs[-1], is_append=True)
 
     def append_next(
         self, make_rows: Callable[[int], Sequence[Row]], *, base: int | None = None
@@ -88,7 +107,7 @@ class MemoryTable:
                 return None
             return pa.concat_tables([self._versions[version], schema.as_table(self.name, rows)]), {}
 
-        committed = self._until_committed(attempt, base)
+        committed = self._until_committed(attempt, base, is_append=True)
         return None if committed is None else committed[1]
 
     def merge_next(
@@ -117,7 +136,7 @@ class MemoryTable:
             put = schema.as_table(self.name, changes.put)
             return pa.concat_tables([kept, put]), dict(changes.metadata)
 
-        committed = self._until_committed(attempt, base)
+        committed = self._until_committed(attempt, base, is_append=False)
         return None if committed is None else committed[0]
 
     def history(self, limit: int | None = None) -> list[dict[str, Any]]:
@@ -132,7 +151,11 @@ class MemoryTable:
         return Compaction(self.name, TableSize(0, 0, 0, 0), TableSize(0, 0, 0, 0))
 
     def _until_committed(
-        self, attempt: Callable[[int, int], tuple[pa.Table, dict[str, str]] | None], base: int | None
+        self,
+        attempt: Callable[[int, int], tuple[pa.Table, dict[str, str]] | None],
+        base: int | None,
+        *,
+        is_append: bool,
     ) -> tuple[int, int] | None:
         """Return version and number of the commit; None when `attempt` returned None."""
         for number in range(_ATTEMPTS):
@@ -143,16 +166,17 @@ class MemoryTable:
                 return None
             with self._lock:
                 if self.version() == version:
-                    self._put(result[0], seq, **result[1])
+                    self._put(result[0], seq, is_append=is_append, **result[1])
                     return self.version(), seq
         raise TableConflictError(
             f"other writers changed table {self.name!r} {_ATTEMPTS} times in a row; run the command again"
         )
 
-    def _put(self, rows: pa.Table, seq: int, **metadata: str) -> None:
+    def _put(self, rows: pa.Table, seq: int, *, is_append: bool, **metadata: str) -> None:
         is_split = rows.num_columns and rows.column(0).num_chunks > _MOST_CHUNKS
         self._versions.append(rows.combine_chunks() if is_split else rows)
         self._seqs.append(seq)
+        self._changes_rows.append(not is_append)
         self._commits.append(_commit(self.version(), **metadata))
 
 

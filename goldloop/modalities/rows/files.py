@@ -42,8 +42,11 @@ class Reason(StrEnum):
     UNREADABLE = UNREADABLE
 
 
-RawRow = tuple[int | None, dict[str, Any] | UnreadableSampleError]
-"""The number of a row, from 1, and its fields by name, or why it has none.
+RawFields = dict[str, Any] | UnreadableSampleError
+"""The fields of a row by name, or why it has none."""
+
+RawRow = tuple[int | None, RawFields]
+"""The number of a row, from 1, and its fields, or why it has none.
 
 Rows of a database have no number: there, nothing but the id says which is first.
 """

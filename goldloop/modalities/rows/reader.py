@@ -11,16 +11,18 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from goldloop.core.digests import DigestSet, digest
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId, sample_id_of
 from goldloop.modalities.content import is_database, refuse_link
 from goldloop.modalities.files import files_of
-from goldloop.modalities.rows.files import RawRow, Reason, rows_of
+from goldloop.modalities.rows.files import RawFields, RawRow, Reason, rows_of
+from goldloop.modalities.rows.first_rows import FirstRows
 
 MAX_ID_CHARS = 200
 _KEPT_AT_ONCE = 4096  # rows a transaction of the store, which waits for the disk
 _KEPT_CHARS = 4_000_000  # and characters, because they wait in memory
+_LOOK_UP = 64  # rows that are compared with earlier ones at once, which costs half of one by one
+_LOOK_UP_BYTES = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,21 +122,21 @@ class RowReader(ABC):
     def _unknown(
         self, source: str, rows: Iterable[RawRow], is_known: Callable[[FileRef], bool]
     ) -> Iterator[tuple[Arrival, RowSample | None]]:
-        ids, contents = DigestSet(), DigestSet()  # of the first row with each id
-        for number, fields in rows:
-            row = _row_ref(source, number, fields)
-            place, content = digest(row.uri), digest(f"{row.uri} {row.stamp}")
-            is_doubled = place in ids
-            if is_doubled and content in contents:
-                continue
-            if not is_doubled:
-                ids.add(place)
-                contents.add(content)
-            if not is_known(row):
-                yield self._arrival(row, fields, is_doubled=is_doubled)
+        first_rows = FirstRows()
+        for part in _looked_up(source, rows):
+            before, new = first_rows.find([row.uri for row, _ in part]), dict[str, bytes]()
+            for row, fields in part:
+                content, first = bytes.fromhex(row.stamp), before.get(row.uri)
+                if first == content:
+                    continue
+                if first is None:
+                    before[row.uri] = new[row.uri] = content
+                if not is_known(row):
+                    yield self._arrival(row, fields, is_doubled=first is not None)
+            first_rows.add(new)
 
     def _arrival(
-        self, row: FileRef, fields: Mapping[str, Any] | UnreadableSampleError, *, is_doubled: bool
+        self, row: FileRef, fields: RawFields | Mapping[str, Any], *, is_doubled: bool
     ) -> tuple[Arrival, RowSample | None]:
         try:
             if isinstance(fields, UnreadableSampleError):
@@ -146,6 +148,29 @@ class RowReader(ABC):
         except UnreadableSampleError as error:
             return _set_aside(row, error)
         return Arrival(row, sample_id_of(sample.content.encode()), sample.decoded), sample
+
+
+def _looked_up(source: str, rows: Iterable[RawRow]) -> Iterator[list[tuple[FileRef, RawFields]]]:
+    """Yield `rows` with where they stand, as lists of _LOOK_UP rows, or fewer long ones.
+
+    Rows before an error come before it.
+    """
+    part: list[tuple[FileRef, RawFields]] = []
+    n_bytes = 0
+    failed: Exception | None = None
+    try:
+        for number, fields in rows:
+            row = _row_ref(source, number, fields)
+            part.append((row, fields))
+            n_bytes += row.size
+            if len(part) >= _LOOK_UP or n_bytes >= _LOOK_UP_BYTES:
+                yield part
+                part, n_bytes = [], 0
+    except Exception as error:
+        failed = error
+    yield part
+    if failed is not None:
+        raise failed
 
 
 def _parts(

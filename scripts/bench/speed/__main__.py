@@ -11,6 +11,7 @@ decide       one live decision about a payment: ms
 posts        a file of posts with hashed words: posts a second and memory
 records      a CSV and a Parquet file of records with boosted trees: records a second and memory
 features     a training on 10,000 gold samples, and scoring a pool anew, from kept features
+growth       each command by the number of samples that the workspace keeps: CPU seconds and peak memory
 
 push and pull start servers of their own in a temporary folder and end them.
 """
@@ -21,6 +22,7 @@ from scripts.bench.common import Report, options_of
 from scripts.bench.speed import (
     decide,
     features,
+    growth,
     label_studio,
     photographs,
     posts,
@@ -29,12 +31,23 @@ from scripts.bench.speed import (
     selection,
 )
 
+_PARTS = {
+    "score": score,
+    "photographs": photographs,
+    "selection": selection,
+    "features": features,
+    "decide": decide,
+    "posts": posts,
+    "records": records,
+    "growth": growth,
+}
+
 
 def main() -> None:
     """Run the parts asked for."""
     parser = options_of(__doc__, n=3, counted="measurements of each side and size")
-    parts = ("score", "photographs", "push", "pull", "selection", "features", "posts", "records", "decide")
-    parser.add_argument("--part", choices=parts, nargs="+", required=True)
+    servers = ("push", "pull")
+    parser.add_argument("--part", choices=(*_PARTS, *servers), nargs="+", required=True)
     parser.add_argument(
         "--sizes",
         type=int,
@@ -45,21 +58,10 @@ def main() -> None:
     )
     options = parser.parse_args()
     report = Report(options)
-    if "score" in options.part:
-        score.run(report, options)
-    if "photographs" in options.part:
-        photographs.run(report, options)
-    if "selection" in options.part:
-        selection.run(report, options)
-    if "features" in options.part:
-        features.run(report, options)
-    if "decide" in options.part:
-        decide.run(report, options)
-    if "posts" in options.part:
-        posts.run(report, options)
-    if "records" in options.part:
-        records.run(report, options)
-    if {"push", "pull"} & set(options.part):
+    for name, part in _PARTS.items():
+        if name in options.part:
+            part.run(report, options)
+    if set(servers) & set(options.part):
         label_studio.run(report, options)
     report.close()
 

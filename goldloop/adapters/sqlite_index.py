@@ -1,0 +1,203 @@
+"""The index of a table in an SQLite file, which may be removed at any moment: it is then derived again."""
+
+from __future__ import annotations
+
+import sqlite3
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import RLock
+
+from goldloop.core.digest_index import Entries
+from goldloop.core.disk import disk_errors, make_folder
+from goldloop.core.errors import StorageError
+
+_FORMAT = 1  # of the file; one of another format is derived anew
+_WAIT_S = 60  # for another process that is writing
+_CACHE_KB = 4096
+_AT_ONCE = 128  # digests of one query
+_SET = "CREATE TABLE IF NOT EXISTS {0} (digest BLOB PRIMARY KEY, generation INTEGER NOT NULL) WITHOUT ROWID"
+_NEW = "CREATE TEMP TABLE {0} (digest BLOB NOT NULL)"
+_MERGE = "INSERT OR IGNORE INTO main.{0} SELECT digest, ? FROM temp.{0} ORDER BY digest"
+"""Entries are collected as they come and merged in the order of digests, which changes each page once: in any
+other order, each digest would change a page of its own."""
+
+
+class SqliteIndex:
+    """The index in the file `path`. Satisfies `goldloop.core.digest_index.DigestIndex`.
+
+    Entries and mark are written in one transaction, and readers do not wait for a writer. A file that SQLite
+    finds damaged is removed, and a copy is not trusted, because it may have been made in the middle of a
+    write: the index is then empty.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = RLock()
+        self._connected: sqlite3.Connection | None = None
+
+    def mark(self) -> str | None:
+        """Return the mark of the commit up to which the index is complete; None where it is empty."""
+        with self._lock:
+            if not self.path.exists():
+                self._close()
+            try:
+                with self._used("read") as connection:
+                    return _state(connection, "mark")
+            except StorageError:
+                if self._connected is not None or self.path.exists():
+                    raise
+                return None  # it was damaged
+
+    def put(self, parts: Iterable[Entries], mark: str, *, after: str | None, is_whole: bool) -> bool:
+        """Add entries, after which the index is complete up to `mark`: all of them, or none; see the port."""
+        with self._used("write") as connection, _collected(connection, parts) as (names, notes):
+            with _transaction(connection):
+                if _state(connection, "mark") != after:
+                    return False
+                if is_whole:
+                    _clear(connection)
+                generation = 0 if is_whole else int(_state(connection, "generation") or 0) + 1
+                for name in names:
+                    connection.execute(_SET.format(f"main.{name}"))
+                    connection.execute(_MERGE.format(name), (generation,))
+                connection.executemany("INSERT OR REPLACE INTO notes VALUES (?, ?)", notes.items())
+                state = {"generation": str(generation), "mark": mark}
+                connection.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", state.items())
+            return True
+
+    def generation(self) -> int:
+        """Return how often entries were put since the index was derived from a whole table."""
+        with self._used("read") as connection:
+            return int(_state(connection, "generation") or 0)
+
+    def find(self, name: str, digests: Sequence[bytes], *, until: int | None = None) -> set[bytes]:
+        """Return those of `digests` that are in the set `name`, and were there in generation `until`."""
+        found: set[bytes] = set()
+        condition = "" if until is None else f" AND generation <= {until:d}"
+        with self._used("read") as connection:
+            for first in range(0, len(digests), _AT_ONCE):
+                page = digests[first : first + _AT_ONCE]
+                marks = ", ".join("?" * len(page))
+                query = f"SELECT digest FROM set_{name} WHERE digest IN ({marks}){condition}"
+                try:
+                    found.update(row[0] for row in connection.execute(query, page))
+                except sqlite3.OperationalError as error:
+                    if "no such table" in str(error):
+                        break
+                    raise
+        return found
+
+    def notes(self) -> dict[str, str]:
+        """Return all notes."""
+        with self._used("read") as connection:
+            return dict(connection.execute("SELECT name, text FROM notes"))
+
+    @contextmanager
+    def _used(self, doing: str) -> Iterator[sqlite3.Connection]:
+        """Yield the connection, which no other thread uses meanwhile.
+
+        Raises:
+            StorageError: the disk refused it, or the file is damaged, which is then removed.
+        """
+        with self._lock, disk_errors(f"{doing} the index of a table", self.path):
+            try:
+                yield self._connection()
+            except sqlite3.DatabaseError as error:
+                if type(error) is not sqlite3.DatabaseError:  # those of other kinds are no damage
+                    raise
+                self._discard()
+                raise StorageError(
+                    f"the index {self.path} was damaged ({error}) and is removed; it only repeats what a "
+                    "table holds. Run the same command again, which derives it anew"
+                ) from error
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._connected is None:
+            make_folder(self.path.parent)
+            self._connected = sqlite3.connect(
+                self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
+            )
+            weakref.finalize(self, self._connected.close)
+            _prepare(self._connected, str(self.path.stat().st_ino))
+        return self._connected
+
+    def _discard(self) -> None:
+        """Remove the file; another process that has it open keeps it whole for itself."""
+        self._close()
+        for end in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + end).unlink(missing_ok=True)
+
+    def _close(self) -> None:
+        if self._connected is not None:
+            self._connected.close()
+        self._connected = None
+
+
+def _prepare(connection: sqlite3.Connection, inode: str) -> None:
+    """Make the tables of a new file; a file of another format, or a copy of one in use, begins anew."""
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")  # a power cut may take the newest entries with their mark
+    connection.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
+    connection.execute("PRAGMA journal_size_limit=0")
+    with _transaction(connection):
+        is_ours = connection.execute("PRAGMA user_version").fetchone()[0] == _FORMAT
+        if is_ours and _state(connection, "inode") == inode:
+            return
+        for name in _tables(connection):
+            connection.execute(f'DROP TABLE "{name}"')
+        for name in ("notes", "state"):
+            connection.execute(f"CREATE TABLE {name} (name TEXT PRIMARY KEY, text TEXT NOT NULL)")
+        connection.execute("INSERT INTO state VALUES ('inode', ?)", (inode,))
+        connection.execute(f"PRAGMA user_version={_FORMAT}")
+
+
+def _tables(connection: sqlite3.Connection) -> list[str]:
+    return [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+
+
+def _clear(connection: sqlite3.Connection) -> None:
+    for name in _tables(connection):
+        if name != "state":
+            connection.execute(f"DELETE FROM main.{name}")
+
+
+def _state(connection: sqlite3.Connection, name: str) -> str | None:
+    row = connection.execute("SELECT text FROM state WHERE name = ?", (name,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+@contextmanager
+def _collected(
+    connection: sqlite3.Connection, parts: Iterable[Entries]
+) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """Yield the temporary tables with the digests of `parts`, and the notes, of which the last counts."""
+    names: list[str] = []
+    notes: dict[str, str] = {}
+    try:
+        for part in parts:
+            for name, digests in part.digests.items():
+                if f"set_{name}" not in names:
+                    names.append(f"set_{name}")
+                    connection.execute(_NEW.format(names[-1]))
+                rows = ((one,) for one in digests)
+                with _transaction(connection, "BEGIN"):
+                    connection.executemany(f"INSERT INTO temp.set_{name} VALUES (?)", rows)
+            notes |= part.notes
+        yield names, notes
+    finally:
+        for name in names:
+            connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, begin: str = "BEGIN IMMEDIATE") -> Iterator[None]:
+    """Commit what the block writes, or nothing of it."""
+    connection.execute(begin)
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
