@@ -8,7 +8,7 @@ from dataclasses import replace
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from goldloop.annotators.report import annotator_report
-from goldloop.core.ports import Tables
+from goldloop.core.table_ports import Tables
 from goldloop.core.verbatim import markdown_text
 from goldloop.loop.policy import known_people
 from goldloop.loop.ports import LoopPorts

@@ -17,9 +17,9 @@ from goldloop.adapters.delta import open_tables
 from goldloop.adapters.progress import TerminalProgress
 from goldloop.core.errors import BusyError
 from goldloop.core.modality import Modality
-from goldloop.core.ports import Tables
 from goldloop.core.presets import PresetChoice
 from goldloop.core.samples import FileRef
+from goldloop.core.table_ports import Tables
 from goldloop.labeling import context
 from goldloop.labeling.context import LoopState, read_state
 from goldloop.labeling.sealed_plans import PlanSeal

@@ -12,8 +12,8 @@ from deltalake import DeltaTable
 
 from goldloop.adapters.delta import open_tables
 from goldloop.core.digests import digest
-from goldloop.core.ports import Row, Tables
 from goldloop.core.samples import UNREADABLE, Arrived, BatchId, sample_id_of
+from goldloop.core.table_ports import Row, Tables
 from goldloop.tables.arrival_index import (
     BATCHES,
     FILES,

@@ -14,7 +14,7 @@ from typing import Any
 
 from goldloop.adapters.delta import Table
 from goldloop.core.compaction import Compaction
-from goldloop.core.ports import Changes
+from goldloop.core.table_ports import Changes
 from goldloop.gold.records import GoldRecord
 from goldloop.tables import schema
 from goldloop.tables.gold_store import GoldStore

@@ -15,7 +15,7 @@ import pytest
 
 from goldloop.adapters.memory import MemoryLabelingServer, MemoryTable, memory_tables
 from goldloop.consensus.outcomes import Outcomes
-from goldloop.core.ports import Tables
+from goldloop.core.table_ports import Tables
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.follow_up import FollowUpReport

@@ -12,9 +12,9 @@ from typer.testing import CliRunner, Result
 
 from goldloop.adapters.delta import open_tables
 from goldloop.cli.main import app
-from goldloop.core.ports import Tables
 from goldloop.core.probs import confidence, margin
 from goldloop.core.samples import SampleId, sample_id_of
+from goldloop.core.table_ports import Tables
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.policies import Band, Policy, PolicyEntry, route
 from goldloop.settings.workspace import Workspace

@@ -25,7 +25,7 @@ from goldloop.core.compaction import Compaction
 from goldloop.core.digest_index import AddedRows
 from goldloop.core.disk import disk_errors, make_folder
 from goldloop.core.errors import GoldVersionError, StorageError, TableConflictError
-from goldloop.core.ports import Changes, ParquetFiles, Row, Tables
+from goldloop.core.table_ports import Changes, ParquetFiles, Row, Tables
 from goldloop.tables import schema
 
 # Only goldloop removes parts of the log: it knows which versions are named.
@@ -39,7 +39,7 @@ INDEX = "index"  # the folder beside the tables with what is derived from them
 
 
 class Table:
-    """One table of the workspace. Satisfies `goldloop.core.ports.Table`, which names the errors."""
+    """One table of the workspace. Satisfies `goldloop.core.table_ports.Table`, which names the errors."""
 
     def __init__(self, folder: Path, name: str, columns: pa.Schema) -> None:
         """Open, or create empty, the table `name` below `folder`."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from goldloop.core.disk import disk_error
 from goldloop.core.errors import StorageError
-from goldloop.core.ports import Table
+from goldloop.core.table_ports import Table
 
 _SETTINGS: dict[str, str | int | float | list[str]] = {
     "autoinstall_known_extensions": False,  # nothing is downloaded
@@ -21,7 +21,7 @@ _SETTINGS: dict[str, str | int | float | list[str]] = {
 
 
 class DuckDbEngine:
-    """Answers SQL over tables. Satisfies `goldloop.core.ports.Engine`."""
+    """Answers SQL over tables. Satisfies `goldloop.core.table_ports.Engine`."""
 
     def query(self, sql: str, **tables: Table) -> pa.Table:
         """Return the answer to `sql` over the newest version of each of `tables`, which have these names.

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from goldloop.core.lanes import Lane
-from goldloop.core.ports import Tables
 from goldloop.core.predictions import Candidate
+from goldloop.core.table_ports import Tables
 from goldloop.core.tasks import Purpose
 from goldloop.routing.cost_policy import Cost
 from goldloop.routing.policies import asked_for

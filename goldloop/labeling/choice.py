@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from goldloop.core.ports import Tables
 from goldloop.core.predictions import Candidate, Choice
+from goldloop.core.table_ports import Tables
 from goldloop.core.tasks import Purpose
 from goldloop.labeling.budget import Allowance
 from goldloop.labeling.capacity import reviews_left, with_overdue

@@ -12,9 +12,10 @@ from goldloop.consensus.evidence import SampleEvidence, answers_of
 from goldloop.consensus.outcomes import Outcomes, find_outcomes
 from goldloop.consensus.provisional import ProvisionalLabel, provisional_labels
 from goldloop.core.modality import Modality
-from goldloop.core.ports import LabelingQueue, Tables
+from goldloop.core.ports import LabelingQueue
 from goldloop.core.reported_outcomes import known_outcomes
 from goldloop.core.samples import SampleId
+from goldloop.core.table_ports import Tables
 from goldloop.gold.records import GoldRecord
 from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.settings import Settings

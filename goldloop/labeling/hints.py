@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.modality import Modality
-from goldloop.core.ports import Table
 from goldloop.core.samples import SampleId
+from goldloop.core.table_ports import Table
 from goldloop.gold.records import GoldRecord
 from goldloop.selection.hints import RARE_BELOW, LabelHints
 from goldloop.settings import Settings

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from goldloop.core.disk import written_together
 from goldloop.core.errors import UnreadableSampleError
-from goldloop.core.ports import ContentStore, Tables
+from goldloop.core.ports import ContentStore
 from goldloop.core.samples import SampleId
+from goldloop.core.table_ports import Tables
 from goldloop.tables.batches import read_places, read_samples
 
 NEXT_STEP = "if the files have moved, run `goldloop score` on their new place, then this command again"

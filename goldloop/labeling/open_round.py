@@ -7,7 +7,7 @@ from datetime import datetime
 
 from goldloop.consensus.next_step import Step
 from goldloop.consensus.outcomes import SampleOutcome
-from goldloop.core.ports import Tables
+from goldloop.core.table_ports import Tables
 from goldloop.core.tasks import Purpose, task_key
 from goldloop.gold.enough import Shortage, shortage_of
 from goldloop.labeling.budget import allowance_of, samples_asked, why_no_retrain

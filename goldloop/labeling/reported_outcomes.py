@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from goldloop.core.chance import audit_draw
 from goldloop.core.modality import Modality
-from goldloop.core.ports import Tables
 from goldloop.core.predictions import Prediction
 from goldloop.core.reported_outcomes import Placement, ReportedOutcome, by_sample, known_outcomes
 from goldloop.core.samples import ArrivedSample, SampleId
 from goldloop.core.splits import Split, wanted_split
+from goldloop.core.table_ports import Tables
 from goldloop.core.tasks import Purpose
 from goldloop.labeling.kept_content import keep_samples
 from goldloop.selection.assigned_splits import AssignedSplits

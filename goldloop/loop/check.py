@@ -15,7 +15,8 @@ from goldloop.core.errors import (
     TasksLostError,
     UnreadableSampleError,
 )
-from goldloop.core.ports import LabelingQueue, Tables
+from goldloop.core.ports import LabelingQueue
+from goldloop.core.table_ports import Tables
 from goldloop.labeling.altered_tasks import altered_sentences, by_task_id, is_altered
 from goldloop.labeling.context import LoopState, read_state
 from goldloop.labeling.kept_content import keep_samples

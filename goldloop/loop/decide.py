@@ -17,9 +17,10 @@ import numpy as np
 from goldloop.core.errors import BusyError, GoldloopError, SettingsError
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
-from goldloop.core.ports import ReasonedScorer, Row
+from goldloop.core.ports import ReasonedScorer
 from goldloop.core.probs import stored_probs
 from goldloop.core.samples import Arrival, BatchId, SampleId
+from goldloop.core.table_ports import Row
 from goldloop.loop.briefing import strongest_reasons
 from goldloop.loop.champion import champion_model, modality_for
 from goldloop.loop.journal import fold_journal

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from goldloop.consensus.outcomes import gold_records
 from goldloop.core.annotations import AnnotationStatus
 from goldloop.core.errors import LabelError
-from goldloop.core.ports import Tables
+from goldloop.core.table_ports import Tables
 from goldloop.gold.records import gold_diff
 from goldloop.labeling.context import read_state
 from goldloop.settings import Settings

@@ -10,9 +10,9 @@ import numpy as np
 
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.modality import Modality
-from goldloop.core.ports import Tables
 from goldloop.core.reported_outcomes import OutcomeKind, ReportedOutcome, by_sample
 from goldloop.core.samples import SampleId
+from goldloop.core.table_ports import Tables
 from goldloop.loop.ports import LoopPorts
 from goldloop.settings import Settings
 from goldloop.stats.delays import DAY_S, Delays, Floats, estimate_delays, median_delay

@@ -9,8 +9,8 @@ from functools import partial
 from goldloop.audit.audited import Audited
 from goldloop.audit.designs import audit_probabilities, usual_unsureness
 from goldloop.core.errors import EmptyPoolError, PolicyError
-from goldloop.core.ports import Tables
 from goldloop.core.samples import SampleId
+from goldloop.core.table_ports import Tables
 from goldloop.costs.review_effort import people_costs
 from goldloop.labeling.context import read_state
 from goldloop.loop.ports import LoopPorts

@@ -12,9 +12,10 @@ from typing import Protocol
 
 from goldloop.core.clock import now
 from goldloop.core.modality import Modality
-from goldloop.core.ports import ContentStore, LabelingQueue, Tables
+from goldloop.core.ports import ContentStore, LabelingQueue
 from goldloop.core.presets import PresetChoice, PresetComparison, PresetRecord
 from goldloop.core.samples import FileRef
+from goldloop.core.table_ports import Tables
 from goldloop.labeling.context import IMPORT_SIZE, LEASE_S, LabelingContext
 from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.settings import Settings

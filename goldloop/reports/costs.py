@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goldloop.core.ports import Tables
+from goldloop.core.table_ports import Tables
 from goldloop.costs.inputs import CostInputs, cost_inputs
 from goldloop.costs.report import CostReport
 from goldloop.costs.statement import Statement

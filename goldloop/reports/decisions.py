@@ -17,9 +17,9 @@ from goldloop.core.disk import write_whole
 from goldloop.core.errors import SettingsError, SourceError
 from goldloop.core.labels import LabelSet
 from goldloop.core.planned_tasks import PlannedTask, TaskStatus
-from goldloop.core.ports import Tables
 from goldloop.core.probs import stored_probs
 from goldloop.core.samples import FileRef, SampleId
+from goldloop.core.table_ports import Tables
 from goldloop.core.tasks import task_key
 from goldloop.core.verbatim import inert
 from goldloop.costs.time import working_seconds

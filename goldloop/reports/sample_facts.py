@@ -11,10 +11,10 @@ import numpy.typing as npt
 from goldloop.consensus.next_step import answers_shown
 from goldloop.consensus.outcomes import SampleOutcome
 from goldloop.core.labels import LabelSet
-from goldloop.core.ports import Tables
 from goldloop.core.predictions import Prediction
 from goldloop.core.probs import stored_probs
 from goldloop.core.samples import SampleId, file_of
+from goldloop.core.table_ports import Tables
 from goldloop.gold.records import GoldRecord
 from goldloop.reports.formatting import shortened
 from goldloop.reports.section import TopLabels

@@ -10,8 +10,8 @@ from typing import Any
 from goldloop.consensus.admission import n_by_refusal
 from goldloop.consensus.outcomes import n_by_step
 from goldloop.core.plain import plain
-from goldloop.core.ports import Tables
 from goldloop.core.splits import Split
+from goldloop.core.table_ports import Tables
 from goldloop.gold.records import GoldVersion
 from goldloop.labeling.context import LoopState
 from goldloop.labeling.hints import gold_counts

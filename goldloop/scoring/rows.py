@@ -8,8 +8,8 @@ from datetime import datetime
 
 import pyarrow as pa
 
-from goldloop.core.ports import Row
 from goldloop.core.samples import Arrival, Arrived, BatchId
+from goldloop.core.table_ports import Row
 from goldloop.tables import schema
 
 COMMIT_EVERY = 1024  # samples a commit at least, so that slow models leave few files in the tables

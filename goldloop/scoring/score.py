@@ -15,8 +15,9 @@ import pyarrow.compute as pc
 
 from goldloop.audit.let_through import LetThrough
 from goldloop.core.lanes import Lane
-from goldloop.core.ports import Reader, Tables
+from goldloop.core.ports import Reader
 from goldloop.core.samples import UNREADABLE, Arrival, Arrived, BatchId, FileRef, SampleId, file_of
+from goldloop.core.table_ports import Tables
 from goldloop.drift.checks import Check, check_drift
 from goldloop.drift.history import Seen
 from goldloop.drift.sketches import Sketch

@@ -15,7 +15,7 @@ from goldloop.audit.let_through import PASSED, LetThrough
 from goldloop.core.error_costs import Columns, Stakes
 from goldloop.core.labels import LabelSet
 from goldloop.core.lanes import Lane
-from goldloop.core.ports import Row, Scorer, Tables
+from goldloop.core.ports import Scorer
 from goldloop.core.probs import (
     Probs,
     checked_probs,
@@ -27,6 +27,7 @@ from goldloop.core.probs import (
     restored,
 )
 from goldloop.core.samples import Arrival, Arrived, BatchId, Decoded, SampleId
+from goldloop.core.table_ports import Row, Tables
 from goldloop.drift.checks import Check
 from goldloop.drift.sketches import Sketch, sketch_of
 from goldloop.routing.policies import Policy, route, savings_of

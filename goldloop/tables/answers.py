@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.core.annotations import StoredAnnotation
-from goldloop.core.ports import Changes, Table
+from goldloop.core.table_ports import Changes, Table
 from goldloop.core.tasks import AnswerRequest, RequestStatus
 from goldloop.tables import codec
 

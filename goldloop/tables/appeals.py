@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from goldloop.core.ports import Table
 from goldloop.core.samples import SampleId
+from goldloop.core.table_ports import Table
 from goldloop.tables import codec
 
 

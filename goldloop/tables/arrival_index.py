@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from goldloop.core.digest_index import AddedRows, Entries
 from goldloop.core.digests import SIZE, DigestSet, digest
 from goldloop.core.errors import TableConflictError
-from goldloop.core.ports import Tables
 from goldloop.core.samples import UNREADABLE, Arrived, BatchId, FileRef
+from goldloop.core.table_ports import Tables
 from goldloop.tables import codec
 from goldloop.tables.arrivals import FailedOpening, FailedOpenings, read_failed_openings
 

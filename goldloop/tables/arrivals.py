@@ -9,8 +9,8 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from goldloop.core.ports import Tables
 from goldloop.core.samples import UNREADABLE, Arrival, Arrived, BatchId, sample_id_of
+from goldloop.core.table_ports import Tables
 from goldloop.tables import codec
 
 _NAMES = ("batch", "uri", "stamp", "sample_id", "arrived", "reason", "detail", "arrived_at")

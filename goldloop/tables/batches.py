@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.core.errors import SourceError
-from goldloop.core.ports import Table, Tables
 from goldloop.core.samples import Arrived, ArrivedSample, FileRef, SampleId
+from goldloop.core.table_ports import Table, Tables
 from goldloop.drift.history import Seen, current_samples, reference_of
 from goldloop.drift.sketches import Sketch
 from goldloop.tables import codec

@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get
 import pyarrow as pa
 
 from goldloop.core.codec import from_plain, to_text
-from goldloop.core.ports import Row, Table
+from goldloop.core.table_ports import Row, Table
 
 Value = TypeVar("Value")
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from goldloop.consensus.admission import admit
 from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
 from goldloop.core.lanes import Lane, listed_lanes
-from goldloop.core.ports import Tables
 from goldloop.core.samples import UNREADABLE, Arrived
+from goldloop.core.table_ports import Tables
 from goldloop.core.tasks import Purpose
 from goldloop.tables import codec
 from goldloop.tables.snapshot import Snapshot

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from goldloop.core.codec import from_plain
 from goldloop.core.errors import GoldVersionError
-from goldloop.core.ports import Changes, Table
+from goldloop.core.table_ports import Changes, Table
 from goldloop.gold.records import KINDS, GoldChange, GoldRecord, GoldVersion, gold_diff, gold_digest
 from goldloop.tables import codec
 from goldloop.training.label_errors import LabelIssue

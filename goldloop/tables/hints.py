@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from goldloop.core.ports import Table
 from goldloop.core.samples import SampleId
+from goldloop.core.table_ports import Table
 from goldloop.tables import codec
 
 

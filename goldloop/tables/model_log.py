@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from goldloop.core.ports import Tables
+from goldloop.core.table_ports import Tables
 from goldloop.tables import codec
 from goldloop.tables.rounds import current_round, read_rounds
 from goldloop.training.model_history import ModelChange, ModelEvent, ModelHistory, ModelId

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pyarrow.compute as pc
 
-from goldloop.core.ports import Table, Tables
+from goldloop.core.table_ports import Table, Tables
 from goldloop.gold.records import GoldVersion
 from goldloop.tables import codec
 

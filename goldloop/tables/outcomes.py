@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from goldloop.core.ports import Table
 from goldloop.core.reported_outcomes import ReportedOutcome
+from goldloop.core.table_ports import Table
 from goldloop.tables import codec
 
 

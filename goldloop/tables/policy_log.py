@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goldloop.core.ports import Table
+from goldloop.core.table_ports import Table
 from goldloop.routing.policies import PolicyEntry
 from goldloop.tables import codec
 

@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from goldloop.core.errors import SourceError
 from goldloop.core.lanes import Lane
-from goldloop.core.ports import Tables
 from goldloop.core.predictions import Candidate, Prediction
 from goldloop.core.samples import BatchId, SampleId
+from goldloop.core.table_ports import Tables
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.policies import Policy
 from goldloop.tables import codec

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from goldloop.core.ports import Changes, Table, Tables
+from goldloop.core.table_ports import Changes, Table, Tables
 from goldloop.tables import codec
 from goldloop.training.promotion import RoundRecord
 

@@ -8,9 +8,9 @@ import pyarrow as pa
 
 from goldloop.core.annotations import StoredAnnotation
 from goldloop.core.planned_tasks import PlannedTask
-from goldloop.core.ports import Row
 from goldloop.core.predictions import Prediction
 from goldloop.core.reported_outcomes import ReportedOutcome
+from goldloop.core.table_ports import Row
 from goldloop.core.tasks import AnswerRequest
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.policies import PolicyEntry
@@ -105,7 +105,7 @@ ALL = {
     # an export of a gold version, which stays because of it; append only, ordered by seq
     "exports": columns_of(Export, seq=pa.int64()),
 }
-"""Columns of each table, by the names of `goldloop.core.ports.Tables`."""
+"""Columns of each table, by the names of `goldloop.core.table_ports.Tables`."""
 
 VERSIONED = frozenset({"gold"})
 """Tables of which named versions stay readable for good."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from goldloop.core.ports import Table
+from goldloop.core.table_ports import Table
 from goldloop.tables import codec
 
 CHECK_AFTER = timedelta(days=1)  # a full comparison costs 1 ms a task

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from goldloop.core.annotations import StoredAnnotation
 from goldloop.core.planned_tasks import Event, PlannedTask, TaskStatus
-from goldloop.core.ports import Tables
 from goldloop.core.reported_outcomes import Placement, ReportedOutcome
 from goldloop.core.samples import SampleId
+from goldloop.core.table_ports import Tables
 from goldloop.core.tasks import Purpose
 from goldloop.tables.answers import RequestLog, read_annotations, read_requests
 from goldloop.tables.gold_store import Gold, GoldStore

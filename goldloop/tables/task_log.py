@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from goldloop.core.clock import now
 from goldloop.core.planned_tasks import Event, PlannedTask, TaskStatus
-from goldloop.core.ports import Tables
+from goldloop.core.table_ports import Tables
 from goldloop.tables import codec
 
 

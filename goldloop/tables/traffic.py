@@ -16,10 +16,10 @@ import pyarrow.compute as pc
 from goldloop.audit.audited import Audited, Traffic, audited_traffic, clusters_of
 from goldloop.core.error_costs import Stakes
 from goldloop.core.labels import LabelSet
-from goldloop.core.ports import Table, Tables
 from goldloop.core.probs import Probs, column_names, likeliest, stored_probs
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
+from goldloop.core.table_ports import Table, Tables
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.outcomes import under
 from goldloop.routing.settle import PolicyEvidence

@@ -18,8 +18,8 @@ from goldloop.adapters.duckdb_engine import DuckDbEngine
 from goldloop.adapters.memory import memory_tables
 from goldloop.core.errors import StorageError
 from goldloop.core.lanes import Lane
-from goldloop.core.ports import Tables
 from goldloop.core.samples import UNREADABLE, Arrived
+from goldloop.core.table_ports import Tables
 from goldloop.tables import schema
 from goldloop.tables.arrivals import read_files
 from goldloop.tables.counts import conservation

@@ -14,7 +14,7 @@ from goldloop.adapters.delta import Table as DeltaTable
 from goldloop.adapters.memory import MemoryTable
 from goldloop.core.digest_index import AddedRows
 from goldloop.core.errors import GoldVersionError, TableConflictError
-from goldloop.core.ports import Changes, Table
+from goldloop.core.table_ports import Changes, Table
 from goldloop.tables import schema
 
 NAME = "task_events"  # any table does; two of its columns are used

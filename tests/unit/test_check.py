@@ -168,6 +168,6 @@ def test_an_answer_without_a_planned_task_is_found(tmp_path: Path) -> None:
 
 
 def _put(annotations: list[StoredAnnotation]) -> object:
-    from goldloop.core.ports import Changes
+    from goldloop.core.table_ports import Changes
 
     return Changes(put=codec.rows_of(annotations))

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from goldloop.adapters.delta import Table
 from goldloop.adapters.delta_compaction import PROPERTIES
 from goldloop.core.errors import BusyError, GoldVersionError
-from goldloop.core.ports import Changes
+from goldloop.core.table_ports import Changes
 from goldloop.loop.compact import WORK, compact, compact_unless_busy
 from goldloop.settings.workspace import Workspace
 from goldloop.tables import schema

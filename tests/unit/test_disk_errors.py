@@ -20,9 +20,9 @@ from goldloop.adapters.feature_files import FeatureFiles
 from goldloop.cli.main import main
 from goldloop.core.disk import disk_error, write_whole
 from goldloop.core.errors import StorageError
-from goldloop.core.ports import Changes
 from goldloop.core.presets import PresetChoice
 from goldloop.core.samples import sample_id_of
+from goldloop.core.table_ports import Changes
 from goldloop.modalities.image.forms import Form
 from goldloop.modalities.image.reader import ImageReader
 from goldloop.modalities.image.store import ImageStore

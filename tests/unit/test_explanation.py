@@ -9,7 +9,7 @@ import pytest
 
 from goldloop.core.errors import SourceError
 from goldloop.core.lanes import Lane
-from goldloop.core.ports import Tables
+from goldloop.core.table_ports import Tables
 from goldloop.core.tasks import Purpose
 from goldloop.routing.explanation import Explanation, explain
 from goldloop.routing.fit import KnownPeople, cost_policy

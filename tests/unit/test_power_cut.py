@@ -13,8 +13,8 @@ import pytest
 from goldloop.adapters.delta import Table
 from goldloop.core.disk import write_whole, written_together
 from goldloop.core.errors import StorageError
-from goldloop.core.ports import Changes
 from goldloop.core.samples import sample_id_of
+from goldloop.core.table_ports import Changes
 from goldloop.modalities.image.forms import Form
 from goldloop.modalities.image.reader import ImageReader
 from goldloop.modalities.image.store import ImageStore

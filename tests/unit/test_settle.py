@@ -9,9 +9,9 @@ import pytest
 
 from goldloop.adapters.memory import memory_tables
 from goldloop.core.lanes import Lane
-from goldloop.core.ports import Row, Tables
 from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.core.splits import Split
+from goldloop.core.table_ports import Row, Tables
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.policies import Band, Policy, PolicyEntry, Supported, Suspended, Target, route
 from goldloop.routing.settle import is_asked_for, settle_policy

@@ -11,7 +11,7 @@ import pytest
 
 from goldloop.adapters.delta import Table
 from goldloop.core.errors import StorageError
-from goldloop.core.ports import Changes
+from goldloop.core.table_ports import Changes
 from goldloop.tables import codec
 
 NOW = pa.schema({"key": pa.string(), "seq": pa.int64(), "probs": pa.list_(pa.float32()), "at": codec.MOMENT})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.core.ports import Tables
+from goldloop.core.table_ports import Tables
 from goldloop.scoring.writer import Model
 from goldloop.settings.sections import SelectionSettings
 from tests.loop import Loop, texts

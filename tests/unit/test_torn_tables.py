@@ -11,7 +11,7 @@ import pytest
 
 from goldloop.adapters.delta import Table, open_tables
 from goldloop.core.errors import StorageError
-from goldloop.core.ports import Changes
+from goldloop.core.table_ports import Changes
 from goldloop.tables import schema
 
 TEARS: dict[str, Callable[[bytes], bytes]] = {

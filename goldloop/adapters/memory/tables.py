@@ -16,7 +16,7 @@ from goldloop.adapters.memory.index import MemoryIndex
 from goldloop.core.compaction import Compaction, TableSize
 from goldloop.core.digest_index import AddedRows
 from goldloop.core.errors import GoldVersionError, TableConflictError
-from goldloop.core.ports import Changes, Row, Tables
+from goldloop.core.table_ports import Changes, Row, Tables
 from goldloop.tables import schema
 
 _ATTEMPTS = 12
@@ -24,7 +24,7 @@ _MOST_CHUNKS = 64  # more chunks make every read slower than joining them once
 
 
 class MemoryTable:
-    """One table in memory. Satisfies `goldloop.core.ports.Table`.
+    """One table in memory. Satisfies `goldloop.core.table_ports.Table`.
 
     `reads` holds the number of rows that each read returned.
     """

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from goldloop.adapters import delta, delta_compaction
 from goldloop.adapters.delta import open_tables
-from goldloop.core.ports import Tables
+from goldloop.core.table_ports import Tables
 from goldloop.tables.answers import merge_annotations, read_annotations
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.snapshot import read_snapshot

@@ -12,9 +12,9 @@ import numpy as np
 from goldloop.adapters.delta import open_tables
 from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
 from goldloop.core.compaction import Compaction, TableSize
-from goldloop.core.ports import Tables
 from goldloop.core.samples import BatchId, SampleId, sample_id_of
 from goldloop.core.splits import Split
+from goldloop.core.table_ports import Tables
 from goldloop.core.tasks import AnswerRequest, Purpose, RequestReason
 from goldloop.gold.records import GoldRecord
 from goldloop.tables.answers import add_requests, merge_annotations
