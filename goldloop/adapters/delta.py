@@ -16,7 +16,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from goldloop.adapters.delta_added import added_rows
 from goldloop.adapters.delta_compaction import PROPERTIES, ZSTD, Compactor, merge_small_files
-from goldloop.adapters.delta_history import read_removed
+from goldloop.adapters.delta_history import with_removed
 from goldloop.adapters.delta_log import LAST, TableFiles
 from goldloop.adapters.delta_rows import RowReader
 from goldloop.adapters.duckdb_engine import DuckDbEngine
@@ -113,22 +113,14 @@ class Table:
             raise GoldVersionError(
                 f"table {self.name!r} has versions 0 to {newest}, not {version}; see 'goldloop gold log'"
             )
-        self._check_kept(version)
+        self._log.shortened().check(self.name, version)
         try:
             if version >= self._log.shortened().begins:
                 self._log.check_version(version)
             return self._open(version)
         except (StorageError, TableNotFoundError):
-            self._check_kept(version)  # another process may be removing it
+            self._log.shortened().check(self.name, version)  # another process may be removing it
             raise
-
-    def _check_kept(self, version: int) -> None:
-        shortened = self._log.shortened()
-        if not shortened.opens(version):
-            raise GoldVersionError(
-                f"version {version} of table {self.name!r} was removed by {shortened.removed_at:%Y-%m-%d}, "
-                "as nothing names it; see 'goldloop gold log'"
-            )
 
     def scan(self) -> ParquetFiles:
         """Return the files of the newest version."""
@@ -159,11 +151,7 @@ class Table:
         self._log.room_for(data.nbytes)
         with self._log.errors("write"):
             write_deltalake(
-                table,
-                data,
-                mode="append",
-                writer_properties=ZSTD,
-                commit_properties=self._commit(seq),
+                table, data, mode="append", writer_properties=ZSTD, commit_properties=self._commit(seq)
             )
         self._log.trust(version)
         return version
@@ -286,15 +274,14 @@ class Table:
     def history(self, limit: int | None = None) -> list[dict[str, Any]]:
         """Return the commits, newest first; see the port."""
         table = self._newest()
-        version = int(table.version())
-        self._log.check_history(version, 0 if limit is None else version - limit + 1)
+        self._log.check_history(
+            int(table.version()), 0 if limit is None else int(table.version()) - limit + 1
+        )
         with self._log.errors("read the log of"):
             entries = list(table.history(limit))
         if limit is not None:
             return entries
-        begins = self._log.shortened().begins
-        kept = [entry for entry in entries if entry["version"] >= begins]
-        return [*kept, *read_removed(self._log.log, begins)]
+        return with_removed(entries, self._log.log, self._log.shortened().begins)
 
     def compact(
         self, named: Collection[int], *, before: datetime, at: datetime, is_dry_run: bool = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from goldloop.core.disk import write_whole
+from goldloop.core.errors import GoldVersionError
 
 RECORD, ENTRIES = "_removed.json", "_removed.parquet"
 _OF_DELTALAKE = {
@@ -42,6 +43,18 @@ class ShortenedLog:
     def opens(self, version: int) -> bool:
         """Return whether `version`, which was committed once, can still be opened."""
         return version >= self.begins or version in self.kept
+
+    def check(self, table: str, version: int) -> None:
+        """Check that `version` of this table opens.
+
+        Raises:
+            GoldVersionError: it was removed.
+        """
+        if not self.opens(version):
+            raise GoldVersionError(
+                f"version {version} of table {table!r} was removed by {self.removed_at:%Y-%m-%d}, as nothing "
+                "names it; see 'goldloop gold log'"
+            )
 
 
 def read_shortened(log: Path) -> ShortenedLog:
@@ -67,6 +80,12 @@ def save_shortened(log: Path, shortened: ShortenedLog) -> None:
     at = shortened.removed_at or datetime.now(UTC)
     record = {"begins": shortened.begins, "kept": sorted(shortened.kept), "removed_at": at.isoformat()}
     write_whole(log / RECORD, json.dumps(record))
+
+
+def with_removed(entries: Sequence[Mapping[str, Any]], log: Path, begins: int) -> list[dict[str, Any]]:
+    """Return the entries of a history from commit `begins` on, and behind them those that were removed."""
+    kept = [dict(entry) for entry in entries if entry["version"] >= begins]
+    return [*kept, *read_removed(log, begins)]
 
 
 def read_removed(log: Path, before: int) -> list[dict[str, Any]]:

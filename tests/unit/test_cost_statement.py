@@ -293,23 +293,6 @@ def test_errors_cost_what_they_are() -> None:
     assert value(price_of_error(right, expects, PRICES)) == pytest.approx(mean)
 
 
-def test_one_error_of_a_small_payment_says_little_of_the_others() -> None:
-    """The interval is as wide as what the model expects of other errors; before, one error had none."""
-    paid = Prices("EUR", 1.0, ErrorCosts(((0.0, 5.0), (15.0, 0.0)), ((0.0, 0.0), (1.0, 0.0))))
-    small = replace(traffic(["auto"] * 100, [0] * 100), probs=np.tile([0.99, 0.01], (100, 1)))
-    amounts = np.geomspace(5, 500, 100)
-    unseen = replace(small, stakes=amounts, decided=np.zeros(100, dtype=np.intp))
-    audits = inputs([], labelled([]), traffic(["auto"], [0]), audited=[(0, 1)]).audited
-    wrong = replace(audits, stakes=np.array([10.0]), decided=np.array([0]), truth=np.array([1]))
-
-    found = price_of_error(wrong, unseen, paid).estimate
-
-    assert found is not None
-    assert found.value == 25.0
-    assert found.high - found.value == pytest.approx(1.96 * np.std(15 + amounts), rel=0.01)
-    assert found.low == 0.0
-
-
 def test_prices_are_those_of_the_settings() -> None:
     """A pair of labels has its own price, all others the general one, and being right costs nothing."""
     found = prices(CostSettings(error=3.0, errors={"dog": {"cat": 7.0}}), LABELS)
