@@ -179,8 +179,7 @@ class LiveDecisions:
                 fold_journal(self.ports, self.journal, self.reader)
         except BusyError:
             return False
-        for sample_id in self._decided:
-            self.known.add(sample_key(sample_id))
+        self.known.settle()
         self._decided, self._first_at = {}, None
         return True
 

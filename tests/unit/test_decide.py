@@ -92,6 +92,18 @@ def test_the_same_record_again_gets_the_same_decision(loop: RecordLoop) -> None:
     assert sum(one["sample_id"] == first.sample_id for one in samples) == 1
 
 
+def test_what_another_process_scored_meanwhile_is_known(loop: RecordLoop) -> None:
+    """Once the journal has been brought to the tables, its decision stands here too."""
+    first, second = fresh(2, seed=9)
+    decisions = open_decisions(loop.ports)
+    source = write_json(loop.folder / "meanwhile.jsonl", first)
+    score_files(loop.ports, str(source))
+    decisions.decide(second)
+    assert decisions.flush()
+
+    assert decisions.decide(first).is_known
+
+
 def test_what_was_told_is_recorded_although_the_process_died(loop: RecordLoop) -> None:
     """The journal has it; the next decide or score brings it to the tables, once, as it was told."""
     for number, again in enumerate(("decide", "score")):
