@@ -12,6 +12,9 @@ from goldloop.costs.quarter import Week
 from goldloop.reports.plots import style
 from goldloop.reports.plots.style import BLUE, VERMILION, draw_intervals, picture
 
+LONGEST = 1.6
+"""How far intervals of the rule may reach above all else; a longer one would flatten the rest."""
+
 
 @picture
 def week_plot(weeks: Sequence[Week], names: Sequence[str], currency: str) -> Figure:
@@ -41,7 +44,9 @@ def week_plot(weeks: Sequence[Week], names: Sequence[str], currency: str) -> Fig
 
 
 def _top(weeks: Sequence[Week]) -> float | None:
-    """Return the upper end of the y axis: intervals of the rule may leave the plot."""
+    """Return the upper end of the y axis: very long intervals of the rule leave the plot."""
     known = [week.cost.estimate.high for week in weeks if week.cost.estimate]
     known += [week.rule_cost.estimate.value for week in weeks if week.rule_cost.estimate]
-    return 1.1 * max(known) if known and max(known) > 0 else None
+    highs = [week.rule_cost.estimate.high for week in weeks if week.rule_cost.estimate]
+    most = max(known, default=0.0)
+    return 1.1 * min(max(most, *highs, 0.0), LONGEST * most) if most > 0 else None
