@@ -26,6 +26,7 @@ from goldloop.routing.policies import Band
 from goldloop.scoring.score import score_pool, score_source
 from goldloop.scoring.writer import Model, ScoreReport
 from goldloop.settings.workspace import Workspace
+from goldloop.tables.counts import conservation
 from goldloop.wiring import Wiring
 from scripts.bench.common import Report, say
 
@@ -91,6 +92,7 @@ def score_new(wiring: Wiring, new: Path) -> ScoreReport:
 COMMANDS: dict[str, Callable[[Wiring, Path], object]] = {
     "score": score_new,
     "score again": lambda wiring, new: score_source(str(new), **_scoring(wiring)),
+    "count files": lambda wiring, _: conservation(wiring.tables),
     "score the pool": lambda wiring, _: score_pool(**_scoring(wiring)),
 }
 """What is measured, by name, in this order; each gets the workspace and a file of N_NEW new rows."""
