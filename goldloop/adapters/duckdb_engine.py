@@ -5,18 +5,20 @@ from __future__ import annotations
 import glob
 import tempfile
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import duckdb
 import pyarrow as pa
 
 from goldloop.core.disk import disk_error
 from goldloop.core.errors import StorageError
 from goldloop.core.table_ports import Table
 
+if TYPE_CHECKING:
+    import duckdb
+
 _SETTINGS: dict[str, str | int | float | list[str]] = {
     "autoinstall_known_extensions": False,  # nothing is downloaded
     "preserve_insertion_order": False,  # takes memory, and no order is promised
-    "temp_directory": tempfile.gettempdir(),
 }
 
 
@@ -29,8 +31,10 @@ class DuckDbEngine:
         Raises:
             StorageError: the files of a table cannot be read.
         """
+        import duckdb  # takes a tenth of a second, which a command without a question need not wait
+
         try:
-            with duckdb.connect(config=_SETTINGS) as connection:
+            with duckdb.connect(config=_SETTINGS | {"temp_directory": _spill_folder()}) as connection:
                 connection.execute("SET TimeZone = 'UTC'")
                 for name, table in tables.items():
                     _add(connection, name, table)
@@ -42,6 +46,14 @@ class DuckDbEngine:
             raise disk_error(error, f"read the tables {names}") or StorageError(
                 f"the tables {names} cannot be read: {why}. Run `goldloop check`, which names what is damaged"
             ) from error
+
+
+def _spill_folder() -> str:
+    """Return where an answer goes that is too large for the memory; "" where no disk takes it."""
+    try:
+        return tempfile.gettempdir()
+    except FileNotFoundError:
+        return ""
 
 
 def _add(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:

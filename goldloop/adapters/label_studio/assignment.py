@@ -43,8 +43,10 @@ def _set_at_once(server: LabelStudioClient, n_answers: Mapping[int, int | None])
     for first in range(0, len(numbers), _AT_ONCE):
         part = dict(numbers[first : first + _AT_ONCE])
         with translated(server.url, f"request answers to {len(part)} tasks"):
-            if server.post_if_there(OVERLAPS, part) is None:
+            reply = server.post_if_there(OVERLAPS, part)
+            if reply is None:
                 return False
+            int(reply["changed"])  # else it is another server's
     return True
 
 
