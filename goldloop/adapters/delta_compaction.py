@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
@@ -30,9 +31,10 @@ WHOLE = 32 << 20
 PROPERTIES = {"delta.deletedFileRetentionDuration": "interval 1 days", "delta.checkpointInterval": "10"}
 """For how long a checkpoint lists removed files, which goldloop finds without; and how many commits a process
 reads one by one that opens the table: 40 take 27 ms, and a checkpoint takes 18 ms to write."""
-_TIERS = ((1 << 20, 8), (WHOLE, 16))
-"""Sizes in bytes below which a write merges files, once so many are less than half of it: reading costs 2 ms
-a small file, merging 40 ms and 1 s for 30 MB (python -m scripts.bench.housekeeping)."""
+SMALL, MOST_SMALL = 1 << 20, 8
+"""A write merges files below so many bytes, once more of them are less than half of it: reading costs 2 ms a
+small file, merging 40 ms (python -m scripts.bench.housekeeping). Larger ones wait for `goldloop compact`: to
+merge them took 250 MB of memory in a pass of 2,000,000 rows."""
 _ATTEMPTS = 12
 
 
@@ -42,14 +44,10 @@ def merge_small_files(files: TableFiles, table: DeltaTable) -> None:
     Without room on the disk for it, or when another writer is first, it is left to the next write.
     """
     sizes = _sizes(table)
-    for below, most in _TIERS:
-        if sum(size < below // 2 for size in sizes) > most:
-            if files.has_room(sum(size for size in sizes if size < below)):
-                try:
-                    _merge(files, table, below)
-                except CommitFailedError:
-                    return
-            return
+    is_many = sum(size < SMALL // 2 for size in sizes) > MOST_SMALL
+    if is_many and files.has_room(sum(size for size in sizes if size < SMALL)):
+        with suppress(CommitFailedError):
+            _merge(files, table, SMALL)
 
 
 def _merge(files: TableFiles, table: DeltaTable, below: int) -> None:
@@ -57,6 +55,7 @@ def _merge(files: TableFiles, table: DeltaTable, below: int) -> None:
     with files.errors("compact"):
         done = table.optimize.compact(
             target_size=below,
+            max_concurrent_tasks=1,  # each takes memory
             writer_properties=ZSTD,
             commit_properties=CommitProperties(max_commit_retries=0),
         )

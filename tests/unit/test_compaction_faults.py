@@ -92,7 +92,7 @@ def test_a_full_disk_ends_a_compaction_in_a_sentence_and_loses_nothing(
         table.append([{"key": str(number)}])
     with monkeypatch.context() as patch:
         patch.setattr("goldloop.adapters.delta_log.n_free", lambda _: 70_000)
-        patch.setattr("goldloop.adapters.delta_compaction._TIERS", ((1 << 20, 2),))
+        patch.setattr("goldloop.adapters.delta_compaction.MOST_SMALL", 2)
         for number in range(3):
             table.append([{"key": f"full {number}"}])
         with pytest.raises(StorageError, match=r"cannot write table 'task_events': the disk is full"):
