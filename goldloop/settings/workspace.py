@@ -17,6 +17,9 @@ from goldloop.settings.identity import Identity, ensure_identity, new_identity, 
 from goldloop.settings.label_record import save_labels
 from goldloop.settings.toml import FILE_NAME, checked_settings, load_settings, settings_toml
 
+UNNAMED = frozenset("[]^|\\")
+"""Characters of a path on which deltalake ends the process or looks elsewhere."""
+
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
@@ -49,7 +52,7 @@ class Workspace:
         """Make the folder `root` a workspace and return it.
 
         Raises:
-            WorkspaceError: there is one already, or its path is not valid UTF-8.
+            WorkspaceError: there is one already, or its path cannot be named.
             SettingsError: a setting is wrong; nothing was written.
         """
         root = root.resolve()
@@ -155,10 +158,16 @@ def _refuse_second(root: Path) -> None:
 
 
 def _refuse_other_names(folder: Path) -> None:
-    """Refuse a path that is not valid UTF-8: the tables and the servers cannot name it."""
+    """Refuse a path that the tables or the servers cannot name: what is not valid UTF-8, or in `UNNAMED`."""
     try:
         str(folder).encode()
     except UnicodeEncodeError as error:
         raise WorkspaceError(
             f"the path of the workspace is not valid UTF-8: {os.fsencode(folder)!r}; rename the folder"
         ) from error
+    found = sorted(set(str(folder)) & UNNAMED)
+    if found:
+        raise WorkspaceError(
+            f"the path of the workspace holds {' '.join(found)}, which Delta Lake tables cannot have in "
+            f"their address: {folder}; rename the folder"
+        )

@@ -202,3 +202,14 @@ def test_a_workspace_in_a_folder_whose_name_is_no_unicode_is_refused(tmp_path: P
     with pytest.raises(WorkspaceError, match="not valid UTF-8"):
         Workspace.open(folder)
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("name", ["my [x]", "a^b", "a|b", "a\\b"])
+def test_a_path_that_the_tables_cannot_name_is_refused(tmp_path: Path, name: str) -> None:
+    """Before, deltalake ended the process at the first table; nothing is written."""
+    with pytest.raises(
+        WorkspaceError, match=r"which Delta Lake tables cannot have in their address: .*; rename"
+    ):
+        Workspace.create(tmp_path / name, labels=["cat", "dog"])
+
+    assert not list(tmp_path.iterdir())
