@@ -16,11 +16,9 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import AnswerRequest
 from goldloop.costs.quarter import PATHS, QUICK
-from goldloop.costs.review_effort import blind_accuracy
+from goldloop.costs.review_effort import blind_accuracy, inner_edges
 from goldloop.costs.time import working_seconds
 from goldloop.stats.measures import Measure, mean, share
-
-N_BANDS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ def _parts(
         return
     yield "", None, list(answers)
     at = np.array([stakes.get(one.sample_id, 0.0) for one in answers])
-    edges = np.unique(np.quantile(at, np.linspace(0, 1, N_BANDS + 1)))
+    edges = np.unique([at.min(), *inner_edges(at), at.max()])
     bands = {
         (low, high): list(compress(answers, ((at >= low) & ((at < high) | (high == edges[-1]))).tolist()))
         for low, high in pairwise(edges.tolist())

@@ -101,10 +101,15 @@ def _by_stake(
     whole = assess(_everything)
     if whole is None or len(met) < N_PARTS * MIN_PART:
         return whole
-    inner = np.quantile(met, np.linspace(0, 1, N_PARTS + 1)[1:-1]).tolist()
-    edges = sorted({0.0, *inner, np.inf})
+    edges = sorted({0.0, *inner_edges(met), np.inf})
     parts = [(low, assess(partial(_is_between, stakes, low, high))) for low, high in pairwise(edges)]
     return replace(whole, by_stake=tuple((low, part) for low, part in parts if part is not None))
+
+
+def inner_edges(met: Sequence[float] | Floats) -> list[float]:
+    """Return the stakes at which one part of those that annotators met ends and the next begins."""
+    found: list[float] = np.quantile(met, np.linspace(0, 1, N_PARTS + 1)[1:-1]).tolist()
+    return found
 
 
 def _is_between(stakes: Mapping[SampleId, float], low: float, high: float, sample_id: SampleId) -> bool:
