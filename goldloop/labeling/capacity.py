@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
+
+from goldloop.core.candidates import Candidates
 from goldloop.core.lanes import Lane
-from goldloop.core.predictions import Candidate
 from goldloop.core.table_ports import Tables
 from goldloop.core.tasks import Purpose
 from goldloop.routing.cost_policy import Cost
@@ -37,18 +38,14 @@ def reviews_left(tables: Tables, settings: Settings, snapshot: Snapshot, now: da
     }
 
 
-def with_overdue(pool: Sequence[Candidate], settings: Settings, now: datetime) -> list[Candidate]:
+def with_overdue(pool: Candidates, settings: Settings, now: datetime) -> Candidates:
     """Return the candidates of `pool`, those marked whose time for a review is over at `now`."""
     hours = settings.capacity.due_hours
     if hours is None:
-        return list(pool)
-    latest = now - timedelta(hours=hours)
-    return [replace(one, is_overdue=_is_overdue(one, latest)) for one in pool]
-
-
-def _is_overdue(candidate: Candidate, latest: datetime) -> bool:
-    arrived = candidate.arrived_at
-    return candidate.lane in (Lane.REVIEW, Lane.FULL) and arrived is not None and arrived < latest
+        return pool
+    latest = np.datetime64((now - timedelta(hours=hours)).astimezone(UTC).replace(tzinfo=None))
+    is_late = pool.arrived_at < latest  # False where the arrival is not known
+    return pool.marked("is_overdue", is_late & pool.in_lanes(Lane.REVIEW, Lane.FULL))
 
 
 def _minutes(tables: Tables, settings: Settings) -> Mapping[Purpose, float]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from goldloop.core.predictions import Candidate, Choice
+from goldloop.core.candidates import Candidates
+from goldloop.core.predictions import Choice
 from goldloop.core.table_ports import Tables
 from goldloop.core.tasks import Purpose
 from goldloop.labeling.budget import Allowance
@@ -30,7 +31,7 @@ class ChosenSamples:
     n_overdue: int = 0
 
 
-def in_their_order(candidates: Sequence[Candidate], n: int) -> Sequence[Candidate]:
+def in_their_order(candidates: Candidates, n: int) -> Candidates:
     """Return the first n of `candidates`, for who asks only whether there are any."""
     return candidates[:n]
 
@@ -51,7 +52,7 @@ def choose_samples(
     pool = with_overdue(read_unlabeled_pool(tables, snapshot.taken - audit_only), settings, now)
     n_most = reviews_left(tables, settings, snapshot, now)
     if audit_only:
-        pool = [replace(one, is_audit_only=one.sample_id in audit_only) for one in pool]
+        pool = pool.marked("is_audit_only", pool.among(audit_only))
 
     def chosen(n_answers: int) -> list[Choice]:
         spending = Spending(
@@ -65,7 +66,7 @@ def choose_samples(
         )
         return select(pool, spending, rank=rank)
 
-    n_overdue = sum(one.is_overdue for one in pool)
+    n_overdue = int(pool.flags("is_overdue").sum())
     choices = chosen(allowance.n_answers)
     if choices or not allowance.n_more:
         return ChosenSamples(choices, n_overdue=n_overdue)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from goldloop.core.candidates import Candidates
 from goldloop.core.chance import Arm
 from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.predictions import Candidate
@@ -105,7 +106,7 @@ def _rank(context: LabelingContext, snapshot: Snapshot) -> Rank:
         rows, names = [one.probs or () for one in newest], [one.label_names for one in newest]
         return stored_probs(rows, names, settings.label_set)
 
-    def rank(candidates: Sequence[Candidate], n: int) -> list[Candidate]:
+    def rank(candidates: Candidates, n: int) -> list[Candidate]:
         hints = steering_hints(tables.hints, snapshot.gold.records, settings, samples)
         known = Known(samples.features, probs_of, asked=sorted(snapshot.taken), hints=hints)
         return next_samples(candidates, n, strategy=selection.strategy, known=known, seed=selection.seed)

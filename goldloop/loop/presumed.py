@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from goldloop.consensus.provisional import ProvisionalLabel
-from goldloop.core.chance import audit_draw, is_judging, permanent_random
+from goldloop.core.chance import audit_draws, permanent_randoms
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
 from goldloop.labeling.context import LoopState
@@ -65,33 +65,24 @@ def _numbers(arrived: Iterable[FirstDecision], state: LoopState, settings: Setti
     known = {record.sample_id for record in snapshot.gold.records}
     known |= {task.sample_id for task in snapshot.live.values()}
     known |= {report.sample_id for report in snapshot.reported if report.sample_id is not None}
-    numbers = {
-        one.sample_id: permanent_random(one.sample_id, selection.seed, "presumed")
-        for one in arrived
-        if one.sample_id not in known
-        and one.decided in (None, settings.labels[0])
-        and not _judges(one, settings)
-    }
+    waiting = [
+        one for one in arrived if one.sample_id not in known and one.decided in (None, settings.labels[0])
+    ]
+    draws = audit_draws(
+        [one.sample_id for one in waiting],
+        audit_rate=selection.audit_rate,
+        seed=selection.seed,
+        probabilities=np.array([one.audit_probability for one in waiting], dtype=np.float64),
+        entities=[one.entity for one in waiting],
+    )
+    teaching = [waiting[row].sample_id for row in np.flatnonzero(~draws.judging & ~draws.reserved).tolist()]
+    drawn = permanent_randoms(teaching, selection.seed, "presumed")
+    numbers = dict(zip(teaching, drawn.tolist(), strict=True))
     if len(numbers) <= 2 * MOST:
         return numbers
     least = sorted(numbers, key=numbers.__getitem__)[: 2 * MOST + 1]
     limit = numbers[least[-1]]
     return {key: numbers[key] / limit for key in least[:-1]}
-
-
-def _judges(one: FirstDecision, settings: Settings) -> bool:
-    """Return whether a record is in the audit reserve, or of an entity that judges."""
-    audit_rate, seed = settings.selection.audit_rate, settings.selection.seed
-    if one.entity is not None and is_judging(one.entity, audit_rate=audit_rate, seed=seed):
-        return True
-    draw = audit_draw(
-        one.sample_id,
-        audit_rate=audit_rate,
-        seed=seed,
-        probability=one.audit_probability,
-        entity=one.entity,
-    )
-    return draw.is_reserved
 
 
 def _may_train(

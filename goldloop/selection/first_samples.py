@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from goldloop.core.chance import permanent_random
+from goldloop.core.chance import permanent_randoms
 from goldloop.core.modality import Features
 from goldloop.core.samples import SampleId
 from goldloop.selection.pool import Features as Rows
@@ -55,4 +55,5 @@ def reduced(features: npt.NDArray[np.float16]) -> Rows:
 
 
 def _drawn(sample_ids: Sequence[SampleId], seed: int) -> list[SampleId]:
-    return sorted(sample_ids, key=lambda sample_id: permanent_random(sample_id, seed, "seed"))
+    order = np.argsort(permanent_randoms(sample_ids, seed, "seed"), kind="stable")
+    return [sample_ids[row] for row in order.tolist()]

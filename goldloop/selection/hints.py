@@ -6,13 +6,14 @@ the choice towards it; they are no gold, and no model learns from them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
 
+from goldloop.core.candidates import Candidates
 from goldloop.core.modality import Features
 from goldloop.core.predictions import Candidate
 from goldloop.core.samples import SampleId
@@ -45,7 +46,7 @@ class LabelHints:
 
 
 def nearest_to_hints(
-    candidates: Sequence[Candidate],
+    candidates: Candidates,
     n: int,
     hints: Iterable[LabelHints],
     *,
@@ -74,7 +75,7 @@ def nearest_to_hints(
                 chosen[row] = one.label
                 left.append((one, turn))
         steering, turns = [one for one, _ in left], [turn for _, turn in left]
-    return [replace(known[row], hint=label) for row, label in chosen.items()]
+    return [replace(candidates[known[row]], hint=label) for row, label in chosen.items()]
 
 
 def _next(turn: Iterator[int], taken: dict[int, str]) -> int | None:
@@ -82,28 +83,29 @@ def _next(turn: Iterator[int], taken: dict[int, str]) -> int | None:
 
 
 def _likeness(
-    candidates: Sequence[Candidate],
+    candidates: Candidates,
     hints: npt.NDArray[np.float16],
     features_of: Callable[[Iterable[SampleId]], Features],
-) -> tuple[list[Candidate], npt.NDArray[np.float32]]:
-    """Return the candidates with features, and the cosine of each to each of `hints`, (n_known, n_hints).
+) -> tuple[list[int], npt.NDArray[np.float32]]:
+    """Return the rows of candidates with features, and the cosine of each to each hint, (n_known, n_hints).
 
     The centre is that of the first samples, which are a random draw.
     """
-    known: list[Candidate] = []
+    known: list[int] = []
     parts: list[npt.NDArray[np.float32]] = [np.empty((0, len(hints)), dtype=np.float32)]
     centre: npt.NDArray[np.float32] | None = None
-    for start in range(0, len(candidates), _AT_ONCE):
-        part = candidates[start : start + _AT_ONCE]
-        features = features_of([one.sample_id for one in part])
-        found = [one for one in part if one.sample_id in features]
+    ids = candidates.sample_ids
+    for start in range(0, len(ids), _AT_ONCE):
+        part = ids[start : start + _AT_ONCE]
+        features = features_of(part)
+        found = [place for place, sample_id in enumerate(part) if sample_id in features]
         if not found:
             continue
-        roots = signed_roots(np.stack([features[one.sample_id] for one in found]).astype(np.float32))
+        roots = signed_roots(np.stack([features[part[place]] for place in found]).astype(np.float32))
         centre = roots.mean(axis=0) if centre is None else centre
         of_hints = signed_roots(hints.astype(np.float32)) - centre
         parts.append(np.asarray(_of_length_one(roots - centre) @ _of_length_one(of_hints).T))
-        known += found
+        known += [start + place for place in found]
     return known, np.concatenate(parts)
 
 

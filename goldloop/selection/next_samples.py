@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from math import inf
 
 import numpy as np
 
-from goldloop.core.chance import permanent_random
+from goldloop.core.candidates import Candidates
+from goldloop.core.chance import permanent_randoms
 from goldloop.core.modality import Features
 from goldloop.core.predictions import Candidate
 from goldloop.core.probs import Probs
 from goldloop.core.samples import SampleId
 from goldloop.selection.first_samples import first_samples, reduced
 from goldloop.selection.hints import LabelHints, nearest_to_hints
-from goldloop.selection.pool import Features as Rows
-from goldloop.selection.pool import Pool
+from goldloop.selection.pool import Features as FeatureRows
+from goldloop.selection.pool import Pool, Rows
 from goldloop.selection.strategies import ROWS_PER_CHOICE, STRATEGIES
 
 ADJUSTED_ROWS_PER_CHOICE, LEAST_ADJUSTED_ROWS = 100, 20_000
@@ -53,60 +53,61 @@ def next_samples(
 
     A bounded share, first of all, are the samples nearest to hints of labels that are rare in gold.
     """
-    order = sorted(candidates, key=lambda one: permanent_random(one.sample_id, seed, "seed"))
+    pool = Candidates.of(candidates)
+    numbers = permanent_randoms(pool.sample_ids, seed, "seed")
+    order = pool.at(np.argsort(numbers, kind="stable"))
     hinted = nearest_to_hints(order, n, known.hints, features_of=known.features_of)
     ids = {one.sample_id for one in hinted}
-    others = [one for one in order if one.sample_id not in ids]
+    others = order.where(~order.among(ids)) if ids else order
     known = replace(known, asked=[*known.asked, *ids])
-    return [*hinted, *_by_strategy(others, n - len(hinted), strategy, known, seed)]
+    return [*hinted, *others.at(_by_strategy(others, n - len(hinted), strategy, known, seed))]
 
 
-def _by_strategy(
-    order: Sequence[Candidate], n: int, strategy: str, known: Known, seed: int
-) -> list[Candidate]:
-    """Return n of the candidates in `order`, which is by chance, that `strategy` chooses."""
-    scored = [one for one in order if one.margin is not None]
-    if strategy == "random" or not order or n <= 0:
-        return list(order[: max(n, 0)])
+def _by_strategy(order: Candidates, n: int, strategy: str, known: Known, seed: int) -> Rows:
+    """Return n rows of the candidates in `order`, which is by chance, that `strategy` chooses."""
+    every, margins = np.arange(len(order)), order.margins
+    scored = np.flatnonzero(~np.isnan(margins))
+    if strategy == "random" or not len(order) or n <= 0:
+        return every[: max(n, 0)]
     if strategy == "saving":
-        return sorted(scored, key=_by_saving)[:n] or list(order[:n])
-    if strategy == "medoids" or not scored:
+        return scored[_by_saving(order.at(scored))][:n] if len(scored) else every[:n]
+    if strategy == "medoids" or not len(scored):
         chosen = _medoids(order, n, known, seed)
     else:
         drawn = scored[: max(ADJUSTED_ROWS_PER_CHOICE * n, LEAST_ADJUSTED_ROWS)]
-        scored.sort(key=lambda one: one.margin or 0.0)  # equal margins stay in the order drawn
-        shortlist = drawn if strategy == "adjusted_margin_kmeans" else scored[: ROWS_PER_CHOICE * n]
-        chosen = _of_shortlist(shortlist, n, strategy, known, seed)
-    taken = {one.sample_id for one in chosen}
-    rest = [one for one in (*scored, *order) if one.sample_id not in taken]
-    return list({one.sample_id: one for one in (*chosen, *rest)}.values())[:n]
+        scored = scored[np.argsort(margins[scored], kind="stable")]  # equal ones stay in the order drawn
+        rows = drawn if strategy == "adjusted_margin_kmeans" else scored[: ROWS_PER_CHOICE * n]
+        chosen = rows[_of_shortlist(order.at(rows).sample_ids, n, strategy, known, seed)]
+    if len(chosen) < n:
+        rest = np.concatenate([chosen, scored, every])
+        chosen = rest[np.sort(np.unique(rest, return_index=True)[1])]
+    return chosen[:n]
 
 
-def _by_saving(candidate: Candidate) -> tuple[float, float, datetime]:
-    """Return what puts first the review that saves most, then the least sure sample, then the oldest."""
-    saving = -inf if candidate.saving is None else candidate.saving
-    margin = 1.0 if candidate.margin is None else candidate.margin
-    return -saving, margin, candidate.arrived_at or datetime.max.replace(tzinfo=UTC)
+def _by_saving(order: Candidates) -> Rows:
+    """Return the rows, first the review that saves most, then the least sure sample, then the oldest."""
+    savings = np.where(np.isnan(order.savings), -inf, order.savings)
+    arrived = order.arrived_at
+    oldest = np.where(np.isnat(arrived), np.datetime64("9999-12-31"), arrived)
+    return np.lexsort((oldest, order.margins, -savings))
 
 
-def _medoids(order: Sequence[Candidate], n: int, known: Known, seed: int) -> list[Candidate]:
-    by_id = {one.sample_id: one for one in order}
-    first = first_samples(list(by_id), known.asked, n, features_of=known.features_of, seed=seed)
-    return [by_id[sample_id] for sample_id in first or ()]
+def _medoids(order: Candidates, n: int, known: Known, seed: int) -> Rows:
+    ids = order.sample_ids
+    first = first_samples(ids, known.asked, n, features_of=known.features_of, seed=seed)
+    row_of = {sample_id: row for row, sample_id in enumerate(ids)}
+    return np.array([row_of[sample_id] for sample_id in first or ()], dtype=np.int64)
 
 
-def _of_shortlist(
-    shortlist: Sequence[Candidate], n: int, strategy: str, known: Known, seed: int
-) -> list[Candidate]:
-    """Return what `strategy` chooses of the `shortlist`, which a model has scored."""
-    ids = [one.sample_id for one in shortlist]
+def _of_shortlist(ids: Sequence[SampleId], n: int, strategy: str, known: Known, seed: int) -> Rows:
+    """Return the rows of what `strategy` chooses of a shortlist, which a model has scored."""
     probs = known.probs_of(ids)
     rng = np.random.default_rng([seed, len(known.asked)])
     pool = Pool(_rows(ids, probs, known), probs, np.zeros(0, dtype=np.int64), rng)
-    return [shortlist[row] for row in STRATEGIES[strategy](pool, n).tolist()]
+    return STRATEGIES[strategy](pool, n)
 
 
-def _rows(ids: Sequence[SampleId], probs: Probs, known: Known) -> Rows:
+def _rows(ids: Sequence[SampleId], probs: Probs, known: Known) -> FeatureRows:
     """Return reduced features (n, d) where each sample has some, else the square roots of `probs`."""
     features = known.features_of(ids)
     if len(features) == len(ids) > 1:

@@ -15,12 +15,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from goldloop.core.chance import AuditDraw, audit_draw, is_judging
+import numpy as np
+import numpy.typing as npt
+
+from goldloop.core.candidates import Candidates
+from goldloop.core.chance import AuditDraws, audit_draws
 from goldloop.core.lanes import Lane
 from goldloop.core.predictions import Candidate, Choice
 from goldloop.core.tasks import Purpose
 
-Rank = Callable[[Sequence[Candidate], int], Sequence[Candidate]]
+Rank = Callable[[Candidates, int], Sequence[Candidate]]
 """Returns n of some candidates, or all where there are fewer, the first to label first."""
 
 _PURPOSES = {Lane.REVIEW: Purpose.REVIEW, Lane.FULL: Purpose.FULL}
@@ -63,33 +67,55 @@ def select(pool: Sequence[Candidate], spending: Spending, *, rank: Rank) -> list
     >>> [(choice.candidate.sample_id, str(choice.purpose), choice.inclusion_probability) for choice in chosen]
     [('e', 'audit', 0.2), ('a', 'seed', None), ('c', 'seed', None)]
     """
-    draws = [(candidate, _draw(candidate, spending)) for candidate in pool]
-    reserve = [one for one in sorted(draws, key=lambda pair: pair[1].ratio) if one[1].is_reserved]
+    candidates = Candidates.of(pool)
+    draws = audit_draws(
+        candidates.sample_ids,
+        audit_rate=spending.audit_rate,
+        seed=spending.seed,
+        probabilities=candidates.audit_probabilities,
+        entities=candidates.entities,
+    )
     n_audits = max(1, round(spending.n_answers * spending.audit_share / spending.audit_answers))
-    drawn = reserve[: min(spending.n_answers // spending.audit_answers, n_audits)]
-    audits = [Choice(one, Purpose.AUDIT, draw.inclusion_probability) for one, draw in drawn]
-    others = [one for one, draw in draws if not draw.is_reserved and _is_asked_about(one)]
-    others = [one for one in others if spending.n_most.get(_PURPOSES.get(one.lane, Purpose.SEED), 1) > 0]
+    drawn = _reserve(draws)[: min(spending.n_answers // spending.audit_answers, n_audits)]
+    chances = draws.inclusion_probabilities[drawn].tolist()
+    audits = [
+        Choice(one, Purpose.AUDIT, chance) for one, chance in zip(candidates.at(drawn), chances, strict=True)
+    ]
+    asked = ~draws.reserved & _are_asked_about(candidates, spending)
     n_left = spending.n_answers - spending.audit_answers * len(audits)
-    return audits + _affordable(_ranked(others, n_left // spending.overlap, spending, rank), n_left, spending)
+    ranked = _ranked(candidates, asked, draws.judging, n_left // spending.overlap, rank)
+    return audits + _affordable(ranked, n_left, spending)
 
 
-def _is_asked_about(candidate: Candidate) -> bool:
-    return candidate.lane is not Lane.AUTO and not (candidate.is_audit_only or candidate.is_overdue)
+def _reserve(draws: AuditDraws) -> npt.NDArray[np.int64]:
+    """Return the rows of the audit reserve, the first to ask about first."""
+    rows = np.flatnonzero(draws.reserved)
+    return rows[np.argsort(draws.ratios[rows], kind="stable")]
 
 
-def _ranked(candidates: Sequence[Candidate], n: int, spending: Spending, rank: Rank) -> list[Candidate]:
-    """Return n of `candidates`: those that a model may learn from first, then those of judging entities."""
-    judging = [one for one in candidates if _is_judging(one, spending)]
-    if not judging:
-        return list(rank(candidates, n))
-    ranked = list(rank([one for one in candidates if not _is_judging(one, spending)], n))
-    return [*ranked, *rank(judging, n - len(ranked))] if len(ranked) < n else ranked
+def _are_asked_about(candidates: Candidates, spending: Spending) -> npt.NDArray[np.bool_]:
+    """Return which candidates may be asked about beside the audit, (n,)."""
+    is_asked = ~candidates.in_lanes(Lane.AUTO)
+    is_asked &= ~(candidates.flags("is_audit_only") | candidates.flags("is_overdue"))
+    for lane in Lane:
+        if spending.n_most.get(_PURPOSES.get(lane, Purpose.SEED), 1) <= 0:
+            is_asked &= ~candidates.in_lanes(lane)
+    return is_asked
 
 
-def _is_judging(candidate: Candidate, spending: Spending) -> bool:
-    entity = candidate.entity
-    return entity is not None and is_judging(entity, audit_rate=spending.audit_rate, seed=spending.seed)
+def _ranked(
+    candidates: Candidates,
+    is_asked: npt.NDArray[np.bool_],
+    is_judging: npt.NDArray[np.bool_],
+    n: int,
+    rank: Rank,
+) -> list[Candidate]:
+    """Return n candidates of those asked about: those that a model may learn from first, then the others."""
+    ranked = list(rank(candidates.where(is_asked & ~is_judging), n))
+    judging = is_asked & is_judging
+    if len(ranked) < n and judging.any():
+        ranked += rank(candidates.where(judging), n - len(ranked))
+    return ranked
 
 
 def _affordable(ranked: Iterable[Candidate], n_answers: int, spending: Spending) -> list[Choice]:
@@ -103,13 +129,3 @@ def _affordable(ranked: Iterable[Candidate], n_answers: int, spending: Spending)
             left |= {purpose: left[purpose] - 1} if purpose in left else {}
             choices.append(Choice(candidate, purpose, None))
     return choices
-
-
-def _draw(candidate: Candidate, spending: Spending) -> AuditDraw:
-    return audit_draw(
-        candidate.sample_id,
-        audit_rate=spending.audit_rate,
-        seed=spending.seed,
-        probability=candidate.audit_probability,
-        entity=candidate.entity,
-    )

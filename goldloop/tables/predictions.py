@@ -10,10 +10,11 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from goldloop.core.candidates import Candidates
 from goldloop.core.errors import SourceError
 from goldloop.core.lanes import Lane
-from goldloop.core.predictions import Candidate, Prediction
-from goldloop.core.samples import BatchId, SampleId
+from goldloop.core.predictions import Prediction
+from goldloop.core.samples import Arrived, SampleId
 from goldloop.core.table_ports import Tables
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.policies import Policy
@@ -22,8 +23,30 @@ from goldloop.tables.batches import IS_SAMPLE
 
 _COLUMNS = ("sample_id", "scored_at", "lane", "label", "confidence", "margin")
 _FURTHER = ("batch", "model_version", "policy", "probs", "audit_probability", "label_names")
-_UNSCORED = (Lane.HOLD, None, None, None, None)
 _DECISION = ("decided", "stake", "saving", "let_through")
+
+_POOL = f"""
+WITH arrivals AS (
+    SELECT
+        md5_number(sample_id) AS sample, min(arrived_at) AS arrived_at,
+        arg_min({{'sample_id': sample_id, 'batch': batch, 'entity': entity}}, arrived_at) AS arrived
+    FROM samples WHERE arrived = '{Arrived.SAMPLE}' GROUP BY ALL
+), newest AS (
+    SELECT
+        md5_number(sample_id) AS sample,
+        arg_max(
+            {{'lane': lane, 'margin': margin, 'label': label, 'chance': audit_probability, 'saving': saving}},
+            scored_at
+        ) AS found
+    FROM predictions GROUP BY ALL
+)
+SELECT
+    arrived.sample_id, arrived.batch, coalesce(found.lane, '{Lane.HOLD}') AS lane, found.margin AS margin,
+    found.label AS label, found.chance AS audit_probability, arrived.entity,
+    found.saving AS saving, arrived_at
+FROM arrivals LEFT JOIN newest USING (sample)
+"""
+"""Every sample with its newest prediction; names stand as digests where only equality counts."""
 
 
 def newest_predictions(
@@ -34,37 +57,13 @@ def newest_predictions(
     return codec.one_for_each(["sample_id"], rows, which="max")
 
 
-def read_unlabeled_pool(tables: Tables, taken: Collection[SampleId]) -> list[Candidate]:
-    """Return the candidates, in order of sample_id.
-
-    Every sample is a candidate except those in `taken` (with a live task or in gold). Without a candidate,
-    no prediction is read.
+def read_unlabeled_pool(tables: Tables, taken: Collection[SampleId]) -> Candidates:
+    """Return the candidates, in no order: every sample but those in `taken`, which have a live task
+    or are in gold.
     """
-    names = ["sample_id", "batch", "entity", "arrived_at"]
-    samples = tables.samples.read(names, where=IS_SAMPLE)
-    arrived = {key: of_key for key, *of_key in codec.column_values(samples, *names)}
-    untaken = sorted(arrived.keys() - set(taken))
-    if not untaken:
-        return []
-    rows = newest_predictions(tables, ["audit_probability", "saving"])
-    columns = codec.column_values(rows, "lane", "margin", "label", "audit_probability", "saving")
-    known = dict(zip(rows["sample_id"].to_pylist(), columns, strict=True))
-    return [
-        Candidate(
-            SampleId(sample_id),
-            BatchId(batch),
-            Lane(lane),
-            margin,
-            label,
-            probability,
-            entity=entity,
-            saving=saving,
-            arrived_at=arrived_at,
-        )
-        for sample_id in untaken
-        for batch, entity, arrived_at in [arrived[sample_id]]
-        for lane, margin, label, probability, saving in [known.get(sample_id, _UNSCORED)]
-    ]
+    rows = tables.engine.query(_POOL, samples=tables.samples, predictions=tables.predictions)
+    pool = Candidates(rows)
+    return pool.where(~pool.among(taken)) if taken else pool
 
 
 def read_predictions(tables: Tables, sample_ids: Collection[SampleId]) -> Mapping[SampleId, Prediction]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from goldloop.core.candidates import Candidates
 from goldloop.core.lanes import Lane
 from goldloop.core.predictions import Candidate
 from goldloop.core.samples import BatchId, sample_id_of
@@ -80,7 +81,7 @@ def test_nobody_is_asked_for_a_review_whose_time_is_over() -> None:
     settings = Settings(name="shop", labels=("a", "b"), capacity=CapacitySettings(due_hours=24))
     pool = [candidate(1, 5.0, hours=25), candidate(2, 1.0, hours=23), candidate(3, lane=Lane.AUTO, hours=99)]
 
-    marked = with_overdue(pool, settings, NOW)
+    marked = with_overdue(Candidates.of(pool), settings, NOW)
 
     assert [one.is_overdue for one in marked] == [True, False, False]
     plain = Spending(5, audit_rate=0.0, audit_share=0.4, seed=0)
@@ -88,7 +89,7 @@ def test_nobody_is_asked_for_a_review_whose_time_is_over() -> None:
     assert [choice.candidate.sample_id for choice in chosen] == [pool[1].sample_id]
     audits = select(marked, Spending(5, audit_rate=0.99, audit_share=1.0, seed=0), rank=lambda c, n: c[:n])
     assert pool[0].sample_id in {choice.candidate.sample_id for choice in audits}
-    assert with_overdue(pool, Settings(name="shop", labels=("a", "b")), NOW) == pool
+    assert list(with_overdue(Candidates.of(pool), Settings(name="shop", labels=("a", "b")), NOW)) == pool
 
 
 def test_the_minutes_of_a_day_pay_for_so_many_reviews(tmp_path: Path) -> None:

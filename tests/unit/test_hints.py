@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from goldloop.core.candidates import Candidates
 from goldloop.core.lanes import Lane
 from goldloop.core.modality import Features
 from goldloop.core.predictions import Candidate
@@ -56,7 +57,7 @@ def hints(label: str, kind: int, n: int = 3, *, n_gold: int = 0) -> LabelHints:
 
 def nearest(n: int, *given: LabelHints, pool: list[Candidate] | None = None) -> list[Candidate]:
     """Return what hints choose of n samples."""
-    return nearest_to_hints(POOL if pool is None else pool, n, given, features_of=features_of)
+    return nearest_to_hints(Candidates.of(POOL if pool is None else pool), n, given, features_of=features_of)
 
 
 def test_a_fifth_of_the_choice_is_what_looks_like_the_hints() -> None:
