@@ -25,8 +25,8 @@ _SETTINGS: dict[str, str | int | float | list[str]] = {
 class DuckDbEngine:
     """Answers SQL over tables. Satisfies `goldloop.core.table_ports.Engine`."""
 
-    def query(self, sql: str, **tables: Table) -> pa.Table:
-        """Return the answer to `sql` over the newest version of each of `tables`, which have these names.
+    def query(self, sql: str, **tables: Table | pa.Table) -> pa.Table:
+        """Return the answer to `sql` over `tables`, which have these names, each in its newest version.
 
         Raises:
             StorageError: the files of a table cannot be read.
@@ -56,9 +56,9 @@ def _spill_folder() -> str:
         return ""
 
 
-def _add(connection: duckdb.DuckDBPyConnection, name: str, table: Table) -> None:
+def _add(connection: duckdb.DuckDBPyConnection, name: str, table: Table | pa.Table) -> None:
     """Let `connection` know the rows of `table` by this name; a column that no file has yet is null."""
-    found = table.scan()
+    found = table if isinstance(table, pa.Table) else table.scan()
     if isinstance(found, pa.Table) or not found.paths:
         rows = found if isinstance(found, pa.Table) else found.schema.empty_table()
         connection.register(name, rows)

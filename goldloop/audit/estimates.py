@@ -59,8 +59,12 @@ class AuditReport:
 def report_audit(audited: Audited, traffic: Traffic, *, labels: LabelSet) -> AuditReport:
     """Return the estimates from `audited`, which was drawn from `traffic`."""
 
-    def share_where(of_audited: Flags, of_traffic: Flags) -> Estimate | None:
-        return _decided_accuracy(audited.where(of_audited), traffic.where(of_traffic))
+    accuracies = (audited.is_right, audited.confidence, traffic.confidence)
+    decided = (audited.is_decided_right, audited.decided_confidence, traffic.decided_confidence)
+
+    def where(of_audited: Flags, of_traffic: Flags, kind: tuple[Flags, Floats, Floats]) -> Estimate | None:
+        hits, confidence, of_all = kind
+        return _share(audited.where(of_audited), hits[of_audited], confidence[of_audited], of_all[of_traffic])
 
     def of_label(hits: Flags) -> dict[str, Estimate | None]:
         found = {name: audited.truth == column for column, name in enumerate(labels)}
@@ -70,7 +74,7 @@ def report_audit(audited: Audited, traffic: Traffic, *, labels: LabelSet) -> Aud
         }
 
     lanes = [str(lane) for lane in Lane if (traffic.lanes == str(lane)).any()]
-    by_lane = {lane: share_where(audited.lanes == lane, traffic.lanes == lane) for lane in lanes}
+    by_lane = {lane: where(audited.lanes == lane, traffic.lanes == lane, decided) for lane in lanes}
     accepted = by_lane.get(str(Lane.AUTO))
     return AuditReport(
         n=len(audited),
@@ -82,9 +86,7 @@ def report_audit(audited: Audited, traffic: Traffic, *, labels: LabelSet) -> Aud
         by_label=of_label(audited.is_right),
         missed_by_label=of_label((audited.lanes == str(Lane.AUTO)) & ~audited.is_decided_right),
         by_round={
-            number: estimate_accuracy(
-                audited.where(audited.rounds == number), traffic.where(traffic.rounds == number)
-            )
+            number: where(audited.rounds == number, traffic.rounds == number, accuracies)
             for number in np.unique(traffic.rounds).tolist()
         },
     )
@@ -96,12 +98,6 @@ def estimate_accuracy(audited: Audited, traffic: Traffic) -> Estimate | None:
     None if there are fewer than `MIN_N` audits.
     """
     return _share(audited, audited.is_right, audited.confidence, traffic.confidence)
-
-
-def _decided_accuracy(audited: Audited, traffic: Traffic) -> Estimate | None:
-    """Return how often the label that a sample is taken for is right; like `estimate_accuracy`."""
-    decided = (audited.decided_confidence, traffic.decided_confidence)
-    return _share(audited, audited.is_decided_right, *decided)
 
 
 def _share(audited: Audited, hits: Flags, confidence: Floats, traffic: Floats) -> Estimate | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 import numpy as np
@@ -97,18 +97,29 @@ def over_labels(probs: npt.ArrayLike, names: Sequence[str], labels: LabelSet) ->
     return np.where(sums > 0, moved / np.where(sums > 0, sums, 1), 1 / len(labels))
 
 
-def stored_probs(rows: Sequence[Sequence[float]], names: Sequence[str | None], labels: LabelSet) -> Probs:
-    """Return stored rows as probs (n, n_labels); `names` holds the `column_names` of each row.
+Part = tuple[npt.ArrayLike, str | None, npt.ArrayLike]
+"""Places of rows (n,), the `column_names` of all of them, and the stored rows (n, n_names) themselves."""
 
-    A row without names is older than the names; its columns are the first labels, in order.
-    """
-    probs = np.zeros((len(rows), len(labels)))
+
+def stored_probs(rows: Sequence[Sequence[float]], names: Sequence[str | None], labels: LabelSet) -> Probs:
+    """Return stored rows as probs (n, n_labels); `names` holds the `column_names` of each row."""
     places: dict[tuple[str | None, int], list[int]] = {}
     for place, (row, text) in enumerate(zip(rows, names, strict=True)):
         places.setdefault((text, len(row)), []).append(place)
-    for (text, length), chosen in places.items():
-        columns = labels.names[:length] if text is None else named_columns(text)
-        probs[chosen] = over_labels([rows[place] for place in chosen], columns, labels)
+    parts = ((chosen, text, [rows[place] for place in chosen]) for (text, _), chosen in places.items())
+    return joined_probs(len(rows), parts, labels)
+
+
+def joined_probs(n: int, parts: Iterable[Part], labels: LabelSet) -> Probs:
+    """Return `parts`, which hold `n` stored rows together, as probs (n, n_labels).
+
+    Rows without names are older than the names; their columns are the first labels, in order.
+    """
+    probs = np.zeros((n, len(labels)))
+    for places, text, rows in parts:
+        given = np.asarray(rows, dtype=np.float64)
+        columns = labels.names[: given.shape[1]] if text is None else named_columns(text)
+        probs[np.asarray(places)] = over_labels(given, columns, labels)
     return restored(probs)
 
 

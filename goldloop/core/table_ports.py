@@ -27,8 +27,8 @@ class ParquetFiles:
 class Engine(Protocol):
     """Answers questions over tables without reading their columns into Python."""
 
-    def query(self, sql: str, **tables: Table) -> pa.Table:
-        """Return the answer to `sql` over the newest version of each of `tables`, which have these names.
+    def query(self, sql: str, **tables: Table | pa.Table) -> pa.Table:
+        """Return the answer to `sql` over `tables`, which have these names, each in its newest version.
 
         Raises:
             StorageError: the files of a table cannot be read.

@@ -12,7 +12,7 @@ from goldloop.core.errors import EmptyPoolError, PolicyError
 from goldloop.core.samples import SampleId
 from goldloop.core.table_ports import Tables
 from goldloop.costs.review_effort import people_costs
-from goldloop.labeling.context import read_state
+from goldloop.labeling.context import LoopState, read_state
 from goldloop.loop.ports import LoopPorts
 from goldloop.routing.explanation import Explanation, explain
 from goldloop.routing.fit import KnownPeople, cost_policy, error_costs, fit_policy
@@ -106,12 +106,12 @@ def consequences_for_gate(ports: LoopPorts) -> Callable[[Audited], Consequences]
     return lambda audited: consequences(policy, audited, costs)
 
 
-def known_people(ports: LoopPorts) -> KnownPeople:
-    """Return how long annotators take and what they answer, as far as that is known.
+def known_people(ports: LoopPorts, state: LoopState | None = None) -> KnownPeople:
+    """Return how long annotators take and what they answer, as far as that is known, in `state` or now.
 
     It is also known by stake where errors cost more with it.
     """
-    settings, state = ports.settings, read_state(ports.tables, ports.settings)
+    settings, state = ports.settings, state or read_state(ports.tables, ports.settings)
     stakes: dict[SampleId, float] = {}
     if error_costs(settings.cost, settings.label_set).factors:
         arrived = read_samples(ports.tables, {answer.sample_id for answer in state.outcomes.answers})

@@ -11,7 +11,6 @@ from goldloop.audit.audited import audited_traffic
 from goldloop.audit.estimates import report_audit
 from goldloop.consensus.outcomes import open_audit_note
 from goldloop.costs.report import cost_report
-from goldloop.gold.records import GoldRecord
 from goldloop.labeling.budget import allowance_of
 from goldloop.labeling.context import LoopState, read_state
 from goldloop.labeling.open_round import waits_for_now
@@ -49,7 +48,7 @@ def round_page(ports: LoopPorts, rounds: Sequence[RoundRecord], *, links: Mappin
     settings, tables = ports.settings, ports.tables
     state = read_state(tables, settings)
     outcomes, requests = state.outcomes, state.snapshot.requests.requests
-    gold, rows = list(state.snapshot.gold.records), round_rows(rounds)
+    rows = round_rows(rounds)
     costs = cost_report(read_cost_inputs(tables, state, settings), settings, now=ports.clock())
     notes = (None if rows else NO_MODEL, _waiting(ports, state), open_audit_note(outcomes.samples))
     return Page(
@@ -58,7 +57,7 @@ def round_page(ports: LoopPorts, rounds: Sequence[RoundRecord], *, links: Mappin
         sections=[
             rounds_section(rows, round_plots(rounds)),
             checks_section(rounds[-1].checks if rounds else None),
-            _routing_section(ports, gold, rounds),
+            _routing_section(ports, state, rounds),
             cost_section(costs) if costs.whole.n_answers else Section(""),
             *annotator_sections(annotator_report(outcomes, requests, settings)),
             *picture_sections(ports, state, rounds),
@@ -80,19 +79,19 @@ def _waiting(ports: LoopPorts, state: LoopState) -> str | None:
     )
 
 
-def _routing_section(ports: LoopPorts, gold: Sequence[GoldRecord], rounds: Sequence[RoundRecord]) -> Section:
+def _routing_section(ports: LoopPorts, state: LoopState, rounds: Sequence[RoundRecord]) -> Section:
     """Return what is known of routing; nothing before there is a champion."""
     champion = winner(rounds[-1].evaluations, rounds[-1].decision) if rounds else None
     if champion is None:
         return Section("")
     settings, tables, version = ports.settings, ports.tables, champion.model_version
-    labels = settings.label_set
+    labels, gold = settings.label_set, state.snapshot.gold.records
     traffic = read_traffic(tables, labels)
     entry = PolicyLog(tables.policies).in_force(version)
     judged = evaluated_holdout(tables, gold, labels, version)
     tuning = None
     if entry is not None and len(judged):
-        tuning = tune(judged, settings, present=entry.policy, people=known_people(ports))
+        tuning = tune(judged, settings, present=entry.policy, people=known_people(ports, state))
     return routing_section(
         entry,
         report_audit(audited_traffic(traffic, gold, labels), traffic, labels=labels),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -115,9 +114,12 @@ def read_drawn_predictions(
     The `n` samples are those with the smallest ids: hashes of contents, so this is a random draw, the same in
     every round until others arrive. The order is that of the ids.
     """
-    scored = newest_predictions(tables, ())["sample_id"].to_pylist()
-    predictions = read_predictions(tables, {*heapq.nsmallest(n, scored), *also})
-    return {sample_id: predictions[sample_id] for sample_id in sorted(predictions)}, len(scored)
+    scored = "SELECT DISTINCT sample_id FROM predictions"
+    sql = f"SELECT sample_id, count(*) OVER () AS n FROM ({scored}) ORDER BY sample_id LIMIT {n}"
+    rows = tables.engine.query(sql, predictions=tables.predictions)
+    predictions = read_predictions(tables, {*map(SampleId, rows["sample_id"].to_pylist()), *also})
+    n_scored = rows["n"][0].as_py() if len(rows) else 0
+    return {sample_id: predictions[sample_id] for sample_id in sorted(predictions)}, n_scored
 
 
 def read_least_confident(
@@ -127,13 +129,16 @@ def read_least_confident(
 
     Samples in `without` do not count. Ties are in order of sample_id.
     """
-    rows = newest_predictions(tables, ())
-    is_wanted = (pc.field("lane") == str(lane)) & pc.field("confidence").is_valid() & ~_is_one_of(without)
-    rows = rows.filter(is_wanted)
-    order = [("confidence", "ascending"), ("sample_id", "ascending")]
-    chosen = [SampleId(sample_id) for sample_id in rows.sort_by(order)["sample_id"][:n].to_pylist()]
+    sql = f"""
+        SELECT sample_id, count(*) OVER () AS n FROM {_newest("sample_id", "lane", "confidence")}
+        WHERE lane = '{lane}' AND confidence IS NOT NULL
+            AND sample_id NOT IN (SELECT sample_id FROM without)
+        ORDER BY confidence, sample_id LIMIT {n}
+    """
+    rows = tables.engine.query(sql, predictions=tables.predictions, without=_listed(without))
+    chosen = [SampleId(sample_id) for sample_id in rows["sample_id"].to_pylist()]
     predictions = read_predictions(tables, chosen)
-    return [predictions[sample_id] for sample_id in chosen], len(rows)
+    return [predictions[sample_id] for sample_id in chosen], rows["n"][0].as_py() if chosen else 0
 
 
 def find_prediction(tables: Tables, prefix: str) -> Prediction:
@@ -142,8 +147,8 @@ def find_prediction(tables: Tables, prefix: str) -> Prediction:
     Raises:
         SourceError: no scored sample has such an id, or several have.
     """
-    rows = newest_predictions(tables)
-    matches = rows.filter(pc.starts_with(pc.field("sample_id"), pattern=prefix.lower()))
+    is_named = pc.starts_with(pc.field("sample_id"), pattern=prefix.lower())
+    matches = newest_predictions(tables, where=is_named)
     if len(matches) != 1:
         raise SourceError(
             f"{len(matches)} scored samples have an id that begins with {prefix!r}. Give a longer prefix of "
@@ -159,13 +164,13 @@ def predictions_under_other_policies(
 
     What was let through has passed, whatever a policy says of it now.
     """
-    rows = newest_predictions(tables).filter(
-        (pc.field("model_version") == model_version)
-        & (pc.field("policy") != policy.version)
-        & pc.field("label").is_valid()
-        & pc.field("let_through").is_null()
-    )
-    return [prediction for prediction in codec.values_of(Prediction, rows) if is_wanted(prediction.sample_id)]
+    sql = f"""
+        SELECT sample_id FROM {_newest("sample_id", "model_version", "policy", "label", "let_through")}
+        WHERE model_version = {_text(model_version)} AND policy <> {_text(policy.version)}
+            AND label IS NOT NULL AND let_through IS NULL
+    """
+    found = tables.engine.query(sql, predictions=tables.predictions)["sample_id"].to_pylist()
+    return list(read_predictions(tables, {one for one in map(SampleId, found) if is_wanted(one)}).values())
 
 
 def save_lane_changes(tables: Tables, changes: Iterable[Prediction], *, policy: Policy, at: datetime) -> None:
@@ -181,9 +186,9 @@ def machine_labels(tables: Tables, gold: Iterable[GoldRecord]) -> dict[SampleId,
     In predictions from before that was kept it is the model's label.
     """
     wanted = {(record.sample_id, record.model_version) for record in gold}
-    rows = tables.predictions.read(["sample_id", "model_version", "label", "decided", "scored_at"])
+    names = ["sample_id", "model_version", "label", "decided", "scored_at"]
     is_wanted = _is_one_of({sample_id for sample_id, _ in wanted}) & pc.field("label").is_valid()
-    rows = rows.filter(is_wanted).sort_by("scored_at")
+    rows = tables.predictions.read(names, where=is_wanted).sort_by("scored_at")
     columns = codec.column_values(rows, "sample_id", "model_version", "label", "decided")
     return {
         SampleId(sample_id): decided or label
@@ -199,6 +204,23 @@ def n_without_names(tables: Tables) -> int:
         table.read(["label_names"], where=with_probs)["label_names"].null_count
         for table in (tables.predictions, tables.planned_tasks, tables.evaluations)
     )
+
+
+def _newest(*columns: str) -> str:
+    """Return the SQL of `columns` of the newest prediction of each sample."""
+    cells = ", ".join(f"'{column}': {column}" for column in columns)
+    newest = (
+        f"SELECT arg_max({{{cells}}}, scored_at) AS found FROM predictions GROUP BY md5_number(sample_id)"
+    )
+    return f"(SELECT unnest(found) FROM ({newest}))"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _listed(sample_ids: Collection[SampleId]) -> pa.Table:
+    return pa.table({"sample_id": pa.array(sorted(sample_ids), pa.string())})
 
 
 def _is_one_of(sample_ids: Collection[SampleId]) -> pc.Expression:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
-from typing import Literal
+from datetime import UTC, datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +14,11 @@ import pyarrow.compute as pc
 from goldloop.audit.audited import Audited, Traffic, audited_traffic, clusters_of
 from goldloop.core.error_costs import Stakes
 from goldloop.core.labels import LabelSet
-from goldloop.core.probs import Probs, column_names, likeliest, stored_probs
+from goldloop.core.probs import Probs, column_names, joined_probs, likeliest, stored_probs
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
 from goldloop.core.table_ports import Table, Tables
+from goldloop.core.tasks import Purpose
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.outcomes import under
 from goldloop.routing.settle import PolicyEvidence
@@ -28,17 +27,26 @@ from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.rounds import closing_times, current_round
 from goldloop.training.evaluate import HoldoutEvaluation
 
+_CELLS = "sample_id, lane, label, probs, label_names, model_version, decided, stake"
+_FIRST = f"""
+WITH first AS (
+    SELECT md5_number(sample_id) AS sample, min(scored_at) AS scored_at, min(scored_at) AS first_at
+    FROM predictions WHERE label IS NOT NULL GROUP BY ALL
+)
+SELECT {_CELLS}, first_at FROM predictions JOIN first
+ON md5_number(sample_id) = sample AND predictions.scored_at = first.scored_at
+WHERE label IS NOT NULL ORDER BY sample_id
+"""
+_NEWEST = _FIRST.replace("min(scored_at) AS scored_at", "max(scored_at) AS scored_at")
+_OF_WANTED = _FIRST.replace(
+    "label IS NOT NULL GROUP", "label IS NOT NULL AND sample_id IN (SELECT sample_id FROM wanted) GROUP"
+)
+"""What models first said of each sample, what they said last, and what they first said of wanted ones."""
 
-def read_traffic(tables: Tables, labels: LabelSet, model_version: str | None = None) -> Traffic:
-    """Return the first prediction of every sample by any model, in order of sample_id.
 
-    With `model_version` only the samples that this model was the first to score.
-    """
-    rows = _predicted(tables)
-    first = _one_for_each_sample(rows, which="min")
-    if model_version is not None:
-        first = first.filter(pc.field("model_version") == model_version)
-    return _traffic(first, first["scored_at"].to_pylist(), tables, labels)
+def read_traffic(tables: Tables, labels: LabelSet) -> Traffic:
+    """Return the first prediction of every sample by any model, in order of sample_id."""
+    return _traffic(tables.engine.query(_FIRST, predictions=tables.predictions), tables, labels)
 
 
 def read_present_lanes(tables: Tables, labels: LabelSet) -> Traffic:
@@ -46,43 +54,74 @@ def read_present_lanes(tables: Tables, labels: LabelSet) -> Traffic:
 
     A sample belongs to the round in which a model scored it first.
     """
-    rows = _predicted(tables)
-    first, newest = (_one_for_each_sample(rows, which=which) for which in ("min", "max"))
-    return _traffic(newest, first["scored_at"].to_pylist(), tables, labels)
+    return _traffic(tables.engine.query(_NEWEST, predictions=tables.predictions), tables, labels)
 
 
-def _predicted(tables: Tables) -> pa.Table:
-    """Return the predictions that models made, oldest first."""
-    names = ["sample_id", "scored_at", "lane", "label", "probs", "label_names", "model_version"]
-    names += ["decided", "stake"]
-    return tables.predictions.read(names).filter(pc.field("label").is_valid()).sort_by("scored_at")
+def _traffic_among(
+    tables: Tables, labels: LabelSet, sample_ids: Collection[SampleId], model_version: str
+) -> Traffic:
+    """Return the first predictions of `sample_ids`, those that `model_version` was the first to score."""
+    wanted = pa.table({"sample_id": pa.array(sorted(sample_ids), pa.string())})
+    rows = tables.engine.query(_OF_WANTED, predictions=tables.predictions, wanted=wanted)
+    return _traffic(rows.filter(pc.field("model_version") == model_version), tables, labels)
 
 
-def _one_for_each_sample(rows: pa.Table, *, which: Literal["min", "max"]) -> pa.Table:
-    return codec.one_for_each(["sample_id"], rows, which=which).sort_by("sample_id")
-
-
-def _traffic(rows: pa.Table, scored_at: Sequence[datetime], tables: Tables, labels: LabelSet) -> Traffic:
-    """Return `rows` as traffic; a row belongs to the round that was open at its `scored_at`."""
-    closed = closing_times(tables.rounds)
-    rounds = [bisect.bisect_left(closed, moment) for moment in scored_at]
-    probs = stored_probs(rows["probs"].to_pylist(), rows["label_names"].to_pylist(), labels)
+def _traffic(rows: pa.Table, tables: Tables, labels: LabelSet) -> Traffic:
+    """Return `rows`, which are in order of sample_id, as traffic: the first row of each sample."""
+    rows = _without_repeats(rows)
+    closed = np.array([_moment(at) for at in closing_times(tables.rounds)], dtype="datetime64[us]")
+    first_at = rows["first_at"].to_numpy().astype("datetime64[us]")
+    probs = _probs(rows, labels)
     return Traffic(
         sample_ids=tuple(SampleId(sample_id) for sample_id in rows["sample_id"].to_pylist()),
         probs=probs,
-        decided=_columns(rows["decided"].to_pylist(), probs, labels),
-        stakes=_stakes(rows["stake"].to_pylist()),
-        lanes=np.array(rows["lane"].to_pylist(), dtype=str),
-        rounds=np.array(rounds, dtype=np.intp),
+        decided=_columns(rows["decided"], probs, labels),
+        stakes=np.nan_to_num(rows["stake"].cast(pa.float64()).to_numpy()),
+        lanes=_texts(rows["lane"]),
+        rounds=np.searchsorted(closed, first_at, side="left").astype(np.intp),
     )
 
 
-def _columns(names: Sequence[str | None], probs: Probs, labels: LabelSet) -> npt.NDArray[np.intp]:
+def _without_repeats(rows: pa.Table) -> pa.Table:
+    """Return the first of rows of the same sample, which lie beside each other."""
+    if len(rows) < 2:
+        return rows
+    ids = rows["sample_id"].combine_chunks()
+    is_new = pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1))
+    return rows.filter(pa.concat_arrays([pa.array([True]), is_new]))
+
+
+def _moment(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(tzinfo=None)
+
+
+def _probs(rows: pa.Table, labels: LabelSet) -> Probs:
+    """Return the probs of `rows` (n, n_labels)."""
+    stored, names = rows["probs"].combine_chunks(), rows["label_names"].combine_chunks().dictionary_encode()
+    lengths = pc.list_value_length(stored).to_numpy()
+    texts = [*names.dictionary.to_pylist(), None]
+    codes = np.nan_to_num(names.indices.cast(pa.float64()).to_numpy(zero_copy_only=False), nan=-1)
+    kinds = np.unique(np.column_stack([codes, lengths]).astype(np.int64), axis=0).tolist()
+    parts = []
+    for code, length in kinds:
+        places = np.flatnonzero((codes == code) & (lengths == length))
+        values = stored.take(pa.array(places)).flatten().to_numpy()
+        parts.append((places, texts[code], values.reshape(len(places), length)))
+    return joined_probs(len(rows), parts, labels)
+
+
+def _columns(names: pa.ChunkedArray, probs: Probs, labels: LabelSet) -> npt.NDArray[np.intp]:
     """Return the columns of the labels that samples were taken for; where none is kept, the likeliest."""
-    usual = likeliest(probs)
-    pairs = zip(names, usual.tolist(), strict=True)
-    known = {name: labels.column(name) for name in labels}
-    return np.array([known.get(name or "", top) for name, top in pairs], dtype=np.intp)
+    columns = pc.index_in(names, pa.array(list(labels), pa.string())).to_numpy(zero_copy_only=False)
+    is_known = ~np.isnan(columns.astype(np.float64))
+    return np.where(is_known, np.nan_to_num(columns.astype(np.float64)), likeliest(probs)).astype(np.intp)
+
+
+def _texts(column: pa.ChunkedArray) -> npt.NDArray[np.str_]:
+    """Return few different texts as an array (n,)."""
+    coded = column.combine_chunks().dictionary_encode()
+    texts = np.array(coded.dictionary.to_pylist(), dtype=np.str_)
+    return np.asarray(texts[coded.indices.to_numpy()])
 
 
 def _stakes(values: Sequence[float | None]) -> Stakes:
@@ -142,7 +181,8 @@ def policy_evidence(
     tables: Tables, gold: Collection[GoldRecord], labels: LabelSet, model_version: str
 ) -> PolicyEvidence:
     """Return what audits show about `model_version`, and the policy in force for it."""
-    traffic = read_traffic(tables, labels, model_version)
+    audits = {record.sample_id for record in gold if record.purpose is Purpose.AUDIT}
+    traffic = _traffic_among(tables, labels, audits, model_version)
     entry = PolicyLog(tables.policies).in_force(model_version)
     return PolicyEvidence(
         holdout=evaluated_holdout(tables, gold, labels, model_version),
