@@ -72,7 +72,7 @@ def _choose(context: LabelingContext, state: LoopState) -> ChosenSamples:
     tables, settings, snapshot = context.tables, context.settings, state.snapshot
     if any(task.is_waiting for task in snapshot.live.values()):
         return ChosenSamples()
-    rank = _rank(context, snapshot)
+    rank = rank_of(context, snapshot)
     allowance, now = allowance_of(state, settings), context.clock()
     return choose_samples(tables, settings, snapshot, allowance, rank=rank, now=now)
 
@@ -95,7 +95,7 @@ def _planned(
     )
 
 
-def _rank(context: LabelingContext, snapshot: Snapshot) -> Rank:
+def rank_of(context: LabelingContext, snapshot: Snapshot) -> Rank:
     """Return the strategy of the settings, with what is known of samples; hints are read on a call."""
     tables, settings = context.tables, context.settings
     samples, selection = context.modality.for_preset(settings.model.preset), settings.selection

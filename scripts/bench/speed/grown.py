@@ -58,14 +58,18 @@ class Chance:
 
     def __call__(self, payloads: Sequence[Any]) -> Scores:
         """Return the scores of a minibatch of texts."""
-        spam = np.array([_number(str(text)) for text in payloads])
+        spam = np.array([_spam(str(text)) for text in payloads])
         return Scores(np.stack([1 - spam, spam], axis=1), np.zeros((len(payloads), 4), dtype=np.float32))
 
 
-def _number(text: str) -> float:
-    """Return a number in [0, 1) that a hash of the text draws; most are near 0 or 1."""
-    drawn = int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest()) / 2**32
+def _spam(text: str) -> float:
+    """Return the probability that a post is spam, drawn from a hash of its text; most are near 0 or 1."""
+    drawn = _drawn(text)
     return drawn**4 / (drawn**4 + (1 - drawn) ** 4)
+
+
+def _drawn(text: str) -> float:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=4).digest()) / 2**32
 
 
 def write_posts(file: Path, first: int, n: int) -> Path:
@@ -99,13 +103,12 @@ def make(root: Path, size: int) -> None:
     Workspace.create(root, labels=list(LABELS), kind="text")
     toml, budget = root / "goldloop.toml", tasks_of(size) * 5 // (4 * N_ROUNDS)
     toml.write_text(toml.read_text().replace("budget_per_round = 200", f"budget_per_round = {budget}"))
-    wiring, server = Wiring(Workspace.open(root)), MemoryLabelingServer(LABELS)
+    wiring = Wiring(Workspace.open(root))
     if wiring.settings.selection.budget_per_round != budget:
         raise SystemExit(
             "goldloop.toml does not name the budget as expected; look at scripts/bench/speed/grown.py"
         )
-    server.now = START
-    ports = replace(wiring.ports, open_queue=lambda: server, clock=lambda: _tick(server))
+    ports, server = _with_people(wiring)
     rng = np.random.default_rng(size)
     for number in range(N_ROUNDS):
         server.now = START + timedelta(weeks=number)
@@ -121,6 +124,17 @@ def make(root: Path, size: int) -> None:
     push(ports)
 
 
+def offline(wiring: Wiring) -> LoopPorts:
+    """Return the ports of a workspace, with a labelling server in memory that has no task."""
+    return _with_people(wiring)[0]
+
+
+def _with_people(wiring: Wiring) -> tuple[LoopPorts, MemoryLabelingServer]:
+    server = MemoryLabelingServer(LABELS)
+    server.now = START + timedelta(weeks=N_ROUNDS)
+    return replace(wiring.ports, open_queue=lambda: server, clock=lambda: _tick(server)), server
+
+
 def _tick(server: MemoryLabelingServer) -> datetime:
     server.now += timedelta(milliseconds=1)
     return server.now
@@ -134,7 +148,7 @@ def _answer_all(ports: LoopPorts, server: MemoryLabelingServer, rng: np.random.G
             if not task.is_open:
                 continue
             text = str(ports.modality.store.load(task.pushed.sample_id).payload)
-            is_spam = _number(f"{text} truth") < _number(text)
+            is_spam = _drawn(f"{text} truth") < _spam(text)
             for who in rng.permutation(PEOPLE).tolist():
                 if task.is_open and not task.knows(who):
                     label = LABELS[int(is_spam == (rng.random() < SKILL))]

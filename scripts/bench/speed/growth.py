@@ -1,99 +1,101 @@
 """How what commands take grows with what is old: CPU seconds and peak memory of each, by samples kept.
 
-A workspace of posts is made by the product's own writers: ten files, scored one after the other by five
-models, and all of them by the last one. Each command then runs on it in a process of its own, whose imports
-and opening are left out. What a command does is a function in COMMANDS; servers take no part.
+The workspaces are those of `scripts.bench.speed.grown`. Each command then runs on one in a process of its
+own, whose imports and opening are left out. What a command does is a function in COMMANDS. No server runs, so
+that what they take is left out; `status` says that it cannot reach them.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pyarrow as pa
+from typer.testing import CliRunner
 
-from goldloop.core.labels import LabelSet
-from goldloop.core.ports import Scores
-from goldloop.routing.policies import Band
+from goldloop.cli.main import app
+from goldloop.labeling.budget import Allowance
+from goldloop.labeling.choice import choose_samples
+from goldloop.labeling.context import read_state
+from goldloop.labeling.plan import rank_of
+from goldloop.loop.policy import settle
+from goldloop.reports.round_page import write_page
 from goldloop.scoring.score import score_pool, score_source
-from goldloop.scoring.writer import Model, ScoreReport
+from goldloop.scoring.writer import ScoreReport
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.counts import conservation
+from goldloop.tables.predictions import read_unlabeled_pool
 from goldloop.wiring import Wiring
 from scripts.bench.common import Report, say
+from scripts.bench.speed.grown import make, offline, scoring, write_posts
 
-LABELS = LabelSet.of(["fine", "spam"])
-N_FILES, N_MODELS = 10, 5
 N_NEW = 1000  # new rows that a command finds
-
-
-class Chance:
-    """Draws the probs of a post from a hash of its text, so that they cost next to nothing."""
-
-    preset, labels = "chance", LABELS
-
-    def __call__(self, payloads: Sequence[Any]) -> Scores:
-        """Return the scores of a minibatch of texts."""
-        digests = [hashlib.blake2b(str(text).encode(), digest_size=4).digest() for text in payloads]
-        spam = np.array([int.from_bytes(one) / 2**32 for one in digests])
-        return Scores(np.stack([1 - spam, spam], axis=1), np.zeros((len(payloads), 4), dtype=np.float32))
-
-
-def write_posts(file: Path, first: int, n: int) -> Path:
-    """Write `n` posts, numbered from `first`; no two are equal."""
-    with file.open("w", encoding="utf-8") as lines:
-        for number in range(first, first + n):
-            words = hashlib.blake2b(str(number).encode()).hexdigest()
-            text = " ".join(words[place : place + 8] for place in range(0, 128, 8))
-            lines.write(json.dumps({"id": f"P{number:09}", "text": text}) + "\n")
-    return file
-
-
-def _model(number: int) -> Model:
-    return Model(str(1 + number * N_MODELS // N_FILES), Chance())
-
-
-def _scoring(wiring: Wiring, number: int = N_FILES - 1) -> dict[str, Any]:
-    return {
-        "reader": wiring.modality.reader,
-        "model": _model(number),
-        "policy": Band(0.4, 0.7),
-        "tables": wiring.tables,
-        "clock": wiring.ports.clock,
-    }
-
-
-def make(root: Path, size: int) -> None:
-    """Make a workspace of `size` samples in the folder `root`."""
-    wiring = Wiring(Workspace.create(root, labels=list(LABELS), kind="text"))
-    for number in range(N_FILES):
-        posts = write_posts(root.parent / f"posts-{number}.jsonl", number * size, size // N_FILES)
-        score_source(str(posts), **_scoring(wiring, number))
-        posts.unlink()
-    score_pool(**_scoring(wiring))
+N_ANSWERS = 500  # that a plan spends
 
 
 def score_new(wiring: Wiring, new: Path) -> ScoreReport:
     """Score N_NEW new rows."""
-    report = score_source(str(new), **_scoring(wiring))
+    report = score_source(str(new), **scoring(wiring.ports))
     if report.n_files != N_NEW or sum(report.lanes.values()) != N_NEW:
         raise SystemExit(f"scored {report.n_files} of {N_NEW} posts: {report}")
     return report
 
 
+def plan(wiring: Wiring, _: Path) -> None:
+    """Choose what annotators are asked about next, from the state of labeling on."""
+    ports = offline(wiring)
+    context, state = ports.labeling(), read_state(wiring.tables, wiring.settings)
+    rank = rank_of(context, state.snapshot)
+    found = choose_samples(
+        wiring.tables, wiring.settings, state.snapshot, Allowance(N_ANSWERS), rank=rank, now=ports.clock()
+    )
+    if not found.choices:
+        raise SystemExit("the plan has chosen nothing")
+
+
+def _command(*words: str) -> Callable[[Wiring, Path], object]:
+    """Return a function that runs a command of goldloop."""
+
+    def run(wiring: Wiring, _: Path) -> str:
+        done = CliRunner().invoke(app, [*words, "--workspace", str(wiring.workspace.root)])
+        if done.exit_code:
+            raise SystemExit(f"goldloop {' '.join(words)} failed: {done.output}")
+        return done.output
+
+    return run
+
+
+def _answered(sql: str) -> Callable[[Wiring, Path], pa.Table]:
+    """Return a function that asks the engine alone."""
+    return lambda wiring, _: wiring.tables.engine.query(sql, predictions=wiring.tables.predictions)
+
+
 COMMANDS: dict[str, Callable[[Wiring, Path], object]] = {
     "score": score_new,
-    "score again": lambda wiring, new: score_source(str(new), **_scoring(wiring)),
+    "score again": lambda wiring, new: score_source(str(new), **scoring(wiring.ports)),
+    "status": _command("status"),
     "count files": lambda wiring, _: conservation(wiring.tables),
-    "score the pool": lambda wiring, _: score_pool(**_scoring(wiring)),
+    "read the answers": lambda wiring, _: read_state(wiring.tables, wiring.settings),
+    "plan": plan,
+    "the pool of a plan": lambda wiring, _: read_unlabeled_pool(wiring.tables, set()),
+    "settle": lambda wiring, _: settle(wiring.ports),
+    "replay": _command("replay", "--kind", "band"),
+    "report": _command("report"),
+    "annotators": _command("annotators"),
+    "page": lambda wiring, new: write_page(offline(wiring), new.parent, links={}),
+    "score the pool": lambda wiring, _: score_pool(**scoring(wiring.ports)),
+    "engine alone: lanes of the newest predictions": _answered(
+        "SELECT lane, count(*) FROM (SELECT arg_max(lane, scored_at) AS lane FROM predictions "
+        "GROUP BY md5_number(sample_id)) GROUP BY lane"
+    ),
+    "engine alone: number of predictions": _answered("SELECT count(*) FROM predictions"),
 }
 """What is measured, by name, in this order; each gets the workspace and a file of N_NEW new rows."""
 
