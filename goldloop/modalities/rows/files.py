@@ -156,8 +156,14 @@ def _parquet(stream: IO[bytes], check_header: CheckHeader) -> Iterator[RawRow]:
             Reason.MALFORMED, f"the file is no Parquet: {in_one_line(str(error))}; write it again"
         ) from error
     check_header(file.schema_arrow.names)
-    rows = (row for batch in file.iter_batches(PARQUET_ROWS) for row in _batch_rows(batch))
-    yield from enumerate(rows, start=1)
+    yield from enumerate(_parquet_rows(file), start=1)
+
+
+def _parquet_rows(file: pq.ParquetFile) -> Iterator[RawFields]:
+    """Yield the rows, one row group after the other: Arrow keeps what it has read of a pass over several."""
+    for group in range(file.num_row_groups):
+        for batch in file.iter_batches(PARQUET_ROWS, row_groups=[group]):
+            yield from _batch_rows(batch)
 
 
 def _batch_rows(batch: pa.RecordBatch) -> list[dict[str, Any]]:
