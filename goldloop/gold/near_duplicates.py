@@ -31,14 +31,22 @@ class Groups:
         """Start from known (group, fingerprint) pairs."""
         self._max_distance = max_distance
         self._groups: list[str] = []
-        self._fingerprints: npt.NDArray[np.uint64] = np.zeros(0, dtype=np.uint64)
+        self._numbers: npt.NDArray[np.uint64] = np.zeros(1024, dtype=np.uint64)  # with room for more
         for group, fingerprint in leaders:
             self._add(group, fingerprint)
 
+    @property
+    def _fingerprints(self) -> npt.NDArray[np.uint64]:
+        """The fingerprints of the leaders, in the order of `_groups`."""
+        return self._numbers[: len(self._groups)]
+
     def _add(self, group: str, fingerprint: str | None) -> None:
-        if fingerprint is not None:
-            self._groups.append(group)
-            self._fingerprints = np.append(self._fingerprints, np.uint64(int(fingerprint, 16)))
+        if fingerprint is None:
+            return
+        if len(self._groups) == len(self._numbers):
+            self._numbers = np.concatenate([self._numbers, np.zeros_like(self._numbers)])
+        self._numbers[len(self._groups)] = int(fingerprint, 16)
+        self._groups.append(group)
 
     def join(self, sample_id: SampleId, fingerprint: str | None) -> str:
         """Return the group of a sample: that of the nearest leader, or a new one it leads itself."""
