@@ -35,7 +35,7 @@ class DuckDbEngine:
 
         try:
             with duckdb.connect(config=_SETTINGS | {"temp_directory": _spill_folder()}) as connection:
-                connection.execute("SET TimeZone = 'UTC'")
+                connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
                 for name, table in tables.items():
                     _add(connection, name, table)
                 return connection.sql(sql).to_arrow_table()

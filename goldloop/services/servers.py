@@ -60,7 +60,7 @@ def prepare(
     folder = workspace.services / name
     folder.mkdir(parents=True, exist_ok=True)
     if name == "label_studio":
-        home = _installation(say)
+        home = installation(say)
         _ready_database(home, folder / "data", workspace)
         environment = _serving_environment(workspace, folder, port, credentials)
         return [str(home / _PYTHON), str(LAUNCHER), "serve"], environment
@@ -201,7 +201,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get(CACHE_VARIABLE) or user_cache_dir("goldloop")).expanduser().resolve()
 
 
-def _installation(say: Callable[[str], None]) -> Path:
+def installation(say: Callable[[str], None]) -> Path:
     """Return the folder of the installation for this Python version, after creating it if it is missing.
 
     It is created in a temporary folder and renamed under a file lock: a concurrent call waits, and a killed

@@ -100,14 +100,13 @@ def test_a_sample_is_reserved_by_its_own_number_and_the_side_of_its_entity(
     draws = audit_draws(ids, audit_rate=audit_rate, seed=seed, probabilities=chances, entities=entities)
 
     share = 1 - (1 - audit_rate) ** 2
-    for row, (chance, entity) in enumerate(rows):
-        chance = audit_rate if chance is None else chance
+    for row, (given_chance, entity) in enumerate(rows):
+        chance = audit_rate if given_chance is None else given_chance
         judges = entity is not None and is_judging(entity, audit_rate=audit_rate, seed=seed)
-        if entity is not None:
-            chance = min(chance, share)
-        limit = chance if entity is None else chance / share if judges else 0.0
+        of_sample = chance if entity is None else min(chance, share)
+        limit = chance if entity is None else of_sample / share if judges else 0.0
         number = permanent_random(ids[row], seed, "audit")
-        assert draws.inclusion_probabilities[row] == chance
+        assert draws.inclusion_probabilities[row] == of_sample
         assert draws.judging[row] == judges
         assert draws.reserved[row] == (number < limit)
         assert draws.ratios[row] == (number / limit if limit else 1 + number)
