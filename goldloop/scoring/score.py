@@ -10,13 +10,10 @@ from datetime import datetime
 from itertools import islice
 from pathlib import PurePath
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from goldloop.audit.let_through import LetThrough
 from goldloop.core.lanes import Lane
 from goldloop.core.ports import Reader
-from goldloop.core.samples import UNREADABLE, Arrival, Arrived, BatchId, FileRef, SampleId, file_of
+from goldloop.core.samples import UNREADABLE, Arrival, BatchId, FileRef, SampleId, file_of
 from goldloop.core.table_ports import Tables
 from goldloop.drift.checks import Check, check_drift
 from goldloop.drift.history import Seen
@@ -24,11 +21,10 @@ from goldloop.drift.sketches import Sketch
 from goldloop.modalities.content import is_database
 from goldloop.routing.policies import Policy
 from goldloop.scoring.writer import AuditProbabilities, Clock, Model, ScoreReport, ScoreWriter
-from goldloop.tables import codec
 from goldloop.tables.arrival_index import KnownFiles, SeenSamples, failed_openings
 from goldloop.tables.arrivals import FailedOpenings, save_opened
 from goldloop.tables.batches import read_places, read_reference, save_batch
-from goldloop.tables.predictions import newest_predictions, read_let_through
+from goldloop.tables.predictions import WaitingSample, read_let_through, read_waiting
 
 LOOK_UP = 32  # arrivals that are looked up in the index at once, which costs half of one by one
 
@@ -158,37 +154,28 @@ def score_pool(
     prediction. A killed pass scores at most POOL_COMMIT times COMMIT_EVERY samples again.
     """
     report = ScoreReport("pool", model.version, warnings=model.warnings)
-    newest = newest_predictions(tables, ["model_version", "audit_probability", "decided"])
-    first = dict(zip(newest["sample_id"].to_pylist(), newest["audit_probability"].to_pylist(), strict=True))
-    is_present = pc.field("model_version") == model.version
-    scored = set(newest.filter(is_present)["sample_id"].to_pylist())
-    accepted = newest.filter(~is_present & (pc.field("lane") == str(Lane.AUTO)))
-    waiting = _arrived(tables, lambda sample_id: sample_id not in scored and is_wanted(sample_id))
+    waiting = {one.sample_id: one for one in read_waiting(tables, model.version) if is_wanted(one.sample_id)}
     writer = ScoreWriter(BatchId(""), model, policy, tables, clock, audit_probabilities, report)
-    writer.fixed_before, writer.accepted_before = first, _accepted_labels(accepted)
+    scored = [one for one in waiting.values() if one.lane is not None]
+    writer.fixed_before = {one.sample_id: one.audit_probability for one in scored}
+    writer.accepted_before = {one.sample_id: one.decided or "" for one in scored if one.lane is Lane.AUTO}
     writer.let_through_before = read_let_through(tables)
     for expected, arrival in _read_again(reader, tables, waiting, report, advance):
-        writer.add_again(arrival, waiting[expected][0])
+        writer.add_again(arrival, waiting[expected].batch)
     writer.flush()
     return report
-
-
-def _accepted_labels(accepted: pa.Table) -> dict[str, str]:
-    """Return the label that each sample was accepted as; before `decided` was kept, its likeliest one."""
-    columns = codec.column_values(accepted, "sample_id", "decided", "label")
-    return {sample_id: decided or label for sample_id, decided, label in columns}
 
 
 def _read_again(
     reader: Reader,
     tables: Tables,
-    waiting: Mapping[SampleId, tuple[BatchId, FileRef]],
+    waiting: Mapping[SampleId, WaitingSample],
     report: ScoreReport,
     advance: Callable[[int], None],
 ) -> Iterator[tuple[SampleId, Arrival]]:
     """Yield each sample of `waiting` that can be read, from the first place that still has its bytes."""
     lost: dict[SampleId, str] = {}
-    files = [(sample_id, file) for sample_id, (_, file) in waiting.items()]
+    files = [(sample_id, one.file) for sample_id, one in waiting.items()]
     for (expected, _), arrival in zip(files, reader.again(files), strict=True):
         report.n_files += 1
         advance(1)
@@ -210,21 +197,6 @@ def _why_lost(expected: SampleId, arrival: Arrival) -> dict[SampleId, str]:
     why = arrival.detail or "its bytes are no longer those that arrived"
     moved = "if it has moved, run `goldloop score` on its new place"
     return {expected: f"{arrival.file.uri}: {why}; {moved}"}
-
-
-def _arrived(
-    tables: Tables, is_wanted: Callable[[SampleId], bool]
-) -> dict[SampleId, tuple[BatchId, FileRef]]:
-    """Return batch and place of every wanted good sample, those of the first row where it has several."""
-    samples = tables.samples.read(["sample_id", "batch", "uri", "size", "stamp", "arrived"])
-    samples = samples.filter(pc.field("arrived") == str(Arrived.SAMPLE))
-    places: dict[SampleId, tuple[BatchId, FileRef]] = {}
-    for row in samples.sort_by([("batch", "ascending"), ("uri", "ascending")]).to_pylist():
-        sample_id = SampleId(row["sample_id"])
-        if sample_id not in places and is_wanted(sample_id):
-            file = FileRef(row["uri"], row["size"], row["stamp"])
-            places[sample_id] = BatchId(row["batch"]), file
-    return places
 
 
 def seen_samples(tables: Tables) -> SeenSamples:

@@ -13,7 +13,7 @@ from goldloop.core.candidates import Candidates
 from goldloop.core.errors import SourceError
 from goldloop.core.lanes import Lane
 from goldloop.core.predictions import Prediction
-from goldloop.core.samples import Arrived, SampleId
+from goldloop.core.samples import Arrived, BatchId, FileRef, SampleId
 from goldloop.core.table_ports import Tables
 from goldloop.gold.records import GoldRecord
 from goldloop.routing.policies import Policy
@@ -63,6 +63,56 @@ def read_unlabeled_pool(tables: Tables, taken: Collection[SampleId]) -> Candidat
     rows = tables.engine.query(_POOL, samples=tables.samples, predictions=tables.predictions)
     pool = Candidates(rows)
     return pool.where(~pool.among(taken)) if taken else pool
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingSample:
+    """A sample that a model has not scored last, where it first arrived, and its newest prediction.
+
+    `decided` is the label that it was taken for. Lane, label and audit probability are None before the first
+    prediction.
+    """
+
+    sample_id: SampleId
+    batch: BatchId
+    file: FileRef
+    lane: Lane | None = None
+    decided: str | None = None
+    audit_probability: float | None = None
+
+
+def read_waiting(tables: Tables, model_version: str) -> list[WaitingSample]:
+    """Return the samples whose newest prediction is not by `model_version`, in order of batch and place."""
+    sql = f"""
+        WITH arrivals AS (
+            SELECT
+                md5_number(sample_id) AS sample,
+                arg_min(
+                    {{'sample_id': sample_id, 'batch': batch, 'uri': uri, 'size': size, 'stamp': stamp}},
+                    concat_ws(chr(10), batch, uri)
+                ) AS arrived
+            FROM samples WHERE arrived = '{Arrived.SAMPLE}' GROUP BY ALL
+        ), newest AS (
+            SELECT md5_number(sample_id) AS sample, lane, coalesce(decided, label) AS decided, model_version,
+                audit_probability
+            FROM {_newest("sample_id", "lane", "label", "decided", "model_version", "audit_probability")}
+        )
+        SELECT unnest(arrived), lane, decided, audit_probability FROM arrivals LEFT JOIN newest USING (sample)
+        WHERE model_version IS DISTINCT FROM {_text(model_version)} ORDER BY arrived.batch, arrived.uri
+    """
+    rows = tables.engine.query(sql, samples=tables.samples, predictions=tables.predictions)
+    names = ("sample_id", "batch", "uri", "size", "stamp", "lane", "decided", "audit_probability")
+    return [
+        WaitingSample(
+            SampleId(sample_id),
+            BatchId(batch),
+            FileRef(uri, size, stamp),
+            None if lane is None else Lane(lane),
+            decided,
+            chance,
+        )
+        for sample_id, batch, uri, size, stamp, lane, decided, chance in codec.column_values(rows, *names)
+    ]
 
 
 def read_predictions(tables: Tables, sample_ids: Collection[SampleId]) -> Mapping[SampleId, Prediction]:
