@@ -84,21 +84,29 @@ class WaitingSample:
 def read_waiting(tables: Tables, model_version: str) -> list[WaitingSample]:
     """Return the samples whose newest prediction is not by `model_version`, in order of batch and place."""
     sql = f"""
-        WITH arrivals AS (
-            SELECT
-                md5_number(sample_id) AS sample,
-                arg_min(
-                    {{'sample_id': sample_id, 'batch': batch, 'uri': uri, 'size': size, 'stamp': stamp}},
-                    concat_ws(chr(10), batch, uri)
-                ) AS arrived
-            FROM samples WHERE arrived = '{Arrived.SAMPLE}' GROUP BY ALL
-        ), newest AS (
-            SELECT md5_number(sample_id) AS sample, lane, coalesce(decided, label) AS decided, model_version,
-                audit_probability
-            FROM {_newest("sample_id", "lane", "label", "decided", "model_version", "audit_probability")}
+        WITH newest AS (
+            SELECT md5_number(sample_id) AS sample, arg_max(model_version, scored_at) AS model_version
+            FROM predictions GROUP BY ALL
+        ), done AS (
+            SELECT sample FROM newest WHERE model_version = {_text(model_version)}
+        ), arrivals AS (
+            SELECT *, md5_number(sample_id) AS sample FROM samples WHERE arrived = '{Arrived.SAMPLE}'
+        ), waiting AS (
+            SELECT sample, arg_min(
+                {{'sample_id': sample_id, 'batch': batch, 'uri': uri, 'size': size, 'stamp': stamp}},
+                concat_ws(chr(10), batch, uri)
+            ) AS found
+            FROM arrivals ANTI JOIN done USING (sample) GROUP BY ALL
+        ), predicted AS (
+            SELECT *, md5_number(sample_id) AS sample FROM predictions
+        ), before AS (
+            SELECT sample, arg_max(
+                {{'lane': lane, 'decided': coalesce(decided, label), 'chance': audit_probability}}, scored_at
+            ) AS last
+            FROM predicted SEMI JOIN waiting USING (sample) GROUP BY ALL
         )
-        SELECT unnest(arrived), lane, decided, audit_probability FROM arrivals LEFT JOIN newest USING (sample)
-        WHERE model_version IS DISTINCT FROM {_text(model_version)} ORDER BY arrived.batch, arrived.uri
+        SELECT unnest(found), last.lane, last.decided, last.chance AS audit_probability
+        FROM waiting LEFT JOIN before USING (sample) ORDER BY found.batch, found.uri
     """
     rows = tables.engine.query(sql, samples=tables.samples, predictions=tables.predictions)
     names = ("sample_id", "batch", "uri", "size", "stamp", "lane", "decided", "audit_probability")
