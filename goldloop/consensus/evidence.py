@@ -29,6 +29,10 @@ _FIRST_OF = (Purpose.AUDIT, Purpose.SEED, Purpose.FULL, Purpose.REVIEW, Purpose.
 """Order of precedence: a sample with tasks of several purposes has the first of these in gold."""
 
 
+_LATER = (Purpose.RECHECK, Purpose.APPEAL, Purpose.ADJUDICATION)
+"""Purposes of tasks about samples that others have answered before."""
+
+
 @dataclass(frozen=True, slots=True)
 class SampleEvidence:
     """All answers about one sample, and which of them count.
@@ -245,6 +249,8 @@ def _probs(
 def _votes(answers: Iterable[Answer]) -> tuple[Answer, ...]:
     """Return the newest answer of each annotator, in the order of their first answers."""
     given = [answer for answer in answers if not answer.is_skip]
+    if len(given) < 2:
+        return tuple(given)
     newest = {answer.annotator: answer for answer in sorted(given, key=_newness)}
     given.sort(key=lambda answer: (answer.created_at, answer.annotation_id))
     return tuple(newest[annotator] for annotator in dict.fromkeys(answer.annotator for answer in given))
@@ -256,6 +262,8 @@ def _newness(answer: Answer) -> tuple[datetime, int]:
 
 def _appeal(answers: Sequence[Answer]) -> list[Answer]:
     """Return the newest answer to the appeal of each annotator who answers the sample nowhere else."""
+    if not any(answer.purpose is Purpose.APPEAL for answer in answers):
+        return []
     elsewhere = {answer.annotator for answer in answers if answer.purpose is not Purpose.APPEAL}
     given = [answer for answer in answers if answer.purpose is Purpose.APPEAL and not answer.is_skip]
     newest = {answer.annotator: answer for answer in sorted(given, key=_newness)}
@@ -280,9 +288,11 @@ def _decision(
 
 
 def _uncounted(
-    answers: Iterable[Answer], plans: Mapping[Purpose, PlannedTask], adjudicators: set[str]
+    answers: Collection[Answer], plans: Mapping[Purpose, PlannedTask], adjudicators: set[str]
 ) -> tuple[str, ...]:
     """Return the key of each answer to a recheck, an appeal or a dispute that does not count."""
+    if not any(answer.purpose in _LATER for answer in answers):
+        return ()
     people: dict[Purpose, set[str]] = {purpose: set() for purpose in Purpose}
     for answer in answers:
         if not answer.is_skip:

@@ -129,7 +129,7 @@ def _count(merge: AnnotationMerge, reconciled: Reconciled, report: PullReport) -
 
 def report_refused(report: PullReport, before: LoopState, now: LoopState) -> None:
     """Set in `report` which annotations do not count, or count for another account, that did not `before`."""
-    earlier, later = before.outcomes.admission, now.outcomes.admission
+    earlier, later = before.admission, now.admission
     known, named = set(earlier.refused), set(earlier.misnamed)
     refused = [entry for entry in later.refused if entry not in known]
     report.n_refused = len(refused)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from goldloop.core.garbage import uncollected
 from goldloop.labeling.losses import Decision
 from goldloop.labeling.pull import PullReport, derive_gold, pull_annotations, report_refused
 from goldloop.labeling.reported_outcomes import bind_outcomes
@@ -11,6 +12,7 @@ from goldloop.loop.push import agree_with_server, follow_up
 from goldloop.tables.server_checks import read_check
 
 
+@uncollected()
 def pull(ports: LoopPorts, *, accept_lost: bool = False, keep_lost: bool = False) -> PullReport:
     """Merge what changed on the server, commit the gold that follows, and ask on where it is not sure.
 

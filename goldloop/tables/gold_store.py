@@ -67,6 +67,8 @@ class GoldStore:
             before = None
             records = make_records()
             changes = gold_diff(old, records)
+            if not changes:
+                return Changes()
             kinds = [change.kind for change in changes]
             return Changes(
                 put=codec.rows_of(change.after for change in changes if change.after is not None),
