@@ -115,7 +115,9 @@ class Answering:
         parts = np.empty((len(table.annotators), 4))
         parts[:, KNOWS] = self.sources[:, KNOWS] * votes.by_annotator(right_way)
         parts[:, ERRS] = own_tally.sum(axis=(1, 2))
-        parts[:, LEANS] = self.sources[:, LEANS] * votes.by_annotator(looks[table.label, votes.sample] * total)
+        parts[:, LEANS] = self.sources[:, LEANS] * votes.by_annotator(
+            looks[table.label, votes.sample] * total
+        )
         habits = self.habits.ravel()[votes.cell]
         parts[:, HABIT] = self.sources[:, HABIT] * votes.by_annotator(habits * total)
 

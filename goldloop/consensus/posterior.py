@@ -76,7 +76,7 @@ class PriorView:
     @property
     def n_probs(self) -> int:
         """Number of samples with a prediction, which come first."""
-        return self.log_probs.shape[1]
+        return int(self.log_probs.shape[1])
 
     def prior(self) -> Floats:
         """Return P(label), shape (K, n_samples), columns summing to 1."""
@@ -119,7 +119,7 @@ class PriorView:
 
 def posterior(table: VoteTable) -> Fit:
     """Return the fit of expectation maximisation, started from the priors."""
-    with threadpool_limits(1):  # products of so few labels gain nothing from threads, which wait for each other
+    with threadpool_limits(1):  # products of so few labels gain nothing from threads
         return _fit(VoteArrays.of(table))
 
 

@@ -11,8 +11,8 @@ from typing import Self
 
 import numpy as np
 
-from goldloop.consensus.votes import NONE, Columns, Floats, VoteTable
-from goldloop.stats.metrics import Flags
+from goldloop.consensus.votes import NONE, Floats, VoteTable
+from goldloop.stats.metrics import Columns, Flags
 
 _RESCALED = 16  # votes of one sample after which their product is brought back from where floats end
 
@@ -21,7 +21,7 @@ _RESCALED = 16  # votes of one sample after which their product is brought back 
 class VoteArrays:
     """The votes of `table`, sample numbers as places in `order`, of which the first `n_probs` have probs.
 
-    `cell` is the number of each vote's pair of annotator and label. `is_shown` and `is_suggested` tell of each
+    `cell` is the number of each vote's pair of annotator and label. `is_shown` and `is_suggested` say of each
     vote whether a suggestion was shown and whether it equals the vote. `turns` holds the numbers of the first
     votes of all samples, then of the second ones, and so on. `decided` are places with a decision, `decision`
     their labels.
@@ -91,4 +91,5 @@ class VoteArrays:
 
     def by_annotator(self, values: Floats) -> Floats:
         """Return the sums of `values` (n_votes,) by annotator."""
-        return np.bincount(self.table.annotator, values, len(self.table.annotators))
+        summed: Floats = np.bincount(self.table.annotator, values, len(self.table.annotators))
+        return summed

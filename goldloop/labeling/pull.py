@@ -21,6 +21,7 @@ from goldloop.labeling.follow_up import FollowUpReport
 from goldloop.labeling.losses import Decision, ask_about_losses, settle_losses
 from goldloop.labeling.not_counted import misnamed_sentences, refusal_sentences
 from goldloop.labeling.server_comparison import compare_all, starting_point
+from goldloop.labeling.server_view import ServerView, state_digest
 from goldloop.labeling.task_reconciliation import Reconciled
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.server_checks import ServerCheck, save_check
@@ -35,7 +36,7 @@ class PullReport:
     `n_waiting` samples wait for requested answers, `n_unsure` for one more request when the budget allows it,
     `n_disputed` for an adjudicator. `n_refused` annotations of this pull do not count, as `problems` says;
     `misnamed` says which count for another account than the server names. `strangers` names tasks that
-    goldloop did not plan.
+    goldloop did not plan. `view` is what the server said.
     """
 
     n_tasks_changed: int = 0
@@ -54,6 +55,7 @@ class PullReport:
     follow_ups: FollowUpReport | None = None
     n_duplicates_removed: int = 0
     strangers: list[str] = field(default_factory=list)
+    view: ServerView | None = None
 
 
 def pull_annotations(
@@ -77,7 +79,9 @@ def pull_annotations(
     merge, report = AnnotationMerge(context, state.snapshot), PullReport()
     merge.retract_gone()
     start = starting_point(state.snapshot.annotations, context.clock())
-    for page in context.queue.changed_since(start.moment - OVERLAP if start else None):
+    since, digests = start.moment - OVERLAP if start else None, dict[int, str]()
+    for page in context.queue.changed_since(since):
+        digests |= {task.task_id: state_digest(task) for task in page}
         ours = {task.task_id for task in merge.add(page)}
         report.n_foreign += sum(bool(task.key) and task.task_id not in ours for task in page)
     is_continued = start is None or start.is_listed(merge.seen)
@@ -95,6 +99,7 @@ def pull_annotations(
     if compared:
         save_check(context.tables.server_checks, compared[0])
     _count(merge, reconciled, report)
+    report.view = ServerView(reconciled.counts, since, digests)
     return report
 
 

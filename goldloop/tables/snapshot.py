@@ -116,6 +116,29 @@ class Decoded:
         return value
 
 
+_PULLED = (
+    "samples",
+    "planned_tasks",
+    "task_events",
+    "answer_requests",
+    "annotations",
+    "gold",
+    "rounds",
+    "outcomes",
+    "server_checks",
+)
+"""The tables that a pull reads."""
+
+
+def read_marks(tables: Tables) -> dict[str, str]:
+    """Return a name of the newest commit of each table that a pull reads; no rows are read.
+
+    It holds the number and the moment of the commit, so that a restored table has another one.
+    """
+    newest = {name: tables.named[name].history(1)[0] for name in _PULLED}
+    return {name: f"{entry['version']} {entry['timestamp']}" for name, entry in newest.items()}
+
+
 def read_snapshot(
     tables: Tables, task_log: TaskLog | None = None, decoded: Decoded | None = None
 ) -> Snapshot:

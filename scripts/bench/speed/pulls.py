@@ -2,9 +2,11 @@
 
 The workspace is made by the product's own writers. Every fifth task is an audit with two answers, every other
 a review with one, by five people who are right in 90 % of their answers; one task in five waits for its first
-answer. The model is calibrated: the true labels are drawn from its probabilities. The labelling server is the one in memory, so the figures are goldloop's own. Before a pull, people who
-have not answered a task yet answer as many tasks, drawn from all, as changed answers are asked for. Each pull
-runs in a process of its own, whose imports and opening are left out.
+answer. The model is calibrated: the true labels are drawn from its probabilities. The labelling server is the
+one in memory, so the figures are goldloop's own. Before a pull, people who have not answered a task answer
+as many tasks, drawn from all, as changed answers are asked for. Each pull runs in a process of its own, whose
+imports and opening are left out. The first pull of nothing reads all, the later ones find the rest of the one
+before.
 """
 
 from __future__ import annotations
