@@ -91,5 +91,6 @@ class VoteArrays:
 
     def by_annotator(self, values: Floats) -> Floats:
         """Return the sums of `values` (n_votes,) by annotator."""
-        summed: Floats = np.bincount(self.table.annotator, values, len(self.table.annotators))
+        n_annotators = len(self.table.annotators)
+        summed: Floats = np.asarray(np.bincount(self.table.annotator, values, n_annotators), np.float64)
         return summed

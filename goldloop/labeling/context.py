@@ -34,17 +34,20 @@ Result = TypeVar("Result")
 class LoopState:
     """A snapshot of the tables and the outcome of every sample that annotators were asked about.
 
-    The outcomes are computed when they are first asked for, with the fit of the outcomes `earlier` when no
-    vote has changed since.
+    The outcomes are computed when they are first asked for, from the outcomes `earlier` where nothing has
+    changed since. `known_admission` says which annotations count, if that is known.
     """
 
     snapshot: Snapshot
     settings: Settings
     earlier: Outcomes | None = field(default=None, repr=False)
+    known_admission: Admission | None = field(default=None, repr=False)
 
     @cached_property
     def admission(self) -> Admission:
         """Which annotations count."""
+        if self.known_admission is not None:
+            return self.known_admission
         return admit(self.snapshot.annotations, self.settings.label_set)
 
     @cached_property
@@ -99,7 +102,10 @@ def read_state(
     """
     with uncollected():
         snapshot = read_snapshot(tables, task_log, decoded)
-    return LoopState(snapshot, settings, earlier.known_outcomes if earlier else None)
+    if earlier is None:
+        return LoopState(snapshot, settings)
+    is_same = earlier.snapshot.annotations is snapshot.annotations and earlier.settings == settings
+    return LoopState(snapshot, settings, earlier.known_outcomes, earlier.admission if is_same else None)
 
 
 @dataclass(frozen=True, slots=True)

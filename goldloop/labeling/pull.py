@@ -23,7 +23,7 @@ from goldloop.labeling.not_counted import misnamed_sentences, refusal_sentences
 from goldloop.labeling.server_comparison import compare_all, starting_point
 from goldloop.labeling.server_view import ServerView, state_digest
 from goldloop.labeling.task_reconciliation import Reconciled
-from goldloop.tables.gold_store import GoldStore
+from goldloop.tables.gold_store import Gold, GoldStore
 from goldloop.tables.server_checks import ServerCheck, save_check
 
 OVERLAP = timedelta(seconds=60)  # covers transactions that the server had not committed at the last pull
@@ -115,7 +115,7 @@ def _settle_lost(
     """Write what the server has lost if it is little, or do what the user decided about it."""
     lost = list(merge.lost.values())
     if decision is not None:
-        settle_losses(context, replace(state, snapshot=merge.snapshot), decision, lost=lost)
+        settle_losses(context, LoopState(merge.snapshot, state.settings), decision, lost=lost)
         return
     ask_about_losses(merge.snapshot, lost=lost, newest_there=newest_there, is_restored=is_restored)
     merge.write_lost()
@@ -145,14 +145,17 @@ def report_refused(report: PullReport, before: LoopState, now: LoopState) -> Non
 def derive_gold(context: LabelingContext, state: LoopState, report: PullReport) -> None:
     """Commit the gold of all answers if it differs; set the numbers of unsettled samples in `report`."""
     looked_at: set[SampleId] = set()
+    records: list[GoldRecord] = []
 
     def make_records(now: LoopState) -> list[GoldRecord]:
+        nonlocal records
         outcomes = now.outcomes.samples
         looked_at.update(relabeled(outcomes))
         steps = n_by_step(outcomes)
         report.n_waiting, report.n_unsure = steps.get(Step.WAIT, 0), steps.get(Step.ASK, 0)
         report.n_disputed = steps.get(Step.ADJUDICATE, 0)
-        return gold_records(now.outcomes)
+        records = gold_records(now.outcomes)
+        return records
 
     version = GoldStore(context.tables.gold).commit(
         context.retrying(state, make_records),
@@ -160,5 +163,6 @@ def derive_gold(context: LabelingContext, state: LoopState, report: PullReport) 
         base=state.snapshot.gold,
     )
     if version is not None:
+        context.decoded.keep("gold", version.version, Gold(version, tuple(records)))
         report.gold_version = version.version
         report.n_gold_changes = version.n_added + version.n_changed + version.n_removed

@@ -63,7 +63,8 @@ class GoldStore:
 
         def make_changes(read: Callable[[], pa.Table]) -> Changes:
             nonlocal before
-            old = _records(read()) if before is None else list(before.records)
+            old = _records(read()) if before is None else before.records
+            parent = gold_digest(old) if before is None else before.version.digest
             before = None
             records = make_records()
             changes = gold_diff(old, records)
@@ -75,7 +76,7 @@ class GoldStore:
                 remove=codec.rows_of(change.before for change in changes if change.after is None),
                 metadata={
                     "digest": gold_digest(records),
-                    "parent_digest": gold_digest(old),
+                    "parent_digest": parent,
                     "reason": reason(changes),
                     "n_records": str(len(records)),
                     **{f"n_{kind}": str(kinds.count(kind)) for kind in KINDS},

@@ -115,6 +115,10 @@ class Decoded:
         value: Value = known[1]
         return value
 
+    def keep(self, name: str, version: object, value: object) -> None:
+        """Keep what was just written as this `version`, which need not be read."""
+        self._kept[name] = (version, value)
+
 
 _PULLED = (
     "samples",

@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import softmax
 
+from goldloop.adapters.label_studio.changes import CHANGED_TASKS
 from goldloop.adapters.memory import MemoryLabelingServer
 from goldloop.consensus.votes import Floats
 from goldloop.core.planned_tasks import Event, PlannedTask
@@ -56,6 +57,7 @@ def make(root: Path, n_tasks: int) -> None:
     selection = {"budget_per_round": 2 * n_tasks}
     wiring = Wiring(Workspace.create(root, labels=list(LABELS), kind="text", selection=selection))
     ports, server = wiring.ports, MemoryLabelingServer(LABELS)
+    server.page_size = CHANGED_TASKS
     score_source(
         str(write_posts(root.parent / "posts.jsonl", 0, n_tasks)),
         reader=wiring.modality.reader,
