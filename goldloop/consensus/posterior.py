@@ -135,7 +135,8 @@ def _fit(votes: VoteArrays) -> Fit:
         appearance = (1 - MISTAKES_ALIKE) * np.eye(len(table.labels)) + MISTAKES_ALIKE * answering.shared
         evidence = votes.evidence(likelihood)
         before, truth = truth, _shares(prior * (appearance @ evidence))
-        if np.abs(truth - before).sum() <= TOLERANCE * table.n_samples:
+        before -= truth
+        if np.abs(before, out=before).sum() <= TOLERANCE * table.n_samples:
             break
         answering = answering.updated(seen, _shares(evidence * (appearance.T @ prior)), likelihood)
         view = view.updated(seen, truth)
