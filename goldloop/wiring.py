@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from goldloop.adapters.delta import open_tables
+from goldloop.adapters.delta import INDEX, open_tables
+from goldloop.adapters.derived_file import DerivedFile
 from goldloop.adapters.progress import TerminalProgress
 from goldloop.core.errors import BusyError
 from goldloop.core.modality import Modality
@@ -89,6 +90,7 @@ class Wiring:
             choose_preset=self._choose_preset,
             checks_folder=self.workspace.checks,
             journal=self.workspace.root / "journal" / "decisions.jsonl",
+            rest=DerivedFile(self.workspace.root / INDEX / "pull.json"),
         )
 
     def read_state(self) -> LoopState:

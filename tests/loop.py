@@ -15,6 +15,7 @@ import pytest
 
 from goldloop.adapters.memory import MemoryLabelingServer, MemoryTable, memory_tables
 from goldloop.consensus.outcomes import Outcomes
+from goldloop.core.ports import DerivedText, NothingKept
 from goldloop.core.table_ports import Tables
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.labeling.context import LabelingContext, LoopState
@@ -109,6 +110,7 @@ class Loop:
     queue: MemoryLabelingServer = field(default_factory=lambda: MemoryLabelingServer(LABELS))
     clock: FakeClock = field(default_factory=FakeClock)
     seal: PlanSeal = field(default_factory=PlanSeal)
+    rest: DerivedText = field(default_factory=NothingKept)
 
     def __post_init__(self) -> None:
         self.reader = TextReader(self.texts)
@@ -140,6 +142,7 @@ class Loop:
             sleep=self.clock.sleep,
             import_size=import_size,
             seal=self.seal,
+            rest=self.rest,
         )
 
     def context(self, owner: str = "me", import_size: int = 500) -> LabelingContext:

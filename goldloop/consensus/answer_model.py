@@ -19,7 +19,8 @@ from typing import Self
 import numpy as np
 
 from goldloop.consensus.beliefs import normalised
-from goldloop.consensus.votes import NONE, Floats, VoteTable, sums
+from goldloop.consensus.vote_arrays import VoteArrays
+from goldloop.consensus.votes import Floats, sums
 
 PRIOR_ACCURACY = 0.95
 """Prior accuracy of the shared matrix; over all four sources, annotators are right in 0.9."""
@@ -51,7 +52,7 @@ class Answering:
     to 1, `habits` (A, K), `adoption` scalar: how often annotators adopt a shown suggestion unseen.
     """
 
-    table: VoteTable
+    votes: VoteArrays
     popularity: Floats
     accuracy: float
     shared: Floats
@@ -61,18 +62,19 @@ class Answering:
     adoption: float
 
     @classmethod
-    def prior(cls, table: VoteTable) -> Self:
+    def prior(cls, votes: VoteArrays) -> Self:
         """Return the parameters before any evidence.
 
         Errors fall on labels in proportion to their share of the votes; otherwise the fit would explain a
         rare label as an error.
         """
+        table = votes.table
         n_labels, n_annotators = len(table.labels), len(table.annotators)
         popularity = (np.bincount(table.label, minlength=n_labels) + 1.0) / (table.n_votes + n_labels)
         shared = _one_coin(PRIOR_ACCURACY, popularity)
         counts = sums(np.eye(n_labels)[table.label], table.annotator, n_annotators)
         return cls(
-            table=table,
+            votes=votes,
             popularity=popularity,
             accuracy=PRIOR_ACCURACY,
             shared=shared,
@@ -82,68 +84,69 @@ class Answering:
             adoption=PRIOR_ADOPTS,
         )
 
-    def _adoptions(self) -> tuple[Floats, Floats]:
-        """Return each vote's chance of being adopted, and whether the suggestion equals the vote."""
-        is_shown = self.table.shown != NONE
-        return self.adoption * is_shown, (self.table.shown == self.table.label).astype(np.float64)
-
     def likelihood(self, looks: Floats) -> Floats:
-        """Return P(vote | label) of each vote, (n_votes, K); `looks` (n_samples, K) are the model's probs."""
-        table = self.table
-        sources, rows = self.sources[table.annotator], np.arange(table.n_votes)
-        informed = sources[:, [ERRS]] * self.own[table.annotator, :, table.label]
-        informed[rows, table.label] += sources[:, KNOWS]
-        blind = sources[:, LEANS] * looks[table.sample, table.label]
-        blind += sources[:, HABIT] * self.habits[table.annotator, table.label]
-        adopts, is_suggested = self._adoptions()
-        total: Floats = (1 - adopts)[:, None] * (informed + blind[:, None]) + (adopts * is_suggested)[:, None]
+        """Return P(vote | label) of each vote, (K, n_votes); `looks` (K, n_samples) are the model's probs."""
+        votes, table = self.votes, self.votes.table
+        eye = np.eye(len(self.popularity))
+        informed = self.sources[:, ERRS, None, None] * self.own + self.sources[:, KNOWS, None, None] * eye
+        total: Floats = informed.transpose(1, 0, 2).reshape(len(eye), -1)[:, votes.cell]
+        total += self.sources[table.annotator, LEANS] * looks[table.label, votes.sample]
+        total += (self.sources[:, [HABIT]] * self.habits).ravel()[votes.cell]
+        adopts = self.adoption * votes.is_shown
+        total *= 1 - adopts
+        total += adopts * votes.is_suggested
         return total
 
     def updated(self, looks: Floats, labels: Floats, likelihood: Floats) -> Answering:
-        """Return the parameters that explain the votes best when P(label) is `labels`, (n_samples, K).
+        """Return the parameters that explain the votes best when P(label) is `labels`, (K, n_samples).
 
         `likelihood` is the result of `likelihood(looks)` with the present parameters.
         """
-        table = self.table
-        adopts, is_suggested = self._adoptions()
-        ratio = labels[table.sample] / likelihood
-        total = ratio.sum(axis=1)
-        sources = self.sources[table.annotator] * (1 - adopts)[:, None]
-        errs = sources[:, [ERRS]] * self.own[table.annotator, :, table.label] * ratio
-        parts = np.empty((table.n_votes, 4))
-        parts[:, KNOWS] = sources[:, KNOWS] * ratio[np.arange(table.n_votes), table.label]
-        parts[:, ERRS] = errs.sum(axis=1)
-        parts[:, LEANS] = sources[:, LEANS] * looks[table.sample, table.label] * total
-        parts[:, HABIT] = sources[:, HABIT] * self.habits[table.annotator, table.label] * total
+        votes, table = self.votes, self.votes.table
+        adopts = self.adoption * votes.is_shown
+        ratio = labels[:, votes.sample]
+        ratio /= likelihood
+        total = ratio.sum(axis=0)
+        adopted = (adopts * votes.is_suggested * total).sum()
+        total *= 1 - adopts
+        right_way = ratio[table.label, np.arange(table.n_votes)] * (1 - adopts)
+        ratio *= 1 - adopts
+        own_tally = self.sources[:, ERRS, None, None] * self.own * votes.by_cell(ratio)
+        parts = np.empty((len(table.annotators), 4))
+        parts[:, KNOWS] = self.sources[:, KNOWS] * votes.by_annotator(right_way)
+        parts[:, ERRS] = own_tally.sum(axis=(1, 2))
+        parts[:, LEANS] = self.sources[:, LEANS] * votes.by_annotator(
+            looks[table.label, votes.sample] * total
+        )
+        habits = self.habits.ravel()[votes.cell]
+        parts[:, HABIT] = self.sources[:, HABIT] * votes.by_annotator(habits * total)
 
-        own_tally = table.tally(errs)
         tally = own_tally.sum(axis=0)
         right = self.accuracy / (self.accuracy + (1 - self.accuracy) * self.popularity)
         accuracy = (PRIOR_VOTES * PRIOR_ACCURACY + np.diag(tally) @ right) / (PRIOR_VOTES + tally.sum())
         shared = normalised(tally + PRIOR_VOTES * _one_coin(accuracy, self.popularity))
         leans = (parts[:, LEANS].sum() + PRIOR_VOTES * PRIOR_LEANS) / (parts.sum() + PRIOR_VOTES)
-        of_annotator = sums(parts, table.annotator, len(table.annotators))
-        adopted = (adopts * is_suggested * total).sum()
         return replace(
             self,
             accuracy=float(accuracy),
             shared=shared,
             own=normalised(own_tally + OWN_VOTES * shared),
-            sources=normalised(of_annotator + PRIOR_VOTES * _prior_sources(leans)),
+            sources=normalised(parts + PRIOR_VOTES * _prior_sources(leans)),
             adoption=float((adopted + PRIOR_VOTES * PRIOR_ADOPTS) / ((adopts > 0).sum() + PRIOR_VOTES)),
         )
 
     def typical(self) -> tuple[Floats, float]:
         """Return the mean over votes of P(answer | label) without `leans`, (K, K), and the mean `leans`."""
         eye = np.eye(len(self.popularity))
-        if not self.table.n_votes:
+        table = self.votes.table
+        if not table.n_votes:
             prior = _prior_sources(PRIOR_LEANS)
             blind = prior[HABIT] * self.popularity
             return prior[KNOWS] * eye + prior[ERRS] * self.shared + blind, prior[LEANS]
         sources = self.sources[:, :, None, None]
         matrices: Floats = sources[:, KNOWS] * eye + sources[:, ERRS] * self.own
         matrices += sources[:, HABIT] * self.habits[:, None, :]
-        votes = np.bincount(self.table.annotator)
+        votes = np.bincount(table.annotator)
         share = votes / votes.sum()
         return np.tensordot(share, matrices, axes=1), float(share @ self.sources[:, LEANS])
 

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
+from goldloop.consensus.answer_roles import (
+    FIRST_OF,
+    appeal_answers,
+    decision_of,
+    newest_votes,
+    uncounted_keys,
+)
 from goldloop.consensus.votes import VotedSample
 from goldloop.core.annotations import NO_GROUNDS, Answer, StoredAnnotation
 from goldloop.core.chance import Arm
@@ -19,14 +26,8 @@ from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose, n_first_answers
 from goldloop.settings import Settings
 
-APPEAL_ANSWERS = 2
-"""People who decide an appeal, if they agree; an adjudicator decides where they differ."""
-
 QUICK = (Purpose.SEED, Purpose.REVIEW)
 """Purposes of tasks that one annotator answers; who does not know can ask for a full review there."""
-
-_FIRST_OF = (Purpose.AUDIT, Purpose.SEED, Purpose.FULL, Purpose.REVIEW, Purpose.RECHECK, Purpose.APPEAL)
-"""Order of precedence: a sample with tasks of several purposes has the first of these in gold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class SampleEvidence:
     several answers. A sample `is_deferred` if somebody asked for a full review in place of a single answer.
     goldloop has requested `n_asked` answers in total, of which the `n_first` first are independent. Samples
     that measure a model or an annotator, `is_strict`, go to adjudication when the first answers differ.
-    `reported` is what became of the sample, if that is known.
+    `reported` is what became of the sample, if that is known. `basis` is all that the evidence follows from.
     """
 
     sample_id: SampleId
@@ -60,6 +61,7 @@ class SampleEvidence:
     appealed: tuple[str, ...] = ()
     reported: KnownOutcome | None = None
     is_deferred: bool = False
+    basis: object = field(default=None, compare=False, repr=False)
 
     @property
     def purpose(self) -> Purpose:
@@ -118,12 +120,14 @@ def evidence_of(
     n_lost: Mapping[str, int] = MappingProxyType({}),
     *,
     reported: Mapping[SampleId, KnownOutcome] = MappingProxyType({}),
+    earlier: Mapping[SampleId, SampleEvidence] = MappingProxyType({}),
 ) -> list[SampleEvidence]:
     """Return the evidence of every sample with a live task whose answers vote, in order of sample_id.
 
     `n_wanted` is the number of answers that goldloop wants, by key, where it is more than one. `n_lost` is
     the number of answers that the server counts and goldloop refuses, by key, where there are any. `reported`
-    is what became of samples.
+    is what became of samples. Where nothing has changed of what the evidence in `earlier` follows from, it is
+    used again.
     """
     plans: dict[SampleId, dict[Purpose, PlannedTask]] = {}
     for task in tasks.values():
@@ -132,12 +136,18 @@ def evidence_of(
     by_sample: dict[SampleId, list[Answer]] = {}
     for answer in answers:
         by_sample.setdefault(answer.sample_id, []).append(answer)
-    found = [
-        _evidence(plans[sample_id], by_sample.get(sample_id, []), n_wanted, settings, n_lost)
-        for sample_id in sorted(plans)
-        if any(purpose.has_votes for purpose in plans[sample_id])
-    ]
-    return [_with_outcome(one, reported.get(one.sample_id)) for one in found] if reported else found
+    found = []
+    for sample_id in sorted(plans):
+        if any(purpose.has_votes for purpose in plans[sample_id]):
+            mine, given, known = plans[sample_id], by_sample.get(sample_id, []), earlier.get(sample_id)
+            keys = [plan.key for plan in mine.values()]
+            counts = [(n_wanted.get(key), n_lost.get(key)) for key in keys]
+            basis = (settings, list(mine.values()), given, counts, reported.get(sample_id))
+            if known is None or known.basis != basis:
+                known = _evidence(mine, given, n_wanted, settings, n_lost, basis=basis)
+                known = _with_outcome(known, reported.get(sample_id))
+            found.append(known)
+    return found
 
 
 def _with_outcome(evidence: SampleEvidence, reported: KnownOutcome | None) -> SampleEvidence:
@@ -160,22 +170,24 @@ def _evidence(
     n_wanted: Mapping[str, int],
     settings: Settings,
     n_lost: Mapping[str, int],
+    *,
+    basis: object,
 ) -> SampleEvidence:
-    plan = next(plans[purpose] for purpose in _FIRST_OF if purpose in plans)
+    plan = next(plans[purpose] for purpose in FIRST_OF if purpose in plans)
     purpose = plan.purpose
     overlap, audit_answers = settings.selection.overlap, settings.consensus.audit_answers
     may_show = purpose is not Purpose.AUDIT  # an audit answer counts only if it was given blind
     voting = [answer for answer in answers if answer.purpose.has_votes and (may_show or not answer.is_shown)]
-    votes = _votes(voting)
+    votes = newest_votes(voting)
     label_of = {vote.annotator: str(vote.label) for vote in votes}
     adjudicators = set(settings.annotators.adjudicators)
-    appeal = _appeal(answers)
-    decision = _decision(answers, appeal, label_of, adjudicators)
+    appeal = appeal_answers(answers)
+    decision = decision_of(answers, appeal, label_of, adjudicators)
     keys = tuple(plans[asked_for].key for asked_for in sorted(plans) if asked_for.has_votes)
     skips = tuple(answer for answer in voting if answer.is_skip and answer.annotator not in label_of)
     deferrals = [answer for answer in skips if answer.is_deferred and answer.purpose in plans]
     again = tuple(plans[one.purpose].key for one in deferrals if one.purpose not in QUICK)
-    uncounted = _uncounted(answers, plans, adjudicators) + _lost(plans, n_lost) + again
+    uncounted = uncounted_keys(answers, plans, adjudicators) + _lost(plans, n_lost) + again
     n_deferred = len(deferrals) - len(again)
     is_checked = plan.arm in (Arm.HIDDEN, Arm.SHOWN)
     n_asked = sum(max(n_wanted.get(key, 1), overlap if key == plan.key else 1) for key in keys)
@@ -193,6 +205,7 @@ def _evidence(
         is_strict=purpose in (Purpose.AUDIT, Purpose.FULL, Purpose.APPEAL) or is_checked,
         appealed=tuple(str(answer.label) for answer in appeal),
         is_deferred=n_deferred > 0,
+        basis=basis,
     )
 
 
@@ -240,61 +253,3 @@ def _probs(
             return None
         probs = tuple(over_labels([probs], named_columns(names), labels)[0].tolist())
     return tuple(prob / sum(probs) for prob in probs) if len(probs) == len(labels) else None
-
-
-def _votes(answers: Iterable[Answer]) -> tuple[Answer, ...]:
-    """Return the newest answer of each annotator, in the order of their first answers."""
-    given = [answer for answer in answers if not answer.is_skip]
-    newest = {answer.annotator: answer for answer in sorted(given, key=_newness)}
-    given.sort(key=lambda answer: (answer.created_at, answer.annotation_id))
-    return tuple(newest[annotator] for annotator in dict.fromkeys(answer.annotator for answer in given))
-
-
-def _newness(answer: Answer) -> tuple[datetime, int]:
-    return answer.updated_at, answer.annotation_id
-
-
-def _appeal(answers: Sequence[Answer]) -> list[Answer]:
-    """Return the newest answer to the appeal of each annotator who answers the sample nowhere else."""
-    elsewhere = {answer.annotator for answer in answers if answer.purpose is not Purpose.APPEAL}
-    given = [answer for answer in answers if answer.purpose is Purpose.APPEAL and not answer.is_skip]
-    newest = {answer.annotator: answer for answer in sorted(given, key=_newness)}
-    return [answer for annotator, answer in newest.items() if annotator not in elsewhere]
-
-
-def _decision(
-    answers: Iterable[Answer], appeal: Sequence[Answer], voters: Collection[str], adjudicators: set[str]
-) -> Answer | None:
-    """Return the newest decision: of an adjudicator who has not voted on the sample, or on the appeal."""
-    decisions = [
-        answer
-        for answer in answers
-        if answer.purpose is Purpose.ADJUDICATION
-        and not answer.is_skip
-        and answer.annotator not in voters
-        and (not adjudicators or answer.annotator in adjudicators)
-    ]
-    if len(appeal) >= APPEAL_ANSWERS and len({answer.label for answer in appeal}) == 1:
-        decisions.append(max(appeal, key=_newness))
-    return max(decisions, key=_newness, default=None)
-
-
-def _uncounted(
-    answers: Iterable[Answer], plans: Mapping[Purpose, PlannedTask], adjudicators: set[str]
-) -> tuple[str, ...]:
-    """Return the key of each answer to a recheck, an appeal or a dispute that does not count."""
-    people: dict[Purpose, set[str]] = {purpose: set() for purpose in Purpose}
-    for answer in answers:
-        if not answer.is_skip:
-            people[answer.purpose].add(answer.annotator)
-    rechecked, deciding = people[Purpose.RECHECK], people[Purpose.ADJUDICATION]
-    on_appeal = people[Purpose.APPEAL]
-    again = (Purpose.RECHECK, Purpose.APPEAL)
-    voted = set().union(*(people[purpose] for purpose in _FIRST_OF if purpose not in again))
-    strangers = deciding - adjudicators if adjudicators else set()
-    barred = {
-        Purpose.RECHECK: rechecked & voted,
-        Purpose.APPEAL: on_appeal & (voted | rechecked | deciding),
-        Purpose.ADJUDICATION: (deciding & (voted | rechecked | on_appeal)) | strangers,
-    }
-    return tuple(plans[purpose].key for purpose in barred if purpose in plans for _ in barred[purpose])

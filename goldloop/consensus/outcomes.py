@@ -68,7 +68,9 @@ def find_outcomes(
     set does not count.
     """
     reported = {key: one for key, one in reported.items() if one.label in settings.label_set}
-    evidence = evidence_of(tasks, answers, n_wanted, settings, admission.n_lost(tasks), reported=reported)
+    before = {one.evidence.sample_id: one.evidence for one in earlier.samples} if earlier else {}
+    n_lost = admission.n_lost(tasks)
+    evidence = evidence_of(tasks, answers, n_wanted, settings, n_lost, reported=reported, earlier=before)
     rule = settings.consensus
     voted = [sample.voted for sample in evidence]
     if earlier is not None and voted == [sample.evidence.voted for sample in earlier.samples]:

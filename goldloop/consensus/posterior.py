@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
+from threadpoolctl import threadpool_limits
 
 from goldloop.consensus.answer_model import Answering
-from goldloop.consensus.beliefs import Beliefs, Fit, with_decisions
+from goldloop.consensus.beliefs import Beliefs, Fit
+from goldloop.consensus.vote_arrays import VoteArrays
 from goldloop.consensus.votes import Floats, VoteTable
 from goldloop.stats.calibration import TEMPERATURE_RANGE
-from goldloop.stats.metrics import Flags
 
 MISTAKES_ALIKE = 0.2
 """Share of errors that all annotators make alike, because the sample looks like another label to all.
@@ -58,67 +59,93 @@ class PriorView:
     """
 
     log_probs: Floats
-    has_probs: Flags
+    n_samples: int
     popularity: Floats
     sharpness: float
     bias: Floats
     shares: Floats
 
     @classmethod
-    def of(cls, table: VoteTable, popularity: Floats) -> Self:
+    def of(cls, votes: VoteArrays, popularity: Floats) -> Self:
         """Return the view with the model's probs unchanged and the label frequencies of the votes."""
-        has_probs = ~np.isnan(table.probs[:, 0])
-        known = np.where(has_probs[:, None], table.probs, 1.0)
-        log_probs = log_softmax(np.log(np.maximum(known, LEAST_PROB)), axis=1)
-        return cls(log_probs, has_probs, popularity, 1.0, np.zeros(len(popularity)), popularity)
+        probs = votes.table.probs[votes.order[: votes.n_probs]]
+        log_probs = log_softmax(np.log(np.maximum(probs, LEAST_PROB)), axis=1).T.copy()
+        n_samples = votes.table.n_samples
+        return cls(log_probs, n_samples, popularity, 1.0, np.zeros(len(popularity)), popularity)
+
+    @property
+    def n_probs(self) -> int:
+        """Number of samples with a prediction, which come first."""
+        return int(self.log_probs.shape[1])
 
     def prior(self) -> Floats:
-        """Return P(label), shape (n_samples, K), rows summing to 1."""
-        seen = softmax(self.sharpness * self.log_probs + self.bias, axis=1)
-        view: Floats = np.where(self.has_probs[:, None], seen, self.shares)
-        return view
+        """Return P(label), shape (K, n_samples), columns summing to 1."""
+        prior = np.empty((len(self.popularity), self.n_samples))
+        seen = prior[:, : self.n_probs]
+        np.multiply(self.log_probs, self.sharpness, out=seen)
+        seen += self.bias[:, None]
+        np.exp(seen, out=seen)  # logarithms of at least LEAST_PROB: neither end of the floats is near
+        seen /= seen.sum(axis=0)
+        prior[:, self.n_probs :] = self.shares[:, None]
+        return prior
 
-    def updated(self, truth: Floats) -> PriorView:
-        """Return the view after one Newton step towards the label probabilities `truth` (n_samples, K)."""
+    def updated(self, seen: Floats, truth: Floats) -> PriorView:
+        """Return the view after one Newton step from `seen`, its prior, towards `truth`, (K, n_samples)."""
         n_labels = len(self.popularity)
-        free = truth[~self.has_probs]
-        shares = (free.sum(axis=0) + n_labels * self.popularity) / (len(free) + n_labels)
-        if not self.has_probs.any():
+        free = truth[:, self.n_probs :]
+        shares = (free.sum(axis=1) + n_labels * self.popularity) / (free.shape[1] + n_labels)
+        if not self.n_probs:
             return replace(self, shares=shares)
-        step = self._newton_step(self.log_probs[self.has_probs], truth[self.has_probs])
+        step = self._newton_step(seen[:, : self.n_probs], truth[:, : self.n_probs])
         step *= min(1.0, LARGEST_STEP / max(np.abs(step).max(), LARGEST_STEP))
         low, high = (1 / temperature for temperature in reversed(TEMPERATURE_RANGE))
         sharpness = float(np.clip(self.sharpness + step[0], low, high))
         return replace(self, sharpness=sharpness, bias=self.bias + step[1:], shares=shares)
 
-    def _newton_step(self, log_probs: Floats, truth: Floats) -> Floats:
-        view = softmax(self.sharpness * log_probs + self.bias, axis=1)
-        mean = (view * log_probs).sum(axis=1)
+    def _newton_step(self, view: Floats, truth: Floats) -> Floats:
+        weighted = view * self.log_probs
+        mean = weighted.sum(axis=0)
+        missed = truth - view
         precision_t, precision_b = SPREAD_LOG_T**-2, SPREAD_BIAS**-2
         slope: Floats = np.zeros(1 + len(self.bias))
-        slope[0] = ((truth - view) * log_probs).sum() - precision_t * np.log(self.sharpness) / self.sharpness
-        slope[1:] = (truth - view).sum(axis=0) - precision_b * self.bias
+        slope[0] = np.vdot(missed, self.log_probs) - precision_t * np.log(self.sharpness) / self.sharpness
+        slope[1:] = missed.sum(axis=1) - precision_b * self.bias
         curve = np.zeros((len(slope), len(slope)))
-        curve[0, 0] = (view * log_probs**2).sum() - (mean**2).sum() + precision_t / self.sharpness**2
-        curve[0, 1:] = curve[1:, 0] = (view * (log_probs - mean[:, None])).sum(axis=0)
-        curve[1:, 1:] = np.diag(view.sum(axis=0) + precision_b) - view.T @ view
+        curve[0, 0] = np.vdot(weighted, self.log_probs) - mean @ mean + precision_t / self.sharpness**2
+        curve[0, 1:] = curve[1:, 0] = weighted.sum(axis=1) - view @ mean
+        curve[1:, 1:] = np.diag(view.sum(axis=1) + precision_b) - view @ view.T
         return np.asarray(np.linalg.solve(curve, slope), dtype=np.float64)
 
 
 def posterior(table: VoteTable) -> Fit:
     """Return the fit of expectation maximisation, started from the priors."""
-    answering = Answering.prior(table)
-    view = PriorView.of(table, answering.popularity)
-    truth = np.zeros(table.probs.shape)
+    with threadpool_limits(1):  # products of so few labels gain nothing from threads
+        return _fit(VoteArrays.of(table))
+
+
+def _fit(votes: VoteArrays) -> Fit:
+    table = votes.table
+    answering = Answering.prior(votes)
+    view = PriorView.of(votes, answering.popularity)
+    truth = np.zeros((len(table.labels), table.n_samples))
     for _ in range(MAX_ROUNDS):
         seen = view.prior()
+        prior = votes.with_decisions(seen)
         likelihood = answering.likelihood(seen)
         appearance = (1 - MISTAKES_ALIKE) * np.eye(len(table.labels)) + MISTAKES_ALIKE * answering.shared
-        beliefs = Beliefs(table, with_decisions(seen, table), np.log(likelihood), appearance)
-        before, truth = truth, beliefs.posterior()
-        if np.abs(truth - before).sum() <= TOLERANCE * len(truth):
+        evidence = votes.evidence(likelihood)
+        before, truth = truth, _shares(prior * (appearance @ evidence))
+        before -= truth
+        if np.abs(before, out=before).sum() <= TOLERANCE * table.n_samples:
             break
-        answering = answering.updated(seen, beliefs.looks(), likelihood)
-        view = view.updated(truth)
+        answering = answering.updated(seen, _shares(evidence * (appearance.T @ prior)), likelihood)
+        view = view.updated(seen, truth)
     typical, leans = answering.typical()
-    return Fit(beliefs, typical, leans * seen)
+    beliefs = Beliefs(table, prior[:, votes.place].T, np.log(likelihood).T, appearance)
+    return Fit(beliefs, typical, leans * seen[:, votes.place].T)
+
+
+def _shares(joint: Floats) -> Floats:
+    """Return `joint` (K, n_samples) with columns that sum to 1; its memory is used again."""
+    joint /= joint.sum(axis=0)
+    return joint

@@ -48,6 +48,26 @@ class Reader(Protocol):
         """
 
 
+class DerivedText(Protocol):
+    """Keeps one text that goldloop can derive again; it may be lost at any time."""
+
+    def read(self) -> str | None:
+        """Return the text; None where there is none."""
+
+    def save(self, text: str) -> None:
+        """Keep `text` in place of what was kept before."""
+
+
+class NothingKept:
+    """Keeps no text. Satisfies `DerivedText`."""
+
+    def read(self) -> None:
+        """Return nothing."""
+
+    def save(self, text: str) -> None:
+        """Forget it."""
+
+
 class ContentStore(Protocol):
     """Keeps the content of samples, addressed by sample_id."""
 

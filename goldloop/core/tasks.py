@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 
 from goldloop.core.assessments import Assessment
 from goldloop.core.samples import BatchId, SampleId
@@ -45,6 +46,7 @@ def task_key(sample_id: SampleId, purpose: Purpose) -> str:
     return f"{sample_id}:{purpose}"
 
 
+@lru_cache(maxsize=1 << 18)
 def split_key(key: str) -> tuple[SampleId, Purpose]:
     """Return the sample and purpose of a key.
 

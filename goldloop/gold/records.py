@@ -142,6 +142,8 @@ def gold_diff(before: Iterable[GoldRecord], after: Iterable[GoldRecord]) -> list
     changes = []
     for sample_id in sorted(old.keys() | new.keys()):
         left, right = old.get(sample_id), new.get(sample_id)
+        if left == right:  # most are, and most quickly found to be
+            continue
         if left is None or right is None or left.content() != right.content():
             changes.append(GoldChange(sample_id, left, right))
     return changes

@@ -43,7 +43,8 @@ class AnnotationMerge:
         self.n_new = self.n_set_back = self.n_retracted = 0
         self._context, self._snapshot, self._seen_at = context, snapshot, context.clock()
         self._by_id = by_task_id(snapshot.tasks)
-        self._known, self._kept = by_key(snapshot.annotations), by_key(snapshot.annotations)
+        self._known = by_key(snapshot.annotations)
+        self._kept = dict(self._known)  # `_keep` puts new dicts in place of those that they share
 
     @property
     def snapshot(self) -> Snapshot:
@@ -54,8 +55,12 @@ class AnnotationMerge:
     @property
     def n_answers(self) -> int:
         """How many answers the server holds for goldloop's tasks, as far as goldloop knows."""
-        rows = [row for kept in self._kept.values() for row in kept.values()]
-        return n_on_server(self.lost.get(row.identity, row) for row in rows)
+        rows = (
+            self.lost.get(identity, row) if self.lost else row
+            for kept in self._kept.values()
+            for identity, row in kept.items()
+        )
+        return n_on_server(rows)
 
     @property
     def repeats_ids(self) -> bool:
@@ -152,4 +157,4 @@ class AnnotationMerge:
 
     def _keep(self, written: Sequence[StoredAnnotation]) -> None:
         for row in written:
-            self._kept.setdefault(row.key, {})[row.identity] = row
+            self._kept[row.key] = {**self._kept.get(row.key, {}), row.identity: row}

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import TypeVar
 
-from goldloop.consensus.admission import admit
+from goldloop.consensus.admission import Admission, admit
 from goldloop.consensus.evidence import SampleEvidence, answers_of
 from goldloop.consensus.outcomes import Outcomes, find_outcomes
 from goldloop.consensus.provisional import ProvisionalLabel, provisional_labels
+from goldloop.core.garbage import uncollected
 from goldloop.core.modality import Modality
 from goldloop.core.ports import LabelingQueue
 from goldloop.core.reported_outcomes import known_outcomes
@@ -19,7 +21,7 @@ from goldloop.core.table_ports import Tables
 from goldloop.gold.records import GoldRecord
 from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.settings import Settings
-from goldloop.tables.snapshot import Snapshot, read_snapshot, read_versions
+from goldloop.tables.snapshot import Decoded, Snapshot, read_snapshot, read_versions
 from goldloop.tables.task_log import TaskLog
 
 IMPORT_SIZE = 500  # tasks; larger imports are no faster and hold the server's write lock longer
@@ -28,16 +30,49 @@ LEASE_S = 30.0  # an import of IMPORT_SIZE tasks takes about 1 s
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LoopState:
-    """A snapshot of the tables and the outcome of every sample that annotators were asked about."""
+    """A snapshot of the tables and the outcome of every sample that annotators were asked about.
+
+    The outcomes are computed when they are first asked for, from the outcomes `earlier` where nothing has
+    changed since. `known_admission` says which annotations count, if that is known.
+    """
 
     snapshot: Snapshot
-    outcomes: Outcomes
+    settings: Settings
+    earlier: Outcomes | None = field(default=None, repr=False)
+    known_admission: Admission | None = field(default=None, repr=False)
+
+    @cached_property
+    def admission(self) -> Admission:
+        """Which annotations count."""
+        if self.known_admission is not None:
+            return self.known_admission
+        return admit(self.snapshot.annotations, self.settings.label_set)
+
+    @cached_property
+    def outcomes(self) -> Outcomes:
+        """The outcome of every sample that annotators were asked about."""
+        snapshot = self.snapshot
+        return find_outcomes(
+            snapshot.tasks,
+            answers_of(snapshot.tasks, self.admission.admitted, snapshot.closed_at),
+            snapshot.requests.n_wanted,
+            self.settings,
+            earlier=self.earlier,
+            admission=self.admission,
+            reported=known_outcomes(snapshot.reported),
+        )
 
     @property
+    def known_outcomes(self) -> Outcomes | None:
+        """The outcomes, or those before, if they were asked for."""
+        known: Outcomes | None = self.__dict__.get("outcomes", self.earlier)
+        return known
+
+    @cached_property
     def evidence(self) -> dict[SampleId, SampleEvidence]:
-        """Return the evidence about every sample that annotators were asked about."""
+        """The evidence about every sample that annotators were asked about."""
         return {outcome.evidence.sample_id: outcome.evidence for outcome in self.outcomes.samples}
 
     @property
@@ -58,25 +93,19 @@ def read_state(
     settings: Settings,
     earlier: LoopState | None = None,
     task_log: TaskLog | None = None,
+    decoded: Decoded | None = None,
 ) -> LoopState:
     """Return the state of labeling now, from one read of each table.
 
-    It uses the fit of an `earlier` state when no vote has changed since, and the plans that a `task_log` of
-    these tables has read before.
+    It uses the fit of an `earlier` state when no vote has changed since, and what a `task_log` of these
+    tables and `decoded` have read before.
     """
-    snapshot = read_snapshot(tables, task_log)
-    admission = admit(snapshot.annotations, settings.label_set)
-    answers = answers_of(snapshot.tasks, admission.admitted, snapshot.closed_at)
-    outcomes = find_outcomes(
-        snapshot.tasks,
-        answers,
-        snapshot.requests.n_wanted,
-        settings,
-        earlier=earlier.outcomes if earlier else None,
-        admission=admission,
-        reported=known_outcomes(snapshot.reported),
-    )
-    return LoopState(snapshot, outcomes)
+    with uncollected():
+        snapshot = read_snapshot(tables, task_log, decoded)
+    if earlier is None:
+        return LoopState(snapshot, settings)
+    is_same = earlier.snapshot.annotations is snapshot.annotations and earlier.settings == settings
+    return LoopState(snapshot, settings, earlier.known_outcomes, earlier.admission if is_same else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +115,8 @@ class LabelingContext:
     `owner` names this process in claims, which another process takes over after it has waited `lease_s`
     seconds. The push calls `advance` with the number of tasks that it has finished, and `say` when it waits.
     `seal` seals the plans that go to the server. `task_log` holds the plans and the events of all tasks; all
-    steps read them through this one, which does not decode the same plans again.
+    steps read them through this one, which does not decode the same plans again, and the other tables through
+    `decoded`.
     """
 
     tables: Tables
@@ -102,13 +132,14 @@ class LabelingContext:
     seal: PlanSeal = field(default_factory=PlanSeal)
     say: Callable[[str], None] = lambda _: None
     task_log: TaskLog = field(init=False)
+    decoded: Decoded = field(default_factory=Decoded, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "task_log", TaskLog(self.tables, self.owner, self.clock))
 
     def read_state(self, earlier: LoopState | None = None) -> LoopState:
         """Return the state of labeling now."""
-        return read_state(self.tables, self.settings, earlier, self.task_log)
+        return read_state(self.tables, self.settings, earlier, self.task_log, self.decoded)
 
     def fresh(self, state: LoopState) -> LoopState:
         """Return `state`, or the state of now when a commit, of this process or another, has outdated it."""

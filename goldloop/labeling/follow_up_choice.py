@@ -14,7 +14,8 @@ from goldloop.annotators.honeypots import (
     known_answers,
     n_honeypots_due,
 )
-from goldloop.consensus.evidence import APPEAL_ANSWERS, SampleEvidence
+from goldloop.consensus.answer_roles import APPEAL_ANSWERS
+from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.next_step import Step
 from goldloop.core.chance import Arm
 from goldloop.core.samples import SampleId

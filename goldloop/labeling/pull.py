@@ -21,8 +21,9 @@ from goldloop.labeling.follow_up import FollowUpReport
 from goldloop.labeling.losses import Decision, ask_about_losses, settle_losses
 from goldloop.labeling.not_counted import misnamed_sentences, refusal_sentences
 from goldloop.labeling.server_comparison import compare_all, starting_point
+from goldloop.labeling.server_view import ServerView, state_digest
 from goldloop.labeling.task_reconciliation import Reconciled
-from goldloop.tables.gold_store import GoldStore
+from goldloop.tables.gold_store import Gold, GoldStore
 from goldloop.tables.server_checks import ServerCheck, save_check
 
 OVERLAP = timedelta(seconds=60)  # covers transactions that the server had not committed at the last pull
@@ -35,7 +36,7 @@ class PullReport:
     `n_waiting` samples wait for requested answers, `n_unsure` for one more request when the budget allows it,
     `n_disputed` for an adjudicator. `n_refused` annotations of this pull do not count, as `problems` says;
     `misnamed` says which count for another account than the server names. `strangers` names tasks that
-    goldloop did not plan.
+    goldloop did not plan. `view` is what the server said.
     """
 
     n_tasks_changed: int = 0
@@ -54,6 +55,7 @@ class PullReport:
     follow_ups: FollowUpReport | None = None
     n_duplicates_removed: int = 0
     strangers: list[str] = field(default_factory=list)
+    view: ServerView | None = None
 
 
 def pull_annotations(
@@ -77,7 +79,9 @@ def pull_annotations(
     merge, report = AnnotationMerge(context, state.snapshot), PullReport()
     merge.retract_gone()
     start = starting_point(state.snapshot.annotations, context.clock())
-    for page in context.queue.changed_since(start.moment - OVERLAP if start else None):
+    since, digests = start.moment - OVERLAP if start else None, dict[int, str]()
+    for page in context.queue.changed_since(since):
+        digests |= {task.task_id: state_digest(task) for task in page}
         ours = {task.task_id for task in merge.add(page)}
         report.n_foreign += sum(bool(task.key) and task.task_id not in ours for task in page)
     is_continued = start is None or start.is_listed(merge.seen)
@@ -95,6 +99,7 @@ def pull_annotations(
     if compared:
         save_check(context.tables.server_checks, compared[0])
     _count(merge, reconciled, report)
+    report.view = ServerView(reconciled.counts, since, digests)
     return report
 
 
@@ -110,7 +115,7 @@ def _settle_lost(
     """Write what the server has lost if it is little, or do what the user decided about it."""
     lost = list(merge.lost.values())
     if decision is not None:
-        settle_losses(context, replace(state, snapshot=merge.snapshot), decision, lost=lost)
+        settle_losses(context, LoopState(merge.snapshot, state.settings), decision, lost=lost)
         return
     ask_about_losses(merge.snapshot, lost=lost, newest_there=newest_there, is_restored=is_restored)
     merge.write_lost()
@@ -129,7 +134,7 @@ def _count(merge: AnnotationMerge, reconciled: Reconciled, report: PullReport) -
 
 def report_refused(report: PullReport, before: LoopState, now: LoopState) -> None:
     """Set in `report` which annotations do not count, or count for another account, that did not `before`."""
-    earlier, later = before.outcomes.admission, now.outcomes.admission
+    earlier, later = before.admission, now.admission
     known, named = set(earlier.refused), set(earlier.misnamed)
     refused = [entry for entry in later.refused if entry not in known]
     report.n_refused = len(refused)
@@ -140,14 +145,17 @@ def report_refused(report: PullReport, before: LoopState, now: LoopState) -> Non
 def derive_gold(context: LabelingContext, state: LoopState, report: PullReport) -> None:
     """Commit the gold of all answers if it differs; set the numbers of unsettled samples in `report`."""
     looked_at: set[SampleId] = set()
+    records: list[GoldRecord] = []
 
     def make_records(now: LoopState) -> list[GoldRecord]:
+        nonlocal records
         outcomes = now.outcomes.samples
         looked_at.update(relabeled(outcomes))
         steps = n_by_step(outcomes)
         report.n_waiting, report.n_unsure = steps.get(Step.WAIT, 0), steps.get(Step.ASK, 0)
         report.n_disputed = steps.get(Step.ADJUDICATE, 0)
-        return gold_records(now.outcomes)
+        records = gold_records(now.outcomes)
+        return records
 
     version = GoldStore(context.tables.gold).commit(
         context.retrying(state, make_records),
@@ -155,5 +163,6 @@ def derive_gold(context: LabelingContext, state: LoopState, report: PullReport) 
         base=state.snapshot.gold,
     )
     if version is not None:
+        context.decoded.keep("gold", version.version, Gold(version, tuple(records)))
         report.gold_version = version.version
         report.n_gold_changes = version.n_added + version.n_changed + version.n_removed

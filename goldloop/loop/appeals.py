@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from goldloop.consensus.evidence import APPEAL_ANSWERS, SampleEvidence
+from goldloop.consensus.answer_roles import APPEAL_ANSWERS
+from goldloop.consensus.evidence import SampleEvidence
 from goldloop.core.errors import SettingsError, SourceError
 from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.predictions import Prediction

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from goldloop.core.clock import now
 from goldloop.core.modality import Modality
-from goldloop.core.ports import ContentStore, LabelingQueue
+from goldloop.core.ports import ContentStore, DerivedText, LabelingQueue, NothingKept
 from goldloop.core.presets import PresetChoice, PresetComparison, PresetRecord
 from goldloop.core.samples import FileRef
 from goldloop.core.table_ports import Tables
@@ -81,7 +81,7 @@ class LoopPorts:
     have waited `lease_s` seconds; `import_size` is the number of tasks in one import. `seal` has the key of
     the workspace. `choose_preset` chooses a preset from pictures, `preset_record` keeps the choice.
     `checks_folder` may hold files of behaviour checks. `journal` is the file of live decisions that are not
-    in the tables yet.
+    in the tables yet. `rest` keeps what the newest pull that changed nothing rested on.
     """
 
     configured: Settings
@@ -105,6 +105,7 @@ class LoopPorts:
     choose_preset: Callable[[Iterable[FileRef]], PresetChoice | None] = lambda _: None
     checks_folder: Path | None = None
     journal: Path | None = None
+    rest: DerivedText = field(default_factory=NothingKept)
 
     @property
     def settings(self) -> Settings:

@@ -63,17 +63,20 @@ class GoldStore:
 
         def make_changes(read: Callable[[], pa.Table]) -> Changes:
             nonlocal before
-            old = _records(read()) if before is None else list(before.records)
+            old = _records(read()) if before is None else before.records
+            parent = gold_digest(old) if before is None else before.version.digest
             before = None
             records = make_records()
             changes = gold_diff(old, records)
+            if not changes:
+                return Changes()
             kinds = [change.kind for change in changes]
             return Changes(
                 put=codec.rows_of(change.after for change in changes if change.after is not None),
                 remove=codec.rows_of(change.before for change in changes if change.after is None),
                 metadata={
                     "digest": gold_digest(records),
-                    "parent_digest": gold_digest(old),
+                    "parent_digest": parent,
                     "reason": reason(changes),
                     "n_records": str(len(records)),
                     **{f"n_{kind}": str(kinds.count(kind)) for kind in KINDS},

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
+from typing import Any, TypeVar
 
 from goldloop.core.annotations import StoredAnnotation
 from goldloop.core.planned_tasks import Event, PlannedTask, TaskStatus
@@ -27,7 +29,10 @@ class Versions:
     annotations: int
 
 
-@dataclass(frozen=True, slots=True)
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
 class Snapshot:
     """The labeling tables at one moment: tasks by key, requests, annotations, closed rounds, gold, outcomes.
 
@@ -51,12 +56,12 @@ class Snapshot:
         """Whether there has been a model: the first retrain that closes a round promotes one."""
         return bool(self.closed_at)
 
-    @property
+    @cached_property
     def live(self) -> dict[str, TaskStatus]:
         """Return the live tasks by key."""
         return {key: task for key, task in self.tasks.items() if task.is_live}
 
-    @property
+    @cached_property
     def pushed(self) -> dict[str, int]:
         """Return the id on the server of every pushed task, by key."""
         return {
@@ -96,18 +101,71 @@ def read_versions(tables: Tables) -> Versions:
     )
 
 
-def read_snapshot(tables: Tables, task_log: TaskLog | None = None) -> Snapshot:
+@dataclass(slots=True)
+class Decoded:
+    """What the tables held when they were last read; a table is decoded again only when it has changed."""
+
+    _kept: dict[str, tuple[object, Any]] = field(default_factory=dict)
+
+    def get(self, name: str, version: object, read: Callable[[], Value]) -> Value:
+        """Return what `read` returned at this `version`, which was asked for before the rows are read."""
+        known = self._kept.get(name)
+        if known is None or known[0] != version:
+            known = self._kept[name] = (version, read())
+        value: Value = known[1]
+        return value
+
+    def keep(self, name: str, version: object, value: object) -> None:
+        """Keep what was just written as this `version`, which need not be read."""
+        self._kept[name] = (version, value)
+
+
+_PULLED = (
+    "samples",
+    "planned_tasks",
+    "task_events",
+    "answer_requests",
+    "annotations",
+    "gold",
+    "rounds",
+    "outcomes",
+    "server_checks",
+)
+"""The tables that a pull reads."""
+
+
+def read_marks(tables: Tables) -> dict[str, str]:
+    """Return a name of the newest commit of each table that a pull reads; no rows are read.
+
+    It holds the number and the moment of the commit, so that a restored table has another one.
+    """
+    newest = {name: tables.named[name].history(1)[0] for name in _PULLED}
+    return {name: f"{entry['version']} {entry['timestamp']}" for name, entry in newest.items()}
+
+
+def read_snapshot(
+    tables: Tables, task_log: TaskLog | None = None, decoded: Decoded | None = None
+) -> Snapshot:
     """Return the snapshot of now; it reads each table once, the tasks through `task_log` if given.
+
+    What `decoded` holds of a table that has not changed since is not read again.
 
     It reads the versions first, and gold before the answers: a commit based on this snapshot then conflicts
     with every commit that the snapshot may have missed.
     """
-    versions = read_versions(tables)
-    gold = GoldStore(tables.gold).read()
-    tasks = (task_log or TaskLog(tables)).statuses()
-    requests = read_requests(tables.answer_requests)
-    annotations = tuple(read_annotations(tables.annotations))
-    reported = tuple(read_reported(tables.outcomes))
+    versions, decoded = read_versions(tables), decoded or Decoded()
+    gold = decoded.get("gold", tables.gold.version(), GoldStore(tables.gold).read)
+    log = task_log or TaskLog(tables)
+    tasks = decoded.get("tasks", (tables.planned_tasks.version(), tables.task_events.version()), log.statuses)
+    requests = decoded.get(
+        "requests", versions.answer_requests, lambda: read_requests(tables.answer_requests)
+    )
+    annotations = decoded.get(
+        "annotations", versions.annotations, lambda: tuple(read_annotations(tables.annotations))
+    )
+    reported = decoded.get(
+        "reported", tables.outcomes.version(), lambda: tuple(read_reported(tables.outcomes))
+    )
     rounds = tables.rounds.read(["round", "closed_at", "gold_digest"]).sort_by("round")
     closed_at = tuple(rounds["closed_at"].to_pylist())
     closed_gold = rounds["gold_digest"].to_pylist()[-1] if len(rounds) else None

@@ -11,9 +11,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from goldloop.core.clock import now
 from goldloop.core.planned_tasks import Event, PlannedTask, TaskStatus
-from goldloop.core.table_ports import Tables
+from goldloop.core.table_ports import Table, Tables
 from goldloop.tables import codec
 
 
@@ -35,32 +38,45 @@ class TaskEvent:
 
 
 @dataclass(slots=True)
-class _Plans:
-    """All plans and their `seq`, in the order of their commits, as of a version of the table or later."""
+class _Read:
+    """What was read of an append-only table, in the order of its commits: rows up to the number `seq`."""
 
     version: int = -1
-    rows: Sequence[tuple[PlannedTask, int]] = ()
+    seq: int = 0
+    plans: list[tuple[PlannedTask, int]] = field(default_factory=list)
+    events: list[TaskEvent] = field(default_factory=list)
+
+    def added(self, table: Table) -> pa.Table | None:
+        """Return the rows that were added since, in order; None, without a read, where nothing was."""
+        version = table.version()  # before the read, which may find more
+        if version == self.version:
+            return None
+        rows = table.read(where=None if self.version < 0 else pc.field("seq") > self.seq)
+        self.version, self.seq = version, max(self.seq, pc.max(rows["seq"]).as_py() or 0)
+        by_commit = [(name, "ascending") for name in ("seq", "position") if name in rows.column_names]
+        return rows.sort_by(by_commit)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskLog:
     """Reads and adds plans and events; every addition is one commit with a number of its own.
 
-    Events that it adds carry `owner` and the time of `clock`. It reads the plans again only when some were
-    added: a push reads the statuses before each import, and the plans are most of what it would decode.
+    Events that it adds carry `owner` and the time of `clock`. It decodes only what was added since it last
+    read: a push reads the statuses before each import.
     """
 
     tables: Tables
     owner: str = ""
     clock: Callable[[], datetime] = now
-    _plans: _Plans = field(default_factory=_Plans, repr=False, compare=False)
+    _plans: _Read = field(default_factory=_Read, repr=False, compare=False)
+    _events: _Read = field(default_factory=_Read, repr=False, compare=False)
 
     def statuses(self) -> dict[str, TaskStatus]:
         """Return the newest status of every task ever planned, by key, in the order of their first plans."""
         statuses = {
             plan.key: TaskStatus(plan, seq, Event.PLANNED, plan.planned_at) for plan, seq in self._planned()
         }  # a key that is planned again keeps the place of its first plan
-        for event in codec.values_of(TaskEvent, self.tables.task_events.read().sort_by("seq")):
+        for event in self._happened():
             planned = statuses.get(event.key)
             if planned is not None and planned.plan_seq == event.plan_seq:
                 statuses[event.key] = TaskStatus(
@@ -77,13 +93,18 @@ class TaskLog:
 
     def _planned(self) -> Sequence[tuple[PlannedTask, int]]:
         """Return every plan and its `seq`, in the order of commits and positions."""
-        version = self.tables.planned_tasks.version()  # before the read, which may find more
-        if version != self._plans.version:
-            rows = self.tables.planned_tasks.read().sort_by([("seq", "ascending"), ("position", "ascending")])
+        rows = self._plans.added(self.tables.planned_tasks)
+        if rows is not None:
             plans = codec.values_of(PlannedTask, rows)
-            self._plans.rows = list(zip(plans, rows["seq"].to_pylist(), strict=True))
-            self._plans.version = version
-        return self._plans.rows
+            self._plans.plans += zip(plans, rows["seq"].to_pylist(), strict=True)
+        return self._plans.plans
+
+    def _happened(self) -> Sequence[TaskEvent]:
+        """Return every event, in the order of commits."""
+        rows = self._events.added(self.tables.task_events)
+        if rows is not None:
+            self._events.events += codec.values_of(TaskEvent, rows)
+        return self._events.events
 
     def plan(
         self, make_plans: Callable[[], Sequence[PlannedTask]], *, base: int | None = None

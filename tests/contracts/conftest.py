@@ -40,6 +40,7 @@ def made(request: pytest.FixtureRequest) -> Iterator[tuple[LabelingQueue, Desk]]
         return
     from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects
     from goldloop.adapters.label_studio.assignment import OVERLAPS
+    from goldloop.adapters.label_studio.task_list import CHANGES
 
     server = request.getfixturevalue("services").label_studio
     projects = ensure_projects(
@@ -51,7 +52,7 @@ def made(request: pytest.FixtureRequest) -> Iterator[tuple[LabelingQueue, Desk]]
     )
     queue = LabelStudioQueue(server.url, server.token, projects, LABELS, secret=b"of this workspace")
     if request.param == "plain":
-        queue._server._absent.add(OVERLAPS)
+        queue._server._absent |= {OVERLAPS, CHANGES}
     queue.delete(list(queue.all_tasks()))  # a server that outlives a test run keeps its projects
     desk = RealDesk(server.url, server.token, request.getfixturevalue("people"), projects)
     yield queue, desk

@@ -69,6 +69,7 @@ DOORS: list[Door] = [
     ("PATCH", "/api/tasks/{open}/", {"data": {"image": "b.png"}}),
     ("PATCH", "/api/tasks/{open}/", {"overlap": 9, "is_labeled": False}),
     ("POST", "/api/goldloop/overlaps/", {"1": 9}),
+    ("POST", "/api/goldloop/changes/", {"project": 1, "since": "2020-01-01T00:00:00Z", "size": 9}),
     ("PUT", "/api/tasks/{open}/", {"data": {}}),
     ("DELETE", "/api/tasks/{open}/", None),
     ("DELETE", "/api/projects/{project}/tasks/", None),

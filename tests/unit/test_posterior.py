@@ -19,6 +19,7 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.samples import sample_id_of
 from goldloop.stats.reliability import calibration_error
 from tests.strategies import cases
+from tests.unit.slow_posterior import SlowFit
 
 LABELS = LabelSet.of(["cat", "dog", "fox"])
 few = settings(max_examples=40)
@@ -112,6 +113,24 @@ def test_dawid_skene_is_what_the_loops_say(given_cases: list[VotedSample]) -> No
     assert find(given_cases, Method.DAWID_SKENE).posterior() == pytest.approx(
         np.array(slow_dawid_skene(given_cases)).reshape(-1, 3), abs=1e-3
     )
+
+
+@settings(max_examples=25, deadline=None)
+@given(cases())
+def test_the_posterior_is_what_the_loops_say(given_cases: list[VotedSample]) -> None:
+    """The arrays do what the formulas say, decided and unseen cases and shown suggestions included."""
+    with np.errstate(all="raise"):
+        expected = SlowFit(given_cases, LABELS).truth
+
+    assert find(given_cases).posterior() == pytest.approx(expected, abs=1e-9)
+
+
+def test_many_votes_on_one_sample_leave_the_range_of_numbers_to_nobody() -> None:
+    """Sixty people who contradict each other on one sample: their product is scaled, and nothing is nan."""
+    votes = {str(who): LABELS[who % 3] for who in range(60)}
+    given_cases = [VotedSample(sample_id_of(b"all"), votes), VotedSample(sample_id_of(b"none"), {})]
+
+    assert find(given_cases).posterior() == pytest.approx(SlowFit(given_cases, LABELS).truth, abs=1e-9)
 
 
 @few

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from goldloop.adapters.label_studio.task_list import Row
 
-CHANGED_TASKS = 500  # tasks per page of a pull
+CHANGED_TASKS = 2000  # tasks per page of a pull, each of which is a commit
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 Fetch = Callable[[datetime, int], list[Row]]

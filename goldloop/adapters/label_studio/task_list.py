@@ -13,6 +13,7 @@ from goldloop.adapters.label_studio.client import LabelStudioClient, translated
 from goldloop.core.annotations import ServerCounts
 from goldloop.core.errors import ServiceError
 
+CHANGES = "/api/goldloop/changes/"  # goldloop.services.label_studio_server has it
 PAGE_TASKS = 2000
 _LOOKUP_TASKS = 1000
 _MOST_UNLISTED = 10  # tasks on one page that the server fails to list; with more, the server itself is broken
@@ -106,12 +107,32 @@ def changed_page(
     character: Label Studio stores it and then fails on every page that contains it.
     """
     stamp = since.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")  # any other format gives a 500
+    with translated(server.url, f"list what changed since {stamp} in project {project_id}"):
+        own = _own_page(server, {"project": project_id, "since": stamp, "size": size})
+        if own is not None:
+            return own
     wanted = filters(("updated_at", "greater_or_equal", "Datetime", stamp))
     query = json.dumps({"ordering": ["tasks:updated_at"], "filters": wanted})
     params = _params(project_id, include, size, is_full=True) | {"query": query}
     with translated(server.url, f"list what changed since {stamp} in project {project_id}"):
         rows = _listed(server, params)
         return [row | {"updated_at": datetime.fromisoformat(row["updated_at"])} for row in rows]
+
+
+def _own_page(server: LabelStudioClient, wanted: dict[str, Any]) -> list[Row] | None:
+    """Return the page by goldloop's own address of the embedded server, a tenth of the time of the list.
+
+    None where there is none, and where it fails on one of the tasks, as the list does, which then tells which.
+    """
+    try:
+        reply = server.post_if_there(CHANGES, wanted)
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
+            raise
+        return None
+    if reply is None:
+        return None
+    return [row | {"updated_at": datetime.fromisoformat(row["updated_at"])} for row in _rows(server, reply)]
 
 
 def _listed(server: LabelStudioClient, params: dict[str, Any], body: object = None) -> list[Row]:

@@ -11,6 +11,7 @@ decide       one live decision about a payment: ms
 posts        a file of posts with hashed words: posts a second and memory
 records      a CSV and a Parquet file of records with boosted trees: records a second and memory
 features     a training on 10,000 gold samples, and scoring a pool anew, from kept features
+pulls        a whole pull by the number of tasks and of changed answers: CPU seconds and peak memory
 growth       each command by the number of samples that the workspace keeps: CPU seconds and peak memory
 
 push and pull start servers of their own in a temporary folder and end them.
@@ -26,6 +27,7 @@ from scripts.bench.speed import (
     label_studio,
     photographs,
     posts,
+    pulls,
     records,
     score,
     selection,
@@ -40,6 +42,7 @@ _PARTS = {
     "posts": posts,
     "records": records,
     "growth": growth,
+    "pulls": pulls,
 }
 
 

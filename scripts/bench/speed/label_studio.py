@@ -5,7 +5,7 @@ push  goldloop's whole push (plan, claims, copies of the pictures, import, recor
       audits, and its adapter alone, against the server's bulk import of the same payload in batches of the
       same size (alternating, so that a busy machine slows all)
 pull  goldloop's whole pull (comparison with the server, answers, gold) and its adapter alone, of 100 changed
-      annotations among many tasks, against a full export of the project
+      annotations among many tasks, against a full export of the project; and of up to 10,000 at once
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ from goldloop.settings.workspace import Workspace
 from goldloop.tables.snapshot import read_snapshot
 from scripts.bench.common import Report, say, seconds
 from scripts.bench.outputs import numbered_labels
+from scripts.bench.speed.bulk_answers import answer_like
 from scripts.bench.speed.whole_push import picture, ports_with, push_of_a_round, push_whole, whole_push
 
 LABELS = numbered_labels(10)
-N_CHANGED = 100
+N_CHANGED, N_MANY = 100, 10_000
 EXPORT_TIMEOUT_S = 1200.0
 
 Push = Callable[[], object]
@@ -124,6 +125,11 @@ class Bench:
         self.report.median(f"pull/{n_tasks:,} tasks/whole pull of {N_CHANGED} changes", whole, "s")
         nothing = [seconds(lambda: pull(ports)) for _ in range(n)]
         self.report.median(f"pull/{n_tasks:,} tasks/whole pull of nothing", nothing, "s")
+        rest = ids[N_CHANGED * n : -N_CHANGED]
+        many = rest[: min(N_MANY, len(rest))]
+        answer_like(self.server, ids[0], many)
+        name = f"pull/{n_tasks:,} tasks/whole pull of {len(many):,} changes"
+        self.report.median(name, [self._pulled(ports, len(many))], "s")
 
     def _answer(self, ids: Sequence[int]) -> None:
         for task_id in ids:
@@ -133,10 +139,14 @@ class Bench:
     def _answered_pull(self, ports: LoopPorts, ids: Sequence[int]) -> float:
         """Answer the tasks; return the seconds of the pull after that."""
         self._answer(ids)
+        return self._pulled(ports, len(ids))
+
+    def _pulled(self, ports: LoopPorts, n_new: int) -> float:
+        """Return the seconds of a pull that finds `n_new` answers."""
         reports: list[PullReport] = []
         spent = seconds(lambda: reports.append(pull(ports)))
-        if reports[0].n_new != len(ids):
-            raise SystemExit(f"pulled {reports[0].n_new} of {len(ids)} answers")
+        if reports[0].n_new != n_new:
+            raise SystemExit(f"pulled {reports[0].n_new} of {n_new} answers")
         return spent
 
     def _bulk_of(self, queue: LabelStudioQueue, tasks: Sequence[NewTask]) -> Push:
