@@ -12,11 +12,20 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.schedules import Cron, Schedule
 
 from flows.cron import check_cron
-from flows.publish import publish_retrain, publish_review, publish_round, publish_table, with_plots
+from flows.publish import (
+    publish_retrain,
+    publish_review,
+    publish_round,
+    publish_table,
+    read_annotators,
+    with_plots,
+)
 from flows.runs import opened
 from flows.steps import as_task
+from flows.telling import telling
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport
+from goldloop.loop.events import falling_annotators
 from goldloop.loop.pull import pull as pull_answers
 from goldloop.loop.push import push as push_round
 from goldloop.loop.relabel import Relabel, find_label_errors, read_relabels, send_label_errors
@@ -42,40 +51,46 @@ _ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyL
 @flow(name="score", validate_parameters=False)
 def score(workspace: str, source: str | None = None) -> list[ScoreReport]:
     """Score new files of `source`, then whatever in the unlabeled pool the champion has not scored yet."""
-    ports = opened(workspace).ports
-    reports = [as_task("read and score new files", lambda: score_files(ports, source))] if source else []
-    reports.append(as_task("score the pool", lambda: score_pool(ports)))
-    publish_table("score", score_rows(reports), str(conservation(ports.tables)))
+    wiring = opened(workspace)
+    with telling(wiring, "score"):
+        ports = wiring.ports
+        reports = [as_task("read and score new files", lambda: score_files(ports, source))] if source else []
+        reports.append(as_task("score the pool", lambda: score_pool(ports)))
+        publish_table("score", score_rows(reports), str(conservation(ports.tables)))
     return reports
 
 
 @flow(name="push", validate_parameters=False)
 def push(workspace: str) -> PushReport:
     """Choose this round's samples and push them into Label Studio, each exactly once."""
-    ports = opened(workspace).ports
-    report = as_task("push the round's tasks", lambda: push_round(ports))
-    publish_table("push", push_rows(report), f"Round {report.round} of {workspace}")
+    wiring = opened(workspace)
+    with telling(wiring, "push", pulls=True):
+        report = as_task("push the round's tasks", lambda: push_round(wiring.ports))
+        publish_table("push", push_rows(report), f"Round {report.round} of {workspace}")
     return report
 
 
 @flow(name="pull", validate_parameters=False)
 def pull(workspace: str, *, accept_lost: bool = False, keep_lost: bool = False) -> PullReport:
     """Pull what annotators answered since the last pull into a new gold version."""
-    ports = opened(workspace).ports
-    report = as_task(
-        "pull answers and make gold",
-        lambda: pull_answers(ports, accept_lost=accept_lost, keep_lost=keep_lost),
-    )
-    publish_table("pull", pull_rows(report), f"Pulled into {workspace}")
+    wiring = opened(workspace)
+    with telling(wiring, "pull", pulls=True):
+        report = as_task(
+            "pull answers and make gold",
+            lambda: pull_answers(wiring.ports, accept_lost=accept_lost, keep_lost=keep_lost),
+        )
+        publish_table("pull", pull_rows(report), f"Pulled into {workspace}")
     return report
 
 
 @flow(name="retrain", validate_parameters=False)
 def retrain(workspace: str) -> tuple[RoundRecord | None, list[str]]:
     """Train a challenger on the newest gold and let the gate decide; also returns notes for the user."""
-    ports, notes = with_plots(opened(workspace).ports), list[str]()
-    record = as_task("train, evaluate and decide", lambda: train_and_decide(ports, notes))
-    publish_retrain(ports.tables, record, notes)
+    wiring, notes = opened(workspace), list[str]()
+    with telling(wiring, "retrain"):
+        ports = with_plots(wiring.ports)
+        record = as_task("train, evaluate and decide", lambda: train_and_decide(ports, notes))
+        publish_retrain(ports.tables, record, notes)
     return record, notes
 
 
@@ -88,12 +103,15 @@ def round_(workspace: str) -> RoundReport:
 
     wiring = opened(workspace)
     ports, folder = wiring.ports, wiring.workspace.reports
-    report = run_round(with_plots(ports), as_task)
-    page = as_task("write the round's page", lambda: write_page(ports, folder, links=wiring.links()))
-    as_task("write the round's decisions", lambda: write_round_decisions(ports, folder))
-    reviewed = as_task("write the round's review", lambda: write_round_review(ports, folder))
-    publish_round(wiring, report)
-    publish_review(reviewed.summary)
+    with telling(wiring, "round", pulls=True) as looked:
+        report = run_round(with_plots(ports), as_task)
+        page = as_task("write the round's page", lambda: write_page(ports, folder, links=wiring.links()))
+        as_task("write the round's decisions", lambda: write_round_decisions(ports, folder))
+        reviewed = as_task("write the round's review", lambda: write_round_review(ports, folder))
+        annotators = read_annotators(wiring)
+        looked.standing.append(falling_annotators(annotators.people))
+        publish_round(wiring, report, annotators)
+        publish_review(reviewed.summary)
     return replace(report, page=page)
 
 

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
-from goldloop import __version__
 from goldloop.core.disk import write_first, write_whole
 from goldloop.core.errors import WorkspaceError
+from goldloop.core.version import VERSION
 
 FILE_NAME = "workspace.json"
 FORMAT = 1
@@ -52,7 +52,7 @@ def new_identity(root: Path, name: str, *, is_older: bool = False) -> Identity:
     workspace_id = uuid4().hex
     handle = name if is_older else f"{name}-{workspace_id[:8]}"
     identity = Identity(workspace_id, handle, str(root), adopts_unmarked=is_older)
-    return identity if is_older else replace(identity, format=FORMAT, goldloop=__version__)
+    return identity if is_older else replace(identity, format=FORMAT, goldloop=VERSION)
 
 
 def load_identity(root: Path) -> Identity | None:

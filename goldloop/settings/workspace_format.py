@@ -17,9 +17,9 @@ from typing import Any
 
 from filelock import FileLock
 
-from goldloop import __version__
 from goldloop.core.disk import disk_errors, make_folder, write_whole
 from goldloop.core.errors import WorkspaceError
+from goldloop.core.version import VERSION
 from goldloop.settings.identity import FILE_NAME, FORMAT, ensure_identity, save_identity
 
 _SETTINGS = "goldloop.toml"
@@ -60,7 +60,7 @@ def checked_format(root: Path) -> int:
     if not isinstance(number, int) or number > FORMAT:
         writer = f"goldloop {content['goldloop']}" if content.get("goldloop") else "a newer goldloop"
         raise WorkspaceError(
-            f"{root} is a workspace of format {number}, written by {writer}; goldloop {__version__} reads "
+            f"{root} is a workspace of format {number}, written by {writer}; goldloop {VERSION} reads "
             f"formats up to {FORMAT}. Nothing was changed. Install {writer}, or restore a backup "
             "that this goldloop made"
         )
@@ -79,7 +79,7 @@ def _number(root: Path) -> None:
         write_whole(root / f"{_SETTINGS}.format-0", text)
         write_whole(root / _SETTINGS, changed)
     identity = ensure_identity(root, str(values.get("name") or root.name))
-    save_identity(root, replace(identity, format=1, goldloop=__version__))
+    save_identity(root, replace(identity, format=1, goldloop=VERSION))
 
 
 def _without_gone(text: str, values: dict[str, Any]) -> str:
