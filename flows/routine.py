@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,6 +15,7 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.schedules import Cron, Schedule
 
 from flows.cron import check_cron
+from flows.metrics import metrics_served
 from flows.publish import (
     publish_retrain,
     publish_review,
@@ -23,6 +27,7 @@ from flows.publish import (
 from flows.runs import opened
 from flows.steps import as_task
 from flows.telling import telling
+from goldloop.core.structured_log import FORMAT_VARIABLE, log, set_up_log
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport
 from goldloop.loop.events import falling_annotators
@@ -35,7 +40,9 @@ from goldloop.loop.score import score_files, score_pool
 from goldloop.reports.gallery import label_error_rows
 from goldloop.reports.steps import pull_rows, push_rows, score_rows
 from goldloop.scoring.writer import ScoreReport
+from goldloop.services.credentials import known_secrets
 from goldloop.services.prefect_runs import workspace_tag
+from goldloop.settings.metrics import METRICS_TOKEN, MetricsAddress
 from goldloop.tables.counts import conservation
 from goldloop.training.promotion import RoundRecord
 from goldloop.wiring import open_workspace
@@ -155,9 +162,31 @@ def deployments(workspace: Path) -> list[RunnerDeployment]:
     return cast("list[RunnerDeployment]", made)  # outside a running event loop they are no coroutines
 
 
-def serve(workspace: str) -> None:
-    """Serve the deployments until interrupted; interrupting does not pause their schedules."""
+def serve(workspace: str, *, metrics: MetricsAddress | None = None, has_schedules: bool = True) -> None:
+    """Serve the deployments, and with an address metrics, until interrupted.
+
+    Interrupting does not pause the schedules. Without schedules only the metrics are served.
+    """
+    wiring = open_workspace(workspace)
+    set_up_log(known_secrets(wiring.workspace, os.environ))
+    os.environ["GOLDLOOP_WORKSPACE"] = workspace
+    with ExitStack() as stack:
+        if metrics is not None:
+            token, every = os.environ.get(METRICS_TOKEN, ""), wiring.settings.metrics.refresh_s
+            port = stack.enter_context(
+                metrics_served(wiring.workspace.root, metrics, token=token, refresh_s=every)
+            )
+            at = f"http://{metrics.host}:{port}/metrics"
+            log(logging.INFO, "metrics.served", f"metrics at {at}", address=at, refresh_s=every)
+        if has_schedules:
+            _serve_deployments(workspace)
+        else:
+            threading.Event().wait()
+
+
+def _serve_deployments(workspace: str) -> None:
     from prefect import serve as serve_deployments
 
-    os.environ["GOLDLOOP_WORKSPACE"] = workspace
-    serve_deployments(*deployments(Path(workspace)), pause_on_shutdown=False)
+    made, is_json = deployments(Path(workspace)), os.environ.get(FORMAT_VARIABLE) == "json"
+    log(logging.INFO, "schedules.served", deployments=[one.flow_name for one in made])
+    serve_deployments(*made, pause_on_shutdown=False, print_starting_message=not is_json)

@@ -20,8 +20,6 @@ from goldloop.loop.events import find_events, lost_tasks
 from goldloop.loop.notify import TRIED_FOR, tell
 from goldloop.wiring import Wiring
 
-RECORD = "notifications.json"
-
 
 @dataclass(frozen=True, slots=True)
 class PrefectEvents:
@@ -90,8 +88,9 @@ def tell_events(wiring: Wiring, standing: list[Standing]) -> None:
     now = wiring.ports.clock()
     try:
         found = find_events(wiring.tables, since=now - TRIED_FOR)
-        record = wiring.workspace.root / RECORD
-        for done in tell(record, found, standing, known, wanted=settings.events, now=now):
+        for done in tell(
+            wiring.workspace.notifications, found, standing, known, wanted=settings.events, now=now
+        ):
             fields = {"name": done.event.name, "title": done.event.title, "receiver": done.receiver}
             if done.problem is None:
                 log(logging.INFO, "notification.sent", **fields)

@@ -99,6 +99,13 @@ def tell(
     return deliveries
 
 
+def try_receivers(receivers: Sequence[Receiver], *, now: datetime) -> dict[str, str | None]:
+    """Send a test to every receiver; return by name why it was not taken, None if it was."""
+    event = LoopEvent(EventName.DRIFT_FOUND, f"test {now.isoformat()}", now, "a test: nothing has happened")
+    answers = (_try(Told(event), receiver, now) for receiver in receivers)
+    return {answer.receiver: answer.problem for answer in answers}
+
+
 def _try(told: Told, receiver: Receiver, now: datetime) -> Delivery:
     try:
         receiver.send(told.event)

@@ -142,6 +142,11 @@ class Workspace:
         return self.root / "locks"
 
     @property
+    def notifications(self) -> Path:
+        """File that records which events were told to whom."""
+        return self.root / "notifications.json"
+
+    @property
     def services(self) -> Path:
         """Folder of the embedded servers: their data, logs and process ids."""
         return self.root / "services"

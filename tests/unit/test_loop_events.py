@@ -14,13 +14,15 @@ from goldloop.core.labels import LabelSet
 from goldloop.core.loop_events import EventName
 from goldloop.drift.checks import Check, Drift
 from goldloop.drift.history import Seen
-from goldloop.loop.events import find_events
+from goldloop.loop.events import falling_annotators, find_events, lost_tasks
 from goldloop.routing.policies import Band, Policy, PolicyEntry, Suspended
 from goldloop.tables.batches import read_seen, save_batch
 from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.rounds import save_round
 from goldloop.training.promotion import Decision, RoundRecord, evaluate
 from tests.loop import Loop, texts
+from tests.unit.assessed_answers import measured
+from tests.unit.test_annotator_pace import rounds
 
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -84,3 +86,20 @@ def test_a_policy_that_becomes_suspended() -> None:
     assert {event.name for event in events} == {EventName.POLICY_SUSPENDED}
     assert events[0].lines == ("1 audits are wrong", "suspended")
     assert [event.at.hour - NOW.hour for event in find_events(tables, since=NOW + timedelta(hours=2))] == [4]
+
+
+def test_an_annotator_who_falls() -> None:
+    """The event names the pseudonym and the change; one who is steady is none."""
+    fallen, steady = measured(rounds(19, 19, 20, 9)), measured(rounds(19, 19, 20, 18))
+
+    assert falling_annotators([steady]).present == {}
+    ((annotator, (title, lines)),) = falling_annotators([fallen, steady]).present.items()
+    assert title == f"annotator {annotator} is worse than before"
+    assert lines[0].startswith("change of accuracy in the newest rounds: -0.")
+
+
+def test_lost_tasks_stand_until_they_are_settled() -> None:
+    """The sentence with the choices of the user is in it."""
+    ((_, lines),) = lost_tasks("4 of 4 tasks are gone").present.values()
+    assert lines == ("4 of 4 tasks are gone",)
+    assert lost_tasks(None).present == {}
