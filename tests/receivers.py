@@ -49,7 +49,7 @@ class Mails:
     @property
     def subjects(self) -> list[str]:
         """The subjects of the mails."""
-        return [str(message["Subject"]) for message in self.messages]
+        return [" ".join(str(message["Subject"]).split()) for message in self.messages]
 
 
 @contextmanager
