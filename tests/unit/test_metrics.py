@@ -1,32 +1,29 @@
-"""The metrics of a workspace, and the endpoint at which Prometheus asks for them."""
+"""The metrics of a workspace, and the dashboard that shows them."""
 
 from __future__ import annotations
 
 import json
 import re
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from goldloop.adapters.prometheus import PREFIX, MetricsServer, exposition
-from goldloop.core.errors import ServiceError, ServiceUnreachableError, SettingsError, StorageError
+from goldloop.adapters.prometheus import PREFIX, exposition
+from goldloop.core.errors import ServiceUnreachableError, StorageError
 from goldloop.core.labels import LabelSet
 from goldloop.core.loop_events import EventName, LoopEvent, ReceiverError
-from goldloop.core.metrics import Metric, MetricKind, Reading, gauge
+from goldloop.core.metrics import Metric, MetricKind
 from goldloop.core.table_ports import Tables
 from goldloop.loop.events import lost_tasks
 from goldloop.loop.notify import tell
 from goldloop.reports import metrics as reports_metrics
 from goldloop.reports.metrics import Watched, WorkspaceMetrics
 from goldloop.routing.policies import Band, PolicyEntry, Suspended
-from goldloop.settings.metrics import MetricsAddress, check_token, parsed_address
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.policy_log import PolicyLog
 from goldloop.tables.rounds import save_round
@@ -35,7 +32,6 @@ from tests.loop import Loop, texts
 
 DASHBOARD = Path(__file__).parents[2] / "docs" / "grafana-dashboard.json"
 PRODUCTION = DASHBOARD.parent / "production.md"
-LOCAL = MetricsAddress("127.0.0.1", 0)
 OF_SERVERS = {
     "flow_last_success_timestamp_seconds", "flow_last_duration_seconds", "flow_last_run_success",
     "step_last_success_timestamp_seconds", "step_last_duration_seconds",
@@ -233,81 +229,3 @@ def test_the_dashboard_asks_for_what_exists(watched: Watched) -> None:
     assert asked_for("\n".join([*questions, PRODUCTION.read_text(encoding="utf-8")])) - served == set()
     places = [tuple(panel["gridPos"].values()) for panel in dashboard["panels"]]
     assert len(set(places)) == len({panel["id"] for panel in dashboard["panels"]}) == len(places)
-
-
-@pytest.fixture
-def server() -> Iterator[MetricsServer]:
-    """Yield an endpoint on this machine."""
-    made = MetricsServer(LOCAL, lambda: [gauge("round", "The round.", 3)])
-    yield made
-    made.close()
-
-
-def test_prometheus_is_answered(server: MetricsServer) -> None:
-    """The text has help and type; any other path is none."""
-    answer = httpx.get(f"http://127.0.0.1:{server.port}/metrics", trust_env=False)
-
-    assert answer.headers["content-type"].startswith("text/plain; version=")
-    assert (
-        answer.text == "# HELP goldloop_round The round.\n# TYPE goldloop_round gauge\ngoldloop_round 3.0\n"
-    )
-    assert httpx.get(f"http://127.0.0.1:{server.port}/", trust_env=False).status_code == 404
-
-
-def test_a_web_page_cannot_read_metrics_of_this_machine(server: MetricsServer) -> None:
-    """A page whose name leads here (DNS rebinding) is refused by that name."""
-    address = f"http://127.0.0.1:{server.port}/metrics"
-
-    assert httpx.get(address, headers={"Host": "evil.example"}, trust_env=False).status_code == 403
-    assert httpx.get(address, headers={"Host": "localhost:1"}, trust_env=False).status_code == 200
-
-
-def test_beyond_this_machine_the_token_counts() -> None:
-    """Without it, and with another one, nothing is told."""
-    token = "a long random secret"
-    server = MetricsServer(MetricsAddress("0.0.0.0", 0), lambda: [gauge("round", "Of it.", 3)], token=token)
-    try:
-        address = f"http://127.0.0.1:{server.port}/metrics"
-        for given, status in ((None, 401), ("Bearer other", 401), (f"Bearer {token}", 200)):
-            headers = {"Authorization": given} if given else {}
-            assert httpx.get(address, headers=headers, trust_env=False).status_code == status
-    finally:
-        server.close()
-
-
-def test_an_open_port_needs_a_token() -> None:
-    """The sentence says what is needed."""
-    with pytest.raises(
-        SettingsError,
-        match=r"other machines can reach metrics at 0\.0\.0\.0:9477, and GOLDLOOP_METRICS_TOKEN is not set\. "
-        r"Set it to a random secret .* a proxy with TLS",
-    ):
-        check_token(parsed_address("0.0.0.0:9477"), "")
-    with pytest.raises(SettingsError, match="is shorter than 16 characters"):
-        check_token(parsed_address("prom.example.com:9477"), "short")
-    check_token(parsed_address("0.0.0.0:9477"), "a long random secret")
-    for local in ("9477", "127.0.0.1:9477", "[::1]:9477", "localhost:9477"):
-        check_token(parsed_address(local), "")
-
-
-@pytest.mark.parametrize("wrong", ["", "port", "127.0.0.1:", "0", "70000", "http://a:1"])
-def test_what_is_no_address(wrong: str) -> None:
-    """The value seen is in the sentence."""
-    with pytest.raises(SettingsError, match=rf"metrics need a port such as 9477.*{re.escape(repr(wrong))}"):
-        parsed_address(wrong)
-
-
-def test_a_port_that_is_taken(server: MetricsServer) -> None:
-    """The error names the address and what to do."""
-    taken = MetricsAddress("127.0.0.1", server.port)
-    with pytest.raises(ServiceError, match=rf"cannot be served at 127\.0\.0\.1:{server.port} .*--metrics"):
-        MetricsServer(taken, list)
-
-
-def test_labels_are_escaped() -> None:
-    """A reason or a version with quotes and line ends cannot forge a figure."""
-    evil = 'a"} 9\ngoldloop_forged 1 #\\'
-    (family,) = text_string_to_metric_families(
-        exposition([Metric("files", "Files.", (Reading(2, {"place": evil}),))]).decode()
-    )
-    assert [(sample.labels, sample.value) for sample in family.samples] == [({"place": evil}, 2)]
