@@ -71,7 +71,7 @@ def score(workspace: str, source: str | None = None) -> list[ScoreReport]:
 def push(workspace: str) -> PushReport:
     """Choose this round's samples and push them into Label Studio, each exactly once."""
     wiring = opened(workspace)
-    with telling(wiring, "push", pulls=True):
+    with telling(wiring, "push"):
         report = as_task("push the round's tasks", lambda: push_round(wiring.ports))
         publish_table("push", push_rows(report), f"Round {report.round} of {workspace}")
     return report
@@ -125,14 +125,16 @@ def round_(workspace: str) -> RoundReport:
 @flow(name="label-errors", validate_parameters=False)
 def label_errors(workspace: str, *, is_searching: bool = True, n_send: int = 0) -> list[Relabel]:
     """Search gold for labels in doubt, send the first `n_send` to annotators, and return the present list."""
-    ports, notes = opened(workspace).ports, list[str]()
-    if is_searching:
-        as_task("cross-validate gold", lambda: find_label_errors(ports, notes))
-    if n_send:
-        as_task("send label errors to annotators", lambda: send_label_errors(ports, n_send))
-    relabels = read_relabels(ports)
-    words = " ".join([f"Gold labels in doubt in {workspace}", *notes])
-    publish_table("label-errors", label_error_rows(relabels), words)
+    wiring, notes = opened(workspace), list[str]()
+    ports = wiring.ports
+    with telling(wiring, "label-errors"):
+        if is_searching:
+            as_task("cross-validate gold", lambda: find_label_errors(ports, notes))
+        if n_send:
+            as_task("send label errors to annotators", lambda: send_label_errors(ports, n_send))
+        relabels = read_relabels(ports)
+        words = " ".join([f"Gold labels in doubt in {workspace}", *notes])
+        publish_table("label-errors", label_error_rows(relabels), words)
     return relabels
 
 

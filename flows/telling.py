@@ -14,10 +14,10 @@ from prefect.events import emit_event
 
 from goldloop.adapters.notification_receivers import receivers
 from goldloop.core.errors import TasksLostError
-from goldloop.core.loop_events import LoopEvent, Standing
+from goldloop.core.loop_events import LoopEvent, ReceiverError, Standing
 from goldloop.core.structured_log import log
 from goldloop.loop.events import find_events, lost_tasks
-from goldloop.loop.notify import TRIED_FOR, tell
+from goldloop.loop.notify import TRIED_FOR, Delivery, tell
 from goldloop.wiring import Wiring
 
 
@@ -34,15 +34,15 @@ class PrefectEvents:
 
     def send(self, event: LoopEvent) -> None:
         """Emit the event `goldloop.NAME` about the workspace."""
-        emit_event(
-            event=f"goldloop.{event.name}",
-            resource={
-                "prefect.resource.id": f"goldloop.workspace.{self.workspace_id}",
-                "prefect.resource.name": self.workspace,
-            },
-            occurred=event.at,
-            payload={"title": event.title, "lines": list(event.lines), "key": event.key},
-        )
+        resource = {
+            "prefect.resource.id": f"goldloop.workspace.{self.workspace_id}",
+            "prefect.resource.name": self.workspace,
+        }
+        payload = {"title": event.title, "lines": list(event.lines), "key": event.key}
+        try:
+            emit_event(f"goldloop.{event.name}", resource, occurred=event.at, payload=payload)
+        except Exception as error:
+            raise ReceiverError(f"Prefect: {error}") from error
 
 
 @dataclass(slots=True)
@@ -56,41 +56,35 @@ class Looked:
 def telling(wiring: Wiring, flow: str, *, pulls: bool = False) -> Iterator[Looked]:
     """Log the beginning and the end of `flow`, and tell the events that it brought, also when it fails.
 
-    With `pulls` it compares tasks with the server: that none is lost is then known where it succeeds.
+    With `pulls` it compares answers with the server: that none is lost is then known where it succeeds.
     """
     looked, started = Looked(), time.monotonic()
     where = {"flow": flow, "run": runtime.flow_run.name, "workspace": wiring.settings.name}
     log(logging.INFO, "flow.started", **where)
     try:
         yield looked
-    except BaseException as error:
-        if isinstance(error, TasksLostError):
-            looked.standing.append(lost_tasks(str(error)))
-        spent = round(time.monotonic() - started, 3)
-        said = f"{flow} failed: {error}"
-        # the command line prints the error itself
+    except Exception as error:
+        lost = [lost_tasks(str(error))] if isinstance(error, TasksLostError) else []
+        # a command prints the error by itself
         level = logging.ERROR if runtime.deployment.id else logging.INFO
-        log(level, "flow.failed", said, **where, error=type(error).__name__, duration_s=spent)
+        log(
+            level,
+            "flow.failed",
+            f"{flow} failed: {error}",
+            **where,
+            error=type(error).__name__,
+            duration_s=round(time.monotonic() - started, 3),
+        )
+        tell_events(wiring, [*looked.standing, *lost])
         raise
-    else:
-        if pulls:
-            looked.standing.append(lost_tasks(None))
-        log(logging.INFO, "flow.completed", **where, duration_s=round(time.monotonic() - started, 3))
-    finally:
-        tell_events(wiring, looked.standing)
+    log(logging.INFO, "flow.completed", **where, duration_s=round(time.monotonic() - started, 3))
+    tell_events(wiring, [*looked.standing, *([lost_tasks(None)] if pulls else [])])
 
 
 def tell_events(wiring: Wiring, standing: list[Standing]) -> None:
     """Tell what the tables and `standing` say; whatever goes wrong is logged, and never fails the flow."""
-    settings, identity = wiring.settings.notifications, wiring.workspace.identity
-    names = {"workspace": wiring.settings.name, "workspace_id": identity.id}
-    known = [PrefectEvents(**names), *receivers(settings, os.environ, **names)]
-    now = wiring.ports.clock()
     try:
-        found = find_events(wiring.tables, since=now - TRIED_FOR)
-        for done in tell(
-            wiring.workspace.notifications, found, standing, known, wanted=settings.events, now=now
-        ):
+        for done in _told(wiring, standing):
             fields = {"name": done.event.name, "title": done.event.title, "receiver": done.receiver}
             if done.problem is None:
                 log(logging.INFO, "notification.sent", **fields)
@@ -99,3 +93,16 @@ def tell_events(wiring: Wiring, standing: list[Standing]) -> None:
                 log(logging.ERROR, "notification.failed", said, **fields, problem=done.problem)
     except Exception as error:  # the loop goes on whatever happens to its notifications
         log(logging.ERROR, "notification.failed", f"no event was told: {error}", error=type(error).__name__)
+
+
+def _told(wiring: Wiring, standing: list[Standing]) -> list[Delivery]:
+    settings, now = wiring.settings.notifications, wiring.ports.clock()
+    names = {"workspace": wiring.settings.name, "workspace_id": wiring.workspace.id}
+    return tell(
+        wiring.workspace.notifications,
+        find_events(wiring.tables, since=now - TRIED_FOR),
+        standing,
+        [PrefectEvents(**names), *receivers(settings, os.environ, **names)],
+        wanted=settings.events,
+        now=now,
+    )

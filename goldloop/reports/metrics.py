@@ -93,22 +93,32 @@ class WorkspaceMetrics:
     def refresh(self) -> None:
         """Look at the tables and the servers; what fails keeps its last figures and is counted."""
         started, problem = time.time(), None
-        for group in self._groups:
+        outside = list[Metric]()
+        looks: list[Callable[[], object]] = [self._refresh(group) for group in self._groups]
+        looks += [lambda: outside.extend(server_metrics(self._watched))]
+        looks += [lambda: outside.extend(notification_metrics(self._watched))]
+        for look in looks:
             try:
-                self.n_computed += group.refresh()
+                look()
             except GoldloopError as error:
                 problem = error
         self._n_failures += problem is not None
-        metrics = [metric for group in self._groups for metric in group.metrics]
-        metrics += [*server_metrics(self._watched), *notification_metrics(self._watched)]
         ended = time.time()
-        metrics.append(
-            gauge("refresh_timestamp_seconds", "When the tables were last looked at (Unix time).", ended)
+        times = {"timestamp": ("When the tables were last looked at (Unix time).", ended)}
+        times["duration"] = ("Seconds that the last look took.", ended - started)
+        self._found = (
+            *(metric for group in self._groups for metric in group.metrics),
+            *outside,
+            *(gauge(f"refresh_{name}_seconds", words, value) for name, (words, value) in times.items()),
         )
-        metrics.append(gauge("refresh_duration_seconds", "Seconds that the last look took.", ended - started))
-        self._found = tuple(metrics)
         if problem is not None:
             raise problem
+
+    def _refresh(self, group: _Group) -> Callable[[], None]:
+        def refresh() -> None:
+            self.n_computed += group.refresh()
+
+        return refresh
 
     def read(self) -> list[Metric]:
         """Return the metrics of the last refresh, and how much room the disk has now."""

@@ -14,7 +14,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from goldloop.adapters.prometheus import PREFIX, exposition
-from goldloop.core.errors import ServiceUnreachableError, StorageError
+from goldloop.core.errors import ServiceUnreachableError, StorageError, WorkspaceError
 from goldloop.core.labels import LabelSet
 from goldloop.core.loop_events import EventName, LoopEvent, ReceiverError
 from goldloop.core.metrics import Metric, MetricKind
@@ -194,6 +194,17 @@ def test_what_receivers_did_not_take(watched: Watched) -> None:
 
     assert readings(metrics)["goldloop_notifications_undelivered"][()] == 1
     assert readings(metrics)["goldloop_pull_waits_for_decision"][()] == 1
+
+
+def test_a_damaged_record_of_notifications_hides_nothing_else(watched: Watched) -> None:
+    """Files are still told, and the failure is counted."""
+    watched.workspace.notifications.write_text("[")
+    metrics = WorkspaceMetrics(watched)
+    with pytest.raises(WorkspaceError):
+        metrics.refresh()
+
+    assert sum(readings(metrics)["goldloop_files"].values()) == 41
+    assert readings(metrics)["goldloop_refresh_failures_total"][()] == 1
 
 
 def test_names_follow_prometheus(watched: Watched) -> None:
