@@ -116,7 +116,7 @@ def upgrade(database: Database, migrate: Callable[[str], None] | None) -> None:
             f"{error}\n{database.file} could not be migrated from {before} to {database.title} "
             f"{database.version}, so it was put back as it was. Install {before} again to go on working"
         ) from error
-    database.note.unlink()
+    _forget(database)
 
 
 def undo_killed_upgrade(database: Database) -> None:
@@ -127,7 +127,7 @@ def undo_killed_upgrade(database: Database) -> None:
     """
     try:
         note = json.loads(database.note.read_text(encoding="utf-8"))
-        copy, mark = database.backups / note["copy"], str(note["mark"])
+        copy, mark, before = database.backups / note["copy"], str(note["mark"]), note["before"]
     except FileNotFoundError:
         return
     except (ValueError, TypeError, KeyError) as error:
@@ -135,6 +135,9 @@ def undo_killed_upgrade(database: Database) -> None:
             f"{database.note} is damaged, so {database.file} may be half migrated; put back the newest copy "
             f"of it from {database.backups}, remove {database.note} and run `goldloop up` again"
         ) from error
+    if before != database.version == database.last_version:  # the server has run since: nothing is put back
+        _forget(database)
+        return
     if not copy.is_file():
         raise ServiceStartError(
             f"the upgrade of {database.file} was killed, and its copy {copy} is gone; put back another copy, "
@@ -152,5 +155,10 @@ def _put_back(database: Database, copy: Path, mark: str) -> None:
     for suffix in _BESIDE_SQLITE:
         database.file.with_name(database.file.name + suffix).unlink(missing_ok=True)
     put_in_place(beside, database.file)
+    _forget(database)
+
+
+def _forget(database: Database) -> None:
+    """Remove the note, for good: were it there after a power cut, answers given since would be put back."""
     database.note.unlink()
     force_folder(database.note.parent)

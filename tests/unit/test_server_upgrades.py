@@ -153,6 +153,25 @@ def test_a_kill_in_the_middle_of_a_migration(database: Database, capsys: pytest.
     assert not database.note.exists()
 
 
+def test_a_note_that_outlived_its_upgrade_puts_nothing_back(database: Database) -> None:
+    """Once the server of this version has run, what was written since stays, whatever a power cut brings up."""
+    left: list[str] = []
+
+    def migrate(mark: str) -> None:
+        left.append(database.note.read_text())
+        migrated(database)(mark)
+
+    readied(database, migrate)
+    with closing(sqlite3.connect(database.file)) as connection, connection:
+        connection.execute("INSERT INTO runs VALUES ('since')")
+    database.note.write_text(left[0])
+
+    readied(database, pytest.fail)
+
+    assert content(database.file) == (NEWEST, ["first", "since"])
+    assert not database.note.exists()
+
+
 def test_a_killed_upgrade_whose_copy_is_gone(database: Database) -> None:
     """Nothing starts on a database that may be half migrated."""
     database.note.write_text('{"before": "3.1.0", "copy": "mlflow-3.1.0-x.db", "mark": "m"}')
