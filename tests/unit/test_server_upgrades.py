@@ -154,7 +154,7 @@ def test_a_kill_in_the_middle_of_a_migration(database: Database, capsys: pytest.
 
 
 def test_a_note_that_outlived_its_upgrade_puts_nothing_back(database: Database) -> None:
-    """Once the server of this version has run, what was written since stays, whatever a power cut brings up."""
+    """Once the server of this version has run, what was written since stays, whatever a power cut brings."""
     left: list[str] = []
 
     def migrate(mark: str) -> None:
