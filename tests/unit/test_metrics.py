@@ -6,6 +6,7 @@ import json
 import re
 import time
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -108,6 +109,20 @@ def test_the_figures_are_those_of_the_status(watched: Watched, loop: Loop) -> No
     assert found["goldloop_queue_oldest_timestamp_seconds"][()] == oldest.timestamp()
     assert found["goldloop_server_up"] == {("label_studio",): 0, ("prefect",): 0, ("mlflow",): 0}
     assert found["goldloop_disk_free_bytes"][()] > 0
+
+
+def test_the_queue_is_as_old_as_its_oldest_open_task(watched: Watched, loop: Loop) -> None:
+    """What is answered waits no longer, however old it is."""
+    for task_id in list(loop.queue.tasks)[6:]:
+        loop.queue.answer(task_id, "1", "ham")
+    loop.pull()
+    later = loop.clock.now = loop.clock.now + timedelta(days=3)
+    loop.push()
+    metrics = WorkspaceMetrics(watched)
+    metrics.refresh()
+
+    assert readings(metrics)["goldloop_tasks"]["open",] > 0
+    assert readings(metrics)["goldloop_queue_oldest_timestamp_seconds"][()] >= later.timestamp()
 
 
 def test_an_empty_workspace_has_metrics_too(tmp_path: Path, watched: Watched) -> None:

@@ -94,6 +94,7 @@ def test_a_day_later_it_is_no_news(tmp_path: Path) -> None:
     told(tmp_path, event("a"), to=[mail], now=NOW + timedelta(days=1, seconds=1))
 
     assert mail.took == []
+    assert [one.event.key for one in read_record(tmp_path / "notifications.json").told] == ["a"]
     told(tmp_path, event("a"), to=[mail], now=NOW + timedelta(days=1))
     assert mail.took == ["a"]
 

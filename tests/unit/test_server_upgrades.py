@@ -22,6 +22,7 @@ OLD = min(_revisions(*MLFLOW)[0] - {NEWEST})
 HALF = """
 import os, sqlite3, subprocess, sys
 connection = sqlite3.connect(sys.argv[1])
+connection.execute("PRAGMA journal_mode = WAL")  # what is half done stands in a file beside
 connection.executescript("CREATE TABLE half (done); DROP TABLE runs;")
 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
 print("half", flush=True)
