@@ -117,6 +117,8 @@ def test_the_queue_is_as_old_as_its_oldest_open_task(watched: Watched, loop: Loo
         loop.queue.answer(task_id, "1", "ham")
     loop.pull()
     later = loop.clock.now = loop.clock.now + timedelta(days=3)
+    loop.texts.update(texts(80))
+    loop.score()
     loop.push()
     metrics = WorkspaceMetrics(watched)
     metrics.refresh()
