@@ -90,9 +90,9 @@ def tell_events(wiring: Wiring, standing: list[Standing]) -> None:
                 log(logging.INFO, "notification.sent", **fields)
             else:
                 said = f"not told: {done.event.title} ({done.problem}); the next run tries again"
-                log(logging.ERROR, "notification.failed", said, **fields, problem=done.problem)
+                log(logging.WARNING, "notification.failed", said, **fields, problem=done.problem)
     except Exception as error:  # the loop goes on whatever happens to its notifications
-        log(logging.ERROR, "notification.failed", f"no event was told: {error}", error=type(error).__name__)
+        log(logging.WARNING, "notification.failed", f"no event was told: {error}", error=type(error).__name__)
 
 
 def _told(wiring: Wiring, standing: list[Standing]) -> list[Delivery]:
