@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +11,6 @@ from dataclasses import dataclass, field
 from prefect import runtime
 from prefect.events import emit_event
 
-from goldloop.adapters.notification_receivers import receivers
 from goldloop.core.errors import TasksLostError
 from goldloop.core.loop_events import LoopEvent, ReceiverError, Standing
 from goldloop.core.structured_log import log
@@ -96,13 +94,13 @@ def tell_events(wiring: Wiring, standing: list[Standing]) -> None:
 
 
 def _told(wiring: Wiring, standing: list[Standing]) -> list[Delivery]:
-    settings, now = wiring.settings.notifications, wiring.ports.clock()
-    names = {"workspace": wiring.settings.name, "workspace_id": wiring.workspace.id}
+    settings, now = wiring.settings, wiring.ports.clock()
+    prefect = PrefectEvents(settings.name, wiring.workspace.id)
     return tell(
         wiring.workspace.notifications,
         find_events(wiring.tables, since=now - TRIED_FOR),
         standing,
-        [PrefectEvents(**names), *receivers(settings, os.environ, **names)],
-        wanted=settings.events,
+        [prefect, *wiring.receivers()],
+        wanted=settings.notifications.events,
         now=now,
     )

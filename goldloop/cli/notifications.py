@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import typer
@@ -23,13 +22,8 @@ def notifications(
     as_json: Json = False,
 ) -> None:
     """Show which events were told to whom; with --test, send a test and say what each receiver answered."""
-    from goldloop.adapters.notification_receivers import receivers
-
     wiring = open_workspace(where)
-    settings = wiring.workspace.settings
-    found = receivers(
-        settings.notifications, os.environ, workspace=settings.name, workspace_id=wiring.workspace.id
-    )
+    found = wiring.receivers()
     if not found:
         say("nobody is told: goldloop.toml has neither notifications.email_to nor notifications.webhook")
     if test:
