@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from goldloop.annotators.report import annotator_report
+from goldloop.annotators.report import AnnotatorReport, annotator_report
 from goldloop.core.table_ports import Tables
 from goldloop.core.verbatim import markdown_text
 from goldloop.loop.policy import known_people
@@ -43,11 +43,15 @@ def publish_retrain(tables: Tables, record: RoundRecord | None, notes: Sequence[
     create_markdown_artifact(key="goldloop-retrain", markdown=markdown(section))
 
 
-def publish_round(wiring: Wiring, report: RoundReport) -> None:
+def read_annotators(wiring: Wiring) -> AnnotatorReport:
+    """Return the report on the annotators as of now."""
+    state = wiring.read_state()
+    return annotator_report(state.outcomes, state.snapshot.requests.requests, wiring.settings)
+
+
+def publish_round(wiring: Wiring, report: RoundReport, annotators: AnnotatorReport) -> None:
     """Leave the retrain, the annotators, and one table of what the other steps did."""
     publish_retrain(wiring.tables, report.record, report.notes)
-    state = wiring.read_state()
-    annotators = annotator_report(state.outcomes, state.snapshot.requests.requests, wiring.settings)
     sections = [markdown(section) for section in annotator_sections(annotators)]
     create_markdown_artifact(key="goldloop-annotators", markdown="\n\n".join(sections) or NOBODY)
     steps = {"score": score_rows([report.score]), "push": push_rows(report.push)}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,11 +15,22 @@ from prefect.client.schemas.objects import ConcurrencyLimitConfig, ConcurrencyLi
 from prefect.schedules import Cron, Schedule
 
 from flows.cron import check_cron
-from flows.publish import publish_retrain, publish_review, publish_round, publish_table, with_plots
+from flows.metrics import metrics_served
+from flows.publish import (
+    publish_retrain,
+    publish_review,
+    publish_round,
+    publish_table,
+    read_annotators,
+    with_plots,
+)
 from flows.runs import opened
 from flows.steps import as_task
+from flows.telling import telling
+from goldloop.core.structured_log import FORMAT_VARIABLE, log, set_up_log
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport
+from goldloop.loop.events import falling_annotators
 from goldloop.loop.pull import pull as pull_answers
 from goldloop.loop.push import push as push_round
 from goldloop.loop.relabel import Relabel, find_label_errors, read_relabels, send_label_errors
@@ -26,7 +40,9 @@ from goldloop.loop.score import score_files, score_pool
 from goldloop.reports.gallery import label_error_rows
 from goldloop.reports.steps import pull_rows, push_rows, score_rows
 from goldloop.scoring.writer import ScoreReport
+from goldloop.services.credentials import known_secrets
 from goldloop.services.prefect_runs import workspace_tag
+from goldloop.settings.metrics import METRICS_TOKEN, MetricsAddress
 from goldloop.tables.counts import conservation
 from goldloop.training.promotion import RoundRecord
 from goldloop.wiring import open_workspace
@@ -42,40 +58,46 @@ _ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyL
 @flow(name="score", validate_parameters=False)
 def score(workspace: str, source: str | None = None) -> list[ScoreReport]:
     """Score new files of `source`, then whatever in the unlabeled pool the champion has not scored yet."""
-    ports = opened(workspace).ports
-    reports = [as_task("read and score new files", lambda: score_files(ports, source))] if source else []
-    reports.append(as_task("score the pool", lambda: score_pool(ports)))
-    publish_table("score", score_rows(reports), str(conservation(ports.tables)))
+    wiring = opened(workspace)
+    with telling(wiring, "score"):
+        ports = wiring.ports
+        reports = [as_task("read and score new files", lambda: score_files(ports, source))] if source else []
+        reports.append(as_task("score the pool", lambda: score_pool(ports)))
+        publish_table("score", score_rows(reports), str(conservation(ports.tables)))
     return reports
 
 
 @flow(name="push", validate_parameters=False)
 def push(workspace: str) -> PushReport:
     """Choose this round's samples and push them into Label Studio, each exactly once."""
-    ports = opened(workspace).ports
-    report = as_task("push the round's tasks", lambda: push_round(ports))
-    publish_table("push", push_rows(report), f"Round {report.round} of {workspace}")
+    wiring = opened(workspace)
+    with telling(wiring, "push"):
+        report = as_task("push the round's tasks", lambda: push_round(wiring.ports))
+        publish_table("push", push_rows(report), f"Round {report.round} of {workspace}")
     return report
 
 
 @flow(name="pull", validate_parameters=False)
 def pull(workspace: str, *, accept_lost: bool = False, keep_lost: bool = False) -> PullReport:
     """Pull what annotators answered since the last pull into a new gold version."""
-    ports = opened(workspace).ports
-    report = as_task(
-        "pull answers and make gold",
-        lambda: pull_answers(ports, accept_lost=accept_lost, keep_lost=keep_lost),
-    )
-    publish_table("pull", pull_rows(report), f"Pulled into {workspace}")
+    wiring = opened(workspace)
+    with telling(wiring, "pull", pulls=True):
+        report = as_task(
+            "pull answers and make gold",
+            lambda: pull_answers(wiring.ports, accept_lost=accept_lost, keep_lost=keep_lost),
+        )
+        publish_table("pull", pull_rows(report), f"Pulled into {workspace}")
     return report
 
 
 @flow(name="retrain", validate_parameters=False)
 def retrain(workspace: str) -> tuple[RoundRecord | None, list[str]]:
     """Train a challenger on the newest gold and let the gate decide; also returns notes for the user."""
-    ports, notes = with_plots(opened(workspace).ports), list[str]()
-    record = as_task("train, evaluate and decide", lambda: train_and_decide(ports, notes))
-    publish_retrain(ports.tables, record, notes)
+    wiring, notes = opened(workspace), list[str]()
+    with telling(wiring, "retrain"):
+        ports = with_plots(wiring.ports)
+        record = as_task("train, evaluate and decide", lambda: train_and_decide(ports, notes))
+        publish_retrain(ports.tables, record, notes)
     return record, notes
 
 
@@ -88,26 +110,31 @@ def round_(workspace: str) -> RoundReport:
 
     wiring = opened(workspace)
     ports, folder = wiring.ports, wiring.workspace.reports
-    report = run_round(with_plots(ports), as_task)
-    page = as_task("write the round's page", lambda: write_page(ports, folder, links=wiring.links()))
-    as_task("write the round's decisions", lambda: write_round_decisions(ports, folder))
-    reviewed = as_task("write the round's review", lambda: write_round_review(ports, folder))
-    publish_round(wiring, report)
-    publish_review(reviewed.summary)
+    with telling(wiring, "round", pulls=True) as looked:
+        report = run_round(with_plots(ports), as_task)
+        page = as_task("write the round's page", lambda: write_page(ports, folder, links=wiring.links()))
+        as_task("write the round's decisions", lambda: write_round_decisions(ports, folder))
+        reviewed = as_task("write the round's review", lambda: write_round_review(ports, folder))
+        annotators = read_annotators(wiring)
+        looked.standing.append(falling_annotators(annotators.people))
+        publish_round(wiring, report, annotators)
+        publish_review(reviewed.summary)
     return replace(report, page=page)
 
 
 @flow(name="label-errors", validate_parameters=False)
 def label_errors(workspace: str, *, is_searching: bool = True, n_send: int = 0) -> list[Relabel]:
     """Search gold for labels in doubt, send the first `n_send` to annotators, and return the present list."""
-    ports, notes = opened(workspace).ports, list[str]()
-    if is_searching:
-        as_task("cross-validate gold", lambda: find_label_errors(ports, notes))
-    if n_send:
-        as_task("send label errors to annotators", lambda: send_label_errors(ports, n_send))
-    relabels = read_relabels(ports)
-    words = " ".join([f"Gold labels in doubt in {workspace}", *notes])
-    publish_table("label-errors", label_error_rows(relabels), words)
+    wiring, notes = opened(workspace), list[str]()
+    ports = wiring.ports
+    with telling(wiring, "label-errors"):
+        if is_searching:
+            as_task("cross-validate gold", lambda: find_label_errors(ports, notes))
+        if n_send:
+            as_task("send label errors to annotators", lambda: send_label_errors(ports, n_send))
+        relabels = read_relabels(ports)
+        words = " ".join([f"Gold labels in doubt in {workspace}", *notes])
+        publish_table("label-errors", label_error_rows(relabels), words)
     return relabels
 
 
@@ -137,9 +164,31 @@ def deployments(workspace: Path) -> list[RunnerDeployment]:
     return cast("list[RunnerDeployment]", made)  # outside a running event loop they are no coroutines
 
 
-def serve(workspace: str) -> None:
-    """Serve the deployments until interrupted; interrupting does not pause their schedules."""
+def serve(workspace: str, *, metrics: MetricsAddress | None = None, has_schedules: bool = True) -> None:
+    """Serve the deployments, and with an address metrics, until interrupted.
+
+    Interrupting does not pause the schedules. Without schedules only the metrics are served.
+    """
+    wiring = open_workspace(workspace)
+    set_up_log(known_secrets(wiring.workspace, os.environ))
+    os.environ["GOLDLOOP_WORKSPACE"] = workspace
+    with ExitStack() as stack:
+        if metrics is not None:
+            token, every = os.environ.get(METRICS_TOKEN, ""), wiring.settings.metrics.refresh_s
+            port = stack.enter_context(
+                metrics_served(wiring.workspace.root, metrics, token=token, refresh_s=every)
+            )
+            at = f"http://{metrics.host}:{port}/metrics"
+            log(logging.INFO, "metrics.served", f"metrics at {at}", address=at, refresh_s=every)
+        if has_schedules:
+            _serve_deployments(workspace)
+        else:
+            threading.Event().wait()
+
+
+def _serve_deployments(workspace: str) -> None:
     from prefect import serve as serve_deployments
 
-    os.environ["GOLDLOOP_WORKSPACE"] = workspace
-    serve_deployments(*deployments(Path(workspace)), pause_on_shutdown=False)
+    made, is_json = deployments(Path(workspace)), os.environ.get(FORMAT_VARIABLE) == "json"
+    log(logging.INFO, "schedules.served", deployments=[one.flow_name for one in made])
+    serve_deployments(*made, pause_on_shutdown=False, print_starting_message=not is_json)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from prefect import runtime, tags
 from prefect.client.orchestration import get_client
 
+from goldloop.core.structured_log import set_up_log
 from goldloop.services import endpoints
+from goldloop.services.credentials import known_secrets
 from goldloop.services.logs import rotate
 from goldloop.services.prefect_runs import crash_dead_runs, run_tags
 from goldloop.settings.workspace import Workspace
@@ -29,6 +32,7 @@ def opened(workspace: str) -> Wiring:
     `goldloop serve` runs for months, so every run also keeps the logs of the servers short.
     """
     wiring = open_workspace(workspace)
+    set_up_log(known_secrets(wiring.workspace, os.environ))
     rotate(wiring.workspace.logs)
     run_id, wanted = runtime.flow_run.id, run_tags(wiring.workspace.id)
     if run_id and not set(wanted) <= set(runtime.flow_run.tags):

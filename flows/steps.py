@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -10,6 +12,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import Task, exponential_backoff
 
 from goldloop.core.errors import ServiceUnreachableError
+from goldloop.core.structured_log import log
 
 Result = TypeVar("Result")
 
@@ -24,6 +27,13 @@ def as_task(name: str, step: Callable[[], Result]) -> Result:
     A scheduled run repeats a step while a server does not answer; a repeated step does no harm.
     A user who runs a command is told at once.
     """
+
+    def logged() -> Result:
+        started = time.monotonic()
+        done = step()
+        log(logging.INFO, "step.completed", step=name, duration_s=round(time.monotonic() - started, 3))
+        return done
+
     run: Any = task(
         name=name,
         retries=RETRIES,
@@ -32,7 +42,7 @@ def as_task(name: str, step: Callable[[], Result]) -> Result:
         retry_condition_fn=is_worth_a_retry,
         timeout_seconds=TIMEOUT_S,
         persist_result=False,
-    )(step)
+    )(logged)
     result: Result = run()
     return result
 

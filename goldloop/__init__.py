@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from goldloop.core.version import VERSION
+
 if TYPE_CHECKING:
     from goldloop.api import OpenWorkspace, open_workspace
 
 __all__ = ["OpenWorkspace", "__version__", "open_workspace"]
-__version__ = "0.1.0"
+__version__ = VERSION
 
 
 def __getattr__(name: str) -> Any:

@@ -25,6 +25,7 @@ from typing import IO
 from goldloop.core.disk import disk_errors, force_folder, make_folder, put_in_place
 from goldloop.core.errors import WorkspaceError
 from goldloop.settings.workspace import Workspace
+from goldloop.settings.workspace_format import checked_format
 from goldloop.tables import schema
 
 FORMAT = 1
@@ -92,7 +93,8 @@ def restore(file: Path, folder: Path) -> Workspace:
     of their own at the next `goldloop up`.
 
     Raises:
-        WorkspaceError: `folder` is not empty, or `file` is no backup, is damaged or incomplete.
+        WorkspaceError: `folder` is not empty, or `file` is no backup, is damaged or incomplete, or holds the
+            workspace of a newer goldloop.
     """
     if not file.is_file():
         raise WorkspaceError(f"{file} is no file. Name one that `goldloop backup` wrote.")
@@ -105,6 +107,7 @@ def restore(file: Path, folder: Path) -> Workspace:
         with tarfile.open(file, mode="r:") as archive:
             digests = {member.name: _extract(archive, member, beside) for member in archive}
         _compare(file, beside, digests)
+        checked_format(beside)
         beside.chmod(0o755)
         if folder.exists():
             folder.rmdir()

@@ -17,6 +17,7 @@ from goldloop.adapters.delta import INDEX, open_tables
 from goldloop.adapters.derived_file import DerivedFile
 from goldloop.adapters.progress import TerminalProgress
 from goldloop.core.errors import BusyError
+from goldloop.core.loop_events import Receiver
 from goldloop.core.modality import Modality
 from goldloop.core.presets import PresetChoice
 from goldloop.core.samples import FileRef
@@ -207,6 +208,15 @@ class Wiring:
             task_data=self.modality.task_data,
             secret=sealing_key(self.workspace.root),
             acceptable=self.settings.acceptable_label,
+        )
+
+    def receivers(self) -> list[Receiver]:
+        """Return who is told of events, with the secrets of the environment."""
+        from goldloop.adapters.notification_receivers import receivers
+
+        settings = self.workspace.settings
+        return receivers(
+            settings.notifications, os.environ, workspace=settings.name, workspace_id=self.workspace.id
         )
 
     def links(self) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The loop: score, push, pull, retrain, round, serve, status and rollback."""
+"""The loop: score, push, pull, retrain, round, status and rollback."""
 
 from __future__ import annotations
 
@@ -144,12 +144,6 @@ def _show_record(record: Any, notes: list[str], *, as_json: bool) -> None:
         return
     title, sentences = retrain_title(record), (*record.decision.reasons, *check_lines(record.checks))
     show(record, evaluation_rows(record), as_json=as_json, title=title, notes=sentences)
-
-
-@app.command()
-def serve(where: Where = None) -> None:
-    """Run the schedules on this machine: a pull every 15 minutes, and the weekly round."""
-    run_flow(where, "serve")
 
 
 @app.command()

@@ -19,11 +19,13 @@ from goldloop.cli import (
     hints,
     labels,
     loop,
+    notifications,
     outcomes,
     policy,
     reports,
     review,
     selection,
+    serve,
     workspace,
 )
 from goldloop.cli.common import err, out
@@ -45,11 +47,13 @@ app = typer.Typer(
 app.add_typer(workspace.app)
 app.add_typer(labels.app)
 app.add_typer(loop.app)
+app.add_typer(serve.app)
 app.add_typer(decide.app)
 app.add_typer(hints.app)
 app.add_typer(reports.app)
 app.add_typer(review.app)
 app.add_typer(outcomes.app)
+app.add_typer(notifications.app)
 app.add_typer(policy.replay_app)
 app.add_typer(gold.app, name="gold")
 app.add_typer(policy.app, name="policy")

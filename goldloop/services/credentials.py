@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 
 from goldloop.core.disk import write_first, write_whole
@@ -13,6 +14,13 @@ from goldloop.settings.workspace import Workspace
 
 SINCE_FIRST = {"mlflow_auth"}
 """Secrets that files of the first goldloop lack."""
+SECRET_VARIABLES = (
+    *("GOLDLOOP_LABEL_STUDIO_TOKEN", "GOLDLOOP_PREFECT_AUTH", "GOLDLOOP_SOURCE_PASSWORD"),
+    *("GOLDLOOP_SMTP_PASSWORD", "GOLDLOOP_WEBHOOK_URL", "GOLDLOOP_METRICS_TOKEN"),
+    *("MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN", "PREFECT_API_AUTH_STRING", "PREFECT_API_KEY"),
+    *("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
+)
+"""Environment variables whose values are secret."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -77,3 +85,15 @@ def ensure_credentials(workspace: Workspace) -> Credentials:
             write_whole(path, json.dumps(asdict(new_credentials()) | known, indent=2), mode=0o600)
     path.chmod(0o600)
     return load_credentials(workspace)
+
+
+def known_secrets(workspace: Workspace, environment: Mapping[str, str]) -> set[str]:
+    """Return every secret that the workspace or the environment holds, for the log to leave out.
+
+    Of "user:password" the password counts alone too.
+    """
+    values = {environment.get(name, "") for name in SECRET_VARIABLES}
+    with contextlib.suppress(ServiceError):
+        own = asdict(load_credentials(workspace))
+        values |= {value for name, value in own.items() if name != "label_studio_username"}
+    return {secret for value in values for secret in (value, value.partition(":")[2]) if secret}

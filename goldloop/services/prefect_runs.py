@@ -43,7 +43,7 @@ def crash_dead_runs(server: PrefectEndpoint, workspace_id: str) -> int:
     say so.
     """
     try:
-        with _client(server) as client:
+        with prefect_client(server) as client:
             dead = [run for run in _unfinished(client, workspace_id) if _is_dead(run)]
             for run in dead:
                 _crash(client, run)
@@ -52,7 +52,8 @@ def crash_dead_runs(server: PrefectEndpoint, workspace_id: str) -> int:
         return 0
 
 
-def _client(server: PrefectEndpoint) -> httpx.Client:
+def prefect_client(server: PrefectEndpoint) -> httpx.Client:
+    """Return a client of the server's API, which waits for an answer for ten seconds."""
     user, _, password = (server.auth or "").partition(":")
     return httpx.Client(
         base_url=server.api_url,

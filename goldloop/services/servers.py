@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 from filelock import FileLock
@@ -23,7 +24,8 @@ from goldloop.core.loopback import direct_loopback
 from goldloop.services.credentials import Credentials
 from goldloop.services.databases import MLFLOW, PREFECT, ready_alembic, ready_django
 from goldloop.services.indexes import pip_settings, uv_environment
-from goldloop.services.processes import start_failure
+from goldloop.services.processes import MARK_VARIABLE, start_failure
+from goldloop.services.upgrades import Database
 from goldloop.settings.workspace import Workspace
 
 LABEL_STUDIO_VERSION = "1.23.2"
@@ -61,12 +63,12 @@ def prepare(
     folder.mkdir(parents=True, exist_ok=True)
     if name == "label_studio":
         home = installation(say)
-        _ready_database(home, folder / "data", workspace)
+        _ready_database(home, folder / "data", workspace, say)
         environment = _serving_environment(workspace, folder, port, credentials)
         return [str(home / _PYTHON), str(LAUNCHER), "serve"], environment
     if name == "prefect":
-        return _prefect(folder, port, credentials)
-    return _mlflow(folder, port, credentials, workspace.logs)
+        return _prefect(folder, port, credentials, workspace.logs, say)
+    return _mlflow(folder, port, credentials, workspace.logs, say)
 
 
 def _serving_environment(
@@ -101,7 +103,7 @@ def _serving_environment(
     }
 
 
-def _ready_database(home: Path, data: Path, workspace: Workspace) -> None:
+def _ready_database(home: Path, data: Path, workspace: Workspace, say: Callable[[str], None]) -> None:
     data.mkdir(exist_ok=True)
     database = data / _DATABASE
     if not database.exists():
@@ -109,16 +111,15 @@ def _ready_database(home: Path, data: Path, workspace: Workspace) -> None:
         shutil.copyfile(home / _DATABASE, beside)
         beside.replace(database)
     ready_django(
-        "Label Studio",
-        LABEL_STUDIO_VERSION,
-        database,
+        Database("Label Studio", LABEL_STUDIO_VERSION, database, workspace.services / "backups", say),
         home / _DATABASE,
-        backups=workspace.services / "backups",
-        migrate=lambda: _migrate(home / _PYTHON, data, workspace.logs / "label_studio.log"),
+        migrate=lambda mark: _migrate(home / _PYTHON, data, workspace.logs / "label_studio.log", mark=mark),
     )
 
 
-def _prefect(folder: Path, port: int, credentials: Credentials) -> tuple[list[str], dict[str, str]]:
+def _prefect(
+    folder: Path, port: int, credentials: Credentials, logs: Path, say: Callable[[str], None]
+) -> tuple[list[str], dict[str, str]]:
     environment = server_environment() | {
         "PREFECT_HOME": str(folder),
         "PREFECT_SERVER_API_AUTH_STRING": credentials.prefect_auth,
@@ -132,15 +133,18 @@ def _prefect(folder: Path, port: int, credentials: Credentials) -> tuple[list[st
         # with leases in memory, the lease of a killed retrain would block retraining after a restart
         "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     }
+    upgrade = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
     ready_alembic(
-        *PREFECT, "Prefect", folder / "prefect.db", backups=folder.parent / "backups", migrate=lambda: None
-    )  # Prefect migrates it when it starts
+        *PREFECT,
+        Database("Prefect", version("prefect"), folder / "prefect.db", folder.parent / "backups", say),
+        migrate=lambda mark: _run(upgrade, environment | {MARK_VARIABLE: mark}, logs / "prefect.log"),
+    )
     command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
     return command, environment
 
 
 def _mlflow(
-    folder: Path, port: int, credentials: Credentials, logs: Path
+    folder: Path, port: int, credentials: Credentials, logs: Path, say: Callable[[str], None]
 ) -> tuple[list[str], dict[str, str]]:
     plugin = folder / "plugin"  # MLflow takes another application only from an installed package
     package = plugin / "goldloop_login-1.dist-info"
@@ -161,10 +165,8 @@ def _mlflow(
     upgrade = [sys.executable, "-m", "mlflow", "db", "upgrade", address]
     ready_alembic(
         *MLFLOW,
-        "MLflow",
-        folder / "mlflow.db",
-        backups=folder.parent / "backups",
-        migrate=lambda: _run(upgrade, environment, logs / "mlflow.log"),
+        Database("MLflow", version("mlflow"), folder / "mlflow.db", folder.parent / "backups", say),
+        migrate=lambda mark: _run(upgrade, environment | {MARK_VARIABLE: mark}, logs / "mlflow.log"),
     )
     command = [sys.executable, "-m", "mlflow", "server", "--app-name", "goldloop-login"]
     command += ["--host", "127.0.0.1", "--port", str(port)]
@@ -252,9 +254,10 @@ def _install(folder: Path, log: Path, say: Callable[[str], None]) -> None:
     shutil.rmtree(data)
 
 
-def _migrate(python: Path, data: Path, log: Path) -> None:
+def _migrate(python: Path, data: Path, log: Path, *, mark: str = "") -> None:
     """Migrate the database in `data` to this Label Studio's schema; create it if it is missing."""
-    _run([str(python), str(LAUNCHER), "migrate"], label_studio_environment(data), log)
+    environment = label_studio_environment(data) | {MARK_VARIABLE: mark}
+    _run([str(python), str(LAUNCHER), "migrate"], environment, log)
 
 
 def _run(command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:

@@ -17,7 +17,9 @@ from goldloop.core.record_form import NO_FIELDS, RecordForm
 from goldloop.settings.capacity import CapacitySettings
 from goldloop.settings.costs import CostSettings, ErrorCost
 from goldloop.settings.kinds import BANDS, FEATURE_PRESETS, PRESETS, RENAMED_PRESETS
+from goldloop.settings.metrics import MetricsSettings
 from goldloop.settings.moderation import ModerationSettings
+from goldloop.settings.notifications import NotificationSettings
 from goldloop.settings.records import REASONS, RecordSettings
 from goldloop.settings.sections import (
     AnnotatorSettings,
@@ -70,6 +72,8 @@ class Settings(Section):
     records: RecordSettings | None = None
     schedule: ScheduleSettings = ScheduleSettings()
     housekeeping: HousekeepingSettings = HousekeepingSettings()
+    notifications: NotificationSettings = NotificationSettings()
+    metrics: MetricsSettings = MetricsSettings()
     services: ServiceSettings = ServiceSettings()
 
     @model_validator(mode="before")

@@ -9,8 +9,11 @@ from uuid import uuid4
 
 from goldloop.core.disk import write_first, write_whole
 from goldloop.core.errors import WorkspaceError
+from goldloop.core.version import VERSION
 
 FILE_NAME = "workspace.json"
+FORMAT = 1
+"""The format of workspaces that this goldloop writes, see `goldloop.settings.workspace_format`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,8 @@ class Identity:
 
     Servers know the workspace by `id`; `handle` names its models, experiments and deployments there. `root`
     is the folder in which it was last seen. A workspace older than workspace.json `adopts_unmarked` projects
-    of its name, because nothing of it was marked then. `projects` are known once they were made.
+    of its name, because nothing of it was marked then. `projects` are known once they were made. `format` is
+    the format of the workspace, 0 before there were formats; `goldloop` is the version that brought it there.
     """
 
     id: str
@@ -39,13 +43,16 @@ class Identity:
     root: str
     adopts_unmarked: bool = False
     projects: tuple[KnownProject, ...] = ()
+    format: int = 0
+    goldloop: str = ""
 
 
 def new_identity(root: Path, name: str, *, is_older: bool = False) -> Identity:
     """Return an identity with a random id; the workspace in `root` may be older than workspace.json."""
     workspace_id = uuid4().hex
     handle = name if is_older else f"{name}-{workspace_id[:8]}"
-    return Identity(workspace_id, handle, str(root), adopts_unmarked=is_older)
+    identity = Identity(workspace_id, handle, str(root), adopts_unmarked=is_older)
+    return identity if is_older else replace(identity, format=FORMAT, goldloop=VERSION)
 
 
 def load_identity(root: Path) -> Identity | None:

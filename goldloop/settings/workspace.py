@@ -16,6 +16,7 @@ from goldloop.settings import Settings
 from goldloop.settings.identity import Identity, ensure_identity, new_identity, save_identity
 from goldloop.settings.label_record import save_labels
 from goldloop.settings.toml import FILE_NAME, checked_settings, load_settings, settings_toml
+from goldloop.settings.workspace_format import bring_up_to_date
 
 UNNAMED = frozenset("[]^|\\")
 """Characters of a path on which deltalake ends the process or looks elsewhere."""
@@ -32,8 +33,11 @@ class Workspace:
     def open(cls, root: Path | None = None) -> Workspace:
         """Return the workspace at `root`, else at $GOLDLOOP_WORKSPACE, else around the current folder.
 
+        One that an older goldloop has written is brought to the present format first.
+
         Raises:
-            WorkspaceError: none of them holds a goldloop.toml, or its path is not valid UTF-8.
+            WorkspaceError: none of them holds a goldloop.toml, its path cannot be named, or a newer goldloop
+                has written it.
             SettingsError: its goldloop.toml is wrong.
         """
         given = root or os.environ.get("GOLDLOOP_WORKSPACE")
@@ -41,6 +45,7 @@ class Workspace:
         _refuse_other_names(candidates[0])
         for folder in candidates:
             if (folder / FILE_NAME).is_file():
+                bring_up_to_date(folder)
                 return cls(folder, load_settings(folder / FILE_NAME))
         raise WorkspaceError(
             f"no {FILE_NAME} in {candidates[0]}{'' if given else ' or above it'}; "
@@ -135,6 +140,11 @@ class Workspace:
     def locks(self) -> Path:
         """Folder of lock files."""
         return self.root / "locks"
+
+    @property
+    def notifications(self) -> Path:
+        """File that records which events were told to whom."""
+        return self.root / "notifications.json"
 
     @property
     def services(self) -> Path:

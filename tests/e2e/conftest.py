@@ -86,3 +86,18 @@ def mlflow_only(tmp_path: Path, elsewhere: str, monkeypatch: pytest.MonkeyPatch)
         yield workspace
     finally:
         down(workspace, say=print)
+
+
+@pytest.fixture
+def prefect_only(tmp_path: Path, elsewhere: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    """Yield a workspace whose only embedded server is Prefect."""
+    monkeypatch.setenv("GOLDLOOP_LABEL_STUDIO_TOKEN", "0" * 40)
+    workspace = Workspace.create(
+        tmp_path / "w",
+        labels=["cat", "dog"],
+        services={"label_studio_url": elsewhere, "mlflow_url": elsewhere},
+    )
+    try:
+        yield workspace
+    finally:
+        down(workspace, say=print)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
+import time
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -11,11 +14,14 @@ import pytest
 from goldloop.core.errors import ServiceStartError
 from goldloop.services import down, up
 from goldloop.services.credentials import new_credentials
-from goldloop.services.databases import MLFLOW, _revisions
-from goldloop.services.servers import prepare
+from goldloop.services.databases import MLFLOW, PREFECT, _revisions
+from goldloop.services.servers import prepare, server_environment
 from goldloop.settings.workspace import Workspace
 
 pytestmark = pytest.mark.servers
+
+LATE = "scheduler_leases"
+"""A table that a late migration of MLflow makes."""
 
 
 def change(file: Path, statement: str) -> None:
@@ -87,8 +93,73 @@ def test_mlflow_of_an_older_version(mlflow_only: Workspace) -> None:
     assert schema(backup) == older != newest
 
 
-def make_older(file: Path) -> str:
-    """Make a database as the MLflow before the installed one made it; return its schema."""
+@pytest.mark.filterwarnings("ignore")  # of MLflow's own tables
+def test_mlflow_whose_migration_fails(mlflow_only: Workspace) -> None:
+    """Its database is put back as it was, so that the older MLflow can go on with it."""
+    file = mlflow_only.services / "mlflow" / "mlflow.db"
+    file.parent.mkdir(parents=True)
+    older = make_older(file, n_back=6)
+    (file.parent / "schema_version").write_text("3.0.1")
+    before = tables(file)
+    assert LATE not in before
+    change(file, f"CREATE TABLE {LATE} (of_somebody_else)")
+
+    with pytest.raises(
+        ServiceStartError, match=r"so it was put back as it was\. Install MLflow 3\.0\.1 again"
+    ):
+        up(mlflow_only, say=print)
+
+    assert schema(file) == older
+    assert tables(file) == before | {LATE}
+    change(file, f"DROP TABLE {LATE}")
+    up(mlflow_only, say=print)
+    assert schema(file) == next(iter(_revisions(*MLFLOW)[1]))
+
+
+@pytest.mark.filterwarnings("ignore")  # of MLflow's own tables
+def test_a_kill_while_mlflow_is_upgraded(mlflow_only: Workspace) -> None:
+    """The next `goldloop up` begins from the copy, and the server runs on the present schema."""
+    file = mlflow_only.services / "mlflow" / "mlflow.db"
+    file.parent.mkdir(parents=True)
+    older = make_older(file, n_back=6)
+    command = [sys.executable, "-m", "goldloop.cli.main", "up", "-w", str(mlflow_only.root)]
+    going = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (file.parent / "upgrade.json").exists():
+        assert going.poll() is None
+        time.sleep(0.01)
+    going.kill()
+    going.wait()
+    (copy,) = (mlflow_only.services / "backups").iterdir()
+    assert schema(copy) == older
+
+    up(mlflow_only, say=print)
+
+    assert schema(file) == next(iter(_revisions(*MLFLOW)[1]))
+    assert not (file.parent / "upgrade.json").exists()
+
+
+def test_prefect_of_an_older_version(prefect_only: Workspace) -> None:
+    """Its database is kept as it was and upgraded before the server starts."""
+    file = prefect_only.services / "prefect" / "prefect.db"
+    file.parent.mkdir(parents=True)
+    known, heads = _revisions(*PREFECT)
+    environment = server_environment() | {"PREFECT_HOME": str(file.parent)}
+    upgrade = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "--yes"]
+    subprocess.run([*upgrade, "--revision", "head"], env=environment, check=True, capture_output=True)
+    downgrade = [sys.executable, "-m", "prefect", "server", "database", "downgrade", "--yes"]
+    subprocess.run([*downgrade, "--revision", "-1"], env=environment, check=True, capture_output=True)
+    older = schema(file)
+    assert older in known - heads
+
+    up(prefect_only, say=print)
+
+    assert {schema(file)} == heads
+    (copy,) = (prefect_only.services / "backups").iterdir()
+    assert schema(copy) == older
+
+
+def make_older(file: Path, n_back: int = 1) -> str:
+    """Make a database as an MLflow some schemas before the installed one made it; return its schema."""
     import sqlalchemy
     from alembic import command
     from mlflow.store.db.utils import _get_alembic_config
@@ -99,12 +170,18 @@ def make_older(file: Path) -> str:
     config = _get_alembic_config(f"sqlite:///{file}")
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, f"{min(_revisions(*MLFLOW)[1])}-1")
+        command.upgrade(config, f"{min(_revisions(*MLFLOW)[1])}-{n_back}")
     engine.dispose()
     return schema(file)
 
 
+def tables(file: Path) -> set[str]:
+    """Return the names of the tables of a database."""
+    with closing(sqlite3.connect(file)) as database:
+        return {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+
+
 def schema(file: Path) -> str:
-    """Return the schema of MLflow's database."""
+    """Return the schema of MLflow's or Prefect's database."""
     with closing(sqlite3.connect(file)) as database:
         return str(database.execute("SELECT version_num FROM alembic_version").fetchone()[0])

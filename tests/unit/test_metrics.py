@@ -1,221 +1,259 @@
-"""Metrics: every number has an interval that keeps its promise."""
+"""The metrics of a workspace, and the dashboard that shows them."""
 
 from __future__ import annotations
 
-from itertools import product
+import json
+import re
+import time
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.special import gammaln, xlogy
-from scipy.stats import binom
+from prometheus_client.parser import text_string_to_metric_families
 
-from goldloop.core.errors import EmptyPoolError, InvalidProbabilitiesError, LabelError
+from goldloop.adapters.prometheus import PREFIX, exposition
+from goldloop.core.errors import ServiceUnreachableError, StorageError, WorkspaceError
 from goldloop.core.labels import LabelSet
-from goldloop.stats.comparison import paired_difference
-from goldloop.stats.metrics import (
-    Estimate,
-    accuracy,
-    effective_sample_size,
-    effective_size,
-    per_label,
-    wilson,
-)
+from goldloop.core.loop_events import EventName, LoopEvent, ReceiverError
+from goldloop.core.metrics import Metric, MetricKind
+from goldloop.core.table_ports import Tables
+from goldloop.loop.events import lost_tasks
+from goldloop.loop.notify import tell
+from goldloop.reports import metrics as reports_metrics
+from goldloop.reports.metrics import Watched, WorkspaceMetrics
+from goldloop.routing.policies import Band, PolicyEntry, Suspended
+from goldloop.settings.workspace import Workspace
+from goldloop.tables.policy_log import PolicyLog
+from goldloop.tables.rounds import save_round
+from goldloop.training.promotion import RoundRecord, decide, evaluate
+from tests.loop import Loop, texts
 
-PETS = LabelSet.of(["cat", "dog", "owl"])
-
-
-def test_accuracy_is_wilsons_interval() -> None:
-    """81 of 263 right is the textbook example: 0.3080 with limits 0.2553 and 0.3662."""
-    estimate = accuracy(np.zeros(263, dtype=int), np.arange(263) >= 81)
-
-    assert estimate.value == pytest.approx(81 / 263)
-    assert (estimate.low, estimate.high) == pytest.approx((0.2553, 0.3662), abs=5e-5)
-
-
-def test_a_perfect_score_still_has_an_interval() -> None:
-    """Ten of ten right still has an interval."""
-    estimate = accuracy(np.ones(10, dtype=int), np.ones(10, dtype=int))
-
-    assert (estimate.value, estimate.high) == (1.0, 1.0)
-    assert estimate.low == pytest.approx(0.7225, abs=1e-4)
+DASHBOARD = Path(__file__).parents[2] / "docs" / "grafana-dashboard.json"
+PRODUCTION = DASHBOARD.parent / "production.md"
+OF_SERVERS = {
+    "flow_last_success_timestamp_seconds", "flow_last_duration_seconds", "flow_last_run_success",
+    "step_last_success_timestamp_seconds", "step_last_duration_seconds",
+}  # fmt: skip
+"""What only Prefect knows; tests/e2e/test_serve.py asks a real one."""
 
 
-def test_an_estimate_reads_as_one_line() -> None:
-    """Value, interval and n; an interval too narrow for two digits gets a third."""
-    assert str(Estimate(0.9125, 0.8671, 0.9440, 120)) == "0.912 [0.87, 0.94], n=120"
-    assert str(Estimate(0.9125, 0.9061, 0.9184, 9000)) == "0.912 [0.906, 0.918], n=9000"
+@pytest.fixture
+def loop(tmp_path: Path) -> Loop:
+    """Return a loop with answers, gold, a decision and a suspended policy."""
+    loop = Loop(tmp_path / "w", texts(40) | {"mem/bad": "!truncated"})
+    loop.score()
+    loop.push()
+    for task_id in list(loop.queue.tasks)[:6]:
+        loop.queue.answer(task_id, "1", "ham")
+    loop.pull()
+    close_round(loop)
+    return loop
 
 
-@pytest.mark.parametrize(
-    "bad", [(0.5, 0.6, 0.7, 1), (0.5, 0.4, 0.45, 1), (0.5, 0.4, 0.6, 0), (np.nan, 0, 1, 5)]
-)
-def test_an_estimate_outside_its_interval_or_resting_on_nothing_cannot_exist(bad: tuple[float, ...]) -> None:
-    """An impossible estimate is refused."""
-    with pytest.raises(ValueError, match="an estimate needs n >= 1 and low <= value <= high"):
-        Estimate(*bad)  # type: ignore[arg-type]
+def close_round(loop: Loop) -> None:
+    """Promote a model whose accuracy is 2 of 3, under a policy that audits have suspended."""
+    gold = loop.gold.read().version
+    judged = evaluate(
+        np.array([[0.8, 0.2], [0.3, 0.7], [0.6, 0.4]]), np.array([0, 1, 1]), labels=LabelSet(("ham", "spam")),
+        model_version="3", split="holdout", gold_version=gold.version, gold_digest=gold.digest,
+    )  # fmt: skip
+    decision = decide(loop.settings.gate, champion=None, challenger=judged, comparison=None)
+    at, roles = loop.clock(), {"challenger": judged}
+    record = RoundRecord(0, at, gold.version, gold.digest, 3, 6, "3", "promoted", decision, roles, None, {})
+    save_round(loop.tables.rounds, record)
+    PolicyLog(loop.tables.policies).settle(PolicyEntry(Suspended(Band(0.4, 0.7)), "3", 1, (), (), at))
 
 
-@pytest.mark.parametrize("n", [20, 100, 500])
-def test_the_interval_of_a_share_covers_on_average_what_it_says(n: int) -> None:
-    """Over true accuracies from 50 to 99 %, Wilson's interval holds the truth 95 % of the time, exactly."""
-    hits = np.arange(n + 1)
-    limits = np.array([wilson(k / n, n) for k in hits])
-    truths = np.linspace(0.5, 0.99, 50)
+@pytest.fixture
+def watched(loop: Loop, tmp_path: Path) -> Watched:
+    """Return the workspace of the loop, whose servers do not run."""
 
-    covered = [binom.pmf(hits, n, p)[(limits[:, 0] <= p) & (p <= limits[:, 1])].sum() for p in truths]
+    def absent() -> Any:
+        raise ServiceUnreachableError("Label Studio does not run")
 
-    assert 0.94 <= np.mean(covered) <= 0.97
+    return Watched(Workspace.create(tmp_path / "w", labels=["ham", "spam"]), loop.tables, absent, loop.clock)
 
 
-@pytest.mark.parametrize("n", [10, 30, 100])
-def test_the_interval_of_a_paired_difference_keeps_its_promise(n: int) -> None:
-    """Enumerated, not simulated: coverage at least 93.5 % and of the lower bound alone at least 97.4 %.
-
-    The models disagree on 2 to 40 % of samples, evenly or nearly all in one direction. The lower bound is
-    what the gate rests on.
-    """
-    gained, lost = (grid.ravel() for grid in np.meshgrid(np.arange(n + 1), np.arange(n + 1)))
-    possible = gained + lost <= n
-    gained, lost = gained[possible], lost[possible]
-    interval = {}
-    for up, down in zip(gained.tolist(), lost.tolist(), strict=True):
-        flags = np.arange(n)
-        estimate = paired_difference(flags < up, (flags >= up) & (flags < up + down))
-        interval[up, down] = (estimate.low, estimate.high)
-    low, high = np.array([interval[pair] for pair in zip(gained.tolist(), lost.tolist(), strict=True)]).T
-
-    for disagreement, skew in product([0.02, 0.1, 0.4], [0.0, 0.5, 0.95]):
-        p_gain = disagreement * (1 + skew) / 2
-        p_loss = disagreement - p_gain
-        rest = n - gained - lost
-        chance = np.exp(
-            gammaln(n + 1)
-            - gammaln(gained + 1)
-            - gammaln(lost + 1)
-            - gammaln(rest + 1)
-            + xlogy(gained, p_gain)
-            + xlogy(lost, p_loss)
-            + xlogy(rest, 1 - disagreement)
-        )
-        truth = p_gain - p_loss
-        for sign_low, sign_high in [(low, high), (-high, -low)]:
-            target = truth if sign_low is low else -truth
-            assert chance[(sign_low <= target) & (target <= sign_high)].sum() >= 0.935
-        assert chance[low <= truth].sum() >= 0.974
+def readings(metrics: WorkspaceMetrics) -> dict[str, dict[tuple[str, ...], float]]:
+    """Return the figures by name and values of labels, as Prometheus parses them."""
+    found: dict[str, dict[tuple[str, ...], float]] = {}
+    for family in text_string_to_metric_families(exposition(metrics.read()).decode()):
+        for sample in family.samples:
+            found.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
+    return found
 
 
-@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60))
-def test_swapping_the_models_turns_the_difference_round(pairs: list[tuple[bool, bool]]) -> None:
-    """The difference is that of the two accuracies, lies in its interval, and is antisymmetric."""
-    ours, theirs = (np.array(side) for side in zip(*pairs, strict=True))
+def test_the_figures_are_those_of_the_status(watched: Watched, loop: Loop) -> None:
+    """Files, tasks, answers, gold, champion and policy, each as the tables have it."""
+    metrics = WorkspaceMetrics(watched)
+    metrics.refresh()
+    found = readings(metrics)
 
-    there, back = paired_difference(ours, theirs), paired_difference(theirs, ours)
+    assert sum(found["goldloop_files"].values()) == 41
+    assert found["goldloop_files"]["quarantine",] == found["goldloop_quarantined_files"]["truncated",] == 1
+    n_tasks = len(loop.queue.tasks)
+    assert found["goldloop_tasks"] == {("planned",): 0, ("open",): n_tasks - 6, ("answered",): 6}
+    assert found["goldloop_annotations"]["answer",] == 6
+    assert sum(found["goldloop_gold_samples"].values()) == 6
+    assert found["goldloop_gold_version"][()] == loop.gold.newest().version == 1
+    assert found["goldloop_champion_info"] == {("3",): 1}
+    assert found["goldloop_champion_accuracy_ratio"][()] == pytest.approx(2 / 3)
+    assert found["goldloop_champion_accuracy_lower_ratio"][()] < 0.5
+    assert found["goldloop_champion_accuracy_upper_ratio"][()] > 0.9
+    assert found["goldloop_model_decisions_total"] == {("promoted",): 1, ("refused",): 0}
+    assert found["goldloop_policy_suspended"][()] == 1
+    oldest = min(task.plan.planned_at for task in loop.state().snapshot.live.values())
+    assert found["goldloop_queue_oldest_timestamp_seconds"][()] == oldest.timestamp()
+    assert found["goldloop_server_up"] == {("label_studio",): 0, ("prefect",): 0, ("mlflow",): 0}
+    assert found["goldloop_disk_free_bytes"][()] > 0
 
-    assert there.value == pytest.approx(ours.mean() - theirs.mean())
-    assert (there.value, there.low, there.high) == pytest.approx((-back.value, -back.high, -back.low))
-    assert -1 <= there.low <= there.value <= there.high <= 1
+
+def test_the_queue_is_as_old_as_its_oldest_open_task(watched: Watched, loop: Loop) -> None:
+    """What is answered waits no longer, however old it is."""
+    for task_id in list(loop.queue.tasks)[6:]:
+        loop.queue.answer(task_id, "1", "ham")
+    loop.pull()
+    later = loop.clock.now = loop.clock.now + timedelta(days=3)
+    loop.texts.update(texts(80))
+    loop.score()
+    loop.push()
+    metrics = WorkspaceMetrics(watched)
+    metrics.refresh()
+
+    assert readings(metrics)["goldloop_tasks"]["open",] > 0
+    assert readings(metrics)["goldloop_queue_oldest_timestamp_seconds"][()] >= later.timestamp()
 
 
-def test_equal_weights_change_nothing() -> None:
-    """A constant inclusion probability is a plain random sample."""
-    truth, predicted = np.array([0, 1, 2, 1, 0, 2]), np.array([0, 1, 1, 1, 0, 0])
+def test_an_empty_workspace_has_metrics_too(tmp_path: Path, watched: Watched) -> None:
+    """What is not known yet is absent, and no figure is made up."""
+    empty = Loop(tmp_path / "empty", {})
+    metrics = WorkspaceMetrics(replace(watched, tables=empty.tables))
+    metrics.refresh()
+    found = readings(metrics)
 
-    assert accuracy(truth, predicted, weights=[4.0] * 6) == accuracy(truth, predicted)
-    assert paired_difference(truth == predicted, predicted == 1, weights=[4.0] * 6) == paired_difference(
-        truth == predicted, predicted == 1
+    assert found["goldloop_files"]["auto",] == 0
+    for name in ("champion_accuracy_ratio", "policy_suspended", "queue_oldest_timestamp_seconds"):
+        assert f"goldloop_{name}" not in found
+
+
+def test_a_scrape_reads_no_table(watched: Watched, loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only a look reads tables, and it computes only what rests on a table that has changed."""
+    metrics = WorkspaceMetrics(watched)
+    metrics.refresh()
+    assert metrics.n_computed == 4
+    for _ in range(3):
+        metrics.refresh()
+        metrics.read()
+    assert metrics.n_computed == 4
+
+    monkeypatch.setattr(reports_metrics, "MOST_SHARE", 1e9)
+    metrics = WorkspaceMetrics(watched)
+    metrics.refresh()
+    loop.texts["mem/new"] = "a new text"
+    loop.score()
+    metrics.refresh()
+    assert metrics.n_computed == 5
+    assert readings(metrics)["goldloop_files"]["quarantine",] == 1
+    assert sum(readings(metrics)["goldloop_files"].values()) == 42
+
+
+def test_looks_at_tables_that_change_all_the_time_stay_rare(watched: Watched, loop: Loop) -> None:
+    """After a look that took a while the next one waits, so that both take a small share of a core."""
+    metrics = WorkspaceMetrics(watched)
+    started = time.monotonic()
+    metrics.refresh()
+    files = metrics._groups[0]
+    assert files.next_look > started
+    files.next_look = float("inf")
+    loop.texts["mem/new"] = "a new text"
+    loop.score()
+    metrics.refresh()
+    assert sum(readings(metrics)["goldloop_files"].values()) == 41
+
+
+def test_a_look_that_fails_keeps_the_last_figures(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The failure is raised, for the log, and counted; every other group is up to date."""
+    metrics = WorkspaceMetrics(watched)
+    metrics.refresh()
+
+    def damaged(_: Tables) -> list[Metric]:
+        raise StorageError("the tables samples cannot be read")
+
+    monkeypatch.setattr(reports_metrics, "file_metrics", damaged)
+    metrics._groups[0].versions = ()
+    metrics._groups[0].next_look = 0
+    with pytest.raises(StorageError):
+        metrics.refresh()
+
+    found = readings(metrics)
+    assert sum(found["goldloop_files"].values()) == 41
+    assert found["goldloop_refresh_failures_total"][()] == 1
+
+
+def test_what_receivers_did_not_take(watched: Watched) -> None:
+    """An operator sees that nobody was told, and that pulls wait for a decision."""
+
+    class Down:
+        name = "webhook"
+
+        def send(self, event: LoopEvent) -> None:
+            raise ReceiverError("webhook: it does not answer")
+
+    standing = [lost_tasks("4 of 4 tasks are gone")]
+    tell(
+        watched.workspace.notifications, [], standing, [Down()], wanted=tuple(EventName), now=watched.clock()
     )
+    metrics = WorkspaceMetrics(watched)
+    metrics.refresh()
+
+    assert readings(metrics)["goldloop_notifications_undelivered"][()] == 1
+    assert readings(metrics)["goldloop_pull_waits_for_decision"][()] == 1
 
 
-def test_weights_remove_the_bias_of_an_uneven_draw_and_widen_the_interval() -> None:
-    """90 hard samples at weight 1 and 10 easy ones at weight 9: the accuracy is that of the whole pool.
+def test_a_damaged_record_of_notifications_hides_nothing_else(watched: Watched) -> None:
+    """Files are still told, and the failure is counted."""
+    watched.workspace.notifications.write_text("[")
+    metrics = WorkspaceMetrics(watched)
+    with pytest.raises(WorkspaceError):
+        metrics.refresh()
 
-    They scatter like fewer than 100 equally weighted samples, but more than Kish's count, which would be
-    right if the weights had nothing to do with being right.
-    """
-    is_right = np.concatenate([np.arange(90) < 45, np.ones(10, dtype=bool)])
-    weights = np.concatenate([np.ones(90), np.full(10, 9.0)])
-
-    estimate = accuracy(np.ones(100, dtype=int), is_right.astype(int), weights=weights)
-
-    assert estimate.value == pytest.approx(0.75)
-    assert estimate.n == 100
-    assert effective_sample_size(weights) == pytest.approx(36)
-    assert wilson(0.75, 36)[0] < estimate.low < wilson(0.75, 100)[0]
-    assert wilson(0.75, 100)[1] < estimate.high < wilson(0.75, 36)[1]
+    assert sum(readings(metrics)["goldloop_files"].values()) == 41
+    assert readings(metrics)["goldloop_refresh_failures_total"][()] == 1
 
 
-def test_the_effective_size_is_near_the_expected_one_while_errors_are_few() -> None:
-    """Without errors the expected design effect counts alone; with many errors the observed one."""
-    assert effective_size(np.zeros(100), variance=0.1, expected=2.0) == (50, 0)
+def test_names_follow_prometheus(watched: Watched) -> None:
+    """Small letters, a help text, `_total` for counters alone, and no unit but the base units."""
+    metrics = WorkspaceMetrics(watched)
+    metrics.refresh()
 
-    for n_surprises, low, high in [(1, 50, 55), (8, 60, 75), (800, 98, 100)]:
-        n = 100 * n_surprises
-        pulls = np.where(np.arange(n) < n_surprises, 1.0, 0.0)  # as many as a plain draw would show
-        size, rests_on = effective_size(pulls, variance=pulls.sum() * n, expected=2.0)
-        assert rests_on == pytest.approx(n_surprises)
-        assert low < 100 * size / n < high
-
-
-def test_per_label_figures_by_eye() -> None:
-    """Two of three cats found, one dog taken for a cat, owls never predicted and dogs found by half."""
-    truth = np.array([0, 0, 0, 1, 1])
-    predicted = np.array([0, 0, 1, 0, 1])
-
-    cat, dog, owl = per_label(truth, predicted, labels=PETS)
-
-    assert (cat.label, cat.n, dog.n, owl.n) == ("cat", 3, 2, 0)
-    assert cat.precision is not None
-    assert cat.recall is not None
-    assert cat.f1 is not None
-    assert dog.f1 is not None
-    assert (cat.precision.value, cat.recall.value, cat.f1.value) == pytest.approx((2 / 3, 2 / 3, 2 / 3))
-    assert dog.f1.value == pytest.approx(0.5)
-    assert cat.f1.low < cat.f1.value < cat.f1.high
-    assert (owl.precision, owl.recall, owl.f1) == (None, None, None)
+    for metric in metrics.read():
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", metric.name)
+        assert metric.help.endswith(".")
+        assert metric.name.endswith("_total") == (metric.kind is MetricKind.COUNTER)
+        assert not re.search(r"_(ms|minutes|hours|days|percent|kb|mb|gb)(_|$)", metric.name)
+        assert metric.name.endswith("_seconds") == ("timestamp" in metric.name or "duration" in metric.name)
+        labels = [set(reading.labels) for reading in metric.readings]
+        assert all(names == labels[0] for names in labels)
 
 
-@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40))
-def test_f1_is_the_harmonic_mean_wherever_both_parts_exist(pairs: list[tuple[int, int]]) -> None:
-    """F1 agrees with its definition from precision and recall, and n adds up over the labels."""
-    truth, predicted = (np.array(side) for side in zip(*pairs, strict=True))
-
-    metrics = per_label(truth, predicted, labels=PETS)
-
-    assert sum(metric.n for metric in metrics) == len(pairs)
-    for metric in metrics:
-        if metric.precision is None or metric.recall is None or metric.f1 is None:
-            continue
-        total = metric.precision.value + metric.recall.value
-        assert metric.f1.value == pytest.approx(
-            2 * metric.precision.value * metric.recall.value / total if total else 0
-        )
+def asked_for(page: str) -> set[str]:
+    """Return the metrics that a text names."""
+    return set(re.findall(rf"\b{PREFIX}([a-z0-9_]+)\b", page))
 
 
-def test_nothing_gives_no_number() -> None:
-    """Zero samples are an error that says what to do, not an accuracy of 0 or nan."""
-    none = np.zeros(0, dtype=int)
+def test_the_dashboard_asks_for_what_exists(watched: Watched) -> None:
+    """Every metric that a panel, a variable or the documentation's alert rules name is served."""
+    metrics = WorkspaceMetrics(watched)
+    metrics.refresh()
+    served = {metric.name for metric in metrics.read()} | OF_SERVERS
+    dashboard = json.loads(DASHBOARD.read_text(encoding="utf-8"))
+    questions = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    questions += [str(variable.get("query")) for variable in dashboard["templating"]["list"]]
 
-    with pytest.raises(
-        EmptyPoolError, match="cannot compute an accuracy from 0 samples; label some audit samples"
-    ):
-        accuracy(none, none)
-    with pytest.raises(EmptyPoolError, match="cannot compare models: the holdout is empty"):
-        paired_difference(none, none)
-
-
-def test_sides_of_different_length_are_refused() -> None:
-    """Predictions of other samples than the truth are never compared, broadcast or cut."""
-    with pytest.raises(LabelError, match=r"true columns have shape \(2,\), predicted columns \(1,\)"):
-        accuracy([0, 1], [0])
-    with pytest.raises(LabelError, match=r"evaluated on \(2,\) samples, the champion on \(1,\)"):
-        paired_difference([True, False], [True])
-
-
-def test_columns_and_weights_are_checked_at_the_edge() -> None:
-    """A column outside the label set or a weight that is no weight is named with its row."""
-    with pytest.raises(LabelError, match="column 3 of row 1 is outside the label set of 3 labels"):
-        per_label([0, 3], [0, 1], labels=PETS)
-    with pytest.raises(InvalidProbabilitiesError, match=r"weight -1\.0 of row 0 is not a positive number"):
-        accuracy([0], [0], weights=[-1.0])
+    assert len(questions) >= 30
+    assert asked_for("\n".join([*questions, PRODUCTION.read_text(encoding="utf-8")])) - served == set()
+    places = [tuple(panel["gridPos"].values()) for panel in dashboard["panels"]]
+    assert len(set(places)) == len({panel["id"] for panel in dashboard["panels"]}) == len(places)

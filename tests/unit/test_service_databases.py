@@ -14,6 +14,7 @@ from goldloop.services import servers
 from goldloop.services.credentials import new_credentials
 from goldloop.services.databases import MLFLOW, PREFECT, _revisions, ready_django
 from goldloop.services.servers import prepare
+from goldloop.services.upgrades import Database
 from goldloop.settings.workspace import Workspace
 
 UNKNOWN = "0123456789ab"
@@ -99,7 +100,8 @@ def test_an_older_schema_is_kept_before_it_is_migrated(
     (backup,) = (workspace.services / "backups").iterdir()
     with closing(sqlite3.connect(backup)) as connection:
         assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(old,)]
-    assert [command[2:5] for command in ran] == ([["mlflow", "db", "upgrade"]] if name == "mlflow" else [])
+    ours = {"mlflow": ["mlflow", "db", "upgrade"], "prefect": ["prefect", "server", "database", "upgrade"]}
+    assert [command[2 : 2 + len(ours[name])] for command in ran] == [ours[name]]
 
 
 def test_a_backup_that_cannot_be_made_stops_the_migration(workspace: Workspace) -> None:
@@ -137,10 +139,8 @@ def test_label_studio_is_compared_with_its_own_template(
     migrated: list[str] = []
 
     def ready() -> None:
-        ready_django(
-            "Label Studio", "1.23.2", file, template,
-            backups=tmp_path / "backups", migrate=lambda: migrated.append("yes"),
-        )  # fmt: skip
+        database = Database("Label Studio", "1.23.2", file, tmp_path / "backups", print)
+        ready_django(database, template, migrate=migrated.append)
 
     if outcome == "refused":
         with pytest.raises(ServiceStartError, match=r"was written by .*Label Studio 1\.23\.2 is installed"):

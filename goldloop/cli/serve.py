@@ -1,0 +1,54 @@
+"""The command that runs for months: schedules, metrics and the log of both."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from goldloop.cli.common import Where, run_flow, say
+from goldloop.core.errors import SettingsError
+from goldloop.core.structured_log import FORMAT_VARIABLE
+from goldloop.settings.metrics import METRICS_TOKEN, check_token, parsed_address
+from goldloop.settings.workspace import Workspace
+
+app = typer.Typer()
+
+
+class LogFormat(StrEnum):
+    """How the log is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@app.command()
+def serve(
+    where: Where = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[HOST:]PORT",
+            help="Answer Prometheus at /metrics of this address [default: metrics.address in goldloop.toml].",
+        ),
+    ] = None,
+    only_metrics: Annotated[
+        bool, typer.Option("--only-metrics", help="Run no schedule, beside workers that do.")
+    ] = False,
+    log_format: Annotated[
+        LogFormat, typer.Option(help="text: what goes wrong; json: an object a line for each event.")
+    ] = LogFormat.TEXT,
+) -> None:
+    """Run the schedules on this machine: a pull every 15 minutes, and the weekly round; and serve metrics."""
+    asked = metrics or Workspace.open(where).settings.metrics.address
+    address = parsed_address(asked) if asked else None
+    if address is None and only_metrics:
+        raise SettingsError("--only-metrics needs an address: set metrics.address, or add --metrics 9477")
+    if address is not None:
+        check_token(address, os.environ.get(METRICS_TOKEN, ""))
+        if log_format is LogFormat.TEXT:
+            say(f"metrics: http://{address.host}:{address.port}/metrics")
+    os.environ[FORMAT_VARIABLE] = log_format
+    run_flow(where, "serve", metrics=address, has_schedules=not only_metrics)

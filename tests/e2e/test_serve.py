@@ -1,0 +1,135 @@
+"""`goldloop serve` seen from outside: metrics of real servers, and a log that a machine reads."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from goldloop.services import Endpoints
+from scripts.bench.faults.people import LABELS
+from tests.e2e.coloured_samples import samples
+from tests.e2e.commands import Loop, finish, until
+from tests.e2e.prefect_api import PrefectApi
+
+pytestmark = pytest.mark.servers
+
+LEVELS = {"debug", "info", "warning", "error", "critical"}
+TOKEN = "the token of the metrics"
+
+
+def free_port() -> int:
+    """Return a port at which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def figures(port: int) -> dict[str, dict[tuple[str, ...], float]]:
+    """Return what Prometheus would read; nothing before the endpoint is there."""
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{port}/metrics", trust_env=False)
+    except httpx.HTTPError:
+        return {}
+    found: dict[str, dict[tuple[str, ...], float]] = {}
+    for family in text_string_to_metric_families(answer.raise_for_status().text):
+        for sample in family.samples:
+            found.setdefault(sample.name.removeprefix("goldloop_"), {})[tuple(sample.labels.values())] = (
+                sample.value
+            )
+    return found
+
+
+def ended(serving: subprocess.Popen[str]) -> list[dict[str, Any]]:
+    """Interrupt `goldloop serve` and return its log, of which every line is an object."""
+    serving.send_signal(signal.SIGINT)
+    done = finish(serving)
+    assert done.code == 0, done.err
+    assert done.out == ""
+    return [json.loads(line) for line in done.err.splitlines()]
+
+
+def test_metrics_and_log_of_a_served_workspace(
+    make_loop: Callable[..., Loop], prefect: PrefectApi, tmp_path: Path, services: Endpoints
+) -> None:
+    """Files, flows and servers are told; one line an event, none with a secret, also when a flow fails."""
+    samples("text", tmp_path / "samples", 60)
+    loop = make_loop("seen", labels=list(LABELS), kind="text", model={}, metrics={"refresh_s": 1})
+    port = free_port()
+    serving = loop.start("serve", "--metrics", str(port), "--log-format", "json")
+    try:
+        until(lambda: figures(port).get("server_up", {}).get(("prefect",)) == 1, serving)
+        assert figures(port)["server_up"] == {("label_studio",): 1, ("prefect",): 1, ("mlflow",): 1}
+        assert sum(figures(port)["files"].values()) == 0
+
+        loop.run("score", str(tmp_path / "samples"))
+        until(lambda: sum(figures(port)["files"].values()) == 61, serving)
+        deployments = until(lambda: len(found := prefect.deployments(loop.handle)) == 5 and found, serving)
+        prefect.run(deployments["push"]["id"])
+        until(lambda: ("push",) in figures(port).get("flow_last_duration_seconds", {}), serving)
+        prefect.run(deployments["retrain"]["id"])  # fails: there is no gold
+        until(lambda: figures(port)["flow_last_run_success"].get(("retrain",)) == 0, serving)
+    finally:
+        found = figures(port)
+        lines = ended(serving)
+
+    assert found["tasks"]["open",] > 0
+    assert found["flow_last_run_success"]["push",] == 1
+    assert found["flow_last_success_timestamp_seconds"]["push",] > 0
+    assert ("push", "push the round's tasks") in found["step_last_duration_seconds"]
+    assert all({"time", "level", "event", "message", "fields"} <= line.keys() for line in lines)
+    assert {line["level"] for line in lines} <= LEVELS
+    events = {line["event"]: line for line in lines}
+    assert events["metrics.served"]["fields"]["address"] == f"http://127.0.0.1:{port}/metrics"
+    completed = [line["fields"] for line in lines if line["event"] == "flow.completed"]
+    assert [(one["flow"], one["workspace"]) for one in completed] == [("push", "seen")]
+    assert completed[0]["duration_s"] > 0
+    assert {"schedules.served", "flow.started", "step.completed"} <= events.keys()
+    failed = events["flow.failed"]
+    assert (failed["level"], failed["fields"]["flow"]) == ("error", "retrain")
+    assert failed["fields"]["error"] == "EmptyPoolError"
+    text = json.dumps(lines)
+    for secret in (services.label_studio.token, (services.prefect.auth or "").partition(":")[2]):
+        assert secret not in text
+
+
+def test_metrics_beside_workers(make_loop: Callable[..., Loop], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without schedules nothing is deployed; an open port without its token is refused by a sentence."""
+    loop = make_loop("beside", labels=["cat", "dog"], metrics={"address": str(free_port())})
+    port = int(loop.parts.settings.metrics.address)
+    serving = loop.start("serve", "--only-metrics")
+    try:
+        until(lambda: figures(port).get("server_up"), serving)
+    finally:
+        serving.send_signal(signal.SIGINT)
+        assert f"metrics: http://127.0.0.1:{port}/metrics" in finish(serving).err
+
+    refused = loop.run("serve", "--metrics", f"0.0.0.0:{port}", code=1)
+    assert "other machines can reach metrics" in refused.err
+    assert "Traceback" not in refused.err
+    monkeypatch.setenv("GOLDLOOP_METRICS_TOKEN", TOKEN)
+    serving = loop.start("serve", "--only-metrics", "--metrics", f"0.0.0.0:{port}", "--log-format", "json")
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    try:
+        until(lambda: answers(port, bearer) == 200, serving)
+        assert answers(port, {}) == 401
+    finally:
+        serving.send_signal(signal.SIGINT)
+        assert TOKEN not in finish(serving).err
+
+
+def answers(port: int, headers: dict[str, str]) -> int:
+    """Return the status with which the endpoint answers; 0 before it is there."""
+    try:
+        address = f"http://127.0.0.1:{port}/metrics"
+        return httpx.get(address, headers=headers, trust_env=False).status_code
+    except httpx.HTTPError:
+        return 0
