@@ -38,19 +38,21 @@ merge them took 250 MB of memory in a pass of 2,000,000 rows."""
 _ATTEMPTS = 12
 
 
-def merge_small_files(files: TableFiles, table: DeltaTable) -> None:
+def merge_small_files(files: TableFiles, table: DeltaTable) -> int | None:
     """Merge the small files of the newest version `table` when there are many, unless others write too.
 
-    Without room on the disk for it, or when another writer is first, it is left to the next write.
+    Return the version of the commit that did it, the one after that of `table`. Without room on the disk for
+    it, or when another writer is first, it is left to the next write.
     """
     sizes = _sizes(table)
     is_many = sum(size < SMALL // 2 for size in sizes) > MOST_SMALL
     if is_many and files.has_room(sum(size for size in sizes if size < SMALL)):
         with suppress(CommitFailedError):
-            _merge(files, table, SMALL)
+            return _merge(files, table, SMALL)
+    return None
 
 
-def _merge(files: TableFiles, table: DeltaTable, below: int) -> None:
+def _merge(files: TableFiles, table: DeltaTable, below: int) -> int | None:
     version = int(table.version()) + 1
     with files.errors("compact"):
         done = table.optimize.compact(
@@ -59,8 +61,10 @@ def _merge(files: TableFiles, table: DeltaTable, below: int) -> None:
             writer_properties=ZSTD,
             commit_properties=CommitProperties(max_commit_retries=0),
         )
-    if done["numFilesRemoved"]:
-        files.trust(version)
+    if not done["numFilesRemoved"]:
+        return None
+    files.trust(version)
+    return version
 
 
 def _sizes(table: DeltaTable) -> list[int]:
