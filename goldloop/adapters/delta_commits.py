@@ -1,4 +1,4 @@
-"""Commits to a Delta table: what each carries, and the two kinds of write, each the version after the opened."""
+"""Commits to a Delta table: what each carries, and the two kinds of write, next to the opened version."""
 
 from __future__ import annotations
 

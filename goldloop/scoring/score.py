@@ -113,6 +113,7 @@ def score_source(
     report = ScoreReport(batch, model.version, warnings=model.warnings)
     writer = ScoreWriter(batch, model, policy, tables, clock, audit_probabilities, report)
     writer.let_through, seen = let_through, seen_samples(tables)
+    writer.pending.looked_up = seen.version
     files = _Files(KnownFiles(tables, batch), failed_openings(tables), report, advance)
     arrivals = reader.arrivals(source, is_known=files.is_known)
     while part := list(islice(arrivals, LOOK_UP)):
@@ -121,6 +122,7 @@ def score_source(
         if seen.is_full:
             writer.flush()
             seen.settle()
+            writer.pending.looked_up = seen.version
     writer.flush()
     save_opened(tables, batch, files.opened, at=clock())
     seen.settle()
@@ -165,7 +167,7 @@ def score_pool(
     accepted = newest.filter(~is_present & (pc.field("lane") == str(Lane.AUTO)))
     waiting = _arrived(tables, lambda sample_id: sample_id not in scored and is_wanted(sample_id))
     writer = ScoreWriter(BatchId(""), model, policy, tables, clock, audit_probabilities, report)
-    writer.fixed_before, writer.accepted_before = first, _accepted_labels(accepted)
+    writer.fixed_before, writer.pending.accepted_before = first, _accepted_labels(accepted)
     writer.let_through_before = read_let_through(tables)
     for expected, arrival in _read_again(reader, tables, waiting, report, advance):
         writer.add_again(arrival, waiting[expected][0])

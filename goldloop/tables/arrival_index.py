@@ -70,10 +70,11 @@ def failed_openings(tables: Tables) -> FailedOpenings:
 class SeenSamples:
     """The keys of all good samples that ever arrived, those added here included.
 
-    Those that the table has, as of now, are in the index; those added wait in memory until `settle`.
+    Those that the table has as of its `version` are in the index; those added wait in memory until `settle`.
     """
 
     def __init__(self, tables: Tables) -> None:
+        self.version = tables.samples.version()
         catch_up(tables)
         self._tables = tables
         self._recent = DigestSet()
@@ -97,6 +98,7 @@ class SeenSamples:
 
     def settle(self) -> None:
         """Let the index catch up with the table, to which all samples added here must be committed."""
+        self.version = self._tables.samples.version()
         catch_up(self._tables)
         self._recent = DigestSet()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -117,17 +117,17 @@ def test_a_killed_pass_resumes_where_it_stopped(
     left = commits
 
     def dying(append):  # type: ignore[no-untyped-def]
-        def wrapped(rows):  # type: ignore[no-untyped-def]
+        def wrapped(*args, **kwargs):  # type: ignore[no-untyped-def]
             nonlocal left
             if left == 0:
                 raise Killed
             left -= 1
-            append(rows)
+            return append(*args, **kwargs)
 
         return wrapped
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop.tables.samples, "append", dying(loop.tables.samples.append))
+        patch.setattr(loop.tables.samples, "append_once", dying(loop.tables.samples.append_once))
         patch.setattr(loop.tables.predictions, "append", dying(loop.tables.predictions.append))
         with pytest.raises(Killed):
             loop.score()
@@ -144,13 +144,18 @@ def test_a_killed_pass_resumes_where_it_stopped(
 def commit_sizes(monkeypatch: pytest.MonkeyPatch, table: Any) -> list[int]:
     """Return a list that gets the number of rows of each commit to `table`, if any, from now on."""
     sizes: list[int] = []
-    append = table.append
 
-    def counted(rows: Any) -> None:
-        sizes.extend([len(rows)] if len(rows) else [])
-        append(rows)
+    def counted(append: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def wrapped(rows: Any, **options: Any) -> Any:
+            before = len(table.scan())
+            done = append(rows, **options)
+            sizes.extend([len(table.scan()) - before] if len(table.scan()) > before else [])
+            return done
 
-    monkeypatch.setattr(table, "append", counted)
+        return wrapped
+
+    for name in ("append", "append_once"):
+        monkeypatch.setattr(table, name, counted(getattr(table, name)))
     return sizes
 
 
