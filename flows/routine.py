@@ -34,17 +34,25 @@ from goldloop.wiring import open_workspace
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
 
+OTHERS_END_S = 10.0  # how long the other shards may take to free their lock after the last one has ended
 PULL_CRON = "*/15 * * * *"
 # A second retrain is turned away, not queued: it would only learn from the same gold.
 _ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 
 
 @flow(name="score", validate_parameters=False)
-def score(workspace: str, source: str | None = None) -> list[ScoreReport]:
-    """Score new files of `source`, then whatever in the unlabeled pool the champion has not scored yet."""
+def score(workspace: str, source: str | None = None, *, shard: str | None = None) -> list[ScoreReport]:
+    """Score new files of `source`, then whatever in the unlabeled pool the champion has not scored yet.
+
+    Of several shards the last one to end scores the pool.
+    """
     ports = opened(workspace).ports
-    reports = [as_task("read and score new files", lambda: score_files(ports, source))] if source else []
-    reports.append(as_task("score the pool", lambda: score_pool(ports)))
+    reports = list[ScoreReport]()
+    if source:
+        reports.append(as_task("read and score new files", lambda: score_files(ports, source, shard)))
+    if not any(report.waits_for for report in reports):
+        wait_s = 0.0 if shard is None else OTHERS_END_S
+        reports.append(as_task("score the pool", lambda: score_pool(ports, wait_s=wait_s)))
     publish_table("score", score_rows(reports), str(conservation(ports.tables)))
     return reports
 

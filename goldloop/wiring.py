@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 from collections.abc import Iterable, Iterator
@@ -81,6 +82,7 @@ class Wiring:
             owner=f"{socket.gethostname()}:{os.getpid()}",
             gold_uri=str(self.workspace.tables / "gold"),
             alone=self.alone,
+            beside=self.beside,
             progress=TerminalProgress(),
             import_size=context.IMPORT_SIZE,
             lease_s=context.LEASE_S,
@@ -223,10 +225,28 @@ class Wiring:
             with FileLock(self.workspace.locks / f"{work}.lock", timeout=0):
                 yield
         except Timeout:
-            raise BusyError(
-                f"Another {work} is running in {self.workspace.root}. "
-                "Wait until it ends; `goldloop status` shows it."
-            ) from None
+            raise self._busy(work) from None
+
+    @contextmanager
+    def beside(self, work: str) -> Iterator[None]:
+        """Hold the workspace's lock for `work` together with other processes that hold it beside each other.
+
+        Raises:
+            BusyError: another process on this machine holds it alone.
+        """
+        self.workspace.locks.mkdir(parents=True, exist_ok=True)
+        with (self.workspace.locks / f"{work}.lock").open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise self._busy(work) from None
+            yield
+
+    def _busy(self, work: str) -> BusyError:
+        return BusyError(
+            f"Another {work} is running in {self.workspace.root}. "
+            "Wait until it ends; `goldloop status` shows it."
+        )
 
 
 def open_workspace(workspace: str | Path | None = None) -> Wiring:

@@ -172,7 +172,7 @@ class Table:
         newest = self._newest()
         is_ours = int(newest.version()) == committed
         merged = merge_small_files(self._log, newest)
-        return merged if is_ours and merged is not None else committed
+        return committed if merged is None or not is_ours else merged
 
     def append_next(
         self, make_rows: Callable[[int], Sequence[Row]], *, base: int | None = None

@@ -41,11 +41,20 @@ def score(
     query: Annotated[
         str | None, typer.Option(help="The rows of a database: a SELECT that gives an id and the fields.")
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            help="Score one share of the source, such as 1/4, while other processes or machines score the "
+            "others [default: the whole source]."
+        ),
+    ] = None,
     where: Where = None,
     as_json: Json = False,
 ) -> None:
     """Read new files, quarantine unreadable ones, and give each sample a lane."""
-    reports = run_flow(where, "score", source=_absolute(source, query))
+    if shard is not None and source is None:
+        raise SourceError(f"--shard {shard} needs a source whose files it shares out")
+    reports = run_flow(where, "score", source=_absolute(source, query), shard=shard)
     show(reports, score_rows(reports), as_json=as_json)
     for lost in [line for report in reports for line in report.lost]:
         say(f"lost: {lost}")

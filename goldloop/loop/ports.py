@@ -76,8 +76,9 @@ class LoopPorts:
     `configured` are the settings as goldloop.toml has them; `settings` are those in force.
     The `open_*` functions connect on first use: a pull needs no torch, and the status no server.
     `alone` holds a lock for one kind of work, so that no second process of the workspace does it at the same
-    time. `plots` draws the plots of a retrain and returns them by relative path. `gold_uri` names the gold
-    table for the experiment tracker. `owner` names this process in claims, which others take over after they
+    time; `beside` holds it together with others, and keeps out those that want to be alone. `plots` draws the
+    plots of a retrain and returns them by relative path. `gold_uri` names the gold table for the experiment
+    tracker. `owner` names this process in claims, which others take over after they
     have waited `lease_s` seconds; `import_size` is the number of tasks in one import. `seal` has the key of
     the workspace. `choose_preset` chooses a preset from pictures, `preset_record` keeps the choice.
     `checks_folder` may hold files of behaviour checks. `journal` is the file of live decisions that are not
@@ -96,6 +97,7 @@ class LoopPorts:
     clock: Callable[[], datetime] = now
     sleep: Callable[[float], None] = time.sleep
     alone: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
+    beside: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
     progress: Progress = field(default_factory=Silent)
     plots: Callable[[HoldoutEvaluation], Mapping[str, bytes]] = lambda _: {}
     import_size: int = IMPORT_SIZE

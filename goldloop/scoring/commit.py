@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 class PendingRows:
     """Rows that wait for a commit, and what the model saw of their samples; counted when they are committed.
 
-    `looked_up` is the version of the table of samples in which their files and ids were looked up.
+    `looked_up` is the version of the table of samples in which their files and ids were looked up, None where
+    other writers have committed since.
     `scored_in` names the pass whose blocks are committed once each, None where nobody repeats one.
     `accepted_before` has the labels that an older model had accepted.
     """
@@ -36,7 +37,7 @@ class PendingRows:
     tables: Tables
     report: ScoreReport
     accepted_before: Mapping[str, str] = field(default_factory=dict)
-    looked_up: int = -1
+    looked_up: int | None = None
     scored_in: str | None = None
     sketch: Sketch | None = None
     _samples: WaitingRows = field(default_factory=lambda: WaitingRows("samples"))
@@ -72,7 +73,7 @@ class PendingRows:
             committed = commit_arrivals(
                 self.tables, arrivals, looked_up=self.looked_up, transaction=transaction
             )
-            self.looked_up = committed.version
+            self.looked_up = committed.looked_up
             self._count_arrivals(committed.rows, n_known=len(arrivals) - len(committed.rows))
             left_out = set(_sample_ids(arrivals)) - set(_sample_ids(committed.rows))
         if left_out:

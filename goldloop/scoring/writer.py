@@ -76,7 +76,7 @@ class ScoreReport:
     counts files that could not be opened before and cannot be opened now; `n_files` counts the others that
     were read. `examples` has a file and what is wrong with it for each reason of `quarantined` and for
     `n_unopened`. `warnings` are those of the model. `preset` is the preset that goldloop chose before this
-    pass, "" where it was settled.
+    pass, "" where it was settled. `waits_for` are the shards of the same source that have not ended yet.
     """
 
     batch: str
@@ -94,6 +94,7 @@ class ScoreReport:
     examples: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     preset: str = ""
+    waits_for: tuple[str, ...] = ()
 
     def add_example(self, arrival: Arrival) -> None:
         """Keep the first file of each reason, for the user to read."""

@@ -19,14 +19,15 @@ _SAMPLE, _DUPLICATE = pa.scalar(str(Arrived.SAMPLE)), pa.scalar(str(Arrived.DUPL
 
 @dataclass(frozen=True, slots=True)
 class CommittedArrivals:
-    """The rows of `samples` as they were committed, in the version `version` of the table.
+    """The rows of `samples` as they were committed.
 
     Rows of files that another writer had recorded are missing. A sample that had arrived from another writer
-    is a duplicate in them.
+    is a duplicate in them. `looked_up` is the version of the table with which the look-ups of this pass still
+    agree; None from the moment when another writer has committed.
     """
 
     rows: pa.Table
-    version: int
+    looked_up: int | None
 
 
 def transaction_of(scored_in: str, batch: BatchId, files: Iterable[tuple[str, str]]) -> str:
@@ -41,24 +42,25 @@ def transaction_of(scored_in: str, batch: BatchId, files: Iterable[tuple[str, st
 
 
 def commit_arrivals(
-    tables: Tables, rows: pa.Table, *, looked_up: int, transaction: str | None = None
+    tables: Tables, rows: pa.Table, *, looked_up: int | None, transaction: str | None = None
 ) -> CommittedArrivals:
     """Commit `rows` of `samples`, whose files and ids were looked up in version `looked_up` of the table.
 
-    Where other writers have committed since, files and ids are looked up again, until the commit rests on the
-    version in which they were. Nothing is committed where the table has the `transaction`.
+    Where it is None, or other writers have committed since, files and ids are looked up again, until the
+    commit rests on the version in which they were. Nothing is committed where `transaction` is in the table.
     """
-    settled = rows
+    settled, is_alone = rows, True
 
     def make_rows(version: int) -> pa.Table:
-        nonlocal settled
-        settled = rows if version == looked_up else _settled(tables, rows)
+        nonlocal settled, is_alone
+        is_alone = version == looked_up
+        settled = rows if is_alone else _settled(tables, rows)
         return settled
 
     version = tables.samples.append_once(make_rows, transaction=transaction)
     if version is None and transaction is not None and tables.samples.has(transaction):
-        settled = rows.slice(0, 0)
-    return CommittedArrivals(settled, looked_up if version is None else version)
+        return CommittedArrivals(rows.slice(0, 0), None)
+    return CommittedArrivals(settled, version if is_alone else None)
 
 
 def _settled(tables: Tables, rows: pa.Table) -> pa.Table:

@@ -70,7 +70,8 @@ def failed_openings(tables: Tables) -> FailedOpenings:
 class SeenSamples:
     """The keys of all good samples that ever arrived, those added here included.
 
-    Those that the table has as of its `version` are in the index; those added wait in memory until `settle`.
+    Those that the table has are in the index, at first as of `version`; those added wait in memory until
+    `settle`.
     """
 
     def __init__(self, tables: Tables) -> None:
@@ -98,7 +99,6 @@ class SeenSamples:
 
     def settle(self) -> None:
         """Let the index catch up with the table, to which all samples added here must be committed."""
-        self.version = self._tables.samples.version()
         catch_up(self._tables)
         self._recent = DigestSet()
 

@@ -144,8 +144,8 @@ def read_current_samples(tables: Tables) -> set[SampleId]:
 
 
 def read_seen(batches: Table, model_version: str | None = None) -> list[Seen]:
-    """Return the scoring passes of `model_version`, or of all models, oldest first."""
-    rows = batches.read()
+    """Return the scoring passes of `model_version`, or of all models, oldest first; parts of one are none."""
+    rows = batches.read(where=pc.field("check").is_valid())
     if model_version is not None:
         rows = rows.filter(pc.field("model_version") == model_version)
     return codec.values_of(Seen, rows.sort_by("scored_at"))
