@@ -22,7 +22,7 @@ from goldloop.loop.push import push as push_round
 from goldloop.loop.relabel import Relabel, find_label_errors, read_relabels, send_label_errors
 from goldloop.loop.retrain import retrain as train_and_decide
 from goldloop.loop.round import RoundReport, run_round
-from goldloop.loop.score import score_files, score_pool
+from goldloop.loop.score import Engine, score_files, score_pool
 from goldloop.reports.gallery import label_error_rows
 from goldloop.reports.steps import pull_rows, push_rows, score_rows
 from goldloop.scoring.writer import ScoreReport
@@ -41,15 +41,17 @@ _ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyL
 
 
 @flow(name="score", validate_parameters=False)
-def score(workspace: str, source: str | None = None, *, shard: str | None = None) -> list[ScoreReport]:
+def score(
+    workspace: str, source: str | None = None, *, shard: str | None = None, engine: Engine | None = None
+) -> list[ScoreReport]:
     """Score new files of `source`, then whatever in the unlabeled pool the champion has not scored yet.
 
-    Of several shards the last one to end scores the pool.
+    Of several shards the last one to end scores the pool. With an `engine` workers score the files.
     """
     ports = opened(workspace).ports
     reports = list[ScoreReport]()
     if source:
-        reports.append(as_task("read and score new files", lambda: score_files(ports, source, shard)))
+        reports.append(as_task("read and score new files", lambda: score_files(ports, source, shard, engine)))
     if not any(report.waits_for for report in reports):
         wait_s = 0.0 if shard is None else OTHERS_END_S
         reports.append(as_task("score the pool", lambda: score_pool(ports, wait_s=wait_s)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
-from goldloop.core.errors import BusyError
+from goldloop.core.errors import BusyError, ModelError
 from goldloop.loop.champion import champion_model, modality_for
 from goldloop.loop.journal import fold_journal_of
 from goldloop.loop.let_through import let_through_of
@@ -13,9 +15,10 @@ from goldloop.loop.policy import audit_probabilities_of, policy_in_force, rerout
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples, choose_from_source
 from goldloop.modalities.content import is_database
+from goldloop.scoring.blocks import BlockPlan, BlockScorer, score_with
 from goldloop.scoring.passes import Scoring
+from goldloop.scoring.score import batch_of, score_whole
 from goldloop.scoring.score import score_pool as score_samples
-from goldloop.scoring.score import score_whole
 from goldloop.scoring.shards import Shard, score_shard
 from goldloop.scoring.writer import Model, ScoreReport
 from goldloop.tables.snapshot import read_snapshot
@@ -23,11 +26,21 @@ from goldloop.tables.snapshot import read_snapshot
 _PAUSE_S = 0.2
 
 
-def score_files(ports: LoopPorts, source: str, shard: str | None = None) -> ScoreReport:
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Where files are scored: by `n_workers` on Ray, in the cluster at `address` or else on this machine."""
+
+    n_workers: int
+    address: str | None = None
+
+
+def score_files(
+    ports: LoopPorts, source: str, shard: str | None = None, engine: Engine | None = None
+) -> ScoreReport:
     """Read and score the files of `source` that are not known yet, or those of one `shard` of them ("1/4").
 
     The first pictures also decide the preset, where goldloop.toml leaves it to goldloop. Shards run beside
-    each other, and beside nothing else that scores.
+    each other, and beside nothing else that scores. With an `engine` workers score the files in blocks.
 
     Raises:
         SourceError: the source cannot be listed or is empty, or there is no such shard.
@@ -39,7 +52,11 @@ def score_files(ports: LoopPorts, source: str, shard: str | None = None) -> Scor
     lock = ports.alone if share is None else ports.beside
     with lock("score"), ports.progress.counting("files read") as advance:
         scoring = scoring_of(ports, model)
-        if share is None:
+        if engine is not None:
+            plan = BlockPlan(batch_of(source), secrets.token_hex(8), model.version)
+            workers = ports.open_workers(plan, engine.n_workers, engine.address)
+            report = score_with(workers, scoring, source, advance=advance)
+        elif share is None:
             report = score_whole(scoring, source, advance=advance)
         else:
             has_rows = is_database(source) or ports.modality.kind != "image"
@@ -61,6 +78,21 @@ def scoring_of(ports: LoopPorts, model: Model) -> Scoring:
         audit_probabilities=audit_probabilities_of(ports),
         let_through=let_through_of(ports),
     )
+
+
+def block_scorer(ports: LoopPorts, plan: BlockPlan) -> BlockScorer:
+    """Return what scores the blocks of `plan` in this process, a worker.
+
+    Raises:
+        ModelError: another model is champion by now.
+    """
+    model = champion_model(ports)
+    if model.version != plan.model_version:
+        raise ModelError(
+            f"a worker found champion {model.version}, but the pass began with {plan.model_version}; run the "
+            "same command again"
+        )
+    return BlockScorer(scoring_of(ports, model), plan.batch, plan.scored_in)
 
 
 def score_pool(ports: LoopPorts, *, wait_s: float = 0.0) -> ScoreReport:

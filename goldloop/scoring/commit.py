@@ -30,7 +30,8 @@ class PendingRows:
     `looked_up` is the version of the table of samples in which their files and ids were looked up, None where
     other writers have committed since.
     `scored_in` names the pass whose blocks are committed once each, None where nobody repeats one.
-    `accepted_before` has the labels that an older model had accepted.
+    `transaction` names a block whose arrivals are committed already. `accepted_before` has the labels that an
+    older model had accepted.
     """
 
     batch: BatchId
@@ -39,6 +40,7 @@ class PendingRows:
     accepted_before: Mapping[str, str] = field(default_factory=dict)
     looked_up: int | None = None
     scored_in: str | None = None
+    transaction: str | None = None
     sketch: Sketch | None = None
     _samples: WaitingRows = field(default_factory=lambda: WaitingRows("samples"))
     _predictions: WaitingRows = field(default_factory=lambda: WaitingRows("predictions"))
@@ -65,7 +67,7 @@ class PendingRows:
         """Commit everything, arrivals first; another writer's files and samples are left out."""
         arrivals, predictions = self._samples.taken(), self._predictions.taken()
         left_out: set[str] = set()
-        transaction: str | None = None
+        transaction = self.transaction
         if len(arrivals):
             if self.scored_in is not None:
                 files = codec.column_values(arrivals, "uri", "stamp")
@@ -74,7 +76,7 @@ class PendingRows:
                 self.tables, arrivals, looked_up=self.looked_up, transaction=transaction
             )
             self.looked_up = committed.looked_up
-            self._count_arrivals(committed.rows, n_known=len(arrivals) - len(committed.rows))
+            self.count_arrivals(committed.rows, n_known=len(arrivals) - len(committed.rows))
             left_out = set(_sample_ids(arrivals)) - set(_sample_ids(committed.rows))
         if left_out:
             is_left_out = pc.is_in(
@@ -95,7 +97,8 @@ class PendingRows:
                 if row["sample_id"] in self.accepted_before:
                     self.report.second_looks[_second_look(row, self.accepted_before[row["sample_id"]])] += 1
 
-    def _count_arrivals(self, rows: pa.Table, *, n_known: int) -> None:
+    def count_arrivals(self, rows: pa.Table, *, n_known: int = 0) -> None:
+        """Count rows of arrivals that are in the table now, and files that another writer had recorded."""
         kinds = Counter(rows["arrived"].to_pylist())
         self.report.n_duplicates += kinds[str(Arrived.DUPLICATE)]
         aside = rows.filter(pc.equal(rows["arrived"], str(Arrived.QUARANTINE)))

@@ -96,6 +96,14 @@ class ScoreReport:
     preset: str = ""
     waits_for: tuple[str, ...] = ()
 
+    def add(self, other: ScoreReport) -> None:
+        """Add what was done with another part of the same batch."""
+        for name in ("n_files", "n_known", "n_duplicates", "n_unopened"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.lanes.update(other.lanes)
+        self.quarantined.update(other.quarantined)
+        self.examples = {**other.examples, **self.examples}
+
     def add_example(self, arrival: Arrival) -> None:
         """Keep the first file of each reason, for the user to read."""
         self.examples.setdefault(str(arrival.reason), f"{arrival.file.uri}: {arrival.detail}")
@@ -167,7 +175,9 @@ class ScoreWriter:
         """Return whether samples, the first of which has `waited`, are due in a pass that `took` so long."""
         if self._since_commit < COMMIT_EVERY:
             return False
-        is_late = waited.total_seconds() >= max(COMMIT_AFTER_S, COMMIT_SHARE * took.total_seconds())
+        is_late = self.pending.scored_in is None and waited.total_seconds() >= max(
+            COMMIT_AFTER_S, COMMIT_SHARE * took.total_seconds()
+        )
         return is_late or self._since_commit >= LARGEST_COMMIT * COMMIT_EVERY
 
     def add_again(self, arrival: Arrival, batch: BatchId) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from goldloop.core.samples import UNREADABLE, Arrived, BatchId
+from goldloop.core.samples import UNREADABLE, Arrived, BatchId, FileRef, SampleId
 from goldloop.core.table_ports import Tables
 from goldloop.tables import codec
 from goldloop.tables.arrival_index import FILES, SAMPLES, catch_up, failed_openings, file_key, sample_key
@@ -28,6 +28,36 @@ class CommittedArrivals:
 
     rows: pa.Table
     looked_up: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivedBlock:
+    """The `rows` of `samples` for the files of a block."""
+
+    rows: pa.Table
+
+    @property
+    def samples(self) -> list[tuple[SampleId, FileRef]]:
+        """Those that are samples, by id, and their files."""
+        good = self.rows.filter(pc.equal(self.rows["arrived"], _SAMPLE))
+        cells = codec.column_values(good, "sample_id", "uri", "size", "stamp")
+        return [(SampleId(one), FileRef(uri, size, stamp)) for one, uri, size, stamp in cells]
+
+    def lanes(self, tables: Tables) -> list[str]:
+        """Return the lane of each prediction for these samples."""
+        ids = pa.array([sample_id for sample_id, _ in self.samples], pa.string())
+        rows = tables.predictions.read(["lane"], where=pc.field("sample_id").isin(ids))
+        lanes: list[str] = rows["lane"].to_pylist()
+        return lanes
+
+
+def read_block(tables: Tables, batch: BatchId, files: Collection[FileRef]) -> ArrivedBlock:
+    """Return the rows of `samples` for `files` of `batch`."""
+    uris = pa.array([file.uri for file in files], pa.string())
+    rows = tables.samples.read(where=(pc.field("batch") == batch) & pc.field("uri").isin(uris))
+    wanted = {(file.uri, file.stamp) for file in files}
+    is_wanted = [place in wanted for place in codec.column_values(rows, "uri", "stamp")]
+    return ArrivedBlock(rows.filter(pa.array(is_wanted, pa.bool_())))
 
 
 def transaction_of(scored_in: str, batch: BatchId, files: Iterable[tuple[str, str]]) -> str:
