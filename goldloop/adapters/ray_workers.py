@@ -56,7 +56,10 @@ class RayWorkers(Generic[Item, Result]):
         """
         with _cluster(self.address, self.n) as ray:
             worker = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=DEATHS)(_Worker)
-            actors = [worker.remote(self.make) for _ in range(self.n)]
+            n_cores = int(ray.cluster_resources().get("CPU", 0))
+            if not n_cores:
+                raise ServiceUnreachableError(f"the Ray cluster at {self.address} has no core for a worker")
+            actors = [worker.remote(self.make) for _ in range(min(self.n, n_cores))]
             yield from self._spread(ray, actors, iter(blocks))
 
     def _spread(self, ray: Any, actors: list[Any], blocks: Iterator[Item]) -> Iterator[Result]:
@@ -101,9 +104,10 @@ def _cluster(address: str | None, n: int) -> Iterator[Any]:
             folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")  # a socket's path has at most 107 bytes
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             options |= {"num_cpus": n, "object_store_memory": _MEMORY, "_temp_dir": folder}
+            options["include_dashboard"] = False
         stack.callback(ray.shutdown)
         try:
-            ray.init(**options, include_dashboard=False, log_to_driver=False, configure_logging=False)
+            ray.init(**options, log_to_driver=False, configure_logging=False)
         except (ConnectionError, ray.exceptions.RayError, RuntimeError, ValueError) as error:
             place = f"at {address}" if address else "on this machine"
             raise ServiceUnreachableError(
