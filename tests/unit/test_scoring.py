@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,19 +117,16 @@ def test_a_killed_pass_resumes_where_it_stopped(
     loop = Loop(tmp_path / "killed", texts(35))
     left = commits
 
-    def dying(append):  # type: ignore[no-untyped-def]
-        def wrapped(*args, **kwargs):  # type: ignore[no-untyped-def]
-            nonlocal left
-            if left == 0:
-                raise Killed
-            left -= 1
-            return append(*args, **kwargs)
-
-        return wrapped
+    def dying(append: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        nonlocal left
+        if left == 0:
+            raise Killed
+        left -= 1
+        return append(*args, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop.tables.samples, "append_once", dying(loop.tables.samples.append_once))
-        patch.setattr(loop.tables.predictions, "append", dying(loop.tables.predictions.append))
+        for table, name in ((loop.tables.samples, "append_once"), (loop.tables.predictions, "append")):
+            patch.setattr(table, name, partial(dying, getattr(table, name)))
         with pytest.raises(Killed):
             loop.score()
     assert conservation(loop.tables).n_missing == (10 if commits % 2 else 0)
@@ -145,17 +143,14 @@ def commit_sizes(monkeypatch: pytest.MonkeyPatch, table: Any) -> list[int]:
     """Return a list that gets the number of rows of each commit to `table`, if any, from now on."""
     sizes: list[int] = []
 
-    def counted(append: Callable[[Any], Any]) -> Callable[[Any], Any]:
-        def wrapped(rows: Any, **options: Any) -> Any:
-            before = len(table.scan())
-            done = append(rows, **options)
-            sizes.extend([len(table.scan()) - before] if len(table.scan()) > before else [])
-            return done
-
-        return wrapped
+    def counted(append: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        before = len(table.scan())
+        done = append(*args, **options)
+        sizes.extend([len(table.scan()) - before] if len(table.scan()) > before else [])
+        return done
 
     for name in ("append", "append_once"):
-        monkeypatch.setattr(table, name, counted(getattr(table, name)))
+        monkeypatch.setattr(table, name, partial(counted, getattr(table, name)))
     return sizes
 
 
