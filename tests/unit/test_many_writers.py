@@ -84,6 +84,24 @@ def test_two_passes_at_the_same_time_double_nothing(tmp_path: Path, after: int) 
 
 
 @pytest.mark.usefixtures("often")
+def test_a_part_that_another_pass_has_scored_stays_known(tmp_path: Path) -> None:
+    """Also for files that are read long after it, when nobody else has committed in between."""
+    alone, loop = Loop(tmp_path / "alone", ALL), Loop(tmp_path / "both", ALL)
+    alone.score()
+    others: list[ScoreReport] = []
+
+    def advance(_: int) -> None:
+        if not others:
+            others.append(score_shard(scoring_of(loop), "texts", Shard(1, 2), has_rows=False))
+
+    scoring_of(loop).run(
+        batch_of("texts"), lambda is_known: loop.reader.arrivals("", is_known=is_known), advance=advance
+    )
+
+    assert kept(loop.tables) == kept(alone.tables)
+
+
+@pytest.mark.usefixtures("often")
 @pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2)])
 def test_shards_together_do_what_one_pass_does(tmp_path: Path, order: tuple[int, ...]) -> None:
     """Rows, counts, and the drift check of the whole pass, which the last shard makes."""
