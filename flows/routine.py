@@ -36,7 +36,7 @@ from goldloop.loop.push import push as push_round
 from goldloop.loop.relabel import Relabel, find_label_errors, read_relabels, send_label_errors
 from goldloop.loop.retrain import retrain as train_and_decide
 from goldloop.loop.round import RoundReport, run_round
-from goldloop.loop.score import score_files, score_pool
+from goldloop.loop.score import Engine, score_files, score_pool
 from goldloop.reports.gallery import label_error_rows
 from goldloop.reports.steps import pull_rows, push_rows, score_rows
 from goldloop.scoring.writer import ScoreReport
@@ -50,19 +50,29 @@ from goldloop.wiring import open_workspace
 if TYPE_CHECKING:
     from prefect.deployments.runner import RunnerDeployment
 
+OTHERS_END_S = 10.0  # how long the other shards may take to free their lock after the last one has ended
 PULL_CRON = "*/15 * * * *"
 # A second retrain is turned away, not queued: it would only learn from the same gold.
 _ONE_AT_A_TIME = ConcurrencyLimitConfig(limit=1, collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 
 
 @flow(name="score", validate_parameters=False)
-def score(workspace: str, source: str | None = None) -> list[ScoreReport]:
-    """Score new files of `source`, then whatever in the unlabeled pool the champion has not scored yet."""
+def score(
+    workspace: str, source: str | None = None, *, shard: str | None = None, engine: Engine | None = None
+) -> list[ScoreReport]:
+    """Score new files of `source`, then whatever in the unlabeled pool the champion has not scored yet.
+
+    Of several shards the last one to end scores the pool. With an `engine` workers score the files.
+    """
     wiring = opened(workspace)
     with telling(wiring, "score"):
-        ports = wiring.ports
-        reports = [as_task("read and score new files", lambda: score_files(ports, source))] if source else []
-        reports.append(as_task("score the pool", lambda: score_pool(ports)))
+        ports, reports = wiring.ports, list[ScoreReport]()
+        if source:
+            scored = as_task("read and score new files", lambda: score_files(ports, source, shard, engine))
+            reports.append(scored)
+        if not any(report.waits_for for report in reports):
+            wait_s = 0.0 if shard is None else OTHERS_END_S
+            reports.append(as_task("score the pool", lambda: score_pool(ports, wait_s=wait_s)))
         publish_table("score", score_rows(reports), str(conservation(ports.tables)))
     return reports
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,8 +27,10 @@ from goldloop.labeling import context
 from goldloop.labeling.context import LoopState, read_state
 from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.loop.ports import LoopPorts
+from goldloop.loop.score import block_scorer
 from goldloop.modalities.features import Featured, FeaturedModality
 from goldloop.modalities.kinds import open_modality
+from goldloop.scoring.blocks import BlockPlan, BlockScorer, Workers
 from goldloop.services import Endpoints, endpoints
 from goldloop.settings import Settings
 from goldloop.settings.identity import save_identity
@@ -83,6 +86,8 @@ class Wiring:
             owner=f"{socket.gethostname()}:{os.getpid()}",
             gold_uri=str(self.workspace.tables / "gold"),
             alone=self.alone,
+            beside=self.beside,
+            open_workers=self._open_workers,
             progress=TerminalProgress(),
             import_size=context.IMPORT_SIZE,
             lease_s=context.LEASE_S,
@@ -157,6 +162,11 @@ class Wiring:
         from models.kinds import TRAINERS
 
         return TRAINERS[self.settings.kind](model)
+
+    def _open_workers(self, plan: BlockPlan, n: int, address: str | None) -> Workers:
+        from goldloop.adapters.ray_workers import RayWorkers
+
+        return RayWorkers(partial(open_block_scorer, str(self.workspace.root), plan), n, address)
 
     @cached_property
     def registry(self) -> MlflowRegistry:
@@ -235,10 +245,28 @@ class Wiring:
             with FileLock(self.workspace.locks / f"{work}.lock", timeout=0):
                 yield
         except Timeout:
-            raise BusyError(
-                f"Another {work} is running in {self.workspace.root}. "
-                "Wait until it ends; `goldloop status` shows it."
-            ) from None
+            raise self._busy(work) from None
+
+    @contextmanager
+    def beside(self, work: str) -> Iterator[None]:
+        """Hold the workspace's lock for `work` together with other processes that hold it beside each other.
+
+        Raises:
+            BusyError: another process on this machine holds it alone.
+        """
+        self.workspace.locks.mkdir(parents=True, exist_ok=True)
+        with (self.workspace.locks / f"{work}.lock").open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise self._busy(work) from None
+            yield
+
+    def _busy(self, work: str) -> BusyError:
+        return BusyError(
+            f"Another {work} is running in {self.workspace.root}. "
+            "Wait until it ends; `goldloop status` shows it."
+        )
 
 
 def open_workspace(workspace: str | Path | None = None) -> Wiring:
@@ -254,3 +282,8 @@ def open_workspace(workspace: str | Path | None = None) -> Wiring:
     opened = Workspace.open(None if workspace is None else Path(workspace))
     check_labels(opened.root, opened.settings.label_set)
     return Wiring(opened)
+
+
+def open_block_scorer(root: str, plan: BlockPlan) -> BlockScorer:
+    """Return what scores the blocks of `plan` in a worker, which has the workspace at the same path."""
+    return block_scorer(Wiring(Workspace.open(Path(root))).ports, plan)

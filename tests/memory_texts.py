@@ -33,7 +33,11 @@ class TextReader:
 
     def arrivals(self, source: str, *, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
         """Yield the unknown texts."""
-        return (self.read(file) for file in self.files(source) if not is_known(file))
+        return self.of(self.files(source), is_known=is_known)
+
+    def of(self, files: Iterable[FileRef], *, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
+        """Yield the unknown ones of `files`."""
+        return (self.read(file) for file in files if not is_known(file))
 
     def again(self, samples: Iterable[tuple[SampleId, FileRef]]) -> Iterator[Arrival]:
         """Yield the texts of `samples`."""

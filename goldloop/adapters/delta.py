@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
@@ -11,13 +10,14 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
+from deltalake import DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from goldloop.adapters.delta_added import added_rows
-from goldloop.adapters.delta_compaction import PROPERTIES, ZSTD, Compactor, merge_small_files
+from goldloop.adapters.delta_commits import ATTEMPTS, merge, pause, properties, write
+from goldloop.adapters.delta_compaction import PROPERTIES, Compactor, merge_small_files
 from goldloop.adapters.delta_history import with_removed
-from goldloop.adapters.delta_log import LAST, TableFiles
+from goldloop.adapters.delta_log import TableFiles
 from goldloop.adapters.delta_rows import RowReader
 from goldloop.adapters.duckdb_engine import DuckDbEngine
 from goldloop.adapters.sqlite_index import SqliteIndex
@@ -34,7 +34,6 @@ _PROPERTIES = {
     "delta.enableChangeDataFeed": "true",
     **PROPERTIES,
 }
-_ATTEMPTS = 12
 INDEX = "index"  # the folder beside the tables with what is derived from them
 
 
@@ -137,24 +136,43 @@ class Table:
 
     def append(self, rows: Sequence[Row] | pa.Table) -> None:
         """Add rows in one atomic commit; appends of several writers do not disturb each other."""
-        data = rows if isinstance(rows, pa.Table) else schema.as_table(self.name, rows)
+        data = self._data(rows)
         if len(data):
             self._add_missing_columns(None)
             try:
-                self._append(self._newest(), data)
+                write(self._log, self._newest(), data, properties())
             except CommitFailedError:
-                self._until_committed(lambda table, _: self._append(table, data), None)
+                self._until_committed(lambda table, _: write(self._log, table, data, properties()), None)
             merge_small_files(self._log, self._newest())
 
-    def _append(self, table: DeltaTable, data: pa.Table, seq: int | None = None) -> int:
-        version = int(table.version()) + 1
-        self._log.room_for(data.nbytes)
-        with self._log.errors("write"):
-            write_deltalake(
-                table, data, mode="append", writer_properties=ZSTD, commit_properties=self._commit(seq)
-            )
-        self._log.trust(version)
-        return version
+    def _data(self, rows: Sequence[Row] | pa.Table) -> pa.Table:
+        return rows if isinstance(rows, pa.Table) else schema.as_table(self.name, rows)
+
+    def has(self, transaction: str) -> bool:
+        """Return whether a commit has this transaction."""
+        return self._newest().transaction_version(transaction) is not None
+
+    def append_once(
+        self, make_rows: Callable[[int], Sequence[Row] | pa.Table], *, transaction: str | None = None
+    ) -> int | None:
+        """Add what `make_rows(version)` returns on top of that version, the newest; see the port."""
+
+        def attempt(table: DeltaTable, _: int) -> int | None:
+            if transaction is not None and table.transaction_version(transaction) is not None:
+                return None
+            data = self._data(make_rows(int(table.version())))
+            if not len(data):
+                return None
+            named = [(transaction, 1)] if transaction is not None else []
+            return write(self._log, table, data, properties(*named))
+
+        committed = self._until_committed(attempt, None)
+        if committed is None:
+            return None
+        newest = self._newest()
+        is_ours = int(newest.version()) == committed
+        merged = merge_small_files(self._log, newest)
+        return committed if merged is None or not is_ours else merged
 
     def append_next(
         self, make_rows: Callable[[int], Sequence[Row]], *, base: int | None = None
@@ -165,7 +183,7 @@ class Table:
             rows = make_rows(seq)
             if not rows:
                 return None
-            self._append(table, schema.as_table(self.name, rows), seq)
+            write(self._log, table, schema.as_table(self.name, rows), properties((self.name, seq)))
             return seq
 
         return self._tidied(self._until_committed(attempt, base))
@@ -185,12 +203,9 @@ class Table:
                 return None
             rows = schema.as_table(self.name, [*changes.put, *changes.remove])
             is_removed = [False] * len(changes.put) + [True] * len(changes.remove)
-            return self._merge(
-                table,
-                rows.append_column("_is_removed", pa.array(is_removed, pa.bool_())),
-                [key] if isinstance(key, str) else key,
-                self._commit(seq, changes),
-            )
+            rows = rows.append_column("_is_removed", pa.array(is_removed, pa.bool_()))
+            keys = [key] if isinstance(key, str) else key
+            return merge(self._log, table, rows, keys, properties((self.name, seq), changes=changes))
 
         return self._tidied(self._until_committed(attempt, base))
 
@@ -199,28 +214,6 @@ class Table:
         if committed is not None:
             merge_small_files(self._log, self._newest())
         return committed
-
-    def _merge(self, table: DeltaTable, rows: pa.Table, keys: Sequence[str], commit: CommitProperties) -> int:
-        version = int(table.version()) + 1
-        columns = {name: f"s.{name}" for name in self.schema.names}
-        self._log.room_for(rows.nbytes)
-        with self._log.errors("write"):
-            (
-                table.merge(
-                    rows,
-                    " AND ".join(f"t.{name} = s.{name}" for name in keys),
-                    source_alias="s",
-                    target_alias="t",
-                    writer_properties=ZSTD,
-                    commit_properties=commit,
-                )
-                .when_matched_delete(predicate="s._is_removed")
-                .when_matched_update(columns, predicate="NOT s._is_removed")
-                .when_not_matched_insert(columns, predicate="NOT s._is_removed")
-                .execute()
-            )
-        self._log.trust(version)
-        return version
 
     def _until_committed(
         self, attempt: Callable[[DeltaTable, int], int | None], base: int | None
@@ -231,14 +224,14 @@ class Table:
         commit on top of what another writer did meanwhile would not conflict with it.
         """
         base = self._add_missing_columns(base)
-        for number in range(_ATTEMPTS):
+        for number in range(ATTEMPTS):
             table = self._open(base if number == 0 else None)
             try:
                 return attempt(table, int(table.transaction_version(self.name) or 0) + 1)
             except CommitFailedError:
-                time.sleep(random.uniform(0.01, 0.05 * 2 ** min(number, 6)))
+                pause(number)
         raise TableConflictError(
-            f"other writers changed table {self.name!r} {_ATTEMPTS} times in a row; run the command again"
+            f"other writers changed table {self.name!r} {ATTEMPTS} times in a row; run the command again"
         )
 
     def _add_missing_columns(self, base: int | None) -> int | None:
@@ -258,18 +251,6 @@ class Table:
             base = version + 1 if base == version else base
         self._has_all_columns = True
         return base
-
-    def _commit(self, seq: int | None, changes: Changes | None = None) -> CommitProperties:
-        """Return the properties of a commit, numbered `seq` unless it is None.
-
-        Every commit carries a transaction, which stands last in its file.
-        """
-        number = Transaction("append", 1) if seq is None else Transaction(self.name, seq)
-        return CommitProperties(
-            app_transactions=[number],
-            custom_metadata={**(changes.metadata if changes else {}), **LAST},
-            max_commit_retries=0,
-        )
 
     def history(self, limit: int | None = None) -> list[dict[str, Any]]:
         """Return the commits, newest first; see the port."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import ceil
@@ -18,6 +18,7 @@ from pathlib import Path
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, WriterProperties
 from deltalake.exceptions import CommitFailedError
+from filelock import FileLock, Timeout
 
 from goldloop.adapters.delta_dead_files import data_files, dead_files, n_bytes, unneeded_log
 from goldloop.adapters.delta_history import ShortenedLog, read_removed, save_removed, save_shortened
@@ -35,22 +36,51 @@ SMALL, MOST_SMALL = 1 << 20, 8
 """A write merges files below so many bytes, once more of them are less than half of it: reading costs 2 ms a
 small file, merging 40 ms (python -m scripts.bench.housekeeping). Larger ones wait for `goldloop compact`: to
 merge them took 250 MB of memory in a pass of 2,000,000 rows."""
+MERGING_S = 10.0
+"""How long a compaction waits for a write that merges files, which takes less than a second."""
 _ATTEMPTS = 12
 
 
-def merge_small_files(files: TableFiles, table: DeltaTable) -> None:
+def merge_small_files(files: TableFiles, table: DeltaTable) -> int | None:
     """Merge the small files of the newest version `table` when there are many, unless others write too.
 
-    Without room on the disk for it, or when another writer is first, it is left to the next write.
+    Return the version of the commit that did it where that is the one after `table`. Without room on the disk
+    for it, or when another writer is first or merges, it is left to the next write.
     """
-    sizes = _sizes(table)
-    is_many = sum(size < SMALL // 2 for size in sizes) > MOST_SMALL
-    if is_many and files.has_room(sum(size for size in sizes if size < SMALL)):
-        with suppress(CommitFailedError):
-            _merge(files, table, SMALL)
+    version = int(table.version())
+    if not _is_many(_sizes(table)):
+        return None
+    with suppress(CommitFailedError, Timeout), _merging(files, table, wait_s=0):
+        sizes = _sizes(table)
+        if _is_many(sizes) and files.has_room(sum(size for size in sizes if size < SMALL)):
+            merged = _merge(files, table, SMALL)
+            return merged if merged == version + 1 else None
+    return None
 
 
-def _merge(files: TableFiles, table: DeltaTable, below: int) -> None:
+def _is_many(sizes: list[int]) -> bool:
+    return sum(size < SMALL // 2 for size in sizes) > MOST_SMALL
+
+
+@contextmanager
+def _merging(files: TableFiles, table: DeltaTable, *, wait_s: float) -> Iterator[None]:
+    """Keep other processes from merging files, and bring `table` up to date, so that nobody merges the same.
+
+    deltalake 1.6 sees no conflict between two merges of the same files: both results stay, and their rows are
+    there twice. It does see one with a commit that changes rows.
+
+    Raises:
+        Timeout: another process was merging for `wait_s` seconds.
+    """
+    with FileLock(files.folder / "_merging.lock", timeout=wait_s):
+        with files.errors("read the log of"):
+            table.update_incremental()
+        files.trust(int(table.version()))
+        yield
+
+
+def _merge(files: TableFiles, table: DeltaTable, below: int) -> int | None:
+    """Merge the files of `table` below so many bytes; return the version then, None where none was merged."""
     version = int(table.version()) + 1
     with files.errors("compact"):
         done = table.optimize.compact(
@@ -59,8 +89,13 @@ def _merge(files: TableFiles, table: DeltaTable, below: int) -> None:
             writer_properties=ZSTD,
             commit_properties=CommitProperties(max_commit_retries=0),
         )
-    if done["numFilesRemoved"]:
-        files.trust(version)
+    if not done["numFilesRemoved"]:
+        return None
+    newest = int(table.version())
+    for number in range(version, newest):  # appends of others, on top of which deltalake commits
+        files.force(number)
+    files.trust(newest)
+    return newest
 
 
 def _sizes(table: DeltaTable) -> list[int]:
@@ -140,9 +175,10 @@ class Compactor:
                     self._set_properties(table)
                 if len(small) > 1:
                     self.files.room_for(sum(small))
-                    _merge(self.files, table, WHOLE)
+                    with _merging(self.files, table, wait_s=MERGING_S):
+                        _merge(self.files, table, WHOLE)
                 return
-            except CommitFailedError:
+            except (CommitFailedError, Timeout):
                 time.sleep(random.uniform(0.01, 0.05 * 2 ** min(number, 6)))
         raise TableConflictError(
             f"other writers changed table {self.files.name!r} {_ATTEMPTS} times in a row; run the command "

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 import sqlite3
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from threading import RLock
+from urllib.parse import quote
 
 from goldloop.core.digest_index import Entries
-from goldloop.core.disk import disk_errors, make_folder
+from goldloop.core.disk import disk_errors, make_folder, write_first
 from goldloop.core.errors import StorageError
 
 _FORMAT = 1  # of the file; one of another format is derived anew
@@ -24,6 +27,25 @@ _MERGE = "INSERT OR IGNORE INTO main.{0} SELECT digest, ? FROM temp.{0} ORDER BY
 other order, each digest would change a page of its own."""
 
 
+def machine() -> str:
+    """Return the name of this machine, as part of a path."""
+    return quote(socket.gethostname(), safe="")
+
+
+def place_on_this_machine(path: Path) -> Path:
+    """Return where this machine has the index `path`: there if it was the first, else in a folder of its own.
+
+    Machines that share a folder cannot share a file of SQLite's: its locks and its shared memory are of one.
+    """
+    first = path.parent / "machine"
+    if not first.exists():
+        make_folder(path.parent)
+        write_first(first, machine())
+    with disk_errors("read the index of a table", first):
+        is_first = first.read_text() == machine()
+    return path if is_first else path.parent / machine() / path.name
+
+
 class SqliteIndex:
     """The index in the file `path`. Satisfies `goldloop.core.digest_index.DigestIndex`.
 
@@ -33,9 +55,14 @@ class SqliteIndex:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self._asked = path
         self._lock = RLock()
         self._connected: sqlite3.Connection | None = None
+
+    @cached_property
+    def path(self) -> Path:
+        """The file on this machine."""
+        return place_on_this_machine(self._asked)
 
     def mark(self) -> str | None:
         """Return the mark of the commit up to which the index is complete; None where it is empty."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,6 +15,7 @@ from goldloop.core.errors import GoldloopError, SourceError
 from goldloop.labeling.context import LoopState
 from goldloop.labeling.open_round import waits_for_now
 from goldloop.labeling.server_comparison import answers_sentence
+from goldloop.loop.score import Engine
 from goldloop.modalities.content import is_database, uri_of
 from goldloop.reports.checks import check_lines
 from goldloop.reports.compaction import compaction_sentence
@@ -38,14 +40,42 @@ def score(
             "database, postgresql://user@host/db?table=NAME [default: score the pool only]."
         ),
     ] = None,
+    *,
     query: Annotated[
         str | None, typer.Option(help="The rows of a database: a SELECT that gives an id and the fields.")
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            help="Score one share of the source, such as 1/4, while other processes or machines score the "
+            "others [default: the whole source]."
+        ),
+    ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(help="ray: score the files with workers on Ray [default: in this process]."),
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Workers on Ray [default: one a core of this machine].")
+    ] = None,
+    ray_address: Annotated[
+        str | None,
+        typer.Option(
+            envvar="RAY_ADDRESS",
+            help="Address of a Ray cluster, whose machines have this workspace at the same path [default: "
+            "workers on this machine].",
+        ),
     ] = None,
     where: Where = None,
     as_json: Json = False,
 ) -> None:
     """Read new files, quarantine unreadable ones, and give each sample a lane."""
-    reports = run_flow(where, "score", source=_absolute(source, query))
+    chosen = _engine(engine, workers, ray_address)
+    if source is None and (shard is not None or chosen is not None):
+        raise SourceError("--shard and --engine need a source whose files they share out")
+    if shard is not None and chosen is not None:
+        raise SourceError("--shard and --engine both share out the files of a source; give one of them")
+    reports = run_flow(where, "score", source=_absolute(source, query), shard=shard, engine=chosen)
     show(reports, score_rows(reports), as_json=as_json)
     for lost in [line for report in reports for line in report.lost]:
         say(f"lost: {lost}")
@@ -60,6 +90,17 @@ def score(
         )
     if not as_json:
         out.print(str(conservation(open_workspace(where).tables)))
+
+
+def _engine(name: str | None, n_workers: int | None, address: str | None) -> Engine | None:
+    """Return the engine that options choose, None for this process."""
+    if name is None:
+        if n_workers is not None:
+            raise SourceError("--workers needs --engine ray")
+        return None
+    if name != "ray":
+        raise SourceError(f"there is no engine {name!r}; --engine takes ray")
+    return Engine(n_workers or os.cpu_count() or 1, address)
 
 
 def _absolute(source: str | None, query: str | None) -> str | None:

@@ -31,6 +31,9 @@ class Reader(Protocol):
             SourceError: there is nothing at `source`; raised by this call, not by the first `next`.
         """
 
+    def of(self, files: Iterable[FileRef], *, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
+        """Yield each sample of `files` that is not known, in order, as `arrivals` does."""
+
     def again(self, samples: Iterable[tuple[SampleId, FileRef]]) -> Iterator[Arrival]:
         """Yield an arrival for each of `samples`, which arrived before, in the order given.
 

@@ -71,6 +71,22 @@ class Table(Protocol):
     def append(self, rows: Sequence[Row] | pa.Table) -> None:
         """Add rows in one atomic commit."""
 
+    def has(self, transaction: str) -> bool:
+        """Return whether a commit of `append_once` has this transaction."""
+
+    def append_once(
+        self, make_rows: Callable[[int], Sequence[Row] | pa.Table], *, transaction: str | None = None
+    ) -> int | None:
+        """Add what `make_rows(version)` returns in one commit on top of that version, the newest.
+
+        When another writer commits first, `make_rows` is called again, so that what it has looked up still
+        holds. Return a version whose rows are those of this commit and of all before it; None without a
+        commit: there are no rows, or the table has the `transaction`, which is committed once.
+
+        Raises:
+            TableConflictError: other writers won every attempt.
+        """
+
     def append_next(
         self, make_rows: Callable[[int], Sequence[Row]], *, base: int | None = None
     ) -> int | None:

@@ -95,8 +95,37 @@ class Sketch:
         return Sketch(self.labels, *map(tuple, totals))
 
 
-def sketch_of(probs: Probs, embeddings: npt.NDArray[np.float32], labels: LabelSet) -> Sketch:
-    """Return the sketch of calibrated `probs` (n, n_labels) and `embeddings` (n, any number of features).
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """What sketches keep of n predictions, row by row, so that some may still be left out.
+
+    `in_bins` (n,) is the bin of each confidence, `columns` (n,) the likeliest label, `features`
+    (n, N_FEATURES) what stands for the embedding.
+    """
+
+    labels: tuple[str, ...]
+    in_bins: npt.NDArray[np.intp]
+    columns: npt.NDArray[np.intp]
+    features: Values
+
+    def without(self, is_left_out: npt.NDArray[np.bool_]) -> Observed:
+        """Return the predictions that are not left out; `is_left_out` has shape (n,)."""
+        kept = ~is_left_out
+        return Observed(self.labels, self.in_bins[kept], self.columns[kept], self.features[kept])
+
+    def sketch(self) -> Sketch:
+        """Return the sketch of these predictions."""
+        return Sketch(
+            self.labels,
+            tuple(np.bincount(self.in_bins, minlength=N_BINS).tolist()),
+            tuple(np.bincount(self.columns, minlength=len(self.labels)).tolist()),
+            tuple(self.features.sum(axis=0).tolist()),
+            tuple((self.features.T @ self.features)[_TRIANGLE].tolist()),
+        )
+
+
+def observed(probs: Probs, embeddings: npt.NDArray[np.float32], labels: LabelSet) -> Observed:
+    """Return what sketches keep of `probs` (n, n_labels) and `embeddings` (n, any number of features).
 
     Raises:
         InvalidProbabilitiesError: a row of `probs` is not a distribution, an embedding is not finite, or the
@@ -105,13 +134,12 @@ def sketch_of(probs: Probs, embeddings: npt.NDArray[np.float32], labels: LabelSe
     checked = checked_probs(probs, labels)
     features = _features(embeddings, len(checked))
     in_bins = np.minimum((confidence(checked) * N_BINS).astype(np.intp), N_BINS - 1)
-    return Sketch(
-        labels.names,
-        tuple(np.bincount(in_bins, minlength=N_BINS).tolist()),
-        tuple(np.bincount(checked.argmax(axis=1), minlength=len(labels)).tolist()),
-        tuple(features.sum(axis=0).tolist()),
-        tuple((features.T @ features)[_TRIANGLE].tolist()),
-    )
+    return Observed(labels.names, in_bins, checked.argmax(axis=1), features)
+
+
+def sketch_of(probs: Probs, embeddings: npt.NDArray[np.float32], labels: LabelSet) -> Sketch:
+    """Return the sketch of calibrated `probs` and `embeddings`; see `observed`."""
+    return observed(probs, embeddings, labels).sketch()
 
 
 def merged(sketches: Iterable[Sketch]) -> Sketch | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol
 
 from goldloop.core.clock import now
+from goldloop.core.errors import SettingsError
 from goldloop.core.modality import Modality
 from goldloop.core.ports import ContentStore, DerivedText, LabelingQueue, NothingKept
 from goldloop.core.presets import PresetChoice, PresetComparison, PresetRecord
@@ -18,6 +19,7 @@ from goldloop.core.samples import FileRef
 from goldloop.core.table_ports import Tables
 from goldloop.labeling.context import IMPORT_SIZE, LEASE_S, LabelingContext
 from goldloop.labeling.sealed_plans import PlanSeal
+from goldloop.scoring.blocks import BlockPlan, Workers
 from goldloop.settings import Settings
 from goldloop.settings.sections import ModelSettings
 from goldloop.training.evaluate import HoldoutEvaluation
@@ -53,6 +55,16 @@ class Silent:
         """Show nothing."""
 
 
+def no_workers(plan: BlockPlan, n: int, address: str | None) -> Workers:
+    """Refuse: there is nobody but this process.
+
+    Raises:
+        SettingsError: always.
+    """
+    del plan, n, address
+    raise SettingsError("these ports open no workers; use those of a workspace, from goldloop.wiring")
+
+
 class NothingChosen:
     """Has no choice and keeps none. Satisfies `goldloop.core.presets.PresetRecord`."""
 
@@ -76,12 +88,14 @@ class LoopPorts:
     `configured` are the settings as goldloop.toml has them; `settings` are those in force.
     The `open_*` functions connect on first use: a pull needs no torch, and the status no server.
     `alone` holds a lock for one kind of work, so that no second process of the workspace does it at the same
-    time. `plots` draws the plots of a retrain and returns them by relative path. `gold_uri` names the gold
-    table for the experiment tracker. `owner` names this process in claims, which others take over after they
-    have waited `lease_s` seconds; `import_size` is the number of tasks in one import. `seal` has the key of
-    the workspace. `choose_preset` chooses a preset from pictures, `preset_record` keeps the choice.
-    `checks_folder` may hold files of behaviour checks. `journal` is the file of live decisions that are not
-    in the tables yet. `rest` keeps what the newest pull that changed nothing rested on.
+    time; `beside` holds it together with others, and keeps out those that want to be alone. `plots` draws the
+    plots of a retrain and returns them by relative path. `gold_uri` names the gold table for the experiment
+    tracker. `open_workers` takes a plan, a number and an address, and opens workers of the plan. `owner`
+    names this process in claims, which others take over after they have waited `lease_s` seconds;
+    `import_size` is the number of tasks in one import. `seal` has the key of the workspace. `choose_preset`
+    chooses a preset from pictures, `preset_record` keeps the choice. `checks_folder` may hold files of
+    behaviour checks. `journal` is the file of live decisions that are not in the tables yet. `rest` keeps
+    what the newest pull that changed nothing rested on.
     """
 
     configured: Settings
@@ -96,6 +110,8 @@ class LoopPorts:
     clock: Callable[[], datetime] = now
     sleep: Callable[[float], None] = time.sleep
     alone: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
+    beside: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
+    open_workers: Callable[[BlockPlan, int, str | None], Workers] = no_workers
     progress: Progress = field(default_factory=Silent)
     plots: Callable[[HoldoutEvaluation], Mapping[str, bytes]] = lambda _: {}
     import_size: int = IMPORT_SIZE

@@ -73,6 +73,10 @@ class FeatureReader:
         """Return an iterator over the unknown samples of `source`."""
         return self._with_features(self._reader.arrivals(source, is_known=is_known))
 
+    def of(self, files: Iterable[FileRef], *, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
+        """Return an iterator over the unknown samples of `files`."""
+        return self._with_features(self._reader.of(files, is_known=is_known))
+
     def again(self, samples: Iterable[tuple[SampleId, FileRef]]) -> Iterator[Arrival]:
         """Yield an arrival for each of `samples`; one whose features are kept is not read again."""
         wanted = iter(samples)

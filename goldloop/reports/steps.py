@@ -45,6 +45,9 @@ def score_rows(reports: Sequence[ScoreReport]) -> list[Row]:
         if report.preset:
             rows.append({**beside, "what": f"preset {report.preset}", "n": 0})
         rows += _rows(beside, figures)
+        if report.waits_for:
+            words = f"shards that have not ended: {', '.join(report.waits_for)}"
+            rows.append({**beside, "what": words, "n": len(report.waits_for)})
         if report.drift is not None:
             n = report.drift.n
             drifted += [{**beside, "what": f"drift: {words}", "n": n} for words in report.drift.sentences]

@@ -5,28 +5,21 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import islice
 from pathlib import PurePath
 
 from goldloop.audit.let_through import LetThrough
 from goldloop.core.lanes import Lane
 from goldloop.core.ports import Reader
-from goldloop.core.samples import UNREADABLE, Arrival, BatchId, FileRef, SampleId, file_of
+from goldloop.core.samples import Arrival, BatchId, SampleId
 from goldloop.core.table_ports import Tables
-from goldloop.drift.checks import Check, check_drift
-from goldloop.drift.history import Seen
-from goldloop.drift.sketches import Sketch
 from goldloop.modalities.content import is_database
 from goldloop.routing.policies import Policy
-from goldloop.scoring.writer import AuditProbabilities, Clock, Model, ScoreReport, ScoreWriter
-from goldloop.tables.arrival_index import KnownFiles, SeenSamples, failed_openings
-from goldloop.tables.arrivals import FailedOpenings, save_opened
-from goldloop.tables.batches import read_places, read_reference, save_batch
+from goldloop.scoring.passes import Advance, Scoring
+from goldloop.scoring.writer import AuditProbabilities, Clock, Model, ScoreReport
+from goldloop.tables.arrival_index import SeenSamples
+from goldloop.tables.batches import read_places
+from goldloop.tables.pass_parts import sum_up
 from goldloop.tables.predictions import WaitingSample, read_let_through, read_waiting
-
-LOOK_UP = 32  # arrivals that are looked up in the index at once, which costs half of one by one
 
 
 def batch_of(source: str) -> BatchId:
@@ -38,49 +31,6 @@ def batch_of(source: str) -> BatchId:
     stem = re.sub(r"[^A-Za-z0-9_-]+", "-", PurePath(source.rstrip("/*")).stem).strip("-")[:40] or "batch"
     digest = hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
     return BatchId(f"{stem}-{digest[:8]}")
-
-
-@dataclass(slots=True)
-class _Files:
-    """The files of one pass: `known` are recorded, `opened` are those that could not be opened before.
-
-    `unasked` are files of which it was not asked whether they are known before they were opened.
-    """
-
-    known: KnownFiles
-    failures: FailedOpenings
-    report: ScoreReport
-    advance: Callable[[int], None]
-    opened: set[str] = field(default_factory=set)
-    unasked: set[str] = field(default_factory=set)
-
-    def is_known(self, file: FileRef) -> bool:
-        """Return whether a file need not be read, and count it then."""
-        place = file_of(file.uri)
-        if self.failures.is_unopened(place):
-            self.opened.add(place)  # unless its arrival says that it failed again
-            if file.uri == place:
-                self.unasked.add(place)
-                return False
-        if file not in self.known:
-            return False
-        self.report.n_known += 1
-        self.advance(1)
-        return True
-
-    def is_new(self, arrival: Arrival) -> bool:
-        """Count an arrival; return whether no table has recorded it."""
-        if arrival.reason == UNREADABLE:
-            self.opened.discard(arrival.file.uri)
-        if self.failures.is_recorded(arrival):
-            self.report.n_unopened += 1
-            self.report.add_example(arrival)
-            return False
-        if arrival.file.uri in self.unasked and arrival.file in self.known:
-            self.report.n_known += 1
-            return False
-        self.report.n_files += 1
-        return True
 
 
 def score_source(
@@ -98,41 +48,25 @@ def score_source(
     """Read every sample of `source` that is not known yet, set bad ones aside, score and route the rest.
 
     Samples and predictions are committed every few seconds, samples first: a killed pass resumes where it
-    stopped, and `score_pool` scores what was left without a prediction. `audit_probabilities` gives the
-    probability with which each sample is audited; None leaves it at the audit rate. `let_through` draws what
-    passes although the policy would hold it. `advance` gets the number of files or rows just passed.
+    stopped, and `score_pool` scores what was left without a prediction. See `Scoring` for what it scores
+    with. `advance` gets the number of files or rows just passed. What shards of the same batch saw is summed
+    up with what this pass saw, and compared with earlier passes.
 
     Raises:
         SourceError: the source cannot be listed or is empty.
     """
-    batch = batch_of(source)
-    report = ScoreReport(batch, model.version, warnings=model.warnings)
-    writer = ScoreWriter(batch, model, policy, tables, clock, audit_probabilities, report)
-    writer.let_through, seen = let_through, seen_samples(tables)
-    files = _Files(KnownFiles(tables, batch), failed_openings(tables), report, advance)
-    arrivals = reader.arrivals(source, is_known=files.is_known)
-    while part := list(islice(arrivals, LOOK_UP)):
-        writer.add([arrival for arrival in part if files.is_new(arrival)], seen)
-        advance(len(part))
-        if seen.is_full:
-            writer.flush()
-            seen.settle()
-    writer.flush()
-    save_opened(tables, batch, files.opened, at=clock())
-    seen.settle()
-    report.drift = _drift(writer.sketch(), tables, batch=batch, model=model, at=clock())
+    scoring = Scoring(reader, model, policy, tables, clock, audit_probabilities, let_through)
+    return score_whole(scoring, source, advance=advance)
+
+
+def score_whole(scoring: Scoring, source: str, *, advance: Advance = lambda _: None) -> ScoreReport:
+    """Score what is new in `source`; see `score_source`."""
+    batch, batches, reader = batch_of(source), scoring.tables.batches, scoring.reader
+    report, sketch = scoring.run(
+        batch, lambda is_known: reader.arrivals(source, is_known=is_known), advance=advance
+    )
+    report.drift = sum_up(batches, batch, scoring.model.version, sketch, at=scoring.clock())
     return report
-
-
-def _drift(
-    sketch: Sketch | None, tables: Tables, *, batch: BatchId, model: Model, at: datetime
-) -> Check | None:
-    """Return what changed since the model's earlier passes; save this pass for the next check."""
-    if sketch is None:
-        return None
-    check = check_drift(sketch, read_reference(tables.batches, model.version))
-    save_batch(tables.batches, Seen(batch, model.version, at, sketch, check))
-    return check
 
 
 def score_pool(
@@ -155,10 +89,12 @@ def score_pool(
     """
     report = ScoreReport("pool", model.version, warnings=model.warnings)
     waiting = {one.sample_id: one for one in read_waiting(tables, model.version) if is_wanted(one.sample_id)}
-    writer = ScoreWriter(BatchId(""), model, policy, tables, clock, audit_probabilities, report)
     scored = [one for one in waiting.values() if one.lane is not None]
+    scoring = Scoring(reader, model, policy, tables, clock, audit_probabilities)
+    writer = scoring.writer(BatchId(""), report)
     writer.fixed_before = {one.sample_id: one.audit_probability for one in scored}
-    writer.accepted_before = {one.sample_id: one.decided or "" for one in scored if one.lane is Lane.AUTO}
+    accepted = (one for one in scored if one.lane is Lane.AUTO)
+    writer.pending.accepted_before = {str(one.sample_id): one.decided or "" for one in accepted}
     writer.let_through_before = read_let_through(tables)
     for expected, arrival in _read_again(reader, tables, waiting, report, advance):
         writer.add_again(arrival, waiting[expected].batch)

@@ -29,9 +29,10 @@ from goldloop.core.probs import (
 from goldloop.core.samples import Arrival, Arrived, BatchId, Decoded, SampleId
 from goldloop.core.table_ports import Row, Tables
 from goldloop.drift.checks import Check
-from goldloop.drift.sketches import Sketch, sketch_of
+from goldloop.drift.sketches import Sketch, observed
 from goldloop.routing.policies import Policy, route, savings_of
-from goldloop.scoring.rows import COMMIT_EVERY, WaitingRows, sample_row
+from goldloop.scoring.commit import PendingRows
+from goldloop.scoring.rows import COMMIT_EVERY, sample_row
 from goldloop.tables.arrival_index import SeenSamples, sample_key
 from goldloop.training.model_history import NO_MODEL
 
@@ -75,7 +76,7 @@ class ScoreReport:
     counts files that could not be opened before and cannot be opened now; `n_files` counts the others that
     were read. `examples` has a file and what is wrong with it for each reason of `quarantined` and for
     `n_unopened`. `warnings` are those of the model. `preset` is the preset that goldloop chose before this
-    pass, "" where it was settled.
+    pass, "" where it was settled. `waits_for` are the shards of the same source that have not ended yet.
     """
 
     batch: str
@@ -93,6 +94,15 @@ class ScoreReport:
     examples: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     preset: str = ""
+    waits_for: tuple[str, ...] = ()
+
+    def add(self, other: ScoreReport) -> None:
+        """Add what was done with another part of the same batch."""
+        for name in ("n_files", "n_known", "n_duplicates", "n_unopened"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.lanes.update(other.lanes)
+        self.quarantined.update(other.quarantined)
+        self.examples = {**other.examples, **self.examples}
 
     def add_example(self, arrival: Arrival) -> None:
         """Keep the first file of each reason, for the user to read."""
@@ -103,10 +113,9 @@ class ScoreReport:
 class ScoreWriter:
     """Collects minibatches for the scorer and rows for the tables; flushes both, and counts in `report`.
 
-    `fixed_before` has the audit probabilities of the samples that were scored before, `accepted_before` the
-    labels that an older model had accepted. `audit_probabilities` is None where only the audit rate is known.
-    `let_through` draws the samples that pass although the policy holds them, None where none do;
-    `let_through_before` has those drawn before.
+    `fixed_before` has the audit probabilities of the samples that were scored before. `audit_probabilities`
+    is None where only the audit rate is known. `let_through` draws the samples that pass although the policy
+    holds them, None where none do; `let_through_before` has those drawn before.
     """
 
     batch: BatchId
@@ -117,16 +126,16 @@ class ScoreWriter:
     audit_probabilities: AuditProbabilities | None
     report: ScoreReport
     fixed_before: Mapping[str, float | None] = field(default_factory=dict)
-    accepted_before: Mapping[str, str] = field(default_factory=dict)
     let_through: LetThrough | None = None
     let_through_before: Mapping[SampleId, float] = field(default_factory=dict)
-    _samples: WaitingRows = field(default_factory=lambda: WaitingRows("samples"))
-    _predictions: WaitingRows = field(default_factory=lambda: WaitingRows("predictions"))
+    pending: PendingRows = field(init=False)
     _waiting: list[tuple[SampleId, BatchId, Decoded]] = field(default_factory=list)
     _since_commit: int = 0
     _began_at: datetime | None = None
     _first_at: datetime | None = None
-    _sketch: Sketch | None = None
+
+    def __post_init__(self) -> None:
+        self.pending = PendingRows(self.batch, self.tables, self.report)
 
     def add(self, arrivals: Sequence[Arrival], seen: SeenSamples) -> None:
         """Record samples that arrived, and pass them to the model unless they are bad or duplicates."""
@@ -142,12 +151,10 @@ class ScoreWriter:
         self._began_at, self._first_at = self._began_at or moment, self._first_at or moment
         if arrival.reason is not None:
             arrived = Arrived.QUARANTINE
-            self.report.quarantined[str(arrival.reason)] += 1
             self.report.add_example(arrival)
         elif is_seen:
             arrived = Arrived.DUPLICATE
-            self.report.n_duplicates += 1
-        self._samples.add(sample_row(arrival, arrived, self.batch, moment))
+        self.pending.add_sample(sample_row(arrival, arrived, self.batch, moment))
         if arrived is Arrived.SAMPLE:
             self._wait(arrival, self.batch)
         self._since_commit += 1
@@ -161,13 +168,16 @@ class ScoreWriter:
         self._waiting = [(arrival.sample_id, self.batch, arrival.decoded or Decoded(None))]
         (decided,) = self._predicted(moment)
         self._waiting = []
+        self.pending.forget_observed()
         return sample_row(arrival, Arrived.SAMPLE, self.batch, moment), decided
 
     def _is_due(self, waited: timedelta, took: timedelta) -> bool:
         """Return whether samples, the first of which has `waited`, are due in a pass that `took` so long."""
         if self._since_commit < COMMIT_EVERY:
             return False
-        is_late = waited.total_seconds() >= max(COMMIT_AFTER_S, COMMIT_SHARE * took.total_seconds())
+        is_late = self.pending.scored_in is None and waited.total_seconds() >= max(
+            COMMIT_AFTER_S, COMMIT_SHARE * took.total_seconds()
+        )
         return is_late or self._since_commit >= LARGEST_COMMIT * COMMIT_EVERY
 
     def add_again(self, arrival: Arrival, batch: BatchId) -> None:
@@ -185,23 +195,18 @@ class ScoreWriter:
 
     def sketch(self) -> Sketch | None:
         """Return a summary of what the model saw; None if it saw nothing."""
-        return self._sketch
+        return self.pending.sketch
 
     def flush(self) -> None:
         """Score the samples that wait and commit everything, samples first."""
         self._score()
-        self.tables.samples.append(self._samples.taken())
-        self.tables.predictions.append(self._predictions.taken())
+        self.pending.commit()
         self._since_commit, self._first_at = 0, None
 
     def _score(self) -> None:
         if not self._waiting:
             return
-        for row in self._predicted(self.clock()):
-            self.report.lanes[row["lane"]] += 1
-            if row["sample_id"] in self.accepted_before:
-                self.report.second_looks[_second_look(row, self.accepted_before[row["sample_id"]])] += 1
-            self._predictions.add(row)
+        self.pending.add_predictions(self._predicted(self.clock()))
         self._waiting = []
 
     def _predicted(self, moment: datetime) -> list[Row]:
@@ -222,8 +227,8 @@ class ScoreWriter:
         """Return what `scorer` and the policy say of each sample that waits."""
         scores = scorer([decoded.payload for *_, decoded in self._waiting])
         given, labels = checked_probs(scores.probs, scorer.labels), self.model.labels or scorer.labels
-        sketch = sketch_of(restored(given), scores.embeddings, scorer.labels)
-        self._sketch = sketch if self._sketch is None else self._sketch + sketch
+        seen = observed(restored(given), scores.embeddings, scorer.labels)
+        self.pending.observe([sample_id for sample_id, *_ in self._waiting], seen)
         kept = over_labels(given, scorer.labels.names, labels).astype(np.float32)
         probs = restored(kept)
         stakes = [decoded.stake for *_, decoded in self._waiting]
@@ -267,10 +272,3 @@ class ScoreWriter:
             self.let_through_before.get(sample_id) if sample_id in self.fixed_before else chance
             for sample_id, chance in zip(ids, drawn, strict=True)
         ]
-
-
-def _second_look(row: Mapping[str, Any], accepted: str) -> str:
-    """Return what became of a label that an older model had `accepted`."""
-    if row["lane"] != str(Lane.AUTO):
-        return "to annotators"
-    return "accepted again" if row["decided"] == accepted else "label changed"

@@ -70,10 +70,12 @@ def failed_openings(tables: Tables) -> FailedOpenings:
 class SeenSamples:
     """The keys of all good samples that ever arrived, those added here included.
 
-    Those that the table has, as of now, are in the index; those added wait in memory until `settle`.
+    Those that the table has are in the index, at first as of `version`; those added wait in memory until
+    `settle`.
     """
 
     def __init__(self, tables: Tables) -> None:
+        self.version = tables.samples.version()
         catch_up(tables)
         self._tables = tables
         self._recent = DigestSet()

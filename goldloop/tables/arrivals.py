@@ -61,10 +61,15 @@ class FailedOpenings:
 
     def is_recorded(self, arrival: Arrival) -> bool:
         """Return whether the table has this failure already: one row is enough, however often it repeats."""
-        last = self.last.get(arrival.file.uri)
-        if last is None or arrival.reason != UNREADABLE or last.detail != (arrival.detail or None):
+        file, detail = arrival.file, arrival.detail or None
+        return arrival.reason == UNREADABLE and self.has(file.uri, file.stamp, detail)
+
+    def has(self, uri: str, stamp: str, detail: str | None) -> bool:
+        """Return whether the table has this failed opening of `uri` already."""
+        last = self.last.get(uri)
+        if last is None or last.detail != detail:
             return False
-        return last.is_unopened or last.stamp == arrival.file.stamp
+        return last.is_unopened or last.stamp == stamp
 
 
 def read_failed_openings(tables: Tables) -> FailedOpenings:

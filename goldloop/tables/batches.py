@@ -146,8 +146,14 @@ def read_current_samples(tables: Tables) -> set[SampleId]:
 def read_seen(
     batches: Table, model_version: str | None = None, *, since: datetime | None = None
 ) -> list[Seen]:
-    """Return the scoring passes of `model_version`, or of all models, oldest first; those `since` then."""
-    rows = batches.read(where=None if since is None else pc.field("scored_at") >= pa.scalar(since))
+    """Return the scoring passes of `model_version`, or of all models, oldest first; those `since` then.
+
+    Parts of a pass are none.
+    """
+    is_wanted = pc.field("check").is_valid()
+    if since is not None:
+        is_wanted &= pc.field("scored_at") >= pa.scalar(since)
+    rows = batches.read(where=is_wanted)
     if model_version is not None:
         rows = rows.filter(pc.field("model_version") == model_version)
     return codec.values_of(Seen, rows.sort_by("scored_at"))

@@ -78,7 +78,8 @@ ALL = {
             "stake": pa.float64(),
         }
     ),
-    # what one scoring pass of one model saw, summed up, and how it differs from before; append only
+    # what one scoring pass of one model saw, summed up, and how it differs from before; append only. A row
+    # without a check is what a shard, its `part`, saw of a pass; the pass names its `parts`, as JSON
     "batches": pa.schema(
         {
             "batch": _TEXT,
@@ -87,6 +88,8 @@ ALL = {
             "n": pa.int64(),
             "sketch": _TEXT,
             "check": _TEXT,
+            "part": _TEXT,
+            "parts": _TEXT,
         }
     ),
     # one full comparison with the labelling server; append only, the newest counts

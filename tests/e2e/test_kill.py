@@ -69,7 +69,7 @@ FIRST_ROUND = {
         at(
             "goldloop.modalities.image.reader:ImageReader.read", 300, "after"
         ),  # 200 files committed, 100 read
-        at(APPEND, 2),  # samples committed, their predictions not
+        at(APPEND, 1),  # samples committed, their predictions not
     ],
     "push": [
         at(COMMIT, 1, "after"),  # planned, nothing claimed
@@ -89,7 +89,7 @@ SECOND_ROUND = {
         at(f"{REGISTRY}.set_alias", 1, "after"),  # registered as challenger, not judged
         at(f"{REGISTRY}.set_alias", 1, "after"),  # the next one: promoted, the round not closed
     ],
-    "score": [at(APPEND, 2, "after")],  # the pool half scored by the new model
+    "score": [at(APPEND, 1, "after")],  # the pool half scored by the new model
     "push": [at("goldloop.modalities.image.store:ImageStore.keep", 20)],  # an import half prepared
 }
 LAST = {

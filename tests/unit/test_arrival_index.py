@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from goldloop.adapters import sqlite_index
 from goldloop.adapters.memory import memory_tables
 from goldloop.core.errors import StorageError, TableConflictError
 from goldloop.core.samples import UNREADABLE, Arrived
@@ -122,6 +123,21 @@ def test_a_copied_index_is_derived_anew(place: Workplace) -> None:
     place.reopen()
 
     assert place.tables.samples.index.mark() is None
+    assert looked_up(place.tables) == read_whole(place.tables)
+
+
+def test_machines_that_share_a_folder_have_an_index_each(
+    place: Workplace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite's files are for one machine; each index says what the table says."""
+    monkeypatch.setattr(sqlite_index, "machine", lambda: "other")
+    place.append([("sample", 4, "b")])
+    place.reopen()
+
+    assert looked_up(place.tables) == read_whole(place.tables)
+    assert (place.file.parent / "other" / place.file.name).exists()
+    monkeypatch.undo()
+    place.reopen()
     assert looked_up(place.tables) == read_whole(place.tables)
 
 

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from goldloop.adapters.delta import Table
-from goldloop.adapters.delta_compaction import PROPERTIES
+from goldloop.adapters.delta_compaction import PROPERTIES, merge_small_files
+from goldloop.adapters.delta_log import TableFiles
 from goldloop.core.errors import BusyError, GoldVersionError
 from goldloop.core.table_ports import Changes
 from goldloop.loop.compact import WORK, compact, compact_unless_busy
@@ -52,6 +54,33 @@ def test_a_merge_of_files_is_no_change_of_data(tmp_path: Path) -> None:
         action[kind]["dataChange"] for action in actions for kind in ("add", "remove") if kind in action
     ]
     assert changed == [False] * 10
+
+
+def test_two_writers_that_merge_the_same_files_double_no_row(tmp_path: Path) -> None:
+    """The second has opened the table before the first one's merge: deltalake would keep both results."""
+    table, folder = opened(tmp_path, "task_events"), tmp_path / "task_events"
+    for number in range(9):
+        write_deltalake(str(folder), schema.as_table("task_events", [{"key": str(number)}]), mode="append")
+    first, second = DeltaTable(str(folder)), DeltaTable(str(folder))
+
+    merge_small_files(TableFiles("task_events", folder), first)
+    merge_small_files(TableFiles("task_events", folder), second)
+
+    assert sorted(table.read()["key"].to_pylist()) == [str(number) for number in range(9)]
+    assert [entry["operation"] for entry in table.history(2)] == ["OPTIMIZE", "WRITE"]
+
+
+def test_files_are_not_merged_while_another_process_merges(tmp_path: Path) -> None:
+    """A write leaves them to the next one, and loses no time."""
+    table, folder = opened(tmp_path, "task_events"), tmp_path / "task_events"
+    with FileLock(folder / "_merging.lock"):
+        for number in range(12):
+            table.append([{"key": str(number)}])
+        assert len(DeltaTable(str(folder)).file_uris()) == 12
+    table.append([{"key": "12"}])
+
+    assert len(DeltaTable(str(folder)).file_uris()) == 1
+    assert len(table.read()) == 13
 
 
 @given(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -116,19 +117,16 @@ def test_a_killed_pass_resumes_where_it_stopped(
     loop = Loop(tmp_path / "killed", texts(35))
     left = commits
 
-    def dying(append):  # type: ignore[no-untyped-def]
-        def wrapped(rows):  # type: ignore[no-untyped-def]
-            nonlocal left
-            if left == 0:
-                raise Killed
-            left -= 1
-            append(rows)
-
-        return wrapped
+    def dying(append: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        nonlocal left
+        if left == 0:
+            raise Killed
+        left -= 1
+        return append(*args, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop.tables.samples, "append", dying(loop.tables.samples.append))
-        patch.setattr(loop.tables.predictions, "append", dying(loop.tables.predictions.append))
+        for table, name in ((loop.tables.samples, "append_once"), (loop.tables.predictions, "append")):
+            patch.setattr(table, name, partial(dying, getattr(table, name)))
         with pytest.raises(Killed):
             loop.score()
     assert conservation(loop.tables).n_missing == (10 if commits % 2 else 0)
@@ -144,13 +142,15 @@ def test_a_killed_pass_resumes_where_it_stopped(
 def commit_sizes(monkeypatch: pytest.MonkeyPatch, table: Any) -> list[int]:
     """Return a list that gets the number of rows of each commit to `table`, if any, from now on."""
     sizes: list[int] = []
-    append = table.append
 
-    def counted(rows: Any) -> None:
-        sizes.extend([len(rows)] if len(rows) else [])
-        append(rows)
+    def counted(append: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        before = len(table.scan())
+        done = append(*args, **options)
+        sizes.extend([len(table.scan()) - before] if len(table.scan()) > before else [])
+        return done
 
-    monkeypatch.setattr(table, "append", counted)
+    for name in ("append", "append_once"):
+        monkeypatch.setattr(table, name, partial(counted, getattr(table, name)))
     return sizes
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from goldloop.scoring import score
+from goldloop.scoring import passes
 from goldloop.tables import arrival_index
 from goldloop.tables.counts import conservation
 from tests.loop import Loop, texts
@@ -35,7 +35,7 @@ def test_duplicates_are_found_whether_they_wait_or_are_in_the_index(
     whole = Loop(tmp_path / "whole", files)
     expected = whole.score()
     monkeypatch.setattr(arrival_index, "MOST_RECENT", 7)
-    monkeypatch.setattr(score, "LOOK_UP", 5)
+    monkeypatch.setattr(passes, "LOOK_UP", 5)
     loop = Loop(tmp_path / "parts", files)
 
     report = loop.score()
@@ -53,7 +53,7 @@ def test_a_file_that_is_named_twice_in_a_pass_is_a_duplicate(
     loop.texts |= {f"mem/new{number}": f"new {number}" for number in range(20)}
     files = loop.reader.files
     monkeypatch.setattr(arrival_index, "MOST_RECENT", 4)
-    monkeypatch.setattr(score, "LOOK_UP", 2)
+    monkeypatch.setattr(passes, "LOOK_UP", 2)
     monkeypatch.setattr(loop.reader, "files", lambda source: [*files(source), *files(source)])
 
     report = loop.score()

@@ -39,6 +39,7 @@ class MemoryTable:
         self._marks: dict[str, int] = {}
         self._changes_rows = [False]  # whether a commit did more than append, by version
         self._seqs = [0]  # number of the newest numbered commit, by version
+        self._transactions = set[str]()
         self._lock = RLock()
 
     def version(self) -> int:
@@ -91,6 +92,23 @@ class MemoryTable:
         if len(data):
             with self._lock:
                 self._put(pa.concat_tables([self._versions[-1], data]), self._seqs[-1], is_append=True)
+
+    def has(self, transaction: str) -> bool:
+        """Return whether a commit has this transaction."""
+        return transaction in self._transactions
+
+    def append_once(
+        self, make_rows: Callable[[int], Sequence[Row] | pa.Table], *, transaction: str | None = None
+    ) -> int | None:
+        """Add what `make_rows(version)` returns on top of that version, the newest; see the port."""
+
+        def attempt(version: int, _: int) -> tuple[pa.Table, dict[str, str]] | None:
+            rows = [] if transaction in self._transactions else make_rows(version)
+            data = rows if isinstance(rows, pa.Table) else schema.as_table(self.name, rows)
+            return (pa.concat_tables([self._versions[version], data]), {}) if len(data) else None
+
+        committed = self._until_committed(attempt, None, is_append=True, transaction=transaction or "append")
+        return None if committed is None else committed[0]
 
     def append_next(
         self, make_rows: Callable[[int], Sequence[Row]], *, base: int | None = None
@@ -156,17 +174,23 @@ class MemoryTable:
         base: int | None,
         *,
         is_append: bool,
+        transaction: str | None = None,
     ) -> tuple[int, int] | None:
-        """Return version and number of the commit; None when `attempt` returned None."""
+        """Return version and number of the commit; None when `attempt` returned None.
+
+        A commit with a `transaction` has no number of its own.
+        """
         for number in range(_ATTEMPTS):
             version = base if number == 0 and base is not None else self.version()
-            seq = self._seqs[version] + 1
+            seq = self._seqs[version] + (transaction is None)
             result = attempt(version, seq)
             if result is None:
                 return None
             with self._lock:
                 if self.version() == version:
                     self._put(result[0], seq, is_append=is_append, **result[1])
+                    if transaction is not None:
+                        self._transactions.add(transaction)
                     return self.version(), seq
         raise TableConflictError(
             f"other writers changed table {self.name!r} {_ATTEMPTS} times in a row; run the command again"

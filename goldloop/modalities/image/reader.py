@@ -47,7 +47,11 @@ class ImageReader:
 
     def arrivals(self, source: str, *, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
         """Return an iterator over the unknown files of `source`, read ahead in threads."""
-        return self._ahead(file for file in files_of(source) if not is_known(file))
+        return self.of(files_of(source), is_known=is_known)
+
+    def of(self, files: Iterable[FileRef], *, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
+        """Return an iterator over the unknown ones of `files`, read ahead in threads."""
+        return self._ahead(file for file in files if not is_known(file))
 
     def again(self, samples: Iterable[tuple[SampleId, FileRef]]) -> Iterator[Arrival]:
         """Return an iterator over the files of `samples`, read ahead in threads."""

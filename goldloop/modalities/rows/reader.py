@@ -63,7 +63,11 @@ class RowReader(ABC):
         """
         if is_database(source):
             return self._kept(self._rows_of_database(source, is_known))
-        unknown = (file for file in files_of(source) if not is_known(file))
+        return self.of(files_of(source), is_known=is_known)
+
+    def of(self, files: Iterable[FileRef], *, is_known: Callable[[FileRef], bool]) -> Iterator[Arrival]:
+        """Return an iterator over the unknown rows of `files`, each in the store before it is yielded."""
+        unknown = (file for file in files if not is_known(file))
         return self._kept(row for file in unknown for row in self._rows(file, is_known))
 
     def row(self, source: str, fields: Mapping[str, Any]) -> tuple[Arrival, RowSample | None]:

@@ -3,6 +3,7 @@
 score, push and pull run beside plain ways in the same run.
 
 score        a folder of files, against the same model behind torch's DataLoader: images a second and memory
+workers      a folder of files past one process: two shards, two workers on Ray, and Ray Data alone
 photographs  the same at 224 px on a frozen backbone, also beside the bare network
 push         tasks into Label Studio, against the server's own bulk import of the same payload
 pull         100 changed annotations among many tasks, against a full export of the project
@@ -31,10 +32,12 @@ from scripts.bench.speed import (
     records,
     score,
     selection,
+    workers,
 )
 
 _PARTS = {
     "score": score,
+    "workers": workers,
     "photographs": photographs,
     "selection": selection,
     "features": features,
