@@ -180,8 +180,7 @@ def _evidence(
     voting = [answer for answer in answers if answer.purpose.has_votes and (may_show or not answer.is_shown)]
     votes = newest_votes(voting)
     label_of = {vote.annotator: str(vote.label) for vote in votes}
-    adjudicators = set(settings.annotators.adjudicators)
-    appeal = appeal_answers(answers)
+    appeal, adjudicators = appeal_answers(answers), set(settings.annotators.adjudicators)
     decision = decision_of(answers, appeal, label_of, adjudicators)
     keys = tuple(plans[asked_for].key for asked_for in sorted(plans) if asked_for.has_votes)
     skips = tuple(answer for answer in voting if answer.is_skip and answer.annotator not in label_of)
