@@ -180,15 +180,12 @@ def _evidence(
     voting = [answer for answer in answers if answer.purpose.has_votes and (may_show or not answer.is_shown)]
     votes = newest_votes(voting)
     label_of = {vote.annotator: str(vote.label) for vote in votes}
-    adjudicators = set(settings.annotators.adjudicators)
-    appeal = appeal_answers(answers)
+    appeal, adjudicators = appeal_answers(answers), set(settings.annotators.adjudicators)
     decision = decision_of(answers, appeal, label_of, adjudicators)
     keys = tuple(plans[asked_for].key for asked_for in sorted(plans) if asked_for.has_votes)
     skips = tuple(answer for answer in voting if answer.is_skip and answer.annotator not in label_of)
-    deferrals = [answer for answer in skips if answer.is_deferred and answer.purpose in plans]
-    again = tuple(plans[one.purpose].key for one in deferrals if one.purpose not in QUICK)
+    again, n_deferred = _deferrals(skips, plans)
     uncounted = uncounted_keys(answers, plans, adjudicators) + _lost(plans, n_lost) + again
-    n_deferred = len(deferrals) - len(again)
     is_checked = plan.arm in (Arm.HIDDEN, Arm.SHOWN)
     n_asked = sum(max(n_wanted.get(key, 1), overlap if key == plan.key else 1) for key in keys)
     return SampleEvidence(
@@ -207,6 +204,13 @@ def _evidence(
         is_deferred=n_deferred > 0,
         basis=basis,
     )
+
+
+def _deferrals(skips: Iterable[Answer], plans: Mapping[Purpose, PlannedTask]) -> tuple[tuple[str, ...], int]:
+    """Return the key of each review in full that asks for another, and how many quick ones ask for one."""
+    deferrals = [answer for answer in skips if answer.is_deferred and answer.purpose in plans]
+    again = tuple(plans[one.purpose].key for one in deferrals if one.purpose not in QUICK)
+    return again, len(deferrals) - len(again)
 
 
 def _voted(

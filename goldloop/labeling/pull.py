@@ -79,11 +79,8 @@ def pull_annotations(
     merge, report = AnnotationMerge(context, state.snapshot), PullReport()
     merge.retract_gone()
     start = starting_point(state.snapshot.annotations, context.clock())
-    since, digests = start.moment - OVERLAP if start else None, dict[int, str]()
-    for page in context.queue.changed_since(since):
-        digests |= {task.task_id: state_digest(task) for task in page}
-        ours = {task.task_id for task in merge.add(page)}
-        report.n_foreign += sum(bool(task.key) and task.task_id not in ours for task in page)
+    since = start.moment - OVERLAP if start else None
+    digests = _merge_changes(context, merge, since, report)
     is_continued = start is None or start.is_listed(merge.seen)
     if (not is_continued or merge.repeats_ids) and reconciled.listing is None:
         reconciled = replace(reconciled, listing=tuple(context.queue.listing()))
@@ -101,6 +98,18 @@ def pull_annotations(
     _count(merge, reconciled, report)
     report.view = ServerView(reconciled.counts, since, digests)
     return report
+
+
+def _merge_changes(
+    context: LabelingContext, merge: AnnotationMerge, since: datetime | None, report: PullReport
+) -> dict[int, str]:
+    """Merge page by page what has changed `since`; return the digest of each changed task by id."""
+    digests: dict[int, str] = {}
+    for page in context.queue.changed_since(since):
+        digests |= {task.task_id: state_digest(task) for task in page}
+        ours = {task.task_id for task in merge.add(page)}
+        report.n_foreign += sum(bool(task.key) and task.task_id not in ours for task in page)
+    return digests
 
 
 def _settle_lost(

@@ -65,8 +65,7 @@ class GoldStore:
             nonlocal before
             old = _records(read()) if before is None else before.records
             parent = gold_digest(old) if before is None else before.version.digest
-            before = None
-            records = make_records()
+            before, records = None, make_records()
             changes = gold_diff(old, records)
             if not changes:
                 return Changes()
@@ -83,8 +82,8 @@ class GoldStore:
                 },
             )
 
-        version = None if base is None else base.version.version
-        if self.table.merge_next(make_changes, key="sample_id", base=version) is None:
+        begin = base.version.version if base else None
+        if self.table.merge_next(make_changes, key="sample_id", base=begin) is None:
             return None
         return self.newest()
 

@@ -25,7 +25,7 @@ def listed(queue: LabelStudioQueue) -> list[list[TaskState]]:
 def test_both_ways_list_the_same(
     queue: LabelStudioQueue, desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Answers, skips, edits, bulk answers, copies, foreign labels, deleted and barred ones, in three projects."""
+    """Answers, skips, edits, bulk answers, copies, foreign labels, deletions, barrings, in three projects."""
     ann, bob, cyd, _ = desk.people
     ids = list(queue.push([*(blind(n) for n in range(6)), review(7), disputed(8), known(9)]).values())
     desk.answer(ids[0], ann, "cat")

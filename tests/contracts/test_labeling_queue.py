@@ -184,7 +184,7 @@ def test_only_what_changed_since_comes_back_oldest_first(queue: LabelingQueue, d
 
 def test_many_changed_tasks_come_in_pages_without_loss(queue: LabelingQueue) -> None:
     """More tasks than fit on a page all come back, in order of change."""
-    tasks = [blind(number) for number in range(1100)]
+    tasks = [blind(number) for number in range(2100)]
     queue.push(tasks)
 
     pages = list(queue.changed_since(None))

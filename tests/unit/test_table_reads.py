@@ -9,6 +9,7 @@ import pytest
 from goldloop.core.table_ports import Tables
 from goldloop.scoring.writer import Model
 from goldloop.settings.sections import SelectionSettings
+from goldloop.tables.task_log import TaskLog
 from tests.loop import Loop, texts
 
 MOST_READS = 8
@@ -48,6 +49,43 @@ def test_a_step_with_nothing_new_reads_each_table_once_whatever_the_number_of_sa
 
     assert len(few) <= MOST_READS
     assert few == many
+
+
+def test_a_pull_of_answers_reads_tasks_requests_and_gold_once(tmp_path: Path) -> None:
+    """Only the answers are read again, as the pull adds to them; gold that it writes is not read back."""
+    loop = Loop(tmp_path, texts(200), SelectionSettings(budget_per_round=40, audit_rate=0.2))
+    loop.score()
+    loop.push()
+    loop.queue.answer(1, "1", "ham")
+    loop.pull()
+    loop.queue.answer(2, "1", "spam")
+
+    cost(loop, "pull")
+
+    tables = loop.tables
+    for table in (tables.planned_tasks, tables.task_events, tables.answer_requests, tables.gold):
+        assert len(table.reads) == 1  # type: ignore[attr-defined]
+    assert len(loop.gold.records()) == 2
+
+
+def test_a_task_log_decodes_what_was_added_whoever_added_it(tmp_path: Path) -> None:
+    """Another process plans and pushes: the log reads the new rows alone, and sees what a new one sees."""
+    loop = Loop(tmp_path, texts(200), SelectionSettings(budget_per_round=10))
+    loop.score()
+    loop.push()
+    log = TaskLog(loop.tables)
+    before = log.statuses()
+    loop.answer_all_by_turns()
+    loop.pull()
+    loop.close_round()
+    loop.push(owner="another")
+    loop.tables.planned_tasks.reads.clear()  # type: ignore[attr-defined]
+
+    now = log.statuses()
+
+    assert loop.tables.planned_tasks.reads == [len(now) - len(before)]  # type: ignore[attr-defined]
+    assert len(now) > len(before) > 0
+    assert list(now.items()) == list(TaskLog(loop.tables).statuses().items())
 
 
 def test_a_round_that_waits_for_its_annotators_reads_no_pool(tmp_path: Path) -> None:

@@ -120,9 +120,9 @@ def changed_page(
 
 
 def _own_page(server: LabelStudioClient, wanted: dict[str, Any]) -> list[Row] | None:
-    """Return the page by goldloop's own address of the embedded server, a tenth of the time of the list.
+    """Return the page by goldloop's own address of the embedded server, which reads no other fields.
 
-    None where there is none, and where it fails on one of the tasks, as the list does, which then tells which.
+    None where there is none, and where it fails on a task; the list of tasks then finds out which.
     """
     try:
         reply = server.post_if_there(CHANGES, wanted)
