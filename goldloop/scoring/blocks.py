@@ -76,6 +76,7 @@ class BlockScorer:
             report, sketch = self.scoring.run(
                 self.batch,
                 lambda is_known: self.scoring.reader.of(block, is_known=is_known),
+                block=block,
                 scored_in=self.scored_in,
             )
         return BlockResult(len(block), report, sketch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -100,17 +100,20 @@ class Scoring:
         *,
         is_wanted: IsKnown = lambda _: True,
         advance: Advance = lambda _: None,
+        block: Collection[FileRef] = (),
         scored_in: str | None = None,
     ) -> tuple[ScoreReport, Sketch | None]:
         """Score what `arrivals` yields of files that are not known; return what was done and a sketch of it.
 
         `arrivals` gets the question whether a file is known. `advance` gets the number of files or rows just
-        passed. A pass `scored_in` that is named commits each of its blocks once; see `PendingRows`.
+        passed. Files of a `block` are looked up at once. A pass `scored_in` that is named commits each of its
+        blocks once; see `PendingRows`.
         """
         report = ScoreReport(batch, self.model.version, warnings=self.model.warnings)
         writer, seen = self.writer(batch, report), SeenSamples(self.tables)
         writer.pending.looked_up, writer.pending.scored_in = seen.version, scored_in
         known, failures = KnownFiles(self.tables, batch), failed_openings(self.tables)
+        known.look_up(block)
         files = PassFiles(known, failures, report, advance, is_wanted)
         arriving = arrivals(files.is_known)
         while part := list(islice(arriving, LOOK_UP)):

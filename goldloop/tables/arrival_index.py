@@ -7,7 +7,7 @@ table. Whoever looks something up first lets it catch up.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -109,13 +109,25 @@ class KnownFiles:
     def __init__(self, tables: Tables, batch: BatchId) -> None:
         self._index, self._batch = tables.samples.index, batch
         self._until = self._index.generation()
+        self._looked_up: dict[FileRef, bool] = {}
         self.is_new_batch = not self._index.find(BATCHES, [digest(batch)])
+
+    def look_up(self, files: Collection[FileRef]) -> None:
+        """Look `files` up at once, which takes a tenth of one by one."""
+        keys = {file: file_key(self._batch, file.uri, file.stamp) for file in files}
+        found = set[bytes]() if self.is_new_batch else self._find(list(keys.values()))
+        self._looked_up = {file: key in found for file, key in keys.items()}
 
     def __contains__(self, file: FileRef) -> bool:
         """Return whether a file was opened before."""
         if self.is_new_batch:
             return False
-        return bool(self._index.find(FILES, [file_key(self._batch, file.uri, file.stamp)], until=self._until))
+        if file in self._looked_up:
+            return self._looked_up[file]
+        return bool(self._find([file_key(self._batch, file.uri, file.stamp)]))
+
+    def _find(self, keys: Sequence[bytes]) -> set[bytes]:
+        return self._index.find(FILES, keys, until=self._until)
 
 
 def _whole(tables: Tables, added: AddedRows) -> Iterator[Entries]:
