@@ -199,7 +199,7 @@ def test_a_copied_link_to_the_images_is_a_link_again(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Some programs copy what a link leads to; Label Studio would serve pictures of the past."""
-    monkeypatch.setattr("goldloop.services.servers._installation", lambda _: tmp_path)
+    monkeypatch.setattr("goldloop.services.servers.installation", lambda _: tmp_path)
     monkeypatch.setattr("goldloop.services.servers._ready_database", lambda *_: None)
     copied = workspace.services / "label_studio" / "files" / "images"
     copied.mkdir(parents=True)
@@ -217,7 +217,7 @@ def test_a_server_folder_on_another_disk_finds_the_images(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A relative link would lead astray from there; each start makes the link right."""
-    monkeypatch.setattr("goldloop.services.servers._installation", lambda _: tmp_path)
+    monkeypatch.setattr("goldloop.services.servers.installation", lambda _: tmp_path)
     monkeypatch.setattr("goldloop.services.servers._ready_database", lambda *_: None)
     (tmp_path / "disk" / "label_studio").mkdir(parents=True)
     (workspace.services / "label_studio").symlink_to(tmp_path / "disk" / "label_studio")
