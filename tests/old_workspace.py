@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
 FORMAT_0 = Path(__file__).parent / "unit" / "workspace_of_format_0.json"
 _TYPES = {
@@ -60,7 +60,12 @@ def _write_table(
         commits[values.get("seq", 1)].append(values)
     metadata = {"digest": digest, "n_records": str(len(rows)), "n_added": str(len(rows))}
     metadata |= {"n_changed": "0", "n_removed": "0", "parent_digest": "", "reason": "pull"}
-    for _, added in sorted(commits.items()):
-        properties = CommitProperties(custom_metadata=metadata if folder.name == "gold" else {})
+    for seq, added in sorted(commits.items()):
+        properties = CommitProperties(
+            custom_metadata=metadata if folder.name == "gold" else {},
+            app_transactions=[Transaction(folder.name, seq)]
+            if "seq" in columns
+            else [],  # as goldloop numbers them
+        )
         made = pa.Table.from_pylist(added, schema)
         write_deltalake(str(folder), made, mode="append", commit_properties=properties)

@@ -47,19 +47,11 @@ class _Read:
     events: list[TaskEvent] = field(default_factory=list)
 
     def added(self, table: Table) -> pa.Table | None:
-        """Return the rows that were added since, in order; None, without a read, where nothing was.
-
-        Where rows have larger numbers than the table has commits, all of them are read again.
-        """
+        """Return the rows that were added since, in order; None, without a read, where nothing was."""
         version = table.version()  # before the read, which may find more
         if version == self.version:
             return None
-        is_numbered = 0 <= self.version and self.seq <= self.version  # so that what follows has a larger number
-        if not is_numbered:
-            self.seq = 0
-            self.plans.clear()
-            self.events.clear()
-        rows = table.read(where=pc.field("seq") > self.seq if is_numbered else None)
+        rows = table.read(where=None if self.version < 0 else pc.field("seq") > self.seq)
         self.version, self.seq = version, max(self.seq, pc.max(rows["seq"]).as_py() or 0)
         by_commit = [(name, "ascending") for name in ("seq", "position") if name in rows.column_names]
         return rows.sort_by(by_commit)
