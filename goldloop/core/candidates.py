@@ -86,7 +86,7 @@ class Candidates(Sequence[Candidate]):
 
     def where(self, flags: Flags) -> Candidates:
         """Return the candidates for which `flags`, bool (n,), is true."""
-        return self.at(np.flatnonzero(flags))
+        return Candidates(self._columns.filter(pa.array(flags, pa.bool_())))
 
     def marked(self, name: str, flags: Flags) -> Candidates:
         """Return the candidates with `flags`, bool (n,), as their field `name`."""

@@ -29,7 +29,8 @@ WITH arrivals AS (
     SELECT
         md5_number(sample_id) AS sample, min(arrived_at) AS arrived_at,
         arg_min({{'sample_id': sample_id, 'batch': batch, 'entity': entity}}, arrived_at) AS arrived
-    FROM samples WHERE arrived = '{Arrived.SAMPLE}' GROUP BY ALL
+    FROM samples WHERE arrived = '{Arrived.SAMPLE}' AND sample_id NOT IN (SELECT sample_id FROM taken)
+    GROUP BY ALL
 ), newest AS (
     SELECT
         md5_number(sample_id) AS sample,
@@ -45,7 +46,7 @@ SELECT
     found.saving AS saving, arrived_at
 FROM arrivals LEFT JOIN newest USING (sample)
 """
-"""Every sample with its newest prediction; names stand as digests where only equality counts."""
+"""Samples that are not taken, with their newest predictions; names stand as digests where equality counts."""
 
 
 def newest_predictions(
@@ -60,9 +61,11 @@ def read_unlabeled_pool(tables: Tables, taken: Collection[SampleId]) -> Candidat
     """Return the candidates, in no order: every sample but those in `taken`, which have a live task
     or are in gold.
     """
-    rows = tables.engine.query(_POOL, samples=tables.samples, predictions=tables.predictions)
-    pool = Candidates(rows)
-    return pool.where(~pool.among(taken)) if taken else pool
+    return Candidates(
+        tables.engine.query(
+            _POOL, samples=tables.samples, predictions=tables.predictions, taken=_listed(taken)
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
