@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +17,9 @@ pytestmark = pytest.mark.servers
 N = 60
 
 
+@pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install 'goldloop[ray]'"
+)
 def test_shards_and_workers_score_each_file_once(make_loop: Callable[..., Loop], tmp_path: Path) -> None:
     """Two shards start together, then Ray scores another folder, where the same pictures are duplicates."""
     loop = make_loop("together", labels=["red", "green"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
 import os
 import sys
 from collections import Counter
@@ -33,6 +34,9 @@ from tests.ray_scoring import LABELS, Death, block_scorer, doubler, refuse, scor
 N, N_TWINS, N_BAD = 300, 40, 3
 PLAN = BlockPlan(batch_of("pictures"), "pass", "1")
 
+needs_ray = pytest.mark.skipif(
+    importlib.util.find_spec("ray") is None, reason="Ray is not installed: pip install 'goldloop[ray]'"
+)
 pytestmark = pytest.mark.filterwarnings(  # Ray leaves its processes to the collector of garbage
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
 )
@@ -90,6 +94,7 @@ def kept(root: str) -> tuple[Counter[str], Counter[str], Counter[str]]:
     )
 
 
+@needs_ray
 def test_two_workers_do_what_one_process_does(pictures: Path, make_root: Callable[[str], str]) -> None:
     """Same rows, counts and drift; scoring again finds nothing new."""
     alone, shared = make_root("alone"), make_root("shared")
@@ -108,6 +113,7 @@ def test_two_workers_do_what_one_process_does(pictures: Path, make_root: Callabl
     assert (again.n_files, again.n_known, again.drift) == (0, N + N_TWINS + N_BAD, None)
 
 
+@needs_ray
 @pytest.mark.parametrize(
     ("table", "moment"), [("samples", "before"), ("samples", "after"), ("predictions", "after")]
 )
@@ -133,12 +139,14 @@ def test_a_killed_worker_loses_nothing_and_doubles_nothing(
     assert (report.n_files, sum(report.lanes.values())) == (N + N_TWINS + N_BAD, N)
 
 
+@needs_ray
 def test_what_a_worker_raises_is_raised_here(pictures: Path, make_root: Callable[[str], str]) -> None:
     """With its own sentence."""
     with pytest.raises(SettingsError, match="no workspace at"):
         scored(make_root("refused"), pictures, refuse)
 
 
+@needs_ray
 def test_ray_listens_on_loopback_alone_and_ends_with_the_pass() -> None:
     """No dashboard, no token in the user's folder, and neither processes nor files are left."""
     this, before = psutil.Process(), set(Path("/tmp").iterdir())
