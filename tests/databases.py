@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pwd
 import secrets
 import shutil
 import socket
@@ -19,6 +18,8 @@ from typing import Any
 import pytest
 from sqlalchemy import URL, create_engine, text
 from sqlalchemy.exc import OperationalError
+
+from scripts.topology.programs import TopologyError, programs_of_postgresql, user_of_postgresql
 
 _IS_REQUIRED = bool(os.environ.get("GOLDLOOP_REQUIRE_POSTGRESQL"))
 _START_S = 60.0
@@ -60,11 +61,11 @@ def sqlite_database(folder: Path) -> TestDatabase:
 @contextmanager
 def postgresql_server() -> Iterator[TestDatabase]:
     """Yield a database of a real PostgreSQL server with a password, which ends with the block."""
-    programs = _programs()
+    programs = postgresql_programs()
     pytest.importorskip("psycopg", reason="no psycopg; install 'goldloop[postgresql]'")
     folder = Path(tempfile.mkdtemp(prefix="goldloop-postgresql-"))
     (folder / "password").write_text(PASSWORD)
-    as_user = _user(folder)
+    as_user = user_of_postgresql(folder)
     data = str(folder / "data")
     options = ("-U", "analyst", "-A", "scram-sha-256", f"--pwfile={folder / 'password'}", "--no-sync")
     locale = {"LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]}
@@ -115,29 +116,14 @@ def postgresql_server() -> Iterator[TestDatabase]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _programs() -> Path:
+def postgresql_programs() -> Path:
     """Return the folder of the server's programs; skip the test where there are none."""
-    on_path = shutil.which("initdb")
-    folders = [Path(on_path).parent] if on_path else []
-    folders += sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
-    for folder in folders:
-        if (folder / "initdb").is_file() and (folder / "postgres").is_file():
-            return folder
-    reason = "no PostgreSQL server on this machine; on Debian: apt-get install postgresql"
-    if _IS_REQUIRED:
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
-def _user(folder: Path) -> dict[str, Any]:
-    """Return the options of a process that may run the server, which refuses to run as root."""
-    if os.geteuid() != 0:
-        return {}
-    names = {one.pw_name: one for one in pwd.getpwall()}
-    found = names.get("postgres") or names["nobody"]
-    for path in (folder, *folder.iterdir()):
-        os.chown(path, found.pw_uid, found.pw_gid)
-    return {"user": found.pw_uid, "group": found.pw_gid, "extra_groups": []}
+    try:
+        return programs_of_postgresql()
+    except TopologyError as error:
+        if _IS_REQUIRED:
+            pytest.fail(str(error))
+        pytest.skip(str(error))
 
 
 def _wait_for(url: URL, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -87,7 +87,7 @@ def _postgresql(server: Server, home: Path, port: int) -> tuple[list[str], dict[
     """Return how PostgreSQL starts in `home`, whose data are made with the password of the service."""
     programs, data, password = programs_of_postgresql(), home / "data", home / "password"
     password.write_text(server.environment["POSTGRES_PASSWORD"])
-    user = _user(home)
+    user = user_of_postgresql(home)
     environment = {"LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]}
     if not data.exists():
         made = [programs / "initdb", "-D", data, "-E", "UTF8", "-U", "postgres", "-A", "scram-sha-256"]
@@ -102,8 +102,8 @@ def _postgresql(server: Server, home: Path, port: int) -> tuple[list[str], dict[
     return [str(programs / "postgres"), "-D", str(data), *options], environment, {"cwd": home, **user}
 
 
-def _user(folder: Path) -> dict[str, Any]:
-    """Return the options of a process that may run PostgreSQL, which refuses to run as root."""
+def user_of_postgresql(folder: Path) -> dict[str, Any]:
+    """Return the options of a process that may run PostgreSQL in `folder`; it refuses to run as root."""
     if os.geteuid() != 0:
         return {}
     names = {one.pw_name: one for one in pwd.getpwall()}

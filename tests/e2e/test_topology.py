@@ -15,7 +15,7 @@ import pytest
 from goldloop.services import Endpoints, LabelStudioEndpoint, MlflowEndpoint, PrefectEndpoint
 from scripts.topology.description import ROOT
 from scripts.topology.processes import Topology, running
-from scripts.topology.programs import TopologyError, programs_of_postgresql
+from tests.databases import postgresql_programs
 from tests.e2e.commands import Loop, finish
 from tests.e2e.people import answer_all, said_by_truth, some_digits
 
@@ -26,18 +26,12 @@ pytestmark = [
 
 DIGITS = [str(digit) for digit in range(10)]
 N_FILES, BUDGET = 300, 60
-_IS_REQUIRED = bool(os.environ.get("GOLDLOOP_REQUIRE_POSTGRESQL"))
 
 
 @pytest.fixture
 def topology(monkeypatch: pytest.MonkeyPatch) -> Iterator[Topology]:
     """Yield the running servers; the worker starts later, on a workspace."""
-    try:
-        programs_of_postgresql()
-    except TopologyError as error:
-        if _IS_REQUIRED:
-            raise
-        pytest.skip(str(error))
+    postgresql_programs()
     with running(without=("worker",)) as servers:
         for name, value in servers.servers["worker"].environment.items():
             if name.startswith(("AWS_", "MLFLOW_", "GOLDLOOP_", "PREFECT_API_")):
