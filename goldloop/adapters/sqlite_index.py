@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sqlite3
+import time
 import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -143,11 +144,12 @@ class SqliteIndex:
     def _connection(self) -> sqlite3.Connection:
         if self._connected is None:
             make_folder(self.path.parent)
-            self._connected = sqlite3.connect(
+            connection = sqlite3.connect(
                 self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False
             )
-            weakref.finalize(self, self._connected.close)
-            _prepare(self._connected, str(self.path.stat().st_ino))
+            weakref.finalize(self, connection.close)
+            _prepare(connection, str(self.path.stat().st_ino))
+            self._connected = connection
         return self._connected
 
     def _discard(self) -> None:
@@ -164,7 +166,7 @@ class SqliteIndex:
 
 def _prepare(connection: sqlite3.Connection, inode: str) -> None:
     """Make the tables of a new file; a file of another format, or a copy of one in use, begins anew."""
-    connection.execute("PRAGMA journal_mode=WAL")
+    _keep_log_beside(connection)
     connection.execute("PRAGMA synchronous=NORMAL")  # a power cut may take the newest entries with their mark
     connection.execute(f"PRAGMA cache_size=-{_CACHE_KB}")
     connection.execute("PRAGMA journal_size_limit=0")
@@ -178,6 +180,19 @@ def _prepare(connection: sqlite3.Connection, inode: str) -> None:
             connection.execute(f"CREATE TABLE {name} (name TEXT PRIMARY KEY, text TEXT NOT NULL)")
         connection.execute("INSERT INTO state VALUES ('inode', ?)", (inode,))
         connection.execute(f"PRAGMA user_version={_FORMAT}")
+
+
+def _keep_log_beside(connection: sqlite3.Connection) -> None:
+    """Let readers and a writer work at once; SQLite does not wait here for another who makes the file."""
+    deadline = time.monotonic() + _WAIT_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _tables(connection: sqlite3.Connection) -> list[str]:

@@ -6,9 +6,11 @@ import multiprocessing
 import shutil
 import sqlite3
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Barrier
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -207,3 +209,17 @@ def test_samples_of_this_pass_are_seen_before_and_after_they_are_settled() -> No
     seen.settle()
     assert key in seen
     assert tables.samples.index.find(SAMPLES, [key]) == {key}
+
+
+def test_processes_that_make_the_index_at_one_moment_wait_for_each_other(tmp_path: Path) -> None:
+    """Shards start together on a new workspace; none of them ends because another holds the new file."""
+    for number in range(30):
+        path, start = tmp_path / f"{number}" / "index.sqlite", Barrier(4)
+
+        def opened(path: Path = path, start: Barrier = start) -> int:
+            index = sqlite_index.SqliteIndex(path)
+            start.wait()
+            return index.generation()
+
+        with ThreadPoolExecutor(4) as pool:
+            assert [one.result() for one in [pool.submit(opened) for _ in range(4)]] == [0] * 4
