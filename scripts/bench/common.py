@@ -225,3 +225,16 @@ def _commit() -> str:
     except OSError:
         return "unknown"
     return done.stdout.strip() or "unknown"
+
+
+def figures_of(module: str, *arguments: str) -> dict[str, float]:
+    """Run `module` as a process of its own and return the figures that it prints last, as JSON.
+
+    Raises:
+        SystemExit: it failed.
+    """
+    command = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
+    return dict(json.loads(done.stdout.strip().splitlines()[-1]))

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -33,7 +32,7 @@ from goldloop.settings.workspace import Workspace
 from goldloop.tables.counts import conservation
 from goldloop.tables.predictions import read_unlabeled_pool
 from goldloop.wiring import Wiring
-from scripts.bench.common import Report, say
+from scripts.bench.common import Report, figures_of, say
 from scripts.bench.speed.grown import make, offline, scoring, write_posts
 
 N_NEW = 1000  # new rows that a command finds
@@ -153,11 +152,7 @@ def _measurements(size: int, n: int) -> dict[str, list[dict[str, float]]]:
 
 
 def _child(*arguments: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "scripts.bench.speed.growth", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
-    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+    return figures_of("scripts.bench.speed.growth", *arguments)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import pickle
-import subprocess
 import sys
 import tempfile
 import time
@@ -40,7 +39,7 @@ from goldloop.scoring.writer import Model
 from goldloop.settings.workspace import Workspace
 from goldloop.tables.batches import read_drawn_samples
 from goldloop.wiring import Wiring
-from scripts.bench.common import Report, say
+from scripts.bench.common import Report, figures_of, say
 from scripts.bench.outputs import numbered_labels
 from scripts.bench.speed.growth import write_posts
 
@@ -194,11 +193,7 @@ def run(report: Report, options: argparse.Namespace) -> None:
 
 
 def _child(*arguments: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "scripts.bench.speed.pulls", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
-    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+    return figures_of("scripts.bench.speed.pulls", *arguments)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,7 +22,7 @@ import pyarrow.parquet as pq
 
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import sample_id_of
-from scripts.bench.common import Report, say
+from scripts.bench.common import Report, figures_of, say
 
 LABELS = LabelSet.of(["genuine", "fraud"])
 N_KNOWN, PART = 5000, 100_000  # labelled records; records written at a time
@@ -76,11 +75,7 @@ _UNITS = {
 
 
 def _child(*arguments: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "scripts.bench.speed.records", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr[-3000:]}")
-    return dict(json.loads(done.stdout.strip().splitlines()[-1]))
+    return figures_of("scripts.bench.speed.records", *arguments)
 
 
 def made(first: int, n: int, seed: int) -> tuple[pa.Table, npt.NDArray[np.bool_]]:
