@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ PORTS = {
     "worker": 8080,
 }
 """The port on which each service listens in its container."""
+
+_FOLDERS = {"/app": str(ROOT), "/label-studio/files": "files", "/workspace": "workspace"}
+"""Where a folder of a container lies: an absolute path, or one in the folder of `Places`."""
 
 _VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z_]+)[^}]*\}")
 
@@ -46,9 +49,6 @@ class Places:
     folder: Path
     ports: Mapping[str, int]
     secrets: Mapping[str, str]
-    folders: Mapping[str, str] = field(
-        default_factory=lambda: {"/app": str(ROOT), "/label-studio/files": "files", "/workspace": "workspace"}
-    )
 
     def here(self, service: str, name: str, value: str) -> str:
         """Return a value of a service's command or environment as it is on this machine.
@@ -66,7 +66,7 @@ class Places:
             return str(self.ports["postgres"])
         if value == str(PORTS[service]):
             return str(self.ports[service])
-        for inside, outside in self.folders.items():
+        for inside, outside in _FOLDERS.items():
             if value == inside or value.startswith(f"{inside}/"):
                 return str(self.folder / outside) + value.removeprefix(inside)
         return value.replace("0.0.0.0", "127.0.0.1")

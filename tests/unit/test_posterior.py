@@ -17,7 +17,6 @@ from goldloop.consensus.posterior import posterior
 from goldloop.consensus.votes import VotedSample, vote_table
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import sample_id_of
-from goldloop.stats.reliability import calibration_error
 from tests.strategies import cases
 from tests.unit.slow_posterior import SlowFit
 
@@ -248,57 +247,6 @@ def test_leaving_one_out_of_a_decided_case_leaves_the_decision() -> None:
     """The adjudicator's word stands without anybody's vote."""
     fit = find([VotedSample(sample_id_of(b"a"), {"1": "cat"}, decision="dog")])
     assert fit.leave_one_out(0, "1").tolist() == [0, 1, 0]
-
-
-def test_a_boastful_model_is_believed_less() -> None:
-    """Votes alone correct a model that predicts 0.98 and is right in 0.7."""
-    given_cases, truth = simulated({"a": 0.9, "b": 0.88, "c": 0.9}, 1500)
-    columns = np.array([LABELS.column(label) for label in truth])
-    rng = np.random.default_rng(2)
-    predicted = np.where(rng.random(1500) < 0.7, columns, (columns + rng.integers(1, 3, 1500)) % 3)
-    boast = [
-        replace(sample, probs=tuple(np.where(np.arange(3) == column, 0.98, 0.01)))
-        for sample, column in zip(given_cases, predicted, strict=True)
-    ]
-    believed = find(boast).posterior()
-    assert calibration_error(believed, columns).value < 0.06
-    assert (believed.argmax(axis=1) == columns).mean() > (
-        find(given_cases).posterior().argmax(axis=1) == columns
-    ).mean()
-
-
-def test_one_vote_each_does_not_make_a_calibrated_model_infallible() -> None:
-    """With one vote a sample, the fit keeps the model's own calibration."""
-    rng, n, n_labels = np.random.default_rng(4), 1500, 10
-    labels = LabelSet.of([f"label {number}" for number in range(n_labels)])
-    truth = rng.integers(n_labels, size=n)
-    voted, predicted = (
-        np.where(rng.random(n) < right, truth, (truth + rng.integers(1, n_labels, n)) % n_labels)
-        for right in (0.9, 0.8)
-    )
-    probs = np.where(np.arange(n_labels) == predicted[:, None], 0.8, 0.2 / (n_labels - 1))
-    rows = [
-        VotedSample(sample_id_of(f"{number}".encode()), {"ab"[number % 2]: labels[vote]}, probs=tuple(row))
-        for number, (vote, row) in enumerate(zip(voted, probs, strict=True))
-    ]
-    believed = find(rows, labels=labels).posterior()
-    assert believed.max(axis=1).mean() < (believed.argmax(axis=1) == truth).mean() + 0.12
-
-
-def test_a_vote_taken_over_from_a_suggestion_counts_for_less() -> None:
-    """When annotators adopt suggestions, agreement with a shown suggestion is weak evidence."""
-    rng, rows = np.random.default_rng(3), []
-    for number in range(400):
-        true, suggested = int(rng.integers(3)), int(rng.integers(3))
-        blind = true if rng.random() < 0.95 else (true + 1) % 3
-        seen = suggested if rng.random() < 0.5 else true
-        votes = {"a": LABELS[blind], "b": LABELS[seen]}
-        rows.append(VotedSample(sample_id_of(f"{number}".encode()), votes, shown={"b": LABELS[suggested]}))
-    taken = VotedSample(sample_id_of(b"taken"), {"b": "cat"}, shown={"b": "cat"})
-    against = VotedSample(sample_id_of(b"against"), {"b": "cat"}, shown={"b": "dog"})
-    believed = find([*rows, taken, against]).posterior()[-2:, LABELS.column("cat")]
-    assert believed[0] < 0.75
-    assert believed[1] > 0.9
 
 
 def test_a_single_annotator_counts_as_a_typical_one() -> None:
