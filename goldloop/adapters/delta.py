@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from deltalake import DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from goldloop.adapters.delta_added import added_rows
+from goldloop.adapters.delta_added import added_files, added_rows
 from goldloop.adapters.delta_commits import ATTEMPTS, merge, pause, properties, write
 from goldloop.adapters.delta_compaction import PROPERTIES, Compactor, merge_small_files
 from goldloop.adapters.delta_history import with_removed
@@ -21,11 +21,12 @@ from goldloop.adapters.delta_log import TableFiles
 from goldloop.adapters.delta_rows import RowReader
 from goldloop.adapters.duckdb_engine import DuckDbEngine
 from goldloop.adapters.sqlite_index import SqliteIndex
+from goldloop.adapters.view_files import ViewFiles
 from goldloop.core.compaction import Compaction
 from goldloop.core.digest_index import AddedRows
 from goldloop.core.disk import disk_errors, make_folder
 from goldloop.core.errors import GoldVersionError, StorageError, TableConflictError
-from goldloop.core.table_ports import Changes, ParquetFiles, Row, Tables
+from goldloop.core.table_ports import AddedFiles, Changes, ParquetFiles, Row, Tables
 from goldloop.tables import schema
 
 # Only goldloop removes parts of the log: it knows which versions are named.
@@ -45,6 +46,7 @@ class Table:
         self.name = name
         self.schema = columns
         self.index = SqliteIndex(folder.parent / INDEX / f"{name}.sqlite")
+        self.views = ViewFiles(folder.parent / INDEX)
         self._uri = str(folder / name)
         self._log = TableFiles(name, folder / name)
         self._rows = RowReader(name, self._uri, columns, self._log)
@@ -133,6 +135,12 @@ class Table:
         table = self._newest()
         with self._log.errors("read"):
             return added_rows(self._log, table, after, columns)
+
+    def added_files(self, after: str | None) -> AddedFiles:
+        """Return where the rows are that `added` returns."""
+        table = self._newest()
+        with self._log.errors("read"):
+            return added_files(self._log, table, after)
 
     def append(self, rows: Sequence[Row] | pa.Table) -> None:
         """Add rows in one atomic commit; appends of several writers do not disturb each other."""

@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 
 from goldloop.adapters.delta_log import TableFiles
 from goldloop.core.digest_index import AddedRows
+from goldloop.core.table_ports import AddedFiles, ParquetFiles
 from goldloop.tables import schema
 
 _ROWS = 4096  # of a part
@@ -60,11 +61,25 @@ def files_added(folder: Path, after: str | None, version: int) -> list[Path] | N
 
 def added_rows(log: TableFiles, table: DeltaTable, after: str | None, columns: Sequence[str]) -> AddedRows:
     """Return the rows that the commits behind `after` have added to an opened table; else all of them."""
+    mark, is_whole, files = _added(log, table, after)
+    chosen = pa.schema([schema.ALL[log.name].field(name) for name in columns])
+    return AddedRows(mark, is_whole, _parts(log, files, chosen))
+
+
+def added_files(log: TableFiles, table: DeltaTable, after: str | None) -> AddedFiles:
+    """Return the files with the rows that `added_rows` returns."""
+    mark, is_whole, files = _added(log, table, after)
+    n_rows = sum(pq.read_metadata(path).num_rows for path in files)
+    source = ParquetFiles(tuple(map(str, files)), schema.ALL[log.name])
+    return AddedFiles(mark, is_whole, source, n_rows, len(files))
+
+
+def _added(log: TableFiles, table: DeltaTable, after: str | None) -> tuple[str, bool, list[Path]]:
+    """Return the mark of an opened table, and whether the files that follow are all of it."""
     version = int(table.version())
     added = files_added(log.folder, after, version)
-    files = [log.folder / Path(uri).name for uri in table.file_uris()] if added is None else added
-    chosen = pa.schema([schema.ALL[log.name].field(name) for name in columns])
-    return AddedRows(mark_of(log.folder, version), added is None, _parts(log, files, chosen))
+    whole = [log.folder / Path(uri).name for uri in table.file_uris()] if added is None else []
+    return mark_of(log.folder, version), added is None, whole if added is None else added
 
 
 def _parts(log: TableFiles, files: Sequence[Path], columns: pa.Schema) -> Iterator[pa.Table]:

@@ -5,33 +5,59 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.core.compaction import Compaction
 from goldloop.core.digest_index import AddedRows, DigestIndex
+from goldloop.core.materialized_views import ViewStore
 
 Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class ParquetFiles:
-    """The files of one version of a table, and its columns, of which older files may lack some."""
+    """Files with rows, and the columns of their table, of which some may lack a few; None: their own."""
 
     paths: tuple[str, ...]
-    schema: pa.Schema
+    schema: pa.Schema | None
+
+
+@dataclass(frozen=True, slots=True)
+class AddedFiles:
+    """Where an `Engine` finds the rows of `AddedRows`, and how many there are in how many files."""
+
+    mark: str
+    is_whole: bool
+    source: ParquetFiles | pa.Table
+    n_rows: int
+    n_files: int
+
+
+Source: TypeAlias = "Table | ParquetFiles | pa.Table"
+"""What an engine reads: a table in its newest version, files, or rows."""
 
 
 class Engine(Protocol):
     """Answers questions over tables without reading their columns into Python."""
 
-    def query(self, sql: str, **tables: Table | pa.Table) -> pa.Table:
+    def query(self, sql: str, **tables: Source) -> pa.Table:
         """Return the answer to `sql` over `tables`, which have these names, each in its newest version.
 
         Raises:
             StorageError: the files of a table cannot be read.
+        """
+
+    def write(self, sql: str, path: Path, notes: Mapping[str, str], **tables: Source) -> None:
+        """Write the answer to `sql` as `query` finds it to a new Parquet file, with `notes` as its metadata.
+
+        It takes a bounded memory, whatever the number of rows.
+
+        Raises:
+            StorageError: the files of a table cannot be read, or the disk or the memory does not suffice.
         """
 
 
@@ -45,6 +71,10 @@ class Table(Protocol):
     @property
     def index(self) -> DigestIndex:
         """Digests of its rows; only `goldloop.tables` fills it."""
+
+    @property
+    def views(self) -> ViewStore:
+        """Views of its rows; only `goldloop.tables` fills them."""
 
     def version(self) -> int:
         """Return the newest version number."""
@@ -67,6 +97,9 @@ class Table(Protocol):
 
     def added(self, columns: Sequence[str], *, after: str | None) -> AddedRows:
         """Return the rows that were added since the commit with the mark `after`; None: all."""
+
+    def added_files(self, after: str | None) -> AddedFiles:
+        """Return where the rows are that `added` returns."""
 
     def append(self, rows: Sequence[Row] | pa.Table) -> None:
         """Add rows in one atomic commit."""

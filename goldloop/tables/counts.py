@@ -14,33 +14,32 @@ from goldloop.core.table_ports import Tables
 from goldloop.core.tasks import Purpose
 from goldloop.tables import codec
 from goldloop.tables.snapshot import Snapshot
+from goldloop.tables.views import COUNTED_FILES, NEWEST_PREDICTIONS, query_views
 
+_FAILED = f"""
+SELECT uri, max(arrived_at) AS failed_at,
+    arg_max(
+        {{'sample': md5_number(sample_id)::UUID, 'arrived': arrived, 'reason': reason}}, arrived_at
+    ) AS found
+FROM samples WHERE reason = '{UNREADABLE}' GROUP BY uri
+"""
+_OPENED_LATER = f"""
+SELECT DISTINCT uri FROM samples JOIN failed USING (uri)
+WHERE coalesce(reason <> '{UNREADABLE}', true) AND arrived_at >= failed_at
+"""
 _PLACES = f"""
-WITH arrivals AS (
-    SELECT
-        uri, arrived_at, coalesce(reason = '{UNREADABLE}', false) AS is_failed,
-        md5_number(concat_ws(chr(10), batch, uri, stamp)) AS file,
-        {{'sample': md5_number(sample_id), 'arrived': arrived, 'reason': reason}} AS found
-    FROM samples
-), opened AS (
-    SELECT arg_min(found, arrived_at) AS found FROM arrivals
-    WHERE NOT is_failed AND found.arrived <> '{Arrived.OPENED}' GROUP BY file
-), failed AS (
-    SELECT uri, max(arrived_at) AS failed_at, arg_max(found, arrived_at) AS found FROM arrivals
-    WHERE is_failed GROUP BY uri
-), opened_later AS (
-    SELECT uri FROM arrivals JOIN failed USING (uri) WHERE NOT is_failed AND arrived_at >= failed_at
-), files AS (
-    SELECT unnest(found) FROM opened
-    UNION ALL SELECT unnest(found) FROM failed ANTI JOIN opened_later USING (uri)
-), newest AS (
-    SELECT md5_number(sample_id) AS sample, arg_max(lane, scored_at) AS lane FROM predictions GROUP BY ALL
+WITH files AS (
+    SELECT sample, arrived, reason FROM counted_files
+    UNION ALL SELECT found.sample::UUID, found.arrived, found.reason FROM failed ANTI JOIN opened USING (uri)
 )
 SELECT arrived, reason, lane, count(*) AS n
-FROM files LEFT JOIN newest ON arrived = '{Arrived.SAMPLE}' AND files.sample = newest.sample
+FROM files LEFT JOIN newest_predictions ON arrived = '{Arrived.SAMPLE}' AND files.sample = key
 GROUP BY ALL
 """
-"""Number of files by how they arrived, reason and lane of the newest prediction; names stand as digests."""
+"""Number of files by how they arrived, reason and lane of the newest prediction; names stand as digests.
+
+Failed openings are few, and asked for first: the engine would else look for the others among them.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,12 @@ class Conservation:
 
 def conservation(tables: Tables) -> Conservation:
     """Return the number of files in each place, each counted as `read_files` counts it."""
-    rows = tables.engine.query(_PLACES, samples=tables.samples, predictions=tables.predictions)
+    failed = tables.engine.query(_FAILED, samples=tables.samples)
+    opened = failed.select(["uri"])
+    if len(failed):
+        opened = tables.engine.query(_OPENED_LATER, samples=tables.samples, failed=failed)
+    views = [COUNTED_FILES, NEWEST_PREDICTIONS]
+    rows = query_views(tables, _PLACES, views, failed=failed, opened=opened)
     arrived, reasons, lanes = Counter[str](), Counter[str](), Counter[str]()
     for how, reason, lane, n in codec.column_values(rows, "arrived", "reason", "lane", "n"):
         arrived[how] += n

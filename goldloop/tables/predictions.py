@@ -19,34 +19,37 @@ from goldloop.gold.records import GoldRecord
 from goldloop.routing.policies import Policy
 from goldloop.tables import codec
 from goldloop.tables.batches import IS_SAMPLE
+from goldloop.tables.views import ARRIVED_SAMPLES, NEWEST_PREDICTIONS, query_views
 
 _COLUMNS = ("sample_id", "scored_at", "lane", "label", "confidence", "margin")
 _FURTHER = ("batch", "model_version", "policy", "probs", "audit_probability", "label_names")
 _DECISION = ("decided", "stake", "saving", "let_through")
 
 _POOL = f"""
-WITH arrivals AS (
-    SELECT
-        md5_number(sample_id) AS sample, min(arrived_at) AS arrived_at,
-        arg_min({{'sample_id': sample_id, 'batch': batch, 'entity': entity}}, arrived_at) AS arrived
-    FROM samples WHERE arrived = '{Arrived.SAMPLE}' AND sample_id NOT IN (SELECT sample_id FROM taken)
-    GROUP BY ALL
-), newest AS (
-    SELECT
-        md5_number(sample_id) AS sample,
-        arg_max(
-            {{'lane': lane, 'margin': margin, 'label': label, 'chance': audit_probability, 'saving': saving}},
-            scored_at
-        ) AS found
-    FROM predictions GROUP BY ALL
-)
 SELECT
-    arrived.sample_id, arrived.batch, coalesce(found.lane, '{Lane.HOLD}') AS lane, found.margin AS margin,
-    found.label AS label, found.chance AS audit_probability, arrived.entity,
-    found.saving AS saving, arrived_at
-FROM arrivals LEFT JOIN newest USING (sample)
+    sample_id, batch, coalesce(lane, '{Lane.HOLD}') AS lane, margin, label, audit_probability, entity, saving,
+    arrived_samples.moment AS arrived_at
+FROM arrived_samples ANTI JOIN taken USING (sample_id) LEFT JOIN newest_predictions USING (key)
 """
-"""Samples that are not taken, with their newest predictions; names stand as digests where equality counts."""
+"""Samples that are not taken, with their newest predictions."""
+
+_WAITING = f"""
+WITH before AS (
+    SELECT md5_number(sample_id) AS sample, arg_max(
+        {{'lane': lane, 'decided': coalesce(decided, label), 'chance': audit_probability}}, scored_at
+    ) AS last
+    FROM predictions SEMI JOIN waiting USING (sample_id) GROUP BY ALL
+), arrivals AS (
+    SELECT md5_number(sample_id) AS sample, arg_min(
+        {{'sample_id': sample_id, 'batch': batch, 'uri': uri, 'size': size, 'stamp': stamp}},
+        concat_ws(chr(10), batch, uri, stamp)
+    ) AS found
+    FROM samples SEMI JOIN waiting USING (sample_id) WHERE arrived = '{Arrived.SAMPLE}' GROUP BY ALL
+)
+SELECT unnest(found), last.lane, last.decided, last.chance AS audit_probability
+FROM arrivals LEFT JOIN before USING (sample) ORDER BY found.batch, found.uri
+"""
+"""Where waiting samples are, the first place of each, and their newest predictions."""
 
 
 def newest_predictions(
@@ -61,11 +64,7 @@ def read_unlabeled_pool(tables: Tables, taken: Collection[SampleId]) -> Candidat
     """Return the candidates, in no order: every sample but those in `taken`, which have a live task
     or are in gold.
     """
-    return Candidates(
-        tables.engine.query(
-            _POOL, samples=tables.samples, predictions=tables.predictions, taken=_listed(taken)
-        )
-    )
+    return Candidates(query_views(tables, _POOL, [ARRIVED_SAMPLES, NEWEST_PREDICTIONS], taken=_listed(taken)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,32 +85,17 @@ class WaitingSample:
 
 def read_waiting(tables: Tables, model_version: str) -> list[WaitingSample]:
     """Return the samples whose newest prediction is not by `model_version`, in order of batch and place."""
-    sql = f"""
-        WITH newest AS (
-            SELECT md5_number(sample_id) AS sample, arg_max(model_version, scored_at) AS model_version
-            FROM predictions GROUP BY ALL
-        ), done AS (
-            SELECT sample FROM newest WHERE model_version = {_text(model_version)}
-        ), arrivals AS (
-            SELECT *, md5_number(sample_id) AS sample FROM samples WHERE arrived = '{Arrived.SAMPLE}'
-        ), waiting AS (
-            SELECT sample, arg_min(
-                {{'sample_id': sample_id, 'batch': batch, 'uri': uri, 'size': size, 'stamp': stamp}},
-                concat_ws(chr(10), batch, uri)
-            ) AS found
-            FROM arrivals ANTI JOIN done USING (sample) GROUP BY ALL
-        ), predicted AS (
-            SELECT *, md5_number(sample_id) AS sample FROM predictions
-        ), before AS (
-            SELECT sample, arg_max(
-                {{'lane': lane, 'decided': coalesce(decided, label), 'chance': audit_probability}}, scored_at
-            ) AS last
-            FROM predicted SEMI JOIN waiting USING (sample) GROUP BY ALL
-        )
-        SELECT unnest(found), last.lane, last.decided, last.chance AS audit_probability
-        FROM waiting LEFT JOIN before USING (sample) ORDER BY found.batch, found.uri
+    unscored = f"""
+        SELECT sample_id FROM arrived_samples ANTI JOIN (
+            SELECT key FROM newest_predictions WHERE model_version = {_text(model_version)}
+        ) USING (key)
     """
-    rows = tables.engine.query(sql, samples=tables.samples, predictions=tables.predictions)
+    waiting = query_views(tables, unscored, [ARRIVED_SAMPLES, NEWEST_PREDICTIONS])
+    if not len(waiting):
+        return []
+    rows = tables.engine.query(
+        _WAITING, samples=tables.samples, predictions=tables.predictions, waiting=waiting
+    )
     names = ("sample_id", "batch", "uri", "size", "stamp", "lane", "decided", "audit_probability")
     return [
         WaitingSample(

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import weakref
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from secrets import token_hex
+from tempfile import gettempdir
 from threading import RLock
 from time import time
 from typing import Any
@@ -13,10 +19,11 @@ import pyarrow.compute as pc
 
 from goldloop.adapters.duckdb_engine import DuckDbEngine
 from goldloop.adapters.memory.index import MemoryIndex
+from goldloop.adapters.view_files import ViewFiles
 from goldloop.core.compaction import Compaction, TableSize
 from goldloop.core.digest_index import AddedRows
 from goldloop.core.errors import GoldVersionError, TableConflictError
-from goldloop.core.table_ports import Changes, Row, Tables
+from goldloop.core.table_ports import AddedFiles, Changes, Row, Tables
 from goldloop.tables import schema
 
 _ATTEMPTS = 12
@@ -72,19 +79,35 @@ class MemoryTable:
         """Return the rows of the newest version."""
         return self._versions[-1]
 
+    @cached_property
+    def views(self) -> ViewFiles:
+        """Views of its rows, in a folder that goes with this table; it is made when there is one to keep."""
+        folder = Path(gettempdir()) / f"goldloop-views-{token_hex(8)}"
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return ViewFiles(folder)
+
     def added(self, columns: Sequence[str], *, after: str | None) -> AddedRows:
         """Return the rows that were added since the commit with the mark `after`; None: all.
 
         Commits that are no appends have changed rows: then these are all rows.
         """
+        mark, is_whole, rows = self._added(after)
+        rows = rows.select(list(columns))
+        self.reads.append(len(rows))
+        return AddedRows(mark, is_whole, iter([rows] if len(rows) else []))
+
+    def added_files(self, after: str | None) -> AddedFiles:
+        """Return the rows that `added` returns."""
+        mark, is_whole, rows = self._added(after)
+        return AddedFiles(mark, is_whole, rows, len(rows), 1)
+
+    def _added(self, after: str | None) -> tuple[str, bool, pa.Table]:
         begin, end = self._marks.get(after or ""), self.version()
         is_whole = begin is None or any(self._changes_rows[begin + 1 :])
-        first = 0 if is_whole else len(self._versions[begin or 0])
-        rows = self._versions[end].slice(first).select(list(columns))
-        self.reads.append(len(rows))
-        mark = f"{id(self)} {end}"
+        rows = self._versions[end].slice(0 if is_whole else len(self._versions[begin or 0]))
+        mark = f"{end} {id(self)}"
         self._marks[mark] = end
-        return AddedRows(mark, is_whole, iter([rows] if len(rows) else []))
+        return mark, is_whole, rows
 
     def append(self, rows: Sequence[Row] | pa.Table) -> None:
         """Add rows in one commit."""
