@@ -263,14 +263,13 @@ class Table:
     def history(self, limit: int | None = None) -> list[dict[str, Any]]:
         """Return the commits, newest first; see the port."""
         table = self._newest()
-        self._log.check_history(
-            int(table.version()), 0 if limit is None else int(table.version()) - limit + 1
-        )
+        newest, begins = int(table.version()), self._log.shortened().begins
+        if limit is not None and newest - limit + 1 >= begins:
+            return [self._log.entry(number, newest) for number in range(newest, newest - limit, -1)]
+        self._log.check_history(newest, 0 if limit is None else newest - limit + 1)
         with self._log.errors("read the log of"):
             entries = list(table.history(limit))
-        if limit is not None:
-            return entries
-        return with_removed(entries, self._log.log, self._log.shortened().begins)
+        return entries if limit is not None else with_removed(entries, self._log.log, begins)
 
     def compact(
         self, named: Collection[int], *, before: datetime, at: datetime, is_dry_run: bool = False

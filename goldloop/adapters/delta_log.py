@@ -234,6 +234,15 @@ class TableFiles:
             raise self._torn(path, f"torn after {len(content):,} bytes", number, newest)
         return actions
 
+    def entry(self, number: int, newest: int) -> dict[str, Any]:
+        """Return what commit `number` says of itself; deltalake's `history` says the same and lists the log.
+
+        Raises:
+            StorageError: its file is missing, empty or torn.
+        """
+        told = (action["commitInfo"] for action in self.actions(number, newest) if "commitInfo" in action)
+        return {**next(told, {}), "version": number}
+
     def _force_data(self, data: dict[str, Any], newest: int, number: int | None = None) -> None:
         path, number = self.folder / data["path"], newest if number is None else number
         try:

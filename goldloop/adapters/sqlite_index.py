@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from threading import RLock
+from typing import Any
 from urllib.parse import quote
 
 from goldloop.core.digest_index import Entries
@@ -109,13 +110,13 @@ class SqliteIndex:
                 page = digests[first : first + _AT_ONCE]
                 marks = ", ".join("?" * len(page))
                 query = f"SELECT digest FROM set_{name} WHERE digest IN ({marks}){condition}"
-                try:
-                    found.update(row[0] for row in connection.execute(query, page))
-                except sqlite3.OperationalError as error:
-                    if "no such table" in str(error):
-                        break
-                    raise
+                found.update(row[0] for row in _rows(connection, query, page))
         return found
+
+    def count(self, name: str) -> int:
+        """Return the number of digests in the set `name`."""
+        with self._used("read") as connection:
+            return sum(n for (n,) in _rows(connection, f"SELECT count(*) FROM set_{name}"))
 
     def notes(self) -> dict[str, str]:
         """Return all notes."""
@@ -193,6 +194,16 @@ def _keep_log_beside(connection: sqlite3.Connection) -> None:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.01)
+
+
+def _rows(connection: sqlite3.Connection, query: str, values: Sequence[bytes] = ()) -> list[tuple[Any, ...]]:
+    """Return the answer to a query of a set; a set without entries has no table."""
+    try:
+        return connection.execute(query, values).fetchall()
+    except sqlite3.OperationalError as error:
+        if "no such table" in str(error):
+            return []
+        raise
 
 
 def _tables(connection: sqlite3.Connection) -> list[str]:

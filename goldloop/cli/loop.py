@@ -75,7 +75,7 @@ def score(
         raise SourceError("--shard and --engine need a source whose files they share out")
     if shard is not None and chosen is not None:
         raise SourceError("--shard and --engine both share out the files of a source; give one of them")
-    reports = run_flow(where, "score", source=_absolute(source, query), shard=shard, engine=chosen)
+    reports = run_flow(where, "score", source=absolute(source, query), shard=shard, engine=chosen)
     show(reports, score_rows(reports), as_json=as_json)
     for lost in [line for report in reports for line in report.lost]:
         say(f"lost: {lost}")
@@ -103,7 +103,7 @@ def _engine(name: str | None, n_workers: int | None, address: str | None) -> Eng
     return Engine(n_workers or os.cpu_count() or 1, address)
 
 
-def _absolute(source: str | None, query: str | None) -> str | None:
+def absolute(source: str | None, query: str | None) -> str | None:
     """Return `source` as a flow takes it, which may run in another folder."""
     if source and is_database(source):
         from goldloop.modalities.rows.database import database_of

@@ -22,6 +22,7 @@ from goldloop.cli import (
     notifications,
     outcomes,
     policy,
+    predict,
     reports,
     review,
     selection,
@@ -49,6 +50,7 @@ app.add_typer(labels.app)
 app.add_typer(loop.app)
 app.add_typer(serve.app)
 app.add_typer(decide.app)
+app.add_typer(predict.app)
 app.add_typer(hints.app)
 app.add_typer(reports.app)
 app.add_typer(review.app)

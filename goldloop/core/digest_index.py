@@ -55,5 +55,8 @@ class DigestIndex(Protocol):
     def find(self, name: str, digests: Sequence[bytes], *, until: int | None = None) -> set[bytes]:
         """Return those of `digests` that are in the set `name`, and were there in generation `until`."""
 
+    def count(self, name: str) -> int:
+        """Return the number of digests in the set `name`."""
+
     def notes(self) -> dict[str, str]:
         """Return all notes."""

@@ -27,6 +27,7 @@ from goldloop.loop.ports import LoopPorts
 from goldloop.loop.push import agree_with_server
 from goldloop.tables.counts import conservation
 from goldloop.tables.gold_store import GoldStore
+from goldloop.tables.index_check import derive_again, index_faults
 from goldloop.tables.model_log import read_models
 from goldloop.tables.server_checks import read_check
 
@@ -47,8 +48,9 @@ def check_workspace(ports: LoopPorts, *, is_repairing: bool = False) -> list[Fin
     """Return everything that breaks a promise; an empty list means that every promise holds.
 
     The check reads every gold version that opens and every kept sample: minutes for 10,000 samples.
-    `is_repairing` makes the task log and the server agree, keeps missing contents again from where they were
-    seen, and commits the gold that the answers give; it never deletes an answer, a label or a content.
+    `is_repairing` derives the index of what has arrived anew, makes the task log and the server agree, keeps
+    missing contents again from where they were seen, and commits the gold that the answers give; it never
+    deletes an answer, a label or a content.
 
     Raises:
         ServiceError: a server failed.
@@ -59,6 +61,7 @@ def check_workspace(ports: LoopPorts, *, is_repairing: bool = False) -> list[Fin
     state, queue = read_state(ports.tables, ports.settings), ports.open_queue()
     findings = [
         *_files(ports),
+        *_index(ports.tables, is_repairing=is_repairing),
         *_gold_versions(ports),
         *_answers(state),
         *_contents(ports, state, is_repairing=is_repairing),
@@ -83,6 +86,21 @@ def _files(ports: LoopPorts) -> Iterator[Finding]:
     files = conservation(ports.tables)
     if not files.is_conserved:
         yield Finding("every file is in one place", str(files), "Run `goldloop score`.")
+
+
+def _index(tables: Tables, *, is_repairing: bool) -> Iterator[Finding]:
+    faults = index_faults(tables)
+    if not faults:
+        return
+    detail = (
+        f"the index of what has arrived lacks {faults.n_missing} samples and files of the table, and has "
+        f"{faults.n_unknown} that the table has not"
+    )
+    finding = Finding("every file is known", detail, "Run `goldloop check --repair`.")
+    if is_repairing:
+        derive_again(tables)
+        finding = replace(finding, next_step="It is derived anew.", is_repaired=True)
+    yield finding
 
 
 def _gold_versions(ports: LoopPorts) -> Iterator[Finding]:

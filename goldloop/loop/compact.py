@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-from datetime import timedelta
+from contextlib import nullcontext, suppress
+from datetime import datetime, timedelta
 
 from goldloop.core.compaction import Compaction
-from goldloop.core.errors import BusyError
+from goldloop.core.errors import BusyError, TableConflictError
 from goldloop.loop.ports import LoopPorts
 from goldloop.tables.named_versions import named_versions
 
 WORK = "compaction or backup"
 """Name of the lock: a backup copies files that a compaction would remove."""
+
+EVERY = timedelta(days=1)
+"""How often pulls compact: else the log of two weeks waits for the round, and each command reads it."""
 
 
 def compact(ports: LoopPorts, *, is_dry_run: bool = False) -> list[Compaction]:
@@ -29,7 +32,10 @@ def compact(ports: LoopPorts, *, is_dry_run: bool = False) -> list[Compaction]:
         before = at - timedelta(days=ports.settings.housekeeping.keep_days)
         named = named_versions(ports.tables)
         tables = ports.tables.named.values()
-        return [table.compact(named, before=before, at=at, is_dry_run=is_dry_run) for table in tables]
+        done = [table.compact(named, before=before, at=at, is_dry_run=is_dry_run) for table in tables]
+        if not is_dry_run:
+            ports.compacted.save(at.isoformat())
+        return done
 
 
 def compact_unless_busy(ports: LoopPorts) -> list[Compaction]:
@@ -38,3 +44,22 @@ def compact_unless_busy(ports: LoopPorts) -> list[Compaction]:
         return compact(ports)
     except BusyError:
         return []
+
+
+def compact_daily(ports: LoopPorts) -> None:
+    """Compact every table unless that was done within a day, or other processes are in the way.
+
+    The day begins anew where the moment of the last time is not known.
+
+    Raises:
+        StorageError: the disk refused a write; nothing is lost, and the next call goes on.
+    """
+    at = ports.clock()
+    try:
+        last = datetime.fromisoformat(ports.compacted.read() or "")
+    except ValueError:
+        ports.compacted.save(at.isoformat())
+        return
+    if not last <= at < last + EVERY:
+        with suppress(TableConflictError):
+            compact_unless_busy(ports)

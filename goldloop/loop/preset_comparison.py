@@ -5,10 +5,8 @@ goldloop changes no preset by itself: a model of another preset is a challenger 
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +15,7 @@ from goldloop.core.chance import permanent_random
 from goldloop.core.errors import ModelError, UnreadableSampleError
 from goldloop.core.presets import AUTO, CANDIDATES, PresetChoice, PresetComparison
 from goldloop.core.samples import Decoded, SampleId
+from goldloop.core.scratch import scratch_folder
 from goldloop.core.splits import Split
 from goldloop.gold.records import GoldRecord
 from goldloop.loop.cross_validation import cross_validate
@@ -105,13 +104,13 @@ def _is_right(
 ) -> npt.NDArray[np.bool_]:
     """Return whether models of `preset` that never saw a sample label it as gold does, (n,)."""
     labels = ports.settings.label_set
-    with tempfile.TemporaryDirectory(prefix="goldloop-presets-") as scratch:
+    with scratch_folder("presets") as scratch:
         probs = cross_validate(
             records,
             labels=labels,
             trainer=ports.trainer(preset),
             load=decoded.__getitem__,
-            scratch=Path(scratch),
+            scratch=scratch,
             n_folds=N_FOLDS,
             seed=ports.settings.selection.seed,
         )

@@ -9,6 +9,7 @@ from goldloop.labeling.pull import PullReport, derive_gold, pull_annotations, re
 from goldloop.labeling.reported_outcomes import bind_outcomes
 from goldloop.labeling.rest import read_rest, rest_of, would_find_nothing
 from goldloop.labeling.server_comparison import is_comparison_due
+from goldloop.loop.compact import compact_daily
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.push import agree_with_server, follow_up
 from goldloop.tables.server_checks import read_check
@@ -19,7 +20,8 @@ from goldloop.tables.snapshot import read_marks
 def pull(ports: LoopPorts, *, accept_lost: bool = False, keep_lost: bool = False) -> PullReport:
     """Merge what changed on the server, commit the gold that follows, and ask on where it is not sure.
 
-    Reported outcomes whose sample has arrived since find it first.
+    Reported outcomes whose sample has arrived since find it first. The first pull of a day ends with a
+    compaction of the tables.
 
     Answers that vanished from the server leave gold with `accept_lost`, and count on with `keep_lost`.
 
@@ -50,4 +52,5 @@ def pull(ports: LoopPorts, *, accept_lost: bool = False, keep_lost: bool = False
         rest = rest_of(context, began, marks, check, report)
         if rest is not None:
             ports.rest.save(to_text(rest))
+    compact_daily(ports)
     return report

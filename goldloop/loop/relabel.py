@@ -6,7 +6,6 @@ correct the audit only in the model's favour; audit samples have several blind a
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from goldloop.core.errors import EmptyPoolError
 from goldloop.core.planned_tasks import PlannedTask
+from goldloop.core.scratch import scratch_folder
 from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose, task_key
 from goldloop.gold.records import GoldRecord
@@ -52,10 +52,10 @@ def find_label_errors(ports: LoopPorts, notes: list[str] | None = None) -> int:
     """
     with (
         ports.alone("retrain"),
-        tempfile.TemporaryDirectory(prefix="goldloop-label-errors-") as scratch,
+        scratch_folder("label-errors") as scratch,
         ports.progress.share_done("cross-validating") as advance,
     ):
-        version, issues = _search(ports, Path(scratch), advance, [] if notes is None else notes)
+        version, issues = _search(ports, scratch, advance, [] if notes is None else notes)
     save_label_issues(ports.tables.label_errors, version, issues, at=ports.clock())
     return len(issues)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 from goldloop.consensus.outcomes import open_audit_note
 from goldloop.consensus.provisional import ProvisionalLabel
 from goldloop.core.errors import EmptyPoolError, ModelError
+from goldloop.core.scratch import scratch_folder
 from goldloop.core.splits import Split
 from goldloop.drift.checks import check_drift
 from goldloop.drift.history import Seen
@@ -78,7 +78,7 @@ def retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
 
 def _retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
     with (
-        tempfile.TemporaryDirectory(prefix="goldloop-retrain-") as scratch,
+        scratch_folder("retrain") as scratch,
         ports.progress.share_done("training") as advance,
     ):
         choice = choose_from_samples(ports)
@@ -110,11 +110,11 @@ def _retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
                 provisional=provisional,
                 recipe=recipe,
                 notes=notes,
-                scratch=Path(scratch),
+                scratch=scratch,
                 advance=advance,
             )
         evaluation, checks = _evaluate(
-            ports, gold, provisional, challenger, history, scratch=Path(scratch), notes=notes
+            ports, gold, provisional, challenger, history, scratch=scratch, notes=notes
         )
         return _close_round(ports, gold, evaluation, challenger, history, checks=checks)
 

@@ -18,6 +18,7 @@ from goldloop.drift.sketches import Observed, Sketch
 from goldloop.scoring.rows import WaitingRows
 from goldloop.tables import codec
 from goldloop.tables.arrival_commits import commit_arrivals, transaction_of
+from goldloop.tables.pool_commits import PoolCommits
 
 if TYPE_CHECKING:
     from goldloop.scoring.writer import ScoreReport
@@ -31,7 +32,8 @@ class PendingRows:
     other writers have committed since.
     `scored_in` names the pass whose blocks are committed once each, None where nobody repeats one.
     `transaction` names a block whose arrivals are committed already. `accepted_before` has the labels that an
-    older model had accepted.
+    older model had accepted. `pool` commits predictions for samples that waited for the model; None where
+    the samples arrive now.
     """
 
     batch: BatchId
@@ -41,6 +43,7 @@ class PendingRows:
     looked_up: int | None = None
     scored_in: str | None = None
     transaction: str | None = None
+    pool: PoolCommits | None = None
     sketch: Sketch | None = None
     _samples: WaitingRows = field(default_factory=lambda: WaitingRows("samples"))
     _predictions: WaitingRows = field(default_factory=lambda: WaitingRows("predictions"))
@@ -83,7 +86,12 @@ class PendingRows:
                 predictions["sample_id"], value_set=pa.array(sorted(left_out), pa.string())
             )
             predictions = predictions.filter(pc.invert(is_left_out))
-        self._commit_predictions(predictions, transaction)
+        if self.pool is not None:
+            committed = self.pool.commit(predictions)
+            left_out = set(predictions["sample_id"].to_pylist()) - set(committed["sample_id"].to_pylist())
+            self._count_predictions(committed)
+        else:
+            self._commit_predictions(predictions, transaction)
         self._sum_up(left_out)
 
     def _commit_predictions(self, rows: pa.Table, transaction: str | None) -> None:
@@ -91,6 +99,9 @@ class PendingRows:
             self.tables.predictions.append(rows)
         else:
             self.tables.predictions.append_once(lambda _: rows, transaction=transaction)
+        self._count_predictions(rows)
+
+    def _count_predictions(self, rows: pa.Table) -> None:
         self.report.lanes.update(rows["lane"].to_pylist())
         if self.accepted_before:
             for row in rows.select(["sample_id", "lane", "decided"]).to_pylist():

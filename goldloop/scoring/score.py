@@ -19,6 +19,7 @@ from goldloop.scoring.writer import AuditProbabilities, Clock, Model, ScoreRepor
 from goldloop.tables.arrival_index import SeenSamples
 from goldloop.tables.batches import read_places
 from goldloop.tables.pass_parts import sum_up
+from goldloop.tables.pool_commits import PoolCommits
 from goldloop.tables.predictions import WaitingSample, read_let_through, read_waiting
 
 
@@ -85,9 +86,11 @@ def score_pool(
     A sample is read from the place where it arrived, else from where its bytes were seen since. Those whose
     content is gone or changed everywhere are reported lost. After a rollback the older model scores all
     samples anew, so that its predictions are the newest. A sample keeps the audit probability of its first
-    prediction. A killed pass scores at most POOL_COMMIT times COMMIT_EVERY samples again.
+    prediction. A killed pass scores at most POOL_COMMIT times COMMIT_EVERY samples again. Of two passes at
+    once, on two machines, each sample keeps the prediction of the first.
     """
     report = ScoreReport("pool", model.version, warnings=model.warnings)
+    commits = PoolCommits(tables, model.version)
     waiting = {one.sample_id: one for one in read_waiting(tables, model.version) if is_wanted(one.sample_id)}
     scored = [one for one in waiting.values() if one.lane is not None]
     scoring = Scoring(reader, model, policy, tables, clock, audit_probabilities)
@@ -95,6 +98,7 @@ def score_pool(
     writer.fixed_before = {one.sample_id: one.audit_probability for one in scored}
     accepted = (one for one in scored if one.lane is Lane.AUTO)
     writer.pending.accepted_before = {str(one.sample_id): one.decided or "" for one in accepted}
+    writer.pending.pool = commits
     writer.let_through_before = read_let_through(tables)
     for expected, arrival in _read_again(reader, tables, waiting, report, advance):
         writer.add_again(arrival, waiting[expected].batch)

@@ -28,7 +28,7 @@ SAMPLES, FILES, BATCHES = "samples", "files", "batches"
 MOST_RECENT = 131_072
 """Samples that wait in memory for the index to catch up: it takes many at once in half the time."""
 
-_COLUMNS = ("sample_id", "batch", "uri", "stamp", "arrived", "reason", "detail", "arrived_at")
+COLUMNS = ("sample_id", "batch", "uri", "stamp", "arrived", "reason", "detail", "arrived_at")
 _ATTEMPTS = 12
 
 
@@ -50,16 +50,21 @@ def catch_up(tables: Tables) -> None:
     """
     for _ in range(_ATTEMPTS):
         before = tables.samples.index.mark()
-        added = tables.samples.added(_COLUMNS, after=before)
+        added = tables.samples.added(COLUMNS, after=before)
         if added.mark == before and not added.is_whole:
             return
-        entries = _whole(tables, added) if added.is_whole else _newer(tables, added)
-        if tables.samples.index.put(entries, added.mark, after=before, is_whole=added.is_whole):
+        if derive(tables, added, after=before):
             return
     raise TableConflictError(
         f"other processes moved the index of what has arrived on {_ATTEMPTS} times in a row; run the command "
         "again"
     )
+
+
+def derive(tables: Tables, added: AddedRows, *, after: str | None) -> bool:
+    """Bring the index up to `added`; return False where another process has moved it on from `after`."""
+    entries = _whole(tables, added) if added.is_whole else _newer(tables, added)
+    return tables.samples.index.put(entries, added.mark, after=after, is_whole=added.is_whole)
 
 
 def failed_openings(tables: Tables) -> FailedOpenings:
@@ -134,16 +139,17 @@ def _whole(tables: Tables, added: AddedRows) -> Iterator[Entries]:
     failures = read_failed_openings(tables).last
     yield Entries(notes={uri: _note(failure) for uri, failure in failures.items()})
     for part in added.parts:
-        yield Entries(_digests(part))
+        yield Entries(digests_of(part))
 
 
 def _newer(tables: Tables, added: AddedRows) -> Iterator[Entries]:
     failures = dict(failed_openings(tables).last)
     for part in added.parts:
-        yield Entries(_digests(part), _openings(part, failures))
+        yield Entries(digests_of(part), _openings(part, failures))
 
 
-def _digests(part: pa.Table) -> dict[str, list[bytes]]:
+def digests_of(part: pa.Table) -> dict[str, list[bytes]]:
+    """Return the digests of rows of the table, by the name of their set."""
     opened = part.filter(pc.fill_null(pc.not_equal(part["reason"], UNREADABLE), True))
     samples = part.filter(pc.equal(part["arrived"], str(Arrived.SAMPLE)))
     return {

@@ -34,6 +34,7 @@ def test_a_new_index_is_empty(opened: Callable[[], DigestIndex]) -> None:
 
     assert index.mark() is None
     assert index.find("files", [A]) == set()
+    assert index.count("files") == 0
     assert index.notes() == {}
 
 
@@ -47,6 +48,7 @@ def test_what_one_process_puts_another_finds(opened: Callable[[], DigestIndex]) 
     assert other.mark() == "1"
     assert other.find("files", [A, B, C, b"d" * 16]) == {A, B}
     assert other.find("samples", [A, C]) == {C}
+    assert (other.count("files"), other.count("samples")) == (2, 1)
     assert other.notes() == {"x": "new"}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import signal
 from collections.abc import Callable, Iterator
@@ -107,6 +109,7 @@ def test_every_command_works_on_this_kind(
     look_at_checks(tried, n_checks, tmp_path)
     look_at_reports(tried, kind, truth)
     decide_live(tried, kind)
+    predict_files(tried, tmp_path)
     tried.does("rollback", "--to", "1")
     tried.names.add("serve")
     serving = loop.start("serve")
@@ -190,6 +193,24 @@ def decide_live(tried: Tried, kind: str) -> None:
     assert again == first | {"is_known": True}
     assert bad["problem"] == "line 3 is no record: it is a JSON list, not an object"
     assert tried.tells("status")["files"]["is_conserved"]
+
+
+def predict_files(tried: Tried, folder: Path) -> None:
+    """Let the champion label the files again, as a table and as lines, one of which cannot be read."""
+    before = tried.tells("status")["files"]
+    shown = tried.does("predict", str(folder / "samples"))
+    rows = list(csv.DictReader(io.StringIO(shown.out)))
+    assert len(rows) == N + 1
+    assert shown.err.splitlines()[-1].startswith(f"1 of {N + 1} could not be read")
+    written = folder / "predicted.jsonl"
+    tried.does("predict", str(folder / "samples"), "--to", str(written))
+    told = list(map(json.loads, written.read_text(encoding="utf-8").splitlines()))
+    assert [one["label"] or "" for one in told] == [row["label"] for row in rows]
+    good = [one for one in told if one["problem"] is None]
+    assert {tuple(one["probabilities"]) for one in good} == {tuple(LABELS)}
+    assert all(abs(sum(one["probabilities"].values()) - 1) < 1e-6 for one in good)
+    assert "exists already" in tried.does("predict", str(written), "--to", str(written), code=1).err
+    assert tried.tells("status")["files"] == before
 
 
 def look_at_reports(tried: Tried, kind: str, truth: dict[SampleId, str]) -> None:

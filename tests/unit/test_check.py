@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from goldloop.adapters.delta import open_tables
-from goldloop.adapters.memory import MemoryRegistry
+from goldloop.adapters.memory import MemoryIndex, MemoryRegistry
 from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
 from goldloop.loop.check import Finding, check_workspace
 from goldloop.tables import codec
+from goldloop.tables.arrival_index import SAMPLES
 from tests.loop import Loop, texts
 
 
@@ -171,3 +174,27 @@ def _put(annotations: list[StoredAnnotation]) -> object:
     from goldloop.core.table_ports import Changes
 
     return Changes(put=codec.rows_of(annotations))
+
+
+@pytest.mark.parametrize(
+    ("is_lost", "said"), [(True, "lacks 1 samples"), (False, "has 1 that the table has not")]
+)
+def test_an_index_that_says_something_else_is_found_and_derived_anew(
+    tmp_path: Path, is_lost: bool, said: str
+) -> None:
+    """A sample that the index lacks would be recorded twice, one that it alone has would be left out."""
+    loop = labelled(tmp_path)
+    index = loop.tables.samples.index
+    assert isinstance(index, MemoryIndex)
+    if is_lost:
+        index.sets[SAMPLES].popitem()
+    else:
+        index.sets[SAMPLES][b"x" * 16] = index.generation()
+
+    (found,) = check(loop)
+    assert found.promise == "every file is known"
+    assert said in found.detail
+
+    (mended,) = check(loop, is_repairing=True)
+    assert mended.is_repaired
+    assert check(loop) == []

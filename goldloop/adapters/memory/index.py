@@ -45,6 +45,10 @@ class MemoryIndex:
         last = self._generation if until is None else until
         return {one for one in digests if one in there and there[one] <= last}
 
+    def count(self, name: str) -> int:
+        """Return the number of digests in the set `name`."""
+        return len(self.sets.get(name, {}))
+
     def notes(self) -> dict[str, str]:
         """Return all notes."""
         return dict(self._notes)

@@ -64,14 +64,18 @@ class SimulatedYear:
         self._moments.append(datetime.now(UTC))
 
     def round(self, number: int) -> list[Compaction]:
-        """Close a round, which names the newest gold version, and compact every table.
-
-        A week of simulated time ends now: it began at the real moment of the pull a week ago.
-        """
+        """Close a round, which names the newest gold version, and compact every table."""
         newest = GoldStore(self.tables.gold).newest()
         self.tables.rounds.append(
             [{"round": number, "gold_version": newest.version, "gold_digest": newest.digest}]
         )
+        return self.compact()
+
+    def compact(self) -> list[Compaction]:
+        """Compact every table, as the first pull of a day does.
+
+        A week of simulated time ends now: it began at the real moment of the pull a week ago.
+        """
         named, before = named_versions(self.tables), self._moments[0]
         tables = self.tables.named.values()
         return [table.compact(named, before=before, at=datetime.now(UTC)) for table in tables]

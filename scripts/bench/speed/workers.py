@@ -3,6 +3,7 @@
 process   one goldloop process
 shards    two goldloop processes, each `--shard` of two, one torch thread each
 ray       two workers on Ray with goldloop's callable for blocks
+killed    the same, but one worker is killed when a third of the images is scored; Ray starts another
 ray data  the same model in Ray Data's map_batches with two workers; it reads and predicts, and keeps nothing
 
 The sides take turns. CPU time is that of all processes together, Ray's own included. A start costs the same
@@ -113,6 +114,32 @@ def with_ray(workspace: str, images: str) -> None:
     score_with(RayWorkers(make, N_WORKERS), scoring_in(workspace), images)
 
 
+def with_death(workspace: str, images: str) -> None:
+    """Score with two workers on Ray, one of which is killed when a third of the images is scored."""
+    import psutil
+
+    tables, ended = scoring_in(workspace).tables, threading.Event()
+    enough = sum(1 for _ in Path(images).rglob("*.jpg")) // 3
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        while not killed and not ended.wait(1):
+            counted = "SELECT count(*) AS n FROM predictions"
+            if tables.engine.query(counted, predictions=tables.predictions)["n"][0].as_py() >= enough:
+                children = psutil.Process().children(recursive=True)
+                worker = next(child for child in children if child.name().startswith("ray::_Worker"))
+                worker.kill()
+                killed.append(worker.pid)
+
+    killer = threading.Thread(target=kill_one, daemon=True)
+    killer.start()
+    with_ray(workspace, images)
+    ended.set()
+    killer.join()
+    if not killed:
+        raise SystemExit("the pass ended before a worker was killed; take more images")
+
+
 class Predictor:
     """Reads and predicts a batch of paths, in a process of Ray Data's."""
 
@@ -159,6 +186,7 @@ SIDES: dict[str, Callable[[str, str], None]] = {
     "process": with_process,
     "shards": with_shards,
     "ray": with_ray,
+    "killed": with_death,
     "ray data": with_ray_data,
 }
 
@@ -193,9 +221,11 @@ def measured(side: str, root: Path) -> dict[str, float]:
         time.sleep(2 * LOOK_EVERY_S)
         done.set()
         watcher.join()
-        where, n = conservation(Wiring(workspace).tables), sum(1 for _ in (root / "images").rglob("*.jpg"))
-    if side != "ray data" and (where.n_files, where.n_missing, where.duplicate) != (n, 0, 0):
-        raise SystemExit(f"{side} scored {where} of {n} images")
+        tables, n = Wiring(workspace).tables, sum(1 for _ in (root / "images").rglob("*.jpg"))
+        where, kept = conservation(tables), (tables.samples, tables.predictions)
+        rows = [table.read(["sample_id"]).num_rows for table in kept]
+    if side != "ray data" and (where.n_files, where.n_missing, where.duplicate, *rows) != (n, 0, 0, n, n):
+        raise SystemExit(f"{side} scored {where} of {n} images in {rows} rows")
     return {"seconds": took_s, "cpu": sum(spent.values()) - began}
 
 
