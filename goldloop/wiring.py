@@ -98,6 +98,7 @@ class Wiring:
             journal=self.workspace.root / "journal" / "decisions.jsonl",
             rest=DerivedFile(self.workspace.root / INDEX / "pull.json"),
             compacted=DerivedFile(self.workspace.root / INDEX / "compacted"),
+            summary=DerivedFile(self.workspace.root / INDEX / "labeling.json"),
         )
 
     def read_state(self) -> LoopState:

@@ -112,6 +112,7 @@ class Loop:
     seal: PlanSeal = field(default_factory=PlanSeal)
     rest: DerivedText = field(default_factory=NothingKept)
     compacted: DerivedText = field(default_factory=NothingKept)
+    summary: DerivedText = field(default_factory=NothingKept)
 
     def __post_init__(self) -> None:
         self.reader = TextReader(self.texts)
@@ -145,6 +146,7 @@ class Loop:
             seal=self.seal,
             rest=self.rest,
             compacted=self.compacted,
+            summary=self.summary,
         )
 
     def context(self, owner: str = "me", import_size: int = 500) -> LabelingContext:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +17,9 @@ from goldloop.core.errors import GoldloopError, SourceError
 from goldloop.labeling.context import LoopState
 from goldloop.labeling.open_round import waits_for_now
 from goldloop.labeling.server_comparison import answers_sentence
+from goldloop.labeling.summary import LabelingSummary
 from goldloop.loop.score import Engine
+from goldloop.loop.summary import read_summary
 from goldloop.modalities.content import is_database, uri_of
 from goldloop.reports.checks import check_lines
 from goldloop.reports.compaction import compaction_sentence
@@ -204,43 +208,47 @@ def status(where: Where = None, as_json: Json = False) -> None:
         problem = f"not checked: {error}"
     entries = PolicyLog(parts.tables.policies).entries()
     settled = [entry for entry in entries if champion in (None, entry.model_version)]
-    labeling = parts.read_state()
+    labeling = cache(parts.read_state)
+    summary = read_summary(parts.ports, labeling)
     state = read_status(
         parts.tables,
-        labeling,
+        summary,
         workspace=str(parts.workspace.root),
         champion=champion,
         champion_problem=problem,
         policy=settled[-1].policy.version if settled else None,
         servers=servers,
-        answers=_compared_answers(parts, labeling),
-        waits_for=waits_for_now(parts.tables, labeling, parts.settings, now=now()),
+        answers=_compared_answers(parts, summary),
+        waits_for=summary.waits_for or waits_for_now(parts.tables, labeling(), parts.settings, now=now()),
         preset=parts.preset,
     )
     state = replace(state, outcomes=_outcomes(parts, labeling))
     show(state, pairs(state.lines()), as_json=as_json)
 
 
-def _outcomes(wiring: Wiring, state: LoopState) -> str:
-    """Return where outcomes and what was let through stand."""
+def _outcomes(wiring: Wiring, labeling: Callable[[], LoopState]) -> str:
+    """Return where outcomes and what was let through stand; only records can be let through."""
     from goldloop.loop.let_through import read_let_through_report
     from goldloop.loop.maturity import read_maturity
     from goldloop.reports.outcomes import outcomes_line
 
+    if wiring.settings.records is None and not wiring.tables.outcomes.version():
+        return ""
+    state = labeling()
     found = read_maturity(wiring.ports, state.snapshot.reported)
     passed = read_let_through_report(wiring.ports, state, found)
     return outcomes_line(state.snapshot.reported, found, passed)
 
 
-def _compared_answers(wiring: Wiring, state: LoopState) -> str:
+def _compared_answers(wiring: Wiring, summary: LabelingSummary) -> str:
     """Return how many answers the server holds beside how many were pulled, if it can be asked."""
-    if not state.snapshot.pushed:
+    if not summary.totals.is_asked:
         return "none: no task is on the server"
     try:
         counts = wiring.queue().counts()
     except GoldloopError as error:
         return f"unknown: {error}"
-    return answers_sentence(state.snapshot, read_check(wiring.tables.server_checks), counts)
+    return answers_sentence(summary.totals, read_check(wiring.tables.server_checks), counts)
 
 
 @app.command()

@@ -35,13 +35,15 @@ class LoopState:
     """A snapshot of the tables and the outcome of every sample that annotators were asked about.
 
     The outcomes are computed when they are first asked for, from the outcomes `earlier` where nothing has
-    changed since. `known_admission` says which annotations count, if that is known.
+    changed since; they are those where it `is_voted_on_as_before`. `known_admission` says which annotations
+    count, if that is known.
     """
 
     snapshot: Snapshot
     settings: Settings
     earlier: Outcomes | None = field(default=None, repr=False)
     known_admission: Admission | None = field(default=None, repr=False)
+    is_voted_on_as_before: bool = False
 
     @cached_property
     def admission(self) -> Admission:
@@ -54,6 +56,8 @@ class LoopState:
     def outcomes(self) -> Outcomes:
         """The outcome of every sample that annotators were asked about."""
         snapshot = self.snapshot
+        if self.is_voted_on_as_before and self.earlier is not None:
+            return self.earlier
         return find_outcomes(
             snapshot.tasks,
             answers_of(snapshot.tasks, self.admission.admitted, snapshot.closed_at),
@@ -105,7 +109,9 @@ def read_state(
     if earlier is None:
         return LoopState(snapshot, settings)
     is_same = earlier.snapshot.annotations is snapshot.annotations and earlier.settings == settings
-    return LoopState(snapshot, settings, earlier.known_outcomes, earlier.admission if is_same else None)
+    admission = earlier.admission if is_same else None
+    is_unchanged = is_same and "outcomes" in earlier.__dict__ and snapshot.has_votes_of(earlier.snapshot)
+    return LoopState(snapshot, settings, earlier.known_outcomes, admission, is_unchanged)
 
 
 @dataclass(frozen=True, slots=True)

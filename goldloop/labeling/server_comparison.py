@@ -77,16 +77,33 @@ def compare_all(
     return ServerCheck(context.clock(), n_tasks, n_answers, n_gone), listing
 
 
-def answers_sentence(snapshot: Snapshot, check: ServerCheck | None, counts: ServerCounts) -> str:
-    """Return the numbers of answers on the server and of those pulled, and what to do when they differ."""
-    n_pulled, n_others = n_on_server(snapshot.annotations), check.n_extra_answers if check else 0
+@dataclass(frozen=True, slots=True)
+class AnswerTotals:
+    """The answers that the server holds as far as goldloop knows, and those kept that it has lost.
+
+    `is_asked` says whether any task is on the server.
+    """
+
+    is_asked: bool
+    n_pulled: int
+    n_kept: int
+
+
+def answer_totals(snapshot: Snapshot) -> AnswerTotals:
+    """Return how many answers were pulled."""
     n_kept = sum(row.resolution is Resolution.KEPT for row in snapshot.annotations)
-    sentence = f"{counts.n_answers} on the server, {n_pulled} pulled"
+    return AnswerTotals(bool(snapshot.pushed), n_on_server(snapshot.annotations), n_kept)
+
+
+def answers_sentence(totals: AnswerTotals, check: ServerCheck | None, counts: ServerCounts) -> str:
+    """Return the numbers of answers on the server and of those pulled, and what to do when they differ."""
+    n_others = check.n_extra_answers if check else 0
+    sentence = f"{counts.n_answers} on the server, {totals.n_pulled} pulled"
     if n_others > 0:
         sentence += f", {n_others} that goldloop cannot count"
     if n_others < 0:
         sentence += f", {-n_others} that the server no longer holds"
-    if n_kept:
-        sentence += f", {n_kept} kept that the server has lost"
-    is_complete = counts.n_answers == n_pulled + n_others
+    if totals.n_kept:
+        sentence += f", {totals.n_kept} kept that the server has lost"
+    is_complete = counts.n_answers == totals.n_pulled + n_others
     return sentence if is_complete else f"{sentence}; run 'goldloop pull'"

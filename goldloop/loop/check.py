@@ -21,7 +21,7 @@ from goldloop.labeling.altered_tasks import altered_sentences, by_task_id, is_al
 from goldloop.labeling.context import LoopState, read_state
 from goldloop.labeling.kept_content import keep_samples
 from goldloop.labeling.pull import PullReport, derive_gold
-from goldloop.labeling.server_comparison import answers_sentence
+from goldloop.labeling.server_comparison import answer_totals, answers_sentence
 from goldloop.loop.champion import champion_problem
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.push import agree_with_server
@@ -179,7 +179,7 @@ def _tasks(
 
 def _answers_on_server(ports: LoopPorts, state: LoopState, queue: LabelingQueue) -> Iterator[Finding]:
     check = read_check(ports.tables.server_checks)
-    sentence = answers_sentence(state.snapshot, check, queue.counts())
+    sentence = answers_sentence(answer_totals(state.snapshot), check, queue.counts())
     if "goldloop pull" in sentence:
         yield Finding("answers are pulled", sentence, "Run `goldloop pull`.")
 

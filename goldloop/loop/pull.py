@@ -12,6 +12,7 @@ from goldloop.labeling.server_comparison import is_comparison_due
 from goldloop.loop.compact import compact_daily
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.push import agree_with_server, follow_up
+from goldloop.loop.summary import update_summary
 from goldloop.tables.server_checks import read_check
 from goldloop.tables.snapshot import read_marks
 
@@ -47,10 +48,11 @@ def pull(ports: LoopPorts, *, accept_lost: bool = False, keep_lost: bool = False
         state = context.read_state(state)
     report_refused(report, before, state)
     derive_gold(context, state, report)
-    report.follow_ups, _ = follow_up(ports, context, state)
+    report.follow_ups, state = follow_up(ports, context, state)
     if decision is None and not bound.lost:  # content that is lost may come back without a word in a table
         rest = rest_of(context, began, marks, check, report)
         if rest is not None:
             ports.rest.save(to_text(rest))
+    update_summary(ports, context, state)
     compact_daily(ports)
     return report

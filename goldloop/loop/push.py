@@ -18,6 +18,7 @@ from goldloop.loop.exposure import exposure
 from goldloop.loop.policy import cautions
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples
+from goldloop.loop.summary import update_summary
 from goldloop.tables.server_checks import ServerCheck
 
 
@@ -59,6 +60,7 @@ def push(ports: LoopPorts) -> PushReport:
     if report.n_pushed:
         ports.open_queue()  # now that there are pictures, the interface knows how large to show them
     report.waits_for = waits_for(state, ports.settings, is_more=lambda: plan.n_planned > 0)
+    update_summary(ports, context, state)
     return report
 
 

@@ -7,14 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from goldloop.consensus.admission import n_by_refusal
-from goldloop.consensus.outcomes import n_by_step
 from goldloop.core.plain import plain
 from goldloop.core.splits import Split
 from goldloop.core.table_ports import Tables
 from goldloop.gold.records import GoldVersion
-from goldloop.labeling.context import LoopState
-from goldloop.labeling.hints import gold_counts
+from goldloop.labeling.summary import LabelingSummary
 from goldloop.loop.policy import cautions
 from goldloop.reports.checks import check_lines
 from goldloop.reports.formatting import percent_cell
@@ -23,9 +20,7 @@ from goldloop.tables.counts import (
     AnnotationCounts,
     Conservation,
     TaskCounts,
-    annotation_counts,
     conservation,
-    task_counts,
 )
 from goldloop.tables.hints import read_hints
 from goldloop.tables.rounds import read_rounds
@@ -137,7 +132,7 @@ class Status:
 
 def read_status(
     tables: Tables,
-    state: LoopState,
+    summary: LabelingSummary,
     *,
     workspace: str,
     champion: str | None,
@@ -149,29 +144,27 @@ def read_status(
     preset: str = "",
 ) -> Status:
     """Return where everything in `tables` stands; what the tables do not say is handed in."""
-    closed, snapshot = read_rounds(tables.rounds), state.snapshot
-    hints, gold = Counter(hint.label for hint in read_hints(tables.hints)), gold_counts(snapshot.gold.records)
-    splits = Counter(record.split for record in snapshot.gold.records)
+    closed, hints = read_rounds(tables.rounds), Counter(hint.label for hint in read_hints(tables.hints))
     return Status(
         workspace=workspace,
-        round=snapshot.round,
+        round=summary.round,
         files=conservation(tables),
-        tasks=task_counts(snapshot),
-        annotations=annotation_counts(snapshot.annotations),
-        needs={str(step): n for step, n in sorted(n_by_step(state.outcomes.samples).items())},
-        gold=snapshot.gold.version,
+        tasks=summary.tasks,
+        annotations=summary.annotations,
+        needs=summary.needs,
+        gold=summary.gold,
         champion=champion,
         champion_problem=champion_problem,
         policy=policy,
         cautions=tuple(cautions(tables)),
         last_round=closed[-1] if closed else None,
         servers=servers,
-        refused=n_by_refusal(state.outcomes.admission.refused),
-        n_misnamed=len(state.outcomes.admission.misnamed),
+        refused=summary.refused,
+        n_misnamed=summary.n_misnamed,
         answers=answers,
         waits_for=waits_for,
         preset=preset,
         hints=hints,
-        hinted_gold={label: gold[label] for label in hints},
-        splits={str(split): n for split in Split if (n := splits[split])},
+        hinted_gold={label: summary.gold_labels.get(label, 0) for label in hints},
+        splits={str(split): n for split in Split if (n := summary.splits.get(str(split)))},
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -12,7 +12,7 @@ from goldloop.core.annotations import StoredAnnotation
 from goldloop.core.planned_tasks import Event, PlannedTask, TaskStatus
 from goldloop.core.reported_outcomes import Placement, ReportedOutcome
 from goldloop.core.samples import SampleId
-from goldloop.core.table_ports import Tables
+from goldloop.core.table_ports import Table, Tables
 from goldloop.core.tasks import Purpose
 from goldloop.tables.answers import RequestLog, read_annotations, read_requests
 from goldloop.tables.gold_store import Gold, GoldStore
@@ -81,6 +81,16 @@ class Snapshot:
         others = {task.sample_id for task in live if task.purpose is not Purpose.APPEAL}
         return ({task.sample_id for task in live} | unasked) - others
 
+    def has_votes_of(self, other: Snapshot) -> bool:
+        """Return whether outcomes follow from this one as from the `other`, of which it may share parts."""
+        return (
+            self.tasks is other.tasks
+            and self.requests is other.requests
+            and self.annotations is other.annotations
+            and self.reported is other.reported
+            and self.closed_at == other.closed_at
+        )
+
     @property
     def assigned(self) -> Iterator[PlannedTask | Placement]:
         """Yield what has a group and a split: tasks ever planned, and unasked samples with outcomes."""
@@ -120,8 +130,7 @@ class Decoded:
         self._kept[name] = (version, value)
 
 
-_PULLED = (
-    "samples",
+SNAPSHOT = (
     "planned_tasks",
     "task_events",
     "answer_requests",
@@ -129,18 +138,29 @@ _PULLED = (
     "gold",
     "rounds",
     "outcomes",
-    "server_checks",
 )
+"""The tables of a snapshot."""
+
+_PULLED = ("samples", *SNAPSHOT, "server_checks")
 """The tables that a pull reads."""
 
 
-def read_marks(tables: Tables) -> dict[str, str]:
-    """Return a name of the newest commit of each table that a pull reads; no rows are read.
+_FEW = 3  # commits, of which the newest may have merged files, or the newest two
 
-    It holds the number and the moment of the commit, so that a restored table has another one.
+
+def read_marks(tables: Tables, names: Collection[str] = _PULLED) -> dict[str, str]:
+    """Return a name of the newest commit of each table of `names`, those that a pull reads; no rows are read.
+
+    It holds the number and the moment of the commit, so that a restored table has another one. One that only
+    merges files counts as none.
     """
-    newest = {name: tables.named[name].history(1)[0] for name in _PULLED}
+    newest = {name: _newest_change(tables.named[name]) for name in names}
     return {name: f"{entry['version']} {entry['timestamp']}" for name, entry in newest.items()}
+
+
+def _newest_change(table: Table) -> Mapping[str, Any]:
+    history = table.history(_FEW)
+    return next((entry for entry in history if entry.get("operation") != "OPTIMIZE"), history[0])
 
 
 def read_snapshot(

@@ -12,6 +12,7 @@ from goldloop.annotators.report import annotator_report
 from goldloop.consensus.admission import BULK_N, MIN_LOOK_S, Refusal, admit
 from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
 from goldloop.core.tasks import Purpose
+from goldloop.labeling.summary import summary_of
 from goldloop.reports.annotators import refused_sections
 from goldloop.reports.section import markdown
 from goldloop.reports.status import read_status
@@ -140,7 +141,7 @@ def test_suggestions_made_answers_in_bulk_never_vote_and_are_listed(tmp_path: Pa
     assert loop.pull().problems == []
     status = read_status(
         loop.tables,
-        loop.state(),
+        summary_of(loop.state(), loop.settings),
         workspace="",
         champion=None,
         champion_problem=None,

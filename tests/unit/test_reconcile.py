@@ -12,7 +12,7 @@ from goldloop.core.annotations import ListedTask
 from goldloop.core.errors import TasksLostError
 from goldloop.core.samples import BatchId, SampleId
 from goldloop.core.tasks import NewTask, Purpose
-from goldloop.labeling.server_comparison import answers_sentence
+from goldloop.labeling.server_comparison import answer_totals, answers_sentence
 from goldloop.settings.sections import SelectionSettings
 from goldloop.tables.server_checks import read_check
 from tests.loop import Loop, texts
@@ -100,6 +100,8 @@ def test_answers_that_went_with_a_replaced_task_are_told(tmp_path: Path) -> None
     loop.queue.push(replaced)
     loop.pull()
 
-    told = answers_sentence(loop.state().snapshot, read_check(loop.tables.server_checks), loop.queue.counts())
+    told = answers_sentence(
+        answer_totals(loop.state().snapshot), read_check(loop.tables.server_checks), loop.queue.counts()
+    )
     assert told == "4 on the server, 10 pulled, 6 that the server no longer holds"
     assert len(loop.gold.records()) == 10

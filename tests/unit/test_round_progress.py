@@ -15,6 +15,7 @@ from goldloop.core.tasks import NewTask
 from goldloop.gold.enough import Shortage, shortage_of
 from goldloop.labeling.open_round import waits_for_now
 from goldloop.labeling.push import PushReport
+from goldloop.labeling.summary import summary_of
 from goldloop.reports.status import read_status
 from goldloop.reports.steps import push_rows
 from goldloop.scoring.writer import Model
@@ -193,7 +194,7 @@ def status_of(loop: Loop) -> dict[str, str]:
     state = loop.state()
     return read_status(
         loop.tables,
-        state,
+        summary_of(state, loop.settings),
         workspace="",
         champion=None,
         champion_problem=None,

@@ -17,6 +17,7 @@ from goldloop.core.modality import Modality
 from goldloop.core.samples import Arrival, FileRef, SampleId, sample_id_of
 from goldloop.core.tasks import Purpose
 from goldloop.labeling.hints import steering_hints
+from goldloop.labeling.summary import summary_of
 from goldloop.loop.hints import add_hints, forget, list_hints
 from goldloop.loop.ports import LoopPorts
 from goldloop.modalities.features import Featured, FeaturedModality
@@ -245,7 +246,11 @@ def test_the_status_counts_hints_beside_gold(loop: HintedLoop) -> None:
 
     def hints() -> str | None:
         ways = {"champion": None, "champion_problem": None, "policy": None, "servers": {}}
-        return read_status(loop.tables, loop.state(), workspace="", **ways).lines().get("hints")
+        return (
+            read_status(loop.tables, summary_of(loop.state(), loop.settings), workspace="", **ways)
+            .lines()
+            .get("hints")
+        )
 
     assert hints() is None
     add_hints(loop.ports(), ["mine"], "spam")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from goldloop.adapters.memory import MemoryLabelingServer
-from goldloop.labeling.server_comparison import answers_sentence
+from goldloop.labeling.server_comparison import answer_totals, answers_sentence
 from goldloop.settings.sections import SelectionSettings
 from goldloop.tables.server_checks import read_check
 from tests.loop import FakeClock, Loop, texts
@@ -38,7 +38,9 @@ def pass_time(loop: Loop, span: timedelta) -> None:
 
 def compared(loop: Loop) -> str:
     """Return what the status says of the answers on the server and those pulled."""
-    return answers_sentence(loop.state().snapshot, read_check(loop.tables.server_checks), loop.queue.counts())
+    return answers_sentence(
+        answer_totals(loop.state().snapshot), read_check(loop.tables.server_checks), loop.queue.counts()
+    )
 
 
 @pytest.mark.parametrize("skew", [timedelta(minutes=2), timedelta(hours=1), timedelta(days=1)])

@@ -18,6 +18,7 @@ from goldloop.core.modality import Modality
 from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.core.splits import Split
 from goldloop.core.tasks import NewTask, Purpose
+from goldloop.labeling.summary import summary_of
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.pull import pull
 from goldloop.loop.push import push
@@ -185,7 +186,7 @@ def test_no_author_trains_a_model_and_judges_one(loop: TextLoop, tmp_path: Path)
     assert {record.inclusion_probability for record in audits} == {0.3}
     status = read_status(
         loop.ports.tables,
-        loop.ports.labeling().read_state(),
+        summary_of(loop.ports.labeling().read_state(), loop.ports.settings),
         workspace="chats",
         champion=None,
         champion_problem=None,
