@@ -31,12 +31,23 @@ _WRITING: dict[str, str | int | float | list[str]] = {"memory_limit": "400MB"}
 class DuckDbEngine:
     """Answers SQL over tables. Satisfies `goldloop.core.table_ports.Engine`."""
 
-    def query(self, sql: str, **tables: Source) -> pa.Table:
+    def query(self, sql: str, *, usual_mb: int | None = None, **tables: Source) -> pa.Table:
         """Return the answer to `sql` over `tables`, which have these names, each in its newest version.
+
+        Where an answer takes more memory than `usual_mb`, the disk is used instead, if that suffices.
 
         Raises:
             StorageError: the files of a table cannot be read.
         """
+        import duckdb  # takes a tenth of a second, which a command without a question need not wait
+
+        if usual_mb is not None:
+            try:
+                with _connected({"memory_limit": f"{usual_mb}MB"}, tables) as connection:
+                    return connection.sql(sql).to_arrow_table()
+            except StorageError as error:
+                if not isinstance(error.__cause__, duckdb.OutOfMemoryException):
+                    raise
         with _connected({}, tables) as connection:
             return connection.sql(sql).to_arrow_table()
 
@@ -54,7 +65,7 @@ def _connected(
     tables: Mapping[str, Source],
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield a connection that knows `tables` by their names."""
-    import duckdb  # takes a tenth of a second, which a command without a question need not wait
+    import duckdb
 
     try:
         spill = {"temp_directory": _spill_folder()}

@@ -44,8 +44,10 @@ Source: TypeAlias = "Table | ParquetFiles | pa.Table"
 class Engine(Protocol):
     """Answers questions over tables without reading their columns into Python."""
 
-    def query(self, sql: str, **tables: Source) -> pa.Table:
+    def query(self, sql: str, *, usual_mb: int | None = None, **tables: Source) -> pa.Table:
         """Return the answer to `sql` over `tables`, which have these names, each in its newest version.
+
+        Where an answer takes more memory than `usual_mb`, the disk is used instead, if that suffices.
 
         Raises:
             StorageError: the files of a table cannot be read.

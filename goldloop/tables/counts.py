@@ -16,6 +16,9 @@ from goldloop.tables import codec
 from goldloop.tables.snapshot import Snapshot
 from goldloop.tables.views import COUNTED_FILES, NEWEST_PREDICTIONS, query_views
 
+_USUAL_MB = 128
+"""Memory for the count of a million files: a fifth slower than with twice as much."""
+
 _FAILED = f"""
 SELECT uri, max(arrived_at) AS failed_at,
     arg_max(
@@ -90,7 +93,7 @@ def conservation(tables: Tables) -> Conservation:
     if len(failed):
         opened = tables.engine.query(_OPENED_LATER, samples=tables.samples, failed=failed)
     views = [COUNTED_FILES, NEWEST_PREDICTIONS]
-    rows = query_views(tables, _PLACES, views, failed=failed, opened=opened)
+    rows = query_views(tables, _PLACES, views, usual_mb=_USUAL_MB, failed=failed, opened=opened)
     arrived, reasons, lanes = Counter[str](), Counter[str](), Counter[str]()
     for how, reason, lane, n in codec.column_values(rows, "arrived", "reason", "lane", "n"):
         arrived[how] += n

@@ -114,8 +114,10 @@ class _Rows:
     stored: StoredView | None = None
 
 
-def query_views(tables: Tables, sql: str, views: Iterable[View], **further: Source) -> pa.Table:
-    """Return the answer to `sql` over `views` and `further` tables, by their names.
+def query_views(
+    tables: Tables, sql: str, views: Iterable[View], *, usual_mb: int | None = None, **further: Source
+) -> pa.Table:
+    """Return the answer to `sql` over `views` and `further` tables, by their names, as `Engine.query` does.
 
     A view whose file is damaged, or was replaced meanwhile, is read again or derived anew.
 
@@ -126,20 +128,28 @@ def query_views(tables: Tables, sql: str, views: Iterable[View], **further: Sour
     for _ in range(_ATTEMPTS):
         found = {view: _rows(tables, view) for view in views}
         try:
-            return _answer(tables, sql, found, further)
+            return _answer(tables, sql, found, usual_mb, further)
         except StorageError:
             if all(rows.stored is None for rows in found.values()):
                 raise
         for view, rows in found.items():
             if rows.stored is not None:
                 _table(tables, view).views.discard(rows.stored)
-    return _answer(tables, sql, {view: _whole(tables, view) for view in views}, further)
+    return _answer(tables, sql, {view: _whole(tables, view) for view in views}, usual_mb, further)
 
 
-def _answer(tables: Tables, sql: str, found: Mapping[View, _Rows], further: Mapping[str, Source]) -> pa.Table:
+def _answer(
+    tables: Tables,
+    sql: str,
+    found: Mapping[View, _Rows],
+    usual_mb: int | None,
+    further: Mapping[str, Source],
+) -> pa.Table:
     parts = ", ".join(f"{view.name} AS ({rows.sql})" for view, rows in found.items())
     sources = {name: source for rows in found.values() for name, source in rows.sources.items()}
-    return tables.engine.query(f"WITH {parts} SELECT * FROM ({sql})", **{**sources, **further})
+    return tables.engine.query(
+        f"WITH {parts} SELECT * FROM ({sql})", usual_mb=usual_mb, **{**sources, **further}
+    )
 
 
 def _rows(tables: Tables, view: View) -> _Rows:
