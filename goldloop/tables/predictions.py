@@ -114,7 +114,9 @@ def read_predictions(tables: Tables, sample_ids: Collection[SampleId]) -> Mappin
     """Return the newest prediction of each of `sample_ids`."""
     if not sample_ids:
         return {}
-    rows = newest_predictions(tables, where=_is_one_of(sample_ids))
+    sql = "SELECT predictions.* FROM predictions SEMI JOIN wanted USING (sample_id) ORDER BY scored_at"
+    found = tables.engine.query(sql, predictions=tables.predictions, wanted=_listed(sample_ids))
+    rows = codec.one_for_each(["sample_id"], found, which="max")
     return {prediction.sample_id: prediction for prediction in codec.values_of(Prediction, rows)}
 
 

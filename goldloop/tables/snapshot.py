@@ -186,7 +186,9 @@ def read_snapshot(
     reported = decoded.get(
         "reported", tables.outcomes.version(), lambda: tuple(read_reported(tables.outcomes))
     )
-    rounds = tables.rounds.read(["round", "closed_at", "gold_digest"]).sort_by("round")
+    names = ["round", "closed_at", "gold_digest"]
+    closed = decoded.get("rounds", tables.rounds.version(), lambda: tables.rounds.read(names))
+    rounds = closed.sort_by("round")
     closed_at = tuple(rounds["closed_at"].to_pylist())
     closed_gold = rounds["gold_digest"].to_pylist()[-1] if len(rounds) else None
     open_round = max(rounds["round"].to_pylist(), default=-1) + 1
