@@ -18,15 +18,23 @@ from goldloop.core.digest_index import Entries
 from goldloop.core.disk import disk_errors, make_folder, write_first
 from goldloop.core.errors import StorageError
 
-_FORMAT = 1  # of the file; one of another format is derived anew
+_FORMAT = 2  # of the file; one of another format is derived anew
 _WAIT_S = 60  # for another process that is writing
 _CACHE_KB = 4096
 _AT_ONCE = 128  # digests of one query
 _SET = "CREATE TABLE IF NOT EXISTS {0} (digest BLOB PRIMARY KEY, generation INTEGER NOT NULL) WITHOUT ROWID"
 _NEW = "CREATE TEMP TABLE {0} (digest BLOB NOT NULL)"
-_MERGE = "INSERT OR IGNORE INTO main.{0} SELECT digest, ? FROM temp.{0} ORDER BY digest"
+_MERGE = "INSERT OR IGNORE INTO main.set_{0} SELECT digest, ? FROM temp.set_{0} ORDER BY digest"
 """Entries are collected as they come and merged in the order of digests, which changes each page once: in any
 other order, each digest would change a page of its own."""
+
+_ADD = (
+    "INSERT OR IGNORE INTO main.recent_{0} SELECT digest, ? FROM temp.set_{0} AS new "
+    "WHERE NOT EXISTS (SELECT 1 FROM main.set_{0} AS old WHERE old.digest = new.digest) ORDER BY digest"
+)
+_MOVE = "INSERT OR IGNORE INTO main.set_{0} SELECT digest, generation FROM main.recent_{0} ORDER BY digest"
+_FEW, _MOST_RECENT = 8192, 65_536
+"""A few entries would change a page of a large set each, so they wait in a small one until they are many."""
 
 
 def machine() -> str:
@@ -89,8 +97,7 @@ class SqliteIndex:
                     _clear(connection)
                 generation = 0 if is_whole else int(_state(connection, "generation") or 0) + 1
                 for name in names:
-                    connection.execute(_SET.format(f"main.{name}"))
-                    connection.execute(_MERGE.format(name), (generation,))
+                    _merge(connection, name, generation)
                 connection.executemany("INSERT OR REPLACE INTO notes VALUES (?, ?)", notes.items())
                 state = {"generation": str(generation), "mark": mark}
                 connection.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", state.items())
@@ -109,14 +116,15 @@ class SqliteIndex:
             for first in range(0, len(digests), _AT_ONCE):
                 page = digests[first : first + _AT_ONCE]
                 marks = ", ".join("?" * len(page))
-                query = f"SELECT digest FROM set_{name} WHERE digest IN ({marks}){condition}"
-                found.update(row[0] for row in _rows(connection, query, page))
+                for table in (f"set_{name}", f"recent_{name}"):
+                    query = f"SELECT digest FROM {table} WHERE digest IN ({marks}){condition}"
+                    found.update(row[0] for row in _rows(connection, query, page))
         return found
 
     def count(self, name: str) -> int:
         """Return the number of digests in the set `name`."""
         with self._used("read") as connection:
-            return sum(n for (n,) in _rows(connection, f"SELECT count(*) FROM set_{name}"))
+            return _count(connection, f"set_{name}") + _count(connection, f"recent_{name}")
 
     def notes(self) -> dict[str, str]:
         """Return all notes."""
@@ -206,6 +214,23 @@ def _rows(connection: sqlite3.Connection, query: str, values: Sequence[bytes] = 
         raise
 
 
+def _merge(connection: sqlite3.Connection, name: str, generation: int) -> None:
+    """Add the collected entries of a set: a few to the recent ones, which join the set when they are many."""
+    for table in (f"set_{name}", f"recent_{name}"):
+        connection.execute(_SET.format(f"main.{table}"))
+    if _count(connection, f"temp.set_{name}") <= _FEW:
+        connection.execute(_ADD.format(name), (generation,))
+        if _count(connection, f"main.recent_{name}") <= _MOST_RECENT:
+            return
+    connection.execute(_MOVE.format(name))
+    connection.execute(f"DELETE FROM main.recent_{name}")
+    connection.execute(_MERGE.format(name), (generation,))
+
+
+def _count(connection: sqlite3.Connection, table: str) -> int:
+    return sum(n for (n,) in _rows(connection, f"SELECT count(*) FROM {table}"))
+
+
 def _tables(connection: sqlite3.Connection) -> list[str]:
     return [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
 
@@ -225,15 +250,15 @@ def _state(connection: sqlite3.Connection, name: str) -> str | None:
 def _collected(
     connection: sqlite3.Connection, parts: Iterable[Entries]
 ) -> Iterator[tuple[list[str], dict[str, str]]]:
-    """Yield the temporary tables with the digests of `parts`, and the notes, of which the last counts."""
+    """Yield the sets whose digests temporary tables hold, and the notes, of which the last counts."""
     names: list[str] = []
     notes: dict[str, str] = {}
     try:
         for part in parts:
             for name, digests in part.digests.items():
-                if f"set_{name}" not in names:
-                    names.append(f"set_{name}")
-                    connection.execute(_NEW.format(names[-1]))
+                if name not in names:
+                    names.append(name)
+                    connection.execute(_NEW.format(f"set_{name}"))
                 rows = ((one,) for one in digests)
                 with _transaction(connection, "BEGIN"):
                     connection.executemany(f"INSERT INTO temp.set_{name} VALUES (?)", rows)
@@ -241,7 +266,7 @@ def _collected(
         yield names, notes
     finally:
         for name in names:
-            connection.execute(f"DROP TABLE IF EXISTS temp.{name}")
+            connection.execute(f"DROP TABLE IF EXISTS temp.set_{name}")
 
 
 @contextmanager

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from goldloop.adapters import sqlite_index
 from goldloop.adapters.memory import MemoryIndex
 from goldloop.adapters.sqlite_index import SqliteIndex
 from goldloop.core.digest_index import DigestIndex, Entries
@@ -72,6 +76,24 @@ def test_entries_are_added_to_those_before(opened: Callable[[], DigestIndex]) ->
     assert index.find("files", [A, B, C]) == {A, B}
     assert index.find("files", [A, B, C], until=before) == {A}
     assert index.notes() == {"one": "note"}
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.lists(st.integers(0, 25), max_size=8), st.booleans()), max_size=8))
+def test_recent_entries_count_as_those_of_the_set(puts: list[tuple[list[int], bool]]) -> None:
+    """SQLite keeps a few apart until they are many; what is found, and since when, is the same."""
+    with pytest.MonkeyPatch.context() as patch, TemporaryDirectory() as folder:
+        patch.setattr(sqlite_index, "_FEW", 3)
+        patch.setattr(sqlite_index, "_MOST_RECENT", 5)
+        ours, memory = SqliteIndex(Path(folder) / "files.sqlite"), MemoryIndex()
+        keys = [number.to_bytes(16) for number in range(26)]
+        for number, (digests, is_whole) in enumerate(puts):
+            for index in (ours, memory):
+                entries = of(*[keys[one] for one in digests])
+                assert index.put(entries, str(number), after=index.mark(), is_whole=is_whole)
+            assert ours.count("files") == memory.count("files")
+            for until in (None, *range(memory.generation() + 1)):
+                assert ours.find("files", keys, until=until) == memory.find("files", keys, until=until)
 
 
 def test_a_whole_table_replaces_all_entries(opened: Callable[[], DigestIndex]) -> None:

@@ -74,7 +74,12 @@ def root(tmp_path: Path) -> Path:
 def digests_of(file: Path, name: str) -> set[bytes]:
     """Return a set of the index."""
     with sqlite3.connect(file) as connection:
-        found = {one for (one,) in connection.execute(f"SELECT digest FROM set_{name}")}
+        found = {
+            one
+            for (one,) in connection.execute(
+                f"SELECT digest FROM set_{name} UNION ALL SELECT digest FROM recent_{name}"
+            )
+        }
     connection.close()
     return found
 
