@@ -30,6 +30,7 @@ from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.index_check import derive_again, index_faults
 from goldloop.tables.model_log import read_models
 from goldloop.tables.server_checks import read_check
+from goldloop.tables.views import discard_view, faulty_views
 
 SHOWN = 5  # names in one sentence; the others are counted
 
@@ -48,9 +49,9 @@ def check_workspace(ports: LoopPorts, *, is_repairing: bool = False) -> list[Fin
     """Return everything that breaks a promise; an empty list means that every promise holds.
 
     The check reads every gold version that opens and every kept sample: minutes for 10,000 samples.
-    `is_repairing` derives the index of what has arrived anew, makes the task log and the server agree, keeps
-    missing contents again from where they were seen, and commits the gold that the answers give; it never
-    deletes an answer, a label or a content.
+    `is_repairing` derives the index of what has arrived and the views of samples anew, makes the task log
+    and the server agree, keeps missing contents again from where they were seen, and commits the gold that
+    the answers give; it never deletes an answer, a label or a content.
 
     Raises:
         ServiceError: a server failed.
@@ -62,6 +63,7 @@ def check_workspace(ports: LoopPorts, *, is_repairing: bool = False) -> list[Fin
     findings = [
         *_files(ports),
         *_index(ports.tables, is_repairing=is_repairing),
+        *_views(ports.tables, is_repairing=is_repairing),
         *_gold_versions(ports),
         *_answers(state),
         *_contents(ports, state, is_repairing=is_repairing),
@@ -101,6 +103,16 @@ def _index(tables: Tables, *, is_repairing: bool) -> Iterator[Finding]:
         derive_again(tables)
         finding = replace(finding, next_step="It is derived anew.", is_repaired=True)
     yield finding
+
+
+def _views(tables: Tables, *, is_repairing: bool) -> Iterator[Finding]:
+    for view in faulty_views(tables):
+        detail = f"the view {view.name!r} says something else than the table {view.table!r}"
+        finding = Finding("every sample's present state is known", detail, "Run `goldloop check --repair`.")
+        if is_repairing:
+            discard_view(tables, view)
+            finding = replace(finding, next_step="It is derived anew.", is_repaired=True)
+        yield finding
 
 
 def _gold_versions(ports: LoopPorts) -> Iterator[Finding]:

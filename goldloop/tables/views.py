@@ -138,6 +138,31 @@ def query_views(
     return _answer(tables, sql, {view: _whole(tables, view) for view in views}, usual_mb, further)
 
 
+def faulty_views(tables: Tables) -> list[View]:
+    """Return the views whose files say something else than the whole tables; none while these grow."""
+    found = []
+    for view in (COUNTED_FILES, ARRIVED_SAMPLES, NEWEST_PREDICTIONS):
+        version = _table(tables, view).version()
+        kept, whole = _rows(tables, view), _whole(tables, view, "whole")
+        if kept.stored is None:
+            continue
+        sql = (
+            f"WITH kept AS ({kept.sql}), other AS ({whole.sql}) "
+            "(FROM kept EXCEPT FROM other) UNION ALL (FROM other EXCEPT FROM kept) LIMIT 1"
+        )
+        differ = tables.engine.query(sql, usual_mb=None, **{**kept.sources, **whole.sources})
+        if len(differ) and _table(tables, view).version() == version:
+            found.append(view)
+    return found
+
+
+def discard_view(tables: Tables, view: View) -> None:
+    """Remove the file of a view, which is then derived anew."""
+    store = _table(tables, view).views
+    while (stored := store.find(view.name, view.definition)) is not None:
+        store.discard(stored)
+
+
 def _answer(
     tables: Tables,
     sql: str,
@@ -169,8 +194,8 @@ def _rows(tables: Tables, view: View) -> _Rows:
     return rows
 
 
-def _whole(tables: Tables, view: View) -> _Rows:
-    return _of(view, None, _table(tables, view).added_files(None))
+def _whole(tables: Tables, view: View, source: str = "added") -> _Rows:
+    return _of(view, None, _table(tables, view).added_files(None), source)
 
 
 def _is_much(stored: StoredView | None, added: AddedFiles) -> bool:
@@ -179,15 +204,18 @@ def _is_much(stored: StoredView | None, added: AddedFiles) -> bool:
     return added.n_files > MOST_FILES or added.n_rows > max(MOST_ROWS, stored.n_rows // _SHARE)
 
 
-def _of(view: View, stored: StoredView | None, added: AddedFiles) -> _Rows:
-    """Return the rows of `view`, of which a file holds some, unless the table cannot tell the others."""
-    old, new = f"{view.name}_stored", f"{view.name}_source"
+def _of(view: View, stored: StoredView | None, added: AddedFiles, source: str = "added") -> _Rows:
+    """Return the rows of `view`, of which a file holds some, unless the table cannot tell the others.
+
+    `source` is the end of the name by which the SQL knows the `added` rows.
+    """
+    old, new = f"{view.name}_stored", f"{view.name}_rows_{source}"
     if stored is None or added.is_whole:
         return _Rows(view.of(new), {new: added.source})
-    source = ParquetFiles((str(stored.path),), None)
+    kept = ParquetFiles((str(stored.path),), None)
     if not added.n_rows:
-        return _Rows(f"SELECT * FROM {old}", {old: source}, stored)
-    return _Rows(view.of_both(old, new), {old: source, new: added.source}, stored)
+        return _Rows(f"SELECT * FROM {old}", {old: kept}, stored)
+    return _Rows(view.of_both(old, new), {old: kept, new: added.source}, stored)
 
 
 def _table(tables: Tables, view: View) -> Table:

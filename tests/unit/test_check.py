@@ -10,9 +10,12 @@ import pytest
 from goldloop.adapters.delta import open_tables
 from goldloop.adapters.memory import MemoryIndex, MemoryRegistry
 from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
+from goldloop.core.materialized_views import DEFINITION, MARK
 from goldloop.loop.check import Finding, check_workspace
-from goldloop.tables import codec
+from goldloop.tables import codec, views
 from goldloop.tables.arrival_index import SAMPLES
+from goldloop.tables.counts import conservation
+from goldloop.tables.views import COUNTED_FILES
 from tests.loop import Loop, texts
 
 
@@ -198,3 +201,25 @@ def test_an_index_that_says_something_else_is_found_and_derived_anew(
     (mended,) = check(loop, is_repairing=True)
     assert mended.is_repaired
     assert check(loop) == []
+
+
+def test_a_view_that_says_something_else_is_found_and_derived_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else samples would be missing from the sum of all files, and nobody would be asked about them."""
+    monkeypatch.setattr(views, "MOST_ROWS", 1)
+    loop = labelled(tmp_path)
+    before = conservation(loop.tables)
+    samples, name = loop.tables.samples, COUNTED_FILES.name
+    stored = samples.views.find(name, COUNTED_FILES.definition)
+    assert stored is not None
+    notes = {DEFINITION: COUNTED_FILES.definition, MARK: stored.mark}
+    sql = f"FROM ({COUNTED_FILES.of('rows')}) LIMIT 1"
+    samples.views.save(name, lambda path: loop.tables.engine.write(sql, path, notes, rows=samples))
+    assert conservation(loop.tables) != before
+
+    (found,) = [one for one in check(loop) if one.promise == "every sample's present state is known"]
+    assert name in found.detail
+    check(loop, is_repairing=True)
+    assert check(loop) == []
+    assert conservation(loop.tables) == before

@@ -15,12 +15,20 @@ from hypothesis import strategies as st
 
 from goldloop.core.errors import StorageError
 from goldloop.core.lanes import Lane
+from goldloop.core.materialized_views import DEFINITION, MARK
 from goldloop.core.samples import UNREADABLE, Arrived, SampleId, sample_id_of
 from goldloop.core.table_ports import Tables
 from goldloop.tables import views
 from goldloop.tables.counts import Conservation, conservation
 from goldloop.tables.predictions import WaitingSample, read_unlabeled_pool, read_waiting
-from goldloop.tables.views import ARRIVED_SAMPLES, COUNTED_FILES, NEWEST_PREDICTIONS, View
+from goldloop.tables.views import (
+    ARRIVED_SAMPLES,
+    COUNTED_FILES,
+    NEWEST_PREDICTIONS,
+    View,
+    discard_view,
+    faulty_views,
+)
 from tests.arrivals import START, Workplace, arrival_row
 
 VIEWS = (COUNTED_FILES, ARRIVED_SAMPLES, NEWEST_PREDICTIONS)
@@ -267,6 +275,23 @@ def test_a_view_that_another_process_replaces_meanwhile_is_read_again(
     monkeypatch.setattr(type(place.tables.samples.views), "find", found_and_replaced)
     assert asked(place.tables) == expected
     assert len(place.files) == len(VIEWS)
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_that_says_something_else_is_found(place: Scored, view: View) -> None:
+    """As after an error of the disk that the engine does not see; without its file it is right again."""
+    table = getattr(place.tables, view.table)
+    assert faulty_views(place.tables) == []
+    place.score([(3, Lane.AUTO, "2")])
+    assert faulty_views(place.tables) == []
+    notes = {DEFINITION: view.definition, MARK: table.views.find(view.name, view.definition).mark}
+    wrong = f"FROM ({view.of('rows')}) LIMIT 19"
+    table.views.save(view.name, lambda path: place.tables.engine.write(wrong, path, notes, rows=table))
+
+    assert faulty_views(place.tables) == [view]
+    discard_view(place.tables, view)
+    assert faulty_views(place.tables) == []
+    assert asked(place.tables) == without_views(place)
 
 
 def test_small_tables_have_no_views(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
