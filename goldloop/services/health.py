@@ -7,7 +7,7 @@ import base64
 import httpx
 
 from goldloop.core.errors import ServiceAuthError, ServiceUnreachableError
-from goldloop.core.loopback import is_loopback
+from goldloop.core.loopback import client_options
 from goldloop.services.endpoints import Endpoints
 
 _TIMEOUT_S = 10.0
@@ -64,10 +64,7 @@ def _request(
     url: str, authorization: str | None = None, body: dict[str, str] | None = None
 ) -> httpx.Response:
     try:
-        is_local = is_loopback(url)  # no proxy and no certificates on this machine
-        with httpx.Client(
-            trust_env=not is_local, verify=not is_local, timeout=_TIMEOUT_S, follow_redirects=True
-        ) as client:
+        with httpx.Client(timeout=_TIMEOUT_S, follow_redirects=True, **client_options(url)) as client:
             headers = {"Authorization": authorization} if authorization else {}
             answer = client.post(url, json=body) if body else client.get(url, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, ImportError) as error:

@@ -15,6 +15,7 @@ from goldloop.core.presets import AUTO, PresetChoice
 from goldloop.core.questions import DEFERRAL, Questions
 from goldloop.core.record_form import NO_FIELDS, RecordForm
 from goldloop.settings.capacity import CapacitySettings
+from goldloop.settings.content import ContentSettings
 from goldloop.settings.costs import CostSettings, ErrorCost
 from goldloop.settings.kinds import BANDS, FEATURE_PRESETS, PRESETS, RENAMED_PRESETS
 from goldloop.settings.metrics import MetricsSettings
@@ -75,6 +76,7 @@ class Settings(Section):
     notifications: NotificationSettings = NotificationSettings()
     metrics: MetricsSettings = MetricsSettings()
     services: ServiceSettings = ServiceSettings()
+    content: ContentSettings = ContentSettings()
 
     @model_validator(mode="before")
     @classmethod
