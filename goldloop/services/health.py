@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 
 import httpx
 
@@ -28,13 +29,27 @@ def check_health(name: str, endpoints: Endpoints) -> None:
         _request(f"{endpoints.prefect.api_url}/health")
         _request(f"{endpoints.prefect.api_url}/admin/version", _basic(endpoints.prefect.auth))
     else:
-        _request(f"{endpoints.mlflow.url}/health")
+        _request(f"{endpoints.mlflow.url}/health", _mlflow_header(endpoints.mlflow.auth))
         if endpoints.mlflow.auth:
             _check_login(f"{endpoints.mlflow.url}/version", endpoints.mlflow.auth)
 
 
 def _basic(auth: str | None) -> str | None:
     return "Basic " + base64.b64encode(auth.encode()).decode() if auth else None
+
+
+def _mlflow_header(own: str | None) -> str | None:
+    """Return how MLflow's client logs in: by the environment, where the server is not goldloop's own.
+
+    A proxy before MLflow may ask for a login at every address.
+    """
+    if own is not None:
+        return None
+    user, password = (os.environ.get(f"MLFLOW_TRACKING_{name}") for name in ("USERNAME", "PASSWORD"))
+    if user and password:
+        return _basic(f"{user}:{password}")
+    token = os.environ.get("MLFLOW_TRACKING_TOKEN")
+    return f"Bearer {token}" if token else None
 
 
 def _check_login(url: str, auth: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shutil
@@ -98,7 +99,8 @@ class Topology:
     def kill(self, name: str) -> None:
         """Kill one server and its children, as a machine that loses its power does."""
         process = self.processes.pop(name)
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait(END_S)
 
     def end(self) -> None:

@@ -68,15 +68,22 @@ class Loop:
         return cls(root, servers)
 
     def start(
-        self, *arguments: str, plan: Interruption | None = None, is_fed: bool = False
+        self,
+        *arguments: str,
+        plan: Interruption | None = None,
+        is_fed: bool = False,
+        home: Path | None = None,
     ) -> subprocess.Popen[str]:
-        """Start a command, as a user would or with `plan`, in a process group of its own."""
+        """Start a command, as a user would or with `plan`, in a process group of its own.
+
+        With `home` it works as another machine of the same workspace does: its own home and temporary files.
+        """
         command = [*_REAL] if plan is None else [*_INTERRUPTED, json.dumps(asdict(plan))]
         search = {} if plan is None else {"PYTHONPATH": str(_CHECKOUT)}  # where `tests` lies
         return subprocess.Popen(
             [*command, *arguments],
-            env={**os.environ, **search, "GOLDLOOP_WORKSPACE": str(self.root)},
-            cwd=self.root,
+            env={**os.environ, **search, **_of_machine(home), "GOLDLOOP_WORKSPACE": str(self.root)},
+            cwd=home or self.root,
             stdin=subprocess.PIPE if is_fed else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -141,6 +148,14 @@ class Loop:
     def doubled(self) -> list[str]:
         """Return the keys that more than one task on the server carries."""
         return [key for key, n in Counter(self.queue().all_tasks().values()).items() if n > 1]
+
+
+def _of_machine(home: Path | None) -> dict[str, str]:
+    if home is None:
+        return {}
+    for folder in (home, home / "tmp"):
+        folder.mkdir(exist_ok=True)
+    return {"HOME": str(home), "TMPDIR": str(home / "tmp"), "XDG_CACHE_HOME": str(home / "cache")}
 
 
 def finish(process: subprocess.Popen[str], fed: str | None = None) -> Ended:
