@@ -24,7 +24,7 @@ ARG MLFLOW_VERSION=3.17.2
 ENV PYTHONUNBUFFERED=1 UV_LINK_MODE=copy UV_COMPILE_BYTECODE=1 UV_TORCH_BACKEND=${TORCH_BACKEND}
 RUN pip install --no-cache-dir "uv>=0.9,<1" \
     && useradd --uid 10001 --create-home goldloop \
-    && install -d -o goldloop -g goldloop /app /workspace
+    && install -d -o goldloop -g goldloop /app /workspace /backups
 WORKDIR /app
 # the dependencies first: they change less often than the code
 COPY pyproject.toml ./

@@ -79,7 +79,8 @@ class Loop:
         With `home` it works as another machine of the same workspace does: its own home and temporary files.
         """
         command = [*_REAL] if plan is None else [*_INTERRUPTED, json.dumps(asdict(plan))]
-        search = {} if plan is None else {"PYTHONPATH": str(_CHECKOUT)}  # where `tests` lies
+        paths = [str(_CHECKOUT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]  # where `tests` lies
+        search = {} if plan is None else {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
         return subprocess.Popen(
             [*command, *arguments],
             env={**os.environ, **search, **_of_machine(home), "GOLDLOOP_WORKSPACE": str(self.root)},

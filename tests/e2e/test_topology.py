@@ -27,7 +27,9 @@ pytestmark = [
 ]  # Label Studio makes its schema, twice it starts
 
 DIGITS = [str(digit) for digit in range(10)]
-SMALL_IMPORTS = Interruption(constants={"goldloop.labeling.context:IMPORT_SIZE": 10})
+SMALL_IMPORTS = Interruption(
+    constants={"goldloop.labeling.context:IMPORT_SIZE": 10, "goldloop.labeling.context:LEASE_S": 2.0}
+)
 
 
 @pytest.fixture(scope="module")

@@ -21,6 +21,7 @@ TEXT = (ROOT / "docker-compose.yml").read_text()
 COMPOSE: dict[str, Any] = yaml.safe_load(TEXT)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z_]+)([^}]*)\}")
+IS_PINNED = re.compile(r":v?\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?$")
 STRINGS = {"type": "array", "items": {"type": "string"}, "minItems": 1}
 
 
@@ -155,8 +156,34 @@ def test_every_volume_and_config_is_used() -> None:
 
 @pytest.mark.parametrize("image", [one["image"] for one in SERVICES.values()])
 def test_every_image_is_pinned(image: str) -> None:
-    """A tag with a full version stands behind every image."""
-    assert re.search(r":v?\d+\.\d+[\w.-]*$", image)
+    """A tag with a full version stands behind every image; scripts/pin-images adds the digest."""
+    assert IS_PINNED.search(image)
+
+
+def test_the_script_pins_every_foreign_image_to_its_digest(tmp_path: Path) -> None:
+    """Twice gives the same files; ours, which are built here, keep their tags alone."""
+    for name in ("docker-compose.yml", "Dockerfile", "scripts/pin-images"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    docker = tmp_path / "docker"  # answers for the registry, which no test can reach
+    docker.write_text('#!/bin/sh\necho "sha256:$(echo "$4" | sha256sum | cut -c1-64)"\n')
+    docker.chmod(0o755)
+
+    pinned = []
+    for _ in range(2):
+        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+        subprocess.run([tmp_path / "scripts/pin-images"], env=environment, check=True, capture_output=True)
+        compose, dockerfile = ((tmp_path / name).read_text() for name in ("docker-compose.yml", "Dockerfile"))
+        pinned.append((compose, dockerfile))
+
+    assert pinned[0] == pinned[1]
+    images = {one["image"] for one in yaml.safe_load(pinned[0][0])["services"].values()}
+    images |= set(re.findall(r"^FROM (\S+)", pinned[0][1], flags=re.MULTILINE))
+    assert len(images) > 8
+    assert all(IS_PINNED.search(image) for image in images)
+    assert {image for image in images if "@sha256:" not in image} == {
+        image for image in images if image.startswith("goldloop/")
+    }
 
 
 def test_every_base_image_is_pinned() -> None:
@@ -164,10 +191,10 @@ def test_every_base_image_is_pinned() -> None:
     dockerfile = (ROOT / "Dockerfile").read_text()
     bases = re.findall(r"^FROM (\S+)", dockerfile, flags=re.MULTILINE)
     assert len(bases) == 3
-    assert all(re.search(r":v?\d+\.\d+\.\d+[\w.-]*$", base) for base in bases)
+    assert all(IS_PINNED.search(base) for base in bases)
     versions = dict(re.findall(r"^ARG (\w+)_VERSION=(\S+)", dockerfile, flags=re.MULTILINE))
     assert any(base.startswith(f"prefecthq/prefect:{versions['PREFECT']}-") for base in bases)
-    assert f"ghcr.io/mlflow/mlflow:v{versions['MLFLOW']}" in bases
+    assert any(base.startswith(f"ghcr.io/mlflow/mlflow:v{versions['MLFLOW']}") for base in bases)
 
 
 def test_no_image_of_ours_runs_as_root() -> None:
