@@ -51,7 +51,10 @@ def client_options(url: str) -> ClientOptions:
     if not is_loopback(url):
         return {"trust_env": True, "verify": True}
     if urlsplit(url).scheme != "https":
-        return {"trust_env": False, "verify": False}  # there is no certificate, and reading authorities is slow
+        return {
+            "trust_env": False,
+            "verify": False,
+        }  # there is no certificate, and reading authorities is slow
     return {
         "trust_env": False,
         "verify": ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or None),

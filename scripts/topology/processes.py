@@ -15,7 +15,15 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from scripts.topology.certificate import make_certificate
-from scripts.topology.description import HOST, PORTS, PUBLIC, Places, Server, database_script, proxy_files, servers
+from scripts.topology.description import (
+    HOST,
+    PORTS,
+    PUBLIC,
+    Places,
+    database_script,
+    proxy_files,
+    servers,
+)
 from scripts.topology.programs import (
     TopologyError,
     after_start,

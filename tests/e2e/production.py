@@ -1,4 +1,4 @@
-"""A workspace on the servers of docker-compose.yml, reached as from another machine: through nginx, by TLS."""
+"""A workspace on the servers of docker-compose.yml, reached as from another machine: by TLS through nginx."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def test_addresses_name_the_ports_of_this_machine() -> None:
 
 
 def test_nginx_listens_on_a_port_for_each_name() -> None:
-    """On the loopback only, with the certificate and the logins that the topology makes, before its servers."""
+    """On the loopback only, with the certificate and the logins of the topology, before its servers."""
     files = proxy_files(PLACES, Path("/somewhere/proxy"))
     text = files["goldloop.conf"]
     listens = re.findall(r"^\s*listen (\S+)( ssl)?;", text, flags=re.MULTILINE)
@@ -79,7 +79,7 @@ def test_nginx_listens_on_a_port_for_each_name() -> None:
 
 
 def test_clients_trust_the_authority_and_nobody_else(tmp_path: Path) -> None:
-    """The certificate is good for this machine's name under the strictest rules; without the authority, not."""
+    """The certificate is good for this machine's name under the strictest rules, and for nobody else."""
     make_certificate(tmp_path, "localhost")
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(tmp_path / "tls_certificate", tmp_path / "tls_key")

@@ -58,7 +58,7 @@ class Projects:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """A bucket with pictures, for which the server itself has credentials; its links work for some minutes."""
+    """A bucket with pictures, for which the server has credentials; its links work for some minutes."""
 
     name: str
     link_minutes: int
@@ -117,10 +117,7 @@ def ensure_projects(
             ensure_tabs(server, project["id"], queues)
         ids = Projects(*(project["id"] for project in projects))
     if bucket is not None:
-        doing = f"show pictures of the bucket {bucket.name}, for which it needs S3_ENDPOINT and keys of its own,"
-        with translated(url, doing):
-            for project_id in ids:
-                _serve_bucket(server, project_id, bucket)
+        _serve_bucket(server, ids, bucket)
     elif images_root is not None:
         with translated(url, f"serve {images_root}, a folder it must have below its {_SERVED_ROOT},"):
             _serve(server, ids.main, str(images_root))
@@ -218,17 +215,20 @@ def _serve(server: LabelStudioClient, project_id: int, folder: str) -> None:
         server.post(storages, {"project": project_id, "path": folder, "use_blob_urls": True})
 
 
-def _serve_bucket(server: LabelStudioClient, project_id: int, bucket: Bucket) -> None:
-    """Let the project's pages show pictures of `bucket` by links that the server makes at each look.
+def _serve_bucket(server: LabelStudioClient, projects: Projects, bucket: Bucket) -> None:
+    """Let pages of the projects show pictures of `bucket` by links that the server makes at each look.
 
-    Address and credentials are the server's own (S3_ENDPOINT, AWS_ACCESS_KEY_ID), so none lies in its database
-    where accounts could use it.
+    Address and credentials are the server's own (S3_ENDPOINT, AWS_ACCESS_KEY_ID): none lies in its database.
     """
     storages = "/api/storages/s3/"
-    wanted = {"bucket": bucket.name, "use_blob_urls": True, "presign": True, "presign_ttl": bucket.link_minutes}
-    mine = [one for one in server.get(storages, {"project": project_id}) if one["bucket"] == bucket.name]
-    if not mine:
-        title = {"project": project_id, "title": "pictures of goldloop"}
-        server.post(storages, wanted | title)
-    elif any(mine[0].get(name) != value for name, value in wanted.items()):
-        server.patch(f"{storages}{mine[0]['id']}", wanted)
+    wanted = {"bucket": bucket.name, "use_blob_urls": True, "presign": True}
+    wanted |= {"presign_ttl": bucket.link_minutes}
+    doing = f"show pictures of the bucket {bucket.name}, for which it needs S3_ENDPOINT and keys of its own,"
+    with translated(server.url, doing):
+        for project_id in projects:
+            found = server.get(storages, {"project": project_id})
+            mine = next((one for one in found if one["bucket"] == bucket.name), None)
+            if mine is None:
+                server.post(storages, wanted | {"project": project_id, "title": "pictures of goldloop"})
+            elif any(mine[name] != value for name, value in wanted.items()):
+                server.patch(f"{storages}{mine['id']}", wanted)
