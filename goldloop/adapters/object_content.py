@@ -14,8 +14,8 @@ from goldloop.core.server_words import in_one_line
 class ObjectContent:
     """The content store in `folder`, copied as far as needed to `base`, such as s3://bucket/prefix.
 
-    Satisfies `goldloop.adapters.label_studio.payload.ServedContent`. A content's name is its digest, so a copy
-    that is there already is the same, and a push that was killed copies again.
+    Satisfies `goldloop.adapters.label_studio.payload.ServedContent`. A content's name is its digest, so a
+    copy that is there already is the same, and a push that was killed copies again.
     """
 
     def __init__(self, base: str, folder: Path) -> None:

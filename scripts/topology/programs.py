@@ -1,8 +1,8 @@
 """The program of this machine that stands for each image of docker-compose.yml, and how it is made ready.
 
 PostgreSQL and nginx come from Debian's packages of these names, Label Studio, Prefect and MLflow from PyPI.
-For the object store stands `moto`, which answers S3's requests from memory: what MLflow, goldloop and browsers
-ask for it answers as S3 does, but it keeps nothing over a restart and checks no signature.
+For the object store stands `moto`, which answers S3's requests from memory: what MLflow, goldloop and
+browsers ask for it answers as S3 does, but it keeps nothing over a restart and checks no signature.
 """
 
 from __future__ import annotations

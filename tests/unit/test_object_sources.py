@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from goldloop.adapters.delta import open_tables
@@ -14,11 +17,14 @@ from goldloop.core.errors import SourceError
 from goldloop.modalities.files import files_of
 from goldloop.modalities.image.decode import Reason
 from goldloop.modalities.image.reader import ImageReader
+from goldloop.modalities.rows.pseudonyms import Pseudonyms
+from goldloop.modalities.text.modality import TextModality
 from goldloop.routing.policies import Band
 from goldloop.scoring.score import score_source
 from goldloop.scoring.writer import Model
 from tests.images import encoded, noise
 from tests.objects import BUCKET, object_store
+from tests.texts import write_rows
 
 NAMES = ("a.png", "b/2.png", "b/odd name #1 100%+é.png", "c[1]/3.png")
 
@@ -100,3 +106,26 @@ def test_objects_are_scored_once(bucket: Any, reader: ImageReader, tmp_path: Pat
     bucket.put_object(Bucket=BUCKET, Key="pool/new.png", Body=encoded(noise(7), "PNG"))
     bucket.put_object(Bucket=BUCKET, Key="pool/again.png", Body=encoded(noise(0), "PNG"))
     assert (scored(), scored()) == (2, 0)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_rows_of_an_object_are_samples(bucket: Any, tmp_path: Path, form: str) -> None:
+    """Posts in a bucket arrive as those on a disk do, and come once."""
+    columns, rows = ("id", "text"), [(row, f"post number {row}") for row in range(50)]
+    path = tmp_path / f"posts.{form}"
+    if form == "csv":
+        write_rows(path, rows, columns)
+    elif form == "jsonl":
+        path.write_text("".join(json.dumps(dict(zip(columns, row, strict=True))) + "\n" for row in rows))
+    else:
+        pq.write_table(pa.table(dict(zip(columns, zip(*rows, strict=True), strict=True))), path)
+    bucket.upload_file(str(path), BUCKET, f"posts/{path.name}")
+    source = f"s3://{BUCKET}/posts/{path.name}"
+    texts = TextModality(tmp_path / "store" / "texts.sqlite", Pseudonyms(lambda: b"key"))
+
+    found = list(texts.reader.arrivals(source, is_known=lambda _: False))
+
+    assert [one.decoded.payload for one in found if one.decoded] == [text for _, text in rows]
+    assert found[0].file.uri.startswith(f"{source}#")
+    known = {one.file for one in found}
+    assert list(texts.reader.arrivals(source, is_known=known.__contains__)) == []

@@ -20,7 +20,7 @@ LOGIN = "Basic Z29sZGxvb3A6c2VjcmV0"  # goldloop:secret
 
 
 class _BehindLogin(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:  # noqa: N802  # the name the base class asks for
+    def do_GET(self) -> None:
         """Answer 200 with the login, 401 without it."""
         self.send_response(200 if self.headers.get("Authorization") == LOGIN else 401)
         self.send_header("Content-Length", "2")
