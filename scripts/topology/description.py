@@ -31,7 +31,12 @@ PUBLIC = {"labels": "label-studio", "prefect": "prefect", "mlflow": "mlflow", "o
 HOST = "localhost"
 """What stands here for each name of the domain: no other name leads to every machine itself."""
 
-_FOLDERS = {"/app": str(ROOT), "/run/secrets": "secrets", "/workspace": "workspace"}
+_FOLDERS = {
+    "/app": str(ROOT),
+    "/run/secrets": "secrets",
+    "/var/lib/prefect": "prefect",
+    "/workspace": "workspace",
+}
 """Where a folder of a container lies: an absolute path, or one in the folder of `Places`."""
 
 _NAME = re.compile(r"\b([a-z]+)\.\$\{DOMAIN[^}]*\}")

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from goldloop.core.loopback import client_options
+from scripts.topology.description import PUBLIC
 from scripts.topology.processes import Topology, running
 from tests.chromium import chromium
 from tests.e2e.commands import Loop, finish, until
@@ -57,7 +58,7 @@ def test_pushes_of_two_machines_end_well_whatever_is_killed(topology: Topology, 
     loop.score_without_model(tmp_path / "pictures")
 
     topology.kill("objects")
-    refused = loop.run("push", code=1)
+    refused = loop.run("push", plan=SMALL_IMPORTS, code=1)
     assert "content.base" in refused.err
     assert loop.queue().all_tasks() == {}
     topology.start("objects")
@@ -135,6 +136,16 @@ def test_a_round_ends_well_whatever_is_killed(topology: Topology, tmp_path: Path
     assert [one["outcome"] for one in loop.parts.tables.rounds.read().to_pylist()] == ["promoted"]
     assert any("model" in name for name in stored(topology, "mlflow"))
     assert loop.doubled() == []
+    assert events(topology, "goldloop.model.promoted") == 1  # it came by a websocket
+
+
+def events(topology: Topology, name: str) -> int:
+    """Return how many events of this name Prefect has."""
+    url = topology.public_url("prefect")
+    _, _, password = topology.servers["worker"].environment["GOLDLOOP_PREFECT_AUTH"].partition(":")
+    with httpx.Client(base_url=url, auth=("goldloop", password), **client_options(url)) as client:
+        wanted = {"filter": {"event": {"name": [name]}}}
+        return int(client.post("/api/events/filter", json=wanted).raise_for_status().json()["total"])
 
 
 def trainings(loop: Loop) -> list[Any]:
@@ -144,6 +155,34 @@ def trainings(loop: Loop) -> list[Any]:
     client = mlflow.MlflowClient(loop.servers.mlflow.url)
     experiments = client.search_experiments(filter_string=f"name = 'goldloop {loop.handle}'")
     return list(client.search_runs([one.experiment_id for one in experiments])) if experiments else []
+
+
+def test_nginx_lets_large_files_through_and_nobody_without_a_login(topology: Topology) -> None:
+    """A model of 20 MB reaches the store by MLflow and an import of 5 MB Label Studio; strangers get 401."""
+    here = topology.servers["worker"].environment
+    urls = {name: topology.public_url(name) for name in PUBLIC}
+    trusted = {name: client_options(url) for name, url in urls.items()}
+    login = ("goldloop", here["MLFLOW_TRACKING_PASSWORD"])
+    large, path = bytes(20_000_000), "/api/2.0/mlflow-artifacts/artifacts/9/large.bin"
+
+    with httpx.Client(base_url=urls["mlflow"], timeout=120, **trusted["mlflow"]) as mlflow:
+        assert mlflow.put(path, content=large).status_code == 401
+        mlflow.put(path, content=large, auth=login).raise_for_status()
+        assert len(mlflow.get(path, auth=login).raise_for_status().content) == len(large)
+    assert any(name.endswith("9/large.bin") for name in stored(topology, "mlflow"))
+    with httpx.Client(base_url=urls["labels"], timeout=120, **trusted["labels"]) as labels:
+        assert labels.get("/api/projects/").status_code == 401
+        token = {"Authorization": f"Token {here['GOLDLOOP_LABEL_STUDIO_TOKEN']}"}
+        project = (
+            labels.post("/api/projects/", json={"title": "large"}, headers=token).raise_for_status().json()
+        )
+        tasks = [{"data": {"text": "x" * 100_000}} for _ in range(50)]
+        done = labels.post(f"/api/projects/{project['id']}/import", json=tasks, headers=token)
+        assert done.raise_for_status().json()["task_count"] == len(tasks)
+    with httpx.Client(base_url=urls["prefect"], timeout=30, **trusted["prefect"]) as server:
+        assert server.get("/api/admin/version").status_code == 401
+        assert f"{urls['prefect']}/api" in server.get("/ui-settings").text
+        assert server.get("/").headers["content-type"].startswith("text/html")
 
 
 @pytest.mark.browser
