@@ -196,6 +196,21 @@ class Settings(Section):
             )
         return self
 
+    @model_validator(mode="after")
+    def _content_for_other_machines(self) -> Self:
+        if self.content.base is None:
+            return self
+        if self.kind != "image":
+            raise ValueError(
+                f"content.base is for pictures; samples of kind {self.kind!r} are in their task: remove it"
+            )
+        if self.services.label_studio_url is None:
+            raise ValueError(
+                "content.base is for a Label Studio elsewhere; name it as services.label_studio_url, or "
+                "remove content.base: the one that `goldloop up` starts reads the folder images itself"
+            )
+        return self
+
     @property
     def acceptable_label(self) -> str | None:
         """The label of samples that break no rule; None where moderators are not asked for rules."""

@@ -110,10 +110,10 @@ def test_a_round_ends_well_whatever_is_killed(topology: Topology, tmp_path: Path
     fetch = Interruption(
         point="goldloop.adapters.label_studio.queue:LabelStudioQueue.changed_since", deed="kill"
     )
-    finish(loop.start("pull", plan=replace(fetch, pids=pids(topology, "prefect"))))
-    topology.processes.pop("prefect").wait(30)
-    topology.start("prefect")
-    loop.run("pull")
+    pull = loop.start("pull", "--json", plan=replace(fetch, pids=pids(topology, "prefect")))
+    topology.processes.pop("prefect").wait(300)
+    topology.start("prefect")  # while the command waits for it
+    assert finish(pull).json["n_new"] == len(given)
     status: dict[str, Any] = loop.json("status")
     n_gold = sum(label is not None for label in given.values())
     assert status["gold"]["n_records"] == n_gold

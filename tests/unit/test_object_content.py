@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from goldloop.adapters.object_content import ObjectContent
 from goldloop.core.errors import ServiceError, ServiceUnreachableError
+from goldloop.settings import Settings
 from goldloop.settings.content import ContentSettings
 from tests.objects import BUCKET, object_store
 
@@ -101,3 +102,16 @@ def test_any_other_address_is_refused(base: str) -> None:
     """The error shows one that is right."""
     with pytest.raises(ValidationError, match="s3://content/shop"):
         ContentSettings(base=base)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({}, "name it as services.label_studio_url"),
+        ({"kind": "text", "services": {"label_studio_url": "https://labels.example.com"}}, "remove it"),
+    ],
+)
+def test_a_place_is_for_pictures_on_a_server_elsewhere(given: dict[str, Any], message: str) -> None:
+    """The embedded Label Studio reads the folder, and a text is in its task."""
+    with pytest.raises(ValidationError, match=message):
+        Settings.model_validate({"name": "shop", "labels": ["a", "b"], "content": {"base": BASE}, **given})
