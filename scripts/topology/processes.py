@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import secrets
 import shutil
 import signal
@@ -13,6 +12,8 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+
+import psutil
 
 from scripts.topology.certificate import make_certificate
 from scripts.topology.description import (
@@ -107,8 +108,9 @@ class Topology:
     def kill(self, name: str) -> None:
         """Kill one server and its children, as a machine that loses its power does."""
         process = self.processes.pop(name)
-        with contextlib.suppress(ProcessLookupError):  # it has ended by itself
-            os.killpg(process.pid, signal.SIGKILL)
+        for one in process_tree(process.pid):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
         process.wait(END_S)
 
     def end(self) -> None:
@@ -119,6 +121,18 @@ class Topology:
             process = self.processes.pop("postgres")
             process.send_signal(signal.SIGQUIT)
             process.wait(END_S)
+
+
+def process_tree(pid: int) -> list[psutil.Process]:
+    """Return a process and those that it has started, first to last; none where it has ended.
+
+    Flows of a worker and processes of PostgreSQL have groups of their own.
+    """
+    try:
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 @contextmanager

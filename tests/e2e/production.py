@@ -10,14 +10,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from goldloop.services import Endpoints, LabelStudioEndpoint, MlflowEndpoint, PrefectEndpoint
 from scripts.topology.description import ROOT
-from scripts.topology.processes import Topology
+from scripts.topology.processes import Topology, process_tree
 from scripts.topology.programs import TopologyError, program_of_nginx
 from tests.databases import postgresql_programs
 from tests.e2e.commands import Loop
@@ -93,8 +92,7 @@ def stored(topology: Topology, bucket: str) -> list[str]:
 
 def pids(topology: Topology, name: str) -> tuple[int, ...]:
     """Return the process of a server and its children, of which nginx and MLflow have some."""
-    parent = psutil.Process(topology.processes[name].pid)
-    return (parent.pid, *(child.pid for child in parent.children(recursive=True)))
+    return tuple(process.pid for process in process_tree(topology.processes[name].pid))
 
 
 def key_pin(topology: Topology) -> str:

@@ -98,8 +98,7 @@ def test_a_round_ends_well_whatever_is_killed(topology: Topology, tmp_path: Path
     root = Path(topology.servers["worker"].environment["GOLDLOOP_WORKSPACE"])
     selection = {"budget_per_round": 60, "audit_rate": 0.4}
     loop = workspace(topology, root, labels=DIGITS, selection=selection)
-    loop.run("up")
-    loop.run("score", str(tmp_path / "digits"))
+    loop.score_without_model(tmp_path / "digits")
     loop.run("push")
     given = answer_all(loop.servers.label_studio, loop.queue(), said.__getitem__)
     assert len(given) == 60
@@ -114,9 +113,6 @@ def test_a_round_ends_well_whatever_is_killed(topology: Topology, tmp_path: Path
     topology.processes.pop("prefect").wait(300)
     topology.start("prefect")  # while the command waits for it
     assert finish(pull).json["n_new"] == len(given)
-    status: dict[str, Any] = loop.json("status")
-    n_gold = sum(label is not None for label in given.values())
-    assert status["gold"]["n_records"] == n_gold
 
     topology.start("worker")
     prefect(topology, "deploy", "--all")
@@ -131,12 +127,28 @@ def test_a_round_ends_well_whatever_is_killed(topology: Topology, tmp_path: Path
     prefect(topology, "deployment", "run", "round/weekly", "--watch")
     topology.kill("worker")
 
-    status = loop.json("status")
+    status: dict[str, Any] = loop.json("status")
+    n_gold = sum(label is not None for label in given.values())
     assert (status["champion"], status["gold"]["n_records"]) == ("1", n_gold)
     assert [one["outcome"] for one in loop.parts.tables.rounds.read().to_pylist()] == ["promoted"]
     assert any("model" in name for name in stored(topology, "mlflow"))
     assert loop.doubled() == []
     assert events(topology, "goldloop.model.promoted") == 1  # it came by a websocket
+    topology.start("metrics")
+    found = until(lambda: scraped(topology), topology.processes["metrics"])
+    assert (
+        len([line for line in found if line.startswith("goldloop_server_up{") and line.endswith(" 1")]) == 3
+    )
+    topology.kill("metrics")
+
+
+def scraped(topology: Topology) -> list[str]:
+    """Return the lines that Prometheus gets of the servers, once they have been asked."""
+    token = topology.servers["metrics"].environment["GOLDLOOP_METRICS_TOKEN"]
+    address = f"{topology.url('metrics')}/metrics"
+    reply = httpx.get(address, headers={"Authorization": f"Bearer {token}"}, trust_env=False)
+    lines = reply.raise_for_status().text.splitlines()
+    return lines if any(line.startswith("goldloop_server_up{") for line in lines) else []
 
 
 def events(topology: Topology, name: str) -> int:
