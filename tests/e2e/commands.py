@@ -170,7 +170,7 @@ def finish(process: subprocess.Popen[str], fed: str | None = None) -> Ended:
     return Ended(process.returncode, out, err)
 
 
-def until(is_so: Callable[[], Any], process: subprocess.Popen[str]) -> Any:
+def until(is_so: Callable[[], Any], process: subprocess.Popen[Any]) -> Any:
     """Return what `is_so` returns once it is true, while `process` is alive."""
     deadline = time.monotonic() + LONGEST_COMMAND_S
     while not (found := is_so()):

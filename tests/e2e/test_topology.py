@@ -135,20 +135,17 @@ def test_a_round_ends_well_whatever_is_killed(topology: Topology, tmp_path: Path
     assert loop.doubled() == []
     assert events(topology, "goldloop.model.promoted") == 1  # it came by a websocket
     topology.start("metrics")
-    found = until(lambda: scraped(topology), topology.processes["metrics"])
-    assert (
-        len([line for line in found if line.startswith("goldloop_server_up{") and line.endswith(" 1")]) == 3
-    )
+    until(lambda: servers_up(topology) == 3, topology.processes["metrics"])
     topology.kill("metrics")
 
 
-def scraped(topology: Topology) -> list[str]:
-    """Return the lines that Prometheus gets of the servers, once they have been asked."""
+def servers_up(topology: Topology) -> int:
+    """Return how many servers answer, as Prometheus is told."""
     token = topology.servers["metrics"].environment["GOLDLOOP_METRICS_TOKEN"]
     address = f"{topology.url('metrics')}/metrics"
     reply = httpx.get(address, headers={"Authorization": f"Bearer {token}"}, trust_env=False)
     lines = reply.raise_for_status().text.splitlines()
-    return lines if any(line.startswith("goldloop_server_up{") for line in lines) else []
+    return sum(line.startswith("goldloop_server_up{") and float(line.split()[-1]) == 1 for line in lines)
 
 
 def events(topology: Topology, name: str) -> int:
