@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from goldloop.core.loopback import client_options
+from goldloop.services.prefect_runs import prefect_client
 from scripts.topology.description import PUBLIC
 from scripts.topology.processes import Topology, running
 from tests.chromium import chromium
@@ -19,7 +20,7 @@ from tests.e2e.commands import Loop, finish, until
 from tests.e2e.desk import logged_in
 from tests.e2e.interrupted import Interruption
 from tests.e2e.people import answer_all, said_by_truth, some_digits
-from tests.e2e.production import enter, key_pin, need_programs, pids, prefect, stored, workspace
+from tests.e2e.production import endpoints, enter, key_pin, need_programs, pids, prefect, stored, workspace
 from tests.images import write_good
 
 pytestmark = [
@@ -117,6 +118,7 @@ def test_a_round_ends_well_whatever_is_killed(topology: Topology, tmp_path: Path
 
     topology.start("worker")
     prefect(topology, "deploy", "--all")
+    pause_pulls(topology)
     prefect(topology, "deployment", "run", "round/weekly")
     until(lambda: trainings(loop), topology.processes["worker"])
     topology.kill("worker")
@@ -149,13 +151,19 @@ def servers_up(topology: Topology) -> int:
     return sum(line.startswith("goldloop_server_up{") and float(line.split()[-1]) == 1 for line in lines)
 
 
+def pause_pulls(topology: Topology) -> None:
+    """Let no scheduled pull begin, whatever the minute: this test tells when to pull."""
+    with prefect_client(endpoints(topology).prefect) as client:
+        for one in client.post("/deployments/filter", json={}).raise_for_status().json():
+            if one["entrypoint"].endswith(":pull"):
+                client.post(f"/deployments/{one['id']}/pause_deployment").raise_for_status()
+
+
 def events(topology: Topology, name: str) -> int:
     """Return how many events of this name Prefect has."""
-    url = topology.public_url("prefect")
-    _, _, password = topology.servers["worker"].environment["GOLDLOOP_PREFECT_AUTH"].partition(":")
-    with httpx.Client(base_url=url, auth=("goldloop", password), **client_options(url)) as client:
+    with prefect_client(endpoints(topology).prefect) as client:
         wanted = {"filter": {"event": {"name": [name]}}}
-        return int(client.post("/api/events/filter", json=wanted).raise_for_status().json()["total"])
+        return int(client.post("/events/filter", json=wanted).raise_for_status().json()["total"])
 
 
 def trainings(loop: Loop) -> list[Any]:
