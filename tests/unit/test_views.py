@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -51,6 +52,18 @@ class Scored(Workplace):
     def folder(self) -> Path:
         """The folder of the table that the next event concerns."""
         return self.root / "tables" / self.table
+
+    def back_up(self) -> None:
+        """Copy the table."""
+        shutil.rmtree(self.root / f"copy-{self.table}", ignore_errors=True)
+        shutil.copytree(self.folder, self.root / f"copy-{self.table}")
+
+    def restore(self) -> None:
+        """Put the copy in the place of the table, if there is one; the views stay."""
+        if (self.root / f"copy-{self.table}").exists():
+            shutil.rmtree(self.folder)
+            shutil.copytree(self.root / f"copy-{self.table}", self.folder)
+            self.reopen()
 
     def score(self, rows: list[tuple[int, Lane, str]]) -> None:
         """Commit predictions (content, lane, model), a later one sometimes with an earlier moment."""
@@ -137,7 +150,13 @@ EVENTS = st.one_of(
         [
             on(table, event)
             for table in ("samples", "predictions")
-            for event in (Scored.compact, Scored.vacuum, Scored.forget_log, Scored.back_up)
+            for event in (
+                Scored.compact,
+                Scored.vacuum,
+                Scored.forget_log,
+                Scored.back_up,
+                Scored.restore,
+            )
         ]
     ),
 )
@@ -146,7 +165,7 @@ EVENTS = st.one_of(
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(EVENTS, min_size=3, max_size=14))
 def test_views_say_what_the_tables_say(events: list[Callable[[Scored], None]]) -> None:
-    """After passes, compactions, vacuums, cleaned logs, and lost, torn or damaged views."""
+    """After passes, compactions, vacuums, cleaned logs, restored tables, and lost, torn or damaged views."""
     with TemporaryDirectory() as root:
         place = Scored(Path(root))
         for event in events:
