@@ -97,6 +97,7 @@ class Wiring:
             checks_folder=self.workspace.checks,
             journal=self.workspace.root / "journal" / "decisions.jsonl",
             rest=DerivedFile(self.workspace.root / INDEX / "pull.json"),
+            estimates=DerivedFile(self.workspace.root / INDEX / "estimates.json"),
         )
 
     def read_state(self) -> LoopState:

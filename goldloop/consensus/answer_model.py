@@ -19,6 +19,7 @@ from typing import Self
 import numpy as np
 
 from goldloop.consensus.beliefs import normalised
+from goldloop.consensus.estimates import Estimates
 from goldloop.consensus.vote_arrays import VoteArrays
 from goldloop.consensus.votes import Floats, sums
 
@@ -82,6 +83,21 @@ class Answering:
             sources=np.tile(_prior_sources(PRIOR_LEANS), (n_annotators, 1)),
             habits=normalised(counts + PRIOR_VOTES * popularity),
             adoption=PRIOR_ADOPTS,
+        )
+
+    @classmethod
+    def of(cls, votes: VoteArrays, known: Estimates) -> Self:
+        """Return the parameters as they are `known`; annotators without estimates have those of a newcomer."""
+        rows = known.rows(votes.table.annotators)
+        return cls(
+            votes=votes,
+            popularity=known.popularity,
+            accuracy=known.accuracy,
+            shared=known.shared,
+            own=known.own[rows],
+            sources=known.sources[rows],
+            habits=known.habits[rows],
+            adoption=known.adoption,
         )
 
     def likelihood(self, looks: Floats) -> Floats:

@@ -14,7 +14,7 @@ from goldloop.consensus.outcomes import Outcomes, find_outcomes
 from goldloop.consensus.provisional import ProvisionalLabel, provisional_labels
 from goldloop.core.garbage import uncollected
 from goldloop.core.modality import Modality
-from goldloop.core.ports import LabelingQueue
+from goldloop.core.ports import DerivedText, LabelingQueue, NothingKept
 from goldloop.core.reported_outcomes import known_outcomes
 from goldloop.core.samples import SampleId
 from goldloop.core.table_ports import Tables
@@ -35,13 +35,15 @@ class LoopState:
     """A snapshot of the tables and the outcome of every sample that annotators were asked about.
 
     The outcomes are computed when they are first asked for, from the outcomes `earlier` where nothing has
-    changed since. `known_admission` says which annotations count, if that is known.
+    changed since. `known_admission` says which annotations count, if that is known. `estimates` keeps those of
+    the consensus.
     """
 
     snapshot: Snapshot
     settings: Settings
     earlier: Outcomes | None = field(default=None, repr=False)
     known_admission: Admission | None = field(default=None, repr=False)
+    estimates: DerivedText = field(default_factory=NothingKept, repr=False)
 
     @cached_property
     def admission(self) -> Admission:
@@ -62,6 +64,7 @@ class LoopState:
             earlier=self.earlier,
             admission=self.admission,
             reported=known_outcomes(snapshot.reported),
+            kept=self.estimates,
         )
 
     @property
@@ -94,18 +97,20 @@ def read_state(
     earlier: LoopState | None = None,
     task_log: TaskLog | None = None,
     decoded: Decoded | None = None,
+    estimates: DerivedText | None = None,
 ) -> LoopState:
     """Return the state of labeling now, from one read of each table.
 
     It uses the fit of an `earlier` state when no vote has changed since, and what a `task_log` of these
-    tables and `decoded` have read before.
+    tables and `decoded` have read before. `estimates` keeps those of the consensus between calls.
     """
     with uncollected():
         snapshot = read_snapshot(tables, task_log, decoded)
     if earlier is None:
-        return LoopState(snapshot, settings)
+        return LoopState(snapshot, settings, estimates=estimates or NothingKept())
     is_same = earlier.snapshot.annotations is snapshot.annotations and earlier.settings == settings
-    return LoopState(snapshot, settings, earlier.known_outcomes, earlier.admission if is_same else None)
+    admission = earlier.admission if is_same else None
+    return LoopState(snapshot, settings, earlier.known_outcomes, admission, estimates or earlier.estimates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,7 @@ class LabelingContext:
     seconds. The push calls `advance` with the number of tasks that it has finished, and `say` when it waits.
     `seal` seals the plans that go to the server. `task_log` holds the plans and the events of all tasks; all
     steps read them through this one, which does not decode the same plans again, and the other tables through
-    `decoded`.
+    `decoded`. `estimates` keeps those of the consensus.
     """
 
     tables: Tables
@@ -133,13 +138,16 @@ class LabelingContext:
     say: Callable[[str], None] = lambda _: None
     task_log: TaskLog = field(init=False)
     decoded: Decoded = field(default_factory=Decoded, repr=False)
+    estimates: DerivedText = field(default_factory=NothingKept, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "task_log", TaskLog(self.tables, self.owner, self.clock))
 
     def read_state(self, earlier: LoopState | None = None) -> LoopState:
         """Return the state of labeling now."""
-        return read_state(self.tables, self.settings, earlier, self.task_log, self.decoded)
+        return read_state(
+            self.tables, self.settings, earlier, self.task_log, self.decoded, self.estimates
+        )
 
     def fresh(self, state: LoopState) -> LoopState:
         """Return `state`, or the state of now when a commit, of this process or another, has outdated it."""

@@ -95,7 +95,7 @@ class LoopPorts:
     `import_size` is the number of tasks in one import. `seal` has the key of the workspace. `choose_preset`
     chooses a preset from pictures, `preset_record` keeps the choice. `checks_folder` may hold files of
     behaviour checks. `journal` is the file of live decisions that are not in the tables yet. `rest` keeps
-    what the newest pull that changed nothing rested on.
+    what the newest pull that changed nothing rested on, `estimates` those of the consensus.
     """
 
     configured: Settings
@@ -122,6 +122,7 @@ class LoopPorts:
     checks_folder: Path | None = None
     journal: Path | None = None
     rest: DerivedText = field(default_factory=NothingKept)
+    estimates: DerivedText = field(default_factory=NothingKept)
 
     @property
     def settings(self) -> Settings:
@@ -151,4 +152,5 @@ class LoopPorts:
             lease_s=self.lease_s,
             seal=self.seal,
             say=self.progress.say,
+            estimates=self.estimates,
         )
