@@ -151,20 +151,19 @@ class Answering:
             adoption=float((adopted + PRIOR_VOTES * PRIOR_ADOPTS) / ((adopts > 0).sum() + PRIOR_VOTES)),
         )
 
-    def typical(self) -> tuple[Floats, float]:
-        """Return the mean over votes of P(answer | label) without `leans`, (K, K), and the mean `leans`."""
-        eye = np.eye(len(self.popularity))
-        table = self.votes.table
-        if not table.n_votes:
-            prior = _prior_sources(PRIOR_LEANS)
-            blind = prior[HABIT] * self.popularity
-            return prior[KNOWS] * eye + prior[ERRS] * self.shared + blind, prior[LEANS]
-        sources = self.sources[:, :, None, None]
-        matrices: Floats = sources[:, KNOWS] * eye + sources[:, ERRS] * self.own
-        matrices += sources[:, HABIT] * self.habits[:, None, :]
-        votes = np.bincount(table.annotator)
-        share = votes / votes.sum()
-        return np.tensordot(share, matrices, axes=1), float(share @ self.sources[:, LEANS])
+
+def typical(known: Estimates) -> tuple[Floats, float]:
+    """Return the mean over votes of P(answer | label) without `leans`, (K, K), and the mean `leans`."""
+    eye = np.eye(len(known.popularity))
+    if not known.votes.sum():
+        prior = _prior_sources(PRIOR_LEANS)
+        blind = prior[HABIT] * known.popularity
+        return prior[KNOWS] * eye + prior[ERRS] * known.shared + blind, prior[LEANS]
+    sources = known.sources[:, :, None, None]
+    matrices: Floats = sources[:, KNOWS] * eye + sources[:, ERRS] * known.own
+    matrices += sources[:, HABIT] * known.habits[:, None, :]
+    share = known.votes / known.votes.sum()
+    return np.tensordot(share, matrices, axes=1), float(share @ known.sources[:, LEANS])
 
 
 def _one_coin(accuracy: float, popularity: Floats) -> Floats:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from goldloop.consensus.votes import Floats, VoteTable
+from goldloop.stats.metrics import Columns
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -16,10 +17,12 @@ class Estimates:
     """The estimated parameters of A annotators and K labels; `answer_model` and `posterior` give them sense.
 
     `popularity` (K,), `accuracy`, `adoption` and `sharpness` scalars, `shared` (K, K), `own` (A, K, K),
-    `sources` (A, 4), `habits` (A, K), `bias` (K,), `shares` (K,).
+    `sources` (A, 4), `habits` (A, K), `bias` (K,), `shares` (K,). `votes` (A,) are the numbers of votes behind
+    them.
     """
 
     annotators: tuple[str, ...]
+    votes: Columns
     popularity: Floats
     accuracy: float
     adoption: float

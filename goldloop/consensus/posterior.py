@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import log_softmax
 from threadpoolctl import threadpool_limits
 
-from goldloop.consensus.answer_model import Answering
+from goldloop.consensus.answer_model import Answering, typical
 from goldloop.consensus.beliefs import Beliefs, Fit
 from goldloop.consensus.estimates import Estimates, basis_of, estimates_text, read_estimates
 from goldloop.consensus.settled_votes import ALL_UP_TO, settled_votes, votes_of
@@ -138,13 +138,13 @@ def posterior(table: VoteTable, kept: DerivedText | None = None) -> Fit:
     with threadpool_limits(1):  # products of so few labels gain nothing from threads
         settled = settled_votes(table)
         if kept is None or settled is table:
-            return _fit(table, estimate(settled))
+            return posterior_by(estimate(settled), table)
         basis = basis_of(settled, RELEASE)
         estimates = read_estimates(kept.read(), basis)
         if estimates is None:
             estimates = estimate(settled)
             kept.save(estimates_text(estimates, basis))
-        return _fit(table, estimates)
+        return posterior_by(estimates, table)
 
 
 def estimate(table: VoteTable) -> Estimates:
@@ -184,6 +184,7 @@ def _iterated(votes: VoteArrays, answering: Answering, view: PriorView, n_rounds
         view = view.updated(seen, truth)
     return Estimates(
         annotators=votes.table.annotators,
+        votes=np.bincount(votes.table.annotator, minlength=len(votes.table.annotators)),
         popularity=answering.popularity,
         accuracy=answering.accuracy,
         adoption=answering.adoption,
@@ -197,15 +198,16 @@ def _iterated(votes: VoteArrays, answering: Answering, view: PriorView, n_rounds
     )
 
 
-def _fit(table: VoteTable, estimates: Estimates) -> Fit:
+def posterior_by(estimates: Estimates, table: VoteTable) -> Fit:
+    """Return the fit of `table` by known `estimates`; that of each sample depends on its own votes alone."""
     votes = VoteArrays.of(table)
     answering = Answering.of(votes, estimates)
     seen = PriorView.of(votes, estimates.popularity).as_known(estimates).prior()
     prior, likelihood = votes.with_decisions(seen), answering.likelihood(seen)
-    typical, leans = answering.typical()
     appearance = appearance_of(answering.shared)
     beliefs = Beliefs(table, prior[:, votes.place].T, np.log(likelihood).T, appearance)
-    return Fit(beliefs, typical, leans * seen[:, votes.place].T)
+    answers, leans = typical(estimates)
+    return Fit(beliefs, answers, leans * seen[:, votes.place].T, estimates)
 
 
 def appearance_of(shared: Floats) -> Floats:

@@ -143,6 +143,13 @@ def read_marks(tables: Tables) -> dict[str, str]:
     return {name: f"{entry['version']} {entry['timestamp']}" for name, entry in newest.items()}
 
 
+def read_closed(tables: Tables) -> tuple[tuple[datetime, ...], str | None, int]:
+    """Return when each round closed, the digest of the last one's gold, and the number of the open round."""
+    rounds = tables.rounds.read(["round", "closed_at", "gold_digest"]).sort_by("round")
+    closed_gold = rounds["gold_digest"].to_pylist()[-1] if len(rounds) else None
+    return tuple(rounds["closed_at"].to_pylist()), closed_gold, max(rounds["round"].to_pylist(), default=-1) + 1
+
+
 def read_snapshot(
     tables: Tables, task_log: TaskLog | None = None, decoded: Decoded | None = None
 ) -> Snapshot:
@@ -166,10 +173,7 @@ def read_snapshot(
     reported = decoded.get(
         "reported", tables.outcomes.version(), lambda: tuple(read_reported(tables.outcomes))
     )
-    rounds = tables.rounds.read(["round", "closed_at", "gold_digest"]).sort_by("round")
-    closed_at = tuple(rounds["closed_at"].to_pylist())
-    closed_gold = rounds["gold_digest"].to_pylist()[-1] if len(rounds) else None
-    open_round = max(rounds["round"].to_pylist(), default=-1) + 1
+    closed_at, closed_gold, open_round = read_closed(tables)
     return Snapshot(
         versions, tasks, requests, annotations, closed_at, closed_gold, open_round, gold, reported
     )
