@@ -98,6 +98,7 @@ class Wiring:
             journal=self.workspace.root / "journal" / "decisions.jsonl",
             rest=DerivedFile(self.workspace.root / INDEX / "pull.json"),
             estimates=DerivedFile(self.workspace.root / INDEX / "estimates.json"),
+            standing=DerivedFile(self.workspace.root / INDEX / "standing.jsonl"),
         )
 
     def read_state(self) -> LoopState:

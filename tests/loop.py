@@ -111,6 +111,7 @@ class Loop:
     clock: FakeClock = field(default_factory=FakeClock)
     seal: PlanSeal = field(default_factory=PlanSeal)
     rest: DerivedText = field(default_factory=NothingKept)
+    standing: DerivedText = field(default_factory=NothingKept)
 
     def __post_init__(self) -> None:
         self.reader = TextReader(self.texts)
@@ -143,6 +144,7 @@ class Loop:
             import_size=import_size,
             seal=self.seal,
             rest=self.rest,
+            standing=self.standing,
         )
 
     def context(self, owner: str = "me", import_size: int = 500) -> LabelingContext:

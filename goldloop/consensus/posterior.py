@@ -162,7 +162,9 @@ def estimate(table: VoteTable) -> Estimates:
         sample = VoteArrays.of(votes_of(table, table.sample < table.n_samples // EIGHTH))
         begin = Answering.prior(sample)
         known = _iterated(sample, begin, PriorView.of(sample, begin.popularity), MAX_ROUNDS)
-        answering = replace(Answering.of(votes, known), popularity=answering.popularity, habits=answering.habits)
+        answering = replace(
+            Answering.of(votes, known), popularity=answering.popularity, habits=answering.habits
+        )
         view, n_rounds = view.as_known(known), ROUNDS_OF_ALL
     return _iterated(votes, answering, view, n_rounds)
 

@@ -70,3 +70,9 @@ def votes_of(table: VoteTable, is_taken: np.typing.NDArray[np.bool_]) -> VoteTab
         given_at=table.given_at[is_taken],
         decided_at=table.decided_at[samples],
     )
+
+
+def settled_until(table: VoteTable) -> int:
+    """Return the moment of the last settled vote, in microseconds."""
+    moments = np.sort(table.given_at)
+    return int(moments[n_settled(table.n_votes) - 1])

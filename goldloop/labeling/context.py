@@ -145,9 +145,7 @@ class LabelingContext:
 
     def read_state(self, earlier: LoopState | None = None) -> LoopState:
         """Return the state of labeling now."""
-        return read_state(
-            self.tables, self.settings, earlier, self.task_log, self.decoded, self.estimates
-        )
+        return read_state(self.tables, self.settings, earlier, self.task_log, self.decoded, self.estimates)
 
     def fresh(self, state: LoopState) -> LoopState:
         """Return `state`, or the state of now when a commit, of this process or another, has outdated it."""

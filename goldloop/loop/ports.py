@@ -95,7 +95,8 @@ class LoopPorts:
     `import_size` is the number of tasks in one import. `seal` has the key of the workspace. `choose_preset`
     chooses a preset from pictures, `preset_record` keeps the choice. `checks_folder` may hold files of
     behaviour checks. `journal` is the file of live decisions that are not in the tables yet. `rest` keeps
-    what the newest pull that changed nothing rested on, `estimates` those of the consensus.
+    what the newest pull that changed nothing rested on, `estimates` those of the consensus, and
+    `standing` where the newest pull left the loop.
     """
 
     configured: Settings
@@ -123,6 +124,7 @@ class LoopPorts:
     journal: Path | None = None
     rest: DerivedText = field(default_factory=NothingKept)
     estimates: DerivedText = field(default_factory=NothingKept)
+    standing: DerivedText = field(default_factory=NothingKept)
 
     @property
     def settings(self) -> Settings:

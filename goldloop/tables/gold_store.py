@@ -81,7 +81,14 @@ class GoldStore:
         return self.newest()
 
     def commit_part(
-        self, changes: Sequence[GoldChange], *, base: int, parent: str, digest: str, n_records: int, reason: str
+        self,
+        changes: Sequence[GoldChange],
+        *,
+        base: int,
+        parent: str,
+        digest: str,
+        n_records: int,
+        reason: str,
     ) -> GoldVersion | None:
         """Commit `changes` of the gold version `base`, whose digest is `parent`; None if there are none.
 

@@ -143,11 +143,27 @@ def read_marks(tables: Tables) -> dict[str, str]:
     return {name: f"{entry['version']} {entry['timestamp']}" for name, entry in newest.items()}
 
 
+def n_commits_since(tables: Tables, marks: Mapping[str, str]) -> dict[str, int]:
+    """Return how many commits each table of `marks` has had since its mark, without those that maintain it."""
+    counts = {}
+    for name, mark in marks.items():
+        table, before = tables.named[name], int(mark.split()[0])
+        newer = table.history(max(table.version() - before, 0)) if table.version() > before else []
+        counts[name] = sum(
+            entry["version"] > before and entry.get("operation") != "OPTIMIZE" for entry in newer
+        )
+    return counts
+
+
 def read_closed(tables: Tables) -> tuple[tuple[datetime, ...], str | None, int]:
     """Return when each round closed, the digest of the last one's gold, and the number of the open round."""
     rounds = tables.rounds.read(["round", "closed_at", "gold_digest"]).sort_by("round")
     closed_gold = rounds["gold_digest"].to_pylist()[-1] if len(rounds) else None
-    return tuple(rounds["closed_at"].to_pylist()), closed_gold, max(rounds["round"].to_pylist(), default=-1) + 1
+    return (
+        tuple(rounds["closed_at"].to_pylist()),
+        closed_gold,
+        max(rounds["round"].to_pylist(), default=-1) + 1,
+    )
 
 
 def read_snapshot(
