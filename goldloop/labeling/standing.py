@@ -86,7 +86,7 @@ def standing_of(
         or is_burst
         or check is None
         or start is None
-        or settings.moderation
+        or is_timed(settings)
         or state.snapshot.reported
     ):
         return None
