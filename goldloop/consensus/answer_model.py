@@ -87,7 +87,7 @@ class Answering:
 
     @classmethod
     def of(cls, votes: VoteArrays, known: Estimates) -> Self:
-        """Return the parameters as they are `known`; annotators without estimates have those of a newcomer."""
+        """Return the parameters as they are `known`, those of a newcomer where they are not."""
         rows = known.rows(votes.table.annotators)
         return cls(
             votes=votes,

@@ -17,8 +17,8 @@ class Estimates:
     """The estimated parameters of A annotators and K labels; `answer_model` and `posterior` give them sense.
 
     `popularity` (K,), `accuracy`, `adoption` and `sharpness` scalars, `shared` (K, K), `own` (A, K, K),
-    `sources` (A, 4), `habits` (A, K), `bias` (K,), `shares` (K,). `votes` (A,) are the numbers of votes behind
-    them.
+    `sources` (A, 4), `habits` (A, K), `bias` (K,), `shares` (K,). `votes` (A,) counts the votes
+    behind them.
     """
 
     annotators: tuple[str, ...]
@@ -41,7 +41,7 @@ class Estimates:
 
 
 def estimates_text(estimates: Estimates, basis: str) -> str:
-    """Return `estimates` as text that `read_estimates` reads back exactly, with the digest of their `basis`."""
+    """Return `estimates` with the digest of their `basis`, as `read_estimates` reads them exactly."""
     plain = {one.name: getattr(estimates, one.name) for one in fields(estimates)}
     return json.dumps({"basis": basis} | {name: _plain(value) for name, value in plain.items()})
 

@@ -1,9 +1,9 @@
 """Settled votes: the votes from which the estimates of annotators and model are made.
 
 With few votes these are all. With many, one vote more tells next to nothing of anybody, but would move every
-posterior by a little, and each gold record with it. The estimates then rest on the first votes given, and take
-in further ones when these are STEP more. They are a function of the votes and of the moments at which they
-were given; it does not matter when goldloop has read them.
+posterior by a little, and each gold record with it. The estimates then rest on the first votes given, and
+take in further ones when these are STEP more. They are a function of the votes and of the moments at which
+they were given; it does not matter when goldloop has read them.
 """
 
 from __future__ import annotations

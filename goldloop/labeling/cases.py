@@ -1,4 +1,4 @@
-"""Cases: what the follow-ups and the report of a pull need to know of one sample that annotators were asked about."""
+"""Cases: what follow-ups and reports need to know of one sample that annotators were asked about."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from goldloop.core.reported_outcomes import known_outcomes
 from goldloop.core.samples import SampleId
 from goldloop.core.table_ports import Tables
 from goldloop.gold.records import GoldRecord
+from goldloop.labeling.cases import Case, case_of, n_tested
 from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.settings import Settings
 from goldloop.tables.snapshot import Decoded, Snapshot, read_snapshot, read_versions
@@ -35,8 +36,8 @@ class LoopState:
     """A snapshot of the tables and the outcome of every sample that annotators were asked about.
 
     The outcomes are computed when they are first asked for, from the outcomes `earlier` where nothing has
-    changed since. `known_admission` says which annotations count, if that is known. `estimates` keeps those of
-    the consensus.
+    changed since. `known_admission` says which annotations count, if that is known. `estimates` keeps those
+    of the consensus.
     """
 
     snapshot: Snapshot
@@ -66,6 +67,17 @@ class LoopState:
             reported=known_outcomes(snapshot.reported),
             kept=self.estimates,
         )
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """The case of every sample that annotators were asked about, in order of sample_id."""
+        live, requests = self.snapshot.live, self.snapshot.requests
+        n_wanted, tested = requests.n_wanted, n_tested(requests.requests)
+        gains = self.outcomes.fit.expected_gain().tolist()
+        return [
+            case_of(outcome, gain, live=live, n_wanted=n_wanted, n_tested=tested, settings=self.settings)
+            for outcome, gain in zip(self.outcomes.samples, gains, strict=True)
+        ]
 
     @property
     def known_outcomes(self) -> Outcomes | None:
@@ -97,6 +109,7 @@ def read_state(
     earlier: LoopState | None = None,
     task_log: TaskLog | None = None,
     decoded: Decoded | None = None,
+    *,
     estimates: DerivedText | None = None,
 ) -> LoopState:
     """Return the state of labeling now, from one read of each table.
@@ -145,7 +158,9 @@ class LabelingContext:
 
     def read_state(self, earlier: LoopState | None = None) -> LoopState:
         """Return the state of labeling now."""
-        return read_state(self.tables, self.settings, earlier, self.task_log, self.decoded, self.estimates)
+        return read_state(
+            self.tables, self.settings, earlier, self.task_log, self.decoded, estimates=self.estimates
+        )
 
     def fresh(self, state: LoopState) -> LoopState:
         """Return `state`, or the state of now when a commit, of this process or another, has outdated it."""

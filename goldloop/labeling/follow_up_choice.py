@@ -9,7 +9,7 @@ from goldloop.annotators.honeypots import Honeypot, choose_honeypots, choose_onb
 from goldloop.consensus.evidence import SampleEvidence
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import AnswerRequest, Purpose, RequestReason, split_key
-from goldloop.labeling.cases import Case, case_of, n_tested
+from goldloop.labeling.cases import Case
 from goldloop.labeling.context import LoopState
 from goldloop.selection.plan import round_budget
 from goldloop.settings import Settings
@@ -56,17 +56,6 @@ class FollowUps:
     n_postponed: int
 
 
-def cases_of(state: LoopState, settings: Settings) -> list[Case]:
-    """Return the case of every sample that annotators were asked about, in order of sample_id."""
-    snapshot, outcomes = state.snapshot, state.outcomes
-    live, n_wanted = snapshot.live, snapshot.requests.n_wanted
-    tested, gains = n_tested(snapshot.requests.requests), outcomes.fit.expected_gain().tolist()
-    return [
-        case_of(outcome, gain, live=live, n_wanted=n_wanted, n_tested=tested, settings=settings)
-        for outcome, gain in zip(outcomes.samples, gains, strict=True)
-    ]
-
-
 def spent_of(snapshot: Snapshot, cases: Sequence[Case]) -> Spent:
     """Return what is spent so far; `cases` are those of all samples."""
     return Spent(
@@ -84,8 +73,7 @@ def spent_of(snapshot: Snapshot, cases: Sequence[Case]) -> Spent:
 
 def wanted_follow_ups(state: LoopState, settings: Settings) -> FollowUps:
     """Return the follow-ups that the answers so far call for, as `chosen_follow_ups` says."""
-    cases = cases_of(state, settings)
-    choice = chosen_follow_ups(cases, spent_of(state.snapshot, cases), settings)
+    choice = chosen_follow_ups(state.cases, spent_of(state.snapshot, state.cases), settings)
     tasks = tuple((state.evidence[sample_id], purpose) for sample_id, purpose in choice.tasks)
     return FollowUps(choice.requests, tasks, choice.n_postponed)
 

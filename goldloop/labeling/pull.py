@@ -144,7 +144,7 @@ def count_merged(merge: AnnotationMerge, reconciled: Reconciled, report: PullRep
 
 
 def report_refused(report: PullReport, earlier: Admission, later: Admission) -> None:
-    """Set in `report` which annotations do not count, or count for another account, that did not `earlier`."""
+    """Set in `report` which annotations are newly refused, or newly count for another account."""
     known, named = set(earlier.refused), set(earlier.misnamed)
     refused = [entry for entry in later.refused if entry not in known]
     report.n_refused = len(refused)

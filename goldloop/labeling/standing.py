@@ -19,7 +19,7 @@ from goldloop.gold.records import gold_line, lines_digest
 from goldloop.labeling.annotation_merge import n_on_server
 from goldloop.labeling.cases import Case
 from goldloop.labeling.context import LabelingContext, LoopState
-from goldloop.labeling.follow_up_choice import Spent, cases_of, spent_of
+from goldloop.labeling.follow_up_choice import Spent, spent_of
 from goldloop.labeling.rest import is_timed, settings_digest
 from goldloop.labeling.server_comparison import StartingPoint, starting_point
 from goldloop.labeling.server_view import ServerView
@@ -39,7 +39,7 @@ class Standing:
     each next step; `n_votes` are all votes, `settled_until` is the moment of the last settled one in
     microseconds, and `estimates` follow from those, both None where the method has no estimates. The gold
     version `gold` has the digest `gold_digest`. The server holds `n_pushed` tasks and `n_answers` answers as
-    far as goldloop knows; `start` is where the next pull goes on, `view` what the server said to the last one.
+    far as goldloop knows; `start` is where the next pull goes on, `view` what the server said last.
     """
 
     at: datetime
@@ -91,7 +91,7 @@ def standing_of(
     ):
         return None
     gold = context.decoded.get("gold", context.tables.gold.version(), GoldStore(context.tables.gold).read)
-    lines, cases = [gold_line(record) for record in gold.records], cases_of(state, settings)
+    lines, cases = [gold_line(record) for record in gold.records], state.cases
     standing = Standing(
         at=at,
         marks=marks,

@@ -84,7 +84,7 @@ def _pull_part(ports: LoopPorts, context: LabelingContext) -> PullReport | None:
 def _keep_standing(
     ports: LoopPorts, context: LabelingContext, state: LoopState, report: PullReport, began: datetime
 ) -> None:
-    """Keep where the loop stands, unless the follow-ups have moved it or the next pull may have to say more."""
+    """Keep where the loop stands, unless follow-ups have moved it or the next pull has more to say."""
     follow_ups = report.follow_ups or FollowUpReport()
     is_moved = follow_ups != FollowUpReport(n_postponed=follow_ups.n_postponed)
     if is_moved or report.problems or report.misnamed or report.strangers or report.n_foreign:

@@ -69,7 +69,7 @@ def record_told(table: Table, told: Mapping[str, tuple[int, int]], *, at: dateti
 
 
 def read_annotations(table: Table, keys: Collection[str] | None = None) -> list[StoredAnnotation]:
-    """Return every annotation, or those of the tasks `keys`, retracted ones too, in order of annotation id."""
+    """Return every annotation, retracted ones too, or those of the tasks `keys`, in order of id."""
     rows = table.read(where=None if keys is None else _of_tasks(keys))
     return codec.values_of(StoredAnnotation, rows.sort_by(_IN_ORDER))
 

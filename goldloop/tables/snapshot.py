@@ -144,7 +144,7 @@ def read_marks(tables: Tables) -> dict[str, str]:
 
 
 def n_commits_since(tables: Tables, marks: Mapping[str, str]) -> dict[str, int]:
-    """Return how many commits each table of `marks` has had since its mark, without those that maintain it."""
+    """Return the number of commits since its mark of each table, without those that maintain it."""
     counts = {}
     for name, mark in marks.items():
         table, before = tables.named[name], int(mark.split()[0])

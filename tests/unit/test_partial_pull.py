@@ -99,7 +99,7 @@ def test_a_pull_reads_only_the_samples_with_changed_answers(
 def test_gold_requests_and_reports_are_those_of_whole_pulls(
     consensus: ConsensusSettings, changes: list[tuple[Callable[[Loop], None], int]]
 ) -> None:
-    """After any changes, with pulls after each, a loop that keeps its standing and one that never does agree."""
+    """After any changes and pulls, a loop that keeps its standing agrees with one that never does."""
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(settled_votes, "ALL_UP_TO", 8)
         patch.setattr(settled_votes, "STEP", 1.5)
