@@ -91,7 +91,7 @@ def test_a_pull_reads_only_the_samples_with_changed_answers(
     assert loop.gold.read().version.digest == loop.gold.newest().digest
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(
     st.sampled_from([MAJORITY, POSTERIOR]),
     st.lists(st.tuples(st.sampled_from(ALL_CHANGES), st.integers(1, 3)), max_size=8),
