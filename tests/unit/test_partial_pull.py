@@ -31,7 +31,7 @@ def loop_in(folder: Path, consensus: ConsensusSettings, *, keeps: bool = True) -
         texts(80),
         SelectionSettings(budget_per_round=40, audit_rate=0.3),
         consensus=consensus,
-        people=AnnotatorSettings(honeypot_rate=0.1, onboarding_tasks=0),
+        people=AnnotatorSettings(honeypot_rate=0.3, onboarding_tasks=0),
         standing=DerivedFile(folder / "standing.jsonl") if keeps else NothingKept(),
     )
     loop.score()
@@ -60,7 +60,25 @@ def agree(loop: Loop) -> None:
     loop.queue.answer(free[0][0], "3", str(free[0][1])) if free else None
 
 
-ALL_CHANGES = (*CHANGES, answer, answer_several, answer_several, agree, agree, disagree, edit, skip)
+def change_mind(loop: Loop) -> None:
+    """Let the annotator of an early answer give the other one."""
+    given = [answer for task in loop.queue.tasks.values() for answer in task.answers.items()]
+    annotation_id, before = given[1]
+    loop.queue.edit(annotation_id, "ham" if before.label == "spam" else "spam")
+
+
+ALL_CHANGES = (
+    *CHANGES,
+    answer,
+    answer_several,
+    answer_several,
+    agree,
+    agree,
+    disagree,
+    edit,
+    skip,
+    change_mind,
+)
 
 
 def rows_read(loop: Loop) -> int:
@@ -91,7 +109,49 @@ def test_a_pull_reads_only_the_samples_with_changed_answers(
     assert loop.gold.read().version.digest == loop.gold.newest().digest
 
 
-@settings(max_examples=12, deadline=None)
+def agreed_in(
+    folder: Path, consensus: ConsensusSettings, changes: list[tuple[Callable[[Loop], None], int]]
+) -> None:
+    """Let changes happen, with pulls after each, to a loop with a standing and to one without."""
+    loops = [loop_in(folder / name, consensus, keeps=name == "part") for name in ("part", "whole")]
+    for change, n_pulls in changes:
+        outcomes = []
+        for loop in loops:
+            try:
+                change(loop)
+            except (StopIteration, GoldloopError) as error:
+                outcomes.append([repr(error)])
+                continue
+            outcomes.append([(str(pulled(loop)), requests_of(loop)) for _ in range(n_pulls)])
+        assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize("consensus", [MAJORITY, POSTERIOR])
+@pytest.mark.parametrize("step", [1.1, 4.0])
+def test_a_long_history_of_answers_ends_as_that_of_whole_pulls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, consensus: ConsensusSettings, step: float
+) -> None:
+    """People join, agree, change settled answers and skip; honeypots are due all the time."""
+    monkeypatch.setattr(settled_votes, "ALL_UP_TO", 8)
+    monkeypatch.setattr(settled_votes, "STEP", step)
+    steps = (
+        agree,
+        answer,
+        change_mind,
+        agree,
+        answer_several,
+        skip,
+        agree,
+        agree,
+        answer,
+        change_mind,
+        agree,
+    )
+
+    agreed_in(tmp_path, consensus, [(change, 2) for change in steps])
+
+
+@settings(max_examples=8, deadline=None)
 @given(
     st.sampled_from([MAJORITY, POSTERIOR]),
     st.lists(st.tuples(st.sampled_from(ALL_CHANGES), st.integers(1, 3)), max_size=8),
@@ -103,17 +163,7 @@ def test_gold_requests_and_reports_are_those_of_whole_pulls(
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(settled_votes, "ALL_UP_TO", 8)
         patch.setattr(settled_votes, "STEP", 1.5)
-        loops = [loop_in(Path(folder) / name, consensus, keeps=name == "part") for name in ("part", "whole")]
-        for change, n_pulls in changes:
-            outcomes = []
-            for loop in loops:
-                try:
-                    change(loop)
-                except (StopIteration, GoldloopError) as error:
-                    outcomes.append([repr(error)])
-                    continue
-                outcomes.append([(str(pulled(loop)), requests_of(loop)) for _ in range(n_pulls)])
-            assert outcomes[0] == outcomes[1]
+        agreed_in(Path(folder), consensus, changes)
 
 
 def requests_of(loop: Loop) -> list[str]:

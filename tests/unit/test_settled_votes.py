@@ -1,4 +1,4 @@
-"""Settled votes: with many votes, the estimates rest on the first ones, and others move no other posterior."""
+"""Settled votes: with many votes, the estimates rest on the first ones."""
 
 from __future__ import annotations
 
@@ -32,7 +32,10 @@ def voted(number: int, *people: str) -> VotedSample:
     chance = np.random.default_rng(number)
     votes = {who: LABELS[int(chance.integers(3))] for who in people}
     return VotedSample(
-        sample_id_of(f"{number}".encode()), votes, given_at=dict.fromkeys(votes, number), probs=(0.5, 0.3, 0.2)
+        sample_id_of(f"{number}".encode()),
+        votes,
+        given_at=dict.fromkeys(votes, number),
+        probs=(0.5, 0.3, 0.2),
     )
 
 
