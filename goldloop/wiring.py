@@ -100,6 +100,8 @@ class Wiring:
             rest=DerivedFile(self.workspace.root / INDEX / "pull.json"),
             compacted=DerivedFile(self.workspace.root / INDEX / "compacted"),
             summary=DerivedFile(self.workspace.root / INDEX / "labeling.json"),
+            estimates=DerivedFile(self.workspace.root / INDEX / "estimates.json"),
+            standing=DerivedFile(self.workspace.root / INDEX / "standing.jsonl"),
         )
 
     def read_state(self) -> LoopState:

@@ -113,6 +113,7 @@ class Loop:
     rest: DerivedText = field(default_factory=NothingKept)
     compacted: DerivedText = field(default_factory=NothingKept)
     summary: DerivedText = field(default_factory=NothingKept)
+    standing: DerivedText = field(default_factory=NothingKept)
 
     def __post_init__(self) -> None:
         self.reader = TextReader(self.texts)
@@ -147,6 +148,7 @@ class Loop:
             rest=self.rest,
             compacted=self.compacted,
             summary=self.summary,
+            standing=self.standing,
         )
 
     def context(self, owner: str = "me", import_size: int = 500) -> LabelingContext:

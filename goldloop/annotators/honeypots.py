@@ -14,10 +14,9 @@ from datetime import datetime
 from math import floor
 
 from goldloop.consensus.evidence import SampleEvidence
-from goldloop.consensus.outcomes import Outcomes
+from goldloop.consensus.outcomes import SampleOutcome
 from goldloop.core.chance import permanent_random
 from goldloop.core.samples import SampleId
-from goldloop.core.tasks import AnswerRequest, RequestReason, split_key
 
 MIN_UNANIMOUS = 2  # blind votes that agree, with none against them, make a label known
 
@@ -51,19 +50,17 @@ def known_label(
     return blind[0] if len(blind) >= MIN_UNANIMOUS and len(set(blind)) == 1 else None
 
 
-def known_answers(outcomes: Outcomes, answer_requests: Iterable[AnswerRequest]) -> list[Honeypot]:
-    """Return the samples that may be honeypots: gold, blind, unanimous or adjudicated, all answers in."""
-    n_asked = Counter(
-        split_key(request.key)[0] for request in answer_requests if request.reason is RequestReason.HONEYPOT
-    )
-    return [
-        Honeypot(evidence.sample_id, label, evidence.people, n_asked[evidence.sample_id])
-        for evidence, label in ((outcome.evidence, outcome.gold_label) for outcome in outcomes.samples)
-        if label is not None
-        and not evidence.plan.is_shown
-        and len(evidence.votes) >= evidence.n_asked
-        and known_label(evidence) == label
-    ]
+def known_answer(outcome: SampleOutcome, n_asked: int) -> Honeypot | None:
+    """Return the sample as a honeypot if it is gold, blind, unanimous or adjudicated, with all answers in.
+
+    It was requested as a honeypot `n_asked` times.
+    """
+    evidence, label = outcome.evidence, outcome.gold_label
+    if label is None or evidence.plan.is_shown or len(evidence.votes) < evidence.n_asked:
+        return None
+    if known_label(evidence) != label:
+        return None
+    return Honeypot(evidence.sample_id, label, evidence.people, n_asked)
 
 
 def n_honeypots_due(*, n_answers: int, n_honeypots: int, honeypot_rate: float) -> int:

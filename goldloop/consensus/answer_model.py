@@ -19,6 +19,7 @@ from typing import Self
 import numpy as np
 
 from goldloop.consensus.beliefs import normalised
+from goldloop.consensus.estimates import Estimates
 from goldloop.consensus.vote_arrays import VoteArrays
 from goldloop.consensus.votes import Floats, sums
 
@@ -84,6 +85,21 @@ class Answering:
             adoption=PRIOR_ADOPTS,
         )
 
+    @classmethod
+    def of(cls, votes: VoteArrays, known: Estimates) -> Self:
+        """Return the parameters as they are `known`, those of a newcomer where they are not."""
+        rows = known.rows(votes.table.annotators)
+        return cls(
+            votes=votes,
+            popularity=known.popularity,
+            accuracy=known.accuracy,
+            shared=known.shared,
+            own=known.own[rows],
+            sources=known.sources[rows],
+            habits=known.habits[rows],
+            adoption=known.adoption,
+        )
+
     def likelihood(self, looks: Floats) -> Floats:
         """Return P(vote | label) of each vote, (K, n_votes); `looks` (K, n_samples) are the model's probs."""
         votes, table = self.votes, self.votes.table
@@ -135,20 +151,19 @@ class Answering:
             adoption=float((adopted + PRIOR_VOTES * PRIOR_ADOPTS) / ((adopts > 0).sum() + PRIOR_VOTES)),
         )
 
-    def typical(self) -> tuple[Floats, float]:
-        """Return the mean over votes of P(answer | label) without `leans`, (K, K), and the mean `leans`."""
-        eye = np.eye(len(self.popularity))
-        table = self.votes.table
-        if not table.n_votes:
-            prior = _prior_sources(PRIOR_LEANS)
-            blind = prior[HABIT] * self.popularity
-            return prior[KNOWS] * eye + prior[ERRS] * self.shared + blind, prior[LEANS]
-        sources = self.sources[:, :, None, None]
-        matrices: Floats = sources[:, KNOWS] * eye + sources[:, ERRS] * self.own
-        matrices += sources[:, HABIT] * self.habits[:, None, :]
-        votes = np.bincount(table.annotator)
-        share = votes / votes.sum()
-        return np.tensordot(share, matrices, axes=1), float(share @ self.sources[:, LEANS])
+
+def typical(known: Estimates) -> tuple[Floats, float]:
+    """Return the mean over votes of P(answer | label) without `leans`, (K, K), and the mean `leans`."""
+    eye = np.eye(len(known.popularity))
+    if not known.votes.sum():
+        prior = _prior_sources(PRIOR_LEANS)
+        blind = prior[HABIT] * known.popularity
+        return prior[KNOWS] * eye + prior[ERRS] * known.shared + blind, prior[LEANS]
+    sources = known.sources[:, :, None, None]
+    matrices: Floats = sources[:, KNOWS] * eye + sources[:, ERRS] * known.own
+    matrices += sources[:, HABIT] * known.habits[:, None, :]
+    share = known.votes / known.votes.sum()
+    return np.tensordot(share, matrices, axes=1), float(share @ known.sources[:, LEANS])
 
 
 def _one_coin(accuracy: float, popularity: Floats) -> Floats:

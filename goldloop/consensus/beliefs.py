@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from goldloop.consensus.estimates import Estimates
 from goldloop.consensus.votes import Floats, VoteTable, sums
 
 
@@ -56,12 +57,14 @@ class Fit:
     """Beliefs, and how a typical annotator answers.
 
     One more typical answer has the probabilities `typical` (K, K), row the look, plus `guess` (n_samples, K);
-    together they sum to 1.
+    together they sum to 1. `estimates` are those that the beliefs rest on, None where the method has none to
+    keep.
     """
 
     beliefs: Beliefs
     typical: Floats
     guess: Floats
+    estimates: Estimates | None = None
 
     def gains(self) -> Floats:
         """Return by how much one more typical vote lowers the expected Brier score, shape (n_samples,).

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from goldloop.consensus.answer_roles import (
@@ -25,6 +25,8 @@ from goldloop.core.reported_outcomes import KnownOutcome
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose, n_first_answers
 from goldloop.settings import Settings
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 QUICK = (Purpose.SEED, Purpose.REVIEW)
 """Purposes of tasks that one annotator answers; who does not know can ask for a full review there."""
@@ -160,7 +162,12 @@ def _with_outcome(evidence: SampleEvidence, reported: KnownOutcome | None) -> Sa
         return evidence
     voted = evidence.voted
     if evidence.votes:
-        voted = replace(voted, decision=reported.label, decided_by=Purpose.OUTCOME)
+        voted = replace(
+            voted,
+            decision=reported.label,
+            decided_by=Purpose.OUTCOME,
+            decided_at=_microseconds(reported.known_at),
+        )
     return replace(evidence, voted=voted, reported=reported)
 
 
@@ -226,7 +233,13 @@ def _voted(
         shown={vote.annotator: str(vote.suggested_label) for vote in suggested},
         decision=decision.label if decision else None,
         decided_by=decision.purpose if decision else Purpose.ADJUDICATION,
+        given_at={vote.annotator: _microseconds(vote.created_at) for vote in votes},
+        decided_at=_microseconds(decision.updated_at) if decision else 0,
     )
+
+
+def _microseconds(at: datetime) -> int:
+    return (at - _EPOCH) // timedelta(microseconds=1)
 
 
 def _lost(plans: Mapping[Purpose, PlannedTask], n_lost: Mapping[str, int]) -> tuple[str, ...]:

@@ -11,9 +11,11 @@ import numpy.typing as npt
 
 from goldloop.consensus.beliefs import Beliefs, Fit, with_decisions
 from goldloop.consensus.dawid_skene import dawid_skene
-from goldloop.consensus.posterior import posterior
+from goldloop.consensus.estimates import Estimates
+from goldloop.consensus.posterior import posterior, posterior_by
 from goldloop.consensus.votes import Floats, VotedSample, VoteTable, vote_table
 from goldloop.core.labels import LabelSet
+from goldloop.core.ports import DerivedText
 
 POSTERIOR_DIGITS = 3
 
@@ -87,17 +89,24 @@ def majority(table: VoteTable) -> Fit:
     return Fit(beliefs, confusion, np.zeros(uniform.shape))
 
 
-_FITS = {Method.POSTERIOR: posterior, Method.DAWID_SKENE: dawid_skene, Method.MAJORITY: majority}
+_FITS = {Method.DAWID_SKENE: dawid_skene, Method.MAJORITY: majority}
 
 
 def fit_consensus(
-    samples: Sequence[VotedSample], labels: LabelSet, *, method: Method, target: float
+    samples: Sequence[VotedSample],
+    labels: LabelSet,
+    *,
+    method: Method,
+    target: float,
+    kept: DerivedText | None = None,
+    estimates: Estimates | None = None,
 ) -> ConsensusFit:
     """Return the consensus on `samples` by `method`; their sample ids are all different.
 
     An adjudicator's decision is the label. Otherwise the posterior and Dawid-Skene need a probability of at
     least `target` and at least one vote for that label, so that no model makes gold alone. A majority needs
-    more votes than any other label. The order of the samples and of their votes does not matter.
+    more votes than any other label. The order of the samples and of their votes does not matter. `kept` keeps
+    the posterior's estimates between calls; it takes `estimates` as they are where they are given.
 
     Raises:
         LabelError: a vote, suggestion or decision outside the label set.
@@ -117,7 +126,10 @@ def fit_consensus(
     order = sorted(range(len(samples)), key=lambda number: samples[number].sample_id)
     table = vote_table([samples[number] for number in order], labels)
     rows = np.argsort(np.array(order, dtype=np.intp))
-    fit = _FITS[method](table)
+    if method is Method.POSTERIOR:
+        fit = posterior(table, kept) if estimates is None else posterior_by(estimates, table)
+    else:
+        fit = _FITS[method](table)
     if method is Method.MAJORITY:
         counts, target = table.counts(), 0.0
         probability = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

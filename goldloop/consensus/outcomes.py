@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from goldloop.consensus.admission import ALL_COUNT, Admission
+from goldloop.consensus.estimates import Estimates
 from goldloop.consensus.evidence import SampleEvidence, evidence_of
 from goldloop.consensus.label import Consensus, ConsensusFit, Method, fit_consensus
 from goldloop.consensus.next_step import Step, next_step
 from goldloop.core.annotations import Answer
 from goldloop.core.chance import Arm
 from goldloop.core.planned_tasks import TaskStatus
+from goldloop.core.ports import DerivedText
 from goldloop.core.reported_outcomes import KnownOutcome, Placement
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
@@ -59,13 +61,16 @@ def find_outcomes(
     earlier: Outcomes | None = None,
     admission: Admission = ALL_COUNT,
     reported: Mapping[SampleId, KnownOutcome] = MappingProxyType({}),
+    kept: DerivedText | None = None,
+    estimates: Estimates | None = None,
 ) -> Outcomes:
     """Return the outcome of every sample that annotators were asked about.
 
     `n_wanted` is the number of answers that goldloop wants, by key, where it is more than one. When no vote
     has changed since `earlier`, its fit is used again, because a new fit takes seconds. `admission` holds the
     annotations that do not count. `reported` is what became of samples; one whose label is not in the label
-    set does not count.
+    set does not count. `kept` keeps the estimates of the consensus, and `estimates` are
+    taken as they are.
     """
     reported = {key: one for key, one in reported.items() if one.label in settings.label_set}
     before = {one.evidence.sample_id: one.evidence for one in earlier.samples} if earlier else {}
@@ -76,7 +81,14 @@ def find_outcomes(
     if earlier is not None and voted == [sample.evidence.voted for sample in earlier.samples]:
         fit = earlier.fit
     else:
-        fit = fit_consensus(voted, settings.label_set, method=Method(rule.method), target=rule.target)
+        fit = fit_consensus(
+            voted,
+            settings.label_set,
+            method=Method(rule.method),
+            target=rule.target,
+            kept=kept,
+            estimates=estimates,
+        )
     samples = [
         SampleOutcome(sample, consensus, next_step(sample, consensus, max_answers=rule.max_answers))
         for sample, voted in zip(evidence, fit.consensus, strict=True)

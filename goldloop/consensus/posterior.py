@@ -14,10 +14,13 @@ import numpy as np
 from scipy.special import log_softmax
 from threadpoolctl import threadpool_limits
 
-from goldloop.consensus.answer_model import Answering
+from goldloop.consensus.answer_model import Answering, typical
 from goldloop.consensus.beliefs import Beliefs, Fit
+from goldloop.consensus.estimates import Estimates, basis_of, estimates_text, read_estimates
+from goldloop.consensus.settled_votes import settled_votes
 from goldloop.consensus.vote_arrays import VoteArrays
 from goldloop.consensus.votes import Floats, VoteTable
+from goldloop.core.ports import DerivedText
 from goldloop.stats.calibration import TEMPERATURE_RANGE
 
 MISTAKES_ALIKE = 0.2
@@ -31,6 +34,9 @@ best, and 0.2 gives the best calibrated probabilities.
 MAX_ROUNDS = 200
 TOLERANCE = 3e-5
 """The iteration ends when the posteriors change by less than this on average."""
+
+RELEASE = "posterior 1"
+"""Names the formulas; estimates that were kept under another name are made anew."""
 
 LEAST_PROB = 1e-4
 """Smallest probability that a model's prediction counts with: no model can rule a label out."""
@@ -78,6 +84,10 @@ class PriorView:
         """Number of samples with a prediction, which come first."""
         return int(self.log_probs.shape[1])
 
+    def as_known(self, known: Estimates) -> PriorView:
+        """Return the view with the estimates that are `known`."""
+        return replace(self, sharpness=known.sharpness, bias=known.bias, shares=known.shares)
+
     def prior(self) -> Floats:
         """Return P(label), shape (K, n_samples), columns summing to 1."""
         prior = np.empty((len(self.popularity), self.n_samples))
@@ -117,32 +127,73 @@ class PriorView:
         return np.asarray(np.linalg.solve(curve, slope), dtype=np.float64)
 
 
-def posterior(table: VoteTable) -> Fit:
-    """Return the fit of expectation maximisation, started from the priors."""
+def posterior(table: VoteTable, kept: DerivedText | None = None) -> Fit:
+    """Return the fit of `table` by the estimates of its settled votes.
+
+    The estimates are read from `kept` where they are of the same votes, and else written to it.
+    """
     with threadpool_limits(1):  # products of so few labels gain nothing from threads
-        return _fit(VoteArrays.of(table))
+        settled = settled_votes(table)
+        if kept is None or settled is table:
+            return posterior_by(estimate(settled), table)
+        basis = basis_of(settled, RELEASE)
+        estimates = read_estimates(kept.read(), basis)
+        if estimates is None:
+            estimates = estimate(settled)
+            kept.save(estimates_text(estimates, basis))
+        return posterior_by(estimates, table)
 
 
-def _fit(votes: VoteArrays) -> Fit:
-    table = votes.table
+def estimate(table: VoteTable) -> Estimates:
+    """Return the estimates of expectation maximisation, started from the priors."""
+    votes = VoteArrays.of(table)
     answering = Answering.prior(votes)
     view = PriorView.of(votes, answering.popularity)
     truth = np.zeros((len(table.labels), table.n_samples))
-    for _ in range(MAX_ROUNDS):
+    for number in range(MAX_ROUNDS):
         seen = view.prior()
         prior = votes.with_decisions(seen)
         likelihood = answering.likelihood(seen)
-        appearance = (1 - MISTAKES_ALIKE) * np.eye(len(table.labels)) + MISTAKES_ALIKE * answering.shared
+        appearance = appearance_of(answering.shared)
         evidence = votes.evidence(likelihood)
         before, truth = truth, _shares(prior * (appearance @ evidence))
         before -= truth
-        if np.abs(before, out=before).sum() <= TOLERANCE * table.n_samples:
+        if number == MAX_ROUNDS - 1 or np.abs(before, out=before).sum() <= TOLERANCE * table.n_samples:
             break
         answering = answering.updated(seen, _shares(evidence * (appearance.T @ prior)), likelihood)
         view = view.updated(seen, truth)
-    typical, leans = answering.typical()
+    return Estimates(
+        annotators=table.annotators,
+        votes=np.bincount(table.annotator, minlength=len(table.annotators)),
+        popularity=answering.popularity,
+        accuracy=answering.accuracy,
+        adoption=answering.adoption,
+        shared=answering.shared,
+        own=answering.own,
+        sources=answering.sources,
+        habits=answering.habits,
+        sharpness=view.sharpness,
+        bias=view.bias,
+        shares=view.shares,
+    )
+
+
+def posterior_by(estimates: Estimates, table: VoteTable) -> Fit:
+    """Return the fit of `table` by known `estimates`; that of each sample depends on its own votes alone."""
+    votes = VoteArrays.of(table)
+    answering = Answering.of(votes, estimates)
+    seen = PriorView.of(votes, estimates.popularity).as_known(estimates).prior()
+    prior, likelihood = votes.with_decisions(seen), answering.likelihood(seen)
+    appearance = appearance_of(answering.shared)
     beliefs = Beliefs(table, prior[:, votes.place].T, np.log(likelihood).T, appearance)
-    return Fit(beliefs, typical, leans * seen[:, votes.place].T)
+    answers, leans = typical(estimates)
+    return Fit(beliefs, answers, leans * seen[:, votes.place].T, estimates)
+
+
+def appearance_of(shared: Floats) -> Floats:
+    """Return P(look | true label), (K, K): what a sample looks like to all annotators."""
+    matrix: Floats = (1 - MISTAKES_ALIKE) * np.eye(len(shared)) + MISTAKES_ALIKE * shared
+    return matrix
 
 
 def _shares(joint: Floats) -> Floats:

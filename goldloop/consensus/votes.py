@@ -28,7 +28,9 @@ class VotedSample:
     `votes` holds one label for each annotator. `probs`, calibrated and in label-set order, come from a model
     that was not trained on this sample; None without such a model, and for an audit sample. `shown` holds the
     suggestion of each annotator who saw one. `decision` is the label of an adjudicator, of two people who
-    agree on an appeal, or of a reported outcome; `decided_by` names which.
+    agree on an appeal, or of a reported outcome; `decided_by` names which. `given_at` holds when each
+    annotator's vote was first given, `decided_at` when the decision was known, in microseconds; a moment that
+    is missing counts as 0.
     """
 
     sample_id: SampleId
@@ -37,6 +39,8 @@ class VotedSample:
     shown: Mapping[str, str] = field(default_factory=dict)
     decision: str | None = None
     decided_by: Purpose = Purpose.ADJUDICATION
+    given_at: Mapping[str, int] = field(default_factory=dict)
+    decided_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,7 @@ class VoteTable:
     `sample`, `annotator`, `label` and `shown` have shape (n_votes,); `annotator` is an index of `annotators`,
     `label` and `shown` are columns of the label set. `decision` has shape (n_samples,). `shown` and
     `decision` are NONE where missing. `probs` has shape (n_samples, n_labels), a row of NaN where missing.
+    `given_at` (n_votes,) and `decided_at` (n_samples,) are moments in microseconds.
     """
 
     labels: LabelSet
@@ -56,6 +61,8 @@ class VoteTable:
     shown: Columns
     decision: Columns
     probs: Floats
+    given_at: Columns
+    decided_at: Columns
 
     @property
     def n_samples(self) -> int:
@@ -106,11 +113,17 @@ def vote_table(samples: Sequence[VotedSample], labels: LabelSet) -> VoteTable:
     annotators = tuple(sorted({annotator for sample in samples for annotator in sample.votes}))
     numbers = {annotator: number for number, annotator in enumerate(annotators)}
     rows = [
-        (number, numbers[annotator], column(sample.votes[annotator]), column(sample.shown.get(annotator)))
+        (
+            number,
+            numbers[annotator],
+            column(sample.votes[annotator]),
+            column(sample.shown.get(annotator)),
+            sample.given_at.get(annotator, 0),
+        )
         for number, sample in enumerate(samples)
         for annotator in sorted(sample.votes)
     ]
-    votes = np.array(rows, dtype=np.intp).reshape(-1, 4)
+    votes = np.array(rows, dtype=np.int64).reshape(-1, 5)
     probs = np.full((len(samples), len(labels)), np.nan)
     predicted = {number: sample.probs for number, sample in enumerate(samples) if sample.probs is not None}
     if predicted:
@@ -124,4 +137,6 @@ def vote_table(samples: Sequence[VotedSample], labels: LabelSet) -> VoteTable:
         shown=votes[:, 3].copy(),
         decision=np.array([column(sample.decision) for sample in samples], dtype=np.intp),
         probs=probs,
+        given_at=votes[:, 4].copy(),
+        decided_at=np.array([sample.decided_at for sample in samples], dtype=np.int64),
     )

@@ -84,11 +84,19 @@ def gold_digest(records: Iterable[GoldRecord]) -> str:
 
     The same labels from the same votes give the same digest on every machine.
     """
+    return lines_digest(map(gold_line, sorted(records, key=lambda record: record.sample_id)))
+
+
+def gold_line(record: GoldRecord) -> str:
+    """Return the line of a record that its gold version's digest covers; lines sort as sample_ids do."""
+    return json.dumps(record.content(), ensure_ascii=False, separators=(",", ":"))
+
+
+def lines_digest(lines: Iterable[str]) -> str:
+    """Return the digest of the gold version that has these `lines`, in order."""
     digest = hashlib.sha256(b"goldloop gold 1\n")
-    for record in sorted(records, key=lambda record: record.sample_id):
-        digest.update(
-            json.dumps(record.content(), ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-        )
+    for line in lines:
+        digest.update(line.encode() + b"\n")
     return digest.hexdigest()
 
 

@@ -14,11 +14,12 @@ from goldloop.consensus.outcomes import Outcomes, find_outcomes
 from goldloop.consensus.provisional import ProvisionalLabel, provisional_labels
 from goldloop.core.garbage import uncollected
 from goldloop.core.modality import Modality
-from goldloop.core.ports import LabelingQueue
+from goldloop.core.ports import DerivedText, LabelingQueue, NothingKept
 from goldloop.core.reported_outcomes import known_outcomes
 from goldloop.core.samples import SampleId
 from goldloop.core.table_ports import Tables
 from goldloop.gold.records import GoldRecord
+from goldloop.labeling.cases import Case, case_of, n_tested
 from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.settings import Settings
 from goldloop.tables.snapshot import Decoded, Snapshot, read_snapshot, read_versions
@@ -36,7 +37,7 @@ class LoopState:
 
     The outcomes are computed when they are first asked for, from the outcomes `earlier` where nothing has
     changed since; they are those where it `is_voted_on_as_before`. `known_admission` says which annotations
-    count, if that is known.
+    count, if that is known. `estimates` keeps those of the consensus.
     """
 
     snapshot: Snapshot
@@ -44,6 +45,7 @@ class LoopState:
     earlier: Outcomes | None = field(default=None, repr=False)
     known_admission: Admission | None = field(default=None, repr=False)
     is_voted_on_as_before: bool = False
+    estimates: DerivedText = field(default_factory=NothingKept, repr=False)
 
     @cached_property
     def admission(self) -> Admission:
@@ -66,7 +68,19 @@ class LoopState:
             earlier=self.earlier,
             admission=self.admission,
             reported=known_outcomes(snapshot.reported),
+            kept=self.estimates,
         )
+
+    @cached_property
+    def cases(self) -> list[Case]:
+        """The case of every sample that annotators were asked about, in order of sample_id."""
+        live, requests = self.snapshot.live, self.snapshot.requests
+        n_wanted, tested = requests.n_wanted, n_tested(requests.requests)
+        gains = self.outcomes.fit.expected_gain().tolist()
+        return [
+            case_of(outcome, gain, live=live, n_wanted=n_wanted, n_tested=tested, settings=self.settings)
+            for outcome, gain in zip(self.outcomes.samples, gains, strict=True)
+        ]
 
     @property
     def known_outcomes(self) -> Outcomes | None:
@@ -98,20 +112,29 @@ def read_state(
     earlier: LoopState | None = None,
     task_log: TaskLog | None = None,
     decoded: Decoded | None = None,
+    *,
+    estimates: DerivedText | None = None,
 ) -> LoopState:
     """Return the state of labeling now, from one read of each table.
 
     It uses the fit of an `earlier` state when no vote has changed since, and what a `task_log` of these
-    tables and `decoded` have read before.
+    tables and `decoded` have read before. `estimates` keeps those of the consensus between calls.
     """
     with uncollected():
         snapshot = read_snapshot(tables, task_log, decoded)
     if earlier is None:
-        return LoopState(snapshot, settings)
+        return LoopState(snapshot, settings, estimates=estimates or NothingKept())
     is_same = earlier.snapshot.annotations is snapshot.annotations and earlier.settings == settings
     admission = earlier.admission if is_same else None
     is_unchanged = is_same and "outcomes" in earlier.__dict__ and snapshot.has_votes_of(earlier.snapshot)
-    return LoopState(snapshot, settings, earlier.known_outcomes, admission, is_unchanged)
+    return LoopState(
+        snapshot,
+        settings,
+        earlier.known_outcomes,
+        admission,
+        is_voted_on_as_before=is_unchanged,
+        estimates=estimates or earlier.estimates,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +145,7 @@ class LabelingContext:
     seconds. The push calls `advance` with the number of tasks that it has finished, and `say` when it waits.
     `seal` seals the plans that go to the server. `task_log` holds the plans and the events of all tasks; all
     steps read them through this one, which does not decode the same plans again, and the other tables through
-    `decoded`.
+    `decoded`. `estimates` keeps those of the consensus.
     """
 
     tables: Tables
@@ -139,13 +162,16 @@ class LabelingContext:
     say: Callable[[str], None] = lambda _: None
     task_log: TaskLog = field(init=False)
     decoded: Decoded = field(default_factory=Decoded, repr=False)
+    estimates: DerivedText = field(default_factory=NothingKept, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "task_log", TaskLog(self.tables, self.owner, self.clock))
 
     def read_state(self, earlier: LoopState | None = None) -> LoopState:
         """Return the state of labeling now."""
-        return read_state(self.tables, self.settings, earlier, self.task_log, self.decoded)
+        return read_state(
+            self.tables, self.settings, earlier, self.task_log, self.decoded, estimates=self.estimates
+        )
 
     def fresh(self, state: LoopState) -> LoopState:
         """Return `state`, or the state of now when a commit, of this process or another, has outdated it."""

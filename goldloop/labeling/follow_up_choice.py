@@ -2,47 +2,84 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from goldloop.annotators.honeypots import (
-    Honeypot,
-    choose_honeypots,
-    choose_onboarding,
-    known_answers,
-    n_honeypots_due,
-)
-from goldloop.consensus.answer_roles import APPEAL_ANSWERS
+from goldloop.annotators.honeypots import Honeypot, choose_honeypots, choose_onboarding, n_honeypots_due
 from goldloop.consensus.evidence import SampleEvidence
-from goldloop.consensus.next_step import Step
-from goldloop.core.chance import Arm
 from goldloop.core.samples import SampleId
-from goldloop.core.tasks import AnswerRequest, Purpose, RequestReason, split_key, task_key
+from goldloop.core.tasks import AnswerRequest, Purpose, RequestReason, split_key
+from goldloop.labeling.cases import Case
 from goldloop.labeling.context import LoopState
-from goldloop.selection.plan import n_answers_of, round_budget
+from goldloop.selection.plan import round_budget
 from goldloop.settings import Settings
 from goldloop.tables.snapshot import Snapshot
 
 CHARGED = (RequestReason.CHECK, RequestReason.UNSURE, RequestReason.HONEYPOT)
 """Requests that the round's repeat budget pays for; the task's own budget pays for first answers."""
 
-FollowUpTask = tuple[SampleEvidence, Purpose]
-FollowUp = AnswerRequest | FollowUpTask
+ChosenTask = tuple[SampleId, Purpose]
+FollowUp = AnswerRequest | ChosenTask
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What is spent so far: `n` of the repeat budget of the open `round`, and `n_honeypots` in all.
+
+    `onboarding` are the samples of the onboarding set. `people` have given `n_votes` votes.
+    """
+
+    round: int
+    has_model: bool
+    n: int
+    n_honeypots: int
+    onboarding: tuple[SampleId, ...]
+    people: frozenset[str]
+    n_votes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The follow-ups due now: requests for answers, further tasks, and how many the budget postpones."""
+
+    requests: tuple[AnswerRequest, ...]
+    tasks: tuple[ChosenTask, ...]
+    n_postponed: int
 
 
 @dataclass(frozen=True, slots=True)
 class FollowUps:
-    """The follow-ups due now: requests for answers, further tasks, and how many the budget postpones."""
+    """The follow-ups due now; each further task with the evidence about its sample."""
 
     requests: tuple[AnswerRequest, ...]
-    tasks: tuple[FollowUpTask, ...]
+    tasks: tuple[tuple[SampleEvidence, Purpose], ...]
     n_postponed: int
 
 
+def spent_of(snapshot: Snapshot, cases: Sequence[Case]) -> Spent:
+    """Return what is spent so far; `cases` are those of all samples."""
+    return Spent(
+        round=snapshot.round,
+        has_model=snapshot.has_model,
+        n=_n_spent(snapshot),
+        n_honeypots=sum(one.reason is RequestReason.HONEYPOT for one in snapshot.requests.requests),
+        onboarding=tuple(
+            task.sample_id for task in snapshot.live.values() if task.purpose is Purpose.ONBOARDING
+        ),
+        people=frozenset(who for case in cases for who in case.voters),
+        n_votes=sum(len(case.voters) for case in cases),
+    )
+
+
 def wanted_follow_ups(state: LoopState, settings: Settings) -> FollowUps:
-    """Return the follow-ups that the answers so far call for.
+    """Return the follow-ups that the answers so far call for, as `chosen_follow_ups` says."""
+    choice = chosen_follow_ups(state.cases, spent_of(state.snapshot, state.cases), settings)
+    tasks = tuple((state.evidence[sample_id], purpose) for sample_id, purpose in choice.tasks)
+    return FollowUps(choice.requests, tasks, choice.n_postponed)
+
+
+def chosen_follow_ups(cases: Sequence[Case], spent: Spent, settings: Settings) -> Choice:
+    """Return the follow-ups for `cases`, in order of sample_id; those that call for nothing may be absent.
 
     First answers, the replacement of answers that do not count, and full reviews that annotators asked for
     come first. The round's repeat budget
@@ -50,24 +87,23 @@ def wanted_follow_ups(state: LoopState, settings: Settings) -> FollowUps:
     and further answers with the largest expected gain. It keeps an adjudication for each audit sample of the
     round that still waits for answers, as they may differ.
     """
-    budget = round_budget(settings, has_model=state.snapshot.has_model)
-    n_left = max(0, budget.n_repeat - _n_spent(state.snapshot))
-    promised = list(_promised(state, settings))
-    known = known_answers(state.outcomes, state.snapshot.requests.requests)
-    disputes: list[FollowUp] = [*_disputes(state)]
-    others: list[FollowUp] = [*_checks(state), *_honeypots(state, known, settings), *_unsure(state)]
+    budget = round_budget(settings, has_model=spent.has_model)
+    n_left = max(0, budget.n_repeat - spent.n)
+    promised = [request for case in cases for request in case.promised]
+    disputes: list[FollowUp] = [(case.sample_id, Purpose.ADJUDICATION) for case in cases if case.is_disputed]
+    others: list[FollowUp] = [*_checks(cases), *_honeypots(cases, spent, settings), *_unsure(cases)]
     others = _without_repeats(others, {request.key for request in promised})
-    n_others = max(0, n_left - len(disputes) - _n_undecided_audits(state))
-    kept = [*disputes[:n_left], *others[:n_others]]
+    n_undecided = sum(case.is_undecided_audit and case.round == spent.round for case in cases)
+    kept = [*disputes[:n_left], *others[: max(0, n_left - len(disputes) - n_undecided)]]
     asked_for = (*promised, *(follow_up for follow_up in kept if isinstance(follow_up, AnswerRequest)))
     waiting = {split_key(request.key)[0] for request in asked_for}
-    settled = [honeypot for honeypot in known if honeypot.sample_id not in waiting]
-    return FollowUps(
+    settled = [case.honeypot for case in cases if case.honeypot and case.sample_id not in waiting]
+    return Choice(
         requests=asked_for,
         tasks=(
-            *_deferred(state),
+            *((case.sample_id, Purpose.FULL) for case in cases if case.is_deferred),
             *(follow_up for follow_up in kept if not isinstance(follow_up, AnswerRequest)),
-            *_onboarding(state, settled, settings),  # no annotator meets a honeypot twice
+            *_onboarding(settled, spent, settings),  # no annotator meets a honeypot twice
         ),
         n_postponed=len(disputes) + len(others) - len(kept),
     )
@@ -94,124 +130,46 @@ def _n_spent(snapshot: Snapshot) -> int:
     )
 
 
-def _promised(state: LoopState, settings: Settings) -> Iterator[AnswerRequest]:
-    n_wanted = state.snapshot.requests.n_wanted
-    for evidence in state.evidence.values():
-        yield from _on_appeal(evidence, n_wanted)
-        full, n_full = task_key(evidence.sample_id, Purpose.FULL), n_answers_of(Purpose.FULL, settings)
-        if evidence.is_deferred and full not in evidence.keys and n_full > n_wanted.get(full, 1):
-            yield AnswerRequest(full, n_full, RequestReason.FIRST)  # of the task that `_deferred` yields
-        n_first = n_answers_of(evidence.purpose, settings)
-        if n_first > n_wanted.get(evidence.plan.key, 1):
-            yield AnswerRequest(evidence.plan.key, n_first, RequestReason.FIRST)
-        for key in dict.fromkeys(evidence.uncounted):
-            if key == task_key(evidence.sample_id, Purpose.APPEAL):
-                continue
-            n = (n_first if key == evidence.plan.key else 1) + evidence.uncounted.count(key)
-            if n > n_wanted.get(key, 1):
-                yield AnswerRequest(key, n, RequestReason.UNCOUNTED)
-
-
-def _on_appeal(evidence: SampleEvidence, n_wanted: Mapping[str, int]) -> Iterator[AnswerRequest]:
-    """Yield the answers that an appeal still needs: two of people who have not decided the sample."""
-    key = task_key(evidence.sample_id, Purpose.APPEAL)
-    n = APPEAL_ANSWERS + evidence.uncounted.count(key)
-    if key in evidence.keys and n > n_wanted.get(key, 1):
-        yield AnswerRequest(key, n, RequestReason.FIRST)
-
-
-def _deferred(state: LoopState) -> Iterator[FollowUpTask]:
-    """Yield the full reviews that annotators asked for; the budget of first answers pays for them."""
-    live = state.snapshot.live
-    for evidence in state.evidence.values():
-        if evidence.is_deferred and task_key(evidence.sample_id, Purpose.FULL) not in live:
-            yield evidence, Purpose.FULL
-
-
-def _disputes(state: LoopState) -> Iterator[FollowUpTask]:
-    live = state.snapshot.live
-    for outcome in state.outcomes.samples:
-        evidence = outcome.evidence
-        if outcome.step is Step.ADJUDICATE and task_key(evidence.sample_id, Purpose.ADJUDICATION) not in live:
-            yield evidence, Purpose.ADJUDICATION
-
-
-def _n_undecided_audits(state: LoopState) -> int:
-    """Return the number of the open round's audit samples that still wait for answers."""
-    return sum(
-        outcome.step is Step.WAIT
-        and outcome.evidence.purpose is Purpose.AUDIT
-        and outcome.evidence.plan.round == state.snapshot.round
-        for outcome in state.outcomes.samples
-    )
-
-
-def _checks(state: LoopState) -> Iterator[FollowUp]:
+def _checks(cases: Sequence[Case]) -> Iterator[FollowUp]:
     """Yield the second, blind answer that a sample of either arm gets once its review task is answered."""
-    live, n_wanted = state.snapshot.live, state.snapshot.requests.n_wanted
-    for evidence in state.evidence.values():
-        if evidence.purpose is not Purpose.REVIEW or not evidence.votes:
-            continue
-        key = evidence.plan.key
-        n_checked = evidence.n_first + evidence.uncounted.count(key)
-        if evidence.arm is Arm.HIDDEN and n_wanted.get(key, 1) < n_checked:
-            yield AnswerRequest(key, n_checked, RequestReason.CHECK)
-        if evidence.arm is Arm.SHOWN and task_key(evidence.sample_id, Purpose.RECHECK) not in live:
-            yield evidence, Purpose.RECHECK
+    for case in cases:
+        if case.check is not None:
+            yield case.check
+        if case.is_rechecked:
+            yield case.sample_id, Purpose.RECHECK
 
 
-def _honeypots(state: LoopState, known: Sequence[Honeypot], settings: Settings) -> Iterator[AnswerRequest]:
+def _honeypots(cases: Sequence[Case], spent: Spent, settings: Settings) -> Iterator[AnswerRequest]:
     """Yield one more answer for tasks with a known label, in proportion to the answers so far."""
-    votes = [vote for evidence in state.evidence.values() for vote in evidence.votes]
-    requests, evidence_of = state.snapshot.requests.requests, state.evidence
     due = n_honeypots_due(
-        n_answers=len(votes),
-        n_honeypots=sum(request.reason is RequestReason.HONEYPOT for request in requests),
+        n_answers=spent.n_votes,
+        n_honeypots=spent.n_honeypots,
         honeypot_rate=settings.annotators.honeypot_rate,
     )
-    people = {vote.annotator for vote in votes}
-    onboarding = _onboarded(state)
+    onboarding = set(spent.onboarding)
     usable = [
-        honeypot
-        for honeypot in known
-        if honeypot.sample_id not in onboarding
-        and not _is_known_elsewhere(evidence_of[honeypot.sample_id], people)
+        case.honeypot
+        for case in cases
+        if case.honeypot is not None
+        and case.sample_id not in onboarding
+        and not (case.is_elsewhere or case.decider in spent.people)  # they may have seen it in another task
     ]
-    for sample_id in choose_honeypots(usable, n=due, people=people, seed=settings.selection.seed):
-        evidence = evidence_of[sample_id]
-        n_uncounted = evidence.uncounted.count(evidence.plan.key)
-        n_answers = max(evidence.n_asked, len(evidence.votes)) + n_uncounted + 1
-        yield AnswerRequest(evidence.plan.key, n_answers, RequestReason.HONEYPOT)
+    request_of = {case.sample_id: case.test for case in cases}
+    for sample_id in choose_honeypots(usable, n=due, people=spent.people, seed=settings.selection.seed):
+        if (request := request_of[sample_id]) is not None:
+            yield request
 
 
-def _is_known_elsewhere(evidence: SampleEvidence, people: Collection[str]) -> bool:
-    """Return whether any of `people` may have seen the sample in another task."""
-    is_decided_by_them = evidence.decision is not None and evidence.decision.annotator in people
-    return len(evidence.keys) > 1 or is_decided_by_them
-
-
-def _onboarding(state: LoopState, known: Sequence[Honeypot], settings: Settings) -> Iterator[FollowUpTask]:
+def _onboarding(known: Sequence[Honeypot], spent: Spent, settings: Settings) -> Iterator[ChosenTask]:
     """Yield the tasks that are missing in the onboarding set."""
-    current, evidence_of, n = _onboarded(state), state.evidence, settings.annotators.onboarding_tasks
+    current, n = spent.onboarding, settings.annotators.onboarding_tasks
     for sample_id in choose_onboarding(known, n=n, current=current, seed=settings.selection.seed):
         if sample_id not in current:
-            yield evidence_of[sample_id], Purpose.ONBOARDING
+            yield sample_id, Purpose.ONBOARDING
 
 
-def _onboarded(state: LoopState) -> list[SampleId]:
-    """Return the samples of the onboarding set."""
-    return [task.sample_id for task in state.snapshot.live.values() if task.purpose is Purpose.ONBOARDING]
-
-
-def _unsure(state: LoopState) -> Iterator[AnswerRequest]:
+def _unsure(cases: Sequence[Case]) -> Iterator[AnswerRequest]:
     """Yield one more answer for each unsure sample, largest expected gain first; ties by sample_id."""
-    outcomes, n_wanted = state.outcomes, state.snapshot.requests.n_wanted
-    gains = outcomes.fit.expected_gain()
-    for place in np.argsort(-gains, kind="stable"):
-        outcome = outcomes.samples[int(place)]
-        if outcome.step is Step.ASK:
-            evidence = outcome.evidence
-            recheck = task_key(evidence.sample_id, Purpose.RECHECK)
-            key = recheck if recheck in evidence.keys else evidence.plan.key  # prefer the blind task
-            n_given = sum(task_key(vote.sample_id, vote.purpose) == key for vote in evidence.votes)
-            yield AnswerRequest(key, max(n_wanted.get(key, 1), n_given) + 1, RequestReason.UNSURE)
+    for case in sorted(cases, key=lambda case: -case.gain):
+        if case.unsure is not None:
+            yield case.unsure

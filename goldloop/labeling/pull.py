@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from goldloop.consensus.admission import Admission
 from goldloop.consensus.next_step import Step
 from goldloop.consensus.outcomes import gold_records, n_by_step, reason_of, relabeled
 from goldloop.core.errors import TasksLostError
@@ -95,7 +96,7 @@ def pull_annotations(
         raise
     if compared:
         save_check(context.tables.server_checks, compared[0])
-    _count(merge, reconciled, report)
+    count_merged(merge, reconciled, report)
     report.view = ServerView(reconciled.counts, since, digests)
     return report
 
@@ -130,7 +131,8 @@ def _settle_lost(
     merge.write_lost()
 
 
-def _count(merge: AnnotationMerge, reconciled: Reconciled, report: PullReport) -> None:
+def count_merged(merge: AnnotationMerge, reconciled: Reconciled, report: PullReport) -> None:
+    """Set in `report` what the merge has written."""
     report.n_duplicates_removed = reconciled.n_duplicates_removed
     report.strangers = list(reconciled.strangers)
     changed = [*merge.written, *merge.lost.values()]
@@ -141,9 +143,8 @@ def _count(merge: AnnotationMerge, reconciled: Reconciled, report: PullReport) -
     report.problems += merge.problems
 
 
-def report_refused(report: PullReport, before: LoopState, now: LoopState) -> None:
-    """Set in `report` which annotations do not count, or count for another account, that did not `before`."""
-    earlier, later = before.admission, now.admission
+def report_refused(report: PullReport, earlier: Admission, later: Admission) -> None:
+    """Set in `report` which annotations are newly refused, or newly count for another account."""
     known, named = set(earlier.refused), set(earlier.misnamed)
     refused = [entry for entry in later.refused if entry not in known]
     report.n_refused = len(refused)

@@ -69,10 +69,10 @@ def rest_of(
         follow_ups=FollowUpReport(n_postponed=follow_ups.n_postponed),
         view=report.view,
     )
-    is_settled = report == quiet and report.view is not None and not _is_timed(context.settings)
+    is_settled = report == quiet and report.view is not None and not is_timed(context.settings)
     if not is_settled or report.view is None or read_marks(context.tables) != marks:
         return None
-    return Rest(at, _digest(context.settings), dict(marks), check, report.view, report)
+    return Rest(at, settings_digest(context.settings), dict(marks), check, report.view, report)
 
 
 def would_find_nothing(context: LabelingContext, rest: Rest) -> bool:
@@ -86,7 +86,7 @@ def would_find_nothing(context: LabelingContext, rest: Rest) -> bool:
     now = context.clock()
     if now < rest.at or (rest.check is not None and rest.check.is_due(now)):
         return False
-    if rest.settings != _digest(context.settings) or rest.marks != read_marks(context.tables):
+    if rest.settings != settings_digest(context.settings) or rest.marks != read_marks(context.tables):
         return False
     view = rest.view
     if context.queue.counts() != view.counts:
@@ -95,10 +95,12 @@ def would_find_nothing(context: LabelingContext, rest: Rest) -> bool:
     return {state.task_id: state_digest(state) for page in pages for state in page} == view.tasks
 
 
-def _is_timed(settings: Settings) -> bool:
+def is_timed(settings: Settings) -> bool:
+    """Return whether the hour decides who gets a task."""
     asked = settings.moderation
     return asked is not None and (asked.max_severe_minutes is not None or bool(asked.opt_out))
 
 
-def _digest(settings: Settings) -> str:
+def settings_digest(settings: Settings) -> str:
+    """Return a digest of the settings in force."""
     return hashlib.sha256(settings.model_dump_json().encode()).hexdigest()

@@ -96,7 +96,8 @@ class LoopPorts:
     chooses a preset from pictures, `preset_record` keeps the choice. `checks_folder` may hold files of
     behaviour checks. `journal` is the file of live decisions that are not in the tables yet. `rest` keeps
     what the newest pull that changed nothing rested on, `compacted` when the tables were compacted last,
-    `summary` where labeling stands.
+    `summary` where labeling stands, `estimates` those of the consensus, and `standing` where the newest pull
+    left the loop.
     """
 
     configured: Settings
@@ -125,6 +126,8 @@ class LoopPorts:
     rest: DerivedText = field(default_factory=NothingKept)
     compacted: DerivedText = field(default_factory=NothingKept)
     summary: DerivedText = field(default_factory=NothingKept)
+    estimates: DerivedText = field(default_factory=NothingKept)
+    standing: DerivedText = field(default_factory=NothingKept)
 
     @property
     def settings(self) -> Settings:
@@ -154,4 +157,5 @@ class LoopPorts:
             lease_s=self.lease_s,
             seal=self.seal,
             say=self.progress.say,
+            estimates=self.estimates,
         )

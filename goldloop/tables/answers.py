@@ -37,9 +37,9 @@ class RequestLog:
         return {key: status.n_wanted for key, status in self.statuses.items()}
 
 
-def read_requests(table: Table) -> RequestLog:
-    """Return all requests and the state of each task."""
-    rows = table.read().sort_by("seq")
+def read_requests(table: Table, keys: Collection[str] | None = None) -> RequestLog:
+    """Return all requests and the state of each task, or those of the tasks `keys`."""
+    rows = table.read(where=None if keys is None else _of_tasks(keys)).sort_by("seq")
     statuses: dict[str, RequestStatus] = {}
     for key, event, n_answers, task_id in codec.column_values(rows, "key", "event", "n_answers", "task_id"):
         before = statuses.get(key, RequestStatus())
@@ -68,9 +68,26 @@ def record_told(table: Table, told: Mapping[str, tuple[int, int]], *, at: dateti
     )
 
 
-def read_annotations(table: Table) -> list[StoredAnnotation]:
-    """Return every annotation, retracted ones included, in order of annotation id."""
-    return codec.values_of(StoredAnnotation, table.read().sort_by(_IN_ORDER))
+def read_annotations(table: Table, keys: Collection[str] | None = None) -> list[StoredAnnotation]:
+    """Return every annotation, retracted ones too, or those of the tasks `keys`, in order of id."""
+    rows = table.read(where=None if keys is None else _of_tasks(keys))
+    return codec.values_of(StoredAnnotation, rows.sort_by(_IN_ORDER))
+
+
+def annotations_at(table: Table, first: datetime, last: datetime) -> list[StoredAnnotation]:
+    """Return the annotations made from `first` to `last`."""
+    at = pc.field("created_at")
+    return codec.values_of(StoredAnnotation, table.read(where=(at >= first) & (at <= last)))
+
+
+def known_ids(table: Table, ids: Collection[int]) -> set[int]:
+    """Return which of the annotation `ids` the table holds."""
+    wanted = pc.field("annotation_id").isin(pa.array(sorted(ids), pa.int64()))
+    return set(table.read(["annotation_id"], where=wanted)["annotation_id"].to_pylist())
+
+
+def _of_tasks(keys: Collection[str]) -> pc.Expression:
+    return pc.field("key").isin(pa.array(sorted(keys), pa.string()))
 
 
 def merge_annotations(
@@ -82,7 +99,7 @@ def merge_annotations(
 
     It is called again, with fresh annotations, when another writer was first.
     """
-    wanted = pc.field("key").isin(pa.array(sorted(keys), pa.string()))
+    wanted = _of_tasks(keys)
     changed: list[StoredAnnotation] = []
 
     def changes(read: Callable[[], pa.Table]) -> Changes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from goldloop.core.codec import from_plain
-from goldloop.core.errors import GoldVersionError
+from goldloop.core.errors import GoldVersionError, TableConflictError
+from goldloop.core.samples import SampleId
 from goldloop.core.table_ports import Changes, Table
 from goldloop.gold.records import KINDS, GoldChange, GoldRecord, GoldVersion, gold_diff, gold_digest
 from goldloop.tables import codec
@@ -69,23 +70,47 @@ class GoldStore:
             changes = gold_diff(old, records)
             if not changes:
                 return Changes()
-            kinds = [change.kind for change in changes]
-            return Changes(
-                put=codec.rows_of(change.after for change in changes if change.after is not None),
-                remove=codec.rows_of(change.before for change in changes if change.after is None),
-                metadata={
-                    "digest": gold_digest(records),
-                    "parent_digest": parent,
-                    "reason": reason(changes),
-                    "n_records": str(len(records)),
-                    **{f"n_{kind}": str(kinds.count(kind)) for kind in KINDS},
-                },
+            digest, n_records = gold_digest(records), len(records)
+            return _changes(
+                changes, parent=parent, digest=digest, n_records=n_records, reason=reason(changes)
             )
 
         begin = base.version.version if base else None
         if self.table.merge_next(make_changes, key="sample_id", base=begin) is None:
             return None
         return self.newest()
+
+    def commit_part(
+        self,
+        changes: Sequence[GoldChange],
+        *,
+        base: int,
+        parent: str,
+        digest: str,
+        n_records: int,
+        reason: str,
+    ) -> GoldVersion | None:
+        """Commit `changes` of the gold version `base`, whose digest is `parent`; None if there are none.
+
+        The new version has `n_records` records and this `digest`.
+
+        Raises:
+            TableConflictError: another writer was first; the caller derives all of gold.
+        """
+
+        def make_changes(read: Callable[[], pa.Table]) -> Changes:
+            del read
+            if self.newest().version != base:
+                raise TableConflictError(f"gold version {base} is not the newest any more")
+            return _changes(changes, parent=parent, digest=digest, n_records=n_records, reason=reason)
+
+        committed = self.table.merge_next(make_changes, key="sample_id", base=base)
+        return None if committed is None else self.newest()
+
+    def some(self, sample_ids: Collection[SampleId]) -> list[GoldRecord]:
+        """Return the newest records of `sample_ids` that have one; the digest is not checked."""
+        wanted = pc.field("sample_id").isin(pa.array(sorted(sample_ids), pa.string()))
+        return _records(self.table.read(where=wanted))
 
     def read(self, number: int | None = None) -> Gold:
         """Return gold version `number` (None: the newest) with its records.
@@ -148,6 +173,26 @@ class GoldStore:
         """Return gold version `number`, as `read` does, as Arrow rows in order of sample_id."""
         version = self.read(number).version
         return self.table.read(version=version.version).sort_by("sample_id")
+
+
+def _changes(
+    changes: Sequence[GoldChange], *, parent: str, digest: str, n_records: int, reason: str
+) -> Changes:
+    """Return the rows to put and to remove, and the entry in the gold log."""
+    kinds = [change.kind for change in changes]
+    if not changes:
+        return Changes()
+    return Changes(
+        put=codec.rows_of(change.after for change in changes if change.after is not None),
+        remove=codec.rows_of(change.before for change in changes if change.after is None),
+        metadata={
+            "digest": digest,
+            "parent_digest": parent,
+            "reason": reason,
+            "n_records": str(n_records),
+            **{f"n_{kind}": str(kinds.count(kind)) for kind in KINDS},
+        },
+    )
 
 
 def _versions(history: Sequence[Mapping[str, Any]]) -> list[GoldVersion]:

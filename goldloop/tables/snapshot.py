@@ -163,6 +163,29 @@ def _newest_change(table: Table) -> Mapping[str, Any]:
     return next((entry for entry in history if entry.get("operation") != "OPTIMIZE"), history[0])
 
 
+def n_commits_since(tables: Tables, marks: Mapping[str, str]) -> dict[str, int]:
+    """Return the number of commits since its mark of each table, without those that maintain it."""
+    counts = {}
+    for name, mark in marks.items():
+        table, before = tables.named[name], int(mark.split()[0])
+        newer = table.history(max(table.version() - before, 0)) if table.version() > before else []
+        counts[name] = sum(
+            entry["version"] > before and entry.get("operation") != "OPTIMIZE" for entry in newer
+        )
+    return counts
+
+
+def read_closed(tables: Tables) -> tuple[tuple[datetime, ...], str | None, int]:
+    """Return when each round closed, the digest of the last one's gold, and the number of the open round."""
+    rounds = tables.rounds.read(["round", "closed_at", "gold_digest"]).sort_by("round")
+    closed_gold = rounds["gold_digest"].to_pylist()[-1] if len(rounds) else None
+    return (
+        tuple(rounds["closed_at"].to_pylist()),
+        closed_gold,
+        max(rounds["round"].to_pylist(), default=-1) + 1,
+    )
+
+
 def read_snapshot(
     tables: Tables, task_log: TaskLog | None = None, decoded: Decoded | None = None
 ) -> Snapshot:
@@ -186,12 +209,9 @@ def read_snapshot(
     reported = decoded.get(
         "reported", tables.outcomes.version(), lambda: tuple(read_reported(tables.outcomes))
     )
-    names = ["round", "closed_at", "gold_digest"]
-    closed = decoded.get("rounds", tables.rounds.version(), lambda: tables.rounds.read(names))
-    rounds = closed.sort_by("round")
-    closed_at = tuple(rounds["closed_at"].to_pylist())
-    closed_gold = rounds["gold_digest"].to_pylist()[-1] if len(rounds) else None
-    open_round = max(rounds["round"].to_pylist(), default=-1) + 1
+    closed_at, closed_gold, open_round = decoded.get(
+        "rounds", tables.rounds.version(), lambda: read_closed(tables)
+    )
     return Snapshot(
         versions, tasks, requests, annotations, closed_at, closed_gold, open_round, gold, reported
     )

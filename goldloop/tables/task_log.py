@@ -6,7 +6,7 @@ task that is gone and planned again starts without events, in whatever order the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -57,6 +57,39 @@ class _Read:
         return rows.sort_by(by_commit)
 
 
+def _statuses(
+    planned: Iterable[tuple[PlannedTask, int]], happened: Iterable[TaskEvent]
+) -> dict[str, TaskStatus]:
+    """Return the newest status of each task, by key, in the order of the first plans."""
+    statuses = {
+        plan.key: TaskStatus(plan, seq, Event.PLANNED, plan.planned_at) for plan, seq in planned
+    }  # a key that is planned again keeps the place of its first plan
+    for event in happened:
+        known = statuses.get(event.key)
+        if known is not None and known.plan_seq == event.plan_seq:
+            statuses[event.key] = TaskStatus(
+                known.plan,
+                event.plan_seq,
+                event.event,
+                event.at,
+                event.task_id,
+                event.owner,
+                event.content or known.content,
+                event.detail,
+            )
+    return statuses
+
+
+def read_statuses(tables: Tables, keys: Collection[str]) -> dict[str, TaskStatus]:
+    """Return the newest status of the tasks `keys` that were ever planned; no other task is decoded."""
+    wanted = pc.field("key").isin(pa.array(sorted(keys), pa.string()))
+    in_order = [("seq", "ascending"), ("position", "ascending")]
+    plans = tables.planned_tasks.read(where=wanted).sort_by(in_order)
+    events = tables.task_events.read(where=wanted).sort_by("seq")
+    planned = zip(codec.values_of(PlannedTask, plans), plans["seq"].to_pylist(), strict=True)
+    return _statuses(planned, codec.values_of(TaskEvent, events))
+
+
 @dataclass(frozen=True, slots=True)
 class TaskLog:
     """Reads and adds plans and events; every addition is one commit with a number of its own.
@@ -73,23 +106,7 @@ class TaskLog:
 
     def statuses(self) -> dict[str, TaskStatus]:
         """Return the newest status of every task ever planned, by key, in the order of their first plans."""
-        statuses = {
-            plan.key: TaskStatus(plan, seq, Event.PLANNED, plan.planned_at) for plan, seq in self._planned()
-        }  # a key that is planned again keeps the place of its first plan
-        for event in self._happened():
-            planned = statuses.get(event.key)
-            if planned is not None and planned.plan_seq == event.plan_seq:
-                statuses[event.key] = TaskStatus(
-                    planned.plan,
-                    event.plan_seq,
-                    event.event,
-                    event.at,
-                    event.task_id,
-                    event.owner,
-                    event.content or planned.content,
-                    event.detail,
-                )
-        return statuses
+        return _statuses(self._planned(), self._happened())
 
     def _planned(self) -> Sequence[tuple[PlannedTask, int]]:
         """Return every plan and its `seq`, in the order of commits and positions."""

@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +47,7 @@ LABELS = numbered_labels(10)
 PEOPLE = ("1", "2", "3", "4", "5")
 CHANGED = (0, 100, 10_000)
 RIGHT = 0.9  # share of the answers
+_LATER = timedelta(minutes=10)  # a pull reads again what changed in the last minute before the newest answer
 _BEGIN = datetime(2026, 1, 5, 9, tzinfo=UTC)
 _UNITS = {"CPU": "s", "by the clock": "s", "peak memory": "MB", "memory when opened": "MB"}
 
@@ -138,6 +139,7 @@ def answer_more(server: MemoryLabelingServer, n: int, seed: int) -> None:
 def measured(root: Path, n_changed: int, seed: int) -> dict[str, float]:
     """Return what a pull of `n_changed` answers takes on the workspace `root`, and its peak memory."""
     wiring, server = Wiring(Workspace.open(root)), _server_of(root)
+    server.now += _LATER
     answer_more(server, n_changed, seed)
     ports = _with(wiring.ports, server)
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak begins here
