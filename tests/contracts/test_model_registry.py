@@ -18,7 +18,7 @@ from goldloop.core.errors import (
 )
 from goldloop.training.model_files import digest_of
 from goldloop.training.ports import ModelRegistry
-from tests.contracts.trained_models import EXAMPLE, graph
+from tests.contracts.trained_models import served_words
 
 
 @pytest.fixture(params=["fake", pytest.param("mlflow", marks=pytest.mark.servers)])
@@ -78,9 +78,11 @@ def register(
     """Return a function that registers the saved folder under tags and returns the version."""
     is_real = not isinstance(registry, MemoryRegistry)
     run = request.getfixturevalue("run_id") if is_real else "run-1"
+    beside = saved.with_name("beside")
+    beside.mkdir()
 
     def registered(tags: dict[str, str]) -> str:
-        return registry.register(saved, graph=graph(), example=EXAMPLE, mlflow_run_id=run, tags=tags)
+        return registry.register(saved, served=served_words(beside), mlflow_run_id=run, tags=tags)
 
     return registered
 
@@ -101,10 +103,10 @@ def test_versions_count_up_and_come_back_byte_for_byte(
     assert registry.load("1") == first
 
 
-def test_a_model_without_a_graph_is_its_files(
+def test_a_model_that_only_goldloop_loads_is_its_files(
     registry: ModelRegistry, saved: Path, request: pytest.FixtureRequest
 ) -> None:
-    """A text model has nothing to export; its files come back byte for byte, and nothing is pickled."""
+    """Without a loader for servers the files come back byte for byte."""
     is_real = not isinstance(registry, MemoryRegistry)
     run = request.getfixturevalue("run_id") if is_real else "run-1"
 
@@ -150,17 +152,31 @@ def test_a_version_that_does_not_exist_is_named(
     assert registry.version_at("champion") is None
 
 
-def test_what_cannot_be_loaded_again_is_not_registered(
-    registry: ModelRegistry, saved: Path, tmp_path: Path
-) -> None:
-    """A folder without files, or an example that would freeze the batch size, is refused beforehand."""
+def test_what_cannot_be_loaded_again_is_not_registered(registry: ModelRegistry, tmp_path: Path) -> None:
+    """A folder without files is refused beforehand."""
     empty = tmp_path / "empty"
     empty.mkdir()
 
     with pytest.raises(ModelError, match=r"holds no files\. Save the model there first"):
-        registry.register(empty, graph=graph(), example=EXAMPLE, mlflow_run_id="r", tags={})
-    with pytest.raises(ModelError, match="The example holds 1 samples"):
-        registry.register(saved, graph=graph(), example=EXAMPLE[:1], mlflow_run_id="r", tags={})
+        registry.register(empty, mlflow_run_id="r", tags={})
+
+
+def test_a_description_stands_on_the_page_of_its_model(
+    registry: ModelRegistry, register: Callable[[dict[str, str]], str], saved: Path
+) -> None:
+    """A model that the registry does not hold has none."""
+    version = register({})
+
+    registry.describe(version, digest_of(saved), "accurate")
+
+    if isinstance(registry, MemoryRegistry):
+        assert registry.descriptions == {version: "accurate"}
+    else:
+        client = Vandal(registry)._client()
+        assert client.get_model_version(registry.name, version).description == "accurate"
+        assert f"models:/{registry.name}@champion" in client.get_registered_model(registry.name).description
+    with pytest.raises(ModelError, match="is missing from"):
+        registry.describe(version, "0" * 64, "accurate")
 
 
 def test_a_model_is_found_by_its_digest_whatever_its_number(
