@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mlflow.models import Model, ModelSignature
-from mlflow.types import ColSpec, DataType, Schema
+from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import Map
 
 from goldloop.adapters.model_code import copy_code
@@ -62,5 +62,7 @@ def _save_pyfunc(folder: Path, mlflow_model: Model, served: ServedModel) -> None
 
 
 def _signature(served: ServedModel) -> ModelSignature:
-    columns = [ColSpec(one.type, one.name, required=not one.is_optional) for one in served.inputs]
+    columns: list[ColSpec | TensorSpec] = [
+        ColSpec(one.type, one.name, required=not one.is_optional) for one in served.inputs
+    ]
     return ModelSignature(inputs=Schema(columns), outputs=_ANSWERS)

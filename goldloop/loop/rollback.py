@@ -10,6 +10,7 @@ from goldloop.loop.ports import LoopPorts
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.model_log import read_models, save_model_event
 from goldloop.training.evaluate import BASELINE, CHAMPION
+from goldloop.training.model_description import model_description
 from goldloop.training.model_history import NO_MODEL, ModelChange, ModelHistory, ModelId
 from goldloop.training.ports import TrainingRecord, TrainingStart
 from goldloop.training.verified_registry import GIVE_UP, VERSION_TAG
@@ -90,6 +91,8 @@ def bring_back(ports: LoopPorts, history: ModelHistory, model: ModelId) -> bool:
     for record in history.rounds:
         if record.model_version == model.version and record.decision is not None:
             runs.record(run_id, TrainingRecord(record.evaluations, record.decision))
+            text = model_description(record.decision, record.evaluations)
+            registry.describe(model.version, model.digest, text)
             break
     return True
 

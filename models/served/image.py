@@ -41,7 +41,9 @@ def load(saved: Path, beside: Path) -> ServedClassifier:
     if preset in FROZEN:
         scorer = saved_head.load(saved, FROZEN)
         backbone = Backbone(FROZEN[preset], runtime)
-        return _classifier(scorer.labels, FORMS[preset], lambda some: scorer(backbone.features(some)).probs)
+        return _classifier(
+            scorer.labels, FORMS[preset], lambda some: scorer(list(backbone.features(some))).probs
+        )
     return _classifier(read_labels(saved), FORMS[preset], partial(_probs, runtime))
 
 

@@ -45,6 +45,8 @@ def test_a_run_holds_parameters_data_version_figures_and_decision(
 
     run = client.get_run(mlflow_run_id)
     assert (run.info.status, run.info.run_name) == ("FINISHED", "round 3")
+    kind = client.get_experiment(run.info.experiment_id).tags["mlflow.experimentKind"]
+    assert kind == "custom_model_development"
     assert run.data.params == {
         "preset": "tiny",
         "epochs": "12",

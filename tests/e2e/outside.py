@@ -42,10 +42,16 @@ def environment_without_goldloop(folder: Path) -> Path:
     return programs
 
 
+def variables() -> dict[str, str]:
+    """Return the environment variables but for those that would lead Python to goldloop."""
+    return {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "PYTHONHOME")}
+
+
 def has_goldloop(programs: Path) -> bool:
     """Return whether the environment can import goldloop."""
     command = [str(programs / "python"), "-c", "import goldloop"]
-    return subprocess.run(command, check=False, capture_output=True, cwd="/").returncode == 0
+    ended = subprocess.run(command, check=False, capture_output=True, cwd="/", env=variables())
+    return ended.returncode == 0
 
 
 @contextmanager
@@ -56,12 +62,11 @@ def served(programs: Path, model: str, tracking_uri: str, folder: Path) -> Itera
         port = probe.getsockname()[1]
     command = ["mlflow", "models", "serve", "-m", model, "--env-manager", "local", "--port", str(port)]
     changes = {"PATH": f"{programs}:{os.environ['PATH']}", "MLFLOW_TRACKING_URI": tracking_uri}
-    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     log = folder / "serve.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
             [str(programs / command[0]), *command[1:]],
-            env=environment | changes,
+            env=variables() | changes,
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
