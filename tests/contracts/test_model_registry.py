@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from goldloop.core.errors import (
     ModelError,
 )
 from goldloop.training.model_files import digest_of
-from goldloop.training.ports import ModelRegistry
+from goldloop.training.ports import InputColumn, ModelRegistry, ServedModel
 from tests.contracts.trained_models import served_words
 
 
@@ -231,3 +232,44 @@ def test_files_that_somebody_changed_are_never_handed_out(
     assert registry.copy_of(digest) is None
     assert registry.is_whole(version, digest)
     assert (registry.load(version, digest).folder / "card.json").read_bytes() == whole
+
+
+@pytest.mark.servers
+def test_what_a_server_gets_is_whole_and_no_pickle(
+    mlflow_url: str, run_id: str, saved: Path, tmp_path: Path
+) -> None:
+    """Loader, code, columns and exact packages stand in the model, beside the files and what they need."""
+    import mlflow
+    import yaml
+
+    from goldloop.adapters.mlflow_connection import mlflow_at
+    from goldloop.adapters.mlflow_registry import MlflowRegistry
+
+    beside = tmp_path / "of trainer"
+    beside.mkdir()
+    (beside / "form.json").write_text("{}")
+    served = ServedModel("models.served.records", beside, (InputColumn("amount", "double", True),))
+    registry = MlflowRegistry(mlflow_url, "whole-model", cache=tmp_path / "cache")
+    version = registry.register(saved, served=served, mlflow_run_id=run_id, tags={})
+
+    with mlflow_at(mlflow_url, doing="a test"):
+        uri = f"models:/whole-model/{version}"
+        folder = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(tmp_path / "downloaded")))
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    description = yaml.safe_load((folder / "MLmodel").read_text())
+    flavor = description["flavors"]["python_function"]
+    (column,) = json.loads(description["signature"]["inputs"])
+    requirements = (folder / "requirements.txt").read_text().split()
+
+    assert not [one for one in files if one.suffix in (".pkl", ".pickle", ".pth", ".pyc")]
+    assert (flavor["loader_module"], flavor["code"]) == ("models.served.records", "code")
+    assert column == {"name": "amount", "type": "double", "required": False}
+    assert (folder / "beside" / "form.json").read_text() == "{}"
+    assert digest_of(folder / "extra_files") == digest_of(saved)
+    assert {path.name for path in (folder / "code" / "models" / "served").iterdir()} == {
+        "__init__.py",
+        "answers.py",
+        "records.py",
+    }
+    assert any(one.startswith("lightgbm==") for one in requirements)
+    assert not any("torch" in one or "goldloop" in one for one in requirements)

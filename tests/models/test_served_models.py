@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from PIL import Image
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scorer
 from goldloop.core.probs import checked_probs, restored
+from goldloop.core.record_form import FieldForm, FieldKind, RecordForm
 from goldloop.core.samples import Decoded, SampleId, sample_id_of
 from goldloop.modalities.features import WithFeatures
 from goldloop.modalities.image.reader import ImageReader
+from goldloop.modalities.record.modality import RecordModality
 from goldloop.modalities.text.modality import TextModality
 from goldloop.training.ports import InputColumn
 from models.image.frozen import open_backbone
@@ -34,7 +37,7 @@ from tests import topics
 from tests.coloured import COLOURS, coloured
 from tests.images import encoded, noise
 from tests.payments import form, made_payments, payment, records_in
-from tests.texts import write_json, write_rows
+from tests.texts import real_texts, write_json, write_rows
 
 PHOTOGRAPHS = [
     (Path(sklearn.__file__).parent / "datasets" / "images" / name).read_bytes()
@@ -214,3 +217,43 @@ def test_a_model_of_records_answers_rows(preset: str, tmp_path: Path, beside: Pa
     check(answers[:50], trainer.scorer(tmp_path / "m"), [payloads[one.sample_id] for one in arrivals[:50]])
     assert answers[50] == {"problem": "the row has no amount, which is at stake"}
     assert "the at is 'yesterday'" in answers[51]["problem"]
+
+
+def test_real_samples_are_answered_as_scored(
+    real_data: Path, model: Path, beside: Path, tmp_path: Path
+) -> None:
+    """Photographs of clothing, messages and card payments."""
+    files = sorted((real_data / "clothing" / "images").rglob("*.jpg"))[:20]
+    contents = [file.read_bytes() for file in files]
+    TorchTrainer().served(model, beside)
+    answers = image.load(model, beside).predict(pd.DataFrame({"image": contents}))
+    reader = ImageReader(FORMS["tiny"])
+    check(answers, TorchTrainer().scorer(model), [reader.decode(one).payload for one in contents])
+
+    messages = [text for text, _ in real_texts(real_data / "messages_sms", "messages.csv")[:300]]
+    scorer = trained(WordTrainer(), messages, tmp_path / "words")
+    answers = words.load(tmp_path / "words", beside).predict(pd.DataFrame({"text": messages}))
+    check(answers, scorer, [unicodedata.normalize("NFC", text) for text in messages])
+
+    rows = pd.read_csv(real_data / "payments_ulb" / "payments.csv", nrows=300).drop(columns="label")
+    fields = {name: FieldForm(FieldKind.NUMBER, name) for name in rows.columns if name != "id"}
+    payments = RecordModality(tmp_path / "payments.sqlite", RecordForm(fields))
+    rows.to_csv(tmp_path / "payments.csv", index=False)
+    arrivals = payments.reader.cases(str(tmp_path / "payments.csv"))
+    payloads = [one.decoded.payload for one in arrivals if one.decoded]
+    scorer = trained(RecordTrainer(), payloads, tmp_path / "records")
+    records.write_form(beside, payments.form)
+    check(records.load(tmp_path / "records", beside).predict(rows), scorer, payloads)
+
+
+def trained(trainer: WordTrainer | RecordTrainer, payloads: Sequence[Any], folder: Path) -> Scorer:
+    """Train on payloads, of which every third has the second label; return the scorer."""
+    known = {SampleId(f"{n}"): payload for n, payload in enumerate(payloads)}
+    trainer.train(
+        [(key, int(int(key) % 3 == 0)) for key in known],
+        [],
+        labels=LabelSet.of(["fine", "not"]),
+        load=lambda key: Decoded(known[key]),
+        folder=folder,
+    )
+    return trainer.scorer(folder)
