@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 
 from goldloop.adapters.delta import INDEX, open_tables
 from goldloop.adapters.derived_file import DerivedFile
+from goldloop.adapters.object_content import ObjectContent
 from goldloop.adapters.progress import TerminalProgress
 from goldloop.core.errors import BusyError
 from goldloop.core.loop_events import Receiver
@@ -194,11 +195,14 @@ class Wiring:
 
     def queue(self) -> LabelStudioQueue:
         """Return the Label Studio projects, made or brought up to date."""
-        from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects
+        from goldloop.adapters.label_studio import Bucket, LabelStudioQueue, ensure_projects
 
         server, identity = self.endpoints.label_studio, self.workspace.identity
         labels = self.settings.label_set
+        content = self.settings.content
         root = None if server.files_root is None else Path(server.files_root) / "images"
+        if content.base:
+            root = self.workspace.images
         projects = ensure_projects(
             server.url,
             server.token,
@@ -208,6 +212,7 @@ class Wiring:
             questions=self.workspace.questions(),
             images_root=root if self.settings.kind == "image" else None,
             identity=identity,
+            bucket=Bucket(content.bucket, content.link_minutes) if content.bucket else None,
         )
         if projects.known != identity.projects:
             save_identity(self.workspace.root, replace(identity, projects=projects.known))
@@ -219,6 +224,7 @@ class Wiring:
             task_data=self.modality.task_data,
             secret=sealing_key(self.workspace.root),
             acceptable=self.settings.acceptable_label,
+            content=ObjectContent(content.base, self.workspace.images) if content.base else None,
         )
 
     def receivers(self) -> list[Receiver]:

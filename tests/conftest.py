@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ import pytest
 from goldloop.services import Endpoints, down, up
 from goldloop.settings import ALONE
 from goldloop.settings.workspace import Workspace
+from tests.chromium import chromium
 
 if TYPE_CHECKING:
     from selenium.webdriver.chrome.webdriver import WebDriver
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from xdist.scheduler import LoadScopeScheduling
 
 _OURS = ("GOLDLOOP_", "PREFECT_", "MLFLOW_", "LABEL_STUDIO_")
-_KEPT = ("GOLDLOOP_CACHE", "GOLDLOOP_SCREENSHOTS")  # only say where things lie: the installation, pictures
+_REQUIRED = tuple(f"GOLDLOOP_REQUIRE_{name}" for name in ("BROWSER", "NGINX", "POSTGRESQL"))
+_KEPT = ("GOLDLOOP_CACHE", "GOLDLOOP_SCREENSHOTS", *_REQUIRED)  # where things lie, and what must be there
 _TEST_DATA = os.environ.get("GOLDLOOP_TEST_DATA")
-_IS_BROWSER_REQUIRED = bool(os.environ.get("GOLDLOOP_REQUIRE_BROWSER"))
 _SERVERS_TIMEOUT_S = 1500  # the first one installs Label Studio and migrates its database
 
 
@@ -118,27 +118,5 @@ def real_data() -> Path:
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[WebDriver]:
     """Yield a headless Chromium with a window of 1400 x 1000 and a profile of its own."""
-    from selenium import webdriver
-
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    chromedriver = shutil.which("chromedriver")
-    if chromium is None or chromedriver is None:
-        reason = (
-            "no chromium and chromedriver on the PATH; on Debian: apt-get install chromium chromium-driver"
-        )
-        if _IS_BROWSER_REQUIRED:
-            pytest.fail(reason)
-        pytest.skip(reason)
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    options.add_argument(f"--user-data-dir={tmp_path / 'chromium'}")
-    for switch in (
-        *("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"),
-        *("--window-size=1400,1000", "--hide-scrollbars", "--disable-background-networking"),
-    ):
-        options.add_argument(switch)
-    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
-    try:
+    with chromium(tmp_path) as driver:
         yield driver
-    finally:
-        driver.quit()

@@ -15,6 +15,7 @@ from goldloop.core.errors import GoldloopError, SourceError
 from goldloop.labeling.context import LoopState
 from goldloop.labeling.open_round import waits_for_now
 from goldloop.labeling.server_comparison import answers_sentence
+from goldloop.loop.notify import failing_receivers
 from goldloop.loop.score import Engine
 from goldloop.modalities.content import is_database, uri_of
 from goldloop.reports.checks import check_lines
@@ -217,7 +218,8 @@ def status(where: Where = None, as_json: Json = False) -> None:
         waits_for=waits_for_now(parts.tables, labeling, parts.settings, now=now()),
         preset=parts.preset,
     )
-    state = replace(state, outcomes=_outcomes(parts, labeling))
+    cautions = (*state.cautions, *failing_receivers(parts.workspace.notifications))
+    state = replace(state, outcomes=_outcomes(parts, labeling), cautions=cautions)
     show(state, pairs(state.lines()), as_json=as_json)
 
 

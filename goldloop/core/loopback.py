@@ -1,10 +1,13 @@
-"""Addresses of this machine: no request to them goes through a proxy."""
+"""Addresses of this machine: no request to them goes through a proxy, and those with TLS are verified."""
 
 from __future__ import annotations
 
+import os
+import ssl
 from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from ipaddress import ip_address
+from typing import TypedDict
 from urllib.parse import urlsplit
 
 HOSTS = ("127.0.0.1", "localhost", "::1")
@@ -27,6 +30,35 @@ def is_loopback(url: str) -> bool:
     except ValueError:
         return False
     return address.is_loopback or address.is_unspecified
+
+
+class ClientOptions(TypedDict):
+    """Options of a client of httpx: whether it reads the environment, and whom it trusts."""
+
+    trust_env: bool
+    verify: ssl.SSLContext | bool
+
+
+def client_options(url: str) -> ClientOptions:
+    """Return the options of a client of httpx for `url`; certificates are verified wherever it has TLS.
+
+    A client of another machine reads the environment itself. For this machine it must not, because of the
+    proxies there, so SSL_CERT_FILE, the file of authorities to trust, is read here; without it the machine's.
+
+    Raises:
+        ValueError: `url` is no address.
+    """
+    if not is_loopback(url):
+        return {"trust_env": True, "verify": True}
+    if urlsplit(url).scheme != "https":
+        return {
+            "trust_env": False,
+            "verify": False,
+        }  # there is no certificate, and reading authorities is slow
+    return {
+        "trust_env": False,
+        "verify": ssl.create_default_context(cafile=os.environ.get("SSL_CERT_FILE") or None),
+    }
 
 
 def direct_loopback(environment: Mapping[str, str], *urls: str) -> dict[str, str]:

@@ -99,6 +99,22 @@ def tell(
     return deliveries
 
 
+def failing_receivers(file: Path) -> list[str]:
+    """Return a sentence for each receiver that did not take the newest event; none without a record."""
+    try:
+        told = read_record(file).told
+    except WorkspaceError as error:
+        return [str(error)]
+    newest: dict[str, str | None] = {}
+    for one in told:
+        newest |= dict.fromkeys(one.sent) | one.failed
+    return [
+        f"the newest notification was not taken: {why}. Run `goldloop notifications --test` when it is mended"
+        for why in newest.values()
+        if why is not None
+    ]
+
+
 def try_receivers(receivers: Sequence[Receiver], *, now: datetime) -> dict[str, str | None]:
     """Send a test to every receiver; return by name why it was not taken, None if it was."""
     event = LoopEvent(EventName.DRIFT_FOUND, f"test {now.isoformat()}", now, "a test: nothing has happened")

@@ -132,10 +132,20 @@ def _ref(path: str) -> FileRef:
 
 def _remote_ref(uri: str) -> FileRef:
     try:
-        filesystem, path = fsspec.core.url_to_fs(uri)
+        filesystem, path = _fresh(uri)
         return _ref_of_info(uri, filesystem.info(path))
     except Exception:  # one bad line is one unreadable file, explained when it is read
         return FileRef(uri, 0, "")
+
+
+def _fresh(uri: str) -> tuple[Any, str]:
+    """Return the file system of `uri` without what it remembers of earlier listings, and the path there.
+
+    A process that runs for months lists the same place again, for what has arrived since.
+    """
+    filesystem, path = fsspec.core.url_to_fs(uri)
+    filesystem.invalidate_cache()
+    return filesystem, path
 
 
 def _ref_of_info(uri: str, info: dict[str, Any]) -> FileRef:
@@ -147,7 +157,7 @@ def _ref_of_info(uri: str, info: dict[str, Any]) -> FileRef:
 
 
 def _remote_files(source: str) -> Iterator[FileRef]:
-    filesystem, path = fsspec.core.url_to_fs(source)
+    filesystem, path = _fresh(source)
     if glob.has_magic(path):
         for name, info in sorted(filesystem.glob(path, detail=True).items()):
             if info.get("type") != "directory":

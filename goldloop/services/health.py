@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
+import os
 
 import httpx
 
 from goldloop.core.errors import ServiceAuthError, ServiceUnreachableError
-from goldloop.core.loopback import is_loopback
+from goldloop.core.loopback import client_options
 from goldloop.services.endpoints import Endpoints
 
 _TIMEOUT_S = 10.0
@@ -28,13 +29,27 @@ def check_health(name: str, endpoints: Endpoints) -> None:
         _request(f"{endpoints.prefect.api_url}/health")
         _request(f"{endpoints.prefect.api_url}/admin/version", _basic(endpoints.prefect.auth))
     else:
-        _request(f"{endpoints.mlflow.url}/health")
+        _request(f"{endpoints.mlflow.url}/health", _mlflow_header(endpoints.mlflow.auth))
         if endpoints.mlflow.auth:
             _check_login(f"{endpoints.mlflow.url}/version", endpoints.mlflow.auth)
 
 
 def _basic(auth: str | None) -> str | None:
     return "Basic " + base64.b64encode(auth.encode()).decode() if auth else None
+
+
+def _mlflow_header(own: str | None) -> str | None:
+    """Return how MLflow's client logs in: by the environment, where the server is not goldloop's own.
+
+    A proxy before MLflow may ask for a login at every address.
+    """
+    if own is not None:
+        return None
+    user, password = (os.environ.get(f"MLFLOW_TRACKING_{name}") for name in ("USERNAME", "PASSWORD"))
+    if user and password:
+        return _basic(f"{user}:{password}")
+    token = os.environ.get("MLFLOW_TRACKING_TOKEN")
+    return f"Bearer {token}" if token else None
 
 
 def _check_login(url: str, auth: str) -> None:
@@ -64,10 +79,7 @@ def _request(
     url: str, authorization: str | None = None, body: dict[str, str] | None = None
 ) -> httpx.Response:
     try:
-        is_local = is_loopback(url)  # no proxy and no certificates on this machine
-        with httpx.Client(
-            trust_env=not is_local, verify=not is_local, timeout=_TIMEOUT_S, follow_redirects=True
-        ) as client:
+        with httpx.Client(timeout=_TIMEOUT_S, follow_redirects=True, **client_options(url)) as client:
             headers = {"Authorization": authorization} if authorization else {}
             answer = client.post(url, json=body) if body else client.get(url, headers=headers)
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, ImportError) as error:

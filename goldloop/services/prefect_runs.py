@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from goldloop.core.loopback import is_loopback
+from goldloop.core.loopback import client_options
 from goldloop.services.endpoints import PrefectEndpoint
 from goldloop.services.processes import created_at
 
@@ -59,7 +59,7 @@ def prefect_client(server: PrefectEndpoint) -> httpx.Client:
         base_url=server.api_url,
         auth=(user, password) if server.auth else None,
         timeout=_TIMEOUT_S,
-        trust_env=not is_loopback(server.url),
+        **client_options(server.url),
     )
 
 

@@ -15,6 +15,7 @@ from goldloop.core.presets import AUTO, PresetChoice
 from goldloop.core.questions import DEFERRAL, Questions
 from goldloop.core.record_form import NO_FIELDS, RecordForm
 from goldloop.settings.capacity import CapacitySettings
+from goldloop.settings.content import ContentSettings
 from goldloop.settings.costs import CostSettings, ErrorCost
 from goldloop.settings.kinds import BANDS, FEATURE_PRESETS, PRESETS, RENAMED_PRESETS
 from goldloop.settings.metrics import MetricsSettings
@@ -75,6 +76,7 @@ class Settings(Section):
     notifications: NotificationSettings = NotificationSettings()
     metrics: MetricsSettings = MetricsSettings()
     services: ServiceSettings = ServiceSettings()
+    content: ContentSettings = ContentSettings()
 
     @model_validator(mode="before")
     @classmethod
@@ -191,6 +193,21 @@ class Settings(Section):
         if self.records is not None and DEFERRAL in self.labels:
             raise ValueError(
                 f"the label {DEFERRAL!r} is what analysts pick to have a record reviewed in full; rename it"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _content_for_other_machines(self) -> Self:
+        if self.content.base is None:
+            return self
+        if self.kind != "image":
+            raise ValueError(
+                f"content.base is for pictures; samples of kind {self.kind!r} are in their task: remove it"
+            )
+        if self.services.label_studio_url is None:
+            raise ValueError(
+                "content.base is for a Label Studio elsewhere; name it as services.label_studio_url, or "
+                "remove content.base: the one that `goldloop up` starts reads the folder images itself"
             )
         return self
 

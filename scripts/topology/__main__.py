@@ -11,6 +11,7 @@ import shlex
 import signal
 import sys
 
+from scripts.topology.description import PUBLIC
 from scripts.topology.processes import Topology, running
 from scripts.topology.programs import TopologyError
 
@@ -18,15 +19,16 @@ from scripts.topology.programs import TopologyError
 def described(topology: Topology) -> str:
     """Return what a user needs to work with these servers."""
     environment = topology.servers["worker"].environment
-    names = ("AWS_", "GOLDLOOP_", "MLFLOW_", "PREFECT_API_")
+    names = ("AWS_", "GOLDLOOP_", "MLFLOW_", "PREFECT_API_", "REQUESTS_", "SSL_")
     exports = [
         f"export {name}={shlex.quote(value)}" for name, value in environment.items() if name.startswith(names)
     ]
     urls = [
-        f'{name.replace("-", "_")}_url = "{topology.url(name)}"'
-        for name in ("label-studio", "prefect", "mlflow")
+        f'{PUBLIC[name].replace("-", "_")}_url = "{topology.public_url(name)}"'
+        for name in ("labels", "prefect", "mlflow")
     ]
-    return "\n".join(["", *exports, "", "[services]", *urls, ""])
+    content = ["[content]", 'base = "s3://content/NAME"']
+    return "\n".join(["", *exports, "", "[services]", *urls, "", *content, ""])
 
 
 def main() -> None:
@@ -38,7 +40,7 @@ def main() -> None:
     ).parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with running(without=("worker",)) as topology:
+        with running(without=("worker", "metrics")) as topology:
             print(described(topology), flush=True)
             signal.pause()
     except KeyboardInterrupt:

@@ -1,18 +1,30 @@
-"""Start the servers of docker-compose.yml in the order of their dependencies, and end them in reverse."""
+"""Start the servers of docker-compose.yml after those that they wait for, and end them all."""
 
 from __future__ import annotations
 
-import os
+import contextlib
 import secrets
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from scripts.topology.description import Places, Server, database_script, servers
+import psutil
+
+from scripts.topology.certificate import make_certificate
+from scripts.topology.description import (
+    HOST,
+    PORTS,
+    PUBLIC,
+    Places,
+    database_script,
+    proxy_files,
+    servers,
+)
 from scripts.topology.programs import (
     TopologyError,
     after_start,
@@ -29,7 +41,8 @@ def new_secrets() -> dict[str, str]:
     example = Path(__file__).resolve().parents[2] / ".env.example"
     names = [line.partition("=")[0] for line in example.read_text().splitlines() if line[:1].isupper()]
     drawn = {name: secrets.token_hex(20) for name in names}
-    drawn["LABEL_STUDIO_USERNAME"] = "goldloop@example.com"
+    drawn |= {"LABEL_STUDIO_USERNAME": "goldloop@example.com", "DOMAIN": HOST}
+    drawn |= dict.fromkeys(("GOLDLOOP_WEBHOOK_URL", "GOLDLOOP_SMTP_PASSWORD"), "")
     return drawn | {"PREFECT_AUTH": f"goldloop:{drawn['PREFECT_AUTH']}"}
 
 
@@ -41,8 +54,12 @@ class Topology:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def url(self, name: str) -> str:
-        """Return the address of a server."""
+        """Return the address of a server itself, without nginx."""
         return f"http://127.0.0.1:{self.places.ports[name]}"
+
+    def public_url(self, name: str) -> str:
+        """Return the address of a name of the domain, where nginx listens."""
+        return f"https://{HOST}:{self.places.public[name]}"
 
     def start(self, name: str) -> None:
         """Start one server and wait until it answers.
@@ -52,6 +69,10 @@ class Topology:
         """
         server, folder, port = self.servers[name], self.places.folder, self.places.ports[name]
         is_new = not (folder / name).exists()
+        if name == "proxy":
+            (folder / name).mkdir(exist_ok=True)
+            for file, text in proxy_files(self.places, folder / name).items():
+                (folder / name / file).write_text(text)
         command, environment, options = prepared(server, folder, port)
         log = folder / f"{name}.log"
         with log.open("ab") as output:
@@ -74,36 +95,44 @@ class Topology:
             raise TopologyError(f"{error}; the end of {log}:\n{tail}") from error
         self._say(f"{name} answers on port {port}")
 
+    def start_together(self, names: Collection[str]) -> None:
+        """Start several servers, each when those that it waits for answer, and wait until all answer."""
+        left = dict.fromkeys(names)
+        with ThreadPoolExecutor(len(left)) as pool:
+            while left:
+                wave = [name for name in left if not set(self.servers[name].waits_for) & set(left)]
+                list(pool.map(self.start, wave))
+                for name in wave:
+                    del left[name]
+
     def kill(self, name: str) -> None:
         """Kill one server and its children, as a machine that loses its power does."""
         process = self.processes.pop(name)
-        os.killpg(process.pid, signal.SIGKILL)
+        for one in process_tree(process.pid):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
         process.wait(END_S)
 
-    def end(self, name: str) -> None:
-        """End one server and its children."""
-        process = self.processes.pop(name)
-        process.terminate()
-        try:
+    def end(self) -> None:
+        """End all servers and their children, whose data are not needed any more."""
+        for name in [name for name in self.processes if name != "postgres"]:
+            self.kill(name)
+        if "postgres" in self.processes:  # whose processes have groups of their own
+            process = self.processes.pop("postgres")
+            process.send_signal(signal.SIGQUIT)
             process.wait(END_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(END_S)
 
 
-def in_order(found: Mapping[str, Server]) -> list[str]:
-    """Return the names of servers, each after those that it waits for."""
-    order: list[str] = []
+def process_tree(pid: int) -> list[psutil.Process]:
+    """Return a process and those that it has started, first to last; none where it has ended.
 
-    def add(name: str) -> None:
-        for before in found[name].waits_for:
-            add(before)
-        if name not in order:
-            order.append(name)
-
-    for name in found:
-        add(name)
-    return order
+    Flows of a worker and processes of PostgreSQL have groups of their own.
+    """
+    try:
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 @contextmanager
@@ -111,13 +140,13 @@ def running(*, without: tuple[str, ...] = ()) -> Iterator[Topology]:
     """Yield the running servers; they end with the block, and their temporary folder goes."""
     folder = Path(tempfile.mkdtemp(prefix="goldloop-topology-"))
     folder.chmod(0o711)  # PostgreSQL runs as another user where this one is root
-    topology = Topology(Places(folder, free_ports(), new_secrets()))
+    make_certificate(folder / "secrets", HOST)
+    ports = free_ports([*PORTS, *(f"{name}." for name in PUBLIC)])
+    public = {name: ports.pop(f"{name}.") for name in PUBLIC}
+    topology = Topology(Places(folder, ports, public, new_secrets()))
     try:
-        for name in in_order(topology.servers):
-            if name not in without:
-                topology.start(name)
+        topology.start_together([name for name in topology.servers if name not in without])
         yield topology
     finally:
-        for name in reversed(list(topology.processes)):
-            topology.end(name)
+        topology.end()
         shutil.rmtree(folder, ignore_errors=True)

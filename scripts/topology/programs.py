@@ -1,8 +1,8 @@
 """The program of this machine that stands for each image of docker-compose.yml, and how it is made ready.
 
-PostgreSQL comes from Debian's package `postgresql`, Label Studio, Prefect and MLflow from PyPI. For the
-object store stands `moto`, which answers S3's requests from memory: what MLflow and Delta Lake ask for it
-answers as S3 does, but it keeps nothing over a restart and checks no signature.
+PostgreSQL and nginx come from Debian's packages of these names, Label Studio, Prefect and MLflow from PyPI.
+For the object store stands `moto`, which answers S3's requests from memory: what MLflow, goldloop and
+browsers ask for it answers as S3 does, but it keeps nothing over a restart and checks no signature.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 from goldloop.services.servers import installation, server_environment
-from scripts.topology.description import PORTS, Server
+from scripts.topology.description import Server
 
 MODULES = ("prefect", "mlflow")  # commands that are modules of this Python
 START_S = 300.0
@@ -29,19 +30,22 @@ HEALTH = {
     "label-studio": "/health",
     "prefect": "/api/health",
     "mlflow": "/health",
+    "proxy": "/healthz",
     "worker": "/health",
+    "metrics": "/metrics",
 }
+_PATHS_OF_NGINX = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
 class TopologyError(RuntimeError):
     """A server of the topology cannot be started."""
 
 
-def free_ports() -> dict[str, int]:
-    """Return a free port of the loopback for each service."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in PORTS]
-    ports = dict(zip(PORTS, (one.getsockname()[1] for one in held), strict=True))
-    for one in held:
+def free_ports(names: Iterable[str]) -> dict[str, int]:
+    """Return a free port of the loopback for each name."""
+    held = {name: socket.create_server(("127.0.0.1", 0)) for name in names}
+    ports = {name: one.getsockname()[1] for name, one in held.items()}
+    for one in held.values():
         one.close()
     return ports
 
@@ -58,6 +62,18 @@ def programs_of_postgresql() -> Path:
         if all((folder / name).is_file() for name in ("initdb", "pg_isready", "postgres", "psql")):
             return folder
     raise TopologyError("no PostgreSQL server on this machine; on Debian: apt-get install postgresql")
+
+
+def program_of_nginx() -> str:
+    """Return nginx's program.
+
+    Raises:
+        TopologyError: there is none.
+    """
+    found = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+    if found is None:
+        raise TopologyError("no nginx on this machine; on Debian: apt-get install nginx")
+    return found
 
 
 def prepared(server: Server, folder: Path, port: int) -> tuple[list[str], dict[str, str], dict[str, Any]]:
@@ -77,10 +93,28 @@ def prepared(server: Server, folder: Path, port: int) -> tuple[list[str], dict[s
         environment |= {"LABEL_STUDIO_BASE_DATA_DIR": str(data)}
         command = [str(program), "start", "--no-browser", "--internal-host", "127.0.0.1", "--port", str(port)]
         return command, environment, {}
+    if server.name == "proxy":
+        (home / "nginx.conf").write_text(_main_configuration(home))
+        return [program_of_nginx(), "-e", "stderr", "-c", str(home / "nginx.conf")], environment, {}
     command = list(server.command)
+    if command[0] == "goldloop":
+        command = [sys.executable, "-c", "from goldloop.cli.main import main; main()", *command[1:]]
     if command[0] in MODULES:
         command = [sys.executable, "-m", *command]
     return command, environment | {"PREFECT_HOME": str(home)}, {}
+
+
+def _main_configuration(home: Path) -> str:
+    """Return what nginx's image has around the configuration of docker-compose.yml."""
+    user = [f"user {pwd.getpwuid(os.geteuid()).pw_name};"] if os.geteuid() == 0 else []
+    paths = [f"  {name}_temp_path {home}/{name};" for name in _PATHS_OF_NGINX]
+    lines = [
+        *user,
+        *("daemon off;", "worker_processes 2;", "error_log stderr;", f"pid {home}/nginx.pid;"),
+        *("events {}", "http {", f"  access_log {home}/access.log;", *paths),
+        *(f"  include {home}/goldloop.conf;", "}", ""),
+    ]
+    return "\n".join(lines)
 
 
 def _postgresql(server: Server, home: Path, port: int) -> tuple[list[str], dict[str, str], dict[str, Any]]:
@@ -136,6 +170,8 @@ def _answers(name: str, port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{HEALTH[name]}", timeout=4) as reply:
             return bool(reply.status < 400)
+    except HTTPError as error:
+        return error.code == 401  # it asks Prometheus for a token
     except OSError:
         return False
 

@@ -68,15 +68,23 @@ class Loop:
         return cls(root, servers)
 
     def start(
-        self, *arguments: str, plan: Interruption | None = None, is_fed: bool = False
+        self,
+        *arguments: str,
+        plan: Interruption | None = None,
+        is_fed: bool = False,
+        home: Path | None = None,
     ) -> subprocess.Popen[str]:
-        """Start a command, as a user would or with `plan`, in a process group of its own."""
+        """Start a command, as a user would or with `plan`, in a process group of its own.
+
+        With `home` it works as another machine of the same workspace does: its own home and temporary files.
+        """
         command = [*_REAL] if plan is None else [*_INTERRUPTED, json.dumps(asdict(plan))]
-        search = {} if plan is None else {"PYTHONPATH": str(_CHECKOUT)}  # where `tests` lies
+        paths = [str(_CHECKOUT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]  # where `tests` lies
+        search = {} if plan is None else {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
         return subprocess.Popen(
             [*command, *arguments],
-            env={**os.environ, **search, "GOLDLOOP_WORKSPACE": str(self.root)},
-            cwd=self.root,
+            env={**os.environ, **search, **_of_machine(home), "GOLDLOOP_WORKSPACE": str(self.root)},
+            cwd=home or self.root,
             stdin=subprocess.PIPE if is_fed else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -143,6 +151,14 @@ class Loop:
         return [key for key, n in Counter(self.queue().all_tasks().values()).items() if n > 1]
 
 
+def _of_machine(home: Path | None) -> dict[str, str]:
+    if home is None:
+        return {}
+    for folder in (home, home / "tmp"):
+        folder.mkdir(exist_ok=True)
+    return {"HOME": str(home), "TMPDIR": str(home / "tmp"), "XDG_CACHE_HOME": str(home / "cache")}
+
+
 def finish(process: subprocess.Popen[str], fed: str | None = None) -> Ended:
     """Wait for a started command, which reads `fed`."""
     try:
@@ -154,7 +170,7 @@ def finish(process: subprocess.Popen[str], fed: str | None = None) -> Ended:
     return Ended(process.returncode, out, err)
 
 
-def until(is_so: Callable[[], Any], process: subprocess.Popen[str]) -> Any:
+def until(is_so: Callable[[], Any], process: subprocess.Popen[Any]) -> Any:
     """Return what `is_so` returns once it is true, while `process` is alive."""
     deadline = time.monotonic() + LONGEST_COMMAND_S
     while not (found := is_so()):

@@ -10,7 +10,7 @@ import pytest
 
 from goldloop.core.errors import WorkspaceError
 from goldloop.core.loop_events import EventName, LoopEvent, ReceiverError, Standing
-from goldloop.loop.notify import Delivery, read_record, tell
+from goldloop.loop.notify import Delivery, failing_receivers, read_record, tell
 
 NOW = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
 
@@ -83,6 +83,23 @@ def test_a_receiver_that_fails_gets_it_later(tmp_path: Path) -> None:
     later = told(tmp_path, event("a"), event("b"), to=[mail, chat], now=NOW + timedelta(minutes=15))
     assert [(one.event.key, one.receiver) for one in later] == [("a", "e-mail"), ("b", "e-mail")]
     assert not read_record(tmp_path / "notifications.json").told[0].failed
+
+
+def test_a_receiver_that_fails_is_named_until_it_takes_an_event(tmp_path: Path) -> None:
+    """What `goldloop status` says; an event that it never took is then in the past."""
+    mail, chat, file = Receiver(fails=True), Receiver("webhook"), tmp_path / "notifications.json"
+    assert failing_receivers(file) == []
+    told(tmp_path, event("a"), event("b"), to=[mail, chat])
+
+    (sentence,) = failing_receivers(file)
+    assert sentence.startswith("the newest notification was not taken: e-mail: it does not answer. Run")
+
+    mail.fails, tomorrow = False, NOW + timedelta(days=2)
+    told(tmp_path, event("c", tomorrow), to=[mail, chat], now=tomorrow)
+    assert mail.took == ["c"]
+    assert failing_receivers(file) == []
+    file.write_text("[")
+    assert "is damaged" in failing_receivers(file)[0]
 
 
 def test_a_day_later_it_is_no_news(tmp_path: Path) -> None:

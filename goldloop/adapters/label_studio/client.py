@@ -15,7 +15,7 @@ import httpx
 
 from goldloop.adapters.label_studio.task_keys import TaskKeys
 from goldloop.core.errors import ServiceAuthError, ServiceError, ServiceUnreachableError
-from goldloop.core.loopback import is_loopback
+from goldloop.core.loopback import client_options
 from goldloop.core.server_words import in_one_line
 from goldloop.services.full_disk import full_disk_under
 
@@ -132,8 +132,8 @@ def http_client(url: str, *, auth: httpx.Auth | None = None, follow_redirects: b
         auth=auth,
         timeout=TIMEOUT_S,
         follow_redirects=follow_redirects,
-        trust_env=not is_loopback(url),
         limits=httpx.Limits(max_keepalive_connections=0),
+        **client_options(url),
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
 from math import isfinite
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from goldloop.adapters.label_studio.assignment import is_barring
@@ -53,13 +53,36 @@ def local_image_url(path: str) -> str:
     return f"/data/local-files/?d=images/{quote(path)}"
 
 
+class ServedContent(Protocol):
+    """Where the server's users find the content of samples."""
+
+    def link(self, path: str) -> str:
+        """Return the address, in the data of a task, of a path of the content store."""
+
+    def publish(self, paths: Collection[str]) -> None:
+        """Bring the content at these paths to where the addresses lead, before a task has them."""
+
+
+class LocalContent:
+    """The content store as a folder of Label Studio's own machine. Satisfies `ServedContent`."""
+
+    def link(self, path: str) -> str:
+        """Return the address on Label Studio's own disk."""
+        return local_image_url(path)
+
+    def publish(self, paths: Collection[str]) -> None:
+        """Do nothing: the content is there."""
+
+
 def choice_result(label: str, to_name: str = TO_NAME) -> list[dict[str, Any]]:
     """Return the `result` of an annotation or prediction that picks `label` for the object `to_name`."""
     return [{"from_name": FROM_NAME, "to_name": to_name, "type": "choices", "value": {"choices": [label]}}]
 
 
-def task_payload(task: NewTask, task_data: TaskData = image_data) -> dict[str, Any]:
-    """Return `task` for the import API, the fields that hold the sample made by `task_data`.
+def task_payload(
+    task: NewTask, task_data: TaskData = image_data, link: Callable[[str], str] = local_image_url
+) -> dict[str, Any]:
+    """Return `task` for the import API, the fields that hold the sample made by `task_data` and `link`.
 
     `data` holds the suggestion too, because it comes with the task at no cost; predictions take five times as
     long to list, and an import can lose them. A blind task has neither. Only a full review has a hint without
@@ -69,7 +92,7 @@ def task_payload(task: NewTask, task_data: TaskData = image_data) -> dict[str, A
     data: dict[str, Any] = {
         "key": task.key,
         "batch": task.batch,
-        **task_data(task, local_image_url),
+        **task_data(task, link),
         "hint": _HINTS.get(task.purpose, "").format(words=task.words),
     }
     if task.purpose is Purpose.ADJUDICATION:

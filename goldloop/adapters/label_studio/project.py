@@ -56,6 +56,14 @@ class Projects:
         return iter((self.main, self.adjudication, self.onboarding))
 
 
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A bucket with pictures, for which the server has credentials; its links work for some minutes."""
+
+    name: str
+    link_minutes: int
+
+
 def project_titles(name: str) -> tuple[str, str, str]:
     """Return the titles of the projects of the workspace called `name`, main project first.
 
@@ -79,13 +87,16 @@ def ensure_projects(
     kind: str = "image",
     questions: Questions = NO_QUESTIONS,
     identity: Identity | None = None,
+    bucket: Bucket | None = None,
 ) -> Projects:
     """Return the projects of the workspace called `name`, created or brought up to date.
 
     `kind` and `questions` decide the labelling screen. `identity` is the workspace's, to which the projects
     belong; None, on a server that nobody else uses: the name stands for it. Two machines that create them at
     the same time both get the older ones. Annotators get access to `images_root`, the content store as the
-    server sees it below its LOCAL_FILES_DOCUMENT_ROOT. It takes six requests when nothing has to change.
+    server sees it below its LOCAL_FILES_DOCUMENT_ROOT; with a `bucket` to that instead, and the pictures in
+    `images_root` here only tell their size. It takes six requests when nothing has to change, nine with a
+    `bucket`.
 
     Raises:
         LabelError: a label that annotators have used is missing from `labels`.
@@ -105,7 +116,9 @@ def ensure_projects(
         for project, queues in zip(projects, (QUEUES, {}, {}), strict=True):
             ensure_tabs(server, project["id"], queues)
         ids = Projects(*(project["id"] for project in projects))
-    if images_root is not None:
+    if bucket is not None:
+        _serve_bucket(server, ids, bucket)
+    elif images_root is not None:
         with translated(url, f"serve {images_root}, a folder it must have below its {_SERVED_ROOT},"):
             _serve(server, ids.main, str(images_root))
     return replace(ids, known=known(projects))
@@ -200,3 +213,22 @@ def _serve(server: LabelStudioClient, project_id: int, folder: str) -> None:
     storages = "/api/storages/localfiles/"
     if all(storage["path"] != folder for storage in server.get(storages, {"project": project_id})):
         server.post(storages, {"project": project_id, "path": folder, "use_blob_urls": True})
+
+
+def _serve_bucket(server: LabelStudioClient, projects: Projects, bucket: Bucket) -> None:
+    """Let pages of the projects show pictures of `bucket` by links that the server makes at each look.
+
+    Address and credentials are the server's own (S3_ENDPOINT, AWS_ACCESS_KEY_ID): none lies in its database.
+    """
+    storages = "/api/storages/s3/"
+    wanted = {"bucket": bucket.name, "use_blob_urls": True, "presign": True}
+    wanted |= {"presign_ttl": bucket.link_minutes}
+    doing = f"show pictures of the bucket {bucket.name}, for which it needs S3_ENDPOINT and keys of its own,"
+    with translated(server.url, doing):
+        for project_id in projects:
+            found = server.get(storages, {"project": project_id})
+            mine = next((one for one in found if one["bucket"] == bucket.name), None)
+            if mine is None:
+                server.post(storages, wanted | {"project": project_id, "title": "pictures of goldloop"})
+            elif any(mine[name] != value for name, value in wanted.items()):
+                server.patch(f"{storages}{mine['id']}", wanted)

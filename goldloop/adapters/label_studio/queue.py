@@ -12,6 +12,8 @@ from goldloop.adapters.label_studio.changes import ChangeStream, merged_pages
 from goldloop.adapters.label_studio.client import LabelStudioClient, translated
 from goldloop.adapters.label_studio.payload import (
     SEALED,
+    LocalContent,
+    ServedContent,
     TaskData,
     content_digest,
     image_data,
@@ -45,7 +47,7 @@ class LabelStudioQueue:
     The purpose of a task determines its project. Task ids come from the server, so no two projects share one.
     Annotators have their user ids as names. The task's data holds the suggestion that annotators saw, because
     goldloop never changes the suggestion of a pushed task. `secret` encrypts the keys of tasks on the server.
-    `acceptable` is the label that needs no severity.
+    `acceptable` is the label that needs no severity. `content` is where the server's users find pictures.
     """
 
     def __init__(
@@ -58,12 +60,14 @@ class LabelStudioQueue:
         task_data: TaskData = image_data,
         secret: bytes = b"",
         acceptable: str | None = None,
+        content: ServedContent | None = None,
     ) -> None:
         self.url = url
         self.projects = projects
         self.labels = labels
         self.task_data = task_data
         self.acceptable = acceptable
+        self.content = content or LocalContent()
         self._server = LabelStudioClient(url, token, TaskKeys(secret))
         self._shown_version: str | None = None
         self._found_version: str | None = None  # of tasks whose push may have ended before `_show_version`
@@ -96,18 +100,20 @@ class LabelStudioQueue:
         earlier process has left, and `push([])` only restores.
 
         Raises:
-            ServiceUnreachableError: no reply; the server may still create the last batch.
+            ServiceUnreachableError: no reply; the server may still create the last batch. Or the store of
+                the content does not answer, and nothing was created.
             ServiceError: the server refused a batch or created only a part of it.
         """
         if not (self._is_whole and tasks):
             self._restore_suggestions()
             self._is_whole = True
+        self.content.publish({task.path for task in tasks if task.path})
         ids: dict[str, int] = {}
         accounts = known_accounts(self._server) if any(task.barred for task in tasks) else set()
         for project_id in self.projects:
             mine = [task for task in tasks if self.projects.of(task.purpose) == project_id]
             payloads = [
-                task_payload(task, self.task_data)
+                self._payload(task)
                 | {"annotations": [barring(name) for name in task.barred if name in accounts]}
                 for task in mine
             ]
@@ -121,7 +127,7 @@ class LabelStudioQueue:
 
     def content_of(self, task: NewTask) -> str:
         """Return the digest of the data that annotators see of a task, as `changed_since` lists it."""
-        return content_digest(task_payload(task, self.task_data)["data"])
+        return content_digest(self._payload(task)["data"])
 
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
         """Return the ids of all tasks on the server that carry one of `keys`, ascending, by key."""
@@ -203,6 +209,9 @@ class LabelStudioQueue:
         fetches = [partial(changed_page, self._server, project, _CHANGED_FIELDS) for project in self.projects]
         for rows in merged_pages([ChangeStream(fetch, moment) for fetch in fetches]):
             yield read_tasks(rows, self.labels, self.acceptable)
+
+    def _payload(self, task: NewTask) -> dict[str, Any]:
+        return task_payload(task, self.task_data, self.content.link)
 
     def _import(self, project_id: int, payloads: list[dict[str, Any]]) -> dict[str, int]:
         with translated(self.url, f"import {len(payloads)} tasks into project {project_id}"):
