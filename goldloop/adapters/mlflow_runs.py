@@ -24,7 +24,7 @@ BATCH = 100  # parameters that MLflow accepts in one request; it accepts 1,000 m
 DATASET_NAME = "gold"
 DELTA_SOURCE = "delta_table"  # MLflow's name for this kind of source
 KIND = {"mlflow.experimentKind": "custom_model_development"}
-"""Tag by which MLflow's page opens an experiment on its training runs, not on traces."""
+"""Tag by which MLflow tells experiments that train models from those that trace language models."""
 
 
 class MlflowRuns:
