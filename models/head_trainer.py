@@ -22,7 +22,7 @@ from models.saved_head import HeadCard, checked_features, save
 class HeadTrainer(LinearTrainer):
     """Trains a head on the features of one of `presets`, which each kind of samples names.
 
-    With a kind's `scorer` and `exportable` it is a `goldloop.training.ports.FeatureTrainer`.
+    With a kind's `scorer` and `served` it is a `goldloop.training.ports.FeatureTrainer`.
     """
 
     presets: ClassVar[Mapping[str, FrozenPreset]] = {}

@@ -21,7 +21,7 @@ from models.training import Example, checked_examples, validation_figures
 
 @dataclass(frozen=True, slots=True)
 class LinearTrainer(ABC):
-    """Trains linear models. With `scorer` and `exportable` it satisfies `goldloop.training.ports.Trainer`.
+    """Trains linear models. With `scorer` and `served` it satisfies `goldloop.training.ports.Trainer`.
 
     The same samples in the same order give the same model, bit for bit, on the same number of cores. Rare
     labels weigh no more than others: costs are computed from the probabilities, and reweighting would bias

@@ -88,6 +88,12 @@ def preset_of(folder: Path) -> str:
         return str(json.loads((folder / CARD).read_text(encoding="utf-8"))["preset"])
 
 
+def read_labels(folder: Path) -> LabelSet:
+    """Return the labels that the card in `folder` names; raises ModelError where it names none."""
+    with reading(folder / CARD, "is no card of a model"):
+        return LabelSet(tuple(json.loads((folder / CARD).read_text(encoding="utf-8"))["labels"]))
+
+
 def read_card(folder: Path, form: type[AnyCard]) -> AnyCard:
     """Return the card in `folder`; raises ModelError where it is missing, damaged or of another version."""
     with reading(folder / CARD, "is no card of a model"):

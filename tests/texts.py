@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from goldloop.core.samples import Arrival
-from goldloop.modalities.rows.files import Reason
+from goldloop.modalities.rows.row import Reason
 from goldloop.modalities.text.modality import TextModality
 
 

@@ -28,6 +28,7 @@ ENVIRONMENT = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "30",
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_UV_AUTO_DETECT": "false",  # a lock file where the command runs says nothing of the model
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 """MLflow reads these only from the environment; they are set during a call and restored after it."""
@@ -42,8 +43,8 @@ OTHER_LOGINS = ("MLFLOW_TRACKING_TOKEN", "MLFLOW_TRACKING_AUTH")
 Login = tuple[str, str]
 """User name and password."""
 
-NOISE = (r".*Any type hint is inferred as AnyType",)
-"""Warnings of MLflow about its own code, which a goldloop user cannot act on."""
+NOISE = (r".*Any type hint is inferred as AnyType", r".*An input example was not provided")
+"""Warnings of MLflow about its own code, or about what goldloop gives it, which a user cannot act on."""
 
 _NO_CONNECTION = (requests.ConnectionError, requests.Timeout, requests.exceptions.RetryError)
 _FOREIGN = (MlflowException, UnsupportedModelRegistryStoreURIException, requests.RequestException, HTTPError)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import shutil
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import mlflow
-import numpy as np
-import numpy.typing as npt
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, Schema, TensorSpec
 
 from goldloop.adapters.mlflow_connection import WORKSPACE_TAG, Login, mlflow_at
+from goldloop.adapters.mlflow_flavor import GoldloopFlavor
 from goldloop.core.errors import ModelError
 from goldloop.training.model_files import ModelCopies
+from goldloop.training.ports import ServedModel
 from goldloop.training.verified_registry import DIGEST_TAG, Entry, VerifiedRegistry
 
 if TYPE_CHECKING:
@@ -24,38 +21,12 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.entities.model_registry import RegisteredModel as RegisteredModelEntity
 
-_SIGNATURE = ModelSignature(
-    inputs=Schema([ColSpec("string", "sample")]), outputs=Schema([TensorSpec(np.dtype(np.float64), (-1, -1))])
-)
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # the latter for a version that is no number
-
-
-class _Files:
-    """A flavor in MLflow's sense: a model that is the files goldloop saved, and takes texts or rows."""
-
-    @staticmethod
-    def save_model(path: str, mlflow_model: mlflow.models.Model, *, extra_files: list[str]) -> None:
-        """Write the model's description to `path` and the files to `extra_files` below it, as MLflow does."""
-        beside = Path(path) / "extra_files"
-        beside.mkdir(parents=True)
-        for file in extra_files:
-            shutil.copy(file, beside)
-        mlflow_model.add_flavor("goldloop", files="extra_files")
-        mlflow_model.signature = _SIGNATURE
-        mlflow_model.save(str(Path(path) / "MLmodel"))
-
-
-def _program(graph: Any, example: npt.NDArray[np.uint8] | None) -> dict[str, Any]:
-    """Return what MLflow needs to store `graph` as a torch.export program."""
-    import mlflow.pytorch
-
-    return {
-        "flavor": mlflow.pytorch,
-        "pytorch_model": graph,
-        "serialization_format": "pt2",
-        "input_example": example,
-        "pip_requirements": ["torch"],  # else MLflow spends 12 s on finding out
-    }
+_ABOUT = (
+    "A classifier that goldloop trains on gold labels. The alias `champion` is the version that scores; the "
+    "page of each version says how accurate it is, on which gold, and what the gate decided.\n\n"
+    "`mlflow models serve -m models:/{name}@champion` answers with label names and calibrated probabilities."
+)
 
 
 class MlflowRegistry(VerifiedRegistry):
@@ -85,30 +56,27 @@ class MlflowRegistry(VerifiedRegistry):
         *,
         mlflow_run_id: str,
         tags: dict[str, str],
-        graph: Any = None,
-        example: npt.NDArray[np.uint8] | None = None,
+        served: ServedModel | None = None,
     ) -> str:
-        """Store the files of `folder`, and `graph` as a torch.export program; return the number.
+        """Store the files of `folder`, and what a server needs to load them; return the number.
 
-        `graph` is a torch module from a uint8 batch like `example` to probs, for other systems to serve: the
-        batch size is free, height and width are those of `example`. Nothing is pickled.
+        Nothing is pickled.
 
         Raises:
-            ModelError: `folder` holds no files, or `example` fewer than two samples.
+            ModelError: `folder` holds no files.
         """
         files = sorted(str(path) for path in folder.iterdir() if path.is_file())
         if not files:
             raise ModelError(f"{folder} holds no files. Save the model there first.")
-        if graph is not None and (n := 0 if example is None else len(example)) < 2:
-            raise ModelError(f"The example holds {n} samples. Give at least two: one fixes the batch size.")
         tags = {**tags, DIGEST_TAG: self.copies.keep(folder)}
         with self._at(doing="registering a model") as client:
             logged = mlflow.models.Model.log(
                 artifact_path=None,
                 name="model",
                 run_id=mlflow_run_id,
-                extra_files=files,
-                **({"flavor": _Files} if graph is None else _program(graph, example)),
+                flavor=GoldloopFlavor,
+                files=files,
+                served=served,
             )
             self._ensure_model(client)
             version = client.create_model_version(
@@ -124,7 +92,7 @@ class MlflowRegistry(VerifiedRegistry):
     def _ensure_model(self, client: MlflowClient) -> None:
         tags = {WORKSPACE_TAG: self._workspace_id} if self._workspace_id else {}
         try:
-            client.create_registered_model(self.name, tags=tags)
+            client.create_registered_model(self.name, tags=tags, description=_ABOUT.format(name=self.name))
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
@@ -139,6 +107,16 @@ class MlflowRegistry(VerifiedRegistry):
                 f"The registered model {self.name} at {self.place} belongs to the workspace {owner}, "
                 f"this one is {self._workspace_id}. Give this workspace another `handle` in workspace.json."
             )
+
+    def describe(self, version: str, digest: str, text: str) -> None:
+        """Show `text`, which is Markdown, on the page of a model.
+
+        Raises:
+            ModelError: the registry does not hold the model.
+        """
+        number = self._entry(version, digest).number
+        with self._at(doing=f"describing version {number}") as client:
+            client.update_model_version(self.name, number, description=text)
 
     def version_at(self, alias: str) -> str | None:
         """Return the number under `alias`, or None."""

@@ -23,6 +23,8 @@ DIGEST_LENGTH = 32  # MLflow allows 36 characters, a SHA-256 has 64; a parameter
 BATCH = 100  # parameters that MLflow accepts in one request; it accepts 1,000 metrics
 DATASET_NAME = "gold"
 DELTA_SOURCE = "delta_table"  # MLflow's name for this kind of source
+KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Tag by which MLflow tells experiments that train models from those that trace language models."""
 
 
 class MlflowRuns:
@@ -94,7 +96,7 @@ class MlflowRuns:
         experiment = client.get_experiment_by_name(self.name)
         if experiment is None:
             try:
-                return str(client.create_experiment(self.name, tags=self._tags))
+                return str(client.create_experiment(self.name, tags=self._tags | KIND))
             except MlflowException as error:
                 experiment = client.get_experiment_by_name(self.name)  # another process created it meanwhile
                 if error.error_code != "RESOURCE_ALREADY_EXISTS" or experiment is None:
@@ -107,6 +109,9 @@ class MlflowRuns:
                 f"The experiment {self.name} belongs to the workspace {owner}, this one is "
                 f"{self._tags[WORKSPACE_TAG]}. Give this workspace another `handle` in workspace.json."
             )
+        for name, value in KIND.items():
+            if name not in experiment.tags:  # an experiment from before goldloop named the kind
+                client.set_experiment_tag(experiment.experiment_id, name, value)
         return str(experiment.experiment_id)
 
 

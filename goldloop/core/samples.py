@@ -21,6 +21,9 @@ _ROW = re.compile(r"#(id|row)=[^#]*$")
 UNREADABLE = "unreadable"
 """The reason of a file that could not be opened, the only one tried again; each kind has its own others."""
 
+TOO_LARGE = "bomb"
+"""Quarantine reason of content that is, or unpacks to, more than the limit."""
+
 
 class Arrived(StrEnum):
     """What became of a sample on arrival; lanes follow for those that are `SAMPLE`.

@@ -22,7 +22,7 @@ from goldloop.tables.model_log import save_model_event
 from goldloop.training.evaluate import CHALLENGER, weights_of
 from goldloop.training.model_files import digest_of
 from goldloop.training.model_history import ModelChange, ModelEvent, ModelHistory, ModelId
-from goldloop.training.ports import TrainedModel, TrainingRuns, TrainingStart
+from goldloop.training.ports import ServedModel, TrainedModel, Trainer, TrainingRuns, TrainingStart
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +65,19 @@ def train_challenger(
     with failing(runs, run_id, "training"):
         trained = fit(ports, gold, provisional, folder=scratch / run_id, advance=advance)
         notes += trained.notes
-        graph, example = trainer.exportable(trained.folder) or (None, None)
-        number = registry.register(
-            trained.folder, graph=graph, example=example, mlflow_run_id=run_id, tags=tags
-        )
+        served = served_model(ports, trainer, trained.folder, scratch / f"{run_id}-served")
+        number = registry.register(trained.folder, served=served, mlflow_run_id=run_id, tags=tags)
         digest = digest_of(trained.folder)
         model = ModelId(history.name_for(number, digest), digest)
         _save_registered(ports, model, run_id, gold, recipe)
         registry.set_alias(CHALLENGER, model.version, digest)
     return Challenger(model, run_id, trained.history)
+
+
+def served_model(ports: LoopPorts, trainer: Trainer, folder: Path, beside: Path) -> ServedModel | None:
+    """Return how servers load the model saved in `folder`; further files are in the new folder `beside`."""
+    beside.mkdir()
+    return trainer.served(folder, beside, form=ports.settings.record_form)
 
 
 def fit(

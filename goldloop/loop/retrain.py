@@ -49,6 +49,7 @@ from goldloop.training.evaluate import (
     HoldoutEvaluation,
     evaluate_on_holdout,
 )
+from goldloop.training.model_description import model_description
 from goldloop.training.model_history import ModelHistory, ModelId
 from goldloop.training.ports import TrainingRecord
 from goldloop.training.promotion import RoundRecord
@@ -218,6 +219,9 @@ def _close_round(
         registry.set_alias(CHAMPION, model.version, model.digest)
         if history.baseline is None:
             registry.set_alias(BASELINE, model.version, model.digest)
+    if model.digest is not None:
+        text = model_description(evaluation.decision, evaluation.evaluations)
+        registry.describe(model.version, model.digest, text)
     record = RoundRecord(
         round=current_round(ports.tables),
         closed_at=ports.clock(),

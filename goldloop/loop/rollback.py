@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from goldloop.core.errors import ModelError
+from goldloop.core.scratch import scratch_folder
+from goldloop.loop.challenger import served_model
 from goldloop.loop.champion import load_model
 from goldloop.loop.ports import LoopPorts
 from goldloop.tables.gold_store import GoldStore
 from goldloop.tables.model_log import read_models, save_model_event
 from goldloop.training.evaluate import BASELINE, CHAMPION
+from goldloop.training.model_description import model_description
 from goldloop.training.model_history import NO_MODEL, ModelChange, ModelHistory, ModelId
 from goldloop.training.ports import TrainingRecord, TrainingStart
 from goldloop.training.verified_registry import GIVE_UP, VERSION_TAG
@@ -82,13 +85,14 @@ def bring_back(ports: LoopPorts, history: ModelHistory, model: ModelId) -> bool:
     trainer = ports.trainer(
         ports.trainer().scorer(folder).preset
     )  # its own preset, which settings may not name
-    graph, example = trainer.exportable(folder) or (None, None)
-    registry.register(
-        folder, graph=graph, example=example, mlflow_run_id=run_id, tags={VERSION_TAG: model.version}
-    )
+    with scratch_folder("rollback") as scratch:
+        served = served_model(ports, trainer, folder, scratch / "served")
+        registry.register(folder, served=served, mlflow_run_id=run_id, tags={VERSION_TAG: model.version})
     for record in history.rounds:
         if record.model_version == model.version and record.decision is not None:
             runs.record(run_id, TrainingRecord(record.evaluations, record.decision))
+            text = model_description(record.decision, record.evaluations)
+            registry.describe(model.version, model.digest, text)
             break
     return True
 

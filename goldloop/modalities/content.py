@@ -12,10 +12,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 import fsspec
 
 from goldloop.core.errors import UnreadableSampleError
-from goldloop.core.samples import UNREADABLE, FileRef
-
-TOO_LARGE = "bomb"
-"""Quarantine reason of content that is, or unpacks to, more than the limit."""
+from goldloop.core.samples import TOO_LARGE, UNREADABLE, FileRef
 
 MAX_BYTES = 256 * 2**20
 """Limit of one file or object that is read whole."""

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scorer
 from goldloop.core.probs import Probs
+from goldloop.core.record_form import RecordForm
 from goldloop.core.samples import Decoded, SampleId
 from goldloop.stats.metrics import Columns, Estimate
 from goldloop.training.checks import CheckReport
@@ -31,6 +32,28 @@ class TrainedModel:
     folder: Path
     history: Mapping[str, tuple[float, ...]]
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InputColumn:
+    """A column of what a server is sent: `binary`, `string` or `double`; one that is optional may lack."""
+
+    name: str
+    type: Literal["binary", "string", "double"]
+    is_optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServedModel:
+    """How a server loads a model and asks it.
+
+    The module `loader` has a function `_load_pyfunc`, as MLflow wants it. It gets a folder that holds
+    `extra_files/`, what the trainer saved, and `beside/`, a copy of the folder `beside`.
+    """
+
+    loader: str
+    beside: Path
+    inputs: tuple[InputColumn, ...]
 
 
 class Trainer(Protocol):
@@ -67,10 +90,11 @@ class Trainer(Protocol):
     def scorer(self, folder: Path) -> Scorer:
         """Return the model saved in `folder`; raises ModelError where it cannot be loaded."""
 
-    def exportable(self, folder: Path) -> tuple[Any, npt.NDArray[np.uint8]] | None:
-        """Return the saved model as a graph from a uint8 batch to probs, and an example batch.
+    def served(self, folder: Path, beside: Path, *, form: RecordForm) -> ServedModel | None:
+        """Return how a server loads the model saved in `folder` and asks it.
 
-        None for a kind of model whose saved files are all there is.
+        Files that it needs beside those of `folder` are written to `beside`, an empty folder. `form` is that
+        of the records in the workspace, for models of records. None where nobody else can load the model.
         """
 
 
@@ -112,13 +136,18 @@ class ModelRegistry(Protocol):
         *,
         mlflow_run_id: str,
         tags: dict[str, str],
-        graph: Any = None,
-        example: npt.NDArray[np.uint8] | None = None,
+        served: ServedModel | None = None,
     ) -> str:
         """Store the model saved in `folder` as a new version of the run, and copy it; return its number.
 
-        `graph` is the same model as a function from a uint8 batch like `example` (two samples or more) to
-        probs, for other systems to serve; None for a model without a graph.
+        `served` says how a server loads it, None for a model that only goldloop loads.
+        """
+
+    def describe(self, version: str, digest: str, text: str) -> None:
+        """Show `text`, which is Markdown, on the page of a model.
+
+        Raises:
+            ModelError: the registry does not hold the model.
         """
 
     def version_at(self, alias: str) -> str | None:

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from goldloop.core.errors import ModelError
 from goldloop.core.samples import Decoded, SampleId
+from models.image.backbone import checked_picture
 from models.image.presets import Preset
 from models.training import Example
 
@@ -23,17 +23,6 @@ CACHE_BYTES = 2 * 2**30
 _THUMBNAIL = 8
 _MIRROR_SAMPLES = 2000
 _MIRROR_MIN_SAMPLES = 30
-
-
-def checked_picture(payload: object, *, name: str, size: int) -> npt.NDArray[np.uint8]:
-    """Return `payload` as uint8 (size, size, 3); raises ModelError where it is something else."""
-    picture, shape = np.asarray(payload), (size, size, 3)
-    if picture.shape != shape or picture.dtype != np.uint8:
-        raise ModelError(
-            f"{name} is {picture.dtype} {picture.shape}, this preset takes uint8 {shape}; read the images "
-            "with the preset's size"
-        )
-    return picture
 
 
 class Pictures:

@@ -2,51 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
 from goldloop.core.errors import ModelError
+from models.image.backbone import Backbone
 from models.image.backbones import headless
-from models.image.data import checked_picture
 from models.image.dinov2 import DinoV2, for_size
 from models.image.efficientnet_lite import EfficientNetLite
 from models.image.network import fold_normalisation
 from models.image.presets import FROZEN, FrozenImagePreset
 from models.image.weights import weights_file
-from models.runtime import Runtime, open_runtime
+from models.runtime import onnx_file, open_runtime
 
 DINOV2_PX = FROZEN["dinov2_vits14"].size
-MINIBATCH = 4  # pictures a thread computes at a time
-
-
-@dataclass(frozen=True, slots=True)
-class Backbone:
-    """A network from pictures to features. Satisfies `goldloop.core.ports.Backbone`."""
-
-    preset: FrozenImagePreset
-    runtime: Runtime
-
-    def features(self, payloads: Sequence[Any]) -> npt.NDArray[np.float16]:
-        """Return the features of decoded pictures, (n, n_features), the same in any minibatch.
-
-        Raises:
-            ModelError: a payload is no uint8 (size, size, 3).
-        """
-        size = self.preset.form.size
-        pictures = [
-            checked_picture(payload, name=f"payload {row}", size=size) for row, payload in enumerate(payloads)
-        ]
-        if not pictures:
-            return np.empty((0, self.preset.n_features), dtype=np.float16)
-        parts = [pictures[start : start + MINIBATCH] for start in range(0, len(pictures), MINIBATCH)]
-        return np.concatenate(self.runtime(map(np.stack, parts))).astype(np.float16)
 
 
 class FrozenNetwork(nn.Module):
@@ -106,7 +79,17 @@ def open_backbone(preset: FrozenImagePreset) -> Backbone:
     Raises:
         ModelError: its weights are missing or damaged.
     """
+    return Backbone(preset, open_runtime(*_network(preset)))
+
+
+def backbone_file(preset: FrozenImagePreset) -> bytes:
+    """Return the ONNX file of the backbone of `preset`; raises ModelError as `open_backbone`."""
+    return onnx_file(*_network(preset))
+
+
+def _network(preset: FrozenImagePreset) -> tuple[str, Callable[[], nn.Module], Tensor]:
+    """Return a name of the network of `preset`, what makes it, and an example of what it takes."""
     weights_file(preset)
     name = f"{preset.name}-{preset.weights_sha256[:16]}"
     example = torch.zeros(2, preset.size, preset.size, 3, dtype=torch.uint8)
-    return Backbone(preset, open_runtime(name, lambda: FrozenNetwork(preset), example))
+    return name, lambda: FrozenNetwork(preset), example

@@ -7,16 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-import numpy.typing as npt
-
 from goldloop.core.ports import Scorer
+from goldloop.core.record_form import NO_FIELDS, RecordForm
+from goldloop.training.ports import ServedModel
 from models.frozen_preset import FrozenPreset
 from models.head_trainer import HeadTrainer
-from models.image.head_graph import HeadGraph
+from models.image.export import served
 from models.image.presets import FROZEN
 from models.image.scorers import load_scorer
-from models.saved_head import load
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +27,6 @@ class FrozenTrainer(HeadTrainer):
         """Return the model saved in `folder`, of any preset; raises ModelError where there is none."""
         return load_scorer(folder)
 
-    def exportable(self, folder: Path) -> tuple[HeadGraph, npt.NDArray[np.uint8]]:
-        """Return the saved model for torch.export, with its backbone, and an example batch of 2 pictures."""
-        scorer = load(folder, FROZEN)
-        size = scorer.backbone.size
-        example = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), dtype=np.uint8)
-        return HeadGraph(scorer).eval(), example
+    def served(self, folder: Path, beside: Path, *, form: RecordForm = NO_FIELDS) -> ServedModel:
+        """Write the backbone of the saved model to `beside`; return how to ask both."""
+        return served(folder, beside)

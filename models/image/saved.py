@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from goldloop.core.errors import ModelError
 from goldloop.core.ports import Scores
+from models.image.backbone import checked_picture
 from models.image.backbones import empty_network
-from models.image.data import checked_picture
 from models.image.network import Classifier, device_of, fold_normalisation, threads_of
 from models.image.presets import IMAGENET_MEAN, IMAGENET_STD, PRESETS
 from models.saved_model import CARD, Card, read_card, reading, saving

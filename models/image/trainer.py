@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scorer
+from goldloop.core.record_form import NO_FIELDS, RecordForm
 from goldloop.core.samples import Decoded, SampleId
-from goldloop.training.ports import TrainedModel
+from goldloop.training.ports import ServedModel, TrainedModel
 from models.image.backbones import start_network
 from models.image.data import Pictures, is_mirror_safe
+from models.image.export import served
 from models.image.network import device_of, threads_of
-from models.image.presets import PRESETS, preset_named
-from models.image.saved import Exportable, ImageCard, load, save
+from models.image.presets import preset_named
+from models.image.saved import ImageCard, save
 from models.image.scorers import load_scorer
 from models.image.train import fit, logits_of, steps_of
 from models.training import Example, calibrated, checked_examples
@@ -99,13 +99,6 @@ class TorchTrainer:
         """Return the model saved in `folder`, of any preset; raises ModelError where there is none."""
         return load_scorer(folder)
 
-    def exportable(self, folder: Path) -> tuple[Exportable, npt.NDArray[np.uint8]]:
-        """Return the saved model for torch.export, and an example batch of 2 pictures.
-
-        What is exported runs wherever torch is, without this package. The example has two pictures because
-        a batch of one would be frozen into the graph.
-        """
-        network, card = load(folder)
-        size = PRESETS[card.preset].size
-        example = np.random.default_rng(0).integers(0, 256, (2, size, size, 3), dtype=np.uint8)
-        return Exportable(network, card).eval(), example
+    def served(self, folder: Path, beside: Path, *, form: RecordForm = NO_FIELDS) -> ServedModel:
+        """Write the saved model as one network from pictures to probs to `beside`; return how to ask it."""
+        return served(folder, beside)

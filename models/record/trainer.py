@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from goldloop.core.ports import Scorer
+from goldloop.core.record_form import FieldKind, RecordForm
 from goldloop.stats.metrics import Columns
+from goldloop.training.ports import InputColumn, ServedModel
 from models.linear_trainer import LinearTrainer
 from models.record.boosting import Trees
 from models.record.encoding import checked_records
 from models.record.logistic import Logistic
 from models.record.presets import LIGHTGBM
 from models.record.saved import load_scorer, save
+from models.served.records import write_form
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +45,11 @@ class RecordTrainer(LinearTrainer):
         """Return the model saved in `folder`, of any preset; raises ModelError where there is none."""
         return load_scorer(folder)
 
-    def exportable(self, folder: Path) -> None:
-        """Return None: the saved files are all there is, without a graph."""
+    def served(self, folder: Path, beside: Path, *, form: RecordForm) -> ServedModel:
+        """Write `form` to `beside`; return that a server takes its fields, each of which may lack."""
+        write_form(beside, form)
+        columns = [
+            InputColumn(name, "double" if form.fields[name].kind is FieldKind.NUMBER else "string", True)
+            for name in form.learnt_from
+        ]
+        return ServedModel("models.served.records", beside, tuple(columns))

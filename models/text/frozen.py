@@ -2,45 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from goldloop.core.errors import ModelError
-from models.runtime import Runtime, open_runtime
+from models.runtime import onnx_file, open_runtime
+from models.text.backbone import TextBackbone
 from models.text.bert import SentenceEncoder, adapted
 from models.text.presets import FrozenTextPreset
 from models.text.weights import model_files, read_tokenizer, read_weights
-from models.text.words import checked_texts
-
-
-@dataclass(frozen=True, slots=True)
-class TextBackbone:
-    """A network from texts to features. Satisfies `goldloop.core.ports.Backbone`.
-
-    It reads the first tokens of a text, as many as the preset takes (256 for `minilm`, about 200 English
-    words; 512 for `bge_small`), and cuts off the others. Each text is computed by itself: nothing is padded,
-    and a text has the same features, bit for bit, beside any others.
-    """
-
-    preset: FrozenTextPreset
-    tokenizer: Any
-    runtime: Runtime
-
-    def features(self, payloads: Sequence[Any]) -> npt.NDArray[np.float16]:
-        """Return the features of texts, (n, n_features); raises ModelError for a payload that is no text."""
-        texts = list(checked_texts(payloads))
-        if not texts:
-            return np.empty((0, self.preset.n_features), dtype=np.float16)
-        tokens = self.tokenizer.encode_batch_fast(texts)
-        rows = self.runtime(np.array([one.ids], dtype=np.int64) for one in tokens)
-        return np.concatenate(rows).astype(np.float16)
 
 
 def encoder(preset: FrozenTextPreset, path: Path) -> SentenceEncoder:
@@ -70,8 +43,18 @@ def open_backbone(preset: FrozenTextPreset) -> TextBackbone:
     """
     weights, tokens = model_files(preset)
     tokenizer = read_tokenizer(preset, tokens)
+    return TextBackbone(preset, tokenizer, open_runtime(*_network(preset, weights)))
+
+
+def backbone_files(preset: FrozenTextPreset) -> tuple[bytes, bytes]:
+    """Return ONNX file and tokens of the backbone of `preset`; raises ModelError as `open_backbone`."""
+    weights, tokens = model_files(preset)
+    return onnx_file(*_network(preset, weights)), tokens.read_bytes()
+
+
+def _network(
+    preset: FrozenTextPreset, weights: Path
+) -> tuple[str, Callable[[], torch.nn.Module], torch.Tensor, tuple[int, int]]:
+    """Return a name of the network, what makes it, an example of what it takes, and the axes that differ."""
     name = f"{preset.name}-{preset.weights_sha256[:16]}"
-    example = torch.ones(2, 8, dtype=torch.int64)
-    return TextBackbone(
-        preset, tokenizer, open_runtime(name, lambda: encoder(preset, weights), example, any_length=(0, 1))
-    )
+    return name, lambda: encoder(preset, weights), torch.ones(2, 8, dtype=torch.int64), (0, 1)

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from goldloop.core.ports import Scorer
+from goldloop.core.record_form import NO_FIELDS, RecordForm
 from goldloop.stats.metrics import Columns
+from goldloop.training.ports import ServedModel
 from models.frozen_preset import FrozenPreset
 from models.head_trainer import HeadTrainer
+from models.text.export import served
 from models.text.presets import FROZEN
 from models.text.scorers import load_scorer
 from models.text.sentences import SentenceCard, SentenceModel, rows_of, save
@@ -51,5 +54,6 @@ class SentenceTrainer(HeadTrainer):
         """Return the model saved in `folder`, of any preset; raises ModelError where there is none."""
         return load_scorer(folder)
 
-    def exportable(self, folder: Path) -> None:
-        """Return None: a graph has no tokens of texts as its input."""
+    def served(self, folder: Path, beside: Path, *, form: RecordForm = NO_FIELDS) -> ServedModel:
+        """Write what the saved model needs to `beside`; return how to ask it."""
+        return served(folder, beside)

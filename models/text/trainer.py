@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from goldloop.core.ports import Scorer
+from goldloop.core.record_form import NO_FIELDS, RecordForm
 from goldloop.stats.metrics import Columns
+from goldloop.training.ports import ServedModel
 from models.linear_trainer import LinearTrainer
+from models.text.export import served
 from models.text.scorers import load_scorer
 from models.text.words import WORDS, WordCard, WordModel, checked_texts, features_of, save
 
@@ -37,5 +40,6 @@ class WordTrainer(LinearTrainer):
         """Return the model saved in `folder`, of any preset; raises ModelError where there is none."""
         return load_scorer(folder)
 
-    def exportable(self, folder: Path) -> None:
-        """Return None: the saved arrays and the card are all there is, without a graph."""
+    def served(self, folder: Path, beside: Path, *, form: RecordForm = NO_FIELDS) -> ServedModel:
+        """Write what the saved model needs to `beside`; return how to ask it."""
+        return served(folder, beside)

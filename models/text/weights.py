@@ -11,6 +11,7 @@ from typing import Any
 from goldloop.core.errors import ModelError
 from models import weights
 from models.text.presets import FrozenTextPreset
+from models.text.tokens import tokenizer_of
 
 FILES = "model.safetensors", "tokenizer.json"
 _OTHERS = {
@@ -92,14 +93,6 @@ def read_weights(preset: FrozenTextPreset, path: Path) -> dict[str, Any]:
 
 
 def read_tokenizer(preset: FrozenTextPreset, path: Path) -> Any:
-    """Return what makes tokens of texts, and cuts off those beyond `preset.size`.
-
-    Signs such as [SEP] in a text are text, and mean nothing to the network.
-    """
+    """Return what makes tokens of texts, and cuts off those beyond `preset.size`."""
     with _needing_extra(preset):
-        from tokenizers import Tokenizer
-    tokenizer = Tokenizer.from_file(str(path))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(preset.size)
-    tokenizer.encode_special_tokens = True
-    return tokenizer
+        return tokenizer_of(path, preset.size)

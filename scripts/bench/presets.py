@@ -17,7 +17,7 @@ from PIL import Image
 from goldloop.core.labels import LabelSet
 from goldloop.core.presets import CANDIDATES
 from goldloop.core.samples import Decoded, SampleId
-from goldloop.modalities.image.reader import squared
+from goldloop.modalities.image.square import squared
 from goldloop.settings.sections import ModelSettings
 from models.image.presets import FORMS, FROZEN
 from models.kinds import TRAINERS

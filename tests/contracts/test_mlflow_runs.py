@@ -1,4 +1,4 @@
-"""MLflow runs and served models on a real MLflow server."""
+"""MLflow runs on a real MLflow server."""
 
 from __future__ import annotations
 
@@ -18,30 +18,7 @@ from goldloop.core.samples import SampleId
 from goldloop.training.checks import CheckCase, CheckReport, tally
 from goldloop.training.ports import TrainingRecord, check_metrics_of, metrics_of
 from goldloop.training.promotion import evaluate
-from tests.contracts.trained_models import EXAMPLE, START, graph, record
-
-
-@pytest.mark.servers
-def test_what_others_serve_takes_any_batch_size_and_is_no_pickle(
-    mlflow_url: str, run_id: str, saved: Path, tmp_path: Path
-) -> None:
-    """The stored program gives the module's probs for one sample and for five, with pickle forbidden."""
-    import mlflow
-    import torch
-
-    from goldloop.adapters.mlflow_connection import mlflow_at
-    from goldloop.adapters.mlflow_registry import MlflowRegistry
-
-    module = graph()
-    registry = MlflowRegistry(mlflow_url, "served", cache=tmp_path / "cache")
-    version = registry.register(saved, graph=module, example=EXAMPLE, mlflow_run_id=run_id, tags={})
-
-    with mlflow_at(mlflow_url, doing="a test"):
-        program = mlflow.pytorch.load_model(f"models:/served/{version}")
-        files = Path(mlflow.artifacts.download_artifacts(f"models:/served/{version}", dst_path=str(tmp_path)))
-    assert not [path for path in files.rglob("*") if path.suffix in (".pkl", ".pickle", ".pth")]
-    for batch in (torch.tensor(EXAMPLE[:1]), torch.tensor(EXAMPLE).repeat(3, 1, 1, 1)[:5]):
-        assert torch.allclose(program(batch), module(batch))
+from tests.contracts.trained_models import START, record
 
 
 @pytest.mark.servers
@@ -59,7 +36,7 @@ def test_a_run_holds_parameters_data_version_figures_and_decision(
     client = MlflowClient(mlflow_url)
     assert client.get_run(mlflow_run_id).info.status == "RUNNING"
     registry = MlflowRegistry(mlflow_url, "whole", cache=tmp_path / "cache")
-    version = registry.register(saved, graph=graph(), example=EXAMPLE, mlflow_run_id=mlflow_run_id, tags={})
+    version = registry.register(saved, mlflow_run_id=mlflow_run_id, tags={})
     cases = [CheckCase("tone.csv", f"{n}", "a/b", "fine", SampleId(f"{n}")) for n in range(20)]
     report = CheckReport("d", tally(cases, {"challenger": np.arange(20) < 5, "champion": np.arange(20) < 9}))
     told = replace(record(version), checks=report)
@@ -68,6 +45,8 @@ def test_a_run_holds_parameters_data_version_figures_and_decision(
 
     run = client.get_run(mlflow_run_id)
     assert (run.info.status, run.info.run_name) == ("FINISHED", "round 3")
+    kind = client.get_experiment(run.info.experiment_id).tags["mlflow.experimentKind"]
+    assert kind == "custom_model_development"
     assert run.data.params == {
         "preset": "tiny",
         "epochs": "12",

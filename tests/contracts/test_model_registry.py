@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Callable
@@ -17,8 +18,8 @@ from goldloop.core.errors import (
     ModelError,
 )
 from goldloop.training.model_files import digest_of
-from goldloop.training.ports import ModelRegistry
-from tests.contracts.trained_models import EXAMPLE, graph
+from goldloop.training.ports import InputColumn, ModelRegistry, ServedModel
+from tests.contracts.trained_models import served_words
 
 
 @pytest.fixture(params=["fake", pytest.param("mlflow", marks=pytest.mark.servers)])
@@ -78,9 +79,11 @@ def register(
     """Return a function that registers the saved folder under tags and returns the version."""
     is_real = not isinstance(registry, MemoryRegistry)
     run = request.getfixturevalue("run_id") if is_real else "run-1"
+    beside = saved.with_name("beside")
+    beside.mkdir()
 
     def registered(tags: dict[str, str]) -> str:
-        return registry.register(saved, graph=graph(), example=EXAMPLE, mlflow_run_id=run, tags=tags)
+        return registry.register(saved, served=served_words(beside), mlflow_run_id=run, tags=tags)
 
     return registered
 
@@ -101,10 +104,10 @@ def test_versions_count_up_and_come_back_byte_for_byte(
     assert registry.load("1") == first
 
 
-def test_a_model_without_a_graph_is_its_files(
+def test_a_model_that_only_goldloop_loads_is_its_files(
     registry: ModelRegistry, saved: Path, request: pytest.FixtureRequest
 ) -> None:
-    """A text model has nothing to export; its files come back byte for byte, and nothing is pickled."""
+    """Without a loader for servers the files come back byte for byte."""
     is_real = not isinstance(registry, MemoryRegistry)
     run = request.getfixturevalue("run_id") if is_real else "run-1"
 
@@ -150,17 +153,31 @@ def test_a_version_that_does_not_exist_is_named(
     assert registry.version_at("champion") is None
 
 
-def test_what_cannot_be_loaded_again_is_not_registered(
-    registry: ModelRegistry, saved: Path, tmp_path: Path
-) -> None:
-    """A folder without files, or an example that would freeze the batch size, is refused beforehand."""
+def test_what_cannot_be_loaded_again_is_not_registered(registry: ModelRegistry, tmp_path: Path) -> None:
+    """A folder without files is refused beforehand."""
     empty = tmp_path / "empty"
     empty.mkdir()
 
     with pytest.raises(ModelError, match=r"holds no files\. Save the model there first"):
-        registry.register(empty, graph=graph(), example=EXAMPLE, mlflow_run_id="r", tags={})
-    with pytest.raises(ModelError, match="The example holds 1 samples"):
-        registry.register(saved, graph=graph(), example=EXAMPLE[:1], mlflow_run_id="r", tags={})
+        registry.register(empty, mlflow_run_id="r", tags={})
+
+
+def test_a_description_stands_on_the_page_of_its_model(
+    registry: ModelRegistry, register: Callable[[dict[str, str]], str], saved: Path
+) -> None:
+    """A model that the registry does not hold has none."""
+    version = register({})
+
+    registry.describe(version, digest_of(saved), "accurate")
+
+    if isinstance(registry, MemoryRegistry):
+        assert registry.descriptions == {version: "accurate"}
+    else:
+        client = Vandal(registry)._client()
+        assert client.get_model_version(registry.name, version).description == "accurate"
+        assert f"models:/{registry.name}@champion" in client.get_registered_model(registry.name).description
+    with pytest.raises(ModelError, match="is missing from"):
+        registry.describe(version, "0" * 64, "accurate")
 
 
 def test_a_model_is_found_by_its_digest_whatever_its_number(
@@ -215,3 +232,44 @@ def test_files_that_somebody_changed_are_never_handed_out(
     assert registry.copy_of(digest) is None
     assert registry.is_whole(version, digest)
     assert (registry.load(version, digest).folder / "card.json").read_bytes() == whole
+
+
+@pytest.mark.servers
+def test_what_a_server_gets_is_whole_and_no_pickle(
+    mlflow_url: str, run_id: str, saved: Path, tmp_path: Path
+) -> None:
+    """Loader, code, columns and exact packages stand in the model, beside the files and what they need."""
+    import mlflow
+    import yaml
+
+    from goldloop.adapters.mlflow_connection import mlflow_at
+    from goldloop.adapters.mlflow_registry import MlflowRegistry
+
+    beside = tmp_path / "of trainer"
+    beside.mkdir()
+    (beside / "form.json").write_text("{}")
+    served = ServedModel("models.served.records", beside, (InputColumn("amount", "double", True),))
+    registry = MlflowRegistry(mlflow_url, "whole-model", cache=tmp_path / "cache")
+    version = registry.register(saved, served=served, mlflow_run_id=run_id, tags={})
+
+    with mlflow_at(mlflow_url, doing="a test"):
+        uri = f"models:/whole-model/{version}"
+        folder = Path(mlflow.artifacts.download_artifacts(uri, dst_path=str(tmp_path / "downloaded")))
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    description = yaml.safe_load((folder / "MLmodel").read_text())
+    flavor = description["flavors"]["python_function"]
+    (column,) = json.loads(description["signature"]["inputs"])
+    requirements = (folder / "requirements.txt").read_text().split()
+
+    assert not [one for one in files if one.suffix in (".pkl", ".pickle", ".pth", ".pyc")]
+    assert (flavor["loader_module"], flavor["code"]) == ("models.served.records", "code")
+    assert column == {"name": "amount", "type": "double", "required": False}
+    assert (folder / "beside" / "form.json").read_text() == "{}"
+    assert digest_of(folder / "extra_files") == digest_of(saved)
+    assert {path.name for path in (folder / "code" / "models" / "served").iterdir()} == {
+        "__init__.py",
+        "answers.py",
+        "records.py",
+    }
+    assert any(one.startswith("lightgbm==") for one in requirements)
+    assert not any("torch" in one or "goldloop" in one for one in requirements)

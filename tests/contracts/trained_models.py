@@ -1,8 +1,8 @@
-"""A small torch module, and what a retrain records about it."""
+"""How a server loads a small model, and what a retrain records about it."""
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
@@ -10,10 +10,9 @@ from goldloop.core.labels import LabelSet
 from goldloop.settings.sections import GateSettings
 from goldloop.stats.comparison import Comparison
 from goldloop.stats.metrics import Estimate
-from goldloop.training.ports import TrainingRecord, TrainingStart
+from goldloop.training.ports import InputColumn, ServedModel, TrainingRecord, TrainingStart
 from goldloop.training.promotion import decide, evaluate
 
-EXAMPLE = np.arange(2 * 8 * 8 * 3, dtype=np.uint8).reshape(2, 8, 8, 3)
 START = TrainingStart(
     name="round 3",
     params={"preset": "tiny", "epochs": 12, "note": None},
@@ -24,20 +23,9 @@ START = TrainingStart(
 )
 
 
-def graph() -> Any:
-    """Return a torch module from a uint8 batch to probs over three labels."""
-    import torch
-
-    class Mean(torch.nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            torch.manual_seed(0)
-            self.head = torch.nn.Linear(3, 3)
-
-        def forward(self, batch: torch.Tensor) -> torch.Tensor:
-            return torch.softmax(self.head(batch.float().mean(dim=(1, 2)) / 255), dim=1)
-
-    return Mean().eval()
+def served_words(beside: Path) -> ServedModel:
+    """Return how a server loads a model of words, with nothing in the folder `beside`."""
+    return ServedModel("models.served.words", beside, (InputColumn("text", "string"),))
 
 
 def record(version: str) -> TrainingRecord:

@@ -11,7 +11,7 @@ import torch
 
 from goldloop.core.errors import InvalidProbabilitiesError
 from goldloop.stats.calibration import Calibration
-from models.image.saved import load
+from models.image.saved import Exportable, load
 from models.image.trainer import TorchTrainer
 from tests.coloured import COLOURS, coloured, payloads_of
 
@@ -70,8 +70,7 @@ def test_scorer_and_exported_graph_apply_offsets_alike(model: Path, tmp_path: Pa
     tilted = copied(model, tmp_path / "tilted", offsets=[float(np.log(3)), 0.0, 0.0])
 
     before, after = (TorchTrainer().scorer(folder)(payloads).probs for folder in (plain, tilted))
-    graph, _ = TorchTrainer().exportable(tilted)
-    exported = graph(torch.from_numpy(np.stack(payloads))).detach().numpy()
+    exported = Exportable(*load(tilted))(torch.from_numpy(np.stack(payloads))).numpy()
 
     np.testing.assert_allclose(after[:, 0] / after[:, 1], 3 * before[:, 0] / before[:, 1])
     np.testing.assert_allclose(exported, after, atol=1e-6)

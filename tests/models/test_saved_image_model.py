@@ -73,27 +73,6 @@ def test_a_saved_model_loads_in_another_process_and_folder(model: Path, tmp_path
     )
 
 
-def test_an_exported_model_runs_without_this_package(model: Path, tmp_path: Path) -> None:
-    """The saved graph gives the same probs for any batch size where neither of our packages exists."""
-    graph, example = TorchTrainer().exportable(model)
-    batch = torch.export.Dim("batch", min=1)
-    program = torch.export.export(graph, (torch.from_numpy(example),), dynamic_shapes=({0: batch},))
-    torch.export.save(program, tmp_path / "model.pt2")
-    payloads, _ = payloads_of(5, seed=7)
-    np.save(tmp_path / "payloads.npy", np.stack(payloads))
-    code = (
-        "import sys\nsys.modules['models'] = sys.modules['goldloop'] = None\n"
-        "import numpy as np, torch\ngraph = torch.export.load('model.pt2').module()\n"
-        "np.save('probs.npy', graph(torch.from_numpy(np.load('payloads.npy'))).numpy())"
-    )
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
-
-    assert len(example) == 2
-    np.testing.assert_allclose(
-        np.load(tmp_path / "probs.npy"), TorchTrainer().scorer(model)(payloads).probs, atol=1e-5
-    )
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -94,7 +94,7 @@ def test_positions_of_other_sizes_keep_their_places() -> None:
 def test_a_head_learns_from_features_of_either_sign(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It knows the colours, and the exported graph gives the same probabilities."""
+    """It knows the colours."""
     preset = site.publish(FROZEN[DINOV2], random_dinov2()[0])
     monkeypatch.setitem(FROZEN, DINOV2, preset)
     pairs, load = coloured(42, size=224, noise=20)
@@ -104,10 +104,8 @@ def test_a_head_learns_from_features_of_either_sign(
     trainer = FrozenTrainer(DINOV2)
     trainer.train(pairs[:30], [], labels=COLOURS, load=features.__getitem__, folder=tmp_path / "m")
     scores = trainer.scorer(tmp_path / "m")(list(rows[30:]))
-    graph, _ = trainer.exportable(tmp_path / "m")
 
     assert np.mean(scores.probs.argmax(axis=1) == [column for _, column in pairs[30:]]) > 0.8
-    np.testing.assert_allclose(graph(torch.from_numpy(np.stack(pixels[30:34]))), scores.probs[:4], atol=5e-3)
 
 
 @pytest.mark.parametrize("name", [CONVNEXT, DINOV2])

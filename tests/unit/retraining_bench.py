@@ -7,16 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
-
 from goldloop.adapters.memory import MemoryRegistry, MemoryRuns, memory_tables
 from goldloop.core.errors import ModelError
+from goldloop.core.record_form import RecordForm
 from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.gold.records import GoldRecord
 from goldloop.loop.ports import LoopPorts
 from goldloop.settings import Settings
 from goldloop.tables.gold_store import GoldStore
-from goldloop.training.ports import TrainedModel
+from goldloop.training.ports import InputColumn, ServedModel, TrainedModel
 from tests.loop import FakeClock, absent
 from tests.memory_texts import LengthScorer, MemoryTexts, TextReader, TextStore
 from tests.records import audited_record, gold_record
@@ -54,9 +53,10 @@ class FakeTrainer:
         (folder / "model.txt").write_text(f"{len(train)} samples")
         return TrainedModel(folder, {"train/loss": (1.0, 0.5)}, notes=("no pretrained weights",))
 
-    def exportable(self, folder: Path) -> tuple[Any, Any]:
+    def served(self, folder: Path, beside: Path, *, form: RecordForm) -> ServedModel:
         """Return something to serve."""
-        return folder.name, np.zeros((2, 1), dtype=np.uint8)
+        (beside / "model.txt").write_text(folder.name)
+        return ServedModel("models.served.words", beside, (InputColumn("text", "string"),))
 
     def scorer(self, folder: Path) -> LengthScorer:
         """Return the one model there is; remember the folder."""

@@ -14,7 +14,8 @@ from PIL import Image, ImageCms
 from goldloop.core.samples import Arrival
 from goldloop.modalities.files import files_of
 from goldloop.modalities.image.forms import Form
-from goldloop.modalities.image.reader import PADDING, ImageReader, squared
+from goldloop.modalities.image.reader import ImageReader
+from goldloop.modalities.image.square import PADDING, squared
 from tests.images import (
     RED,
     WHITE,

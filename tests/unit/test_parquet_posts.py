@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from goldloop.modalities.rows.files import PARQUET_ROWS, Reason
+from goldloop.modalities.rows.files import PARQUET_ROWS
 from goldloop.modalities.rows.pseudonyms import Pseudonyms
+from goldloop.modalities.rows.row import Reason
 from goldloop.modalities.text.modality import TextModality
 from goldloop.modalities.text.posts import Said
 from tests.texts import read_all, write_json

@@ -58,6 +58,8 @@ def test_the_same_gold_is_not_trained_on_twice(bench: Bench) -> None:
     assert second is not None
     assert (second.round, second.model_version, second.outcome) == (1, "2", "refused")
     assert bench.registry.aliases == {"challenger": "2", "champion": "1", "baseline": "1"}
+    verdicts = [bench.registry.descriptions[version].partition("\n")[0] for version in ("1", "2")]
+    assert verdicts == ["**The gate promoted this model.**", "**The gate refused this model.**"]
     assert set(second.evaluations) == {"challenger", "champion", "baseline"}
     assert bench.trainer.n_trained == 2
 

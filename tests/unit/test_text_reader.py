@@ -16,8 +16,8 @@ from goldloop.core.errors import SourceError, StorageError, UnreadableSampleErro
 from goldloop.core.samples import Arrival, BatchId, FileRef, SampleId, sample_id_of
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.modalities.rows import reader as row_reader
-from goldloop.modalities.rows.files import Reason
 from goldloop.modalities.rows.pseudonyms import Pseudonyms
+from goldloop.modalities.rows.row import Reason
 from goldloop.modalities.text.modality import TextModality
 from tests.texts import BROKEN_CSV, BROKEN_JSONL, write_rows
 

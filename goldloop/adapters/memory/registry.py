@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 from goldloop.core.errors import ModelError
 from goldloop.training.model_files import ModelCopies
-from goldloop.training.ports import TrainingRecord, TrainingStart
+from goldloop.training.ports import InputColumn, ServedModel, TrainingRecord, TrainingStart
 from goldloop.training.verified_registry import DIGEST_TAG, Entry, VerifiedRegistry
 
 
 class MemoryRegistry(VerifiedRegistry):
-    """Versions "1", "2", ... below `folder`; models for serving are not kept.
+    """Versions "1", "2", ... below `folder`; of models for serving only the input columns are kept.
 
     `copies` are the workspace's copies; they outlive a registry that loses its data.
     """
@@ -23,6 +22,8 @@ class MemoryRegistry(VerifiedRegistry):
         self.folder = folder
         self.aliases: dict[str, str] = {}
         self.entries: dict[str, Entry] = {}
+        self.inputs: dict[str, tuple[InputColumn, ...]] = {}
+        self.descriptions: dict[str, str] = {}
 
     def register(
         self,
@@ -30,19 +31,22 @@ class MemoryRegistry(VerifiedRegistry):
         *,
         mlflow_run_id: str,
         tags: dict[str, str],
-        graph: Any = None,
-        example: Any = None,
+        served: ServedModel | None = None,
     ) -> str:
         """Copy the files of `folder` as the next version."""
         if not any(path.is_file() for path in folder.iterdir()):
             raise ModelError(f"{folder} holds no files. Save the model there first.")
-        if graph is not None and len(example) < 2:
-            raise ModelError(f"The example holds {len(example)} samples. Give at least two.")
         number = str(max(map(int, self.entries), default=0) + 1)  # as in MLflow, a deleted one comes again
         shutil.rmtree(self.folder / number, ignore_errors=True)
         shutil.copytree(folder, self.folder / number)
         self.entries[number] = Entry(number, mlflow_run_id, {**tags, DIGEST_TAG: self.copies.keep(folder)})
+        if served is not None:
+            self.inputs[number] = served.inputs
         return number
+
+    def describe(self, version: str, digest: str, text: str) -> None:
+        """Keep `text` by the number of the version."""
+        self.descriptions[self._entry(version, digest).number] = text
 
     def version_at(self, alias: str) -> str | None:
         """Return the number under `alias`."""

@@ -11,8 +11,7 @@ from enum import StrEnum
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from goldloop.core.errors import UnreadableSampleError
-from goldloop.core.samples import UNREADABLE
-from goldloop.modalities.content import TOO_LARGE
+from goldloop.core.samples import TOO_LARGE, UNREADABLE
 from goldloop.modalities.image.depth import (
     grey_in_8_bits,
     has_16_bit_channels,

@@ -10,7 +10,7 @@ import time
 from PIL import Image
 
 from goldloop.core.errors import UnreadableSampleError
-from goldloop.modalities.content import TOO_LARGE
+from goldloop.core.samples import TOO_LARGE
 
 MAX_SCANS = 100
 """Scans of one JPEG. Programs write about 10; every further one goes through all pixels again."""

@@ -12,8 +12,8 @@ from typing import Any
 
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.record_form import FieldKind, RecordForm
-from goldloop.modalities.rows.files import Reason, is_unicode
 from goldloop.modalities.rows.pseudonyms import Pseudonyms
+from goldloop.modalities.rows.row import Reason, is_unicode
 
 Value = str | float | bool
 """A value of a field; a time is ISO 8601 in UTC."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 
 from goldloop.core.disk import Write, write_whole
-from goldloop.core.record_form import FieldKind, RecordForm
+from goldloop.core.record_form import RecordForm
 from goldloop.core.samples import Decoded, SampleId
-from goldloop.modalities.record.fields import Record, Value, record_from
+from goldloop.modalities.record.fields import Record, record_from
+from goldloop.modalities.record.payload import Payload, payload_of
 from goldloop.modalities.rows.store import RowStore
-
-Payload = Mapping[str, str | float]
-"""What models learn from: numbers and flags as float, words as str; missing values are left out."""
 
 
 class RecordStore:
@@ -41,13 +38,8 @@ class RecordStore:
         return {one: record_from(text) for one, text in self.rows.contents(sample_ids).items()}
 
     def payload(self, record: Record) -> Payload:
-        """Return what models learn from; of a time they learn hour and day of the week."""
-        learnt: dict[str, str | float] = {}
-        for name in self._form.learnt_from:
-            value = record.values.get(name)
-            if value is not None:
-                learnt |= _learnt(name, value, self._form.fields[name].kind)
-        return learnt
+        """Return what models learn from."""
+        return payload_of(record, self._form)
 
     def stake(self, record: Record) -> float | None:
         """Return what is at stake, None where the form names no stake or the record does not tell it.
@@ -60,12 +52,3 @@ class RecordStore:
     def file(self, sample_id: SampleId) -> Path | None:
         """Return None: no record has a file of its own."""
         return None
-
-
-def _learnt(name: str, value: Value, kind: FieldKind) -> dict[str, str | float]:
-    if kind is FieldKind.CATEGORY:
-        return {name: str(value)}
-    if kind is FieldKind.TIME:
-        moment = datetime.fromisoformat(str(value))
-        return {f"{name}/hour": float(moment.hour), f"{name}/weekday": float(moment.weekday())}
-    return {name: float(value)}

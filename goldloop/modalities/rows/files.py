@@ -7,7 +7,6 @@ import io
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
-from enum import StrEnum
 from pathlib import PurePath
 from typing import IO, Any
 
@@ -15,31 +14,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from goldloop.core.errors import UnreadableSampleError
-from goldloop.core.samples import UNREADABLE
 from goldloop.core.server_words import in_one_line
 from goldloop.modalities.content import open_content, translated
+from goldloop.modalities.rows.row import Reason, is_unicode
 
 LINE_CHARS = 1_000_000
 """A longer line is cut into several, which are then no rows: a file without line ends must fit in memory."""
 
 PARQUET_ROWS = 1024  # rows of a Parquet file that are in memory at a time, beside their row group
-
-
-class Reason(StrEnum):
-    """Why a row is no usable sample.
-
-    `MALFORMED`, `MISSING_FIELD`, `UNKNOWN_COLUMN` and `UNREADABLE` can concern a whole file.
-    """
-
-    MISSING_ID = "missing id"
-    MISSING_FIELD = "missing field"
-    WRONG_TYPE = "wrong type"
-    TOO_LONG = "too long"
-    DOUBLED_ID = "doubled id with other content"
-    UNKNOWN_COLUMN = "unknown column"
-    NOT_UTF8 = "not UTF-8"
-    MALFORMED = "malformed"
-    UNREADABLE = UNREADABLE
 
 
 RawFields = dict[str, Any] | UnreadableSampleError
@@ -71,15 +53,6 @@ def rows_of(uri: str, check_header: CheckHeader) -> Iterator[RawRow]:
         )
     with translated(), open_content(uri) as stream:
         yield from _FORMATS[form](stream, check_header)
-
-
-def is_unicode(text: str) -> bool:
-    """Return whether `text` holds no lone surrogate, and so could be written as UTF-8."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _lines(stream: IO[bytes]) -> Iterator[str]:

@@ -13,7 +13,8 @@ from typing import Any
 from goldloop.core.errors import SourceError, UnreadableSampleError
 from goldloop.core.labels import LabelSet, labels_text
 from goldloop.core.reported_outcomes import OutcomeKind, ReportedOutcome
-from goldloop.modalities.rows.files import Reason, is_unicode, once_each, rows_of
+from goldloop.modalities.rows.files import once_each, rows_of
+from goldloop.modalities.rows.row import Reason, is_unicode
 
 COLUMNS = ("id", "kind", "label", "honest_dispute", "observed_at", "known_at")
 """The columns of a file of outcomes; the first two are required."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +14,10 @@ from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import Arrival, Decoded, FileRef, SampleId, sample_id_of
 from goldloop.modalities.content import is_database, refuse_link
 from goldloop.modalities.files import files_of
-from goldloop.modalities.rows.files import RawFields, RawRow, Reason, rows_of
+from goldloop.modalities.rows.files import RawFields, RawRow, rows_of
 from goldloop.modalities.rows.first_rows import FirstRows
+from goldloop.modalities.rows.row import MAX_ID_CHARS, Reason, canonical
 
-MAX_ID_CHARS = 200
 _KEPT_AT_ONCE = 4096  # rows a transaction of the store, which waits for the disk
 _KEPT_CHARS = 4_000_000  # and characters, because they wait in memory
 _LOOK_UP = 64  # rows that are compared with earlier ones at once, which costs half of one by one
@@ -192,14 +191,6 @@ def _parts(
             part, n_chars = [], 0
     if part:
         yield part
-
-
-_JSON = json.JSONEncoder(ensure_ascii=False, sort_keys=True, default=str)  # making one takes as long as a row
-
-
-def canonical(fields: Mapping[str, Any]) -> str:
-    """Return a row as JSON, the same for equal rows."""
-    return _JSON.encode(fields)
 
 
 def _row_ref(source: str, number: int | None, fields: Mapping[str, Any] | UnreadableSampleError) -> FileRef:

@@ -11,7 +11,7 @@ from typing import Any
 from goldloop.core.disk import disk_errors, force_folder, make_folder
 from goldloop.core.errors import UnreadableSampleError
 from goldloop.core.samples import SampleId, sample_id_of
-from goldloop.modalities.rows.files import Reason
+from goldloop.modalities.rows.row import Reason
 
 _WAIT_S = 60  # for another process that is writing
 _PAGE = 500  # rows of one query

@@ -11,9 +11,8 @@ from html import escape
 from typing import Any
 
 from goldloop.core.errors import UnreadableSampleError
-from goldloop.modalities.rows.files import Reason, is_unicode
 from goldloop.modalities.rows.pseudonyms import Pseudonyms
-from goldloop.modalities.rows.reader import MAX_ID_CHARS, canonical
+from goldloop.modalities.rows.row import MAX_ID_CHARS, Reason, canonical, is_unicode
 
 MAX_CHARS = 100_000
 """Limit of a text, and of all texts of its thread together."""
@@ -91,7 +90,7 @@ def post_of(fields: Mapping[str, Any], pseudonym: Pseudonyms) -> Post:
     Raises:
         UnreadableSampleError: with the quarantine reason of the first column that is not as it should be.
     """
-    text = _checked_text(fields)
+    text = text_of(fields)
     author, thread_id = (_name(fields.get(column), column) for column in (AUTHOR, THREAD_ID))
     known = {
         AUTHOR: pseudonym(author, AUTHOR) if author else None,
@@ -103,7 +102,12 @@ def post_of(fields: Mapping[str, Any], pseudonym: Pseudonyms) -> Post:
     return Post(text, _thread(fields.get(THREAD), author), metadata)
 
 
-def _checked_text(fields: Mapping[str, Any]) -> str:
+def text_of(fields: Mapping[str, Any]) -> str:
+    """Return the text of a row, in Unicode's normal form C.
+
+    Raises:
+        UnreadableSampleError: with the quarantine reason of its id or its text.
+    """
     row_id, text = (fields.get(column) for column in COLUMNS)
     if row_id is None or row_id == "":
         raise UnreadableSampleError(Reason.MISSING_ID, "the row has no id; give it one")

@@ -111,7 +111,7 @@ def with_dataloader(root: Path) -> dict[str, float]:
     import torch
     from torch.utils.data import DataLoader, Dataset
 
-    from goldloop.modalities.image.reader import squared
+    from goldloop.modalities.image.square import squared
     from models.image.frozen import FrozenNetwork
     from models.image.presets import FROZEN
 

@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 from goldloop.core.errors import EmptyPoolError
 from goldloop.core.labels import LabelSet
 from goldloop.core.ports import Scores
+from goldloop.core.record_form import RecordForm
 from goldloop.core.samples import Decoded, SampleId
 from goldloop.stats.calibration import Calibration, fit_calibration
 from goldloop.training.ports import TrainedModel
@@ -97,9 +98,8 @@ class RegressionTrainer:
             calibration = Calibration(float(read["temperature"]), tuple(read["offsets"].tolist()))
             return Regression(LabelSet(tuple(read["labels"].tolist())), read["weights"], calibration)
 
-    def exportable(self, folder: Path) -> tuple[Any, npt.NDArray[np.uint8]]:
-        """Return no graph: a registry in memory serves nobody else."""
-        return None, np.zeros((2, 1), dtype=np.uint8)
+    def served(self, folder: Path, beside: Path, *, form: RecordForm) -> None:
+        """Return None: a registry in memory serves nobody else."""
 
 
 def _arrays(
