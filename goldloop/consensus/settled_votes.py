@@ -33,7 +33,7 @@ def n_settled(n_votes: int) -> int:
     n = ALL_UP_TO
     if n_votes <= n:
         return n_votes
-    while (more := int(n * STEP)) <= n_votes:
+    while (more := max(n + 1, int(n * STEP))) <= n_votes:
         n = more
     return n
 
