@@ -38,6 +38,7 @@ def loop_in(folder: Path, consensus: ConsensusSettings, *, keeps: bool = True) -
     loop.push()
     loop.queue.now += timedelta(minutes=10)
     for place, task_id in enumerate(list(loop.queue.tasks)[::2]):
+        loop.queue.now += timedelta(seconds=20)  # many answers at one moment would be a burst
         loop.queue.answer(task_id, "12"[place % 2], ("ham", "spam")[place % 3 == 0])
     for _ in range(4):
         loop.pull()
@@ -51,13 +52,20 @@ def answer_several(loop: Loop) -> None:
 
 
 def agree(loop: Loop) -> None:
-    """Give a second answer to an answered task, the same as the first."""
+    """Give a second answer to an answered task, the same as the first, some time after other answers."""
+    loop.queue.now += timedelta(seconds=20)
     free = [
         (task_id, next(iter(task.answers.values())).label)
         for task_id, task in loop.queue.tasks.items()
         if len(task.answers) == 1 and not task.knows("3")
     ]
     loop.queue.answer(free[0][0], "3", str(free[0][1])) if free else None
+
+
+def agree_on_several(loop: Loop) -> None:
+    """Give second answers to three tasks, all before the next pull."""
+    for _ in range(3):
+        agree(loop)
 
 
 def change_mind(loop: Loop) -> None:
@@ -73,7 +81,7 @@ ALL_CHANGES = (
     answer_several,
     answer_several,
     agree,
-    agree,
+    agree_on_several,
     disagree,
     edit,
     skip,
@@ -117,6 +125,7 @@ def agreed_in(
     for change, n_pulls in changes:
         outcomes = []
         for loop in loops:
+            loop.queue.now += timedelta(minutes=1)
             try:
                 change(loop)
             except (StopIteration, GoldloopError) as error:
@@ -139,11 +148,14 @@ def test_a_long_history_of_answers_ends_as_that_of_whole_pulls(
         answer,
         change_mind,
         agree,
+        agree_on_several,
         answer_several,
         skip,
-        agree,
+        agree_on_several,
+        change_mind,
         agree,
         answer,
+        agree_on_several,
         change_mind,
         agree,
     )
