@@ -163,7 +163,7 @@ def test_a_long_history_of_answers_ends_as_that_of_whole_pulls(
     agreed_in(tmp_path, consensus, [(change, 2) for change in steps])
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.sampled_from([MAJORITY, POSTERIOR]),
     st.lists(st.tuples(st.sampled_from(ALL_CHANGES), st.integers(1, 3)), max_size=8),
