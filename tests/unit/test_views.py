@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -30,7 +28,8 @@ from goldloop.tables.views import (
     discard_view,
     faulty_views,
 )
-from tests.arrivals import START, Workplace, arrival_row
+from tests.arrivals import arrival_row
+from tests.scored_workplace import Scored
 
 VIEWS = (COUNTED_FILES, ARRIVED_SAMPLES, NEWEST_PREDICTIONS)
 WAYS = [str(Arrived.SAMPLE), str(Arrived.DUPLICATE), str(Arrived.QUARANTINE), UNREADABLE, str(Arrived.OPENED)]
@@ -40,69 +39,6 @@ ROWS = st.lists(
 SCORES = st.lists(
     st.tuples(st.integers(0, 29), st.sampled_from(list(Lane)), st.sampled_from("12")), min_size=1, max_size=6
 )
-
-
-class Scored(Workplace):
-    """A workplace with predictions; a view is written as soon as it has a row."""
-
-    table: str = "samples"
-    n_scored: int = 0
-
-    @property
-    def folder(self) -> Path:
-        """The folder of the table that the next event concerns."""
-        return self.root / "tables" / self.table
-
-    def back_up(self) -> None:
-        """Copy the table."""
-        shutil.rmtree(self.root / f"copy-{self.table}", ignore_errors=True)
-        shutil.copytree(self.folder, self.root / f"copy-{self.table}")
-
-    def restore(self) -> None:
-        """Put the copy in the place of the table, if there is one; the views stay."""
-        if (self.root / f"copy-{self.table}").exists():
-            shutil.rmtree(self.folder)
-            shutil.copytree(self.root / f"copy-{self.table}", self.folder)
-            self.reopen()
-
-    def score(self, rows: list[tuple[int, Lane, str]]) -> None:
-        """Commit predictions (content, lane, model), a later one sometimes with an earlier moment."""
-        self.tables.predictions.append(
-            [
-                {
-                    "sample_id": sample_id_of(str(content).encode()),
-                    "lane": str(lane),
-                    "model_version": model,
-                    "margin": content / 30,
-                    "label": "spam",
-                    "scored_at": START + timedelta(seconds=(self.n_scored + place) * 7919 % 1009),
-                }
-                for place, (content, lane, model) in enumerate(rows)
-            ]
-        )
-        self.n_scored += len(rows)
-
-    @property
-    def files(self) -> list[Path]:
-        """The files of the views."""
-        return sorted((self.root / "index").glob("[!.]*.parquet"))
-
-    def lose_views(self) -> None:
-        """Remove the files of the views."""
-        for path in self.files:
-            path.unlink()
-
-    def tear_views(self) -> None:
-        """Cut the files of the views off in the middle."""
-        for path in self.files:
-            os.truncate(path, path.stat().st_size // 2)
-
-    def damage_views(self) -> None:
-        """Write other bytes into the middle of the views, whose ends stay whole."""
-        for path in self.files:
-            content = bytearray(path.read_bytes())
-            content[4 : len(content) // 3] = bytes(len(content) // 3 - 4)
-            path.write_bytes(content)
 
 
 def asked(tables: Tables) -> tuple[Conservation, list[Any], list[WaitingSample]]:
