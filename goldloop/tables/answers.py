@@ -39,7 +39,7 @@ class RequestLog:
 
 def read_requests(table: Table, keys: Collection[str] | None = None) -> RequestLog:
     """Return all requests and the state of each task, or those of the tasks `keys`."""
-    rows = table.read(where=None if keys is None else _of_tasks(keys)).sort_by("seq")
+    rows = table.read(where=None if keys is None else codec.is_among("key", keys)).sort_by("seq")
     statuses: dict[str, RequestStatus] = {}
     for key, event, n_answers, task_id in codec.column_values(rows, "key", "event", "n_answers", "task_id"):
         before = statuses.get(key, RequestStatus())
@@ -70,7 +70,7 @@ def record_told(table: Table, told: Mapping[str, tuple[int, int]], *, at: dateti
 
 def read_annotations(table: Table, keys: Collection[str] | None = None) -> list[StoredAnnotation]:
     """Return every annotation, retracted ones too, or those of the tasks `keys`, in order of id."""
-    rows = table.read(where=None if keys is None else _of_tasks(keys))
+    rows = table.read(where=None if keys is None else codec.is_among("key", keys))
     return codec.values_of(StoredAnnotation, rows.sort_by(_IN_ORDER))
 
 
@@ -86,10 +86,6 @@ def known_ids(table: Table, ids: Collection[int]) -> set[int]:
     return set(table.read(["annotation_id"], where=wanted)["annotation_id"].to_pylist())
 
 
-def _of_tasks(keys: Collection[str]) -> pc.Expression:
-    return pc.field("key").isin(pa.array(sorted(keys), pa.string()))
-
-
 def merge_annotations(
     table: Table,
     make_changes: Callable[[Sequence[StoredAnnotation]], Sequence[StoredAnnotation]],
@@ -99,7 +95,7 @@ def merge_annotations(
 
     It is called again, with fresh annotations, when another writer was first.
     """
-    wanted = _of_tasks(keys)
+    wanted = codec.is_among("key", keys)
     changed: list[StoredAnnotation] = []
 
     def changes(read: Callable[[], pa.Table]) -> Changes:

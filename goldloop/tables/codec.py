@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -12,6 +12,7 @@ from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from goldloop.core.codec import from_plain, to_text
 from goldloop.core.table_ports import Row, Table
@@ -81,6 +82,15 @@ def append_values(
 
     table.append_next(make_rows, base=base)
     return made
+
+
+def is_among(name: str, texts: Collection[str]) -> pc.Expression:
+    """Return the condition that the column `name` holds one of `texts`, for any table.
+
+    The cast is for tables that are merged into: deltalake writes their texts as views, which Arrow 25 cannot
+    compare with the bounds of a file.
+    """
+    return pc.field(name).cast(pa.string()).isin(pa.array(sorted(texts), pa.string()))
 
 
 def one_for_each(keys: Sequence[str], rows: pa.Table, *, which: Literal["min", "max"]) -> pa.Table:

@@ -109,8 +109,7 @@ class GoldStore:
 
     def some(self, sample_ids: Collection[SampleId]) -> list[GoldRecord]:
         """Return the newest records of `sample_ids` that have one; the digest is not checked."""
-        wanted = pc.field("sample_id").isin(pa.array(sorted(sample_ids), pa.string()))
-        return _records(self.table.read(where=wanted))
+        return _records(self.table.read(where=codec.is_among("sample_id", sample_ids)))
 
     def read(self, number: int | None = None) -> Gold:
         """Return gold version `number` (None: the newest) with its records.

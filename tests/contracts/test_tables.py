@@ -15,7 +15,7 @@ from goldloop.adapters.memory import MemoryTable
 from goldloop.core.digest_index import AddedRows
 from goldloop.core.errors import GoldVersionError, TableConflictError
 from goldloop.core.table_ports import Changes, Table
-from goldloop.tables import schema
+from goldloop.tables import codec, schema
 
 NAME = "task_events"  # any table does; two of its columns are used
 
@@ -33,6 +33,20 @@ def content(table: Table, **options: object) -> list[tuple[str, int]]:
     """Return key and seq of the rows."""
     rows = table.read(["key", "seq"], **options).to_pylist()  # type: ignore[arg-type]
     return sorted((row["key"], row["seq"]) for row in rows)
+
+
+def test_merged_rows_are_found_by_their_texts(opened: Callable[[], Table]) -> None:
+    """deltalake writes what it merges in other types than what it appends."""
+    table = opened()
+    rows = [{"key": f"key {number}", "seq": number} for number in range(5)]
+    table.merge_next(lambda _: Changes(rows), key="key")
+    table.merge_next(lambda _: Changes([{"key": "key 3", "seq": 9}]), key="key")
+    table.append([{"key": "key 7", "seq": 7}])
+
+    for one in (table, opened()):
+        wanted = codec.is_among("key", {"key 7", "key 3", "no key"})
+        assert content(one, where=wanted) == [("key 3", 9), ("key 7", 7)]
+        assert content(one, where=codec.is_among("key", set())) == []
 
 
 def test_appended_rows_are_read_with_and_without_a_condition(opened: Callable[[], Table]) -> None:
