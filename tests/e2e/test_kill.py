@@ -56,7 +56,7 @@ def at(point: str, call: int = 1, moment: str = "before", path: str = "") -> Int
 
 
 APPEND, COMMIT = "goldloop.adapters.delta:Table.append", "goldloop.adapters.delta:Table.append_next"
-MERGE = "goldloop.adapters.delta:Table.merge_next"
+MERGE, ONCE = "goldloop.adapters.delta:Table.merge_next", "goldloop.adapters.delta:Table.append_once"
 PUSH, REGISTRY = (
     "goldloop.adapters.label_studio.queue:LabelStudioQueue",
     "goldloop.adapters.mlflow_registry:MlflowRegistry",
@@ -89,7 +89,7 @@ SECOND_ROUND = {
         at(f"{REGISTRY}.set_alias", 1, "after"),  # registered as challenger, not judged
         at(f"{REGISTRY}.set_alias", 1, "after"),  # the next one: promoted, the round not closed
     ],
-    "score": [at(APPEND, 1, "after")],  # the pool half scored by the new model
+    "score": [at(ONCE, 1, "after")],  # the pool half scored by the new model
     "push": [at("goldloop.modalities.image.store:ImageStore.keep", 20)],  # an import half prepared
 }
 LAST = {
