@@ -47,7 +47,7 @@ WITH before AS (
     FROM samples SEMI JOIN waiting USING (sample_id) WHERE arrived = '{Arrived.SAMPLE}' GROUP BY ALL
 )
 SELECT unnest(found), last.lane, last.decided, last.chance AS audit_probability
-FROM arrivals LEFT JOIN before USING (sample) ORDER BY found.batch, found.uri
+FROM arrivals LEFT JOIN before USING (sample) ORDER BY found.batch, found.uri, found.stamp, found.sample_id
 """
 """Where waiting samples are, the first place of each, and their newest predictions."""
 
