@@ -49,12 +49,12 @@ def settled_votes(table: VoteTable) -> VoteTable:
     order = np.argsort(table.given_at, kind="stable")[: n_settled(table.n_votes)]
     is_settled = np.zeros(table.n_votes, dtype=bool)
     is_settled[order] = True
-    part = votes_of(table, is_settled)
+    part = _votes_of(table, is_settled)
     is_known = part.decided_at <= table.given_at[order[-1]]
     return replace(part, decision=np.where(is_known, part.decision, NONE))
 
 
-def votes_of(table: VoteTable, is_taken: np.typing.NDArray[np.bool_]) -> VoteTable:
+def _votes_of(table: VoteTable, is_taken: np.typing.NDArray[np.bool_]) -> VoteTable:
     """Return the votes that are taken, their samples and annotators, and NOBODY as the last annotator."""
     samples, sample = np.unique(table.sample[is_taken], return_inverse=True)
     people, annotator = np.unique(table.annotator[is_taken], return_inverse=True)
