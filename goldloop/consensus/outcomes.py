@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from goldloop.consensus.admission import ALL_COUNT, Admission
@@ -72,7 +72,7 @@ def find_outcomes(
     set does not count. `kept` keeps the estimates of the consensus, and `estimates` are
     taken as they are.
     """
-    reported = {key: one for key, one in reported.items() if one.label in settings.label_set}
+    reported = _counting(reported, settings)
     before = {one.evidence.sample_id: one.evidence for one in earlier.samples} if earlier else {}
     n_lost = admission.n_lost(tasks)
     evidence = evidence_of(tasks, answers, n_wanted, settings, n_lost, reported=reported, earlier=before)
@@ -97,6 +97,49 @@ def find_outcomes(
     asked = {sample.sample_id for sample in evidence}
     unasked = [one for key, one in reported.items() if key not in asked]
     return Outcomes(samples, fit, answers, admission, unasked)
+
+
+def outcomes_after(
+    earlier: Outcomes,
+    changed: Collection[SampleId],
+    tasks: Mapping[str, TaskStatus],
+    answers: Sequence[Answer],
+    *,
+    n_wanted: Mapping[str, int],
+    settings: Settings,
+    reported: Mapping[SampleId, KnownOutcome] = MappingProxyType({}),
+) -> Outcomes | None:
+    """Return the outcomes `earlier` as they are after changes of the plans or wanted answers of some samples.
+
+    `tasks` and `answers` are those of the `changed` samples, `n_wanted` and `reported` as in `find_outcomes`.
+    Returns None where votes have changed or other samples are asked about, so that the consensus moves.
+    """
+    if not changed:
+        return earlier
+    reported, n_lost = _counting(reported, settings), earlier.admission.n_lost(tasks)
+    found = evidence_of(tasks, answers, n_wanted, settings, n_lost, reported=reported)
+    evidence = {one.sample_id: one for one in found}
+    before = {
+        outcome.evidence.sample_id: place
+        for place, outcome in enumerate(earlier.samples)
+        if outcome.evidence.sample_id in changed
+    }
+    if before.keys() != evidence.keys() or answers != [
+        answer for answer in earlier.answers if answer.sample_id in changed
+    ]:
+        return None
+    samples, max_answers = list(earlier.samples), settings.consensus.max_answers
+    for sample_id, place in before.items():
+        one, consensus = evidence[sample_id], samples[place].consensus
+        if one.voted != samples[place].evidence.voted:
+            return None
+        samples[place] = SampleOutcome(one, consensus, next_step(one, consensus, max_answers=max_answers))
+    return replace(earlier, samples=samples)
+
+
+def _counting(reported: Mapping[SampleId, KnownOutcome], settings: Settings) -> dict[SampleId, KnownOutcome]:
+    """Return what counts of `reported`: the outcomes with a label of the label set."""
+    return {key: one for key, one in reported.items() if one.label in settings.label_set}
 
 
 def _reported(known: KnownOutcome) -> Consensus:

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from goldloop.consensus.admission import Admission, admit
 from goldloop.consensus.evidence import SampleEvidence, answers_of
-from goldloop.consensus.outcomes import Outcomes, find_outcomes
+from goldloop.consensus.outcomes import Outcomes, find_outcomes, outcomes_after
 from goldloop.consensus.provisional import ProvisionalLabel, provisional_labels
 from goldloop.core.garbage import uncollected
 from goldloop.core.modality import Modality
@@ -18,6 +18,7 @@ from goldloop.core.ports import DerivedText, LabelingQueue, NothingKept
 from goldloop.core.reported_outcomes import known_outcomes
 from goldloop.core.samples import SampleId
 from goldloop.core.table_ports import Tables
+from goldloop.core.tasks import Purpose, task_key
 from goldloop.gold.records import GoldRecord
 from goldloop.labeling.cases import Case, case_of, n_tested
 from goldloop.labeling.sealed_plans import PlanSeal
@@ -35,16 +36,15 @@ Result = TypeVar("Result")
 class LoopState:
     """A snapshot of the tables and the outcome of every sample that annotators were asked about.
 
-    The outcomes are computed when they are first asked for, from the outcomes `earlier` where nothing has
-    changed since; they are those where it `is_voted_on_as_before`. `known_admission` says which annotations
-    count, if that is known. `estimates` keeps those of the consensus.
+    The outcomes are computed when they are first asked for; they are those `earlier`, with the snapshot that
+    they follow from, where nothing has changed since. `known_admission` says which annotations count, if that
+    is known. `estimates` keeps those of the consensus.
     """
 
     snapshot: Snapshot
     settings: Settings
-    earlier: Outcomes | None = field(default=None, repr=False)
+    earlier: tuple[Snapshot, Outcomes] | None = field(default=None, repr=False)
     known_admission: Admission | None = field(default=None, repr=False)
-    is_voted_on_as_before: bool = False
     estimates: DerivedText = field(default_factory=NothingKept, repr=False)
 
     @cached_property
@@ -58,17 +58,35 @@ class LoopState:
     def outcomes(self) -> Outcomes:
         """The outcome of every sample that annotators were asked about."""
         snapshot = self.snapshot
-        if self.is_voted_on_as_before and self.earlier is not None:
-            return self.earlier
+        if self.earlier is not None and (moved := self._moved_on(*self.earlier)) is not None:
+            return moved
         return find_outcomes(
             snapshot.tasks,
             answers_of(snapshot.tasks, self.admission.admitted, snapshot.closed_at),
             snapshot.requests.n_wanted,
             self.settings,
-            earlier=self.earlier,
+            earlier=self.earlier[1] if self.earlier else None,
             admission=self.admission,
             reported=known_outcomes(snapshot.reported),
             kept=self.estimates,
+        )
+
+    def _moved_on(self, before: Snapshot, earlier: Outcomes) -> Outcomes | None:
+        """Return the outcomes `earlier` with what has changed since `before`; None where votes have."""
+        changed = self.snapshot.changed_since(before)
+        if changed is None:
+            return None
+        keys = [task_key(sample_id, purpose) for sample_id in changed for purpose in Purpose]
+        tasks = {key: self.snapshot.tasks[key] for key in keys if key in self.snapshot.tasks}
+        admitted = [one for one in self.admission.admitted if one.key in tasks]
+        return outcomes_after(
+            earlier,
+            changed,
+            tasks,
+            answers_of(tasks, admitted, self.snapshot.closed_at),
+            n_wanted=self.snapshot.requests.n_wanted,
+            settings=self.settings,
+            reported=known_outcomes(self.snapshot.reported),
         )
 
     @cached_property
@@ -83,10 +101,10 @@ class LoopState:
         ]
 
     @property
-    def known_outcomes(self) -> Outcomes | None:
-        """The outcomes, or those before, if they were asked for."""
-        known: Outcomes | None = self.__dict__.get("outcomes", self.earlier)
-        return known
+    def known(self) -> tuple[Snapshot, Outcomes] | None:
+        """Return the outcomes with the snapshot, if they were asked for, or those before."""
+        outcomes: Outcomes | None = self.__dict__.get("outcomes")
+        return self.earlier if outcomes is None else (self.snapshot, outcomes)
 
     @cached_property
     def evidence(self) -> dict[SampleId, SampleEvidence]:
@@ -124,16 +142,13 @@ def read_state(
         snapshot = read_snapshot(tables, task_log, decoded)
     if earlier is None:
         return LoopState(snapshot, settings, estimates=estimates or NothingKept())
-    is_same = earlier.snapshot.annotations is snapshot.annotations and earlier.settings == settings
-    admission = earlier.admission if is_same else None
-    is_unchanged = is_same and "outcomes" in earlier.__dict__ and snapshot.has_votes_of(earlier.snapshot)
+    is_same = earlier.snapshot.annotations is snapshot.annotations
     return LoopState(
         snapshot,
         settings,
-        earlier.known_outcomes,
-        admission,
-        is_voted_on_as_before=is_unchanged,
-        estimates=estimates or earlier.estimates,
+        earlier.known if earlier.settings == settings else None,
+        earlier.admission if is_same and earlier.settings == settings else None,
+        estimates or earlier.estimates,
     )
 
 
@@ -149,6 +164,7 @@ class LabelingContext:
     """
 
     tables: Tables
+    task_log: TaskLog = field(repr=False)
     settings: Settings
     modality: Modality
     queue: LabelingQueue
@@ -160,12 +176,8 @@ class LabelingContext:
     advance: Callable[[int], None] = lambda _: None
     seal: PlanSeal = field(default_factory=PlanSeal)
     say: Callable[[str], None] = lambda _: None
-    task_log: TaskLog = field(init=False)
     decoded: Decoded = field(default_factory=Decoded, repr=False)
     estimates: DerivedText = field(default_factory=NothingKept, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "task_log", TaskLog(self.tables, self.owner, self.clock))
 
     def read_state(self, earlier: LoopState | None = None) -> LoopState:
         """Return the state of labeling now."""

@@ -22,6 +22,7 @@ from goldloop.labeling.sealed_plans import PlanSeal
 from goldloop.scoring.blocks import BlockPlan, Workers
 from goldloop.settings import Settings
 from goldloop.settings.sections import ModelSettings
+from goldloop.tables.task_log import TaskLog
 from goldloop.training.evaluate import HoldoutEvaluation
 from goldloop.training.ports import ModelRegistry, Trainer, TrainingRuns
 
@@ -147,6 +148,7 @@ class LoopPorts:
         """Return the context of the labeling steps; `queue` is opened unless it is given."""
         return LabelingContext(
             tables=self.tables,
+            task_log=TaskLog(self.tables, self.owner, self.clock),
             settings=self.settings,
             queue=queue or self.open_queue(),
             modality=self.modality,

@@ -13,7 +13,7 @@ from goldloop.core.planned_tasks import Event, PlannedTask, TaskStatus
 from goldloop.core.reported_outcomes import Placement, ReportedOutcome
 from goldloop.core.samples import SampleId
 from goldloop.core.table_ports import Table, Tables
-from goldloop.core.tasks import Purpose
+from goldloop.core.tasks import Purpose, split_key
 from goldloop.tables.answers import RequestLog, read_annotations, read_requests
 from goldloop.tables.gold_store import Gold, GoldStore
 from goldloop.tables.outcomes import read_reported
@@ -81,15 +81,18 @@ class Snapshot:
         others = {task.sample_id for task in live if task.purpose is not Purpose.APPEAL}
         return ({task.sample_id for task in live} | unasked) - others
 
-    def has_votes_of(self, other: Snapshot) -> bool:
-        """Return whether outcomes follow from this one as from the `other`, of which it may share parts."""
-        return (
-            self.tasks is other.tasks
-            and self.requests is other.requests
-            and self.annotations is other.annotations
-            and self.reported is other.reported
-            and self.closed_at == other.closed_at
-        )
+    def changed_since(self, other: Snapshot) -> set[SampleId] | None:
+        """Return the samples whose plans or wanted answers differ from the `other`; None where more does."""
+        is_same = self.annotations is other.annotations and self.reported is other.reported
+        if not is_same or self.closed_at != other.closed_at:
+            return None
+        keys: set[str] = set()
+        if self.tasks is not other.tasks:
+            keys |= _different(self.live, other.live, lambda now, before: now.plan is before.plan)
+        if self.requests is not other.requests:
+            wanted = self.requests.n_wanted, other.requests.n_wanted
+            keys |= _different(*wanted, lambda now, before: now == before)
+        return {split_key(key)[0] for key in keys}
 
     @property
     def assigned(self) -> Iterator[PlannedTask | Placement]:
@@ -102,6 +105,14 @@ class Snapshot:
         """Return the samples with a live task, and those in gold."""
         in_gold = {record.sample_id for record in self.gold.records}
         return in_gold | {task.sample_id for task in self.live.values()}
+
+
+def _different(
+    now: Mapping[str, Value], before: Mapping[str, Value], is_same: Callable[[Value, Value], bool]
+) -> set[str]:
+    """Return the keys that one alone has, and those with values that are not the same."""
+    both = now.keys() & before.keys()
+    return (now.keys() ^ before.keys()) | {key for key in both if not is_same(now[key], before[key])}
 
 
 def read_versions(tables: Tables) -> Versions:

@@ -6,7 +6,7 @@ task that is gone and planned again starts without events, in whatever order the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -57,17 +57,33 @@ class _Read:
         return rows.sort_by(by_commit)
 
 
-def _statuses(
-    planned: Iterable[tuple[PlannedTask, int]], happened: Iterable[TaskEvent]
-) -> dict[str, TaskStatus]:
-    """Return the newest status of each task, by key, in the order of the first plans."""
-    statuses = {
-        plan.key: TaskStatus(plan, seq, Event.PLANNED, plan.planned_at) for plan, seq in planned
-    }  # a key that is planned again keeps the place of its first plan
-    for event in happened:
-        known = statuses.get(event.key)
-        if known is not None and known.plan_seq == event.plan_seq:
-            statuses[event.key] = TaskStatus(
+@dataclass(slots=True)
+class _Statuses:
+    """The newest status of each task, by key, in the order of the first plans, as plans and events come in.
+
+    An event may be read before the plan that it refers to; it waits in `early` until the plan is read.
+    """
+
+    by_key: dict[str, TaskStatus] = field(default_factory=dict)
+    n_plans: int = 0
+    n_events: int = 0
+    early: list[TaskEvent] = field(default_factory=list)
+
+    def add(self, planned: Sequence[tuple[PlannedTask, int]], happened: Sequence[TaskEvent]) -> None:
+        """Add what is new at the ends of `planned`, the plans with their `seq`, and of `happened`."""
+        for plan, seq in planned[self.n_plans :]:  # a key that is planned again keeps its place
+            self.by_key[plan.key] = TaskStatus(plan, seq, Event.PLANNED, plan.planned_at)
+        waiting, self.early = self.early, []
+        for event in [*waiting, *happened[self.n_events :]]:
+            self._happen(event)
+        self.n_plans, self.n_events = len(planned), len(happened)
+
+    def _happen(self, event: TaskEvent) -> None:
+        known = self.by_key.get(event.key)
+        if known is None or known.plan_seq < event.plan_seq:
+            self.early.append(event)
+        elif known.plan_seq == event.plan_seq:
+            self.by_key[event.key] = TaskStatus(
                 known.plan,
                 event.plan_seq,
                 event.event,
@@ -77,7 +93,6 @@ def _statuses(
                 event.content or known.content,
                 event.detail,
             )
-    return statuses
 
 
 def read_statuses(tables: Tables, keys: Collection[str]) -> dict[str, TaskStatus]:
@@ -87,7 +102,9 @@ def read_statuses(tables: Tables, keys: Collection[str]) -> dict[str, TaskStatus
     plans = tables.planned_tasks.read(where=wanted).sort_by(in_order)
     events = tables.task_events.read(where=wanted).sort_by("seq")
     planned = zip(codec.values_of(PlannedTask, plans), plans["seq"].to_pylist(), strict=True)
-    return _statuses(planned, codec.values_of(TaskEvent, events))
+    statuses = _Statuses()
+    statuses.add(list(planned), codec.values_of(TaskEvent, events))
+    return statuses.by_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +120,12 @@ class TaskLog:
     clock: Callable[[], datetime] = now
     _plans: _Read = field(default_factory=_Read, repr=False, compare=False)
     _events: _Read = field(default_factory=_Read, repr=False, compare=False)
+    _statuses: _Statuses = field(default_factory=_Statuses, repr=False, compare=False)
 
     def statuses(self) -> dict[str, TaskStatus]:
         """Return the newest status of every task ever planned, by key, in the order of their first plans."""
-        return _statuses(self._planned(), self._happened())
+        self._statuses.add(self._planned(), self._happened())
+        return dict(self._statuses.by_key)
 
     def _planned(self) -> Sequence[tuple[PlannedTask, int]]:
         """Return every plan and its `seq`, in the order of commits and positions."""
