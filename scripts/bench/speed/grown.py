@@ -99,7 +99,7 @@ def scoring(ports: LoopPorts, round_: int = N_ROUNDS - 1) -> dict[str, Any]:
 
 
 def make(root: Path, size: int) -> None:
-    """Make a workspace of `size` samples in the folder `root`."""
+    """Make a workspace of `size` samples in the folder `root`, as it is on a morning after ten rounds."""
     Workspace.create(root, labels=list(LABELS), kind="text")
     toml, budget = root / "goldloop.toml", tasks_of(size) * 5 // (4 * N_ROUNDS)
     toml.write_text(toml.read_text().replace("budget_per_round = 200", f"budget_per_round = {budget}"))
@@ -122,6 +122,8 @@ def make(root: Path, size: int) -> None:
         settle(ports)
     score_pool(**scoring(ports))
     push(ports)
+    server.now += timedelta(days=1)
+    pull(ports)  # compacts the tables, as the first one of a day does
 
 
 def offline(wiring: Wiring) -> LoopPorts:
