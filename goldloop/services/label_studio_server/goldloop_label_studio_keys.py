@@ -3,7 +3,7 @@
 from pathlib import Path
 
 HERE = Path(__file__).parent
-SCRIPTS = ("annotator_keys.js", "review_timer.js")
+SCRIPTS = ("next_task_ahead.js", "annotator_keys.js", "review_timer.js")
 SCRIPT = b"".join(b"<script>\n" + (HERE / name).read_bytes() + b"</script>\n" for name in SCRIPTS)
 STYLE = b"<style>\n" + (HERE / "annotator_pages.css").read_bytes() + b"</style>\n"
 END = b"</body>"

@@ -15,6 +15,7 @@ DATABASES["default"]["OPTIONS"] = {
 }
 
 MIDDLEWARE = [
+    "goldloop_label_studio_pictures.KeptPictures",  # outermost: the others add cookies
     *MIDDLEWARE,
     "goldloop_label_studio_keys.AnnotatorKeys",
     "goldloop_label_studio_doors.PageDoors",

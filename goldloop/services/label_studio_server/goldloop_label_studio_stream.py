@@ -4,6 +4,10 @@ When Label Studio's page requests the next task, it sends filter, order and sele
 are empty. With any of them, Label Studio returns the first open task, even if it is locked: two annotators
 who follow the same link get the same tasks. Only "Label All Tasks" omits them, together with the tab's
 filter.
+
+The labelling page asks ahead: while a task is on the page, `AHEAD_OF` names it in a request for the one that
+follows. That one is locked for the annotator, who has it when the answer is in, and it enters the history of
+what they saw only then.
 """
 
 from threading import Lock
@@ -11,6 +15,7 @@ from threading import Lock
 from django.apps import AppConfig
 from django.conf import settings
 
+AHEAD_OF = "goldloop_ahead_of"
 _ONE_AT_A_TIME = Lock()  # on SQLite, Label Studio finds and locks a task in two transactions
 
 
@@ -30,10 +35,15 @@ class Stream(AppConfig):
 
 def next_task(project, queryset, *, request, **_):
     """Return the next task among the selected tasks of the tab that sent `request`, and lock it."""
+    from core.utils.common import int_from_request
     from rest_framework.exceptions import NotFound
     from tasks.serializers import NextTaskSerializer
 
-    task, how = given_task(request.user, _wanted(project, request), project, dm_queue=False)
+    shown, wanted = int_from_request(request.GET, AHEAD_OF, 0), _wanted(project, request)
+    if shown:
+        task, how = task_ahead(request.user, wanted, project, shown)
+    else:
+        task, how = given_task(request.user, wanted, project, dm_queue=False)
     if task is None:
         raise NotFound(f"There are no tasks for {request.user}")
     context = {"request": request, "project": project, "resolve_uri": True, "annotations": False}
@@ -50,8 +60,26 @@ def given_task(user, queryset, project, dm_queue, **options):
     with _ONE_AT_A_TIME:
         task, how = get_next_task(user, queryset, project, dm_queue, **options)
         if task is not None:
-            user.task_locks.filter(task__project=project).exclude(task=task).delete()
+            _release(user, project, [task.pk])
     return task, how
+
+
+def task_ahead(user, queryset, project, shown):
+    """Return the task that follows the one with the id `shown`, and lock it beside that one."""
+    from projects.functions.next_task import get_next_task
+
+    with _ONE_AT_A_TIME:
+        history = user.histories.filter(project=project).first()
+        seen = list(history.data) if history else []
+        task, how = get_next_task(user, queryset.exclude(pk=shown), project, dm_queue=False)
+        if task is not None:
+            _release(user, project, [task.pk, shown])
+            user.histories.filter(project=project).update(data=seen)
+    return task, how
+
+
+def _release(user, project, but):
+    user.task_locks.filter(task__project=project).exclude(task__in=but).delete()
 
 
 def _wanted(project, request):
