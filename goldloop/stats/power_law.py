@@ -149,8 +149,8 @@ def error_covariance(
 
     `is_wrong` (k, n) is 1, 0, or NaN where a model was not asked; each model needs one sample. An error is a
     Hájek mean with `weights` (n,) [hajek1971], its variance the sum of squared residuals of `clusters` (n,);
-    it is at least that of two more right and two more wrong samples [agresticoull1998], so that a model without
-    mistakes is not taken for a perfect one.
+    it is at least that of two more right and two more wrong samples [agresticoull1998], so that a model
+    without mistakes is not taken for a perfect one.
     """
     asked = np.isfinite(is_wrong)
     shares = np.where(asked, weights, 0.0)
