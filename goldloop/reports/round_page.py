@@ -59,7 +59,7 @@ def round_page(ports: LoopPorts, rounds: Sequence[RoundRecord], *, links: Mappin
             rounds_section(rows, round_plots(rounds)),
             checks_section(rounds[-1].checks if rounds else None),
             outlook_section(rounds[-1].outlook if rounds else None),
-            _routing_section(ports, state, rounds),
+            routing_of(ports, state, rounds),
             cost_section(costs) if costs.whole.n_answers else Section(""),
             *annotator_sections(annotator_report(outcomes, requests, settings)),
             *picture_sections(ports, state, rounds),
@@ -81,7 +81,7 @@ def _waiting(ports: LoopPorts, state: LoopState) -> str | None:
     )
 
 
-def _routing_section(ports: LoopPorts, state: LoopState, rounds: Sequence[RoundRecord]) -> Section:
+def routing_of(ports: LoopPorts, state: LoopState, rounds: Sequence[RoundRecord]) -> Section:
     """Return what is known of routing; nothing before there is a champion."""
     champion = winner(rounds[-1].evaluations, rounds[-1].decision) if rounds else None
     if champion is None:

@@ -93,7 +93,7 @@ class PowerLaw:
             weights = np.linalg.solve(_total(known.covariance, spread), covariances)
             left = max(0.0, variance - float(covariances @ weights)) + spread**2
             draws[rows] = weights @ residuals[:, rows] + np.sqrt(left) * noise[rows]
-        return draws + self.error(answers)
+        return np.clip(draws + self.error(answers), 0.0, 1.0)
 
 
 def fit_power_law(measured: Measured, *, seed: int = 0) -> PowerLaw:
