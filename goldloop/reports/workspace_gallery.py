@@ -143,28 +143,23 @@ class GallerySource:
             gold=self.state.snapshot.gold.records,
             outcomes=[one for one in self.state.outcomes.samples if one.evidence.sample_id in set(shown)],
         )
-        people, rounds = self._answered(set(shown))
+        answered = self._answered(set(shown))
         links, labels = self._links(set(shown)), self.ports.settings.label_set
         tiles = []
         for sample_id in shown:
-            facets = _facets_of(facts, sample_id, list(labels)) | {
-                "annotator": " ".join(sorted(people[sample_id])),
-                "round": " ".join(map(str, sorted(rounds[sample_id]))),
-            }
+            answers = sorted(answered[sample_id])
+            facets = _facets_of(facts, sample_id, list(labels), answers)
             preview = self.ports.modality.preview(sample_id, facts.uris(sample_id))
-            tiles.append(_tile(facts, sample_id, preview, facets, links.get(sample_id, "")))
+            tiles.append(_tile(facts, sample_id, preview, answers=answers, facets=facets, link=links.get(sample_id, "")))
         return Section(TITLE, prose=(_PROSE,), tiles=tiles, chooser=chooser)
 
-    def _answered(
-        self, shown: set[SampleId]
-    ) -> tuple[defaultdict[SampleId, set[str]], defaultdict[SampleId, set[int]]]:
-        """Return who answered each of the samples, and in which rounds."""
-        people, rounds = defaultdict[SampleId, set[str]](set), defaultdict[SampleId, set[int]](set)
+    def _answered(self, shown: set[SampleId]) -> defaultdict[SampleId, set[tuple[str, int]]]:
+        """Return who answered each of the samples, in which round."""
+        found = defaultdict[SampleId, set[tuple[str, int]]](set)
         for answer in self.state.outcomes.answers:
             if answer.sample_id in shown:
-                people[answer.sample_id].add(answer.annotator)
-                rounds[answer.sample_id].add(answer.round)
-        return people, rounds
+                found[answer.sample_id].add((answer.annotator, answer.round))
+        return found
 
     def _links(self, shown: set[SampleId]) -> dict[SampleId, str]:
         """Return the address of the first task of each sample that annotators have or had."""
@@ -181,8 +176,10 @@ def _span(low: float, high: float) -> str:
     return f"from {percent(low, 0)}" if high > 1 else f"{percent(low, 0)} to {percent(high, 0)}"
 
 
-def _facets_of(facts: SampleFacts, sample_id: SampleId, labels: Sequence[str]) -> dict[str, str]:
-    """Return the values by which a gallery chooses a sample, of what the model and gold say."""
+def _facets_of(
+    facts: SampleFacts, sample_id: SampleId, labels: Sequence[str], answers: Sequence[tuple[str, int]]
+) -> dict[str, str]:
+    """Return the values by which a gallery chooses a sample, of what the model, gold and annotators say."""
     gold, prediction = facts.gold.get(sample_id), facts.predictions.get(sample_id)
     label = gold.label if gold else prediction.label if prediction else None
     confidence = prediction.confidence if prediction else None
@@ -195,23 +192,30 @@ def _facets_of(facts: SampleFacts, sample_id: SampleId, labels: Sequence[str]) -
         "label": str(labels.index(label)) if label in labels else "",
         "lane": str(prediction.lane) if prediction else "",
         "confidence": "".join(spans),
+        "answers": " ".join(f"{who}/{round_}" for who, round_ in answers),
     }
 
 
-def _counted(name: str, facets: Mapping[str, str]) -> str:
-    """Return the values of a facet with its name, for example 'annotators 2, 5'."""
-    values = facets[name].split()
+def _counted(name: str, values: Sequence[str]) -> str:
+    """Return values with what they are, for example 'annotators 2, 5'."""
     return f"{name}{'s' if len(values) > 1 else ''} {', '.join(values)}"
 
 
 def _tile(
-    facts: SampleFacts, sample_id: SampleId, preview: Preview | None, facets: Mapping[str, str], link: str
+    facts: SampleFacts,
+    sample_id: SampleId,
+    preview: Preview | None,
+    *,
+    answers: Sequence[tuple[str, int]],
+    facets: Mapping[str, str],
+    link: str,
 ) -> Tile:
     """Return the tile of a sample: its label and whose it is, its lane, and who answered it."""
     gold, prediction = facts.gold.get(sample_id), facts.predictions.get(sample_id)
     label = gold.label if gold else prediction.label if prediction else None
     whose = "gold" if gold else "model"
-    asked = f"{_counted('annotator', facets)}, {_counted('round', facets)}" if facets["annotator"] else ""
+    people, rounds = sorted({who for who, _ in answers}), sorted({str(round_) for _, round_ in answers})
+    asked = f"{_counted('annotator', people)}, {_counted('round', rounds)}" if answers else ""
     lane = f"lane {prediction.lane}" if prediction else "not scored yet"
     return Tile(
         preview=preview,

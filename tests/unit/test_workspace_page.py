@@ -22,7 +22,7 @@ from tests.loop import Loop
 from tests.unit.report_pages import HOSTILE, Reader
 from tests.unit.workspace_pages import link, page_of, worked_loop
 
-SECRET = "a secret of the link"
+SECRET = "a-secret-of-the-link"
 
 
 @pytest.fixture(scope="module")

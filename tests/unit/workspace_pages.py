@@ -21,8 +21,9 @@ def worked_loop(folder: Path, n: int = 90) -> Loop:
     loop.work({"3": lambda _: "ham", "7": lambda _: "spam"})
     loop.pull()
     loop.close_round()
+    loop.queue.now = loop.clock.now
     loop.push()
-    loop.work({"7": lambda _: "spam"})
+    loop.work({"7": lambda _: "spam", "3": lambda _: "spam"})
     loop.pull()
     return loop
 

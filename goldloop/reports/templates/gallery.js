@@ -11,15 +11,17 @@ class Chooser {
     this.show();  // a browser keeps what was chosen before a page is loaded anew
   }
 
-  fits(tile, chosen) {
-    return chosen.every(([name, value]) => {
-      const values = tile.getAttribute(`data-facet-${name}`) ?? "";
-      return !value || values.split(" ").includes(value);
+  fits(tile, { annotator, round, ...chosen }) {
+    const values = (name) => (tile.getAttribute(`data-facet-${name}`) ?? "").split(" ");
+    const isAnswered = values("answers").some((answer) => {
+      const [who, when] = answer.split("/");
+      return (!annotator || who === annotator) && (!round || when === round);
     });
+    return isAnswered && Object.entries(chosen).every(([name, value]) => !value || values(name).includes(value));
   }
 
   show() {
-    const chosen = [...new FormData(this.form)];
+    const chosen = Object.fromEntries(new FormData(this.form));
     let n = 0;
     for (const tile of this.tiles) {
       tile.hidden = !this.fits(tile, chosen);
