@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from goldloop.reports.formatting import Cell, amount_cell, interval, number, percent, points_cell
+from goldloop.reports.formatting import Cell, amount_cell, interval, number, number_cell, percent
 from goldloop.reports.section import Plot, Row, Section, Table
 from goldloop.stats.measures import share
 from goldloop.training.outlook import MIN_MODELS, SURE, Advice, Outlook
@@ -83,7 +83,7 @@ def _rows(outlook: Outlook) -> list[Row]:
     price, start = outlook.price, f"{outlook.pays_from:,} samples" if outlook.pays_from else "no number"
     worth = Cell("–") if outlook.worth is None else amount_cell(outlook.worth, 2)
     amounts: dict[str, Cell | str] = {
-        "accuracy": points_cell(outlook.gain),
+        "accuracy": number_cell(outlook.gain, 2, factor=100, unit=" points"),
         f"worth, {price.currency}": worth,
         f"cost, {price.currency}": number(outlook.cost, 2),
         "probability that they pay": percent(outlook.pays or 0.0, 0),

@@ -150,7 +150,11 @@ class GallerySource:
             answers = sorted(answered[sample_id])
             facets = _facets_of(facts, sample_id, list(labels), answers)
             preview = self.ports.modality.preview(sample_id, facts.uris(sample_id))
-            tiles.append(_tile(facts, sample_id, preview, answers=answers, facets=facets, link=links.get(sample_id, "")))
+            tiles.append(
+                _tile(
+                    facts, sample_id, preview, answers=answers, facets=facets, link=links.get(sample_id, "")
+                )
+            )
         return Section(TITLE, prose=(_PROSE,), tiles=tiles, chooser=chooser)
 
     def _answered(self, shown: set[SampleId]) -> defaultdict[SampleId, set[tuple[str, int]]]:
