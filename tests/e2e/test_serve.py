@@ -137,7 +137,7 @@ def test_the_page_of_a_workspace_beside_workers(make_loop: Callable[..., Loop], 
     serving = loop.start("serve", "--page", str(port), "--only-page")
     try:
         until(lambda: answers(port, {}, "/") == 401, serving)
-        with httpx.Client(trust_env=False, follow_redirects=True) as client:
+        with httpx.Client(trust_env=False, follow_redirects=True, timeout=120) as client:
             page = client.get(link)
         assert "Samples 1 to 20 of 20 that fit." in page.text
         assert str(page.url) == f"http://127.0.0.1:{port}/"
