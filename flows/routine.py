@@ -16,6 +16,7 @@ from prefect.schedules import Cron, Schedule
 
 from flows.cron import check_cron
 from flows.metrics import metrics_served
+from flows.page import page_served
 from flows.publish import (
     publish_retrain,
     publish_review,
@@ -174,10 +175,16 @@ def deployments(workspace: Path) -> list[RunnerDeployment]:
     return cast("list[RunnerDeployment]", made)  # outside a running event loop they are no coroutines
 
 
-def serve(workspace: str, *, metrics: MetricsAddress | None = None, has_schedules: bool = True) -> None:
-    """Serve the deployments, and with an address metrics, until interrupted.
+def serve(
+    workspace: str,
+    *,
+    metrics: MetricsAddress | None = None,
+    page: MetricsAddress | None = None,
+    has_schedules: bool = True,
+) -> None:
+    """Serve the deployments, and with their addresses metrics and the workspace's page, until interrupted.
 
-    Interrupting does not pause the schedules. Without schedules only the metrics are served.
+    Interrupting does not pause the schedules. Without schedules only metrics and page are served.
     """
     wiring = open_workspace(workspace)
     set_up_log(known_secrets(wiring.workspace, os.environ))
@@ -190,6 +197,10 @@ def serve(workspace: str, *, metrics: MetricsAddress | None = None, has_schedule
             )
             at = f"http://{metrics.host}:{port}/metrics"
             log(logging.INFO, "metrics.served", f"metrics at {at}", address=at, refresh_s=every)
+        if page is not None:
+            port = stack.enter_context(page_served(wiring.workspace.root, page))
+            at = f"http://{page.host}:{port}/"
+            log(logging.INFO, "page.served", f"page at {at}", address=at)
         if has_schedules:
             _serve_deployments(workspace)
         else:

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from goldloop.cli.common import Json, Where, out, pairs, run_flow, say, show, show_json, show_table
-from goldloop.core.clock import now
-from goldloop.core.errors import GoldloopError, SourceError
-from goldloop.labeling.context import LoopState
-from goldloop.labeling.open_round import waits_for_now
-from goldloop.labeling.server_comparison import answers_sentence
-from goldloop.labeling.summary import LabelingSummary
-from goldloop.loop.notify import failing_receivers
+from goldloop.core.errors import SourceError
 from goldloop.loop.score import Engine
-from goldloop.loop.summary import read_summary
 from goldloop.modalities.content import is_database, uri_of
 from goldloop.reports.checks import check_lines
 from goldloop.reports.compaction import compaction_sentence
@@ -28,10 +18,7 @@ from goldloop.reports.quarantine import quarantine_examples
 from goldloop.reports.routing import policy_lines
 from goldloop.reports.steps import evaluation_rows, pull_rows, push_rows, retrain_title, score_rows
 from goldloop.tables.counts import conservation
-from goldloop.tables.model_log import read_models
-from goldloop.tables.policy_log import PolicyLog
-from goldloop.tables.server_checks import read_check
-from goldloop.wiring import Wiring, open_workspace
+from goldloop.wiring import open_workspace
 
 app = typer.Typer()
 
@@ -195,62 +182,10 @@ def _show_record(record: Any, notes: list[str], *, as_json: bool) -> None:
 @app.command()
 def status(where: Where = None, as_json: Json = False) -> None:
     """Show the state of files, tasks, answers, gold and models."""
-    from goldloop.loop.champion import champion_problem
-    from goldloop.reports.status import read_status
+    from flows.present import present_status
 
-    parts = open_workspace(where)
-    model, problem = read_models(parts.tables).champion, None
-    champion = model.version if model else None
-    servers: dict[str, str] = {}
-    try:
-        servers = parts.endpoints.addresses
-        problem = champion_problem(parts.ports, model)
-    except GoldloopError as error:
-        problem = f"not checked: {error}"
-    entries = PolicyLog(parts.tables.policies).entries()
-    settled = [entry for entry in entries if champion in (None, entry.model_version)]
-    labeling = cache(parts.read_state)
-    summary = read_summary(parts.ports, labeling)
-    state = read_status(
-        parts.tables,
-        summary,
-        workspace=str(parts.workspace.root),
-        champion=champion,
-        champion_problem=problem,
-        policy=settled[-1].policy.version if settled else None,
-        servers=servers,
-        answers=_compared_answers(parts, summary),
-        waits_for=summary.waits_for or waits_for_now(parts.tables, labeling(), parts.settings, now=now()),
-        preset=parts.preset,
-    )
-    cautions = (*state.cautions, *failing_receivers(parts.workspace.notifications))
-    state = replace(state, outcomes=_outcomes(parts, labeling), cautions=cautions)
+    state = present_status(open_workspace(where))
     show(state, pairs(state.lines()), as_json=as_json)
-
-
-def _outcomes(wiring: Wiring, labeling: Callable[[], LoopState]) -> str:
-    """Return where outcomes and what was let through stand; only records can be let through."""
-    from goldloop.loop.let_through import read_let_through_report
-    from goldloop.loop.maturity import read_maturity
-    from goldloop.reports.outcomes import outcomes_line
-
-    if wiring.settings.records is None and not wiring.tables.outcomes.version():
-        return ""
-    state = labeling()
-    found = read_maturity(wiring.ports, state.snapshot.reported)
-    passed = read_let_through_report(wiring.ports, state, found)
-    return outcomes_line(state.snapshot.reported, found, passed)
-
-
-def _compared_answers(wiring: Wiring, summary: LabelingSummary) -> str:
-    """Return how many answers the server holds beside how many were pulled, if it can be asked."""
-    if not summary.totals.is_asked:
-        return "none: no task is on the server"
-    try:
-        counts = wiring.queue().counts()
-    except GoldloopError as error:
-        return f"unknown: {error}"
-    return answers_sentence(summary.totals, read_check(wiring.tables.server_checks), counts)
 
 
 @app.command()

@@ -140,6 +140,18 @@ def checks(
 
 
 @app.command()
+def page(where: Where = None, as_json: Json = False) -> None:
+    """Write the page of the workspace: where it stands, rounds, people, policy, costs, and samples."""
+    from flows.page import write_workspace_page
+
+    path = write_workspace_page(open_workspace(where))
+    if as_json:
+        show_json(str(path))
+    else:
+        say(f"wrote {path}; goldloop serve --page 8090 serves it, with all samples")
+
+
+@app.command()
 def report(
     name: Annotated[
         str | None, typer.Argument(metavar="QUARTER", help="A quarter such as 2026Q4; default the present.")

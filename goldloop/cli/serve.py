@@ -13,6 +13,7 @@ from goldloop.core.errors import SettingsError
 from goldloop.core.structured_log import FORMAT_VARIABLE
 from goldloop.settings.metrics import METRICS_TOKEN, check_token, parsed_address
 from goldloop.settings.workspace import Workspace
+from goldloop.wiring import open_workspace
 
 app = typer.Typer()
 
@@ -27,6 +28,7 @@ class LogFormat(StrEnum):
 @app.command()
 def serve(
     where: Where = None,
+    *,
     metrics: Annotated[
         str | None,
         typer.Option(
@@ -37,18 +39,31 @@ def serve(
     only_metrics: Annotated[
         bool, typer.Option("--only-metrics", help="Run no schedule, beside workers that do.")
     ] = False,
+    page: Annotated[
+        str | None,
+        typer.Option(metavar="PORT", help="Show the workspace's page at this port of 127.0.0.1."),
+    ] = None,
+    only_page: Annotated[bool, typer.Option("--only-page", help="Run no schedule, show the page.")] = False,
     log_format: Annotated[
         LogFormat, typer.Option(help="text: what goes wrong; json: an object a line for each event.")
     ] = LogFormat.TEXT,
 ) -> None:
-    """Run the schedules on this machine: a pull every 15 minutes, and the weekly round; and serve metrics."""
+    """Run the schedules here: a pull every 15 minutes, and the weekly round; serve metrics and page."""
     asked = metrics or Workspace.open(where).settings.metrics.address
     address = parsed_address(asked) if asked else None
+    shown_at = parsed_address(page) if page else None
+    if only_page and shown_at is None:
+        raise SettingsError("--only-page needs the port of the page: add --page 8090")
     if address is None and only_metrics:
         raise SettingsError("--only-metrics needs an address: set metrics.address, or add --metrics 9477")
     if address is not None:
         check_token(address, os.environ.get(METRICS_TOKEN, ""))
         if log_format is LogFormat.TEXT:
             say(f"metrics: http://{address.host}:{address.port}/metrics")
+    if shown_at is not None and log_format is LogFormat.TEXT:
+        from flows.page import page_address
+
+        say(f"page: {page_address(open_workspace(where), shown_at)}")
     os.environ[FORMAT_VARIABLE] = log_format
-    run_flow(where, "serve", metrics=address, has_schedules=not only_metrics)
+    has_schedules = not (only_metrics or only_page)
+    run_flow(where, "serve", metrics=address, page=shown_at, has_schedules=has_schedules)

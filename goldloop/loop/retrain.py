@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 from goldloop.consensus.outcomes import open_audit_note
 from goldloop.consensus.provisional import ProvisionalLabel
+from goldloop.core.annotations import Answer
 from goldloop.core.errors import EmptyPoolError, ModelError
 from goldloop.core.scratch import scratch_folder
 from goldloop.core.splits import Split
@@ -27,6 +29,7 @@ from goldloop.loop.challenger import (
 from goldloop.loop.champion import check_champion, load_model
 from goldloop.loop.checks import checks_digest, checks_of_retrain, learnt_from
 from goldloop.loop.left_out import without_left_out
+from goldloop.loop.outlook import round_outlook
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples
 from goldloop.loop.preset_comparison import compare_presets
@@ -117,7 +120,8 @@ def _retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
         evaluation, checks = _evaluate(
             ports, gold, provisional, challenger, history, scratch=scratch, notes=notes
         )
-        return _close_round(ports, gold, evaluation, challenger, history, checks=checks)
+        answers = state.outcomes.answers
+        return _close_round(ports, gold, evaluation, challenger, history, checks=checks, answers=answers)
 
 
 def retrain_if_possible(ports: LoopPorts) -> tuple[RoundRecord | None, list[str]]:
@@ -211,8 +215,12 @@ def _close_round(
     history: ModelHistory,
     *,
     checks: CheckReport | None,
+    answers: Sequence[Answer],
 ) -> RoundRecord:
-    """Move the aliases as the gate decided and save the round's record, which is the decision that counts."""
+    """Move the aliases as the gate decided and save the round's record, which is the decision that counts.
+
+    `answers` are all that count.
+    """
     registry, version, model = ports.open_registry(), gold.version, challenger.model
     is_promoted = evaluation.decision.is_promoted
     if is_promoted:
@@ -238,6 +246,8 @@ def _close_round(
         model_digest=model.digest,
         checks=checks,
     )
+    rounds = [*history.rounds, record]
+    record = replace(record, outlook=round_outlook(ports, gold.records, answers, evaluation, rounds))
     save_round(ports.tables.rounds, record)
     history = read_models(ports.tables)
     kept = (model, history.champion, history.before_champion, history.baseline)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -28,7 +29,11 @@ from goldloop.reports.plots.style import LABEL_COLOURS, LANE_LOOKS
 from goldloop.reports.section import MapPoint, Section, Value
 
 TEMPLATE = "page.html.jinja"
-SCRIPTS = {"map": ("map_marks.js", "map.js"), "filter": ("filter.js",)}
+SCRIPTS = {
+    "map": ("map_marks.js", "map.js"),
+    "filter": ("filter.js",),
+    "gallery": ("gallery.js",),
+}
 SMALL_PIXELS = 64  # width below which a browser enlarges a picture
 NARROW_COLUMNS = 3  # up to which a table stands beside others and beside plots
 LONG_TEXT = 42  # characters of a cell above which it may be broken over lines
@@ -39,7 +44,8 @@ _MAGIC = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"GIF8": "imag
 class Page:
     """Everything the page shows; `judged_on` is the sentence that names the samples of its accuracies.
 
-    Texts of a page that `is_veiled` are blurred until the mouse or the focus is on them.
+    Texts of a page that `is_veiled` are blurred until the mouse or the focus is on them. A page that
+    `has_contents` begins with links to its sections.
     """
 
     title: str
@@ -49,13 +55,21 @@ class Page:
     links: Mapping[str, str] = field(default_factory=dict)
     judged_on: str = "Every accuracy is on the holdout: drawn at random, labelled blind, never trained on."
     is_veiled: bool = False
+    has_contents: bool = False
+
+    @property
+    def shown(self) -> Sequence[Section]:
+        """The sections that are not empty."""
+        return [section for section in self.sections if not section.is_empty]
 
     @property
     def needs(self) -> tuple[str, ...]:
         """Which of `SCRIPTS` the page runs."""
         has_filter = any(table.is_filtered for section in self.sections for table in section.tables)
         has_map = any(section.map for section in self.sections)
-        return tuple(name for name, is_needed in (("map", has_map), ("filter", has_filter)) if is_needed)
+        has_gallery = any(section.chooser and not section.chooser.is_served for section in self.sections)
+        needed = (("map", has_map), ("filter", has_filter), ("gallery", has_gallery))
+        return tuple(name for name, is_needed in needed if is_needed)
 
 
 def render_page(page: Page) -> str:
@@ -72,7 +86,13 @@ def render_page(page: Page) -> str:
         lstrip_blocks=True,
         finalize=_verbatim,
     )
-    environment.filters |= {"data_uri": data_uri, "cell": _cell, "shown": _shown, "json": _json}
+    environment.filters |= {
+        "anchor": anchor,
+        "data_uri": data_uri,
+        "cell": _cell,
+        "shown": _shown,
+        "json": _json,
+    }
     environment.filters["percent"] = lambda share: percent(share, 0).replace(" ", "\N{NO-BREAK SPACE}")
     environment.filters["unbroken"] = lambda text: text.replace(" %", "\N{NO-BREAK SPACE}%")
     return environment.get_template(TEMPLATE).render(
@@ -95,6 +115,15 @@ def script_digest(name: str) -> str:
     """Return the digest by which the page allows one of `SCRIPTS`, and no other."""
     digest = hashlib.sha256(page_script(name).encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode('ascii')}"
+
+
+def anchor(title: str) -> str:
+    """Return the name by which a link finds the section with this title.
+
+    >>> anchor("What it cost, and brought")
+    'what-it-cost-and-brought'
+    """
+    return "-".join(re.findall(r"\w+", title.lower())) or "section"
 
 
 def _json(points: Sequence[MapPoint]) -> Markup:

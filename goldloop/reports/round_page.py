@@ -20,6 +20,7 @@ from goldloop.reports.annotators import annotator_sections
 from goldloop.reports.checks import checks_section
 from goldloop.reports.costs import cost_section, read_cost_inputs
 from goldloop.reports.formatting import Cell
+from goldloop.reports.outlook import outlook_section
 from goldloop.reports.page import Page, save_page
 from goldloop.reports.pictures import picture_sections
 from goldloop.reports.rounds import facts, round_plots, round_rows, rounds_section
@@ -57,7 +58,8 @@ def round_page(ports: LoopPorts, rounds: Sequence[RoundRecord], *, links: Mappin
         sections=[
             rounds_section(rows, round_plots(rounds)),
             checks_section(rounds[-1].checks if rounds else None),
-            _routing_section(ports, state, rounds),
+            outlook_section(rounds[-1].outlook if rounds else None),
+            routing_of(ports, state, rounds),
             cost_section(costs) if costs.whole.n_answers else Section(""),
             *annotator_sections(annotator_report(outcomes, requests, settings)),
             *picture_sections(ports, state, rounds),
@@ -79,7 +81,7 @@ def _waiting(ports: LoopPorts, state: LoopState) -> str | None:
     )
 
 
-def _routing_section(ports: LoopPorts, state: LoopState, rounds: Sequence[RoundRecord]) -> Section:
+def routing_of(ports: LoopPorts, state: LoopState, rounds: Sequence[RoundRecord]) -> Section:
     """Return what is known of routing; nothing before there is a champion."""
     champion = winner(rounds[-1].evaluations, rounds[-1].decision) if rounds else None
     if champion is None:

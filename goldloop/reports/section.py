@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from goldloop.core.modality import Preview
@@ -63,7 +63,9 @@ class TopLabels:
 class Tile:
     """A small sample with a title, its name, lines of small print and bars; a marked one gets a thick frame.
 
-    `preview` is None where its content cannot be read. The tiles of one sample share `sample_id`.
+    `preview` is None where its content cannot be read. The tiles of one sample share `sample_id`. `link` is
+    the address of its task, "" without one. `facets` are what a gallery chooses by, several values of one
+    separated by blanks.
     """
 
     preview: Preview | None
@@ -73,6 +75,31 @@ class Tile:
     name: str = ""
     sample_id: str = ""
     opinions: Sequence[TopLabels] = ()
+    link: str = ""
+    facets: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """What a gallery chooses by: its name and title, its values with their words, and the chosen one."""
+
+    name: str
+    title: str
+    values: Mapping[str, str]
+    chosen: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Chooser:
+    """The form by which the tiles of a section are chosen: by the server if it `is_served`, else by a script.
+
+    `said` tells how many there are; `pages` are the addresses of the pages before and after, by name.
+    """
+
+    facets: Sequence[Facet]
+    said: str
+    is_served: bool
+    pages: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +136,7 @@ class Section:
     tiles: Sequence[Tile] = ()
     notes: Sequence[str] = ()
     map: Sequence[MapPoint] = ()
+    chooser: Chooser | None = None
 
     @property
     def is_empty(self) -> bool:

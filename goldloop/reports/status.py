@@ -15,6 +15,7 @@ from goldloop.labeling.summary import LabelingSummary
 from goldloop.loop.policy import cautions
 from goldloop.reports.checks import check_lines
 from goldloop.reports.formatting import percent_cell
+from goldloop.reports.outlook import outlook_line
 from goldloop.reports.quarantine import quarantine_line
 from goldloop.tables.counts import (
     AnnotationCounts,
@@ -117,12 +118,14 @@ class Status:
         return lines | self._last_round() | dict(self.servers)
 
     def _last_round(self) -> dict[str, str]:
-        """Return the decision of the last closed round and its behaviour checks; nothing before the first."""
+        """Return decision, outlook and behaviour checks of the last closed round; before the first none."""
         lines, record = dict[str, str](), self.last_round
         if record is not None:
             judged = record.evaluations.get(CHAMPION if record.outcome == "refused" else CHALLENGER)
             accuracy = f", accuracy {percent_cell(judged.accuracy)} on holdout" if judged else ""
             lines["last round"] = f"{record.round}: model {record.model_version} {record.outcome}{accuracy}"
+            if record.outlook is not None:
+                lines[f"next {record.outlook.n_answers} answers"] = outlook_line(record.outlook)
             if record.checks is not None:
                 lines["checks"] = "\n".join(
                     line.removeprefix("checks ") for line in check_lines(record.checks)

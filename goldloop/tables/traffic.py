@@ -71,7 +71,7 @@ def _traffic(rows: pa.Table, tables: Tables, labels: LabelSet) -> Traffic:
     rows = _without_repeats(rows)
     closed = np.array([_moment(at) for at in closing_times(tables.rounds)], dtype="datetime64[us]")
     first_at = rows["first_at"].to_numpy().astype("datetime64[us]")
-    probs = _probs(rows, labels)
+    probs = probs_of_rows(rows, labels)
     return Traffic(
         sample_ids=tuple(SampleId(sample_id) for sample_id in rows["sample_id"].to_pylist()),
         probs=probs,
@@ -95,8 +95,8 @@ def _moment(at: datetime) -> datetime:
     return at.astimezone(UTC).replace(tzinfo=None)
 
 
-def _probs(rows: pa.Table, labels: LabelSet) -> Probs:
-    """Return the probs of `rows` (n, n_labels)."""
+def probs_of_rows(rows: pa.Table, labels: LabelSet) -> Probs:
+    """Return the probs (n, n_labels) of rows with the columns `probs` and `label_names`."""
     stored, names = rows["probs"].combine_chunks(), rows["label_names"].combine_chunks().dictionary_encode()
     lengths = pc.list_value_length(stored).to_numpy()
     texts = [*names.dictionary.to_pylist(), None]

@@ -100,7 +100,10 @@ NEWEST_PREDICTIONS = View(
     _SAMPLE,
     "max",
     "scored_at",
-    {name: name for name in ("lane", "label", "margin", "model_version", "audit_probability", "saving")},
+    {
+        name: name
+        for name in ("lane", "label", "confidence", "margin", "model_version", "audit_probability", "saving")
+    },
 )
 """The newest prediction of each sample."""
 

@@ -17,6 +17,7 @@ from goldloop.stats.metrics import Estimate, LabelMetrics, accuracy, per_label
 from goldloop.stats.reliability import calibration_error
 from goldloop.training.checks import CheckedGroup, CheckReport
 from goldloop.training.gate import RULES, approval, objections
+from goldloop.training.outlook import Outlook
 
 FIRST_MODEL = "first model"
 
@@ -159,7 +160,8 @@ class RoundRecord:
     `evaluations` holds baseline, champion and challenger, as far as they exist. `decision` is None when
     nothing could be trained; `outcome` then gives the reason. `lanes` counts samples by lane once the round
     has scored its pool. `model_digest` is the digest of the challenger's files, which is its identity.
-    `checks` are the results of the behaviour checks, None where none was run.
+    `checks` are the results of the behaviour checks, None where none was run. `outlook` is what the next
+    answers were expected to bring, None in rounds from before goldloop recorded it.
     """
 
     round: int
@@ -176,6 +178,7 @@ class RoundRecord:
     lanes: Mapping[str, int]
     model_digest: str | None = None
     checks: CheckReport | None = None
+    outlook: Outlook | None = None
 
     @property
     def is_promoted(self) -> bool:

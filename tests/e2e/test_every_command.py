@@ -218,7 +218,7 @@ def look_at_reports(tried: Tried, kind: str, truth: dict[SampleId, str]) -> None
     shown = [
         ("annotators",), ("agreement",), ("report",), ("report", "--quarter"), ("replay", "--kind", "cost"),
         ("label-errors",),
-        ("decisions", "--since", "2026-01-01"), ("review", "--since", "2026-01-01"),
+        ("page",), ("decisions", "--since", "2026-01-01"), ("review", "--since", "2026-01-01"),
         ("gold log",), ("gold diff", "1", "2"), ("policy show",), ("policy tune",), ("labels",),
         ("policy explain", next(iter(truth))), ("notifications",),
     ]  # fmt: skip

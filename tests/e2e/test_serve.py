@@ -14,6 +14,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from flows.page import page_key
 from goldloop.services import Endpoints
 from scripts.bench.faults.people import LABELS
 from tests.e2e.coloured_samples import samples
@@ -126,10 +127,32 @@ def test_metrics_beside_workers(make_loop: Callable[..., Loop], monkeypatch: pyt
         assert TOKEN not in finish(serving).err
 
 
-def answers(port: int, headers: dict[str, str]) -> int:
+def test_the_page_of_a_workspace_beside_workers(make_loop: Callable[..., Loop], tmp_path: Path) -> None:
+    """Without schedules only the page is served, to whoever has the link; beyond this machine to nobody."""
+    samples("text", tmp_path / "samples", 20)
+    loop = make_loop("shown", labels=list(LABELS), kind="text", model={})
+    loop.run("score", str(tmp_path / "samples"))
+    port = free_port()
+    link = f"http://127.0.0.1:{port}/?key={page_key(loop.parts)}"
+    serving = loop.start("serve", "--page", str(port), "--only-page")
+    try:
+        until(lambda: answers(port, {}, "/") == 401, serving)
+        with httpx.Client(trust_env=False, follow_redirects=True, timeout=120) as client:
+            page = client.get(link)
+        assert "Samples 1 to 20 of 20 that fit." in page.text
+        assert str(page.url) == f"http://127.0.0.1:{port}/"
+    finally:
+        serving.send_signal(signal.SIGINT)
+        assert f"page: {link}" in finish(serving).err
+    refused = loop.run("serve", "--page", f"0.0.0.0:{port}", code=1)
+    assert "it is served at 127.0.0.1 only, got 0.0.0.0" in refused.err
+    assert "add --page 8090" in loop.run("serve", "--only-page", code=1).err
+
+
+def answers(port: int, headers: dict[str, str], path: str = "/metrics") -> int:
     """Return the status with which the endpoint answers; 0 before it is there."""
     try:
-        address = f"http://127.0.0.1:{port}/metrics"
+        address = f"http://127.0.0.1:{port}{path}"
         return httpx.get(address, headers=headers, trust_env=False).status_code
     except httpx.HTTPError:
         return 0

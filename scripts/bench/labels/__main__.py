@@ -7,6 +7,7 @@ automation_bias  the adoption gap, its interval and the switch (simulated annota
 efficiency       labels that a choice of samples saves against a random choice, on features of a file
 trust            what it brings that a head counts doubtful labels less, on features of a file
 rare             whether labels of 1 % and 5 % are found within 300 answers, on features of a file
+outlook          how often the forecasts of the stop rule hold, on features of a file
 outcomes         what chargebacks are worth beside people's answers, by their age, on simulated payments
 """
 
@@ -22,6 +23,7 @@ from scripts.bench.labels import (
     efficiency,
     label_errors,
     outcomes,
+    outlook,
     rare,
     spammer,
     trust,
@@ -36,6 +38,7 @@ PARTS = {
     "rare": rare,
     "trust": trust,
     "outcomes": outcomes,
+    "outlook": outlook,
 }
 
 
@@ -49,7 +52,7 @@ def main() -> None:
         "--features",
         type=Path,
         metavar="FILE",
-        help=".npz of scripts.bench.features: for efficiency, rare and trust, and for consensus and "
+        help=".npz of scripts.bench.features: for efficiency, rare, trust and outlook, and for consensus and "
         "label_errors in place of pictures",
     )
     group = parser.add_argument_group("efficiency")
