@@ -171,7 +171,8 @@ def _forecast(models: PastModels, k: int) -> Forecast:
     """Return what the first `k` models forecast of the next one."""
     later = models.with_next(k)
     draws = forecast_next(fit_power_law(models.measured(k)), later)
-    return Forecast(int(models.rounds[k]), k, interval_of(1 - draws, n=k), float(1 - later.errors[-1]))
+    accuracies = 1 - np.clip(draws, 0, 1)
+    return Forecast(int(models.rounds[k]), k, interval_of(accuracies, n=k), float(1 - later.errors[-1]))
 
 
 def forecast_next(curve: PowerLaw, later: Measured) -> Floats:
