@@ -160,6 +160,8 @@ def retrain(where: Where = None, as_json: Json = False) -> None:
     """Train a challenger on the newest gold; the gate decides whether it becomes champion."""
     record, notes = run_flow(where, "retrain")
     _show_record(record, notes, as_json=as_json)
+    if record is not None and not as_json:
+        _show_runs(open_workspace(where))
 
 
 @app.command("round")
@@ -179,6 +181,12 @@ def round_(where: Where = None, as_json: Json = False) -> None:
     show_table(push_rows(report.push), title="push")
     out.print(f"tables: {compaction_sentence(report.compacted)}")
     out.print(f"page: {report.page}")
+    _show_runs(open_workspace(where))
+
+
+def _show_runs(wiring: Wiring) -> None:
+    for title, address in wiring.runs.pages().items():
+        out.print(f"{title}: {address}")
 
 
 def _show_record(record: Any, notes: list[str], *, as_json: bool) -> None:
@@ -205,6 +213,7 @@ def status(where: Where = None, as_json: Json = False) -> None:
     try:
         servers = parts.endpoints.addresses
         problem = champion_problem(parts.ports, model)
+        servers |= parts.runs.pages() if model else {}
     except GoldloopError as error:
         problem = f"not checked: {error}"
     entries = PolicyLog(parts.tables.policies).entries()
