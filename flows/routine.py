@@ -26,6 +26,7 @@ from flows.publish import (
 )
 from flows.runs import opened
 from flows.steps import as_task
+from flows.suggestions import suggestions_served
 from flows.telling import telling
 from goldloop.core.structured_log import FORMAT_VARIABLE, log, set_up_log
 from goldloop.labeling.pull import PullReport
@@ -174,8 +175,14 @@ def deployments(workspace: Path) -> list[RunnerDeployment]:
     return cast("list[RunnerDeployment]", made)  # outside a running event loop they are no coroutines
 
 
-def serve(workspace: str, *, metrics: MetricsAddress | None = None, has_schedules: bool = True) -> None:
-    """Serve the deployments, and with an address metrics, until interrupted.
+def serve(
+    workspace: str,
+    *,
+    metrics: MetricsAddress | None = None,
+    has_schedules: bool = True,
+    suggestions: MetricsAddress | None = None,
+) -> None:
+    """Serve the deployments, and with addresses metrics and live suggestions, until interrupted.
 
     Interrupting does not pause the schedules. Without schedules only the metrics are served.
     """
@@ -190,6 +197,9 @@ def serve(workspace: str, *, metrics: MetricsAddress | None = None, has_schedule
             )
             at = f"http://{metrics.host}:{port}/metrics"
             log(logging.INFO, "metrics.served", f"metrics at {at}", address=at, refresh_s=every)
+        if suggestions is not None:
+            at = stack.enter_context(suggestions_served(wiring, suggestions))
+            log(logging.INFO, "suggestions.served", f"suggestions at {at}", address=at)
         if has_schedules:
             _serve_deployments(workspace)
         else:

@@ -34,6 +34,13 @@ def serve(
             help="Answer Prometheus at /metrics of this address [default: metrics.address in goldloop.toml].",
         ),
     ] = None,
+    suggestions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[HOST:]PORT",
+            help="Suggest at this address, which Label Studio must reach, when a task is opened.",
+        ),
+    ] = None,
     only_metrics: Annotated[
         bool, typer.Option("--only-metrics", help="Run no schedule, beside workers that do.")
     ] = False,
@@ -51,4 +58,5 @@ def serve(
         if log_format is LogFormat.TEXT:
             say(f"metrics: http://{address.host}:{address.port}/metrics")
     os.environ[FORMAT_VARIABLE] = log_format
-    run_flow(where, "serve", metrics=address, has_schedules=not only_metrics)
+    live = parsed_address(suggestions, "suggestions") if suggestions else None
+    run_flow(where, "serve", metrics=address, has_schedules=not only_metrics, suggestions=live)
