@@ -30,8 +30,9 @@ def present_status(wiring: Wiring) -> Status:
     champion = model.version if model else None
     servers: dict[str, str] = {}
     try:
-        servers = wiring.endpoints.addresses
+        servers = dict(wiring.endpoints.addresses)
         problem = champion_problem(wiring.ports, model)
+        servers |= wiring.runs.pages() if model else {}
     except GoldloopError as error:
         problem = f"not checked: {error}"
     entries = PolicyLog(wiring.tables.policies).entries()

@@ -27,6 +27,7 @@ from flows.publish import (
 )
 from flows.runs import opened
 from flows.steps import as_task
+from flows.suggestions import suggestions_served
 from flows.telling import telling
 from goldloop.core.structured_log import FORMAT_VARIABLE, log, set_up_log
 from goldloop.labeling.pull import PullReport
@@ -180,11 +181,12 @@ def serve(
     *,
     metrics: MetricsAddress | None = None,
     page: MetricsAddress | None = None,
+    suggestions: MetricsAddress | None = None,
     has_schedules: bool = True,
 ) -> None:
-    """Serve the deployments, and with their addresses metrics and the workspace's page, until interrupted.
+    """Serve the deployments, and with their addresses metrics, page and live suggestions, until interrupted.
 
-    Interrupting does not pause the schedules. Without schedules only metrics and page are served.
+    Interrupting does not pause the schedules. Without schedules only what has an address is served.
     """
     wiring = open_workspace(workspace)
     set_up_log(known_secrets(wiring.workspace, os.environ))
@@ -201,6 +203,9 @@ def serve(
             port = stack.enter_context(page_served(wiring.workspace.root, page))
             at = f"http://{page.host}:{port}/"
             log(logging.INFO, "page.served", f"page at {at}", address=at)
+        if suggestions is not None:
+            at = stack.enter_context(suggestions_served(wiring, suggestions))
+            log(logging.INFO, "suggestions.served", f"suggestions at {at}", address=at)
         if has_schedules:
             _serve_deployments(workspace)
         else:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pyarrow as pa
 
 from goldloop.audit.audited import audited_traffic
 from goldloop.audit.estimates import AuditReport, report_audit
+from goldloop.core.errors import SettingsError
 from goldloop.gold.records import GoldChange, GoldVersion, gold_diff
 from goldloop.labeling.pull import PullReport
 from goldloop.labeling.push import PushReport
@@ -125,11 +127,28 @@ class OpenWorkspace:
         return GoldStore(self.ports.tables.gold)
 
 
+def check_own_packages() -> None:
+    """Check that goldloop's other packages are those beside it.
+
+    Raises:
+        SettingsError: a file or folder of the user has the name of one and is found before it.
+    """
+    home = Path(__file__).resolve().parents[1]
+    for name in ("models", "flows", "labelstudio_config"):
+        spec = find_spec(name)
+        if spec is not None and spec.origin and Path(spec.origin).resolve().parents[1] != home:
+            raise SettingsError(
+                f"`import {name}` finds {spec.origin} in place of goldloop's package in {home}. "
+                "Rename it, or start Python in another folder."
+            )
+
+
 def open_workspace(folder: str | Path | None = None) -> OpenWorkspace:
     """Return the workspace in `folder`, else at $GOLDLOOP_WORKSPACE, else around the current folder.
 
     Raises:
         WorkspaceError: there is no workspace there.
-        SettingsError: its goldloop.toml is wrong.
+        SettingsError: its goldloop.toml is wrong, or a file of the user hides a package of goldloop.
     """
+    check_own_packages()
     return OpenWorkspace(wire_workspace(folder).ports)

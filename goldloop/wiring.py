@@ -240,8 +240,8 @@ class Wiring:
         )
 
     def links(self) -> dict[str, str]:
-        """Return the addresses of the servers, and where annotators begin to work on each queue."""
-        return self.endpoints.addresses | self.queue().project_urls()
+        """Return the addresses of the servers and training runs, and where annotators begin on each queue."""
+        return self.endpoints.addresses | self.runs.pages() | self.queue().project_urls()
 
     @contextmanager
     def alone(self, work: str) -> Iterator[None]:

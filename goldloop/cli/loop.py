@@ -18,7 +18,7 @@ from goldloop.reports.quarantine import quarantine_examples
 from goldloop.reports.routing import policy_lines
 from goldloop.reports.steps import evaluation_rows, pull_rows, push_rows, retrain_title, score_rows
 from goldloop.tables.counts import conservation
-from goldloop.wiring import open_workspace
+from goldloop.wiring import Wiring, open_workspace
 
 app = typer.Typer()
 
@@ -147,6 +147,8 @@ def retrain(where: Where = None, as_json: Json = False) -> None:
     """Train a challenger on the newest gold; the gate decides whether it becomes champion."""
     record, notes = run_flow(where, "retrain")
     _show_record(record, notes, as_json=as_json)
+    if record is not None and not as_json:
+        _show_runs(open_workspace(where))
 
 
 @app.command("round")
@@ -166,6 +168,12 @@ def round_(where: Where = None, as_json: Json = False) -> None:
     show_table(push_rows(report.push), title="push")
     out.print(f"tables: {compaction_sentence(report.compacted)}")
     out.print(f"page: {report.page}")
+    _show_runs(open_workspace(where))
+
+
+def _show_runs(wiring: Wiring) -> None:
+    for title, address in wiring.runs.pages().items():
+        out.print(f"{title}: {address}")
 
 
 def _show_record(record: Any, notes: list[str], *, as_json: bool) -> None:

@@ -36,6 +36,13 @@ def serve(
             help="Answer Prometheus at /metrics of this address [default: metrics.address in goldloop.toml].",
         ),
     ] = None,
+    suggestions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[HOST:]PORT",
+            help="Suggest at this address, which Label Studio must reach, when a task is opened.",
+        ),
+    ] = None,
     only_metrics: Annotated[
         bool, typer.Option("--only-metrics", help="Run no schedule, beside workers that do.")
     ] = False,
@@ -51,7 +58,7 @@ def serve(
     """Run the schedules here: a pull every 15 minutes, and the weekly round; serve metrics and page."""
     asked = metrics or Workspace.open(where).settings.metrics.address
     address = parsed_address(asked) if asked else None
-    shown_at = parsed_address(page) if page else None
+    shown_at = parsed_address(page, "page") if page else None
     if only_page and shown_at is None:
         raise SettingsError("--only-page needs the port of the page: add --page 8090")
     if address is None and only_metrics:
@@ -65,5 +72,6 @@ def serve(
 
         say(f"page: {page_address(open_workspace(where), shown_at)}")
     os.environ[FORMAT_VARIABLE] = log_format
+    live = parsed_address(suggestions, "suggestions") if suggestions else None
     has_schedules = not (only_metrics or only_page)
-    run_flow(where, "serve", metrics=address, page=shown_at, has_schedules=has_schedules)
+    run_flow(where, "serve", metrics=address, page=shown_at, suggestions=live, has_schedules=has_schedules)

@@ -98,6 +98,7 @@ def _serving_environment(
         "LOCAL_FILES_SERVING_ENABLED": "true",
         "LOCAL_FILES_DOCUMENT_ROOT": str(files),
         "TASK_LOCK_TTL": str(_TASK_LOCK_S),
+        "ML_BLOCK_LOCAL_IP": "false",  # `goldloop serve --suggestions` answers on this machine
         "fflag_fix_back_4620_memory_efficient_predictions_import_08012025_short": "1",
         "fflag_fix_all_optic_79_task_count_is_wrong_short": "1",  # annotators see how many tasks are left
     }

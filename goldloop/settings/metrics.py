@@ -33,15 +33,15 @@ class MetricsAddress:
             return False
 
 
-def parsed_address(text: str) -> MetricsAddress:
-    """Return `text`, a port of 127.0.0.1 or HOST:PORT, as an address.
+def parsed_address(text: str, what: str = "metrics") -> MetricsAddress:
+    """Return `text`, a port of 127.0.0.1 or HOST:PORT, as the address of `what`.
 
     Raises:
         SettingsError: it is none.
     """
     found = _ADDRESS.fullmatch(text)
     if found is None or not 0 < int(found[2]) <= 65535:
-        raise SettingsError(f"metrics need a port such as 9477, or host and port, got {text!r}")
+        raise SettingsError(f"{what} need a port such as 9477, or host and port, got {text!r}")
     return MetricsAddress((found[1] or "127.0.0.1").strip("[]"), int(found[2]))
 
 

@@ -107,6 +107,12 @@ def read_statuses(tables: Tables, keys: Collection[str]) -> dict[str, TaskStatus
     return statuses.by_key
 
 
+def read_shown_version(tables: Tables) -> str | None:
+    """Return the model of the newest planned suggestion that annotators see; None before the first."""
+    rows = tables.planned_tasks.read(["seq", "model_version"], where=pc.field("is_shown")).sort_by("seq")
+    return rows["model_version"][-1].as_py() if len(rows) else None
+
+
 @dataclass(frozen=True, slots=True)
 class TaskLog:
     """Reads and adds plans and events; every addition is one commit with a number of its own.

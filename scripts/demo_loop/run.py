@@ -152,7 +152,7 @@ def _loop(
             if report.record:
                 chance.start(report.record.round, spent_until(_cost_inputs(parts), report.record.round))
         _close(parts, samples, chance, options)
-    return _addresses(found)
+    return _addresses(found, parts.runs.pages())
 
 
 def _take_outcomes(parts: Wiring, payments: Payments, round_: int) -> None:
@@ -270,16 +270,18 @@ def _round_lines(report: RoundReport) -> list[str]:
 
 
 def _hand_over(found: Endpoints, where: str) -> None:
-    _addresses(found)
+    _addresses(found, {})
     out.print("Log in to Label Studio, open the project, press 'Label All Tasks'; afterwards:")
     out.print(f"  goldloop round -w {where}")
 
 
-def _addresses(found: Endpoints) -> None:
+def _addresses(found: Endpoints, pages: dict[str, str]) -> None:
     login = found.label_studio
     out.print(f"Label Studio  {login.url}  ({login.username} / {login.password})")
     out.print(f"Prefect       {found.prefect.url}  (log in with {found.prefect.auth})")
     out.print(f"MLflow        {found.mlflow.url}  ({' / '.join(found.mlflow.login or ())})")
+    for title, address in pages.items():
+        out.print(f"{title}  {address}")
 
 
 def _printed(row: Row) -> dict[str, Any]:

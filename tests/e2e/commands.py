@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -32,6 +33,13 @@ TINY: dict[str, Any] = {"model": {"preset": "tiny"}}  # these tests are not abou
 _CHECKOUT = Path(__file__).parents[2]
 _REAL = (sys.executable, "-c", "from goldloop.cli.main import main; main()")
 _INTERRUPTED = (sys.executable, "-m", "tests.e2e.interrupted")
+
+
+def free_port() -> int:
+    """Return a port at which nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,8 @@ def test_every_command_works_on_this_kind(
     answer(tried, kind, truth)
     assert tried.tells("pull")["n_gold_changes"] == 90
     assert tried.tells("retrain")["outcome"] == "promoted"
-    tried.does("round")
+    for name in ("round", "status"):
+        assert "/runs?workflowType=machine_learning" in tried.does(name).out
     answer(tried, kind, truth)
     n_checks = write_checks(loop.root / "checks") if kind == "text" else 0
     record = tried.tells("round")["record"]

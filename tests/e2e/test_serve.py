@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -18,20 +17,13 @@ from flows.page import page_key
 from goldloop.services import Endpoints
 from scripts.bench.faults.people import LABELS
 from tests.e2e.coloured_samples import samples
-from tests.e2e.commands import Loop, finish, until
+from tests.e2e.commands import Loop, finish, free_port, until
 from tests.e2e.prefect_api import PrefectApi
 
 pytestmark = pytest.mark.servers
 
 LEVELS = {"debug", "info", "warning", "error", "critical"}
 TOKEN = "the token of the metrics"
-
-
-def free_port() -> int:
-    """Return a port at which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def figures(port: int) -> dict[str, dict[tuple[str, ...], float]]:
@@ -156,3 +148,27 @@ def answers(port: int, headers: dict[str, str], path: str = "/metrics") -> int:
         return httpx.get(address, headers=headers, trust_env=False).status_code
     except httpx.HTTPError:
         return 0
+
+
+def test_suggestions_beside_workers(make_loop: Callable[..., Loop], services: Endpoints) -> None:
+    """Label Studio asks the workspace while it serves, and nobody afterwards; a wrong port is a sentence."""
+    loop = make_loop("suggesting", labels=["cat", "dog"])
+    project_id = loop.parts.queue().projects.main
+    place = services.label_studio
+
+    def asked() -> list[tuple[str, str]]:
+        with httpx.Client(base_url=place.url, timeout=60, trust_env=False) as http:
+            headers = {"Authorization": f"Token {place.token}"}
+            found = http.get("/api/ml/", params={"project": project_id}, headers=headers).raise_for_status()
+            return [(one["url"], one["state"]) for one in found.json()]
+
+    port = free_port()
+    serving = loop.start("serve", "--only-metrics", "--metrics", str(free_port()), "--suggestions", str(port))
+    try:
+        until(lambda: asked() == [(f"http://127.0.0.1:{port}", "CO")], serving)
+    finally:
+        serving.send_signal(signal.SIGINT)
+        assert "Traceback" not in finish(serving).err
+    assert asked() == []
+
+    assert "suggestions need a port such as 9477" in loop.run("serve", "--suggestions", "none", code=1).err

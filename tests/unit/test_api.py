@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 import goldloop
-from goldloop.core.errors import GoldVersionError, WorkspaceError
+from goldloop.api import check_own_packages
+from goldloop.core.errors import GoldVersionError, SettingsError, WorkspaceError
 from goldloop.gold.records import gold_digest
 from goldloop.settings.sections import SelectionSettings
 from tests.loop import Loop, texts
@@ -110,3 +112,17 @@ def test_the_example_of_the_documentation_runs(
     assert re.search(r"gold version \d+: 60 samples, digest [0-9a-f]{16}\n", printed)
     assert "[{'label': 'ham', 'sample_id_count': 60}]" in printed
     assert re.search(r"accuracy of the machine's labels: 0\.\d+ \[", printed)
+
+
+def test_a_file_of_the_user_that_hides_a_package_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A models.py beside a notebook would end in an error of Python about goldloop's own modules."""
+    (tmp_path / "models.py").write_text("")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "models", raising=False)
+
+    with pytest.raises(
+        SettingsError, match=r"`import models` finds .*models\.py in place of goldloop's package"
+    ):
+        check_own_packages()

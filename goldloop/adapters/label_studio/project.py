@@ -181,7 +181,7 @@ def _refuse_lost_labels(
 
     DEFERRAL stands among the labels and is none.
     """
-    removed = {name for name in _labels_of(label_config) if labels.find(name) is None} - {DEFERRAL}
+    removed = {name for name in labels_of(label_config) if labels.find(name) is None} - {DEFERRAL}
     if not removed:
         return
     used: set[str] = set()
@@ -196,7 +196,7 @@ def _refuse_lost_labels(
         )
 
 
-def _labels_of(label_config: str | None) -> list[str]:
+def labels_of(label_config: str | None) -> list[str]:
     """Return the labels of an interface; Label Studio keeps its text unchanged."""
     try:
         root = ET.fromstring(label_config or "<View/>")

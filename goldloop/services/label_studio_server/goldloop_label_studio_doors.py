@@ -36,8 +36,13 @@ class Doors(AppConfig):
 
     def ready(self):
         """Put the rule behind authentication, and the redaction behind every view."""
+        from django.db.models.signals import post_save
         from io_storages.localfiles.models import LocalFilesExportStorage
+        from ml.models import MLBackend, create_ml_webhook
         from tasks.api import AnnotationsListAPI
+
+        # Label Studio would send every answer to an ML backend too, and refuse one on this machine for that
+        post_save.disconnect(create_ml_webhook, sender=MLBackend)
 
         APIView.initial = _checked(APIView.initial)
         AnnotationsListAPI.post = _one_by_one(AnnotationsListAPI.post)
