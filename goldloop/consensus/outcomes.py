@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from types import MappingProxyType
 
 from goldloop.consensus.admission import ALL_COUNT, Admission
@@ -14,6 +15,7 @@ from goldloop.consensus.label import Consensus, ConsensusFit, Method, fit_consen
 from goldloop.consensus.next_step import Step, next_step
 from goldloop.core.annotations import Answer
 from goldloop.core.chance import Arm
+from goldloop.core.imported_labels import KnownImport
 from goldloop.core.planned_tasks import TaskStatus
 from goldloop.core.ports import DerivedText
 from goldloop.core.reported_outcomes import KnownOutcome, Placement
@@ -42,7 +44,7 @@ class Outcomes:
     """The outcome of every sample that annotators were asked about, with the fit and the answers behind it.
 
     `fit` holds the same samples in the same order. `admission` holds the annotations that do not count.
-    `unasked` is what became of samples that no annotator was asked about.
+    `unasked` is what became of samples that no annotator was asked about, `imported` what files said.
     """
 
     samples: Sequence[SampleOutcome]
@@ -50,6 +52,7 @@ class Outcomes:
     answers: Sequence[Answer]
     admission: Admission = ALL_COUNT
     unasked: Sequence[KnownOutcome] = ()
+    imported: Sequence[KnownImport] = ()
 
 
 def find_outcomes(
@@ -61,6 +64,7 @@ def find_outcomes(
     earlier: Outcomes | None = None,
     admission: Admission = ALL_COUNT,
     reported: Mapping[SampleId, KnownOutcome] = MappingProxyType({}),
+    imported: Mapping[SampleId, KnownImport] = MappingProxyType({}),
     kept: DerivedText | None = None,
     estimates: Estimates | None = None,
 ) -> Outcomes:
@@ -68,9 +72,9 @@ def find_outcomes(
 
     `n_wanted` is the number of answers that goldloop wants, by key, where it is more than one. When no vote
     has changed since `earlier`, its fit is used again, because a new fit takes seconds. `admission` holds the
-    annotations that do not count. `reported` is what became of samples; one whose label is not in the label
-    set does not count. `kept` keeps the estimates of the consensus, and `estimates` are
-    taken as they are.
+    annotations that do not count. `reported` is what became of samples, `imported` the labels that files
+    said; one whose label is not in the label set does not count. `kept` keeps the estimates of the consensus,
+    and `estimates` are taken as they are.
     """
     reported = {key: one for key, one in reported.items() if one.label in settings.label_set}
     before = {one.evidence.sample_id: one.evidence for one in earlier.samples} if earlier else {}
@@ -96,7 +100,8 @@ def find_outcomes(
     ]
     asked = {sample.sample_id for sample in evidence}
     unasked = [one for key, one in reported.items() if key not in asked]
-    return Outcomes(samples, fit, answers, admission, unasked)
+    files_said = [one for one in imported.values() if one.label in settings.label_set]
+    return Outcomes(samples, fit, answers, admission, unasked, files_said)
 
 
 def _reported(known: KnownOutcome) -> Consensus:
@@ -106,11 +111,29 @@ def _reported(known: KnownOutcome) -> Consensus:
 def gold_records(outcomes: Outcomes) -> list[GoldRecord]:
     """Return the record of each sample whose label is gold, in order of sample_id.
 
-    A sample that nobody was asked about is gold by its reported outcome, once it has a placement.
+    A sample that nobody was asked about is gold by its reported outcome, once it has a placement. What a file
+    said is gold while no annotator says other than the file, and no audit asks about the sample.
     """
     asked = [_record(outcome, label) for outcome in outcomes.samples if (label := outcome.gold_label)]
-    unasked = [_unasked_record(one, one.placement) for one in outcomes.unasked if one.placement]
-    return sorted([*asked, *unasked], key=lambda record: record.sample_id) if unasked else asked
+    unasked = [_outcome_record(one, one.placement) for one in outcomes.unasked if one.placement]
+    known = {record.sample_id for record in (*asked, *unasked)}
+    evidence = {one.evidence.sample_id: one.evidence for one in outcomes.samples} if outcomes.imported else {}
+    files_said = [
+        _import_record(one)
+        for one in outcomes.imported
+        if one.sample_id not in known and _is_undisputed(one, evidence.get(one.sample_id))
+    ]
+    if not unasked and not files_said:
+        return asked
+    return sorted([*asked, *unasked, *files_said], key=lambda record: record.sample_id)
+
+
+def _is_undisputed(said: KnownImport, evidence: SampleEvidence | None) -> bool:
+    """Return whether no annotator has said other than the file, and the sample is in no audit."""
+    if evidence is None:
+        return True
+    is_other = any(vote.label != said.label for vote in evidence.votes)
+    return evidence.purpose is not Purpose.AUDIT and evidence.decision is None and not is_other
 
 
 def _record(outcome: SampleOutcome, label: str) -> GoldRecord:
@@ -143,14 +166,29 @@ def _record(outcome: SampleOutcome, label: str) -> GoldRecord:
     )
 
 
-def _unasked_record(known: KnownOutcome, placement: Placement) -> GoldRecord:
+def _outcome_record(known: KnownOutcome, placement: Placement) -> GoldRecord:
     consensus = _reported(known)
+    return _unasked_record(
+        known.sample_id, Purpose.OUTCOME, consensus, placement=placement, known_at=known.known_at
+    )
+
+
+def _import_record(known: KnownImport) -> GoldRecord:
+    consensus = Consensus(known.label, f"{Purpose.IMPORT}/1", known.shares)
+    return _unasked_record(
+        known.sample_id, Purpose.IMPORT, consensus, placement=known.placement, known_at=known.known_at
+    )
+
+
+def _unasked_record(
+    sample_id: SampleId, purpose: Purpose, consensus: Consensus, *, placement: Placement, known_at: datetime
+) -> GoldRecord:
     return GoldRecord(
-        sample_id=known.sample_id,
-        label=known.label,
+        sample_id=sample_id,
+        label=str(consensus.label),
         split=placement.split,
         group=placement.group,
-        purpose=Purpose.OUTCOME,
+        purpose=purpose,
         method=consensus.method,
         support=0,
         n_votes=0,
@@ -164,7 +202,7 @@ def _unasked_record(known: KnownOutcome, placement: Placement) -> GoldRecord:
         suggested_label=None,
         annotators=(),
         annotation_ids=(),
-        labelled_at=known.known_at,
+        labelled_at=known_at,
         entity=placement.entity,
     )
 
@@ -183,6 +221,7 @@ _DECIDED = {
     "adjudication": "adjudicated",
     "appeal": "decided on appeal",
     "outcome": "decided by an outcome",
+    "import": "imported",
 }
 """What a change of gold is called, by the beginning of its method."""
 

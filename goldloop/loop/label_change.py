@@ -63,6 +63,7 @@ def label_effect(tables: Tables, settings: Settings, change: LabelChange) -> Lab
         if annotation.status is AnnotationStatus.ANSWER and annotation.label in removed
     )
     answers.update(one.label for one in snapshot.reported if one.label in removed)
+    answers.update(one.label for one in snapshot.imported if one.label in removed)
     return LabelEffect(
         change=change,
         gold={

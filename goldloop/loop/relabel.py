@@ -14,12 +14,14 @@ import numpy as np
 
 from goldloop.core.errors import EmptyPoolError
 from goldloop.core.planned_tasks import PlannedTask
+from goldloop.core.samples import SampleId
 from goldloop.core.scratch import scratch_folder
 from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose, task_key
 from goldloop.gold.records import GoldRecord
-from goldloop.labeling.context import LoopState
-from goldloop.labeling.follow_up import follow_up_plan
+from goldloop.labeling.context import LabelingContext, LoopState
+from goldloop.labeling.follow_up import follow_up_plan, recheck_plan
+from goldloop.loop.briefing import briefed
 from goldloop.loop.cross_validation import cross_validate
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples
@@ -98,21 +100,34 @@ def send_label_errors(ports: LoopPorts, n: int) -> int:
     state, issues = context.read_state(), read_label_issues(ports.tables.label_errors)
 
     def choose(now: LoopState) -> list[PlannedTask]:
-        evidence_of = now.evidence
+        said = {one.sample_id: one for one in now.outcomes.imported}
         waiting = [
-            evidence_of[relabel.issue.sample_id]
+            relabel.issue.sample_id
             for relabel in relabels_of(issues, now.snapshot)
-            if relabel.state == "not sent" and relabel.issue.sample_id in evidence_of
+            if relabel.state == "not sent" and relabel.issue.sample_id in {**now.evidence, **said}
         ]
-        return [
-            follow_up_plan(evidence, Purpose.RECHECK, context, round_=now.snapshot.round, position=position)
-            for position, evidence in enumerate(waiting[:n])
-        ]
+        return _rechecks(ports, context, now, waiting[:n])
 
     base = state.snapshot.versions.planned_tasks
     planned = context.task_log.plan(context.retrying(state, choose), base=base)
     follow_up(ports, context, context.fresh(state))
     return len(planned)
+
+
+def _rechecks(
+    ports: LoopPorts, context: LabelingContext, now: LoopState, sample_ids: Sequence[SampleId]
+) -> list[PlannedTask]:
+    """Return a blind task about each of `sample_ids`, which people have answered or a file has labelled."""
+    round_, said = now.snapshot.round, {one.sample_id: one for one in now.outcomes.imported}
+    plans = []
+    for position, sample_id in enumerate(sample_ids):
+        evidence = now.evidence.get(sample_id)
+        if evidence is None:
+            plan = recheck_plan(said[sample_id], context, round_=round_, position=position)
+            plans += briefed(ports, [plan])
+        else:
+            plans.append(follow_up_plan(evidence, Purpose.RECHECK, context, round_=round_, position=position))
+    return plans
 
 
 def read_relabels(ports: LoopPorts) -> list[Relabel]:
