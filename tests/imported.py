@@ -1,4 +1,4 @@
-"""Imports for tests: a workspace of texts, records or pictures without servers, and files of labels for it."""
+"""Imports for tests: a workspace of texts, records or pictures without servers, and files of labels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from models.kinds import TRAINERS
 from tests.loop import FakeClock
 from tests.texts import write_rows
 
-PRESETS = {"image": "tiny", "text": "words", "records": "trees"}
+PRESETS = {"image": "tiny", "text": "words", "records": "lightgbm"}
 LABELS = ("ham", "spam")
 
 

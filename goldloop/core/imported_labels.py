@@ -15,10 +15,10 @@ from goldloop.core.samples import SampleId
 class ImportedLabel:
     """One label of one sample in a file that was imported.
 
-    `digest` is the same for what says the same. `source` is the file, `format` its format and `place` the
-    line, image or task in it. `annotator` and `labelled_at` are what the file tells of who gave the label and
-    when. `split` is the split in the file, if it has one. `is_random` says that the user declared the samples
-    of the file a random draw.
+    `digest` is the same where a file says the same of the sample. `source` is the file, `format` its format
+    and `place` the line, image or task in it. `annotator` and `labelled_at` are what the file tells of who
+    gave the label and when. `split` is the split in the file, if it has one. `is_random` says that the user
+    declared the samples of the file a random draw.
     """
 
     digest: str

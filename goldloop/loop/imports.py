@@ -195,26 +195,31 @@ def _labels_of(source: Path, wish: ImportWish, labels: LabelSet) -> dict[str, st
 
 
 def _told(
-    found: Iterable[tuple[LabelledSample, SampleId]],
+    found: Sequence[tuple[LabelledSample, SampleId]],
     label_of: Mapping[str, str | None],
     source: Path,
     wish: ImportWish,
     *,
     at: datetime,
 ) -> list[ImportedLabel]:
-    """Return what each row says of its sample; equal rows of one file count once each."""
-    seen = Counter[tuple[str | None, ...]]()
+    """Return what each row says of its sample.
+
+    Known is a row when all that the file says of its sample was imported before.
+    """
+    said = [(str(label_of[row.label]), row.annotator, str(row.labelled_at or "")) for row, _ in found]
+    of_sample: dict[SampleId, list[tuple[str, str | None, str]]] = {}
+    for (_, sample_id), one in zip(found, said, strict=True):
+        of_sample.setdefault(sample_id, []).append(one)
+    n_before = Counter[SampleId]()
     told = []
-    for position, (row, sample_id) in enumerate(found):
-        label, moment = str(label_of[row.label]), row.labelled_at.isoformat() if row.labelled_at else None
-        said = (sample_id, label, row.annotator, moment)
-        seen[said] += 1
-        digest = hashlib.sha256(json.dumps([*said, seen[said]], ensure_ascii=False).encode()).hexdigest()
+    for position, ((row, sample_id), one) in enumerate(zip(found, said, strict=True)):
+        n_before[sample_id] += 1
+        whole = [sample_id, of_sample[sample_id], n_before[sample_id]]
         told.append(
             ImportedLabel(
-                digest=digest,
+                digest=hashlib.sha256(json.dumps(whole, ensure_ascii=False).encode()).hexdigest(),
                 sample_id=sample_id,
-                label=label,
+                label=one[0],
                 source=str(source),
                 format=str(wish.form),
                 place=row.place,

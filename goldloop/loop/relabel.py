@@ -37,11 +37,15 @@ N_FOLDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Relabel:
-    """A label issue and its state: not sent, waiting for annotators, kept, or corrected."""
+    """A label issue and its state: not sent, waiting for annotators, kept, or corrected.
+
+    `origin` is whence the present label comes, such as people or an import; "" where there is none.
+    """
 
     issue: LabelIssue
     state: str
     present_label: str | None
+    origin: str = ""
 
 
 def find_label_errors(ports: LoopPorts, notes: list[str] | None = None) -> int:
@@ -137,17 +141,18 @@ def read_relabels(ports: LoopPorts) -> list[Relabel]:
 
 def relabels_of(issues: Sequence[LabelIssue], snapshot: Snapshot) -> list[Relabel]:
     """Return the state of each of `issues`, in the order given."""
-    labels = {record.sample_id: record.label for record in snapshot.gold.records}
+    gold = {record.sample_id: record for record in snapshot.gold.records}
     answered = {annotation.key for annotation in snapshot.annotations}
     relabels = []
     for issue in issues:
         task = snapshot.tasks.get(task_key(issue.sample_id, Purpose.RECHECK))
-        label = labels.get(issue.sample_id)
+        record = gold.get(issue.sample_id)
+        label = record.label if record else None
         if task is None or not task.is_live:
             state = "not sent"
         elif task.key not in answered or label is None:
             state = "waiting for annotators"
         else:
             state = "kept" if label == issue.label else f"corrected to {label}"
-        relabels.append(Relabel(issue, state, label))
+        relabels.append(Relabel(issue, state, label, record.source if record else ""))
     return relabels
