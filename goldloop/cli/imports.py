@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -54,7 +55,7 @@ def import_(
             f"--format csv`; formats are {', '.join(Format)}"
         )
     wish = ImportWish(form, _mapped(label_map or []), drawn_at_random, ignore_splits)
-    report = import_labels(ports, source.expanduser().absolute(), wish)
+    report = import_labels(ports, Path(os.path.normpath(source.expanduser().absolute())), wish)
     show(report, import_rows(report), as_json=as_json)
     for sentence in import_problems(report):
         say(sentence)

@@ -15,13 +15,12 @@ from datetime import datetime
 from pathlib import Path
 
 from goldloop.core.chance import permanent_random
-from goldloop.core.errors import LabelError
 from goldloop.core.imported_labels import ImportedLabel, imports_by_sample, known_imports
-from goldloop.core.labels import LabelSet, labels_text
 from goldloop.core.reported_outcomes import Placement, ReportedOutcome
 from goldloop.core.samples import ArrivedSample, SampleId
 from goldloop.core.splits import HOLDOUT_SHARE, Split
 from goldloop.formats.export import Format
+from goldloop.formats.label_names import labels_of
 from goldloop.formats.labelled import TRAIN, WITHHELD, LabelledSample, RefusedRow
 from goldloop.formats.read import read_labelled
 from goldloop.labeling.context import LoopState, read_state
@@ -30,9 +29,6 @@ from goldloop.loop.import_arrivals import arrive
 from goldloop.loop.outcomes import commit_gold, people_say
 from goldloop.loop.ports import LoopPorts
 from goldloop.tables.imported_labels import read_imported, save_imported
-
-SHOWN = 10
-"""Label names that an error lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +62,20 @@ class ImportReport:
 
     Of `n_rows` rows with a label, `n_added` are new, `n_known` were imported before, and `refused` give no
     label that could be taken. `n_left_out` rows have a label that the map leaves out. `n_arrived` samples
-    came with the file. `splits` counts the samples of the file by split. `n_tied` samples have as many rows
+    came with the file. `splits` counts the samples of the file by split; `n_held_out` of those withheld are
+    for validation or test in the file. `n_tied` samples have as many rows
     of one label as of another, and get none. `differences` are samples of which annotators say another label,
     which decides. `gold_version` is None where no label changed.
     """
 
     n_rows: int
-    n_added: int
-    n_known: int
     n_left_out: int
     n_arrived: int
     refused: tuple[RefusedRow, ...]
-    splits: Mapping[str, int]
+    n_added: int = 0
+    n_known: int = 0
+    splits: Mapping[str, int] = field(default_factory=dict)
+    n_held_out: int = 0
     n_tied: int = 0
     differences: tuple[Difference, ...] = ()
     gold_version: int | None = None
@@ -107,8 +105,7 @@ def import_labels(ports: LoopPorts, source: Path, wish: ImportWish) -> ImportRep
         LabelError: it has labels that the label set and `wish.label_map` lack; nothing is kept.
         BusyError: samples have to be read in, and another process scores.
     """
-    labels = ports.settings.label_set
-    label_of = _labels_of(source, wish, labels)
+    label_of = labels_of(source, wish.form, wish.label_map, ports.settings.label_set)
     refused = list[RefusedRow]()
     counts = Counter[str]()
 
@@ -123,7 +120,19 @@ def import_labels(ports: LoopPorts, source: Path, wish: ImportWish) -> ImportRep
                 yield row
 
     arrived = arrive(ports, rows(), source)
-    told = _told(arrived.found, label_of, source, wish, at=ports.clock())
+    report = ImportReport(
+        n_rows=counts["rows"],
+        n_left_out=counts["left out"],
+        n_arrived=arrived.n_new,
+        refused=(*refused, *arrived.refused),
+    )
+    return _kept(ports, _told(arrived.found, label_of, source, wish, at=ports.clock()), wish, report)
+
+
+def _kept(
+    ports: LoopPorts, told: Sequence[ImportedLabel], wish: ImportWish, report: ImportReport
+) -> ImportReport:
+    """Commit what rows said of samples, and the gold that follows; return the report of both."""
     state = read_state(ports.tables, ports.settings)
     added = save_imported(
         ports.tables.imported_labels, lambda known: _placed(ports, state, told, wish, known)
@@ -133,14 +142,12 @@ def import_labels(ports: LoopPorts, source: Path, wish: ImportWish) -> ImportRep
     mine = {one.sample_id for one in told}
     placed = imports_by_sample(one for one in state.snapshot.imported if one.sample_id in mine)
     decided = known_imports(one for rows in placed.values() for one in rows)
-    return ImportReport(
-        n_rows=counts["rows"],
+    return replace(
+        report,
         n_added=len(added),
         n_known=len(told) - len(added),
-        n_left_out=counts["left out"],
-        n_arrived=arrived.n_new,
-        refused=(*refused, *arrived.refused),
         splits=Counter(str(one.placement.split) for one in decided.values()),
+        n_held_out=sum(_is_held_out(rows[0]) for rows in placed.values()),
         n_tied=len(placed) - len(decided),
         differences=tuple(_differences(state, told)),
         gold_version=version.version if version else None,
@@ -165,33 +172,6 @@ def list_imports(ports: LoopPorts) -> list[ListedImport]:
         )
         for key, rows in passes.items()
     ]
-
-
-def _labels_of(source: Path, wish: ImportWish, labels: LabelSet) -> dict[str, str | None]:
-    """Return the label of each name in the file; None for one that the map leaves out.
-
-    Raises:
-        LabelError: a name is no label, or the map names none.
-    """
-    if wrong := [label for label in wish.label_map.values() if label and labels.find(label) is None]:
-        raise LabelError(
-            f"--label-map names {labels_text(wrong[:SHOWN])}, which are no labels; the labels are "
-            f"{labels_text(labels)}"
-        )
-    counts = Counter(row.label for row in read_labelled(source, wish.form) if isinstance(row, LabelledSample))
-    meant = {name: wish.label_map.get(name, name) for name in counts}
-    found = {name: labels.find(label) if label else None for name, label in meant.items()}
-    unknown = [name for name, label in meant.items() if label and found[name] is None]
-    if unknown:
-        shown = ", ".join(f"{name!r} ({counts[name]:,} rows)" for name in sorted(unknown)[:SHOWN])
-        more = f" and {len(unknown) - SHOWN} more" if len(unknown) > SHOWN else ""
-        raise LabelError(
-            f"{source} has labels that this workspace does not: {shown}{more}; nothing was imported. Name "
-            f"what each means, as in --label-map '{sorted(unknown)[0]}={labels[0]}', leave its rows out with "
-            "nothing behind the sign, or add the label to goldloop.toml and run `goldloop labels --accept`. "
-            f"The labels are {labels_text(labels)}"
-        )
-    return found
 
 
 def _told(
@@ -278,6 +258,12 @@ def _wanted(sample: ArrivedSample, own: Split, split: str | None, *, seed: int, 
         number = permanent_random(sample.entity or sample.sample_id, seed, "split")
         return Split.TRAIN if number < HOLDOUT_SHARE else Split.VALIDATION
     return Split.TRAIN
+
+
+def _is_held_out(one: ImportedLabel) -> bool:
+    """Return whether a sample is withheld, and its file has it for validation or test."""
+    is_withheld = one.placement is not None and one.placement.split is Split.WITHHELD
+    return is_withheld and one.split not in (None, TRAIN)
 
 
 def _differences(state: LoopState, told: Iterable[ImportedLabel]) -> Iterator[Difference]:

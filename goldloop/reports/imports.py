@@ -40,11 +40,16 @@ def import_problems(report: ImportReport) -> Iterator[str]:
             yield f"{what}: {sentence}"
         if len(sentences) > SHOWN:
             yield f"{what}: {len(sentences) - SHOWN:,} more; --json names each"
-    if report.splits.get("withheld"):
+    n_withheld = report.splits.get("withheld", 0) - report.n_held_out
+    if report.n_held_out:
         yield (
-            f"withheld: {report.splits['withheld']:,} samples neither train nor judge: the file has them for "
-            "validation or test (--ignore-splits lets them train), they wait for the audit, or they have a "
-            "near-duplicate or author that judges"
+            f"withheld: {report.n_held_out:,} samples that the file has for validation or test neither "
+            "train nor judge; --ignore-splits lets train what is imported for the first time"
+        )
+    if n_withheld > 0:
+        yield (
+            f"withheld: {n_withheld:,} samples neither train nor judge: chance reserved them for the audit, "
+            "or they have a near-duplicate or author that judges"
         )
 
 

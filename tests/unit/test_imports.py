@@ -402,6 +402,7 @@ def test_what_came_in_is_told_in_rows_and_sentences(tmp_path: Path) -> None:
     assert (told["rows"], told["new labels"], told["refused"], told["changes of gold"]) == (3, 2, 1, 2)
     sentences = list(import_problems(report))
     assert sentences[0].startswith("refused: l.csv, row 3: no sample is named nothing")
-    assert sentences[1].startswith("withheld: ")
+    assert report.n_held_out == 1
+    assert sentences[1].startswith("withheld: 1 samples that the file has for validation or test")
     (row,) = listed_rows(list_imports(workplace.ports))
     assert (row["format"], row["rows"], row["gold by it"]) == ("csv", 2, 2)
