@@ -92,8 +92,16 @@ def resolved(name: str, folder: Path) -> str:
         return name
     _, mark, inside = name.partition("/data/local-files/?d=")  # Label Studio's address of a local file
     path = Path((inside if mark else name).removeprefix("file://"))
-    found = path if path.is_absolute() and path.exists() else folder / str(path).lstrip("/")
-    return str(found if found.exists() or not path.is_absolute() else path)
+    found = path if path.is_absolute() and is_there(path) else folder / str(path).lstrip("/")
+    return str(found if is_there(found) or not path.is_absolute() else path)
+
+
+def is_there(path: Path) -> bool:
+    """Return whether there is a file or folder at `path`, which may be no name that a disk could hold."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
 
 
 def file_in(source: Path, names: tuple[str, ...]) -> Path:

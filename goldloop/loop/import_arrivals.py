@@ -16,7 +16,7 @@ from typing import Any
 from goldloop.core.disk import make_folder, write_whole
 from goldloop.core.errors import SettingsError, UnreadableSampleError
 from goldloop.core.samples import SampleId, sample_id_of
-from goldloop.formats.labelled import LabelledSample, RefusedRow
+from goldloop.formats.labelled import LabelledSample, RefusedRow, is_there
 from goldloop.labeling.kept_content import keep_samples
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.score import score_files
@@ -93,7 +93,7 @@ def _picture(ports: LoopPorts, row: LabelledSample) -> tuple[SampleId, str] | No
         if not path.exists():
             write_whole(path, row.content)
         return sample_id, str(path)
-    if row.file is None or ("://" not in row.file and not Path(row.file).exists()):
+    if row.file is None or ("://" not in row.file and not is_there(Path(row.file))):
         return None
     uri = row.file if "://" in row.file else uri_of(str(Path(row.file).absolute()))
     return sample_id_of(read_content(uri)), uri

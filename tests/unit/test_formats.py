@@ -36,7 +36,16 @@ LABELS = LabelSet.of(["hat", "a/b", "test", "\N{WOMAN}", "=1+1"])
 TABLES = (Format.CSV, Format.JSONL, Format.PARQUET)
 LINES = (Format.GROUND_TRUTH, Format.LABELBOX, Format.PRODIGY)
 FOLDERS = tuple(form for form in Format if form not in TABLES)
-TEXTS = ["=1+1", "'=1+1", "a line\nand another", 'it says "hat", twice', "\N{WOMAN} ü", "-5 degrees"]
+TEXTS = [
+    "=1+1",
+    "'=1+1",
+    "a line\nand another",
+    'it says "hat", twice',
+    "\N{WOMAN} ü",
+    "-5 degrees",
+    "long " * 100,
+    "a\0b",
+]
 
 
 def records_of(contents: list[bytes]) -> list[GoldRecord]:

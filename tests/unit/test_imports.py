@@ -33,7 +33,7 @@ from goldloop.tables.imported_labels import read_imported
 from goldloop.tables.snapshot import read_snapshot
 from tests.images import encoded, noise
 from tests.imported import Workplace, id_of
-from tests.loop import ONE_ANSWER, killed_before_commit
+from tests.loop import ONE_ANSWER, PATIENT, killed_before_commit
 from tests.texts import write_json, write_rows
 
 
@@ -276,6 +276,26 @@ def test_wrong_imports_are_found_and_corrected_by_people(tmp_path: Path) -> None
     assert check_workspace(workplace.ports) == []
 
 
+def test_a_label_in_dispute_leaves_gold(tmp_path: Path) -> None:
+    """Until the second answer, it stands where the first annotator agrees with the file, and else not."""
+    changes = {"selection": {"audit_rate": 0.2, "overlap": 2}, "consensus": PATIENT.model_dump()}
+    workplace = Workplace(tmp_path, changes=changes)
+    rows = [*texts("ham", 60), *texts("spam", 60)]
+    wrong = [text for text, _ in rows if in_train(workplace, text)][:2]
+    workplace.takes_rows(*((text, "spam" if text in wrong else label) for text, label in rows))
+    find_label_errors(workplace.ports)
+    assert send_label_errors(workplace.ports, 2) == 2
+    contradicted, confirmed = wrong
+    workplace.answers(contradicted, "ham")
+    workplace.answers(confirmed, "spam")
+    assert id_of(contradicted) not in workplace.gold
+    assert workplace.gold[id_of(confirmed)].source == "import"
+    for text in wrong:
+        workplace.answers(text, "ham", "8")
+    assert workplace.gold[id_of(contradicted)].source == "people"
+    assert id_of(confirmed) not in workplace.gold
+
+
 def test_a_file_does_not_take_a_sample_from_the_audit(tmp_path: Path) -> None:
     """One in the reserve is withheld until the audit draws it, and then people alone decide."""
     workplace = Workplace(tmp_path)
@@ -288,6 +308,8 @@ def test_a_file_does_not_take_a_sample_from_the_audit(tmp_path: Path) -> None:
     assert asked <= reserved
     assert not asked & {key for key, one in workplace.gold.items() if one.split is not Split.WITHHELD}
     drawn = next(text for text, label in rows if id_of(text) in asked and label == "ham")
+    workplace.answers(drawn, "ham")
+    assert not asked & set(workplace.gold)
     for annotator in ("7", "8"):
         workplace.answers(drawn, "ham", annotator)
     record = workplace.gold[id_of(drawn)]
