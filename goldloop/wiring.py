@@ -97,6 +97,7 @@ class Wiring:
             choose_preset=self._choose_preset,
             checks_folder=self.workspace.checks,
             journal=self.workspace.root / "journal" / "decisions.jsonl",
+            imports_folder=self.workspace.imports,
             rest=DerivedFile(self.workspace.root / INDEX / "pull.json"),
             compacted=DerivedFile(self.workspace.root / INDEX / "compacted"),
             summary=DerivedFile(self.workspace.root / INDEX / "labeling.json"),

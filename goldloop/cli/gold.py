@@ -9,8 +9,8 @@ import typer
 
 from goldloop.cli.common import Json, Where, out, show
 from goldloop.core.clock import now
-from goldloop.gold.export import Format, export_gold
-from goldloop.gold.imagefolder import imagefolder_notes
+from goldloop.formats.export import Format, export_gold, export_notes
+from goldloop.formats.gold_export import GoldExport
 from goldloop.gold.records import gold_diff
 from goldloop.reports.section import Row
 from goldloop.tables.named_versions import save_export
@@ -101,24 +101,26 @@ def gold_export(
     to: Annotated[Path, typer.Option(help="New file or folder.")],
     form: Annotated[Format, typer.Option("--format", help="File format.")] = Format.CSV,
     version: Annotated[int | None, typer.Option(help="Gold version [default: the newest].")] = None,
+    licence: Annotated[
+        str | None, typer.Option(help="Licence of the samples for the cards, such as CC-BY-4.0.")
+    ] = None,
     where: Where = None,
 ) -> None:
-    """Export a gold version as csv, jsonl, parquet, imagefolder or coco-cls."""
+    """Export a gold version to a file or a folder that other programs read."""
     parts = open_workspace(where)
     exported = parts.gold.version(version)
     if exported.removed_at is None:
         save_export(parts.tables.exports, exported, str(form), at=now())
-    records = parts.gold.records(exported.version)
-    n = export_gold(
-        records,
-        exported,
-        form=form,
-        target=to,
+    export = GoldExport(
+        records=parts.gold.records(exported.version),
+        version=exported,
         labels=parts.settings.label_set,
         file_of=parts.modality.store.file if parts.settings.kind == "image" else None,
         columns_of=parts.modality.columns,
+        name=parts.settings.name,
+        licence=licence,
     )
+    n = export_gold(export, form, to)
     out.print(f"wrote {n} samples of gold version {exported.version} to {to}")
-    if form is Format.IMAGEFOLDER:
-        for note in imagefolder_notes(records, parts.settings.label_set):
-            out.print(f"- {note}")
+    for note in export_notes(export, form):
+        out.print(f"- {note}")

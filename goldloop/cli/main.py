@@ -17,6 +17,7 @@ from goldloop.cli import (
     decide,
     gold,
     hints,
+    imports,
     labels,
     loop,
     notifications,
@@ -55,6 +56,7 @@ app.add_typer(hints.app)
 app.add_typer(reports.app)
 app.add_typer(review.app)
 app.add_typer(outcomes.app)
+app.add_typer(imports.app)
 app.add_typer(notifications.app)
 app.add_typer(policy.replay_app)
 app.add_typer(gold.app, name="gold")

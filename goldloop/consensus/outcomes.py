@@ -13,13 +13,12 @@ from goldloop.consensus.evidence import SampleEvidence, evidence_of
 from goldloop.consensus.label import Consensus, ConsensusFit, Method, fit_consensus
 from goldloop.consensus.next_step import Step, next_step
 from goldloop.core.annotations import Answer
-from goldloop.core.chance import Arm
+from goldloop.core.imported_labels import KnownImport
 from goldloop.core.planned_tasks import TaskStatus
 from goldloop.core.ports import DerivedText
-from goldloop.core.reported_outcomes import KnownOutcome, Placement
+from goldloop.core.reported_outcomes import KnownOutcome
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose
-from goldloop.gold.records import GoldChange, GoldRecord
 from goldloop.settings import Settings
 
 
@@ -42,7 +41,7 @@ class Outcomes:
     """The outcome of every sample that annotators were asked about, with the fit and the answers behind it.
 
     `fit` holds the same samples in the same order. `admission` holds the annotations that do not count.
-    `unasked` is what became of samples that no annotator was asked about.
+    `unasked` is what became of samples that no annotator was asked about, `imported` what files said.
     """
 
     samples: Sequence[SampleOutcome]
@@ -50,6 +49,7 @@ class Outcomes:
     answers: Sequence[Answer]
     admission: Admission = ALL_COUNT
     unasked: Sequence[KnownOutcome] = ()
+    imported: Sequence[KnownImport] = ()
 
 
 def find_outcomes(
@@ -61,6 +61,7 @@ def find_outcomes(
     earlier: Outcomes | None = None,
     admission: Admission = ALL_COUNT,
     reported: Mapping[SampleId, KnownOutcome] = MappingProxyType({}),
+    imported: Mapping[SampleId, KnownImport] = MappingProxyType({}),
     kept: DerivedText | None = None,
     estimates: Estimates | None = None,
 ) -> Outcomes:
@@ -68,9 +69,9 @@ def find_outcomes(
 
     `n_wanted` is the number of answers that goldloop wants, by key, where it is more than one. When no vote
     has changed since `earlier`, its fit is used again, because a new fit takes seconds. `admission` holds the
-    annotations that do not count. `reported` is what became of samples; one whose label is not in the label
-    set does not count. `kept` keeps the estimates of the consensus, and `estimates` are
-    taken as they are.
+    annotations that do not count. `reported` is what became of samples, `imported` the labels that files
+    said; one whose label is not in the label set does not count. `kept` keeps the estimates of the consensus,
+    and `estimates` are taken as they are.
     """
     reported = _counting(reported, settings)
     before = {one.evidence.sample_id: one.evidence for one in earlier.samples} if earlier else {}
@@ -92,11 +93,12 @@ def find_outcomes(
     samples = [
         SampleOutcome(sample, consensus, next_step(sample, consensus, max_answers=rule.max_answers))
         for sample, voted in zip(evidence, fit.consensus, strict=True)
-        for consensus in [_reported(sample.reported) if sample.reported else voted]
+        for consensus in [reported_consensus(sample.reported) if sample.reported else voted]
     ]
     asked = {sample.sample_id for sample in evidence}
     unasked = [one for key, one in reported.items() if key not in asked]
-    return Outcomes(samples, fit, answers, admission, unasked)
+    files_said = [one for one in imported.values() if one.label in settings.label_set]
+    return Outcomes(samples, fit, answers, admission, unasked, files_said)
 
 
 def outcomes_after(
@@ -142,115 +144,9 @@ def _counting(reported: Mapping[SampleId, KnownOutcome], settings: Settings) -> 
     return {key: one for key, one in reported.items() if one.label in settings.label_set}
 
 
-def _reported(known: KnownOutcome) -> Consensus:
+def reported_consensus(known: KnownOutcome) -> Consensus:
+    """Return the consensus that a reported outcome is."""
     return Consensus(known.label, f"{Purpose.OUTCOME}/1", {known.label: 1.0})
-
-
-def gold_records(outcomes: Outcomes) -> list[GoldRecord]:
-    """Return the record of each sample whose label is gold, in order of sample_id.
-
-    A sample that nobody was asked about is gold by its reported outcome, once it has a placement.
-    """
-    asked = [_record(outcome, label) for outcome in outcomes.samples if (label := outcome.gold_label)]
-    unasked = [_unasked_record(one, one.placement) for one in outcomes.unasked if one.placement]
-    return sorted([*asked, *unasked], key=lambda record: record.sample_id) if unasked else asked
-
-
-def _record(outcome: SampleOutcome, label: str) -> GoldRecord:
-    evidence, consensus, plan = outcome.evidence, outcome.consensus, outcome.evidence.plan
-    answers = [*evidence.votes, *([evidence.decision] if evidence.decision else [])]
-    votes = Counter(evidence.voted.votes.values())
-    return GoldRecord(
-        sample_id=evidence.sample_id,
-        label=label,
-        split=plan.split,
-        group=plan.group,
-        purpose=evidence.purpose,
-        method=consensus.method,
-        support=votes[label],
-        n_votes=votes.total(),
-        votes=dict(sorted(votes.items())),
-        posterior=consensus.posterior,
-        batch=plan.batch,
-        lane=plan.lane,
-        policy=plan.policy or "",
-        inclusion_probability=plan.inclusion_probability,
-        model_version=plan.model_version,
-        suggested_label=plan.suggested_label,
-        annotators=tuple(sorted({answer.annotator for answer in answers})),
-        annotation_ids=tuple(sorted(answer.annotation_id for answer in answers)),
-        labelled_at=evidence.reported.known_at
-        if evidence.reported
-        else max(answer.updated_at for answer in answers),
-        entity=plan.entity,
-    )
-
-
-def _unasked_record(known: KnownOutcome, placement: Placement) -> GoldRecord:
-    consensus = _reported(known)
-    return GoldRecord(
-        sample_id=known.sample_id,
-        label=known.label,
-        split=placement.split,
-        group=placement.group,
-        purpose=Purpose.OUTCOME,
-        method=consensus.method,
-        support=0,
-        n_votes=0,
-        votes={},
-        posterior=consensus.posterior,
-        batch=placement.batch,
-        lane=placement.lane,
-        policy=placement.policy,
-        inclusion_probability=None,
-        model_version=placement.model_version,
-        suggested_label=None,
-        annotators=(),
-        annotation_ids=(),
-        labelled_at=known.known_at,
-        entity=placement.entity,
-    )
-
-
-def relabeled(outcomes: Iterable[SampleOutcome]) -> set[SampleId]:
-    """Return the samples that an annotator has relabeled because their gold label was in doubt."""
-    return {
-        outcome.evidence.sample_id
-        for outcome in outcomes
-        if outcome.evidence.arm is Arm.UNTESTED
-        and any(vote.purpose is Purpose.RECHECK for vote in outcome.evidence.votes)
-    }
-
-
-_DECIDED = {
-    "adjudication": "adjudicated",
-    "appeal": "decided on appeal",
-    "outcome": "decided by an outcome",
-}
-"""What a change of gold is called, by the beginning of its method."""
-
-
-def reason_of(
-    changes: Iterable[GoldChange], looked_at: Collection[SampleId] = (), *, command: str = "pull"
-) -> str:
-    """Return the reason of a gold version that `command` made: how many labels are new, and so on."""
-    kinds = sorted(_kind(change, is_looked_at=change.sample_id in looked_at) for change in changes)
-    counts = ", ".join(f"{n} {kind}" for kind, n in Counter(kinds).most_common())
-    return f"{command}: {counts}" if counts else command
-
-
-def _kind(change: GoldChange, *, is_looked_at: bool) -> str:
-    before, after = change.before, change.after
-    if after is None:
-        return "put in doubt by a second look" if is_looked_at else "no longer sure"
-    for begin, kind in _DECIDED.items():
-        if after.method.startswith(begin) and (before is None or before.method != after.method):
-            return kind
-    if before is not None and before.label == after.label:
-        return "reweighed"
-    if is_looked_at:
-        return "settled by a second look"
-    return "new" if before is None else "corrected"
 
 
 def _begun(outcomes: Iterable[SampleOutcome]) -> list[SampleOutcome]:

@@ -30,7 +30,7 @@ _RANKS = {OutcomeKind.CHARGEBACK: 1, OutcomeKind.APPEAL: 2, OutcomeKind.MANUAL: 
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a sample belongs that no annotator was asked about, fixed when its first outcome was bound to it.
+    """Where a sample belongs that no annotator was asked about, fixed by its first outcome or imported label.
 
     It is to such a sample what its plan is to one with a task. `lane`, `policy` and `model_version` are those
     of its prediction then.

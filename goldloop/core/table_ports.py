@@ -194,6 +194,7 @@ class Tables:
     left_out: Table
     appeals: Table
     outcomes: Table
+    imported_labels: Table
     exports: Table
     engine: Engine
 

@@ -21,8 +21,8 @@ class Purpose(StrEnum):
     answers like an audit. `RECHECK` is a blind second answer to a sample that was shown with a suggestion, or
     whose gold label is doubtful. `ONBOARDING` shows samples with known labels to a new annotator.
     `ADJUDICATION` shows disputed samples to an adjudicator. `APPEAL` asks two people who have not decided a
-    sample, because its author objects to the label. `OUTCOME` is no task: it stands in gold for a sample
-    whose outcome became known and that nobody was asked about.
+    sample, because its author objects to the label. `OUTCOME` and `IMPORT` are no tasks: they stand in
+    gold for a sample that nobody was asked about, and whose outcome became known or whose label a file said.
     """
 
     SEED = "seed"
@@ -34,11 +34,12 @@ class Purpose(StrEnum):
     ADJUDICATION = "adjudication"
     APPEAL = "appeal"
     OUTCOME = "outcome"
+    IMPORT = "import"
 
     @property
     def has_votes(self) -> bool:
         """Whether its answers are votes; onboarding measures the annotator, and adjudication decides."""
-        return self not in (Purpose.ONBOARDING, Purpose.ADJUDICATION, Purpose.OUTCOME)
+        return self not in (Purpose.ONBOARDING, Purpose.ADJUDICATION, Purpose.OUTCOME, Purpose.IMPORT)
 
 
 def task_key(sample_id: SampleId, purpose: Purpose) -> str:

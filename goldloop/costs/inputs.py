@@ -95,7 +95,7 @@ def cost_inputs(
     sample that nobody was asked about saved no answer, and an error in it was let through: such gold does
     not count.
     """
-    gold = [record for record in gold if record.purpose is not Purpose.OUTCOME]
+    gold = [record for record in gold if record.purpose not in (Purpose.OUTCOME, Purpose.IMPORT)]
     gold_ids = {record.sample_id for record in gold}
     return CostInputs(
         answers=outcomes.answers,

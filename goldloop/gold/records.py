@@ -21,7 +21,7 @@ class GoldRecord:
     `posterior` maps labels to probabilities, `votes` to numbers of answers. `support` counts the answers that
     agree with `label`. `inclusion_probability` is None for samples that were not drawn at random. `entity` is
     whom or what the sample belongs to, such as an author, if that is known. `labelled_at` is when the label
-    was known: the moment of the last answer, or that of the reported outcome which decides.
+    was known: the moment of the last answer, or that of the outcome or imported label which decides.
     """
 
     sample_id: SampleId
@@ -47,9 +47,9 @@ class GoldRecord:
 
     @property
     def source(self) -> str:
-        """Whence the label comes: people, an appeal or a reported outcome."""
+        """Whence the label comes: people, an appeal, a reported outcome or an import."""
         begin = self.method.partition("/")[0]
-        return begin if begin in ("appeal", "outcome") else "people"
+        return begin if begin in ("appeal", "outcome", "import") else "people"
 
     @property
     def cluster(self) -> str:

@@ -13,6 +13,7 @@ from goldloop.consensus.evidence import SampleEvidence, answers_of
 from goldloop.consensus.outcomes import Outcomes, find_outcomes, outcomes_after
 from goldloop.consensus.provisional import ProvisionalLabel, provisional_labels
 from goldloop.core.garbage import uncollected
+from goldloop.core.imported_labels import known_imports
 from goldloop.core.modality import Modality
 from goldloop.core.ports import DerivedText, LabelingQueue, NothingKept
 from goldloop.core.reported_outcomes import known_outcomes
@@ -68,6 +69,7 @@ class LoopState:
             earlier=self.earlier[1] if self.earlier else None,
             admission=self.admission,
             reported=known_outcomes(snapshot.reported),
+            imported=known_imports(snapshot.imported),
             kept=self.estimates,
         )
 

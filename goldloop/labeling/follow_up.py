@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from goldloop.consensus.evidence import SampleEvidence
 from goldloop.consensus.next_step import answers_shown
+from goldloop.core.imported_labels import KnownImport
 from goldloop.core.planned_tasks import Event, PlannedTask
 from goldloop.core.tasks import Purpose, task_key
 from goldloop.labeling.context import LabelingContext, LoopState
@@ -91,6 +92,26 @@ def follow_up_plan(
         model_version=first.model_version,
         answers=answers_shown(evidence.votes) if purpose is Purpose.ADJUDICATION else {},
         barred=() if purpose is Purpose.ONBOARDING else tuple(sorted(evidence.people)),
+    )
+
+
+def recheck_plan(said: KnownImport, context: LabelingContext, *, round_: int, position: int) -> PlannedTask:
+    """Return a blind task about a sample whose label a file said, and that nobody was asked about."""
+    place = said.placement
+    return PlannedTask(
+        key=task_key(said.sample_id, Purpose.RECHECK),
+        round=round_,
+        position=position,
+        planned_at=context.clock(),
+        batch=place.batch,
+        lane=place.lane,
+        stratum=f"{place.batch}/{place.lane}",
+        split=place.split,
+        group=place.group,
+        fingerprint=place.fingerprint,
+        entity=place.entity,
+        policy=place.policy,
+        model_version=place.model_version,
     )
 
 

@@ -12,8 +12,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from goldloop.consensus.gold_outcomes import gold_records, reason_of, relabeled
 from goldloop.consensus.next_step import Step
-from goldloop.consensus.outcomes import Outcomes, gold_records, reason_of, relabeled
+from goldloop.consensus.outcomes import Outcomes
 from goldloop.core.errors import TableConflictError
 from goldloop.core.planned_tasks import Event
 from goldloop.core.tasks import AnswerRequest, split_key

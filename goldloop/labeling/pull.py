@@ -11,8 +11,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from goldloop.consensus.admission import Admission
+from goldloop.consensus.gold_outcomes import gold_records, reason_of, relabeled
 from goldloop.consensus.next_step import Step
-from goldloop.consensus.outcomes import gold_records, n_by_step, reason_of, relabeled
+from goldloop.consensus.outcomes import n_by_step
 from goldloop.core.errors import TasksLostError
 from goldloop.core.samples import SampleId
 from goldloop.gold.records import GoldRecord

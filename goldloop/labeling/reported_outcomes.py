@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from goldloop.core.chance import audit_draw
 from goldloop.core.modality import Modality
-from goldloop.core.predictions import Prediction
-from goldloop.core.reported_outcomes import Placement, ReportedOutcome, by_sample, known_outcomes
-from goldloop.core.samples import ArrivedSample, SampleId
-from goldloop.core.splits import Split, wanted_split
+from goldloop.core.reported_outcomes import ReportedOutcome, by_sample, known_outcomes
 from goldloop.core.table_ports import Tables
-from goldloop.core.tasks import Purpose
 from goldloop.labeling.kept_content import keep_samples
-from goldloop.selection.assigned_splits import AssignedSplits
+from goldloop.labeling.placements import placements_of
 from goldloop.settings import Settings
-from goldloop.tables.batches import find_samples, read_samples
+from goldloop.tables.batches import find_samples
 from goldloop.tables.outcomes import save_bound
-from goldloop.tables.predictions import read_predictions
 from goldloop.tables.snapshot import Snapshot
 
 
@@ -73,59 +67,6 @@ def _placed(
         return [], ()
     kept = keep_samples(tables, modality.store, needing)
     wanted = [sample_id for sample_id in needing if sample_id not in kept.lost]
-    placements = _placements(
-        snapshot, settings, modality, read_samples(tables, wanted), read_predictions(tables, wanted)
-    )
+    placements = placements_of(tables, settings, modality, snapshot, wanted)
     lost = tuple(f"{sample_id[:12]}: {why}" for sample_id, why in sorted(kept.lost.items()))
     return [replace(mine[key][0], placement=placement) for key, placement in placements.items()], lost
-
-
-def _placements(
-    snapshot: Snapshot,
-    settings: Settings,
-    modality: Modality,
-    samples: Mapping[SampleId, ArrivedSample],
-    predictions: Mapping[SampleId, Prediction],
-) -> dict[SampleId, Placement]:
-    """Return the placement of each of `samples`, in order of sample_id."""
-    splits = AssignedSplits(snapshot.assigned, max_distance=modality.max_distance)
-    placements = {}
-    for sample_id, sample in sorted(samples.items()):
-        prediction = predictions.get(sample_id)
-        group = splits.join(sample_id, sample.fingerprint)
-        wanted = _wanted(sample, prediction, settings)
-        placements[sample_id] = Placement(
-            batch=sample.batch,
-            lane=str(prediction.lane) if prediction else "",
-            policy=prediction.policy if prediction else "",
-            model_version=prediction.model_version if prediction and prediction.label else None,
-            split=splits.assign(group, sample.entity, wanted),
-            group=group,
-            fingerprint=sample.fingerprint,
-            entity=sample.entity,
-        )
-    return placements
-
-
-def _wanted(sample: ArrivedSample, prediction: Prediction | None, settings: Settings) -> Split:
-    """Return the split that a sample with an outcome should have: it may train, and never judges by itself.
-
-    One that is in the audit reserve waits for the audit, which alone draws what judges.
-    """
-    selection = settings.selection
-    draw = audit_draw(
-        sample.sample_id,
-        audit_rate=selection.audit_rate,
-        seed=selection.seed,
-        probability=prediction.audit_probability if prediction else None,
-        entity=sample.entity,
-    )
-    if draw.is_reserved:
-        return Split.WITHHELD
-    return wanted_split(
-        sample.sample_id,
-        Purpose.OUTCOME,
-        audit_rate=selection.audit_rate,
-        seed=selection.seed,
-        entity=sample.entity,
-    )

@@ -70,8 +70,9 @@ def standing_of(
 ) -> tuple[Standing, list[str]] | None:
     """Return the standing after a whole pull that asked nobody anything, and the lines of its gold.
 
-    None where the next pull has to look at everything: with outcomes or limits of exposure, with answers
-    given in a burst, while the estimates follow from all votes, and where another process has written.
+    None where the next pull has to look at everything: with outcomes, imported labels or limits of exposure,
+    with answers given in a burst, while the estimates follow from all votes, and where another process has
+    written.
     """
     settings, fit, marks = context.settings, state.outcomes.fit.fit, marks_of(context)
     method, table = Method(settings.consensus.method), state.outcomes.fit.fit.beliefs.table
@@ -88,6 +89,7 @@ def standing_of(
         or start is None
         or is_timed(settings)
         or state.snapshot.reported
+        or state.snapshot.imported
     ):
         return None
     gold = context.decoded.get("gold", context.tables.gold.version(), GoldStore(context.tables.gold).read)

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from goldloop.consensus.outcomes import gold_records
+from goldloop.consensus.gold_outcomes import gold_records
 from goldloop.core.annotations import AnnotationStatus
 from goldloop.core.errors import (
     GoldVersionError,

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from goldloop.consensus.outcomes import gold_records
+from goldloop.consensus.gold_outcomes import gold_records
 from goldloop.core.annotations import AnnotationStatus
 from goldloop.core.errors import LabelError
 from goldloop.core.table_ports import Tables
@@ -63,6 +63,7 @@ def label_effect(tables: Tables, settings: Settings, change: LabelChange) -> Lab
         if annotation.status is AnnotationStatus.ANSWER and annotation.label in removed
     )
     answers.update(one.label for one in snapshot.reported if one.label in removed)
+    answers.update(one.label for one in snapshot.imported if one.label in removed)
     return LabelEffect(
         change=change,
         gold={

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from goldloop.consensus.evidence import SampleEvidence
-from goldloop.consensus.outcomes import gold_records, reason_of
+from goldloop.consensus.gold_outcomes import gold_records, reason_of
 from goldloop.core.reported_outcomes import ReportedOutcome, known_outcomes
 from goldloop.core.samples import SampleId
 from goldloop.gold.records import GoldRecord, GoldVersion
@@ -84,7 +84,7 @@ def add_outcomes(ports: LoopPorts, source: str) -> OutcomesReport:
     before = read_state(ports.tables, ports.settings)
     added = save_reported(ports.tables.outcomes, reports)
     bound, state = _bind(ports, before)
-    version = _derive(ports, state)
+    version = commit_gold(ports, state, command="outcomes")
     mine, new = {report.digest for report in reports}, {report.digest for report in added}
     present = [report for report in state.snapshot.reported if report.digest in mine]
     return OutcomesReport(
@@ -110,8 +110,11 @@ def _bind(ports: LoopPorts, before: LoopState) -> tuple[Bound, LoopState]:
     return bound, read_state(ports.tables, ports.settings, state) if bound.n else state
 
 
-def _derive(ports: LoopPorts, state: LoopState) -> GoldVersion | None:
-    """Commit the gold of all answers and outcomes; None if it is the present one."""
+def commit_gold(ports: LoopPorts, state: LoopState, *, command: str) -> GoldVersion | None:
+    """Commit the gold of all answers, outcomes and imported labels; None if it is the present one.
+
+    `command` is why, for the gold log.
+    """
     current: LoopState | None = None
 
     def records() -> list[GoldRecord]:
@@ -120,7 +123,7 @@ def _derive(ports: LoopPorts, state: LoopState) -> GoldVersion | None:
         return gold_records(current.outcomes)
 
     return GoldStore(ports.tables.gold).commit(
-        records, reason=lambda changes: reason_of(changes, command="outcomes"), base=state.snapshot.gold
+        records, reason=lambda changes: reason_of(changes, command=command), base=state.snapshot.gold
     )
 
 

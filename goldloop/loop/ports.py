@@ -95,7 +95,8 @@ class LoopPorts:
     names this process in claims, which others take over after they have waited `lease_s` seconds;
     `import_size` is the number of tasks in one import. `seal` has the key of the workspace. `choose_preset`
     chooses a preset from pictures, `preset_record` keeps the choice. `checks_folder` may hold files of
-    behaviour checks. `journal` is the file of live decisions that are not in the tables yet. `rest` keeps
+    behaviour checks. `journal` is the file of live decisions that are not in the tables yet.
+    `imports_folder` keeps samples that came with their labels. `rest` keeps
     what the newest pull that changed nothing rested on, `compacted` when the tables were compacted last,
     `summary` where labeling stands, `estimates` those of the consensus, and `standing` where the newest pull
     left the loop.
@@ -124,6 +125,7 @@ class LoopPorts:
     choose_preset: Callable[[Iterable[FileRef]], PresetChoice | None] = lambda _: None
     checks_folder: Path | None = None
     journal: Path | None = None
+    imports_folder: Path | None = None
     rest: DerivedText = field(default_factory=NothingKept)
     compacted: DerivedText = field(default_factory=NothingKept)
     summary: DerivedText = field(default_factory=NothingKept)

@@ -65,6 +65,7 @@ def _numbers(arrived: Iterable[FirstDecision], state: LoopState, settings: Setti
     known = {record.sample_id for record in snapshot.gold.records}
     known |= {task.sample_id for task in snapshot.live.values()}
     known |= {report.sample_id for report in snapshot.reported if report.sample_id is not None}
+    known |= {one.sample_id for one in snapshot.imported}
     waiting = [
         one for one in arrived if one.sample_id not in known and one.decided in (None, settings.labels[0])
     ]

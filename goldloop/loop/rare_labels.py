@@ -21,7 +21,7 @@ from goldloop.core.ports import Scorer
 from goldloop.core.probs import Probs
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
-from goldloop.core.tasks import split_key
+from goldloop.core.tasks import Purpose, split_key
 from goldloop.gold.records import GoldRecord
 from goldloop.loop.challenger import fit, of_split
 from goldloop.loop.policy import consequences_for_gate
@@ -72,7 +72,7 @@ def _new_records(
     """Return the train samples of too rare guarded labels that are new to the champion, if they are enough.
 
     New is what was in no gold that the champion learnt from, had no answer then, and belongs to nothing that
-    was known then.
+    was known then. What a file says judges nothing.
     """
     gate, settings = ports.settings.gate, ports.settings
     n_judging = Counter(record.label for record in of_split(gold, Split.HOLDOUT))
@@ -82,7 +82,11 @@ def _new_records(
     known = _known_clusters(ports, gold, provisional, history)
     if known is None:
         return []
-    found = [one for one in of_split(gold, Split.TRAIN) if one.label in rare and one.cluster not in known]
+    found = [
+        one
+        for one in of_split(gold, Split.TRAIN)
+        if one.label in rare and one.cluster not in known and one.purpose is not Purpose.IMPORT
+    ]
     n_found = Counter(record.label for record in found)
     return [record for record in found if n_found[record.label] >= gate.min_guarded]
 

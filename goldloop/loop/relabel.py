@@ -14,12 +14,14 @@ import numpy as np
 
 from goldloop.core.errors import EmptyPoolError
 from goldloop.core.planned_tasks import PlannedTask
+from goldloop.core.samples import SampleId
 from goldloop.core.scratch import scratch_folder
 from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose, task_key
 from goldloop.gold.records import GoldRecord
-from goldloop.labeling.context import LoopState
-from goldloop.labeling.follow_up import follow_up_plan
+from goldloop.labeling.context import LabelingContext, LoopState
+from goldloop.labeling.follow_up import follow_up_plan, recheck_plan
+from goldloop.loop.briefing import briefed
 from goldloop.loop.cross_validation import cross_validate
 from goldloop.loop.ports import LoopPorts
 from goldloop.loop.preset import choose_from_samples
@@ -35,11 +37,15 @@ N_FOLDS = 3
 
 @dataclass(frozen=True, slots=True)
 class Relabel:
-    """A label issue and its state: not sent, waiting for annotators, kept, or corrected."""
+    """A label issue and its state: not sent, waiting for annotators, kept, or corrected.
+
+    `origin` is whence the present label comes, such as people or an import; "" where there is none.
+    """
 
     issue: LabelIssue
     state: str
     present_label: str | None
+    origin: str = ""
 
 
 def find_label_errors(ports: LoopPorts, notes: list[str] | None = None) -> int:
@@ -98,21 +104,34 @@ def send_label_errors(ports: LoopPorts, n: int) -> int:
     state, issues = context.read_state(), read_label_issues(ports.tables.label_errors)
 
     def choose(now: LoopState) -> list[PlannedTask]:
-        evidence_of = now.evidence
+        said = {one.sample_id: one for one in now.outcomes.imported}
         waiting = [
-            evidence_of[relabel.issue.sample_id]
+            relabel.issue.sample_id
             for relabel in relabels_of(issues, now.snapshot)
-            if relabel.state == "not sent" and relabel.issue.sample_id in evidence_of
+            if relabel.state == "not sent" and relabel.issue.sample_id in {**now.evidence, **said}
         ]
-        return [
-            follow_up_plan(evidence, Purpose.RECHECK, context, round_=now.snapshot.round, position=position)
-            for position, evidence in enumerate(waiting[:n])
-        ]
+        return _rechecks(ports, context, now, waiting[:n])
 
     base = state.snapshot.versions.planned_tasks
     planned = context.task_log.plan(context.retrying(state, choose), base=base)
     follow_up(ports, context, context.fresh(state))
     return len(planned)
+
+
+def _rechecks(
+    ports: LoopPorts, context: LabelingContext, now: LoopState, sample_ids: Sequence[SampleId]
+) -> list[PlannedTask]:
+    """Return a blind task about each of `sample_ids`, which people have answered or a file has labelled."""
+    round_, said = now.snapshot.round, {one.sample_id: one for one in now.outcomes.imported}
+    plans = []
+    for position, sample_id in enumerate(sample_ids):
+        evidence = now.evidence.get(sample_id)
+        if evidence is None:
+            plan = recheck_plan(said[sample_id], context, round_=round_, position=position)
+            plans += briefed(ports, [plan])
+        else:
+            plans.append(follow_up_plan(evidence, Purpose.RECHECK, context, round_=round_, position=position))
+    return plans
 
 
 def read_relabels(ports: LoopPorts) -> list[Relabel]:
@@ -122,17 +141,18 @@ def read_relabels(ports: LoopPorts) -> list[Relabel]:
 
 def relabels_of(issues: Sequence[LabelIssue], snapshot: Snapshot) -> list[Relabel]:
     """Return the state of each of `issues`, in the order given."""
-    labels = {record.sample_id: record.label for record in snapshot.gold.records}
+    gold = {record.sample_id: record for record in snapshot.gold.records}
     answered = {annotation.key for annotation in snapshot.annotations}
     relabels = []
     for issue in issues:
         task = snapshot.tasks.get(task_key(issue.sample_id, Purpose.RECHECK))
-        label = labels.get(issue.sample_id)
+        record = gold.get(issue.sample_id)
+        label = record.label if record else None
         if task is None or not task.is_live:
             state = "not sent"
         elif task.key not in answered or label is None:
             state = "waiting for annotators"
         else:
             state = "kept" if label == issue.label else f"corrected to {label}"
-        relabels.append(Relabel(issue, state, label))
+        relabels.append(Relabel(issue, state, label, record.source if record else ""))
     return relabels

@@ -91,6 +91,7 @@ def label_error_rows(relabels: Sequence[Relabel]) -> list[Row]:
             "label": relabel.issue.label,
             "model's label": relabel.issue.suggested_label,
             "probability of the label": percent(relabel.issue.self_confidence),
+            "origin": relabel.origin,
             "state": relabel.state,
         }
         for relabel in relabels

@@ -80,7 +80,7 @@ class WorkspaceMetrics:
         self._groups = [
             _Group((tables.samples, tables.predictions), lambda: file_metrics(tables)),
             _Group(
-                (*labeling, tables.gold, tables.outcomes, tables.rounds),
+                (*labeling, tables.gold, tables.outcomes, tables.imported_labels, tables.rounds),
                 lambda: labeling_metrics(read_snapshot(tables)),
             ),
             _Group((tables.rounds, tables.models, tables.policies), lambda: model_metrics(tables)),

@@ -61,7 +61,7 @@ def _galleries(ports: LoopPorts, state: LoopState, models: Mapping[str, Audited]
         disputes_gallery(state.outcomes.samples),
         label_error_gallery(relabels_of(read_label_issues(tables.label_errors), state.snapshot)),
         chosen_gallery(state.snapshot.tasks.values(), labels),
-        gold_gallery([record for record in gold if record.purpose is not Purpose.OUTCOME]),
+        gold_gallery([one for one in gold if one.purpose not in (Purpose.OUTCOME, Purpose.IMPORT)]),
     ]
 
 

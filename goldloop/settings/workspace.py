@@ -137,6 +137,11 @@ class Workspace:
         return self.root / "checks"
 
     @property
+    def imports(self) -> Path:
+        """Folder of the samples that came with their labels."""
+        return self.root / "imports"
+
+    @property
     def locks(self) -> Path:
         """Folder of lock files."""
         return self.root / "locks"

@@ -103,6 +103,18 @@ def read_places(tables: Tables, sample_ids: Collection[SampleId]) -> dict[Sample
     return {sample_id: list(files.values()) for sample_id, files in places.items()}
 
 
+def read_quarantined(tables: Tables, uris: Collection[str]) -> dict[str, str]:
+    """Return why each of the files `uris` was set aside, of those that were."""
+    if not uris:
+        return {}
+    wanted = (pc.field("arrived") == str(Arrived.QUARANTINE)) & codec.is_among("uri", uris)
+    rows = tables.samples.read(["uri", "reason", "detail"], where=wanted)
+    return {
+        uri: f"{reason}: {detail}"
+        for uri, reason, detail in codec.column_values(rows, "uri", "reason", "detail")
+    }
+
+
 def read_arrival_times(tables: Tables, sample_ids: Collection[SampleId]) -> dict[SampleId, datetime]:
     """Return when each of `sample_ids` first arrived."""
     if not sample_ids:

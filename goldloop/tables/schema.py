@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from goldloop.core.annotations import StoredAnnotation
+from goldloop.core.imported_labels import ImportedLabel
 from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.predictions import Prediction
 from goldloop.core.reported_outcomes import ReportedOutcome
@@ -105,6 +106,8 @@ ALL = {
     # what became of a sample later, as a file told; append only, by seq and position; the newest row of a
     # digest counts: a row is written again when its sample has arrived
     "outcomes": columns_of(ReportedOutcome, seq=pa.int64()),
+    # a label of a sample that a file said; append only, by seq and position; the newest import decides
+    "imported_labels": columns_of(ImportedLabel, seq=pa.int64()),
     # an export of a gold version, which stays because of it; append only, ordered by seq
     "exports": columns_of(Export, seq=pa.int64()),
 }

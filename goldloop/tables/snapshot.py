@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 
 from goldloop.core.annotations import StoredAnnotation
+from goldloop.core.imported_labels import ImportedLabel
 from goldloop.core.planned_tasks import Event, PlannedTask, TaskStatus
 from goldloop.core.reported_outcomes import Placement, ReportedOutcome
 from goldloop.core.samples import SampleId
@@ -16,6 +17,7 @@ from goldloop.core.table_ports import Table, Tables
 from goldloop.core.tasks import Purpose, split_key
 from goldloop.tables.answers import RequestLog, read_annotations, read_requests
 from goldloop.tables.gold_store import Gold, GoldStore
+from goldloop.tables.imported_labels import read_imported
 from goldloop.tables.outcomes import read_reported
 from goldloop.tables.task_log import TaskLog
 
@@ -34,7 +36,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The labeling tables at one moment: tasks by key, requests, annotations, closed rounds, gold, outcomes.
+    """The labeling tables at one moment: tasks, requests, annotations, rounds, gold, outcomes, imports.
 
     `closed_at` holds the time at which each round closed, oldest first; `closed_gold` is the digest of the
     gold version with which the last one closed, None before the first. `round` is the number of the open
@@ -50,6 +52,7 @@ class Snapshot:
     round: int
     gold: Gold
     reported: tuple[ReportedOutcome, ...] = ()
+    imported: tuple[ImportedLabel, ...] = ()
 
     @property
     def has_model(self) -> bool:
@@ -72,19 +75,29 @@ class Snapshot:
 
     @property
     def audit_only(self) -> set[SampleId]:
-        """Return the taken samples that the audit may still draw: an appeal or an outcome is all they have.
+        """Return the taken samples that the audit may still draw: those that nobody was asked about.
 
-        Without them it would miss what is appealed and what is reported, and flatter the machine.
+        They have an appeal, an outcome or an imported label at most. Without them the audit would miss what
+        is appealed and what is reported, and flatter the machine.
         """
         live = self.live.values()
-        unasked = {record.sample_id for record in self.gold.records if record.purpose is Purpose.OUTCOME}
+        unasked = {
+            record.sample_id
+            for record in self.gold.records
+            if record.purpose in (Purpose.OUTCOME, Purpose.IMPORT)
+        }
         others = {task.sample_id for task in live if task.purpose is not Purpose.APPEAL}
         return ({task.sample_id for task in live} | unasked) - others
 
     def changed_since(self, other: Snapshot) -> set[SampleId] | None:
         """Return the samples whose plans or wanted answers differ from the `other`; None where more does."""
-        is_same = self.annotations is other.annotations and self.reported is other.reported
-        if not is_same or self.closed_at != other.closed_at:
+        is_same = (
+            self.annotations is other.annotations
+            and self.reported is other.reported
+            and self.imported is other.imported
+            and self.closed_at == other.closed_at
+        )
+        if not is_same:
             return None
         keys: set[str] = set()
         if self.tasks is not other.tasks:
@@ -96,9 +109,10 @@ class Snapshot:
 
     @property
     def assigned(self) -> Iterator[PlannedTask | Placement]:
-        """Yield what has a group and a split: tasks ever planned, and unasked samples with outcomes."""
+        """Yield what has a group and a split: tasks ever planned, and what outcomes and imports placed."""
         yield from (task.plan for task in self.tasks.values())
-        yield from (report.placement for report in self.reported if report.placement is not None)
+        told: tuple[ReportedOutcome | ImportedLabel, ...] = (*self.reported, *self.imported)
+        yield from (one.placement for one in told if one.placement is not None)
 
     @property
     def taken(self) -> set[SampleId]:
@@ -149,6 +163,7 @@ SNAPSHOT = (
     "gold",
     "rounds",
     "outcomes",
+    "imported_labels",
 )
 """The tables of a snapshot."""
 
@@ -220,9 +235,12 @@ def read_snapshot(
     reported = decoded.get(
         "reported", tables.outcomes.version(), lambda: tuple(read_reported(tables.outcomes))
     )
+    imported = decoded.get(
+        "imported", tables.imported_labels.version(), lambda: tuple(read_imported(tables.imported_labels))
+    )
     closed_at, closed_gold, open_round = decoded.get(
         "rounds", tables.rounds.version(), lambda: read_closed(tables)
     )
     return Snapshot(
-        versions, tasks, requests, annotations, closed_at, closed_gold, open_round, gold, reported
+        versions, tasks, requests, annotations, closed_at, closed_gold, open_round, gold, reported, imported
     )

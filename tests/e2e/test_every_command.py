@@ -15,6 +15,7 @@ import typer
 
 from goldloop.cli.main import app
 from goldloop.core.samples import SampleId
+from goldloop.formats.export import OF_PICTURES, Format
 from labelstudio_config.interface import KINDS
 from scripts.bench.faults.people import LABELS
 from tests.e2e.coloured_samples import WORDS, samples
@@ -38,7 +39,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 ASIDE = {"image": "not an image", "text": "missing id", "records": "missing id"}
 WITHOUT_A_MODEL = {
     *("gold export", "backup", "restore", "annotator add", "seed", "selection compare"),
-    *("appeal add", "appeal list", "outcomes"),
+    *("appeal add", "appeal list", "outcomes", "import"),
 }
 """Commands that a test of their own tries, in a workspace that has gold and no model."""
 
@@ -138,6 +139,7 @@ def test_every_command_that_needs_no_model_works_on_this_kind(
 
     object_to_labels(tried)
     learn_what_became_of(tried, truth, tmp_path)
+    take_labels_in(tried, truth, tmp_path)
     leave(tried, kind, tmp_path)
 
     assert tried.names > WITHOUT_A_MODEL
@@ -274,10 +276,26 @@ def learn_what_became_of(tried: Tried, truth: dict[SampleId, str], folder: Path)
     assert tried.tells("check") == []
 
 
+def take_labels_in(tried: Tried, truth: dict[SampleId, str], folder: Path) -> None:
+    """Import labels of samples that have arrived, twice; a row without a label is refused."""
+    asked = {row["sample_id"] for row in tried.tells("gold show", "--limit", "200")["records"]}
+    unasked = [sample for sample in truth if sample not in asked][:3]
+    rows = [(sample, truth[sample]) for sample in unasked]
+    write_rows(folder / "labels.csv", [*rows, (unasked[0], "")], ("sample_id", "label"))
+    told = tried.tells("import", str(folder / "labels.csv"), "--format", "csv")
+    assert (told["n_added"], told["n_arrived"], len(told["refused"])) == (3, 0, 1)
+    assert "known before" in tried.does("import", str(folder / "labels.csv"), "--format", "csv").out
+    gold = {row["sample_id"]: row for row in tried.tells("gold show", "--limit", "200")["records"]}
+    assert {gold[sample]["method"] for sample in unasked} == {"import/1"}
+    assert "labels.csv" in tried.does("import", "--list").out
+    assert tried.tells("check") == []
+
+
 def leave(tried: Tried, kind: str, folder: Path) -> None:
     """Run the commands that write elsewhere, and those that a preset without a backbone refuses."""
-    formats = ("csv", "jsonl", "parquet", *(("imagefolder", "coco-cls") if kind == "image" else ()))
-    for form in formats:
+    for form in Format:
+        if form in OF_PICTURES and kind != "image":
+            continue
         tried.does("gold export", "--to", str(folder / form), "--format", form)
         assert (folder / form).exists()
     tried.does("backup", str(folder / "all.backup"))

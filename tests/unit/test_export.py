@@ -14,7 +14,8 @@ import pytest
 from goldloop.core.errors import SourceError
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
-from goldloop.gold.export import Format, export_gold
+from goldloop.formats.export import OF_PICTURES, Format, export_gold
+from goldloop.formats.gold_export import GoldExport
 from goldloop.gold.records import GoldVersion
 from tests.unit.test_gold import record
 
@@ -36,10 +37,7 @@ def files(tmp_path: Path) -> dict[SampleId, Path]:
 def test_tables_hold_a_row_per_sample(tmp_path: Path, form: Format) -> None:
     """csv and parquet carry label, split and how the label was reached."""
     target = tmp_path / "gold"
-    assert (
-        export_gold(RECORDS, VERSION, form=form, target=target, labels=LABELS, file_of=files(tmp_path).get)
-        == 3
-    )
+    assert export_gold(GoldExport(RECORDS, VERSION, LABELS, files(tmp_path).get), form, target) == 3
     read = pyarrow.csv.read_csv(target) if form is Format.CSV else pyarrow.parquet.read_table(target)
     assert read["label"].to_pylist() == ["cat", "dog", "../up"]
     assert {"sample_id", "split", "votes", "method"} <= set(read.column_names)
@@ -50,9 +48,7 @@ def test_tables_hold_a_row_per_sample(tmp_path: Path, form: Format) -> None:
 def test_imagefolder_is_split_and_label_and_no_label_leads_outside(tmp_path: Path) -> None:
     """A label with slashes becomes a plain folder name below the target."""
     target = tmp_path / "folder"
-    export_gold(
-        RECORDS, VERSION, form=Format.IMAGEFOLDER, target=target, labels=LABELS, file_of=files(tmp_path).get
-    )
+    export_gold(GoldExport(RECORDS, VERSION, LABELS, files(tmp_path).get), Format.IMAGEFOLDER, target)
     written = sorted(str(path.relative_to(target)) for path in target.rglob("*.png"))
     assert len(written) == 3
     assert all(path.startswith("train/") and len(Path(path).parts) == 3 for path in written)
@@ -69,15 +65,8 @@ def test_no_cell_of_a_csv_is_a_formula(tmp_path: Path) -> None:
     labels = LabelSet(tuple(formula.strip() for formula in FORMULAS if formula[0] != "\t"))
 
     for form in (Format.CSV, Format.JSONL):
-        export_gold(
-            records,
-            VERSION,
-            form=form,
-            target=tmp_path / form,
-            labels=labels,
-            file_of=None,
-            columns_of=lambda sample_id: {"text": text_of[sample_id]},
-        )
+        export = GoldExport(records, VERSION, labels, None, lambda sample_id: {"text": text_of[sample_id]})
+        export_gold(export, form, tmp_path / form)
 
     with (tmp_path / "csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
@@ -92,9 +81,7 @@ def test_no_cell_of_a_csv_is_a_formula(tmp_path: Path) -> None:
 def test_coco_names_each_image_and_its_category(tmp_path: Path) -> None:
     """Every annotation points to an image that is there and to its label."""
     target = tmp_path / "coco"
-    export_gold(
-        RECORDS, VERSION, form=Format.COCO_CLS, target=target, labels=LABELS, file_of=files(tmp_path).get
-    )
+    export_gold(GoldExport(RECORDS, VERSION, LABELS, files(tmp_path).get), Format.COCO_CLS, target)
     content = json.loads((target / "annotations.json").read_text())
     names = {one["id"]: one["name"] for one in content["categories"]}
     assert [names[one["category_id"]] for one in content["annotations"]] == ["cat", "dog", "../up"]
@@ -107,9 +94,7 @@ def test_a_missing_file_leaves_nothing_behind(tmp_path: Path) -> None:
     kept = files(tmp_path)
     del kept[RECORDS[1].sample_id]
     with pytest.raises(SourceError, match=RECORDS[1].sample_id):
-        export_gold(
-            RECORDS, VERSION, form=Format.COCO_CLS, target=tmp_path / "out", labels=LABELS, file_of=kept.get
-        )
+        export_gold(GoldExport(RECORDS, VERSION, LABELS, kept.get), Format.COCO_CLS, tmp_path / "out")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["kept"]
 
 
@@ -117,9 +102,7 @@ def test_an_existing_target_is_not_overwritten(tmp_path: Path) -> None:
     """The user has to name a new place."""
     (tmp_path / "gold.csv").write_text("mine")
     with pytest.raises(SourceError, match="exists already"):
-        export_gold(
-            [], VERSION, form=Format.CSV, target=tmp_path / "gold.csv", labels=LABELS, file_of=lambda _: None
-        )
+        export_gold(GoldExport([], VERSION, LABELS, lambda _: None), Format.CSV, tmp_path / "gold.csv")
     assert (tmp_path / "gold.csv").read_text() == "mine"
 
 
@@ -129,15 +112,8 @@ def test_tables_hold_what_a_sample_says(tmp_path: Path, form: Format) -> None:
     texts = {one.sample_id: f'say "{one.label}",\nü' for one in RECORDS}
     target = tmp_path / "gold"
 
-    export_gold(
-        RECORDS,
-        VERSION,
-        form=form,
-        target=target,
-        labels=LABELS,
-        file_of=None,
-        columns_of=lambda sample_id: {"text": texts[sample_id]},
-    )
+    export = GoldExport(RECORDS, VERSION, LABELS, None, lambda sample_id: {"text": texts[sample_id]})
+    export_gold(export, form, target)
 
     if form is Format.JSONL:
         rows = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
@@ -154,9 +130,9 @@ def test_tables_hold_what_a_sample_says(tmp_path: Path, form: Format) -> None:
     assert [row["label"] for row in rows] == ["cat", "dog", "../up"]
 
 
-@pytest.mark.parametrize("form", [Format.IMAGEFOLDER, Format.COCO_CLS])
+@pytest.mark.parametrize("form", OF_PICTURES)
 def test_samples_without_files_have_no_folders(tmp_path: Path, form: Format) -> None:
     """The error names formats that fit, and nothing is written."""
-    with pytest.raises(SourceError, match="choose csv, jsonl or parquet"):
-        export_gold(RECORDS, VERSION, form=form, target=tmp_path / "out", labels=LABELS, file_of=None)
+    with pytest.raises(SourceError, match="choose csv, jsonl, parquet, huggingface"):
+        export_gold(GoldExport(RECORDS, VERSION, LABELS), form, tmp_path / "out")
     assert list(tmp_path.iterdir()) == []

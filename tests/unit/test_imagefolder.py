@@ -13,8 +13,10 @@ from PIL import Image
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
-from goldloop.gold.imagefolder import folder_names, imagefolder_notes, write_imagefolder
+from goldloop.formats.class_folders import folder_names, imagefolder_notes, write_imagefolder
+from goldloop.formats.gold_export import GoldExport
 from goldloop.gold.records import GoldRecord
+from tests.unit.test_export import VERSION
 from tests.unit.test_gold import record
 
 LABELS = LabelSet.of(
@@ -53,7 +55,7 @@ def written(folder: Path, records: list[GoldRecord], labels: LabelSet) -> Path:
         return path
 
     target = folder / "export"
-    write_imagefolder(records, target, labels, file_of)
+    write_imagefolder(GoldExport(records, VERSION, labels, file_of), target)
     return target
 
 
