@@ -13,13 +13,24 @@ from typing import Any
 from goldloop.adapters.label_studio.payload import choice_result
 from goldloop.core.errors import SelectionError
 from goldloop.core.questions import DEFERRAL
-from labelstudio_config.sheets import QUESTION_NAME, WRONG_NAME, picture_html, question
+from labelstudio_config.sheets import QUESTION_NAME, WRONG_NAME, picture_html, question, sheet_interface
 
 PART = 64
 """Pictures of a sheet at most; ids of parts are PART times the sheet's, after FIRST_PART."""
 
 FIRST_PART = 2**40
 """The first id of a part; no Label Studio has so many tasks or annotations."""
+
+
+def sheet_project(n_pictures: int) -> dict[str, Any]:
+    """Return the settings of a project of sheets of at most `n_pictures`, each for one annotator."""
+    return {
+        "label_config": sheet_interface(n_pictures),
+        "sampling": "Sequential sampling",
+        "skip_queue": "REQUEUE_FOR_OTHERS",
+        "show_instruction": False,
+        "maximum_annotations": 1,
+    }
 
 
 def part_id(id_: int, place: int) -> int:
