@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 
@@ -75,6 +76,14 @@ class SheetForm:
                 "without any, nobody knows what people miss"
             )
 
+    def n_known(self, n: int) -> int:
+        """Return how many gold samples of other labels a sheet of n pictures needs, whatever chance plants.
+
+        If only the sheets were left out for which chance plants more than there are, those that are made
+        would hold fewer planted errors than is set.
+        """
+        return min(n, NEAREST + ceil(4 * n * self.planted_rate))
+
 
 def compose(
     candidates: Pictures, gold: Pictures, form: SheetForm, *, judging: Collection[SampleId] = ()
@@ -99,12 +108,12 @@ def compose(
         free = np.flatnonzero(is_free & (candidates.columns == column))
         if len(free) < FEWEST:
             continue
+        n, others = min(len(free), form.n_pictures), np.flatnonzero(is_known & (gold.columns != column))
+        if len(others) < form.n_known(n):
+            continue
         rng = _rng(candidates.sample_ids[first], form.seed)
-        n_planted = int(rng.binomial(min(len(free), form.n_pictures), form.planted_rate))
+        n_planted = min(int(rng.binomial(n, form.planted_rate)), len(others))
         rows = _nearest(candidates.features, free, first)[: form.n_pictures - n_planted]
-        others = np.flatnonzero(is_known & (gold.columns != column))
-        if len(others) < n_planted:
-            continue  # a sheet without its planted errors would measure nobody
         planted = _planted(gold.features, others, candidates.features[rows].mean(axis=0), n_planted, rng)
         is_free[rows], is_known[planted] = False, False
         sheets.append(_sheet(column, _names(candidates, rows), _names(gold, planted), rng))

@@ -15,6 +15,7 @@ import numpy as np
 from goldloop.adapters.label_studio import add_annotator
 from goldloop.adapters.label_studio.client import LabelStudioClient
 from goldloop.adapters.label_studio.payload import read_tasks, task_payload
+from goldloop.adapters.label_studio.project import serve_folder
 from goldloop.adapters.label_studio.sheets import sheet_payload, sheet_project, single_rows
 from goldloop.adapters.label_studio.tabs import ensure_tabs
 from goldloop.core.annotations import TaskState
@@ -139,6 +140,8 @@ class SheetProject:
         made = self.client.post("/api/projects/", {"title": title, **sheet_project(n_pictures)})
         self.id = int(made["id"])
         ensure_tabs(self.client, self.id, {})
+        assert server.files_root is not None
+        serve_folder(self.client, self.id, str(Path(server.files_root) / "images"))
         self.address = f"{server.url}/projects/{self.id}/data?labeling=1"
 
     def push(self, sheets: Sequence[Sequence[NewTask]]) -> None:

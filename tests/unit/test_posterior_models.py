@@ -10,6 +10,7 @@ from goldloop.consensus.posterior import estimate
 from goldloop.consensus.votes import VotedSample, vote_table
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import sample_id_of
+from goldloop.sheets.clicks import probs_after_clicks
 from goldloop.stats.reliability import calibration_error
 from tests.unit.test_posterior import LABELS, find, simulated
 
@@ -103,3 +104,19 @@ def test_nobody_on_sheets_sees_everything() -> None:
     sample = unclicked("sure", (0.01, 0.98, 0.01), 0.0)
 
     assert 0 < find([*given_cases, sample]).posterior()[-1, 1] < 1
+
+
+def test_a_click_lets_people_correct_a_model_that_is_sure() -> None:
+    """A sure model outvotes one person who contradicts it, unless somebody clicked the picture before."""
+    given_cases, _ = simulated({"a": 0.9, "b": 0.9}, 300)
+    probs = np.array([[0.97, 0.02, 0.01]])
+    clicked = probs_after_clicks(probs, np.array([0]), np.array([0.1]))
+    samples = [
+        VotedSample(sample_id_of(name.encode()), {"a": "dog"}, probs=tuple(row))
+        for name, row in (("plain", probs[0].tolist()), ("clicked", clicked[0].tolist()))
+    ]
+    posterior = find([*given_cases, *samples]).posterior()[-2:]
+
+    assert clicked.sum() == 1
+    assert posterior.argmax(axis=1).tolist() == [0, 1]
+    assert posterior[1, 1] > 0.9

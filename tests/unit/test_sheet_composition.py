@@ -92,6 +92,15 @@ def test_too_few_pictures_or_planted_errors_make_no_sheet() -> None:
     assert len(compose(pictures("c", 12, n_labels=1), pictures("g", 100), form)) == 1
 
 
+def test_scarce_gold_makes_no_sheet_whatever_chance_plants() -> None:
+    """With nine gold samples of the other label there is no sheet for any seed, with ten there is one."""
+    candidates = pictures("c", 24, n_labels=1)
+    for seed in range(20):
+        form = SheetForm(24, planted_rate=0.05, seed=seed)
+        assert compose(candidates, pictures("g", 18), form) == []
+        assert len(compose(candidates, pictures("g", 20), form)) == 1
+
+
 @pytest.mark.parametrize("judging", ["c3", "g3"])
 def test_what_judges_models_is_refused(judging: str) -> None:
     """An audit sample among candidates or planted errors is an error that names it."""
