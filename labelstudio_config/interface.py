@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from html import escape
-from importlib import resources
 from itertools import zip_longest
 
 from goldloop.core.labels import LabelSet
@@ -20,6 +18,7 @@ from labelstudio_config.grounds import (
     literal,
     reason_keys,
 )
+from labelstudio_config.templates import filled
 
 FROM_NAME = "label"
 """Name of the control in interface.xml that holds the answer."""
@@ -107,15 +106,15 @@ def interface(
     """
     keyed = _with_keys(labels, questions)
     deferral = [(DEFERRAL, DEFERRAL_KEY)] if questions.may_defer and not is_dispute else []
-    return _filled(
+    return filled(
         "adjudication.xml" if is_dispute else "interface.xml",
         kind=kind,
         style=_style(kind, len(labels), questions),
-        sample=_filled(
+        sample=filled(
             f"{kind}.xml",
             height="min(100vh - 120px, 448px)" if is_tiny else "calc(100vh - 120px)",
             smoothing="false" if is_tiny else "true",
-            veil=_filled("veil.xml", key=VEIL_KEY) if questions.is_veiled else "",
+            veil=filled("veil.xml", key=VEIL_KEY) if questions.is_veiled else "",
             veiled="gl-veiled" if questions.is_veiled else "gl-bare",
         ),
         search=_SEARCH if keyed[-1][1] == "" else "",
@@ -123,7 +122,7 @@ def interface(
         beside=grounds_xml(labels, questions, kind) if is_dispute else _beside(labels, questions, kind),
         reasons=_reasons(DECISIONS, labels, questions),
         reason_keys="a letter" if questions.has_grounds else "Shift and a digit",
-        guide=_filled(
+        guide=filled(
             "guide.xml",
             kind=kind,
             text=_attribute(literal(guide(labels, kind, questions=questions, is_dispute=is_dispute))),
@@ -133,22 +132,22 @@ def interface(
 
 def _style(kind: str, n_labels: int, questions: Questions) -> str:
     guide_columns = "1" if questions.policy else "2"  # of the guide's first list, which is that of the labels
-    style = _filled(
+    style = filled(
         "style.css", guide_columns=guide_columns, **(_DENSE if n_labels > _COLUMN_LABELS else _AIRY)
     )
     if kind != "records":
         return style
     pace, deferral = f"{questions.pace_s or 0:g}", str(n_labels + 1)
-    return style + "\n" + _filled("records.css", pace=pace, deferral=deferral)
+    return style + "\n" + filled("records.css", pace=pace, deferral=deferral)
 
 
 def _beside(labels: LabelSet, questions: Questions, kind: str) -> str:
     """Return what stands below the labels of an annotator."""
     if not questions.has_grounds:
-        return _filled("skip.xml", kind=kind, reasons=_reasons(SKIP_REASONS, labels, questions))
+        return filled("skip.xml", kind=kind, reasons=_reasons(SKIP_REASONS, labels, questions))
     if questions.may_defer:
-        return _filled("analyst.xml", kind=kind, grounds=grounds_xml(labels, questions, kind))
-    return _filled(
+        return filled("analyst.xml", kind=kind, grounds=grounds_xml(labels, questions, kind))
+    return filled(
         "unclear.xml",
         kind=kind,
         grounds=grounds_xml(labels, questions, kind),
@@ -185,9 +184,9 @@ def guide(
     template = "adjudicator_guide.html" if is_dispute else "annotator_guide.html"
     keys = "moderation_keys.html" if questions.has_grounds else "skip_keys.html"
     keys = "analyst_keys.html" if questions.may_defer else keys
-    filled = _filled(template, labels=rows, keys=_filled(keys), **KINDS[kind])
+    text = filled(template, labels=rows, keys=filled(keys), **KINDS[kind])
     policy = f"{questions.policy.strip()}\n\n" if questions.policy.strip() else ""
-    return policy + " ".join(filled.split())
+    return policy + " ".join(text.split())
 
 
 def _with_keys(labels: LabelSet, questions: Questions) -> list[tuple[str, str]]:
@@ -200,9 +199,3 @@ def _with_keys(labels: LabelSet, questions: Questions) -> list[tuple[str, str]]:
 def _attribute(text: str) -> str:
     """Return `text` as the value of an attribute that keeps its lines."""
     return escape(text).replace("\n", "&#10;")
-
-
-def _filled(name: str, **values: str) -> str:
-    """Return a template with its {{holes}} filled, without blanks at its ends, as Label Studio keeps it."""
-    template = resources.files("labelstudio_config").joinpath(name).read_text(encoding="utf-8").strip()
-    return re.sub(r"\{\{(\w+)\}\}", lambda hole: values[hole[1]], template)

@@ -10,10 +10,9 @@ from bisect import bisect_left
 from dataclasses import dataclass
 from math import ceil
 
-import numpy as np
-
 from goldloop.audit.audited import Audited
 from goldloop.stats.metrics import Estimate, share_and_effective_size, wilson
+from goldloop.stats.sequential import evidence_above
 
 FALSE_SUSPENSION = 0.05
 """Largest chance that a policy with exactly the allowed share of errors is ever suspended for one model.
@@ -23,9 +22,6 @@ allowed share. Of policies with twice that share, 20 audits a week suspend half 
 allowed, and within 20 weeks if 2 % is allowed. An ordinary interval takes 3 and 6 weeks, and suspends 20 to
 24 % of policies with exactly the allowed share (`python -m scripts.bench.guarantees --part guard`).
 """
-
-ODDS = (1.5, 2.0, 3.0, 5.0)
-"""Alternatives of the sequential test, as multiples of the allowed odds of an error."""
 
 MOST_AUDITS = 2**20
 """Largest number of further audits that `follows` names."""
@@ -61,6 +57,7 @@ def guard(
 
     Of 100 audits 7 are wrong where 5 % are allowed: no evidence yet. With 15 wrong it is evidence.
 
+    >>> import numpy as np
     >>> def audits(n_wrong: int) -> Audited:
     ...     truth, probs = np.arange(100) < n_wrong, np.tile([0.9, 0.1], (100, 1))
     ...     ones, ids = np.ones(100), tuple(map(str, range(100)))
@@ -106,23 +103,9 @@ def _least_share(n_wrong: float, n: float, false_suspension: float) -> float:
     low, high = 0.0, n_wrong / n
     for _ in range(50):
         middle = (low + high) / 2
-        is_evidence = _evidence(n_wrong, n, middle) >= 1 / false_suspension
+        is_evidence = evidence_above(n_wrong, n, middle) >= 1 / false_suspension
         low, high = (middle, high) if is_evidence else (low, middle)
     return low
-
-
-def _evidence(n_wrong: float, n: float, allowed: float) -> float:
-    """Return the mean likelihood ratio, over ODDS, of n_wrong errors among n against the share `allowed`.
-
-    If the true share is at most `allowed`, the ratio ever exceeds x with a probability of at most 1 / x
-    [ville1939].
-    """
-    if allowed <= 0:
-        return np.inf if n_wrong > 0 else 1.0
-    odds = np.array(ODDS)
-    shares = odds * allowed / (1 - allowed + odds * allowed)
-    ratios = n_wrong * np.log(shares / allowed) + (n - n_wrong) * np.log((1 - shares) / (1 - allowed))
-    return float(np.exp(np.minimum(ratios, 700.0)).mean())
 
 
 def _clean_audits(n_wrong: float, n: float, max_error: float) -> int:

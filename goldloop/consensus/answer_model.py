@@ -7,6 +7,8 @@ habit  the annotator's own label frequencies, whatever the sample; a spammer has
 
 All annotators start with the same shares of the sources, and evidence moves the shares apart. This is the
 hierarchy of [kim2012] with few parameters at the first level, because most annotators answer few tasks.
+A vote from a sheet has none of these sources: there the annotator clicks wrong suggestions, and how many they
+overlook is known from planted errors (`goldloop.sheets`).
 `leans` models that annotators and the model err on the same samples in the same direction; without it, their
 agreement would count for too much.
 """
@@ -73,7 +75,8 @@ class Answering:
         n_labels, n_annotators = len(table.labels), len(table.annotators)
         popularity = (np.bincount(table.label, minlength=n_labels) + 1.0) / (table.n_votes + n_labels)
         shared = _one_coin(PRIOR_ACCURACY, popularity)
-        counts = sums(np.eye(n_labels)[table.label], table.annotator, n_annotators)
+        singly = ~table.is_on_sheet  # on a sheet, all votes of a page are alike
+        counts = sums(np.eye(n_labels)[table.label[singly]], table.annotator[singly], n_annotators)
         return cls(
             votes=votes,
             popularity=popularity,
@@ -111,6 +114,14 @@ class Answering:
         adopts = self.adoption * votes.is_shown
         total *= 1 - adopts
         total += adopts * votes.is_suggested
+        total[:, votes.on_sheet] = self._on_sheets()
+        return total
+
+    def _on_sheets(self) -> Floats:
+        """Return P(unclicked | label) / P(unclicked | the suggested label) of votes from sheets, (K, n)."""
+        table, places = self.votes.table, self.votes.on_sheet
+        total: Floats = np.tile(table.overlooked[places], (len(self.popularity), 1))
+        total[table.label[places], np.arange(len(places))] = 1.0
         return total
 
     def updated(self, looks: Floats, labels: Floats, likelihood: Floats) -> Answering:
@@ -122,6 +133,7 @@ class Answering:
         adopts = self.adoption * votes.is_shown
         ratio = labels[:, votes.sample]
         ratio /= likelihood
+        ratio[:, votes.on_sheet] = 0.0  # they tell nothing of how annotators answer singly
         total = ratio.sum(axis=0)
         adopted = (adopts * votes.is_suggested * total).sum()
         total *= 1 - adopts

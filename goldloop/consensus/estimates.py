@@ -65,7 +65,8 @@ def read_estimates(text: str | None, basis: str) -> Estimates | None:
 def basis_of(table: VoteTable, release: str) -> str:
     """Return a digest of everything that the estimates of `release` follow from."""
     digest = hashlib.sha256(json.dumps([release, *table.labels, *table.annotators]).encode())
-    arrays = (table.sample, table.annotator, table.label, table.shown, table.decision, table.probs)
+    arrays = [table.sample, table.annotator, table.label, table.shown, table.decision, table.probs]
+    arrays += [table.overlooked] if table.is_on_sheet.any() else []
     for array in arrays:
         digest.update(f"{array.dtype} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())

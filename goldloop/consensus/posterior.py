@@ -164,7 +164,7 @@ def estimate(table: VoteTable) -> Estimates:
         view = view.updated(seen, truth)
     return Estimates(
         annotators=table.annotators,
-        votes=np.bincount(table.annotator, minlength=len(table.annotators)),
+        votes=np.bincount(table.annotator[~table.is_on_sheet], minlength=len(table.annotators)),
         popularity=answering.popularity,
         accuracy=answering.accuracy,
         adoption=answering.adoption,

@@ -69,6 +69,7 @@ def _votes_of(table: VoteTable, is_taken: np.typing.NDArray[np.bool_]) -> VoteTa
         probs=table.probs[samples],
         given_at=table.given_at[is_taken],
         decided_at=table.decided_at[samples],
+        overlooked=table.overlooked[is_taken],
     )
 
 

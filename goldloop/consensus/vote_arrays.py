@@ -22,9 +22,10 @@ class VoteArrays:
     """The votes of `table`, sample numbers as places in `order`, of which the first `n_probs` have probs.
 
     `cell` is the number of each vote's pair of annotator and label. `is_shown` and `is_suggested` say of each
-    vote whether a suggestion was shown and whether it equals the vote. `turns` holds the numbers of the first
-    votes of all samples, then of the second ones, and so on. `decided` are places with a decision, `decision`
-    their labels.
+    vote whether a suggestion was shown and whether it equals the vote; votes from sheets, whose places are in
+    `on_sheet`, count as not shown, because what people overlook there is known. `turns` holds the numbers of
+    the first votes of all samples, then of the second ones, and so on. `decided` are places with a decision,
+    `decision` their labels.
     """
 
     table: VoteTable
@@ -38,6 +39,7 @@ class VoteArrays:
     turns: tuple[Columns, ...]
     decided: Columns
     decision: Columns
+    on_sheet: Columns
 
     @classmethod
     def of(cls, table: VoteTable) -> Self:
@@ -56,11 +58,12 @@ class VoteArrays:
             n_probs=int(has_probs.sum()),
             sample=place[table.sample],
             cell=table.annotator * len(table.labels) + table.label,
-            is_shown=(table.shown != NONE).astype(np.float64),
+            is_shown=((table.shown != NONE) & ~table.is_on_sheet).astype(np.float64),
             is_suggested=(table.shown == table.label).astype(np.float64),
             turns=tuple(np.flatnonzero(turn == k) for k in range(turn.max(initial=-1) + 1)),
             decided=place[decided],
             decision=table.decision[decided],
+            on_sheet=np.flatnonzero(table.is_on_sheet),
         )
 
     def evidence(self, likelihood: Floats) -> Floats:

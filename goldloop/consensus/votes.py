@@ -17,6 +17,9 @@ from goldloop.stats.metrics import Columns, Flags
 
 Floats = npt.NDArray[np.float64]
 
+_LEAST_OVERLOOKED = 1e-3
+"""Nobody sees every error: with a share of 0, one vote from a sheet would rule out all other labels."""
+
 NONE = -1
 """Column number of a missing label."""
 
@@ -30,7 +33,8 @@ class VotedSample:
     suggestion of each annotator who saw one. `decision` is the label of an adjudicator, of two people who
     agree on an appeal, or of a reported outcome; `decided_by` names which. `given_at` holds when each
     annotator's vote was first given, `decided_at` when the decision was known, in microseconds; a moment that
-    is missing counts as 0.
+    is missing counts as 0. `overlooked` holds, of each annotator whose vote comes from a sheet, the share of
+    wrong suggestions there that they leave unclicked.
     """
 
     sample_id: SampleId
@@ -41,6 +45,7 @@ class VotedSample:
     decided_by: Purpose = Purpose.ADJUDICATION
     given_at: Mapping[str, int] = field(default_factory=dict)
     decided_at: int = 0
+    overlooked: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +55,8 @@ class VoteTable:
     `sample`, `annotator`, `label` and `shown` have shape (n_votes,); `annotator` is an index of `annotators`,
     `label` and `shown` are columns of the label set. `decision` has shape (n_samples,). `shown` and
     `decision` are NONE where missing. `probs` has shape (n_samples, n_labels), a row of NaN where missing.
-    `given_at` (n_votes,) and `decided_at` (n_samples,) are moments in microseconds.
+    `given_at` (n_votes,) and `decided_at` (n_samples,) are moments in microseconds. `overlooked` (n_votes,)
+    is NaN for all votes but those from sheets.
     """
 
     labels: LabelSet
@@ -63,6 +69,7 @@ class VoteTable:
     probs: Floats
     given_at: Columns
     decided_at: Columns
+    overlooked: Floats
 
     @property
     def n_samples(self) -> int:
@@ -73,6 +80,12 @@ class VoteTable:
     def n_votes(self) -> int:
         """Number of votes."""
         return len(self.sample)
+
+    @property
+    def is_on_sheet(self) -> Flags:
+        """Which votes come from sheets, shape (n_votes,)."""
+        on_sheet: Flags = ~np.isnan(self.overlooked)
+        return on_sheet
 
     @property
     def is_decided(self) -> Flags:
@@ -124,6 +137,7 @@ def vote_table(samples: Sequence[VotedSample], labels: LabelSet) -> VoteTable:
         for annotator in sorted(sample.votes)
     ]
     votes = np.array(rows, dtype=np.int64).reshape(-1, 5)
+    overlooked = [sample.overlooked.get(who, np.nan) for sample in samples for who in sorted(sample.votes)]
     probs = np.full((len(samples), len(labels)), np.nan)
     predicted = {number: sample.probs for number, sample in enumerate(samples) if sample.probs is not None}
     if predicted:
@@ -139,4 +153,5 @@ def vote_table(samples: Sequence[VotedSample], labels: LabelSet) -> VoteTable:
         probs=probs,
         given_at=votes[:, 4].copy(),
         decided_at=np.array([sample.decided_at for sample in samples], dtype=np.int64),
+        overlooked=np.clip(np.array(overlooked, dtype=np.float64), _LEAST_OVERLOOKED, 1.0),
     )

@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from goldloop.consensus.votes import VotedSample
+from goldloop.consensus.posterior import estimate
+from goldloop.consensus.votes import VotedSample, vote_table
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import sample_id_of
+from goldloop.sheets.clicks import probs_after_clicks
 from goldloop.stats.reliability import calibration_error
 from tests.unit.test_posterior import LABELS, find, simulated
 
@@ -62,3 +64,59 @@ def test_a_vote_taken_over_from_a_suggestion_counts_for_less() -> None:
     believed = find([*rows, taken, against]).posterior()[-2:, LABELS.column("cat")]
     assert believed[0] < 0.75
     assert believed[1] > 0.9
+
+
+def unclicked(name: str, probs: tuple[float, ...], overlooked: float) -> VotedSample:
+    """Return a picture that was shown as a cat on a sheet, and that `s` left unclicked."""
+    sample_id = sample_id_of(name.encode())
+    return VotedSample(sample_id, {"s": "cat"}, probs, shown={"s": "cat"}, overlooked={"s": overlooked})
+
+
+def test_an_unclicked_picture_counts_by_what_its_annotator_overlooks() -> None:
+    """The odds of the suggestion grow by 1 / the share of errors overlooked, short of shared mistakes."""
+    given_cases, _ = simulated({"a": 0.9, "b": 0.9}, 300)
+    probs = (0.9, 0.05, 0.05)
+    careful, careless, blind = (unclicked(f"{share}", probs, share) for share in (0.05, 0.5, 1.0))
+    posterior = find([*given_cases, careful, careless, blind]).posterior()[-3:, 0]
+
+    assert posterior[0] > posterior[1] > posterior[2]
+    plain = find([*given_cases, replace(blind, votes={}, overlooked={}, shown={})]).posterior()[-1, 0]
+    assert abs(posterior[2] - plain) < 0.01
+    odds = plain / (1 - plain)
+    assert 0.98 * 2 * odds / (1 + 2 * odds) < posterior[1] <= 2 * odds / (1 + 2 * odds) + 0.01
+    assert posterior[0] > 0.985
+
+
+def test_sheets_say_nothing_of_how_somebody_answers_singly() -> None:
+    """A hundred unclicked pictures leave the estimates of annotators as they were."""
+    given_cases, _ = simulated({"a": 0.9, "s": 0.8}, 300)
+    sheets = [unclicked(f"sheet {number}", (0.97, 0.02, 0.01), 0.1) for number in range(100)]
+    alone, beside = (estimate(vote_table(rows, LABELS)) for rows in (given_cases, [*given_cases, *sheets]))
+
+    np.testing.assert_allclose(beside.sources, alone.sources, atol=0.01)
+    np.testing.assert_allclose(beside.adoption, alone.adoption, atol=0.01)
+    assert beside.votes.tolist() == alone.votes.tolist()
+
+
+def test_nobody_on_sheets_sees_everything() -> None:
+    """Where no error was ever overlooked, a click that is missing still rules no label out."""
+    given_cases, _ = simulated({"a": 0.9, "b": 0.9}, 300)
+    sample = unclicked("sure", (0.01, 0.98, 0.01), 0.0)
+
+    assert 0 < find([*given_cases, sample]).posterior()[-1, 1] < 1
+
+
+def test_a_click_lets_people_correct_a_model_that_is_sure() -> None:
+    """A sure model outvotes one person who contradicts it, unless somebody clicked the picture before."""
+    given_cases, _ = simulated({"a": 0.9, "b": 0.9}, 300)
+    probs = np.array([[0.97, 0.02, 0.01]])
+    clicked = probs_after_clicks(probs, np.array([0]), np.array([0.1]))
+    samples = [
+        VotedSample(sample_id_of(name.encode()), {"a": "dog"}, probs=tuple(row))
+        for name, row in (("plain", probs[0].tolist()), ("clicked", clicked[0].tolist()))
+    ]
+    posterior = find([*given_cases, *samples]).posterior()[-2:]
+
+    assert clicked.sum() == 1
+    assert posterior.argmax(axis=1).tolist() == [0, 1]
+    assert posterior[1, 1] > 0.9

@@ -120,7 +120,7 @@ def ensure_projects(
         _serve_bucket(server, ids, bucket)
     elif images_root is not None:
         with translated(url, f"serve {images_root}, a folder it must have below its {_SERVED_ROOT},"):
-            _serve(server, ids.main, str(images_root))
+            serve_folder(server, ids.main, str(images_root))
     return replace(ids, known=known(projects))
 
 
@@ -208,7 +208,7 @@ def labels_of(label_config: str | None) -> list[str]:
     return []
 
 
-def _serve(server: LabelStudioClient, project_id: int, folder: str) -> None:
+def serve_folder(server: LabelStudioClient, project_id: int, folder: str) -> None:
     """Give all accounts with access to the project access to the images in `folder`, in any project."""
     storages = "/api/storages/localfiles/"
     if all(storage["path"] != folder for storage in server.get(storages, {"project": project_id})):

@@ -12,6 +12,7 @@ clusters     whether intervals hold where samples belong to authors, and what th
 decisions    EUR per 1,000 payments of rules that decide, over draws of the audits (needs --data)
 losses       how often the gate on losses promotes a model that never says fraud, an equal one, a better one
 quarter      how often the intervals of the quarter's figures hold the truth (needs --data)
+sheets       bias and coverage of what people overlook on sheets, and when sheets are switched off
 succession   what the gate costs and spares in the first rounds of a workspace
 
 The outputs come from models that never saw the picture (scripts/bench/outputs.py), or are simulated.
@@ -35,6 +36,7 @@ from scripts.bench.guarantees import (
     losses,
     quarter,
     routing,
+    sheets,
     succession,
     target,
 )
@@ -50,6 +52,7 @@ OF_NOTHING = {
     "decisions": decisions,
     "losses": losses,
     "quarter": quarter,
+    "sheets": sheets,
 }
 
 
