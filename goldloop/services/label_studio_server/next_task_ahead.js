@@ -10,6 +10,7 @@
   const ask = window.fetch.bind(window);
   let ahead; // what was asked for ahead of the page: the request, the reply's text, its task, its picture
   let turning; // the picture that is shown before its task
+  let coming; // the id of that task
   let place; // where the page shows pictures; Label Studio takes one away before it sends the answer
 
   const addressOf = (input) => new URL(input instanceof Request ? input.url : String(input), location.href);
@@ -47,6 +48,11 @@
     ahead = found;
   };
 
+  const isThere = () => {
+    const picture = shownPicture();
+    return shownTask() === coming && picture?.complete && picture.naturalWidth;
+  };
+
   const end = () => {
     turning?.remove();
     turning = undefined;
@@ -56,17 +62,15 @@
   const showAhead = (id) => {
     if (turning || !place || ahead?.after !== id || !ahead.picture) return;
     const { left, top, width, height } = place;
-    const [task, since, shown] = [String(ahead.task.id), performance.now(), ahead.picture];
-    turning = shown;
+    const [since, shown] = [performance.now(), ahead.picture];
+    [turning, coming] = [shown, String(ahead.task.id)];
     shown.className = "goldloop-ahead";
     Object.assign(shown.style, { left: `${left}px`, top: `${top}px`, width: `${width}px`, height: `${height}px` });
     document.body.append(shown);
     document.documentElement.classList.add("goldloop-turning");
     const look = () => {
       if (turning !== shown) return;
-      const picture = shownPicture();
-      const isThere = shownTask() === task && picture?.complete && picture.naturalWidth;
-      if (isThere || performance.now() - since > MOST_MS) end();
+      if (isThere() || performance.now() - since > MOST_MS) end();
       else requestAnimationFrame(look);
     };
     requestAnimationFrame(look);
@@ -115,6 +119,7 @@
   window.addEventListener(
     "keydown",
     (event) => {
+      if (turning && isThere()) end();
       if (!turning) remember();
       if (!turning || event.ctrlKey || event.altKey || event.metaKey) return;
       event.preventDefault();
