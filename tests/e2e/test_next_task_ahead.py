@@ -201,3 +201,30 @@ def test_a_browser_keeps_a_picture_and_asks_again_who_may_see_it_elsewhere(
     assert "set-cookie" not in known.headers
     assert stranger.status_code in {401, 403}
     assert "max-age=3600" not in stranger.headers.get("cache-control", "")
+
+
+def test_who_goes_back_and_forth_comes_to_the_task_that_was_open(desk: Desk, ids: list[int]) -> None:
+    """From an answered task the arrow leads to the open one, not past it, and the page is not loaded again."""
+    from selenium.webdriver.common.keys import Keys
+
+    desk.open()
+    accept(desk, 0)
+    desk.wait_for("the second task", lambda: desk.shown_task() == ids[1])
+    desk.wait_for("the next picture", lambda: is_loaded_ahead(desk, 2))
+    desk.browser.execute_script("window.isTheSamePage = true")
+    desk.press(Keys.ARROW_LEFT)
+    desk.wait_for("the first task", lambda: desk.shown_task() == ids[0])
+
+    def is_back() -> bool:
+        """Press on while the page is busy and has no button."""
+        if desk.shown_task() == ids[1]:
+            return True
+        desk.press(Keys.ARROW_RIGHT)
+        return False
+
+    desk.wait_for("the second task again", is_back)
+    accept(desk, 1)
+    desk.wait_for("the third task", lambda: desk.shown_task() == ids[2])
+
+    assert states(desk) == dict.fromkeys(ids, 0) | dict.fromkeys(ids[:2], 1)
+    assert desk.browser.execute_script("return window.isTheSamePage")

@@ -11,6 +11,7 @@
   let ahead; // what was asked for ahead of the page: the request, the reply's text, its task, its picture
   let turning; // the picture that is shown before its task
   let coming; // the id of that task
+  let sent; // the id of the task whose answer the server took last; the page may also come from one further back
   let place; // where the page shows pictures; Label Studio takes one away before it sends the answer
 
   const addressOf = (input) => new URL(input instanceof Request ? input.url : String(input), location.href);
@@ -77,7 +78,7 @@
   };
 
   const nextTask = async (url, init) => {
-    const found = ahead?.request === requestOf(url, init) ? ahead : undefined;
+    const found = ahead?.request === requestOf(url, init) && ahead.after === sent ? ahead : undefined;
     ahead = undefined;
     const text = await found?.text.catch(() => undefined);
     if (text === undefined) {
@@ -104,7 +105,8 @@
     if (task) showAhead(task);
     try {
       const reply = await ask(input, init);
-      if (task && !reply.ok) end();
+      if (task && reply.ok) sent = task;
+      else if (task) end();
       return reply;
     } catch (failure) {
       end();
