@@ -204,7 +204,7 @@ def test_a_browser_keeps_a_picture_and_asks_again_who_may_see_it_elsewhere(
 
 
 def test_who_goes_back_and_forth_comes_to_the_task_that_was_open(desk: Desk, ids: list[int]) -> None:
-    """From an answered task the arrow leads to the open one, not past it, and the page is not loaded again."""
+    """From an answered task the arrow leads to the open one, not past it, on the same page."""
     from selenium.webdriver.common.keys import Keys
 
     desk.open()
@@ -227,4 +227,32 @@ def test_who_goes_back_and_forth_comes_to_the_task_that_was_open(desk: Desk, ids
     desk.wait_for("the third task", lambda: desk.shown_task() == ids[2])
 
     assert states(desk) == dict.fromkeys(ids, 0) | dict.fromkeys(ids[:2], 1)
+    assert desk.browser.execute_script("return window.isTheSamePage")
+
+
+SLOW = """
+    const soon = window.fetch;
+    window.fetch = async (address, options) => {
+        const isLate = String(address).includes('id=next_task') && !String(address).includes('ahead_of');
+        if (isLate) await new Promise(resolve => setTimeout(resolve, 1500));
+        return soon(address, options);
+    };
+"""
+
+
+def test_who_answers_before_the_server_has_told_the_page_stays_on_it(desk: Desk, ids: list[int]) -> None:
+    """The server is slow to say which task is next: what it says of an answered task is left alone."""
+    from selenium.webdriver.common.keys import Keys
+
+    desk.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": SLOW})
+    desk.open()
+    desk.browser.execute_script("window.isTheSamePage = true")
+    accept(desk, 0)
+    for task_id in ids[1:4]:
+        desk.wait_for("the task", lambda expected=task_id: desk.shown_task() == expected)
+        desk.wait_for("the suggestion chosen", lambda: desk.chosen() == ["roof"])
+        desk.press(Keys.ENTER)
+    desk.wait_for("the fifth task", lambda: desk.shown_task() == ids[4])
+
+    assert states(desk) == dict.fromkeys(ids, 0) | dict.fromkeys(ids[:4], 1)
     assert desk.browser.execute_script("return window.isTheSamePage")

@@ -11,6 +11,7 @@
   let ahead; // what was asked for ahead of the page: the request, the reply's text, its task, its picture
   let turning; // the picture that is shown before its task
   let coming; // the id of that task
+  let answering; // the id of the task whose answer is on the way, or was
   let sent; // the id of the task whose answer the server took last; the page may also come from one further back
   let place; // where the page shows pictures; Label Studio takes one away before it sends the answer
 
@@ -35,7 +36,7 @@
   const lookAhead = (url, init, shown) => {
     const following = new URL(url);
     following.searchParams.set("goldloop_ahead_of", shown);
-    const found = { request: requestOf(url, init), after: String(shown) };
+    const found = { request: requestOf(url, init), after: shown };
     found.text = new Promise((resolve) => setTimeout(resolve, LOOK_MS))
       .then(() => ask(following, init))
       .then((reply) => (reply.ok ? reply.text() : undefined));
@@ -83,14 +84,16 @@
     const text = await found?.text.catch(() => undefined);
     if (text === undefined) {
       const reply = await ask(url, init);
-      if (reply.ok) reply.clone().json().then((task) => lookAhead(url, init, task.id), end);
+      if (reply.ok) reply.clone().json().then((task) => lookAhead(url, init, String(task.id)), end);
       else end();
       return reply;
     }
+    const id = String(JSON.parse(text).id);
     ask(url, init)
-      .then((reply) => reply.json())
-      .then((task) => {
-        if (task.id === JSON.parse(text).id) lookAhead(url, init, task.id);
+      .then(async (reply) => {
+        const task = reply.ok ? await reply.json() : undefined;
+        if (answering === id || !task) return; // told too late: the page asks for the one that follows itself
+        if (String(task.id) === id) lookAhead(url, init, id);
         else location.reload(); // what the page shows is not what the server gave
       })
       .catch(() => {});
@@ -102,7 +105,10 @@
     if (method !== "POST" || url.origin !== location.origin) return ask(input, init);
     if (isNextTask(url) && !(input instanceof Request)) return nextTask(url, init);
     const task = answered(url);
-    if (task) showAhead(task);
+    if (task) {
+      answering = task;
+      showAhead(task);
+    }
     try {
       const reply = await ask(input, init);
       if (task && reply.ok) sent = task;
