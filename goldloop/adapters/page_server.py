@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hmac
-import threading
 from collections.abc import Callable, Mapping
 from http.cookies import CookieError, SimpleCookie
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from goldloop.adapters.http_server import HttpServer
 from goldloop.core.errors import GoldloopError, ServiceError
 from goldloop.settings.metrics import MetricsAddress
 
@@ -29,7 +29,7 @@ Render = Callable[[Mapping[str, str]], str]
 """Returns the page as HTML for what the address asks for, by name."""
 
 
-class PageServer:
+class PageServer(HttpServer):
     """Answers GET / with the page that `render` returns, from threads of this process, until it is closed.
 
     The first request bears the secret `key` in its address, and gets a cookie for the next ones.
@@ -52,36 +52,12 @@ class PageServer:
             page = staticmethod(render)
             secret = key
 
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-        try:
-            self._server = Server((address.host, address.port), Handler)
-        except OSError as error:
-            raise ServiceError(
-                f"the page cannot be served at {address.host}:{address.port} ({error.strerror or error}); "
-                "end the program that uses the port, or choose another with --page"
-            ) from error
-        Handler.cookie = f"goldloop_page_{self.port}"  # browsers send cookies to all ports of a name
-        self._thread = threading.Thread(target=self._server.serve_forever, name="page", daemon=True)
-        self._thread.start()
-
-    @property
-    def port(self) -> int:
-        """The port at which it listens."""
-        return int(self._server.server_port)
-
-    def close(self) -> None:
-        """Stop answering."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(address, Handler, what="the page", option="--page")
 
 
 class _Handler(BaseHTTPRequestHandler):
     page: Render
     secret: str
-    cookie: str
     timeout = _TIMEOUT_S
     server_version, sys_version = "goldloop", ""
 
@@ -112,12 +88,17 @@ class _Handler(BaseHTTPRequestHandler):
     def _enter(self, asked: Mapping[str, str]) -> None:
         """Set the cookie and send the browser to the same address without the secret."""
         rest = f"?{urlencode(asked)}" if asked else ""
-        cookie = f"{self.cookie}={self.secret}; Path=/; HttpOnly; SameSite=Strict"
+        cookie = f"{self._cookie_name}={self.secret}; Path=/; HttpOnly; SameSite=Strict"
         self._answer(303, "", headers={"Location": f"/{rest}", "Set-Cookie": cookie})
+
+    @property
+    def _cookie_name(self) -> str:
+        """Name with the port: browsers send cookies to all ports of a host."""
+        return f"goldloop_page_{self.connection.getsockname()[1]}"
 
     def _cookie(self) -> str:
         try:
-            found = SimpleCookie(self.headers.get("Cookie", "")).get(self.cookie)
+            found = SimpleCookie(self.headers.get("Cookie", "")).get(self._cookie_name)
         except CookieError:
             return ""
         return found.value if found else ""

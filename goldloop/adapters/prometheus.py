@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hmac
-import socket
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 
-from goldloop.core.errors import ServiceError
+from goldloop.adapters.http_server import HttpServer
 from goldloop.core.metrics import Metric, MetricKind
 from goldloop.settings.metrics import MetricsAddress
 
@@ -43,7 +41,7 @@ class _Fixed(Collector):
             yield family
 
 
-class MetricsServer:
+class MetricsServer(HttpServer):
     """Answers GET /metrics with what `read` returns, from threads of this process, until it is closed."""
 
     def __init__(
@@ -60,30 +58,7 @@ class MetricsServer:
             bearer = token
             is_local = address.is_loopback
 
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-
-        try:
-            self._server = Server((address.host, address.port), Handler)
-        except OSError as error:
-            raise ServiceError(
-                f"metrics cannot be served at {address.host}:{address.port} ({error.strerror or error}); end "
-                "the program that uses the port, or choose another with --metrics"
-            ) from error
-        self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
-        self._thread.start()
-
-    @property
-    def port(self) -> int:
-        """The port at which it listens."""
-        return int(self._server.server_port)
-
-    def close(self) -> None:
-        """Stop answering."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(address, Handler, what="metrics", option="--metrics")
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -10,20 +10,19 @@ from __future__ import annotations
 import base64
 import hmac
 import json
-import socket
-import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import httpx
 
+from goldloop.adapters.http_server import HttpServer
 from goldloop.adapters.label_studio.client import LabelStudioClient, translated
 from goldloop.adapters.label_studio.payload import choice_result
 from goldloop.adapters.label_studio.project import labels_of
 from goldloop.adapters.label_studio.task_keys import TaskKeys
-from goldloop.core.errors import GoldloopError, ServiceError
+from goldloop.core.errors import GoldloopError
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import Suggestion
 from goldloop.settings.metrics import MetricsAddress
@@ -98,7 +97,7 @@ def _prediction(suggestion: Suggestion, kind: str) -> dict[str, Any]:
     }
 
 
-class MlBackendServer:
+class MlBackendServer(HttpServer):
     """Answers whoever knows `password` as `backend` does, in threads of this process, until it is closed."""
 
     def __init__(self, address: MetricsAddress, backend: MlBackend, *, password: str) -> None:
@@ -112,30 +111,7 @@ class MlBackendServer:
             answered = staticmethod(backend.answer)
             login = b"Basic " + base64.b64encode(f"{USER}:{password}".encode())
 
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            address_family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-
-        try:
-            self._server = Server((address.host, address.port), Handler)
-        except OSError as error:
-            raise ServiceError(
-                f"suggestions cannot be served at {address.host}:{address.port} ({error.strerror or error}); "
-                "end the program that uses the port, or choose another with --suggestions"
-            ) from error
-        self._thread = threading.Thread(target=self._server.serve_forever, name="suggestions", daemon=True)
-        self._thread.start()
-
-    @property
-    def port(self) -> int:
-        """The port at which it listens."""
-        return int(self._server.server_port)
-
-    def close(self) -> None:
-        """Stop answering."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        super().__init__(address, Handler, what="suggestions", option="--suggestions")
 
 
 class _Handler(BaseHTTPRequestHandler):
