@@ -73,7 +73,7 @@ def main() -> None:
                 server.token,
                 name="next picture",
                 labels=LABELS,
-                images_root=workspace.images,
+                images_root=Path(str(server.files_root)) / "images",
                 kind="image",
             )
             queue = LabelStudioQueue(server.url, server.token, projects, LABELS)
