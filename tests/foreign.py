@@ -1,4 +1,4 @@
-"""Other libraries for tests, each in a process of its own: their warnings and open files stay there."""
+"""Label files and other libraries for tests, each library in a process of its own: its warnings stay there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from goldloop.formats.export import Format
+from goldloop.formats.labelled import LabelledSample, RefusedRow
+from goldloop.formats.read import read_labelled
 
 
 def told_by(library: str, script: str, *arguments: Path) -> Any:
@@ -27,3 +31,10 @@ def told_by(library: str, script: str, *arguments: Path) -> Any:
     )
     assert ended.returncode == 0, ended.stderr
     return json.loads(ended.stdout.splitlines()[-1])
+
+
+def read_all(source: Path, form: Format) -> list[LabelledSample]:
+    """Read everything, of which nothing is refused."""
+    rows = list(read_labelled(source, form))
+    assert [row for row in rows if isinstance(row, RefusedRow)] == []
+    return [row for row in rows if isinstance(row, LabelledSample)]
