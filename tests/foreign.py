@@ -1,4 +1,4 @@
-"""Label files and other libraries for tests, each library in a process of its own: its warnings stay there."""
+"""Label files and other libraries for tests, each library in a process of its own: warnings stay there."""
 
 from __future__ import annotations
 
