@@ -52,8 +52,8 @@ class Pace:
 
 
 def pace(answers: Sequence[Answer]) -> Pace:
-    """Return the pace of one annotator's `answers`."""
-    given = [answer for answer in answers if not answer.is_skip]
+    """Return the pace of one annotator's `answers`, without those on sheets, which are given together."""
+    given = [answer for answer in answers if not (answer.is_skip or answer.purpose.is_on_sheet)]
     unedited = [answer for answer in given if not answer.is_edited]
     is_double = dict(zip((answer.annotation_id for answer in answers), overlapping(answers), strict=True))
     timed = [answer for answer in unedited if isfinite(time_s := answer.lead_time_s or 0) and time_s > 0]

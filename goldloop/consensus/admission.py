@@ -18,15 +18,23 @@ from math import isfinite
 from goldloop.core.annotations import NOBODY, AnnotationStatus, Identity, StoredAnnotation
 from goldloop.core.labels import LabelSet
 from goldloop.core.planned_tasks import TaskStatus
+from goldloop.core.samples import SampleId
+from goldloop.core.tasks import Purpose, task_key
 
 MIN_LOOK_S = 0.3
 """Shortest look at a sample that ends with an answer, in seconds."""
 
+MIN_GLANCE_S = 0.05
+"""Shortest time for each sample of a sheet, in seconds: one look takes in three pictures at best."""
+
 BULK_N, BULK_S = 10, 0.1
-"""An account that gives BULK_N answers within BULK_S seconds used a script or a bulk action.
+"""An account that gives BULK_N answers within BULK_S seconds used a script or a bulk action; a sheet is one.
 
 Label Studio needs about 0.06 s for each answer that it receives alone, milliseconds for a hundred in bulk.
 """
+
+
+_SHEET_KEYS = tuple(task_key(SampleId(""), purpose) for purpose in Purpose if purpose.is_on_sheet)
 
 
 class Refusal(StrEnum):
@@ -37,6 +45,7 @@ class Refusal(StrEnum):
     BULK = "an import or a bulk action made it and no annotator has saved it"
     UNTIMED = "it has no time, so nobody can have looked"
     RUSHED = f"it took less than {MIN_LOOK_S:g} s, which is too short for a look"
+    FLASHED = f"its sheet took less than {MIN_GLANCE_S:g} s a sample, which is too short for a look at each"
     BURST = f"its annotator gave {BULK_N} answers or more within {BULK_S:g} s"
 
 
@@ -135,17 +144,37 @@ def refusal_of(annotation: StoredAnnotation, labels: LabelSet | None = None) -> 
         return Refusal.UNKNOWN
     if is_skip:  # a key that decides nothing needs no look at the sample
         return None
-    time_s = annotation.lead_time_s
+    return _too_short(annotation)
+
+
+def _too_short(annotation: StoredAnnotation) -> Refusal | None:
+    """Return why a time is too short for a look; on a sheet it is a share of that for the page."""
+    time_s, is_on_sheet = annotation.lead_time_s, _is_on_sheet(annotation)
     if time_s is None or not isfinite(time_s) or time_s <= 0:
         return Refusal.UNTIMED
-    return Refusal.RUSHED if time_s < MIN_LOOK_S else None
+    if time_s >= (MIN_GLANCE_S if is_on_sheet else MIN_LOOK_S):
+        return None
+    return Refusal.FLASHED if is_on_sheet else Refusal.RUSHED
+
+
+def _is_on_sheet(annotation: StoredAnnotation) -> bool:
+    return annotation.key.endswith(_SHEET_KEYS)
 
 
 def _bursts(annotations: Iterable[StoredAnnotation]) -> set[Identity]:
-    """Return the answers that one annotator gave, BULK_N or more, at one moment."""
+    """Return the answers that one annotator gave, BULK_N or more, at one moment.
+
+    The answers to the samples of one sheet are one, which stands for all of them.
+    """
     given: dict[str | None, list[tuple[datetime, int, StoredAnnotation]]] = {}
+    pages: dict[tuple[str | None, datetime], list[StoredAnnotation]] = {}
     for place, annotation in enumerate(annotations):
         if annotation.status is AnnotationStatus.ANSWER:
+            if _is_on_sheet(annotation):
+                page = pages.setdefault((annotation.annotator, annotation.created_at), [])
+                page.append(annotation)
+                if len(page) > 1:
+                    continue
             moment = (annotation.created_at, place, annotation)
             given.setdefault(annotation.annotator, []).append(moment)
     bursts, moment_s = set[Identity](), timedelta(seconds=BULK_S)
@@ -154,6 +183,9 @@ def _bursts(annotations: Iterable[StoredAnnotation]) -> set[Identity]:
         for place, (last, *_) in enumerate(moments[BULK_N - 1 :]):
             if last - moments[place][0] <= moment_s:
                 bursts |= {annotation.identity for *_, annotation in moments[place : place + BULK_N]}
+    for page in pages.values():
+        if page[0].identity in bursts:
+            bursts |= {annotation.identity for annotation in page}
     return bursts
 
 

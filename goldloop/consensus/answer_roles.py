@@ -12,7 +12,10 @@ from goldloop.core.tasks import Purpose
 APPEAL_ANSWERS = 2
 """People who decide an appeal, if they agree; an adjudicator decides where they differ."""
 
-FIRST_OF = (Purpose.AUDIT, Purpose.SEED, Purpose.FULL, Purpose.REVIEW, Purpose.RECHECK, Purpose.APPEAL)
+FIRST_OF = (
+    *(Purpose.AUDIT, Purpose.SEED, Purpose.FULL, Purpose.REVIEW, Purpose.SHEET),
+    *(Purpose.RECHECK, Purpose.APPEAL),
+)
 """Order of precedence: a sample with tasks of several purposes has the first of these in gold."""
 
 

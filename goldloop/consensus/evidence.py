@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 
 from goldloop.consensus.answer_roles import (
@@ -15,18 +15,16 @@ from goldloop.consensus.answer_roles import (
     newest_votes,
     uncounted_keys,
 )
+from goldloop.consensus.planted_errors import PRIOR_MISSED
+from goldloop.consensus.voted import microseconds, voted_sample
 from goldloop.consensus.votes import VotedSample
 from goldloop.core.annotations import NO_GROUNDS, Answer, StoredAnnotation
 from goldloop.core.chance import Arm
-from goldloop.core.labels import LabelSet
 from goldloop.core.planned_tasks import PlannedTask, TaskStatus
-from goldloop.core.probs import column_names, named_columns, over_labels
 from goldloop.core.reported_outcomes import KnownOutcome
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose, n_first_answers
 from goldloop.settings import Settings
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 QUICK = (Purpose.SEED, Purpose.REVIEW)
 """Purposes of tasks that one annotator answers; who does not know can ask for a full review there."""
@@ -43,9 +41,10 @@ class SampleEvidence:
     answer, the key of a recheck, appeal or adjudication task whose answer does not count: its annotator had
     voted on the sample before, or decided without being an adjudicator. It also holds the key of each answer
     that the server counts and goldloop refuses, and of each that asks for a full review of a sample with
-    several answers. A sample `is_deferred` if somebody asked for a full review in place of a single answer.
-    goldloop has requested `n_asked` answers in total, of which the `n_first` first are independent. Samples
-    that measure a model or an annotator, `is_strict`, go to adjudication when the first answers differ.
+    several answers. A sample `is_deferred` if somebody asked for a full review in place of a single answer,
+    and `is_clicked` if somebody took the suggestion on a sheet for wrong. goldloop has requested `n_asked`
+    answers in total, of which the `n_first` first are independent. Samples that measure
+    a model or an annotator, `is_strict`, go to adjudication when the first answers differ.
     `reported` is what became of the sample, if that is known. `basis` is all that the evidence follows from.
     """
 
@@ -63,6 +62,7 @@ class SampleEvidence:
     appealed: tuple[str, ...] = ()
     reported: KnownOutcome | None = None
     is_deferred: bool = False
+    is_clicked: bool = False
     basis: object = field(default=None, compare=False, repr=False)
 
     @property
@@ -123,13 +123,14 @@ def evidence_of(
     *,
     reported: Mapping[SampleId, KnownOutcome] = MappingProxyType({}),
     earlier: Mapping[SampleId, SampleEvidence] = MappingProxyType({}),
+    overlooked: Mapping[str, float] = MappingProxyType({}),
 ) -> list[SampleEvidence]:
     """Return the evidence of every sample with a live task whose answers vote, in order of sample_id.
 
     `n_wanted` is the number of answers that goldloop wants, by key, where it is more than one. `n_lost` is
     the number of answers that the server counts and goldloop refuses, by key, where there are any. `reported`
     is what became of samples. Where nothing has changed of what the evidence in `earlier` follows from, it is
-    used again.
+    used again. `overlooked` is the share of errors that each annotator misses on sheets.
     """
     plans: dict[SampleId, dict[Purpose, PlannedTask]] = {}
     for task in tasks.values():
@@ -144,9 +145,15 @@ def evidence_of(
             mine, given, known = plans[sample_id], by_sample.get(sample_id, []), earlier.get(sample_id)
             keys = [plan.key for plan in mine.values()]
             counts = [(n_wanted.get(key), n_lost.get(key)) for key in keys]
-            basis = (settings, list(mine.values()), given, counts, reported.get(sample_id))
+            shares = {
+                one.annotator: overlooked.get(one.annotator, PRIOR_MISSED)
+                for one in given
+                if one.purpose.is_on_sheet
+            }
+            basis = (settings, list(mine.values()), given, counts, reported.get(sample_id), shares)
             if known is None or known.basis != basis:
-                known = _evidence(mine, given, n_wanted, settings, n_lost, basis=basis)
+                known = _evidence(mine, given, n_wanted, settings, n_lost, overlooked=shares)
+                known = replace(known, basis=basis)
                 known = _with_outcome(known, reported.get(sample_id))
             found.append(known)
     return found
@@ -166,7 +173,7 @@ def _with_outcome(evidence: SampleEvidence, reported: KnownOutcome | None) -> Sa
             voted,
             decision=reported.label,
             decided_by=Purpose.OUTCOME,
-            decided_at=_microseconds(reported.known_at),
+            decided_at=microseconds(reported.known_at),
         )
     return replace(evidence, voted=voted, reported=reported)
 
@@ -178,7 +185,7 @@ def _evidence(
     settings: Settings,
     n_lost: Mapping[str, int],
     *,
-    basis: object,
+    overlooked: Mapping[str, float],
 ) -> SampleEvidence:
     plan = next(plans[purpose] for purpose in FIRST_OF if purpose in plans)
     purpose = plan.purpose
@@ -194,7 +201,9 @@ def _evidence(
     again, n_deferred = _deferrals(skips, plans)
     uncounted = uncounted_keys(answers, plans, adjudicators) + _lost(plans, n_lost) + again
     is_checked = plan.arm in (Arm.HIDDEN, Arm.SHOWN)
-    n_asked = sum(max(n_wanted.get(key, 1), overlap if key == plan.key else 1) for key in keys)
+    first = n_first_answers(purpose, overlap=overlap, audit_answers=1, is_checked=False)
+    n_asked = sum(max(n_wanted.get(key, 1), first if key == plan.key else 1) for key in keys)
+    n_clicks = sum(one.is_deferred and one.purpose is Purpose.SHEET for one in answers)
     return SampleEvidence(
         sample_id=plan.sample_id,
         plan=plan,
@@ -203,70 +212,32 @@ def _evidence(
         skips=skips,
         decision=decision,
         uncounted=uncounted,
-        voted=_voted(plans, votes, decision, settings.label_set),
-        n_asked=n_asked - n_deferred - sum(key in keys for key in uncounted),
+        voted=voted_sample(plans, (*votes, *skips), decision, settings.label_set, overlooked),
+        n_asked=n_asked - n_deferred - n_clicks - sum(key in keys for key in uncounted),
         n_first=n_first_answers(purpose, overlap=overlap, audit_answers=audit_answers, is_checked=is_checked),
         is_strict=purpose in (Purpose.AUDIT, Purpose.FULL, Purpose.APPEAL) or is_checked,
         appealed=tuple(str(answer.label) for answer in appeal),
         is_deferred=n_deferred > 0,
-        basis=basis,
+        is_clicked=n_clicks > 0,
     )
 
 
 def _deferrals(skips: Iterable[Answer], plans: Mapping[Purpose, PlannedTask]) -> tuple[tuple[str, ...], int]:
-    """Return the key of each review in full that asks for another, and how many quick ones ask for one."""
-    deferrals = [answer for answer in skips if answer.is_deferred and answer.purpose in plans]
+    """Return the key of each review in full that asks for another, and how many quick ones ask for one.
+
+    A click on a sheet asks for neither: a blind task of its own follows.
+    """
+    asking = [answer for answer in skips if answer.is_deferred and answer.purpose in plans]
+    deferrals = [answer for answer in asking if not answer.purpose.is_on_sheet]
     again = tuple(plans[one.purpose].key for one in deferrals if one.purpose not in QUICK)
     return again, len(deferrals) - len(again)
 
 
-def _voted(
-    plans: Mapping[Purpose, PlannedTask], votes: Sequence[Answer], decision: Answer | None, labels: LabelSet
-) -> VotedSample:
-    """Return what the consensus takes of the evidence; a decision's purpose is that of its task."""
-    suggested = [vote for vote in votes if vote.is_shown and vote.suggested_label in labels]
-    answered = {vote.label for vote in votes} | ({decision.label} if decision else set())
-    return VotedSample(
-        sample_id=next(iter(plans.values())).sample_id,
-        votes={vote.annotator: str(vote.label) for vote in votes},
-        probs=_probs(plans, labels, answered),
-        shown={vote.annotator: str(vote.suggested_label) for vote in suggested},
-        decision=decision.label if decision else None,
-        decided_by=decision.purpose if decision else Purpose.ADJUDICATION,
-        given_at={vote.annotator: _microseconds(vote.created_at) for vote in votes},
-        decided_at=_microseconds(decision.updated_at) if decision else 0,
-    )
-
-
-def _microseconds(at: datetime) -> int:
-    return (at - _EPOCH) // timedelta(microseconds=1)
-
-
 def _lost(plans: Mapping[Purpose, PlannedTask], n_lost: Mapping[str, int]) -> tuple[str, ...]:
-    """Return the key of each task once for each refused answer; onboarding tasks are open to everybody."""
-    keys = [plans[purpose].key for purpose in plans if purpose is not Purpose.ONBOARDING]
-    return tuple(key for key in keys for _ in range(n_lost.get(key, 0)))
+    """Return the key of each task once for each refused answer, but of tasks that are nobody's in particular.
 
-
-def _probs(
-    plans: Mapping[Purpose, PlannedTask], labels: LabelSet, answered: Collection[str | None]
-) -> tuple[float, ...] | None:
-    """Return the model's prediction from before the annotators answered; None for an audit sample.
-
-    That model was not trained on the sample. Its columns belong to their names, whatever order labels have by
-    now. A prediction does not count if its model did not know a label that is in `answered`, or if it has no
-    names and another number of labels.
+    Onboarding tasks are open to everybody, and a planted error needs no answer.
     """
-    if Purpose.AUDIT in plans:
-        return None
-    chosen = [plans[purpose] for purpose in (Purpose.REVIEW, Purpose.FULL) if purpose in plans]
-    plan = next((plan for plan in chosen if plan.probs), None)
-    if plan is None or plan.probs is None:
-        return None
-    probs, names = plan.probs, plan.label_names
-    if names is not None and names != column_names(labels):
-        known = {labels.find(name) for name in named_columns(names)}
-        if not known.issuperset(answered):
-            return None
-        probs = tuple(over_labels([probs], named_columns(names), labels)[0].tolist())
-    return tuple(prob / sum(probs) for prob in probs) if len(probs) == len(labels) else None
+    measuring = (Purpose.ONBOARDING, Purpose.PLANTED)
+    keys = [plans[purpose].key for purpose in plans if purpose not in measuring]
+    return tuple(key for key in keys for _ in range(n_lost.get(key, 0)))

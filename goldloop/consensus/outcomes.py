@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from goldloop.consensus.admission import ALL_COUNT, Admission
@@ -12,6 +12,7 @@ from goldloop.consensus.estimates import Estimates
 from goldloop.consensus.evidence import SampleEvidence, evidence_of
 from goldloop.consensus.label import Consensus, ConsensusFit, Method, fit_consensus
 from goldloop.consensus.next_step import Step, next_step
+from goldloop.consensus.planted_errors import overlooked_by
 from goldloop.core.annotations import Answer
 from goldloop.core.imported_labels import KnownImport
 from goldloop.core.planned_tasks import TaskStatus
@@ -42,6 +43,7 @@ class Outcomes:
 
     `fit` holds the same samples in the same order. `admission` holds the annotations that do not count.
     `unasked` is what became of samples that no annotator was asked about, `imported` what files said.
+    `overlooked` is the share of errors that each annotator misses on sheets.
     """
 
     samples: Sequence[SampleOutcome]
@@ -50,6 +52,7 @@ class Outcomes:
     admission: Admission = ALL_COUNT
     unasked: Sequence[KnownOutcome] = ()
     imported: Sequence[KnownImport] = ()
+    overlooked: Mapping[str, float] = field(default_factory=dict)
 
 
 def find_outcomes(
@@ -76,7 +79,10 @@ def find_outcomes(
     reported = _counting(reported, settings)
     before = {one.evidence.sample_id: one.evidence for one in earlier.samples} if earlier else {}
     n_lost = admission.n_lost(tasks)
-    evidence = evidence_of(tasks, answers, n_wanted, settings, n_lost, reported=reported, earlier=before)
+    shares = overlooked_by(answers)
+    evidence = evidence_of(
+        *(tasks, answers, n_wanted, settings, n_lost), reported=reported, earlier=before, overlooked=shares
+    )
     rule = settings.consensus
     voted = [sample.voted for sample in evidence]
     if earlier is not None and voted == [sample.evidence.voted for sample in earlier.samples]:
@@ -98,7 +104,7 @@ def find_outcomes(
     asked = {sample.sample_id for sample in evidence}
     unasked = [one for key, one in reported.items() if key not in asked]
     files_said = [one for one in imported.values() if one.label in settings.label_set]
-    return Outcomes(samples, fit, answers, admission, unasked, files_said)
+    return Outcomes(samples, fit, answers, admission, unasked, files_said, shares)
 
 
 def outcomes_after(
@@ -119,7 +125,8 @@ def outcomes_after(
     if not changed:
         return earlier
     reported, n_lost = _counting(reported, settings), earlier.admission.n_lost(tasks)
-    found = evidence_of(tasks, answers, n_wanted, settings, n_lost, reported=reported)
+    shares = earlier.overlooked
+    found = evidence_of(tasks, answers, n_wanted, settings, n_lost, reported=reported, overlooked=shares)
     evidence = {one.sample_id: one for one in found}
     before = {
         outcome.evidence.sample_id: place

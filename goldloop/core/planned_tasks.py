@@ -26,7 +26,8 @@ class PlannedTask:
     or what the sample belongs to. `answers` counts the answers so far by label, for an adjudicator; `barred`
     annotators do not get the task. `words` are what the author of an appealed sample says. `earlier` are the
     samples of the entity before this one that annotators see, newest first, with the labels they had then, ""
-    where unknown; `assessment` is what annotators see of the prediction, None for a blind task.
+    where unknown; `assessment` is what annotators see of the prediction, None for a blind task. Tasks with
+    one `sheet` are shown together, in the order of their positions.
     """
 
     key: str
@@ -56,6 +57,7 @@ class PlannedTask:
     entity: str | None = None
     earlier: Mapping[SampleId, str] = field(default_factory=dict)
     assessment: Assessment | None = None
+    sheet: str | None = None
 
     @property
     def sample_id(self) -> SampleId:

@@ -17,7 +17,8 @@ class Questions:
     `reasons` name what can make any sample unclear. `policy` is Markdown that annotators may look up.
     The page veils the sample until the annotator lifts the veil if it `is_veiled`. `prompts` stand above the
     rules of a label. A page that `may_defer` offers DEFERRAL beside the labels. `pace_s` is how many seconds
-    a quick review takes, None where the page shows no time.
+    a quick review takes, None where the page shows no time. `n_on_sheet` is how many samples a sheet shows,
+    None where nobody is asked on sheets.
     """
 
     acceptable: str | None = None
@@ -29,6 +30,7 @@ class Questions:
     prompts: Mapping[str, str] = field(default_factory=dict)
     may_defer: bool = False
     pace_s: float | None = None
+    n_on_sheet: int | None = None
 
     @property
     def has_grounds(self) -> bool:

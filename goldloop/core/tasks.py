@@ -21,8 +21,10 @@ class Purpose(StrEnum):
     answers like an audit. `RECHECK` is a blind second answer to a sample that was shown with a suggestion, or
     whose gold label is doubtful. `ONBOARDING` shows samples with known labels to a new annotator.
     `ADJUDICATION` shows disputed samples to an adjudicator. `APPEAL` asks two people who have not decided a
-    sample, because its author objects to the label. `OUTCOME` and `IMPORT` are no tasks: they stand in
-    gold for a sample that nobody was asked about, and whose outcome became known or whose label a file said.
+    sample, because its author objects to the label. A `SHEET` sample is confirmed or refused on one page
+    with others of the same suggestion, among which a `PLANTED` one has another label, as is known: it
+    measures what people overlook. `OUTCOME` and `IMPORT` are no tasks: they stand in gold for a sample that
+    nobody was asked about, and whose outcome became known or whose label a file said.
     """
 
     SEED = "seed"
@@ -33,13 +35,25 @@ class Purpose(StrEnum):
     ONBOARDING = "onboarding"
     ADJUDICATION = "adjudication"
     APPEAL = "appeal"
+    SHEET = "sheet"
+    PLANTED = "planted"
     OUTCOME = "outcome"
     IMPORT = "import"
 
     @property
     def has_votes(self) -> bool:
-        """Whether its answers are votes; onboarding measures the annotator, and adjudication decides."""
-        return self not in (Purpose.ONBOARDING, Purpose.ADJUDICATION, Purpose.OUTCOME, Purpose.IMPORT)
+        """Whether its answers are votes: no measurement of an annotator, no decision, no file's word."""
+        return self not in _NO_VOTES
+
+    @property
+    def is_on_sheet(self) -> bool:
+        """Whether annotators see the sample among others on one page, which ends with one answer to all."""
+        return self in (Purpose.SHEET, Purpose.PLANTED)
+
+
+_NO_VOTES = frozenset(
+    {Purpose.ONBOARDING, Purpose.PLANTED, Purpose.ADJUDICATION, Purpose.OUTCOME, Purpose.IMPORT}
+)
 
 
 def task_key(sample_id: SampleId, purpose: Purpose) -> str:
@@ -75,7 +89,8 @@ class NewTask:
     `answers` counts the answers so far by label; an adjudicator sees these counts. `barred` annotators do not
     get the task, because they have answered the sample before. `sealed` is the plan, encrypted. `words` are
     what the author of an appealed sample says. `earlier` are the samples of the same entity before this one,
-    newest first, with their labels, "" where unknown. A blind task has no `assessment`.
+    newest first, with their labels, "" where unknown. A blind task has no `assessment`. Tasks with one
+    `sheet` are shown together, in their order.
     """
 
     sample_id: SampleId
@@ -89,6 +104,7 @@ class NewTask:
     words: str = ""
     earlier: Mapping[SampleId, str] = field(default_factory=dict)
     assessment: Assessment | None = None
+    sheet: str | None = None
 
     @property
     def key(self) -> str:
@@ -98,6 +114,8 @@ class NewTask:
 
 def n_first_answers(purpose: Purpose, *, overlap: int, audit_answers: int, is_checked: bool) -> int:
     """Return the number of independent first answers of a task; before them, there is no label."""
+    if purpose.is_on_sheet:
+        return 1
     if purpose in (Purpose.AUDIT, Purpose.FULL, Purpose.APPEAL):
         return max(overlap, audit_answers)
     return max(overlap, 2) if is_checked else overlap

@@ -49,7 +49,7 @@ class Labelled:
     @property
     def is_reviewed(self) -> Flags:
         """Whether the policy had sent the sample to annotators, who checked the model's label, (n,)."""
-        chosen = np.isin(self.purposes, [str(Purpose.REVIEW), str(Purpose.FULL)])
+        chosen = np.isin(self.purposes, [str(Purpose.REVIEW), str(Purpose.FULL), str(Purpose.SHEET)])
         return np.asarray(chosen & (self.machine != NO_LABEL), dtype=bool)
 
     def where(self, rows: Flags) -> Labelled:

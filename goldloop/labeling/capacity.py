@@ -30,7 +30,7 @@ def reviews_left(tables: Tables, settings: Settings, snapshot: Snapshot, now: da
     limited = {purpose: limit for purpose, limit in limits.items() if limit is not None}
     if not limited:
         return {}
-    minutes = _minutes(tables, settings)
+    minutes = review_minutes(tables, settings)
     given = [task.purpose for task in snapshot.live.values() if task.plan.planned_at > now - DAY]
     return {
         purpose: max(0, int(limit / minutes[purpose]) - given.count(purpose))
@@ -48,7 +48,7 @@ def with_overdue(pool: Candidates, settings: Settings, now: datetime) -> Candida
     return pool.marked("is_overdue", is_late & pool.in_lanes(Lane.REVIEW, Lane.FULL))
 
 
-def _minutes(tables: Tables, settings: Settings) -> Mapping[Purpose, float]:
+def review_minutes(tables: Tables, settings: Settings) -> Mapping[Purpose, float]:
     """Return the minutes of a review by the purpose of its task."""
     cost, entries = settings.cost, PolicyLog(tables.policies).entries()
     usual = {Purpose.REVIEW: cost.quick_s / 60, Purpose.FULL: cost.full_s / 60}

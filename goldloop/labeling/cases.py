@@ -16,6 +16,7 @@ from goldloop.core.samples import SampleId
 from goldloop.core.tasks import AnswerRequest, Purpose, RequestReason, split_key, task_key
 from goldloop.selection.plan import n_answers_of
 from goldloop.settings import Settings
+from goldloop.sheets.composition import is_twin
 
 _GAIN_DIGITS = 12  # two gains that differ by less come from sums in another order
 
@@ -88,6 +89,7 @@ def case_of(
     `gain` is what one more answer is expected to bring, `n_tested` how often samples were honeypots.
     """
     evidence = outcome.evidence
+    asks_blind = task_key(evidence.sample_id, Purpose.RECHECK) not in live and _asks_blind(outcome, settings)
     sample_id, purpose, n_uncounted = evidence.sample_id, evidence.purpose, evidence.uncounted.count
     key = evidence.plan.key
     is_checked = purpose is Purpose.REVIEW and bool(evidence.votes)
@@ -107,16 +109,32 @@ def case_of(
         check=AnswerRequest(key, n_checked, RequestReason.CHECK)
         if is_checked and evidence.arm is Arm.HIDDEN and n_wanted.get(key, 1) < n_checked
         else None,
-        is_rechecked=is_checked
-        and evidence.arm is Arm.SHOWN
-        and task_key(sample_id, Purpose.RECHECK) not in live,
-        unsure=_unsure(evidence, n_wanted) if outcome.step is Step.ASK else None,
+        is_rechecked=asks_blind,
+        unsure=_unsure(evidence, n_wanted) if outcome.step is Step.ASK and not asks_blind else None,
         gain=round(gain, _GAIN_DIGITS),
         honeypot=honeypot,
         test=AnswerRequest(key, n_test, RequestReason.HONEYPOT) if honeypot else None,
         is_elsewhere=len(evidence.keys) > 1,
         decider=evidence.decision.annotator if evidence.decision else None,
     )
+
+
+def _asks_blind(outcome: SampleOutcome, settings: Settings) -> bool:
+    """Return whether the sample calls for a blind task of its own, beside the one that shows a suggestion.
+
+    Nobody is asked about one sample of a sheet: who clicked it, or is not sure, wants a closer look, and
+    chance gives one to some of the others.
+    """
+    evidence = outcome.evidence
+    if evidence.purpose is Purpose.REVIEW:
+        return bool(evidence.votes) and evidence.arm is Arm.SHOWN
+    if evidence.purpose is not Purpose.SHEET:
+        return False
+    sheets, seed = settings.sheets, settings.selection.seed
+    is_second = bool(evidence.votes) and is_twin(
+        evidence.sample_id, twin_share=sheets.second_looks, seed=seed
+    )
+    return evidence.is_clicked or is_second or outcome.step is Step.ASK
 
 
 def _promised(

@@ -60,7 +60,10 @@ class Claims:
             nonlocal claimed, waiting
             waiting = [task for task in statuses.values() if task.is_waiting]
             free = [task for task in waiting if is_free(task)]
-            claimed = {task.key: task for task in free[:n_at_most]}
+            taken = free[:n_at_most]
+            sheets = {task.plan.sheet for task in taken} - {None}
+            taken += [task for task in free[n_at_most:] if task.plan.sheet in sheets]  # one import makes them
+            claimed = {task.key: task for task in taken}
             return list(claimed)
 
         self._context.task_log.claim(choose)

@@ -16,6 +16,8 @@ from goldloop.core.planned_tasks import Event, PlannedTask
 from goldloop.core.tasks import Purpose, task_key
 from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.follow_up_choice import FollowUps, wanted_follow_ups
+from goldloop.labeling.sheet_choice import is_off_for_all, sheet_switch
+from goldloop.sheets.switch import SheetSwitch
 from goldloop.tables.answers import add_requests, record_told
 
 
@@ -72,9 +74,12 @@ def follow_up_plan(
 ) -> PlannedTask:
     """Return a further, blind task about a sample that has answers, which an adjudicator sees.
 
-    Who has answered the sample does not get the task, unless it is for onboarding.
+    Who has answered the sample does not get the task, unless it is for onboarding. Who clicked it on a sheet
+    has given no label yet, and may.
     """
-    first = evidence.plan
+    first, people = evidence.plan, evidence.people
+    if evidence.is_clicked and purpose is Purpose.RECHECK:
+        people = people.difference(one.annotator for one in evidence.skips if one.is_deferred)
     return PlannedTask(
         key=task_key(evidence.sample_id, purpose),
         round=round_,
@@ -91,7 +96,7 @@ def follow_up_plan(
         policy=first.policy,
         model_version=first.model_version,
         answers=answers_shown(evidence.votes) if purpose is Purpose.ADJUDICATION else {},
-        barred=() if purpose is Purpose.ONBOARDING else tuple(sorted(evidence.people)),
+        barred=() if purpose is Purpose.ONBOARDING else tuple(sorted(people)),
     )
 
 
@@ -154,3 +159,37 @@ def withdraw_settled(context: LabelingContext, state: LoopState) -> int:
             Event.GONE, dict.fromkeys(untouched), state.snapshot.tasks, "settled without an adjudicator"
         )
     return len(untouched)
+
+
+def withdraw_sheets(context: LabelingContext, state: LoopState) -> int:
+    """Take open sheets from those who overlook too much, and delete those of labels that people overlook.
+
+    Return how many tasks were deleted; their samples may be asked about singly.
+    """
+    snapshot = state.snapshot
+    given = {row.key for row in snapshot.annotations if row.is_on_server}
+    tasks = [snapshot.tasks[key] for key in snapshot.pushed if key not in given]
+    waiting = {task.key: task for task in tasks if task.purpose.is_on_sheet and task.task_id is not None}
+    switch = sheet_switch(state, context.settings) if waiting else SheetSwitch()
+    if not (switch.annotators or switch.labels):
+        return 0
+    is_off = is_off_for_all(state, switch)
+    off = {
+        key: task
+        for key, task in waiting.items()
+        if is_off or not switch.allows(str(task.plan.suggested_label))
+    }
+    answered = context.queue.answered([task.task_id or 0 for task in off.values()])
+    gone = {key: task for key, task in off.items() if task.task_id not in answered}
+    context.queue.delete([task.task_id or 0 for task in gone.values()])
+    context.task_log.record(
+        Event.GONE, dict.fromkeys(gone), snapshot.tasks, "people overlook too much on sheets"
+    )
+    context.queue.bar(
+        {
+            task.task_id or 0: switch.annotators
+            for key, task in waiting.items()
+            if key not in off and not switch.annotators <= set(task.plan.barred)
+        }
+    )
+    return len(gone)

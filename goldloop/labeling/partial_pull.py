@@ -72,6 +72,8 @@ def pull_part(context: LabelingContext, standing: Standing, lines: list[str]) ->
     if news is None:
         return None
     known = known_of(context, {split_key(state.key)[0] for state in news.changed})
+    if any(split_key(key)[1].is_on_sheet for key in known.tasks):  # what one overlooks weighs in all
+        return None
     put = new_rows(context, known, news.changed, now)
     if put is None or not counts_agree(standing, news, known, put):
         return None

@@ -16,6 +16,7 @@ from goldloop.labeling.budget import allowance_of
 from goldloop.labeling.choice import ChosenSamples, choose_samples
 from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.hints import steering_hints
+from goldloop.labeling.sheet_choice import SheetChoice, sheet_switch, with_sheets
 from goldloop.selection.next_samples import Known, next_samples
 from goldloop.selection.plan import plan_tasks
 from goldloop.selection.select import Rank
@@ -56,7 +57,7 @@ def plan_round(
 
     def choose(now: LoopState) -> list[PlannedTask]:
         nonlocal chosen
-        chosen = _choose(context, now)
+        chosen = _choose(context, now, is_shown)
         return brief(_planned(context, now, chosen, is_shown)) if chosen.choices else []
 
     base = state.snapshot.versions.planned_tasks
@@ -67,14 +68,17 @@ def plan_round(
     return RoundPlan(n_planned, chosen.why_more, dict(hinted), chosen.n_overdue)
 
 
-def _choose(context: LabelingContext, state: LoopState) -> ChosenSamples:
+def _choose(
+    context: LabelingContext, state: LoopState, is_shown: Callable[[Arm, str], bool]
+) -> ChosenSamples:
     """Return the samples to plan."""
     tables, settings, snapshot = context.tables, context.settings, state.snapshot
     if any(task.is_waiting for task in snapshot.live.values()):
         return ChosenSamples()
     rank = rank_of(context, snapshot)
     allowance, now = allowance_of(state, settings), context.clock()
-    return choose_samples(tables, settings, snapshot, allowance, rank=rank, now=now)
+    sheets = SheetChoice(context, state, is_shown).choose
+    return choose_samples(tables, settings, snapshot, allowance, rank=rank, now=now, sheets=sheets)
 
 
 def _planned(
@@ -82,7 +86,7 @@ def _planned(
 ) -> list[PlannedTask]:
     tables, snapshot = context.tables, state.snapshot
     sample_ids = [choice.candidate.sample_id for choice in chosen.choices]
-    return plan_tasks(
+    plans = plan_tasks(
         chosen.choices,
         earlier=snapshot.assigned,
         predictions=read_predictions(tables, sample_ids),
@@ -93,6 +97,11 @@ def _planned(
         at=context.clock(),
         max_distance=context.modality.max_distance,
     )
+    if not chosen.sheets:
+        return plans
+    first = {key: task.plan for key, task in snapshot.tasks.items()}
+    barred = sorted(sheet_switch(state, context.settings).annotators)
+    return with_sheets(plans, chosen.sheets, first, barred)
 
 
 def rank_of(context: LabelingContext, snapshot: Snapshot) -> Rank:

@@ -65,6 +65,7 @@ def new_task(plan: PlannedTask, path: str, seal: PlanSeal) -> NewTask:
         plan.words,
         plan.earlier,
         plan.assessment if plan.shown_suggestion else None,
+        plan.sheet,
     )
 
 

@@ -7,7 +7,13 @@ from functools import partial
 
 from goldloop.annotators.report import suggestion_advice
 from goldloop.labeling.context import LabelingContext, LoopState
-from goldloop.labeling.follow_up import FollowUpReport, plan_follow_ups, tell_requests, withdraw_settled
+from goldloop.labeling.follow_up import (
+    FollowUpReport,
+    plan_follow_ups,
+    tell_requests,
+    withdraw_settled,
+    withdraw_sheets,
+)
 from goldloop.labeling.losses import Decision
 from goldloop.labeling.open_round import waits_for
 from goldloop.labeling.plan import plan_round
@@ -82,7 +88,7 @@ def follow_up(
     if push_waiting(ports, context, state).purposes:
         state = context.read_state(state)
     tell_requests(context, state)
-    report.n_withdrawn = withdraw_settled(context, state)
+    report.n_withdrawn = withdraw_settled(context, state) + withdraw_sheets(context, state)
     spared = exposure(state, ports.settings, now=context.clock())
     context.queue.bar(spared.barred)
     report.n_spared, report.n_unspared = len(spared.barred), spared.n_unkept

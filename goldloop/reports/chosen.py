@@ -19,6 +19,7 @@ _REASONS = {
     "a random draw where no features are known; later held samples that selection.strategy chose",
     Purpose.AUDIT: "judges the models: a random draw from all samples, labelled blind",
     Purpose.REVIEW: "is in the lane review and was chosen by selection.strategy",
+    Purpose.SHEET: "is in the lane review with a suggestion so sure that a look among others on a sheet pays",
     Purpose.FULL: "is labelled blind by several annotators, and was chosen by selection.strategy",
 }
 BLIND = "Keep this page from annotators while these tasks are open: it shows what blind tasks hide."

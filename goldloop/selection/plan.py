@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import ceil
 
 from goldloop.core.chance import Arm, arm_of
 from goldloop.core.modality import MAX_FINGERPRINT_DISTANCE
@@ -18,7 +19,7 @@ from goldloop.core.tasks import Purpose, n_first_answers, task_key
 from goldloop.selection.assigned_splits import AssignedSplits
 from goldloop.settings import Settings
 
-FIRST_ASKED = (Purpose.SEED, Purpose.AUDIT, Purpose.REVIEW, Purpose.FULL)
+FIRST_ASKED = (Purpose.SEED, Purpose.AUDIT, Purpose.REVIEW, Purpose.SHEET, Purpose.FULL)
 """Purposes of a sample's first task; tasks of the other purposes follow up on first answers."""
 
 
@@ -53,9 +54,14 @@ def n_answers_of(purpose: Purpose, settings: Settings) -> int:
 
 
 def n_first_asked(tasks: Iterable[TaskStatus], round_: int, settings: Settings) -> int:
-    """Return the number of first answers that round `round_` has requested, given the live tasks."""
-    asked = [task for task in tasks if task.round == round_ and task.purpose in FIRST_ASKED]
-    return sum(n_answers_of(task.purpose, settings) for task in asked)
+    """Return the number of first answers that round `round_` has requested, given the live tasks.
+
+    A sample on a sheet counts as the share of an answer that it takes.
+    """
+    asked = [task.purpose for task in tasks if task.round == round_ and task.purpose in FIRST_ASKED]
+    n_on_sheets = asked.count(Purpose.SHEET)
+    others = sum(n_answers_of(purpose, settings) for purpose in asked if purpose is not Purpose.SHEET)
+    return others + ceil(n_on_sheets * settings.sheets.share_of_review)
 
 
 def plan_tasks(
@@ -105,6 +111,13 @@ def plan_tasks(
             probs=prediction.probs if prediction else None,
             label_names=prediction.label_names if prediction else None,
         )
+        if choice.purpose is Purpose.SHEET and prediction:
+            plan = replace(
+                plan,
+                suggested_label=prediction.label,
+                suggested_score=prediction.confidence,
+                is_shown=True,
+            )
         if choice.purpose is Purpose.REVIEW and prediction and prediction.label in settings.labels:
             arm = arm_of(sample_id, hidden_share=hidden_share, seed=seed)
             plan = _with_suggestion(plan, prediction, settings, arm, is_shown(arm, prediction.label))

@@ -35,6 +35,7 @@ from goldloop.settings.sections import (
     ServiceSettings,
     SuggestionSettings,
 )
+from goldloop.settings.sheets import SheetSettings
 
 
 def _with_reasons(section: Any, labels: Any) -> Any:
@@ -68,6 +69,7 @@ class Settings(Section):
     suggestions: SuggestionSettings = SuggestionSettings()
     model: ModelSettings = ModelSettings()
     gate: GateSettings = GateSettings()
+    sheets: SheetSettings = SheetSettings()
     capacity: CapacitySettings = CapacitySettings()
     moderation: ModerationSettings | None = None
     records: RecordSettings | None = None
@@ -209,6 +211,13 @@ class Settings(Section):
                 "content.base is for a Label Studio elsewhere; name it as services.label_studio_url, or "
                 "remove content.base: the one that `goldloop up` starts reads the folder images itself"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _sheets_of_pictures(self) -> Self:
+        fault = self.sheets.fault_beside(self.kind, self.content.base, self.consensus.method)
+        if fault:
+            raise ValueError(fault)
         return self
 
     @property

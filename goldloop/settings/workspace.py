@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock
@@ -97,7 +97,8 @@ class Workspace:
         if self.settings.records is not None:
             return self.settings.analyst_questions
         if asked is None:
-            return NO_QUESTIONS
+            sheets = self.settings.sheets
+            return replace(NO_QUESTIONS, n_on_sheet=sheets.pictures if sheets.enabled else None)
         policy = ""
         if asked.policy:
             try:

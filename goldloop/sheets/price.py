@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
-from goldloop.sheets.switch import PlantedError
 from goldloop.stats.metrics import Flags, Floats
-
-PRIOR_MISSED, PRIOR_ERRORS = 0.10, 20.0
-"""Share of wrong suggestions that people are taken to miss before any planted error, and its weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +64,3 @@ class SheetPrices:
         """
         pays: Flags = self.on_sheets(is_wrong, error_costs) < self.on_pages(error_costs)
         return pays
-
-
-def expected_missed(planted: Collection[PlantedError]) -> float:
-    """Return the share of errors that people are expected to miss, from `planted` ones and the prior."""
-    n_missed = sum(error.is_missed for error in planted)
-    return (n_missed + PRIOR_MISSED * PRIOR_ERRORS) / (len(planted) + PRIOR_ERRORS)

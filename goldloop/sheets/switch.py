@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from goldloop.consensus.planted_errors import PlantedError
 from goldloop.stats.metrics import Estimate, wilson
 from goldloop.stats.sequential import evidence_above
 
@@ -17,15 +18,6 @@ FALSE_SWITCH_OFF = 0.05
 
 `python -m scripts.bench.guarantees --part sheets` measures it.
 """
-
-
-@dataclass(frozen=True, slots=True)
-class PlantedError:
-    """A planted wrong suggestion that came back: who answered it, on a sheet of which label."""
-
-    annotator: str
-    label: str
-    is_missed: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 from scipy.special import softmax
 
+from goldloop.consensus.clicks import probs_after_clicks
+from goldloop.consensus.planted_errors import PlantedError, expected_missed
 from goldloop.core.labels import LabelSet
-from goldloop.sheets.clicks import probs_after_clicks
 from goldloop.sheets.composition import Pictures, Sheet, SheetForm, compose, is_twin
-from goldloop.sheets.price import Looking, SheetPrices, expected_missed
-from goldloop.sheets.switch import PlantedError, switched_off
+from goldloop.sheets.price import Looking, SheetPrices
+from goldloop.sheets.switch import switched_off
 from goldloop.stats.calibration import fit_temperature
 from goldloop.stats.metrics import Columns, Floats
 from models.linear import cross_validated, fit_linear

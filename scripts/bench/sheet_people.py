@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from goldloop.consensus.label import Method, fit_consensus
+from goldloop.consensus.planted_errors import PlantedError, expected_missed
 from goldloop.consensus.votes import VotedSample
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import SampleId
-from goldloop.sheets.price import expected_missed
-from goldloop.sheets.switch import PlantedError
 from goldloop.stats.metrics import Columns, Floats
 
 PEOPLE = {"ana": (0.97, 0.06), "ben": (0.95, 0.10), "eva": (0.93, 0.15)}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from goldloop.consensus.planted_errors import PlantedError
 from goldloop.core.errors import InvalidProbabilitiesError
 from goldloop.sheets.overlooking import KnownWrong, missed_share, overlooking
-from goldloop.sheets.switch import FALSE_SWITCH_OFF, PlantedError, switched_off
+from goldloop.sheets.switch import FALSE_SWITCH_OFF, switched_off
 from goldloop.stats.metrics import wilson
 from scripts.bench.guarantees.sheets import ENOUGH, MAX_MISSED, MOST, PLANS, estimates, planted_until_off
 

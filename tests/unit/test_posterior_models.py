@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from goldloop.consensus.clicks import probs_after_clicks
 from goldloop.consensus.posterior import estimate
 from goldloop.consensus.votes import VotedSample, vote_table
 from goldloop.core.labels import LabelSet
 from goldloop.core.samples import sample_id_of
-from goldloop.sheets.clicks import probs_after_clicks
 from goldloop.stats.reliability import calibration_error
 from tests.unit.test_posterior import LABELS, find, simulated
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from goldloop.consensus.planted_errors import PlantedError, expected_missed
 from goldloop.core.errors import SelectionError
 from goldloop.core.samples import SampleId
 from goldloop.sheets.composition import FEWEST, Pictures, SheetForm, compose, is_twin
-from goldloop.sheets.price import Looking, SheetPrices, expected_missed
-from goldloop.sheets.switch import PlantedError
+from goldloop.sheets.price import Looking, SheetPrices
 
 PRICES = SheetPrices(0.5, Looking(0.5, 0.10, 0.01), Looking(3.0, 0.05), planted=0.05, twins=0.10)
 

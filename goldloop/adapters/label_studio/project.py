@@ -16,9 +16,10 @@ from PIL import Image
 from goldloop.adapters.label_studio.client import LabelStudioClient, translated
 from goldloop.adapters.label_studio.payload import chosen_labels
 from goldloop.adapters.label_studio.project_search import ROLES, find_or_create, known, with_mark
+from goldloop.adapters.label_studio.sheets import MOST_PICTURES, sheet_project
 from goldloop.adapters.label_studio.tabs import QUEUES, ensure_tabs
 from goldloop.adapters.label_studio.task_list import sweep
-from goldloop.core.errors import LabelError
+from goldloop.core.errors import LabelError, ServiceError
 from goldloop.core.labels import LabelSet
 from goldloop.core.questions import DEFERRAL, NO_QUESTIONS, Questions
 from goldloop.core.tasks import Purpose
@@ -35,25 +36,42 @@ _EVERYBODY = 1000  # answers to an onboarding task: one from every annotator
 
 @dataclass(frozen=True, slots=True)
 class Projects:
-    """Ids of the three Label Studio projects of one workspace.
+    """Ids of the Label Studio projects of one workspace.
 
     Annotators label in `main`, adjudicators decide disputes in `adjudication`, and new annotators begin in
-    `onboarding`.
+    `onboarding`. A workspace that has ever had sheets has a fourth for these.
     """
 
     main: int
     adjudication: int
     onboarding: int
+    sheets: int | None = None
     known: tuple[KnownProject, ...] = field(default=(), compare=False, repr=False)  # for workspace.json
 
     def of(self, purpose: Purpose) -> int:
-        """Return the project that holds the tasks of `purpose`."""
+        """Return the project that holds the tasks of `purpose`.
+
+        Raises:
+            ServiceError: it is that of sheets, and there is none.
+        """
+        if purpose.is_on_sheet:
+            if self.sheets is None:
+                raise ServiceError(
+                    "sheets are planned, and the workspace has no Label Studio project for them; set "
+                    "sheets.enabled to true, push, and then turn them off again if nobody wants them"
+                )
+            return self.sheets
         if purpose is Purpose.ADJUDICATION:
             return self.adjudication
         return self.onboarding if purpose is Purpose.ONBOARDING else self.main
 
     def __iter__(self) -> Iterator[int]:
-        return iter((self.main, self.adjudication, self.onboarding))
+        return iter(self.single if self.sheets is None else (*self.single, self.sheets))
+
+    @property
+    def single(self) -> tuple[int, int, int]:
+        """The projects whose tasks show one sample each."""
+        return self.main, self.adjudication, self.onboarding
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +82,8 @@ class Bucket:
     link_minutes: int
 
 
-def project_titles(name: str) -> tuple[str, str, str]:
-    """Return the titles of the projects of the workspace called `name`, main project first.
+def project_titles(name: str) -> list[str]:
+    """Return the titles of the projects of the workspace called `name`, in the order of `ROLES`.
 
     Label Studio allows 50 characters. A longer name is cut and gets a hash behind a tilde; no name contains a
     tilde.
@@ -74,7 +92,7 @@ def project_titles(name: str) -> tuple[str, str, str]:
     if len(name) > _MAX_NAME:
         digest = hashlib.sha256(name.encode()).hexdigest()[:8]
         short = f"{name[: _MAX_NAME - 1 - len(digest)]}~{digest}"
-    return f"goldloop {name}", f"goldloop {short} adjudication", f"goldloop {short} onboarding"
+    return [f"goldloop {name}", *(f"goldloop {short} {role}" for role in ROLES[1:])]
 
 
 def ensure_projects(
@@ -93,7 +111,8 @@ def ensure_projects(
 
     `kind` and `questions` decide the labelling screen. `identity` is the workspace's, to which the projects
     belong; None, on a server that nobody else uses: the name stands for it. Two machines that create them at
-    the same time both get the older ones. Annotators get access to `images_root`, the content store as the
+    the same time both get the older ones. A workspace that asks for sheets, or ever has, has a project for
+    them. Annotators get access to `images_root`, the content store as the
     server sees it below its LOCAL_FILES_DOCUMENT_ROOT; with a `bucket` to that instead, and the pictures in
     `images_root` here only tell their size. It takes six requests when nothing has to change, nine with a
     `bucket`.
@@ -103,17 +122,19 @@ def ensure_projects(
         ServiceError: the server failed or refused a request.
     """
     server = LabelStudioClient(url, token)
-    titles = project_titles(name)
     wanted = _wanted(labels, kind, questions, is_tiny=images_root is not None and _are_tiny(images_root))
     owner = identity or Identity(id=name, handle=name, root="")
+    if len(owner.projects) < len(ROLES) and questions.n_on_sheet is None:
+        wanted = wanted[: len(ROLES) - 1]
+    titles = project_titles(name)[: len(wanted)]
     with translated(url, f"create the projects {', '.join(map(repr, titles))}"):
         projects = find_or_create(server, owner, titles)
         for project in projects:
             _refuse_lost_labels(server, project["id"], project["label_config"], labels)
-        for role, project, settings in zip(ROLES, projects, wanted, strict=True):
+        for role, project, settings in zip(ROLES, projects, wanted, strict=False):
             mark = {"description": with_mark(project["description"], owner, role)}
             _update(server, project, settings | mark)
-        for project, queues in zip(projects, (QUEUES, {}, {}), strict=True):
+        for project, queues in zip(projects, (QUEUES, {}, {}, {}), strict=False):
             ensure_tabs(server, project["id"], queues)
         ids = Projects(*(project["id"] for project in projects))
     if bucket is not None:
@@ -132,7 +153,7 @@ def _update(server: LabelStudioClient, project: dict[str, Any], settings: dict[s
 
 
 def _wanted(labels: LabelSet, kind: str, questions: Questions, *, is_tiny: bool) -> list[dict[str, Any]]:
-    """Return the settings of the three projects.
+    """Return the settings of the projects, in the order of `ROLES`.
 
     Each task has its own number of answers, initially 1; see `LabelStudioQueue.ask`. A change of the
     project's number would overwrite that of every task, so it never follows a setting.
@@ -150,7 +171,8 @@ def _wanted(labels: LabelSet, kind: str, questions: Questions, *, is_tiny: bool)
         "label_config": interface(labels, kind, questions=questions, is_dispute=True, is_tiny=is_tiny),
         "expert_instruction": guide(labels, kind, questions=questions, is_dispute=True),
     }
-    return [main, adjudication, main | {"maximum_annotations": _EVERYBODY}]
+    sheets = sheet_project(questions.n_on_sheet or MOST_PICTURES)
+    return [main, adjudication, main | {"maximum_annotations": _EVERYBODY}, sheets]
 
 
 def _are_tiny(store: Path) -> bool:

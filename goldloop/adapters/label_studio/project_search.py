@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +10,9 @@ from goldloop.adapters.label_studio.client import LabelStudioClient
 from goldloop.core.errors import ServiceError
 from goldloop.settings.identity import Identity, KnownProject
 
-ROLES = ("labeling", "adjudication", "onboarding")
+ROLES = ("labeling", "adjudication", "onboarding", "sheets")
+"""What projects are for, in the order in which a workspace records them; not all have the last."""
+
 FIELDS = (
     "id,title,description,created_at,label_config,expert_instruction,show_instruction,maximum_annotations,"
     "sampling,skip_queue,show_collab_predictions"
@@ -22,6 +24,8 @@ Project = dict[str, Any]
 def find_or_create(server: LabelStudioClient, identity: Identity, titles: Sequence[str]) -> list[Project]:
     """Return the project of each role, the main one first; create the missing ones with `titles`.
 
+    There are as many roles as titles.
+
     A project belongs to the workspace if the workspace recorded its id and moment of creation, or else if its
     description carries the workspace's mark. A title proves nothing: anybody may change it, and several
     workspaces may have one name. Only a workspace older than the marks adopts a project
@@ -31,10 +35,11 @@ def find_or_create(server: LabelStudioClient, identity: Identity, titles: Sequen
         ServiceError: a recorded project now carries the mark of another workspace, or the workspace may have
             lost its workspace.json.
     """
+    titled = dict(zip(ROLES, titles, strict=False))
     present = _recorded(server, identity)
-    if len(present) < len(ROLES):
-        present = _searched(server, identity, titles) | present
-    missing = [(role, title) for role, title in zip(ROLES, titles, strict=True) if role not in present]
+    if not present.keys() >= titled.keys():
+        present = _searched(server, identity, titled) | present
+    missing = [(role, title) for role, title in titled.items() if role not in present]
     if missing:
         made = {
             role: server.post(
@@ -42,10 +47,10 @@ def find_or_create(server: LabelStudioClient, identity: Identity, titles: Sequen
             )["id"]
             for role, title in missing
         }
-        present = _searched(server, identity, titles) | present
+        present = _searched(server, identity, titled) | present
         for role, mine in made.items():
             _put_aside(server, mine, present[role]["id"])
-    return [present[role] for role in ROLES]
+    return [present[role] for role in titled]
 
 
 def with_mark(description: str | None, identity: Identity, role: str) -> str:
@@ -83,7 +88,7 @@ def _recorded(server: LabelStudioClient, identity: Identity) -> dict[str, Projec
     return found
 
 
-def _searched(server: LabelStudioClient, identity: Identity, titles: Sequence[str]) -> dict[str, Project]:
+def _searched(server: LabelStudioClient, identity: Identity, titled: Mapping[str, str]) -> dict[str, Project]:
     """Return by role the oldest project that carries our mark, or else one that the workspace may adopt.
 
     The request orders the projects oldest first: Label Studio counts the projects before it reads them, and
@@ -94,9 +99,9 @@ def _searched(server: LabelStudioClient, identity: Identity, titles: Sequence[st
     strangers: list[Project] = []
     for row in server.pages("/api/projects/", {"ordering": "id", "include": FIELDS}):
         description = row["description"] or ""
-        if row["title"] in titles and _MARK in description:
+        if row["title"] in titled.values() and _MARK in description:
             strangers.append(row)
-        for role, title in zip(ROLES, titles, strict=True):
+        for role, title in titled.items():
             if f"{_MARK}{identity.id}: {role}" in description:
                 marked.setdefault(role, row)
             elif identity.adopts_unmarked and row["title"] == title and _MARK not in description:

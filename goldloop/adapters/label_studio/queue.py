@@ -11,17 +11,30 @@ from goldloop.adapters.label_studio.assignment import bar, barring, is_barring, 
 from goldloop.adapters.label_studio.changes import ChangeStream, merged_pages
 from goldloop.adapters.label_studio.client import LabelStudioClient, translated
 from goldloop.adapters.label_studio.payload import (
-    SEALED,
     LocalContent,
     ServedContent,
     TaskData,
     content_digest,
     image_data,
-    prediction_payload,
     read_tasks,
     task_payload,
 )
 from goldloop.adapters.label_studio.project import Projects
+from goldloop.adapters.label_studio.project_search import ROLES
+from goldloop.adapters.label_studio.sheets import (
+    by_whole,
+    ids_by_key,
+    is_on_sheet,
+    n_pictures,
+    sealed_by_id,
+    sheet_payload,
+    shown_together,
+    single_tasks,
+    whole_id,
+    whole_ids,
+    without_parts,
+)
+from goldloop.adapters.label_studio.suggestions import batches, restore_suggestions
 from goldloop.adapters.label_studio.tabs import QUEUES, ensure_tabs
 from goldloop.adapters.label_studio.task_keys import TaskKeys
 from goldloop.adapters.label_studio.task_list import changed_page, count, lookup, sweep
@@ -29,8 +42,6 @@ from goldloop.core.annotations import ListedTask, ServerCounts, TaskState
 from goldloop.core.errors import ServiceError
 from goldloop.core.labels import LabelSet
 from goldloop.core.tasks import NewTask
-
-BATCH_TASKS = 500  # tasks per import; larger imports are no faster and hold the server's write lock longer
 
 # One flat list names the fields of tasks and of their annotations. Every further field takes time, above all
 # `predictions` and `drafts`; a draft is not an answer.
@@ -42,9 +53,10 @@ _LISTED_FIELDS = "id,data,updated_at,total_annotations,cancelled_annotations"
 
 
 class LabelStudioQueue:
-    """The `LabelingQueue` of the three Label Studio projects of one workspace.
+    """The `LabelingQueue` of the Label Studio projects of one workspace.
 
-    The purpose of a task determines its project. Task ids come from the server, so no two projects share one.
+    The purpose of a task determines its project. Task ids come from the server, so no two projects share one;
+    a sheet is one task there, and one for each picture here (goldloop.adapters.label_studio.sheets).
     Annotators have their user ids as names. The task's data holds the suggestion that annotators saw, because
     goldloop never changes the suggestion of a pushed task. `secret` encrypts the keys of tasks on the server.
     `acceptable` is the label that needs no severity. `content` is where the server's users find pictures.
@@ -76,15 +88,13 @@ class LabelStudioQueue:
     def project_urls(self) -> dict[str, str]:
         """Return the start pages of annotators, by activity.
 
-        Activities are labeling, adjudication and onboarding, and each queue of the main project by its title.
+        Activities are labeling, adjudication and onboarding, sheets where there are any, and each queue of
+        the main project by its title.
         """
-        labeling, adjudication, onboarding = (f"{self.url}/projects/{id_}/data" for id_ in self.projects)
-        tabs = self.tabs()
+        pages, tabs = [f"{self.url}/projects/{id_}/data" for id_ in self.projects], self.tabs()
         return {
-            "labeling": f"{labeling}?labeling=1",
-            "adjudication": f"{adjudication}?labeling=1",
-            "onboarding": f"{onboarding}?labeling=1",
-            **{title: f"{labeling}?tab={tabs[title]}&labeling=1" for title in QUEUES},
+            **{role: f"{page}?labeling=1" for role, page in zip(ROLES, pages, strict=False)},
+            **{title: f"{pages[0]}?tab={tabs[title]}&labeling=1" for title in QUEUES},
         }
 
     def tabs(self) -> dict[str, int]:
@@ -105,7 +115,7 @@ class LabelStudioQueue:
             ServiceError: the server refused a batch or created only a part of it.
         """
         if not (self._is_whole and tasks):
-            self._restore_suggestions()
+            restore_suggestions(self._server, self.projects.main)
             self._is_whole = True
         self.content.publish({task.path for task in tasks if task.path})
         ids: dict[str, int] = {}
@@ -113,11 +123,11 @@ class LabelStudioQueue:
         for project_id in self.projects:
             mine = [task for task in tasks if self.projects.of(task.purpose) == project_id]
             payloads = [
-                self._payload(task)
-                | {"annotations": [barring(name) for name in task.barred if name in accounts]}
-                for task in mine
+                self._whole_payload(shown)
+                | {"annotations": [barring(name) for name in shown[0].barred if name in accounts]}
+                for shown in shown_together(mine)
             ]
-            for batch in _batches(payloads):
+            for batch in batches(payloads):
                 ids |= self._import(project_id, batch)
         # it opens these tasks; an import that lost its predictions has lost the skips too
         self.bar({ids[task.key]: task.barred for task in tasks if task.barred})
@@ -132,23 +142,36 @@ class LabelStudioQueue:
     def find(self, keys: Sequence[str]) -> dict[str, list[int]]:
         """Return the ids of all tasks on the server that carry one of `keys`, ascending, by key."""
         ids: dict[str, list[int]] = {}
-        for row in lookup(self._server, self.projects, "id,data", "data.key", list(dict.fromkeys(keys))):
-            ids.setdefault(row["data"]["key"], []).append(row["id"])
-            self._found_version = row["data"].get("suggested_by") or self._found_version
+        wanted, sheets = set(keys), self.projects.sheets
+        alone = [key for key in dict.fromkeys(keys) if not is_on_sheet(key)]
+        rows = list(lookup(self._server, self.projects.single, "id,data", "data.key", alone))
+        if len(alone) < len(wanted) and sheets is not None:  # no filter reaches the keys within a sheet
+            rows += single_tasks(sweep(self._server, [sheets], "id,data"))
+        for row in rows:
+            if row["data"].get("key") in wanted:
+                ids.setdefault(row["data"]["key"], []).append(row["id"])
+                self._found_version = row["data"].get("suggested_by") or self._found_version
         return ids
 
     def bar(self, barred: Mapping[int, Collection[str]]) -> None:
         """Keep tasks, by id, from annotators, and open them to all others; who is barred already stays so."""
-        bar(self._server, self.projects, barred)
+        bar(self._server, self.projects, by_whole(barred))
 
     def counts(self) -> ServerCounts:
-        """Return how many tasks and answers the projects hold on the server."""
-        return count(self._server, list(self.projects))
+        """Return how many tasks and answers the projects hold on the server; it lists every sheet."""
+        counts, sheets = count(self._server, self.projects.single), self.projects.sheets
+        if sheets is None:
+            return counts
+        n_tasks, n_answers = counts.n_tasks, counts.n_answers
+        for row in sweep(self._server, [sheets], "id,data,total_annotations"):
+            n = n_pictures(row["data"])
+            n_tasks, n_answers = n_tasks + n, n_answers + n * int(row["total_annotations"] or 0)
+        return ServerCounts(n_tasks, n_answers)
 
     def listing(self) -> list[ListedTask]:
         """Return every task, by ascending id; the key of one that goldloop did not push may be ""."""
         listed: list[ListedTask] = []
-        for row in sweep(self._server, self.projects, _LISTED_FIELDS):
+        for row in single_tasks(sweep(self._server, self.projects, _LISTED_FIELDS)):
             data = row["data"] if isinstance(row["data"], dict) else {}
             key = data.get("key")
             with translated(self.url, f"list task {row['id']}"):
@@ -160,9 +183,11 @@ class LabelStudioQueue:
 
     def states(self, task_ids: Sequence[int]) -> list[TaskState]:
         """Return these tasks and their present annotations; ids without a task are left out."""
-        rows = lookup(self._server, self.projects, _CHANGED_FIELDS, "id", task_ids, is_full=True)
-        moments = [row | {"updated_at": datetime.fromisoformat(row["updated_at"])} for row in rows]
-        return read_tasks(moments, self.labels, self.acceptable)
+        wholes, wanted = whole_ids(task_ids), set(task_ids)
+        rows = lookup(self._server, self.projects, _CHANGED_FIELDS, "id", wholes, is_full=True)
+        moments = (row | {"updated_at": datetime.fromisoformat(row["updated_at"])} for row in rows)
+        asked = [row for row in single_tasks(moments) if row["id"] in wanted]
+        return read_tasks(asked, self.labels, self.acceptable)
 
     def all_tasks(self) -> dict[int, str]:
         """Return key by task id for every task with a key."""
@@ -170,24 +195,30 @@ class LabelStudioQueue:
 
     def sealed_plans(self, task_ids: Sequence[int]) -> dict[int, str]:
         """Return the sealed plan of each of these tasks that has one, by id."""
-        rows = lookup(self._server, self.projects, "id,meta", "id", task_ids)
-        found = {row["id"]: (row.get("meta") or {}).get(SEALED) for row in rows}
-        return {task_id: sealed for task_id, sealed in found.items() if isinstance(sealed, str)}
+        found: dict[int, str] = {}
+        for row in lookup(self._server, self.projects, "id,meta", "id", whole_ids(task_ids)):
+            found |= sealed_by_id(row)
+        return {task_id: found[task_id] for task_id in task_ids if task_id in found}
 
     def answered(self, task_ids: Sequence[int]) -> set[int]:
         """Return those of `task_ids` that hold at least one annotation or skip."""
         fields = "id,annotations,result,was_cancelled,completed_by,updated_by"
-        return {
+        answered = {
             row["id"]
-            for row in lookup(self._server, self.projects, fields, "id", task_ids, is_full=True)
+            for row in lookup(self._server, self.projects, fields, "id", whole_ids(task_ids), is_full=True)
             if row["annotations"] is None or not all(map(is_barring, row["annotations"]))
         }
+        return {task_id for task_id in task_ids if whole_id(task_id) in answered}
 
     def delete(self, task_ids: Sequence[int]) -> None:
-        """Delete these tasks and their annotations; ids without a task are ignored."""
-        if not task_ids:
+        """Delete these tasks and their annotations; ids without a task are ignored.
+
+        A sheet of which pictures remain goes on without the others.
+        """
+        gone = self._taken_off(task_ids)
+        if not gone:
             return
-        chosen = {"all": False, "included": list(task_ids)}
+        chosen = {"all": False, "included": gone}
         for project_id in self.projects:
             with translated(self.url, f"delete those of {len(task_ids)} tasks in project {project_id}"):
                 action = {"id": "delete_tasks", "project": project_id}
@@ -199,7 +230,10 @@ class LabelStudioQueue:
         Label Studio gives the task to annotators who have neither answered nor skipped it. Deleted tasks are
         ignored; a task that has the number already costs only its lookup.
         """
-        set_overlaps(self._server, self.projects, n_answers)
+        most: dict[int, int] = {}
+        for task_id, n in n_answers.items():
+            most[whole_id(task_id)] = max(n, most.get(whole_id(task_id), 0))
+        set_overlaps(self._server, self.projects, most)
 
     def changed_since(self, moment: datetime | None) -> Iterator[list[TaskState]]:
         """Yield pages of tasks changed at or after `moment` (None: all tasks), oldest change first.
@@ -208,18 +242,34 @@ class LabelStudioQueue:
         """
         fetches = [partial(changed_page, self._server, project, _CHANGED_FIELDS) for project in self.projects]
         for rows in merged_pages([ChangeStream(fetch, moment) for fetch in fetches]):
-            yield read_tasks(rows, self.labels, self.acceptable)
+            yield read_tasks(list(single_tasks(rows)), self.labels, self.acceptable)
 
     def _payload(self, task: NewTask) -> dict[str, Any]:
         return task_payload(task, self.task_data, self.content.link)
 
-    def _import(self, project_id: int, payloads: list[dict[str, Any]]) -> dict[str, int]:
+    def _whole_payload(self, shown: Sequence[NewTask]) -> dict[str, Any]:
+        """Return the import of the task on the server that shows these samples together."""
+        payloads = [self._payload(task) for task in shown]
+        return payloads[0] if shown[0].sheet is None else sheet_payload(payloads)
+
+    def _taken_off(self, task_ids: Sequence[int]) -> list[int]:
+        """Take pictures off sheets that keep others; return the tasks that are left with none."""
+        gone = {task_id for task_id in task_ids if whole_id(task_id) == task_id}
+        parts = [task_id for task_id in task_ids if task_id not in gone]
+        sheets = [] if self.projects.sheets is None or not parts else [self.projects.sheets]
+        for row in lookup(self._server, sheets, "id,data", "id", whole_ids(parts)):
+            left = without_parts(row, parts)
+            if not n_pictures(left):
+                gone.add(row["id"])
+                continue
+            with translated(self.url, f"take pictures off sheet {row['id']}"):
+                self._server.patch(f"/api/tasks/{row['id']}/", {"data": self._server.keys.sealed_data(left)})
+        return sorted(gone)
+
+    def _import(self, project_id: int, payloads: Sequence[dict[str, Any]]) -> dict[str, int]:
         with translated(self.url, f"import {len(payloads)} tasks into project {project_id}"):
             address = f"/api/projects/{project_id}/import"
-            keys = self._server.keys
-            sent = [
-                one | {"data": one["data"] | {"key": keys.sealed(one["data"]["key"])}} for one in payloads
-            ]
+            sent = [one | {"data": self._server.keys.sealed_data(one["data"])} for one in payloads]
             reply = self._server.post(address, sent, {"return_task_ids": True})
             task_ids, n_predictions = reply["task_ids"], reply["prediction_count"]
         if len(task_ids) != len(payloads):
@@ -228,36 +278,11 @@ class LabelStudioQueue:
                 f"{project_id}; push again, which looks up the tasks on the server"
             )
         if n_predictions != sum(len(payload["predictions"]) for payload in payloads):
-            self._restore_suggestions()
-        return {payload["data"]["key"]: task_id for payload, task_id in zip(payloads, task_ids, strict=True)}
-
-    def _restore_suggestions(self) -> None:
-        """Restore the prediction of every task that has a suggestion but no prediction.
-
-        When another request writes to a server on SQLite during an import, the server repeats the import
-        without its predictions and reports success, with a prediction_count of 0.
-        """
-        rows = sweep(
-            self._server,
-            [self.projects.main],
-            "id,data,total_predictions",
-            ("total_predictions", "equal", "Number", 0),
-            ("data.suggested", "empty", "Unknown", "false"),
-        )
-        lost = [
-            prediction_payload(row["data"]) | {"task": row["id"]}
-            for row in rows
-            if row["data"].get("suggested") and row.get("total_predictions") == 0
-        ]
-        for batch in _batches(lost):
-            with translated(self.url, f"restore the suggestions of {len(batch)} tasks"):
-                address = f"/api/projects/{self.projects.main}/import/predictions"
-                n_made = self._server.post(address, batch)["created"]
-            if n_made != len(batch):
-                raise ServiceError(
-                    f"Label Studio at {self.url} restored {n_made} of {len(batch)} lost suggestions in "
-                    f"project {self.projects.main}; push again when no other process writes"
-                )
+            restore_suggestions(self._server, self.projects.main)
+        ids: dict[str, int] = {}
+        for payload, task_id in zip(payloads, task_ids, strict=True):
+            ids |= ids_by_key(task_id, payload["data"])
+        return ids
 
     def _show_version(self, version: str | None) -> None:
         """Show annotators the suggestions of `version`; Label Studio shows those of one version only.
@@ -269,8 +294,3 @@ class LabelStudioQueue:
         with translated(self.url, f"show the suggestions of model version {version}"):
             self._server.patch(f"/api/projects/{self.projects.main}/", {"model_version": version})
         self._shown_version = version
-
-
-def _batches(items: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    for first in range(0, len(items), BATCH_TASKS):
-        yield items[first : first + BATCH_TASKS]

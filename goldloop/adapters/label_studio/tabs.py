@@ -22,7 +22,15 @@ QUEUES: Mapping[str, tuple[Purpose, ...]] = {
 """Title of each queue, and the purposes of its tasks. A queue does not reveal the model's decision: audits of
 every lane are in one queue with the rechecks, and look alike."""
 
-_DATA = ("key", "batch", "suggested", "suggested_score", "suggested_by")  # for programs
+_DATA = (
+    "key",
+    "batch",
+    "suggested",
+    "suggested_score",
+    "suggested_by",
+    "samples",
+    "pictures",
+)  # for programs
 _ANSWERS = ("annotators", "annotations_results", "annotations_ids", "updated_by", "cancelled_annotations")
 _MACHINE = ("total_predictions", "predictions_score", "predictions_model_versions", "predictions_results")
 _FILES = ("inner_id", "completed_at", "file_upload", "storage_filename", "created_at", "updated_at")

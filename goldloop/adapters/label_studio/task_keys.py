@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import hashlib
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -21,8 +22,12 @@ from goldloop.core.tasks import Purpose, split_key, task_key
 QUEUE_OF: Mapping[Purpose, str] = {
     **{Purpose.SEED: "quick", Purpose.REVIEW: "quick", Purpose.FULL: "full"},
     **{Purpose.AUDIT: "blind", Purpose.RECHECK: "blind", Purpose.APPEAL: "appeal"},
+    **{Purpose.SHEET: "sheet", Purpose.PLANTED: "sheet"},
 }
-"""The queue of each purpose of the main project, as keys on the server name it."""
+"""The queue of each purpose that shares one, as keys on the server name it."""
+
+SAMPLES = "samples"
+"""Field of a sheet's data that holds the data of its samples, each with a key of its own."""
 
 _PURPOSE_BYTES = 12  # every purpose takes as many, so that the length of a key does not tell it
 _SAMPLE_BYTES = 32
@@ -55,3 +60,22 @@ class TaskKeys:
             return text
         sample, purpose = plain[:_SAMPLE_BYTES], plain[_SAMPLE_BYTES:].decode().strip()
         return task_key(SampleId(sample.hex()), Purpose(purpose))
+
+    def sealed_data(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the data of a task, or of a sheet, with keys as they are written on the server."""
+        return _translated(data, self.sealed)
+
+    def opened_data(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the data of a task, or of a sheet, with the keys that goldloop gave it."""
+        return _translated(data, self.opened)
+
+
+def _translated(data: Mapping[str, Any], translate: Callable[[str], str]) -> dict[str, Any]:
+    found = dict(data)
+    if isinstance(found.get("key"), str):
+        found["key"] = translate(found["key"])
+    if isinstance(found.get(SAMPLES), list):
+        found[SAMPLES] = [
+            _translated(one, translate) if isinstance(one, dict) else one for one in found[SAMPLES]
+        ]
+    return found

@@ -198,7 +198,7 @@ def _rows(server: LabelStudioClient, reply: dict[str, Any]) -> list[Row]:
     rows: list[Row] = []
     for row in reply["tasks"]:
         data, given = row.get("data") or {}, row.get("annotations") or []
-        if isinstance(data, dict) and isinstance(data.get("key"), str):
-            data = {**data, "key": server.keys.opened(data["key"])}
+        if isinstance(data, dict):
+            data = server.keys.opened_data(data)
         rows.append({**row, "id": int(row["id"]), "data": data, "annotations": given})
     return rows

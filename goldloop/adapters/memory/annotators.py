@@ -61,7 +61,7 @@ class MemoryAnnotators:
         """Return the task that `annotator` gets next, or None.
 
         It is the first open task that the annotator has neither answered nor skipped, in the project of
-        `purpose`: adjudication, onboarding, or the main project for every other purpose and None.
+        `purpose`: adjudication, onboarding, sheets, or the main project for every other purpose and None.
         """
         project = _project(purpose)
         for task_id, task in self.tasks.items():
@@ -206,4 +206,6 @@ class MemoryAnnotators:
 
 def _project(purpose: Purpose | None) -> Purpose | None:
     """Return the purpose that stands for its Label Studio project; None is the main project."""
+    if purpose is not None and purpose.is_on_sheet:
+        return Purpose.SHEET
     return purpose if purpose in (Purpose.ADJUDICATION, Purpose.ONBOARDING) else None

@@ -22,7 +22,7 @@ import httpx
 
 from goldloop.adapters.label_studio import LabelStudioQueue, ensure_projects
 from goldloop.adapters.label_studio.payload import choice_result, task_payload
-from goldloop.adapters.label_studio.queue import BATCH_TASKS
+from goldloop.adapters.label_studio.suggestions import BATCH_TASKS
 from goldloop.core.samples import BatchId
 from goldloop.core.tasks import NewTask, Purpose, Suggestion
 from goldloop.labeling.pull import PullReport

@@ -1,0 +1,242 @@
+"""The choice of sheets: which sure suggestions of the pool pay on one, and who and what gets none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from goldloop.consensus.clicks import FALSE_ALARMS
+from goldloop.consensus.planted_errors import expected_missed, planted_errors
+from goldloop.core.candidates import Candidates
+from goldloop.core.chance import Arm, audit_draws, permanent_random
+from goldloop.core.lanes import Lane
+from goldloop.core.planned_tasks import PlannedTask
+from goldloop.core.predictions import Candidate, Choice
+from goldloop.core.probs import stored_probs
+from goldloop.core.samples import SampleId
+from goldloop.core.splits import Split
+from goldloop.core.tasks import Purpose, task_key
+from goldloop.gold.records import GoldRecord
+from goldloop.labeling.capacity import review_minutes
+from goldloop.labeling.context import LabelingContext, LoopState
+from goldloop.routing.fit import error_costs
+from goldloop.settings import Settings
+from goldloop.sheets.composition import Pictures, Sheet, SheetForm, compose
+from goldloop.sheets.price import Looking, SheetPrices
+from goldloop.sheets.switch import SheetSwitch, switched_off
+from goldloop.tables.predictions import read_predictions
+
+CANDIDATES_PER_PICTURE = 4
+"""Candidates whose predictions and features are read for each picture that the answers pay for."""
+
+SURE, MOST_PLANTED = 0.98, 5_000
+"""Posterior from which a gold label is known well enough for a planted error; gold samples to draw from."""
+
+LEAST_MARGIN = 0.5
+"""Margin below which no suggestion is so sure that a sheet could pay: it is wrong for one in four or more."""
+
+
+def sheet_switch(state: LoopState, settings: Settings) -> SheetSwitch:
+    """Return who and what gets no sheets any more."""
+    known = {record.sample_id: record.label for record in state.snapshot.gold.records}
+    planted = planted_errors(state.outcomes.answers, known)
+    return switched_off(planted, max_missed=settings.sheets.max_missed)
+
+
+def is_off_for_all(state: LoopState, switch: SheetSwitch) -> bool:
+    """Return whether everybody who has answered anything gets no sheets any more."""
+    people = {answer.annotator for answer in state.outcomes.answers}
+    return bool(people) and people <= switch.annotators
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenSheet:
+    """A sheet, its candidates by sample, and the gold record of each planted error."""
+
+    sheet: Sheet
+    candidates: Mapping[SampleId, Candidate]
+    planted: Mapping[SampleId, GoldRecord]
+
+    @property
+    def choices(self) -> list[Choice]:
+        """The choice of each candidate, in the order of the page."""
+        shown = [one for one in self.sheet.pictures if one in self.candidates]
+        return [Choice(self.candidates[one], Purpose.SHEET, None) for one in shown]
+
+
+@dataclass(frozen=True, slots=True)
+class SheetChoice:
+    """Chooses sheets for a state of labeling; `is_shown` says whether people see suggestions of a label."""
+
+    context: LabelingContext
+    state: LoopState
+    is_shown: Callable[[Arm, str], bool]
+
+    def choose(self, pool: Candidates, n_answers: int) -> list[ChosenSheet]:
+        """Return sheets of the `pool` for which `n_answers` would pay, each of one suggested label.
+
+        Only samples of the lane review are on sheets, and none that judges models.
+        """
+        settings, sheets = self.context.settings, self.context.settings.sheets
+        n_pictures = int(n_answers / sheets.share_of_review)
+        if not sheets.enabled or n_pictures < sheets.pictures or not self.state.snapshot.has_model:
+            return []
+        switch = sheet_switch(self.state, settings)
+        if is_off_for_all(self.state, switch):
+            return []
+        shortlist = self._surest_last(pool)[: CANDIDATES_PER_PICTURE * n_pictures]
+        paying, gold = self._paying(shortlist, switch), self._known()
+        made = compose(
+            self._pictures({one: column for one, (_, column) in paying.items()}),
+            self._pictures({one: settings.label_set.column(record.label) for one, record in gold.items()}),
+            SheetForm(sheets.pictures, sheets.planted_rate, settings.selection.seed),
+            judging=self._judging(),
+        )
+        return [
+            ChosenSheet(
+                sheet,
+                {one: paying[one][0] for one in sheet.pictures if one in paying},
+                {one: gold[one] for one in sheet.planted},
+            )
+            for sheet in made
+        ]
+
+    def _surest_last(self, pool: Candidates) -> Candidates:
+        """Return the candidates that may be on a sheet, the least sure first."""
+        selection = self.context.settings.selection
+        draws = audit_draws(
+            pool.sample_ids,
+            audit_rate=selection.audit_rate,
+            seed=selection.seed,
+            probabilities=pool.audit_probabilities,
+            entities=pool.entities,
+        )
+        may = pool.in_lanes(Lane.REVIEW) & ~(pool.flags("is_audit_only") | pool.flags("is_overdue"))
+        rows = np.flatnonzero(may & ~(draws.reserved | draws.judging) & (pool.margins > LEAST_MARGIN))
+        return pool.at(rows[np.argsort(pool.margins[rows], kind="stable")])
+
+    def _paying(self, pool: Candidates, switch: SheetSwitch) -> dict[SampleId, tuple[Candidate, int]]:
+        """Return the candidates that cost less on a sheet than on a page, with their labels' columns."""
+        settings, labels = self.context.settings, self.context.settings.label_set
+        found = read_predictions(self.context.tables, pool.sample_ids)
+        usable = {
+            one.sample_id: (one, found[one.sample_id])
+            for one in pool
+            if one.sample_id in found and self._is_asked(found[one.sample_id].label, switch)
+        }
+        newest = [prediction for _, prediction in usable.values()]
+        probs = stored_probs([one.probs or () for one in newest], [one.label_names for one in newest], labels)
+        columns = np.array([labels.column(str(one.label)) for one in newest], dtype=np.intp)
+        rows = np.arange(len(columns))
+        costs = error_costs(settings.cost, labels).expected(probs)[rows, columns]
+        pays = self._prices().pays(1 - probs[rows, columns], costs)
+        return {
+            sample_id: (candidate, column)
+            for (sample_id, (candidate, _)), column, is_paying in zip(
+                usable.items(), columns.tolist(), pays.tolist(), strict=True
+            )
+            if is_paying
+        }
+
+    def _is_asked(self, label: str | None, switch: SheetSwitch) -> bool:
+        labels = self.context.settings.label_set
+        return label in labels and switch.allows(str(label)) and self.is_shown(Arm.UNTESTED, str(label))
+
+    def _prices(self) -> SheetPrices:
+        settings, sheets = self.context.settings, self.context.settings.sheets
+        quick_s = 60 * review_minutes(self.context.tables, settings)[Purpose.REVIEW]
+        missed = expected_missed(planted_errors(self.state.outcomes.answers))
+        return SheetPrices(
+            settings.cost.minute,
+            Looking(sheets.share_of_review * quick_s, missed, FALSE_ALARMS),
+            Looking(quick_s, 1 - settings.cost.quick_accuracy),
+            planted=sheets.planted_rate,
+            twins=sheets.second_looks,
+        )
+
+    def _judging(self) -> set[SampleId]:
+        """Return the gold samples that judge models."""
+        records = self.state.snapshot.gold.records
+        return {one.sample_id for one in records if one.split is not Split.TRAIN}
+
+    def _known(self) -> dict[SampleId, GoldRecord]:
+        """Return the gold samples that may be planted under another label: those known well, each once."""
+        snapshot, labels, seed = self.state.snapshot, self.context.settings.label_set, self._seed
+        usable = [
+            record
+            for record in snapshot.gold.records
+            if record.split is Split.TRAIN
+            and record.label in labels
+            and record.posterior.get(record.label, 0.0) >= SURE
+            and task_key(record.sample_id, record.purpose) in snapshot.tasks
+            and task_key(record.sample_id, Purpose.PLANTED) not in snapshot.tasks
+        ]
+        usable.sort(key=lambda record: permanent_random(record.sample_id, seed, "planted"))
+        return {record.sample_id: record for record in usable[:MOST_PLANTED]}
+
+    @property
+    def _seed(self) -> int:
+        return self.context.settings.selection.seed
+
+    def _pictures(self, columns: Mapping[SampleId, int]) -> Pictures:
+        """Return the samples of which the preset keeps features, with the columns of their labels."""
+        samples = self.context.modality.for_preset(self.context.settings.model.preset)
+        features = samples.features(list(columns)) if columns else {}
+        ids = [sample_id for sample_id in columns if sample_id in features]
+        rows = np.array([features[one] for one in ids] or np.zeros((0, 1)), dtype=np.float32)
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        unit = np.asarray(rows / np.where(lengths > 0, lengths, 1.0), dtype=np.float32)
+        return Pictures(ids, np.array([columns[one] for one in ids], dtype=np.intp), unit)
+
+
+def affordable(chosen: Sequence[ChosenSheet], n_answers: int, settings: Settings) -> list[ChosenSheet]:
+    """Return the sheets, from the first, that `n_answers` pay for."""
+    n_left, taken = n_answers / settings.sheets.share_of_review, []
+    for sheet in chosen:
+        n_left -= len(sheet.candidates)
+        if n_left < 0:
+            break
+        taken.append(sheet)
+    return taken
+
+
+def with_sheets(
+    plans: Sequence[PlannedTask],
+    chosen: Sequence[ChosenSheet],
+    earlier: Mapping[str, PlannedTask],
+    barred: Sequence[str],
+) -> list[PlannedTask]:
+    """Return `plans` with the samples of each sheet together, and its planted errors among them.
+
+    A planted error is to look like the others: it takes over their batch, their model and one of their
+    scores. `earlier` holds the first plans of gold samples, by key; `barred` annotators get no sheets.
+    """
+    by_sample = {plan.sample_id: plan for plan in plans if plan.purpose is Purpose.SHEET}
+    placed = [plan for plan in plans if plan.purpose is not Purpose.SHEET]
+    for one in chosen:
+        shown = [by_sample[sample_id] for sample_id in one.sheet.pictures if sample_id in by_sample]
+        together = [
+            by_sample.get(sample_id) or _planted(one.planted[sample_id], shown, earlier)
+            for sample_id in one.sheet.pictures
+        ]
+        placed += [replace(plan, sheet=together[0].key, barred=tuple(barred)) for plan in together]
+    return [replace(plan, position=position) for position, plan in enumerate(placed)]
+
+
+def _planted(
+    record: GoldRecord, shown: Sequence[PlannedTask], earlier: Mapping[str, PlannedTask]
+) -> PlannedTask:
+    first = earlier[task_key(record.sample_id, record.purpose)]
+    like = shown[int(permanent_random(record.sample_id, shown[0].round, "like") * len(shown))]
+    return replace(
+        like,
+        key=task_key(record.sample_id, Purpose.PLANTED),
+        split=first.split,
+        group=first.group,
+        fingerprint=first.fingerprint,
+        entity=first.entity,
+        probs=None,
+        label_names=None,
+    )
