@@ -131,6 +131,10 @@ class ServerCounts:
     n_tasks: int
     n_answers: int
 
+    def __add__(self, other: ServerCounts) -> ServerCounts:
+        """Return the numbers of both together."""
+        return ServerCounts(self.n_tasks + other.n_tasks, self.n_answers + other.n_answers)
+
 
 NO_TASKS = ServerCounts(0, 0)
 

@@ -9,6 +9,7 @@ from goldloop.adapters.label_studio.client import LabelStudioClient, translated
 from goldloop.adapters.label_studio.task_list import lookup
 from goldloop.core.errors import ServiceError
 from labelstudio_config.interface import REASON_NAME, TO_NAME
+from labelstudio_config.sheets import QUESTION_NAME, WRONG_NAME
 
 OVERLAPS = "/api/goldloop/overlaps/"  # goldloop.services.label_studio_server has it
 _AT_ONCE = 500  # tasks in one request
@@ -17,7 +18,14 @@ _FIELDS = (
     "id,overlap,is_labeled,total_annotations,cancelled_annotations,annotations,completed_by,was_cancelled"
 )
 _MARK = "asked before (set by goldloop)"
-_BARRED = [{"from_name": REASON_NAME, "to_name": TO_NAME, "type": "choices", "value": {"choices": [_MARK]}}]
+
+
+def _barred(control: str, about: str) -> list[dict[str, Any]]:
+    return [{"from_name": control, "to_name": about, "type": "choices", "value": {"choices": [_MARK]}}]
+
+
+_BARRED, _BARRED_ON_SHEET = _barred(REASON_NAME, TO_NAME), _barred(WRONG_NAME, QUESTION_NAME)
+"""Results by controls that the pages have: Label Studio refuses a page without those of its answers."""
 
 
 def set_overlaps(
@@ -97,14 +105,14 @@ def known_accounts(server: LabelStudioClient) -> set[str]:
         return {str(account["id"]) for account in server.get("/api/users/")}
 
 
-def barring(annotator: str) -> dict[str, Any]:
-    """Return the annotation that bars an annotator from a task.
+def barring(annotator: str, *, on_sheet: bool = False) -> dict[str, Any]:
+    """Return the annotation that bars an annotator from a task, or from a sheet.
 
     Label Studio never gives a task to an annotator who has an annotation or a skip on it. So the annotation
     is a skip, with a mark that keeps it from being read as an answer.
     """
     return {
-        "result": _BARRED,
+        "result": _BARRED_ON_SHEET if on_sheet else _BARRED,
         "was_cancelled": True,
         "completed_by": int(annotator),
         "lead_time": 0,
@@ -112,8 +120,14 @@ def barring(annotator: str) -> dict[str, Any]:
     }
 
 
-def bar(server: LabelStudioClient, projects: Iterable[int], barred: Mapping[int, Collection[str]]) -> None:
-    """Bar annotators, by task id, from tasks on the server, and open these tasks to all others.
+def bar(
+    server: LabelStudioClient,
+    projects: Iterable[int],
+    barred: Mapping[int, Collection[str]],
+    *,
+    on_sheet: bool = False,
+) -> None:
+    """Bar annotators, by task id, from tasks or sheets on the server, and open these to all others.
 
     The skips come with the import of a task. An import counts them as answers and closes the task, so a push
     that is killed before this call leaves a task that nobody gets. Who is barred already, or has answered,
@@ -128,11 +142,12 @@ def bar(server: LabelStudioClient, projects: Iterable[int], barred: Mapping[int,
         present = {str(annotation["completed_by"]) for annotation in row["annotations"] or ()}
         for annotator in sorted((wanted[row["id"]] & accounts) - present):
             with translated(server.url, f"bar annotator {annotator} from task {row['id']}"):
-                server.post(f"/api/tasks/{row['id']}/annotations/", barring(annotator))
+                server.post(f"/api/tasks/{row['id']}/annotations/", barring(annotator, on_sheet=on_sheet))
     set_overlaps(server, projects, dict.fromkeys(wanted))
 
 
 def is_barring(annotation: Mapping[str, Any]) -> bool:
     """Return whether an annotation of the task list only bars its annotator, who cannot have saved it."""
-    is_marked = bool(annotation.get("was_cancelled")) and annotation.get("result") == _BARRED
+    marks = (_BARRED, _BARRED_ON_SHEET)
+    is_marked = bool(annotation.get("was_cancelled")) and annotation.get("result") in marks
     return is_marked and annotation.get("updated_by") != annotation.get("completed_by")

@@ -21,18 +21,17 @@ from goldloop.adapters.label_studio.payload import (
 )
 from goldloop.adapters.label_studio.project import Projects
 from goldloop.adapters.label_studio.project_search import ROLES
+from goldloop.adapters.label_studio.sheet_list import count_pictures, left_with_none
 from goldloop.adapters.label_studio.sheets import (
     by_whole,
     ids_by_key,
     is_on_sheet,
-    n_pictures,
     sealed_by_id,
     sheet_payload,
     shown_together,
     single_tasks,
     whole_id,
     whole_ids,
-    without_parts,
 )
 from goldloop.adapters.label_studio.suggestions import batches, restore_suggestions
 from goldloop.adapters.label_studio.tabs import QUEUES, ensure_tabs
@@ -122,16 +121,12 @@ class LabelStudioQueue:
         accounts = known_accounts(self._server) if any(task.barred for task in tasks) else set()
         for project_id in self.projects:
             mine = [task for task in tasks if self.projects.of(task.purpose) == project_id]
-            payloads = [
-                self._whole_payload(shown)
-                | {"annotations": [barring(name) for name in shown[0].barred if name in accounts]}
-                for shown in shown_together(mine)
-            ]
+            payloads = [self._whole_payload(shown, accounts) for shown in shown_together(mine)]
             for batch in batches(payloads):
                 ids |= self._import(project_id, batch)
         # it opens these tasks; an import that lost its predictions has lost the skips too
         self.bar({ids[task.key]: task.barred for task in tasks if task.barred})
-        versions = (task.suggestion.model_version for task in tasks if task.suggestion)
+        versions = (one.suggestion.model_version for one in tasks if one.suggestion and not one.sheet)
         self._show_version(next(versions, self._found_version))
         return {task.key: ids[task.key] for task in tasks}
 
@@ -150,23 +145,21 @@ class LabelStudioQueue:
         for row in rows:
             if row["data"].get("key") in wanted:
                 ids.setdefault(row["data"]["key"], []).append(row["id"])
-                self._found_version = row["data"].get("suggested_by") or self._found_version
+                self._note_version(row)
         return ids
 
     def bar(self, barred: Mapping[int, Collection[str]]) -> None:
         """Keep tasks, by id, from annotators, and open them to all others; who is barred already stays so."""
-        bar(self._server, self.projects, by_whole(barred))
+        singly = {task_id: who for task_id, who in barred.items() if whole_id(task_id) == task_id}
+        bar(self._server, self.projects.single, singly)
+        if self.projects.sheets is not None:
+            on_sheets = by_whole({id_: who for id_, who in barred.items() if id_ not in singly})
+            bar(self._server, [self.projects.sheets], on_sheets, on_sheet=True)
 
     def counts(self) -> ServerCounts:
         """Return how many tasks and answers the projects hold on the server; it lists every sheet."""
         counts, sheets = count(self._server, self.projects.single), self.projects.sheets
-        if sheets is None:
-            return counts
-        n_tasks, n_answers = counts.n_tasks, counts.n_answers
-        for row in sweep(self._server, [sheets], "id,data,total_annotations"):
-            n = n_pictures(row["data"])
-            n_tasks, n_answers = n_tasks + n, n_answers + n * int(row["total_annotations"] or 0)
-        return ServerCounts(n_tasks, n_answers)
+        return counts if sheets is None else counts + count_pictures(self._server, sheets)
 
     def listing(self) -> list[ListedTask]:
         """Return every task, by ascending id; the key of one that goldloop did not push may be ""."""
@@ -178,7 +171,7 @@ class LabelStudioQueue:
                 n = int(row["total_annotations"] or 0) + int(row["cancelled_annotations"] or 0)
                 moment = datetime.fromisoformat(row["updated_at"])
                 listed.append(ListedTask(row["id"], key if isinstance(key, str) else "", moment, n))
-            self._found_version = data.get("suggested_by") or self._found_version
+            self._note_version(row)
         return sorted(listed, key=lambda task: task.task_id)
 
     def states(self, task_ids: Sequence[int]) -> list[TaskState]:
@@ -215,7 +208,7 @@ class LabelStudioQueue:
 
         A sheet of which pictures remain goes on without the others.
         """
-        gone = self._taken_off(task_ids)
+        gone = left_with_none(self._server, self.projects.sheets, task_ids)
         if not gone:
             return
         chosen = {"all": False, "included": gone}
@@ -240,31 +233,21 @@ class LabelStudioQueue:
 
         A task that changes meanwhile may come twice, the second time with its newer state.
         """
-        fetches = [partial(changed_page, self._server, project, _CHANGED_FIELDS) for project in self.projects]
+        fetches = (partial(changed_page, self._server, project, _CHANGED_FIELDS) for project in self.projects)
         for rows in merged_pages([ChangeStream(fetch, moment) for fetch in fetches]):
             yield read_tasks(list(single_tasks(rows)), self.labels, self.acceptable)
 
     def _payload(self, task: NewTask) -> dict[str, Any]:
         return task_payload(task, self.task_data, self.content.link)
 
-    def _whole_payload(self, shown: Sequence[NewTask]) -> dict[str, Any]:
-        """Return the import of the task on the server that shows these samples together."""
-        payloads = [self._payload(task) for task in shown]
-        return payloads[0] if shown[0].sheet is None else sheet_payload(payloads)
+    def _whole_payload(self, shown: Sequence[NewTask], accounts: Collection[str]) -> dict[str, Any]:
+        """Return the import of the task on the server that shows these samples together.
 
-    def _taken_off(self, task_ids: Sequence[int]) -> list[int]:
-        """Take pictures off sheets that keep others; return the tasks that are left with none."""
-        gone = {task_id for task_id in task_ids if whole_id(task_id) == task_id}
-        parts = [task_id for task_id in task_ids if task_id not in gone]
-        sheets = [] if self.projects.sheets is None or not parts else [self.projects.sheets]
-        for row in lookup(self._server, sheets, "id,data", "id", whole_ids(parts)):
-            left = without_parts(row, parts)
-            if not n_pictures(left):
-                gone.add(row["id"])
-                continue
-            with translated(self.url, f"take pictures off sheet {row['id']}"):
-                self._server.patch(f"/api/tasks/{row['id']}/", {"data": self._server.keys.sealed_data(left)})
-        return sorted(gone)
+        Those of `accounts` that are barred from the first are barred from it.
+        """
+        payloads, on_sheet = [self._payload(task) for task in shown], shown[0].sheet is not None
+        barred = [barring(name, on_sheet=on_sheet) for name in shown[0].barred if name in accounts]
+        return (sheet_payload(payloads) if on_sheet else payloads[0]) | {"annotations": barred}
 
     def _import(self, project_id: int, payloads: Sequence[dict[str, Any]]) -> dict[str, int]:
         with translated(self.url, f"import {len(payloads)} tasks into project {project_id}"):
@@ -283,6 +266,11 @@ class LabelStudioQueue:
         for payload, task_id in zip(payloads, task_ids, strict=True):
             ids |= ids_by_key(task_id, payload["data"])
         return ids
+
+    def _note_version(self, row: Mapping[str, Any]) -> None:
+        """Remember whose suggestion a task shows; sheets show it as their question."""
+        if isinstance(row["data"], dict) and whole_id(row["id"]) == row["id"]:
+            self._found_version = row["data"].get("suggested_by") or self._found_version
 
     def _show_version(self, version: str | None) -> None:
         """Show annotators the suggestions of `version`; Label Studio shows those of one version only.
