@@ -58,6 +58,8 @@ def present_status(wiring: Wiring) -> Status:
 
 def task_link(wiring: Wiring) -> Callable[[TaskStatus], str]:
     """Return what makes the address of a pushed task in Label Studio; "" where the server does not run."""
+    from goldloop.adapters.label_studio.sheets import whole_id
+
     projects = wiring.workspace.identity.projects
     try:
         url = wiring.endpoints.label_studio.url
@@ -67,8 +69,12 @@ def task_link(wiring: Wiring) -> Callable[[TaskStatus], str]:
         return lambda _: ""
     places = {Purpose.ADJUDICATION: projects[1].id, Purpose.ONBOARDING: projects[2].id}
 
+    if len(projects) > 3:
+        places |= {purpose: projects[3].id for purpose in Purpose if purpose.is_on_sheet}
+
     def link(task: TaskStatus) -> str:
-        return f"{url}/projects/{places.get(task.purpose, projects[0].id)}/data?task={task.task_id}"
+        place = places.get(task.purpose, projects[0].id)
+        return f"{url}/projects/{place}/data?task={whole_id(task.task_id or 0)}"
 
     return link
 

@@ -14,22 +14,25 @@ from goldloop.wiring import Wiring, open_workspace
 
 if TYPE_CHECKING:
     from goldloop.costs.report import Quarter
+    from goldloop.labeling.context import LoopState
+    from goldloop.settings import Settings
 
 app = typer.Typer()
 
 
-def _read_annotators(where: Where) -> AnnotatorReport:
+def _read_annotators(where: Where) -> tuple[AnnotatorReport, LoopState, Settings]:
     parts = open_workspace(where)
-    state = parts.read_state()
-    return annotator_report(state.outcomes, state.snapshot.requests.requests, parts.settings)
+    state, settings = parts.read_state(), parts.settings
+    return annotator_report(state.outcomes, state.snapshot.requests.requests, settings), state, settings
 
 
 @app.command()
 def annotators(where: Where = None, as_json: Json = False) -> None:
     """How accurate and fast each annotator is, and how far suggestions pull them; pseudonymous."""
     from goldloop.reports.annotators import NOBODY, adoption_section, refused_sections, skill_section
+    from goldloop.reports.sheets import sheet_sections
 
-    found = _read_annotators(where)
+    found, state, settings = _read_annotators(where)
     if as_json:
         show_json(found)
         return
@@ -40,6 +43,8 @@ def annotators(where: Where = None, as_json: Json = False) -> None:
     else:
         show_section(skill_section(found))
         show_section(adoption_section(found))
+        for section in sheet_sections(state, settings):
+            show_section(section)
 
 
 @app.command()
@@ -47,7 +52,7 @@ def agreement(where: Where = None, as_json: Json = False) -> None:
     """How far annotators agree on blind samples drawn at random: Krippendorff's alpha, and kappa of pairs."""
     from goldloop.reports.annotators import agreement_rows
 
-    found = _read_annotators(where).agreement
+    found = _read_annotators(where)[0].agreement
     show(found, agreement_rows(found), as_json=as_json, title="agreement")
 
 

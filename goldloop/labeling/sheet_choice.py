@@ -51,6 +51,25 @@ def is_off_for_all(state: LoopState, switch: SheetSwitch) -> bool:
     return bool(people) and people <= switch.annotators
 
 
+def why_no_sheets(settings: Settings) -> list[str]:
+    """Return a sentence about each setting by which no sheet is ever made, though sheets are asked for."""
+    policy, preset, found = settings.policy, settings.model.preset, list[str]()
+    if not settings.sheets.enabled:
+        return found
+    if preset not in settings.feature_presets:
+        found.append(
+            f"no sheets: the preset {preset} keeps no features, which tell what pictures are alike; "
+            f"set model.preset to one of {', '.join(settings.feature_presets)}, or sheets.enabled to false"
+        )
+    ends = (policy.band[1], *policy.thresholds.values())
+    if policy.kind == "band" and max(ends) <= (1 + LEAST_MARGIN) / 2:
+        found.append(
+            f"no sheets: annotators review confidences up to {max(ends):g}, and goldloop accepts all "
+            "that are sure enough for a sheet; raise policy.band, or use the policy target or cost"
+        )
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class ChosenSheet:
     """A sheet, its candidates by sample, and the gold record of each planted error."""

@@ -18,6 +18,7 @@ from goldloop.labeling.losses import Decision
 from goldloop.labeling.open_round import waits_for
 from goldloop.labeling.plan import plan_round
 from goldloop.labeling.push import PushReport, push_planned
+from goldloop.labeling.sheet_choice import why_no_sheets
 from goldloop.labeling.task_reconciliation import Reconciled, reconcile
 from goldloop.loop.briefing import briefed
 from goldloop.loop.exposure import exposure
@@ -48,7 +49,7 @@ def push(ports: LoopPorts) -> PushReport:
     choose_from_samples(ports)
     context = ports.labeling()
     state = context.read_state()
-    warnings = cautions(ports.tables)
+    warnings = [*cautions(ports.tables), *why_no_sheets(ports.settings)]
     first, state = agree_with_server(context, state)
     _, advice = suggestion_advice(state.outcomes, ports.settings)
     plan = plan_round(context, state, is_shown=advice.is_shown, brief=partial(briefed, ports))

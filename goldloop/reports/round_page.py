@@ -26,6 +26,7 @@ from goldloop.reports.pictures import picture_sections
 from goldloop.reports.rounds import facts, round_plots, round_rows, rounds_section
 from goldloop.reports.routing import routing_section
 from goldloop.reports.section import Section
+from goldloop.reports.sheets import sheet_sections
 from goldloop.routing.tuning import tune
 from goldloop.tables.batches import read_seen
 from goldloop.tables.counts import Conservation, conservation
@@ -62,6 +63,7 @@ def round_page(ports: LoopPorts, rounds: Sequence[RoundRecord], *, links: Mappin
             routing_of(ports, state, rounds),
             cost_section(costs) if costs.whole.n_answers else Section(""),
             *annotator_sections(annotator_report(outcomes, requests, settings)),
+            *sheet_sections(state, settings),
             *picture_sections(ports, state, rounds),
             conservation_section(conservation(tables)),
             Section("Notes", remarks=[Cell(note) for note in notes if note]),

@@ -17,6 +17,7 @@ from goldloop.reports.page import Page, render_page, save_page
 from goldloop.reports.round_page import routing_of
 from goldloop.reports.rounds import facts, round_plots, round_rows, rounds_section
 from goldloop.reports.section import Format, Picture, Row, Section, Table
+from goldloop.reports.sheets import sheet_sections
 from goldloop.reports.status import Status
 from goldloop.reports.workspace_gallery import GallerySource, TaskLink, Wanted
 from goldloop.tables.rounds import read_rounds
@@ -89,7 +90,8 @@ def now_section(status: Status) -> Section:
 
 def _people(ports: LoopPorts, state: LoopState) -> Sequence[Section]:
     report = annotator_report(state.outcomes, state.snapshot.requests.requests, ports.settings)
-    return annotator_sections(report) or [Section("Annotators", prose=(NOBODY,))]
+    people = annotator_sections(report) or [Section("Annotators", prose=(NOBODY,))]
+    return [*people, *sheet_sections(state, ports.settings)]
 
 
 def _cost(ports: LoopPorts, state: LoopState) -> Section:
