@@ -115,6 +115,11 @@ def push(where: Where = None, as_json: Json = False) -> None:
     show(report, push_rows(report), as_json=as_json)
     for lost in report.lost:
         say(f"lost: {lost}")
+    if report.purposes:
+        say(
+            f"annotators answer at {open_workspace(where).queue().project_urls()['labeling']} "
+            "(`goldloop annotator add E-MAIL` makes a login); `goldloop round` takes in what they said"
+        )
 
 
 @app.command()
