@@ -15,7 +15,6 @@ from goldloop.modalities.content import is_database, uri_of
 from goldloop.reports.checks import check_lines
 from goldloop.reports.compaction import compaction_sentence
 from goldloop.reports.quarantine import quarantine_examples
-from goldloop.reports.routing import policy_lines
 from goldloop.reports.steps import evaluation_rows, pull_rows, push_rows, retrain_title, score_rows
 from goldloop.tables.counts import conservation
 from goldloop.wiring import Wiring, open_workspace
@@ -159,6 +158,8 @@ def retrain(where: Where = None, as_json: Json = False) -> None:
 @app.command("round")
 def round_(where: Where = None, as_json: Json = False) -> None:
     """Run the weekly pass: pull, retrain, score the pool, push, and write the round's page and decisions."""
+    from goldloop.reports.routing import policy_lines  # draws, with matplotlib
+
     report = run_flow(where, "round_")
     if as_json:
         show_json(report)

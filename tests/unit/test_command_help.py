@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import typer
@@ -33,3 +35,10 @@ def test_the_list_cuts_no_sentence_off() -> None:
 
     assert "..." not in text.partition("Options:")[2]
     assert "Begin, in this order: init Create a workspace" in text
+
+
+def test_no_command_waits_for_the_library_of_plots() -> None:
+    """It is loaded where something is drawn; to load it costs more than most commands take."""
+    code = "import sys, goldloop.cli.main; sys.exit('matplotlib' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
