@@ -36,7 +36,14 @@ class TerminalProgress:
 def _bars(text: str) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.text import Text
 
-    columns = (TextColumn(text), BarColumn(), TaskProgressColumn(show_speed=True), TimeElapsedColumn())
+    class Pace(TaskProgressColumn):
+        @classmethod
+        def render_speed(cls, speed: float | None) -> Text:
+            words = "" if speed is None else f"{speed:,.{0 if speed >= 10 else 1}f} a second"
+            return Text(words, style="progress.percentage")
+
+    columns = (TextColumn(text), BarColumn(), Pace(show_speed=True), TimeElapsedColumn())
     console, is_silent = Console(stderr=True), not sys.stderr.isatty()
     return Progress(*columns, console=console, transient=True, disable=is_silent)

@@ -15,7 +15,6 @@ from goldloop.modalities.content import is_database, uri_of
 from goldloop.reports.checks import check_lines
 from goldloop.reports.compaction import compaction_sentence
 from goldloop.reports.quarantine import quarantine_examples
-from goldloop.reports.routing import policy_lines
 from goldloop.reports.steps import evaluation_rows, pull_rows, push_rows, retrain_title, score_rows
 from goldloop.tables.counts import conservation
 from goldloop.wiring import Wiring, open_workspace
@@ -115,6 +114,11 @@ def push(where: Where = None, as_json: Json = False) -> None:
     show(report, push_rows(report), as_json=as_json)
     for lost in report.lost:
         say(f"lost: {lost}")
+    if report.purposes:
+        say(
+            f"annotators answer at {open_workspace(where).queue().project_urls()['labeling']} "
+            "(`goldloop annotator add E-MAIL` makes a login); `goldloop round` takes in what they said"
+        )
 
 
 @app.command()
@@ -154,6 +158,8 @@ def retrain(where: Where = None, as_json: Json = False) -> None:
 @app.command("round")
 def round_(where: Where = None, as_json: Json = False) -> None:
     """Run the weekly pass: pull, retrain, score the pool, push, and write the round's page and decisions."""
+    from goldloop.reports.routing import policy_lines  # draws, with matplotlib
+
     report = run_flow(where, "round_")
     if as_json:
         show_json(report)

@@ -31,6 +31,7 @@ from goldloop.cli import (
     workspace,
 )
 from goldloop.cli.common import err, out
+from goldloop.cli.help import CommandList
 from goldloop.cli.leaving import bound_exit
 from goldloop.core.disk import disk_error, path_error
 from goldloop.core.errors import GoldloopError
@@ -38,9 +39,11 @@ from goldloop.core.loopback import direct_loopback
 
 app = typer.Typer(
     name="goldloop",
+    cls=CommandList,
     help="A human-in-the-loop labelling loop whose labels and numbers can be trusted.\n\n"
-    "Begin with: goldloop init DIR --labels cat,dog, then goldloop up, score, push; "
-    "people answer in Label Studio; then goldloop round, once a week.",
+    "Begin with: goldloop init DIR --labels cat,dog; cd DIR; goldloop up; goldloop score FOLDER; "
+    "goldloop push; goldloop annotator add E-MAIL. Annotators answer in Label Studio; then goldloop round, "
+    "once a week. `goldloop COMMAND --help` explains a command.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,

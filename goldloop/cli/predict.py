@@ -54,6 +54,8 @@ def predict(
         for one in _written(found, stream, is_lines=is_lines):
             n += 1
             n_problems += one.problem is not None
+    if to is not None:
+        say(f"wrote {n:,} predictions to {to}")
     if n_problems:
         say(f"{n_problems:,} of {n:,} could not be read; the column `problem` says why")
 

@@ -199,12 +199,17 @@ def report(
 
 def _report_records(parts: Wiring, quarter: Quarter, *, to: Path | None, as_json: bool) -> None:
     """Write the page and the figures of a quarter of records, and show them."""
-    from goldloop.reports.quarter import NO_SAMPLES, quarter_sections, write_new_csv
+    from goldloop.reports.quarter import quarter_sections, write_new_csv
+    from goldloop.reports.quarter_data import quarters_of_samples
     from goldloop.reports.quarter_page import quarter_report, write_quarter
 
     report = quarter_report(parts.ports, quarter)
     if report is None:
-        say(NO_SAMPLES.format(quarter=quarter))
+        others = ", ".join(f"`goldloop report {one}`" for one in quarters_of_samples(parts.ports))
+        say(
+            f"No scored sample has its time in {quarter}."
+            + (f" There are reports of: {others}." if others else "")
+        )
         return
     page, table = write_quarter(parts.ports, report, parts.workspace.reports)
     written = [page, table] if to is None else [page, write_new_csv(report, to)]

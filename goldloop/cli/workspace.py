@@ -21,6 +21,7 @@ from goldloop.reports.compaction import compaction_rows, compaction_sentence
 from goldloop.settings import ALONE, decisions_by_cost
 from goldloop.settings.sections import ScheduleSettings
 from goldloop.settings.workspace import Workspace
+from goldloop.tables.counts import conservation
 from goldloop.tables.task_log import TaskLog
 from goldloop.wiring import Wiring, open_workspace
 
@@ -98,16 +99,19 @@ def init(
 
 
 def _fields_like(source: str, kind: str, labels: Collection[str]) -> dict[str, object]:
-    from goldloop.modalities.record.inference import inferred_form
+    from goldloop.modalities.record.inference import inferred_form, sound_late
 
     if kind != "records":
         raise SettingsError(f"--like names fields of records, and the kind is {kind!r}; add --kind records")
     form = inferred_form(source, labels)
-    passed = f"; passed over: {', '.join(form['ignore'])}" if form["ignore"] else ""
-    out.print(f"{len(form['fields'])} fields as in {source}{passed}")
+    out.print(f"{len(form['fields'])} fields as in {source}")
+    if form["ignore"]:
+        names = ", ".join(form["ignore"])
+        out.print(f"passed over, as empty, the label, or a time after that of the record: {names}")
+    late = ", ".join(sound_late(form["fields"]))
     out.print(
         "check [records] in goldloop.toml: move to records.ignore what is known only later, such as a "
-        "chargeback"
+        "chargeback" + (f"; this may be so of: {late}" if late else "")
     )
     return form
 
@@ -123,7 +127,8 @@ def up(
     """Start Label Studio, Prefect and MLflow, and check external servers."""
     from goldloop.services import up as start
 
-    servers = start(Workspace.open(where), say=say, move_ports=move_ports)
+    workspace = Workspace.open(where)
+    servers = start(workspace, say=say, move_ports=move_ports)
     label_studio, lines = servers.label_studio, dict(servers.addresses)
     if label_studio.username:
         lines["Label Studio login"] = f"{label_studio.username} / {label_studio.password}"
@@ -132,6 +137,9 @@ def up(
     if servers.mlflow.login:
         lines["MLflow login"] = " / ".join(servers.mlflow.login)
     show(servers.addresses, pairs(lines), as_json=as_json)
+    if not conservation(open_workspace(workspace.root).tables).n_files:
+        source = "a folder of pictures" if workspace.settings.kind == "image" else "a file of rows"
+        say(f"next: `goldloop score` with {source}")
 
 
 @app.command()
@@ -219,14 +227,15 @@ def annotator_add(
     annotator = add_annotator(server.url, server.token, email=email, password=password, first_name=name)
     rows = pairs(
         {
-            "login": f"{server.url}/user/login/",
+            **({"begins at, with known answers": projects["onboarding"]} if has_onboarding else {}),
+            "works at": projects["labeling"],
             "e-mail": email,
             "password": password,
             "annotator": annotator.user_id,
-            **({"begins with known answers": projects["onboarding"]} if has_onboarding else {}),
-            "works at": projects["labeling"],
             "an adjudicator also decides disputes at": projects["adjudication"],
         }
     )
     show_table(rows)
+    begins = "begins at" if has_onboarding else "works at"
+    out.print(f"the address after '{begins}' asks for the login first; the annotator needs no other page")
     out.print("send the password over a safe channel; goldloop does not store or show it again")

@@ -17,7 +17,7 @@ from goldloop.drift.checks import check_drift
 from goldloop.drift.history import Seen
 from goldloop.gold.enough import Labelled, Shortage, shortage_of, train_labels
 from goldloop.gold.leaks import check_no_leak
-from goldloop.labeling.context import read_state
+from goldloop.labeling.context import LoopState, read_state
 from goldloop.loop.challenger import (
     Challenger,
     failing,
@@ -36,6 +36,7 @@ from goldloop.loop.preset_comparison import compare_presets
 from goldloop.loop.presumed import presumed_labels
 from goldloop.loop.rare_labels import loss_evidence
 from goldloop.loop.readable_gold import readable_gold
+from goldloop.settings.sections import ConsensusSettings
 from goldloop.tables.answers import read_annotations
 from goldloop.tables.batches import read_current_samples, read_reference, save_batch
 from goldloop.tables.counts import annotation_counts
@@ -93,6 +94,7 @@ def _retrain(ports: LoopPorts, notes: list[str]) -> RoundRecord | None:
         gold = state.snapshot.gold
         provisional = [*state.provisional, *presumed_labels(ports, state, notes)]
         check_no_leak([*gold.records, *provisional])
+        check_not_alone(state, ports.settings.consensus)
         _check_enough(gold.version.version, state.labelled)
         notes += check_champion(ports, read_models(ports.tables).champion)
         history = read_models(ports.tables)
@@ -253,6 +255,25 @@ def _close_round(
     kept = (model, history.champion, history.before_champion, history.baseline)
     registry.prune_copies({one.digest for one in kept if one and one.digest})
     return record
+
+
+def check_not_alone(state: LoopState, consensus: ConsensusSettings) -> None:
+    """Raise where only one annotator has answered the audit, and each sample of it needs another.
+
+    Raises:
+        EmptyPoolError: with both ways out.
+    """
+    audits = [sample.evidence for sample in state.outcomes.samples if sample.evidence.is_strict]
+    people = {vote.annotator for evidence in audits for vote in evidence.votes}
+    lacks = any(len(evidence.votes) < evidence.n_first for evidence in audits)
+    if shortage_of(state.labelled) is Shortage.HOLDOUT and len(people) == 1 and lacks:
+        raise EmptyPoolError(
+            "Only one annotator has answered audit tasks, and each needs the answers of "
+            f"{consensus.audit_answers} different ones before it can judge a model. Make another login "
+            "(`goldloop annotator add E-MAIL`); they open the same address. If you work alone, "
+            "set audit_answers = 1, max_answers = 1, method = 'majority' under [consensus] in "
+            "goldloop.toml. Then run `goldloop round` again."
+        )
 
 
 def _check_enough(number: int, labelled: Sequence[Labelled]) -> None:

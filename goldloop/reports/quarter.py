@@ -30,9 +30,6 @@ from goldloop.reports.section import Plot, Row, Section, Table
 from goldloop.stats.measures import Measure, difference, exact
 
 RULE = "rule p ≥ .5"
-NO_SAMPLES = (
-    "No scored sample has its time in {quarter}. Name a quarter, such as `goldloop report 2026Q3 --quarter`."
-)
 
 
 @dataclass(frozen=True, slots=True)

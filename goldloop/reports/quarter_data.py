@@ -55,6 +55,13 @@ def before(quarter: Quarter) -> Quarter:
     return Quarter(quarter.year, quarter.number - 1)
 
 
+def quarters_of_samples(ports: LoopPorts) -> list[Quarter]:
+    """Return the quarters that hold the time of a scored sample, oldest first."""
+    traffic = read_traffic(ports.tables, ports.settings.label_set)
+    times = sample_times(ports.tables, ports.settings, ports.modality, traffic.sample_ids)
+    return sorted(set(map(Quarter.of, times.values())), key=str)
+
+
 def read_quarters(ports: LoopPorts, state: LoopState, quarters: Sequence[Quarter]) -> list[QuarterData]:
     """Return the data of each of `quarters`: of the samples whose own time, or else arrival, lies in it."""
     tables, settings = ports.tables, ports.settings

@@ -33,9 +33,12 @@ class Table:
 
     @property
     def columns(self) -> dict[str, bool]:
-        """The names of the columns, and whether each holds plain numbers only."""
-        names = self.rows[0] if self.rows else ()
-        return {name: all(isinstance(row[name], int | float) for row in self.rows) for name in names}
+        """The names of the columns, and whether each holds plain numbers only, or nothing."""
+        return {name: self._is_number(name) for name in (self.rows[0] if self.rows else ())}
+
+    def _is_number(self, name: str) -> bool:
+        values = [row[name] for row in self.rows if row[name] is not None]
+        return bool(values) and all(isinstance(value, int | float) for value in values)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ _FOLLOW_UPS = {
 def score_rows(reports: Sequence[ScoreReport]) -> list[Row]:
     """Return what was scored, a row for each figure that is not 0, then what drifted.
 
-    The preset that goldloop chose for the first pictures stands before them, with the figure 0.
+    The preset that goldloop chose for the first pictures stands before them, without a figure.
     """
     rows: list[Row] = []
     drifted: list[Row] = []
@@ -43,7 +43,7 @@ def score_rows(reports: Sequence[ScoreReport]) -> list[Row]:
         }
         beside = {"batch": report.batch, "model": report.model_version}
         if report.preset:
-            rows.append({**beside, "what": f"preset {report.preset}", "n": 0})
+            rows.append({**beside, "what": f"preset {report.preset}", "n": None})
         rows += _rows(beside, figures)
         if report.waits_for:
             words = f"shards that have not ended: {', '.join(report.waits_for)}"
@@ -57,7 +57,7 @@ def score_rows(reports: Sequence[ScoreReport]) -> list[Row]:
 def push_rows(report: PushReport) -> list[Row]:
     """Return what was pushed, a row for each figure that is not 0, then warnings and what the round awaits.
 
-    A sentence has the figure 0.
+    A sentence has no figure.
     """
     figures = {f"tasks for {purpose}": n for purpose, n in sorted(report.purposes.items())}
     figures |= {
@@ -75,7 +75,7 @@ def push_rows(report: PushReport) -> list[Row]:
         for label, n in report.hinted.items()
     ]
     sentences += [f"the round waits for {report.waits_for}"] if report.waits_for else []
-    rows += [{"round": report.round, "what": sentence, "n": 0} for sentence in sentences]
+    rows += [{"round": report.round, "what": sentence, "n": None} for sentence in sentences]
     return rows
 
 

@@ -114,6 +114,8 @@ class Start:
         Raises:
             ServiceStartError: a server did not start.
         """
+        if new := [TITLES[name] for name in names if not self.state[name].process]:
+            self.say(f"starting {', '.join(new)}; seconds on an idle machine, some minutes on a busy one")
         try:
             # in reverse, because Label Studio may have to be installed while the others start
             deadlines = {

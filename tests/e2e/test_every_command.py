@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -95,9 +96,10 @@ def test_every_command_works_on_this_kind(
     loop = tried.loop
 
     tried.does("init", str(tmp_path / "new"), "--kind", kind, "--labels", ",".join(LABELS))
+    assert "next: `goldloop score` with a" in tried.does("up").err
     tried.tells("up")
     assert tried.tells("score", str(tmp_path / "samples"))[0]["n_files"] == N + 1
-    tried.does("push")
+    assert "annotators answer at http://" in tried.does("push").err
     answer(tried, kind, truth)
     assert tried.tells("pull")["n_gold_changes"] == 90
     assert tried.tells("retrain")["outcome"] == "promoted"
@@ -206,7 +208,8 @@ def predict_files(tried: Tried, folder: Path) -> None:
     assert len(rows) == N + 1
     assert shown.err.splitlines()[-1].startswith(f"1 of {N + 1} could not be read")
     written = folder / "predicted.jsonl"
-    tried.does("predict", str(folder / "samples"), "--to", str(written))
+    wrote = tried.does("predict", str(folder / "samples"), "--to", str(written)).err
+    assert f"wrote {N + 1} predictions to {written}" in wrote
     told = list(map(json.loads, written.read_text(encoding="utf-8").splitlines()))
     assert [one["label"] or "" for one in told] == [row["label"] for row in rows]
     good = [one for one in told if one["problem"] is None]
@@ -300,6 +303,7 @@ def leave(tried: Tried, kind: str, folder: Path) -> None:
         assert (folder / form).exists()
     tried.does("backup", str(folder / "all.backup"))
     tried.does("restore", str(folder / "all.backup"), str(folder / "restored"))
-    tried.does("annotator add", f"ada@{kind}.example")
+    shown = tried.does("annotator add", f"ada@{kind}.example").out
+    assert re.search(r"^works at +http://\S+labeling=1", shown, re.MULTILINE)
     for refused in (("seed", str(folder / "samples"), "--label", "red"), ("selection compare",)):
         assert "resets" in tried.does(*refused, code=1).err

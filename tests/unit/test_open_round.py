@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from goldloop.core.errors import EmptyPoolError
 from goldloop.core.tasks import NewTask
+from goldloop.loop.retrain import check_not_alone
 from goldloop.reports.steps import push_rows
 from goldloop.scoring.writer import Model
-from goldloop.settings.sections import SelectionSettings
+from goldloop.settings.sections import ConsensusSettings, SelectionSettings
 from tests.loop import PATIENT, Loop, texts
 
 BUDGET = 20
@@ -155,3 +159,25 @@ def test_an_annotator_of_an_earlier_round_is_not_waited_for(tmp_path: Path) -> N
     loop.pull()
 
     assert loop.push().n_planned > 0
+
+
+def test_one_annotator_alone_learns_the_way_out(tmp_path: Path) -> None:
+    """All audits have one answer and each needs two: the reason names a second login, and the settings.
+
+    A second annotator is what helps.
+    """
+    consensus = ConsensusSettings()
+    selection = SelectionSettings(budget_per_round=BUDGET, audit_rate=0.2)
+    loop = Loop(tmp_path, texts(200), selection=selection, consensus=consensus)
+    loop.score()
+    loop.push()
+    loop.work({"1": by_id})
+    loop.pull()
+    with pytest.raises(
+        EmptyPoolError, match=r"one annotator.* 2 different.*annotator add.*audit_answers = 1"
+    ):
+        check_not_alone(loop.state(), consensus)
+    loop.work({"2": by_id})
+    loop.pull()
+
+    check_not_alone(loop.state(), consensus)

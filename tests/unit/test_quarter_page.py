@@ -11,7 +11,7 @@ from goldloop.core.errors import SourceError
 from goldloop.costs.report import Quarter
 from goldloop.loop.push import push
 from goldloop.reports.quarter import QuarterReport, headline, lines, write_new_csv
-from goldloop.reports.quarter_data import before, first_day
+from goldloop.reports.quarter_data import before, first_day, quarters_of_samples
 from goldloop.reports.quarter_page import quarter_report, write_quarter
 from tests.record_loop import N_PAYMENTS, N_ROUNDS, OWN_AMOUNTS, RecordLoop
 
@@ -40,6 +40,7 @@ def test_a_quarter_holds_the_records_whose_own_time_lies_in_it(
     """All payments are of March, whenever they arrived; other quarters have none."""
     assert report.now.n <= N_PAYMENTS
     assert quarter_report(loop.ports, Quarter(2025, 2)) is None
+    assert quarters_of_samples(loop.ports) == [Quarter(2026, 1)]
     assert str(before(Quarter(2026, 1))) == "2025Q4"
     assert f"{first_day(Quarter(2026, 4)):%Y-%m-%d}" == "2026-10-01"
     assert sum(report.now.by_path.values()) == pytest.approx(1)

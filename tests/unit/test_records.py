@@ -19,7 +19,7 @@ from goldloop.core.errors import SourceError, UnreadableSampleError
 from goldloop.core.samples import Arrival, BatchId
 from goldloop.core.tasks import NewTask, Purpose
 from goldloop.modalities.record.fields import record_from, record_of
-from goldloop.modalities.record.inference import inferred_form
+from goldloop.modalities.record.inference import inferred_form, sound_late
 from goldloop.modalities.record.modality import RecordModality
 from goldloop.modalities.rows.pseudonyms import Pseudonyms
 from goldloop.settings import Settings
@@ -208,6 +208,28 @@ def test_fields_are_inferred_from_rows_of_a_file(tmp_path: Path) -> None:
     }
     assert (found["stake"], found["entity"], found["time"]) == ("amount_eur", "account_id", "at")
     assert sorted(found["ignore"]) == ["note", "truth"]
+
+
+def test_a_time_after_that_of_the_record_is_no_field(tmp_path: Path) -> None:
+    """A chargeback comes weeks later: a model that learned from it would look into the future.
+
+    A time before, or at the same moment, stays; so do all where no name tells which is the record's own.
+    """
+    rows = [
+        payment(number)
+        | {"account_since": "2020-05-01", "sent_at": f"2026-03-01T12:00:{number:02}+00:00"}
+        | ({"chargeback_at": "2026-04-02"} if number % 9 == 0 else {})
+        | {"at": f"2026-03-01T12:00:{number:02}", "refund_cents": number, "n_chargebacks_before": 0}
+        for number in range(60)
+    ]
+    found = inferred_form(str(write_json(tmp_path / "a.jsonl", *rows)), ["genuine", "fraud"])
+    unnamed = [{"id": row["id"], "opened": row["account_since"], "paid": row["at"]} for row in rows]
+    other = inferred_form(str(write_json(tmp_path / "b.jsonl", *unnamed)), ["genuine", "fraud"])
+
+    assert (found["time"], found["ignore"]) == ("at", ["chargeback_at"])
+    assert {"account_since", "sent_at"} < found["fields"].keys()
+    assert sound_late(found["fields"]) == ["refund_cents", "n_chargebacks_before"]
+    assert (other["fields"], other["ignore"]) == ({"opened": "time", "paid": "time"}, [])
 
 
 def test_fields_stand_in_goldloop_toml_as_a_user_would_write_them(tmp_path: Path) -> None:

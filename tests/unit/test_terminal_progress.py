@@ -6,8 +6,9 @@ import io
 import sys
 
 import pytest
+from rich.progress import TaskProgressColumn
 
-from goldloop.adapters.progress import TerminalProgress
+from goldloop.adapters.progress import TerminalProgress, _bars
 
 
 class Screen(io.StringIO):
@@ -41,6 +42,17 @@ def test_a_terminal_shows_how_much_is_done(monkeypatch: pytest.MonkeyPatch) -> N
     assert "files" in text
     assert "1,234" in text
     assert "50%" in text
+
+
+def test_the_pace_is_told_in_words() -> None:
+    """Samples a second, not iterations, with the separators of all other figures."""
+    column = next(one for one in _bars("").columns if isinstance(one, TaskProgressColumn))
+
+    assert [str(column.render_speed(speed)) for speed in (None, 12_514.2, 2.34)] == [
+        "",
+        "12,514 a second",
+        "2.3 a second",
+    ]
 
 
 def test_a_log_stays_free_of_bars(monkeypatch: pytest.MonkeyPatch) -> None:

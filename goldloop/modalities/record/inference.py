@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime
 from itertools import islice
 from typing import Any
 
@@ -19,13 +19,16 @@ MOST_WORDS = 60
 
 _STAKES = ("amount", "value", "price", "stake", "total")
 _ENTITIES = ("customer", "account", "user", "client", "cardholder", "card")
+_TIMES = ("at", "time", "timestamp", "datetime", "date", "created", "when")
+_LATER = ("chargeback", "refund", "dispute", "fraud", "outcome", "verdict", "decision", "resol")
 _FLAGS = {"0", "1", "true", "false", "yes", "no", "0.0", "1.0"}
 
 
 def inferred_form(source: str, labels: Collection[str]) -> dict[str, Any]:
     """Return the section [records] for rows like those of a file, or of a table of a database.
 
-    A column that holds the answer, one of `labels`, is ignored, and so is an empty one.
+    A column that holds the answer, one of `labels`, is ignored, and so is an empty one. So is a time after
+    that of the record, where a column's name tells which that is: what happened then was not known yet.
 
     Raises:
         SourceError: the source cannot be read, or holds no row.
@@ -44,10 +47,30 @@ def inferred_form(source: str, labels: Collection[str]) -> dict[str, Any]:
     entity = _first(fields, _ENTITIES)
     if entity is not None:
         fields[entity] = str(FieldKind.NAME)
-    time = next((name for name, kind in fields.items() if kind == FieldKind.TIME), None)
+    times = [name for name, kind in fields.items() if kind == FieldKind.TIME]
+    named = _first(fields, _TIMES, FieldKind.TIME)
+    later = [name for name in times if named is not None and _comes_after(rows, name, named)]
+    time = named or next(iter(times), None)
     roles = {"stake": stake, "entity": entity, "time": time}
-    empty = [name for name, kind in kinds.items() if kind is None]
-    return {"fields": fields, "ignore": empty} | {role: name for role, name in roles.items() if name}
+    ignored = [name for name, kind in kinds.items() if kind is None or name in later]
+    fields = {name: kind for name, kind in fields.items() if name not in later}
+    return {"fields": fields, "ignore": ignored} | {role: name for role, name in roles.items() if name}
+
+
+def sound_late(fields: Iterable[str]) -> list[str]:
+    """Return the fields whose names sound like what becomes of a record after its decision."""
+    return [name for name in fields if any(word in name.lower() for word in _LATER)]
+
+
+def _comes_after(rows: Sequence[Mapping[str, Any]], name: str, time: str) -> bool:
+    """Return whether `name` holds a time that in no row comes before `time`, and in most comes after it."""
+    pairs = [
+        (_moment(row[name]), _moment(row[time]))
+        for row in rows
+        if not is_missing(row.get(name)) and not is_missing(row.get(time))
+    ]
+    n_after = sum(other > own for other, own in pairs)
+    return all(other >= own for other, own in pairs) and 2 * n_after > len(pairs)
 
 
 def _rows(source: str) -> Iterator[RawRow]:
@@ -89,6 +112,13 @@ def _is_number(value: Any) -> bool:
         return not isinstance(value, (bool, datetime, date)) and float(value) is not None
     except (TypeError, ValueError):
         return False
+
+
+def _moment(value: str | date) -> datetime:
+    moment = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
+    if not isinstance(moment, datetime):
+        moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _is_time(value: Any) -> bool:
