@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from goldloop.core.planned_tasks import TaskStatus
 from goldloop.core.tasks import Purpose
+from goldloop.settings.workspace import Workspace
 from scripts.bench.faults.people import LABELS, pictures
 from scripts.bench.sheet_pages import SHEET_READY
 from scripts.bench.sheet_pages import Person as Reader
@@ -47,7 +49,9 @@ def live(loop: Loop, *purposes: Purpose) -> list[TaskStatus]:
     return [task for task in tasks if task.purpose in purposes]
 
 
-def test_sheets_from_the_push_to_gold(loop: Loop, browser: WebDriver, tmp_path: Path) -> None:
+def test_sheets_from_the_push_to_gold(
+    loop: Loop, services_workspace: Workspace, browser: WebDriver, tmp_path: Path
+) -> None:
     """Sure suggestions share pages; one look makes the unclicked gold, and the clicked are asked again."""
     server = loop.servers.label_studio
     truth = pictures(tmp_path / "first", N_FIRST, seed=0)
@@ -70,6 +74,8 @@ def test_sheets_from_the_push_to_gold(loop: Loop, browser: WebDriver, tmp_path: 
     pushed = loop.json("push")
     assert pushed["purposes"]["sheet"] >= 24
     assert pushed["purposes"]["planted"] >= 1
+    # the server of the test run serves the folder of another workspace
+    shutil.copytree(loop.parts.workspace.images, services_workspace.images, dirs_exist_ok=True)
     before = {one.sample_id: one.label for one in loop.parts.gold.records()}
     shown = {task.sample_id: task.plan for task in live(loop, Purpose.SHEET, Purpose.PLANTED)}
     n_sheets = len({plan.sheet for plan in shown.values()})

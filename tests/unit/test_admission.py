@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from goldloop.annotators.report import annotator_report
-from goldloop.consensus.admission import BULK_N, MIN_LOOK_S, Refusal, admit
+from goldloop.consensus.admission import BULK_N, MIN_GLANCE_S, MIN_LOOK_S, Refusal, admit
 from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
 from goldloop.core.tasks import Purpose
 from goldloop.labeling.summary import summary_of
@@ -100,6 +100,35 @@ def test_answers_of_one_account_at_one_moment_do_not_count() -> None:
 
     assert [entry.annotation for entry in admission.refused] == script
     assert {entry.refusal for entry in admission.refused} == {Refusal.BURST}
+
+
+def on_sheet(number: int, sheet: int, **changes: Any) -> StoredAnnotation:
+    """Return an answer to a picture of a sheet, of which all answers have one moment."""
+    at = START + timedelta(milliseconds=sheet)
+    purpose = Purpose.PLANTED if number % 12 == 5 else Purpose.SHEET
+    fields = {"key": f"{number:064x}:{purpose}", "created_at": at, "updated_at": at, "lead_time_s": 0.4}
+    return stored(number, **fields | changes)
+
+
+def test_a_sheet_is_one_answer_of_one_moment() -> None:
+    """Two dozen pictures answered at once are one page; ten pages within a tenth of a second are a script."""
+    page = [on_sheet(number, 0) for number in range(24)]
+    assert admit(page, LABELS).refused == []
+
+    script = [on_sheet(number, number // 12) for number in range(12 * BULK_N)]
+    honest = [on_sheet(number, 60_000) for number in range(1_000, 1_012)]
+    admission = admit([*script, *honest], LABELS)
+    assert [entry.annotation for entry in admission.refused] == script
+    assert {entry.refusal for entry in admission.refused} == {Refusal.BURST}
+
+
+def test_a_sheet_that_took_no_time_for_a_look_at_each_picture_does_not_count() -> None:
+    """The share of the page's time says it; clicks count all the same, as a wish for a closer look."""
+    assert admit([on_sheet(1, 0, lead_time_s=MIN_GLANCE_S)], LABELS).refused == []
+    quick = [on_sheet(number, 0, lead_time_s=0.04) for number in range(12)]
+    assert {entry.refusal for entry in admit(quick, LABELS).refused} == {Refusal.FLASHED}
+    click = on_sheet(3, 0, lead_time_s=0.04, label=None, status=AnnotationStatus.DEFERRED)
+    assert admit([click], LABELS).admitted == [click]
 
 
 def test_an_answer_that_shares_only_an_id_with_a_burst_counts() -> None:
