@@ -41,7 +41,8 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Import labels that exist; they train models, and annotators who say otherwise decide."""
-    from goldloop.loop.imports import ImportWish, import_labels, list_imports
+    from goldloop.loop.import_list import list_imports
+    from goldloop.loop.imports import ImportWish, import_labels
     from goldloop.reports.imports import import_problems, import_rows, listed_rows
 
     ports = open_workspace(where).ports

@@ -28,7 +28,7 @@ from goldloop.labeling.placements import placements_of
 from goldloop.loop.import_arrivals import arrive
 from goldloop.loop.outcomes import commit_gold, people_say
 from goldloop.loop.ports import LoopPorts
-from goldloop.tables.imported_labels import read_imported, save_imported
+from goldloop.tables.imported_labels import save_imported
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +80,6 @@ class ImportReport:
     differences: tuple[Difference, ...] = ()
     gold_version: int | None = None
     n_gold_changes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ListedImport:
-    """A file that was imported: how many rows it gave, how many are gold now, of how many labels."""
-
-    source: str
-    format: str
-    imported_at: datetime
-    n_rows: int
-    n_gold: int
-    n_labels: int
 
 
 def import_labels(ports: LoopPorts, source: Path, wish: ImportWish) -> ImportReport:
@@ -153,25 +141,6 @@ def _kept(
         gold_version=version.version if version else None,
         n_gold_changes=version.n_added + version.n_changed + version.n_removed if version else 0,
     )
-
-
-def list_imports(ports: LoopPorts) -> list[ListedImport]:
-    """Return the files that were imported, in the order in which they came."""
-    imported = read_imported(ports.tables.imported_labels)
-    state = read_state(ports.tables, ports.settings)
-    in_gold = {one.sample_id: one.label for one in state.snapshot.gold.records if one.source == "import"}
-    passes: dict[tuple[str, str, datetime], list[ImportedLabel]] = {}
-    for one in imported:
-        passes.setdefault((one.source, one.format, one.imported_at), []).append(one)
-    return [
-        ListedImport(
-            *key,
-            n_rows=len(rows),
-            n_gold=len({one.sample_id for one in rows if in_gold.get(one.sample_id) == one.label}),
-            n_labels=len({one.label for one in rows}),
-        )
-        for key, rows in passes.items()
-    ]
 
 
 def _told(
