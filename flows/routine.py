@@ -16,7 +16,7 @@ from prefect.schedules import Cron, Schedule
 
 from flows.cron import check_cron
 from flows.metrics import metrics_served
-from flows.page import page_served
+from flows.page import page_served, refresh_workspace_page
 from flows.publish import (
     publish_retrain,
     publish_review,
@@ -127,6 +127,7 @@ def round_(workspace: str) -> RoundReport:
         page = as_task("write the round's page", lambda: write_page(ports, folder, links=wiring.links()))
         as_task("write the round's decisions", lambda: write_round_decisions(ports, folder))
         reviewed = as_task("write the round's review", lambda: write_round_review(ports, folder))
+        as_task("write the workspace's page again", lambda: refresh_workspace_page(wiring))
         annotators = read_annotators(wiring)
         looked.standing.append(falling_annotators(annotators.people))
         publish_round(wiring, report, annotators)
