@@ -132,6 +132,10 @@ def up(
     if servers.mlflow.login:
         lines["MLflow login"] = " / ".join(servers.mlflow.login)
     show(servers.addresses, pairs(lines), as_json=as_json)
+    from flows.suggestions import dead_sentence, disconnect_dead_suggestions
+
+    if (dead := disconnect_dead_suggestions(Wiring(Workspace.open(where)))) is not None:
+        say(dead_sentence(dead))
 
 
 @app.command()
