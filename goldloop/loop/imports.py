@@ -37,13 +37,14 @@ class ImportWish:
 
     `label_map` maps names in the file to labels; an empty label leaves rows out. `is_random` says that the
     samples are a random draw of those that arrive. `ignores_splits` lets samples train that the file has for
-    validation or test.
+    validation or test. `origin` names what the labels come from, "" for the file itself.
     """
 
     form: Format
     label_map: Mapping[str, str] = field(default_factory=dict)
     is_random: bool = False
     ignores_splits: bool = False
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +170,7 @@ def _told(
                 digest=hashlib.sha256(json.dumps(whole, ensure_ascii=False).encode()).hexdigest(),
                 sample_id=sample_id,
                 label=one[0],
-                source=str(source),
+                source=wish.origin or str(source),
                 format=str(wish.form),
                 place=row.place,
                 annotator=row.annotator,
