@@ -15,7 +15,7 @@ from flows.present import present_status, task_link
 from goldloop.adapters.page_server import KEY, PageServer
 from goldloop.core.errors import GoldloopError
 from goldloop.reports.workspace_gallery import NAMES, Wanted
-from goldloop.reports.workspace_page import WorkspacePage, workspace_page
+from goldloop.reports.workspace_page import FILE, WorkspacePage, workspace_page
 from goldloop.settings.metrics import MetricsAddress
 from goldloop.settings.sealing_key import sealing_key
 from goldloop.wiring import Wiring, open_workspace
@@ -36,6 +36,15 @@ def page_of(wiring: Wiring) -> WorkspacePage:
 def write_workspace_page(wiring: Wiring) -> Path:
     """Write the page into the folder of reports; return where it lies."""
     return page_of(wiring).file(wiring.workspace.reports)
+
+
+def refresh_workspace_page(wiring: Wiring) -> Path | None:
+    """Write the page again where it lies in the folder of reports; return where, None where it does not.
+
+    Whoever wants the page has written it once; it shows samples and answers, which is not for every folder.
+    """
+    is_wanted = (wiring.workspace.reports / FILE).is_file()
+    return write_workspace_page(wiring) if is_wanted else None
 
 
 def page_key(wiring: Wiring) -> str:

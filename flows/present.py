@@ -53,7 +53,12 @@ def present_status(wiring: Wiring) -> Status:
         preset=wiring.preset,
     )
     cautions = (*status.cautions, *failing_receivers(wiring.workspace.notifications))
-    return replace(status, outcomes=_outcomes(wiring, labeling), cautions=cautions)
+    return replace(
+        status,
+        outcomes=_outcomes(wiring, labeling),
+        imports=_imports(wiring, labeling),
+        cautions=cautions,
+    )
 
 
 def task_link(wiring: Wiring) -> Callable[[TaskStatus], str]:
@@ -91,6 +96,17 @@ def _outcomes(wiring: Wiring, labeling: Callable[[], LoopState]) -> str:
     found = read_maturity(wiring.ports, state.snapshot.reported)
     passed = read_let_through_report(wiring.ports, state, found)
     return outcomes_line(state.snapshot.reported, found, passed)
+
+
+def _imports(wiring: Wiring, labeling: Callable[[], LoopState]) -> str:
+    """Return what was imported and what became of it; "" where nothing was."""
+    from goldloop.loop.import_list import total_imports
+    from goldloop.reports.imports import imports_line
+
+    if not wiring.tables.imported_labels.version():
+        return ""
+    totals = total_imports(wiring.ports, labeling())
+    return imports_line(totals) if totals else ""
 
 
 def _compared_answers(wiring: Wiring, summary: LabelingSummary) -> str:

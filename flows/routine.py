@@ -16,7 +16,7 @@ from prefect.schedules import Cron, Schedule
 
 from flows.cron import check_cron
 from flows.metrics import metrics_served
-from flows.page import page_served
+from flows.page import page_served, refresh_workspace_page
 from flows.publish import (
     publish_retrain,
     publish_review,
@@ -27,7 +27,7 @@ from flows.publish import (
 )
 from flows.runs import opened
 from flows.steps import as_task
-from flows.suggestions import suggestions_served
+from flows.suggestions import disconnect_dead_suggestions, suggestions_served
 from flows.telling import telling
 from goldloop.core.structured_log import FORMAT_VARIABLE, log, set_up_log
 from goldloop.labeling.pull import PullReport
@@ -84,6 +84,7 @@ def push(workspace: str) -> PushReport:
     """Choose this round's samples and push them into Label Studio, each exactly once."""
     wiring = opened(workspace)
     with telling(wiring, "push"):
+        disconnect_dead_suggestions(wiring)
         report = as_task("push the round's tasks", lambda: push_round(wiring.ports))
         publish_table("push", push_rows(report), f"Round {report.round} of {workspace}")
     return report
@@ -123,10 +124,12 @@ def round_(workspace: str) -> RoundReport:
     wiring = opened(workspace)
     ports, folder = wiring.ports, wiring.workspace.reports
     with telling(wiring, "round", pulls=True) as looked:
+        disconnect_dead_suggestions(wiring)
         report = run_round(with_plots(ports), as_task)
         page = as_task("write the round's page", lambda: write_page(ports, folder, links=wiring.links()))
         as_task("write the round's decisions", lambda: write_round_decisions(ports, folder))
         reviewed = as_task("write the round's review", lambda: write_round_review(ports, folder))
+        as_task("write the workspace's page again", lambda: refresh_workspace_page(wiring))
         annotators = read_annotators(wiring)
         looked.standing.append(falling_annotators(annotators.people))
         publish_round(wiring, report, annotators)
@@ -203,7 +206,9 @@ def serve(
             port = stack.enter_context(page_served(wiring.workspace.root, page))
             at = f"http://{page.host}:{port}/"
             log(logging.INFO, "page.served", f"page at {at}", address=at)
-        if suggestions is not None:
+        if suggestions is None:
+            disconnect_dead_suggestions(wiring)
+        else:
             at = stack.enter_context(suggestions_served(wiring, suggestions))
             log(logging.INFO, "suggestions.served", f"suggestions at {at}", address=at)
         if has_schedules:

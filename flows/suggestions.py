@@ -53,15 +53,42 @@ def suggestions_served(wiring: Wiring, address: MetricsAddress, *, look_s: float
         server.close()
 
 
+def disconnect_dead_suggestions(wiring: Wiring) -> str | None:
+    """Disconnect the suggestions of a `goldloop serve` that was killed; return where they were.
+
+    Until then Label Studio waits for them whenever somebody opens a task. A server that cannot be asked has
+    none to wait for, and whatever comes next says what is wrong with it.
+    """
+    projects = wiring.workspace.identity.projects
+    if not projects:
+        return None
+    try:
+        place = wiring.endpoints.label_studio
+        at = ConnectedBackend(place.url, place.token, projects[0].id).remove_dead()
+    except GoldloopError:
+        return None
+    if at is not None:
+        log(logging.WARNING, "suggestions.disconnected", dead_sentence(at), address=at)
+    return at
+
+
+def dead_sentence(address: str) -> str:
+    """Say that suggestions do not answer any more."""
+    return (
+        f"suggestions at {address} did not answer, and Label Studio asks them no more; "
+        "`goldloop serve --suggestions` connects them again"
+    )
+
+
 def _follow(
     connected: ConnectedBackend, live: LiveSuggestions, is_over: threading.Event, look_s: float
 ) -> None:
-    """Tell Label Studio whenever another model's suggestions are shown."""
+    """Tell Label Studio whenever another model's suggestions are shown, or when it has lost the backend."""
     told = live.version()
     while not is_over.wait(look_s):
         try:
             version = live.version()
-            if version != told:
+            if version != told or not connected.is_there():
                 connected.show(version)
                 told = version
         except Exception as error:  # the next look may succeed

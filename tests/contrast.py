@@ -1,4 +1,4 @@
-"""Contrast in a real browser: every text of a page against what lies behind it [WCAG 2.2, 1.4.3]."""
+"""Legible pages in a real browser: contrast [WCAG 2.2, 1.4.3], whole tables, and plots that are large."""
 
 from __future__ import annotations
 
@@ -46,6 +46,25 @@ return found;
 def contrasts(page: WebDriver) -> list[tuple[float, float, str]]:
     """Return for each text that can be seen its contrast, the least that is allowed, and how it begins."""
     return [(float(ratio), float(least), str(text)) for ratio, least, text in page.execute_script(_SCRIPT)]
+
+
+def cut(page: WebDriver) -> list[str]:
+    """Return the tables of names and values that are wider than their frame, so that values are cut."""
+    script = """
+        const isCut = (table) => table.scrollWidth > table.closest(".scroll").clientWidth;
+        return [...document.querySelectorAll(".pairs")].filter(isCut).map((table) => table.innerText);
+    """
+    return [str(text) for text in page.execute_script(script)]
+
+
+def plot_scales(page: WebDriver) -> list[float]:
+    """Return how many pixels wide each plot is for each point at which it was drawn; texts have 9 to 12."""
+    script = """
+        const drawn = (image) => parseFloat(image.style.getPropertyValue("--drawn"));
+        const scale = (image) => image.getBoundingClientRect().width / drawn(image);
+        return [...document.querySelectorAll(".plot img")].map(scale);
+    """
+    return [float(scale) for scale in page.execute_script(script)]
 
 
 def prefer(page: WebDriver, scheme: str) -> None:

@@ -19,7 +19,8 @@ app = typer.Typer()
 @app.command("import")
 def import_(
     source: Annotated[
-        Path | None, typer.Argument(metavar="SOURCE", help="File or folder with labelled samples.")
+        str | None,
+        typer.Argument(metavar="SOURCE", help="File, folder or Label Studio project with labelled samples."),
     ] = None,
     form: Annotated[Format | None, typer.Option("--format", help="Its format.")] = None,
     *,
@@ -41,10 +42,13 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Import labels that exist; they train models, and annotators who say otherwise decide."""
-    from goldloop.loop.imports import ImportWish, import_labels, list_imports
+    from flows.label_studio_project import exported_project, is_address
+    from goldloop.loop.import_list import list_imports
+    from goldloop.loop.imports import ImportWish, import_labels
     from goldloop.reports.imports import import_problems, import_rows, listed_rows
 
-    ports = open_workspace(where).ports
+    wiring = open_workspace(where)
+    ports = wiring.ports
     if listed:
         found = list_imports(ports)
         show(found, listed_rows(found), as_json=as_json)
@@ -54,8 +58,12 @@ def import_(
             "goldloop import needs a file or folder and its format, as in `goldloop import labels.csv "
             f"--format csv`; formats are {', '.join(Format)}"
         )
-    wish = ImportWish(form, _mapped(label_map or []), drawn_at_random, ignore_splits)
-    report = import_labels(ports, Path(os.path.normpath(source.expanduser().absolute())), wish)
+    origin, path = "", Path(os.path.normpath(Path(source).expanduser().absolute()))
+    mapped = _mapped(label_map or [])
+    if form is Format.LABEL_STUDIO and is_address(source):
+        path, origin = exported_project(wiring, source)
+    wish = ImportWish(form, mapped, drawn_at_random, ignore_splits, origin)
+    report = import_labels(ports, path, wish)
     show(report, import_rows(report), as_json=as_json)
     for sentence in import_problems(report):
         say(sentence)

@@ -125,6 +125,7 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Start Label Studio, Prefect and MLflow, and check external servers."""
+    from flows.suggestions import dead_sentence, disconnect_dead_suggestions
     from goldloop.services import up as start
 
     workspace = Workspace.open(where)
@@ -137,6 +138,8 @@ def up(
     if servers.mlflow.login:
         lines["MLflow login"] = " / ".join(servers.mlflow.login)
     show(servers.addresses, pairs(lines), as_json=as_json)
+    if (dead := disconnect_dead_suggestions(Wiring(workspace))) is not None:
+        say(dead_sentence(dead))
     if not conservation(open_workspace(workspace.root).tables).n_files:
         source = "a folder of pictures" if workspace.settings.kind == "image" else "a file of rows"
         say(f"next: `goldloop score` with {source}")

@@ -28,7 +28,7 @@ from goldloop.labeling.placements import placements_of
 from goldloop.loop.import_arrivals import arrive
 from goldloop.loop.outcomes import commit_gold, people_say
 from goldloop.loop.ports import LoopPorts
-from goldloop.tables.imported_labels import read_imported, save_imported
+from goldloop.tables.imported_labels import save_imported
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,14 @@ class ImportWish:
 
     `label_map` maps names in the file to labels; an empty label leaves rows out. `is_random` says that the
     samples are a random draw of those that arrive. `ignores_splits` lets samples train that the file has for
-    validation or test.
+    validation or test. `origin` names what the labels come from, "" for the file itself.
     """
 
     form: Format
     label_map: Mapping[str, str] = field(default_factory=dict)
     is_random: bool = False
     ignores_splits: bool = False
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +81,6 @@ class ImportReport:
     differences: tuple[Difference, ...] = ()
     gold_version: int | None = None
     n_gold_changes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ListedImport:
-    """A file that was imported: how many rows it gave, how many are gold now, of how many labels."""
-
-    source: str
-    format: str
-    imported_at: datetime
-    n_rows: int
-    n_gold: int
-    n_labels: int
 
 
 def import_labels(ports: LoopPorts, source: Path, wish: ImportWish) -> ImportReport:
@@ -155,25 +144,6 @@ def _kept(
     )
 
 
-def list_imports(ports: LoopPorts) -> list[ListedImport]:
-    """Return the files that were imported, in the order in which they came."""
-    imported = read_imported(ports.tables.imported_labels)
-    state = read_state(ports.tables, ports.settings)
-    in_gold = {one.sample_id: one.label for one in state.snapshot.gold.records if one.source == "import"}
-    passes: dict[tuple[str, str, datetime], list[ImportedLabel]] = {}
-    for one in imported:
-        passes.setdefault((one.source, one.format, one.imported_at), []).append(one)
-    return [
-        ListedImport(
-            *key,
-            n_rows=len(rows),
-            n_gold=len({one.sample_id for one in rows if in_gold.get(one.sample_id) == one.label}),
-            n_labels=len({one.label for one in rows}),
-        )
-        for key, rows in passes.items()
-    ]
-
-
 def _told(
     found: Sequence[tuple[LabelledSample, SampleId]],
     label_of: Mapping[str, str | None],
@@ -200,7 +170,7 @@ def _told(
                 digest=hashlib.sha256(json.dumps(whole, ensure_ascii=False).encode()).hexdigest(),
                 sample_id=sample_id,
                 label=one[0],
-                source=str(source),
+                source=wish.origin or str(source),
                 format=str(wish.form),
                 place=row.place,
                 annotator=row.annotator,

@@ -72,6 +72,10 @@ class Page:
         return tuple(name for name, is_needed in needed if is_needed)
 
 
+_SVG_HEAD = 2000  # bytes in which an SVG says how wide it is
+_SVG_WIDTH = re.compile(rb"<svg[^>]*\swidth=\"([0-9.]+)pt\"")
+
+
 def render_page(page: Page) -> str:
     """Return `page` as one self-contained HTML document; whatever a label is called, it comes out as text.
 
@@ -89,6 +93,7 @@ def render_page(page: Page) -> str:
     environment.filters |= {
         "anchor": anchor,
         "data_uri": data_uri,
+        "width_pt": width_pt,
         "cell": _cell,
         "shown": _shown,
         "json": _json,
@@ -153,6 +158,16 @@ def _shown(preview: Preview | None, alt: str) -> Markup:
     is_small = image.startswith(b"\x89PNG") and int.from_bytes(image[16:20], "big") < SMALL_PIXELS
     small = Markup(' class="small"') if is_small else ""
     return Markup('<img{} src="{}" alt="{}" loading="lazy">').format(small, data_uri(image), visible(alt))
+
+
+def width_pt(plot: bytes) -> float | None:
+    """Return the width of an SVG in points, None where it says none.
+
+    >>> width_pt(b'<?xml?><svg height="288pt" version="1.1" width="547.2pt" xmlns="..."><g/></svg>')
+    547.2
+    """
+    found = _SVG_WIDTH.search(plot[:_SVG_HEAD])
+    return float(found[1]) if found else None
 
 
 def data_uri(image: bytes) -> Markup:

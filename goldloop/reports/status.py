@@ -46,7 +46,7 @@ class Status:
     reason; `n_misnamed` those that count for another account than the server names. `waits_for` tells what
     the open round waits for. `preset` tells which preset goldloop trains, and who chose it from what. `hints`
     counts the user's hints by label, `hinted_gold` the gold samples of these labels. `splits` counts the gold
-    samples by split. `outcomes` tells what was reported later, and how late.
+    samples by split. `outcomes` tells what was reported later, and how late, `imports` what was imported.
     """
 
     workspace: str
@@ -71,6 +71,7 @@ class Status:
     hinted_gold: Mapping[str, int] = field(default_factory=dict)
     splits: Mapping[str, int] = field(default_factory=dict)
     outcomes: str = ""
+    imports: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Return the status for scripts, the conservation sum included."""
@@ -110,6 +111,8 @@ class Status:
             lines["misnamed"] = f"{self.n_misnamed} answers saved by another account than the server names"
         if self.outcomes:
             lines["outcomes"] = self.outcomes
+        if self.imports:
+            lines["imported"] = self.imports
         if self.hints:
             lines["hints"] = "; ".join(
                 f"{n} of {label!r}, of which gold has {self.hinted_gold[label]}"

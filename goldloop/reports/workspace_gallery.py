@@ -33,7 +33,11 @@ CONFIDENCES: Mapping[str, tuple[float, float]] = {
 }
 NAMES = ("label", "lane", "confidence", "annotator", "round")
 
-_PROSE = "The label is that of gold, or else the model's. Annotator and round are those of answers."
+_PROSE = (
+    "The label is that of gold, or else the model's. Annotator and round are those of answers.",
+    "Open a task to look at it, and answer it elsewhere: who has seen here what gold and the model say is "
+    "not blind.",
+)
 
 TaskLink = Callable[[TaskStatus], str]
 """The address of a task that was pushed, "" where it is not known."""
@@ -155,7 +159,7 @@ class GallerySource:
                     facts, sample_id, preview, answers=answers, facets=facets, link=links.get(sample_id, "")
                 )
             )
-        return Section(TITLE, prose=(_PROSE,), tiles=tiles, chooser=chooser)
+        return Section(TITLE, prose=_PROSE, tiles=tiles, chooser=chooser)
 
     def _answered(self, shown: set[SampleId]) -> defaultdict[SampleId, set[tuple[str, int]]]:
         """Return who answered each of the samples, in which round."""

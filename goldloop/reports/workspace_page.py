@@ -9,9 +9,11 @@ from pathlib import Path
 from goldloop.annotators.report import annotator_report
 from goldloop.costs.report import cost_report
 from goldloop.labeling.context import LoopState, read_state
+from goldloop.loop.import_list import list_imports
 from goldloop.loop.ports import LoopPorts
 from goldloop.reports.annotators import NOBODY, annotator_sections
 from goldloop.reports.costs import cost_section, read_cost_inputs
+from goldloop.reports.imports import imports_section
 from goldloop.reports.outlook import outlook_section
 from goldloop.reports.page import Page, render_page, save_page
 from goldloop.reports.round_page import routing_of
@@ -62,6 +64,7 @@ def workspace_page(
         outlook_section(rounds[-1].outlook if rounds else None),
         rounds_section(rows, round_plots(rounds)),
         *_people(ports, state),
+        imports_section(list_imports(ports, state) if state.snapshot.imported else []),
         _or_words(routing_of(ports, state, rounds), "Policy", NO_MODEL),
         _cost(ports, state),
     ]

@@ -107,8 +107,10 @@ def test_every_command_works_on_this_kind(
         assert "/runs?workflowType=machine_learning" in tried.does(name).out
     answer(tried, kind, truth)
     n_checks = write_checks(loop.root / "checks") if kind == "text" else 0
+    tried.does("page")
     record = tried.tells("round")["record"]
     assert record["model_version"] == "2"
+    assert "model 2" in (loop.root / "reports" / "workspace.html").read_text(encoding="utf-8")
     assert (record["checks"] is not None) is bool(n_checks)
     look_at_checks(tried, n_checks, tmp_path)
     look_at_reports(tried, kind, truth)

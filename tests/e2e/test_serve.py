@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Callable
@@ -150,25 +151,54 @@ def answers(port: int, headers: dict[str, str], path: str = "/metrics") -> int:
         return 0
 
 
-def test_suggestions_beside_workers(make_loop: Callable[..., Loop], services: Endpoints) -> None:
+def backends(loop: Loop, project_id: int) -> list[tuple[str, str]]:
+    """Return address and state of each ML backend of a project; Label Studio asks each of them for it."""
+    place = loop.servers.label_studio
+    headers = {"Authorization": f"Token {place.token}"}
+    with httpx.Client(base_url=place.url, timeout=60, trust_env=False, headers=headers) as http:
+        found = http.get("/api/ml/", params={"project": project_id}).raise_for_status()
+    return [(one["url"], one["state"]) for one in found.json()]
+
+
+def suggesting(loop: Loop, port: int) -> subprocess.Popen[str]:
+    """Start to serve suggestions at a port, and return the process once Label Studio asks there."""
+    project_id = loop.parts.queue().projects.main
+    serving = loop.start("serve", "--only-metrics", "--metrics", str(free_port()), "--suggestions", str(port))
+    until(lambda: backends(loop, project_id) == [(f"http://127.0.0.1:{port}", "CO")], serving)
+    return serving
+
+
+def test_suggestions_beside_workers(make_loop: Callable[..., Loop]) -> None:
     """Label Studio asks the workspace while it serves, and nobody afterwards; a wrong port is a sentence."""
     loop = make_loop("suggesting", labels=["cat", "dog"])
-    project_id = loop.parts.queue().projects.main
-    place = services.label_studio
-
-    def asked() -> list[tuple[str, str]]:
-        with httpx.Client(base_url=place.url, timeout=60, trust_env=False) as http:
-            headers = {"Authorization": f"Token {place.token}"}
-            found = http.get("/api/ml/", params={"project": project_id}, headers=headers).raise_for_status()
-            return [(one["url"], one["state"]) for one in found.json()]
-
-    port = free_port()
-    serving = loop.start("serve", "--only-metrics", "--metrics", str(free_port()), "--suggestions", str(port))
-    try:
-        until(lambda: asked() == [(f"http://127.0.0.1:{port}", "CO")], serving)
-    finally:
-        serving.send_signal(signal.SIGINT)
-        assert "Traceback" not in finish(serving).err
-    assert asked() == []
+    serving = suggesting(loop, free_port())
+    serving.send_signal(signal.SIGINT)
+    assert "Traceback" not in finish(serving).err
+    assert backends(loop, loop.parts.queue().projects.main) == []
 
     assert "suggestions need a port such as 9477" in loop.run("serve", "--suggestions", "none", code=1).err
+
+
+@pytest.mark.parametrize("command", ["push", "up"])
+def test_killed_suggestions_are_disconnected(
+    make_loop: Callable[..., Loop], tmp_path: Path, command: str
+) -> None:
+    """The next command that knows Label Studio says so; suggestions that answer stay connected."""
+    samples("text", tmp_path / "samples", 20)
+    loop = make_loop(f"killed-{command}", labels=list(LABELS), kind="text", model={})
+    loop.run("score", str(tmp_path / "samples"))
+    port, project_id = free_port(), loop.parts.queue().projects.main
+    address = f"http://127.0.0.1:{port}"
+    serving = suggesting(loop, port)
+    try:
+        assert "did not answer" not in loop.run(command).err
+        assert backends(loop, project_id) == [(address, "CO")]
+    finally:
+        os.killpg(serving.pid, signal.SIGKILL)
+        finish(serving)
+    assert backends(loop, project_id) == [(address, "DI")]
+
+    said = loop.run(command).err
+    assert f"suggestions at {address} did not answer, and Label Studio asks them no more" in said
+    assert backends(loop, project_id) == []
+    assert "did not answer" not in loop.run(command).err

@@ -18,7 +18,7 @@ from goldloop.core.tasks import Purpose, task_key
 from goldloop.formats.export import OF_PICTURES, Format, export_gold
 from goldloop.formats.gold_export import GoldExport
 from goldloop.loop.check import check_workspace
-from goldloop.loop.imports import list_imports
+from goldloop.loop.import_list import list_imports
 from goldloop.loop.pull import pull
 from goldloop.loop.push import push
 from goldloop.loop.relabel import find_label_errors, read_relabels, send_label_errors

@@ -10,7 +10,7 @@ import pytest
 from flows.page import PresentPage
 from goldloop.adapters.page_server import PageServer
 from goldloop.settings.metrics import MetricsAddress
-from tests.contrast import contrasts, prefer
+from tests.contrast import contrasts, cut, plot_scales, prefer
 from tests.loop import Loop
 from tests.unit.workspace_pages import page_of, worked_loop
 
@@ -62,7 +62,7 @@ def said(page: WebDriver) -> str:
 
 
 def test_every_text_can_be_read(browser: WebDriver, loop: Loop, tmp_path: Path) -> None:
-    """At three widths, light and dark, texts have WCAG's AA contrast and nothing is wider than the page."""
+    """At three widths, light and dark, texts have WCAG's AA contrast, and neither values nor plots suffer."""
     address = page_of(loop).file(tmp_path).as_uri()
     for scheme in ("light", "dark"):
         prefer(browser, scheme)
@@ -76,6 +76,10 @@ def test_every_text_can_be_read(browser: WebDriver, loop: Loop, tmp_path: Path) 
                 "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
             )
             assert wide <= room, (scheme, width)
+            assert cut(browser) == [], width
+            scales = plot_scales(browser)
+            assert scales
+            assert min(scales) > 0.7, width
     assert errors(browser) == []
 
 

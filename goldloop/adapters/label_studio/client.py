@@ -77,6 +77,10 @@ class LabelStudioClient:
         """Delete the object at `path`."""
         self._ask("DELETE", path, None, None)
 
+    def content(self, path: str) -> bytes:
+        """Return the file at `path` of the server; a redirect to another server goes without the token."""
+        return self._http.get(path).raise_for_status().content
+
     def pages(self, path: str, params: Params) -> Iterator[dict[str, Any]]:
         """Yield every row of a list with numbered pages."""
         page = 1

@@ -36,6 +36,7 @@ USER = "goldloop"
 MARK = "goldloop: suggests when a task is opened"
 """Description by which goldloop finds its own backend among those of a project."""
 
+_CONNECTED = "CO"  # state of a backend that has answered Label Studio
 _MOST_BYTES = 64 << 20  # of one request; Label Studio sends tasks with all their answers
 _TIMEOUT_S = 30
 _Answer = tuple[int, Mapping[str, Any]]
@@ -162,9 +163,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class ConnectedBackend:
-    """goldloop's ML backend as one project of Label Studio knows it."""
+    """goldloop's ML backend as one project of Label Studio knows it.
 
-    def __init__(self, url: str, token: str, project_id: int, *, address: str, password: str) -> None:
+    Only `show` and `is_there` need the `address` of the backend, and `show` its `password`.
+    """
+
+    def __init__(
+        self, url: str, token: str, project_id: int, *, address: str = "", password: str = ""
+    ) -> None:
         self.url = url
         self._server = LabelStudioClient(url, token)
         self._project = f"/api/projects/{project_id}/"
@@ -190,7 +196,7 @@ class ConnectedBackend:
             wanted = self._settings | {"title": version or NOTHING_SHOWN}
             mine = self._mine()
             if mine is not None:
-                self._server.patch(f"/api/ml/{mine}", wanted)
+                self._server.patch(f"/api/ml/{mine['id']}", wanted)
                 return
             try:
                 self._server.post("/api/ml/", wanted)
@@ -203,12 +209,32 @@ class ConnectedBackend:
         """Disconnect the backend: from one that does not answer, Label Studio shows no suggestion."""
         with translated(self.url, "disconnect the suggestions"):
             mine = self._mine()
-            if mine is None:
-                return
-            version = self._server.get(self._project)["model_version"]
-            self._server.delete(f"/api/ml/{mine}")  # and forgets whose suggestions it shows
-            if version and version != NOTHING_SHOWN:
-                self._server.patch(self._project, {"model_version": version})
+            if mine is not None:
+                self._remove(mine)
+
+    def is_there(self) -> bool:
+        """Return whether Label Studio has this backend, at this address."""
+        with translated(self.url, "look for the suggestions"):
+            mine = self._mine()
+            return mine is not None and mine["url"] == self._settings["url"]
+
+    def remove_dead(self) -> str | None:
+        """Disconnect the backend if Label Studio does not reach it any more; return where it was.
+
+        Label Studio asks a backend for its state whenever it lists it.
+        """
+        with translated(self.url, "look for suggestions that do not answer"):
+            mine = self._mine()
+            if mine is None or mine["state"] == _CONNECTED:
+                return None
+            self._remove(mine)
+            return str(mine["url"])
+
+    def _remove(self, mine: Mapping[str, Any]) -> None:
+        version = self._server.get(self._project)["model_version"]
+        self._server.delete(f"/api/ml/{mine['id']}")  # and forgets whose suggestions it shows
+        if version and version != NOTHING_SHOWN:
+            self._server.patch(self._project, {"model_version": version})
 
     def _refuse_answers(self) -> None:
         """Remove the webhook that Label Studio made: it would wait for goldloop at every answer."""
@@ -217,6 +243,6 @@ class ConnectedBackend:
             if webhook["url"] == address:
                 self._server.delete(f"/api/webhooks/{webhook['id']}/")
 
-    def _mine(self) -> int | None:
-        found = self._server.get("/api/ml/", {"project": self._settings["project"]})
-        return next((int(one["id"]) for one in found if one["description"] == MARK), None)
+    def _mine(self) -> dict[str, Any] | None:
+        found: list[dict[str, Any]] = self._server.get("/api/ml/", {"project": self._settings["project"]})
+        return next((one for one in found if one["description"] == MARK), None)
