@@ -86,17 +86,19 @@ def servers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Servers
 
 
 def test_servers_run_once_they_are_healthy(servers: Servers) -> None:
-    """Both run, the state file has their processes, and a second start keeps them."""
+    """It says what it starts; both run, the state file has their processes, and a second start keeps them."""
     servers.start()
 
     processes = servers.processes()
     assert all(process and is_running(process) for process in processes.values())
-    assert [line.split(" runs at")[0] for line in sorted(servers.lines)] == ["MLflow", "Prefect"]
+    first, *others = servers.lines
+    assert first.startswith("starting Prefect, MLflow;")
+    assert [line.split(" runs at")[0] for line in sorted(others)] == ["MLflow", "Prefect"]
 
     servers.start()
 
     assert servers.processes() == processes
-    assert len(servers.lines) == 2
+    assert len(servers.lines) == 3
 
 
 def test_an_mlflow_that_asks_for_no_login_is_ended(servers: Servers) -> None:
