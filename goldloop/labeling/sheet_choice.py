@@ -10,7 +10,7 @@ import numpy as np
 from goldloop.consensus.clicks import FALSE_ALARMS
 from goldloop.consensus.planted_errors import expected_missed, planted_errors
 from goldloop.core.candidates import Candidates
-from goldloop.core.chance import Arm, audit_draws, permanent_random
+from goldloop.core.chance import Arm, permanent_random, permanent_randoms
 from goldloop.core.lanes import Lane
 from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.predictions import Candidate, Choice
@@ -22,6 +22,7 @@ from goldloop.gold.records import GoldRecord
 from goldloop.labeling.capacity import review_minutes
 from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.routing.fit import error_costs
+from goldloop.selection.select import draws_of
 from goldloop.settings import Settings
 from goldloop.sheets.composition import Pictures, Sheet, SheetForm, compose
 from goldloop.sheets.price import Looking, SheetPrices
@@ -123,18 +124,14 @@ class SheetChoice:
         ]
 
     def _surest_last(self, pool: Candidates) -> Candidates:
-        """Return the candidates that may be on a sheet, the least sure first."""
+        """Return the candidates that may be on a sheet, the least sure first, equal ones by chance."""
         selection = self.context.settings.selection
-        draws = audit_draws(
-            pool.sample_ids,
-            audit_rate=selection.audit_rate,
-            seed=selection.seed,
-            probabilities=pool.audit_probabilities,
-            entities=pool.entities,
-        )
+        draws = draws_of(pool, audit_rate=selection.audit_rate, seed=selection.seed)
         may = pool.in_lanes(Lane.REVIEW) & ~(pool.flags("is_audit_only") | pool.flags("is_overdue"))
         rows = np.flatnonzero(may & ~(draws.reserved | draws.judging) & (pool.margins > LEAST_MARGIN))
-        return pool.at(rows[np.argsort(pool.margins[rows], kind="stable")])
+        may_be = pool.at(rows)
+        numbers = permanent_randoms(may_be.sample_ids, self._seed, "sheet")
+        return may_be.at(np.lexsort((numbers, may_be.margins)))
 
     def _paying(self, pool: Candidates, switch: SheetSwitch) -> dict[SampleId, tuple[Candidate, int]]:
         """Return the candidates that cost less on a sheet than on a page, with their labels' columns."""

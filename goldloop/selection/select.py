@@ -68,13 +68,7 @@ def select(pool: Sequence[Candidate], spending: Spending, *, rank: Rank) -> list
     [('e', 'audit', 0.2), ('a', 'seed', None), ('c', 'seed', None)]
     """
     candidates = Candidates.of(pool)
-    draws = audit_draws(
-        candidates.sample_ids,
-        audit_rate=spending.audit_rate,
-        seed=spending.seed,
-        probabilities=candidates.audit_probabilities,
-        entities=candidates.entities,
-    )
+    draws = draws_of(candidates, audit_rate=spending.audit_rate, seed=spending.seed)
     n_audits = max(1, round(spending.n_answers * spending.audit_share / spending.audit_answers))
     drawn = _reserve(draws)[: min(spending.n_answers // spending.audit_answers, n_audits)]
     chances = draws.inclusion_probabilities[drawn].tolist()
@@ -85,6 +79,17 @@ def select(pool: Sequence[Candidate], spending: Spending, *, rank: Rank) -> list
     n_left = spending.n_answers - spending.audit_answers * len(audits)
     ranked = _ranked(candidates, asked, draws.judging, n_left // spending.overlap, rank)
     return audits + _affordable(ranked, n_left, spending)
+
+
+def draws_of(candidates: Candidates, *, audit_rate: float, seed: int) -> AuditDraws:
+    """Return which candidates the audit reserves, and which belong to entities that judge."""
+    return audit_draws(
+        candidates.sample_ids,
+        audit_rate=audit_rate,
+        seed=seed,
+        probabilities=candidates.audit_probabilities,
+        entities=candidates.entities,
+    )
 
 
 def _reserve(draws: AuditDraws) -> npt.NDArray[np.int64]:

@@ -9,7 +9,7 @@ from goldloop.reports.sheets import sheet_sections
 from goldloop.settings import Settings
 from goldloop.settings.sections import ModelSettings, PolicySettings
 from goldloop.settings.sheets import SheetSettings
-from tests.unit.test_sheets_in_loop import SheetLoop, loop
+from tests.sheet_loop import SheetLoop, loop
 
 __all__ = ["loop"]
 ON = SheetSettings(enabled=True)

@@ -3,111 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from goldloop.core.modality import Features
+from goldloop.adapters.derived_file import DerivedFile
 from goldloop.core.planned_tasks import Event, PlannedTask
+from goldloop.core.ports import NothingKept
 from goldloop.core.questions import DEFERRAL
-from goldloop.core.samples import SampleId, sample_id_of
 from goldloop.core.tasks import NewTask, Purpose, split_key, task_key
-from goldloop.loop.ports import LoopPorts
-from goldloop.routing.policies import Band
-from goldloop.settings.sections import ConsensusSettings, SelectionSettings
 from goldloop.settings.sheets import SheetSettings
-from tests.loop import Loop
-from tests.memory_texts import MemoryTexts
+from tests.sheet_loop import BUDGET, SURE, SheetLoop, begun, lengths, loop
 
-BUDGET = 600
-ALL_REVIEWED = Band(0.0, 0.999)
-SURE = (*range(3, 12), *range(90, 99))
-"""Lengths of texts whose suggestion is right but for those that end with a question mark."""
-
-
-@dataclass(frozen=True)
-class TextsWithFeatures(MemoryTexts):
-    """Texts whose features are their lengths on a circle."""
-
-    def for_preset(self, preset: str) -> MemoryTexts:
-        """Return the same texts."""
-        return self
-
-    def features(self, sample_ids: Iterable[SampleId]) -> Features:
-        """Return features of every text that the reader has."""
-        lengths = {sample_id_of(text.encode()): len(text) for text in self.reader.texts.values()}
-        return {
-            one: np.array([np.cos(lengths[one] / 40), np.sin(lengths[one] / 40)], dtype=np.float16)
-            for one in sample_ids
-            if one in lengths
-        }
-
-
-class SheetLoop(Loop):
-    """A loop whose texts have features, and which makes sheets of 12 samples."""
-
-    def ports(self, owner: str = "me", import_size: int = 500) -> LoopPorts:
-        """Return the ports of the routine."""
-        found = super().ports(owner, import_size)
-        return replace(found, modality=TextsWithFeatures(self.reader, self.store))
-
-    def truth(self, sample_id: SampleId) -> str:
-        """Return the true label of a text: a question is what the scorer does not think."""
-        text = next(one for one in self.texts.values() if sample_id_of(one.encode()) == sample_id)
-        return "ham" if (len(text) < 50) != text.endswith("?") else "spam"
-
-    def says(self, task: NewTask) -> str:
-        """Return the true label."""
-        return self.truth(task.sample_id)
-
-    def looks_over(self, task: NewTask) -> str:
-        """Return the suggestion of a sample on a sheet where it is right, else the wish for a closer look."""
-        assert task.suggestion is not None
-        return task.suggestion.label if task.suggestion.label == self.says(task) else DEFERRAL
-
-    def planned(self, *purposes: Purpose) -> list[PlannedTask]:
-        """Return the live plans of these purposes, in order."""
-        live = [task.plan for task in self.state().snapshot.live.values()]
-        return sorted((plan for plan in live if plan.purpose in purposes), key=lambda plan: plan.position)
-
-    def gold_labels(self) -> dict[SampleId, str]:
-        """Return the label of each gold sample."""
-        return {record.sample_id: record.label for record in self.gold.read().records}
-
-
-def lengths(prefix: str, sizes: Sequence[int], *, wrong: int = 0) -> dict[str, str]:
-    """Return distinct texts of these lengths, the first `wrong` of them with another label than they seem."""
-    made = {}
-    for place, size in enumerate(sizes):
-        text = f"{prefix}{place:03d}".ljust(max(size, 5), "x")
-        made[f"mem/{prefix}{place}"] = text[:-1] + "?" if place < wrong else text
-    return made
-
-
-@pytest.fixture
-def loop(tmp_path: Path) -> SheetLoop:
-    """Return a loop with a model and gold of the first round, after sure texts have arrived."""
-    made = SheetLoop(
-        tmp_path,
-        lengths("a", [*SURE * 4]),
-        SelectionSettings(budget_per_round=BUDGET, audit_rate=0.05),
-        consensus=ConsensusSettings(repeat_share=0.5),
-        policy=ALL_REVIEWED,
-    )
-    sheets = SheetSettings(enabled=True, pictures=12, planted_rate=0.1, second_looks=0.0)
-    made.settings = made.settings.model_copy(update={"sheets": sheets})
-    made.score()
-    made.push()
-    made.work({"1": made.says, "2": made.says})
-    made.pull()
-    made.work({"3": made.says})
-    made.pull()
-    made.close_round()
-    made.texts |= lengths("b", [*SURE * 6], wrong=3)
-    made.score()
-    return made
+__all__ = ["loop"]
 
 
 def sheets_of(plans: Iterable[PlannedTask]) -> dict[str | None, list[PlannedTask]]:
@@ -351,3 +260,50 @@ def test_planned_errors_are_planted_once(loop: SheetLoop) -> None:
     assert later
     assert not first & set(later)
     assert all(tasks[task_key(one, Purpose.PLANTED)].event is Event.PUSHED for one in later)
+
+
+def test_an_unclicked_sample_weighs_what_its_annotator_overlooks(loop: SheetLoop) -> None:
+    """Planted errors say how much each person misses, and their silence counts accordingly."""
+    loop.push()
+    for place, (task_id, task) in enumerate(list(loop.queue.tasks.items())):
+        suggestion = task.pushed.suggestion
+        if task.pushed.purpose is Purpose.PLANTED and suggestion is not None:
+            loop.queue.answer(task_id, "8", DEFERRAL)
+            loop.queue.answer(task_id, "9", suggestion.label)
+        elif task.pushed.purpose is Purpose.SHEET and suggestion is not None:
+            loop.queue.answer(task_id, "89"[place % 2], suggestion.label)
+    loop.pull()
+
+    outcomes = loop.outcomes()
+    n = len(loop.planned(Purpose.PLANTED))
+    assert n >= 5
+    assert outcomes.overlooked == pytest.approx({"8": 2 / (n + 20), "9": (n + 2) / (n + 20)})
+    sure: dict[str, list[float]] = {"8": [], "9": []}
+    for one in outcomes.samples:
+        for who, share in one.evidence.voted.overlooked.items():
+            assert share == outcomes.overlooked[who]
+            if one.evidence.voted.probs and one.consensus.label is not None:
+                odds = one.consensus.posterior[one.consensus.label] / max(one.evidence.voted.probs)
+                sure[who].append(odds)
+    assert sure["8"]
+    assert sure["9"]
+    assert np.mean(sure["8"]) > np.mean(sure["9"])
+
+
+def test_pulls_that_go_on_from_the_one_before_see_sheets_as_whole_pulls_do(tmp_path: Path) -> None:
+    """Each answer on a sheet moves what all answers of its author weigh, so that nothing stands still."""
+
+    def answered(*, keeps: bool) -> str:
+        folder = tmp_path / str(keeps)
+        folder.mkdir()
+        made = begun(folder, standing=DerivedFile(folder / "standing.jsonl") if keeps else NothingKept())
+        made.push()
+        for _ in range(3):
+            made.pull()
+        tasks = [id_ for id_, task in made.queue.tasks.items() if task.pushed.sheet]
+        for task_id in tasks[:30]:
+            made.queue.answer(task_id, "1", made.looks_over(made.queue.tasks[task_id].pushed))
+            made.pull()
+        return made.gold.newest().digest
+
+    assert answered(keeps=True) == answered(keeps=False)
