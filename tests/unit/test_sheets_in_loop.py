@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from goldloop.adapters.derived_file import DerivedFile
+from goldloop.consensus import settled_votes
+from goldloop.core.chance import permanent_random
 from goldloop.core.planned_tasks import Event, PlannedTask
 from goldloop.core.ports import NothingKept
 from goldloop.core.questions import DEFERRAL
@@ -70,6 +72,9 @@ def test_no_sample_that_judges_models_is_on_a_sheet(loop: SheetLoop) -> None:
     on_sheets = loop.planned(Purpose.SHEET, Purpose.PLANTED)
     assert audits
     assert not audits & {plan.sample_id for plan in on_sheets}
+    rate, seed = loop.settings.selection.audit_rate, loop.settings.selection.seed
+    numbers = [permanent_random(plan.sample_id, seed, "audit") for plan in on_sheets]
+    assert min(numbers) >= rate, "a sample of the reserve is for audits, in this round or a later one"
     assert {str(plan.split) for plan in on_sheets} == {"train"}
 
 
@@ -128,7 +133,7 @@ def test_where_everybody_misses_planted_errors_their_samples_are_asked_singly(lo
         if task.pushed.purpose is Purpose.PLANTED:
             for who in ("1", "2", "3"):
                 loop.queue.answer(task_id, who, str(task.pushed.suggestion and task.pushed.suggestion.label))
-    before = {plan.sample_id for plan in loop.planned(Purpose.SHEET)}
+    before, gold = {plan.sample_id for plan in loop.planned(Purpose.SHEET)}, loop.gold_labels()
     loop.settings = loop.settings.model_copy(
         update={"sheets": loop.settings.sheets.model_copy(update={"max_missed": 0.02})}
     )
@@ -136,6 +141,7 @@ def test_where_everybody_misses_planted_errors_their_samples_are_asked_singly(lo
 
     assert report.follow_ups is not None
     assert report.follow_ups.n_withdrawn >= len(before)
+    assert loop.gold_labels() == gold, "what people say of planted errors is no vote about them"
     assert loop.planned(Purpose.SHEET) == []
     assert not any(task.pushed.purpose is Purpose.SHEET for task in loop.queue.tasks.values())
     loop.push()
@@ -244,6 +250,9 @@ def _open(loop: SheetLoop) -> int:
 
 def test_planned_errors_are_planted_once(loop: SheetLoop) -> None:
     """A gold sample is planted at most once, also in later rounds."""
+    loop.settings = loop.settings.model_copy(
+        update={"sheets": loop.settings.sheets.model_copy(update={"planted_rate": 0.4})}
+    )
     loop.push()
     round_ = loop.state().snapshot.round
     first = {plan.sample_id for plan in loop.planned(Purpose.PLANTED)}
@@ -290,8 +299,13 @@ def test_an_unclicked_sample_weighs_what_its_annotator_overlooks(loop: SheetLoop
     assert np.mean(sure["8"]) > np.mean(sure["9"])
 
 
-def test_pulls_that_go_on_from_the_one_before_see_sheets_as_whole_pulls_do(tmp_path: Path) -> None:
+def test_pulls_that_go_on_from_the_one_before_see_sheets_as_whole_pulls_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each answer on a sheet moves what all answers of its author weigh, so that nothing stands still."""
+
+    monkeypatch.setattr(settled_votes, "ALL_UP_TO", 8)
+    monkeypatch.setattr(settled_votes, "STEP", 4.0)
 
     def answered(*, keeps: bool) -> str:
         folder = tmp_path / str(keeps)
