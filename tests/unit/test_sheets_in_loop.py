@@ -15,6 +15,7 @@ from goldloop.core.planned_tasks import Event, PlannedTask
 from goldloop.core.ports import NothingKept
 from goldloop.core.questions import DEFERRAL
 from goldloop.core.tasks import NewTask, Purpose, split_key, task_key
+from goldloop.labeling import sheet_choice
 from goldloop.settings.sheets import SheetSettings
 from tests.sheet_loop import BUDGET, SURE, SheetLoop, begun, lengths, loop
 
@@ -248,8 +249,9 @@ def _open(loop: SheetLoop) -> int:
     return next(id_ for id_, task in tasks if task.pushed.purpose is Purpose.SHEET and not task.answers)
 
 
-def test_planned_errors_are_planted_once(loop: SheetLoop) -> None:
+def test_planted_errors_are_planted_once(loop: SheetLoop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gold sample is planted at most once, also in later rounds."""
+    monkeypatch.setattr(sheet_choice, "SURE", 0.9)
     loop.settings = loop.settings.model_copy(
         update={"sheets": loop.settings.sheets.model_copy(update={"planted_rate": 0.4})}
     )
