@@ -243,6 +243,11 @@ def report_labels(loop: Loop, what: str, report: Report) -> int:
     report.add(f"{what}/wrong gold", wrong, "")
     report.add(f"{what}/wrong of all labels", int((taken != loop.truth).sum()), "", n=len(taken))
     report.add(f"{what}/on sheets", loop.n_on_sheets, "")
+    of_sheets = [row for row in gold if row in loop.on_sheet]
+    of_one = [row for row in gold if row not in loop.on_sheet and len(loop.votes[row]) == 1]
+    for source, rows in {"sheets": of_sheets, "one single answer": of_one}.items():
+        n_wrong = sum(int(loop.truth[row]) != gold[row] for row in rows)
+        report.add(f"{what}/wrong of gold from {source}", n_wrong, "", n=len(rows))
     return wrong
 
 
