@@ -27,6 +27,11 @@ def sheet_interface(n_pictures: int) -> str:
     return filled("sheet.xml", style=filled("sheet.css", columns=str(columns), rows=str(rows)))
 
 
+def sheet_guide() -> str:
+    """Return the instructions that H shows on a sheet, as HTML."""
+    return filled("sheet_guide.html")
+
+
 def question(label: str) -> str:
     """Return what stands above the pictures of a sheet."""
     return f"Every picture should show: {literal(label)}. Click those that do not, then press Enter."

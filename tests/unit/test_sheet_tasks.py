@@ -10,7 +10,13 @@ from typing import Any
 import pytest
 
 from goldloop.adapters.label_studio.payload import content_digest, read_tasks, task_payload
-from goldloop.adapters.label_studio.sheets import is_sheet, sheet_payload, single_rows, whole_id
+from goldloop.adapters.label_studio.sheets import (
+    is_sheet,
+    sheet_payload,
+    sheet_project,
+    single_rows,
+    whole_id,
+)
 from goldloop.core.annotations import AnnotationStatus, TaskState
 from goldloop.core.errors import SelectionError
 from goldloop.core.labels import LabelSet
@@ -203,3 +209,17 @@ def test_a_link_cannot_leave_its_attribute() -> None:
     """A picture whose path has quotes and ampersands stays one picture."""
     pictures = row()["data"]["pictures"]
     assert all(one["html"].count('"') == 6 and "&.jpg" not in one["html"] for one in pictures)
+
+
+def test_the_guide_of_sheets_names_what_a_person_may_do() -> None:
+    """It is HTML that says how to mark, submit and correct, and what is known of some pictures."""
+    guide = str(sheet_project(12)["expert_instruction"])
+
+    assert ET.fromstring(f"<div>{guide}</div>") is not None
+    for words in (
+        "<b>Enter</b>",
+        "another click takes the mark away",
+        "what you cannot see",
+        "known to be wrong",
+    ):
+        assert words in guide

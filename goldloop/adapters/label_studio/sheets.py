@@ -15,7 +15,14 @@ from goldloop.adapters.label_studio.task_keys import SAMPLES
 from goldloop.core.errors import SelectionError
 from goldloop.core.questions import DEFERRAL
 from goldloop.core.tasks import NewTask, split_key
-from labelstudio_config.sheets import QUESTION_NAME, WRONG_NAME, picture_html, question, sheet_interface
+from labelstudio_config.sheets import (
+    QUESTION_NAME,
+    WRONG_NAME,
+    picture_html,
+    question,
+    sheet_guide,
+    sheet_interface,
+)
 
 PART = 64
 """Pictures of a sheet at most; ids of parts are PART times the sheet's, after FIRST_PART."""
@@ -34,6 +41,7 @@ def sheet_project(n_pictures: int) -> dict[str, Any]:
         "sampling": "Sequential sampling",
         "skip_queue": "REQUEUE_FOR_OTHERS",
         "show_instruction": False,
+        "expert_instruction": sheet_guide(),
         "maximum_annotations": 1,
     }
 
