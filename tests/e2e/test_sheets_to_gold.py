@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.servers, pytest.mark.browser]
 
 N_FIRST, N_MORE = 60, 60
+LOOK_S = 2.0  # for twelve pictures; goldloop takes nobody's word who has not looked
 
 
 @pytest.fixture
@@ -99,6 +101,7 @@ def test_sheets_from_the_push_to_gold(
                 zoe.click(place)
                 clicked.add(sample_id)
         browser.save_screenshot(str(tmp_path / "sheet.png"))
+        time.sleep(LOOK_S)
 
     address = loop.parts.queue().project_urls()["sheets"]
     zoe.work(address, SHEET_READY, [partial(look)] * n_sheets)
