@@ -214,7 +214,9 @@ def _profile(
 ) -> AnnotatorProfile:
     answers = [entry.answer for entry in assessed]
     given = [answer for answer in answers if not answer.is_skip]
-    reasons = Counter(answer.reason or "no reason given" for answer in answers if answer.is_skip)
+    singly = [answer for answer in answers if not answer.purpose.is_on_sheet]  # a click there is no skip
+    skipped = [answer for answer in singly if answer.is_skip]
+    reasons = Counter(answer.reason or "no reason given" for answer in skipped)
     accuracy = compared.accuracy(wrong, np.full(len(compared.answered), True))
     has_others = compared.others.any(axis=1)
     is_right = compared.answered[compared.is_known] == compared.right[compared.is_known].argmax(axis=1)
@@ -228,7 +230,7 @@ def _profile(
         against_others=accuracy_against(compared.others[has_others], compared.answered[has_others], wrong),
         confusions=_confusions(compared, labels, wrong, accuracy),
         pace=pace(answers),
-        skips=share(len(answers) - len(given), len(answers)),
+        skips=share(len(skipped), len(singly)),
         skip_reasons=dict(reasons.most_common()),
         rounds=tuple(
             RoundAccuracy(int(number), compared.accuracy(wrong, compared.rounds == number))

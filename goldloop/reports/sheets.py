@@ -33,7 +33,7 @@ def sheet_sections(state: LoopState, settings: Settings) -> list[Section]:
     shown = [one for one in given if one.purpose is Purpose.SHEET]
     n_clicked = sum(one.is_deferred for one in shown)
     seconds = [one.lead_time_s for one in given if one.lead_time_s and not one.is_edited]
-    pace = f", in {np.median(seconds):.1f} s each (median)" if seconds else ""
+    pace = f", in {np.median(seconds):.1f} s each (median)," if seconds else ""
     allowed = percent(settings.sheets.max_missed, 0)
     return [
         Section(
@@ -45,7 +45,7 @@ def sheet_sections(state: LoopState, settings: Settings) -> list[Section]:
             ),
             remarks=[Cell(reason, tone="bad") for reason in sheet_switch(state, settings).reasons],
             tables=(
-                Table(_rows(shown, planted, "annotator", lambda one: one.annotator), "by annotator"),
+                Table(_rows(shown, planted, "who", lambda one: f"annotator {one.annotator}"), "by annotator"),
                 Table(_rows(shown, planted, "label", _label), "by suggested label"),
                 Table(_missed_rows(_overlooking(state, planted, settings)), "suggestions overlooked"),
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from goldloop.annotators.report import annotator_report
 from goldloop.core.tasks import Purpose
 from goldloop.labeling.sheet_choice import why_no_sheets
 from goldloop.reports.section import markdown
@@ -28,13 +29,15 @@ def test_reports_say_what_each_annotator_overlooked(loop: SheetLoop) -> None:
     loop.pull()
 
     (section,) = sheet_sections(loop.state(), loop.settings)
-    by_person = {row["annotator"]: row for row in section.tables[0].rows}
+    by_person = {str(row["who"]).removeprefix("annotator "): row for row in section.tables[0].rows}
     n = len(planted)
     assert n >= 5
     assert str(by_person["1"]["planted errors missed"]).startswith("0.0 %")
     assert str(by_person["9"]["planted errors missed"]).startswith("100.0 %")
     assert by_person["9"]["looked over"] == 0
     assert f"n={n}" in str(by_person["9"]["planted errors missed"])
+    people = annotator_report(loop.outcomes(), loop.state().snapshot.requests.requests, loop.settings).people
+    assert {one.annotator: one.skip_reasons for one in people}["1"] == {}, "a click is no skip"
     text = markdown(section)
     assert "annotator 9 missed" in text
     assert "by suggested label" in text
