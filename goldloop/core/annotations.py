@@ -28,6 +28,10 @@ class AnnotationStatus(StrEnum):
     RETRACTED = "retracted"
 
 
+GIVEN = (AnnotationStatus.ANSWER, AnnotationStatus.DEFERRED)
+"""What ends a task for its annotator: an answer, or the wish that others look."""
+
+
 class Resolution(StrEnum):
     """What the user decided about an answer that the server no longer holds."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from goldloop.core.annotations import AnnotationStatus
+from goldloop.core.annotations import GIVEN
 from goldloop.core.errors import GoldloopError
 from goldloop.core.metrics import Metric, MetricKind, Reading, gauge, gauges
 from goldloop.core.table_ports import Table, Tables
@@ -172,7 +172,7 @@ def labeling_metrics(snapshot: Snapshot) -> list[Metric]:
 
 
 def _oldest_open(snapshot: Snapshot) -> float | None:
-    answered = {row.key for row in snapshot.annotations if row.status is AnnotationStatus.ANSWER}
+    answered = {row.key for row in snapshot.annotations if row.status in GIVEN}
     planned = (
         task.plan.planned_at.timestamp()
         for task in snapshot.live.values()

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from goldloop.consensus.admission import admit
-from goldloop.core.annotations import AnnotationStatus, StoredAnnotation
+from goldloop.core.annotations import GIVEN, AnnotationStatus, StoredAnnotation
 from goldloop.core.lanes import Lane, listed_lanes
 from goldloop.core.samples import UNREADABLE, Arrived
 from goldloop.core.table_ports import Tables
@@ -141,7 +141,7 @@ def task_counts(snapshot: Snapshot) -> TaskCounts:
     """Return the number of live tasks in each state."""
     live = snapshot.live.values()
     counted = admit(snapshot.annotations).admitted
-    answered = {annotation.key for annotation in counted if annotation.status is AnnotationStatus.ANSWER}
+    answered = {annotation.key for annotation in counted if annotation.status in GIVEN}
     pushed = [task for task in live if not task.is_waiting]
     asked = [task for task in pushed if task.purpose is not Purpose.ONBOARDING]
     n_answered = sum(task.key in answered for task in asked)

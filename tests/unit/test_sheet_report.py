@@ -10,6 +10,7 @@ from goldloop.reports.sheets import sheet_sections
 from goldloop.settings import Settings
 from goldloop.settings.sections import ModelSettings, PolicySettings
 from goldloop.settings.sheets import SheetSettings
+from goldloop.tables.counts import task_counts
 from tests.sheet_loop import SheetLoop, loop
 
 __all__ = ["loop"]
@@ -28,6 +29,10 @@ def test_reports_say_what_each_annotator_overlooked(loop: SheetLoop) -> None:
                 loop.queue.answer(task_id, "9", str(task.pushed.suggestion and task.pushed.suggestion.label))
     loop.pull()
 
+    assert task_counts(loop.state().snapshot).purposes["sheet"] == len(loop.planned(Purpose.SHEET))
+    answered = {row.key for row in loop.state().snapshot.annotations}
+    waiting = [plan for plan in loop.planned(*Purpose) if plan.key not in answered]
+    assert task_counts(loop.state().snapshot).waiting == len(waiting), "who clicks has answered"
     (section,) = sheet_sections(loop.state(), loop.settings)
     by_person = {str(row["who"]).removeprefix("annotator "): row for row in section.tables[0].rows}
     n = len(planted)
