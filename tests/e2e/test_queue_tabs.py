@@ -65,7 +65,7 @@ def task(number: int, purpose: Purpose) -> NewTask:
 
 def one_of_each(queue: LabelStudioQueue) -> dict[Purpose, str]:
     """Push a task of each purpose of the main project; return their keys."""
-    purposes = [one for one in Purpose if one.has_votes]
+    purposes = [one for one in Purpose if one.has_votes and not one.is_on_sheet]
     made = {purpose: task(number, purpose) for number, purpose in enumerate(purposes)}
     queue.push(list(made.values()))
     return {purpose: one.key for purpose, one in made.items()}
