@@ -106,7 +106,7 @@ class SheetChoice:
         switch = sheet_switch(self.state, settings)
         if is_off_for_all(self.state, switch):
             return []
-        shortlist = self._surest_last(pool)[: CANDIDATES_PER_PICTURE * n_pictures]
+        shortlist = self._least_sure_first(pool)[: CANDIDATES_PER_PICTURE * n_pictures]
         paying, gold = self._paying(shortlist, switch), self._known()
         made = compose(
             self._pictures({one: column for one, (_, column) in paying.items()}),
@@ -123,7 +123,7 @@ class SheetChoice:
             for sheet in made
         ]
 
-    def _surest_last(self, pool: Candidates) -> Candidates:
+    def _least_sure_first(self, pool: Candidates) -> Candidates:
         """Return the candidates that may be on a sheet, the least sure first, equal ones by chance."""
         selection = self.context.settings.selection
         draws = draws_of(pool, audit_rate=selection.audit_rate, seed=selection.seed)
