@@ -93,8 +93,11 @@ def loop(tmp_path: Path) -> SheetLoop:
     return begun(tmp_path)
 
 
-def begun(folder: Path, **options: Any) -> SheetLoop:
-    """Return a loop with a model and gold of the first round, after sure texts have arrived."""
+def begun(folder: Path, *, team: Sequence[str] = ("1", "2", "3"), **options: Any) -> SheetLoop:
+    """Return a loop with a model and gold of the first round, after sure texts have arrived.
+
+    The first two of the `team` answer what there is, and the others what is left to them.
+    """
     made = SheetLoop(
         folder,
         lengths("a", [*SURE * 4]),
@@ -107,10 +110,9 @@ def begun(folder: Path, **options: Any) -> SheetLoop:
     made.settings = made.settings.model_copy(update={"sheets": sheets})
     made.score()
     made.push()
-    made.work({"1": made.says, "2": made.says})
-    made.pull()
-    made.work({"3": made.says})
-    made.pull()
+    for people in (team[:2], team[2:]):
+        made.work(dict.fromkeys(people, made.says))
+        made.pull()
     made.close_round()
     made.texts |= lengths("b", [*SURE * 6], wrong=3)
     made.score()

@@ -123,9 +123,11 @@ def _asks_blind(outcome: SampleOutcome, settings: Settings) -> bool:
     """Return whether the sample calls for a blind task of its own, beside the one that shows a suggestion.
 
     Nobody is asked about one sample of a sheet: who clicked it, or is not sure, wants a closer look, and
-    chance gives one to some of the others.
+    chance gives one to some of the others. So does who clicked a label that a single answer gave.
     """
     evidence = outcome.evidence
+    if evidence.is_clicked:
+        return True
     if evidence.purpose is Purpose.REVIEW:
         return bool(evidence.votes) and evidence.arm is Arm.SHOWN
     if evidence.purpose is not Purpose.SHEET:
@@ -134,7 +136,7 @@ def _asks_blind(outcome: SampleOutcome, settings: Settings) -> bool:
     is_second = bool(evidence.votes) and is_twin(
         evidence.sample_id, twin_share=sheets.second_looks, seed=seed
     )
-    return evidence.is_clicked or is_second or outcome.step is Step.ASK
+    return is_second or outcome.step is Step.ASK
 
 
 def _promised(

@@ -12,7 +12,7 @@ from goldloop.core.table_ports import Tables
 from goldloop.core.tasks import Purpose
 from goldloop.labeling.budget import Allowance
 from goldloop.labeling.capacity import reviews_left, with_overdue
-from goldloop.labeling.sheet_choice import ChosenSheet, affordable
+from goldloop.labeling.sheet_plans import ChosenSheet, affordable
 from goldloop.selection.plan import n_answers_of
 from goldloop.selection.select import Rank, Spending, select
 from goldloop.settings import Settings
@@ -51,7 +51,7 @@ def choose_samples(
 ) -> ChosenSamples:
     """Return the next samples to ask about at `now`; reads no table when the allowance is spent.
 
-    What is not sure is asked singly and first; the answers that are left go to `sheets` of the pool.
+    What is not sure is asked singly and first; the answers that are left go to `sheets`.
     """
     if not allowance.n_answers and not allowance.n_more:
         return ChosenSamples()
@@ -81,7 +81,7 @@ def choose_samples(
 
     n_overdue = int(pool.flags("is_overdue").sum())
     choices, taken = chosen(allowance.n_answers)
-    if choices or not allowance.n_more:
+    if choices or taken or not allowance.n_more:
         return ChosenSamples(choices, n_overdue=n_overdue, sheets=taken)
     choices, taken = chosen(allowance.n_more)
     if allowance.needs_audit:

@@ -16,7 +16,8 @@ from goldloop.labeling.budget import allowance_of
 from goldloop.labeling.choice import ChosenSamples, choose_samples
 from goldloop.labeling.context import LabelingContext, LoopState
 from goldloop.labeling.hints import steering_hints
-from goldloop.labeling.sheet_choice import SheetChoice, sheet_switch, with_sheets
+from goldloop.labeling.sheet_choice import SheetChoice, sheet_switch
+from goldloop.labeling.sheet_plans import with_sheets
 from goldloop.selection.next_samples import Known, next_samples
 from goldloop.selection.plan import plan_tasks
 from goldloop.selection.select import Rank
@@ -58,7 +59,7 @@ def plan_round(
     def choose(now: LoopState) -> list[PlannedTask]:
         nonlocal chosen
         chosen = _choose(context, now, is_shown)
-        return brief(_planned(context, now, chosen, is_shown)) if chosen.choices else []
+        return brief(_planned(context, now, chosen, is_shown)) if chosen.choices or chosen.sheets else []
 
     base = state.snapshot.versions.planned_tasks
     n_planned = len(context.task_log.plan(context.retrying(state, choose), base=base))
@@ -100,8 +101,8 @@ def _planned(
     if not chosen.sheets:
         return plans
     first = {key: task.plan for key, task in snapshot.tasks.items()}
-    barred = sorted(sheet_switch(state, context.settings).annotators)
-    return with_sheets(plans, chosen.sheets, first, barred)
+    barred = sheet_switch(state, context.settings).annotators
+    return with_sheets(plans, chosen.sheets, first, barred, round_=snapshot.round, at=context.clock())
 
 
 def rank_of(context: LabelingContext, snapshot: Snapshot) -> Rank:

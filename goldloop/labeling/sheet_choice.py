@@ -1,9 +1,10 @@
-"""The choice of sheets: which sure suggestions of the pool pay on one, and who and what gets none."""
+"""The choice of sheets: which sure suggestions and single answers pay on one, and who and what gets none."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 
@@ -12,8 +13,7 @@ from goldloop.consensus.planted_errors import expected_missed, planted_errors
 from goldloop.core.candidates import Candidates
 from goldloop.core.chance import Arm, permanent_random, permanent_randoms
 from goldloop.core.lanes import Lane
-from goldloop.core.planned_tasks import PlannedTask
-from goldloop.core.predictions import Candidate, Choice
+from goldloop.core.predictions import Candidate
 from goldloop.core.probs import stored_probs
 from goldloop.core.samples import SampleId
 from goldloop.core.splits import Split
@@ -21,10 +21,11 @@ from goldloop.core.tasks import Purpose, task_key
 from goldloop.gold.records import GoldRecord
 from goldloop.labeling.capacity import review_minutes
 from goldloop.labeling.context import LabelingContext, LoopState
+from goldloop.labeling.sheet_plans import ChosenSheet
 from goldloop.routing.fit import error_costs
 from goldloop.selection.select import draws_of
 from goldloop.settings import Settings
-from goldloop.sheets.composition import Pictures, Sheet, SheetForm, compose
+from goldloop.sheets.composition import Pictures, SheetForm, compose
 from goldloop.sheets.price import Looking, SheetPrices
 from goldloop.sheets.switch import SheetSwitch, switched_off
 from goldloop.tables.predictions import read_predictions
@@ -72,21 +73,6 @@ def why_no_sheets(settings: Settings) -> list[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class ChosenSheet:
-    """A sheet, its candidates by sample, and the gold record of each planted error."""
-
-    sheet: Sheet
-    candidates: Mapping[SampleId, Candidate]
-    planted: Mapping[SampleId, GoldRecord]
-
-    @property
-    def choices(self) -> list[Choice]:
-        """The choice of each candidate, in the order of the page."""
-        shown = [one for one in self.sheet.pictures if one in self.candidates]
-        return [Choice(self.candidates[one], Purpose.SHEET, None) for one in shown]
-
-
-@dataclass(frozen=True, slots=True)
 class SheetChoice:
     """Chooses sheets for a state of labeling; `is_shown` says whether people see suggestions of a label."""
 
@@ -95,9 +81,10 @@ class SheetChoice:
     is_shown: Callable[[Arm, str], bool]
 
     def choose(self, pool: Candidates, n_answers: int) -> list[ChosenSheet]:
-        """Return sheets of the `pool` for which `n_answers` would pay, each of one suggested label.
+        """Return sheets for which `n_answers` would pay, each of one label, those of gold labels first.
 
-        Only samples of the lane review are on sheets, and none that judges models.
+        They show gold labels that rest on a single answer, and sure suggestions of the `pool` in the lane
+        review. No sample that judges models is among them.
         """
         settings, sheets = self.context.settings, self.context.settings.sheets
         n_pictures = int(n_answers / sheets.share_of_review)
@@ -106,10 +93,12 @@ class SheetChoice:
         switch = sheet_switch(self.state, settings)
         if is_off_for_all(self.state, switch):
             return []
-        shortlist = self._least_sure_first(pool)[: CANDIDATES_PER_PICTURE * n_pictures]
-        paying, gold = self._paying(shortlist, switch), self._known()
+        n_most = CANDIDATES_PER_PICTURE * n_pictures
+        paying, gold = self._paying(self._least_sure_first(pool)[:n_most], switch), self._known()
+        labelled = {one.sample_id: one for one in self._verifiable(switch)[:n_most]}
+        label_columns = {one: settings.label_set.column(record.label) for one, record in labelled.items()}
         made = compose(
-            self._pictures({one: column for one, (_, column) in paying.items()}),
+            self._pictures(label_columns | {one: column for one, (_, column) in paying.items()}, labelled),
             self._pictures({one: settings.label_set.column(record.label) for one, record in gold.items()}),
             SheetForm(sheets.pictures, sheets.planted_rate, settings.selection.seed),
             judging=self._judging(),
@@ -119,6 +108,7 @@ class SheetChoice:
                 sheet,
                 {one: paying[one][0] for one in sheet.pictures if one in paying},
                 {one: gold[one] for one in sheet.planted},
+                {one: labelled[one] for one in sheet.pictures if one in labelled},
             )
             for sheet in made
         ]
@@ -155,6 +145,44 @@ class SheetChoice:
             )
             if is_paying
         }
+
+    def _verifiable(self, switch: SheetSwitch) -> list[GoldRecord]:
+        """Return the gold labels of single answers for which a look on a sheet pays, the least sure first.
+
+        Somebody but their author has to be left who gets sheets. A sample that tests what suggestions do to
+        people is shown none.
+        """
+        settings, labels = self.context.settings, self.context.settings.label_set
+        people = {answer.annotator for answer in self.state.outcomes.answers} - switch.annotators
+        records = [
+            record
+            for record in self.state.snapshot.gold.records
+            if self._rests_on_one(record) and people - {*record.annotators}
+            if self._is_asked(record.label, switch)
+        ]
+        probs = np.array(
+            [[record.posterior.get(label, 0.0) for label in labels] for record in records]
+        ).reshape(len(records), len(labels))
+        rows, columns = np.arange(len(records)), [labels.column(record.label) for record in records]
+        sure = probs[rows, columns]
+        costs = error_costs(settings.cost, labels).expected(probs)[rows, columns]
+        verifies = self._prices().verifies(1 - sure, costs)
+        order = np.lexsort((permanent_randoms([one.sample_id for one in records], self._seed, "sheet"), sure))
+        return [records[row] for row in order.tolist() if verifies[row]]
+
+    def _rests_on_one(self, record: GoldRecord) -> bool:
+        tasks, sample_id = self.state.snapshot.tasks, record.sample_id
+        first = tasks.get(task_key(sample_id, Purpose.REVIEW))
+        later = (Purpose.RECHECK, Purpose.SHEET, Purpose.PLANTED)
+        return (
+            first is not None
+            and first.plan.arm in (None, Arm.UNTESTED)
+            and record.purpose is Purpose.REVIEW
+            and record.split is Split.TRAIN
+            and record.n_votes == 1
+            and record.posterior.get(record.label, 1.0) < SURE
+            and not any(task_key(sample_id, purpose) in tasks for purpose in later)
+        )
 
     def _is_asked(self, label: str | None, switch: SheetSwitch) -> bool:
         labels = self.context.settings.label_set
@@ -196,7 +224,9 @@ class SheetChoice:
     def _seed(self) -> int:
         return self.context.settings.selection.seed
 
-    def _pictures(self, columns: Mapping[SampleId, int]) -> Pictures:
+    def _pictures(
+        self, columns: Mapping[SampleId, int], labelled: Mapping[SampleId, GoldRecord] = MappingProxyType({})
+    ) -> Pictures:
         """Return the samples of which the preset keeps features, with the columns of their labels."""
         samples = self.context.modality.for_preset(self.context.settings.model.preset)
         features = samples.features(list(columns)) if columns else {}
@@ -204,55 +234,5 @@ class SheetChoice:
         rows = np.array([features[one] for one in ids] or np.zeros((0, 1)), dtype=np.float32)
         lengths = np.linalg.norm(rows, axis=1, keepdims=True)
         unit = np.asarray(rows / np.where(lengths > 0, lengths, 1.0), dtype=np.float32)
-        return Pictures(ids, np.array([columns[one] for one in ids], dtype=np.intp), unit)
-
-
-def affordable(chosen: Sequence[ChosenSheet], n_answers: int, settings: Settings) -> list[ChosenSheet]:
-    """Return the sheets, from the first, that `n_answers` pay for."""
-    n_left, taken = n_answers / settings.sheets.share_of_review, []
-    for sheet in chosen:
-        n_left -= len(sheet.candidates)
-        if n_left < 0:
-            break
-        taken.append(sheet)
-    return taken
-
-
-def with_sheets(
-    plans: Sequence[PlannedTask],
-    chosen: Sequence[ChosenSheet],
-    earlier: Mapping[str, PlannedTask],
-    barred: Sequence[str],
-) -> list[PlannedTask]:
-    """Return `plans` with the samples of each sheet together, and its planted errors among them.
-
-    A planted error is to look like the others: it takes over their batch, their model and one of their
-    scores. `earlier` holds the first plans of gold samples, by key; `barred` annotators get no sheets.
-    """
-    by_sample = {plan.sample_id: plan for plan in plans if plan.purpose is Purpose.SHEET}
-    placed = [plan for plan in plans if plan.purpose is not Purpose.SHEET]
-    for one in chosen:
-        shown = [by_sample[sample_id] for sample_id in one.sheet.pictures if sample_id in by_sample]
-        together = [
-            by_sample.get(sample_id) or _planted(one.planted[sample_id], shown, earlier)
-            for sample_id in one.sheet.pictures
-        ]
-        placed += [replace(plan, sheet=together[0].key, barred=tuple(barred)) for plan in together]
-    return [replace(plan, position=position) for position, plan in enumerate(placed)]
-
-
-def _planted(
-    record: GoldRecord, shown: Sequence[PlannedTask], earlier: Mapping[str, PlannedTask]
-) -> PlannedTask:
-    first = earlier[task_key(record.sample_id, record.purpose)]
-    like = shown[int(permanent_random(record.sample_id, shown[0].round, "like") * len(shown))]
-    return replace(
-        like,
-        key=task_key(record.sample_id, Purpose.PLANTED),
-        split=first.split,
-        group=first.group,
-        fingerprint=first.fingerprint,
-        entity=first.entity,
-        probs=None,
-        label_names=None,
-    )
+        authors = [labelled[one].annotators[0] if one in labelled else "" for one in ids]
+        return Pictures(ids, np.array([columns[one] for one in ids], dtype=np.intp), unit, authors)

@@ -25,19 +25,24 @@ NEAREST = 5
 class Pictures:
     """n pictures with their `features`, rows of length 1, and their `columns` (n,) in the label set.
 
-    The columns are those of suggestions, or for gold samples those of the true labels.
+    The columns are those of suggestions, or for gold samples those of the true labels. `authors` (n,) name
+    who gave the label of each picture, "" for the model, which gave all where nothing is said; pictures by
+    different authors share no sheet, so that a sheet can be kept from its author.
     """
 
     sample_ids: Sequence[SampleId]
     columns: Columns
     features: Features
+    authors: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        sizes = {len(self.sample_ids), len(self.columns), len(self.features)}
+        n_authors = len(self.authors or self.sample_ids)
+        sizes = {len(self.sample_ids), len(self.columns), len(self.features), n_authors}
         if len(sizes) != 1:
             raise SelectionError(
-                f"pictures need as many ids, columns and rows of features, got {len(self.sample_ids)}, "
-                f"{len(self.columns)} and {len(self.features)}; pass one of each for a picture"
+                f"pictures need as many ids, columns, rows of features and authors, got "
+                f"{len(self.sample_ids)}, {len(self.columns)}, {len(self.features)} and {n_authors}; "
+                "pass one of each for a picture"
             )
 
 
@@ -90,22 +95,23 @@ def compose(
 ) -> list[Sheet]:
     """Return sheets of `candidates`, each of one suggested label; who fits on no full sheet is left out.
 
-    A sheet begins with the first candidate that is on none, and takes those of the same suggestion that are
-    nearest to it in feature space. Each picture of a sheet is a planted error with the probability
-    `planted_rate`, so that nobody can count on one: one of the NEAREST gold samples of another label, by
-    chance, and each of them once. Without enough of them there is no sheet. `judging` are the samples that
-    judge models, which no sheet may hold.
+    A sheet begins with the first candidate that is on none, and takes those of the same suggestion, by the
+    same author, that are nearest to it in feature space. Each picture of a sheet is a planted error with the
+    probability `planted_rate`, so that nobody can count on one: one of the NEAREST gold samples of another
+    label, by chance, and each of them once. Without enough of them there is no sheet. `judging` are the
+    samples that judge models, which no sheet may hold.
 
     Raises:
         SelectionError: a candidate or gold sample is among `judging`, or is both.
     """
     _refuse(candidates, gold, judging)
     is_free, is_known = np.ones(len(candidates.sample_ids), dtype=bool), np.ones(len(gold.sample_ids), bool)
-    sheets = []
+    authors, sheets = np.array(candidates.authors or [""] * len(is_free)), []
     for first, column in enumerate(candidates.columns.tolist()):
         if not is_free[first]:
             continue
-        free = np.flatnonzero(is_free & (candidates.columns == column))
+        is_alike = (candidates.columns == column) & (authors == authors[first])
+        free = np.flatnonzero(is_free & is_alike)
         if len(free) < FEWEST:
             continue
         n, others = min(len(free), form.n_pictures), np.flatnonzero(is_known & (gold.columns != column))

@@ -64,3 +64,21 @@ class SheetPrices:
         """
         pays: Flags = self.on_sheets(is_wrong, error_costs) < self.on_pages(error_costs)
         return pays
+
+    def verifies(self, is_wrong: Floats, error_costs: Floats) -> Flags:
+        """Return for which of n labels that somebody gave a look on a sheet costs less than it saves, (n,).
+
+        `is_wrong` (n,) are the probabilities that the label is wrong, `error_costs` (n,) what it is expected
+        to cost to leave it. A clicked one is asked again singly.
+
+        >>> import numpy as np
+        >>> prices = SheetPrices(0.5, Looking(0.5, 0.10), Looking(3.0, 0.05), planted=0.05, twins=0.10)
+        >>> is_wrong = np.array([0.001, 0.03])
+        >>> prices.verifies(is_wrong, 2.0 * is_wrong).tolist()
+        [False, True]
+        """
+        sheet = self.on_sheet
+        clicked = is_wrong * (1 - sheet.missed) + (1 - is_wrong) * sheet.false_alarms
+        seconds = sheet.seconds / (1 - self.planted) + clicked * self.singly.seconds
+        verifies: Flags = self.minute / 60 * seconds < (1 - sheet.missed) * error_costs
+        return verifies

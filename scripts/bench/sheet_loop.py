@@ -2,15 +2,17 @@
 
 Each round, people answer what the model doubts most, singly. A sample whose posterior is below the target
 gets up to two more answers, and then an adjudicator's decision. With sheets, what costs less on one leaves
-this queue, and the minutes that are left after the queue go into sheets; who clicks a picture asks for two
-blind answers. Consensus, composition, price and switch are goldloop's own; seconds and mistakes of people are
-simulated. `--features` takes a file of `python -m scripts.bench.features`.
+this queue, and the minutes that are left after the queue go into sheets: first of gold labels that one person
+gave, which somebody else looks over, and then of sure suggestions. Who clicks a picture asks for two blind
+answers, or for one where there is one already. Consensus, composition, price and switch are goldloop's own;
+seconds and mistakes of people are simulated. `--features` takes a file of `python -m scripts.bench.features`.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,7 @@ from scripts.bench.sheet_people import (
     PEOPLE,
     SHEET_PAGE_S,
     Answers,
+    Found,
     named,
 )
 
@@ -96,7 +99,7 @@ class Loop(Answers):
         return sorted(rows, key=lambda row: -found.sure[row])
 
     def answer_on_sheets(self, until: float) -> None:
-        """Work through sheets of what the model is sure of, and ask again singly, until the time is up."""
+        """Work through sheets of gold and of what the model is sure of, and ask again, until time is up."""
         switch = switched_off(self.planted, max_missed=MAX_MISSED)
         people = [name for name in PEOPLE if name not in switch.annotators]
         for number, sheet in enumerate(self._sheets()):
@@ -104,67 +107,95 @@ class Loop(Answers):
                 self._ask_again(until)
             if self.seconds >= until or not people:
                 return
-            if switch.allows(self.labels[sheet.column]):
-                self._look_over(sheet, str(self.rng.choice(people)))
+            others = [name for name in people if name not in self._authors(sheet)]
+            if others and switch.allows(self.labels[sheet.column]):
+                self._look_over(sheet, str(self.rng.choice(others)))
         self._ask_again(until)
+
+    def _authors(self, sheet: Sheet) -> set[str]:
+        rows = [int(name, 16) for name in sheet.pictures if name not in sheet.planted]
+        return {name for row in rows for name in self.votes.get(row, {})}
+
+    def _prices(self) -> SheetPrices:
+        looking = Looking(0.5, expected_missed(self.planted), FALSE_CLICKS)
+        return SheetPrices(MINUTE_EUR, looking, Looking(2.4, 0.08), planted=0.05, twins=TWINS)
 
     def _paying(self) -> Columns:
         """Return the rows without an answer that cost less on a sheet, the least sure first."""
         assert self.probs is not None
         free = np.array([row for row in range(len(self.truth)) if row not in self.votes])
         is_wrong = 1 - self.probs[free].max(axis=1)
-        looking = Looking(0.5, expected_missed(self.planted), FALSE_CLICKS)
-        prices = SheetPrices(MINUTE_EUR, looking, Looking(2.4, 0.08), planted=0.05, twins=TWINS)
-        paying = free[prices.pays(is_wrong, ERROR_EUR * is_wrong)]
+        paying = free[self._prices().pays(is_wrong, ERROR_EUR * is_wrong)]
         return paying[np.argsort(self.probs[paying].max(axis=1), kind="stable")]
+
+    def _verifiable(self, found: Found) -> Columns:
+        """Return the rows whose gold label is that of one single answer, the least sure first."""
+        single = [row for row in found.gold if len(self.votes[row]) == 1 and row not in self.looked_over]
+        unsure = [row for row in single if row not in self.decisions and found.sure[row] < SURE]
+        rows = np.array(sorted(unsure, key=lambda row: found.sure[row]), dtype=np.intp)
+        is_wrong = 1 - np.array([found.sure[row] for row in rows.tolist()])
+        return rows[self._prices().verifies(is_wrong, ERROR_EUR * is_wrong)]
 
     def _sheets(self) -> list[Sheet]:
         assert self.probs is not None
         found, paying = self.consensus(), self._paying()
+        verifiable = self._verifiable(found) if self.is_verifying else paying[:0]
         known = [row for row in found.gold if found.sure[row] >= SURE and row not in self.planted_rows]
+        gold = [found.gold[row] for row in (*verifiable.tolist(), *known)]
+        columns = np.array(gold, dtype=np.intp)
+        authors = [next(iter(self.votes[row])) for row in verifiable.tolist()] + [""] * len(paying)
         return compose(
-            self._pictures(paying, self.probs[paying].argmax(axis=1)),
             self._pictures(
-                np.array(known, dtype=np.intp), np.array([found.gold[row] for row in known], dtype=np.intp)
+                np.concatenate([verifiable, paying]),
+                np.concatenate([columns[: len(verifiable)], self.probs[paying].argmax(axis=1)]),
+                authors,
             ),
+            self._pictures(np.array(known, dtype=np.intp), columns[len(verifiable) :]),
             SheetForm(24, planted_rate=0.05, seed=self.seed),
         )
 
-    def _pictures(self, rows: Columns, columns: Columns) -> Pictures:
-        return Pictures(
-            [named(row) for row in rows.tolist()], columns, self.features[rows].astype(np.float32)
-        )
+    def _pictures(self, rows: Columns, columns: Columns, authors: Sequence[str] = ()) -> Pictures:
+        ids = [named(row) for row in rows.tolist()]
+        return Pictures(ids, columns, self.features[rows].astype(np.float32), authors)
 
     def _look_over(self, sheet: Sheet, who: str) -> None:
+        """Let somebody look over a sheet; a clicked new sample gets two blind answers, a gold label one."""
         self.seconds += LOOK_S * len(sheet.pictures) + SHEET_PAGE_S
         again: list[int] = []
         for name in sheet.pictures:
             row = int(name, 16)
             is_wrong = int(self.truth[row]) != sheet.column
-            is_clicked = self.rng.random() < (1 - PEOPLE[who][1] if is_wrong else FALSE_CLICKS)
+            is_new, missed = row not in self.votes, PEOPLE[who][1]
+            if not is_new and name not in sheet.planted:
+                missed = max(missed, self.overlooked_by_all)
+            is_clicked = self.rng.random() < (1 - missed if is_wrong else FALSE_CLICKS)
             self.seconds += CLICK_S * is_clicked
             if name in sheet.planted:
                 self.planted.append(PlantedError(who, self.labels[sheet.column], is_missed=not is_clicked))
                 self.planted_rows.add(row)
                 continue
-            self.n_on_sheets += 1
-            assert self.probs is not None
-            self.probs_then[row] = self.probs[row]
-            if is_clicked:
-                missed = np.array([expected_missed(self.planted_of(who))])
-                at = self.probs[[row]], np.array([sheet.column])
-                self.probs_then[row] = probs_after_clicks(*at, missed)[0]
-            self.votes[row] = {} if is_clicked else {who: sheet.column}
-            if not is_clicked:
-                self.on_sheet[row] = who
-                self.shown[row] = {who: sheet.column}
-            if is_clicked or is_twin(name, twin_share=TWINS, seed=self.seed):
-                again += [row] * (1 + is_clicked)  # who clicks asks for a full review: two blind answers
+            self._note(row, sheet.column, who, is_clicked=is_clicked)
+            if is_clicked or (is_new and is_twin(name, twin_share=TWINS, seed=self.seed)):
+                again += [row] * (1 + (is_clicked and is_new))
         for row in again:
             self.answer(row)
         for row, n in Counter(again).items():
             if n > 1 and len(set(self.votes[row].values())) > 1:
                 self.adjudicate(row)
+
+    def _note(self, row: int, column: int, who: str, *, is_clicked: bool) -> None:
+        """Note what a look says of the label in `column`: a vote for it, or a click."""
+        assert self.probs is not None
+        self.looked_over.add(row)
+        self.votes.setdefault(row, {})
+        before = self.probs_then.setdefault(row, self.probs[row])
+        if is_clicked:
+            missed = np.array([expected_missed(self.planted_of(who))])
+            self.probs_then[row] = probs_after_clicks(before[None], np.array([column]), missed)[0]
+        else:
+            self.votes[row][who] = column
+            self.on_sheet[row] = who
+            self.shown.setdefault(row, {})[who] = column
 
 
 def main() -> None:
@@ -172,6 +203,8 @@ def main() -> None:
     parser = options_of(__doc__, n=5, counted="seeds")
     parser.add_argument("--features", type=Path, required=True, metavar="FILE", help="x (n, d) and y (n,)")
     parser.add_argument("--rounds", type=int, default=4, help="rounds after the first answers")
+    parser.add_argument("--new-only", action="store_true", help="verify no gold labels on sheets")
+    parser.add_argument("--hard", type=float, default=0.0, help="share of wrong labels that others overlook")
     parser.add_argument("--minutes", type=float, default=12.0, help="minutes of people in a round")
     options = parser.parse_args()
     report, counted = Report(options), Counter[str]()
@@ -214,6 +247,7 @@ def run(
     np.fill_diagonal(alike, 0.0)
     alike /= alike.sum(axis=1, keepdims=True)
     loop = Loop(truth[pool], features[pool], alike, labels, np.random.default_rng((seed, 1)), seed)
+    loop.is_verifying, loop.overlooked_by_all = not options.new_only, options.hard
     for row in range(N_SEEDS):
         loop.answer(row)
     for _ in range(options.rounds):
@@ -242,10 +276,12 @@ def report_labels(loop: Loop, what: str, report: Report) -> int:
     report.add(f"{what}/gold", len(gold), "")
     report.add(f"{what}/wrong gold", wrong, "")
     report.add(f"{what}/wrong of all labels", int((taken != loop.truth).sum()), "", n=len(taken))
-    report.add(f"{what}/on sheets", loop.n_on_sheets, "")
-    of_sheets = [row for row in gold if row in loop.on_sheet]
+    report.add(f"{what}/on sheets", len(loop.looked_over), "")
+    of_sheets = [row for row in gold if row in loop.on_sheet and len(loop.votes[row]) == 1]
     of_one = [row for row in gold if row not in loop.on_sheet and len(loop.votes[row]) == 1]
-    for source, rows in {"sheets": of_sheets, "one single answer": of_one}.items():
+    verified = [row for row in gold if row in loop.on_sheet and len(loop.votes[row]) == 2]
+    by = {"sheets": of_sheets, "one single answer": of_one, "an answer and a sheet": verified}
+    for source, rows in by.items():
         n_wrong = sum(int(loop.truth[row]) != gold[row] for row in rows)
         report.add(f"{what}/wrong of gold from {source}", n_wrong, "", n=len(rows))
     return wrong

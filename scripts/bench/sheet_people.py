@@ -49,9 +49,11 @@ class Answers:
     on_sheet: dict[int, str] = field(default_factory=dict)
     planted: list[PlantedError] = field(default_factory=list)
     planted_rows: set[int] = field(default_factory=set)
+    looked_over: set[int] = field(default_factory=set)
     probs: Floats | None = None
     seconds: float = 0.0
-    n_on_sheets: int = 0
+    is_verifying: bool = True
+    overlooked_by_all: float = 0.0
 
     def answer(self, row: int, *, suggested: int | None = None) -> None:
         """Let somebody who has not answered about the sample do so singly."""
