@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from goldloop.consensus.planted_errors import PlantedError, planted_errors
 from goldloop.core.annotations import Answer
-from goldloop.core.tasks import Purpose
+from goldloop.core.samples import SampleId
+from goldloop.core.tasks import Purpose, task_key
 from goldloop.labeling.context import LoopState
 from goldloop.labeling.sheet_choice import sheet_switch
 from goldloop.reports.formatting import Cell, percent, percent_cell
@@ -42,6 +43,7 @@ def sheet_sections(state: LoopState, settings: Settings) -> list[Section]:
                 f"People looked over {len(shown):,} samples on sheets{pace} and clicked {n_clicked:,}. "
                 "Planted errors, suggestions that goldloop knows to be wrong, tell what they overlook; "
                 f"who misses more than {allowed}, by evidence, gets no more sheets.",
+                *_verification(state, shown, labels),
             ),
             remarks=[Cell(reason, tone="bad") for reason in sheet_switch(state, settings).reasons],
             tables=(
@@ -55,6 +57,19 @@ def sheet_sections(state: LoopState, settings: Settings) -> list[Section]:
             ),
         )
     ]
+
+
+def _verification(state: LoopState, shown: Sequence[Answer], labels: Mapping[SampleId, str]) -> Iterator[str]:
+    """Yield a sentence about the looks at labels of single answers, if there were any."""
+    tasks = state.snapshot.tasks
+    verified = [one for one in shown if task_key(one.sample_id, Purpose.REVIEW) in tasks]
+    clicked = [one for one in verified if one.is_deferred]
+    n_changed = sum(labels.get(one.sample_id, one.suggested_label) != one.suggested_label for one in clicked)
+    if verified:
+        yield (
+            f"{len(verified):,} of these samples had the label of a single answer, by somebody else: "
+            f"{len(clicked):,} were clicked, and {n_changed:,} have another label by now."
+        )
 
 
 def _label(one: Answer | PlantedError) -> str:

@@ -162,3 +162,17 @@ def test_twins_are_a_random_share_of_all_pictures() -> None:
 
     assert np.mean(drawn) == pytest.approx(0.1, abs=0.015)
     assert drawn[:50] == [is_twin(SampleId(f"s{row}"), twin_share=0.1, seed=0) for row in range(50)]
+
+
+def test_labels_by_different_people_share_no_sheet() -> None:
+    """So that each sheet can be kept from the one person whose labels it shows."""
+    alike, names = pictures("c", 72, n_labels=1), ["", "ana", "ben"] * 24
+    candidates = Pictures(alike.sample_ids, alike.columns, alike.features, names)
+    author_of = dict(zip(candidates.sample_ids, names, strict=True))
+    sheets = compose(candidates, pictures("g", 100), SheetForm(12, planted_rate=0.05))
+
+    authors = [{author_of[one] for one in sheet.pictures if one not in sheet.planted} for sheet in sheets]
+    assert {len(of_one) for of_one in authors} == {1}
+    assert set().union(*authors) == {"", "ana", "ben"}
+    with pytest.raises(SelectionError, match="72, 72, 72 and 2"):
+        Pictures(alike.sample_ids, alike.columns, alike.features, ["ana", "ben"])

@@ -11,6 +11,8 @@ from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.samples import SampleId
 from goldloop.core.tasks import Purpose, task_key
 from goldloop.labeling import sheet_choice
+from goldloop.reports.section import markdown
+from goldloop.reports.sheets import sheet_sections
 from goldloop.settings.sections import SuggestionSettings
 from tests.sheet_loop import SheetLoop, begun
 
@@ -21,12 +23,12 @@ COSTLY_EUR = 20.0  # so that a look pays from a probability of one in 500 that t
 def loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SheetLoop:
     """Return a loop with gold of single answers, errors of which are costly."""
     monkeypatch.setattr(sheet_choice, "SURE", 0.985)
-    return costly(begun(tmp_path))
+    return priced(begun(tmp_path), error=COSTLY_EUR)
 
 
-def costly(loop: SheetLoop) -> SheetLoop:
-    """Return the loop with costly errors."""
-    cost = loop.settings.cost.model_copy(update={"error": COSTLY_EUR})
+def priced(loop: SheetLoop, *, error: float) -> SheetLoop:
+    """Return the loop, in which a wrong label costs `error` from now on."""
+    cost = loop.settings.cost.model_copy(update={"error": error})
     loop.settings = loop.settings.model_copy(update={"cost": cost})
     return loop
 
@@ -79,7 +81,7 @@ def test_a_clicked_gold_label_is_asked_about_again_blind(
 ) -> None:
     """It is no gold until others have answered; the author of the label is not asked again."""
     loop.push()
-    wrong, plan = next(iter(verified(loop).items()))
+    n, (wrong, plan) = len(verified(loop)), next(iter(verified(loop).items()))
     right = next(label for label in loop.settings.labels if label != plan.suggested_label)
     truth = loop.truth
     monkeypatch.setattr(loop, "truth", lambda one: right if one == wrong else truth(one))
@@ -96,22 +98,32 @@ def test_a_clicked_gold_label_is_asked_about_again_blind(
     loop.work({"3": loop.says, "4": loop.says})
     loop.pull()
     assert loop.gold_labels()[wrong] == right
+    (section,) = sheet_sections(loop.state(), loop.settings)
+    assert f"{n} of these samples had the label of a single answer, by somebody else: 1 were clicked" in (
+        text := markdown(section)
+    )
+    assert "1 have another label by now" in text
 
 
-def test_gold_is_verified_also_when_no_sample_is_left(loop: SheetLoop) -> None:
+def test_gold_is_verified_also_when_no_sample_is_left(
+    loop: SheetLoop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A round whose pool is empty spends its answers on gold labels of single answers."""
-    loop.work({"1": loop.says, "2": loop.says})
+    monkeypatch.setattr(sheet_choice, "SURE", 0.99)
+    priced(loop, error=0.01)
     loop.push()
     loop.work({"1": loop.looks_over, "2": loop.looks_over}, purpose=Purpose.SHEET)
     loop.work({"1": loop.says, "2": loop.says, "3": loop.says})
     loop.pull()
     loop.close_round()
-    seen = verified(loop).keys()
-    loop.push()
+    assert not verified(loop)
+    priced(loop, error=COSTLY_EUR)
+    report = loop.push()
 
     planned = [plan for plan in loop.planned(*Purpose) if plan.round == loop.state().snapshot.round]
-    assert {plan.purpose for plan in planned} <= {Purpose.SHEET, Purpose.PLANTED}
-    assert verified(loop).keys() - seen
+    assert {plan.purpose for plan in planned} == {Purpose.SHEET, Purpose.PLANTED}
+    assert report.n_planned == len(planned)
+    assert verified(loop)
 
 
 def test_a_label_is_verified_once(loop: SheetLoop) -> None:
@@ -131,7 +143,7 @@ def test_a_label_is_verified_once(loop: SheetLoop) -> None:
 def test_nobody_verifies_their_own_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where one person alone answers, sheets show new samples only."""
     monkeypatch.setattr(sheet_choice, "SURE", 0.985)
-    loop = costly(begun(tmp_path, team=("1",)))
+    loop = priced(begun(tmp_path, team=("1",)), error=COSTLY_EUR)
     loop.push()
 
     assert loop.planned(Purpose.SHEET)
@@ -143,7 +155,7 @@ def test_samples_that_test_suggestions_are_not_verified(
 ) -> None:
     """A sheet would show the suggestion to whom chance hides it from."""
     monkeypatch.setattr(sheet_choice, "SURE", 0.985)
-    loop = costly(begun(tmp_path, suggestions=SuggestionSettings(hidden_share=0.5)))
+    loop = priced(begun(tmp_path, suggestions=SuggestionSettings(hidden_share=0.5)), error=COSTLY_EUR)
     tasks = loop.state().snapshot.tasks.values()
     arms = {task.plan.arm for task in tasks if task.purpose is Purpose.REVIEW}
     assert arms == {Arm.HIDDEN, Arm.SHOWN}
@@ -154,8 +166,7 @@ def test_samples_that_test_suggestions_are_not_verified(
 
 def test_cheap_errors_are_not_worth_a_look(loop: SheetLoop) -> None:
     """Where an error costs less than the look, gold stays as it is."""
-    cost = loop.settings.cost.model_copy(update={"error": 0.01})
-    loop.settings = loop.settings.model_copy(update={"cost": cost})
+    priced(loop, error=0.01)
     loop.push()
 
     assert not verified(loop)
