@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -51,6 +51,23 @@ def is_off_for_all(state: LoopState, switch: SheetSwitch) -> bool:
     """Return whether everybody who has answered anything gets no sheets any more."""
     people = {answer.annotator for answer in state.outcomes.answers}
     return bool(people) and people <= switch.annotators
+
+
+def rests_on_one_answer(record: GoldRecord, tasks: Container[str]) -> bool:
+    """Return whether a gold label is that of one quick review, not quite sure, and nobody looked again.
+
+    `tasks` holds the key of every task there ever was. Samples that judge models do not count, nor do those
+    that test what suggestions do to people, which have two answers.
+    """
+    later = (Purpose.RECHECK, Purpose.SHEET, Purpose.PLANTED)
+    return (
+        record.purpose is Purpose.REVIEW
+        and record.split is Split.TRAIN
+        and record.n_votes == 1
+        and record.posterior.get(record.label, 1.0) < SURE
+        and task_key(record.sample_id, Purpose.REVIEW) in tasks
+        and not any(task_key(record.sample_id, purpose) in tasks for purpose in later)
+    )
 
 
 def why_no_sheets(settings: Settings) -> list[str]:
@@ -149,15 +166,14 @@ class SheetChoice:
     def _verifiable(self, switch: SheetSwitch) -> list[GoldRecord]:
         """Return the gold labels of single answers for which a look on a sheet pays, the least sure first.
 
-        Somebody but their author has to be left who gets sheets. A sample that tests what suggestions do to
-        people is shown none.
+        Somebody but their author has to be left who gets sheets.
         """
         settings, labels = self.context.settings, self.context.settings.label_set
         people = {answer.annotator for answer in self.state.outcomes.answers} - switch.annotators
         records = [
             record
             for record in self.state.snapshot.gold.records
-            if self._rests_on_one(record) and people - {*record.annotators}
+            if rests_on_one_answer(record, self.state.snapshot.tasks) and people - {*record.annotators}
             if self._is_asked(record.label, switch)
         ]
         probs = np.array(
@@ -169,20 +185,6 @@ class SheetChoice:
         verifies = self._prices().verifies(1 - sure, costs)
         order = np.lexsort((permanent_randoms([one.sample_id for one in records], self._seed, "sheet"), sure))
         return [records[row] for row in order.tolist() if verifies[row]]
-
-    def _rests_on_one(self, record: GoldRecord) -> bool:
-        tasks, sample_id = self.state.snapshot.tasks, record.sample_id
-        first = tasks.get(task_key(sample_id, Purpose.REVIEW))
-        later = (Purpose.RECHECK, Purpose.SHEET, Purpose.PLANTED)
-        return (
-            first is not None
-            and first.plan.arm in (None, Arm.UNTESTED)
-            and record.purpose is Purpose.REVIEW
-            and record.split is Split.TRAIN
-            and record.n_votes == 1
-            and record.posterior.get(record.label, 1.0) < SURE
-            and not any(task_key(sample_id, purpose) in tasks for purpose in later)
-        )
 
     def _is_asked(self, label: str | None, switch: SheetSwitch) -> bool:
         labels = self.context.settings.label_set

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,15 @@ import pytest
 from goldloop.core.chance import Arm
 from goldloop.core.planned_tasks import PlannedTask
 from goldloop.core.samples import SampleId
+from goldloop.core.splits import Split
 from goldloop.core.tasks import Purpose, task_key
 from goldloop.labeling import sheet_choice
+from goldloop.labeling.sheet_choice import rests_on_one_answer
+from goldloop.labeling.sheet_plans import ChosenSheet, affordable
 from goldloop.reports.section import markdown
 from goldloop.reports.sheets import sheet_sections
 from goldloop.settings.sections import SuggestionSettings
+from goldloop.sheets.composition import Sheet
 from tests.sheet_loop import SheetLoop, begun
 
 COSTLY_EUR = 20.0  # so that a look pays from a probability of one in 500 that the label is wrong
@@ -126,18 +131,38 @@ def test_gold_is_verified_also_when_no_sample_is_left(
     assert verified(loop)
 
 
-def test_a_label_is_verified_once(loop: SheetLoop) -> None:
-    """Later rounds show other samples."""
+def test_only_single_answers_that_are_not_quite_sure_are_verified_and_once(loop: SheetLoop) -> None:
+    """Each reason against a second look holds by itself."""
     loop.push()
-    first = verified(loop)
-    loop.work({"1": loop.looks_over, "2": loop.looks_over}, purpose=Purpose.SHEET)
-    loop.work({"1": loop.says, "2": loop.says, "3": loop.says})
-    loop.pull()
-    loop.close_round()
-    loop.push()
+    state = loop.state()
+    records = {record.sample_id: record for record in state.snapshot.gold.records}
+    record = records[next(iter(verified(loop)))]
+    tasks = {task_key(record.sample_id, Purpose.REVIEW)}
 
-    later = [plan for plan in verified(loop).values() if plan.round == loop.state().snapshot.round]
-    assert not first.keys() & {plan.sample_id for plan in later}
+    assert rests_on_one_answer(record, tasks)
+    assert not rests_on_one_answer(record, state.snapshot.tasks), "it is on a sheet by now"
+    for purpose in (Purpose.RECHECK, Purpose.SHEET, Purpose.PLANTED):
+        assert not rests_on_one_answer(record, {*tasks, task_key(record.sample_id, purpose)})
+    for other in (
+        replace(record, n_votes=2),
+        replace(record, split=Split.HOLDOUT),
+        replace(record, purpose=Purpose.AUDIT),
+        replace(record, posterior={record.label: 0.99}),
+    ):
+        assert not rests_on_one_answer(other, tasks)
+
+
+def test_looks_at_gold_labels_cost_what_looks_at_new_samples_do(loop: SheetLoop) -> None:
+    """The answers of a round pay for as many sheets, whatever they show."""
+    records = list(loop.gold.read().records)[:24]
+    of_one = [{record.sample_id: record for record in records[place::2]} for place in range(2)]
+    sheets = [ChosenSheet(Sheet(0, tuple(ones), frozenset()), {}, {}, ones) for ones in of_one]
+    per_answer = round(1 / loop.settings.sheets.share_of_review)
+
+    assert [sheet.n_looks for sheet in sheets] == [12, 12]
+    assert affordable(sheets, 24 // per_answer + 1, loop.settings) == sheets
+    assert affordable(sheets, 12 // per_answer + 1, loop.settings) == sheets[:1]
+    assert affordable(sheets, 0, loop.settings) == []
 
 
 def test_nobody_verifies_their_own_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
