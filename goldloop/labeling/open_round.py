@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from goldloop.consensus.next_step import Step
@@ -28,9 +28,11 @@ def waits_for(state: LoopState, settings: Settings, *, is_more: Callable[[], boo
         return f"`goldloop push`: {n_unpushed} planned tasks are not pushed yet"
     reason, shortage = why_no_retrain(state), shortage_of(state.labelled)
     no_model = f"; no model can be trained yet: {reason}" if shortage else ""
-    n_asked = len(samples_asked(state))
-    if n_asked:
-        return f"annotators: {n_asked} {_samples(n_asked)} an answer{no_model}"
+    asked = samples_asked(state)
+    if asked:
+        return (
+            f"annotators: {len(asked)} {_samples(len(asked))} an answer{_by_others(state, asked)}{no_model}"
+        )
     if reason is None:
         return "a retrain: run `goldloop round`"
     if is_more():
@@ -55,7 +57,7 @@ def waits_for_now(tables: Tables, state: LoopState, settings: Settings, *, now: 
 def _needs_the_user(state: LoopState, settings: Settings, reason: str, shortage: Shortage | None) -> str:
     """Return what the user has to do, as no answer that goldloop may request can make a retrain possible."""
     if not state.snapshot.live:
-        return "samples: run `goldloop score` with a folder of samples"
+        return "samples: run `goldloop score` with your samples"
     if shortage is Shortage.HOLDOUT:
         needs = (
             f"audits: {reason}, and no sample in the audit reserve is left to ask about. Raise "
@@ -74,6 +76,19 @@ def _needs_the_user(state: LoopState, settings: Settings, reason: str, shortage:
         f"{needs}. Also, {n_unpaid} {_samples(n_unpaid)} a further answer, for which the budget of the round "
         f"has no room: raise consensus.repeat_share (now {settings.consensus.repeat_share}) or "
         "selection.budget_per_round"
+    )
+
+
+def _by_others(state: LoopState, asked: Sequence[SampleOutcome]) -> str:
+    """Return how many of the samples that everybody has answered wait for a further person."""
+    people = {answer.annotator for answer in state.outcomes.answers}
+    n_others = sum(bool(people) and people <= outcome.evidence.people for outcome in asked)
+    if not n_others:
+        return ""
+    who = "the one annotator has" if len(people) == 1 else f"all {len(people)} annotators have"
+    return (
+        f", {n_others} of them by somebody else, because {who} answered them: `goldloop annotator add NAME` "
+        "makes an account"
     )
 
 

@@ -50,7 +50,7 @@ def score_files(
     choice = choose_from_source(ports, source)
     model = champion_model(ports)
     lock = ports.alone if share is None else ports.beside
-    with lock("score"), ports.progress.counting("files read") as advance:
+    with lock("score"), ports.progress.counting("samples read") as advance:
         scoring = scoring_of(ports, model)
         if engine is not None:
             plan = BlockPlan(batch_of(source), secrets.token_hex(8), model.version)

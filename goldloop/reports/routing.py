@@ -14,6 +14,7 @@ from goldloop.reports.plots.drift import batch_plot
 from goldloop.reports.plots.rounds import ALL_TRAFFIC, accuracy_plot
 from goldloop.reports.section import Plot, Row, Section, Table
 from goldloop.routing.policies import PolicyEntry, Suspended
+from goldloop.routing.policy_words import policy_words
 from goldloop.routing.tuning import Tuning
 from goldloop.stats.measures import MIN_N
 
@@ -56,10 +57,11 @@ def routing_section(
 
 
 def policy_lines(entry: PolicyEntry | None) -> list[str]:
-    """Return which policy is in force, why, and its warnings, a sentence each; nothing without a policy."""
+    """Return which policy is in force, what it does, why, and its warnings; nothing without a policy."""
     if entry is None:
         return []
-    lines = [f"{entry.policy.version} for model {entry.model_version}", *entry.reasons]
+    named = f"{entry.policy.version} for model {entry.model_version}: {policy_words(entry.policy)}"
+    lines = [named, *entry.reasons]
     return lines + [f"warning: {warning}" for warning in entry.warnings]
 
 

@@ -31,7 +31,7 @@ def score_rows(reports: Sequence[ScoreReport]) -> list[Row]:
     drifted: list[Row] = []
     for report in reports:
         figures = {
-            "files read": report.n_files,
+            "samples read": report.n_files,
             "known before": report.n_known,
             "duplicates": report.n_duplicates,
             **{f"lane {lane}": n for lane, n in sorted(report.lanes.items())},

@@ -75,7 +75,7 @@ def test_the_page_of_a_round_is_made_from_the_tables(tmp_path: Path) -> None:
     ]
     assert page.title == "texts: round 1"
     assert "review queue" in page.links
-    assert "Policy in force: band[0.4,0.7] for model 1." in text
+    assert "Policy in force: band[0.4,0.7] for model 1: annotators check the model where it is 40 %" in text
     assert "auto 50 %, review 25 %, full 17 %, hold 8 %" in text
     assert f"{N // 3} gold samples" in text
     assert "Wrong: model 1 (now champion) on 2 of 40 samples." in text
@@ -98,7 +98,7 @@ def test_the_page_of_a_fresh_workspace_says_what_to_do(tmp_path: Path) -> None:
     assert path == workspace.reports / "round-000.html"
     assert "No round has been closed yet." in text
     assert "No model yet: too little gold to train and judge one." in text
-    assert "Round 0 waits for samples: run `goldloop score` with a folder of samples." in text
+    assert "Round 0 waits for samples: run `goldloop score` with your samples." in text
     assert "= 0 files" in text
     assert "There is nothing to map yet" in text
     assert [entry.name for entry in workspace.reports.iterdir()] == [path.name]

@@ -204,6 +204,24 @@ def status_of(loop: Loop) -> dict[str, str]:
     ).lines()
 
 
+def test_status_says_when_only_somebody_else_can_answer(tmp_path: Path) -> None:
+    """Audits need two people: the one who is there has done what they can, and learns what to do."""
+    selection = SelectionSettings(budget_per_round=40, audit_rate=0.5)
+    loop = Loop(tmp_path, texts(24), selection, consensus=ConsensusSettings())
+    loop.score(Model())
+    loop.push()
+    assert "by somebody else" not in status_of(loop)["open round"]
+    loop.answer_all()
+    loop.pull()
+
+    sentence = status_of(loop)["open round"]
+    n = sentence.partition(" samples need")[0].rpartition(" ")[2]
+    assert (
+        f"{n} samples need an answer, {n} of them by somebody else, because the one annotator has" in sentence
+    )
+    assert "`goldloop annotator add NAME`" in sentence
+
+
 def test_status_and_push_name_what_the_round_waits_for(tmp_path: Path) -> None:
     """The same sentence stands in the table of the push and in the status: before, between and at the end."""
     loop = Loop(tmp_path, texts(12), SelectionSettings(budget_per_round=20))
@@ -217,7 +235,7 @@ def test_status_and_push_name_what_the_round_waits_for(tmp_path: Path) -> None:
         loop.pull()
 
     assert sentences == [
-        "0, waits for samples: run `goldloop score` with a folder of samples",
+        "0, waits for samples: run `goldloop score` with your samples",
         "0, waits for annotators: 12 samples need an answer; no model can be trained yet: "
         "no training sample has a label",
         "0, waits for new samples: the training samples have only the label 'ham'; training needs "

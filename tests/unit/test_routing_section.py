@@ -128,7 +128,8 @@ def test_the_champion_is_drawn_once_it_was_judged() -> None:
 def test_policy_lines_name_version_reasons_and_warnings() -> None:
     """Every command says which policy is in force, why, and what to be warned of."""
     assert policy_lines(ENTRY) == [
-        "band[0.4,0.7] for model 3",
+        "band[0.4,0.7] for model 3: annotators check the model where it is 40 % to 70 % sure, and it is "
+        "accepted where it is surer; where it is less sure, samples wait",
         "the band is set in [policy]",
         "warning: 20 more audits would prove <it>",
     ]
