@@ -123,19 +123,21 @@ def with_death(workspace: str, images: str) -> None:
     killed: list[int] = []
 
     def kill_one() -> None:
-        while not killed and not ended.wait(1):
+        while not killed and not ended.wait(LOOK_EVERY_S):
             counted = "SELECT count(*) AS n FROM predictions"
             if tables.engine.query(counted, predictions=tables.predictions)["n"][0].as_py() >= enough:
                 children = psutil.Process().children(recursive=True)
-                worker = next(child for child in children if child.name().startswith("ray::_Worker"))
-                worker.kill()
-                killed.append(worker.pid)
+                for worker in [one for one in children if one.name().startswith("ray::_Worker")][:1]:
+                    worker.kill()
+                    killed.append(worker.pid)
 
     killer = threading.Thread(target=kill_one, daemon=True)
     killer.start()
-    with_ray(workspace, images)
-    ended.set()
-    killer.join()
+    try:
+        with_ray(workspace, images)
+    finally:
+        ended.set()
+        killer.join()
     if not killed:
         raise SystemExit("the pass ended before a worker was killed; take more images")
 
