@@ -54,19 +54,18 @@ def is_off_for_all(state: LoopState, switch: SheetSwitch) -> bool:
 
 
 def rests_on_one_answer(record: GoldRecord, tasks: Container[str]) -> bool:
-    """Return whether a gold label is that of one quick review, not quite sure, and nobody looked again.
+    """Return whether a gold label is that of one quick review, not quite sure, and nobody was asked again.
 
     `tasks` holds the key of every task there ever was. Samples that judge models do not count, nor do those
     that test what suggestions do to people, which have two answers.
     """
-    later = (Purpose.RECHECK, Purpose.SHEET, Purpose.PLANTED)
     return (
         record.purpose is Purpose.REVIEW
         and record.split is Split.TRAIN
         and record.n_votes == 1
         and record.posterior.get(record.label, 1.0) < SURE
         and task_key(record.sample_id, Purpose.REVIEW) in tasks
-        and not any(task_key(record.sample_id, purpose) in tasks for purpose in later)
+        and not any(task_key(record.sample_id, one) in tasks for one in Purpose if one is not Purpose.REVIEW)
     )
 
 

@@ -28,7 +28,7 @@ from goldloop.settings import Settings
 from goldloop.tables.counts import AnnotationCounts, TaskCounts, annotation_counts, task_counts
 from goldloop.tables.snapshot import SNAPSHOT, read_marks
 
-_FORMAT = 1
+_FORMAT = 2
 """Raised with a change of what a summary says of the same tables."""
 
 
