@@ -87,7 +87,7 @@ def _by_others(state: LoopState, asked: Sequence[SampleOutcome]) -> str:
         return ""
     who = "the one annotator has" if len(people) == 1 else f"all {len(people)} annotators have"
     return (
-        f", {n_others} of them by somebody else, because {who} answered them: `goldloop annotator add NAME` "
+        f", {n_others} of them by somebody else, because {who} answered them: `goldloop annotator add EMAIL` "
         "makes an account"
     )
 

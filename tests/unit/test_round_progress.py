@@ -219,7 +219,7 @@ def test_status_says_when_only_somebody_else_can_answer(tmp_path: Path) -> None:
     assert (
         f"{n} samples need an answer, {n} of them by somebody else, because the one annotator has" in sentence
     )
-    assert "`goldloop annotator add NAME`" in sentence
+    assert "`goldloop annotator add EMAIL`" in sentence
 
 
 def test_status_and_push_name_what_the_round_waits_for(tmp_path: Path) -> None:
